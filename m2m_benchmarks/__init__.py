@@ -1,0 +1,61 @@
+"""M2M: how mouse-like is a vision model, and how well does it hold when the domain shifts.
+
+The names below are imported when they are first used, so that ``import m2m_benchmarks`` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from m2m_benchmarks.plugins import (
+        list_benchmarks,
+        list_datasets,
+        list_metrics,
+        list_models,
+        load_benchmark,
+        load_dataset,
+        load_metric,
+        load_model,
+        load_stimulus_set,
+    )
+    from m2m_benchmarks.scoring.score import score
+
+__version__ = '0.1.0'
+
+_PLUGINS = 'm2m_benchmarks.plugins'
+_WHERE = {
+    'list_benchmarks': _PLUGINS,
+    'list_datasets': _PLUGINS,
+    'list_metrics': _PLUGINS,
+    'list_models': _PLUGINS,
+    'load_benchmark': _PLUGINS,
+    'load_dataset': _PLUGINS,
+    'load_metric': _PLUGINS,
+    'load_model': _PLUGINS,
+    'load_stimulus_set': _PLUGINS,
+    'score': 'm2m_benchmarks.scoring.score',
+}
+
+__all__ = [
+    '__version__',
+    'list_benchmarks',
+    'list_datasets',
+    'list_metrics',
+    'list_models',
+    'load_benchmark',
+    'load_dataset',
+    'load_metric',
+    'load_model',
+    'load_stimulus_set',
+    'score',
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

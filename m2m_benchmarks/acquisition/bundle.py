@@ -1,0 +1,305 @@
+"""Array bundles: what a lab hands over, read and checked before anything is written.
+
+A bundle is `sessions.csv` (one row a recording: file, area, animal, shape, response window), an ``.npz`` file for each
+row (`spike_counts` or `responses`, trials x images x units, and `unit_id`), `units.csv` (one row a unit), and a folder
+of images in the order of the image axis.
+"""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from m2m_benchmarks.data.areas import AREAS
+from m2m_benchmarks.errors import DataError, UnknownNameError
+
+_SESSION_TEXT = ('file', 'area', 'specimen_id', 'session_id')
+_SESSION_COUNTS = ('n_trials', 'n_images', 'n_units')
+_WINDOW = ('window_start_s', 'window_end_s')
+_UNIT_COLUMNS = ('file', 'column', 'unit_id', 'area')
+
+#: Endings that are taken for stimuli; anything else in the folder is passed over (notes, hidden files).
+IMAGES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One row of sessions.csv with its responses.
+
+    Attributes
+    ----------
+    session : Series
+        The row.
+    units : DataFrame, n_units rows
+        The rows of units.csv, in the order of the unit axis.
+    responses : array, shape (n_trials, n_images, n_units)
+        float32; spikes/s for spike counts, else as given.
+    """
+
+    session: pd.Series
+    units: pd.DataFrame
+    responses: np.ndarray
+
+
+def read_sessions(path: Path) -> pd.DataFrame:
+    """Read and check sessions.csv.
+
+    Returns
+    -------
+    DataFrame
+        Identifiers as text, counts as integers, windows in seconds; other columns as pandas reads them.
+
+    Raises
+    ------
+    DataError
+        With the row and column that isn't right.
+    UnknownNameError
+        For an area that is none of the mouse's six.
+    """
+    table = _read_csv(path, (*_SESSION_TEXT, *_SESSION_COUNTS, *_WINDOW), text=_SESSION_TEXT)
+    for column in _SESSION_COUNTS:
+        table[column] = _numbers(path, table, column, least=1).astype(int)
+    for column in _WINDOW:
+        table[column] = _numbers(path, table, column)
+    for row, session in table.iterrows():
+        where = f'{path}, row {int(row) + 2}'
+        if session['area'] not in AREAS:
+            raise UnknownNameError('area', session['area'], AREAS, f'({where})')
+        if session['window_end_s'] <= session['window_start_s']:
+            raise DataError(
+                f'{where}: the response window ends ({session["window_end_s"]} s) before it starts '
+                f'({session["window_start_s"]} s); a window in seconds after stimulus onset is expected.'
+            )
+        if session['n_trials'] < 2:
+            raise DataError(f'{where}: {session["n_trials"]} trial; at least 2 are needed for a reliability.')
+    repeated = table['file'][table['file'].duplicated()]
+    if len(repeated):
+        raise DataError(f'{path}: {repeated.iloc[0]} is listed more than once; one row a file is expected.')
+    if table['n_images'].nunique() > 1:
+        raise DataError(
+            f'{path}: n_images differs between rows ({sorted(table["n_images"].unique())}); '
+            'all recordings of a dataset are responses to the same images.'
+        )
+    return table
+
+
+def read_units(path: Path, sessions: pd.DataFrame) -> pd.DataFrame:
+    """Read units.csv and check it against the sessions.
+
+    Raises
+    ------
+    DataError
+        When it lacks a session's units, names others, or holds a unit twice.
+    """
+    table = _read_csv(path, _UNIT_COLUMNS, text=('file', 'unit_id', 'area', 'specimen_id', 'session_id'))
+    table['column'] = _numbers(path, table, 'column', least=0).astype(int)
+    twice = table['unit_id'][table['unit_id'].duplicated()]
+    if len(twice):
+        raise DataError(
+            f'{path}: unit_id {twice.iloc[0]} stands in {int((table["unit_id"] == twice.iloc[0]).sum())} rows; '
+            'unit ids have to be unique over all sessions.'
+        )
+    strangers = sorted(set(table['file']) - set(sessions['file']))
+    if strangers:
+        raise DataError(
+            f'{path} has units of {strangers[0]} ({len(strangers)} such files), which sessions.csv does not list: '
+            'it belongs to other sessions. Give the units.csv of these sessions.'
+        )
+    return table
+
+
+def read_recordings(sessions: pd.DataFrame, units: pd.DataFrame, folder: Path) -> Iterator[Recording]:
+    """Read the recordings, one at a time, in the order of `sessions`.
+
+    Raises
+    ------
+    DataError
+        When a file is missing, cut short, of another shape than its row says, or belongs to other units.
+    """
+    by_file = {str(file): group.sort_values('column') for file, group in units.groupby('file')}
+    for _, session in sessions.iterrows():
+        yield _read_recording(session, by_file.get(session['file']), folder / session['file'])
+
+
+def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path) -> Recording:
+    arrays = _read_npz(path)
+    names = [name for name in ('spike_counts', 'responses') if name in arrays]
+    if len(names) != 1:
+        raise DataError(
+            f'{path} holds {", ".join(sorted(arrays)) or "no arrays"}; expected exactly one of spike_counts '
+            '(integers) and responses (numbers), and unit_id.'
+        )
+    if 'unit_id' not in arrays:
+        raise DataError(f'{path} has no array unit_id; expected one id for each unit of {names[0]}.')
+    responses = arrays[names[0]]
+    _check_shape(path, names[0], responses, session)
+    if names[0] == 'spike_counts':
+        responses = _rates(path, responses, session['window_end_s'] - session['window_start_s'])
+    else:
+        if responses.dtype.kind not in 'fiu':
+            raise DataError(f'{path}: responses are of type {responses.dtype}; numbers are expected.')
+        if not np.isfinite(responses).all():
+            bad = int((~np.isfinite(responses)).sum())
+            raise DataError(f'{path}: {bad:,} responses are NaN or infinite; leave those trials out of the file.')
+        responses = responses.astype(np.float32)
+        if not np.isfinite(responses).all():
+            raise DataError(f'{path}: responses are too large for single precision; check their unit.')
+    ids = arrays['unit_id']
+    if ids.shape != responses.shape[2:]:
+        raise DataError(f'{path}: unit_id has shape {ids.shape}, expected ({responses.shape[2]},), one id a unit.')
+    ids = ids.astype(str)
+    if units is None:
+        raise DataError(f'units.csv has no rows for {path.name}: it belongs to other sessions.')
+    if units['column'].tolist() != list(range(len(ids))):
+        raise DataError(
+            f'units.csv has columns {_few(units["column"])} for {path.name}; expected 0 to {len(ids) - 1}, each once.'
+        )
+    differing = np.flatnonzero(units['unit_id'].to_numpy().astype(str) != ids)
+    if len(differing):
+        i = differing[0]
+        raise DataError(
+            f'units.csv says that column {i} of {path.name} is unit {units["unit_id"].iloc[i]}, the file says {ids[i]} '
+            f'({len(differing)} of {len(ids)} differ): it belongs to other sessions.'
+        )
+    other = units['area'][units['area'] != session['area']]
+    if len(other):
+        raise DataError(
+            f'units.csv puts unit {units["unit_id"].loc[other.index[0]]} of {path.name} in {other.iloc[0]}, '
+            f'sessions.csv says {session["area"]}.'
+        )
+    return Recording(session, units, responses)
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not hasattr(file, 'files'):
+                raise DataError(f'{path} is a single array; expected an .npz with spike_counts and unit_id.')
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError as error:
+        raise DataError(f'{path} is missing; sessions.csv lists it. Put it beside sessions.csv.') from error
+    except (ValueError, EOFError, KeyError, OSError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        if 'pickle' in str(error) or 'Object arrays' in str(error):
+            raise DataError(
+                f'{path} holds Python objects, which are not read because they can run code; '
+                'save plain numeric arrays with numpy.savez_compressed.'
+            ) from error
+        raise DataError(f'{path} cannot be read as .npz ({error}): cut short or not an .npz. Copy it again.') from error
+    except (NotImplementedError, RuntimeError, SyntaxError, TypeError, OverflowError) as error:
+        # zipfile and numpy answer damaged headers with any of these
+        raise DataError(f'{path} cannot be read as .npz ({error}): it is damaged. Copy it again.') from error
+
+
+def _check_shape(path: Path, name: str, responses: np.ndarray, session: pd.Series) -> None:
+    expected = tuple(int(session[column]) for column in _SESSION_COUNTS)
+    if responses.shape == expected:
+        return
+    problem = f'{path}: {name} has shape {responses.shape}, sessions.csv says {expected} (trials, images, units).'
+    if responses.ndim == 3 and sorted(responses.shape) == sorted(expected):
+        if responses.shape == (expected[1], expected[0], expected[2]):
+            problem += ' Trials and images are swapped: transpose the array to (trials, images, units).'
+        else:
+            problem += ' The axes are in another order: transpose the array to (trials, images, units).'
+    raise DataError(problem)
+
+
+def _rates(path: Path, counts: np.ndarray, window_s: float) -> np.ndarray:
+    if counts.dtype.kind == 'f' and not np.isfinite(counts).all():
+        bad = int((~np.isfinite(counts)).sum())
+        raise DataError(f'{path}: {bad:,} spike counts are NaN or infinite; leave those trials out of the file.')
+    if counts.dtype.kind not in 'iu':
+        raise DataError(
+            f'{path}: spike_counts are of type {counts.dtype}; integers are expected. '
+            'Rates or dF/F belong in an array named responses.'
+        )
+    if counts.min() < 0:
+        raise DataError(f'{path}: spike counts go down to {counts.min()}; counts of 0 or more are expected.')
+    return (counts / window_s).astype(np.float32)
+
+
+def read_stimuli(folder: Path, n_images: int) -> dict[str, bytes]:
+    """Read the images of a stimulus folder, each decoded in full once.
+
+    Returns
+    -------
+    dict
+        stimulus_id (the file's name without its ending) to PNG content, in sorted order. PNG files are kept byte for
+        byte; other formats are converted.
+
+    Raises
+    ------
+    DataError
+        When the folder is missing, doesn't hold `n_images` images, or one of them can't be decoded.
+    """
+    if not folder.is_dir():
+        raise DataError(f'{folder} is not a folder; expected the {n_images} stimulus images there.')
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES and path.name[0] != '.')
+    if len(paths) != n_images:
+        raise DataError(
+            f'{folder} holds {len(paths)} images, the recordings have {n_images} on their image axis; '
+            'expected one image file for each, in the sorted order of the axis.'
+        )
+    stimuli: dict[str, bytes] = {}
+    for path in paths:
+        if path.stem in stimuli:
+            raise DataError(f'{folder} holds {path.stem} in two formats; expected one file an image.')
+        stimuli[path.stem] = _png(path)
+    return stimuli
+
+
+def _png(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+            if image.format == 'PNG':
+                return content
+            buffer = io.BytesIO()
+            image.save(buffer, format='png')
+            return buffer.getvalue()
+    except (OSError, SyntaxError, ValueError, zlib.error, Image.DecompressionBombError) as error:
+        raise DataError(f'{path} cannot be read as an image ({error}): cut short or damaged. Copy it again.') from error
+
+
+def _read_csv(path: Path, needed: tuple[str, ...], text: tuple[str, ...]) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), skipinitialspace=True)
+    except FileNotFoundError as error:
+        raise DataError(f'{path} is missing.') from error
+    except (OSError, ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
+        raise DataError(f'{path} cannot be read as CSV ({error}).') from error
+    missing = [column for column in needed if column not in table]
+    if missing:
+        raise DataError(f'{path} has no column {", ".join(missing)}; it has {", ".join(map(str, table.columns))}.')
+    if table.empty:
+        raise DataError(f'{path} has no rows.')
+    for column in needed:
+        empty = table.index[table[column].isna()]
+        if len(empty):
+            raise DataError(f'{path}, row {int(empty[0]) + 2}: {column} is empty.')
+    return table
+
+
+def _numbers(path: Path, table: pd.DataFrame, column: str, least: int | None = None) -> pd.Series:
+    numbers = pd.to_numeric(table[column], errors='coerce')
+    wrong = ~np.isfinite(numbers)
+    expected = 'a number'
+    if least is not None:
+        # the upper bound only keeps absurd values from overflowing an integer
+        wrong |= (numbers < least) | (numbers % 1 != 0) | (numbers > 2**31)
+        expected = f'a whole number of at least {least}'
+    if wrong.any():
+        row = int(table.index[wrong][0])
+        raise DataError(f'{path}, row {row + 2}: {column} is {table[column].loc[row]!r}, expected {expected}.')
+    return numbers
+
+
+def _few(values: pd.Series) -> str:
+    shown = ', '.join(map(str, values[:5]))
+    return f'{shown}, … ({len(values)})' if len(values) > 5 else shown

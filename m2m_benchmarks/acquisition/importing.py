@@ -1,0 +1,108 @@
+"""From an array bundle to a dataset in the data folder."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from m2m_benchmarks.acquisition.bundle import read_recordings, read_sessions, read_stimuli, read_units
+from m2m_benchmarks.data import store
+from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.storage import sha256_file
+
+#: Coordinates that an assembly has of its own; a column of that name in units.csv becomes unit_NAME.
+_OWN = ('neuroid_id', 'region', 'animal', 'session', 'reliability', 'stimulus_id', 'repetition')
+_OWN += ('neuroid', 'presentation', 'time_bin', 'time_bin_start', 'time_bin_end', 'data')
+_NAME = re.compile(r'[A-Za-z][A-Za-z0-9]*\Z')
+
+Progress = Callable[[str, int, int], None]
+
+
+def import_bundle(
+    name: str, sessions: Path, units: Path, stimuli: Path, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Import a lab's recordings as dataset `name`, all or nothing.
+
+    Parameters
+    ----------
+    name : str
+        `Siegle2021`, `deVries2020`, or a name of your own: letters and digits, as in AuthorYEAR.
+    sessions, units : Path
+        The tables; recordings are looked for beside `sessions`.
+    stimuli : Path
+        Folder of images in the sorted order of the image axis.
+    progress : callable, optional
+        Called with what is being done, how many are done, and how many there are.
+
+    Returns
+    -------
+    dict
+        The dataset's ledger.
+
+    Raises
+    ------
+    DataError, UnknownNameError
+        When the bundle isn't right; nothing is written then.
+    StorageError
+        When it can't be written; an earlier version of the dataset stays as it was.
+    """
+    if not _NAME.match(name):
+        raise DataError(f'{name!r} cannot be a dataset: letters and digits are expected, as in Siegle2021.')
+    if name == 'SimulatedMouse':
+        raise DataError('SimulatedMouse is simulated by this library; import recordings under a name of their own.')
+    report = progress or (lambda what, done, total: None)
+    with store.writing(name):
+        session_table = read_sessions(sessions)
+        unit_table = read_units(units, session_table)
+        images = read_stimuli(stimuli, int(session_table['n_images'].iloc[0]))
+        responses = np.full(
+            (int(session_table['n_trials'].max()), len(images), int(session_table['n_units'].sum())),
+            np.nan,
+            dtype=np.float32,
+        )
+        neuroids, start = [], 0
+        for i, recording in enumerate(read_recordings(session_table, unit_table, sessions.parent)):
+            n_trials, _, n_units = recording.responses.shape
+            responses[:n_trials, :, start : start + n_units] = recording.responses
+            start += n_units
+            neuroids.append(_coordinates(recording.units, recording.session))
+            report('recordings', i + 1, len(session_table))
+        report('writing', 0, 1)
+        entry = store.write_dataset(
+            name,
+            responses,
+            pd.concat(neuroids, ignore_index=True),
+            images,
+            (1000 * session_table['window_start_s'].min(), 1000 * session_table['window_end_s'].max()),
+            _source(sessions, units, stimuli, session_table),
+        )
+        report('writing', 1, 1)
+    return entry
+
+
+def _coordinates(units: pd.DataFrame, session: pd.Series) -> pd.DataFrame:
+    own = {
+        'neuroid_id': units['unit_id'],
+        'region': session['area'],
+        'animal': session['specimen_id'],
+        'session': session['session_id'],
+        'window_start_ms': 1000 * session['window_start_s'],
+        'window_end_ms': 1000 * session['window_end_s'],
+    }
+    kept = {(f'unit_{column}' if column in (*_OWN, *own) else column): units[column] for column in units}
+    return pd.DataFrame({**own, **kept}, index=units.index)
+
+
+def _source(sessions: Path, units: Path, stimuli: Path, table: pd.DataFrame) -> dict[str, Any]:
+    return {
+        'made_by': 'm2m data import',
+        'sessions': {'file': sessions.name, 'sha256': sha256_file(sessions)},
+        'units': {'file': units.name, 'sha256': sha256_file(units)},
+        'recordings': {str(file): sha256_file(sessions.parent / file) for file in table['file']},
+        # every column of sessions.csv, for whoever wants to know more about a session
+        'session_table': json.loads(table.to_json(orient='records')),
+    }

@@ -1,0 +1,30 @@
+"""Pure functions on numpy arrays: no xarray, no files, no models."""
+
+from m2m_benchmarks.arrays.bootstrap import median_draws, rsa_draws, standard_error
+from m2m_benchmarks.arrays.correlation import pearson, spearman, spearman_brown
+from m2m_benchmarks.arrays.folds import kfold, shuffle_splits
+from m2m_benchmarks.arrays.isometry import isometric
+from m2m_benchmarks.arrays.rdm import rdm, upper_triangle
+from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
+from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, kernel, ridge
+
+__all__ = [
+    'ALPHAS',
+    'cross_predict',
+    'half_means',
+    'half_splits',
+    'isometric',
+    'kernel',
+    'kfold',
+    'median_draws',
+    'pearson',
+    'rdm',
+    'ridge',
+    'rsa_draws',
+    'shuffle_splits',
+    'spearman',
+    'spearman_brown',
+    'split_half_reliability',
+    'standard_error',
+    'upper_triangle',
+]

@@ -1,0 +1,94 @@
+"""Bootstrap draws of the two scores: over neurons for regression, over stimuli for RSA."""
+
+import numpy as np
+
+from m2m_benchmarks.arrays.rdm import upper_triangle
+
+N_DRAWS = 1000
+
+
+def standard_error(draws: np.ndarray) -> float:
+    """Standard deviation of bootstrap draws, the standard error of what was drawn.
+
+    Parameters
+    ----------
+    draws : array, shape (n_draws,)
+
+    Returns
+    -------
+    float
+        0 where there are fewer than two draws.
+    """
+    return float(np.std(draws, ddof=1)) if len(draws) > 1 else 0.0
+
+
+def median_draws(values: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0) -> np.ndarray:
+    """Medians over neurons drawn with replacement.
+
+    Parameters
+    ----------
+    values : array, shape (n_neurons,) or (n_quantities, n_neurons)
+        Several quantities are drawn together: a draw takes the same neurons in each.
+    n_draws, seed : int
+
+    Returns
+    -------
+    array, shape (n_draws,) or (n_quantities, n_draws)
+    """
+    values = np.asarray(values, dtype=float)
+    rng = np.random.default_rng(seed)
+    n_neurons = values.shape[-1]
+    medians = np.empty((*values.shape[:-1], n_draws))
+    for draw in range(n_draws):
+        medians[..., draw] = np.median(values[..., rng.integers(0, n_neurons, n_neurons)], axis=-1)
+    return medians
+
+
+def rsa_draws(first: np.ndarray, second: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0) -> np.ndarray:
+    """Spearman correlations of two RDMs over stimuli drawn with replacement.
+
+    A stimulus drawn twice has distance 0 to itself in both RDMs, which would inflate the correlation: pairs of a
+    stimulus with itself are left out.
+
+    Parameters
+    ----------
+    first, second : array, shape (n_stimuli, n_stimuli)
+    n_draws, seed : int
+
+    Returns
+    -------
+    array, shape (n_draws,)
+
+    Notes
+    -----
+    A draw that takes stimulus i c_i times holds the pair (i, j) c_i * c_j times. Repeating an entry only makes
+    ties, so mean ranks follow from one sort of all pairs and a running sum of the counts; nothing is sorted again.
+    """
+    n_stimuli = len(first)
+    rows, columns = np.triu_indices(n_stimuli, k=1)
+    ranked = [np.unique(upper_triangle(matrix), return_inverse=True)[1] for matrix in (first, second)]
+    rng = np.random.default_rng(seed)
+    draws = np.empty(n_draws)
+    for draw in range(n_draws):
+        counts = np.bincount(rng.integers(0, n_stimuli, n_stimuli), minlength=n_stimuli).astype(float)
+        weights = counts[rows] * counts[columns]
+        x, y = (_weighted_ranks(order, weights) for order in ranked)
+        draws[draw] = _weighted_pearson(x, y, weights)
+    return draws
+
+
+def _weighted_ranks(order: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean rank of each entry when it is repeated `weights` times; `order` numbers the distinct values."""
+    totals = np.bincount(order, weights=weights)
+    ranks: np.ndarray = (np.cumsum(totals) - totals / 2)[order]
+    return ranks
+
+
+def _weighted_pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
+    total = weights.sum()
+    if total == 0:
+        return 0.0
+    x = x - weights @ x / total
+    y = y - weights @ y / total
+    scale = np.sqrt((weights @ x**2) * (weights @ y**2))
+    return float(weights @ (x * y) / scale) if scale > 0 else 0.0

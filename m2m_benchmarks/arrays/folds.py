@@ -1,0 +1,36 @@
+"""Cross-validation splits over stimuli."""
+
+import numpy as np
+from sklearn.model_selection import KFold, ShuffleSplit
+
+Split = tuple[np.ndarray, np.ndarray]
+
+
+def kfold(n_stimuli: int, n_folds: int = 10, seed: int = 1) -> list[Split]:
+    """Shuffled folds: each stimulus is held out exactly once, so held-out predictions can be stacked.
+
+    Parameters
+    ----------
+    n_stimuli : int
+    n_folds : int
+    seed : int
+
+    Returns
+    -------
+    list of (train, test)
+        Integer indices into the stimulus axis.
+
+    Raises
+    ------
+    ValueError
+        When there are fewer stimuli than folds, or fewer than two folds.
+    """
+    return list(KFold(n_folds, shuffle=True, random_state=seed).split(np.zeros(n_stimuli)))
+
+
+def shuffle_splits(n_stimuli: int, n_splits: int = 10, train_size: float = 0.9, seed: int = 1) -> list[Split]:
+    """Brain-Score's own splits: independent random 90/10 divisions, which overlap.
+
+    Parameters and returned value are as in `kfold`.
+    """
+    return list(ShuffleSplit(n_splits, train_size=train_size, random_state=seed).split(np.zeros(n_stimuli)))

@@ -1,0 +1,64 @@
+"""The same stimuli in as few dimensions as they need."""
+
+import numpy as np
+from scipy.linalg import helmert
+
+#: Columns that are brought to float64 at a time: bounds the memory beside the input.
+_CHUNK = 16_384
+
+
+def isometric(features: np.ndarray) -> np.ndarray:
+    """Rotate feature vectors into n_stimuli + 1 dimensions.
+
+    n stimuli span at most n dimensions, however many features a layer has. This rotation keeps every inner product
+    between stimuli *and* the direction in which all features are equal. So Euclidean distances, kernels, ridge
+    and PLS predictions, CKA, and correlations over features (RDMs) of the result are those of the input, while a
+    layer of millions of features takes some hundred kilobytes.
+
+    Parameters
+    ----------
+    features : array, shape (n_stimuli, n_features)
+        May be memory-mapped; read in blocks of columns.
+
+    Returns
+    -------
+    array, shape (n_stimuli, min(n_features, n_stimuli + 1))
+        float64; the input itself where it has no more columns than that.
+
+    Raises
+    ------
+    ValueError
+        When `features` isn't two-dimensional, is empty, or holds NaN or infinity.
+
+    Notes
+    -----
+    With row means m and centred rows R = X - m 1', inner products are p m m' + R R'. Any L with L L' = R R', put
+    into the space orthogonal to the vector of ones (Helmert matrix H), plus m sqrt(p / q) 1', has the same inner
+    products, and rows whose centred parts have the same inner products as R.
+    """
+    if features.ndim != 2 or 0 in features.shape:
+        raise ValueError(f'expected features of shape (n_stimuli, n_features), got {features.shape}')
+    n_stimuli, n_features = features.shape
+    n_dimensions = n_stimuli + 1
+    if n_features <= n_dimensions:
+        small = np.array(features, dtype=float)
+        if not np.isfinite(small).all():
+            raise ValueError('the features hold NaN or infinity')
+        return small
+    total = np.zeros(n_stimuli)
+    for start in range(0, n_features, _CHUNK):
+        total += features[:, start : start + _CHUNK].sum(axis=1, dtype=float)
+    mean = total[:, None] / n_features
+    if not np.isfinite(mean).all():
+        raise ValueError('the features hold NaN or infinity')
+    products = np.zeros((n_stimuli, n_stimuli))
+    for start in range(0, n_features, _CHUNK):
+        block = features[:, start : start + _CHUNK] - mean
+        products += block @ block.T
+    spectrum, vectors = np.linalg.eigh(products)
+    factor = vectors * np.sqrt(spectrum.clip(0))
+    rotated: np.ndarray = factor @ helmert(n_dimensions) + mean * np.sqrt(n_features / n_dimensions)
+    # A constant pattern is rotated to a constant pattern, exactly.
+    constant = np.diag(products) == 0
+    rotated[constant] = (mean * np.sqrt(n_features / n_dimensions))[constant]
+    return rotated

@@ -1,0 +1,68 @@
+"""Representational dissimilarity matrices."""
+
+import numpy as np
+
+#: Columns that are brought to float64 at a time: bounds the memory beside the input.
+_CHUNK = 16_384
+
+
+def rdm(patterns: np.ndarray) -> np.ndarray:
+    """Representational dissimilarity matrix: 1 - Pearson correlation over units.
+
+    Parameters
+    ----------
+    patterns : array, shape (n_stimuli, n_units)
+        One response pattern a row, any unit. At least two units; no NaN.
+
+    Returns
+    -------
+    array, shape (n_stimuli, n_stimuli)
+        float64, symmetric, in [0, 2], zero diagonal. A constant pattern has no correlation with any other:
+        its distance to them is 1.
+
+    Raises
+    ------
+    ValueError
+        When `patterns` isn't two-dimensional, has fewer than two units, or holds NaN or infinity.
+
+    References
+    ----------
+    Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4.
+    """
+    patterns = np.asarray(patterns)
+    if patterns.ndim != 2 or patterns.shape[1] < 2:
+        raise ValueError(f'expected patterns of shape (n_stimuli, n_units >= 2), got {patterns.shape}')
+    if not np.isfinite(patterns).all():
+        raise ValueError('the patterns hold NaN or infinity; average them over repetitions that were recorded')
+    # Unit scale first: squares of very small or very large responses must not under- or overflow.
+    largest = np.abs(patterns).max(axis=1, keepdims=True).astype(float)
+    largest[largest == 0] = 1
+    mean = np.mean(patterns / largest, axis=1, keepdims=True, dtype=float)
+    products = np.zeros((len(patterns), len(patterns)))
+    for start in range(0, patterns.shape[1], _CHUNK):
+        block = patterns[:, start : start + _CHUNK] / largest - mean
+        products += block @ block.T
+    length = np.sqrt(np.diag(products))
+    length[patterns.max(axis=1) == patterns.min(axis=1)] = np.inf
+    length[length == 0] = np.inf
+    correlation = products / np.outer(length, length)
+    distances: np.ndarray = 1 - np.clip((correlation + correlation.T) / 2, -1, 1)
+    np.fill_diagonal(distances, 0)
+    return distances
+
+
+def upper_triangle(matrix: np.ndarray) -> np.ndarray:
+    """Entries above the diagonal, row by row.
+
+    Parameters
+    ----------
+    matrix : array, shape (n, n)
+
+    Returns
+    -------
+    array, shape (n * (n - 1) / 2,)
+    """
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f'expected a square matrix, got shape {matrix.shape}')
+    upper: np.ndarray = matrix[np.triu_indices(len(matrix), k=1)]
+    return upper

@@ -1,0 +1,181 @@
+"""Ridge regression in its dual form.
+
+With some hundred stimuli, everything about the features that ridge regression uses is their inner products, a
+matrix of stimuli by stimuli. One eigendecomposition of the training part of it gives the predictions for every
+penalty and every neuron, and the leave-one-out errors too.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.linalg import helmert
+from threadpoolctl import threadpool_limits
+
+from m2m_benchmarks.arrays.folds import Split
+
+#: Penalties tried by default, in units of the mean squared length of the centred training stimuli: a model
+#: whose features are all multiplied by ten is the same model.
+ALPHAS = np.logspace(-3, 3, 13)
+
+#: Columns that are brought to float64 at a time: bounds the memory beside the input.
+_CHUNK = 16_384
+
+
+def kernel(features: np.ndarray) -> np.ndarray:
+    """Inner products of the stimuli, the features centred over stimuli.
+
+    Parameters
+    ----------
+    features : array, shape (n_stimuli, n_features)
+
+    Returns
+    -------
+    array, shape (n_stimuli, n_stimuli)
+        float64. Centring does not change a regression with intercept; it keeps the digits that a large common
+        mean would cost.
+
+    Raises
+    ------
+    ValueError
+        When `features` isn't two-dimensional or holds NaN or infinity.
+    """
+    features = np.asarray(features)
+    if features.ndim != 2:
+        raise ValueError(f'expected features of shape (n_stimuli, n_features), got {features.shape}')
+    products = np.zeros((len(features), len(features)))
+    for start in range(0, features.shape[1], _CHUNK):
+        block = features[:, start : start + _CHUNK].astype(float)
+        block -= block.mean(axis=0)
+        products += block @ block.T
+    if not np.isfinite(products).all():
+        raise ValueError('the features hold NaN, infinity or values whose squares overflow')
+    return products
+
+
+def ridge(
+    products: np.ndarray,
+    responses: np.ndarray,
+    split: Split,
+    alphas: Sequence[float] | np.ndarray = ALPHAS,
+    relative: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit on the training stimuli of one split, predict its test stimuli.
+
+    Parameters
+    ----------
+    products : array, shape (n_stimuli, n_stimuli)
+        From `kernel`.
+    responses : array, shape (n_stimuli, n_neurons)
+        Trial-averaged responses, any unit.
+    split : (train, test)
+        Indices into the stimuli.
+    alphas : sequence of float
+        Penalties, above 0. Where there are several, each neuron gets the one with the least squared
+        leave-one-out error on the training stimuli.
+    relative : bool
+        Whether `alphas` are in units of the mean squared length of the centred training stimuli (see `ALPHAS`)
+        or absolute, as in scikit-learn.
+
+    Returns
+    -------
+    predictions : array, shape (len(test), n_neurons)
+        float64, in the unit of `responses`.
+    chosen : array, shape (n_neurons,)
+        The entry of `alphas` that each neuron got.
+
+    Raises
+    ------
+    ValueError
+        When a penalty isn't above 0, or there are fewer than three training stimuli.
+
+    Notes
+    -----
+    With a free intercept the fit happens in the space orthogonal to the constant vector. In an orthonormal basis
+    of that space (the Helmert matrix), training kernel K = U S U', the dual weights are c = U (S + alpha)^-1 U'y
+    and the leave-one-out residuals c_i / diag_i(U (S + alpha)^-1 U') (Rifkin & Lippert 2007, "Notes on
+    regularized least squares", with the intercept left free).
+    """
+    train, test = split
+    alphas = np.asarray(alphas, dtype=float)
+    if alphas.ndim != 1 or not len(alphas) or not (alphas > 0).all():
+        raise ValueError(f'expected penalties above 0, got {alphas}')
+    if len(train) < 3:
+        raise ValueError(f'expected at least 3 training stimuli, got {len(train)}')
+    y = np.asarray(responses, dtype=float)[train]
+    y_mean = y.mean(axis=0)
+    y = y - y_mean
+    basis = helmert(len(train))
+    inner = products[np.ix_(train, train)]
+    spectrum, vectors = np.linalg.eigh(basis @ inner @ basis.T)
+    spectrum = spectrum.clip(0)
+    vectors = basis.T @ vectors  # n_train x (n_train - 1), orthogonal to the constant vector
+    scale = spectrum.sum() / len(train) if relative else 1.0
+    penalties = alphas * (scale or 1.0)
+    projected = vectors.T @ y
+    # Test stimuli relative to the training mean, seen by the training stimuli relative to the same mean.
+    outer = (products[np.ix_(test, train)] - inner.mean(axis=0)) @ vectors
+
+    best = np.zeros(y.shape[1], dtype=int)
+    if len(penalties) > 1:
+        errors = np.empty((len(penalties), y.shape[1]))
+        for i, penalty in enumerate(penalties):
+            shrunk = 1 / (spectrum + penalty)
+            weights = (vectors * shrunk) @ projected
+            weights /= ((vectors**2) @ shrunk)[:, None]
+            errors[i] = np.einsum('sn,sn->n', weights, weights)
+        best = errors.argmin(axis=0)
+    predictions = np.empty((len(test), y.shape[1]))
+    for i, penalty in enumerate(penalties):
+        mine = best == i
+        if mine.any():
+            predictions[:, mine] = (outer / (spectrum + penalty)) @ projected[:, mine]
+    return predictions + y_mean, alphas[best]
+
+
+def cross_predict(
+    features: np.ndarray,
+    responses: np.ndarray,
+    folds: Sequence[Split],
+    alphas: Sequence[float] | np.ndarray = ALPHAS,
+    relative: bool = True,
+) -> np.ndarray:
+    """Predict each stimulus from a fit that has not seen it.
+
+    Parameters
+    ----------
+    features : array, shape (n_stimuli, n_features)
+    responses : array, shape (n_stimuli, n_neurons)
+    folds : sequence of (train, test)
+        Whose test parts together hold each stimulus once, as `kfold` gives.
+    alphas, relative
+        As in `ridge`.
+
+    Returns
+    -------
+    array, shape (n_stimuli, n_neurons)
+        The stacked held-out predictions.
+
+    Raises
+    ------
+    ValueError
+        When the test parts don't hold each stimulus exactly once, the arrays differ in their number of stimuli,
+        or either holds NaN or infinity.
+    """
+    features, responses = np.asarray(features), np.asarray(responses)
+    if responses.ndim != 2 or len(features) != len(responses):
+        raise ValueError(
+            f'expected features and responses of the same stimuli, got shapes {features.shape} and {responses.shape}'
+        )
+    if not np.isfinite(responses).all():
+        raise ValueError('the responses hold NaN or infinity')
+    tested = np.sort(np.concatenate([test for _, test in folds]))
+    if not np.array_equal(tested, np.arange(len(responses))):
+        raise ValueError('expected folds that hold out each stimulus exactly once')
+    products = kernel(features)
+    predictions = np.empty(responses.shape)
+    # A fold is too small a problem to share: on a busy machine, threads would wait for each other for far longer
+    # than they work.
+    with threadpool_limits(1, 'blas'):
+        for fold in folds:
+            predictions[fold[1]], _ = ridge(products, responses, fold, alphas, relative)
+    return predictions

@@ -1,0 +1,1 @@
+"""Benchmark plugins, one folder a dataset, and what they share."""

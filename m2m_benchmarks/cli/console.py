@@ -1,0 +1,53 @@
+"""What goes to the terminal: results on stdout, everything else on stderr."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from m2m_benchmarks.storage import explained, replacing, writable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def stdout() -> 'Console':
+    """Console for results; wide where it is no terminal, so that nothing is folded in files and pipes."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+
+def write_json(content: Any, target: str) -> None:
+    """Write JSON to a file, whole or not at all, or to stdout for '-'."""
+    text = json.dumps(content, indent=2, allow_nan=False)
+    if target == '-':
+        print(text)
+        return
+    path = Path(target)
+    writable(path.absolute().parent)
+    with explained(path.name, path.absolute().parent), replacing(path) as file:
+        file.write(text + '\n')
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Progress bars on stderr, one for each thing that is counted; silent when stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield report

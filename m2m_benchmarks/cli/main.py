@@ -1,0 +1,39 @@
+"""The command `m2m`."""
+
+import sys
+import warnings
+
+import typer
+
+from m2m_benchmarks.cli import benchmarks, data, doctor, models, score
+from m2m_benchmarks.errors import M2MError
+
+app = typer.Typer(
+    name='m2m',
+    help='How mouse-like is a vision model? Score any network against recordings from mouse visual cortex.',
+    epilog='Try it without any data:  m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --weights none',
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={'help_option_names': ['-h', '--help']},
+)
+app.command('doctor')(doctor.doctor)
+app.command('models')(models.models)
+app.command('benchmarks')(benchmarks.benchmarks)
+app.add_typer(data.app, name='data')
+app.command('score')(score.score)
+
+
+def main() -> None:
+    """Run the command line; what a user can mend ends with a message and exit code 1, without a traceback."""
+    # Brain-Score's own classes, at every import; nothing a user could do about it.
+    warnings.filterwarnings('ignore', message='xarray subclass Score should explicitly define __slots__')
+    try:
+        app()
+    except M2MError as error:
+        print(f'error: {error}', file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,95 @@
+"""m2m score."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from m2m_benchmarks.cli.console import progress, stdout, write_json
+from m2m_benchmarks.storage import home, writable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def score(
+    model: Annotated[
+        str, typer.Argument(help='A name from `m2m models`, torchvision:NAME, timm:NAME, or the path of a plugin folder.')
+    ],
+    benchmarks: Annotated[list[str], typer.Argument(metavar='BENCHMARK...', help='Names from `m2m benchmarks`.')],
+    weights: Annotated[
+        str, typer.Option(help="'default', 'none' (untrained, from --seed), or a .pth or .safetensors file.")
+    ] = 'default',
+    layer: Annotated[
+        str | None,
+        typer.Option(help='Score this layer on all neuroids. Without it, the layer is chosen on half of them.'),
+    ] = None,
+    seed: Annotated[int, typer.Option(help='Of untrained weights.')] = 0,
+    json: Annotated[
+        str | None, typer.Option('--json', metavar='FILE', help="Write the results as JSON; '-' prints them instead.")
+    ] = None,
+) -> None:
+    """Score a model on one or more benchmarks.
+
+    With --json, one benchmark gives an object and several give a list.
+
+    Examples:
+
+      m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --weights none
+
+      m2m score torchvision:resnet18 Siegle2021.VISp-rdm --layer layer2.1 --json -
+    """
+    writable(home())
+    with progress() as report:
+        report('loading', 0, 1)
+        from m2m_benchmarks.scoring.score import score_subject
+        from m2m_benchmarks.scoring.subjects import subject
+
+        found = subject(model, weights=weights, seed=seed)
+        report('loading', 1, 1)
+        results = [each.attrs['result'] for each in score_subject(found, benchmarks, layer, report)]
+    if json is not None:
+        write_json(results[0] if len(results) == 1 else results, json)
+    if json != '-':
+        _print(results)
+
+
+def _print(results: list[dict[str, Any]]) -> None:
+    from rich.markup import escape
+
+    console = stdout()
+    first = results[0]
+    console.print(f'[bold]{escape(first["model"])}[/bold]  weights: {escape(first["weights"])}', soft_wrap=True)
+    if any(result['simulated'] for result in results):
+        console.print('SimulatedMouse is simulated: these numbers say nothing about any mouse.')
+    console.print(_table(results))
+    for formula in dict.fromkeys(result['formula'] for result in results):
+        console.print(f'score = {formula}', markup=False)
+    console.print(
+        'raw: correlation of model and recordings. ceiling: what their noise lets a perfect model reach. score: 1 is '
+        'that ceiling, 0 is chance.\n±: standard error by bootstrap.',
+        soft_wrap=True,
+    )
+    chosen = {result['commitment'] for result in results for result in [result, *result.get('areas', {}).values()]}
+    if any(how and how.startswith('chosen') for how in chosen):
+        console.print('Each layer was chosen on one half of the neuroids and scored on the other.')
+
+
+def _table(results: list[dict[str, Any]]) -> 'Table':
+    from rich.table import Table
+
+    table = Table(box=None, header_style='bold')
+    for column in ('benchmark', 'layer', 'neuroids', 'raw', 'ceiling', 'score', '±'):
+        table.add_column(column, justify='left' if column in ('benchmark', 'layer') else 'right', no_wrap=True)
+    for result in results:
+        name = f'{result["benchmark"]} (simulated)' if result['simulated'] else result['benchmark']
+        for area, part in result.get('areas', {}).items():
+            table.add_row(f'  {area}', str(part['layer']), *_numbers(part))
+        layer = '' if 'areas' in result else str(result['layer'])
+        table.add_row(name, layer, *_numbers(result), style='bold')
+    return table
+
+
+def _numbers(result: dict[str, Any]) -> list[str]:
+    numbers = [result[key] for key in ('raw', 'ceiling', 'score', 'error')]
+    n = result['n_neuroids']
+    return ['' if n is None else f'{n:,}', *('' if number is None else f'{number:.3f}' for number in numbers)]

@@ -1,0 +1,1 @@
+"""Data plugins, one folder a dataset, and the store they read from."""

@@ -1,0 +1,135 @@
+"""What is in the data folder: one ledger a dataset, with the SHA-256 of each of its files.
+
+The ledger is the only thing that makes files a dataset. Files are written into a folder named after their content,
+the ledger is replaced last and in one step; whatever it doesn't name is left from an interrupted run.
+This module imports nothing heavy: listings read it.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from m2m_benchmarks.errors import DataError, DataNotFoundError
+from m2m_benchmarks.storage import home, replacing, sha256_file
+
+FORMAT = 1
+
+
+def data_folder() -> Path:
+    """Folder that holds a folder for each dataset."""
+    return home() / 'data'
+
+
+def read(name: str) -> dict[str, Any] | None:
+    """Ledger of a dataset, or None when it isn't on this machine.
+
+    Raises
+    ------
+    DataError
+        When there is a ledger that can't be read.
+    """
+    path = data_folder() / name / 'ledger.json'
+    try:
+        ledger: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise DataError(f'the ledger {path} cannot be read ({error}). {repair(name)}') from error
+    if not isinstance(ledger, dict) or ledger.get('format') != FORMAT:
+        raise DataError(f'the ledger {path} is not one that this version reads. {repair(name)}')
+    return ledger
+
+
+def require(name: str) -> dict[str, Any]:
+    """Ledger of a dataset that has to be here.
+
+    Raises
+    ------
+    DataNotFoundError
+        With the command that brings it.
+    """
+    ledger = read(name)
+    if ledger is None:
+        raise DataNotFoundError(
+            f'{name} is not on this machine (looked in {data_folder()}). Bring it with:\n  {import_command(name)}'
+        )
+    return ledger
+
+
+def write(name: str, ledger: dict[str, Any]) -> None:
+    """Put a ledger in place, in one step."""
+    with replacing(data_folder() / name / 'ledger.json') as file:
+        json.dump({'format': FORMAT, **ledger}, file, indent=1)
+
+
+def names() -> list[str]:
+    """Datasets on this machine."""
+    return sorted(path.parent.name for path in data_folder().glob('*/ledger.json'))
+
+
+def path_of(name: str, ledger: dict[str, Any], file: dict[str, Any]) -> Path:
+    """Path of a file that the ledger names."""
+    return data_folder() / name / str(ledger['version']) / str(file['file'])
+
+
+def files(ledger: dict[str, Any]) -> list[dict[str, Any]]:
+    """Everything the ledger vouches for: the assembly, the stimuli."""
+    return [ledger['assembly'], *ledger['stimuli']]
+
+
+def verify(name: str) -> list[str]:
+    """Compare every file of a dataset with its SHA-256.
+
+    Returns
+    -------
+    list of str
+        One sentence for each file that is missing or differs; empty when all is well.
+    """
+    ledger = require(name)
+    problems = []
+    for file in files(ledger):
+        path = path_of(name, ledger, file)
+        problem = damage(path, file)
+        if problem:
+            problems.append(f'{path}: {problem}')
+    return problems
+
+
+def damage(path: Path, file: dict[str, Any]) -> str | None:
+    """What is wrong with a file that the ledger names, or None."""
+    if not path.is_file():
+        return 'missing'
+    size = path.stat().st_size
+    if size != file['bytes']:
+        return f'{size:,} bytes, expected {file["bytes"]:,}'
+    found = sha256_file(path)
+    if found != file['sha256']:
+        return f'SHA-256 {found[:12]}…, expected {file["sha256"][:12]}…'
+    return None
+
+
+def intact(name: str, ledger: dict[str, Any], file: dict[str, Any]) -> Path:
+    """Path of a file, known to be what was written.
+
+    Raises
+    ------
+    DataError
+        When it is missing or was changed.
+    """
+    path = path_of(name, ledger, file)
+    problem = damage(path, file)
+    if problem:
+        raise DataError(f'{path} of {name} is damaged: {problem}. {repair(name)}')
+    return path
+
+
+def import_command(name: str) -> str:
+    """The command that brings a dataset to this machine."""
+    return f'm2m data import {name} --sessions sessions.csv --units units.csv --stimuli DIR'
+
+
+def repair(name: str) -> str:
+    """What to do about a damaged dataset, in a sentence."""
+    if name == 'SimulatedMouse':
+        return f'Remove {data_folder() / name}; it is made again when it is next used.'
+    return f'Import it again: {import_command(name)}'

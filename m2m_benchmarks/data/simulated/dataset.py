@@ -1,0 +1,77 @@
+"""The simulated mouse as a dataset in the data folder, made when it is first used."""
+
+import io
+
+import numpy as np
+import pandas as pd
+from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly
+from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+from PIL import Image
+
+from m2m_benchmarks.data import ledger, store
+from m2m_benchmarks.data.areas import AREAS
+from m2m_benchmarks.data.simulated import population as simulation
+
+NAME = 'SimulatedMouse'
+
+#: Raised whenever the simulation changes: an older copy in the data folder is then replaced.
+VERSION = 1
+
+
+def load_simulated_stimuli() -> StimulusSet:
+    """The 118 patches that the simulated mouse is shown."""
+    _ensure()
+    return store.load_stimuli(NAME)
+
+
+def load_simulated_assembly() -> NeuronRecordingAssembly:
+    """The simulated recordings, trial by trial; see `store.load_assembly`."""
+    _ensure()
+    return store.load_assembly(NAME)
+
+
+def _ensure() -> None:
+    if _current():
+        return
+    # Another process may be making it: wait, then look again.
+    with store.writing(NAME, wait_s=120):
+        if not _current():
+            _write()
+
+
+def _current() -> bool:
+    entry = ledger.read(NAME)
+    return entry is not None and entry['source'].get('version') == VERSION
+
+
+def _write() -> None:
+    responses, neuroids = [], []
+    for area in AREAS:
+        population = simulation.population(area)
+        responses.append(simulation.record(population))
+        n = len(population.animal)
+        neuroids.append(
+            pd.DataFrame(
+                {
+                    'neuroid_id': [f'simulated_{area}_{i:03d}' for i in range(n)],
+                    'region': area,
+                    'animal': population.animal,
+                    'session': population.animal,
+                    'true_reliability': population.reliability,
+                }
+            )
+        )
+    store.write_dataset(
+        NAME,
+        np.concatenate(responses, axis=2),
+        pd.concat(neuroids, ignore_index=True),
+        {f'patch_{i:03d}': _png(patch) for i, patch in enumerate(simulation.patches())},
+        simulation.WINDOW_MS,
+        {'made_by': 'simulated by this package', 'version': VERSION},
+    )
+
+
+def _png(image: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format='png')
+    return buffer.getvalue()

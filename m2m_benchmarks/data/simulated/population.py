@@ -1,0 +1,213 @@
+"""The simulated population: stimuli, generating variables, tuning, noise, and what follows from them.
+
+Everything that the benchmarks estimate from recordings is known here: each neuroid's reliability, the ceilings, and
+the model that explains all of it (`generating_variables`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+from m2m_benchmarks.data.areas import AREAS
+
+N_STIMULI = 118
+PATCH = 64
+N_VARIABLES = 4
+N_ANIMALS = 4
+N_REPETITIONS = 20
+#: The last animal saw each stimulus less often than the others, as happens in recordings.
+N_REPETITIONS_LAST = 16
+#: Neuroids of an animal in an area: pairs of opposite tuning, then noisy ones, then one that never responds.
+N_PAIRS = 12
+N_NOISY = 6
+#: Reliabilities of the tuned pairs, evenly spaced, and that of the noisy neuroids.
+RELIABILITIES = (0.75, 0.97)
+NOISY_RELIABILITY = 0.05
+#: Mean response of every neuroid, in the arbitrary unit of the simulated responses.
+BASELINE = 1.0
+WINDOW_MS = (50.0, 250.0)
+
+
+def patches() -> np.ndarray:
+    """118 grey natural-image patches, from scikit-learn's two sample photographs.
+
+    Returns
+    -------
+    uint8 array, shape (118, 64, 64)
+        Side by side in the photographs, without overlap; of the 120 that fit, the two of least contrast are left out.
+    """
+    cut = []
+    for name in ('china.jpg', 'flower.jpg'):
+        photograph = np.asarray(Image.fromarray(load_sample_image(name)).convert('L'))
+        rows, columns = (size // PATCH for size in photograph.shape)
+        whole = photograph[: rows * PATCH, : columns * PATCH]
+        cut.append(whole.reshape(rows, PATCH, columns, PATCH).swapaxes(1, 2).reshape(-1, PATCH, PATCH))
+    everything = np.concatenate(cut)
+    contrast = everything.std(axis=(1, 2))
+    kept = np.sort(np.argsort(contrast, kind='stable')[len(everything) - N_STIMULI :])
+    return everything[kept]
+
+
+def band_energies(images: np.ndarray) -> np.ndarray:
+    """Log energy of each image in four orientations times three octaves of spatial frequency.
+
+    Parameters
+    ----------
+    images : array, shape (n_images, size, size)
+
+    Returns
+    -------
+    array, shape (n_images, 12)
+    """
+    size = images.shape[-1]
+    window = np.outer(np.hanning(size), np.hanning(size))
+    centred = images - images.mean(axis=(1, 2), keepdims=True)
+    power = np.abs(np.fft.fft2(centred * window)) ** 2
+    fx, fy = np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size))
+    octave = np.floor(np.log2(np.maximum(np.hypot(fx, fy), 1e-9) * 16)).astype(int)
+    orientation = np.round(np.arctan2(fy, fx) / (np.pi / 4)).astype(int) % 4
+    bands = [(octave == o) & (orientation == t) for o in (0, 1, 2) for t in range(4)]
+    return np.log(np.stack([power[:, band].sum(axis=1) for band in bands], axis=1) + 1.0)
+
+
+def generating_variables(area: str) -> np.ndarray:
+    """The variables that all neuroids of an area are tuned to.
+
+    Returns
+    -------
+    array, shape (118, 6)
+        Zero mean and identity covariance over the stimuli, exactly.
+    """
+    energies = band_energies(patches())
+    mine = _rng(area, 'variables').permutation(energies.shape[1])[:N_VARIABLES]
+    centred = energies[:, mine] - energies[:, mine].mean(axis=0)
+    directions, _, _ = np.linalg.svd(centred, full_matrices=False)
+    whitened: np.ndarray = directions * np.sqrt(N_STIMULI)
+    return whitened
+
+
+@dataclass(frozen=True)
+class Population:
+    """One area of the simulated mouse.
+
+    Attributes
+    ----------
+    area : str
+    weights : array, shape (n_neuroids, 6)
+        Tuning to the generating variables. Within each animal the tuned neuroids come in pairs of opposite sign and
+        their weights form a tight frame (W'W is a multiple of the identity): distances over any set of animals are
+        those between the generating variables.
+    noise_variance : array, shape (n_neuroids,)
+        Of a single response.
+    animal : array of str, shape (n_neuroids,)
+    repetitions : array of int, shape (n_neuroids,)
+    """
+
+    area: str
+    weights: np.ndarray
+    noise_variance: np.ndarray
+    animal: np.ndarray
+    repetitions: np.ndarray
+
+    @property
+    def signal_variance(self) -> np.ndarray:
+        """Variance over stimuli of each neuroid's expected response, in closed form."""
+        variance: np.ndarray = (self.weights**2).sum(axis=1)
+        return variance
+
+    @property
+    def reliability(self) -> np.ndarray:
+        """Split-half reliability corrected to all repetitions: S / (S + noise / repetitions); NaN without signal."""
+        with np.errstate(invalid='ignore'):
+            reliability: np.ndarray = self.signal_variance / (
+                self.signal_variance + self.noise_variance / self.repetitions
+            )
+        return reliability
+
+
+def population(area: str) -> Population:
+    """Tuning and noise of an area, from a seed of its own."""
+    rng = _rng(area, 'tuning')
+    weights, noise, animals, repetitions = [], [], [], []
+    for number in range(N_ANIMALS):
+        frame, _ = np.linalg.qr(rng.standard_normal((N_PAIRS, N_VARIABLES)))
+        tuned = frame * np.sqrt(N_PAIRS / N_VARIABLES)
+        noisy = rng.standard_normal((N_NOISY, N_VARIABLES))
+        w = np.concatenate([tuned, -tuned, noisy, np.zeros((1, N_VARIABLES))])
+        wanted = rng.permutation(np.linspace(*RELIABILITIES, N_PAIRS))
+        reliability = np.concatenate([wanted, wanted, np.full(N_NOISY, NOISY_RELIABILITY), [1.0]])
+        n_repetitions = N_REPETITIONS_LAST if number == N_ANIMALS - 1 else N_REPETITIONS
+        weights.append(w)
+        noise.append((w**2).sum(axis=1) * (1 - reliability) / reliability * n_repetitions)
+        animals += [f'simulated-{number + 1}'] * len(w)
+        repetitions += [n_repetitions] * len(w)
+    return Population(area, np.concatenate(weights), np.concatenate(noise), np.array(animals), np.array(repetitions))
+
+
+def record(area: Population, seed: int = 0) -> np.ndarray:
+    """Simulated responses of one area.
+
+    Parameters
+    ----------
+    area : Population
+    seed : int
+        Of the noise.
+
+    Returns
+    -------
+    array, shape (20, 118, n_neuroids)
+        float32, arbitrary unit; NaN in the repetitions that the last animal didn't see. The neuroid without tuning
+        and noise of each animal responds with 0 to everything.
+    """
+    expected = generating_variables(area.area) @ area.weights.T + BASELINE * (area.signal_variance > 0)
+    noise = _rng(area.area, f'noise {seed}').standard_normal((N_REPETITIONS, *expected.shape))
+    responses = expected + noise * np.sqrt(area.noise_variance)
+    seen = np.arange(N_REPETITIONS)[:, None] < area.repetitions
+    responses[~np.broadcast_to(seen[:, None, :], responses.shape)] = np.nan
+    return responses.astype(np.float32)
+
+
+def expected_rdm_reliability(area: Population, neuroids: np.ndarray) -> float:
+    """Spearman-Brown corrected split-half correlation of the RDM, to first order in closed form.
+
+    Parameters
+    ----------
+    area : Population
+    neuroids : bool array, shape (n_neuroids,)
+        Those that the RDM is over.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    A half's patterns are x_i = s_i + e_i with signal s = W z and noise of variance v_n; their lengths are near
+    L_i = sqrt(|s_i|^2 + sum_n v_n), their correlations near c = s_i's_j / (L_i L_j). Noise along a pattern changes
+    its length only, so to first order the variance of c is that of e_j'(s_i / L_i - c s_j / L_j) / L_j, the same
+    with i and j exchanged, and e_i'e_j / (L_i L_j). The variance over pairs of c, divided by itself plus the mean
+    of that noise, is the split-half Pearson correlation r; the Spearman correlation of a bivariate normal with
+    Pearson correlation r is 6 / pi * arcsin(r / 2).
+    """
+    signal = generating_variables(area.area) @ area.weights[neuroids].T
+    v = (area.noise_variance / (area.repetitions / 2))[neuroids]
+    length = np.sqrt((signal**2).sum(axis=1) + v.sum())
+    patterns = signal / length[:, None]
+    rows, columns = np.triu_indices(len(signal), k=1)
+    c = (patterns @ patterns.T)[rows, columns]
+    own = patterns**2 @ v
+    shared = ((patterns * v) @ patterns.T)[rows, columns]
+    noise = (
+        (own[rows] - 2 * c * shared + c**2 * own[columns]) / length[columns] ** 2
+        + (own[columns] - 2 * c * shared + c**2 * own[rows]) / length[rows] ** 2
+        + (v**2).sum() / (length[rows] * length[columns]) ** 2
+    )
+    r = c.var() / (c.var() + noise.mean())
+    half = 6 / np.pi * np.arcsin(r / 2)
+    return float(2 * half / (1 + half))
+
+
+def _rng(area: str, purpose: str) -> np.random.Generator:
+    return np.random.default_rng([AREAS.index(area), *purpose.encode()])

@@ -1,0 +1,1 @@
+"""Metric plugins, one folder a metric."""

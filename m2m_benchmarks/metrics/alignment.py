@@ -1,0 +1,70 @@
+"""The same stimuli in the same order, on both sides of a comparison."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
+
+from m2m_benchmarks.errors import DataError
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Two assemblies as matrices of the same stimuli.
+
+    Attributes
+    ----------
+    source : array, shape (n_stimuli, n_features)
+    target : array, shape (n_stimuli, n_neuroids)
+        Only neuroids whose response varies over stimuli.
+    varying : bool array, shape (n_target_neuroids,)
+        Which those are.
+    """
+
+    source: np.ndarray
+    target: np.ndarray
+    varying: np.ndarray
+
+
+def align(source: NeuroidAssembly, target: NeuroidAssembly) -> Aligned:
+    """Bring both assemblies into the order of their `stimulus_id`.
+
+    Parameters
+    ----------
+    source, target : presentation x neuroid [x time_bin of one bin], averaged over repetitions
+
+    Raises
+    ------
+    DataError
+        When they aren't responses to the same stimuli, hold a stimulus twice, or hold NaN.
+    """
+    source_values, source_ids = _by_stimulus(source, 'source')
+    target_values, target_ids = _by_stimulus(target, 'target')
+    if not np.array_equal(source_ids, target_ids):
+        missing = sorted(set(target_ids) - set(source_ids)) or sorted(set(source_ids) - set(target_ids))
+        side = 'source' if set(target_ids) - set(source_ids) else 'target'
+        raise DataError(
+            f'source and target are not responses to the same stimuli: {len(missing)} of '
+            f'{max(len(source_ids), len(target_ids))}, such as {missing[0]!r}, are not in the {side}.'
+        )
+    varying = target_values.max(axis=0) != target_values.min(axis=0)
+    if not varying.any():
+        raise DataError(f'none of the {len(varying)} neuroids of the target varies over the stimuli.')
+    return Aligned(source_values, target_values[:, varying], varying)
+
+
+def _by_stimulus(assembly: NeuroidAssembly, side: str) -> tuple[np.ndarray, np.ndarray]:
+    if 'time_bin' in assembly.dims and assembly.sizes['time_bin'] == 1:
+        assembly = assembly.squeeze('time_bin')
+    if set(assembly.dims) != {'presentation', 'neuroid'}:
+        raise DataError(f'the {side} has dimensions {assembly.dims}, expected presentation and neuroid.')
+    values = assembly.transpose('presentation', 'neuroid').values
+    ids = assembly['stimulus_id'].values.astype(str)
+    order = np.argsort(ids, kind='stable')
+    ids = ids[order]
+    if (ids[1:] == ids[:-1]).any():
+        repeated = ids[1:][ids[1:] == ids[:-1]][0]
+        raise DataError(f'the {side} holds stimulus {repeated!r} more than once: average its repetitions first.')
+    if not np.isfinite(values).all():
+        raise DataError(f'the {side} holds NaN or infinity: average over the repetitions that were recorded first.')
+    return values[order], ids

@@ -1,0 +1,50 @@
+"""Spearman correlation of the upper triangles of two RDMs."""
+
+from brainscore_core.metrics import Metric, Score
+from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
+
+from m2m_benchmarks.arrays import rdm, rsa_draws, spearman, standard_error, upper_triangle
+from m2m_benchmarks.metrics.alignment import align
+
+
+class M2MRDM(Metric):
+    """Representational similarity: the value of Brain-Score's `rdm`, aligned by stimulus, with an error.
+
+    Parameters
+    ----------
+    n_bootstraps : int
+        Draws of stimuli for the error; 0 for none.
+    seed : int
+        Of those draws.
+    """
+
+    def __init__(self, n_bootstraps: int = 1000, seed: int = 0) -> None:
+        self._n_bootstraps = n_bootstraps
+        self._seed = seed
+
+    def __call__(self, source: NeuroidAssembly, target: NeuroidAssembly) -> Score:
+        """Compare two assemblies of the same stimuli.
+
+        Parameters
+        ----------
+        source, target : presentation x neuroid, averaged over repetitions
+
+        Returns
+        -------
+        Score
+            Scalar in [-1, 1]. Attributes: `error` (standard error over stimuli), `draws` (the bootstrap draws),
+            `n_constant` (target neuroids left out because they don't vary over stimuli).
+
+        Raises
+        ------
+        DataError
+            When the stimuli differ or an assembly holds NaN.
+        """
+        aligned = align(source, target)
+        first, second = rdm(aligned.source), rdm(aligned.target)
+        score = Score(spearman(upper_triangle(first), upper_triangle(second)))
+        draws = rsa_draws(first, second, self._n_bootstraps, self._seed)
+        score.attrs['error'] = standard_error(draws)
+        score.attrs['draws'] = draws
+        score.attrs['n_constant'] = int((~aligned.varying).sum())
+        return score

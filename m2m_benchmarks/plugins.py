@@ -1,0 +1,277 @@
+"""One identifier space over this library's plugins and brainscore_vision's.
+
+Plugins are registered by a literal line ``model_registry['identifier'] = factory`` in their folder's
+``__init__.py``. As in Brain-Score, that text is the index: listing and locating import nothing.
+"""
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from m2m_benchmarks.errors import DataNotFoundError, M2MError, ModelError, UnknownNameError
+
+if TYPE_CHECKING:
+    from brainscore_core.benchmarks import Benchmark
+    from brainscore_core.metrics import Metric
+    from brainscore_core.supported_data_standards.brainio.assemblies import DataAssembly
+    from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+    from brainscore_vision.model_interface import BrainModel
+
+OWN = 'm2m_benchmarks'
+BRAIN_SCORE = 'brainscore_vision'
+
+#: Registry by kind of plugin, and the folder its plugins are in.
+_FOLDERS = {'model': 'models', 'benchmark': 'benchmarks', 'metric': 'metrics', 'data': 'data', 'stimulus_set': 'data'}
+_LINE = re.compile(r"""^\s*(\w+)_registry\[\s*(['"])([^'"]+)\2\s*\]\s*=""", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """Where an identifier is registered."""
+
+    identifier: str
+    library: str
+    folder: str
+
+
+def registered(kind: str, library: str = OWN) -> dict[str, Plugin]:
+    """All identifiers of one kind that a library registers, without importing it.
+
+    Parameters
+    ----------
+    kind : {'model', 'benchmark', 'metric', 'data', 'stimulus_set'}
+    library : {'m2m_benchmarks', 'brainscore_vision'}
+
+    Returns
+    -------
+    dict
+        Identifier to plugin, in alphabetical order of the folders and in the order of their lines.
+    """
+    found: dict[str, Plugin] = {}
+    folder = _plugins_folder(library, _FOLDERS[kind])
+    for init in sorted(folder.glob('*/__init__.py')) if folder else ():
+        for registry, identifier in registrations(init):
+            if registry == kind:
+                found[identifier] = Plugin(identifier, library, init.parent.name)
+    return found
+
+
+def registrations(init: Path) -> list[tuple[str, str]]:
+    """(registry, identifier) of each literal registry line in a plugin's ``__init__.py``."""
+    text = init.read_text(encoding='utf-8', errors='replace')
+    return [(match[1], match[3]) for match in _LINE.finditer(text)]
+
+
+def _plugins_folder(library: str, folder: str) -> Path | None:
+    if library == OWN:  # its models are a folder of their own in a development install
+        spec = importlib.util.find_spec(f'{OWN}.{folder}')
+    else:
+        spec = importlib.util.find_spec(library)  # a top-level package: found without being imported
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    location = Path(next(iter(spec.submodule_search_locations)))
+    return location if library == OWN else location / folder
+
+
+def list_models() -> list[str]:
+    """Identifiers of all models: this library's, then brainscore_vision's."""
+    return [*registered('model'), *registered('model', BRAIN_SCORE)]
+
+
+def list_benchmarks() -> list[str]:
+    """Identifiers of this library's benchmarks."""
+    return list(registered('benchmark'))
+
+
+def list_datasets() -> list[str]:
+    """Identifiers of this library's datasets."""
+    return list(registered('data'))
+
+
+def list_metrics() -> list[str]:
+    """Identifiers of this library's metrics."""
+    return list(registered('metric'))
+
+
+def load_model(identifier: str) -> 'BrainModel':
+    """Load a model that this library or brainscore_vision registers.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest names, when neither does.
+    ModelError
+        When it can't be built here: its weights can't be had, or a package that it needs isn't installed.
+    """
+    with explained_model_failure(identifier):
+        model: BrainModel = _load('model', identifier)
+        return model
+
+
+def load_benchmark(identifier: str) -> 'Benchmark':
+    """Load a benchmark that this library or brainscore_vision registers, or one of recordings imported here.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest names, when there is none.
+    DataNotFoundError
+        With the command that brings its data, when that isn't here.
+    """
+    try:
+        benchmark: Benchmark = _load('benchmark', identifier)
+    except UnknownNameError:
+        # A lab's own recordings have no literal line anywhere: the benchmarks of a dataset follow from its name.
+        imported = importlib.import_module(f'{OWN}.benchmarks.neural').imported_benchmark(identifier)
+        if imported is None:
+            raise
+        benchmark = imported
+    return benchmark
+
+
+def load_metric(identifier: str, **options: Any) -> 'Metric':
+    """Load a metric that this library or brainscore_vision registers; `options` go to its constructor."""
+    metric: Metric = _load('metric', identifier, **options)
+    return metric
+
+
+def load_dataset(identifier: str) -> 'DataAssembly':
+    """Load the recordings of a dataset, trial by trial, with their stimulus set in ``attrs``.
+
+    Raises
+    ------
+    DataNotFoundError
+        With the command that brings it, when the dataset isn't on this machine.
+    """
+    assembly: DataAssembly = _load_data('data', identifier, 'load_assembly')
+    return assembly
+
+
+def load_stimulus_set(identifier: str) -> 'StimulusSet':
+    """Load the stimulus set of a dataset.
+
+    Raises
+    ------
+    DataNotFoundError
+        As in `load_dataset`.
+    """
+    stimuli: StimulusSet = _load_data('stimulus_set', identifier, 'load_stimuli')
+    return stimuli
+
+
+def _load_data(kind: str, identifier: str, reader: str) -> Any:
+    try:
+        return _load(kind, identifier)
+    except UnknownNameError as unknown:
+        try:  # recordings imported here under a name of their own
+            return getattr(importlib.import_module(f'{OWN}.data.store'), reader)(identifier)
+        except DataNotFoundError:
+            raise unknown from None
+
+
+def _load(kind: str, identifier: str, **options: Any) -> Any:
+    own = registered(kind)
+    if identifier in own:
+        plugin = own[identifier]
+    else:
+        others = registered(kind, BRAIN_SCORE)
+        if identifier not in others:
+            name = {'data': 'dataset', 'stimulus_set': 'stimulus set'}.get(kind, kind)
+            command = {'model': 'm2m models', 'benchmark': 'm2m benchmarks', 'data': 'm2m data list'}.get(kind)
+            hint = f'`{command}` lists them.' if command else ''
+            raise UnknownNameError(name, identifier, [*own, *others], hint)
+        plugin = others[identifier]
+    with no_installs():
+        importlib.import_module(f'{plugin.library}.{_FOLDERS[kind]}.{plugin.folder}')
+        registry = getattr(importlib.import_module(BRAIN_SCORE), f'{kind}_registry')
+        return registry[identifier](**options)
+
+
+@contextlib.contextmanager
+def no_installs() -> Iterator[None]:
+    """Keep Brain-Score from running pip while a plugin is loaded."""
+    before = os.environ.get('BS_INSTALL_DEPENDENCIES')
+    os.environ['BS_INSTALL_DEPENDENCIES'] = 'no'
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ['BS_INSTALL_DEPENDENCIES']
+        else:
+            os.environ['BS_INSTALL_DEPENDENCIES'] = before
+
+
+@contextlib.contextmanager
+def explained_model_failure(identifier: str) -> Iterator[None]:
+    """Turn what goes wrong while a model is built into a `ModelError` that names the file or package it wanted.
+
+    Plugins of others fail in ways of their own: whatever it is, the user gets one sentence and the reason.
+    """
+    try:
+        yield
+    except (M2MError, KeyboardInterrupt):
+        raise
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f'{identifier} needs the package {error.name!r}, which is not installed. Install it beside this '
+            f'library and run again; the plugin may list versions in its requirements.txt.'
+        ) from error
+    except Exception as error:
+        wanted = wanted_file(error)
+        if wanted:
+            raise ModelError(
+                f'{identifier} needs {wanted}, which is not on this machine and could not be downloaded '
+                f'({_reason(error)}). Connect to the network, or put the file where its library looks for it.'
+            ) from error
+        raise ModelError(f'{identifier} could not be built: {type(error).__name__}: {_reason(error)}') from error
+
+
+def _reason(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__
+
+
+#: Local variables under which downloaders (torch.hub, urllib, boto, Brain-Score, Hugging Face) keep what they want.
+_WANTED = ('url', 'fullurl', 'remote_path', 'relative_path', 'key', 'Key', 'filename', 'file_name', 'repo_id')
+_URL = re.compile(r'https?://[^\s\'"<>]+')
+
+
+def wanted_file(error: BaseException) -> str | None:
+    """The file that a failed download was after, or None when `error` comes from no download.
+
+    Downloaders rarely name the file in their messages, so it is read from the calls that the error passed.
+    """
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    if not any(_is_network(link) for link in chain):
+        return None
+    for link in chain:
+        trace = link.__traceback__
+        while trace is not None:
+            frame = trace.tb_frame
+            for name in _WANTED:
+                value = frame.f_locals.get(name)
+                if isinstance(value, str) and value and not value.startswith('<'):
+                    return value
+            trace = trace.tb_next
+    for link in chain:
+        match = _URL.search(str(link))
+        if match:
+            return match[0].rstrip('.,)')
+    return None
+
+
+def _is_network(error: BaseException) -> bool:
+    module = type(error).__module__.split('.')[0]
+    return module in {'urllib', 'botocore', 'requests', 'urllib3', 'huggingface_hub', 'httpx'} or isinstance(
+        error, ConnectionError | TimeoutError
+    )

@@ -1,0 +1,254 @@
+"""Responses of a model's layers to a stimulus set, computed once.
+
+What is kept is the isometric image of a layer's responses (`arrays.isometric`): everything that the metrics use, in
+some hundred kilobytes a layer. The key of an entry is a hash over all that could change it: the weights, what the
+preprocessing makes of a probe image (image size and normalisation included), what the layer responds to that image
+(the network's code included), and the content of the stimuli. Names don't enter: a changed model under an old name
+has another key.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper
+from PIL import Image
+
+from m2m_benchmarks.arrays import isometric
+from m2m_benchmarks.errors import ModelError, StorageError
+from m2m_benchmarks.scoring.layers import responses, submodules
+from m2m_benchmarks.scoring.subjects import Subject
+from m2m_benchmarks.storage import explained, free_bytes, home, replacing, sha256_file, writable
+
+#: Raised when what is kept changes meaning.
+FORMAT = 1
+
+#: Responses of one batch, all layers together, stay below this.
+_BATCH_BYTES = 512 * 2**20
+_MOST_IMAGES = 32
+
+Progress = Callable[[str, int, int], None]
+
+
+class Activations:
+    """Layer responses of one subject, from the disk where they are there, else from one forward pass.
+
+    Parameters
+    ----------
+    subject : Subject
+        Whose model wraps a PyTorch network.
+    progress : callable, optional
+        Called with what is being done, how many are done, and how many there are.
+    """
+
+    def __init__(self, subject: Subject, progress: Progress | None = None) -> None:
+        if subject.module is None:
+            raise ModelError(
+                f'{subject.identifier} is not a PyTorch network in a ModelCommitment: its layers cannot be compared. '
+                'It can be scored on areas that it maps itself.'
+            )
+        self._subject = subject
+        self._module = subject.module
+        self._wrapper = subject.wrapper
+        self._report = progress or (lambda what, done, total: None)
+        self._known: dict[tuple[str, str], np.ndarray] = {}
+        self._hashes: dict[str, str] = {}
+        self.forward_passes = 0
+
+    def __call__(self, stimuli: StimulusSet, layers: Sequence[str]) -> dict[str, np.ndarray]:
+        """Responses of the layers to the stimuli.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+        layers : sequence of str
+
+        Returns
+        -------
+        dict
+            Layer to array, shape (n_stimuli, at most n_stimuli + 1), rows in the order of `stimuli`.
+
+        Raises
+        ------
+        UnknownNameError
+            For a layer that the network doesn't have.
+        ModelError
+            When a layer's output can't be used.
+        StorageError
+            When there is no room for the responses.
+        """
+        if 'logits' not in layers:  # Brain-Score's name for whatever layer comes last
+            submodules(self._module, layers, self._subject.identifier)
+        paths = [Path(stimuli.get_stimulus(stimulus)) for stimulus in stimuli['stimulus_id']]
+        shown = self._stimuli_hash(stimuli.identifier, paths)
+        wanted = [layer for layer in dict.fromkeys(layers) if (shown, layer) not in self._known]
+        if wanted:
+            folder = writable(home() / 'activations')
+            probe = _Probe(self, wanted)
+            missing = []
+            for layer in wanted:
+                found = _read(folder, probe.key(layer, shown))
+                if found is None:
+                    missing.append(layer)
+                else:
+                    self._known[shown, layer] = found
+            if missing:
+                for layer, found in self._run(paths, missing, probe, folder).items():
+                    _write(folder, probe.key(layer, shown), found, probe.description(layer, shown, stimuli))
+                    self._known[shown, layer] = found
+        return {layer: self._known[shown, layer] for layer in layers}
+
+    def _stimuli_hash(self, identifier: str, paths: Sequence[Path]) -> str:
+        state = f'{identifier} {[(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths]}'
+        if state not in self._hashes:
+            digest = hashlib.sha256()
+            for path in paths:
+                digest.update(sha256_file(path).encode())
+            self._hashes[state] = digest.hexdigest()
+        return self._hashes[state]
+
+    def preprocess(self, paths: Sequence[Path]) -> torch.Tensor:
+        """Images as the network is given them."""
+        images = self._wrapper._extractor.preprocess([str(path) for path in paths])
+        return torch.stack([torch.as_tensor(image) for image in images])
+
+    def respond(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, np.ndarray]:
+        """Responses to one batch: shape (n_images, n_features) each."""
+        wrapper, extractor = self._wrapper, self._wrapper._extractor
+        own_way = any(
+            getattr(type(wrapper), name) is not getattr(PytorchWrapper, name)
+            for name in ('get_activations', 'get_layer', 'register_hook', '_tensor_to_numpy')
+        )
+        if own_way or 'logits' in layers:  # a plugin that records in a way of its own
+            try:
+                found = dict(wrapper.get_activations(list(images), list(layers)))
+            except (AttributeError, TypeError, AssertionError) as error:
+                raise ModelError(
+                    f'{self._subject.identifier} cannot record {", ".join(layers)}: {type(error).__name__}: {error}'
+                ) from error
+        else:
+            modules = submodules(self._module, layers, self._subject.identifier)
+            parameter = next(self._module.parameters(), None)
+            dtype = images.dtype if parameter is None else parameter.dtype
+            batch = images.to(device=wrapper._device, dtype=dtype)
+            found = responses(self._module, batch, modules, wrapper._forward_kwargs)
+        for hook in extractor._batch_activations_hooks.copy().values():
+            found = hook(found)
+        return {layer: np.asarray(found[layer]).reshape(len(images), -1) for layer in layers}
+
+    def _run(
+        self, paths: Sequence[Path], layers: Sequence[str], probe: '_Probe', folder: Path
+    ) -> dict[str, np.ndarray]:
+        """One forward pass over all stimuli; the responses are collected on disk, not in memory."""
+        n_stimuli = len(paths)
+        row_bytes = sum(probe.widths[layer] for layer in layers) * 4
+        needed = row_bytes * n_stimuli
+        if needed > free_bytes(folder):
+            raise StorageError(
+                f'the responses of {len(layers)} layers to {n_stimuli} stimuli take {needed / 1e9:.1f} GB for the '
+                f'length of the run, and {free_bytes(folder) / 1e9:.1f} GB are free at {folder}. '
+                'Make room, set M2M_HOME to another disk, or name one layer: --layer NAME.'
+            )
+        size = int(np.clip(_BATCH_BYTES // max(row_bytes, 1), 1, _MOST_IMAGES))
+        with explained('activations', folder):
+            # Nameless files: gone with the process, however it ends.
+            collected = {
+                layer: np.memmap(
+                    tempfile.TemporaryFile(dir=folder),  # noqa: SIM115
+                    dtype=probe.dtypes[layer],
+                    mode='w+',
+                    shape=(n_stimuli, probe.widths[layer]),
+                )
+                for layer in layers
+            }
+        self.forward_passes += 1
+        for start in range(0, n_stimuli, size):
+            batch = paths[start : start + size]
+            for layer, found in self.respond(self.preprocess(batch), layers).items():
+                if found.shape[1] != collected[layer].shape[1]:
+                    raise ModelError(
+                        f'layer {layer!r} of {self._subject.identifier} has {found.shape[1]} features for some '
+                        f'stimuli and {collected[layer].shape[1]} for others; a fixed number is expected.'
+                    )
+                collected[layer][start : start + len(batch)] = found
+            self._report(f'{self._subject.identifier}: images', min(start + size, n_stimuli), n_stimuli)
+        reduced = {}
+        for i, layer in enumerate(layers):
+            try:
+                reduced[layer] = isometric(collected.pop(layer))
+            except ValueError as error:
+                raise ModelError(f'layer {layer!r} of {self._subject.identifier}: {error}.') from error
+            self._report(f'{self._subject.identifier}: layers', i + 1, len(layers))
+        return reduced
+
+
+class _Probe:
+    """What a model makes of one fixed image."""
+
+    def __init__(self, activations: Activations, layers: Sequence[str]) -> None:
+        self._subject = activations._subject
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / 'probe.png'
+            # Neither square nor of a usual size, so that any change of the preprocessing shows.
+            pixels = np.random.default_rng(0).integers(0, 256, (137, 211, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(path)
+            images = activations.preprocess([path])
+        self._shape = tuple(images.shape[1:])
+        self._image = _hash(images.cpu().numpy())
+        found = activations.respond(images, layers)
+        self.widths = {layer: found[layer].shape[1] for layer in layers}
+        self.dtypes = {layer: found[layer].dtype for layer in layers}
+        self._responses = {layer: _hash(found[layer]) for layer in layers}
+
+    def _parts(self, layer: str, stimuli: str) -> dict[str, Any]:
+        return {
+            'format': FORMAT,
+            'layer': layer,
+            'weights_sha256': self._subject.weights_sha256,
+            'probe_image_sha256': self._image,
+            'probe_response_sha256': self._responses[layer],
+            'stimuli_sha256': stimuli,
+        }
+
+    def key(self, layer: str, stimuli: str) -> str:
+        return hashlib.sha256(json.dumps(self._parts(layer, stimuli), sort_keys=True).encode()).hexdigest()
+
+    def description(self, layer: str, stimuli: str, stimulus_set: StimulusSet) -> dict[str, Any]:
+        """The key's parts, and names for whoever looks into the folder."""
+        return {
+            **self._parts(layer, stimuli),
+            'model': self._subject.identifier,
+            'weights': self._subject.weights,
+            'image_shape': self._shape,
+            'n_features': self.widths[layer],
+            'stimuli': stimulus_set.identifier,
+        }
+
+
+def _hash(values: np.ndarray) -> str:
+    values = np.ascontiguousarray(values)
+    return hashlib.sha256(f'{values.dtype} {values.shape} '.encode() + values.tobytes()).hexdigest()
+
+
+def _read(folder: Path, key: str) -> np.ndarray | None:
+    try:
+        found: np.ndarray = np.load(folder / key[:2] / f'{key}.npy', allow_pickle=False)
+    except (OSError, ValueError, EOFError):  # not there, or damaged: computed again
+        return None
+    return found
+
+
+def _write(folder: Path, key: str, values: np.ndarray, description: dict[str, Any]) -> None:
+    with explained('activations', folder):
+        place = folder / key[:2]
+        place.mkdir(exist_ok=True)
+        with replacing(place / f'{key}.npy', 'wb') as file:
+            np.save(file, values)
+        with replacing(place / f'{key}.json') as file:
+            json.dump(description, file, indent=1)

@@ -1,0 +1,229 @@
+"""Score a model on a benchmark."""
+
+import datetime
+import importlib.metadata
+import platform
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from brainscore_core.benchmarks import Benchmark
+from brainscore_core.metrics import Score
+from brainscore_vision.model_interface import BrainModel
+from torch import nn
+
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.errors import ModelError, UnknownNameError
+from m2m_benchmarks.plugins import load_benchmark
+from m2m_benchmarks.scoring import results
+from m2m_benchmarks.scoring.activations import Activations, Progress
+from m2m_benchmarks.scoring.commitment import CommittedModel, commit
+from m2m_benchmarks.scoring.subjects import Subject, subject
+from m2m_benchmarks.storage import home, writable
+
+_PACKAGES = ('m2m-benchmarks', 'brainscore-vision', 'torch', 'torchvision', 'numpy', 'scipy')
+
+
+def score(
+    model: str | Path | BrainModel | nn.Module,
+    benchmark: str,
+    *,
+    weights: str | Path = 'default',
+    layer: str | None = None,
+    seed: int = 0,
+    image_size: int = 224,
+) -> Score:
+    """Score a model on a benchmark.
+
+    Parameters
+    ----------
+    model : str, Path, BrainModel or nn.Module
+        See `scoring.subjects.subject`.
+    benchmark : str
+        Identifier, such as 'Siegle2021.VISp-rdm'.
+    weights : 'default', 'none' or a file
+    layer : str, optional
+        Score this layer on all neuroids. Without it, and where the model maps the area to no layer, the layer is
+        chosen on one half of the neuroids and scored on the other.
+    seed : int
+        Of untrained weights.
+    image_size : int
+        For an nn.Module.
+
+    Returns
+    -------
+    Score
+        Scalar. `attrs['result']` is the result as a dictionary that goes into JSON; it is also stored under M2M_HOME.
+
+    Raises
+    ------
+    M2MError
+        With what was expected, what came, and what to do.
+    """
+    found = subject(model, weights=weights, seed=seed, image_size=image_size)
+    return next(iter(score_subject(found, [benchmark], layer)))
+
+
+def score_subject(
+    found: Subject, benchmarks: Sequence[str], layer: str | None = None, progress: Progress | None = None
+) -> Iterator[Score]:
+    """Score one subject on several benchmarks; its layers run over the stimuli once.
+
+    Parameters
+    ----------
+    found : Subject
+    benchmarks : sequence of str
+    layer : str, optional
+    progress : callable, optional
+
+    Yields
+    ------
+    Score
+        As from `score`, stored when it is yielded.
+    """
+    writable(home())
+    loaded = [load_benchmark(identifier) for identifier in benchmarks]
+    activations = Activations(found, progress) if found.module is not None else None
+    for benchmark in loaded:
+        start = time.perf_counter()
+        if isinstance(benchmark, MeanBenchmark):
+            scores = []
+            for i, area in enumerate(benchmark.areas):
+                scores.append(_score_area(found, activations, area, layer))
+                if progress:
+                    progress(benchmark.identifier, i + 1, len(benchmark.areas))
+            result = benchmark.combine(scores)
+            result.attrs['layer'] = {area: part.attrs['layer'] for area, part in result.attrs['areas'].items()}
+            result.attrs['layer_scores'] = {
+                area: part.attrs['layer_scores'] for area, part in result.attrs['areas'].items()
+            }
+        elif isinstance(benchmark, AreaBenchmark):
+            result = _score_area(found, activations, benchmark, layer)
+        else:
+            result = _score_foreign(found, benchmark, layer)
+        document = _document(found, benchmark, result, time.perf_counter() - start)
+        result.attrs['result'] = document
+        results.record([document])
+        yield result
+
+
+def _score_area(found: Subject, activations: Activations | None, area: AreaBenchmark, layer: str | None) -> Score:
+    mapped = found.committed.get(area.region)
+    if activations is None or (layer is None and isinstance(mapped, list | tuple)):
+        # A model of another kind, or an area of several layers, answers for itself.
+        if layer is not None or mapped is None and not _records(found.model, area):
+            raise ModelError(
+                f'{found.identifier} is not a PyTorch network in a ModelCommitment, so its layers cannot be '
+                f'chosen here, and it does not record from {area.region} itself.'
+            )
+        result = area(found.model)
+        result.attrs.update(layer=str(mapped or area.region), layer_scores={}, commitment='committed by the model')
+        return result
+    commitment = commit(found, activations, area, layer)
+    result = commitment.benchmark(CommittedModel(found, activations, {area.region: commitment.layer}))
+    result.attrs.update(
+        layer=commitment.layer, layer_scores=commitment.layer_scores, commitment=commitment.how
+    )
+    return result
+
+
+def _records(model: BrainModel, area: AreaBenchmark) -> bool:
+    try:
+        model.start_recording(area.region, time_bins=area.timebins)
+    except Exception:  # whatever a model of others says to an area that it doesn't know
+        return False
+    return True
+
+
+def _score_foreign(found: Subject, benchmark: Benchmark, layer: str | None) -> Score:
+    """A benchmark of brainscore_vision runs in its own way."""
+    if layer is not None:
+        raise UnknownNameError(
+            'use of --layer', layer, [], f'{benchmark.identifier} is scored with the layers that the model maps itself.'
+        )
+    result = benchmark(found.model)
+    result.attrs.setdefault('formula', 'as brainscore_vision computes it')
+    result.attrs.setdefault('layer', str(found.committed.get(getattr(benchmark, 'region', None), '')))
+    result.attrs.setdefault('layer_scores', {})
+    return result
+
+
+def _document(found: Subject, benchmark: Benchmark, result: Score, seconds: float) -> dict[str, Any]:
+    attrs = result.attrs
+    document = {
+        'model': found.identifier,
+        'benchmark': benchmark.identifier,
+        'score': float(result),
+        'raw': _number(attrs.get(Score.RAW_VALUES_KEY)),
+        'ceiling': _number(attrs.get('ceiling')),
+        'error': _number(attrs.get('error')),
+        'formula': attrs.get('formula'),
+        'layer': attrs.get('layer'),
+        'layer_scores': attrs.get('layer_scores'),
+        'n_neuroids': attrs.get('n_neuroids'),
+        'n_stimuli': attrs.get('n_stimuli'),
+        'n_animals': attrs.get('n_animals'),
+        'noise_corrected': attrs.get('noise_corrected'),
+        'raw_error': _number(getattr(attrs.get(Score.RAW_VALUES_KEY), 'attrs', {}).get('error')),
+        'per_animal': attrs.get('per_animal'),
+        'inter_animal': attrs.get('inter_animal'),
+        'commitment': attrs.get('commitment'),
+        'choices': attrs.get('choices'),
+        'weights': found.weights,
+        'simulated': getattr(benchmark, 'dataset', '').startswith('Simulated'),
+        'seconds': round(seconds, 3),
+        'peak_memory_mb': round(_peak_memory_mb(), 1),
+        'weights_sha256': found.weights_sha256,
+        'data_sha256': _data_sha256(benchmark),
+        'versions': _versions(),
+        'created': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
+    }
+    if 'areas' in attrs:
+        document['areas'] = {area: _area(part) for area, part in attrs['areas'].items()}
+        document['left_out'] = attrs['left_out']
+    return document
+
+
+def _area(part: Score) -> dict[str, Any]:
+    kept = ('formula', 'layer', 'n_neuroids', 'n_animals', 'noise_corrected', 'per_animal', 'inter_animal', 'commitment')
+    return {
+        'score': float(part),
+        'raw': _number(part.attrs[Score.RAW_VALUES_KEY]),
+        'ceiling': _number(part.attrs['ceiling']),
+        'error': part.attrs['error'],
+        **{key: part.attrs[key] for key in kept},
+    }
+
+
+def _number(value: Any) -> float | None:
+    """Centre of a Score or number; stock benchmarks give some of them per neuroid or not at all."""
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _data_sha256(benchmark: Benchmark) -> str | None:
+    if isinstance(benchmark, MeanBenchmark):
+        return benchmark.areas[0].recordings.sha256
+    return benchmark.recordings.sha256 if isinstance(benchmark, AreaBenchmark) else None
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == 'darwin' else 2**10)
+
+
+def _versions() -> dict[str, str]:
+    found = {'python': platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,266 @@
+"""Anything that can be scored, as a Brain-Score model."""
+
+import functools
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
+from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
+from brainscore_vision.model_interface import BrainModel
+from torch import nn
+
+from m2m_benchmarks import plugins
+from m2m_benchmarks.errors import ModelError, UnknownNameError
+from m2m_benchmarks.scoring.layers import default_layers
+from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_sha256
+from m2m_benchmarks.storage import sha256_file
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+VISUAL_DEGREES = 8
+
+
+@dataclass
+class Subject:
+    """A model and what is known about it.
+
+    Attributes
+    ----------
+    identifier : str
+    model : BrainModel
+    weights : str
+        Where they came from: 'default', 'none (seed 0)', 'file NAME (SHA-256 …)', or 'its own'.
+    """
+
+    identifier: str
+    model: BrainModel
+    weights: str = 'its own'
+    _layers: list[str] | None = field(default=None, repr=False)
+
+    @property
+    def wrapper(self) -> Any:
+        """Brain-Score's wrapper around the network, or None for a model of another kind."""
+        wrapper = getattr(self.model, 'activations_model', None)
+        # Brain-Score's proxy that switches off its own cache has the wrapper inside.
+        wrapper = getattr(wrapper, '_wrapper', wrapper)
+        return wrapper if isinstance(wrapper, PytorchWrapper) else None
+
+    @property
+    def module(self) -> nn.Module | None:
+        """The network, or None for a model of another kind."""
+        return getattr(self.wrapper, '_model', None)
+
+    @property
+    def committed(self) -> Mapping[str, Any]:
+        """Areas that the model itself maps to layers."""
+        layer_model = getattr(self.model, 'layer_model', None)
+        return getattr(layer_model, 'region_layer_map', None) or {}
+
+    @property
+    def layers(self) -> list[str]:
+        """Layers to choose from, in their order.
+
+        Raises
+        ------
+        ModelError
+            When the model lists none and isn't a network whose layers can be found.
+        """
+        if self._layers is None:
+            listed = getattr(self.model, 'layers', None)
+            if not listed:
+                raise ModelError(f'{self.identifier} lists no layers to choose from; name one: --layer NAME.')
+            self._layers = list(dict.fromkeys(listed))
+        return self._layers
+
+    @functools.cached_property
+    def weights_sha256(self) -> str | None:
+        """Fingerprint of all parameters and buffers; None for a model of another kind."""
+        return weights_sha256(self.module) if self.module is not None else None
+
+
+def subject(
+    model: str | Path | BrainModel | nn.Module,
+    weights: str | Path = 'default',
+    seed: int = 0,
+    image_size: int = 224,
+) -> Subject:
+    """Make a subject of a model.
+
+    Parameters
+    ----------
+    model : str, Path, BrainModel or nn.Module
+        A registered identifier; `torchvision:NAME` or `timm:NAME`; the path of a plugin folder; a Brain-Score model;
+        or a network that takes normalised RGB images (n x 3 x image_size x image_size).
+    weights : 'default', 'none' or a file
+        'default': those that the model comes with (downloaded by its library where need be). 'none': untrained, from
+        `seed`; for `torchvision:` and `timm:`. A .pth or .safetensors file holds a state dict.
+    seed : int
+        Of untrained weights.
+    image_size : int
+        For an nn.Module; other models know theirs.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest names.
+    ModelError
+        When the model can't be built or the weights don't fit.
+    """
+    if isinstance(model, BrainModel):
+        identifier = getattr(model, 'identifier', None) or type(model).__name__
+        return _with_weights(Subject(str(identifier), model), weights)
+    if isinstance(model, nn.Module):
+        identifier = type(model).__name__
+        found = Subject(identifier, _commit(identifier, model, image_size, IMAGENET_MEAN, IMAGENET_STD))
+        return _with_weights(found, weights)
+    text = str(model)
+    if isinstance(model, Path) or '/' in text or Path(text).is_dir():
+        return _with_weights(_from_folder(Path(text)), weights)
+    library, colon, name = text.partition(':')
+    if colon:
+        if library not in _LIBRARIES:
+            raise UnknownNameError('kind of model', library, _LIBRARIES, f'({text})')
+        return _LIBRARIES[library](name, weights, seed)
+    return _with_weights(Subject(text, plugins.load_model(text)), weights)
+
+
+def _with_weights(found: Subject, weights: str | Path) -> Subject:
+    """Load weights into a model that has brought its own."""
+    if str(weights) == 'default':
+        return found
+    if str(weights) == 'none':
+        raise ModelError(
+            f'{found.identifier} brings its own weights; --weights none is for torchvision:NAME and timm:NAME.'
+        )
+    if found.module is None:
+        raise ModelError(f'{found.identifier} is not a PyTorch network, so a weights file cannot be loaded into it.')
+    path = Path(weights)
+    apply_weights(found.module, read_weights(path), path, found.identifier)
+    found.weights = _file(path)
+    return found
+
+
+def _file(path: Path) -> str:
+    return f'file {path.name} (SHA-256 {sha256_file(path)})'
+
+
+def _commit(
+    identifier: str, module: nn.Module, image_size: int, mean: tuple[float, ...], std: tuple[float, ...]
+) -> ModelCommitment:
+    preprocessing = functools.partial(
+        load_preprocess_images, image_size=image_size, normalize_mean=mean, normalize_std=std
+    )
+    wrapper = _Wrapper(identifier=identifier, model=module, preprocessing=preprocessing)
+    wrapper.image_size = image_size
+    try:
+        layers = default_layers(module, torch.zeros(1, 3, image_size, image_size, device=wrapper.device))
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f'{identifier} cannot be run on an image of 3 x {image_size} x {image_size}: '
+            f'{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ""}'
+        ) from error
+    return ModelCommitment(
+        identifier=identifier,
+        activations_model=wrapper,
+        layers=layers,
+        region_layer_map={},
+        visual_degrees=VISUAL_DEGREES,
+    )
+
+
+class _Wrapper(PytorchWrapper):
+    """Brain-Score's wrapper with its device in the open."""
+
+    image_size: int
+
+    @property
+    def device(self) -> torch.device:
+        device: torch.device = self._device
+        return device
+
+
+def _from_torchvision(name: str, weights: str | Path, seed: int) -> Subject:
+    import torchvision
+
+    known = torchvision.models.list_models(module=torchvision.models)
+    if name not in known:
+        raise UnknownNameError('torchvision model', name, known)
+    identifier = f'torchvision:{name}'
+    default = torchvision.models.get_model_weights(name).DEFAULT
+    preset = default.transforms()
+    with plugins.explained_model_failure(identifier):
+        torch.manual_seed(seed)
+        chosen = default if str(weights) == 'default' else None
+        # GoogLeNet and Inception warn unless told, and need their auxiliary heads for the official weights.
+        options = {'init_weights': True} if chosen is None and name in ('googlenet', 'inception_v3') else {}
+        module = torchvision.models.get_model(name, weights=chosen, **options)
+    return _built(identifier, module, weights, seed, preset.crop_size[0], preset.mean, preset.std)
+
+
+def _from_timm(name: str, weights: str | Path, seed: int) -> Subject:
+    try:
+        import timm
+    except ImportError as error:
+        raise ModelError('timm: models need the package timm: pip install timm') from error
+    known = timm.list_models()
+    if name.split('.')[0] not in known:
+        raise UnknownNameError('timm model', name, known)
+    identifier = f'timm:{name}'
+    with plugins.explained_model_failure(identifier):
+        torch.manual_seed(seed)
+        module = timm.create_model(name, pretrained=str(weights) == 'default')
+    config = timm.data.resolve_model_data_config(module)
+    return _built(identifier, module, weights, seed, config['input_size'][-1], config['mean'], config['std'])
+
+
+def _built(
+    identifier: str,
+    module: nn.Module,
+    weights: str | Path,
+    seed: int,
+    image_size: int,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+) -> Subject:
+    if str(weights) == 'default':
+        source = 'default'
+    elif str(weights) == 'none':
+        source = f'none (seed {seed})'
+    else:
+        path = Path(weights)
+        apply_weights(module, read_weights(path), path, identifier)
+        source = _file(path)
+    return Subject(identifier, _commit(identifier, module, image_size, tuple(mean), tuple(std)), source)
+
+
+_LIBRARIES = {'torchvision': _from_torchvision, 'timm': _from_timm}
+
+
+def _from_folder(folder: Path) -> Subject:
+    """Import a model plugin from where it lies and build the one model that it registers."""
+    init = folder / '__init__.py'
+    if not init.is_file():
+        raise ModelError(f'{folder} is not a model plugin: it has no __init__.py with a model_registry line.')
+    identifiers = [identifier for registry, identifier in plugins.registrations(init) if registry == 'model']
+    if len(identifiers) != 1:
+        raise ModelError(
+            f"{init} has {len(identifiers)} lines of the form model_registry['identifier'] = …"
+            f'{": " + ", ".join(identifiers) if identifiers else ""}; expected one.'
+        )
+    import brainscore_vision
+
+    name = f'm2m_plugin_{folder.resolve().name}'
+    spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(folder)])
+    assert spec is not None and spec.loader is not None
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[name] = package
+    with plugins.explained_model_failure(str(folder)):
+        spec.loader.exec_module(package)
+        return Subject(identifiers[0], brainscore_vision.model_registry[identifiers[0]]())

@@ -1,0 +1,91 @@
+"""Weights from files, never run as code, and their fingerprint."""
+
+import hashlib
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+
+from m2m_benchmarks.errors import ModelError
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read a state dict from a .pth/.pt or .safetensors file.
+
+    Raises
+    ------
+    ModelError
+        When the file is missing, cut short, holds anything but tensors, or holds code.
+    """
+    if not path.is_file():
+        raise ModelError(f'there is no weights file {path}.')
+    try:
+        if path.suffix == '.safetensors':
+            state = safetensors.torch.load_file(path)
+        else:
+            state = torch.load(path, map_location='cpu', weights_only=True)
+    except (safetensors.SafetensorError, EOFError, OSError, RuntimeError, zipfile.BadZipFile) as error:
+        raise ModelError(f'{path} cannot be read as weights ({_first_line(error)}): cut short or damaged.') from error
+    except (pickle.UnpicklingError, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f'{path} is not a plain state dict ({_first_line(error)}): it holds code or Python objects, which are '
+            'not loaded, or it is damaged. Save `model.state_dict()` with torch.save or safetensors.'
+        ) from error
+    for key in ('state_dict', 'model'):  # the usual wrappings of training scripts
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping) or not state or not all(torch.is_tensor(value) for value in state.values()):
+        raise ModelError(f'{path} holds no state dict; expected names mapped to tensors.')
+    return {str(name).removeprefix('module.'): value for name, value in state.items()}
+
+
+def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, identifier: str) -> None:
+    """Load a state dict that has to fit in full.
+
+    Raises
+    ------
+    ModelError
+        With what is missing, left over or of another shape, when it is that of another architecture.
+    """
+    own = module.state_dict()
+    missing = [name for name in own if name not in state]
+    extra = [name for name in state if name not in own]
+    reshaped = [name for name in own if name in state and own[name].shape != state[name].shape]
+    if missing or extra or reshaped:
+        problems = []
+        if missing:
+            problems.append(f'{len(missing)} of its {len(own)} tensors are missing, such as {missing[0]}')
+        if extra:
+            problems.append(f'{len(extra)} tensors are none of its own, such as {extra[0]}')
+        if reshaped:
+            name = reshaped[0]
+            problems.append(
+                f'{len(reshaped)} have another shape: {name} is {tuple(state[name].shape)}, '
+                f'expected {tuple(own[name].shape)}'
+            )
+        raise ModelError(f'{path} holds the weights of another architecture than {identifier}: {"; ".join(problems)}.')
+    module.load_state_dict(dict(state))
+
+
+def weights_sha256(module: torch.nn.Module) -> str:
+    """SHA-256 over the names, types, shapes and values of all parameters and buffers.
+
+    The same for the same values, whether they came from a file, a download or a seed.
+    """
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        if not torch.is_tensor(value):
+            digest.update(f'{name} {value!r}'.encode())
+            continue
+        value = value.detach().cpu().contiguous()
+        digest.update(f'{name} {value.dtype} {tuple(value.shape)} '.encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

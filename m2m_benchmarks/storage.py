@@ -1,0 +1,127 @@
+"""Where files are kept, and how they get there whole or not at all."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import filelock
+import platformdirs
+
+from m2m_benchmarks.errors import StorageError
+
+
+def home() -> Path:
+    """Folder of all data, activations and results: the environment variable M2M_HOME, or the platform's default."""
+    chosen = os.environ.get('M2M_HOME')
+    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_data_path('m2m', appauthor=False)
+
+
+def writable(folder: Path) -> Path:
+    """Make `folder` and check that files can be written there.
+
+    Raises
+    ------
+    StorageError
+        When they can't: a read-only disk, a missing permission, a file in the way.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StorageError(
+            f'cannot write to {folder}: {error.strerror or error}. '
+            'Set M2M_HOME to a folder you can write to, or mend the permissions of this one.'
+        ) from error
+    return folder
+
+
+def free_bytes(folder: Path) -> int:
+    """Free disk space at `folder` or its nearest existing parent."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+@contextlib.contextmanager
+def explained(what: str, folder: Path) -> Iterator[None]:
+    """Turn the failures of writing into a `StorageError` that says what was lost: nothing.
+
+    netCDF and HDF5 report a full disk as RuntimeError, so those count too.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not str(error).startswith(('NetCDF', 'HDF')):
+            raise
+        reason = getattr(error, 'strerror', None) or error
+        raise StorageError(
+            f'cannot write {what} to {folder}: {reason} ({free_bytes(folder) / 1e6:,.0f} MB free). '
+            'Nothing was changed; make room or set M2M_HOME to another disk, then run the command again.'
+        ) from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: str = 'w') -> Iterator[IO]:
+    """Open a file that takes the place of `path` when the block ends well, and leaves no trace when it doesn't."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    try:
+        with os.fdopen(handle, mode, **({} if 'b' in mode else {'encoding': 'utf-8', 'newline': ''})) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make a finished file's content durable before anything refers to it."""
+    with path.open('rb') as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable, where the platform lets one."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
+    """Hold a lock for the length of the block; the system releases it even when the process is killed.
+
+    Raises
+    ------
+    StorageError
+        When another process holds it, after `wait_s` seconds.
+    """
+    lock = filelock.FileLock(path, timeout=wait_s)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise StorageError(
+            f'{what} is already running in another process. Wait for it to end, then run this again.'
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with path.open('rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()

@@ -1,0 +1,7 @@
+"""Controls: what a score is without any network."""
+
+from brainscore_vision import model_registry
+
+from .model import pixels
+
+model_registry['pixels'] = pixels

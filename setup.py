@@ -1,0 +1,62 @@
+"""Build of the package m2m-benchmarks."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r"^__version__ = '(.+)'$", (HERE / 'm2m_benchmarks/__init__.py').read_text(), re.MULTILINE)[1]
+
+# models/ is a folder of its own in the repository and m2m_benchmarks.models when installed.
+MODELS = ['m2m_benchmarks.models', *(f'm2m_benchmarks.models.{name}' for name in find_packages('models'))]
+
+TEST = ['pytest>=8', 'pytest-timeout>=2.3', 'hypothesis>=6.100']
+
+setup(
+    name='m2m-benchmarks',
+    version=VERSION,
+    description='How mouse-like is a vision model? Brain-Score benchmarks of mouse visual cortex',
+    long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='MIT',
+    python_requires='>=3.11',
+    packages=[*find_packages(include=['m2m_benchmarks', 'm2m_benchmarks.*']), *MODELS],
+    package_dir={'m2m_benchmarks.models': 'models'},
+    package_data={'': ['*.yaml', '*.md', 'py.typed']},
+    install_requires=[
+        'brainscore-vision>=2.4.2',
+        # A resolver that may go back takes a boto3 that cannot be imported.
+        'boto3>=1.40',
+        'filelock>=3.13',
+        'netCDF4>=1.6.5',
+        'numpy<2',
+        'pandas>=1.5.3,<3',
+        'peewee>=3.17',
+        'pillow>=10',
+        'platformdirs>=4',
+        'pyyaml>=6',
+        'rich>=13.7',
+        'safetensors>=0.4.3',
+        'scikit-learn<1.6',
+        'scipy>=1.10',
+        'threadpoolctl>=3.2',
+        # The CPU wheel of 2.13 breaks torchvision ("operator torchvision::nms does not exist").
+        'torch>=2.14',
+        'torchvision>=0.29',
+        'typer>=0.15',
+        'xarray<2022.6',
+    ],
+    extras_require={
+        'allen': [
+            "allensdk==2.16.2; python_version < '3.12'",
+            # undeclared by allensdk, which fails at import without them
+            "setuptools<81; python_version < '3.12'",
+            "statsmodels<0.15; python_version < '3.12'",
+        ],
+        'timm': ['timm>=1.0'],
+        'test': TEST,
+        'dev': [*TEST, 'ruff>=0.12', 'mypy>=1.15', 'import-linter>=2.3', 'types-PyYAML', 'pandas-stubs'],
+    },
+    entry_points={'console_scripts': ['m2m = m2m_benchmarks.cli.main:main']},
+)

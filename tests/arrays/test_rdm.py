@@ -1,0 +1,228 @@
+import importlib
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.spatial.distance import pdist, squareform
+
+from m2m_benchmarks.arrays import rdm, spearman, upper_triangle
+
+PROPERTY = settings(max_examples=40, deadline=None)
+
+#: Whole numbers: ties and constant patterns come up, and shifting or doubling them rounds nothing.
+PATTERNS = st.tuples(st.integers(2, 7), st.integers(2, 6)).flatmap(
+    lambda shape: arrays(float, shape, elements=st.integers(-4, 4).map(float))
+)
+
+
+def patterns(seed=0, n_stimuli=9, n_units=14):
+    rng = np.random.default_rng(seed)
+    return rng.gamma(2, size=(n_stimuli, 1)) * rng.normal(size=(n_stimuli, n_units)) + rng.normal(size=(n_stimuli, 1))
+
+
+def slow_rdm(values):
+    """Two loops and sums without rounding error; 1 for what has no correlation."""
+    distances = np.zeros((len(values), len(values)))
+    for i, first in enumerate(values.tolist()):
+        for j, second in enumerate(values.tolist()):
+            if i == j:
+                continue
+            if len(set(first)) == 1 or len(set(second)) == 1:
+                distances[i, j] = 1
+                continue
+            mean_first, mean_second = math.fsum(first) / len(first), math.fsum(second) / len(second)
+            covariance = math.fsum((a - mean_first) * (b - mean_second) for a, b in zip(first, second, strict=True))
+            variances = [
+                math.fsum((a - mean) ** 2 for a in pattern)
+                for pattern, mean in ((first, mean_first), (second, mean_second))
+            ]
+            distances[i, j] = 1 - covariance / math.sqrt(variances[0] * variances[1])
+    return distances
+
+
+class TestRDM:
+    @pytest.mark.parametrize('shape', [(9, 14), (14, 9), (2, 2), (1, 5), (30, 400)])
+    def test_equals_numpy(self, shape):
+        x = patterns(0, *shape)
+        expected = 1 - np.corrcoef(x).reshape(len(x), len(x))
+        np.testing.assert_allclose(rdm(x), expected, rtol=0, atol=1e-13)
+
+    def test_equals_scipy(self):
+        x = patterns(1)
+        np.testing.assert_allclose(rdm(x), squareform(pdist(x, 'correlation')), rtol=0, atol=1e-13)
+
+    def test_form(self):
+        distances = rdm(patterns(2, 40, 11))
+        assert distances.dtype == np.float64
+        np.testing.assert_array_equal(distances, distances.T)
+        np.testing.assert_array_equal(np.diag(distances), 0)
+        assert distances.min() >= 0
+        assert distances.max() <= 2
+
+    def test_equal_and_opposite_patterns(self):
+        x = patterns(3, 1, 50)
+        distances = rdm(np.concatenate([x, 3 * x + 1, -x]))
+        np.testing.assert_allclose(distances, [[0, 0, 2], [0, 0, 2], [2, 2, 0]], atol=1e-14)
+
+    def test_rounding_does_not_leave_the_range(self):
+        x = patterns(13, 30, 17)
+        distances = rdm(np.concatenate([x, 3 * x, -7 * x]))
+        assert distances.min() == 0
+        assert distances.max() == 2
+
+    @pytest.mark.parametrize('value', [0.0, 0.1, 0.3, -1 / 3, 1e9, 1e-300])
+    @pytest.mark.parametrize('n_units', [2, 7, 301])
+    def test_constant_pattern_is_at_distance_1_exactly(self, value, n_units):
+        x = patterns(4, 5, n_units)
+        x[2] = value
+        distances = rdm(x)
+        np.testing.assert_array_equal(distances[2], [1, 1, 0, 1, 1])
+        np.testing.assert_array_equal(distances[:, 2], [1, 1, 0, 1, 1])
+        kept = np.array([0, 1, 3, 4])
+        np.testing.assert_allclose(distances[np.ix_(kept, kept)], 1 - np.corrcoef(x[kept]), atol=1e-13)
+
+    def test_all_constant(self):
+        np.testing.assert_array_equal(rdm(np.full((3, 4), 0.1)), 1 - np.eye(3))
+
+    @pytest.mark.parametrize('scale', [1e-300, 1e-170, 1e170, 1e300])
+    def test_does_not_under_or_overflow(self, scale):
+        x = patterns(5)
+        expected = rdm(x)
+        np.testing.assert_allclose(rdm(x * scale), expected, atol=1e-13)
+        x[::2] *= scale
+        np.testing.assert_allclose(rdm(x), expected, atol=1e-13)
+
+    def test_a_large_mean_costs_no_more_than_its_digits(self):
+        x = np.random.default_rng(6).integers(-9, 9, (6, 20)) + 1e9
+        np.testing.assert_allclose(rdm(x), slow_rdm(x), atol=1e-13)
+        np.testing.assert_allclose(rdm(x), rdm(x - 1e9), atol=1e-6)
+
+    @pytest.mark.parametrize('dtype', [np.int8, np.uint8, np.int64, bool, np.float16, np.float32])
+    def test_computes_in_float64_whatever_comes_in(self, dtype):
+        rng = np.random.default_rng(7)
+        x = (rng.integers(1, 120, (6, 30)) * rng.integers(0, 2, (6, 30))).astype(dtype)
+        distances = rdm(x)
+        assert distances.dtype == np.float64
+        np.testing.assert_allclose(distances, 1 - np.corrcoef(x.astype(float)), rtol=0, atol=1e-13)
+
+    def test_most_negative_integers(self):
+        x = np.array([[-128, -128, 1, 5], [1, 2, -128, 9], [3, 1, 2, -7]], dtype=np.int8)
+        np.testing.assert_allclose(rdm(x), 1 - np.corrcoef(x.astype(float)), atol=1e-13)
+
+    @pytest.mark.parametrize('chunk', [1, 5, 14, 15])
+    def test_blocks_of_columns_make_no_difference(self, monkeypatch, chunk):
+        expected = rdm(patterns(8))
+        monkeypatch.setattr(importlib.import_module('m2m_benchmarks.arrays.rdm'), '_CHUNK', chunk)
+        np.testing.assert_allclose(rdm(patterns(8)), expected, atol=1e-14)
+
+    def test_more_units_than_a_block(self):
+        x = patterns(9, 4, 16_384 + 3)
+        x[:, -1] = [300, -200, 100, 0]
+        np.testing.assert_allclose(rdm(x), 1 - np.corrcoef(x), atol=1e-12)
+
+    @pytest.mark.xfail(strict=True, reason='the whole input is brought to float64 at once, twice')
+    def test_needs_little_memory_beside_the_input(self):
+        x = np.random.default_rng(10).random((8, 400_000), dtype=np.float32)
+        tracemalloc.start()
+        rdm(x)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < x.nbytes
+
+    @pytest.mark.parametrize('shape', [(5,), (5, 1), (5, 0), (5, 4, 3)])
+    def test_wrong_shape(self, shape):
+        with pytest.raises(ValueError, match=r'shape \(n_stimuli, n_units >= 2\), got \(5'):
+            rdm(np.zeros(shape))
+
+    @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+    def test_not_finite(self, value):
+        x = patterns(11)
+        x[3, 2] = value
+        with pytest.raises(ValueError, match='NaN or infinity'):
+            rdm(x)
+
+    def test_leaves_its_input_alone(self):
+        x = patterns(12)
+        rdm(x)
+        np.testing.assert_array_equal(x, patterns(12))
+
+    @PROPERTY
+    @given(PATTERNS)
+    def test_equals_two_loops(self, x):
+        distances = rdm(x)
+        assert np.isfinite(distances).all()
+        np.testing.assert_allclose(distances, slow_rdm(x), rtol=0, atol=1e-13)
+
+    @PROPERTY
+    @given(PATTERNS, st.data())
+    def test_gain_and_offset_of_a_pattern_change_nothing(self, x, data):
+        gain = data.draw(arrays(float, (len(x), 1), elements=st.floats(1e-3, 1e3)))
+        offset = data.draw(arrays(float, (len(x), 1), elements=st.integers(-5, 5).map(float)))
+        np.testing.assert_allclose(rdm(gain * (x + offset)), rdm(x), rtol=0, atol=1e-12)
+
+    @PROPERTY
+    @given(PATTERNS, st.data())
+    def test_order_of_units_changes_nothing_and_order_of_stimuli_the_order(self, x, data):
+        units = data.draw(st.permutations(range(x.shape[1])))
+        stimuli = data.draw(st.permutations(range(len(x))))
+        np.testing.assert_allclose(rdm(x[:, units]), rdm(x), rtol=0, atol=1e-13)
+        np.testing.assert_allclose(rdm(x[stimuli]), rdm(x)[np.ix_(stimuli, stimuli)], rtol=0, atol=1e-13)
+
+
+class TestUpperTriangle:
+    @pytest.mark.parametrize('n', [0, 1, 2, 5])
+    def test_goes_row_by_row(self, n):
+        matrix = np.arange(n * n).reshape(n, n)
+        expected = [matrix[i, j] for i in range(n) for j in range(i + 1, n)]
+        np.testing.assert_array_equal(upper_triangle(matrix), expected)
+
+    def test_undoes_squareform(self):
+        condensed = np.random.default_rng(0).random(15)
+        np.testing.assert_array_equal(upper_triangle(squareform(condensed)), condensed)
+
+    @pytest.mark.parametrize('shape', [(3, 4), (4,), (2, 2, 2)])
+    def test_not_square(self, shape):
+        with pytest.raises(ValueError, match='expected a square matrix'):
+            upper_triangle(np.zeros(shape))
+
+
+class TestStockMetric:
+    @pytest.fixture
+    def load_metric(self, monkeypatch):
+        monkeypatch.setenv('BS_INSTALL_DEPENDENCIES', 'no')
+        from brainscore_vision import load_metric
+
+        return load_metric
+
+    @staticmethod
+    def assembly(values, stimuli, prefix):
+        from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
+
+        return NeuroidAssembly(
+            values,
+            coords={
+                'stimulus_id': ('presentation', [f'stimulus{i:03}' for i in stimuli]),
+                'object_name': ('presentation', ['object'] * len(values)),
+                'neuroid_id': ('neuroid', [f'{prefix}{i}' for i in range(values.shape[1])]),
+                'region': ('neuroid', [prefix] * values.shape[1]),
+            },
+            dims=['presentation', 'neuroid'],
+        )
+
+    def test_gives_the_same_score(self, load_metric):
+        rng = np.random.default_rng(0)
+        features = rng.normal(size=(25, 40))
+        responses = features[:, :30] + rng.normal(size=(25, 30))
+        ours = spearman(upper_triangle(rdm(features)), upper_triangle(rdm(responses)))
+        assert 0.1 < ours < 0.9
+        # The stock metric aligns by stimulus_id: hand it two different orders.
+        orders = rng.permutation(25), rng.permutation(25)
+        stock = load_metric('rdm')(
+            self.assembly(features[orders[0]], orders[0], 'unit'),
+            self.assembly(responses[orders[1]], orders[1], 'neuron'),
+        )
+        assert ours == pytest.approx(float(stock), abs=1e-9)
