@@ -10,17 +10,22 @@ def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     x, y : array, shape (n_samples, ...)
-        Any unit; broadcast against each other behind the first axis.
+        Any unit.
 
     Returns
     -------
     array, shape (...)
         In [-1, 1], float64. 0 where either column is constant: a constant says nothing about the other
         column, and a score must not become NaN because of it. NaN only where a column holds NaN.
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    if x.shape[0] != y.shape[0]:
-        raise ValueError(f'x has {x.shape[0]} samples, y has {y.shape[0]}: expected the same number')
+    if x.shape != y.shape:
+        raise ValueError(f'x has shape {x.shape}, y has {y.shape}: expected the same')
     constant = (x.max(axis=0) == x.min(axis=0)) | (y.max(axis=0) == y.min(axis=0))
     x, y = _standardized(x), _standardized(y)
     r = np.clip(np.sum(x * y, axis=0), -1, 1)

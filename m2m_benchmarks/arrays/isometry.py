@@ -45,20 +45,25 @@ def isometric(features: np.ndarray) -> np.ndarray:
         if not np.isfinite(small).all():
             raise ValueError('the features hold NaN or infinity')
         return small
-    total = np.zeros(n_stimuli)
+    total, highest, lowest = np.zeros(n_stimuli), np.full(n_stimuli, -np.inf), np.full(n_stimuli, np.inf)
     for start in range(0, n_features, _CHUNK):
-        total += features[:, start : start + _CHUNK].sum(axis=1, dtype=float)
-    mean = total[:, None] / n_features
+        block = np.asarray(features[:, start : start + _CHUNK])
+        total += block.sum(axis=1, dtype=float)
+        highest, lowest = np.maximum(highest, block.max(axis=1)), np.minimum(lowest, block.min(axis=1))
+    constant = highest == lowest
+    # The mean of a constant may be off by a rounding; the pattern would no longer be one.
+    mean = np.where(constant, highest, total / n_features)[:, None]
     if not np.isfinite(mean).all():
         raise ValueError('the features hold NaN or infinity')
     products = np.zeros((n_stimuli, n_stimuli))
     for start in range(0, n_features, _CHUNK):
         block = features[:, start : start + _CHUNK] - mean
         products += block @ block.T
-    spectrum, vectors = np.linalg.eigh(products)
-    factor = vectors * np.sqrt(spectrum.clip(0))
+    # Patterns at unit length, so that a weak one keeps as many digits as a strong one.
+    length = np.sqrt(np.diag(products))
+    length[constant] = 0
+    unit = np.where(length > 0, length, 1)
+    spectrum, vectors = np.linalg.eigh(products / np.outer(unit, unit))
+    factor = vectors * np.sqrt(spectrum.clip(0)) * length[:, None]
     rotated: np.ndarray = factor @ helmert(n_dimensions) + mean * np.sqrt(n_features / n_dimensions)
-    # A constant pattern is rotated to a constant pattern, exactly.
-    constant = np.diag(products) == 0
-    rotated[constant] = (mean * np.sqrt(n_features / n_dimensions))[constant]
     return rotated

@@ -35,15 +35,18 @@ def rdm(patterns: np.ndarray) -> np.ndarray:
     if not np.isfinite(patterns).all():
         raise ValueError('the patterns hold NaN or infinity; average them over repetitions that were recorded')
     # Unit scale first: squares of very small or very large responses must not under- or overflow.
-    largest = np.abs(patterns).max(axis=1, keepdims=True).astype(float)
+    highest, lowest = (extreme.astype(float) for extreme in (patterns.max(axis=1), patterns.min(axis=1)))
+    largest = np.maximum(np.abs(highest), np.abs(lowest))[:, None]
     largest[largest == 0] = 1
-    mean = np.mean(patterns / largest, axis=1, keepdims=True, dtype=float)
+    chunks = [slice(start, start + _CHUNK) for start in range(0, patterns.shape[1], _CHUNK)]
+    total = sum((patterns[:, chunk] / largest).sum(axis=1) for chunk in chunks)
+    mean = np.asarray(total)[:, None] / patterns.shape[1]
     products = np.zeros((len(patterns), len(patterns)))
-    for start in range(0, patterns.shape[1], _CHUNK):
-        block = patterns[:, start : start + _CHUNK] / largest - mean
+    for chunk in chunks:
+        block = patterns[:, chunk] / largest - mean
         products += block @ block.T
     length = np.sqrt(np.diag(products))
-    length[patterns.max(axis=1) == patterns.min(axis=1)] = np.inf
+    length[highest == lowest] = np.inf
     length[length == 0] = np.inf
     correlation = products / np.outer(length, length)
     distances: np.ndarray = 1 - np.clip((correlation + correlation.T) / 2, -1, 1)

@@ -46,7 +46,8 @@ def split_half_reliability(responses: np.ndarray, n_splits: int = 100, seed: int
     Parameters
     ----------
     responses : array, shape (n_repetitions, n_stimuli, n_neurons)
-        Any unit. NaN marks what was not recorded; a neuron's halves are made of its own repetitions.
+        Any unit. NaN marks what was not recorded; a neuron's halves are made of its own repetitions and compared
+        over the stimuli that both of them hold.
     n_splits : int
     seed : int
 
@@ -67,10 +68,10 @@ def split_half_reliability(responses: np.ndarray, n_splits: int = 100, seed: int
         for start in range(0, len(neurons), _CHUNK):
             chunk = neurons[start : start + _CHUNK]
             cube = responses[np.ix_(recorded, np.arange(responses.shape[1]), chunk)]
-            halves = (_means(cube, half) for half in (first, ~first))
-            corrected = spearman_brown(pearson(*(np.moveaxis(half, 1, 0) for half in halves)))
+            halves = [np.moveaxis(_means(cube, half), 1, 0) for half in (first, ~first)]
+            corrected = spearman_brown(pearson(*_over_shared_stimuli(*halves)))
             tuning = _means(cube, np.ones((1, len(cube)), dtype=bool))[0]
-            flat = tuning.max(axis=0) == tuning.min(axis=0)
+            flat = np.nanmax(tuning, axis=0) == np.nanmin(tuning, axis=0)
             reliability[chunk] = np.where(flat, np.nan, np.nan_to_num(corrected).mean(axis=0))
     return reliability
 
@@ -110,14 +111,23 @@ def _checked(responses: np.ndarray) -> np.ndarray:
     return responses
 
 
-def _groups(
-    responses: np.ndarray, n_splits: int, seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _groups(responses: np.ndarray, n_splits: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Neurons with the same recorded repetitions, their splits, and a mask of those repetitions."""
     present = ~np.isnan(responses).all(axis=1)  # n_repetitions x n_neurons
     patterns, members = np.unique(present, axis=1, return_inverse=True)
     for i, recorded in enumerate(patterns.T):
         yield np.flatnonzero(members == i), half_splits(int(recorded.sum()), n_splits, seed), recorded
+
+
+def _over_shared_stimuli(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Halves (n_stimuli, ...) in which a stimulus that one of them lacks has no say in the correlation."""
+    lacking = np.isnan(first) | np.isnan(second)
+    if not lacking.any():
+        return first, second
+    # A value at the mean of the others adds nothing to a covariance or variance.
+    return tuple(  # type: ignore[return-value]
+        np.where(lacking, np.mean(half, axis=0, where=~lacking), half) for half in (first, second)
+    )
 
 
 def _means(responses: np.ndarray, halves: np.ndarray) -> np.ndarray:

@@ -107,7 +107,8 @@ def ridge(
     basis = helmert(len(train))
     inner = products[np.ix_(train, train)]
     spectrum, vectors = np.linalg.eigh(basis @ inner @ basis.T)
-    spectrum = spectrum.clip(0)
+    # What is below the rounding errors of the kernel is no variance of the training stimuli.
+    spectrum[spectrum < len(products) * np.finfo(float).eps * np.abs(products).max()] = 0
     vectors = basis.T @ vectors  # n_train x (n_train - 1), orthogonal to the constant vector
     scale = spectrum.sum() / len(train) if relative else 1.0
     penalties = alphas * (scale or 1.0)

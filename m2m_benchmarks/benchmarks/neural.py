@@ -66,7 +66,9 @@ class Recordings:
 
     def __getitem__(self, mask: np.ndarray) -> 'Recordings':
         """Some of the neuroids."""
-        return dataclasses.replace(self, trials=self.trials[:, :, mask], mean=self.mean.isel(neuroid=np.flatnonzero(mask)))
+        return dataclasses.replace(
+            self, trials=self.trials[:, :, mask], mean=self.mean.isel(neuroid=np.flatnonzero(mask))
+        )
 
     @property
     def animals(self) -> np.ndarray:
@@ -258,7 +260,9 @@ class AreaBenchmark(BenchmarkBase):
         metric = load_metric(f'm2m_{self.kind}', n_bootstraps=0)
         scores = []
         for name in names:
-            own, others = (self.recordings.mean.isel(neuroid=np.flatnonzero(m)) for m in (animals == name, animals != name))
+            own, others = (
+                self.recordings.mean.isel(neuroid=np.flatnonzero(m)) for m in (animals == name, animals != name)
+            )
             if self.kind == 'ridge' or own.sizes['neuroid'] >= 2:
                 scores.append(float(metric(others, own)))
         return float(np.mean(scores)) if scores else None
@@ -378,9 +382,7 @@ class MeanBenchmark(BenchmarkBase):
     """
 
     def __init__(self, dataset: str, kind: str, bibtex: str = '') -> None:
-        super().__init__(
-            identifier=f'{dataset}-{kind}', ceiling_func=None, version=1, parent=None, bibtex=bibtex
-        )
+        super().__init__(identifier=f'{dataset}-{kind}', ceiling_func=None, version=1, parent=None, bibtex=bibtex)
         self.dataset = dataset
         self.kind = kind
         self.areas: list[AreaBenchmark] = []

@@ -10,9 +10,7 @@ from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.errors import DataError, UnknownNameError
 
-app = typer.Typer(
-    help='Recordings on this machine: list them, import them, verify them.', rich_markup_mode=None
-)
+app = typer.Typer(help='Recordings on this machine: list them, import them, verify them.', rich_markup_mode=None)
 
 _Json = Annotated[bool, typer.Option('--json', help='Print JSON.')]
 

@@ -18,7 +18,11 @@ from m2m_benchmarks.storage import free_bytes, home, writable
 _NEEDED = ('brainscore_vision', 'torch', 'torchvision')
 _OPTIONAL = (
     ('timm', 'models by name: timm:NAME', "pip install 'm2m-benchmarks[timm]'"),
-    ('allensdk', "the Allen Institute's own reader, to compare with", "pip install 'm2m-benchmarks[allen]' (Python 3.11)"),
+    (
+        'allensdk',
+        "the Allen Institute's own reader, to compare with",
+        "pip install 'm2m-benchmarks[allen]' (Python 3.11)",
+    ),
 )
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def score(
     model: Annotated[
-        str, typer.Argument(help='A name from `m2m models`, torchvision:NAME, timm:NAME, or the path of a plugin folder.')
+        str,
+        typer.Argument(help='A name from `m2m models`, torchvision:NAME, timm:NAME, or the path of a plugin folder.'),
     ],
     benchmarks: Annotated[list[str], typer.Argument(metavar='BENCHMARK...', help='Names from `m2m benchmarks`.')],
     weights: Annotated[
@@ -32,8 +33,8 @@ def score(
 
     With --json, one benchmark gives an object and several give a list.
 
-    Examples:
-
+    Examples
+    --------
       m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --weights none
 
       m2m score torchvision:resnet18 Siegle2021.VISp-rdm --layer layer2.1 --json -

@@ -114,7 +114,7 @@ def _score_area(found: Subject, activations: Activations | None, area: AreaBench
     mapped = found.committed.get(area.region)
     if activations is None or (layer is None and isinstance(mapped, list | tuple)):
         # A model of another kind, or an area of several layers, answers for itself.
-        if layer is not None or mapped is None and not _records(found.model, area):
+        if layer is not None or (mapped is None and not _records(found.model, area)):
             raise ModelError(
                 f'{found.identifier} is not a PyTorch network in a ModelCommitment, so its layers cannot be '
                 f'chosen here, and it does not record from {area.region} itself.'
@@ -124,9 +124,7 @@ def _score_area(found: Subject, activations: Activations | None, area: AreaBench
         return result
     commitment = commit(found, activations, area, layer)
     result = commitment.benchmark(CommittedModel(found, activations, {area.region: commitment.layer}))
-    result.attrs.update(
-        layer=commitment.layer, layer_scores=commitment.layer_scores, commitment=commitment.how
-    )
+    result.attrs.update(layer=commitment.layer, layer_scores=commitment.layer_scores, commitment=commitment.how)
     return result
 
 
@@ -188,7 +186,16 @@ def _document(found: Subject, benchmark: Benchmark, result: Score, seconds: floa
 
 
 def _area(part: Score) -> dict[str, Any]:
-    kept = ('formula', 'layer', 'n_neuroids', 'n_animals', 'noise_corrected', 'per_animal', 'inter_animal', 'commitment')
+    kept = (
+        'formula',
+        'layer',
+        'n_neuroids',
+        'n_animals',
+        'noise_corrected',
+        'per_animal',
+        'inter_animal',
+        'commitment',
+    )
     return {
         'score': float(part),
         'raw': _number(part.attrs[Score.RAW_VALUES_KEY]),

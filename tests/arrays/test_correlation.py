@@ -38,20 +38,11 @@ class TestPearson:
         expected = [[np.corrcoef(x[:, i, j], y[:, i, j])[0, 1] for j in range(4)] for i in range(3)]
         np.testing.assert_allclose(pearson(x, y), expected, atol=1e-14)
 
-    def test_broadcasts_one_column_against_many(self):
-        x, y = columns(3)
-        expected = [np.corrcoef(x[:, 2], y[:, i])[0, 1] for i in range(5)]
-        np.testing.assert_allclose(pearson(x[:, 2:3], y), expected, atol=1e-14)
-        np.testing.assert_allclose(pearson(y, x[:, 2:3]), expected, atol=1e-14)
-
-    @pytest.mark.parametrize('n_columns', [3, 23])
-    @pytest.mark.xfail(
-        strict=True, reason='a vector is broadcast along the samples: an error, or wrong numbers for a square y'
-    )
-    def test_broadcasts_a_vector_behind_the_first_axis(self, n_columns):
-        x, y = columns(4, shape=(n_columns,))
-        expected = [np.corrcoef(x[:, 0], y[:, i])[0, 1] for i in range(n_columns)]
-        np.testing.assert_allclose(pearson(x[:, 0], y), expected, atol=1e-14)
+    def test_shapes_that_differ(self):
+        # A vector would be broadcast along the samples of a square y, to wrong numbers.
+        x, y = columns(4, shape=(23,))
+        with pytest.raises(ValueError, match='expected the same'):
+            pearson(x[:, 0], y)
 
     @pytest.mark.parametrize('value', [0.0, 0.1, -1 / 3, 1e9, 1e-300])
     def test_constant_column_gives_exactly_0(self, value):
@@ -93,9 +84,9 @@ class TestPearson:
         np.testing.assert_allclose(r, expected, rtol=0, atol=1e-14)
 
     def test_different_numbers_of_samples(self):
-        with pytest.raises(ValueError, match='x has 5 samples, y has 6'):
+        with pytest.raises(ValueError, match='expected the same'):
             pearson(np.zeros(5), np.zeros(6))
-        with pytest.raises(ValueError, match='x has 1 samples, y has 6'):
+        with pytest.raises(ValueError, match='expected the same'):
             pearson(np.zeros((1, 2)), np.zeros((6, 2)))
 
     def test_leaves_its_input_alone(self):

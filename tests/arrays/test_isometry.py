@@ -77,9 +77,6 @@ class TestIsometric:
 
     @pytest.mark.parametrize('value', [0.1, 0.3, 0.7, 3.3])
     @pytest.mark.parametrize('n_features', [70, 301])
-    @pytest.mark.xfail(
-        strict=True, reason='a constant whose computed mean is off by a rounding error is not taken for a constant'
-    )
     def test_constant_pattern_stays_constant_though_its_mean_rounds(self, value, n_features):
         # One of the patterns at least must have a mean that rounds, whatever the order of summation.
         x = layer(6, 40, n_features)
@@ -87,7 +84,6 @@ class TestIsometric:
         np.testing.assert_array_equal(np.ptp(isometric(x)[:20], axis=1), 0)
         np.testing.assert_allclose(rdm(isometric(x)), rdm(x), atol=1e-9)
 
-    @pytest.mark.xfail(strict=True, reason='precision is relative to the largest pattern, not to each')
     def test_keeps_the_rdm_of_weak_patterns(self):
         x = np.random.default_rng(7).normal(size=(10, 300))
         x[3] *= 1e-6

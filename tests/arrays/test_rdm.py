@@ -124,7 +124,6 @@ class TestRDM:
         x[:, -1] = [300, -200, 100, 0]
         np.testing.assert_allclose(rdm(x), 1 - np.corrcoef(x), atol=1e-12)
 
-    @pytest.mark.xfail(strict=True, reason='the whole input is brought to float64 at once, twice')
     def test_needs_little_memory_beside_the_input(self):
         x = np.random.default_rng(10).random((8, 400_000), dtype=np.float32)
         tracemalloc.start()

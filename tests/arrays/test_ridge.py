@@ -249,9 +249,6 @@ class TestLeaveOneOut:
         np.testing.assert_allclose(predictions, np.tile(y[train].mean(axis=0), (6, 1)), atol=1e-12)
 
     @pytest.mark.parametrize('value', [0.1, 0.3, 1.0, 5.0])
-    @pytest.mark.xfail(
-        strict=True, reason='rounding errors are taken for the variance of the training stimuli, penalties vanish'
-    )
     def test_features_that_vary_only_among_the_test_stimuli(self, value):
         # A model that responds to one stimulus alone, which is held out: nothing is learned about it.
         _, y = regression(8)
