@@ -71,7 +71,7 @@ def replacing(path: Path, mode: str = 'w') -> Iterator[IO]:
     """Open a file that takes the place of `path` when the block ends well, and leaves no trace when it doesn't."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
     try:
-        with os.fdopen(handle, mode, **({} if 'b' in mode else {'encoding': 'utf-8', 'newline': ''})) as file:
+        with os.fdopen(handle, mode, encoding=None if 'b' in mode else 'utf-8') as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -67,8 +67,8 @@ def read_sessions(path: Path) -> pd.DataFrame:
         table[column] = _numbers(path, table, column, least=1).astype(int)
     for column in _WINDOW:
         table[column] = _numbers(path, table, column)
-    for row, session in table.iterrows():
-        where = f'{path}, row {int(row) + 2}'
+    for row, (_, session) in enumerate(table.iterrows()):
+        where = f'{path}, row {row + 2}'
         if session['area'] not in AREAS:
             raise UnknownNameError('area', session['area'], AREAS, f'({where})')
         if session['window_end_s'] <= session['window_start_s']:

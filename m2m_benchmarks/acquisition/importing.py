@@ -15,7 +15,7 @@ from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import sha256_file
 
 #: Coordinates that an assembly has of its own; a column of that name in units.csv becomes unit_NAME.
-_OWN = ('neuroid_id', 'region', 'animal', 'session', 'reliability', 'stimulus_id', 'repetition')
+_OWN: tuple[str, ...] = ('neuroid_id', 'region', 'animal', 'session', 'reliability', 'stimulus_id', 'repetition')
 _OWN += ('neuroid', 'presentation', 'time_bin', 'time_bin_start', 'time_bin_end', 'data')
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9]*\Z')
 
@@ -85,7 +85,7 @@ def import_bundle(
 
 
 def _coordinates(units: pd.DataFrame, session: pd.Series) -> pd.DataFrame:
-    own = {
+    own: dict[str, Any] = {
         'neuroid_id': units['unit_id'],
         'region': session['area'],
         'animal': session['specimen_id'],
@@ -93,7 +93,8 @@ def _coordinates(units: pd.DataFrame, session: pd.Series) -> pd.DataFrame:
         'window_start_ms': 1000 * session['window_start_s'],
         'window_end_ms': 1000 * session['window_end_s'],
     }
-    kept = {(f'unit_{column}' if column in (*_OWN, *own) else column): units[column] for column in units}
+    taken = (*_OWN, *own)
+    kept = {f'unit_{name}' if name in taken else name: units[name] for name in map(str, units.columns)}
     return pd.DataFrame({**own, **kept}, index=units.index)
 
 

@@ -141,4 +141,5 @@ def _means(responses: np.ndarray, halves: np.ndarray) -> np.ndarray:
             means = weights @ np.nan_to_num(flat) / counts
     else:
         means = weights @ flat / weights.sum(axis=1, keepdims=True)
-    return means.reshape(len(halves), *responses.shape[1:])
+    shaped: np.ndarray = means.reshape(len(halves), *responses.shape[1:])
+    return shaped

@@ -98,7 +98,7 @@ def _recordings(dataset: str, area: str, sha256: str, home: Path) -> Recordings:
         trials=np.asarray(trials),
         mean=average_repetitions(selected),
         stimuli=assembly.attrs['stimulus_set'],
-        timebins=[tuple(map(float, bin_)) for bin_ in assembly['time_bin'].values],
+        timebins=[(float(start), float(end)) for start, end in assembly['time_bin'].values],
         sha256=sha256,
         n_flat=int(np.isnan(reliability).sum()),
         n_unreliable=int((reliability < RELIABLE).sum()),
@@ -231,7 +231,7 @@ class AreaBenchmark(BenchmarkBase):
         return selection, scoring, how
 
     @functools.cached_property
-    def ceiling(self) -> Score:  # type: ignore[override]
+    def ceiling(self) -> Score:
         """How well the best possible model can score on these recordings; see `ceilings`.
 
         Raises

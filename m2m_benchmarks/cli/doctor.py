@@ -20,7 +20,7 @@ _OPTIONAL = (
     ('timm', 'models by name: timm:NAME', "pip install 'm2m-benchmarks[timm]'"),
     (
         'allensdk',
-        "the Allen Institute's own reader, to compare with",
+        "the Allen Institute's reader, to compare with",
         "pip install 'm2m-benchmarks[allen]' (Python 3.11)",
     ),
 )

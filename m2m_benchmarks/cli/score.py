@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def score(
     model: Annotated[
         str,
-        typer.Argument(help='A name from `m2m models`, torchvision:NAME, timm:NAME, or the path of a plugin folder.'),
+        typer.Argument(help='A name from `m2m models`, torchvision:NAME, timm:NAME, or a plugin folder.'),
     ],
     benchmarks: Annotated[list[str], typer.Argument(metavar='BENCHMARK...', help='Names from `m2m benchmarks`.')],
     weights: Annotated[

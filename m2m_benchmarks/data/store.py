@@ -216,8 +216,7 @@ def load_assembly(name: str) -> NeuronRecordingAssembly:
     """
     entry = ledger.require(name)
     path = ledger.intact(name, entry, entry['assembly'])
-    assembly = _read(name, path, entry['assembly']['sha256'])
-    return assembly
+    return _read(name, path, entry['assembly']['sha256'])
 
 
 @functools.lru_cache(maxsize=2)

@@ -167,9 +167,8 @@ def _blocks(module: nn.Module, prefix: str = '') -> list[str]:
         path = f'{prefix}{name}'
         # A stage that only strings blocks together (timm's ResNetStage, torchvision's Encoder) is looked into.
         holds_blocks = any(
-            type(part) in _TRANSPARENT and sum(bool(list(block.children())) for block in part) > 1
+            type(part) in _TRANSPARENT and sum(bool(list(block.children())) for block in part.children()) > 1
             for part in child.children()
-            if not isinstance(part, nn.ModuleDict)
         )
         if type(child) in _TRANSPARENT or holds_blocks:
             names += _blocks(child, f'{path}.')

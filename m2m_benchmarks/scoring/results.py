@@ -46,7 +46,7 @@ def record(documents: list[dict[str, Any]]) -> None:
 def recorded(model: str | None = None, benchmark: str | None = None) -> list[dict[str, Any]]:
     """Results so far, oldest first, of one model or benchmark where they are given."""
     with _opened():
-        query = Result.select().order_by(Result.id)
+        query = Result.select().order_by(Result._meta.primary_key)
         if model is not None:
             query = query.where(Result.model == model)
         if benchmark is not None:
@@ -60,7 +60,7 @@ class _opened:  # noqa: N801 - used as a context manager function
     def __enter__(self) -> None:
         path = writable(home()) / 'results.sqlite'
         # A write-ahead log lets readers read while one writes; a writer waits for another up to 30 s.
-        _database.initialize(peewee.SqliteDatabase(path, pragmas={'journal_mode': 'wal'}, timeout=30))
+        _database.initialize(peewee.SqliteDatabase(str(path), pragmas={'journal_mode': 'wal'}, timeout=30))
         try:
             _database.connect()
             _database.create_tables([Result])

@@ -144,7 +144,7 @@ def _score_foreign(found: Subject, benchmark: Benchmark, layer: str | None) -> S
         )
     result = benchmark(found.model)
     result.attrs.setdefault('formula', 'as brainscore_vision computes it')
-    result.attrs.setdefault('layer', str(found.committed.get(getattr(benchmark, 'region', None), '')))
+    result.attrs.setdefault('layer', str(found.committed.get(getattr(benchmark, 'region', ''), '')))
     result.attrs.setdefault('layer_scores', {})
     return result
 

@@ -5,6 +5,7 @@ import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -23,6 +24,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """
     if not path.is_file():
         raise ModelError(f'there is no weights file {path}.')
+    state: Any
     try:
         if path.suffix == '.safetensors':
             state = safetensors.torch.load_file(path)

@@ -14,7 +14,7 @@ from m2m_benchmarks.data.areas import AREAS
 
 N_STIMULI = 118
 PATCH = 64
-N_VARIABLES = 4
+N_VARIABLES = 3
 N_ANIMALS = 4
 N_REPETITIONS = 20
 #: The last animal saw each stimulus less often than the others, as happens in recordings.
@@ -44,10 +44,11 @@ def patches() -> np.ndarray:
         rows, columns = (size // PATCH for size in photograph.shape)
         whole = photograph[: rows * PATCH, : columns * PATCH]
         cut.append(whole.reshape(rows, PATCH, columns, PATCH).swapaxes(1, 2).reshape(-1, PATCH, PATCH))
-    everything = np.concatenate(cut)
+    everything: np.ndarray = np.concatenate(cut)
     contrast = everything.std(axis=(1, 2))
     kept = np.sort(np.argsort(contrast, kind='stable')[len(everything) - N_STIMULI :])
-    return everything[kept]
+    chosen: np.ndarray = everything[kept]
+    return chosen
 
 
 def band_energies(images: np.ndarray) -> np.ndarray:
@@ -69,23 +70,28 @@ def band_energies(images: np.ndarray) -> np.ndarray:
     octave = np.floor(np.log2(np.maximum(np.hypot(fx, fy), 1e-9) * 16)).astype(int)
     orientation = np.round(np.arctan2(fy, fx) / (np.pi / 4)).astype(int) % 4
     bands = [(octave == o) & (orientation == t) for o in (0, 1, 2) for t in range(4)]
-    return np.log(np.stack([power[:, band].sum(axis=1) for band in bands], axis=1) + 1.0)
+    energies: np.ndarray = np.stack([power[:, band].sum(axis=1) for band in bands], axis=1)
+    return np.asarray(np.log(energies + 1.0))
 
 
 def generating_variables(area: str) -> np.ndarray:
     """The variables that all neuroids of an area are tuned to.
 
+    Energies in three bands, divided by their joint length (as divisive normalisation does) and whitened, in turn
+    until both hold: no stimulus drives the population more than another, so that noise blurs all distances alike.
+
     Returns
     -------
-    array, shape (118, 6)
-        Zero mean and identity covariance over the stimuli, exactly.
+    array, shape (118, 3)
+        Zero mean and identity covariance over the stimuli, exactly; all rows of nearly the same length.
     """
     energies = band_energies(patches())
-    mine = _rng(area, 'variables').permutation(energies.shape[1])[:N_VARIABLES]
-    centred = energies[:, mine] - energies[:, mine].mean(axis=0)
-    directions, _, _ = np.linalg.svd(centred, full_matrices=False)
-    whitened: np.ndarray = directions * np.sqrt(N_STIMULI)
-    return whitened
+    variables = energies[:, _rng(area, 'variables').permutation(energies.shape[1])[:N_VARIABLES]]
+    for _ in range(200):
+        variables = variables / np.linalg.norm(variables, axis=1, keepdims=True)
+        directions, _, axes = np.linalg.svd(variables - variables.mean(axis=0), full_matrices=False)
+        variables = directions @ axes * np.sqrt(N_STIMULI)
+    return variables
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ class Population:
     Attributes
     ----------
     area : str
-    weights : array, shape (n_neuroids, 6)
+    weights : array, shape (n_neuroids, 3)
         Tuning to the generating variables. Within each animal the tuned neuroids come in pairs of opposite sign and
         their weights form a tight frame (W'W is a multiple of the identity): distances over any set of animals are
         those between the generating variables.
@@ -166,7 +172,7 @@ def record(area: Population, seed: int = 0) -> np.ndarray:
     responses = expected + noise * np.sqrt(area.noise_variance)
     seen = np.arange(N_REPETITIONS)[:, None] < area.repetitions
     responses[~np.broadcast_to(seen[:, None, :], responses.shape)] = np.nan
-    return responses.astype(np.float32)
+    return np.asarray(responses, dtype=np.float32)
 
 
 def expected_rdm_reliability(area: Population, neuroids: np.ndarray) -> float:

@@ -1,0 +1,72 @@
+"""Three subjects on the simulated mouse: what a score is, from a perfect model to bare pixels.
+
+Run with `make demo`, or `python examples/demo.py` where the package is installed.
+"""
+
+import sys
+
+import numpy as np
+from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
+from brainscore_vision.model_interface import BrainModel
+from rich.console import Console
+from rich.table import Table
+
+from m2m_benchmarks import score
+from m2m_benchmarks.data.simulated.population import generating_variables
+
+
+class PerfectModel(BrainModel):
+    """Responds with the very variables that the simulated neuroids are tuned to, each as an ON and an OFF unit.
+
+    Also an example of a model of your own: anything that answers `start_recording` and `look_at` can be scored.
+    """
+
+    identifier = 'perfect model'
+
+    def visual_degrees(self):
+        return 8
+
+    def start_recording(self, recording_target, time_bins):
+        self.variables = generating_variables(recording_target)
+
+    def look_at(self, stimuli, number_of_trials=1):
+        values = np.concatenate([self.variables, -self.variables], axis=1)
+        return NeuroidAssembly(
+            values,
+            coords={
+                'stimulus_id': ('presentation', stimuli['stimulus_id'].to_numpy()),
+                'stimulus_index': ('presentation', np.arange(len(values))),
+                'neuroid_id': ('neuroid', np.arange(values.shape[1])),
+                'region': ('neuroid', ['generating'] * values.shape[1]),
+            },
+            dims=['presentation', 'neuroid'],
+        )
+
+
+SUBJECTS = [
+    (PerfectModel(), 'default'),
+    ('torchvision:squeezenet1_1', 'none'),
+    ('pixels', 'default'),
+]
+NAMES = {'torchvision:squeezenet1_1': 'SqueezeNet 1.1, untrained', 'pixels': 'pixels, no network'}
+
+
+def main():
+    table = Table(title='How mouse-like? Scores on a SIMULATED mouse, six areas: 0 is chance, 1 is perfect')
+    table.add_column('model')
+    table.add_column('population geometry (RSA)', justify='right')
+    table.add_column('single neurons (regression)', justify='right')
+    for model, weights in SUBJECTS:
+        name = NAMES.get(model, getattr(model, 'identifier', model))
+        print(f'scoring: {name}', file=sys.stderr)
+        results = [score(model, f'SimulatedMouse-{kind}', weights=weights) for kind in ('rdm', 'ridge')]
+        table.add_row(name, *(f'{float(result):.3f} ± {result.attrs["error"]:.3f}' for result in results))
+    Console(width=100).print(table)
+    print(
+        '\nThe recordings are simulated, so these numbers say nothing about any mouse; they show the scale.\n'
+        'Real recordings, and any model of yours, are one command each: see README.md, or run `m2m --help`.'
+    )
+
+
+if __name__ == '__main__':
+    main()

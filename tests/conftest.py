@@ -1,0 +1,144 @@
+"""What tests share: a data folder of their own, a small synthetic bundle, and the real recordings where they are."""
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from m2m_benchmarks.acquisition.importing import import_bundle
+
+#: file, area, animal, session, trials of the synthetic bundle: two areas, two animals, one session cut short.
+SESSIONS = (
+    ('VISp_1.npz', 'VISp', '101', '901', 10),
+    ('VISp_2.npz', 'VISp', '102', '902', 8),
+    ('VISal_1.npz', 'VISal', '101', '901', 10),
+)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Paths of a bundle and its counts, file by file."""
+
+    folder: Path
+    counts: dict
+
+    @property
+    def sessions(self):
+        return self.folder / 'sessions.csv'
+
+    @property
+    def units(self):
+        return self.folder / 'units.csv'
+
+    @property
+    def stimuli(self):
+        return self.folder / 'stimuli'
+
+    @property
+    def paths(self):
+        """Arguments of `import_bundle` after the name."""
+        return self.sessions, self.units, self.stimuli
+
+    @property
+    def options(self):
+        """Arguments of `m2m data import NAME`."""
+        return ['--sessions', str(self.sessions), '--units', str(self.units), '--stimuli', str(self.stimuli)]
+
+
+def _make_bundle(folder, n_images=8, n_units=5, sessions=SESSIONS, window_s=(0.05, 0.25), seed=0):
+    folder = Path(folder)
+    (folder / 'stimuli').mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for i in range(n_images):
+        pixels = rng.integers(0, 256, (32, 32), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / 'stimuli' / f'image_{i:03d}.png')
+    counts, session_rows, unit_rows = {}, [], []
+    for number, (file, area, animal, session, n_trials) in enumerate(sessions):
+        # Lively, well tuned cells, so that nearly all of them are reliable; the last one of the first file never fires.
+        expected = rng.gamma(1.0, 8.0, (n_images, n_units))
+        if number == 0:
+            expected[:, -1] = 0
+        counts[file] = rng.poisson(expected, (n_trials, n_images, n_units)).astype(np.uint8)
+        ids = 1000 * (number + 1) + np.arange(n_units)
+        np.savez_compressed(folder / file, spike_counts=counts[file], unit_id=ids)
+        session_rows.append([file, area, animal, session, 'wt/wt', n_trials, n_images, n_units, *window_s])
+        for column, unit in enumerate(ids):
+            unit_rows.append([file, column, unit, area, animal, session, column % 3, 100.5 + column])
+    _write(
+        folder / 'sessions.csv',
+        'file area specimen_id session_id genotype n_trials n_images n_units window_start_s window_end_s',
+        session_rows,
+    )
+    _write(
+        folder / 'units.csv',
+        'file column unit_id area specimen_id session_id cortical_layer cortical_depth',
+        unit_rows,
+    )
+    return Bundle(folder, counts)
+
+
+def _write(path, header, rows):
+    with path.open('w', newline='') as file:
+        writer = csv.writer(file)
+        writer.writerow(header.split())
+        writer.writerows(rows)
+
+
+@pytest.fixture(scope='session')
+def make_bundle():
+    """The function make_bundle(folder, n_images=8, n_units=5, sessions=SESSIONS, window_s=(0.05, 0.25), seed=0).
+
+    It writes a valid bundle of spike counts and returns a `Bundle`.
+    """
+    return _make_bundle
+
+
+@pytest.fixture
+def m2m_home(tmp_path, monkeypatch):
+    """An empty M2M_HOME, for this process and those it starts."""
+    home = tmp_path / 'm2m_home'
+    monkeypatch.setenv('M2M_HOME', str(home))
+    return home
+
+
+@pytest.fixture(scope='session')
+def shared():
+    """Folder of the real recordings, weights and digits; tests that need it are skipped where it is absent."""
+    beside = Path(__file__).resolve().parents[2] / 'shared'
+    folder = Path(os.environ.get('M2M_SHARED', beside)).expanduser()
+    if not (folder / 'allen').is_dir():
+        pytest.skip(f'no real recordings in {folder}; set M2M_SHARED to the folder that holds them')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def siegle_bundle(shared):
+    """The real Neuropixels bundle."""
+    return _Siegle(shared / 'allen' / 'neuropixels', {})
+
+
+class _Siegle(Bundle):
+    @property
+    def stimuli(self):
+        return self.folder.parent / 'stimuli'
+
+
+@pytest.fixture(scope='session')
+def siegle_home(siegle_bundle, tmp_path_factory):
+    """M2M_HOME that holds Siegle2021, imported once for all tests. It is shared: change nothing in it."""
+    home = tmp_path_factory.mktemp('siegle') / 'm2m_home'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('M2M_HOME', str(home))
+        import_bundle('Siegle2021', *siegle_bundle.paths)
+    return home
+
+
+@pytest.fixture
+def siegle(siegle_home, monkeypatch):
+    """Set M2M_HOME to `siegle_home` for the length of a test."""
+    monkeypatch.setenv('M2M_HOME', str(siegle_home))
+    return siegle_home
