@@ -46,9 +46,9 @@ class PerfectModel(BrainModel):
 SUBJECTS = [
     (PerfectModel(), 'default'),
     ('torchvision:squeezenet1_1', 'none'),
-    ('pixels', 'default'),
+    ('pixels_64', 'default'),
 ]
-NAMES = {'torchvision:squeezenet1_1': 'SqueezeNet 1.1, untrained', 'pixels': 'pixels, no network'}
+NAMES = {'torchvision:squeezenet1_1': 'SqueezeNet 1.1, untrained', 'pixels_64': 'pixels, no network'}
 
 
 def main():

@@ -4,4 +4,4 @@ from brainscore_vision import model_registry
 
 from .model import pixels
 
-model_registry['pixels'] = pixels
+model_registry['pixels_64'] = pixels

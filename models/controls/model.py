@@ -36,10 +36,10 @@ def preprocess(paths: list[str], image_size: int) -> torch.Tensor:
 def pixels() -> ModelCommitment:
     """The control as a Brain-Score model."""
     preprocessing = functools.partial(preprocess, image_size=IMAGE_SIZE)
-    wrapper = PytorchWrapper(identifier='pixels', model=Pixels(), preprocessing=preprocessing)
+    wrapper = PytorchWrapper(identifier='pixels_64', model=Pixels(), preprocessing=preprocessing)
     wrapper.image_size = IMAGE_SIZE
     return ModelCommitment(
-        identifier='pixels',
+        identifier='pixels_64',
         activations_model=wrapper,
         layers=LAYERS,
         region_layer_map=dict.fromkeys(AREAS, 'pixels'),

@@ -1,0 +1,12 @@
+import numpy as np
+import pytest
+from brainscore_vision import load_dataset, load_stimulus_set
+
+
+@pytest.mark.private_access
+def test_assembly():
+    assembly = load_dataset('Siegle2021')
+    assert assembly.dims == ('presentation', 'neuroid', 'time_bin')
+    assert {'neuroid_id', 'region', 'animal', 'session', 'reliability'} <= set(assembly.indexes['neuroid'].names)
+    assert set(assembly['stimulus_id'].values) == set(load_stimulus_set('Siegle2021')['stimulus_id'])
+    assert np.isfinite(assembly.values).any()

@@ -1,0 +1,126 @@
+"""The benchmarks on recordings whose truth is known: the simulated mouse."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
+from brainscore_vision.model_interface import BrainModel
+
+from m2m_benchmarks import load_benchmark, load_dataset
+from m2m_benchmarks.arrays import median_draws, standard_error
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark
+from m2m_benchmarks.data.areas import AREAS
+from m2m_benchmarks.data.simulated.population import expected_rdm_reliability, generating_variables, population
+from m2m_benchmarks.data.store import RELIABLE
+
+KINDS = ('rdm', 'ridge')
+
+
+class Truth(BrainModel):
+    """Responds with the generating variables, ON and OFF; `order` gives each stimulus the response to another."""
+
+    identifier = 'truth'
+
+    def __init__(self, order=None, presented=None):
+        self.order = np.arange(118) if order is None else order
+        self.presented = np.arange(118) if presented is None else presented
+
+    def visual_degrees(self):
+        return 8
+
+    def start_recording(self, recording_target, time_bins):
+        self.variables = generating_variables(recording_target)
+
+    def look_at(self, stimuli, number_of_trials=1):
+        values = np.concatenate([self.variables, -self.variables], axis=1)[self.order]
+        return NeuroidAssembly(
+            values[self.presented],
+            coords={
+                'stimulus_id': ('presentation', stimuli['stimulus_id'].to_numpy()[self.presented]),
+                'stimulus_index': ('presentation', np.arange(118)),
+                'neuroid_id': ('neuroid', np.arange(values.shape[1])),
+                'region': ('neuroid', ['truth'] * values.shape[1]),
+            },
+            dims=['presentation', 'neuroid'],
+        )
+
+
+def total_error(score):
+    """Error of a score with that of the ceiling it is divided by."""
+    ceiling = score.attrs['ceiling']
+    return np.hypot(score.attrs['error'], float(score) * ceiling.attrs['error'] / float(ceiling))
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _home(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('M2M_HOME', str(tmp_path_factory.mktemp('simulated')))
+        yield
+
+
+@pytest.mark.parametrize('area', AREAS)
+def test_reliability_is_the_closed_form(area):
+    assembly = load_dataset('SimulatedMouse')
+    here = assembly['region'].values == area
+    reliability, known = assembly['reliability'].values[here], population(area).reliability
+    tuned = known > RELIABLE
+    # which neuroids are scored is what it should be
+    np.testing.assert_array_equal(reliability >= RELIABLE, tuned)
+    np.testing.assert_array_equal(np.isnan(reliability), np.isnan(known))
+    error = standard_error(median_draws(reliability[tuned]))
+    assert abs(np.median(reliability[tuned]) - np.median(known[tuned])) < 2 * error
+    # neuroid by neuroid: the spread around the truth is that of a correlation over 118 stimuli
+    z = (np.arctanh(reliability[tuned]) - np.arctanh(known[tuned])) * np.sqrt(115)
+    assert abs(z.mean()) < 0.5
+    assert z.std() < 2
+
+
+@pytest.mark.parametrize('area', AREAS)
+def test_ceilings_are_the_closed_form(area):
+    known = population(area)
+    tuned = known.reliability > RELIABLE
+    ridge, rdm = (load_benchmark(f'SimulatedMouse.{area}-{kind}').ceiling for kind in ('ridge', 'rdm'))
+    assert abs(float(ridge) - np.median(known.reliability[tuned])) < 2 * ridge.attrs['error']
+    assert abs(float(rdm) - np.sqrt(expected_rdm_reliability(known, tuned))) < 2 * rdm.attrs['error']
+    assert float(rdm) == pytest.approx(np.sqrt(rdm.attrs['rdm_reliability']))
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_the_generating_variables_score_1(kind):
+    score = load_benchmark(f'SimulatedMouse-{kind}')(Truth())
+    for area, part in score.attrs['areas'].items():
+        assert abs(float(part) - 1) < 2 * total_error(part), area
+    assert abs(float(score) - 1) < 2 * score.attrs['error']
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_shuffled_over_stimuli_they_score_0(kind):
+    order = np.random.default_rng(0).permutation(118)
+    score = load_benchmark(f'SimulatedMouse-{kind}')(Truth(order))
+    assert abs(float(score)) <= 2 * score.attrs['error'] + 1e-12
+    for area, part in score.attrs['areas'].items():
+        assert abs(float(part)) <= 3 * part.attrs['error'] + 1e-12, area
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_permuted_presentations_are_realigned(kind):
+    benchmark = load_benchmark(f'SimulatedMouse.VISp-{kind}')
+    presented = np.random.default_rng(1).permutation(118)
+    assert float(benchmark(Truth(presented=presented))) == pytest.approx(float(benchmark(Truth())), abs=1e-12)
+
+
+def test_a_noisier_population_has_a_lower_ceiling_and_the_same_score():
+    # The ceiling takes out what the noise does, not what the model lacks: half of the repetitions, same score.
+    benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
+    full = benchmark(Truth())
+    found = benchmark.recordings
+    fewer = found.trials[::4]
+    mean = found.mean.copy(data=np.nanmean(fewer, axis=0, dtype=float))
+    noisy = AreaBenchmark('SimulatedMouse', 'VISp', 'rdm', found=replace(found, trials=fewer, mean=mean))
+    score = noisy(Truth())
+    assert float(noisy.ceiling) < float(benchmark.ceiling) - 0.01
+    assert float(score.attrs['raw']) < float(full.attrs['raw']) - 0.01
+    # With five repetitions, Spearman-Brown takes an RDM for a little noisier than it is: noise enters its entries
+    # squared, too. The raw score falls by more than that.
+    assert abs(float(score) - float(full)) < 0.02 < float(full.attrs['raw']) - float(score.attrs['raw'])

@@ -1,0 +1,200 @@
+"""What a score of a mouse benchmark says, against direct computations from the recordings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
+from brainscore_vision.model_interface import BrainModel
+from scipy.stats import spearmanr
+
+import m2m_benchmarks
+from m2m_benchmarks import list_benchmarks, list_datasets, load_benchmark, load_dataset
+from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data.areas import AREAS
+from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, UnknownNameError
+from m2m_benchmarks.plugins import registered
+
+
+class Random(BrainModel):
+    """Fixed random responses, the same for a stimulus whatever the area."""
+
+    identifier = 'random'
+
+    def __init__(self, n_features=50, like=None):
+        self.n_features = n_features
+        self.like = like
+
+    def visual_degrees(self):
+        return 8
+
+    def start_recording(self, recording_target, time_bins):
+        self.asked = recording_target, time_bins
+
+    def look_at(self, stimuli, number_of_trials=1):
+        ids = stimuli['stimulus_id'].to_numpy()
+        values = np.random.default_rng(0).standard_normal((len(ids), self.n_features))
+        if self.like is not None:
+            values = self.like + 0.5 * values[:, :1]
+        return NeuroidAssembly(
+            values,
+            coords={
+                'stimulus_id': ('presentation', ids),
+                'stimulus_index': ('presentation', np.arange(len(ids))),
+                'neuroid_id': ('neuroid', np.arange(values.shape[1])),
+                'region': ('neuroid', ['r'] * values.shape[1]),
+            },
+            dims=['presentation', 'neuroid'],
+        )
+
+
+def upper(matrix):
+    return matrix[np.triu_indices(len(matrix), k=1)]
+
+
+def test_registered_for_every_dataset_and_area():
+    expected = set()
+    for dataset in list_datasets():
+        for kind in ('rdm', 'ridge'):
+            expected |= {f'{dataset}.{area}-{kind}' for area in AREAS} | {f'{dataset}-{kind}'}
+    assert set(list_benchmarks()) == expected
+    assert set(list_datasets()) == {'Siegle2021', 'deVries2020', 'SimulatedMouse'}
+
+
+def test_metadata_and_references_are_there():
+    root = Path(ledger.__file__).parents[1] / 'benchmarks'
+    for plugin in registered('benchmark').values():
+        content = (root / plugin.folder / 'metadata.yaml').read_text(encoding='utf-8')
+        entry = yaml.safe_load(content)['benchmarks'][plugin.identifier]
+        assert set(entry) == {'stimulus_set', 'data', 'metric'}
+        assert entry['data']['species'] == ('simulated' if plugin.folder == 'simulated' else 'mouse')
+        assert entry['stimulus_set']['num_stimuli'] == 118
+
+
+@pytest.mark.parametrize('identifier', ['Siegle2021.VISp-rdm', 'deVries2020-ridge'])
+def test_data_that_is_not_here(m2m_home, identifier):
+    dataset = identifier.split('-')[0].split('.')[0]
+    with pytest.raises(DataNotFoundError, match=f'm2m data import {dataset} --sessions'):
+        load_benchmark(identifier)
+
+
+def test_rsa_score_from_its_parts(m2m_home):
+    benchmark = load_benchmark('SimulatedMouse.VISl-rdm')
+    model = Random(like=benchmark.recordings.mean.values[:, :20])
+    score = benchmark(model)
+    recordings = load_dataset('SimulatedMouse')
+    mine = (recordings['region'].values == 'VISl') & (recordings['reliability'].values >= 0.5)
+    trials = recordings.values[:, mine, 0].reshape(20, 118, -1)
+    mean = np.nanmean(trials.astype(float), axis=0)
+    model_rdm = upper(1 - np.corrcoef(model.look_at(benchmark.stimulus_set).values))
+    raw = spearmanr(model_rdm, upper(1 - np.corrcoef(mean)))[0]
+    assert float(score.attrs['raw']) == pytest.approx(raw, abs=1e-10)
+    assert float(score) == pytest.approx(raw / float(score.attrs['ceiling']), abs=1e-10)
+    assert score.attrs['formula'] == 'raw / ceiling'
+    animals = recordings['animal'].values[mine]
+    assert set(score.attrs['per_animal']) == set(animals)
+    for animal, value in score.attrs['per_animal'].items():
+        own = upper(1 - np.corrcoef(mean[:, animals == animal]))
+        assert value == pytest.approx(spearmanr(model_rdm, own)[0], abs=1e-10)
+    others = [
+        spearmanr(upper(np.corrcoef(mean[:, animals == a])), upper(np.corrcoef(mean[:, animals != a])))[0]
+        for a in np.unique(animals)
+    ]
+    assert score.attrs['inter_animal'] == pytest.approx(np.mean(others), abs=1e-10)
+    assert (score.attrs['n_neuroids'], score.attrs['n_stimuli'], score.attrs['n_animals']) == (mine.sum(), 118, 4)
+    assert score.attrs['choices']['flat_neuroids_dropped'] == 4
+    assert model.asked == ('VISl', [(50.0, 250.0)])
+
+
+def test_ridge_score_from_its_parts(m2m_home):
+    benchmark = load_benchmark('SimulatedMouse.VISl-ridge')
+    score = benchmark(Random(like=benchmark.recordings.mean.values[:, :20]))
+    r = score.attrs['raw'].attrs['raw'].values
+    reliability = benchmark.recordings.mean['reliability'].values
+    assert float(score.attrs['raw']) == np.median(r)
+    assert float(score.attrs['ceiling']) == np.median(reliability)
+    assert float(score) == pytest.approx(np.median(r) ** 2 / np.median(reliability))
+    assert score.attrs['noise_corrected'] == pytest.approx(np.median(r / np.sqrt(reliability)))
+    animals = benchmark.recordings.mean['animal'].values
+    assert score.attrs['per_animal'] == {a: pytest.approx(np.median(r[animals == a])) for a in np.unique(animals)}
+    assert 0.5 < score.attrs['inter_animal'] <= 1
+
+
+def test_a_model_worse_than_the_mean_scores_0(m2m_home):
+    score = load_benchmark('SimulatedMouse.VISp-ridge')(Random())
+    assert float(score.attrs['raw']) < 0
+    assert float(score) == 0
+
+
+def test_mean_over_areas(m2m_home):
+    benchmark = load_benchmark('SimulatedMouse-rdm')
+    score = benchmark(Random())
+    parts = [load_benchmark(f'SimulatedMouse.{area}-rdm')(Random()) for area in AREAS]
+    assert float(score) == pytest.approx(np.mean([float(part) for part in parts]))
+    assert float(score.attrs['ceiling']) == pytest.approx(np.mean([float(part.attrs['ceiling']) for part in parts]))
+    assert float(benchmark.ceiling) == pytest.approx(float(score.attrs['ceiling']))
+    draws = np.mean([part.attrs['draws'] for part in parts], axis=0)
+    assert score.attrs['error'] == pytest.approx(np.std(draws, ddof=1))
+    assert score.attrs['n_neuroids'] == sum(part.attrs['n_neuroids'] for part in parts)
+    assert score.attrs['n_animals'] == 4
+    assert list(score.attrs['areas']) == list(AREAS)
+
+
+def test_halves_are_disjoint_by_animal_and_complete(m2m_home):
+    benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
+    selection, scoring, how = benchmark.halves()
+    assert how == 'animal'
+    assert not set(selection.recordings.animals) & set(scoring.recordings.animals)
+    ids = [set(half.recordings.mean['neuroid_id'].values) for half in (selection, scoring)]
+    assert ids[0] | ids[1] == set(benchmark.recordings.mean['neuroid_id'].values)
+    again = load_benchmark('SimulatedMouse.VISp-ridge').halves()[0]
+    assert set(again.recordings.mean['neuroid_id'].values) == ids[0]
+
+
+def test_an_imported_dataset_has_benchmarks(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle', n_images=20, n_units=8)
+    import_bundle('Lab2026', *bundle.paths)
+    score = load_benchmark('Lab2026.VISp-rdm')(Random())
+    assert score.attrs['n_stimuli'] == 20
+    # VISal has one animal only, so no animal stands for another
+    assert load_benchmark('Lab2026.VISal-ridge')(Random()).attrs['inter_animal'] is None
+    mean = load_benchmark('Lab2026-ridge')(Random())
+    assert list(mean.attrs['areas']) == ['VISp', 'VISal']
+    assert set(mean.attrs['left_out']) == {'VISl', 'VISpm', 'VISam', 'VISrl'}
+    with pytest.raises(UnknownNameError, match=r'Did you mean Lab2026\.VISp-rdm'):
+        load_benchmark('Lab2026.VISq-rdm')
+
+
+def test_too_few_reliable_neuroids(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle', n_images=8, n_units=2)
+    import_bundle('Tiny2026', *bundle.paths)
+    with pytest.raises(BenchmarkError, match='at least 3 are needed'):
+        load_benchmark('Tiny2026.VISal-rdm')
+
+
+def test_never_firing_neurons_are_counted_not_scored(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle', n_images=20, n_units=8)
+    entry = import_bundle('Lab2026', *bundle.paths)
+    assert entry['summary']['areas']['VISp']['flat'] == 1
+    score = load_benchmark('Lab2026.VISp-ridge')(Random())
+    assert score.attrs['choices']['flat_neuroids_dropped'] == 1
+    assert np.isfinite(score.attrs['raw'].attrs['raw'].values).all()
+    assert np.isfinite(float(score))
+
+
+@pytest.mark.shared
+def test_real_ceilings_and_counts(siegle):
+    expected = {'VISp': 816, 'VISl': 258, 'VISal': 493, 'VISpm': 388, 'VISam': 347, 'VISrl': 382}
+    for area, n_neuroids in expected.items():
+        benchmark = load_benchmark(f'Siegle2021.{area}-rdm')
+        assert benchmark.recordings.mean.sizes['neuroid'] == pytest.approx(n_neuroids, rel=0.01)
+        assert 0.9 < float(benchmark.ceiling) < 1
+    with pytest.raises(UnknownNameError, match=r'Siegle2021\.VISp-rdm'):
+        load_benchmark('Siegle2021.VISq-rdm')
+
+
+def test_public_names():
+    for name in m2m_benchmarks.__all__:
+        assert getattr(m2m_benchmarks, name) is not None

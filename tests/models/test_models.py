@@ -1,0 +1,44 @@
+"""Every model plugin of this library."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from m2m_benchmarks import load_model, load_stimulus_set
+from m2m_benchmarks.data.areas import AREAS
+from m2m_benchmarks.plugins import BRAIN_SCORE, registered
+from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.subjects import subject
+
+IDENTIFIERS = list(registered('model'))
+
+
+@pytest.mark.parametrize('identifier', IDENTIFIERS)
+def test_records_from_mouse_and_primate_areas(identifier, m2m_home):
+    stimuli = load_stimulus_set('SimulatedMouse')[:3]
+    stimuli.identifier = False  # Brain-Score's cache stays out of it
+    model = load_model(identifier)
+    assert model.identifier == identifier
+    assert 0 < model.visual_degrees() < 9000
+    for area in (*AREAS, 'V1', 'IT'):
+        model.start_recording(area, time_bins=[(50, 250)])
+        response = model.look_at(stimuli)
+        assert set(response['stimulus_id'].values) == set(stimuli['stimulus_id'])
+        assert np.isfinite(response.values).all()
+
+
+@pytest.mark.parametrize('kind', ['model', 'benchmark', 'metric', 'data', 'stimulus_set'])
+def test_no_identifier_is_taken_twice(kind):
+    # One identifier space: a name of brainscore_vision's would hide that one.
+    assert not set(registered(kind)) & set(registered(kind, BRAIN_SCORE))
+
+
+def test_pixels_are_the_pixels(m2m_home):
+    stimuli = load_stimulus_set('SimulatedMouse')
+    found = Activations(subject('pixels_64'))
+    images = found.preprocess([Path(stimuli.get_stimulus(name)) for name in stimuli['stimulus_id'][:4]])
+    for image, name in zip(images, stimuli['stimulus_id'], strict=False):
+        with Image.open(stimuli.get_stimulus(name)) as stored:  # 64 x 64 and grey already
+            np.testing.assert_allclose(image[0].numpy() * 255, np.asarray(stored), atol=1)
