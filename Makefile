@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint perf clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python examples/demo.py
+	$(BIN)/python -W 'ignore:xarray subclass' examples/demo.py
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest

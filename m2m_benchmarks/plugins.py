@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from m2m_benchmarks.errors import DataNotFoundError, M2MError, ModelError, UnknownNameError
+from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, M2MError, ModelError, UnknownNameError
 
 if TYPE_CHECKING:
     from brainscore_core.benchmarks import Benchmark
@@ -109,7 +109,7 @@ def load_model(identifier: str) -> 'BrainModel':
     ModelError
         When it can't be built here: its weights can't be had, or a package that it needs isn't installed.
     """
-    with explained_model_failure(identifier):
+    with explained_failure(identifier, ModelError):
         model: BrainModel = _load('model', identifier)
         return model
 
@@ -125,7 +125,8 @@ def load_benchmark(identifier: str) -> 'Benchmark':
         With the command that brings its data, when that isn't here.
     """
     try:
-        benchmark: Benchmark = _load('benchmark', identifier)
+        with explained_failure(identifier, BenchmarkError):
+            benchmark: Benchmark = _load('benchmark', identifier)
     except UnknownNameError:
         # A lab's own recordings have no literal line anywhere: the benchmarks of a dataset follow from its name.
         imported = importlib.import_module(f'{OWN}.benchmarks.neural').imported_benchmark(identifier)
@@ -208,8 +209,8 @@ def no_installs() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def explained_model_failure(identifier: str) -> Iterator[None]:
-    """Turn what goes wrong while a model is built into a `ModelError` that names the file or package it wanted.
+def explained_failure(identifier: str, kind: type[M2MError]) -> Iterator[None]:
+    """Turn what goes wrong in a plugin into an error that names the file or package it wanted.
 
     Plugins of others fail in ways of their own: whatever it is, the user gets one sentence and the reason.
     """
@@ -218,18 +219,18 @@ def explained_model_failure(identifier: str) -> Iterator[None]:
     except (M2MError, KeyboardInterrupt):
         raise
     except ModuleNotFoundError as error:
-        raise ModelError(
+        raise kind(
             f'{identifier} needs the package {error.name!r}, which is not installed. Install it beside this '
             f'library and run again; the plugin may list versions in its requirements.txt.'
         ) from error
     except Exception as error:
         wanted = wanted_file(error)
         if wanted:
-            raise ModelError(
+            raise kind(
                 f'{identifier} needs {wanted}, which is not on this machine and could not be downloaded '
                 f'({_reason(error)}). Connect to the network, or put the file where its library looks for it.'
             ) from error
-        raise ModelError(f'{identifier} could not be built: {type(error).__name__}: {_reason(error)}') from error
+        raise kind(f'{identifier} does not work here: {type(error).__name__}: {_reason(error)}') from error
 
 
 def _reason(error: BaseException) -> str:
@@ -248,10 +249,14 @@ def wanted_file(error: BaseException) -> str | None:
     Downloaders rarely name the file in their messages, so it is read from the calls that the error passed.
     """
     chain: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in chain:
-        chain.append(link)
-        link = link.__cause__ or link.__context__
+    waiting: list[object] = [error]
+    while waiting:
+        link = waiting.pop()
+        if isinstance(link, list | tuple):  # Brain-Score hands on what both of its attempts met
+            waiting += link
+        elif isinstance(link, BaseException) and link not in chain:
+            chain.append(link)
+            waiting += [link.__context__, link.__cause__, link.args]
     if not any(_is_network(link) for link in chain):
         return None
     for link in chain:

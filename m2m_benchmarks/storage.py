@@ -21,7 +21,9 @@ def home() -> Path:
     return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_data_path('m2m', appauthor=False)
 
 
-def writable(folder: Path) -> Path:
+def writable(
+    folder: Path, remedy: str = 'Set M2M_HOME to a folder you can write to, or mend the permissions of this one.'
+) -> Path:
     """Make `folder` and check that files can be written there.
 
     Raises
@@ -34,10 +36,7 @@ def writable(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise StorageError(
-            f'cannot write to {folder}: {error.strerror or error}. '
-            'Set M2M_HOME to a folder you can write to, or mend the permissions of this one.'
-        ) from error
+        raise StorageError(f'cannot write to {folder}: {error.strerror or error}. {remedy}') from error
     return folder
 
 

@@ -20,15 +20,21 @@ def stdout() -> 'Console':
     return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
+def check_json(target: str) -> Path:
+    """Path of a JSON file that can be written: asked before a long run, not after it."""
+    path = Path(target).absolute()
+    writable(path.parent, 'Name another file after --json.')
+    return path
+
+
 def write_json(content: Any, target: str) -> None:
     """Write JSON to a file, whole or not at all, or to stdout for '-'."""
     text = json.dumps(content, indent=2, allow_nan=False)
     if target == '-':
         print(text)
         return
-    path = Path(target)
-    writable(path.absolute().parent)
-    with explained(path.name, path.absolute().parent), replacing(path) as file:
+    path = check_json(target)
+    with explained(path.name, path.parent), replacing(path) as file:
         file.write(text + '\n')
 
 

@@ -28,6 +28,8 @@ def main() -> None:
     """Run the command line; what a user can mend ends with a message and exit code 1, without a traceback."""
     # Brain-Score's own classes, at every import; nothing a user could do about it.
     warnings.filterwarnings('ignore', message='xarray subclass Score should explicitly define __slots__')
+    # How a plugin of somebody else's calls torchvision.
+    warnings.filterwarnings('ignore', category=UserWarning, module='torchvision')
     try:
         app()
     except M2MError as error:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import progress, stdout, write_json
+from m2m_benchmarks.cli.console import check_json, progress, stdout, write_json
 from m2m_benchmarks.storage import home, writable
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def score(
       m2m score torchvision:resnet18 Siegle2021.VISp-rdm --layer layer2.1 --json -
     """
     writable(home())
+    if json not in (None, '-'):
+        check_json(json)
     with progress() as report:
         report('loading', 0, 1)
         from m2m_benchmarks.scoring.score import score_subject

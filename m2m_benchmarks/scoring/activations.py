@@ -8,6 +8,7 @@ has another key.
 """
 
 import hashlib
+import inspect
 import json
 import tempfile
 from collections.abc import Callable, Sequence
@@ -122,7 +123,7 @@ class Activations:
         """Responses to one batch: shape (n_images, n_features) each."""
         wrapper, extractor = self._wrapper, self._wrapper._extractor
         own_way = any(
-            getattr(type(wrapper), name) is not getattr(PytorchWrapper, name)
+            inspect.getattr_static(type(wrapper), name) is not inspect.getattr_static(PytorchWrapper, name)
             for name in ('get_activations', 'get_layer', 'register_hook', '_tensor_to_numpy')
         )
         if own_way or 'logits' in layers:  # a plugin that records in a way of its own

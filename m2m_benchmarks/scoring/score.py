@@ -16,8 +16,8 @@ from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
-from m2m_benchmarks.errors import ModelError, UnknownNameError
-from m2m_benchmarks.plugins import load_benchmark
+from m2m_benchmarks.errors import BenchmarkError, ModelError
+from m2m_benchmarks.plugins import explained_failure, load_benchmark
 from m2m_benchmarks.scoring import results
 from m2m_benchmarks.scoring.activations import Activations, Progress
 from m2m_benchmarks.scoring.commitment import CommittedModel, commit
@@ -139,10 +139,12 @@ def _records(model: BrainModel, area: AreaBenchmark) -> bool:
 def _score_foreign(found: Subject, benchmark: Benchmark, layer: str | None) -> Score:
     """A benchmark of brainscore_vision runs in its own way."""
     if layer is not None:
-        raise UnknownNameError(
-            'use of --layer', layer, [], f'{benchmark.identifier} is scored with the layers that the model maps itself.'
+        raise BenchmarkError(
+            f'--layer {layer} is for benchmarks of this library; {benchmark.identifier} of brainscore_vision is scored '
+            'with the layers that the model maps itself.'
         )
-    result = benchmark(found.model)
+    with explained_failure(benchmark.identifier, BenchmarkError):
+        result = benchmark(found.model)
     result.attrs.setdefault('formula', 'as brainscore_vision computes it')
     result.attrs.setdefault('layer', str(found.committed.get(getattr(benchmark, 'region', ''), '')))
     result.attrs.setdefault('layer_scores', {})

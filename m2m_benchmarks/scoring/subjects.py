@@ -195,7 +195,7 @@ def _from_torchvision(name: str, weights: str | Path, seed: int) -> Subject:
     identifier = f'torchvision:{name}'
     default = torchvision.models.get_model_weights(name).DEFAULT
     preset = default.transforms()
-    with plugins.explained_model_failure(identifier):
+    with plugins.explained_failure(identifier, ModelError):
         torch.manual_seed(seed)
         chosen = default if str(weights) == 'default' else None
         # GoogLeNet and Inception warn unless told, and need their auxiliary heads for the official weights.
@@ -213,7 +213,7 @@ def _from_timm(name: str, weights: str | Path, seed: int) -> Subject:
     if name.split('.')[0] not in known:
         raise UnknownNameError('timm model', name, known)
     identifier = f'timm:{name}'
-    with plugins.explained_model_failure(identifier):
+    with plugins.explained_failure(identifier, ModelError):
         torch.manual_seed(seed)
         module = timm.create_model(name, pretrained=str(weights) == 'default')
     config = timm.data.resolve_model_data_config(module)
@@ -261,6 +261,6 @@ def _from_folder(folder: Path) -> Subject:
     assert spec is not None and spec.loader is not None
     package = importlib.util.module_from_spec(spec)
     sys.modules[name] = package
-    with plugins.explained_model_failure(str(folder)):
+    with plugins.explained_failure(str(folder), ModelError):
         spec.loader.exec_module(package)
         return Subject(identifiers[0], brainscore_vision.model_registry[identifiers[0]]())

@@ -31,11 +31,11 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         else:
             state = torch.load(path, map_location='cpu', weights_only=True)
     except (safetensors.SafetensorError, EOFError, OSError, RuntimeError, zipfile.BadZipFile) as error:
-        raise ModelError(f'{path} cannot be read as weights ({_first_line(error)}): cut short or damaged.') from error
+        raise ModelError(f'{path} cannot be read as weights: it is cut short or damaged. Copy it again.') from error
     except (pickle.UnpicklingError, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
-            f'{path} is not a plain state dict ({_first_line(error)}): it holds code or Python objects, which are '
-            'not loaded, or it is damaged. Save `model.state_dict()` with torch.save or safetensors.'
+            f'{path} is not a plain state dict: it holds code or Python objects, which are not loaded, or it is '
+            'damaged. Save `model.state_dict()` with torch.save or safetensors.'
         ) from error
     for key in ('state_dict', 'model'):  # the usual wrappings of training scripts
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
@@ -87,7 +87,3 @@ def weights_sha256(module: torch.nn.Module) -> str:
         digest.update(f'{name} {value.dtype} {tuple(value.shape)} '.encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

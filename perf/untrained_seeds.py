@@ -1,0 +1,42 @@
+"""RSA of each layer in one area, on all reliable neuroids: a trained network against untrained ones of several seeds.
+
+python perf/untrained_seeds.py --weights squeezenet1_1.pth
+"""
+
+import argparse
+import warnings
+
+warnings.filterwarnings('ignore', message='xarray subclass Score')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--model', default='torchvision:squeezenet1_1')
+    parser.add_argument('--weights', required=True)
+    parser.add_argument('--benchmark', default='Siegle2021.VISp-rdm')
+    parser.add_argument('--seeds', type=int, default=4)
+    arguments = parser.parse_args()
+
+    from m2m_benchmarks import load_benchmark
+    from m2m_benchmarks.scoring.activations import Activations
+    from m2m_benchmarks.scoring.commitment import CommittedModel
+    from m2m_benchmarks.scoring.subjects import subject
+
+    benchmark = load_benchmark(arguments.benchmark)
+    halves = benchmark.halves()[:2]
+    rows = [('trained', subject(arguments.model, weights=arguments.weights))]
+    rows += [(f'seed {seed}', subject(arguments.model, weights='none', seed=seed)) for seed in range(arguments.seeds)]
+    print(f'{arguments.benchmark}: raw score of the layer that is best on all neuroids')
+    print(f'{"network":10} {"layer":14} {"all":>6} {"selection half":>15} {"scoring half":>13}')
+    for name, found in rows:
+        activations = Activations(found)
+        activations(benchmark.stimulus_set, found.layers)
+        models = {layer: CommittedModel(found, activations, {benchmark.region: layer}) for layer in found.layers}
+        scores = {layer: benchmark.similarity(model) for layer, model in models.items()}
+        best = max(scores, key=lambda layer: scores[layer])
+        selection, scoring = (half.similarity(models[best]) for half in halves)
+        print(f'{name:10} {best:14} {scores[best]:6.3f} {selection:15.3f} {scoring:13.3f}')
+
+
+if __name__ == '__main__':
+    main()
