@@ -105,7 +105,7 @@ def exclusive(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
     Raises
     ------
     StorageError
-        When another process holds it, after `wait_s` seconds.
+        When another process holds it, after `wait_s` seconds, or its file can't be opened.
     """
     lock = filelock.FileLock(path, timeout=wait_s)
     try:
@@ -113,6 +113,11 @@ def exclusive(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
     except filelock.Timeout as error:
         raise StorageError(
             f'{what} is already running in another process. Wait for it to end, then run this again.'
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f'cannot open the lock {path}: {error.strerror or error}. Another user may own it: mend its permissions, '
+            'or set M2M_HOME to a folder of your own.'
         ) from error
     try:
         yield

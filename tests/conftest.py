@@ -109,7 +109,7 @@ def m2m_home(tmp_path, monkeypatch):
 def shared():
     """Folder of the real recordings, weights and digits; tests that need it are skipped where it is absent."""
     beside = Path(__file__).resolve().parents[2] / 'shared'
-    folder = Path(os.environ.get('M2M_SHARED', beside)).expanduser()
+    folder = Path(os.environ.get('M2M_SHARED', beside)).expanduser().absolute()
     if not (folder / 'allen').is_dir():
         pytest.skip(f'no real recordings in {folder}; set M2M_SHARED to the folder that holds them')
     return folder

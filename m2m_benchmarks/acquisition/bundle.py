@@ -177,10 +177,10 @@ def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path) 
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    if path.is_file() and not zipfile.is_zipfile(path):  # numpy would try other formats
+        raise DataError(f'{path} cannot be read as .npz (no archive): cut short or another format. Copy it again.')
     try:
         with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, 'files'):
-                raise DataError(f'{path} is a single array; expected an .npz with spike_counts and unit_id.')
             return {name: file[name] for name in file.files}
     except FileNotFoundError as error:
         raise DataError(f'{path} is missing; sessions.csv lists it. Put it beside sessions.csv.') from error

@@ -56,10 +56,12 @@ def require(name: str) -> dict[str, Any]:
     return ledger
 
 
-def write(name: str, ledger: dict[str, Any]) -> None:
-    """Put a ledger in place, in one step."""
+def write(name: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Put a ledger in place, in one step; return it as `read` does."""
+    ledger = {'format': FORMAT, **content}
     with replacing(data_folder() / name / 'ledger.json') as file:
-        json.dump({'format': FORMAT, **ledger}, file, indent=1)
+        json.dump(ledger, file, indent=1)
+    return ledger
 
 
 def names() -> list[str]:

@@ -1,9 +1,12 @@
 """Assemblies and stimulus sets, to and from the data folder."""
 
+import contextlib
 import datetime
 import functools
+import hashlib
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,6 +25,9 @@ from m2m_benchmarks.storage import exclusive, explained, sha256_file, sync_file,
 
 #: Least Spearman-Brown split-half reliability of a neuroid that is scored.
 RELIABLE = 0.5
+
+#: Beginning of the names of folders that are still being written.
+_UNFINISHED = '.tmp-'
 
 
 def writing(name: str, wait_s: float = 0) -> AbstractContextManager[None]:
@@ -73,56 +79,68 @@ def write_dataset(
     folder = ledger.data_folder() / name
     with explained(name, ledger.data_folder()):
         folder.mkdir(exist_ok=True)
-        previous = _sweep(name)
-        made = Path(tempfile.mkdtemp(dir=folder, prefix='.tmp-'))
         try:
+            _sweep(name)
+            made = Path(tempfile.mkdtemp(dir=folder, prefix=_UNFINISHED))
             _write_netcdf(assembly, made / 'assembly.nc')
             (made / 'stimuli').mkdir()
             for stimulus, content in stimuli.items():
                 (made / 'stimuli' / f'{stimulus}.png').write_bytes(content)
-            entries = [_entry(made, path) for path in [made / 'assembly.nc', *sorted((made / 'stimuli').iterdir())]]
-            by_file = {entry['file']: entry for entry in entries}
-            version = by_file['assembly.nc']['sha256'][:16]
-            for path in made.rglob('*'):
-                if path.is_file():
-                    sync_file(path)
-            made.chmod(0o755)
-            final = folder / version
-            if final.exists():  # the same content once more
-                shutil.rmtree(final)
-            made.rename(final)
-            sync_folder(folder)
-        except BaseException:
-            shutil.rmtree(made, ignore_errors=True)
-            raise
-        entry = {
-            'name': name,
-            'version': version,
-            'created': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
-            'assembly': by_file['assembly.nc'],
-            'stimuli': [{'stimulus_id': stimulus, **by_file[f'stimuli/{stimulus}.png']} for stimulus in stimuli],
-            'summary': _summary(responses, neuroids),
-            'source': dict(source),
-        }
-        ledger.write(name, entry)
-        if previous and previous != version:
-            shutil.rmtree(folder / previous, ignore_errors=True)
+            paths = [made / 'assembly.nc', *((made / 'stimuli' / f'{stimulus}.png') for stimulus in stimuli)]
+            for path in paths:
+                sync_file(path)
+            files, images = [_entry(made, path) for path in paths], [{'stimulus_id': stimulus} for stimulus in stimuli]
+            entry = {
+                'name': name,
+                'version': _version(files),
+                'created': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
+                'assembly': files[0],
+                'stimuli': [{**image, **file} for image, file in zip(images, files[1:], strict=True)],
+                'summary': _summary(responses, neuroids),
+                'source': dict(source),
+            }
+            _place(made, name, entry)
+            ledger.write(name, entry)
+        finally:
+            # The ledger says which version counts; the others go, whether or not this one got as far as the ledger.
+            _sweep(name)
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # empty where there never was a version
     return entry
 
 
-def _sweep(name: str) -> str | None:
-    """Remove what an interrupted run left; return the version in use."""
+def _version(files: Sequence[Mapping[str, Any]]) -> str:
+    """Name of a version: changes with any of its files."""
+    listed = ''.join(f'{file["file"]} {file["sha256"]}\n' for file in files)
+    return hashlib.sha256(listed.encode()).hexdigest()[:16]
+
+
+def _place(made: Path, name: str, entry: dict[str, Any]) -> None:
+    """Move a finished version to its place. The same content that is already there, unharmed, stays there."""
+    final = ledger.data_folder() / name / entry['version']
+    if final.exists():
+        if not any(ledger.damage(ledger.path_of(name, entry, file), file) for file in ledger.files(entry)):
+            return
+        shutil.rmtree(final)
+    made.chmod(0o755)
+    made.rename(final)
+    sync_folder(final.parent)
+
+
+def _sweep(name: str) -> None:
+    """Remove all that the ledger doesn't name: earlier versions, what an interrupted run left."""
     try:
         current = ledger.read(name)
     except DataError:
-        current = None
-    version = str(current['version']) if current else None
-    for path in (ledger.data_folder() / name).iterdir():
-        if path.is_dir() and path.name != version:
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.name.startswith('.ledger.json.'):
-            path.unlink(missing_ok=True)
-    return version
+        kept = None  # any of the versions may be the one that counts
+    else:
+        kept = str(current['version']) if current else ''
+    with contextlib.suppress(OSError):
+        for path in (ledger.data_folder() / name).iterdir():
+            if path.is_dir() and (path.name.startswith(_UNFINISHED) or kept not in (None, path.name)):
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name.startswith('.ledger.json.'):
+                path.unlink(missing_ok=True)
 
 
 def _entry(root: Path, path: Path) -> dict[str, Any]:
@@ -159,7 +177,9 @@ def _assembly(
 def _write_netcdf(assembly: xr.DataArray, path: Path) -> None:
     # Level 1: spike counts compress well at any level, and higher ones take ten times as long.
     encoding = {'data': {'zlib': True, 'complevel': 1, 'shuffle': True}}
-    assembly.to_dataset(promote_attrs=True).to_netcdf(path, engine='netcdf4', encoding=encoding)
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='coordinate .* has a space in its name')
+        assembly.to_dataset(promote_attrs=True).to_netcdf(path, engine='netcdf4', encoding=encoding)
 
 
 def _summary(responses: np.ndarray, neuroids: pd.DataFrame) -> dict[str, Any]:
@@ -222,8 +242,9 @@ def load_assembly(name: str) -> NeuronRecordingAssembly:
 @functools.lru_cache(maxsize=2)
 def _read(name: str, path: Path, sha256: str) -> NeuronRecordingAssembly:
     stimuli = load_stimuli(name)
-    with xr.open_dataarray(path) as stored:
-        assembly = NeuronRecordingAssembly(stored.load())
+    with xr.open_dataset(path) as stored:
+        # netCDF cannot mark a coordinate whose name holds a space: whatever isn't the data is one
+        assembly = NeuronRecordingAssembly(stored.set_coords([*stored.drop_vars('data').data_vars])['data'].load())
     assembly.attrs.update(stimulus_set=stimuli, stimulus_set_identifier=stimuli.identifier, sha256=sha256)
     return assembly
 

@@ -1,0 +1,175 @@
+"""Imports that end before their time: nothing half-written, and the next run starts clean."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.data import ledger, store
+from m2m_benchmarks.errors import StorageError
+
+
+def command(bundle, name='Lab2026'):
+    return [sys.executable, '-W', 'ignore', '-m', 'm2m_benchmarks.cli.main', 'data', 'import', name, *bundle.options]
+
+
+def run(bundle, name='Lab2026', **options):
+    return subprocess.run(command(bundle, name), capture_output=True, text=True, timeout=240, check=False, **options)
+
+
+def stray(home):
+    """Whatever lies in the data folder that no ledger vouches for."""
+    known = set()
+    for name in ledger.names():
+        entry = ledger.require(name)
+        known |= {ledger.path_of(name, entry, file) for file in ledger.files(entry)} | {
+            home / 'data' / name / 'ledger.json'
+        }
+    files = {path for path in (home / 'data').rglob('*') if path.is_file() and path.suffix != '.lock'}
+    return files - known
+
+
+@pytest.fixture(scope='module')
+def big_bundle(make_bundle, tmp_path_factory):
+    """One whose import takes long enough to be interrupted at will."""
+    sessions = tuple((f'VISp_{i}.npz', 'VISp', f'{i}', f'{i}', 30) for i in range(6))
+    return make_bundle(tmp_path_factory.mktemp('big') / 'bundle', n_images=100, n_units=60, sessions=sessions)
+
+
+def _interrupted(bundle, home, how, after):
+    """Start an import, stop it `after` seconds behind its first sign of life; its exit code and messages."""
+    process = subprocess.Popen(command(bundle), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lock = home / 'data' / '.Lab2026.lock'
+    deadline = time.monotonic() + 60
+    while not lock.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(after)
+    process.send_signal(how)
+    _, messages = process.communicate(timeout=120)
+    return process.returncode, messages
+
+
+@pytest.mark.parametrize('after', [0.0, 0.3, 0.6, 1.0])
+def test_ctrl_c(big_bundle, m2m_home, after):
+    code, messages = _interrupted(big_bundle, m2m_home, signal.SIGINT, after)
+    assert code in (0, 1, 130)  # 0: it was done already
+    assert 'Traceback' not in messages
+    assert not stray(m2m_home)
+    assert (ledger.read('Lab2026') is not None) == (code == 0)
+    import_bundle('Lab2026', *big_bundle.paths)
+    assert not ledger.verify('Lab2026')
+    assert not stray(m2m_home)
+
+
+@pytest.mark.parametrize('after', [0.1, 0.4, 0.7, 1.0])
+def test_kill(big_bundle, m2m_home, after):
+    _interrupted(big_bundle, m2m_home, signal.SIGKILL, after)
+    # Whatever it left, no dataset is half there,
+    assert ledger.read('Lab2026') is None or not ledger.verify('Lab2026')
+    # and the next run cleans up.
+    import_bundle('Lab2026', *big_bundle.paths)
+    assert not ledger.verify('Lab2026')
+    assert not stray(m2m_home)
+
+
+def _small_files():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+
+
+def test_no_room_for_a_file(make_bundle, m2m_home, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle', n_images=40, n_units=20)
+    earlier = import_bundle('Lab2026', *make_bundle(tmp_path / 'earlier').paths)
+    done = run(bundle, preexec_fn=_small_files)
+    assert done.returncode == 1
+    assert 'Traceback' not in done.stderr
+    assert 'cannot write Lab2026' in done.stderr
+    assert 'Nothing was changed' in done.stderr
+    assert ledger.require('Lab2026') == earlier
+    assert not ledger.verify('Lab2026')
+    assert not stray(m2m_home)
+
+
+def test_full_disk(make_bundle, tmp_path, monkeypatch):
+    disk = tmp_path / 'disk'
+    disk.mkdir()
+    mounted = subprocess.run(
+        ['mount', '-t', 'tmpfs', '-o', 'size=150k', 'tmpfs', str(disk)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip('a small disk can be mounted by root only')
+    try:
+        monkeypatch.setenv('M2M_HOME', str(disk))
+        bundle = make_bundle(tmp_path / 'bundle', n_images=100, n_units=60)
+        done = run(bundle)
+        assert done.returncode == 1
+        assert 'Traceback' not in done.stderr
+        assert 'MB free' in done.stderr
+        assert not stray(disk)
+        small = make_bundle(tmp_path / 'small', n_images=8)
+        import_bundle('Lab2026', *small.paths)  # and with what fits, all is well
+        assert not ledger.verify('Lab2026')
+    finally:
+        subprocess.run(['umount', str(disk)], check=True)
+
+
+def test_a_file_in_the_way_of_the_home(make_bundle, tmp_path, monkeypatch):
+    (tmp_path / 'a file').write_text('')
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'a file' / 'home'))
+    done = run(make_bundle(tmp_path / 'bundle'))
+    assert done.returncode == 1
+    assert 'Set M2M_HOME' in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
+def test_read_only_home(make_bundle, tmp_path, monkeypatch):
+    home = tmp_path / 'home'
+    home.mkdir()
+    monkeypatch.setenv('M2M_HOME', str(home))
+    bundle = make_bundle(tmp_path / 'bundle')
+    # Root writes where permissions forbid it, but not on a disk that is mounted read-only.
+    mounted = (
+        os.geteuid() == 0
+        and not subprocess.run(
+            ['mount', '-t', 'tmpfs', '-o', 'ro', 'tmpfs', str(home)], capture_output=True, check=False
+        ).returncode
+    )
+    home_was = home.stat().st_mode
+    if not mounted:
+        home.chmod(0o500)
+        if os.access(home, os.W_OK):
+            pytest.skip('nothing is read-only for this user')
+    try:
+        done = run(bundle)
+        assert done.returncode == 1
+        assert 'Set M2M_HOME' in done.stderr
+        assert 'Traceback' not in done.stderr
+        assert not list(home.iterdir())
+    finally:
+        if mounted:
+            subprocess.run(['umount', str(home)], check=True)
+        else:
+            home.chmod(home_was)
+
+
+def test_two_imports_at_once(make_bundle, m2m_home, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle')
+    with store.writing('Lab2026'):
+        done = run(bundle)
+    assert done.returncode == 1
+    assert 'already running' in done.stderr
+    assert 'Traceback' not in done.stderr
+    assert ledger.read('Lab2026') is None
+    with store.writing('Other2026'):  # another dataset is no obstacle
+        assert run(bundle).returncode == 0
+
+
+def test_two_imports_at_once_in_one_process(make_bundle, m2m_home, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle')
+    with store.writing('Lab2026'), pytest.raises(StorageError, match='already running'):
+        import_bundle('Lab2026', *bundle.paths)

@@ -1,0 +1,103 @@
+"""Assemblies to and from the data folder."""
+
+import numpy as np
+import pytest
+from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly
+
+from m2m_benchmarks import load_dataset, load_stimulus_set
+from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data.cards import card, cards
+from m2m_benchmarks.data.store import average_repetitions, cube
+from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
+
+
+def assembly(values, stimuli, repetitions):
+    n_neuroids = values.shape[1]
+    return NeuronRecordingAssembly(
+        values,
+        coords={
+            'stimulus_id': ('presentation', stimuli),
+            'repetition': ('presentation', repetitions),
+            'neuroid_id': ('neuroid', np.arange(n_neuroids)),
+            'region': ('neuroid', ['VISp'] * n_neuroids),
+        },
+        dims=['presentation', 'neuroid'],
+    )
+
+
+def shuffled(seed):
+    """20 of the 24 presentations of 6 stimuli, 4 repetitions, in no order, with one value of each neuroid missing."""
+    rng = np.random.default_rng(seed)
+    every = [(f's{i}', repetition) for repetition in range(4) for i in range(6)]
+    kept = [every[i] for i in rng.permutation(24)[:20]]
+    values = rng.standard_normal((20, 3))
+    values[rng.integers(0, 20, 3), np.arange(3)] = np.nan
+    stimuli, repetitions = zip(*kept, strict=True)
+    return assembly(values, list(stimuli), list(repetitions)), values, kept
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_cube_puts_each_presentation_in_its_place(seed):
+    made, values, presentations = shuffled(seed)
+    responses, stimulus_ids = cube(made)
+    assert responses.shape == (4, 6, 3)
+    expected = np.full((4, 6, 3), np.nan)
+    for row, (stimulus, repetition) in zip(values, presentations, strict=True):
+        expected[repetition, list(stimulus_ids).index(stimulus)] = row
+    np.testing.assert_array_equal(responses, expected)
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_average_counts_what_was_recorded(seed):
+    made, values, presentations = shuffled(seed)
+    mean = average_repetitions(made)
+    for i, stimulus in enumerate(mean['stimulus_id'].values):
+        mine = values[[name == stimulus for name, _ in presentations]]
+        for n in range(3):
+            recorded = [value for value in mine[:, n] if not np.isnan(value)]
+            assert mean.values[i, n] == pytest.approx(sum(recorded) / len(recorded))
+    assert list(mean['neuroid_id'].values) == [0, 1, 2]
+
+
+def test_a_repetition_that_is_there_twice():
+    with pytest.raises(DataError, match='more than once'):
+        cube(assembly(np.zeros((2, 3)), ['a', 'a'], [0, 0]))
+
+
+def test_data_that_is_not_here(m2m_home):
+    for load in (load_dataset, load_stimulus_set):
+        with pytest.raises(DataNotFoundError, match='m2m data import Siegle2021 --sessions'):
+            load('Siegle2021')
+        with pytest.raises(UnknownNameError, match='Did you mean Siegle2021'):
+            load('Siegel2021')
+    assert not m2m_home.exists()
+
+
+def test_a_ledger_that_cannot_be_read(m2m_home):
+    folder = m2m_home / 'data' / 'Siegle2021'
+    folder.mkdir(parents=True)
+    for content in ('{"format": 1, "name"', '[]', '{"format": 99}', ''):
+        (folder / 'ledger.json').write_text(content)
+        with pytest.raises(DataError, match='m2m data import Siegle2021'):
+            load_dataset('Siegle2021')
+
+
+def test_loading_twice_reads_once(m2m_home):
+    assert load_dataset('SimulatedMouse') is load_dataset('SimulatedMouse')
+
+
+def test_the_simulated_mouse_is_made_again_when_it_changes(m2m_home):
+    load_dataset('SimulatedMouse')
+    entry = ledger.require('SimulatedMouse')
+    entry['source']['version'] = -1
+    ledger.write('SimulatedMouse', entry)
+    load_dataset('SimulatedMouse')
+    assert ledger.require('SimulatedMouse')['source']['version'] != -1
+
+
+def test_cards():
+    assert {found['name'] for found in cards()} == {'Siegle2021', 'deVries2020', 'SimulatedMouse'}
+    for found in cards():
+        assert all(len(found[key]) > 3 for key in ('what', 'licence', 'citation', 'how_made'))
+    assert 'simulated' in card('SimulatedMouse')['what']
+    assert '10.1038/s41586-020-03171-x' in card('Siegle2021')['citation']

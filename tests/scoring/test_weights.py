@@ -1,0 +1,231 @@
+"""Weights from files: what is read, what is refused, and what the fingerprint covers."""
+
+import copy
+import os
+import pickle
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from m2m_benchmarks.errors import ModelError
+from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_sha256
+
+
+def network(seed=0, width=4):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(3, width, 3), nn.BatchNorm2d(width), nn.ReLU(), nn.Flatten(), nn.LazyLinear(2))
+
+
+def built(seed=0, width=4):
+    module = network(seed, width)
+    torch.manual_seed(seed)
+    module(torch.zeros(2, 3, 8, 8))  # makes the lazy layer
+    return module
+
+
+def save(state, path):
+    if path.suffix == '.safetensors':
+        safetensors.torch.save_file(state, path)
+    else:
+        torch.save(state, path)
+    return path
+
+
+class MakesFile:
+    """Python runs the function as soon as an ordinary unpickling meets this."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize('name', ['w.pth', 'w.pt', 'w.safetensors'])
+def test_round_trip(tmp_path, name):
+    original, other = built(0), built(1)
+    path = save(original.state_dict(), tmp_path / name)
+    apply_weights(other, read_weights(path), path, 'other')
+    assert weights_sha256(other) == weights_sha256(original) != weights_sha256(built(1))
+    images = torch.rand(2, 3, 8, 8)
+    assert torch.equal(original.eval()(images), other.eval()(images))
+
+
+def test_old_format_without_zip(tmp_path):
+    state = built().state_dict()
+    torch.save(state, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
+    assert read_weights(tmp_path / 'old.pth').keys() == state.keys()
+
+
+@pytest.mark.parametrize('key', ['state_dict', 'model'])
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+def test_wrappings_of_training_scripts(tmp_path, key, prefix):
+    state = built().state_dict()
+    content = {key: {f'{prefix}{name}': value for name, value in state.items()}, 'epoch': 3, 'best': 0.5}
+    read = read_weights(save(content, tmp_path / 'checkpoint.pth'))
+    assert read.keys() == state.keys()
+    assert all(torch.equal(read[name], state[name]) for name in state)
+
+
+def test_only_the_first_module_prefix_goes(tmp_path):
+    read = read_weights(save({'module.module.weight': torch.ones(1)}, tmp_path / 'w.pth'))
+    assert list(read) == ['module.weight']
+
+
+def test_another_architecture_names_all_three_kinds_of_misfit(tmp_path):
+    module = built()
+    state = module.state_dict()
+    del state['0.bias']
+    state['head.weight'] = torch.ones(2)
+    state['1.weight'] = torch.ones(7)
+    before = weights_sha256(module)
+    with pytest.raises(ModelError) as caught:
+        apply_weights(module, state, tmp_path / 'w.pth', 'torchvision:mine')
+    message = str(caught.value)
+    assert f'1 of its {len(module.state_dict())} tensors are missing, such as 0.bias' in message
+    assert '1 tensors are none of its own, such as head.weight' in message
+    assert '1 have another shape: 1.weight is (7,), expected (4,)' in message
+    assert 'torchvision:mine' in message
+    assert 'w.pth' in message
+    assert weights_sha256(module) == before  # nothing was loaded in part
+
+
+@pytest.mark.parametrize('misfit', ['missing', 'extra', 'reshaped'])
+def test_one_misfit_is_enough(tmp_path, misfit):
+    module = built()
+    state = module.state_dict()
+    if misfit == 'missing':
+        del state['4.bias']
+    elif misfit == 'extra':
+        state['5.bias'] = torch.ones(2)
+    else:
+        state['4.bias'] = torch.ones(3)
+    with pytest.raises(ModelError, match='another architecture'):
+        apply_weights(module, state, tmp_path / 'w.pth', 'mine')
+
+
+@pytest.mark.parametrize('name', ['w.pth', 'w.safetensors', 'old.pth'])
+def test_cut_short_anywhere(tmp_path, name):
+    state = built(width=64).state_dict()
+    path = tmp_path / name
+    if name == 'old.pth':
+        torch.save(state, path, _use_new_zipfile_serialization=False)
+    else:
+        save(state, path)
+    content = path.read_bytes()
+    read_weights(path)
+    for length in {0, 1, 7, 8, 9, 64, len(content) // 3, len(content) // 2, len(content) - 200, len(content) - 1}:
+        path.write_bytes(content[:length])
+        with pytest.raises(ModelError, match=str(path)):
+            read_weights(path)
+
+
+def test_other_files(tmp_path):
+    for content in (
+        b'<html>404 not found</html>',
+        b'version https://git-lfs.github.com/spec/v1\n',
+        b'\x80\x02',
+        b'\0' * 99,
+    ):
+        for name in ('w.pth', 'w.safetensors'):
+            (tmp_path / name).write_bytes(content)
+            with pytest.raises(ModelError, match=name):
+                read_weights(tmp_path / name)
+
+
+@pytest.mark.parametrize('form', ['pickle', 'torch', 'torch without zip', 'beside weights', 'named safetensors'])
+def test_code_is_not_run(tmp_path, form):
+    trap = tmp_path / 'made by unpickling'
+    path = tmp_path / ('w.safetensors' if form == 'named safetensors' else 'w.pth')
+    if form in ('pickle', 'named safetensors'):
+        path.write_bytes(pickle.dumps(MakesFile(trap)))
+    elif form == 'torch':
+        torch.save(MakesFile(trap), path)
+    elif form == 'torch without zip':
+        torch.save({'a': MakesFile(trap)}, path, _use_new_zipfile_serialization=False)
+    else:
+        torch.save({**built().state_dict(), 'extra': MakesFile(trap)}, path)
+    with pytest.raises(ModelError) as caught:
+        read_weights(path)
+    assert not trap.exists()
+    assert str(path) in str(caught.value)
+    if form.startswith('torch') or form == 'beside weights':  # the trap works where nobody is careful
+        torch.load(path, weights_only=False)
+        assert trap.exists()
+
+
+def test_a_whole_pickled_network_is_refused(tmp_path):
+    torch.save(nn.Linear(2, 2), tmp_path / 'w.pth')
+    with pytest.raises(ModelError, match=r'model.state_dict\(\)'):
+        read_weights(tmp_path / 'w.pth')
+
+
+@pytest.mark.parametrize('content', [{}, {'a': 1}, {'a': torch.ones(1), 'b': 'text'}, [torch.ones(1)], torch.ones(1)])
+def test_what_is_no_state_dict(tmp_path, content):
+    with pytest.raises(ModelError, match='names mapped to tensors'):
+        read_weights(save(content, tmp_path / 'w.pth'))
+
+
+def test_missing_file_and_folder(tmp_path):
+    for path in (tmp_path / 'nowhere.pth', tmp_path):
+        with pytest.raises(ModelError, match=f'no weights file {path}'):
+            read_weights(path)
+
+
+def test_fingerprint_covers_values_types_shapes_and_names():
+    module = built()
+    seen = {weights_sha256(module)}
+
+    def changed(change):
+        other = copy.deepcopy(module)
+        change(other)
+        found = weights_sha256(other)
+        assert found not in seen
+        seen.add(found)
+
+    def nudge(other):
+        other[0].weight.data[0, 0, 0, 0] = torch.nextafter(other[0].weight[0, 0, 0, 0], torch.tensor(9.0)).detach()
+
+    def negate_zero(other):
+        other[1].bias.data[0] = -0.0
+
+    def count(other):  # buffers are part of what a network computes
+        other[1].num_batches_tracked += 1
+
+    changed(nudge)
+    changed(negate_zero)
+    changed(count)
+    changed(lambda other: other.double())
+    changed(lambda other: other[0].register_parameter('bias', nn.Parameter(other[0].bias.data[None])))
+    changed(lambda other: other.add_module('9', nn.Linear(1, 1)))
+
+    renamed = nn.Sequential()
+    for name, child in module.named_children():
+        renamed.add_module({'4': 'head'}.get(name, name), child)
+    assert weights_sha256(renamed) not in seen
+
+
+def test_fingerprint_does_not_depend_on_where_they_came_from(tmp_path):
+    module = built()
+    expected = weights_sha256(module)
+    for name in ('w.pth', 'w.safetensors'):
+        path = save(module.state_dict(), tmp_path / name)
+        other = built(5)
+        apply_weights(other, read_weights(path), path, 'other')
+        assert weights_sha256(other) == expected
+    # nor on how they lie in memory, whether they are trained on, or in which order they were registered
+    module[0].weight.data = module[0].weight.data.to(memory_format=torch.channels_last)
+    module.requires_grad_(False)
+    assert weights_sha256(module) == expected
+    reordered = nn.Sequential()
+    for name, child in reversed(list(module.named_children())):
+        reordered.add_module(name, child)
+    assert weights_sha256(reordered) == expected
+
+
+def test_fingerprint_of_types_that_numpy_lacks():
+    module = built().to(torch.bfloat16)
+    assert weights_sha256(module) == weights_sha256(copy.deepcopy(module)) != weights_sha256(built().half())
+    assert weights_sha256(nn.ReLU()) != weights_sha256(nn.Linear(1, 1))
