@@ -2,6 +2,7 @@
 
 import csv
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.cli.main import main
 
 #: file, area, animal, session, trials of the synthetic bundle: two areas, two animals, one session cut short.
 SESSIONS = (
@@ -103,6 +105,33 @@ def m2m_home(tmp_path, monkeypatch):
     home = tmp_path / 'm2m_home'
     monkeypatch.setenv('M2M_HOME', str(home))
     return home
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left: its exit code, stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def m2m(monkeypatch, capsys):
+    """The function m2m('data', 'verify') -> Ran: the command line in this process, which is fast.
+
+    An exception that it lets through, a traceback to its user, goes through to the test.
+    """
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, 'argv', ['m2m', *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        out, err = capsys.readouterr()
+        return Ran(exit_.value.code or 0, out, err)
+
+    return run
 
 
 @pytest.fixture(scope='session')

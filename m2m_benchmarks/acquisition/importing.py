@@ -18,6 +18,8 @@ from m2m_benchmarks.storage import sha256_file
 _OWN: tuple[str, ...] = ('neuroid_id', 'region', 'animal', 'session', 'reliability', 'stimulus_id', 'repetition')
 _OWN += ('neuroid', 'presentation', 'time_bin', 'time_bin_start', 'time_bin_end', 'data')
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9]*\Z')
+#: What netCDF takes as a name.
+_COLUMN = re.compile(r'\w([^/\x00-\x1f\x7f]*[^/\x00-\x20\x7f])?\Z')
 
 Progress = Callable[[str, int, int], None]
 
@@ -59,18 +61,17 @@ def import_bundle(
         session_table = read_sessions(sessions)
         unit_table = read_units(units, session_table)
         images = read_stimuli(stimuli, int(session_table['n_images'].iloc[0]))
-        responses = np.full(
-            (int(session_table['n_trials'].max()), len(images), int(session_table['n_units'].sum())),
-            np.nan,
-            dtype=np.float32,
-        )
-        neuroids, start = [], 0
+        responses = _room(sessions, session_table)
+        neuroids, trials, start = [], [], 0
         for i, recording in enumerate(read_recordings(session_table, unit_table, sessions.parent)):
             n_trials, _, n_units = recording.responses.shape
             responses[:n_trials, :, start : start + n_units] = recording.responses
             start += n_units
-            neuroids.append(_coordinates(recording.units, recording.session))
+            trials += [n_trials] * n_units
+            neuroids.append(_coordinates(units, recording.units, recording.session))
             report('recordings', i + 1, len(session_table))
+        for n_trials in set(trials):
+            responses[n_trials:, :, np.array(trials) == n_trials] = np.nan
         report('writing', 0, 1)
         entry = store.write_dataset(
             name,
@@ -84,7 +85,19 @@ def import_bundle(
     return entry
 
 
-def _coordinates(units: pd.DataFrame, session: pd.Series) -> pd.DataFrame:
+def _room(path: Path, table: pd.DataFrame) -> np.ndarray:
+    """Uninitialised array for all responses: it takes memory only where recordings as large as promised fill it."""
+    shape = (int(table['n_trials'].max()), int(table['n_images'].iloc[0]), int(table['n_units'].sum()))
+    try:
+        return np.empty(shape, dtype=np.float32)
+    except (MemoryError, ValueError) as error:
+        raise DataError(
+            f'{path}: {shape[0]:,} trials of {shape[1]:,} images and {shape[2]:,} units do not fit into memory; '
+            'check its n_trials, n_images and n_units.'
+        ) from error
+
+
+def _coordinates(path: Path, units: pd.DataFrame, session: pd.Series) -> pd.DataFrame:
     own: dict[str, Any] = {
         'neuroid_id': units['unit_id'],
         'region': session['area'],
@@ -94,7 +107,15 @@ def _coordinates(units: pd.DataFrame, session: pd.Series) -> pd.DataFrame:
         'window_end_ms': 1000 * session['window_end_s'],
     }
     taken = (*_OWN, *own)
-    kept = {f'unit_{name}' if name in taken else name: units[name] for name in map(str, units.columns)}
+    kept: dict[str, pd.Series] = {}
+    for column in map(str, units.columns):
+        name = f'unit_{column}' if column in taken else column
+        if name in kept or not _COLUMN.match(name):
+            raise DataError(
+                f'{path}: a column cannot be called {column!r}: expected are names that begin with a letter or '
+                'digit, hold no slash, do not end in a space, and are unique. Rename or remove it.'
+            )
+        kept[name] = units[column]
     return pd.DataFrame({**own, **kept}, index=units.index)
 
 

@@ -100,13 +100,12 @@ def write_dataset(
                 'source': dict(source),
             }
             _place(made, name, entry)
-            ledger.write(name, entry)
+            return ledger.write(name, entry)
         finally:
             # The ledger says which version counts; the others go, whether or not this one got as far as the ledger.
             _sweep(name)
             with contextlib.suppress(OSError):
                 folder.rmdir()  # empty where there never was a version
-    return entry
 
 
 def _version(files: Sequence[Mapping[str, Any]]) -> str:

@@ -248,7 +248,18 @@ class TestLeaveOneOut:
         predictions, _ = ridge(kernel(np.full((30, 5), value)), y, split, relative=relative)
         np.testing.assert_allclose(predictions, np.tile(y[train].mean(axis=0), (6, 1)), atol=1e-12)
 
-    @pytest.mark.parametrize('value', [0.1, 0.3, 1.0, 5.0])
+    @pytest.mark.parametrize(
+        'value',
+        [
+            *(0.1, 0.3, 1.0, 5.0),
+            pytest.param(
+                1e6,
+                marks=pytest.mark.xfail(
+                    strict=True, reason='rounding errors of large features are divided by a penalty of 1e-3'
+                ),
+            ),
+        ],
+    )
     def test_features_that_vary_only_among_the_test_stimuli(self, value):
         # A model that responds to one stimulus alone, which is held out: nothing is learned about it.
         _, y = regression(8)

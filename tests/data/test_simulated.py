@@ -63,7 +63,8 @@ def test_signal_and_noise_are_those_of_the_closed_form():
     expected = np.nanmean(draws, axis=(0, 1))
     # over the 118 stimuli: the signal's variance and what 40 times the repetitions leave of the noise
     left = area.noise_variance / (40 * area.repetitions)
-    np.testing.assert_allclose(expected.var(axis=0), area.signal_variance + left, rtol=0.15)
+    tuned = area.reliability > 0.5  # the others would need far more draws
+    np.testing.assert_allclose(expected.var(axis=0)[tuned], (area.signal_variance + left)[tuned], rtol=0.1)
     np.testing.assert_allclose(np.nanvar(draws, axis=(0, 1)).mean(axis=0), area.noise_variance, rtol=0.03, atol=1e-12)
     last = area.animal == area.animal[-1]
     assert np.isnan(draws[:, 16:, :, last]).all()

@@ -1,0 +1,187 @@
+"""The command line: what it prints, where, and how it ends."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.cli.main import main
+
+
+@pytest.fixture
+def m2m(monkeypatch, capsys):
+    """Run a command in this process: exit code, stdout, stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, 'argv', ['m2m', *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as exit_:
+            code = exit_.code or 0
+        output = capsys.readouterr()
+        assert 'Traceback' not in output.err
+        return code, output.out, output.err
+
+    return run
+
+
+def test_models(m2m, m2m_home):
+    code, out, _ = m2m('models')
+    assert code == 0
+    own, others = out.split('Brain-Score (brainscore_vision)')
+    assert 'This library (m2m_benchmarks)' in own
+    assert 'pixels_64' in own
+    assert 'alexnet' in others.split()
+    found = json.loads(m2m('models', '--json')[1])
+    libraries = [plugin['library'] for plugin in found]
+    assert libraries.count('brainscore_vision') > 500
+    assert {'identifier': 'pixels_64', 'library': 'm2m_benchmarks', 'plugin': 'controls'} in found
+
+
+def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, tmp_path):
+    rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json')[1])}
+    assert len(rows) == 42
+    assert not any(row['data_here'] for row in rows.values())
+    _, out, _ = m2m('benchmarks')
+    assert 'm2m data import Siegle2021 --sessions' in out
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
+    rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json')[1])}
+    assert rows['Lab2026.VISal-ridge']['data_here']
+    assert rows['SimulatedMouse-rdm']['simulated']
+    assert 'MajajHong2015public.IT-pls' in m2m('benchmarks', '--all')[1]
+
+
+def test_everything_about_the_simulated_mouse_says_so(m2m, m2m_home):
+    for command in (('benchmarks',), ('data', 'list', 'SimulatedMouse'), ('doctor',)):
+        assert 'simulated' in m2m(*command)[1]
+    for line in m2m('benchmarks')[1].splitlines():
+        assert 'SimulatedMouse' not in line or 'simulated' in line
+    code, out, _ = m2m('score', 'pixels_64', 'SimulatedMouse.VISp-rdm')
+    assert code == 0
+    assert 'simulated: these numbers say nothing about any mouse' in out
+    assert 'SimulatedMouse.VISp-rdm (simulated)' in out
+    assert json.loads(m2m('score', 'pixels_64', 'SimulatedMouse.VISp-rdm', '--json', '-')[1])['simulated'] is True
+
+
+def test_data_list(m2m, m2m_home):
+    code, out, _ = m2m('data')
+    assert code == 0
+    assert out == m2m('data', 'list')[1]
+    assert {row['name'] for row in json.loads(m2m('data', 'list', '--json')[1])} == {
+        'Siegle2021',
+        'deVries2020',
+        'SimulatedMouse',
+    }
+    card = m2m('data', 'list', 'Siegle2021')[1]
+    assert 'Terms of Use' in card
+    assert 'm2m data import Siegle2021' in card
+
+
+def test_score_prints_a_table(m2m, m2m_home):
+    code, out, err = m2m('score', 'pixels_64', 'SimulatedMouse-rdm', 'SimulatedMouse.VISp-ridge')
+    assert code == 0
+    assert err == ''  # no terminal, no progress
+    for word in ('VISrl', 'layer', 'neuroids', 'raw', 'ceiling', 'score', '±', 'score = max(raw, 0)**2 / ceiling'):
+        assert word in out
+
+
+def test_score_as_json(m2m, m2m_home, tmp_path):
+    code, out, _ = m2m('score', 'pixels_64', 'SimulatedMouse.VISp-rdm', '--json', '-')
+    assert code == 0
+    document = json.loads(out)  # nothing else on stdout
+    assert document['benchmark'] == 'SimulatedMouse.VISp-rdm'
+    target = tmp_path / 'result.json'
+    _, out, _ = m2m('score', 'pixels_64', 'SimulatedMouse.VISp-rdm', 'SimulatedMouse.VISp-ridge', '--json', target)
+    assert 'ceiling' in out
+    assert [row['benchmark'] for row in json.loads(target.read_text())] == [
+        'SimulatedMouse.VISp-rdm',
+        'SimulatedMouse.VISp-ridge',
+    ]
+
+
+SQUEEZENET = ('torchvision:squeezenet1_1', 'SimulatedMouse.VISp-rdm')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('torchvision:resnet81', SQUEEZENET[1]), 'Did you mean resnet18'),
+        (('torchvison:resnet18', SQUEEZENET[1]), 'Did you mean torchvision'),
+        (('alexnet_trained', SQUEEZENET[1]), 'm2m models'),
+        (('./nowhere', SQUEEZENET[1]), 'not a model plugin'),
+        (('pixels_64', 'SimulatedMouse.VISpp-rdm'), 'Did you mean SimulatedMouse.VISp-rdm'),
+        (('pixels_64', 'SimulatedMouse.VISp-rdn'), 'Did you mean SimulatedMouse.VISp-rdm'),
+        (('pixels_64', 'Siegle2021.VISp-rdm'), 'm2m data import Siegle2021 --sessions'),
+        (('pixels_64', 'deVries2020-ridge'), 'm2m data import deVries2020 --sessions'),
+        ((*SQUEEZENET, '--weights', 'none', '--layer', 'featurs.3'), 'Did you mean features.3'),
+        ((*SQUEEZENET, '--weights', 'nowhere.pth'), 'no weights file nowhere.pth'),
+        (('pixels_64', SQUEEZENET[1], '--weights', 'none'), 'brings its own weights'),
+        (('pixels_64', SQUEEZENET[1], '--json', '/proc/no/result.json'), 'Name another file'),
+        (
+            (
+                'torchvision:vit_b_16',
+                SQUEEZENET[1],
+                '--weights',
+                'none',
+                '--layer',
+                'encoder.layers.encoder_layer_0.self_attention',
+            ),
+            'puts out a tuple of 2',
+        ),
+    ],
+)
+def test_what_the_user_can_mend(m2m, m2m_home, arguments, message):
+    code, out, err = m2m('score', *arguments)
+    assert code == 1
+    assert err.startswith('error: ')
+    assert message in err
+    assert out == ''
+
+
+@pytest.mark.shared
+def test_weights_of_another_architecture(m2m, m2m_home, shared):
+    code, _, err = m2m('score', *SQUEEZENET, '--weights', shared / 'weights' / 'shufflenet_v2_x0_5.pth')
+    assert code == 1
+    assert 'another architecture than torchvision:squeezenet1_1: 52 of its 52 tensors are missing' in err
+
+
+def test_a_home_that_cannot_be_written(m2m, tmp_path, monkeypatch):
+    (tmp_path / 'file').write_text('')
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'file' / 'home'))
+    code, _, err = m2m('score', 'pixels_64', 'SimulatedMouse.VISp-rdm')
+    assert code == 1
+    assert 'Set M2M_HOME' in err
+    code, out, _ = m2m('doctor')
+    assert code == 1
+    assert 'broken' in out
+
+
+def test_doctor(m2m, m2m_home):
+    code, out, _ = m2m('doctor')
+    assert code == 0
+    assert str(m2m_home) in out
+    assert 'm2m data import Siegle2021' in out
+    checks = {check['what']: check for check in json.loads(m2m('doctor', '--json')[1])}
+    assert checks['torch']['state'] == checks['M2M_HOME']['state'] == 'ok'
+    assert checks['data Siegle2021']['state'] == 'missing'
+
+
+@pytest.mark.parametrize('arguments', [['bogus'], ['score'], ['score', 'pixels_64'], ['data', 'import', 'X'], ['--no']])
+def test_wrong_usage(m2m, m2m_home, arguments):
+    assert m2m(*arguments)[0] == 2
+
+
+@pytest.mark.parametrize('arguments', [['--help'], ['models'], ['benchmarks'], ['data']])
+def test_listings_import_nothing_heavy(arguments, m2m_home):
+    script = (
+        'import sys\nfrom m2m_benchmarks.cli.main import main\n'
+        f'sys.argv = ["m2m", *{arguments!r}]\n'
+        'try:\n    main()\nexcept SystemExit as exit_:\n    assert not exit_.code\n'
+        'heavy = {"torch", "xarray", "pandas", "numpy", "scipy", "brainscore_vision"} & set(sys.modules)\n'
+        'assert not heavy, heavy'
+    )
+    done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,241 @@
+"""Which layers are looked at, and what they respond."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from torch import nn
+from torch.nn import functional
+
+from m2m_benchmarks.errors import ModelError, UnknownNameError
+from m2m_benchmarks.scoring.layers import MOST_LAYERS, default_layers, responses, submodules
+
+#: torchvision network: (image size, layers that have to be among the defaults).
+NETWORKS = {
+    'resnet18': (64, ['layer1.0', 'layer1.1', 'layer2.0', 'layer4.1']),
+    'squeezenet1_1': (64, ['features.3', 'features.12']),
+    'vgg11': (64, ['features.1', 'features.2', 'classifier.1']),
+    'densenet121': (64, ['features.denseblock1.denselayer1', 'classifier']),
+    'vit_b_16': (224, ['encoder.layers.encoder_layer_0', 'encoder.layers.encoder_layer_11']),
+    'mobilenet_v2': (64, ['features.0', 'features.18']),
+    'inception_v3': (128, ['Mixed_5b', 'Mixed_7c']),
+    'googlenet': (64, ['inception3a', 'inception5b']),
+    'alexnet': (64, ['features.1', 'classifier.5']),
+    'convnext_tiny': (64, ['features.1.0', 'features.7.2']),
+    'swin_t': (64, ['features.1.0', 'features.7.1']),
+    'efficientnet_b0': (64, ['features.1.0', 'features.8']),
+    'regnet_y_400mf': (64, ['trunk_output.block1.block1-0', 'fc']),
+    'shufflenet_v2_x0_5': (64, ['stage2.0', 'stage4.3', 'conv5']),
+}
+
+
+def random_network(name):
+    torch.manual_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        options = {'init_weights': False} if name in ('googlenet', 'inception_v3') else {}
+        return torchvision.models.get_model(name, weights=None, **options)
+
+
+def execution_order(module, image):
+    """Names of the submodules, in the order in which they end, by hooks of our own."""
+    order = []
+    handles = [
+        child.register_forward_hook(lambda _m, _i, _o, name=name: order.append(name))
+        for name, child in module.named_modules()
+    ]
+    with torch.no_grad():
+        module.eval()(image)
+    for handle in handles:
+        handle.remove()
+    return order
+
+
+@pytest.mark.parametrize('name', NETWORKS)
+def test_default_layers_of_torchvision_networks(name):
+    size, expected = NETWORKS[name]
+    module = random_network(name)
+    image = torch.zeros(1, 3, size, size)
+    layers = default_layers(module, image)
+    assert 2 <= len(layers) <= MOST_LAYERS
+    assert len(set(layers)) == len(layers)
+    order = execution_order(module, image)
+    assert [order.index(layer) for layer in layers] == sorted(order.index(layer) for layer in layers)
+    # A long network is thinned out, the first and the last layer stay.
+    assert set(expected[:1] + expected[-1:] if len(layers) == MOST_LAYERS else expected) <= set(layers)
+    found = responses(module, torch.rand(2, 3, size, size), submodules(module, layers, name), {})
+    for layer in layers:
+        assert found[layer].shape[0] == 2
+        assert found[layer].dtype == np.float32
+        assert np.isfinite(found[layer]).all()
+
+
+class Functional(nn.Module):
+    """As a user writes one: activations are function calls, so no module of the network is one."""
+
+    def __init__(self):
+        super().__init__()
+        self.classify = nn.Linear(6, 5)  # registered first, runs last
+        self.conv1 = nn.Conv2d(3, 4, 3)
+        self.conv2 = nn.Conv2d(4, 6, 3)
+        self.never = nn.Linear(3, 3)
+
+    def forward(self, x):
+        x = functional.relu(self.conv1(x))
+        x = functional.relu(self.conv2(x))
+        return self.classify(functional.adaptive_avg_pool2d(x, 1).flatten(1))
+
+
+def test_a_network_that_calls_functions():
+    assert default_layers(Functional(), torch.zeros(1, 3, 16, 16)) == ['conv1', 'conv2', 'classify']
+
+
+def test_a_module_that_runs_twice_is_left_out():
+    class Shared(Functional):
+        def __init__(self):
+            super().__init__()
+            self.relu = nn.ReLU()
+
+        def forward(self, x):
+            x = self.relu(self.conv1(x))
+            x = self.relu(self.conv2(x))
+            return self.classify(x.mean((2, 3)))
+
+    layers = default_layers(Shared(), torch.zeros(1, 3, 16, 16))
+    assert 'relu' not in layers  # which of its two responses would it be?
+    assert len(layers) >= 2
+
+
+def test_default_layers_leave_nothing_behind():
+    module = Functional()
+    default_layers(module, torch.zeros(1, 3, 16, 16))
+    responses(module, torch.zeros(1, 3, 16, 16), {'conv1': module.conv1}, {})
+    with pytest.raises(ModelError):
+        responses(module, torch.zeros(1, 3, 16, 16), {'never': module.never}, {})
+    assert not any(child._forward_hooks for child in module.modules())
+
+
+def test_a_network_of_one_layer():
+    assert default_layers(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), torch.zeros(1, 3, 2, 2))
+    with pytest.raises(ModelError, match='name a layer: --layer'):
+        default_layers(Odd(), torch.zeros(1, 3, 2, 2))
+
+
+def test_responses_are_copied_before_an_operation_in_place():
+    torch.manual_seed(1)
+    conv, norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+    norm.running_mean.fill_(0.2)
+    module = nn.Sequential(conv, norm, nn.ReLU(inplace=True), nn.Dropout(0.9), nn.Flatten(), nn.Linear(144, 3))
+    images = torch.randn(5, 3, 8, 8)
+    found = responses(module, images, submodules(module, ['0', '1', '2', '5'], 'm'), {})
+
+    with torch.no_grad():  # step by step, nothing in place
+        at_0 = conv(images)
+        at_1 = norm.eval()(at_0)
+        at_2 = at_1.clamp(min=0)
+        at_5 = module[5](at_2.flatten(1))  # evaluation mode: no dropout
+    assert (at_1 < 0).any()
+    for name, expected in {'0': at_0, '1': at_1, '2': at_2, '5': at_5}.items():
+        np.testing.assert_allclose(found[name], expected.numpy(), atol=1e-6)
+        assert found[name].flags.owndata or found[name].base is not None
+
+
+def test_resnet_blocks_are_what_the_network_computes():
+    module = random_network('resnet18').eval()
+    images = torch.randn(2, 3, 64, 64)
+    found = responses(module, images, submodules(module, ['layer1.0.bn1', 'layer1.0', 'layer2'], 'resnet18'), {})
+    with torch.no_grad():
+        x = module.maxpool(functional.relu(module.bn1(module.conv1(images))))
+        block = module.layer1[0]
+        before = block.bn1(block.conv1(x))
+        out = functional.relu(block.bn2(block.conv2(functional.relu(before))) + x)
+        stage = module.layer2(module.layer1[1](out))
+    for name, expected in {'layer1.0.bn1': before, 'layer1.0': out, 'layer2': stage}.items():
+        np.testing.assert_allclose(found[name], expected.numpy(), atol=1e-5)
+
+
+def test_double_precision_is_kept_and_half_widened():
+    images = torch.rand(2, 3, 4, 4)
+    for dtype, expected in ((torch.float64, np.float64), (torch.float16, np.float32), (torch.bfloat16, np.float32)):
+        module = nn.Sequential(nn.Flatten(), nn.Linear(48, 4)).to(dtype)
+        found = responses(module, images.to(dtype), {'1': module[1]}, {})['1']
+        assert found.dtype == expected
+        np.testing.assert_array_equal(found, module(images.to(dtype)).detach().to(torch.float64).numpy())
+
+
+def test_forward_arguments_are_handed_on():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Identity()
+
+        def forward(self, x, scale=1.0):
+            return self.inner(x * scale)
+
+    module = Scaled()
+    found = responses(module, torch.ones(2, 3), {'inner': module.inner}, {'scale': 3.0})
+    assert (found['inner'] == 3).all()
+
+
+class Puts(nn.Module):
+    def __init__(self, what):
+        super().__init__()
+        self.what = what
+
+    def forward(self, x):
+        return self.what(x)
+
+
+class Odd(nn.Module):
+    """Layers whose outputs cannot be used."""
+
+    def __init__(self):
+        super().__init__()
+        self.pair = Puts(lambda x: (x, None))
+        self.named = Puts(lambda x: {'a': x})
+        self.nothing = Puts(lambda x: None)
+        self.total = Puts(lambda x: x.sum())
+        self.merged = Puts(lambda x: x.mean(0, keepdim=True).repeat(len(x) + 1, 1, 1, 1))
+        self.idle = nn.Identity()
+
+    def forward(self, x):
+        for child in (self.pair, self.named, self.nothing, self.total, self.merged):
+            child(x)
+        return x
+
+
+@pytest.mark.parametrize(
+    ('layer', 'words'),
+    [
+        ('pair', "layer 'pair' puts out a tuple of 2 (Tensor, NoneType), expected one tensor"),
+        ('named', "layer 'named' puts out a dict, expected one tensor"),
+        ('nothing', "layer 'nothing' puts out a NoneType, expected one tensor"),
+        ('total', "layer 'total' puts out shape () for 3 images, expected a row each"),
+        ('merged', "layer 'merged' puts out shape (4, 3, 5, 5) for 3 images, expected a row each"),
+        ('idle', "layer 'idle' does not run in the forward pass"),
+    ],
+)
+def test_outputs_that_cannot_be_used(layer, words):
+    module = Odd()
+    with pytest.raises(ModelError) as caught:
+        responses(module, torch.rand(3, 3, 5, 5), submodules(module, [layer], 'odd'), {})
+    assert words in str(caught.value)
+    assert '--layer NAME' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'nearest'), [('layer1.O', 'layer1.0'), ('Layer4.1.conv1', 'layer4.1.conv1'), ('layer22', 'layer2')]
+)
+def test_unknown_layer_suggests_the_nearest(wrong, nearest):
+    with pytest.raises(UnknownNameError) as caught:
+        submodules(random_network('resnet18'), ['layer1.0', wrong], 'torchvision:resnet18')
+    assert f'unknown layer {wrong!r}' in str(caught.value)
+    assert nearest in str(caught.value)
+    assert 'torchvision:resnet18' in str(caught.value)
+
+
+def test_the_whole_network_is_no_layer():
+    with pytest.raises(UnknownNameError):
+        submodules(Functional(), [''], 'mine')
