@@ -10,6 +10,7 @@ has another key.
 import hashlib
 import inspect
 import json
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -158,15 +159,8 @@ class Activations:
             )
         size = int(np.clip(_BATCH_BYTES // max(row_bytes, 1), 1, _MOST_IMAGES))
         with explained('activations', folder):
-            # Nameless files: gone with the process, however it ends.
             collected = {
-                layer: np.memmap(
-                    tempfile.TemporaryFile(dir=folder),  # noqa: SIM115
-                    dtype=probe.dtypes[layer],
-                    mode='w+',
-                    shape=(n_stimuli, probe.widths[layer]),
-                )
-                for layer in layers
+                layer: _scratch(folder, probe.dtypes[layer], (n_stimuli, probe.widths[layer])) for layer in layers
             }
         self.forward_passes += 1
         for start in range(0, n_stimuli, size):
@@ -230,6 +224,16 @@ class _Probe:
             'n_features': self.widths[layer],
             'stimuli': stimulus_set.identifier,
         }
+
+
+def _scratch(folder: Path, dtype: np.dtype, shape: tuple[int, int]) -> np.ndarray:
+    """Array in a nameless file, gone with the process, however it ends."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        if hasattr(os, 'posix_fallocate'):
+            # Reserved now: a disk that fills up later would end the process when the array is written.
+            os.posix_fallocate(file.fileno(), 0, max(1, shape[0] * shape[1] * dtype.itemsize))
+        array: np.ndarray = np.memmap(file, dtype=dtype, mode='w+', shape=shape)
+    return array
 
 
 def _hash(values: np.ndarray) -> str:
