@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import stdout, write_json
+from m2m_benchmarks.cli.console import write_json
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
 
 
@@ -21,12 +21,12 @@ def models(
         content = [{'identifier': p.identifier, 'library': p.library, 'plugin': p.folder} for p in found]
         write_json(content, '-')
         return
-    console = stdout()
+    # Plain text: hundreds of lines, read by eye or by grep.
+    lines = []
     for title, library, names in (
         ('This library', OWN, list(own)),
         ('Brain-Score', BRAIN_SCORE, sorted(set(others) - set(own), key=str.lower)),
     ):
-        console.print(f'{title} ({library}): {len(names)}', style='bold')
-        for name in names:
-            console.print(f'  {name}', markup=False, soft_wrap=True)
-    console.print('Also: torchvision:NAME, timm:NAME, the path of a plugin folder, or your own network from Python.')
+        lines += [f'{title} ({library}): {len(names)}', *(f'  {name}' for name in names)]
+    lines.append('Also: torchvision:NAME, timm:NAME, the path of a plugin folder, or your own network from Python.')
+    print('\n'.join(lines))

@@ -161,13 +161,18 @@ def _is_activation(module: nn.Module) -> bool:
     return type(module).__module__ == 'torch.nn.modules.activation' and not isinstance(module, nn.MultiheadAttention)
 
 
+def _has_parts(block: nn.Module) -> bool:
+    return any(list(part.children()) for part in block.children())
+
+
 def _blocks(module: nn.Module, prefix: str = '') -> list[str]:
     names = []
     for name, child in module.named_children():
         path = f'{prefix}{name}'
-        # A stage that only strings blocks together (timm's ResNetStage, torchvision's Encoder) is looked into.
+        # A stage that strings blocks together (timm's ConvNeXtStage, torchvision's Encoder) is looked into; a block
+        # that strings convolutions with their normalisations together is not.
         holds_blocks = any(
-            type(part) in _TRANSPARENT and sum(bool(list(block.children())) for block in part.children()) > 1
+            type(part) in _TRANSPARENT and sum(_has_parts(block) for block in part.children()) > 1
             for part in child.children()
         )
         if type(child) in _TRANSPARENT or holds_blocks:

@@ -144,6 +144,13 @@ class TestIsometric:
         assert_same_products(small, x)
         np.testing.assert_allclose(rdm(small), 1 - np.corrcoef(x), atol=1e-12)
 
+    def test_a_pattern_constant_within_blocks_is_not_constant(self, monkeypatch):
+        monkeypatch.setattr(importlib.import_module('m2m_benchmarks.arrays.isometry'), '_CHUNK', 10)
+        x = layer(17)
+        x[2] = np.repeat([1.0, 5, 3, 5, 2, 1, 4], 10)
+        x[3, -10:] = 7
+        np.testing.assert_allclose(rdm(isometric(x)), 1 - np.corrcoef(x), atol=1e-12)
+
     @pytest.mark.parametrize('shape', [(4,), (4, 0), (0, 4), (4, 5, 6)])
     def test_wrong_shape(self, shape):
         with pytest.raises(ValueError, match=r'expected features of shape \(n_stimuli, n_features\), got'):

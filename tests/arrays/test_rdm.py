@@ -95,6 +95,10 @@ class TestRDM:
         np.testing.assert_allclose(rdm(x * scale), expected, atol=1e-13)
         x[::2] *= scale
         np.testing.assert_allclose(rdm(x), expected, atol=1e-13)
+        # Of one sign only, as responses mostly are.
+        for sign in (1, -1):
+            x = sign * patterns(5).clip(0)
+            np.testing.assert_allclose(rdm(x * scale), rdm(x), atol=1e-13)
 
     def test_a_large_mean_costs_no_more_than_its_digits(self):
         x = np.random.default_rng(6).integers(-9, 9, (6, 20)) + 1e9

@@ -27,7 +27,8 @@ def slow_reliability(responses, n_splits, seed=0):
             continue
         corrected = []
         for first in half_splits(len(own), n_splits, seed):
-            halves = np.nanmean(own[first], axis=0), np.nanmean(own[~first], axis=0)
+            shared = ~np.isnan(own[first]).all(axis=0) & ~np.isnan(own[~first]).all(axis=0)
+            halves = [np.nanmean(half[:, shared], axis=0) for half in (own[first], own[~first])]
             r = np.corrcoef(*halves)[0, 1] if all(np.ptp(half) > 0 for half in halves) else 0
             corrected.append(max(2 * r / (1 + r), -1) if r > -1 / 3 else -1)
         reliability.append(np.mean(corrected))
@@ -131,6 +132,28 @@ class TestSplitHalfReliability:
         responses[4, :, 3] = np.nan  # None is left.
         actual = split_half_reliability(responses, 30)
         np.testing.assert_allclose(actual, slow_reliability(responses, 30), atol=1e-12)
+
+    @pytest.mark.parametrize('n_repetitions', [2, 3])
+    def test_halves_are_compared_over_the_stimuli_that_both_hold(self, n_repetitions):
+        responses = recording(21, n_repetitions, n_stimuli=20)
+        responses[0, [3, 17], 0] = np.nan
+        responses[1, 0, 1] = responses[0, 8, 1] = np.nan
+        responses[:, 5, 2] = np.nan
+        actual = split_half_reliability(responses, 30)
+        np.testing.assert_allclose(actual, slow_reliability(responses, 30), atol=1e-12)
+
+    def test_a_silent_neuron_with_missing_sweeps_has_none(self):
+        responses = recording(22, 4)
+        responses[..., 1:3] = 0
+        responses[0, 3, 1] = np.nan
+        responses[:, 3, 2] = np.nan
+        np.testing.assert_array_equal(np.isnan(split_half_reliability(responses)), [False, True, True, False])
+
+    @pytest.mark.filterwarnings('ignore:Mean of empty slice', 'ignore:invalid value')
+    def test_halves_that_share_no_stimulus_count_as_0(self):
+        responses = recording(23, 2)
+        responses[0, :5, 1] = responses[1, 5:, 1] = np.nan
+        assert split_half_reliability(responses)[1] == 0
 
     @pytest.mark.parametrize('n_repetitions', [2, 3])
     def test_a_missing_sweep_among_few_repetitions(self, n_repetitions):

@@ -17,17 +17,17 @@ NETWORKS = {
     'resnet18': (64, ['layer1.0', 'layer1.1', 'layer2.0', 'layer4.1']),
     'squeezenet1_1': (64, ['features.3', 'features.12']),
     'vgg11': (64, ['features.1', 'features.2', 'classifier.1']),
-    'densenet121': (64, ['features.denseblock1.denselayer1', 'classifier']),
+    'densenet121': (64, ['features.denseblock1', 'features.transition3', 'classifier']),
     'vit_b_16': (224, ['encoder.layers.encoder_layer_0', 'encoder.layers.encoder_layer_11']),
-    'mobilenet_v2': (64, ['features.0', 'features.18']),
+    'mobilenet_v2': (64, ['features.0', 'features.18', 'classifier.1']),
     'inception_v3': (128, ['Mixed_5b', 'Mixed_7c']),
     'googlenet': (64, ['inception3a', 'inception5b']),
     'alexnet': (64, ['features.1', 'classifier.5']),
     'convnext_tiny': (64, ['features.1.0', 'features.7.2']),
     'swin_t': (64, ['features.1.0', 'features.7.1']),
-    'efficientnet_b0': (64, ['features.1.0', 'features.8']),
-    'regnet_y_400mf': (64, ['trunk_output.block1.block1-0', 'fc']),
-    'shufflenet_v2_x0_5': (64, ['stage2.0', 'stage4.3', 'conv5']),
+    'efficientnet_b0': (64, ['features.1.0', 'features.7.0', 'features.8']),
+    'regnet_y_400mf': (64, ['trunk_output.block1', 'fc']),
+    'shufflenet_v2_x0_5': (64, ['stage2.0', 'stage4.3', 'conv5.2']),
 }
 
 
