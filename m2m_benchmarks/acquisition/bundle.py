@@ -261,7 +261,9 @@ def _png(path: Path) -> bytes:
             if image.format == 'PNG':
                 return content
             buffer = io.BytesIO()
-            image.save(buffer, format='png')
+            # PNG knows no CMYK, YCbCr, Lab, …
+            writable = image.mode in ('1', 'L', 'LA', 'I', 'I;16', 'P', 'RGB', 'RGBA')
+            (image if writable else image.convert('RGB')).save(buffer, format='png')
             return buffer.getvalue()
     except (OSError, SyntaxError, ValueError, zlib.error, Image.DecompressionBombError) as error:
         raise DataError(f'{path} cannot be read as an image ({error}): cut short or damaged. Copy it again.') from error

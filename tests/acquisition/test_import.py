@@ -339,8 +339,8 @@ def test_real_values(siegle_bundle, siegle):
         rates = counts / (float(session['window_end_s']) - float(session['window_start_s']))
         np.testing.assert_allclose(values[..., start : start + counts.shape[2]], rates, rtol=1e-6)
         start += counts.shape[2]
-    units = rows(siegle_bundle.units)
-    assert list(assembly['cortical_layer'].values) == [int(unit['cortical_layer']) for unit in units]
+    layers = {unit['unit_id']: int(unit['cortical_layer']) for unit in rows(siegle_bundle.units)}
+    assert [layers[unit] for unit in assembly['unit_id'].values] == list(assembly['cortical_layer'].values)
     assert ledger.verify('Siegle2021') == []
     stimuli = load_stimuli('Siegle2021')
     assert list(stimuli['stimulus_id']) == [f'scene_{i:03d}' for i in range(118)]

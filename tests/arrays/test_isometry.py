@@ -147,8 +147,10 @@ class TestIsometric:
     def test_a_pattern_constant_within_blocks_is_not_constant(self, monkeypatch):
         monkeypatch.setattr(importlib.import_module('m2m_benchmarks.arrays.isometry'), '_CHUNK', 10)
         x = layer(17)
-        x[2] = np.repeat([1.0, 5, 3, 5, 2, 1, 4], 10)
-        x[3, -10:] = 7
+        # The last block at the least of all, and at the most.
+        x[2] = np.repeat([2.0, 5, 3, 5, 2, 3, 1], 10)
+        x[3] = 9 - x[2] ** 2
+        x[4] = np.repeat([2.0, 5, 3, 5, 2, 3, 8], 10)
         np.testing.assert_allclose(rdm(isometric(x)), 1 - np.corrcoef(x), atol=1e-12)
 
     @pytest.mark.parametrize('shape', [(4,), (4, 0), (0, 4), (4, 5, 6)])

@@ -22,7 +22,8 @@ def slow_reliability(responses, n_splits, seed=0):
     reliability = []
     for neuron in range(responses.shape[2]):
         own = np.array([repetition for repetition in responses[..., neuron] if not np.isnan(repetition).all()])
-        if np.ptp(np.nanmean(own, axis=0)) == 0:
+        recorded = ~np.isnan(own).all(axis=0)
+        if np.ptp(np.nanmean(own[:, recorded], axis=0)) == 0:
             reliability.append(np.nan)
             continue
         corrected = []
