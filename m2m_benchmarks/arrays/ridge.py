@@ -115,6 +115,8 @@ def ridge(
     projected = vectors.T @ y
     # Test stimuli relative to the training mean, seen by the training stimuli relative to the same mean.
     outer = (products[np.ix_(test, train)] - inner.mean(axis=0)) @ vectors
+    # Along what the training stimuli don't vary in, only rounding errors are left; no penalty would shrink them.
+    outer[:, spectrum == 0] = 0
 
     best = np.zeros(y.shape[1], dtype=int)
     if len(penalties) > 1:

@@ -119,7 +119,8 @@ def _score_area(found: Subject, activations: Activations | None, area: AreaBench
                 f'{found.identifier} is not a PyTorch network in a ModelCommitment, so its layers cannot be '
                 f'chosen here, and it does not record from {area.region} itself.'
             )
-        result = area(found.model)
+        with explained_failure(found.identifier, ModelError):
+            result = area(found.model)
         result.attrs.update(layer=str(mapped or area.region), layer_scores={}, commitment='committed by the model')
         return result
     commitment = commit(found, activations, area, layer)
@@ -129,6 +130,8 @@ def _score_area(found: Subject, activations: Activations | None, area: AreaBench
 
 
 def _records(model: BrainModel, area: AreaBenchmark) -> bool:
+    if hasattr(model, 'layer_model'):  # a ModelCommitment takes any area, and fails when it is shown something
+        return False
     try:
         model.start_recording(area.region, time_bins=area.timebins)
     except Exception:  # whatever a model of others says to an area that it doesn't know

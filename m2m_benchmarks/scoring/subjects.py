@@ -1,6 +1,7 @@
 """Anything that can be scored, as a Brain-Score model."""
 
 import functools
+import hashlib
 import importlib.util
 import sys
 from collections.abc import Mapping
@@ -158,7 +159,10 @@ def _commit(
     wrapper = _Wrapper(identifier=identifier, model=module, preprocessing=preprocessing)
     wrapper.image_size = image_size
     try:
-        layers = default_layers(module, torch.zeros(1, 3, image_size, image_size, device=wrapper.device))
+        parameter = next(module.parameters(), None)
+        dtype = torch.float32 if parameter is None else parameter.dtype
+        image = torch.zeros(1, 3, image_size, image_size, device=wrapper.device, dtype=dtype)
+        layers = default_layers(module, image)
     except ModelError:
         raise
     except Exception as error:
@@ -256,7 +260,11 @@ def _from_folder(folder: Path) -> Subject:
         )
     import brainscore_vision
 
-    name = f'm2m_plugin_{folder.resolve().name}'
+    # Named by its path, and imported anew: neither a folder of the same name nor an earlier version answers for it.
+    name = f'm2m_plugin_{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}'
+    for loaded in [each for each in sys.modules if each.split('.')[0] == name]:
+        del sys.modules[loaded]
+    importlib.invalidate_caches()
     spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(folder)])
     assert spec is not None and spec.loader is not None
     package = importlib.util.module_from_spec(spec)

@@ -42,11 +42,11 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
             state = state[key]
     if not isinstance(state, Mapping) or not state or not all(torch.is_tensor(value) for value in state.values()):
         raise ModelError(f'{path} holds no state dict; expected names mapped to tensors.')
-    return {str(name).removeprefix('module.'): value for name, value in state.items()}
+    return {str(name): value for name, value in state.items()}
 
 
 def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, identifier: str) -> None:
-    """Load a state dict that has to fit in full.
+    """Load a state dict that has to fit in full; the `module.` before all names of a DataParallel may be there.
 
     Raises
     ------
@@ -54,6 +54,8 @@ def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], pa
         With what is missing, left over or of another shape, when it is that of another architecture.
     """
     own = module.state_dict()
+    if not own.keys() & state.keys():
+        state = {name.removeprefix('module.'): value for name, value in state.items()}
     missing = [name for name in own if name not in state]
     extra = [name for name in state if name not in own]
     reshaped = [name for name in own if name in state and own[name].shape != state[name].shape]
