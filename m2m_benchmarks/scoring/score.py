@@ -17,7 +17,7 @@ from torch import nn
 
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.errors import BenchmarkError, ModelError
-from m2m_benchmarks.plugins import explained_failure, load_benchmark
+from m2m_benchmarks.plugins import explained_failure, load_benchmark, no_stored_activations
 from m2m_benchmarks.scoring import results
 from m2m_benchmarks.scoring.activations import Activations, Progress
 from m2m_benchmarks.scoring.commitment import CommittedModel, commit
@@ -119,7 +119,7 @@ def _score_area(found: Subject, activations: Activations | None, area: AreaBench
                 f'{found.identifier} is not a PyTorch network in a ModelCommitment, so its layers cannot be '
                 f'chosen here, and it does not record from {area.region} itself.'
             )
-        with explained_failure(found.identifier, ModelError):
+        with no_stored_activations(), explained_failure(found.identifier, ModelError):
             result = area(found.model)
         result.attrs.update(layer=str(mapped or area.region), layer_scores={}, commitment='committed by the model')
         return result
@@ -146,7 +146,7 @@ def _score_foreign(found: Subject, benchmark: Benchmark, layer: str | None) -> S
             f'--layer {layer} is for benchmarks of this library; {benchmark.identifier} of brainscore_vision is scored '
             'with the layers that the model maps itself.'
         )
-    with explained_failure(benchmark.identifier, BenchmarkError):
+    with no_stored_activations(), explained_failure(benchmark.identifier, BenchmarkError):
         result = benchmark(found.model)
     result.attrs.setdefault('formula', 'as brainscore_vision computes it')
     result.attrs.setdefault('layer', str(found.committed.get(getattr(benchmark, 'region', ''), '')))

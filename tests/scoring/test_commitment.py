@@ -1,0 +1,138 @@
+"""Which layer stands for an area, and on which neuroids it is scored."""
+
+import functools
+import hashlib
+import os
+
+import numpy as np
+import pytest
+import torch
+from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
+from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
+from torch import nn
+
+from m2m_benchmarks import load_benchmark, load_metric, score
+from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.errors import BenchmarkError, ModelError
+from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.commitment import CommittedModel, commit
+from m2m_benchmarks.scoring.subjects import subject
+
+ONE_ANIMAL = (('VISp_1.npz', 'VISp', '101', '901', 10), ('VISp_2.npz', 'VISp', '101', '902', 10))
+
+
+def network(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.MaxPool2d(4), nn.Conv2d(4, 5, 3))
+
+
+def committed(regions, seed=0):
+    preprocessing = functools.partial(load_preprocess_images, image_size=32)
+    wrapper = PytorchWrapper(network(seed), preprocessing, identifier='mapped')
+    return ModelCommitment('mapped', wrapper, layers=['1', '2', '3'], region_layer_map=regions, visual_degrees=8)
+
+
+def ids(benchmark):
+    return benchmark.recordings.mean['neuroid_id'].values.tolist()
+
+
+@pytest.fixture
+def one_animal(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle', n_images=12, n_units=20, sessions=ONE_ANIMAL)
+    import_bundle('Lone2026', *bundle.paths)
+    return 'Lone2026.VISp'
+
+
+@pytest.mark.parametrize('kind', ['rdm', 'ridge'])
+def test_one_animal_is_split_by_neuroid(one_animal, kind):
+    benchmark = load_benchmark(f'{one_animal}-{kind}')
+    found = subject(network(), image_size=32)
+    activations = Activations(found)
+    commitment = commit(found, activations, benchmark, None)
+    assert commitment.how == 'chosen on other neuroids (split by neuroid)'
+
+    everything, scored = ids(benchmark), ids(commitment.benchmark)
+    selection = [name for name in everything if name not in scored]
+    assert set(scored) < set(everything)
+    assert min(len(scored), len(selection)) >= 3
+    for name in everything:  # a neuroid's half follows from its name alone, so no other recording moves it
+        in_selection = hashlib.sha256(str(name).encode()).digest()[0] % 2 == 0
+        assert (name in selection) == in_selection
+
+    # The choice, from the metric on those neuroids alone.
+    mean = benchmark.recordings.mean
+    seen = mean.isel(neuroid=np.flatnonzero(np.isin(mean['neuroid_id'].values, selection)))
+    expected = {}
+    for layer in found.layers:
+        model = CommittedModel(found, activations, {'VISp': layer})
+        model.start_recording('VISp', None)
+        expected[layer] = float(load_metric(f'm2m_{kind}', n_bootstraps=0)(model.look_at(benchmark.stimulus_set), seen))
+    assert commitment.layer_scores == pytest.approx(expected)
+    assert commitment.layer == max(expected, key=expected.get)
+
+
+def test_animals_are_never_on_both_sides(m2m_home):
+    benchmark = load_benchmark('SimulatedMouse.VISal-rdm')
+    selection, scoring, how = benchmark.halves()
+    assert how == 'animal'
+    assert not set(selection.recordings.animals) & set(scoring.recordings.animals)
+    assert sorted(ids(selection) + ids(scoring)) == sorted(ids(benchmark))
+
+
+@pytest.mark.parametrize('identifier', ['SimulatedMouse.VISp-rdm', 'Lone2026.VISp-ridge'])
+def test_halves_are_always_the_same(identifier, one_animal):
+    first, second = (load_benchmark(identifier).halves() for _ in range(2))
+    assert first[2] == second[2]
+    for one, other in zip(first[:2], second[:2], strict=True):
+        assert ids(one) == ids(other)
+
+
+def test_too_few_neuroids_to_choose_on_can_still_be_scored(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle', n_images=12, n_units=5, sessions=ONE_ANIMAL[:1])
+    import_bundle('Few2026', *bundle.paths)
+    with pytest.raises(BenchmarkError, match=r'too few reliable neuroids to choose a layer .* --layer NAME'):
+        score(network(), 'Few2026.VISp-rdm', image_size=32)
+    named = score(network(), 'Few2026.VISp-rdm', image_size=32, layer='1')
+    assert named.attrs['result']['n_neuroids'] == 4
+
+
+def test_named_goes_before_committed_and_committed_before_chosen(m2m_home):
+    model = committed({'VISp': '2'})
+    benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
+    found = subject(model)
+    by_map = commit(found, Activations(found), benchmark, None)
+    named = commit(found, Activations(found), benchmark, '3')
+    assert (by_map.layer, by_map.how, by_map.layer_scores) == ('2', 'committed by the model', {})
+    assert (named.layer, named.how, named.layer_scores) == ('3', 'named', {})
+    assert by_map.benchmark is named.benchmark is benchmark  # nothing was chosen: all neuroids are scored
+    unmapped = commit(found, Activations(found), load_benchmark('SimulatedMouse.VISl-rdm'), None)
+    assert unmapped.how.startswith('chosen')
+    assert list(unmapped.layer_scores) == ['1', '2', '3']
+
+
+def test_equal_layers_give_the_first(m2m_home):
+    model = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.ReLU())
+    found = subject(model, image_size=32)
+    commitment = commit(found, Activations(found), load_benchmark('SimulatedMouse.VISp-rdm'), None)
+    assert commitment.layer_scores['1'] == commitment.layer_scores['2']
+    assert commitment.layer == '1'
+
+
+def test_an_area_of_several_layers_is_never_answered_from_an_old_network(m2m_home, tmp_path, monkeypatch):
+    # Brain-Score stores such responses under the model's name alone.
+    monkeypatch.setenv('RESULTCACHING_HOME', str(tmp_path / 'stored'))
+    monkeypatch.delenv('RESULTCACHING_DISABLE', raising=False)
+    documents = [
+        score(committed({'VISp': ['1', '3']}, seed), 'SimulatedMouse.VISp-rdm').attrs['result'] for seed in (0, 1, 0)
+    ]
+    first, other, again = (document['raw'] for document in documents)
+    assert first == again != other
+    assert "'1'" in documents[0]['layer']
+    assert "'3'" in documents[0]['layer']
+    assert 'RESULTCACHING_DISABLE' not in os.environ
+
+
+def test_a_stock_model_of_another_kind_does_not_know_the_mouse(m2m_home):
+    # It takes any area without complaint, and fails when it is shown the first image.
+    with pytest.raises(ModelError, match='does not record from VISp'):
+        score('pixels', 'SimulatedMouse.VISp-rdm')

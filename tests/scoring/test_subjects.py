@@ -1,0 +1,218 @@
+"""Anything that can be scored: what is made of names, folders, networks and weights."""
+
+import pytest
+import torch
+import torchvision
+from brainscore_vision.model_interface import BrainModel
+from torch import nn
+
+from m2m_benchmarks import plugins, score
+from m2m_benchmarks.errors import ModelError, UnknownNameError
+from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.scoring.weights import weights_sha256
+from m2m_benchmarks.storage import sha256_file
+
+
+class Small(nn.Module):
+    def __init__(self, seed=0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.conv = nn.Conv2d(3, 4, 5, stride=2)
+        self.relu = nn.ReLU()
+        self.pool = nn.MaxPool2d(3)
+
+    def forward(self, x):
+        return self.pool(self.relu(self.conv(x)))
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """No weights are here, and a download would run into a closed port."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.setenv('BRAINSCORE_HOME', str(tmp_path / 'brainscore'))
+    for name in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'):
+        monkeypatch.setenv(name, 'http://127.0.0.1:9')
+    for name in ('no_proxy', 'NO_PROXY'):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize('name', ['torchvision:squeezenet1_1', 'torchvision:googlenet'])
+def test_untrained_torchvision_networks_follow_the_seed(name):
+    first, again, other = (subject(name, weights='none', seed=seed) for seed in (3, 3, 4))
+    assert first.weights_sha256 == again.weights_sha256
+    assert first.weights_sha256 != other.weights_sha256
+    assert (first.identifier, first.weights, other.weights) == (name, 'none (seed 3)', 'none (seed 4)')
+
+
+def test_torchvision_weights_from_a_file(tmp_path):
+    torch.manual_seed(9)
+    module = torchvision.models.squeezenet1_1(weights=None)
+    torch.save(module.state_dict(), tmp_path / 'mine.pth')
+    found = subject('torchvision:squeezenet1_1', weights=tmp_path / 'mine.pth')
+    assert found.weights_sha256 == weights_sha256(module)
+    assert found.weights == f'file mine.pth (SHA-256 {sha256_file(tmp_path / "mine.pth")})'
+
+
+@pytest.mark.parametrize(('name', 'file'), [('resnet18', 'resnet18-f37072fd.pth'), ('vgg11', 'vgg11-8a719046.pth')])
+def test_torchvision_weights_that_cannot_be_had(name, file, offline):
+    with pytest.raises(ModelError) as caught:
+        subject(f'torchvision:{name}')
+    assert f'torchvision:{name} needs https://download.pytorch.org/models/{file}' in str(caught.value)
+    assert 'Connect to the network' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('name', 'message'),
+    [
+        ('torchvision:resnet81', r"unknown torchvision model 'resnet81'\. Did you mean resnet18"),
+        ('torchvision:fcn_resnet50', 'unknown torchvision model'),  # segmentation: no one response an image
+        ('tochvision:resnet18', r"unknown kind of model 'tochvision'\. Did you mean torchvision"),
+        ('alexnet_7be5', 'Did you mean alexnet_7be5be79'),
+        ('', 'not a model plugin'),
+    ],
+)
+def test_unknown_names(name, message):
+    with pytest.raises((UnknownNameError, ModelError), match=message):
+        subject(name, weights='none')
+
+
+@pytest.mark.skipif(bool(plugins.importlib.util.find_spec('timm')), reason='timm is installed')
+def test_timm_is_asked_for():
+    with pytest.raises(ModelError, match='pip install timm'):
+        subject('timm:resnet18', weights='none')
+
+
+# Each brings its weights in another way: torch.hub, S3 through boto, requests.
+@pytest.mark.parametrize(
+    ('name', 'file'),
+    [
+        ('alexnet', 'alexnet-owt-7be5be79.pth'),
+        ('ReAlnet01', 'ReAlnet01_best_model_params.pt'),
+        ('BiT-S-R50x1', 'BiT-S-R50x1.npz'),
+    ],
+)
+def test_registered_models_whose_weights_cannot_be_had(name, file, offline):
+    with pytest.raises(ModelError) as caught:
+        subject(name)
+    assert str(caught.value).startswith(f'{name} needs ')
+    assert f'{file}, which is not on this machine' in str(caught.value)
+
+
+def test_a_registered_model_that_needs_a_package():
+    if plugins.importlib.util.find_spec('cornet'):
+        pytest.skip('cornet is installed')
+    with pytest.raises(ModelError, match="CORnet-S needs the package 'cornet', which is not installed"):
+        subject('CORnet-S')
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float64])
+def test_networks_of_other_precision(dtype, m2m_home):
+    result = score(Small().to(dtype), 'SimulatedMouse.VISp-rdm', layer='relu', image_size=32)
+    single = score(Small(), 'SimulatedMouse.VISp-rdm', layer='relu', image_size=32)
+    raw, expected = (each.attrs['result']['raw'] for each in (result, single))
+    assert raw == pytest.approx(expected, abs=0.01)
+    hashes = {each.attrs['result']['weights_sha256'] for each in (result, single)}
+    assert len(hashes) == 2
+
+
+def test_a_network_that_takes_something_else():
+    with pytest.raises(ModelError, match=r'cannot be run on an image of 3 x 224 x 224: RuntimeError: .* 1 channels'):
+        subject(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()))
+    with pytest.raises(ModelError, match='cannot be run on an image of 3 x 2 x 2'):
+        subject(Small(), image_size=2)
+
+
+def test_weights_into_a_model_that_brings_its_own(tmp_path):
+    torch.save(Small(1).state_dict(), tmp_path / 'w.pth')
+    found = subject(Small(0), weights=tmp_path / 'w.pth', image_size=32)
+    assert found.weights_sha256 == weights_sha256(Small(1))
+    assert found.weights.startswith('file w.pth (SHA-256 ')
+    with pytest.raises(ModelError, match='brings its own weights'):
+        subject(Small(), weights='none', image_size=32)
+    with pytest.raises(ModelError, match='another architecture than pixels_64'):
+        subject('pixels_64', weights=tmp_path / 'w.pth')
+
+
+def test_a_model_of_another_kind(tmp_path):
+    class Other(BrainModel):
+        identifier = 'other'
+
+    found = subject(Other())
+    assert (found.identifier, found.module, found.weights_sha256, found.committed) == ('other', None, None, {})
+    torch.save({'a': torch.ones(1)}, tmp_path / 'w.pth')
+    with pytest.raises(ModelError, match='not a PyTorch network'):
+        subject(Other(), weights=tmp_path / 'w.pth')
+    with pytest.raises(ModelError, match='name one: --layer NAME'):
+        found.layers
+
+
+INIT = """from brainscore_vision import model_registry
+
+from .model import build
+
+model_registry['{name}'] = build
+"""
+MODEL = """import functools
+
+import torch
+from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
+from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
+
+
+def build():
+    from .size import WIDTH
+
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, WIDTH, 5), torch.nn.ReLU())
+    preprocessing = functools.partial(load_preprocess_images, image_size=32)
+    wrapper = PytorchWrapper(net, preprocessing, identifier='{name}')
+    return ModelCommitment('{name}', wrapper, layers=['1'], region_layer_map={{}}, visual_degrees=8)
+"""
+
+
+def plugin(folder, name='from_a_folder', width=4):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / '__init__.py').write_text(INIT.format(name=name))
+    (folder / 'model.py').write_text(MODEL.format(name=name))
+    (folder / 'size.py').write_text(f'WIDTH = {width}\n')
+    return folder
+
+
+def test_a_plugin_folder_by_any_path(tmp_path, monkeypatch):
+    folder = plugin(tmp_path / 'my-net.v2')
+    monkeypatch.chdir(tmp_path)
+    for path in (folder, str(folder), './my-net.v2', 'my-net.v2'):
+        found = subject(path)
+        assert (found.identifier, found.layers, found.module[0].out_channels) == ('from_a_folder', ['1'], 4)
+
+
+def test_a_folder_of_the_same_name_is_another_model(tmp_path):
+    first, second = plugin(tmp_path / 'a' / 'net'), plugin(tmp_path / 'b' / 'net', width=9)
+    assert [subject(folder).module[0].out_channels for folder in (first, second, first)] == [4, 9, 4]
+
+
+def test_an_edited_folder_is_read_again(tmp_path):
+    folder = plugin(tmp_path / 'net')
+    assert subject(folder).module[0].out_channels == 4
+    plugin(folder, width=12)
+    assert subject(folder).module[0].out_channels == 12
+
+
+@pytest.mark.parametrize(
+    ('init', 'message'),
+    [
+        (None, r'no __init__\.py with a model_registry line'),
+        ('x = 1\n', 'has 0 lines of the form'),
+        ("model_registry['one'] = a\nmodel_registry['two'] = b\n", 'has 2 lines .*: one, two; expected one'),
+        ("def (:\nmodel_registry['one'] = 1\n", 'does not work here: SyntaxError'),
+        ("import no_such_package\nmodel_registry['one'] = 1\n", "needs the package 'no_such_package'"),
+        ("model_registry = {}\nmodel_registry['nobody_knows'] = int\n", 'does not work here: KeyError'),
+    ],
+)
+def test_folders_that_are_no_plugin(tmp_path, init, message):
+    folder = tmp_path / 'broken'
+    folder.mkdir()
+    if init is not None:
+        (folder / '__init__.py').write_text(init)
+    with pytest.raises(ModelError, match=message) as caught:
+        subject(folder)
+    assert str(folder) in str(caught.value)
