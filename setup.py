@@ -58,5 +58,5 @@ setup(
         'test': TEST,
         'dev': [*TEST, 'ruff>=0.12', 'mypy>=1.15', 'import-linter>=2.3', 'types-PyYAML', 'pandas-stubs'],
     },
-    entry_points={'console_scripts': ['m2m = m2m_benchmarks.cli.main:main']},
+    entry_points={'console_scripts': ['m2m = m2m_benchmarks.cli.main:run']},
 )

@@ -76,6 +76,11 @@ def read_sessions(path: Path) -> pd.DataFrame:
                 f'{where}: the response window ends ({session["window_end_s"]} s) before it starts '
                 f'({session["window_start_s"]} s); a window in seconds after stimulus onset is expected.'
             )
+        if session['window_end_s'] - session['window_start_s'] < 0.001 or max(abs(session[list(_WINDOW)])) > 60:
+            raise DataError(
+                f'{where}: the response window is {session["window_start_s"]} to {session["window_end_s"]}; seconds '
+                'after stimulus onset are expected, not milliseconds: at least 0.001 s, within a minute of the onset.'
+            )
         if session['n_trials'] < 2:
             raise DataError(f'{where}: {session["n_trials"]} trial; at least 2 are needed for a reliability.')
     repeated = table['file'][table['file'].duplicated()]
@@ -180,7 +185,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     if path.is_file() and not zipfile.is_zipfile(path):  # numpy would try other formats
         raise DataError(f'{path} cannot be read as .npz (no archive): cut short or another format. Copy it again.')
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open('rb') as content, np.load(content, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except FileNotFoundError as error:
         raise DataError(f'{path} is missing; sessions.csv lists it. Put it beside sessions.csv.') from error
@@ -276,6 +281,8 @@ def _read_csv(path: Path, needed: tuple[str, ...], text: tuple[str, ...]) -> pd.
         raise DataError(f'{path} is missing.') from error
     except (OSError, ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
         raise DataError(f'{path} cannot be read as CSV ({error}).') from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too many for row labels
+        raise DataError(f'{path}: its rows have more cells than its first row has names of columns.')
     missing = [column for column in needed if column not in table]
     if missing:
         raise DataError(f'{path} has no column {", ".join(missing)}; it has {", ".join(map(str, table.columns))}.')

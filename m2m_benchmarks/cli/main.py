@@ -1,5 +1,6 @@
 """The command `m2m`."""
 
+import signal
 import sys
 import warnings
 
@@ -35,7 +36,19 @@ def main() -> None:
     except M2MError as error:
         print(f'error: {error}', file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        print('Aborted.', file=sys.stderr)
+        sys.exit(1)
+
+
+def run() -> None:
+    """`main` as a process of its own."""
+    try:
+        main()
+    finally:
+        # All is done or undone by now: a late Ctrl-C must not end Python's own shutdown with a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == '__main__':
-    main()
+    run()

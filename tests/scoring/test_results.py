@@ -6,6 +6,8 @@ import pwd
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -102,10 +104,10 @@ def test_home_under_a_file(tmp_path, monkeypatch):
 
 WRITE = """
 import os, sys
-if os.geteuid() == 0:
-    os.setgid({gid}); os.setuid({uid})
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.scoring import results
+if os.geteuid() == 0:  # permissions don't hold root back; imported first, as others may not read the interpreter
+    os.setgid({user.pw_gid}); os.setuid({user.pw_uid})
 try:
     results.record([{{'model': 'm', 'benchmark': 'b', 'score': 1.0, 'created': 'now'}}])
 except StorageError as error:
@@ -114,22 +116,18 @@ except StorageError as error:
 
 
 @pytest.mark.parametrize('what', ['folder', 'file'])
-def test_read_only(m2m_home, tmp_path, what):
-    results.record([document()])
-    path = m2m_home / 'results.sqlite'
-    user = pwd.getpwnam('nobody')
-    for folder in [tmp_path, *tmp_path.parents[:2]]:  # root's temporary folders are closed to others
-        if os.geteuid() == 0:
-            folder.chmod(0o755)
-    m2m_home.chmod(0o555 if what == 'folder' else 0o777)
-    path.chmod(0o444)
-    script = WRITE.format(uid=user.pw_uid, gid=user.pw_gid)
-    environment = {**os.environ, 'HOME': str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, '-c', script], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    m2m_home.chmod(0o755)
-    assert done.returncode == 1, done.stderr
-    assert done.stderr.startswith('refused: ')
-    assert 'Traceback' not in done.stderr
-    assert results.recorded() == [document()]
+def test_read_only(monkeypatch, what):
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to other users
+        home = Path(folder)
+        monkeypatch.setenv('M2M_HOME', folder)
+        results.record([document()])
+        (home / 'results.sqlite').chmod(0o444)
+        home.chmod(0o555 if what == 'folder' else 0o777)
+        script = WRITE.format(user=pwd.getpwnam('nobody'))
+        done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, timeout=60, check=False)
+        home.chmod(0o755)
+        assert done.returncode == 1
+        assert done.stderr.startswith('refused: ')
+        assert 'Traceback' not in done.stderr
+        (home / 'results.sqlite').chmod(0o644)
+        assert results.recorded() == [document()]
