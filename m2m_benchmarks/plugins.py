@@ -291,8 +291,8 @@ def wanted_file(error: BaseException) -> str | None:
             frame = trace.tb_frame
             for name in _WANTED:
                 value = frame.f_locals.get(name)
-                if isinstance(value, str) and value and not value.startswith('<'):
-                    return value
+                if isinstance(value, str) and value.strip() and not value.startswith('<'):
+                    return value.strip()
             trace = trace.tb_next
     for link in chain:
         match = _URL.search(str(link))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.storage import explained, replacing, writable
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def stdout() -> 'Console':
 def check_json(target: str) -> Path:
     """Path of a JSON file that can be written: asked before a long run, not after it."""
     path = Path(target).absolute()
+    if path.is_dir():
+        raise StorageError(f'cannot write to {path}: it is a folder. Name a file after --json.')
     writable(path.parent, 'Name another file after --json.')
     return path
 

@@ -1,6 +1,8 @@
 """The command line: what it prints, where, and how it ends."""
 
+import ctypes
 import json
+import os
 import subprocess
 import sys
 
@@ -120,6 +122,8 @@ SQUEEZENET = ('torchvision:squeezenet1_1', 'SimulatedMouse.VISp-rdm')
         ((*SQUEEZENET, '--weights', 'nowhere.pth'), 'no weights file nowhere.pth'),
         (('pixels_64', SQUEEZENET[1], '--weights', 'none'), 'brings its own weights'),
         (('pixels_64', SQUEEZENET[1], '--json', '/proc/no/result.json'), 'Name another file'),
+        (('pixels_64', SQUEEZENET[1], '--json', '/'), 'it is a folder'),
+        (('pixels', SQUEEZENET[1]), 'does not record from VISp'),
         (
             (
                 'torchvision:vit_b_16',
@@ -185,3 +189,28 @@ def test_listings_import_nothing_heavy(arguments, m2m_home):
     )
     done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def obey_permissions():
+    """Permissions don't hold root back until it gives up that right (24: PR_CAPBSET_DROP, 1: CAP_DAC_OVERRIDE)."""
+    if os.geteuid() == 0 and sys.platform == 'linux':
+        ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize('arguments', [['score', 'pixels_64', 'SimulatedMouse.VISp-rdm'], ['doctor']])
+def test_a_home_that_is_read_only(arguments, m2m_home):
+    m2m_home.mkdir()
+    m2m_home.chmod(0o555)
+    done = subprocess.run(
+        [sys.executable, '-m', 'm2m_benchmarks.cli.main', *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        preexec_fn=obey_permissions,
+    )
+    m2m_home.chmod(0o755)
+    assert done.returncode == 1
+    assert f'cannot write to {m2m_home}: Permission denied. Set M2M_HOME' in done.stdout + done.stderr
+    assert 'Traceback' not in done.stderr
+    assert not list(m2m_home.iterdir())

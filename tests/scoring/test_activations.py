@@ -1,11 +1,12 @@
 """Responses of layers: those of a direct forward pass, computed once, never for another network."""
 
+import functools
 import json
 
 import numpy as np
 import pytest
 import torch
-from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper
+from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
 from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
 from PIL import Image
 from torch import nn
@@ -78,6 +79,20 @@ def test_computed_once(stimuli, m2m_home):
         kept = json.loads(path.read_text())
         assert {'weights_sha256', 'probe_image_sha256', 'stimuli_sha256', 'layer', 'image_shape'} <= set(kept)
         assert path.with_suffix('.npy').is_file()
+
+
+def test_other_normalisation_under_the_same_name(stimuli):
+    def passes_with(mean):
+        preprocessing = functools.partial(load_preprocess_images, image_size=64, normalize_mean=mean)
+        wrapper = PytorchWrapper(network(), preprocessing, identifier='same')
+        model = ModelCommitment('same', wrapper, layers=['3'], region_layer_map={}, visual_degrees=8)
+        activations = Activations(subject(model))
+        activations(stimuli, ['3'])
+        return activations.forward_passes
+
+    grey = (0.5, 0.5, 0.5)
+    found = [passes_with(mean) for mean in (IMAGENET_MEAN, IMAGENET_MEAN, grey, grey, IMAGENET_MEAN)]
+    assert found == [1, 0, 1, 0, 0]
 
 
 def test_other_stimuli_under_the_same_name(stimuli):
