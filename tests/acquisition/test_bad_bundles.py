@@ -66,6 +66,7 @@ BAD = {
     ),
     'negative': (lambda b: rewrite(npz(b), spike_counts=counts(b).astype(int) - 3), 'go down to -3'),
     'not integer': (lambda b: rewrite(npz(b), spike_counts=counts(b) + 0.5), 'integers are expected'),
+    'whole floats': (lambda b: rewrite(npz(b), spike_counts=counts(b).astype(float)), 'float64; integers are expected'),
     'nan responses': (
         lambda b: rewrite(npz(b), spike_counts=None, responses=np.full(counts(b).shape, np.nan)),
         'responses are NaN or infinite',
@@ -100,6 +101,18 @@ BAD = {
     'window': (lambda b: edit(b.sessions, '0.05,0.25', '0.25,0.05'), 'ends .* before it starts'),
     'number of trials': (lambda b: edit(b.sessions, ',10,8,5', ',ten,8,5', 1), "row 2: n_trials is 'ten'"),
     'half a trial': (lambda b: edit(b.sessions, ',10,8,5', ',9.5,8,5', 1), 'expected a whole number'),
+    'far too many trials': (
+        lambda b: edit(b.sessions, ',8,8,5', ',2000000000,8,5'),
+        r'fit into memory|\(2000000000, 8, 5\)',
+    ),
+    'far too many units': (lambda b: edit(b.sessions, ',8,5,', ',8,2000000000,'), r'fit into memory|8, 2000000000\)'),
+    'window in milliseconds': (lambda b: edit(b.sessions, '0.05,0.25', '50,250'), 'seconds .* not milliseconds'),
+    'no window': (lambda b: edit(b.sessions, '0.05,0.25', '0,1e-320'), r'at least 0\.001 s'),
+    'rows longer than the header': (lambda b: edit(b.units, 'file,', ''), 'more cells than its first row has names'),
+    'a name that cannot be kept': (
+        lambda b: edit(b.units, 'cortical_depth', 'depth/um'),
+        "cannot be called 'depth/um'",
+    ),
     'one trial': (lambda b: edit(b.sessions, ',10,8,5', ',1,8,5', 1), 'at least 2 are needed'),
     'images differ': (lambda b: edit(b.sessions, ',10,8,5', ',10,9,5', 1), 'n_images differs'),
     'empty cell': (lambda b: edit(b.sessions, ',101,', ',,', 1), 'specimen_id is empty'),
@@ -127,16 +140,17 @@ def test_nothing_is_written(case, make_bundle, m2m_home, tmp_path, monkeypatch, 
     assert 'code was run' not in output.out + output.err
     assert ledger.names() == []
     assert [path.name for path in (m2m_home / 'data').rglob('*')] == ['.Lab2026.lock']
-
-
-def test_an_earlier_import_stays(make_bundle, m2m_home, tmp_path):
+    # and what was there before under the same name stays as it was
     entry = import_bundle('Lab2026', *make_bundle(tmp_path / 'good').paths)
-    bad = make_bundle(tmp_path / 'bad')
-    cut(npz(bad), 0.5)
-    with pytest.raises(M2MError):
-        import_bundle('Lab2026', *bad.paths)
+    before = {path: path.stat().st_mtime_ns for path in (m2m_home / 'data').rglob('*')}
+    with pytest.raises(M2MError, match=re.compile(message, re.DOTALL)):
+        import_bundle('Lab2026', *bundle.paths)
     assert ledger.require('Lab2026') == entry
     assert ledger.verify('Lab2026') == []
+    after = {path: path.stat().st_mtime_ns for path in (m2m_home / 'data').rglob('*')}
+    assert {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} <= {
+        m2m_home / 'data' / '.Lab2026.lock'
+    }
 
 
 @pytest.mark.parametrize('name', ['Lab-2026', '../x', '', '2026', 'SimulatedMouse', 'a b', 'x\n'])

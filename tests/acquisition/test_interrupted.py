@@ -1,5 +1,6 @@
 """Imports that end before their time: nothing half-written, and the next run starts clean."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -27,56 +28,132 @@ def stray(home):
     known = set()
     for name in ledger.names():
         entry = ledger.require(name)
-        known |= {ledger.path_of(name, entry, file) for file in ledger.files(entry)} | {
-            home / 'data' / name / 'ledger.json'
-        }
-    files = {path for path in (home / 'data').rglob('*') if path.is_file() and path.suffix != '.lock'}
-    return files - known
+        known |= {ledger.path_of(name, entry, file) for file in ledger.files(entry)}
+        known.add(home / 'data' / name / 'ledger.json')
+    known |= {folder for path in known for folder in path.parents}
+    return {path for path in (home / 'data').rglob('*') if path.suffix != '.lock'} - known
+
+
+#: Moments of an import, by what is then in the data folder.
+MOMENTS = {
+    'reading': '.Lab2026.lock',
+    'writing': 'Lab2026/.tmp-*',
+    'responses': 'Lab2026/.tmp-*/assembly.nc',
+    'stimuli': 'Lab2026/.tmp-*/stimuli',
+    'in place': 'Lab2026/[0-9a-f]*',
+}
 
 
 @pytest.fixture(scope='module')
 def big_bundle(make_bundle, tmp_path_factory):
     """One whose import takes long enough to be interrupted at will."""
     sessions = tuple((f'VISp_{i}.npz', 'VISp', f'{i}', f'{i}', 30) for i in range(6))
-    return make_bundle(tmp_path_factory.mktemp('big') / 'bundle', n_images=100, n_units=60, sessions=sessions)
+    return make_bundle(tmp_path_factory.mktemp('big') / 'bundle', n_images=300, n_units=60, sessions=sessions)
 
 
-def _interrupted(bundle, home, how, after):
-    """Start an import, stop it `after` seconds behind its first sign of life; its exit code and messages."""
+@pytest.fixture
+def earlier(request, make_bundle, big_bundle, m2m_home, tmp_path):
+    """Ledger of what was imported before under the same name: nothing, other content or the same content."""
+    if request.param == 'nothing':
+        return None
+    bundle = make_bundle(tmp_path / 'earlier') if request.param == 'other' else big_bundle
+    entry = import_bundle('Lab2026', *bundle.paths)
+    (m2m_home / 'data' / '.Lab2026.lock').unlink()  # its return shows that an import has begun
+    return entry
+
+
+def _interrupted(bundle, home, how, moment):
+    """Start an import and stop it at a moment; its exit code and messages."""
+    before = set((home / 'data').rglob('*'))
     process = subprocess.Popen(command(bundle), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    lock = home / 'data' / '.Lab2026.lock'
-    deadline = time.monotonic() + 60
-    while not lock.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
-    time.sleep(after)
+    while process.poll() is None and not set((home / 'data').glob(MOMENTS[moment])) - before:
+        time.sleep(0.001)
     process.send_signal(how)
     _, messages = process.communicate(timeout=120)
     return process.returncode, messages
 
 
-@pytest.mark.parametrize('after', [0.0, 0.3, 0.6, 1.0])
-def test_ctrl_c(big_bundle, m2m_home, after):
-    code, messages = _interrupted(big_bundle, m2m_home, signal.SIGINT, after)
-    assert code in (0, 1, 130)  # 0: it was done already
+@pytest.mark.parametrize(
+    ('moment', 'earlier'),
+    [
+        ('reading', 'nothing'),
+        ('writing', 'other'),
+        ('responses', 'nothing'),
+        ('stimuli', 'other'),
+        ('in place', 'other'),
+    ],
+    indirect=['earlier'],
+)
+def test_ctrl_c(big_bundle, m2m_home, moment, earlier):
+    code, messages = _interrupted(big_bundle, m2m_home, signal.SIGINT, moment)
     assert 'Traceback' not in messages
+    found = ledger.read('Lab2026')
+    if found == earlier:
+        assert code in (1, 130)
+    else:  # it was done already, and was interrupted while it said so, or not at all
+        assert moment in ('stimuli', 'in place')
+        assert code in (0, 1, 130, -signal.SIGINT)
+    assert found is None or not ledger.verify('Lab2026')
     assert not stray(m2m_home)
-    # It came in time, or behind the last step, when all was in place.
-    assert ledger.read('Lab2026') is None or not ledger.verify('Lab2026')
-    assert code != 0 or ledger.read('Lab2026') is not None
     import_bundle('Lab2026', *big_bundle.paths)
     assert not ledger.verify('Lab2026')
     assert not stray(m2m_home)
 
 
-@pytest.mark.parametrize('after', [0.1, 0.4, 0.7, 1.0])
-def test_kill(big_bundle, m2m_home, after):
-    _interrupted(big_bundle, m2m_home, signal.SIGKILL, after)
+@pytest.mark.parametrize(
+    ('moment', 'earlier'),
+    [('writing', 'nothing'), ('responses', 'other'), ('stimuli', 'same'), ('in place', 'other')],
+    indirect=['earlier'],
+)
+def test_kill(big_bundle, m2m_home, moment, earlier):
+    code, _ = _interrupted(big_bundle, m2m_home, signal.SIGKILL, moment)
+    found = ledger.read('Lab2026')
+    if moment != 'in place':
+        assert code == -signal.SIGKILL
+        assert found == earlier
+        assert stray(m2m_home)  # it was stopped in the midst of it
     # Whatever it left, no dataset is half there,
-    assert ledger.read('Lab2026') is None or not ledger.verify('Lab2026')
+    assert found is None or not ledger.verify('Lab2026')
     # and the next run cleans up.
     import_bundle('Lab2026', *big_bundle.paths)
     assert not ledger.verify('Lab2026')
     assert not stray(m2m_home)
+
+
+def test_an_interrupt_at_any_step_of_writing(make_bundle, m2m_home, tmp_path, monkeypatch):
+    """Stopped at its first step that touches the disk, at its second, and so on until it gets to its end."""
+    first = make_bundle(tmp_path / 'first', n_images=2, n_units=2)
+    second = make_bundle(tmp_path / 'second', n_images=2, n_units=2, seed=1)
+    left = 0
+
+    def stopping(real):
+        def step(*arguments, **options):
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+            return real(*arguments, **options)
+
+        return step
+
+    outcomes = []
+    for number in range(1, 100):
+        earlier = import_bundle('Lab2026', *first.paths)
+        left = number
+        with monkeypatch.context() as patch:
+            for name in ('fsync', 'rename', 'replace', 'mkdir', 'chmod'):
+                patch.setattr(os, name, stopping(getattr(os, name)))
+            with contextlib.suppress(KeyboardInterrupt):
+                import_bundle('Lab2026', *second.paths)
+        assert not ledger.verify('Lab2026'), number
+        assert not stray(m2m_home), number
+        outcomes.append(ledger.require('Lab2026')['version'] == earlier['version'])
+        if left > 0:
+            break
+    # The old version up to one step, the new one from there on; the last run was not stopped.
+    assert outcomes == sorted(outcomes, reverse=True)
+    assert outcomes.count(True) > 8
+    assert not outcomes[-1]
 
 
 def _small_files():
@@ -175,3 +252,10 @@ def test_two_imports_at_once_in_one_process(make_bundle, m2m_home, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
     with store.writing('Lab2026'), pytest.raises(StorageError, match='already running'):
         import_bundle('Lab2026', *bundle.paths)
+
+
+def test_a_lock_of_somebody_else(make_bundle, m2m_home, tmp_path):
+    # What root cannot open either stands for what another user owns.
+    (m2m_home / 'data' / '.Lab2026.lock').mkdir(parents=True)
+    with pytest.raises(StorageError, match=r'cannot open the lock .*Lab2026\.lock'):
+        import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)

@@ -1,10 +1,13 @@
 """Assemblies to and from the data folder."""
 
+import warnings
+
 import numpy as np
 import pytest
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly
 
 from m2m_benchmarks import load_dataset, load_stimulus_set
+from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.data.store import average_repetitions, cube
@@ -80,6 +83,45 @@ def test_a_ledger_that_cannot_be_read(m2m_home):
         (folder / 'ledger.json').write_text(content)
         with pytest.raises(DataError, match='m2m data import Siegle2021'):
             load_dataset('Siegle2021')
+
+
+@pytest.mark.parametrize('file', ['assembly', 'stimuli'])
+@pytest.mark.parametrize('harm', ['missing', 'cut short', 'changed'])
+def test_damaged_files_are_not_loaded(m2m_home, make_bundle, tmp_path, file, harm):
+    bundle = make_bundle(tmp_path / 'bundle')
+    entry = import_bundle('Siegle2021', *bundle.paths)
+    named = entry['assembly'] if file == 'assembly' else entry['stimuli'][3]
+    path = ledger.path_of('Siegle2021', entry, named)
+    content = path.read_bytes()
+    if harm == 'missing':
+        path.unlink()
+    elif harm == 'cut short':
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    with pytest.raises(DataError, match=r'is damaged: .*m2m data import Siegle2021 --sessions'):
+        load_dataset('Siegle2021')
+    if file == 'stimuli':
+        with pytest.raises(DataError, match=f'{path.name} of Siegle2021 is damaged'):
+            load_stimulus_set('Siegle2021')
+    import_bundle('Siegle2021', *bundle.paths)  # the command that the message names
+    assert load_dataset('Siegle2021').sizes['neuroid'] == 15
+
+
+def test_missing_repetitions_in_an_average(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle')
+    import_bundle('Siegle2021', *bundle.paths)
+    mean = average_repetitions(load_dataset('Siegle2021'))
+    rates = [counts.mean(axis=0) / 0.2 for counts in bundle.counts.values()]  # of 10, 8 and 10 trials
+    np.testing.assert_allclose(mean.values, np.concatenate(rates, axis=1), rtol=1e-6)
+
+
+def test_a_stimulus_that_a_neuroid_never_saw():
+    values = np.array([[1.0, np.nan], [2.0, 5.0], [3.0, np.nan], [4.0, 7.0]])
+    made = assembly(values, ['a', 'b', 'a', 'b'], [0, 0, 1, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', RuntimeWarning)
+        np.testing.assert_array_equal(average_repetitions(made).values, [[2, np.nan], [3, 6]])
 
 
 def test_loading_twice_reads_once(m2m_home):

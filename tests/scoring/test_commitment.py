@@ -118,9 +118,8 @@ def test_equal_layers_give_the_first(m2m_home):
     assert commitment.layer == '1'
 
 
-def test_an_area_of_several_layers_is_never_answered_from_an_old_network(m2m_home, tmp_path, monkeypatch):
+def test_an_area_of_several_layers_is_never_answered_from_an_old_network(m2m_home, monkeypatch):
     # Brain-Score stores such responses under the model's name alone.
-    monkeypatch.setenv('RESULTCACHING_HOME', str(tmp_path / 'stored'))
     monkeypatch.delenv('RESULTCACHING_DISABLE', raising=False)
     documents = [
         score(committed({'VISp': ['1', '3']}, seed), 'SimulatedMouse.VISp-rdm').attrs['result'] for seed in (0, 1, 0)

@@ -232,6 +232,13 @@ def test_fingerprint_does_not_depend_on_where_they_came_from(tmp_path):
     assert weights_sha256(reordered) == expected
 
 
+def test_fingerprint_of_equal_bytes_of_another_type():
+    first, second = nn.Module(), nn.Module()
+    first.register_buffer('zeros', torch.zeros(3))
+    second.register_buffer('zeros', torch.zeros(3, dtype=torch.int32))
+    assert weights_sha256(first) != weights_sha256(second)
+
+
 def test_fingerprint_of_types_that_numpy_lacks():
     module = built().to(torch.bfloat16)
     assert weights_sha256(module) == weights_sha256(copy.deepcopy(module)) != weights_sha256(built().half())
