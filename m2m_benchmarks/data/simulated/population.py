@@ -194,8 +194,8 @@ def expected_rdm_reliability(area: Population, neuroids: np.ndarray) -> float:
     L_i = sqrt(|s_i|^2 + sum_n v_n), their correlations near c = s_i's_j / (L_i L_j). Noise along a pattern changes
     its length only, so to first order the variance of c is that of e_j'(s_i / L_i - c s_j / L_j) / L_j, the same
     with i and j exchanged, and e_i'e_j / (L_i L_j). The variance over pairs of c, divided by itself plus the mean
-    of that noise, is the split-half Pearson correlation r; the Spearman correlation of a bivariate normal with
-    Pearson correlation r is 6 / pi * arcsin(r / 2).
+    of that noise, is the split-half Pearson correlation r. Correlations of vectors of equal length in three dimensions
+    are uniformly distributed, so that the Spearman correlation is the same.
     """
     signal = generating_variables(area.area) @ area.weights[neuroids].T
     v = (area.noise_variance / (area.repetitions / 2))[neuroids]
@@ -211,8 +211,7 @@ def expected_rdm_reliability(area: Population, neuroids: np.ndarray) -> float:
         + (v**2).sum() / (length[rows] * length[columns]) ** 2
     )
     r = c.var() / (c.var() + noise.mean())
-    half = 6 / np.pi * np.arcsin(r / 2)
-    return float(2 * half / (1 + half))
+    return float(2 * r / (1 + r))
 
 
 def _rng(area: str, purpose: str) -> np.random.Generator:
