@@ -11,7 +11,14 @@ VERSION = re.search(r"^__version__ = '(.+)'$", (HERE / 'm2m_benchmarks/__init__.
 # models/ is a folder of its own in the repository and m2m_benchmarks.models when installed.
 MODELS = ['m2m_benchmarks.models', *(f'm2m_benchmarks.models.{name}' for name in find_packages('models'))]
 
-TEST = ['pytest>=8', 'pytest-timeout>=2.3', 'hypothesis>=6.100']
+TEST = [
+    'pytest>=8',
+    'pytest-timeout>=2.3',
+    'hypothesis>=6.100',
+    'onnx>=1.18',
+    'onnxruntime>=1.22',
+    'onnxscript>=0.3',
+]
 
 setup(
     name='m2m-benchmarks',
@@ -23,7 +30,7 @@ setup(
     python_requires='>=3.11',
     packages=[*find_packages(include=['m2m_benchmarks', 'm2m_benchmarks.*']), *MODELS],
     package_dir={'m2m_benchmarks.models': 'models'},
-    package_data={'': ['*.yaml', '*.md', 'py.typed']},
+    package_data={'': ['*.yaml', '*.md', 'py.typed'], 'm2m_benchmarks.models': ['*/region_layer_map/*.json']},
     install_requires=[
         'brainscore-vision>=2.4.2',
         # A resolver that may go back takes a boto3 that cannot be imported.
@@ -41,6 +48,7 @@ setup(
         'scikit-learn<1.6',
         'scipy>=1.10',
         'threadpoolctl>=3.2',
+        'timm>=1.0.15',
         # The CPU wheel of 2.13 breaks torchvision ("operator torchvision::nms does not exist").
         'torch>=2.14',
         'torchvision>=0.29',
@@ -54,7 +62,6 @@ setup(
             "setuptools<81; python_version < '3.12'",
             "statsmodels<0.15; python_version < '3.12'",
         ],
-        'timm': ['timm>=1.0'],
         'test': TEST,
         'dev': [*TEST, 'ruff>=0.12', 'mypy>=1.15', 'import-linter>=2.3', 'types-PyYAML', 'pandas-stubs'],
     },

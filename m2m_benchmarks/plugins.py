@@ -5,11 +5,13 @@ Plugins are registered by a literal line ``model_registry['identifier'] = factor
 """
 
 import contextlib
+import functools
 import importlib
 import importlib.util
+import inspect
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,8 +101,14 @@ def list_metrics() -> list[str]:
     return list(registered('metric'))
 
 
-def load_model(identifier: str) -> 'BrainModel':
-    """Load a model that this library or brainscore_vision registers.
+def load_model(identifier: str, **options: Any) -> 'BrainModel':
+    """Load a model that this library or brainscore_vision registers, or a variant of one of the family `neurn`.
+
+    Parameters
+    ----------
+    identifier : str
+    **options
+        For models of that family: `weights`, 'default' or 'none', and `seed`.
 
     Raises
     ------
@@ -110,8 +118,35 @@ def load_model(identifier: str) -> 'BrainModel':
         When it can't be built here: its weights can't be had, or a package that it needs isn't installed.
     """
     with explained_failure(identifier, ModelError):
-        model: BrainModel = _load('model', identifier)
+        factory = _model_factory(identifier)
+        if options and not takes_weights(identifier):
+            raise ModelError(
+                f'{identifier} brings its own weights; untrained ones are for neurn_…, plain_…, torchvision:NAME and '
+                'timm:NAME.'
+            )
+        with no_installs():
+            model: BrainModel = factory(**options)
         return model
+
+
+def takes_weights(identifier: str) -> bool:
+    """Whether `load_model` takes the options `weights` and `seed` for this model."""
+    with explained_failure(identifier, ModelError):
+        return {'weights', 'seed'} <= inspect.signature(_model_factory(identifier)).parameters.keys()
+
+
+def _model_factory(identifier: str) -> Callable[..., Any]:
+    try:
+        return _factory('model', identifier)
+    except UnknownNameError:
+        # Variants of the family `neurn` have no literal line: their names say what differs from the one that has.
+        family = importlib.import_module(f'{OWN}.models.neurn.model')
+        try:
+            if family.parse(identifier) is None:
+                raise
+        except ValueError as error:
+            raise ModelError(f'{error}.') from error
+        return functools.partial(family.commit, identifier)
 
 
 def load_benchmark(identifier: str) -> 'Benchmark':
@@ -177,6 +212,12 @@ def _load_data(kind: str, identifier: str, reader: str) -> Any:
 
 
 def _load(kind: str, identifier: str, **options: Any) -> Any:
+    factory = _factory(kind, identifier)
+    with no_installs():
+        return factory(**options)
+
+
+def _factory(kind: str, identifier: str) -> Callable[..., Any]:
     own = registered(kind)
     if identifier in own:
         plugin = own[identifier]
@@ -191,7 +232,8 @@ def _load(kind: str, identifier: str, **options: Any) -> Any:
     with no_installs():
         importlib.import_module(f'{plugin.library}.{_FOLDERS[kind]}.{plugin.folder}')
         registry = getattr(importlib.import_module(BRAIN_SCORE), f'{kind}_registry')
-        return registry[identifier](**options)
+    factory: Callable[..., Any] = registry[identifier]
+    return factory
 
 
 @contextlib.contextmanager
@@ -289,6 +331,9 @@ def wanted_file(error: BaseException) -> str | None:
         trace = link.__traceback__
         while trace is not None:
             frame = trace.tb_frame
+            hub = [frame.f_locals.get(name) for name in ('repo_id', 'filename')]
+            if all(isinstance(part, str) for part in hub):
+                return '/'.join(map(str, hub))
             for name in _WANTED:
                 value = frame.f_locals.get(name)
                 if isinstance(value, str) and value.strip() and not value.startswith('<'):
@@ -303,6 +348,6 @@ def wanted_file(error: BaseException) -> str | None:
 
 def _is_network(error: BaseException) -> bool:
     module = type(error).__module__.split('.')[0]
-    return module in {'urllib', 'botocore', 'requests', 'urllib3', 'huggingface_hub', 'httpx'} or isinstance(
+    return module in {'urllib', 'botocore', 'requests', 'urllib3', 'huggingface_hub', 'httpx', 'httpx2'} or isinstance(
         error, ConnectionError | TimeoutError
     )

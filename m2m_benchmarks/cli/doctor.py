@@ -17,7 +17,6 @@ from m2m_benchmarks.storage import free_bytes, home, writable
 #: Package, what it is for, how to get it. The first are needed, the others optional.
 _NEEDED = ('brainscore_vision', 'torch', 'torchvision')
 _OPTIONAL = (
-    ('timm', 'models by name: timm:NAME', "pip install 'm2m-benchmarks[timm]'"),
     (
         'allensdk',
         "the Allen Institute's reader, to compare with",

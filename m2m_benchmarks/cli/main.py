@@ -19,7 +19,7 @@ app = typer.Typer(
     context_settings={'help_option_names': ['-h', '--help']},
 )
 app.command('doctor')(doctor.doctor)
-app.command('models')(models.models)
+app.add_typer(models.app, name='models')
 app.command('benchmarks')(benchmarks.benchmarks)
 app.add_typer(data.app, name='data')
 app.command('score')(score.score)

@@ -9,7 +9,7 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidA
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from brainscore_vision.model_interface import BrainModel
 
-from m2m_benchmarks.benchmarks.neural import AreaBenchmark
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.subjects import Subject
 
@@ -90,8 +90,9 @@ class Commitment:
 def commit(subject: Subject, activations: Activations, benchmark: AreaBenchmark, layer: str | None) -> Commitment:
     """Find the layer of a benchmark's area.
 
-    A named layer, or one that the model maps itself, is scored on all neuroids. Otherwise every layer of the subject
-    is compared by the benchmark's own metric on one half of the neuroids, and the best is scored on the other.
+    A named layer, or one that the model maps itself, is scored on all neuroids. Otherwise, or where the model's own map
+    was calibrated on the very dataset, every layer of the subject is compared by the benchmark's own metric on one half
+    of the neuroids, and the best is scored on the other.
 
     Parameters
     ----------
@@ -109,13 +110,31 @@ def commit(subject: Subject, activations: Activations, benchmark: AreaBenchmark,
     if layer is not None:
         return Commitment(layer, 'named', benchmark, {})
     area = benchmark.region
-    if area in subject.committed:
+    if area in subject.committed and subject.calibrated_on != benchmark.dataset:
         return Commitment(str(subject.committed[area]), 'committed by the model', benchmark, {})
     selection, scoring, split = benchmark.halves()
-    activations(benchmark.stimulus_set, subject.layers)  # all layers in one forward pass
-    scores = {
-        candidate: selection.similarity(CommittedModel(subject, activations, {area: candidate}))
-        for candidate in subject.layers
-    }
+    scores = compare_layers(subject, activations, selection)
     best = max(scores, key=lambda candidate: scores[candidate])
     return Commitment(best, f'chosen on other neuroids (split by {split})', scoring, scores)
+
+
+def compare_layers(subject: Subject, activations: Activations, benchmark: AreaBenchmark) -> dict[str, float]:
+    """Raw score of each of a subject's layers on a benchmark."""
+    activations(benchmark.stimulus_set, subject.layers)  # all layers in one forward pass
+    return {
+        layer: benchmark.similarity(CommittedModel(subject, activations, {benchmark.region: layer}))
+        for layer in subject.layers
+    }
+
+
+def calibrate(subject: Subject, activations: Activations, benchmark: MeanBenchmark) -> dict[str, str]:
+    """The best layer of each area, compared on all of its neuroids.
+
+    For a map that is committed once and used on other recordings: a score on the same ones would have been chosen
+    on what it is scored on.
+    """
+    chosen = {}
+    for area in benchmark.areas:
+        scores = compare_layers(subject, activations, area)
+        chosen[area.region] = max(scores, key=lambda layer: scores[layer])
+    return chosen

@@ -18,7 +18,7 @@ from torch import nn
 from m2m_benchmarks import plugins
 from m2m_benchmarks.errors import ModelError, UnknownNameError
 from m2m_benchmarks.scoring.layers import default_layers
-from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_sha256
+from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_file, weights_sha256
 from m2m_benchmarks.storage import sha256_file
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -63,6 +63,11 @@ class Subject:
         return getattr(layer_model, 'region_layer_map', None) or {}
 
     @property
+    def calibrated_on(self) -> str | None:
+        """Dataset whose neuroids the model's own layers of mouse areas were chosen on, where it says so."""
+        return getattr(self.model, 'calibrated_on', None)
+
+    @property
     def layers(self) -> list[str]:
         """Layers to choose from, in their order.
 
@@ -99,7 +104,8 @@ def subject(
         or a network that takes normalised RGB images (n x 3 x image_size x image_size).
     weights : 'default', 'none' or a file
         'default': those that the model comes with (downloaded by its library where need be). 'none': untrained, from
-        `seed`; for `torchvision:` and `timm:`. A .pth or .safetensors file holds a state dict.
+        `seed`; for `torchvision:`, `timm:` and the family `neurn_…`, `plain_…`. A .pth or .safetensors file holds a
+        state dict; a folder, that of a trained run, holds `weights.safetensors`.
     seed : int
         Of untrained weights.
     image_size : int
@@ -127,7 +133,18 @@ def subject(
         if library not in _LIBRARIES:
             raise UnknownNameError('kind of model', library, _LIBRARIES, f'({text})')
         return _LIBRARIES[library](name, weights, seed)
-    return _with_weights(Subject(text, plugins.load_model(text)), weights)
+    return _from_registry(text, weights, seed)
+
+
+def _from_registry(identifier: str, weights: str | Path, seed: int) -> Subject:
+    if str(weights) == 'none':
+        return Subject(identifier, plugins.load_model(identifier, weights='none', seed=seed), f'none (seed {seed})')
+    if not plugins.takes_weights(identifier):
+        return _with_weights(Subject(identifier, plugins.load_model(identifier)), weights)
+    if str(weights) == 'default':
+        return Subject(identifier, plugins.load_model(identifier), 'default')
+    # The weights of a file replace all others: nothing is downloaded for them.
+    return _with_weights(Subject(identifier, plugins.load_model(identifier, weights='none')), weights)
 
 
 def _with_weights(found: Subject, weights: str | Path) -> Subject:
@@ -136,11 +153,12 @@ def _with_weights(found: Subject, weights: str | Path) -> Subject:
         return found
     if str(weights) == 'none':
         raise ModelError(
-            f'{found.identifier} brings its own weights; --weights none is for torchvision:NAME and timm:NAME.'
+            f'{found.identifier} brings its own weights; --weights none is for neurn_…, plain_…, torchvision:NAME and '
+            'timm:NAME.'
         )
     if found.module is None:
         raise ModelError(f'{found.identifier} is not a PyTorch network, so a weights file cannot be loaded into it.')
-    path = Path(weights)
+    path = weights_file(weights)
     apply_weights(found.module, read_weights(path), path, found.identifier)
     found.weights = _file(path)
     return found
@@ -202,17 +220,17 @@ def _from_torchvision(name: str, weights: str | Path, seed: int) -> Subject:
     with plugins.explained_failure(identifier, ModelError):
         torch.manual_seed(seed)
         chosen = default if str(weights) == 'default' else None
-        # GoogLeNet and Inception warn unless told, and need their auxiliary heads for the official weights.
-        options = {'init_weights': True} if chosen is None and name in ('googlenet', 'inception_v3') else {}
+        # GoogLeNet and Inception warn unless told, and need their auxiliary heads for the official weights. Those
+        # expect another normalisation than the preset's and turn it into theirs; so they have to from a file.
+        own_way = chosen is None and name in ('googlenet', 'inception_v3')
+        options = {'init_weights': True, 'transform_input': True} if own_way else {}
         module = torchvision.models.get_model(name, weights=chosen, **options)
     return _built(identifier, module, weights, seed, preset.crop_size[0], preset.mean, preset.std)
 
 
 def _from_timm(name: str, weights: str | Path, seed: int) -> Subject:
-    try:
-        import timm
-    except ImportError as error:
-        raise ModelError('timm: models need the package timm: pip install timm') from error
+    import timm
+
     known = timm.list_models()
     if name.split('.')[0] not in known:
         raise UnknownNameError('timm model', name, known)
@@ -238,7 +256,7 @@ def _built(
     elif str(weights) == 'none':
         source = f'none (seed {seed})'
     else:
-        path = Path(weights)
+        path = weights_file(weights)
         apply_weights(module, read_weights(path), path, identifier)
         source = _file(path)
     return Subject(identifier, _commit(identifier, module, image_size, tuple(mean), tuple(std)), source)

@@ -14,6 +14,12 @@ import torch
 from m2m_benchmarks.errors import ModelError
 
 
+def weights_file(weights: str | Path) -> Path:
+    """The file that `weights` names: itself, or `weights.safetensors` in the folder of a trained run."""
+    path = Path(weights)
+    return path / 'weights.safetensors' if path.is_dir() else path
+
+
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """Read a state dict from a .pth/.pt or .safetensors file.
 
@@ -46,7 +52,10 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, identifier: str) -> None:
-    """Load a state dict that has to fit in full; the `module.` before all names of a DataParallel may be there.
+    """Load a state dict that has to fit in full.
+
+    The `module.` before all names of a DataParallel may be there, and the `backbone.` of a network that has something
+    in front of one may be missing: the weights of a library's network fit its twin with NeuRN.
 
     Raises
     ------
@@ -56,6 +65,8 @@ def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], pa
     own = module.state_dict()
     if not own.keys() & state.keys():
         state = {name.removeprefix('module.'): value for name, value in state.items()}
+    if not own.keys() & state.keys():
+        state = {f'backbone.{name}': value for name, value in state.items()}
     missing = [name for name in own if name not in state]
     extra = [name for name in state if name not in own]
     reshaped = [name for name in own if name in state and own[name].shape != state[name].shape]

@@ -1,0 +1,25 @@
+"""The plain twins of the networks in `neurn`: the same, without the NeuRN layer."""
+
+import functools
+
+from brainscore_vision import model_registry
+
+from ..neurn.model import commit
+
+model_registry['plain_vgg11'] = functools.partial(commit, 'plain_vgg11')
+model_registry['plain_vgg16'] = functools.partial(commit, 'plain_vgg16')
+model_registry['plain_vgg19'] = functools.partial(commit, 'plain_vgg19')
+model_registry['plain_resnet18'] = functools.partial(commit, 'plain_resnet18')
+model_registry['plain_resnet50'] = functools.partial(commit, 'plain_resnet50')
+model_registry['plain_resnetv2_50'] = functools.partial(commit, 'plain_resnetv2_50')
+model_registry['plain_densenet121'] = functools.partial(commit, 'plain_densenet121')
+model_registry['plain_mobilenet_v1'] = functools.partial(commit, 'plain_mobilenet_v1')
+model_registry['plain_mobilenet_v2'] = functools.partial(commit, 'plain_mobilenet_v2')
+model_registry['plain_efficientnet_b0'] = functools.partial(commit, 'plain_efficientnet_b0')
+model_registry['plain_nasnet'] = functools.partial(commit, 'plain_nasnet')
+model_registry['plain_xception'] = functools.partial(commit, 'plain_xception')
+model_registry['plain_inception_v3'] = functools.partial(commit, 'plain_inception_v3')
+model_registry['plain_inception_resnet_v2'] = functools.partial(commit, 'plain_inception_resnet_v2')
+model_registry['plain_squeezenet1_1'] = functools.partial(commit, 'plain_squeezenet1_1')
+model_registry['plain_shufflenet_v2_x0_5'] = functools.partial(commit, 'plain_shufflenet_v2_x0_5')
+model_registry['plain_vit_b_16'] = functools.partial(commit, 'plain_vit_b_16')

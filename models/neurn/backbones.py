@@ -1,0 +1,264 @@
+"""The networks of the family: where each comes from, what it is shown, and which of its layers are looked at."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One row of the table.
+
+    Attributes
+    ----------
+    library : {'torchvision', 'timm'}
+    name : str
+        In that library; for timm with the tag of the weights.
+    stem : str
+        Module that ends the stem, before the first block.
+    layers : tuple of str
+        10 to 20 modules in the order in which they run, the last one for readouts. None of them is changed
+        in place by what comes after it.
+    weights : str
+        torchvision's name of the default weights.
+    image_size : int
+        Height and width of the input.
+    normalization : (mean, std)
+        Of each channel of images in [0, 1].
+    fixed_size : bool
+        Whether the network takes images of no other size.
+    """
+
+    library: str
+    name: str
+    stem: str
+    layers: tuple[str, ...]
+    weights: str = ''
+    image_size: int = 224
+    normalization: tuple[tuple[float, ...], tuple[float, ...]] = _IMAGENET
+    fixed_size: bool = False
+
+
+def _numbered(pattern: str, *counts: int, first: int = 0) -> tuple[str, ...]:
+    """Blocks of stages: '{}.{}' with counts (2, 3) is 0.0, 0.1, 1.0, 1.1, 1.2."""
+    return tuple(pattern.format(stage + first, block) for stage, count in enumerate(counts) for block in range(count))
+
+
+def _named(prefix: str, names: str) -> tuple[str, ...]:
+    return tuple(prefix + name for name in names.split())
+
+
+#: To add a backbone, add its row here and its literal line in the __init__.py of this folder and of baselines.
+BACKBONES = {
+    'vgg11': Backbone(
+        'torchvision',
+        'vgg11',
+        'features.2',
+        (*_named('features.', '2 5 7 10 12 15 17 20'), 'classifier.1', 'classifier.4'),
+        'IMAGENET1K_V1',
+    ),
+    'vgg16': Backbone(
+        'torchvision',
+        'vgg16',
+        'features.4',
+        (*_named('features.', '1 4 6 9 11 13 16 18 20 23 25 27 30'), 'classifier.1', 'classifier.4'),
+        'IMAGENET1K_V1',
+    ),
+    'vgg19': Backbone(
+        'torchvision',
+        'vgg19',
+        'features.4',
+        (*_named('features.', '1 4 6 9 11 13 15 18 20 22 24 27 29 31 33 36'), 'classifier.1', 'classifier.4'),
+        'IMAGENET1K_V1',
+    ),
+    'resnet18': Backbone(
+        'torchvision',
+        'resnet18',
+        'maxpool',
+        ('relu', 'maxpool', *_numbered('layer{}.{}', 2, 2, 2, 2, first=1), 'avgpool'),
+        'IMAGENET1K_V1',
+    ),
+    'resnet50': Backbone(
+        'torchvision',
+        'resnet50',
+        'maxpool',
+        ('maxpool', *_numbered('layer{}.{}', 3, 4, 6, 3, first=1), 'avgpool'),
+        'IMAGENET1K_V2',
+    ),
+    'resnetv2_50': Backbone(
+        'timm',
+        'resnetv2_50.a1h_in1k',
+        'stem',
+        ('stem', *_numbered('stages.{}.blocks.{}', 3, 4, 6, 3), 'head.global_pool'),
+        normalization=_HALF,
+    ),
+    'densenet121': Backbone(
+        'torchvision',
+        'densenet121',
+        'features.pool0',
+        (
+            *_named('features.', 'relu0 pool0 denseblock1 transition1 denseblock2 transition2'),
+            *_named('features.', 'denseblock3 transition3 denseblock4'),
+            'classifier',
+        ),
+        'IMAGENET1K_V1',
+    ),
+    'mobilenet_v1': Backbone(
+        'timm',
+        'mobilenetv1_100.ra4_e3600_r224_in1k',
+        'bn1',
+        ('bn1', *_numbered('blocks.{}.{}', 1, 2, 2, 6, 2), 'global_pool'),
+        normalization=_HALF,
+    ),
+    'mobilenet_v2': Backbone(
+        'torchvision',
+        'mobilenet_v2',
+        'features.0',
+        (*(f'features.{block}' for block in range(19)), 'classifier.0'),
+        'IMAGENET1K_V2',
+    ),
+    'efficientnet_b0': Backbone(
+        'torchvision',
+        'efficientnet_b0',
+        'features.0',
+        ('features.0', *_numbered('features.{}.{}', 1, 2, 2, 3, 3, 4, 1, first=1), 'features.8', 'avgpool'),
+        'IMAGENET1K_V1',
+    ),
+    'nasnet': Backbone(
+        'timm',
+        'nasnetalarge.tf_in1k',
+        'conv0',
+        (
+            *_named('', 'conv0 cell_stem_0 cell_stem_1 cell_0 cell_2 cell_4 cell_5 reduction_cell_0'),
+            *_named('cell_', '6 8 10 11'),
+            'reduction_cell_1',
+            *_named('cell_', '12 14 16'),
+            'act',
+            'global_pool',
+        ),
+        image_size=331,
+        normalization=_HALF,
+    ),
+    'xception': Backbone(
+        'timm',
+        'legacy_xception.tf_in1k',
+        'act2',
+        ('act2', *(f'block{block}' for block in range(1, 13)), 'act3', 'act4', 'global_pool'),
+        image_size=299,
+        normalization=_HALF,
+    ),
+    'inception_v3': Backbone(
+        'torchvision',
+        'inception_v3',
+        'maxpool1',
+        (
+            *_named('', 'Conv2d_1a_3x3 Conv2d_2b_3x3 maxpool1 Conv2d_4a_3x3 maxpool2'),
+            *_named('Mixed_', '5b 5c 5d 6a 6b 6c 6d 6e 7a 7b 7c'),
+            'avgpool',
+        ),
+        'IMAGENET1K_V1',
+        image_size=299,
+        normalization=_HALF,
+    ),
+    'inception_resnet_v2': Backbone(
+        'timm',
+        'inception_resnet_v2.tf_in1k',
+        'maxpool_3a',
+        (
+            *_named('', 'conv2d_2b maxpool_3a maxpool_5a mixed_5b repeat.4 repeat.9 mixed_6a'),
+            *_named('repeat_1.', '3 7 11 15 19'),
+            *_named('', 'mixed_7a repeat_2.2 repeat_2.5 repeat_2.8 block8 conv2d_7b global_pool'),
+        ),
+        image_size=299,
+        normalization=_HALF,
+    ),
+    'squeezenet1_1': Backbone(
+        'torchvision',
+        'squeezenet1_1',
+        'features.2',
+        (*(f'features.{block}' for block in range(1, 13)), 'classifier.2', 'classifier.3'),
+        'IMAGENET1K_V1',
+    ),
+    'shufflenet_v2_x0_5': Backbone(
+        'torchvision',
+        'shufflenet_v2_x0_5',
+        'maxpool',
+        ('conv1', 'maxpool', *_numbered('stage{}.{}', 4, 8, 4, first=2), 'conv5', 'fc'),
+        'IMAGENET1K_V1',
+    ),
+    'vit_b_16': Backbone(
+        'torchvision',
+        'vit_b_16',
+        'conv_proj',
+        (
+            'conv_proj',
+            *(f'encoder.layers.encoder_layer_{block}' for block in range(12)),
+            'encoder.ln',
+            'heads.head',
+        ),
+        'IMAGENET1K_V1',
+        fixed_size=True,
+    ),
+}
+
+
+def build(backbone: Backbone, weights: str = 'default', seed: int = 0) -> nn.Module:
+    """The network as its library defines it.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    weights : {'default', 'none'}
+        Those of ImageNet, which the library downloads and checks, or untrained ones.
+    seed : int
+        Of untrained weights.
+
+    Returns
+    -------
+    nn.Module
+        Takes normalised images of shape (n, 3, image_size, image_size).
+
+    Raises
+    ------
+    ValueError
+        For other `weights`.
+    """
+    if weights not in ('default', 'none'):
+        raise ValueError(f"weights are {weights!r}, expected 'default' or 'none'")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if backbone.library == 'timm':
+            import timm
+
+            network: nn.Module = timm.create_model(backbone.name, pretrained=weights == 'default')
+            return network
+        import torchvision
+
+        chosen = None
+        if weights == 'default':
+            chosen = torchvision.models.get_model_weights(backbone.name)[backbone.weights]
+        # Untrained, Inception asks whether it shall draw its weights in its own slow way.
+        options = {'init_weights': True} if backbone.name == 'inception_v3' and chosen is None else {}
+        network = torchvision.models.get_model(backbone.name, weights=chosen, **options)
+    if backbone.name == 'inception_v3':
+        # It would turn ImageNet's normalisation into the one it was trained with; the table has that one.
+        network.transform_input = False
+    return network
+
+
+def weights_url(backbone: Backbone) -> str:
+    """Where the default weights are downloaded from."""
+    if backbone.library == 'timm':
+        import timm
+
+        found = timm.get_pretrained_cfg(backbone.name)
+        if found.hf_hub_id:
+            return f'https://huggingface.co/{found.hf_hub_id}/resolve/main/model.safetensors'
+        return str(found.url)
+    import torchvision
+
+    return str(torchvision.models.get_model_weights(backbone.name)[backbone.weights].url)

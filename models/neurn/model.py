@@ -1,0 +1,270 @@
+"""Networks with NeuRN, and their plain twins, as Brain-Score models."""
+
+import difflib
+import functools
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
+from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
+from torch import nn
+
+from .backbones import BACKBONES, Backbone, build
+from .neurn import NeuRN
+
+VISUAL_DEGREES = 8
+#: Regions of primates follow depth: there is no primate recording in this project to choose layers with.
+DEPTHS = {'V1': 0.2, 'V2': 0.4, 'V4': 0.6, 'IT': 0.8}
+#: Recordings that the maps in region_layer_map were made with, for the mouse areas.
+CALIBRATED_ON = 'Siegle2021'
+#: Images that Brain-Score runs at once; it fills up the last batch, so a large one costs time and memory for nothing.
+BATCH_SIZE = 8
+
+BIBTEX = """@article{jalil2025neurn,
+  title={NeuRN: Neuro-inspired Domain Generalization for Image Classification},
+  author={Jalil, Hamd and Qazi, Ahmed and Iqbal, Asim},
+  journal={arXiv preprint arXiv:2505.06881},
+  year={2025}
+}"""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What an identifier stands for.
+
+    Attributes
+    ----------
+    backbone : str
+        Key of `BACKBONES`.
+    neurn : dict or None
+        Parameters of the layer; None for a plain twin.
+    after : str
+        Module after which the layer sits; '' for the input, before normalisation.
+    image_size : int
+    """
+
+    backbone: str
+    neurn: dict[str, Any] | None
+    after: str
+    image_size: int
+
+    @property
+    def row(self) -> Backbone:
+        """The backbone's row of the table."""
+        return BACKBONES[self.backbone]
+
+    @property
+    def identifier(self) -> str:
+        """Its one name: the kind, the backbone, and what differs from the default."""
+        parts = ['plain' if self.neurn is None else 'neurn', self.backbone]
+        if self.image_size != self.row.image_size:
+            parts.append(f'at{self.image_size}')
+        if self.neurn is not None:
+            if self.neurn['kernel_size'] != 3:
+                parts.append(f'k{self.neurn["kernel_size"]}')
+            parts += [self.neurn[name] for name in ('padding', 'scope') if self.neurn[name] not in ('edge', 'image')]
+        if self.after:
+            parts.append(f'after_{"stem" if self.after == self.row.stem else self.after}')
+        return '_'.join(parts)
+
+
+#: (neurn|plain)_BACKBONE, then what differs from the default, in this order: _at64 (image size), _k5 (kernel),
+#: _zero or _reflect (padding), _channel (scope), _after_MODULE (placement; 'stem' is the backbone's stem).
+_IDENTIFIER = re.compile(
+    rf'(?P<kind>neurn|plain)_(?P<backbone>{"|".join(sorted(BACKBONES, key=len, reverse=True))})'
+    r'(?:_at(?P<size>\d+))?(?:_k(?P<kernel>-?\d+))?(?:_(?P<padding>zero|reflect))?(?:_(?P<scope>channel))?'
+    r'(?:_after_(?P<after>.+))?'
+)
+
+
+def parse(identifier: str) -> Variant | None:
+    """What an identifier of the family stands for; None for any other identifier.
+
+    Raises
+    ------
+    ValueError
+        When it names a backbone of the family and something unknown about it, or what is the default anyway.
+    """
+    start = _IDENTIFIER.match(identifier)
+    if start is None:
+        return None
+    rest = identifier[start.end() :]
+    plain = start['kind'] == 'plain'
+    if rest or (plain and any(start[part] for part in ('kernel', 'padding', 'scope', 'after'))):
+        expected = 'image size (_at64)'
+        if not plain:
+            expected += (
+                ', kernel (_k5), padding (_zero, _reflect), scope of the maximum (_channel), placement (_after_stem, '
+                '_after_MODULE), in this order'
+            )
+        raise ValueError(
+            f'{identifier}: after {start["kind"]}_{start["backbone"]}, expected nothing or {expected}'
+            + (f'; got {rest!r}' if rest else '')
+        )
+    row = BACKBONES[start['backbone']]
+    after = row.stem if start['after'] == 'stem' else start['after'] or ''
+    image_size = int(start['size'] or row.image_size)
+    if row.fixed_size and image_size != row.image_size:
+        raise ValueError(
+            f'{start["backbone"]} takes images of {row.image_size} x {row.image_size} only, got {image_size}'
+        )
+    layer = None
+    if not plain:
+        layer = {
+            'kernel_size': int(start['kernel'] or 3),
+            'padding': start['padding'] or 'edge',
+            'scope': start['scope'] or 'image',
+        }
+    variant = Variant(start['backbone'], layer, after, image_size)
+    if variant.identifier != identifier:
+        raise ValueError(f'{identifier} is called {variant.identifier}: what is the default is not named')
+    return variant
+
+
+def _parsed(identifier: str) -> Variant:
+    variant = parse(identifier)
+    if variant is None:
+        raise ValueError(f'{identifier!r} is not neurn_BACKBONE or plain_BACKBONE with one of {", ".join(BACKBONES)}')
+    return variant
+
+
+class Network(nn.Module):
+    """Images in [0, 1], NeuRN (or not), normalisation, backbone.
+
+    Parameters
+    ----------
+    backbone : nn.Module
+        Its modules are named as in its library, after `backbone.`.
+    mean, std : sequence of float
+        Of each channel.
+    neurn : NeuRN, optional
+    after : str
+        Module of the backbone whose output goes through NeuRN; '' puts it at the input.
+
+    Raises
+    ------
+    ValueError
+        When the backbone has no such module, with the nearest names.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        neurn: NeuRN | None = None,
+        after: str = '',
+    ) -> None:
+        super().__init__()
+        # Not part of the weights: they are those of the backbone, whatever stands in front of it.
+        self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
+        self.neurn = neurn
+        self.backbone = backbone
+        self.after = after
+        if after:
+            known = [name for name, _ in backbone.named_modules() if name]
+            if after not in known:
+                nearest = ', '.join(difflib.get_close_matches(after, known, 5, 0.3)) or ', '.join(known[:5])
+                raise ValueError(f'unknown placement of NeuRN: the backbone has no module {after!r}; nearest: {nearest}')
+            backbone.get_submodule(after).register_forward_hook(self._contrast)
+
+    def _contrast(self, _module: nn.Module, _inputs: Any, output: Any) -> torch.Tensor:
+        assert self.neurn is not None
+        if not torch.is_tensor(output) or output.dim() != 4:
+            came = f'shape {tuple(output.shape)}' if torch.is_tensor(output) else f'a {type(output).__name__}'
+            raise ValueError(
+                f'NeuRN cannot sit after {self.after!r}: expected feature maps of shape (n, channels, height, width), '
+                f'got {came}'
+            )
+        contrast: torch.Tensor = self.neurn(output)
+        return contrast
+
+    def forward(self, images: torch.Tensor) -> Any:
+        """What the backbone makes of images of shape (n, 3, height, width) in [0, 1]."""
+        if self.neurn is not None and not self.after:
+            images = self.neurn(images)
+        return self.backbone((images - self.mean) / self.std)
+
+
+def network(identifier: str, weights: str = 'default', seed: int = 0) -> Network:
+    """Build a network of the family.
+
+    Parameters
+    ----------
+    identifier : str
+        Such as 'neurn_resnet18', 'plain_resnet18', 'neurn_resnet18_k5_after_stem'.
+    weights : {'default', 'none'}
+        ImageNet weights that the backbone's library downloads and checks, or untrained ones.
+    seed : int
+        Of untrained weights; twins with the same seed have the same.
+
+    Raises
+    ------
+    ValueError
+        When the identifier isn't one of the family, or the backbone doesn't run on the image size it names.
+    """
+    variant = _parsed(identifier)
+    layer = None if variant.neurn is None else NeuRN(**variant.neurn)
+    built = Network(build(variant.row, weights, seed), *variant.row.normalization, neurn=layer, after=variant.after)
+    if variant.after or variant.image_size != variant.row.image_size:
+        size = variant.image_size
+        try:
+            with torch.no_grad():
+                built.eval()(torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)))
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f'{identifier} cannot be shown images of {size} x {size}: {error}') from error
+    return built
+
+
+def layers(identifier: str) -> list[str]:
+    """Layers of a network of the family, in the order in which they run."""
+    return [f'backbone.{layer}' for layer in _parsed(identifier).row.layers]
+
+
+def regions(identifier: str) -> dict[str, str]:
+    """Layer of each region: from `region_layer_map` where there is a map, else primate regions by depth only."""
+    path = _map_path(identifier)
+    if path.is_file():
+        calibrated: dict[str, str] = json.loads(path.read_text(encoding='utf-8'))
+        return calibrated
+    return regions_by_depth(layers(identifier))
+
+
+def regions_by_depth(listed: list[str]) -> dict[str, str]:
+    """Layers of the primate regions of Brain-Score."""
+    return {region: listed[round(depth * (len(listed) - 1))] for region, depth in DEPTHS.items()}
+
+
+def _map_path(identifier: str) -> Path:
+    return Path(__file__).parent / 'region_layer_map' / f'{identifier}.json'
+
+
+def commit(identifier: str, weights: str = 'default', seed: int = 0) -> ModelCommitment:
+    """A network of the family as a Brain-Score model; see `network`."""
+    built = network(identifier, weights, seed)
+    size = _parsed(identifier).image_size
+    preprocessing = functools.partial(
+        load_preprocess_images,
+        image_size=size,
+        normalize_mean=(0.0, 0.0, 0.0),
+        normalize_std=(1.0, 1.0, 1.0),
+    )
+    # Brain-Score keeps activations under this name: other weights need another.
+    name = identifier if weights == 'default' else f'{identifier}-seed{seed}'
+    wrapper = PytorchWrapper(identifier=name, model=built, preprocessing=preprocessing, batch_size=BATCH_SIZE)
+    wrapper.image_size = size
+    model = ModelCommitment(
+        identifier=identifier,
+        activations_model=wrapper,
+        layers=layers(identifier),
+        region_layer_map=regions(identifier),
+        visual_degrees=VISUAL_DEGREES,
+    )
+    # Scores on these recordings don't use the map that was made with them.
+    model.calibrated_on = CALIBRATED_ON if _map_path(identifier).is_file() else None
+    return model
