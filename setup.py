@@ -12,7 +12,6 @@ VERSION = re.search(r"^__version__ = '(.+)'$", (HERE / 'm2m_benchmarks/__init__.
 MODELS = ['m2m_benchmarks.models', *(f'm2m_benchmarks.models.{name}' for name in find_packages('models'))]
 
 TEST = [
-    'pytest>=8',
     'pytest-timeout>=2.3',
     'hypothesis>=6.100',
     'onnx>=1.18',
@@ -42,6 +41,8 @@ setup(
         'peewee>=3.17',
         'pillow>=10',
         'platformdirs>=4',
+        # runs Brain-Score's own plugin tests in `m2m export --check`
+        'pytest>=8',
         'pyyaml>=6',
         'rich>=13.7',
         'safetensors>=0.4.3',

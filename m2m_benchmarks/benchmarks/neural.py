@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,9 +23,8 @@ from m2m_benchmarks.arrays import (
     upper_triangle,
 )
 from m2m_benchmarks.benchmarks.recordings import LEAST_NEUROIDS, Recordings, recordings
-from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.areas import AREAS
-from m2m_benchmarks.data.store import RELIABLE
+from m2m_benchmarks.data.trials import RELIABLE
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.plugins import load_metric
 
@@ -348,36 +346,3 @@ class MeanBenchmark(BenchmarkBase):
             left_out=self.left_out,
         )
         return score
-
-
-_IDENTIFIER = re.compile(r'(?P<dataset>[A-Za-z][A-Za-z0-9]*)(?:\.(?P<area>\w+))?-(?P<kind>\w+)\Z')
-
-
-def imported_benchmark(identifier: str) -> AreaBenchmark | MeanBenchmark | None:
-    """Benchmark of recordings that were imported under a name that no plugin registers.
-
-    Parameters
-    ----------
-    identifier : str
-        `NAME.AREA-rdm`, `NAME.AREA-ridge`, `NAME-rdm` or `NAME-ridge`.
-
-    Returns
-    -------
-    AreaBenchmark, MeanBenchmark, or None
-        None when no such dataset is on this machine or the identifier isn't of that form.
-
-    Raises
-    ------
-    UnknownNameError
-        For an area or metric that doesn't exist.
-    """
-    parts = _IDENTIFIER.match(identifier)
-    if parts is None or parts['dataset'] not in ledger.names():
-        return None
-    dataset, area, kind = parts['dataset'], parts['area'], parts['kind']
-    areas = list(ledger.require(dataset)['summary']['areas'])
-    known = [f'{dataset}.{area}-{kind}' for area in areas for kind in KINDS]
-    known += [f'{dataset}-{kind}' for kind in KINDS]
-    if identifier not in known:
-        raise UnknownNameError('benchmark', identifier, known)
-    return MeanBenchmark(dataset, kind) if area is None else AreaBenchmark(dataset, area, kind)

@@ -8,8 +8,7 @@ import numpy as np
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
-from m2m_benchmarks.data import ledger
-from m2m_benchmarks.data.store import RELIABLE, average_repetitions, cube
+from m2m_benchmarks.data.trials import RELIABLE, average_repetitions, cube
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.plugins import load_dataset
 
@@ -62,8 +61,8 @@ class Recordings:
 
 
 @functools.lru_cache(maxsize=12)
-def _recordings(dataset: str, area: str, sha256: str, home: Path) -> Recordings:
-    # `home` is only in the key: the same recordings in another data folder have other stimulus paths.
+def _recordings(dataset: str, area: str, sha256: str, place: Path) -> Recordings:
+    # `place` is only in the key: the same recordings in another data folder have other stimulus paths.
     assembly = load_dataset(dataset)
     here = assembly['region'].values == area
     if not here.any():
@@ -97,9 +96,11 @@ def recordings(dataset: str, area: str) -> Recordings:
     BenchmarkError
         When fewer than three neuroids are reliable.
     """
-    load_dataset(dataset)  # brings the simulated one; says what to do about the others
-    entry = ledger.require(dataset)
-    found = _recordings(dataset, area, entry['assembly']['sha256'], ledger.data_folder())
+    attrs = load_dataset(dataset).attrs
+    stimuli = attrs['stimulus_set']
+    place = Path(stimuli.get_stimulus(stimuli['stimulus_id'].iloc[0])).parent
+    # Assemblies from Brain-Score's own storage, where there is one version of a name, come without a hash.
+    found = _recordings(dataset, area, attrs.get('sha256', ''), place)
     n = found.mean.sizes['neuroid']
     if n < LEAST_NEUROIDS:
         raise BenchmarkError(

@@ -11,7 +11,9 @@ from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
 app = typer.Typer(help='Models that can be scored by name.', rich_markup_mode=None)
 
 _Json = Annotated[bool, typer.Option('--json', help='Print JSON.')]
-_Model = Annotated[str, typer.Argument(help='A name from `m2m models`, torchvision:NAME, timm:NAME, or a plugin folder.')]
+_Model = Annotated[
+    str, typer.Argument(help='A name from `m2m models`, torchvision:NAME, timm:NAME, or a plugin folder.')
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -69,8 +71,9 @@ def show(model: _Model, json: _Json = False) -> None:
 
 
 def _described(model: str) -> dict[str, Any]:
-    from m2m_benchmarks.models.neurn.model import Network, parse
+
     from m2m_benchmarks.models.neurn.backbones import weights_url
+    from m2m_benchmarks.models.neurn.model import Network, parse
     from m2m_benchmarks.plugins import takes_weights
     from m2m_benchmarks.scoring.subjects import subject
 
@@ -109,9 +112,7 @@ def calibrate(
     weights: Annotated[str, typer.Option(help="'default', 'none', or a .pth or .safetensors file.")] = 'default',
     metric: Annotated[str, typer.Option(help='rdm or ridge.')] = 'rdm',
     seed: Annotated[int, typer.Option(help='Of untrained weights.')] = 0,
-    json: Annotated[
-        str, typer.Option('--json', metavar='FILE', help="Where the map is written; '-' prints it.")
-    ] = '-',
+    json: Annotated[str, typer.Option('--json', metavar='FILE', help="Where the map is written; '-' prints it.")] = '-',
 ) -> None:
     """Choose the layer of each mouse area on all neuroids of a dataset, for a model's region_layer_map.
 

@@ -170,7 +170,9 @@ class Network(nn.Module):
             known = [name for name, _ in backbone.named_modules() if name]
             if after not in known:
                 nearest = ', '.join(difflib.get_close_matches(after, known, 5, 0.3)) or ', '.join(known[:5])
-                raise ValueError(f'unknown placement of NeuRN: the backbone has no module {after!r}; nearest: {nearest}')
+                raise ValueError(
+                    f'unknown placement of NeuRN: the backbone has no module {after!r}; nearest: {nearest}'
+                )
             backbone.get_submodule(after).register_forward_hook(self._contrast)
 
     def _contrast(self, _module: nn.Module, _inputs: Any, output: Any) -> torch.Tensor:

@@ -44,9 +44,7 @@ class NeuRN(nn.Module):
     # Images are taken together up to this many numbers: the dozen intermediate results then stay in the cache.
     _at_once: Final[int] = 200_000
 
-    def __init__(
-        self, kernel_size: int = 3, padding: str = 'edge', scope: str = 'image', eps: float = 1e-6
-    ) -> None:
+    def __init__(self, kernel_size: int = 3, padding: str = 'edge', scope: str = 'image', eps: float = 1e-6) -> None:
         super().__init__()
         if isinstance(kernel_size, bool) or not isinstance(kernel_size, int) or kernel_size < 3 or kernel_size % 2 == 0:
             raise ValueError(f'kernel_size is {kernel_size!r}, expected an odd number of 3 or more')

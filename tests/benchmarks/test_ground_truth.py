@@ -12,7 +12,7 @@ from m2m_benchmarks.arrays import median_draws, standard_error
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.simulated.population import expected_rdm_reliability, generating_variables, population
-from m2m_benchmarks.data.store import RELIABLE
+from m2m_benchmarks.data.trials import RELIABLE
 
 KINDS = ('rdm', 'ridge')
 

@@ -30,7 +30,7 @@ from m2m_benchmarks.data.simulated.population import (
     population,
     record,
 )
-from m2m_benchmarks.data.store import RELIABLE
+from m2m_benchmarks.data.trials import RELIABLE
 
 
 def test_patches_are_different_pieces_of_photographs():

@@ -10,7 +10,7 @@ from m2m_benchmarks import load_dataset, load_stimulus_set
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import card, cards
-from m2m_benchmarks.data.store import average_repetitions, cube
+from m2m_benchmarks.data.trials import average_repetitions, cube
 from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
 
 

@@ -1,0 +1,69 @@
+"""Assemblies of single trials: as arrays, and averaged over repetitions."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly, walk_coords
+
+from m2m_benchmarks.errors import DataError
+
+#: Least Spearman-Brown split-half reliability of a neuroid that is scored.
+RELIABLE = 0.5
+
+
+def cube(assembly: NeuronRecordingAssembly) -> tuple[np.ndarray, np.ndarray]:
+    """Trials as an array of repetitions by stimuli by neuroids.
+
+    Parameters
+    ----------
+    assembly : presentation x neuroid [x time_bin of one bin], with stimulus_id and repetition
+
+    Returns
+    -------
+    responses : array, shape (n_repetitions, n_stimuli, n_neuroids)
+        NaN where a repetition of a stimulus isn't in the assembly.
+    stimulus_ids : array, shape (n_stimuli,)
+        In the order of first appearance.
+
+    Raises
+    ------
+    DataError
+        When a repetition of a stimulus is there twice.
+    """
+    if 'time_bin' in assembly.dims:
+        assembly = assembly.squeeze('time_bin')
+    values = assembly.transpose('presentation', 'neuroid').values
+    stimulus, stimulus_ids = pd.factorize(assembly['stimulus_id'].values)
+    repetition, repetitions = pd.factorize(assembly['repetition'].values, sort=True)
+    shape = (len(repetitions), len(stimulus_ids))
+    place = repetition * shape[1] + stimulus
+    if len(np.unique(place)) != len(place):
+        raise DataError('the assembly holds the same repetition of the same stimulus more than once')
+    if np.array_equal(place, np.arange(shape[0] * shape[1])):
+        return values.reshape(*shape, -1), np.asarray(stimulus_ids)
+    responses = np.full((shape[0] * shape[1], values.shape[1]), np.nan, dtype=np.result_type(values, np.float32))
+    responses[place] = values
+    return responses.reshape(*shape, -1), np.asarray(stimulus_ids)
+
+
+def average_repetitions(assembly: NeuronRecordingAssembly) -> NeuronRecordingAssembly:
+    """Mean response to each stimulus; what wasn't recorded doesn't count.
+
+    Parameters
+    ----------
+    assembly : presentation x neuroid [x time_bin of one bin], with stimulus_id and repetition
+
+    Returns
+    -------
+    NeuronRecordingAssembly
+        stimulus (presentation) x neuroid, float64, with the neuroid coordinates and attributes of the input.
+    """
+    responses, stimulus_ids = cube(assembly)
+    coords: dict[str, Any] = {
+        name: (dims, values) for name, dims, values in walk_coords(assembly) if tuple(dims) == ('neuroid',)
+    }
+    coords['stimulus_id'] = ('presentation', stimulus_ids)
+    coords['stimulus_index'] = ('presentation', np.arange(len(stimulus_ids)))
+    mean = np.nanmean(responses, axis=0, dtype=float)
+    return NeuronRecordingAssembly(mean, coords=coords, dims=['presentation', 'neuroid'], attrs=assembly.attrs)
