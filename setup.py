@@ -41,8 +41,9 @@ setup(
         'peewee>=3.17',
         'pillow>=10',
         'platformdirs>=4',
-        # runs Brain-Score's own plugin tests in `m2m export --check`
+        # Brain-Score's own plugin tests, run by `m2m export --check`, need both.
         'pytest>=8',
+        'pytest-check>=2',
         'pyyaml>=6',
         'rich>=13.7',
         'safetensors>=0.4.3',

@@ -56,7 +56,7 @@ def registered(kind: str, library: str = OWN) -> dict[str, Plugin]:
         Identifier to plugin, in alphabetical order of the folders and in the order of their lines.
     """
     found: dict[str, Plugin] = {}
-    folder = _plugins_folder(library, _FOLDERS[kind])
+    folder = plugins_folder(library, _FOLDERS[kind])
     for init in sorted(folder.glob('*/__init__.py')) if folder else ():
         for registry, identifier in registrations(init):
             if registry == kind:
@@ -70,7 +70,7 @@ def registrations(init: Path) -> list[tuple[str, str]]:
     return [(match[1], match[3]) for match in _LINE.finditer(text)]
 
 
-def _plugins_folder(library: str, folder: str) -> Path | None:
+def plugins_folder(library: str, folder: str) -> Path | None:
     if library == OWN:  # its models are a folder of their own in a development install
         spec = importlib.util.find_spec(f'{OWN}.{folder}')
     else:

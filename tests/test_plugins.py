@@ -35,7 +35,7 @@ def test_every_registered_line_is_found_by_brain_scores_own_search():
     # Brain-Score looks for registry['id'] in the text: an identifier that it can't see would work here only.
     for kind, folder in (('model', 'models'), ('benchmark', 'benchmarks'), ('metric', 'metrics'), ('data', 'data')):
         for plugin in plugins.registered(kind).values():
-            init = plugins._plugins_folder(plugins.OWN, folder) / plugin.folder / '__init__.py'
+            init = plugins.plugins_folder(plugins.OWN, folder) / plugin.folder / '__init__.py'
             lines = [
                 line for line in init.read_text().splitlines() if f"{kind}_registry['{plugin.identifier}']" in line
             ]

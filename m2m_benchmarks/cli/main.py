@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from m2m_benchmarks.cli import benchmarks, data, doctor, models, score
+from m2m_benchmarks.cli import benchmarks, data, doctor, export, models, score
 from m2m_benchmarks.errors import M2MError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.add_typer(models.app, name='models')
 app.command('benchmarks')(benchmarks.benchmarks)
 app.add_typer(data.app, name='data')
 app.command('score')(score.score)
+app.command('export')(export.export)
 
 
 def main() -> None:

@@ -20,6 +20,31 @@ def weights_file(weights: str | Path) -> Path:
     return path / 'weights.safetensors' if path.is_dir() else path
 
 
+def downloaded(url: str, sha256: str) -> Path:
+    """A weights file from the network, kept where torch.hub keeps its own, and known by its hash.
+
+    Raises
+    ------
+    ModelError
+        When it can't be downloaded, or is another file than was expected.
+    """
+    folder = Path(torch.hub.get_dir()) / 'checkpoints'
+    path = folder / f'{sha256[:16]}-{url.rpartition("/")[2]}'
+    if path.is_file():
+        with path.open('rb') as file:
+            if hashlib.file_digest(file, 'sha256').hexdigest() == sha256:
+                return path
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=False)
+    except (OSError, RuntimeError) as error:  # RuntimeError: another hash
+        raise ModelError(
+            f'the weights at {url} could not be had with SHA-256 {sha256}: {error}. Connect to the network, or put '
+            f'the file at {path}.'
+        ) from error
+    return path
+
+
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
     """Read a state dict from a .pth/.pt or .safetensors file.
 

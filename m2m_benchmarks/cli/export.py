@@ -1,0 +1,91 @@
+"""m2m export."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from m2m_benchmarks.cli.console import progress
+from m2m_benchmarks.errors import M2MError
+
+if TYPE_CHECKING:
+    from m2m_benchmarks.submission.rules import Broken
+
+
+def export(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help='A model, benchmark, dataset or metric of this library, or the folder of a model plugin. '
+            'With --check alone: an archive or folder that is there already.'
+        ),
+    ],
+    destination: Annotated[
+        Path | None, typer.Argument(help='The archive (NAME.zip here where none is named), or the folder of a tree.')
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option('--to', metavar='zip|brainscore-tree', help="For Brain-Score's website, or for a pull request."),
+    ] = None,
+    weights: Annotated[
+        str, typer.Option(help="Of neurn_… and plain_…: 'default', 'none', or a .pth or .safetensors file.")
+    ] = 'default',
+    seed: Annotated[int, typer.Option(help='Of untrained weights.')] = 0,
+    weights_url: Annotated[
+        str | None, typer.Option(metavar='URL', help='Where a --weights file of more than 50 MB can be downloaded.')
+    ] = None,
+    check: Annotated[
+        bool, typer.Option('--check', help="Then run Brain-Score's own plugin tests and rules on it.")
+    ] = False,
+) -> None:
+    """Write a model, benchmark, dataset or metric as Brain-Score takes it.
+
+    Examples
+    --------
+      m2m export neurn_resnet18 --to zip --check
+
+      m2m export Siegle2021.VISp-rdm --to brainscore-tree ~/vision --check
+
+      m2m export my_submission.zip --check
+    """
+    if to not in ('zip', 'brainscore-tree', None):
+        raise typer.BadParameter(f'{to!r} is not zip or brainscore-tree', param_hint='--to')
+    if to is None and not check:
+        raise typer.BadParameter('name what to write, zip or brainscore-tree, or --check', param_hint='--to')
+    if to == 'brainscore-tree' and destination is None:
+        raise typer.BadParameter('brainscore-tree needs a folder to write to', param_hint='DESTINATION')
+    with progress() as report:
+        steps = (to is not None) + check
+        report('export', 0, steps)
+        if to is None:
+            from m2m_benchmarks.submission.check import check_path
+
+            broken, n_tests = check_path(Path(name))
+        else:
+            from m2m_benchmarks.submission.check import check_path, check_plugins
+            from m2m_benchmarks.submission.export import Weights, export_tree, export_zip
+
+            chosen = Weights(weights, seed, weights_url)
+            if to == 'zip':
+                written = [export_zip(name, destination, chosen)]
+            else:
+                assert destination is not None
+                written = export_tree(name, destination, chosen)
+            report('export', 1, steps)
+            for path in written:
+                print(path)
+            if not check:
+                return
+            if to == 'zip':
+                broken, n_tests = check_path(written[0])
+            else:
+                broken, n_tests = check_plugins({folder: folder.parent.name for folder in written}, False)
+        report('export', steps, steps)
+    _verdict(broken, n_tests)
+
+
+def _verdict(broken: 'list[Broken]', n_tests: int) -> None:
+    if broken:
+        lines = ''.join(f'\n  {each}' for each in broken)
+        raise M2MError(f'{len(broken)} of the rules and tests of Brain-Score failed:{lines}')
+    print(f"All rules are kept, and all {n_tests} tests passed (Brain-Score's generic ones and the plugins' own).")

@@ -1,0 +1,1 @@
+"""Plugins as folders and archives that Brain-Score takes."""

@@ -1,0 +1,250 @@
+"""Write what Brain-Score takes: an archive for its website, folders for a pull request."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from m2m_benchmarks.errors import M2MError, ModelError, StorageError, UnknownNameError
+from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, plugins_folder, registered, registrations
+from m2m_benchmarks.storage import explained, replacing, writable
+from m2m_benchmarks.submission import models
+from m2m_benchmarks.submission.rules import MOST_BYTES, check_folder
+from m2m_benchmarks.submission.vendoring import self_contained
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Which weights an exported model has.
+
+    Attributes
+    ----------
+    source : str
+        'default', 'none' or a file.
+    seed : int
+        Of untrained ones.
+    url : str or None
+        Where the file can be downloaded, for one that is too large to be sent along.
+    """
+
+    source: str = 'default'
+    seed: int = 0
+    url: str | None = None
+
+
+def export_zip(name: str, destination: Path | None = None, weights: Weights | None = None) -> Path:
+    """Write one model as the archive that Brain-Score's website takes.
+
+    Parameters
+    ----------
+    name : str
+        A model of this library, or the folder of a model plugin.
+    destination : Path, optional
+        The archive; IDENTIFIER.zip in this folder where none is named.
+    weights : Weights, optional
+        For models of the family `neurn`; in the archive where it stays within 50 MB, else by URL and SHA-256.
+
+    Returns
+    -------
+    Path
+        Of the archive. An older one under that name is replaced.
+
+    Raises
+    ------
+    M2MError
+        When the model can't be sent that way, with what to do.
+    """
+    weights = weights or Weights()
+    with tempfile.TemporaryDirectory(prefix='m2m-export-') as temporary:
+        identifier, folder, own_kind = _model(name)
+        path = (destination or Path(f'{identifier}.zip')).absolute()
+        if path.suffix != '.zip' or path.is_dir():
+            raise StorageError(f'cannot write the archive {path}: name a file that ends in .zip.')
+        writable(path.parent, 'Name another file.')
+        root = Path(temporary) / identifier
+        plugin = root / 'models' / identifier
+        plugin.parent.mkdir(parents=True)
+        if own_kind == 'family':
+            found = models.loaded(identifier, weights.source, weights.seed)
+            models.write_inside(identifier, found, plugin)
+            archive = _archive(root)
+            if archive.stat().st_size > MOST_BYTES:
+                size = archive.stat().st_size
+                shutil.rmtree(plugin)
+                url, file = _elsewhere(identifier, weights, size)
+                models.write_elsewhere(identifier, found, url, file, plugin)
+                archive = _archive(root)
+        else:
+            _refuse_weights(name, weights)
+            self_contained(folder, _package('models', folder), 'models', plugin)
+            (plugin / 'metadata.yaml').unlink(missing_ok=True)
+            archive = _archive(root)
+        broken = check_folder(plugin, 'models', one_identifier=True)
+        if broken:
+            raise ModelError(f'{name} cannot be submitted: {"; ".join(map(str, broken))}.')
+        _place(archive, path)
+    return path
+
+
+def export_tree(name: str, destination: Path, weights: Weights | None = None) -> list[Path]:
+    """Write the plugin folders of a model, benchmark, metric or dataset for a pull request.
+
+    A benchmark brings those of its dataset and its metrics along.
+
+    Parameters
+    ----------
+    name : str
+        Registered by this library, or the folder of a model plugin.
+    destination : Path
+        A checkout of Brain-Score, or any folder: the plugins go to `brainscore_vision` in it.
+    weights : Weights, optional
+        For models of the family `neurn`. Default ones are downloaded by their library when the model is loaded.
+
+    Returns
+    -------
+    list of Path
+        The plugin folders.
+
+    Raises
+    ------
+    M2MError
+        When a folder is there already, or the name is none of this library's.
+    """
+    weights = weights or Weights()
+    kinds = {kind: own for kind in ('benchmark', 'data', 'metric') if name in (own := registered(kind))}
+    if kinds:
+        _refuse_weights(name, weights)
+        kind = next(iter(kinds))
+        sources = [(f'{kind}s' if kind != 'data' else 'data', kinds[kind][name].folder)]
+        if kind == 'benchmark':
+            dataset = name.partition('.')[0].partition('-')[0]
+            data = registered('data')
+            sources += [('data', data[dataset].folder)] if dataset in data else []
+            sources += [
+                ('metrics', folder) for folder in dict.fromkeys(p.folder for p in registered('metric').values())
+            ]
+        targets = [destination / BRAIN_SCORE / kind / plugin for kind, plugin in sources]
+        with _all_or_none(targets) as drafts:
+            for (kind, plugin), draft in zip(sources, drafts, strict=True):
+                place = plugins_folder(OWN, kind)
+                assert place is not None
+                self_contained(place / plugin, f'{OWN}.{kind}.{plugin}', kind, draft)
+        return targets
+    identifier, folder, own_kind = _model(name)
+    target = destination / BRAIN_SCORE / 'models' / (identifier if own_kind != 'folder' else folder.name)
+    with _all_or_none([target]) as (draft,):
+        if own_kind != 'family':
+            _refuse_weights(name, weights)
+            self_contained(folder, _package('models', folder), 'models', draft)
+        elif weights.source == 'default':
+            models.write_default(identifier, draft)
+        else:
+            found = models.loaded(identifier, weights.source, weights.seed)
+            place_elsewhere = models.source(identifier, weights.source, weights.url)
+            if place_elsewhere is not None:
+                models.write_elsewhere(identifier, found, *place_elsewhere, draft)
+            else:
+                models.write_inside(identifier, found, draft)
+                size = (draft / 'weights.safetensors').stat().st_size
+                if size > MOST_BYTES:
+                    raise _too_large(identifier, weights, size)
+    return [target]
+
+
+def _model(name: str) -> tuple[str, Path, str]:
+    """Identifier, plugin folder, and 'family', 'own' or 'folder'."""
+    family = models.family
+    own = registered('model')
+    path = Path(name)
+    if '/' in name or path.is_dir():
+        init = path / '__init__.py'
+        if not init.is_file():
+            raise ModelError(f'{name} is not a model plugin: it has no __init__.py with a model_registry line.')
+        identifiers = [identifier for registry, identifier in registrations(init) if registry == 'model']
+        if len(identifiers) != 1:
+            raise ModelError(f'{init} registers {len(identifiers)} models, expected one: {", ".join(identifiers)}.')
+        return identifiers[0], path.resolve(), 'folder'
+    try:
+        variant = family.parse(name)
+    except ValueError as error:
+        raise ModelError(f'{error}.') from error
+    if variant is not None:
+        return name, Path(family.__file__).parent, 'family'
+    if name in own:
+        place = plugins_folder(OWN, 'models')
+        assert place is not None
+        return name, place / own[name].folder, 'own'
+    if any(name in registered(kind) for kind in ('benchmark', 'data', 'metric')):
+        raise M2MError(f'{name} is no model; Brain-Score takes it by pull request: --to brainscore-tree DIR.')
+    if name.partition(':')[0] in ('torchvision', 'timm'):
+        raise M2MError(
+            f'{name} is no plugin. Export plain_NAME or neurn_NAME (see `m2m models`), add a backbone as the README '
+            'says, or write a plugin folder and name its path.'
+        )
+    if name in registered('model', BRAIN_SCORE):
+        raise M2MError(f'{name} is a model of brainscore_vision: it has been submitted already.')
+    known = [*own, *registered('benchmark'), *registered('data'), *registered('metric')]
+    raise UnknownNameError(
+        'model, benchmark, dataset or metric', name, known, '`m2m models`, `m2m benchmarks` list them.'
+    )
+
+
+def _package(kind: str, folder: Path) -> str:
+    """Dotted name of a plugin folder, for resolving its relative imports."""
+    own = plugins_folder(OWN, kind)
+    return f'{OWN}.{kind}.{folder.name}' if own is not None and folder.parent.samefile(own) else folder.name
+
+
+def _refuse_weights(name: str, weights: Weights) -> None:
+    if weights != Weights():
+        raise M2MError(
+            f'{name} brings its own weights; --weights, --seed and --weights-url are for neurn_… and plain_….'
+        )
+
+
+def _elsewhere(identifier: str, weights: Weights, size: int) -> tuple[str, Path]:
+    found = models.source(identifier, weights.source, weights.url)
+    if found is None:
+        raise _too_large(identifier, weights, size)
+    return found
+
+
+def _too_large(identifier: str, weights: Weights, size: int) -> ModelError:
+    remedy = 'upload the file and name where: --weights FILE --weights-url URL'
+    if weights.source == 'none':
+        remedy = 'save the untrained weights to a file, ' + remedy
+    return ModelError(f'{identifier} has {size / 1e6:.1f} MB with its weights, and 50 MB are taken; {remedy}.')
+
+
+def _archive(root: Path) -> Path:
+    """Zip of a folder, with an entry for each directory, as the website wants them."""
+    return Path(shutil.make_archive(str(root), 'zip', root_dir=root.parent, base_dir=root.name))
+
+
+def _place(archive: Path, path: Path) -> None:
+    with explained(path.name, path.parent), archive.open('rb') as source, replacing(path, 'wb') as file:
+        shutil.copyfileobj(source, file)
+
+
+@contextlib.contextmanager
+def _all_or_none(targets: list[Path]) -> Iterator[list[Path]]:
+    """Drafts that take the places of `targets` when the block ends well, and leave no trace when it doesn't."""
+    for target in targets:
+        if target.exists():
+            raise StorageError(f'{target} is there already; remove it, or name another folder.')
+    made = []
+    for target in targets:
+        writable(target.parent, 'Name another folder.')
+    try:
+        for target in targets:
+            made.append(Path(tempfile.mkdtemp(dir=target.parent, prefix='.tmp-')))
+        drafts = [folder / target.name for folder, target in zip(made, targets, strict=True)]
+        with explained('the plugin folders', targets[0].parent):
+            yield drafts
+            for draft, target in zip(drafts, targets, strict=True):
+                draft.rename(target)
+    finally:
+        for folder in made:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,220 @@
+"""One model of this library as a plugin folder of its own."""
+
+import importlib.metadata
+import shutil
+from pathlib import Path
+from string import Template
+
+import huggingface_hub
+import huggingface_hub.errors
+import safetensors.torch
+import torch
+
+from m2m_benchmarks.errors import M2MError, ModelError
+from m2m_benchmarks.models.neurn import model as family
+from m2m_benchmarks.models.neurn.backbones import Backbone, weights_url
+from m2m_benchmarks.plugins import OWN
+from m2m_benchmarks.scoring.subjects import Subject, subject
+from m2m_benchmarks.scoring.weights import read_weights, weights_file
+from m2m_benchmarks.storage import sha256_file
+from m2m_benchmarks.submission.vendoring import self_contained
+
+_HEAD = '''"""$identifier, exported by m2m-benchmarks $version."""
+
+'''
+
+_DEFAULT = """import functools
+
+from brainscore_vision import model_registry
+
+from .model import commit
+
+model_registry['$identifier'] = functools.partial(commit, '$identifier')
+"""
+
+_INSIDE = '''from pathlib import Path
+
+from brainscore_vision import model_registry
+
+from m2m_benchmarks.scoring.weights import apply_weights, read_weights
+
+from .model import commit
+
+WEIGHTS = Path(__file__).parent / 'weights.safetensors'
+
+
+def with_weights():
+    """The model with the weights in this folder: $weights."""
+    model = commit('$identifier', weights='none')
+    apply_weights(model.activations_model._model, read_weights(WEIGHTS), WEIGHTS, '$identifier')
+    model.activations_model.identifier = '$identifier-$short'
+    return model
+
+
+model_registry['$identifier'] = with_weights
+'''
+
+_ELSEWHERE = '''from brainscore_vision import model_registry
+
+from m2m_benchmarks.scoring.weights import apply_weights, downloaded, read_weights
+
+from .model import commit
+
+URL = '$url'
+SHA256 = '$sha256'
+
+
+def with_weights():
+    """The model with the weights at the URL, checked by their SHA-256: $weights."""
+    path = downloaded(URL, SHA256)
+    model = commit('$identifier', weights='none')
+    apply_weights(model.activations_model._model, read_weights(path), path, '$identifier')
+    model.activations_model.identifier = '$identifier-$short'
+    return model
+
+
+model_registry['$identifier'] = with_weights
+'''
+
+_TEST = """import pytest
+from brainscore_vision import load_model
+
+
+@pytest.fixture(scope='module')
+def model():
+    return load_model('$identifier')
+
+
+def test_layers_exist(model):
+    assert model.layers
+    for layer in model.layers:
+        assert model.activations_model.get_layer(layer) is not None
+
+
+@pytest.mark.parametrize('region', $regions)
+def test_records(model, region):
+    model.start_recording(region, time_bins=[(50, 250)])
+    assert model.layer_model.region_layer_map[region] in model.layers
+"""
+
+
+def write_default(identifier: str, destination: Path) -> None:
+    """Write the folder of a model of the family; its library downloads its weights."""
+    _write(identifier, destination, _DEFAULT)
+
+
+def write_inside(identifier: str, found: Subject, destination: Path) -> None:
+    """Write the folder of a model of the family with its weights in it.
+
+    Parameters
+    ----------
+    identifier : str
+    found : Subject
+        With the weights.
+    destination : Path
+        Folder, not there yet.
+    """
+    _write(identifier, destination, _INSIDE, weights=found.weights, short=(found.weights_sha256 or '')[:12])
+    state = {name: value.contiguous() for name, value in _state(found).items()}
+    safetensors.torch.save_file(state, destination / 'weights.safetensors')
+
+
+def write_elsewhere(identifier: str, found: Subject, url: str, file: Path, destination: Path) -> None:
+    """Write the folder of a model of the family that downloads its weights.
+
+    Parameters
+    ----------
+    identifier : str
+    found : Subject
+        With the weights.
+    url : str
+        Where the file is, for everyone.
+    file : Path
+        The same file here; the plugin takes no other.
+    destination : Path
+        Folder, not there yet.
+
+    Raises
+    ------
+    ModelError
+        When the file doesn't hold what the model has.
+    """
+    own, stored = _state(found), read_weights(file)
+    if own.keys() != stored.keys() or not all(torch.equal(own[name], stored[name].to(own[name].dtype)) for name in own):
+        raise ModelError(
+            f'{file.name} does not hold the weights of {identifier} name by name; save `model.state_dict()`, upload '
+            'that file, and name both: --weights FILE --weights-url URL.'
+        )
+    sha256 = sha256_file(file)
+    short = (found.weights_sha256 or '')[:12]
+    _write(identifier, destination, _ELSEWHERE, weights=found.weights, url=url, sha256=sha256, short=short)
+
+
+def _state(found: Subject) -> dict[str, torch.Tensor]:
+    assert isinstance(found.module, family.Network)
+    state: dict[str, torch.Tensor] = found.module.backbone.state_dict()
+    return state
+
+
+def source(identifier: str, weights: str, url: str | None) -> tuple[str, Path] | None:
+    """URL and file of weights that are too large to be sent along; None when there is no such place.
+
+    The file of default weights is the one that their library has downloaded.
+    """
+    if weights == 'none':
+        return None
+    if weights != 'default':
+        return None if url is None else (url, weights_file(weights))
+    variant = family.parse(identifier)
+    assert variant is not None
+    file = _downloaded_file(variant.row)
+    return None if file is None else (weights_url(variant.row), file)
+
+
+def _downloaded_file(row: Backbone) -> Path | None:
+    url = weights_url(row)
+    if url.startswith('https://huggingface.co/'):
+        owner, name, *_ = url.removeprefix('https://huggingface.co/').split('/')
+        try:
+            return Path(huggingface_hub.hf_hub_download(f'{owner}/{name}', url.split('/')[-1], local_files_only=True))
+        except huggingface_hub.errors.LocalEntryNotFoundError:
+            return None
+    file = Path(torch.hub.get_dir()) / 'checkpoints' / url.split('/')[-1]
+    return file if file.is_file() else None
+
+
+def loaded(identifier: str, weights: str, seed: int) -> Subject:
+    """The model of the family with its weights.
+
+    Raises
+    ------
+    ModelError
+        When the weights can't be had.
+    """
+    return subject(identifier, weights=weights, seed=seed)
+
+
+def _write(identifier: str, destination: Path, template: str, **values: str) -> None:
+    if "'" in identifier or '\\' in identifier:
+        raise M2MError(f'{identifier} cannot be an identifier.')
+    folder = Path(family.__file__).parent
+    draft = destination.with_name(f'.{destination.name}.draft')
+    draft.mkdir()
+    try:
+        for name in ('neurn.py', 'backbones.py', 'model.py'):
+            shutil.copyfile(folder / name, draft / name)
+        calibrated = folder / 'region_layer_map' / f'{identifier}.json'
+        if calibrated.is_file():
+            (draft / 'region_layer_map').mkdir()
+            shutil.copyfile(calibrated, draft / 'region_layer_map' / calibrated.name)
+        values = {
+            'identifier': identifier,
+            'version': importlib.metadata.version('m2m-benchmarks'),
+            'regions': repr(list(family.regions(identifier))),
+            **values,
+        }
+        (draft / '__init__.py').write_text(Template(_HEAD + template).substitute(values), encoding='utf-8')
+        (draft / 'test.py').write_text(Template(_TEST).substitute(values), encoding='utf-8')
+        self_contained(draft, f'{OWN}.models.neurn', 'models', destination)
+    finally:
+        shutil.rmtree(draft)

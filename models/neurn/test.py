@@ -1,0 +1,13 @@
+import pytest
+from brainscore_vision import load_model
+
+from .backbones import BACKBONES
+
+
+@pytest.mark.private_access
+@pytest.mark.memory_intense
+@pytest.mark.parametrize('backbone', BACKBONES)
+def test_layers_exist(backbone):
+    model = load_model(f'neurn_{backbone}')
+    for layer in model.layers:
+        assert model.activations_model.get_layer(layer) is not None
