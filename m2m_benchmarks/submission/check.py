@@ -60,8 +60,11 @@ def check_path(path: Path) -> tuple[list[Broken], int]:
         if broken:
             return broken, 0
         with tempfile.TemporaryDirectory(prefix='m2m-check-') as temporary:
-            with zipfile.ZipFile(path) as archive:
-                archive.extractall(temporary)
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    archive.extractall(temporary)
+            except OSError as error:  # a file and a folder of one name, a name that is too long
+                return [Broken('a zip archive that can be unpacked', f'{path.name}: {error.strerror}')], 0
             return check_plugins(_plugins(next(Path(temporary).iterdir())), one_identifier=True)
     inside = path / BRAIN_SCORE
     return check_plugins(_plugins(inside if inside.is_dir() else path), one_identifier=False)
@@ -119,7 +122,7 @@ def _tree(place: Path, plugins: dict[Path, str]) -> Path:
     (package / 'model_helpers').mkdir()
     for entry in (installed / 'model_helpers').iterdir():
         (package / 'model_helpers' / entry.name).symlink_to(entry)
-    _pictures(package / 'model_helpers' / 'generic_plugin_tests_resources')
+    pictures(package / 'model_helpers' / 'generic_plugin_tests_resources')
     for kind in KINDS:
         (package / kind).mkdir()
         own = {folder.name: folder for folder, its_kind in plugins.items() if its_kind == kind}
@@ -132,7 +135,7 @@ def _tree(place: Path, plugins: dict[Path, str]) -> Path:
     return place
 
 
-def _pictures(folder: Path) -> None:
+def pictures(folder: Path) -> None:
     """What the generic tests show a model: three pictures, which Brain-Score's package leaves out."""
     if folder.exists():
         return
@@ -163,6 +166,8 @@ def _test(tree: Path, kind: str, name: str, timeout_s: float) -> tuple[list[Brok
         'BS_INSTALL_DEPENDENCIES': 'no',
         'RESULTCACHING_DISABLE': '1',
         'RESULTCACHING_HOME': str(tree / 'result_caching'),
+        'PYTEST_ADDOPTS': '',
+        'PYTEST_PLUGINS': '',
     }
     try:
         done = subprocess.run(

@@ -11,7 +11,7 @@ from m2m_benchmarks.errors import M2MError, ModelError, StorageError, UnknownNam
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, plugins_folder, registered, registrations
 from m2m_benchmarks.storage import explained, replacing, writable
 from m2m_benchmarks.submission import models
-from m2m_benchmarks.submission.rules import MOST_BYTES, check_folder
+from m2m_benchmarks.submission.rules import MOST_BYTES, check_folder, check_zip
 from m2m_benchmarks.submission.vendoring import self_contained
 
 
@@ -57,16 +57,18 @@ def export_zip(name: str, destination: Path | None = None, weights: Weights | No
         When the model can't be sent that way, with what to do.
     """
     weights = weights or Weights()
-    with tempfile.TemporaryDirectory(prefix='m2m-export-') as temporary:
+    with contextlib.ExitStack() as stack:
+        temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix='m2m-export-'))
         identifier, folder, own_kind = _model(name)
         path = (destination or Path(f'{identifier}.zip')).absolute()
-        if path.suffix != '.zip' or path.is_dir():
-            raise StorageError(f'cannot write the archive {path}: name a file that ends in .zip.')
-        writable(path.parent, 'Name another file.')
-        root = Path(temporary) / identifier
-        plugin = root / 'models' / identifier
+        if path.suffix != '.zip' or path.is_dir() or ' ' in path.name:
+            raise StorageError(f'cannot write the archive {path}: name a file that ends in .zip, without spaces.')
+        stack.enter_context(_folder(path.parent, 'Name another file.'))
+        root = Path(temporary) / _module(identifier)
+        plugin = root / 'models' / _module(identifier)
         plugin.parent.mkdir(parents=True)
         if own_kind == 'family':
+            _refuse_url_alone(weights)
             found = models.loaded(identifier, weights.source, weights.seed)
             models.write_inside(identifier, found, plugin)
             archive = _archive(root)
@@ -81,7 +83,7 @@ def export_zip(name: str, destination: Path | None = None, weights: Weights | No
             self_contained(folder, _package('models', folder), 'models', plugin)
             (plugin / 'metadata.yaml').unlink(missing_ok=True)
             archive = _archive(root)
-        broken = check_folder(plugin, 'models', one_identifier=True)
+        broken = check_folder(plugin, 'models', one_identifier=True) + check_zip(archive)
         if broken:
             raise ModelError(f'{name} cannot be submitted: {"; ".join(map(str, broken))}.')
         _place(archive, path)
@@ -133,7 +135,9 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
                 self_contained(place / plugin, f'{OWN}.{kind}.{plugin}', kind, draft)
         return targets
     identifier, folder, own_kind = _model(name)
-    target = destination / BRAIN_SCORE / 'models' / (identifier if own_kind != 'folder' else folder.name)
+    target = destination / BRAIN_SCORE / 'models' / _module(identifier if own_kind != 'folder' else folder.name)
+    if own_kind == 'family':
+        _refuse_url_alone(weights)
     with _all_or_none([target]) as (draft,):
         if own_kind != 'family':
             _refuse_weights(name, weights)
@@ -165,6 +169,8 @@ def _model(name: str) -> tuple[str, Path, str]:
         identifiers = [identifier for registry, identifier in registrations(init) if registry == 'model']
         if len(identifiers) != 1:
             raise ModelError(f'{init} registers {len(identifiers)} models, expected one: {", ".join(identifiers)}.')
+        if '/' in identifiers[0] or '\\' in identifiers[0] or identifiers[0].startswith('.'):
+            raise ModelError(f'{init} registers {identifiers[0]!r}, which cannot be the name of a folder.')
         return identifiers[0], path.resolve(), 'folder'
     try:
         variant = family.parse(name)
@@ -204,6 +210,20 @@ def _refuse_weights(name: str, weights: Weights) -> None:
         )
 
 
+def _refuse_url_alone(weights: Weights) -> None:
+    if weights.url is None:
+        return
+    if weights.source in ('default', 'none'):
+        raise M2MError('--weights-url says where a file can be downloaded; name that file too: --weights FILE.')
+    if not weights.url.startswith(('https://', 'http://')):
+        raise M2MError(f'--weights-url is {weights.url!r}; expected an address that begins with https:// or http://.')
+
+
+def _module(name: str) -> str:
+    """Folder of a plugin: Brain-Score imports it by its name, in which a dot would be a package."""
+    return name.replace('.', '_')
+
+
 def _elsewhere(identifier: str, weights: Weights, size: int) -> tuple[str, Path]:
     found = models.source(identifier, weights.source, weights.url)
     if found is None:
@@ -229,22 +249,42 @@ def _place(archive: Path, path: Path) -> None:
 
 
 @contextlib.contextmanager
+def _folder(path: Path, remedy: str) -> Iterator[None]:
+    """A folder that can be written to; when the block fails, those that were made for it go again."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        writable(path, remedy)
+        yield
+    except BaseException:
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
 def _all_or_none(targets: list[Path]) -> Iterator[list[Path]]:
     """Drafts that take the places of `targets` when the block ends well, and leave no trace when it doesn't."""
     for target in targets:
         if target.exists():
             raise StorageError(f'{target} is there already; remove it, or name another folder.')
-    made = []
-    for target in targets:
-        writable(target.parent, 'Name another folder.')
-    try:
+    made, placed = [], []
+    with contextlib.ExitStack() as stack:
         for target in targets:
-            made.append(Path(tempfile.mkdtemp(dir=target.parent, prefix='.tmp-')))
-        drafts = [folder / target.name for folder, target in zip(made, targets, strict=True)]
-        with explained('the plugin folders', targets[0].parent):
-            yield drafts
-            for draft, target in zip(drafts, targets, strict=True):
-                draft.rename(target)
-    finally:
-        for folder in made:
-            shutil.rmtree(folder, ignore_errors=True)
+            stack.enter_context(_folder(target.parent, 'Name another folder.'))
+        try:
+            for target in targets:
+                made.append(Path(tempfile.mkdtemp(dir=target.parent, prefix='.tmp-')))
+            drafts = [folder / target.name for folder, target in zip(made, targets, strict=True)]
+            with explained('the plugin folders', targets[0].parent):
+                yield drafts
+                for draft, target in zip(drafts, targets, strict=True):
+                    draft.rename(target)
+                    placed.append(target)
+        except BaseException:
+            for target in placed:
+                shutil.rmtree(target, ignore_errors=True)
+            raise
+        finally:
+            for folder in made:
+                shutil.rmtree(folder, ignore_errors=True)

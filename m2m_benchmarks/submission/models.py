@@ -60,7 +60,7 @@ from m2m_benchmarks.scoring.weights import apply_weights, downloaded, read_weigh
 
 from .model import commit
 
-URL = '$url'
+URL = $url
 SHA256 = '$sha256'
 
 
@@ -147,7 +147,7 @@ def write_elsewhere(identifier: str, found: Subject, url: str, file: Path, desti
         )
     sha256 = sha256_file(file)
     short = (found.weights_sha256 or '')[:12]
-    _write(identifier, destination, _ELSEWHERE, weights=found.weights, url=url, sha256=sha256, short=short)
+    _write(identifier, destination, _ELSEWHERE, weights=found.weights, url=repr(url), sha256=sha256, short=short)
 
 
 def _state(found: Subject) -> dict[str, torch.Tensor]:
@@ -213,6 +213,8 @@ def _write(identifier: str, destination: Path, template: str, **values: str) -> 
             'regions': repr(list(family.regions(identifier))),
             **values,
         }
+        if 'weights' in values:  # in a docstring, and it may hold the name of a file
+            values['weights'] = values['weights'].replace('\\', '/').replace('"', "'")
         (draft / '__init__.py').write_text(Template(_HEAD + template).substitute(values), encoding='utf-8')
         (draft / 'test.py').write_text(Template(_TEST).substitute(values), encoding='utf-8')
         self_contained(draft, f'{OWN}.models.neurn', 'models', destination)

@@ -1,13 +1,15 @@
 """What Brain-Score's website and repository ask of a submission."""
 
 import ast
+import importlib.util
 import stat
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from m2m_benchmarks.plugins import OWN, registrations
-from m2m_benchmarks.submission.vendoring import imports
+from m2m_benchmarks.submission.vendoring import imports, scripts
 
 #: Largest archive that the website takes.
 MOST_BYTES = 50_000_000
@@ -50,7 +52,8 @@ def check_zip(path: Path) -> list[Broken]:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    # Of damaged ones, each decompressor has its own error; RuntimeError: encrypted.
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         return [*broken, Broken('a zip archive that can be read', f'{path.name}: {error}')]
     if damaged:
         return [*broken, Broken('a zip archive that can be read', f'{damaged} is damaged')]
@@ -84,11 +87,13 @@ def _listing(entries: list[zipfile.ZipInfo]) -> list[Broken]:
     if len(roots) != 1 or any(len(file.parts) == 1 for file in files):
         broken.append(Broken('one root folder', f'{", ".join(roots) or "nothing"}'))
         return broken
-    plugins = sorted({(file.parts[1:2], file.parts[2:3]) for file in files})
-    wrong = [kind for kind, plugin in plugins if not kind or kind[0] not in KINDS or not plugin]
-    if wrong or not plugins:
-        found = '/'.join(wrong[0]) if wrong else 'nothing'
-        broken.append(Broken(f'root folder, then {", ".join(KINDS)}, then the plugin folder', f'{roots[0]}/{found}'))
+    wrong = [file for file in files if file.parts[1] not in KINDS or len(file.parts) < 4]
+    if wrong or not files:
+        found = str(wrong[0]) if wrong else f'{roots[0]}/ holds no file'
+        broken.append(Broken(f'root folder, then {", ".join(KINDS)}, then the plugin folder', found))
+    plugins = sorted({'/'.join(file.parts[1:3]) for file in files if file not in wrong})
+    if len(plugins) > 1:
+        broken.append(Broken('one identifier in an archive', f'the plugin folders {", ".join(plugins)}'))
     return broken
 
 
@@ -107,9 +112,9 @@ def check_folder(folder: Path, kind: str, one_identifier: bool) -> list[Broken]:
     init = folder / '__init__.py'
     if not init.is_file():
         return [Broken('an __init__.py in the plugin folder', f'{folder.name}/ has none')]
-    if not any(path.name.startswith('test') and path.suffix == '.py' for path in folder.iterdir()):
+    if not any(path.name.startswith('test') for path in scripts(folder) if path.parent == folder):
         broken.append(Broken('a test.py in the plugin folder', f'{folder.name}/ has none'))
-    if kind == 'benchmarks' and not (folder / 'metadata.yaml').is_file():
+    if kind == 'benchmarks' and not one_identifier and not (folder / 'metadata.yaml').is_file():
         broken.append(Broken('a metadata.yaml in the folder of a benchmark', f'{folder.name}/ has none'))
     identifiers = [name for registry, name in registrations(init) if registry == KINDS[kind]]
     if not identifiers:
@@ -119,11 +124,12 @@ def check_folder(folder: Path, kind: str, one_identifier: bool) -> list[Broken]:
         broken.append(Broken('one identifier in an archive', ', '.join(identifiers)))
     if one_identifier:
         broken += [Broken('no hyphen in the identifier', name) for name in identifiers if '-' in name]
-    for path in sorted(folder.rglob('*.py')):
+    for path in scripts(folder):
         try:
-            ast.parse(path.read_text(encoding='utf-8'))
-        except (SyntaxError, ValueError) as error:
-            return [*broken, Broken('Python that can be parsed', f'{path.relative_to(folder)}: {error}')]
+            ast.parse(importlib.util.decode_source(path.read_bytes()))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            why = str(error) or type(error).__name__
+            return [*broken, Broken('Python that can be parsed', f'{path.relative_to(folder)}: {why}')]
     for path, line, module in imports(folder):
         if module.split('.')[0] == OWN:
             found = f'{path.relative_to(folder)}, line {line} imports {module}'

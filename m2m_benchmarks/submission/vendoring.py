@@ -7,9 +7,12 @@ plugin, and the imports are rewritten: the copy imports nothing of m2m_benchmark
 import ast
 import importlib.metadata
 import importlib.util
+import io
 import shutil
 import sys
+import tokenize
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from m2m_benchmarks.errors import M2MError
@@ -39,21 +42,27 @@ def self_contained(source: Path, package: str, kind: str, destination: Path) -> 
     Raises
     ------
     M2MError
-        When an import can't be followed.
+        When an import can't be followed, or a file can't be read.
     """
-    shutil.copytree(source, destination, ignore=_IGNORED)
+    if destination.resolve().is_relative_to(source.resolve()):
+        raise M2MError(f'{destination} is inside {source}, the folder to copy; name another place.')
+    try:
+        shutil.copytree(source, destination, ignore=_IGNORED)
+    except shutil.Error as error:  # a list of (from, to, why)
+        path, _, why = error.args[0][0]
+        raise M2MError(f'{path} cannot be copied: {why}.') from error
     copies: dict[str, Path] = {}
     waiting = []
-    for path in sorted(destination.rglob('*.py')):
+    for path in scripts(destination):
         inside = path.relative_to(destination)
         if len(inside.parts) == 1:
             prefix = f'.{VENDORED}.'
         else:  # a script in a subfolder is no module of the package
             prefix = f'{BRAIN_SCORE}.{kind}.{destination.name}.{VENDORED}.'
-        waiting.append((path, '.'.join([package, *inside.parts[:-1]]), prefix))
+        waiting.append((path, source / inside, '.'.join([package, *inside.parts[:-1]]), prefix))
     while waiting:
-        path, inside_package, prefix = waiting.pop()
-        for module in _rewrite(path, inside_package, package, prefix):
+        path, original, inside_package, prefix = waiting.pop()
+        for module in _rewrite(path, original, inside_package, package, prefix):
             name = module.rpartition('.')[2]
             if module in copies:
                 continue
@@ -61,28 +70,40 @@ def self_contained(source: Path, package: str, kind: str, destination: Path) -> 
                 raise M2MError(f'{package} uses two modules called {name}; they cannot be copied into one folder.')
             (destination / VENDORED).mkdir(exist_ok=True)
             copies[module] = destination / VENDORED / f'{name}.py'
-            shutil.copyfile(_file(module), copies[module])
-            waiting.append((copies[module], module.rpartition('.')[0], '.'))
+            file = _file(module)
+            shutil.copyfile(file, copies[module])
+            waiting.append((copies[module], file, module if _is_package(file) else module.rpartition('.')[0], '.'))
     if copies:
         (destination / VENDORED / '__init__.py').write_text(
             f'"""Modules of m2m-benchmarks {importlib.metadata.version("m2m-benchmarks")} that this plugin uses."""\n'
         )
-    needed = requirements(destination)
-    if needed:
-        (destination / 'requirements.txt').write_text('\n'.join(needed) + '\n')
+    asked = destination / 'requirements.txt'
+    lines = asked.read_text(encoding='utf-8').splitlines() if asked.is_file() else []
+    there = {_normalized(line) for line in lines}
+    missing = [package for package in requirements(destination) if package not in there]
+    if missing:
+        asked.write_text('\n'.join([*lines, *missing]) + '\n', encoding='utf-8')
 
 
-def _rewrite(path: Path, inside: str, plugin: str, prefix: str) -> list[str]:
-    """Point the imports of one file at the copies; the modules that have to be copied."""
-    lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
+def _rewrite(path: Path, original: Path, inside: str, plugin: str, prefix: str) -> list[str]:
+    """Point the imports of one file, the copy of `original`, at the copies; the modules that have to be copied."""
+    content = path.read_bytes()
+    tree = _parse(content, original)
+    # As Python counts lines and columns: ends of lines made one, columns in bytes of UTF-8.
+    lines = importlib.util.decode_source(content).encode().split(b'\n')
     modules: list[str] = []
-    imports = [node for node in ast.walk(ast.parse(''.join(lines))) if isinstance(node, ast.ImportFrom | ast.Import)]
-    for node in sorted(imports, key=lambda node: -node.lineno):  # from the end: line numbers stay true
+    edited = False
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom | ast.Import)]
+    for node in sorted(imports, key=lambda node: (-node.lineno, -node.col_offset)):  # from the end: places stay true
+        where = f'{original}, line {node.lineno}'
         if isinstance(node, ast.Import):
             if any(alias.name.split('.')[0] == OWN for alias in node.names):
-                raise M2MError(f'{path}, line {node.lineno}: write `from {OWN}… import …`, so that it can be copied.')
+                raise M2MError(f'{where}: write `from {OWN}… import …`, so that it can be copied.')
             continue
-        source = importlib.util.resolve_name('.' * node.level + (node.module or ''), inside)
+        try:
+            source = importlib.util.resolve_name('.' * node.level + (node.module or ''), inside)
+        except ImportError as error:
+            raise M2MError(f'{where} imports from outside the plugin; put into its folder what it needs.') from error
         if source.split('.')[0] != OWN or (node.level and f'{source}.'.startswith(f'{plugin}.')):
             continue
         groups: dict[str, list[str]] = {}
@@ -94,11 +115,23 @@ def _rewrite(path: Path, inside: str, plugin: str, prefix: str) -> list[str]:
             module, is_module = _definition(source, alias.name)
             modules.append(module)
             groups.setdefault(prefix if is_module else prefix + module.rpartition('.')[2], []).append(spelled)
-        indent = ' ' * node.col_offset
-        written = [f'{indent}from {_module(target)} import {", ".join(names)}\n' for target, names in groups.items()]
-        lines[node.lineno - 1 : node.end_lineno] = written
-    path.write_text(''.join(lines), encoding='utf-8')
+        first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+        before, after = lines[first][: node.col_offset], lines[last][node.end_col_offset :]
+        separator = '; ' if before.strip() else '\n' + before.decode()
+        written = [f'from {_module(target)} import {", ".join(names)}' for target, names in groups.items()]
+        lines[first : last + 1] = (before + separator.join(written).encode() + after).split(b'\n')
+        edited = True
+    if edited:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        path.write_text(b'\n'.join(lines).decode(), encoding=encoding)
     return modules
+
+
+def _parse(content: bytes, path: Path) -> ast.Module:
+    try:
+        return ast.parse(importlib.util.decode_source(content))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise M2MError(f'{path} is not Python that can be parsed: {str(error) or type(error).__name__}.') from error
 
 
 def _module(target: str) -> str:
@@ -108,30 +141,45 @@ def _module(target: str) -> str:
 
 def _definition(source: str, name: str) -> tuple[str, bool]:
     """Module that has to be copied for `from source import name`, and whether the name is that module."""
-    if importlib.util.find_spec(source) is None:
-        raise M2MError(f'there is no module {source}, which a plugin imports.')
-    if _file(source).name != '__init__.py':
+    file = _file(source)
+    if not _is_package(file):
         return source, False
-    for node in ast.parse(_file(source).read_text(encoding='utf-8')).body:  # a package hands on what its modules define
+    for node in _parse(file.read_bytes(), file).body:  # a package hands on what its modules define
         if isinstance(node, ast.ImportFrom) and any((alias.asname or alias.name) == name for alias in node.names):
             return _definition(importlib.util.resolve_name('.' * node.level + (node.module or ''), source), name)
     submodule = f'{source}.{name}'
-    if importlib.util.find_spec(submodule) is None:
+    if _spec(submodule) is None:
         raise M2MError(f'{source} has no {name}, which a plugin imports.')
     return submodule, True
 
 
 def _file(module: str) -> Path:
-    spec = importlib.util.find_spec(module)
+    spec = _spec(module)
     if spec is None or spec.origin is None:
-        raise M2MError(f'there is no source file of {module}, which a plugin imports.')
+        raise M2MError(f'there is no module {module}, which a plugin imports.')
     return Path(spec.origin)
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # there is not even its package
+        return None
+
+
+def _is_package(file: Path) -> bool:
+    return file.name == '__init__.py'
+
+
+def scripts(folder: Path) -> list[Path]:
+    """All files of Python code in a folder."""
+    return sorted(path for path in folder.rglob('*.py') if path.is_file())
 
 
 def imports(folder: Path) -> Iterator[tuple[Path, int, str]]:
     """(file, line, module) of each absolute import in a folder."""
-    for path in sorted(folder.rglob('*.py')):
-        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+    for path in scripts(folder):
+        for node in ast.walk(_parse(path.read_bytes(), path)):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     yield path, node.lineno, alias.name

@@ -43,6 +43,40 @@ def test_models(m2m, m2m_home):
     assert {'identifier': 'pixels_64', 'library': 'm2m_benchmarks', 'plugin': 'controls'} in found
 
 
+def test_a_model_is_shown(m2m, m2m_home):
+    code, out, _ = m2m('models', 'show', 'neurn_resnet18_k5_after_stem')
+    assert code == 0
+    for line in (
+        'image size: 224',
+        "neurn: NeuRN(kernel_size=5, padding='edge', scope='image', eps=1e-06) after maxpool",
+        'the whole image at 224 x 224, RGB in [0, 1]; normalised by mean (0.485, 0.456, 0.406)',
+        'default weights: https://download.pytorch.org/models/resnet18-f37072fd.pth',
+        'layers (11):\n  backbone.relu\n  backbone.maxpool\n',
+        '  V1: backbone.layer1.0',
+    ):
+        assert line in out
+    shown = json.loads(m2m('models', 'show', 'neurn_squeezenet1_1', '--json')[1])
+    assert shown['mouse_areas_calibrated_on'] == 'Siegle2021'
+    assert shown['region_layer_map']['VISp'] in shown['layers']
+    assert 'at the input, before normalisation' in shown['neurn']
+    assert json.loads(m2m('models', 'show', 'torchvision:squeezenet1_1', '--json')[1])['parameters'] == 1_235_496
+    assert json.loads(m2m('models', 'show', 'pixels_64', '--json')[1])['layers'] == ['pixels']
+    code, _, err = m2m('models', 'show', 'neurn_resnet19')
+    assert code == 1
+    assert 'Did you mean neurn_resnet' in err
+
+
+def test_a_model_is_calibrated(m2m, m2m_home, tmp_path):
+    target = tmp_path / 'map.json'
+    arguments = ('models', 'calibrate', 'neurn_squeezenet1_1_k5', '--dataset', 'SimulatedMouse', '--weights', 'none')
+    assert m2m(*arguments, '--json', target)[0] == 0
+    found = json.loads(target.read_text())
+    assert list(found) == ['V1', 'V2', 'V4', 'IT', 'VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl']
+    code, _, err = m2m('models', 'calibrate', 'pixels_64', '--dataset', 'MajajHong2015public.IT', '--metric', 'pls')
+    assert code == 1
+    assert 'has no mouse areas' in err or 'not on this machine' in err
+
+
 def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, tmp_path):
     rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json')[1])}
     assert len(rows) == 42

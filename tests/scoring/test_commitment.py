@@ -15,7 +15,7 @@ from m2m_benchmarks import load_benchmark, load_metric, score
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.scoring.activations import Activations
-from m2m_benchmarks.scoring.commitment import CommittedModel, commit
+from m2m_benchmarks.scoring.commitment import CommittedModel, calibrate, commit
 from m2m_benchmarks.scoring.subjects import subject
 
 ONE_ANIMAL = (('VISp_1.npz', 'VISp', '101', '901', 10), ('VISp_2.npz', 'VISp', '101', '902', 10))
@@ -135,3 +135,27 @@ def test_a_stock_model_of_another_kind_does_not_know_the_mouse(m2m_home):
     # It takes any area without complaint, and fails when it is shown the first image.
     with pytest.raises(ModelError, match='does not record from VISp'):
         score('pixels', 'SimulatedMouse.VISp-rdm')
+
+
+def test_a_map_is_not_used_on_the_recordings_that_it_was_made_with(m2m_home):
+    """Its layers were chosen on neuroids that would be scored."""
+    model = committed({'VISp': '2'})
+    model.calibrated_on = 'SimulatedMouse'
+    found = subject(model)
+    benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
+    assert commit(found, Activations(found), benchmark, None).how.startswith('chosen')
+    model.calibrated_on = 'Siegle2021'
+    assert commit(found, Activations(found), benchmark, None).how == 'committed by the model'
+
+
+@pytest.mark.parametrize('kind', ['rdm', 'ridge'])
+def test_a_calibrated_layer_is_the_best_on_all_neuroids(m2m_home, kind):
+    found = subject(network(), image_size=32)
+    chosen = calibrate(found, Activations(found), load_benchmark(f'SimulatedMouse-{kind}'))
+    assert set(chosen) == {'VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'}
+    for area in ('VISp', 'VISrl'):
+        raw = {
+            layer: score(network(), f'SimulatedMouse.{area}-{kind}', layer=layer, image_size=32).attrs['result']['raw']
+            for layer in found.layers
+        }
+        assert chosen[area] == max(raw, key=raw.get)

@@ -54,10 +54,11 @@ def test_torchvision_weights_from_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(('name', 'file'), [('resnet18', 'resnet18-f37072fd.pth'), ('vgg11', 'vgg11-8a719046.pth')])
-def test_torchvision_weights_that_cannot_be_had(name, file, offline):
+@pytest.mark.parametrize('start', ['torchvision:', 'neurn_', 'plain_'])
+def test_torchvision_weights_that_cannot_be_had(start, name, file, offline):
     with pytest.raises(ModelError) as caught:
-        subject(f'torchvision:{name}')
-    assert f'torchvision:{name} needs https://download.pytorch.org/models/{file}' in str(caught.value)
+        subject(f'{start}{name}')
+    assert f'{start}{name} needs https://download.pytorch.org/models/{file}' in str(caught.value)
     assert 'Connect to the network' in str(caught.value)
 
 
@@ -76,10 +77,21 @@ def test_unknown_names(name, message):
         subject(name, weights='none')
 
 
-@pytest.mark.skipif(bool(plugins.importlib.util.find_spec('timm')), reason='timm is installed')
-def test_timm_is_asked_for():
-    with pytest.raises(ModelError, match='pip install timm'):
-        subject('timm:resnet18', weights='none')
+def test_a_network_of_timm():
+    first, again, other = (subject('timm:mobilenetv3_small_050', 'none', seed) for seed in (3, 3, 4))
+    assert first.weights_sha256 == again.weights_sha256 != other.weights_sha256
+    assert first.wrapper.image_size == 224
+    assert len(first.layers) > 5
+    with pytest.raises(UnknownNameError, match="unknown timm model 'resnet81'"):
+        subject('timm:resnet81', 'none')
+
+
+def test_inception_from_a_file_is_normalised_as_the_official_one(tmp_path):
+    """torchvision lets official weights change the normalisation inside the network; from a file they have to, too."""
+    found = subject('torchvision:googlenet', 'none')
+    assert found.module.transform_input
+    torch.save(found.module.state_dict(), tmp_path / 'w.pth')
+    assert subject('torchvision:googlenet', tmp_path / 'w.pth').module.transform_input
 
 
 # Each brings its weights in another way: torch.hub, S3 through boto, requests.

@@ -1,0 +1,98 @@
+"""What NeuRN (k = 3) makes of handwritten digits and house numbers: ten digits of each domain, and its output below.
+
+    python examples/neurn_digits.py --digits FOLDER
+    python examples/neurn_digits.py --digits FOLDER --out picture.png
+
+FOLDER holds `mnist/` (the official files), `mnist_m/mnist_m_test.zip`, `svhn/svhn_crops.npz` and `usps/usps.h5`. SVHN
+is for non-commercial use and MNIST-M derives from BSDS500: mind that before you publish the picture.
+"""
+
+import argparse
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import torch
+from m2m_benchmarks.models.neurn.neurn import NeuRN
+from PIL import Image, ImageDraw
+
+#: Training images of MNIST that show 0 to 9.
+MNIST_DIGITS = [1, 3, 5, 7, 2, 0, 13, 15, 17, 4]
+
+CELL, GAP, LABEL = 128, 8, 110
+
+
+def first_of_each_class(labels):
+    return [int(np.flatnonzero(np.asarray(labels) == digit)[0]) for digit in range(10)]
+
+
+def mnist(folder):
+    pixels = gzip.decompress((folder / 'mnist' / 'train-images-idx3-ubyte.gz').read_bytes())
+    return np.frombuffer(pixels, np.uint8, offset=16).reshape(-1, 28, 28)[MNIST_DIGITS]
+
+
+def mnist_m(folder):
+    with zipfile.ZipFile(folder / 'mnist_m' / 'mnist_m_test.zip') as archive:
+        rows = [row.split() for row in archive.read('mnist_m_test_labels.txt').decode().splitlines()]
+        chosen = first_of_each_class([int(label) for _, label in rows])
+        files = [archive.read(f'mnist_m_test/{rows[place][0]}') for place in chosen]
+    return np.stack([np.array(Image.open(io.BytesIO(file)).convert('RGB')) for file in files])
+
+
+def svhn(folder):
+    with np.load(folder / 'svhn' / 'svhn_crops.npz') as crops:
+        return crops['test_images'][first_of_each_class(crops['test_labels'])]
+
+
+def usps(folder):
+    with netCDF4.Dataset(folder / 'usps' / 'usps.h5') as file:
+        chosen = first_of_each_class(file['train/target'][:])
+        pixels = np.asarray(file['train/data'][:])[chosen]
+    return np.round(255 * pixels).astype(np.uint8).reshape(-1, 16, 16)
+
+
+DOMAINS = {'MNIST': mnist, 'MNIST-M': mnist_m, 'SVHN': svhn, 'USPS': usps}
+
+
+def neurn(images):
+    """NeuRN of images in [0, 255], shape (n, height, width) or (n, height, width, 3), in the same form."""
+    pixels = torch.tensor(images / 255, dtype=torch.float32)
+    channels_first = pixels.permute(0, 3, 1, 2) if images.ndim == 4 else pixels[:, None]
+    output = (255 * NeuRN()(channels_first)).round().byte()
+    return (output.permute(0, 2, 3, 1) if images.ndim == 4 else output[:, 0]).numpy()
+
+
+def paste(sheet, images, top):
+    """One row of images, each pixel as large a square as the cell has room for."""
+    for column, image in enumerate(images):
+        size = CELL // len(image) * len(image)
+        enlarged = Image.fromarray(image).resize((size, size), Image.Resampling.NEAREST)
+        margin = (CELL - size) // 2
+        sheet.paste(enlarged, (LABEL + column * (CELL + GAP) + margin, top + margin))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--digits', type=Path, required=True, metavar='FOLDER')
+    parser.add_argument('--out', type=Path, default=Path(__file__).parent / 'neurn_digits.png', metavar='FILE')
+    arguments = parser.parse_args()
+
+    domain_height = 2 * CELL + 3 * GAP
+    sheet = Image.new('RGB', (LABEL + 10 * (CELL + GAP), GAP + len(DOMAINS) * domain_height), 'dimgray')
+    draw = ImageDraw.Draw(sheet)
+    for row, (name, load) in enumerate(DOMAINS.items()):
+        images = load(arguments.digits)
+        top = GAP + row * domain_height
+        for label, shown in ((name, images), ('NeuRN', neurn(images))):
+            paste(sheet, shown, top)
+            draw.text((LABEL / 2, top + CELL / 2), label, fill='white', anchor='mm', font_size=22)
+            top += CELL + GAP
+    sheet.save(arguments.out)
+    print(f'wrote {arguments.out}')
+
+
+if __name__ == '__main__':
+    main()
