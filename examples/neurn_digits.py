@@ -1,10 +1,11 @@
-"""What NeuRN (k = 3) makes of handwritten digits and house numbers: ten digits of each domain, and its output below.
+"""What NeuRN (k = 3) makes of digits of four domains: ten of each, and its output below.
 
-    python examples/neurn_digits.py --digits FOLDER
+    python examples/neurn_digits.py
     python examples/neurn_digits.py --digits FOLDER --out picture.png
 
-FOLDER holds `mnist/` (the official files), `mnist_m/mnist_m_test.zip`, `svhn/svhn_crops.npz` and `usps/usps.h5`. SVHN
-is for non-commercial use and MNIST-M derives from BSDS500: mind that before you publish the picture.
+Without a folder, digits that this script draws itself, after the manner of the four domains. FOLDER holds `mnist/`
+(the official files), `mnist_m/mnist_m_test.zip`, `svhn/svhn_crops.npz` and `usps/usps.h5`. SVHN is
+for non-commercial use and MNIST-M derives from BSDS500: mind that before you publish the picture.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import netCDF4
 import numpy as np
 import torch
 from m2m_benchmarks.models.neurn.neurn import NeuRN
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 #: Training images of MNIST that show 0 to 9.
 MNIST_DIGITS = [1, 3, 5, 7, 2, 0, 13, 15, 17, 4]
@@ -57,6 +58,44 @@ def usps(folder):
 DOMAINS = {'MNIST': mnist, 'MNIST-M': mnist_m, 'SVHN': svhn, 'USPS': usps}
 
 
+def drawn(size):
+    """Strokes of the digits 0 to 9, slanted each in its own way, in [0, 1]."""
+    font = ImageFont.load_default(230)
+    slants = np.random.default_rng(0).uniform(-15, 15, 10)
+    digits = []
+    for digit, slant in enumerate(slants):
+        image = Image.new('L', (280, 280))
+        ImageDraw.Draw(image).text((140, 140), str(digit), fill=255, font=font, anchor='mm', stroke_width=9)
+        digits.append(np.asarray(image.rotate(slant, Image.Resampling.BICUBIC).resize((size, size))) / 255)
+    return np.stack(digits)
+
+
+def texture(rng, size, cells):
+    """Smooth patches of colour, in place of a photo."""
+    colour, shades = rng.integers(40, 200, 3), rng.integers(-40, 41, (cells, cells, 1))
+    coarse = Image.fromarray(np.uint8(np.clip(colour + shades, 0, 255)))
+    return np.asarray(coarse.resize((size, size), Image.Resampling.BICUBIC)) / 255
+
+
+def drawn_blended(rng):
+    """As MNIST-M: the absolute difference to a photo."""
+    return np.stack([np.abs(texture(rng, 32, 9) - digit[..., None]) for digit in drawn(32)])
+
+
+def drawn_coloured(rng):
+    """As house numbers: one colour on a shaded wall of another."""
+    walls = np.stack([texture(rng, 32, 2) for _ in range(10)])
+    return walls + 0.3 * drawn(32)[..., None] * (1 - 2 * walls)
+
+
+DRAWN = {
+    'plain': lambda rng: drawn(28),
+    'blended': drawn_blended,
+    'coloured': drawn_coloured,
+    'small': lambda rng: drawn(16),
+}
+
+
 def neurn(images):
     """NeuRN of images in [0, 255], shape (n, height, width) or (n, height, width, 3), in the same form."""
     pixels = torch.tensor(images / 255, dtype=torch.float32)
@@ -76,15 +115,19 @@ def paste(sheet, images, top):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--digits', type=Path, required=True, metavar='FOLDER')
+    parser.add_argument('--digits', type=Path, metavar='FOLDER')
     parser.add_argument('--out', type=Path, default=Path(__file__).parent / 'neurn_digits.png', metavar='FILE')
     arguments = parser.parse_args()
 
     domain_height = 2 * CELL + 3 * GAP
     sheet = Image.new('RGB', (LABEL + 10 * (CELL + GAP), GAP + len(DOMAINS) * domain_height), 'dimgray')
     draw = ImageDraw.Draw(sheet)
-    for row, (name, load) in enumerate(DOMAINS.items()):
-        images = load(arguments.digits)
+    rng = np.random.default_rng(0)
+    for row, name in enumerate(DOMAINS if arguments.digits else DRAWN):
+        if arguments.digits:
+            images = DOMAINS[name](arguments.digits)
+        else:
+            images = np.round(255 * DRAWN[name](rng).clip(0, 1)).astype(np.uint8)
         top = GAP + row * domain_height
         for label, shown in ((name, images), ('NeuRN', neurn(images))):
             paste(sheet, shown, top)

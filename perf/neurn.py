@@ -13,6 +13,7 @@ unfold (both by the median), takes more than three times the memory of the image
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -117,7 +118,9 @@ def main() -> int:
     repeats = {name: arguments.unfold_repeats if 'unfold' in name else arguments.repeats for name in functions}
 
     threads = torch.get_num_threads()
-    print(f'{arguments.images} x 3 x 224 x 224, {threads} threads, torch {torch.__version__}', flush=True)
+    # The layer is many small steps: it loses more than the pool does where other processes want the same cores.
+    load = f'load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores'
+    print(f'{arguments.images} x 3 x 224 x 224, {threads} threads, torch {torch.__version__}, {load}', flush=True)
     failures = []
     with torch.no_grad():
         difference = float((NeuRN(3)(images) - unfold(images, 3)).abs().max())

@@ -1,5 +1,7 @@
 """m2m export."""
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,11 +68,13 @@ def export(
             from m2m_benchmarks.submission.export import Weights, export_tree, export_zip
 
             chosen = Weights(weights, seed, weights_url)
-            if to == 'zip':
-                written = [export_zip(name, destination, chosen)]
-            else:
-                assert destination is not None
-                written = export_tree(name, destination, chosen)
+            # torch.hub says on stdout what it downloads; there, paths alone are expected.
+            with contextlib.redirect_stdout(sys.stderr):
+                if to == 'zip':
+                    written = [export_zip(name, destination, chosen)]
+                else:
+                    assert destination is not None
+                    written = export_tree(name, destination, chosen)
             report('export', 1, steps)
             for path in written:
                 print(path)

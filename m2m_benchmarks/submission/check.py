@@ -194,6 +194,8 @@ def _failure(case: ElementTree.Element, kind: str, name: str) -> Broken:
     problem = _problem(case)
     assert problem is not None
     message = (problem.get('message') or '').strip().splitlines()
+    if message == ['collection failure']:  # what it was is in the traceback alone
+        message = [line[1:].strip() for line in (problem.text or '').splitlines() if line.startswith('E ')] or message
     generic = 'generic_plugin_tests' in (case.get('classname') or '')
     whose = "Brain-Score's generic test" if generic else f'test of {kind}/{name}'
     return Broken(f'{whose} {case.get("name")}', message[0][:500] if message else 'failed')

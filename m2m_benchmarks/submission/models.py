@@ -15,7 +15,7 @@ from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.models.neurn.backbones import Backbone, weights_url
 from m2m_benchmarks.plugins import OWN
 from m2m_benchmarks.scoring.subjects import Subject, subject
-from m2m_benchmarks.scoring.weights import read_weights, weights_file
+from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_file, weights_sha256
 from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.submission.vendoring import self_contained
 
@@ -139,8 +139,13 @@ def write_elsewhere(identifier: str, found: Subject, url: str, file: Path, desti
     ModelError
         When the file doesn't hold what the model has.
     """
-    own, stored = _state(found), read_weights(file)
-    if own.keys() != stored.keys() or not all(torch.equal(own[name], stored[name].to(own[name].dtype)) for name in own):
+    twin = family.network(identifier, weights='none')
+    try:  # as the plugin will
+        apply_weights(twin, read_weights(file), file, identifier)
+        same = weights_sha256(twin) == found.weights_sha256
+    except ModelError:
+        same = False
+    if not same:
         raise ModelError(
             f'{file.name} does not hold the weights of {identifier} name by name; save `model.state_dict()`, upload '
             'that file, and name both: --weights FILE --weights-url URL.'

@@ -51,6 +51,8 @@ def self_contained(source: Path, package: str, kind: str, destination: Path) -> 
     except shutil.Error as error:  # a list of (from, to, why)
         path, _, why = error.args[0][0]
         raise M2MError(f'{path} cannot be copied: {why}.') from error
+    except OSError as error:
+        raise M2MError(f'{source} cannot be copied: {error.strerror or error}.') from error
     copies: dict[str, Path] = {}
     waiting = []
     for path in scripts(destination):

@@ -51,6 +51,7 @@ def generic(monkeypatch, tmp_path):
     assert len(tests) >= 5
 
     def run(model):
+        model.activations_model._extractor._batch_size = 3  # as many as are shown: a batch is filled up
         # Each test loads its own: one that was started on a task would stay on it.
         monkeypatch.setattr(generic_plugin_tests, 'load_model', lambda identifier: copy.copy(model))
         for test in tests:

@@ -294,18 +294,19 @@ class TestProperties:
     )
     def test_scale_and_level_do_not_matter(self, picture, padding, scope, exponent, level):
         images, kernel_size = picture
+        dims = [1, 2, 3] if scope == 'image' else [2, 3]
         scale = 10**exponent
         if padding == 'zero':
             level = 0  # The border has a level of its own.
         layer = NeuRN(kernel_size, padding, scope, TINY)
-        for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-5)):
+        largest = 1e6 * NeuRN(kernel_size, padding, scope, 1e6)(images).amax(dims, keepdim=True)
+        # In float32, levels up to ten times the scale: beyond, the image itself is lost in its rounding.
+        for dtype, tolerance, moved in ((torch.float64, 1e-12, level), (torch.float32, 5e-6, level * scale / 100)):
             images = images.to(dtype)
-            # What a x + b loses in being rounded, relative to the least contrast of 8 bits in a window.
-            lost = torch.finfo(dtype).eps * (scale + abs(level)) / (scale / 255 / kernel_size)
-            expected, output = layer(images), layer(scale * images + level)
-            constant = expected.amax([2, 3], keepdim=True) == 0
-            difference = torch.where(constant, 0, output - expected)
-            assert difference.abs().max() < tolerance + 4 * lost
+            # What a x + b loses in being rounded.
+            tolerances = tolerance + 8 * torch.finfo(dtype).eps * (1 + abs(moved / scale)) / largest
+            difference = (layer(scale * images + moved) - layer(images)).abs()
+            assert (difference <= tolerances).all()
 
     @PROPERTY
     @given(
@@ -321,7 +322,7 @@ class TestProperties:
         layer = NeuRN(kernel_size, padding, scope, TINY)
         moved = (images + level) * scale
         assert torch.equal(moved / scale - level, images)
-        assert_close(layer(moved), layer(images), rtol=0, atol=1e-6)
+        assert_close(layer(moved), layer(images), rtol=0, atol=5e-6)
 
     @PROPERTY
     @given(picture=pictures(), padding=paddings, scope=scopes, turns=st.integers(0, 3), flip=st.booleans())
@@ -334,7 +335,7 @@ class TestProperties:
         layer = NeuRN(kernel_size, padding, scope)
         assert_close(layer(move(images)), move(layer(images)), rtol=0, atol=1e-13)
         images = images.float()
-        assert_close(layer(move(images)), move(layer(images)), rtol=0, atol=1e-6)
+        assert_close(layer(move(images)), move(layer(images)), rtol=0, atol=5e-6)
 
     @PROPERTY
     @given(picture=pictures(), padding=paddings)

@@ -1,0 +1,67 @@
+"""What tests of submissions share: no network, and processes in which this library is not there."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import brainscore_vision
+import pytest
+
+KINDS = ('models', 'benchmarks', 'metrics', 'data')
+#: First line of every script that is run in a tree: whatever imports this library fails.
+BLOCKED = "import sys; sys.modules['m2m_benchmarks'] = None\n"
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """No weights are here, and a download would run into a closed port."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    for name in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'):
+        monkeypatch.setenv(name, 'http://127.0.0.1:9')
+    for name in ('no_proxy', 'NO_PROXY'):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def in_tree(tmp_path):
+    """The function in_tree(plugins, script, *arguments, **environment) -> what the script prints.
+
+    `plugins` maps folders to kinds. The script runs in a process of its own, where brainscore_vision has these besides
+    its own plugins, and where m2m_benchmarks cannot be imported.
+    """
+
+    def run(plugins, script, *arguments, **environment):
+        tree = tmp_path / 'tree'
+        package = tree / 'brainscore_vision'
+        package.mkdir(parents=True)
+        installed = Path(brainscore_vision.__file__).parent
+        for entry in installed.iterdir():
+            if entry.name not in KINDS:
+                (package / entry.name).symlink_to(entry)
+        for kind in KINDS:
+            (package / kind).mkdir()
+            for entry in (installed / kind).iterdir():
+                (package / kind / entry.name).symlink_to(entry)
+        for folder, kind in plugins.items():
+            (package / kind / folder.name).symlink_to(folder)
+        done = subprocess.run(
+            [sys.executable, '-W', 'ignore', '-c', BLOCKED + script, *map(str, arguments)],
+            # As a user of Brain-Score has it, but for the folder of its stored activations and ceilings.
+            env={
+                **{name: value for name, value in os.environ.items() if not name.lower().endswith('_proxy')},
+                'PYTHONPATH': str(tree),
+                'BS_INSTALL_DEPENDENCIES': 'no',
+                'HOME': str(tmp_path),
+                **environment,
+            },
+            cwd=tree,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    return run

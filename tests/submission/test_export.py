@@ -1,0 +1,726 @@
+"""m2m export: what it writes, that Brain-Score's own tests pass on it, and what it refuses."""
+
+import hashlib
+import http.server
+import json
+import tempfile
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+import torchvision
+from m2m_benchmarks.models.neurn import model as family
+
+from m2m_benchmarks import score
+from m2m_benchmarks.submission import export as exporting
+from m2m_benchmarks.submission.export import Weights, export_tree, export_zip
+
+#: Where torchvision keeps the default weights of SqueezeNet; it doesn't look into a file that is there.
+SQUEEZENET = 'hub/checkpoints/squeezenet1_1-b8a52dc0.pth'
+PASSED = 'All rules are kept, and all {} tests passed'
+
+INIT = """from brainscore_vision import model_registry
+
+from .model import build
+
+model_registry['{name}'] = build
+"""
+MODEL = """import functools
+
+import torch
+from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
+from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
+
+
+def build():
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 5, stride=4), torch.nn.ReLU())
+    preprocessing = functools.partial(load_preprocess_images, image_size=32)
+    wrapper = PytorchWrapper(network, preprocessing, identifier='{name}')
+    wrapper.image_size = 32
+    regions = {regions!r}
+    return ModelCommitment(
+        '{name}', wrapper, layers=['1'], region_layer_map=regions, visual_degrees={visual_degrees}
+    )
+"""
+
+
+def plugin(folder, name='mini', regions=('V1', 'V2', 'V4', 'IT'), visual_degrees=8, test='def test():\n    pass\n'):
+    """The folder of a small model."""
+    folder.mkdir(parents=True)
+    (folder / '__init__.py').write_text(INIT.format(name=name))
+    regions = dict.fromkeys(regions, '1')
+    (folder / 'model.py').write_text(MODEL.format(name=name, regions=regions, visual_degrees=visual_degrees))
+    (folder / 'test.py').write_text(test)
+    return folder
+
+
+def squeezenet(path, seed=0):
+    """A file with weights for SqueezeNet 1.1, and these."""
+    torch.manual_seed(seed)
+    state = torchvision.models.squeezenet1_1(weights=None).state_dict()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, path)
+    return path, state
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def unpacked(archive, place):
+    """The plugin folder in an archive."""
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(place)
+    (folder,) = place.glob('*/models/*')
+    return folder
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """An empty working directory. Unfinished files elsewhere would show in `temporary` beside it."""
+    for name in ('work', 'temporary'):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'temporary'))
+    monkeypatch.chdir(tmp_path / 'work')
+    return tmp_path / 'work'
+
+
+def assert_nothing_left(work):
+    assert list(work.iterdir()) == []
+    assert list((work.parent / 'temporary').iterdir()) == []
+
+
+# What is sent to the website.
+
+
+def test_a_zip_passes(m2m, work, offline):
+    ran = m2m('export', 'neurn_resnet18', '--to', 'zip', '--weights', 'none', '--check')
+    assert (ran.code, ran.err) == (0, '')
+    archive = work / 'neurn_resnet18.zip'
+    assert ran.out.splitlines()[0] == str(archive)
+    # Brain-Score's five, one that all layers are there, one for each region.
+    assert PASSED.format(10) in ran.out
+    assert archive.stat().st_size < 50_000_000
+    with zipfile.ZipFile(archive) as opened:
+        names = opened.namelist()
+    assert names[:3] == [f'neurn_resnet18/{folder}' for folder in ('', 'models/', 'models/neurn_resnet18/')]
+    assert not any('pycache' in name or name.startswith('.') or 'draft' in name for name in names)
+    folder = unpacked(archive, work / 'unpacked')
+    assert not any(
+        'm2m_benchmarks' in path.read_text() for path in folder.rglob('*.py') if 'import' in path.read_text()
+    )
+    assert (folder / 'requirements.txt').read_text() == 'safetensors\ntimm\n'
+    stored = safetensors.torch.load_file(folder / 'weights.safetensors')
+    assert same(stored, family.network('neurn_resnet18', 'none', 0).backbone.state_dict())
+    assert [path.name for path in work.iterdir() if path != folder.parents[2]] == ['neurn_resnet18.zip']
+
+
+def test_default_weights_are_sent_along(m2m, work, offline, tmp_path):
+    _, state = squeezenet(tmp_path / 'torch' / SQUEEZENET)
+    ran = m2m('export', 'plain_squeezenet1_1', 'sent.zip', '--to', 'zip')
+    assert (ran.code, ran.out) == (0, f'{work / "sent.zip"}\n')
+    folder = unpacked(work / 'sent.zip', work / 'unpacked')
+    assert same(safetensors.torch.load_file(folder / 'weights.safetensors'), state)
+    assert 'http' not in (folder / '__init__.py').read_text()
+    # The map of the layers that were chosen on recordings goes along.
+    chosen = Path(family.__file__).parent / 'region_layer_map' / 'plain_squeezenet1_1.json'
+    assert json.loads((folder / 'region_layer_map' / chosen.name).read_text()) == json.loads(chosen.read_text())
+    assert list((folder / 'region_layer_map').iterdir()) == [folder / 'region_layer_map' / chosen.name]
+
+
+@pytest.mark.parametrize('destination', ['sent.zip', 'new/folder/sent.zip'])
+def test_default_weights_that_cannot_be_had(destination, m2m, work, offline):
+    ran = m2m('export', 'plain_squeezenet1_1', destination, '--to', 'zip')
+    assert (ran.code, ran.out) == (1, '')  # what torch.hub says is on stderr
+    assert 'needs https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth' in ran.err
+    assert_nothing_left(work)
+
+
+CLEAN = """
+import json
+import torch
+from brainscore_vision import load_model
+
+images = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+for identifier in sys.argv[2:]:
+    model = load_model(identifier)
+    assert model.identifier == identifier
+    wrapper = model.activations_model
+    with torch.no_grad():
+        output = wrapper._model.eval()(images)
+    torch.save([wrapper._model.state_dict(), output], f'{sys.argv[1]}/{identifier}.pt')
+    print(json.dumps([identifier, wrapper.identifier, model.layer_model.region_layer_map]))
+"""
+
+
+def test_exported_models_are_the_same_in_a_clean_process(m2m, work, offline, tmp_path, in_tree):
+    plain, twin, dotted = 'plain_squeezenet1_1', 'neurn_squeezenet1_1', 'neurn_squeezenet1_1_after_features.3'
+    squeezenet(tmp_path / 'torch' / SQUEEZENET)
+    # Weights in the folder; downloaded by torchvision; a folder that cannot be called like the model, for its dot.
+    assert m2m('export', plain, '--to', 'zip').code == 0
+    assert m2m('export', twin, 'tree', '--to', 'brainscore-tree').code == 0
+    assert m2m('export', dotted, '--to', 'zip', '--weights', 'none', '--seed', 4).code == 0
+    assert not list(work.glob('tree/brainscore_vision/models/*/weights*'))
+    folders = [
+        unpacked(work / f'{plain}.zip', work / 'a'),
+        work / 'tree' / 'brainscore_vision' / 'models' / twin,
+        unpacked(work / f'{dotted}.zip', work / 'b'),
+    ]
+    out = in_tree(dict.fromkeys(folders, 'models'), CLEAN, work, plain, twin, dotted)
+    images = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    stored = set()
+    for line, options in zip(out.splitlines(), ({}, {}, {'weights': 'none', 'seed': 4}), strict=True):
+        identifier, stored_as, regions = json.loads(line)
+        network = family.network(identifier, **options).eval()
+        state, output = torch.load(work / f'{identifier}.pt')
+        assert same(state, network.state_dict())
+        with torch.no_grad():
+            torch.testing.assert_close(output, network(images), rtol=0, atol=1e-6)
+        assert regions == family.regions(identifier)
+        stored.add(stored_as)
+    # Brain-Score stores activations under a name that is that of the weights too.
+    assert len(stored) == 3
+    assert all(name.startswith((plain, twin)) for name in stored)
+
+
+# Weights that are too large to be sent.
+
+
+@pytest.fixture
+def host():
+    """Server of one file; `served` says how: whole, changed, cut, missing or not at all."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            if self.path.startswith('/as/'):
+                server.served = self.path.removeprefix('/as/')
+                content = b''
+            elif server.served == 'closed':
+                return
+            elif server.served == 'missing':
+                self.send_error(404)
+                return
+            else:
+                content = server.content
+                server.asked += 1
+            self.send_response(200)
+            self.send_header('Content-Length', str(len(content)))
+            self.end_headers()
+            if content and server.served == 'changed':
+                content = content[:-1000] + bytes([content[-1000] ^ 1]) + content[-999:]
+            self.wfile.write(content[: len(content) // 2] if server.served == 'cut' else content)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    server.served, server.content, server.asked = 'whole', b'', 0
+    server.url = f'http://127.0.0.1:{server.server_port}'
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+DOWNLOADS = """
+import json, os
+from pathlib import Path
+from urllib.request import urlopen
+import torch
+from brainscore_vision import load_model, model_registry
+
+identifier, host, file, home = sys.argv[1:]
+expected = torch.load(file)
+try:
+    load_model(identifier)  # registers it
+except Exception as error:
+    pass
+for served, folder in (
+    ('closed', 'a'), ('missing', 'a'), ('changed', 'a'), ('cut', 'a'), ('whole', 'a'), ('missing', 'a'), ('whole', 'b'),
+):
+    urlopen(f'{host}/as/{served}').read()
+    os.environ['TORCH_HOME'] = f'{home}/{folder}'
+    kept = Path(home, folder, 'hub', 'checkpoints')
+    if folder == 'b':  # a file that was damaged later
+        kept.mkdir(parents=True)
+        (good,) = Path(home, 'a', 'hub', 'checkpoints').iterdir()
+        (kept / good.name).write_bytes(good.read_bytes()[:-1] + b'!')
+    try:
+        own = model_registry[identifier]().activations_model._model.backbone.state_dict()
+        result = 'same' if all(torch.equal(own[name], expected[name]) for name in expected) else 'other weights'
+    except Exception as error:
+        result = f'{type(error).__module__}: {error}'
+    files = {path.name: path.stat().st_size for path in kept.iterdir()} if kept.is_dir() else {}
+    print(json.dumps([served, result, files]))
+"""
+
+
+def test_too_large_weights_are_downloaded_and_checked(m2m, work, offline, host, monkeypatch, in_tree, tmp_path):
+    monkeypatch.setattr(exporting, 'MOST_BYTES', 1_000_000)
+    file, _ = squeezenet(tmp_path / 'mine.pth', seed=5)
+    host.content = file.read_bytes()
+    url, sha256 = f'{host.url}/files/mine.pth', hashlib.sha256(host.content).hexdigest()
+    options = ('--weights', file, '--weights-url', url)
+    ran = m2m('export', 'neurn_squeezenet1_1', '--to', 'zip', *options)
+    assert (ran.code, ran.err) == (0, '')
+    assert (work / 'neurn_squeezenet1_1.zip').stat().st_size < 100_000
+    assert host.asked == 0  # nothing is downloaded to export
+    folder = unpacked(work / 'neurn_squeezenet1_1.zip', work / 'unpacked')
+    init = (folder / '__init__.py').read_text()
+    assert f"URL = '{url}'" in init
+    assert f"SHA256 = '{sha256}'" in init
+    # The same for a pull request.
+    assert m2m('export', 'neurn_squeezenet1_1', 'tree', '--to', 'brainscore-tree', *options).code == 0
+    assert (work / 'tree/brainscore_vision/models/neurn_squeezenet1_1/__init__.py').read_text() == init
+
+    out = in_tree({folder: 'models'}, DOWNLOADS, 'neurn_squeezenet1_1', host.url, file, tmp_path / 'homes')
+    ran = [json.loads(line) for line in out.splitlines()]
+    for served, result, files in ran[:4]:
+        assert f'the weights at {url} could not be had with SHA-256 {sha256}: ' in result, served
+        assert result.startswith('brainscore_vision.models.neurn_squeezenet1_1.m2m.errors: ')
+        assert files == {}, served  # neither a wrong file nor a part of one
+    assert 'HTTP Error 404' in ran[1][1]
+    kept = {f'{sha256[:16]}-mine.pth': len(host.content)}
+    assert ran[4:] == [['whole', 'same', kept], ['missing', 'same', kept], ['whole', 'same', kept]]
+
+
+def test_too_large_weights_without_a_place(m2m, work, offline, monkeypatch, tmp_path):
+    monkeypatch.setattr(exporting, 'MOST_BYTES', 1_000_000)
+    file, _ = squeezenet(tmp_path / 'mine.pth')
+    for to in (('--to', 'zip'), ('tree', '--to', 'brainscore-tree')):
+        ran = m2m('export', 'plain_squeezenet1_1', *to, '--weights', file)
+        assert ran.code == 1
+        assert ' MB with its weights, and 50 MB are taken; upload the file and name where: --weights FILE ' in ran.err
+        ran = m2m('export', 'plain_squeezenet1_1', *to, '--weights', 'none')
+        assert ran.code == 1
+        assert 'save the untrained weights to a file, upload the file and name where' in ran.err
+    assert_nothing_left(work)
+
+
+def test_too_large_default_weights_are_named_where_their_library_has_them(m2m, work, offline, monkeypatch, tmp_path):
+    monkeypatch.setattr(exporting, 'MOST_BYTES', 1_000_000)
+    file, _ = squeezenet(tmp_path / 'torch' / SQUEEZENET)
+    assert m2m('export', 'plain_squeezenet1_1', '--to', 'zip').code == 0
+    init = (unpacked(work / 'plain_squeezenet1_1.zip', work / 'unpacked') / '__init__.py').read_text()
+    assert "URL = 'https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth'" in init
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in init
+
+
+@pytest.mark.parametrize('prefix', ['', 'backbone.', 'module.', 'module.backbone.'])
+def test_files_by_url_may_be_of_the_whole_model(prefix, work, offline, monkeypatch, tmp_path):
+    _, state = squeezenet(tmp_path / 'mine.pth')
+    torch.save({prefix + name: value for name, value in state.items()}, tmp_path / 'mine.pth')
+    weights = Weights(str(tmp_path / 'mine.pth'), url='https://example.org/mine.pth')
+    (folder,) = export_tree('neurn_squeezenet1_1', work / 'tree', weights)
+    assert "URL = 'https://example.org/mine.pth'" in (folder / '__init__.py').read_text()
+
+
+def test_names_that_would_break_the_code_that_holds_them(work, offline, tmp_path):
+    file, _ = squeezenet(tmp_path / 'a """ \\N $x \' b.pth')
+    url = "https://example.org/it's.pth?a=$url&b=\\"
+    (folder,) = export_tree('plain_squeezenet1_1', work / 'tree', Weights(str(file), url=url))
+    compile((folder / '__init__.py').read_text(), '__init__.py', 'exec')
+    assert f'URL = {url!r}' in (folder / '__init__.py').read_text()
+
+
+# What goes by pull request.
+
+SCORES = """
+import json
+from brainscore_vision import load_benchmark, load_model
+
+benchmark = load_benchmark(sys.argv[1])
+assert type(benchmark).__module__ == f'brainscore_vision.benchmarks.{sys.argv[2]}.m2m.neural'
+result = benchmark(load_model('pixels_64'))
+print(json.dumps([float(value) for value in (result, *(result.attrs[name] for name in ('raw', 'ceiling', 'error')))]))
+"""
+PACKAGES = """
+import runpy
+from pathlib import Path
+import brainscore_vision
+sys.argv[1:] = sys.argv[3:]
+script = Path(brainscore_vision.__file__).parent / 'data' / 'simulated' / 'data_packaging' / 'package.py'
+runpy.run_path(str(script), run_name='__main__')
+try:
+    load_benchmark('Siegle2021.VISp-rdm')
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def exported(folder):
+    return {path: path.parent.name for path in folder.glob('brainscore_vision/*/*')}
+
+
+def assert_scores_equal(line, benchmark):
+    mine = score('pixels_64', benchmark)
+    expected = [float(mine), *(float(mine.attrs[name]) for name in ('raw', 'ceiling', 'error'))]
+    assert json.loads(line) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_benchmark_with_its_data_and_metrics(m2m, m2m_home, work, in_tree, monkeypatch):
+    # Options for the pytest of whoever runs this don't reach the one of the check.
+    monkeypatch.setenv('PYTEST_ADDOPTS', '--no-such-option')
+    ran = m2m('export', 'SimulatedMouse.VISp-rdm', 'tree', '--to', 'brainscore-tree', '--check')
+    assert (ran.code, ran.err) == (0, '')
+    names = ['benchmarks/simulated', 'data/simulated', 'metrics/m2m_rdm', 'metrics/m2m_ridge']
+    assert ran.out.splitlines()[:4] == [f'tree/brainscore_vision/{name}' for name in names]
+    # 12 ceilings, an assembly, two tests of each metric.
+    assert PASSED.format(17) in ran.out
+    assert sorted(path.name for path in (work / 'tree').rglob('.*')) == []
+    assert m2m('export', 'pixels_64', 'tree', '--to', 'brainscore-tree').code == 0
+    # Metrics are in the one tree already, so another benchmark's folders come from a second one.
+    assert m2m('export', 'Siegle2021.VISp-rdm', 'second', '--to', 'brainscore-tree').code == 0
+    folders = exported(work / 'tree') | {
+        folder: kind for folder, kind in exported(work / 'second').items() if folder.name == 'siegle2021'
+    }
+    assert sorted(folders.values()) == ['benchmarks', 'benchmarks', 'data', 'data', 'metrics', 'metrics', 'models']
+    (work / 'packaged').mkdir()
+    out = in_tree(folders, SCORES + PACKAGES, 'SimulatedMouse.VISp-rdm', 'simulated', work / 'packaged')
+    lines = out.splitlines()
+    assert_scores_equal(lines[0], 'SimulatedMouse.VISp-rdm')
+    assert len(list((work / 'packaged').iterdir())) == 3  # csv, zip and netCDF
+    assert 'DataNotFoundError Siegle2021 is not on this machine' in out
+
+
+@pytest.mark.shared
+def test_a_benchmark_of_real_recordings(m2m, siegle, work, in_tree):
+    ran = m2m('export', 'Siegle2021.VISp-rdm', 'tree', '--to', 'brainscore-tree', '--check')
+    assert (ran.code, ran.err) == (0, '')
+    assert PASSED.format(17) in ran.out
+    assert m2m('export', 'pixels_64', 'tree', '--to', 'brainscore-tree').code == 0
+    out = in_tree(exported(work / 'tree'), SCORES, 'Siegle2021.VISp-rdm', 'siegle2021')
+    assert_scores_equal(out.splitlines()[0], 'Siegle2021.VISp-rdm')
+
+
+@pytest.mark.parametrize(
+    ('name', 'folders'),
+    [
+        ('m2m_ridge', ['metrics/m2m_ridge']),
+        ('SimulatedMouse', ['data/simulated']),
+        ('deVries2020-ridge', ['benchmarks/devries2020', 'data/devries2020', 'metrics/m2m_rdm', 'metrics/m2m_ridge']),
+        ('pixels_64', ['models/pixels_64']),
+        ('plain_vgg11', ['models/plain_vgg11']),
+    ],
+)
+def test_folders_for_a_pull_request(name, folders, m2m, work, offline):
+    (work / 'brainscore_vision' / 'models').mkdir(parents=True)  # somebody's checkout
+    ran = m2m('export', name, '.', '--to', 'brainscore-tree')
+    assert ran.code == 0
+    assert ran.out.splitlines() == [f'brainscore_vision/{folder}' for folder in folders]
+    there = [path.relative_to(work / 'brainscore_vision').as_posix() for path in work.glob('brainscore_vision/*/*')]
+    assert sorted(there) == folders
+    for folder in folders:
+        place = work / 'brainscore_vision' / folder
+        assert {'__init__.py', 'test.py'} <= {path.name for path in place.iterdir()}
+        assert (place / 'metadata.yaml').is_file() == folder.startswith('benchmarks')
+        assert place.stat().st_mode & 0o777 == work.stat().st_mode & 0o777
+
+
+# A model plugin of one's own.
+
+ALONE = """
+import importlib
+from pathlib import Path
+
+import brainscore_vision
+import pytest
+from brainscore_vision import load_model
+
+
+def test_alone():
+    models = Path(brainscore_vision.__file__).parent / 'models'
+    assert [path.name for path in models.iterdir() if path.is_dir()] == ['mini']
+    with pytest.raises(Exception, match='alexnet'):
+        load_model('alexnet')
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module('m2m_benchmarks')
+"""
+
+
+def test_a_folder_of_ones_own_passes_alone(m2m, work):
+    folder = plugin(work / 'my-net.v2', test=ALONE)
+    (folder / 'metadata.yaml').write_text('models:\n')  # for a pull request; the website refuses it
+    ran = m2m('export', './my-net.v2', '--to', 'zip', '--check')
+    assert (ran.code, ran.err) == (0, '')
+    assert PASSED.format(6) in ran.out
+    with zipfile.ZipFile(work / 'mini.zip') as opened:
+        assert opened.namelist()[2] == 'mini/models/mini/'
+        assert not any('metadata' in name for name in opened.namelist())
+    assert (folder / 'metadata.yaml').is_file()
+    # For a pull request it keeps its name, but for the dot, which would be a package.
+    ran = m2m('export', './my-net.v2', 'tree', '--to', 'brainscore-tree')
+    assert (ran.code, ran.out) == (0, 'tree/brainscore_vision/models/my-net_v2\n')
+
+
+def test_check_names_what_fails(m2m, work):
+    models = work / 'tree' / 'brainscore_vision' / 'models'
+    plugin(models / 'far', 'far', regions=['V2', 'VISp'], visual_degrees=9001)
+    hidden = "import importlib\n\nimportlib.import_module('m2m_' + 'benchmarks.errors')\n"
+    with (plugin(models / 'sneaky', 'sneaky') / 'model.py').open('a') as file:
+        file.write(hidden)
+    data = work / 'tree' / 'brainscore_vision' / 'data' / 'empty'
+    data.mkdir(parents=True)
+    (data / '__init__.py').write_text("data_registry = {}\ndata_registry['empty'] = None\n")
+    (data / 'test.py').write_text('def helper():\n    pass\n')
+    ran = m2m('export', 'tree', '--check')
+    assert (ran.code, ran.out) == (1, '')
+    lines = ran.err.splitlines()
+    assert lines[:3] == [
+        'error: 4 of the rules and tests of Brain-Score failed:',
+        "  Brain-Score's generic test test_visual_degrees[far]: assert 9001 < 9000",
+        "  Brain-Score's generic test test_look_at_neural_V1[far]: KeyError: 'V1'",
+    ]
+    assert lines[3].startswith('  test of models/sneaky ')
+    assert lines[3].endswith("ModuleNotFoundError: No module named 'm2m_benchmarks'")
+    assert lines[4] == '  the tests of data/empty run: no tests ran in 0.00s'.rpartition(' ')[0] + lines[4][-6:]
+    assert len(lines) == 5
+
+
+def test_check_names_what_fails_in_its_own_tests(m2m, work):
+    test = 'import pytest\n\n\ndef test_wrong():\n    assert 1 == 2, "not so"\n\n\n@pytest.fixture\ndef broken():\n    1 / 0\n'
+    test += '\n\ndef test_set_up(broken):\n    pass\n\n\n@pytest.mark.skip\ndef test_skipped():\n    pass\n'
+    folder = work / 'tree' / 'metrics' / 'mine'
+    folder.mkdir(parents=True)
+    (folder / '__init__.py').write_text("metric_registry = {}\nmetric_registry['mine'] = None\n")
+    (folder / 'test.py').write_text(test)
+    ran = m2m('export', 'tree', '--check')
+    assert ran.code == 1
+    assert ran.err.splitlines() == [
+        'error: 2 of the rules and tests of Brain-Score failed:',
+        '  test of metrics/mine test_wrong: AssertionError: not so',
+        '  test of metrics/mine test_set_up: failed on setup with "ZeroDivisionError: division by zero"',
+    ]
+
+
+# What is refused, and leaves nothing behind.
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('SimulatedMouse.VISp-rdm', '--to', 'zip'), 'is no model; Brain-Score takes it by pull request: --to brainsc'),
+        (('m2m_rdm', '--to', 'zip'), 'is no model'),
+        (('SimulatedMouse', 'new/sent.zip', '--to', 'zip'), 'is no model'),
+        (('torchvision:resnet18', '--to', 'zip'), 'is no plugin. Export plain_NAME or neurn_NAME'),
+        (('timm:resnet18', 'new', '--to', 'brainscore-tree'), 'is no plugin'),
+        (('alexnet', '--to', 'zip'), 'alexnet is a model of brainscore_vision: it has been submitted already'),
+        (('alexnet', 'new', '--to', 'brainscore-tree'), 'submitted already'),
+        (('pixel_64', '--to', 'zip'), 'Did you mean pixels_64?'),
+        (('Siegle2021.VISp-rdn', 'new', '--to', 'brainscore-tree'), 'Did you mean Siegle2021.VISp-rdm'),
+        (('neurn_squeezenet1_1_k3', '--to', 'zip'), 'is called neurn_squeezenet1_1'),
+        (('neurn_resnet18_after_nowhere', 'new/a.zip', '--to', 'zip', '--weights', 'none'), "no module 'nowhere'"),
+        (('./nowhere', '--to', 'zip'), './nowhere is not a model plugin'),
+        (('pixels_64', '--to', 'zip', '--weights', 'none'), 'pixels_64 brings its own weights'),
+        (('pixels_64', 'new', '--to', 'brainscore-tree', '--seed', 1), 'pixels_64 brings its own weights'),
+        (('m2m_rdm', 'new', '--to', 'brainscore-tree', '--weights-url', 'https://a.b/c'), 'brings its own weights'),
+        (('plain_vgg11', 'new/a.zip', '--to', 'zip', '--weights', 'no.pth'), 'there is no weights file no.pth'),
+        (('plain_vgg11', 'new', '--to', 'brainscore-tree', '--weights', 'no.pth'), 'there is no weights file no.pth'),
+        (('plain_vgg11', '--to', 'zip', '--weights-url', 'https://a.b/c.pth'), 'name that file too: --weights FILE'),
+        (
+            ('plain_vgg11', 'new', '--to', 'brainscore-tree', '--weights', 'no.pth', '--weights-url', 'c.pth'),
+            "--weights-url is 'c.pth'; expected an address that begins with https://",
+        ),
+        (('pixels_64', 'sent', '--to', 'zip'), 'name a file that ends in .zip'),
+        (('pixels_64', 'new/sent.tar', '--to', 'zip'), 'name a file that ends in .zip'),
+        (('pixels_64', 'my sent.zip', '--to', 'zip'), 'ends in .zip, without spaces'),
+        (('pixels_64', '/proc/no/sent.zip', '--to', 'zip'), 'cannot write to /proc/no: '),
+        (('pixels_64', '/proc/no', '--to', 'brainscore-tree'), 'cannot write to /proc/no/brainscore_vision/models: '),
+        (('nowhere.zip', '--check'), 'there is no nowhere.zip; expected a zip archive'),
+        (('.', '--check'), 'no plugin folder to check'),
+    ],
+)
+def test_refusals(arguments, message, m2m, m2m_home, work, offline):
+    ran = m2m('export', *arguments)
+    assert ran.code == 1
+    assert ran.err.startswith('error: ')
+    assert message in ran.err
+    assert ran.out == ''
+    assert_nothing_left(work)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('pixels_64', '--to', 'tar'), "'tar' is not zip or brainscore-tree"),
+        (('pixels_64',), 'name what to write, zip or brainscore-tree, or --check'),
+        (('pixels_64', '--to', 'brainscore-tree'), 'brainscore-tree needs a folder to write to'),
+        ((), 'Missing argument'),
+    ],
+)
+def test_wrong_usage(arguments, message, m2m, work):
+    ran = m2m('export', *arguments)
+    assert ran.code == 2
+    assert message in ran.err
+    assert_nothing_left(work)
+
+
+def test_places_that_are_taken(m2m, work):
+    (work / 'folder.zip').mkdir()
+    (work / 'file').write_text('mine')
+    ran = m2m('export', 'pixels_64', 'folder.zip', '--to', 'zip')
+    assert ran.code == 1
+    assert 'name a file that ends in .zip' in ran.err
+    for destination, to in (('file/sent.zip', 'zip'), ('file', 'brainscore-tree')):
+        ran = m2m('export', 'pixels_64', destination, '--to', to)
+        assert ran.code == 1
+        assert f'cannot write to {work / "file" if to == "zip" else "file"}' in ran.err
+    # One of a benchmark's four folders is there: none of the others is written.
+    (work / 'tree' / 'brainscore_vision' / 'metrics' / 'm2m_rdm').mkdir(parents=True)
+    ran = m2m('export', 'SimulatedMouse-rdm', 'tree', '--to', 'brainscore-tree')
+    assert ran.code == 1
+    assert 'tree/brainscore_vision/metrics/m2m_rdm is there already; remove it' in ran.err
+    assert sorted(path.relative_to(work).as_posix() for path in work.rglob('*')) == [
+        'file',
+        'folder.zip',
+        'tree',
+        'tree/brainscore_vision',
+        'tree/brainscore_vision/metrics',
+        'tree/brainscore_vision/metrics/m2m_rdm',
+    ]
+
+
+def test_an_archive_is_replaced(m2m, work):
+    (work / 'sent.zip').write_bytes(b'older')
+    assert m2m('export', 'pixels_64', 'sent.zip', '--to', 'zip').code == 0
+    assert zipfile.is_zipfile(work / 'sent.zip')
+    assert [path.name for path in work.iterdir()] == ['sent.zip']
+
+
+@pytest.mark.parametrize(
+    ('files', 'message'),
+    [
+        ({'__init__.py': 'x = 1\n'}, 'registers 0 models, expected one'),
+        (
+            {'__init__.py': INIT.format(name='a') + "model_registry['b'] = 1\n"},
+            'registers 2 models, expected one: a, b',
+        ),
+        ({'__init__.py': INIT.format(name='a-1')}, 'no hyphen in the identifier: a-1'),
+        ({'__init__.py': INIT.format(name='a 1')}, "no spaces in names: 'a 1/"),
+        ({'__init__.py': INIT.format(name='a/b')}, "registers 'a/b', which cannot be the name of a folder"),
+        ({'__init__.py': INIT.format(name='../../b')}, 'cannot be the name of a folder'),
+        ({'test.py': None}, 'a test.py in the plugin folder: mini/ has none'),
+        ({'my notes.txt': ''}, "no spaces in names: 'mini/models/mini/my notes.txt'"),
+        ({'maps/metadata.yaml': ''}, 'no metadata.yaml: mini/models/mini/maps/metadata.yaml'),
+        ({'model.py': 'x = (\n'}, "own/model.py is not Python that can be parsed: '(' was never closed"),
+        ({'model.py': 'from ..other import x\n'}, 'own/model.py, line 1 imports from outside the plugin'),
+        ({'model.py': 'import m2m_benchmarks.errors\n'}, 'own/model.py, line 1: write `from m2m_benchmarks'),
+    ],
+)
+def test_folders_that_cannot_be_sent(files, message, m2m, work):
+    folder = plugin(work.parent / 'own')
+    for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).unlink() if content is None else (folder / name).write_text(content)
+    ran = m2m('export', folder, 'new/sent.zip', '--to', 'zip')
+    assert ran.code == 1
+    assert message in ran.err
+    assert ran.out == ''
+    assert_nothing_left(work)
+
+
+def test_a_folder_of_51_mb(m2m, work):
+    folder = plugin(work.parent / 'own')
+    (folder / 'weights.bin').write_bytes(torch.randint(256, (51_000_000,), dtype=torch.uint8).numpy().tobytes())
+    ran = m2m('export', folder, '--to', 'zip')
+    assert ran.code == 1
+    assert 'at most 50 MB: mini.zip has 51.0 MB' in ran.err
+    assert_nothing_left(work)
+
+
+def test_into_the_folder_that_is_exported(m2m, work):
+    folder = plugin(work / 'own')
+    before = sorted(work.rglob('*'))
+    ran = m2m('export', folder, folder / 'tree', '--to', 'brainscore-tree')
+    assert ran.code == 1
+    assert 'the folder to copy; name another place' in ran.err
+    assert sorted(work.rglob('*')) == before
+
+
+# Interruptions.
+
+
+def interrupt(after=0):
+    """A function that is interrupted at a call after the first `after` ones."""
+
+    def decorate(function):
+        calls = []
+
+        def call(*arguments, **options):
+            calls.append(1)
+            if len(calls) > after:
+                raise KeyboardInterrupt
+            return function(*arguments, **options)
+
+        return call
+
+    return decorate
+
+
+@pytest.mark.parametrize(
+    ('where', 'name'),
+    [
+        (exporting.models, 'loaded'),
+        (exporting.models, 'self_contained'),
+        (exporting.models.safetensors.torch, 'save_file'),
+        (exporting, '_archive'),
+        (exporting, 'check_folder'),
+        (exporting.shutil, 'copyfileobj'),
+        (Path, 'replace'),
+    ],
+)
+def test_an_interrupted_zip(where, name, m2m, work, monkeypatch):
+    arguments = ('export', 'plain_squeezenet1_1', 'new/sent.zip', '--to', 'zip', '--weights', 'none')
+    with monkeypatch.context() as patch:
+        if name == 'copyfileobj':  # in the middle of the archive itself
+            patch.setattr(exporting.shutil, name, cut_short)
+        else:
+            patch.setattr(where, name, interrupt()(getattr(where, name)))
+        ran = m2m(*arguments)
+        assert (ran.code, ran.out) == (130, '')
+        assert_nothing_left(work)
+        (work / 'new').mkdir()
+        (work / 'new' / 'sent.zip').write_bytes(b'older')
+        assert m2m(*arguments).code == 130
+    assert [path.read_bytes() for path in (work / 'new').iterdir()] == [b'older']
+
+
+def cut_short(source, target, length=0):
+    target.write(source.read(100))
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(('where', 'name'), [(exporting, 'self_contained'), (Path, 'rename'), (tempfile, 'mkdtemp')])
+@pytest.mark.parametrize('after', [0, 1, 3])
+def test_an_interrupted_tree(where, name, after, m2m, work, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, interrupt(after)(getattr(where, name)))
+        ran = m2m('export', 'SimulatedMouse-rdm', 'new/tree', '--to', 'brainscore-tree')
+    assert (ran.code, ran.out) == (130, '')
+    assert_nothing_left(work)
+    assert m2m('export', 'SimulatedMouse-rdm', 'new/tree', '--to', 'brainscore-tree').code == 0
+
+
+def test_a_disk_that_is_full(m2m, work, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, 'No space left on device')
+
+    for arguments in (('new/sent.zip', '--to', 'zip'), ('new', '--to', 'brainscore-tree')):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, 'rename', full)
+            patch.setattr(Path, 'replace', full)
+            ran = m2m('export', 'pixels_64', *arguments)
+        assert ran.code == 1
+        assert 'No space left on device' in ran.err
+        assert_nothing_left(work)
+
+
+def test_from_python(work):
+    assert export_zip('pixels_64') == work / 'pixels_64.zip'
+    assert export_tree('m2m_rdm', work / 'tree') == [work / 'tree' / 'brainscore_vision' / 'metrics' / 'm2m_rdm']
