@@ -118,7 +118,8 @@ def main() -> int:
     repeats = {name: arguments.unfold_repeats if 'unfold' in name else arguments.repeats for name in functions}
 
     threads = torch.get_num_threads()
-    # The layer is many small steps: it loses more than the pool does where other processes want the same cores.
+    # Where other processes want the same cores, several threads wait for each other at every one of the layer's many
+    # small steps: its ratio to the pool is then several times what it is on an idle machine, or with OMP_NUM_THREADS=1.
     load = f'load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores'
     print(f'{arguments.images} x 3 x 224 x 224, {threads} threads, torch {torch.__version__}, {load}', flush=True)
     failures = []

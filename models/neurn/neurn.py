@@ -115,8 +115,9 @@ class NeuRN(nn.Module):
         padded = functional.pad(wide, [half, half, half, half], mode=self._mode)
         # Law of total variance: that of the window is the mean of its columns' variances and the variance of their
         # means. Both are sums of squares of differences between neighbours, so nothing cancels, whatever the level.
-        column_mean, column_variance = _moments(padded, 2, self.kernel_size)
-        _, variance = _moments(column_mean, 3, self.kernel_size)
+        middle = padded.narrow(2, half, images.size(2))
+        column_offset, column_variance = _moments(padded, None, 2, self.kernel_size)
+        _, variance = _moments(middle, column_offset, 3, self.kernel_size)
         width = images.size(3)
         for place in range(self.kernel_size):
             variance = variance + column_variance.narrow(3, place, width) / self.kernel_size
@@ -131,8 +132,13 @@ class NeuRN(nn.Module):
         return (deviation / largest.clamp_min(self.eps)).to(images.dtype)
 
 
-def _moments(values: torch.Tensor, dim: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and variance of each `count` neighbours along `dim`, from their differences to the middle one."""
+def _moments(
+    values: torch.Tensor, offsets: torch.Tensor | None, dim: int, count: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean, less the middle one, and variance of each `count` neighbours along `dim` of values + offsets.
+
+    The two are not added: beside a large value, a small offset would lose its digits.
+    """
     size = values.size(dim) - count + 1
     middle = values.narrow(dim, count // 2, size)
     total = torch.zeros_like(middle)
@@ -140,7 +146,9 @@ def _moments(values: torch.Tensor, dim: int, count: int) -> tuple[torch.Tensor, 
     for place in range(count):
         if place != count // 2:
             difference = values.narrow(dim, place, size) - middle
+            if offsets is not None:
+                difference = difference + (offsets.narrow(dim, place, size) - offsets.narrow(dim, count // 2, size))
             total = total + difference
             squares = torch.addcmul(squares, difference, difference)
     mean = total / count
-    return middle + mean, torch.addcmul(squares / count, mean, mean, value=-1.0)
+    return mean, torch.addcmul(squares / count, mean, mean, value=-1.0)
