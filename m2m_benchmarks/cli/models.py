@@ -1,5 +1,7 @@
 """m2m models: list, show, calibrate."""
 
+import contextlib
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -133,7 +135,9 @@ def calibrate(
         benchmark = load_benchmark(f'{dataset}-{metric}')
         if not isinstance(benchmark, MeanBenchmark):
             raise BenchmarkError(f'{dataset}-{metric} has no mouse areas; expected a dataset from `m2m data list`.')
-        found = subject(model, weights=weights, seed=seed)
+        # torch.hub says on stdout what it downloads; there, the map alone is expected.
+        with contextlib.redirect_stdout(sys.stderr):
+            found = subject(model, weights=weights, seed=seed)
         report('loading', 1, 1)
         if found.module is None:
             raise ModelError(f'{model} is not a PyTorch network in a ModelCommitment: its layers cannot be compared.')

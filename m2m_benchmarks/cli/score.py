@@ -1,5 +1,7 @@
 """m2m score."""
 
+import contextlib
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,7 +49,9 @@ def score(
         from m2m_benchmarks.scoring.score import score_subject
         from m2m_benchmarks.scoring.subjects import subject
 
-        found = subject(model, weights=weights, seed=seed)
+        # torch.hub says on stdout what it downloads; there, results alone are expected.
+        with contextlib.redirect_stdout(sys.stderr):
+            found = subject(model, weights=weights, seed=seed)
         report('loading', 1, 1)
         results = [each.attrs['result'] for each in score_subject(found, benchmarks, layer, report)]
     if json is not None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import urllib.parse
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +30,8 @@ def downloaded(url: str, sha256: str) -> Path:
         When it can't be downloaded, or is another file than was expected.
     """
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
-    path = folder / f'{sha256[:16]}-{url.rpartition("/")[2]}'
+    # The name alone, without a query: its end says how to read the file.
+    path = folder / f'{sha256[:16]}-{Path(urllib.parse.urlsplit(url).path).name[-100:]}'
     if path.is_file():
         with path.open('rb') as file:
             if hashlib.file_digest(file, 'sha256').hexdigest() == sha256:
@@ -37,7 +39,7 @@ def downloaded(url: str, sha256: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=False)
-    except (OSError, RuntimeError) as error:  # RuntimeError: another hash
+    except (OSError, RuntimeError, ValueError) as error:  # another hash: RuntimeError; no address: ValueError
         raise ModelError(
             f'the weights at {url} could not be had with SHA-256 {sha256}: {error}. Connect to the network, or put '
             f'the file at {path}.'

@@ -264,10 +264,10 @@ def _folder(path: Path, remedy: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _all_or_none(targets: list[Path]) -> Iterator[list[Path]]:
-    """Drafts that take the places of `targets` when the block ends well, and leave no trace when it doesn't."""
-    for target in targets:
-        if target.exists():
-            raise StorageError(f'{target} is there already; remove it, or name another folder.')
+    """Drafts that take the places of `targets` when the block ends well, and leave no trace when it doesn't.
+
+    A target may be there already when it is the same: two benchmarks share their metrics.
+    """
     made, placed = [], []
     with contextlib.ExitStack() as stack:
         for target in targets:
@@ -278,9 +278,14 @@ def _all_or_none(targets: list[Path]) -> Iterator[list[Path]]:
             drafts = [folder / target.name for folder, target in zip(made, targets, strict=True)]
             with explained('the plugin folders', targets[0].parent):
                 yield drafts
+                there = [target.exists() for target in targets]
                 for draft, target in zip(drafts, targets, strict=True):
-                    draft.rename(target)
-                    placed.append(target)
+                    if target.exists() and _content(draft) != _content(target):
+                        raise StorageError(f'{target} is there already and differs; remove it, or name another folder.')
+                for draft, target, same in zip(drafts, targets, there, strict=True):
+                    if not same:
+                        draft.rename(target)
+                        placed.append(target)
         except BaseException:
             for target in placed:
                 shutil.rmtree(target, ignore_errors=True)
@@ -288,3 +293,12 @@ def _all_or_none(targets: list[Path]) -> Iterator[list[Path]]:
         finally:
             for folder in made:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    """Files of a plugin folder, but for what running it leaves there."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob('*')
+        if path.is_file() and '__pycache__' not in path.parts
+    }

@@ -1,5 +1,6 @@
 """One model of this library as a plugin folder of its own."""
 
+import copy
 import importlib.metadata
 import shutil
 from pathlib import Path
@@ -139,8 +140,9 @@ def write_elsewhere(identifier: str, found: Subject, url: str, file: Path, desti
     ModelError
         When the file doesn't hold what the model has.
     """
-    twin = family.network(identifier, weights='none')
-    try:  # as the plugin will
+    assert found.module is not None
+    twin = copy.deepcopy(found.module)
+    try:  # as the plugin will; a file that fits replaces all of them
         apply_weights(twin, read_weights(file), file, identifier)
         same = weights_sha256(twin) == found.weights_sha256
     except ModelError:

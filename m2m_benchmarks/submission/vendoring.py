@@ -53,6 +53,8 @@ def self_contained(source: Path, package: str, kind: str, destination: Path) -> 
         raise M2MError(f'{path} cannot be copied: {why}.') from error
     except OSError as error:
         raise M2MError(f'{source} cannot be copied: {error.strerror or error}.') from error
+    for path in (destination, *destination.rglob('*')):  # of a read-only installation, the copy is not
+        path.chmod(path.stat().st_mode | (0o700 if path.is_dir() else 0o600))
     copies: dict[str, Path] = {}
     waiting = []
     for path in scripts(destination):
@@ -70,6 +72,8 @@ def self_contained(source: Path, package: str, kind: str, destination: Path) -> 
                 continue
             if any(other.stem == name for other in copies.values()):
                 raise M2MError(f'{package} uses two modules called {name}; they cannot be copied into one folder.')
+            if not copies and (destination / VENDORED).exists():
+                raise M2MError(f'{source} has a folder {VENDORED} of its own, where copies would go; rename it.')
             (destination / VENDORED).mkdir(exist_ok=True)
             copies[module] = destination / VENDORED / f'{name}.py'
             file = _file(module)

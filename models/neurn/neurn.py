@@ -119,8 +119,10 @@ class NeuRN(nn.Module):
         column_offset, column_variance = _moments(padded, None, 2, self.kernel_size)
         _, variance = _moments(middle, column_offset, 3, self.kernel_size)
         width = images.size(3)
-        for place in range(self.kernel_size):
-            variance = variance + column_variance.narrow(3, place, width) / self.kernel_size
+        total = column_variance.narrow(3, 0, width)
+        for place in range(1, self.kernel_size):
+            total = total + column_variance.narrow(3, place, width)
+        variance = torch.add(variance, total, alpha=1.0 / self.kernel_size)
         # The root's slope is infinite at zero: below the clamp there is none.
         deviation = variance.clamp_min(self._least_variance).sqrt() - self._least_deviation
         if self.scope == 'image':
@@ -135,20 +137,25 @@ class NeuRN(nn.Module):
 def _moments(
     values: torch.Tensor, offsets: torch.Tensor | None, dim: int, count: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean, less the middle one, and variance of each `count` neighbours along `dim` of values + offsets.
-
-    The two are not added: beside a large value, a small offset would lose its digits.
-    """
-    size = values.size(dim) - count + 1
-    middle = values.narrow(dim, count // 2, size)
-    total = torch.zeros_like(middle)
-    squares = torch.zeros_like(middle)
-    for place in range(count):
+    """Mean, less the middle one, and variance of each `count` neighbours along `dim` of values + offsets."""
+    total = _difference(values, offsets, dim, 0, count)
+    squares = total * total
+    for place in range(1, count):
         if place != count // 2:
-            difference = values.narrow(dim, place, size) - middle
-            if offsets is not None:
-                difference = difference + (offsets.narrow(dim, place, size) - offsets.narrow(dim, count // 2, size))
+            difference = _difference(values, offsets, dim, place, count)
             total = total + difference
             squares = torch.addcmul(squares, difference, difference)
     mean = total / count
     return mean, torch.addcmul(squares / count, mean, mean, value=-1.0)
+
+
+def _difference(values: torch.Tensor, offsets: torch.Tensor | None, dim: int, place: int, count: int) -> torch.Tensor:
+    """Of the neighbour at `place` of `count` and the middle one, in values + offsets.
+
+    The two are not added: beside a large value, a small offset would lose its digits.
+    """
+    size = values.size(dim) - count + 1
+    difference = values.narrow(dim, place, size) - values.narrow(dim, count // 2, size)
+    if offsets is None:
+        return difference
+    return difference + (offsets.narrow(dim, place, size) - offsets.narrow(dim, count // 2, size))

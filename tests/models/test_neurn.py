@@ -559,6 +559,7 @@ def test_a_stroke_of_a_digit_has_two_ridges(shared):
         for profile in stroke_profiles(image[0].numpy(), output[0].numpy())
     ]
     # Measured: 80 middles, the output lower than on both flanks in all of them, and a third of their mean (median).
+    # (Of the 236 middles of thinner strokes, where the window sees beyond both sides at once, 64 % are lower.)
     # Before the layer it is the other way round: the middle of a stroke is its brightest.
     middle, flanks = (np.array(values) for values in zip(*profiles, strict=True))
     assert len(middle) >= 70

@@ -1,8 +1,11 @@
 """Weights from files: what is read, what is refused, and what the fingerprint covers."""
 
 import copy
+import functools
+import http.server
 import os
 import pickle
+import threading
 
 import pytest
 import safetensors.torch
@@ -10,7 +13,8 @@ import torch
 from torch import nn
 
 from m2m_benchmarks.errors import ModelError
-from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_sha256
+from m2m_benchmarks.scoring.weights import apply_weights, downloaded, read_weights, weights_sha256
+from m2m_benchmarks.storage import sha256_file
 
 
 def network(seed=0, width=4):
@@ -243,3 +247,36 @@ def test_fingerprint_of_types_that_numpy_lacks():
     module = built().to(torch.bfloat16)
     assert weights_sha256(module) == weights_sha256(copy.deepcopy(module)) != weights_sha256(built().half())
     assert weights_sha256(nn.ReLU()) != weights_sha256(nn.Linear(1, 1))
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A folder that a loopback server serves, and its address; downloads go to a folder of their own."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    folder = tmp_path / 'served'
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield folder, f'http://127.0.0.1:{server.server_port}'
+    server.shutdown()
+
+
+def test_downloaded_weights_are_known_by_their_hash(served):
+    folder, address = served
+    path = save(built().state_dict(), folder / 'w.safetensors')
+    sha256 = sha256_file(path)
+    url = f'{address}/w.safetensors?download=true'
+    found = downloaded(url, sha256)
+    assert found.suffix == '.safetensors'
+    assert read_weights(found).keys() == built().state_dict().keys()
+    path.unlink()
+    assert downloaded(url, sha256) == found  # it is kept
+    found.write_bytes(b'changed')
+    with pytest.raises(ModelError, match=rf'{address}/.* could not be had with SHA-256 {sha256}: .*404'):
+        downloaded(url, sha256)
+    path.write_bytes(b'something else')
+    with pytest.raises(ModelError, match='invalid hash value'):
+        downloaded(url, sha256)
+    with pytest.raises(ModelError, match='unknown url type'):
+        downloaded('w.safetensors', sha256)

@@ -301,6 +301,18 @@ def test_what_python_leaves_behind_is_not_copied(tmp_path):
     assert {path.name for path in (tmp_path / 'copy').iterdir()} == {'__init__.py', 'weights.bin'}
 
 
+def test_of_a_read_only_folder_the_copy_is_not(tmp_path):
+    source = plugin(tmp_path / 'made_up', main='from m2m_benchmarks.errors import M2MError\n', sub__more='')
+    paths = [*source.rglob('*'), source]
+    for path in paths:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    self_contained(source, 'made_up', 'models', tmp_path / 'copy')
+    for path in (tmp_path / 'copy', *(tmp_path / 'copy').rglob('*')):
+        assert path.stat().st_mode & 0o200
+    for path in reversed(paths):
+        path.chmod(0o755)
+
+
 OWN_PLUGINS = [
     (kind, init.parent.name)
     for kind in ('data', 'metrics', 'benchmarks', 'models')
@@ -333,3 +345,12 @@ def test_every_plugin_of_this_library(kind, name, tmp_path):
 def test_all_plugins_were_found():
     assert len(OWN_PLUGINS) >= 11
     assert {kind for kind, _ in OWN_PLUGINS} == {'data', 'metrics', 'benchmarks', 'models'}
+
+
+def test_a_folder_where_copies_would_go(tmp_path):
+    source = tmp_path / 'mine'
+    (source / 'm2m').mkdir(parents=True)
+    (source / '__init__.py').write_text('from m2m_benchmarks.arrays import rdm\n')
+    (source / 'm2m' / 'rdm.py').write_text('mine = True\n')
+    with pytest.raises(M2MError, match='has a folder m2m of its own'):
+        self_contained(source, 'mine', 'metrics', tmp_path / 'copy')
