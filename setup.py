@@ -39,7 +39,7 @@ setup(
         'numpy<2',
         'pandas>=1.5.3,<3',
         'peewee>=3.17',
-        'pillow>=10',
+        'pillow>=10.1',
         'platformdirs>=4',
         # Brain-Score's own plugin tests, run by `m2m export --check`, need both.
         'pytest>=8',

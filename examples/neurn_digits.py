@@ -17,8 +17,9 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 import torch
-from m2m_benchmarks.models.neurn.neurn import NeuRN
 from PIL import Image, ImageDraw, ImageFont
+
+from m2m_benchmarks.models.neurn.neurn import NeuRN
 
 #: Training images of MNIST that show 0 to 9.
 MNIST_DIGITS = [1, 3, 5, 7, 2, 0, 13, 15, 17, 4]

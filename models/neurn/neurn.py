@@ -1,5 +1,6 @@
 """NeuRN: local contrast in place of level, from Jalil, Qazi & Iqbal (2025), arXiv 2505.06881."""
 
+from numbers import Integral, Real
 from typing import Final
 
 import torch
@@ -15,7 +16,8 @@ class NeuRN(nn.Module):
 
     For every channel and every pixel, the population standard deviation of the kernel_size x kernel_size pixels
     around it, divided by its maximum. The output has the shape of the input and lies in [0, 1]. It doesn't change
-    under ``x -> a * x + b`` with a > 0 (while a times the largest deviation stays above `eps`).
+    under ``x -> a * x + b`` with a > 0, while a times the largest deviation stays above `eps`; with zero padding,
+    where b is an edge around the image, under ``x -> a * x`` only.
 
     The paper leaves open what stands beyond the border, over what the maximum is taken and what a constant image
     gives. `padding`, `scope` and `eps` are these choices; their defaults are ours.
@@ -46,15 +48,16 @@ class NeuRN(nn.Module):
 
     def __init__(self, kernel_size: int = 3, padding: str = 'edge', scope: str = 'image', eps: float = 1e-6) -> None:
         super().__init__()
-        if isinstance(kernel_size, bool) or not isinstance(kernel_size, int) or kernel_size < 3 or kernel_size % 2 == 0:
+        whole = isinstance(kernel_size, Integral) and not isinstance(kernel_size, bool)
+        if not whole or kernel_size < 3 or kernel_size % 2 == 0:
             raise ValueError(f'kernel_size is {kernel_size!r}, expected an odd number of 3 or more')
         if padding not in PADDINGS:
             raise ValueError(f'padding is {padding!r}, expected one of {", ".join(PADDINGS)}')
         if scope not in SCOPES:
             raise ValueError(f'scope is {scope!r}, expected one of {", ".join(SCOPES)}')
-        if not 0 < eps < float('inf'):
+        if isinstance(eps, bool) or not isinstance(eps, Real) or not 0 < eps < float('inf'):
             raise ValueError(f'eps is {eps!r}, expected a positive number')
-        self.kernel_size = kernel_size
+        self.kernel_size = int(kernel_size)
         self.padding = padding
         self.scope = scope
         self.eps = float(eps)
@@ -89,6 +92,8 @@ class NeuRN(nn.Module):
                 'expected images of shape (n, channels, height, width) or (channels, height, width), '
                 f'got {images.dim()} dimensions'
             )
+        if images.size(-3) == 0:
+            raise ValueError('expected images of one channel or more, got none')
         if not images.is_floating_point():
             raise ValueError(f'expected floating point images, got {images.dtype}; convert them with .float()')
         if images.size(-2) < self.kernel_size or images.size(-1) < self.kernel_size:

@@ -11,12 +11,12 @@ import timm
 import torch
 import torchvision
 from brainscore_vision.model_helpers import generic_plugin_tests
-from m2m_benchmarks.models.neurn import model as family
-from m2m_benchmarks.models.neurn.backbones import BACKBONES, build, weights_url
-from m2m_benchmarks.models.neurn.neurn import NeuRN
 
 from m2m_benchmarks import load_model, load_stimulus_set
 from m2m_benchmarks.errors import M2MError, ModelError, UnknownNameError
+from m2m_benchmarks.models.neurn import model as family
+from m2m_benchmarks.models.neurn.backbones import BACKBONES, build, weights_url
+from m2m_benchmarks.models.neurn.neurn import NeuRN
 from m2m_benchmarks.plugins import registered
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.layers import responses

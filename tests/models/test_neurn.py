@@ -9,12 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from m2m_benchmarks.models.neurn.neurn import NeuRN
 from PIL import Image
 from scipy.ndimage import distance_transform_edt, maximum_filter
 from sklearn.datasets import load_sample_images
 from torch.nn import functional
 from torch.testing import assert_close
+
+from m2m_benchmarks.models.neurn.neurn import NeuRN
 
 KERNELS = [3, 5, 7]
 PADDINGS = ['edge', 'zero', 'reflect']
@@ -465,7 +466,7 @@ class TestBadInput:
             NeuRN(scope=scope)
         assert f'scope is {scope!r}' in str(caught.value)
 
-    @pytest.mark.parametrize('eps', [0, 0.0, -1e-6, np.nan, np.inf, -np.inf])
+    @pytest.mark.parametrize('eps', [0, 0.0, -1e-6, np.nan, np.inf, -np.inf, True, None, '1'])
     def test_eps(self, eps):
         with pytest.raises(ValueError, match='expected a positive number') as caught:
             NeuRN(eps=eps)

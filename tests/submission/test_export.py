@@ -12,9 +12,9 @@ import pytest
 import safetensors.torch
 import torch
 import torchvision
-from m2m_benchmarks.models.neurn import model as family
 
 from m2m_benchmarks import score
+from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.submission import export as exporting
 from m2m_benchmarks.submission.export import Weights, export_tree, export_zip
 
