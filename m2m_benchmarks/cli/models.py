@@ -73,15 +73,13 @@ def show(model: _Model, json: _Json = False) -> None:
 
 
 def _described(model: str) -> dict[str, Any]:
-
     from m2m_benchmarks.models.neurn.backbones import weights_url
     from m2m_benchmarks.models.neurn.model import Network, parse
     from m2m_benchmarks.plugins import takes_weights
     from m2m_benchmarks.scoring.subjects import subject
 
-    named = ':' not in model and '/' not in model
-    untrained = not named or takes_weights(model)
-    found = subject(model, weights='none' if untrained and '/' not in model else 'default')
+    untrained = '/' not in model and (':' in model or takes_weights(model))
+    found = subject(model, weights='none' if untrained else 'default')
     network = found.module
     entry: dict[str, Any] = {
         'model': found.identifier,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from m2m_benchmarks.errors import M2MError, ModelError, StorageError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, plugins_folder, registered, registrations
+from m2m_benchmarks.scoring.subjects import subject
 from m2m_benchmarks.storage import explained, replacing, writable
 from m2m_benchmarks.submission import models
 from m2m_benchmarks.submission.rules import MOST_BYTES, check_folder, check_zip
@@ -69,7 +70,7 @@ def export_zip(name: str, destination: Path | None = None, weights: Weights | No
         plugin.parent.mkdir(parents=True)
         if own_kind == 'family':
             _refuse_url_alone(weights)
-            found = models.loaded(identifier, weights.source, weights.seed)
+            found = subject(identifier, weights.source, weights.seed)
             models.write_inside(identifier, found, plugin)
             archive = _archive(root)
             if archive.stat().st_size > MOST_BYTES:
@@ -145,7 +146,7 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
         elif weights.source == 'default':
             models.write_default(identifier, draft)
         else:
-            found = models.loaded(identifier, weights.source, weights.seed)
+            found = subject(identifier, weights.source, weights.seed)
             place_elsewhere = models.source(identifier, weights.source, weights.url)
             if place_elsewhere is not None:
                 models.write_elsewhere(identifier, found, *place_elsewhere, draft)

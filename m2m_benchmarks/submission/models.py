@@ -15,7 +15,7 @@ from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.models.neurn.backbones import Backbone, weights_url
 from m2m_benchmarks.plugins import OWN
-from m2m_benchmarks.scoring.subjects import Subject, subject
+from m2m_benchmarks.scoring.subjects import Subject
 from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_file, weights_sha256
 from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.submission.vendoring import self_contained
@@ -188,17 +188,6 @@ def _downloaded_file(row: Backbone) -> Path | None:
             return None
     file = Path(torch.hub.get_dir()) / 'checkpoints' / url.split('/')[-1]
     return file if file.is_file() else None
-
-
-def loaded(identifier: str, weights: str, seed: int) -> Subject:
-    """The model of the family with its weights.
-
-    Raises
-    ------
-    ModelError
-        When the weights can't be had.
-    """
-    return subject(identifier, weights=weights, seed=seed)
 
 
 def _write(identifier: str, destination: Path, template: str, **values: str) -> None:

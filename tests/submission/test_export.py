@@ -735,7 +735,7 @@ def interrupt(after=0):
 @pytest.mark.parametrize(
     ('where', 'name'),
     [
-        (exporting.models, 'loaded'),
+        (exporting, 'subject'),
         (exporting.models, 'self_contained'),
         (exporting.models.safetensors.torch, 'save_file'),
         (exporting, '_archive'),
