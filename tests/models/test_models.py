@@ -1,4 +1,4 @@
-"""Every model plugin of this library."""
+"""The control models, and what holds for every plugin of this library."""
 
 from pathlib import Path
 
@@ -12,10 +12,11 @@ from m2m_benchmarks.plugins import BRAIN_SCORE, registered
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.subjects import subject
 
-IDENTIFIERS = list(registered('model'))
+# Those of the family `neurn` are in test_family.py.
+CONTROLS = [name for name, plugin in registered('model').items() if plugin.folder == 'controls']
 
 
-@pytest.mark.parametrize('identifier', IDENTIFIERS)
+@pytest.mark.parametrize('identifier', CONTROLS)
 def test_records_from_mouse_and_primate_areas(identifier, m2m_home):
     stimuli = load_stimulus_set('SimulatedMouse')[:3]
     stimuli.identifier = False  # Brain-Score's cache stays out of it
