@@ -125,7 +125,12 @@ def load_model(identifier: str, **options: Any) -> 'BrainModel':
                 'timm:NAME.'
             )
         with no_installs():
-            model: BrainModel = factory(**options)
+            try:
+                model: BrainModel = factory(**options)
+            except ValueError as error:
+                if not takes_weights(identifier):
+                    raise
+                raise ModelError(f'{error}.') from error  # the family says what is wrong with a name
         return model
 
 

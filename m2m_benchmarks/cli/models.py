@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -64,7 +65,9 @@ def show(model: _Model, json: _Json = False) -> None:
     console = stdout()
     for key, value in entry.items():
         name = key.replace('_', ' ')
-        if isinstance(value, dict):
+        if value == {}:
+            console.print(f'{name}: none')
+        elif isinstance(value, dict):
             console.print(f'{name}:', *(f'\n  {area}: {layer}' for area, layer in value.items()), sep='', markup=False)
         elif isinstance(value, list):
             console.print(f'{name} ({len(value)}):', *(f'\n  {each}' for each in value), sep='', markup=False)
@@ -78,7 +81,8 @@ def _described(model: str) -> dict[str, Any]:
     from m2m_benchmarks.plugins import takes_weights
     from m2m_benchmarks.scoring.subjects import subject
 
-    untrained = '/' not in model and (':' in model or takes_weights(model))
+    folder = '/' in model or Path(model).is_dir()
+    untrained = not folder and (':' in model or takes_weights(model))
     found = subject(model, weights='none' if untrained else 'default')
     network = found.module
     entry: dict[str, Any] = {

@@ -118,6 +118,8 @@ def subject(
     ModelError
         When the model can't be built or the weights don't fit.
     """
+    if str(weights) not in ('default', 'none'):
+        weights_file(weights)  # before anything is loaded
     if isinstance(model, BrainModel):
         identifier = getattr(model, 'identifier', None) or type(model).__name__
         return _with_weights(Subject(str(identifier), model), weights)
@@ -268,6 +270,8 @@ _LIBRARIES = {'torchvision': _from_torchvision, 'timm': _from_timm}
 def _from_folder(folder: Path) -> Subject:
     """Import a model plugin from where it lies and build the one model that it registers."""
     init = folder / '__init__.py'
+    if not folder.exists():
+        raise ModelError(f'{folder} is not a model plugin: there is no such folder.')
     if not init.is_file():
         raise ModelError(f'{folder} is not a model plugin: it has no __init__.py with a model_registry line.')
     identifiers = [identifier for registry, identifier in plugins.registrations(init) if registry == 'model']

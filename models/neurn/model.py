@@ -19,6 +19,8 @@ from .neurn import NeuRN
 VISUAL_DEGREES = 8
 #: Regions of primates follow depth: there is no primate recording in this project to choose layers with.
 DEPTHS = {'V1': 0.2, 'V2': 0.4, 'V4': 0.6, 'IT': 0.8}
+#: Smallest and largest image that a name can ask for.
+SIZES = (8, 2048)
 #: Recordings that the maps in region_layer_map were made with, for the mouse areas.
 CALIBRATED_ON = 'Siegle2021'
 #: Images that Brain-Score runs at once; it fills up the last batch, so a large one costs time and memory for nothing.
@@ -76,7 +78,7 @@ class Variant:
 #: _zero or _reflect (padding), _channel (scope), _after_MODULE (placement; 'stem' is the backbone's stem).
 _IDENTIFIER = re.compile(
     rf'(?P<kind>neurn|plain)_(?P<backbone>{"|".join(sorted(BACKBONES, key=len, reverse=True))})'
-    r'(?:_at(?P<size>\d+))?(?:_k(?P<kernel>-?\d+))?(?:_(?P<padding>zero|reflect))?(?:_(?P<scope>channel))?'
+    r'(?:_at(?P<size>\d+))?(?:_k(?P<kernel>-?\d+))?(?:_(?P<padding>edge|zero|reflect))?(?:_(?P<scope>image|channel))?'
     r'(?:_after_(?P<after>.+))?'
 )
 
@@ -112,6 +114,8 @@ def parse(identifier: str) -> Variant | None:
         raise ValueError(
             f'{start["backbone"]} takes images of {row.image_size} x {row.image_size} only, got {image_size}'
         )
+    if not SIZES[0] <= image_size <= SIZES[1]:
+        raise ValueError(f'{identifier}: expected images of {SIZES[0]} to {SIZES[1]} pixels a side, got {image_size}')
     layer = None
     if not plain:
         layer = {
@@ -119,6 +123,11 @@ def parse(identifier: str) -> Variant | None:
             'padding': start['padding'] or 'edge',
             'scope': start['scope'] or 'image',
         }
+        if not after and layer['kernel_size'] > image_size:
+            raise ValueError(
+                f'{identifier}: the kernel of {layer["kernel_size"]} x {layer["kernel_size"]} is larger than the images '
+                f'of {image_size} x {image_size}'
+            )
     variant = Variant(start['backbone'], layer, after, image_size)
     if variant.identifier != identifier:
         raise ValueError(f'{identifier} is called {variant.identifier}: what is the default is not named')
@@ -171,7 +180,8 @@ class Network(nn.Module):
             if after not in known:
                 nearest = ', '.join(difflib.get_close_matches(after, known, 5, 0.3)) or ', '.join(known[:5])
                 raise ValueError(
-                    f'unknown placement of NeuRN: the backbone has no module {after!r}; nearest: {nearest}'
+                    f'unknown placement of NeuRN: the backbone has no module {after!r} (nearest: {nearest}); the '
+                    'placement comes last in a name'
                 )
             backbone.get_submodule(after).register_forward_hook(self._contrast)
 
@@ -211,8 +221,12 @@ def network(identifier: str, weights: str = 'default', seed: int = 0) -> Network
         When the identifier isn't one of the family, or the backbone doesn't run on the image size it names.
     """
     variant = _parsed(identifier)
-    layer = None if variant.neurn is None else NeuRN(**variant.neurn)
-    built = Network(build(variant.row, weights, seed), *variant.row.normalization, neurn=layer, after=variant.after)
+    backbone = build(variant.row, weights, seed)
+    try:
+        layer = None if variant.neurn is None else NeuRN(**variant.neurn)
+        built = Network(backbone, *variant.row.normalization, neurn=layer, after=variant.after)
+    except ValueError as error:
+        raise ValueError(f'{identifier}: {error}') from error
     if variant.after or variant.image_size != variant.row.image_size:
         size = variant.image_size
         try:

@@ -186,7 +186,7 @@ def test_one_name_for_one_network():
     assert len(set(names.values())) == len(names) == 72
     assert names['neurn_resnet18_at96_k5_reflect_channel_after_stem'] == (96, 5, 'reflect', 'channel', 'maxpool')
     assert family.parse('plain_resnet18_at64').image_size == 64
-    for other in ('alexnet', 'neurn_alexnet', 'resnet18', 'neurn', 'xneurn_resnet18'):
+    for other in ('alexnet', 'neurn_nonet', 'resnet18', 'neurn', 'xneurn_resnet18'):
         assert family.parse(other) is None
 
 
@@ -208,12 +208,17 @@ def test_variants_are_built_as_they_are_called():
         ('neurn_resnet18_after_maxpool', 'is called neurn_resnet18_after_stem'),
         (
             'neurn_resnet18_at32_k33',
-            'expected images of at least 33 x 33, the kernel, got 32 x 32',
+            'the kernel of 33 x 33 is larger than the images of 32 x 32',
         ),
         (
             'neurn_resnet18_after_layer9',
-            r"unknown placement of NeuRN: .* no module 'layer9'; nearest: layer",
+            r"unknown placement of NeuRN: .* no module 'layer9' \(nearest: layer",
         ),
+        ('neurn_resnet18_k225', 'the kernel of 225 x 225 is larger than the images of 224 x 224'),
+        ('neurn_resnet18_at99999', 'expected images of 8 to 2048 pixels a side, got 99999'),
+        ('neurn_resnet18_at0', 'expected images of 8 to 2048 pixels a side, got 0'),
+        ('neurn_resnet18_edge', 'is called neurn_resnet18: what is the default is not named'),
+        ('neurn_resnet18_after_avgpool_k5', 'the placement comes last in a name'),
         ('neurn_resnet18_after_avgpool', 'expected images of at least 3 x 3, the kernel, got 1 x 1'),
         ('neurn_vit_b_16_after_encoder.ln', r'expected feature maps of shape .*, got shape \(1, 197, 768\)'),
         ('neurn_resnet18_blurred', r"expected nothing or image size .*; got '_blurred'"),
@@ -223,8 +228,9 @@ def test_variants_are_built_as_they_are_called():
     ],
 )
 def test_networks_that_there_are_not(name, message):
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises(ModelError, match=message) as caught:
         load_model(name, weights='none')
+    assert 'ValueError' not in str(caught.value)
 
 
 def test_unknown_backbone():
