@@ -123,10 +123,10 @@ def parse(identifier: str) -> Variant | None:
             'padding': start['padding'] or 'edge',
             'scope': start['scope'] or 'image',
         }
-        if not after and layer['kernel_size'] > image_size:
+        kernel = layer['kernel_size']
+        if not after and kernel > image_size:
             raise ValueError(
-                f'{identifier}: the kernel of {layer["kernel_size"]} x {layer["kernel_size"]} is larger than the images '
-                f'of {image_size} x {image_size}'
+                f'{identifier}: the kernel of {kernel} x {kernel} is larger than the images of {image_size} x {image_size}'
             )
     variant = Variant(start['backbone'], layer, after, image_size)
     if variant.identifier != identifier:
