@@ -126,7 +126,8 @@ def parse(identifier: str) -> Variant | None:
         kernel = layer['kernel_size']
         if not after and kernel > image_size:
             raise ValueError(
-                f'{identifier}: the kernel of {kernel} x {kernel} is larger than the images of {image_size} x {image_size}'
+                f'{identifier}: the kernel of {kernel} x {kernel} is larger than the images of '
+                f'{image_size} x {image_size}'
             )
     variant = Variant(start['backbone'], layer, after, image_size)
     if variant.identifier != identifier:
