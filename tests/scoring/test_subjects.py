@@ -1,5 +1,7 @@
 """Anything that can be scored: what is made of names, folders, networks and weights."""
 
+import urllib.request
+
 import pytest
 import torch
 import torchvision
@@ -34,6 +36,7 @@ def offline(monkeypatch, tmp_path):
         monkeypatch.setenv(name, 'http://127.0.0.1:9')
     for name in ('no_proxy', 'NO_PROXY'):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(urllib.request, '_opener', None)  # urllib keeps the proxies that it met first
 
 
 @pytest.mark.parametrize('name', ['torchvision:squeezenet1_1', 'torchvision:googlenet'])

@@ -6,6 +6,7 @@ import http.server
 import os
 import pickle
 import threading
+import urllib.request
 
 import pytest
 import safetensors.torch
@@ -253,6 +254,9 @@ def test_fingerprint_of_types_that_numpy_lacks():
 def served(tmp_path, monkeypatch):
     """A folder that a loopback server serves, and its address; downloads go to a folder of their own."""
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.setattr(urllib.request, '_opener', None)  # urllib keeps the proxies that it met first
+    for name in ('http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'):
+        monkeypatch.delenv(name, raising=False)
     folder = tmp_path / 'served'
     folder.mkdir()
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
