@@ -35,7 +35,6 @@ setup(
         # A resolver that may go back takes a boto3 that cannot be imported.
         'boto3>=1.40',
         'filelock>=3.13',
-        'h5py>=3.8',
         'netCDF4>=1.6.5',
         'numpy<2',
         'pandas>=1.5.3,<3',
