@@ -70,6 +70,28 @@ def registrations(init: Path) -> list[tuple[str, str]]:
     return [(match[1], match[3]) for match in _LINE.finditer(text)]
 
 
+def model_in(folder: Path) -> str:
+    """Identifier of the one model that a plugin folder registers.
+
+    Raises
+    ------
+    ModelError
+        When there is no such folder, or it isn't a plugin of one model.
+    """
+    init = folder / '__init__.py'
+    if not folder.exists():
+        raise ModelError(f'{folder} is not a model plugin: there is no such folder.')
+    if not init.is_file():
+        raise ModelError(f'{folder} is not a model plugin: it has no __init__.py with a model_registry line.')
+    identifiers = [identifier for registry, identifier in registrations(init) if registry == 'model']
+    if len(identifiers) != 1:
+        raise ModelError(
+            f"{init} has {len(identifiers)} lines of the form model_registry['identifier'] = …"
+            f'{": " + ", ".join(identifiers) if identifiers else ""}; expected one.'
+        )
+    return identifiers[0]
+
+
 def plugins_folder(library: str, folder: str) -> Path | None:
     if library == OWN:  # its models are a folder of their own in a development install
         spec = importlib.util.find_spec(f'{OWN}.{folder}')

@@ -269,17 +269,7 @@ _LIBRARIES = {'torchvision': _from_torchvision, 'timm': _from_timm}
 
 def _from_folder(folder: Path) -> Subject:
     """Import a model plugin from where it lies and build the one model that it registers."""
-    init = folder / '__init__.py'
-    if not folder.exists():
-        raise ModelError(f'{folder} is not a model plugin: there is no such folder.')
-    if not init.is_file():
-        raise ModelError(f'{folder} is not a model plugin: it has no __init__.py with a model_registry line.')
-    identifiers = [identifier for registry, identifier in plugins.registrations(init) if registry == 'model']
-    if len(identifiers) != 1:
-        raise ModelError(
-            f"{init} has {len(identifiers)} lines of the form model_registry['identifier'] = …"
-            f'{": " + ", ".join(identifiers) if identifiers else ""}; expected one.'
-        )
+    identifier = plugins.model_in(folder)
     import brainscore_vision
 
     # Named by its path, and imported anew: neither a folder of the same name nor an earlier version answers for it.
@@ -287,10 +277,12 @@ def _from_folder(folder: Path) -> Subject:
     for loaded in [each for each in sys.modules if each.split('.')[0] == name]:
         del sys.modules[loaded]
     importlib.invalidate_caches()
-    spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(folder)])
+    spec = importlib.util.spec_from_file_location(
+        name, folder / '__init__.py', submodule_search_locations=[str(folder)]
+    )
     assert spec is not None and spec.loader is not None
     package = importlib.util.module_from_spec(spec)
     sys.modules[name] = package
     with plugins.explained_failure(str(folder), ModelError):
         spec.loader.exec_module(package)
-        return Subject(identifiers[0], brainscore_vision.model_registry[identifiers[0]]())
+        return Subject(identifier, brainscore_vision.model_registry[identifier]())

@@ -105,7 +105,8 @@ def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], pa
     if not own.keys() & state.keys():
         state = {name.removeprefix('module.'): value for name, value in state.items()}
     if not own.keys() & state.keys():
-        state = {f'backbone.{name}': value for name, value in state.items()}
+        in_front = {f'backbone.{name}': value for name, value in state.items()}
+        state = in_front if own.keys() & in_front.keys() else state
     missing = [name for name in own if name not in state]
     extra = [name for name in state if name not in own]
     reshaped = [name for name in own if name in state and own[name].shape != state[name].shape]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m2m_benchmarks.errors import M2MError, ModelError, StorageError, UnknownNameError
-from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, plugins_folder, registered, registrations
+from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, registered
 from m2m_benchmarks.scoring.subjects import subject
 from m2m_benchmarks.storage import explained, replacing, writable
 from m2m_benchmarks.submission import models
@@ -164,15 +164,10 @@ def _model(name: str) -> tuple[str, Path, str]:
     own = registered('model')
     path = Path(name)
     if '/' in name or path.is_dir():
-        init = path / '__init__.py'
-        if not init.is_file():
-            raise ModelError(f'{name} is not a model plugin: it has no __init__.py with a model_registry line.')
-        identifiers = [identifier for registry, identifier in registrations(init) if registry == 'model']
-        if len(identifiers) != 1:
-            raise ModelError(f'{init} registers {len(identifiers)} models, expected one: {", ".join(identifiers)}.')
-        if '/' in identifiers[0] or '\\' in identifiers[0] or identifiers[0].startswith('.'):
-            raise ModelError(f'{init} registers {identifiers[0]!r}, which cannot be the name of a folder.')
-        return identifiers[0], path.resolve(), 'folder'
+        identifier = model_in(path)
+        if '/' in identifier or '\\' in identifier or identifier.startswith('.'):
+            raise ModelError(f'{path} registers {identifier!r}, which cannot be the name of a folder.')
+        return identifier, path.resolve(), 'folder'
     try:
         variant = family.parse(name)
     except ValueError as error:
@@ -280,11 +275,11 @@ def _all_or_none(targets: list[Path]) -> Iterator[list[Path]]:
             with explained('the plugin folders', targets[0].parent):
                 yield drafts
                 there = [target.exists() for target in targets]
-                for draft, target in zip(drafts, targets, strict=True):
-                    if target.exists() and _content(draft) != _content(target):
+                for draft, target, present in zip(drafts, targets, there, strict=True):
+                    if present and _content(draft) != _content(target):
                         raise StorageError(f'{target} is there already and differs; remove it, or name another folder.')
-                for draft, target, same in zip(drafts, targets, there, strict=True):
-                    if not same:
+                for draft, target, present in zip(drafts, targets, there, strict=True):
+                    if not present:
                         draft.rename(target)
                         placed.append(target)
         except BaseException:

@@ -73,11 +73,8 @@ def _listing(entries: list[zipfile.ZipInfo]) -> list[Broken]:
     needed = sorted({str(parent) for file in files for parent in file.parents if str(parent) != '.'})
     missing = [folder for folder in needed if folder not in folders]
     if missing:
-        broken.append(
-            Broken(
-                'an explicit entry for each directory', f'{missing[0]}/ has none, nor have {len(missing) - 1} others'
-            )
-        )
+        found = ', '.join(f'{folder}/' for folder in missing[:3])
+        broken.append(Broken('an explicit entry for each directory', f'{len(missing)} lack theirs, such as {found}'))
     metadata = [str(file) for file in files if file.name in ('metadata.yaml', 'metadata.yml')]
     if metadata:
         broken.append(Broken('no metadata.yaml', metadata[0]))

@@ -303,7 +303,7 @@ class MakesFile:
 
 def test_weights_that_do_not_fit(tmp_path):
     torch.save(torchvision.models.shufflenet_v2_x0_5(weights=None).state_dict(), tmp_path / 'other.pth')
-    with pytest.raises(ModelError, match='another architecture than neurn_squeezenet1_1: 52 of its 52 tensors'):
+    with pytest.raises(ModelError, match=r'52 of its 52 tensors .* 338 tensors are none of its own, such as conv1'):
         subject('neurn_squeezenet1_1', weights=tmp_path / 'other.pth')
     content = (tmp_path / 'other.pth').read_bytes()
     (tmp_path / 'short.pth').write_bytes(content[: len(content) // 2])

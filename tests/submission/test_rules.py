@@ -58,7 +58,9 @@ def test_all_rules_are_kept(tmp_path, passing):
 def test_files_alone(tmp_path, passing):
     broken, n_tests = check_path(pack(tmp_path / 'mini.zip', VALID, folders=False))
     assert rules(broken) == ['an explicit entry for each directory']
-    assert str(broken[0]) == 'an explicit entry for each directory: sent/ has none, nor have 2 others'
+    assert str(broken[0]) == (
+        'an explicit entry for each directory: 3 lack theirs, such as sent/, sent/models/, sent/models/mini/'
+    )
     assert n_tests == 0
     assert passing == []
 
