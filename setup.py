@@ -11,6 +11,9 @@ VERSION = re.search(r"^__version__ = '(.+)'$", (HERE / 'm2m_benchmarks/__init__.
 # models/ is a folder of its own in the repository and m2m_benchmarks.models when installed.
 MODELS = ['m2m_benchmarks.models', *(f'm2m_benchmarks.models.{name}' for name in find_packages('models'))]
 
+# Networks are trained with lightning; matplotlib draws the figure of a comparison.
+TRAIN = ['lightning>=2.6', 'matplotlib>=3.8']
+
 TEST = [
     'pytest-timeout>=2.3',
     'hypothesis>=6.100',
@@ -35,6 +38,8 @@ setup(
         # A resolver that may go back takes a boto3 that cannot be imported.
         'boto3>=1.40',
         'filelock>=3.13',
+        'h5py>=3.8',
+        'httpx>=0.28',
         'netCDF4>=1.6.5',
         'numpy<2',
         'pandas>=1.5.3,<3',
@@ -64,8 +69,9 @@ setup(
             "setuptools<81; python_version < '3.12'",
             "statsmodels<0.15; python_version < '3.12'",
         ],
-        'test': TEST,
-        'dev': [*TEST, 'ruff>=0.12', 'mypy>=1.15', 'import-linter>=2.3', 'types-PyYAML', 'pandas-stubs'],
+        'train': TRAIN,
+        'test': [*TRAIN, *TEST],
+        'dev': [*TRAIN, *TEST, 'ruff>=0.12', 'mypy>=1.15', 'import-linter>=2.3', 'types-PyYAML', 'pandas-stubs'],
     },
     entry_points={'console_scripts': ['m2m = m2m_benchmarks.cli.main:run']},
 )

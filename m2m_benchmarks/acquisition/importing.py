@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from m2m_benchmarks.acquisition.bundle import read_recordings, read_sessions, read_stimuli, read_units
-from m2m_benchmarks.data import store
+from m2m_benchmarks.data import store, versions
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import sha256_file
 
@@ -57,7 +57,7 @@ def import_bundle(
     if name == 'SimulatedMouse':
         raise DataError('SimulatedMouse is simulated by this library; import recordings under a name of their own.')
     report = progress or (lambda what, done, total: None)
-    with store.writing(name):
+    with versions.writing(name):
         session_table = read_sessions(sessions)
         unit_table = read_units(units, session_table)
         images = read_stimuli(stimuli, int(session_table['n_images'].iloc[0]))

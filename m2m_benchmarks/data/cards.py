@@ -25,8 +25,8 @@ def card(name: str) -> dict[str, Any] | None:
         return None
     return {
         'name': name,
-        'what': 'Recordings imported on this machine.',
-        'licence': 'whatever whoever recorded them says',
+        'what': f'{"Digits" if entry.get("kind") == ledger.DIGITS else "Recordings"} imported on this machine.',
+        'licence': 'whatever whoever made them says',
         'citation': 'none given',
         'how_made': f'{entry["source"]["made_by"]}, {entry["created"]}',
     }
@@ -36,6 +36,6 @@ def cards() -> list[dict[str, Any]]:
     """Cards of this library's datasets."""
     found = []
     for path in sorted(Path(__file__).parent.glob('*/card.yaml')):
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
-        found.append({key: str(content[key]).strip() for key in ('name', *_FIELDS)})
+        for content in yaml.safe_load_all(path.read_text(encoding='utf-8')):
+            found.append({key: str(content[key]).strip() for key in ('name', *_FIELDS)})
     return found

@@ -5,6 +5,7 @@ the ledger is replaced last and in one step; whatever it doesn't name is left fr
 This module imports nothing heavy: listings read it.
 """
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,26 @@ from m2m_benchmarks.errors import DataError, DataNotFoundError
 from m2m_benchmarks.storage import home, replacing, sha256_file
 
 FORMAT = 1
+#: Kind of a ledger whose dataset is a domain of digits, not recordings.
+DIGITS = 'digits'
+
+#: Datasets that this library makes when they are first used.
+MADE_HERE = ('SimulatedMouse', 'SklearnDigits')
+_FETCHED = {
+    'MNIST': 'm2m data fetch digits',
+    'SVHN': 'm2m data fetch digits',
+    'USPS': 'm2m data fetch digits',
+    'MNISTM': 'm2m data fetch digits --photos DIR',
+}
 
 
 def data_folder() -> Path:
     """Folder that holds a folder for each dataset."""
     return home() / 'data'
+
+
+def _path(name: str) -> Path:
+    return data_folder() / name / 'ledger.json'
 
 
 def read(name: str) -> dict[str, Any] | None:
@@ -28,7 +44,7 @@ def read(name: str) -> dict[str, Any] | None:
     DataError
         When there is a ledger that can't be read.
     """
-    path = data_folder() / name / 'ledger.json'
+    path = _path(name)
     try:
         ledger: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
     except (FileNotFoundError, NotADirectoryError):
@@ -59,7 +75,7 @@ def require(name: str) -> dict[str, Any]:
 def write(name: str, content: dict[str, Any]) -> dict[str, Any]:
     """Put a ledger in place, in one step; return it as `read` does."""
     ledger = {'format': FORMAT, **content}
-    with replacing(data_folder() / name / 'ledger.json') as file:
+    with replacing(_path(name)) as file:
         json.dump(ledger, file, indent=1)
     return ledger
 
@@ -75,7 +91,9 @@ def path_of(name: str, ledger: dict[str, Any], file: dict[str, Any]) -> Path:
 
 
 def files(ledger: dict[str, Any]) -> list[dict[str, Any]]:
-    """Everything the ledger vouches for: the assembly, the stimuli."""
+    """Everything the ledger vouches for: the assembly and the stimuli, or the arrays of each split of digits."""
+    if ledger.get('kind') == DIGITS:
+        return [file for split in ledger['splits'].values() for file in split['files'].values()]
     return [ledger['assembly'], *ledger['stimuli']]
 
 
@@ -127,11 +145,16 @@ def intact(name: str, ledger: dict[str, Any], file: dict[str, Any]) -> Path:
 
 def import_command(name: str) -> str:
     """The command that brings a dataset to this machine."""
+    if name in _FETCHED:
+        return _FETCHED[name]
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # of a damaged ledger, what can still be read
+        if json.loads(_path(name).read_text(encoding='utf-8')).get('kind') == DIGITS:
+            return f'm2m data import digits-domain {name} --from PATH'
     return f'm2m data import {name} --sessions sessions.csv --units units.csv --stimuli DIR'
 
 
 def repair(name: str) -> str:
     """What to do about a damaged dataset, in a sentence."""
-    if name == 'SimulatedMouse':
+    if name in MADE_HERE:
         return f'Remove {data_folder() / name}; it is made again when it is next used.'
-    return f'Import it again: {import_command(name)}'
+    return f'Bring it again: {import_command(name)}'

@@ -1,14 +1,8 @@
 """Assemblies and stimulus sets, to and from the data folder."""
 
-import contextlib
-import datetime
 import functools
-import hashlib
-import shutil
-import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +15,7 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from m2m_benchmarks.arrays import split_half_reliability
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.trials import RELIABLE
-from m2m_benchmarks.errors import DataError
-from m2m_benchmarks.storage import exclusive, explained, sha256_file, sync_file, sync_folder, writable
-
-#: Beginning of the names of folders that are still being written.
-_UNFINISHED = '.tmp-'
-
-
-def writing(name: str, wait_s: float = 0) -> AbstractContextManager[None]:
-    """Lock under which a dataset is written."""
-    folder = writable(ledger.data_folder())
-    return exclusive(folder / f'.{name}.lock', f'writing {name}', wait_s)
-
+from m2m_benchmarks.data.versions import write_version
 
 def write_dataset(
     name: str,
@@ -44,7 +27,7 @@ def write_dataset(
 ) -> dict[str, Any]:
     """Write recordings and their stimuli; they replace an earlier version in one step.
 
-    The caller holds the lock `writing`. Whatever stops this function leaves the earlier version as it was.
+    The caller holds the lock `versions.writing`. Whatever stops this function leaves the earlier version as it was.
 
     Parameters
     ----------
@@ -74,78 +57,24 @@ def write_dataset(
     """
     neuroids = neuroids.assign(reliability=split_half_reliability(responses))
     assembly = _assembly(name, responses, list(stimuli), neuroids, window_ms)
-    folder = ledger.data_folder() / name
-    with explained(name, ledger.data_folder()):
-        folder.mkdir(exist_ok=True)
-        try:
-            _sweep(name)
-            made = Path(tempfile.mkdtemp(dir=folder, prefix=_UNFINISHED))
-            _write_netcdf(assembly, made / 'assembly.nc')
-            (made / 'stimuli').mkdir()
-            for stimulus, content in stimuli.items():
-                (made / 'stimuli' / f'{stimulus}.png').write_bytes(content)
-            paths = [made / 'assembly.nc', *((made / 'stimuli' / f'{stimulus}.png') for stimulus in stimuli)]
-            for path in paths:
-                sync_file(path)
-            files, images = [_entry(made, path) for path in paths], [{'stimulus_id': stimulus} for stimulus in stimuli]
-            entry = {
-                'name': name,
-                'version': _version(files),
-                'created': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
-                'assembly': files[0],
-                'stimuli': [{**image, **file} for image, file in zip(images, files[1:], strict=True)],
-                'summary': _summary(responses, neuroids),
-                'source': dict(source),
-            }
-            _place(made, name, entry)
-            return ledger.write(name, entry)
-        finally:
-            # The ledger says which version counts; the others go, whether or not this one got as far as the ledger.
-            _sweep(name)
-            with contextlib.suppress(OSError):
-                folder.rmdir()  # empty where there never was a version
 
+    def fill(folder: Path) -> list[Path]:
+        _write_netcdf(assembly, folder / 'assembly.nc')
+        (folder / 'stimuli').mkdir()
+        for stimulus, content in stimuli.items():
+            (folder / 'stimuli' / f'{stimulus}.png').write_bytes(content)
+        return [folder / 'assembly.nc', *(folder / 'stimuli' / f'{stimulus}.png' for stimulus in stimuli)]
 
-def _version(files: Sequence[Mapping[str, Any]]) -> str:
-    """Name of a version: changes with any of its files."""
-    listed = ''.join(f'{file["file"]} {file["sha256"]}\n' for file in files)
-    return hashlib.sha256(listed.encode()).hexdigest()[:16]
+    def describe(files: list[dict[str, Any]]) -> dict[str, Any]:
+        images = [{'stimulus_id': stimulus} for stimulus in stimuli]
+        return {
+            'assembly': files[0],
+            'stimuli': [{**image, **file} for image, file in zip(images, files[1:], strict=True)],
+            'summary': _summary(responses, neuroids),
+            'source': dict(source),
+        }
 
-
-def _place(made: Path, name: str, entry: dict[str, Any]) -> None:
-    """Move a finished version to its place. The same content that is already there, unharmed, stays there."""
-    final = ledger.data_folder() / name / entry['version']
-    if final.exists():
-        if not any(ledger.damage(ledger.path_of(name, entry, file), file) for file in ledger.files(entry)):
-            return
-        shutil.rmtree(final)
-    made.chmod(0o755)
-    made.rename(final)
-    sync_folder(final.parent)
-
-
-def _sweep(name: str) -> None:
-    """Remove all that the ledger doesn't name: earlier versions, what an interrupted run left."""
-    try:
-        current = ledger.read(name)
-    except DataError:
-        kept = None  # any of the versions may be the one that counts
-    else:
-        kept = str(current['version']) if current else ''
-    with contextlib.suppress(OSError):
-        for path in (ledger.data_folder() / name).iterdir():
-            if path.is_dir() and (path.name.startswith(_UNFINISHED) or kept not in (None, path.name)):
-                shutil.rmtree(path, ignore_errors=True)
-            elif path.name.startswith('.ledger.json.'):
-                path.unlink(missing_ok=True)
-
-
-def _entry(root: Path, path: Path) -> dict[str, Any]:
-    return {
-        'file': path.relative_to(root).as_posix(),
-        'sha256': sha256_file(path),
-        'bytes': path.stat().st_size,
-    }
+    return write_version(name, fill, describe)
 
 
 def _assembly(

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.data import ledger, store
+from m2m_benchmarks.data import ledger, versions
 from m2m_benchmarks.errors import StorageError
 
 
@@ -238,19 +238,19 @@ def test_read_only_home(make_bundle, tmp_path, monkeypatch):
 
 def test_two_imports_at_once(make_bundle, m2m_home, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
-    with store.writing('Lab2026'):
+    with versions.writing('Lab2026'):
         done = run(bundle)
     assert done.returncode == 1
     assert 'already running' in done.stderr
     assert 'Traceback' not in done.stderr
     assert ledger.read('Lab2026') is None
-    with store.writing('Other2026'):  # another dataset is no obstacle
+    with versions.writing('Other2026'):  # another dataset is no obstacle
         assert run(bundle).returncode == 0
 
 
 def test_two_imports_at_once_in_one_process(make_bundle, m2m_home, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
-    with store.writing('Lab2026'), pytest.raises(StorageError, match='already running'):
+    with versions.writing('Lab2026'), pytest.raises(StorageError, match='already running'):
         import_bundle('Lab2026', *bundle.paths)
 
 

@@ -138,7 +138,8 @@ def test_the_simulated_mouse_is_made_again_when_it_changes(m2m_home):
 
 
 def test_cards():
-    assert {found['name'] for found in cards()} == {'Siegle2021', 'deVries2020', 'SimulatedMouse'}
+    recordings, digits = {'Siegle2021', 'deVries2020', 'SimulatedMouse'}, {'MNIST', 'MNISTM', 'SVHN', 'USPS'}
+    assert {found['name'] for found in cards()} == {*recordings, *digits, 'SklearnDigits'}
     for found in cards():
         assert all(len(found[key]) > 3 for key in ('what', 'licence', 'citation', 'how_made'))
     assert 'simulated' in card('SimulatedMouse')['what']

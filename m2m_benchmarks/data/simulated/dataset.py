@@ -8,7 +8,7 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRe
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from PIL import Image
 
-from m2m_benchmarks.data import ledger, store
+from m2m_benchmarks.data import ledger, store, versions
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.simulated import population as simulation
 
@@ -34,7 +34,7 @@ def _ensure() -> None:
     if _current():
         return
     # Another process may be making it: wait, then look again.
-    with store.writing(NAME, wait_s=120):
+    with versions.writing(NAME, wait_s=120):
         if not _current():
             _write()
 

@@ -1,0 +1,133 @@
+"""One split of a domain of digits, in the form that all domains are brought to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from m2m_benchmarks.errors import DataError
+
+SIZE = 32
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Images of digits and what they show.
+
+    Attributes
+    ----------
+    images : uint8 array, shape (n, 32, 32, 1) or (n, 32, 32, 3)
+        A single channel stands for three equal ones.
+    labels : int64 array, shape (n,)
+        0 to 9.
+    clusters : int64 array, shape (n,)
+        Images of one cluster, crops of one photo say, are not independent of one another.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    clusters: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, places: slice | np.ndarray) -> 'Digits':
+        """Some of the images."""
+        return Digits(self.images[places], self.labels[places], self.clusters[places])
+
+
+def rgb(images: np.ndarray) -> np.ndarray:
+    """Three channels, shape (..., 3): a single one is repeated."""
+    return np.broadcast_to(images, (*images.shape[:-1], 3)) if images.shape[-1] == 1 else images
+
+
+def digits(
+    images: np.ndarray | Sequence[np.ndarray], labels: np.ndarray, clusters: np.ndarray | None, what: str
+) -> Digits:
+    """Bring images to the common form: RGB, 32 x 32.
+
+    Grey is repeated to RGB; other sizes are resized bilinearly with antialiasing and rounded to 8 bits. Images that come
+    sorted by class are dealt out, one of each class after the other, so that the first ones hold all classes.
+
+    Parameters
+    ----------
+    images : array, shape (n, height, width) or (n, height, width, channels), or a sequence of single ones
+        uint8, or floating point in [0, 1]; 1, 3 or 4 channels, of which the fourth is left out.
+    labels : array, shape (n,)
+    clusters : array, shape (n,), or None
+        None: every image is one of its own.
+    what : str
+        For messages: where they come from.
+
+    Raises
+    ------
+    DataError
+        When lengths differ, a label isn't a whole number from 0 to 9, a class is missing, or a pixel is out of range.
+    """
+    labels = np.asarray(labels).reshape(-1)
+    if len(images) != len(labels):
+        raise DataError(
+            f'{what} has {len(images):,} images and {len(labels):,} labels; expected a label for each image.'
+        )
+    if len(labels) == 0:
+        raise DataError(f'{what} holds no images.')
+    whole = np.issubdtype(labels.dtype, np.number) and np.isfinite(labels).all() and (labels == np.round(labels)).all()
+    if not whole or labels.min() < 0 or labels.max() >= CLASSES:
+        wrong = labels if not whole else labels[(labels < 0) | (labels >= CLASSES)]
+        raise DataError(f'{what} has the label {wrong[0]}; expected whole numbers from 0 to 9.')
+    labels = labels.astype(np.int64)
+    require_all_classes(labels, what)
+    if clusters is None:
+        clusters = np.arange(len(labels))
+    elif len(clusters) != len(labels):
+        raise DataError(f'{what} names {len(clusters):,} photos for {len(labels):,} images; expected one for each.')
+    if isinstance(images, np.ndarray):
+        standard = _standard(images, what)
+    else:
+        singles = [_standard(image[None], what) for image in images]
+        channels = max(single.shape[3] for single in singles)
+        standard = np.concatenate([single if single.shape[3] == channels else rgb(single) for single in singles])
+    found = Digits(standard, labels, np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64))
+    if len(labels) > CLASSES and (np.diff(labels) >= 0).all():
+        place_in_class = np.arange(len(labels)) - np.searchsorted(labels, labels)
+        return found[np.argsort(place_in_class, kind='stable')]
+    return found
+
+
+def require_all_classes(labels: np.ndarray, what: str) -> None:
+    """Raise a DataError when one of 0 to 9 isn't among the labels."""
+    missing = sorted(set(range(CLASSES)) - set(labels.tolist()))
+    if missing:
+        raise DataError(f'{what} has no image of the class {", ".join(map(str, missing))}; expected all of 0 to 9.')
+
+
+def _standard(images: np.ndarray, what: str) -> np.ndarray:
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or images.shape[3] not in (1, 3, 4) or 0 in images.shape:
+        raise DataError(
+            f'{what} has images of shape {images.shape[1:]}; expected (height, width) or (height, width, channels) '
+            'with 1, 3 or 4 channels.'
+        )
+    images = images[..., :3] if images.shape[3] == 4 else images
+    if np.issubdtype(images.dtype, np.floating):
+        if not np.isfinite(images).all() or images.min() < 0 or images.max() > 1:
+            raise DataError(
+                f'{what} has pixels from {images.min():g} to {images.max():g}; expected 8-bit whole numbers, or [0, 1].'
+            )
+        pixels = images.astype(np.float32) * 255
+    elif images.dtype == np.uint8:
+        if images.shape[1:3] == (SIZE, SIZE):  # nothing to resize
+            return np.ascontiguousarray(images)
+        pixels = images.astype(np.float32)
+    else:
+        raise DataError(f'{what} has pixels of type {images.dtype}; expected uint8, or floating point in [0, 1].')
+    parts = []
+    for start in range(0, len(pixels), 4096):  # bounds the memory
+        part = torch.from_numpy(pixels[start : start + 4096]).permute(0, 3, 1, 2)
+        part = functional.interpolate(part, (SIZE, SIZE), mode='bilinear', antialias=True)
+        parts.append(part.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy())
+    return np.ascontiguousarray(np.concatenate(parts))

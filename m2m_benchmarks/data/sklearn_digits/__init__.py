@@ -1,0 +1,15 @@
+"""scikit-learn's 8 x 8 digits, and five domains that this package derives from them: needs no download."""
+
+import functools
+
+from brainscore_vision import stimulus_set_registry
+
+from m2m_benchmarks.data.sklearn_digits.domains import load_sklearn_stimuli
+
+stimulus_set_registry['SklearnDigits_train'] = functools.partial(load_sklearn_stimuli, 'train')
+stimulus_set_registry['SklearnDigits_test'] = functools.partial(load_sklearn_stimuli, 'test')
+stimulus_set_registry['SklearnDigits_blended'] = functools.partial(load_sklearn_stimuli, 'blended')
+stimulus_set_registry['SklearnDigits_inverted'] = functools.partial(load_sklearn_stimuli, 'inverted')
+stimulus_set_registry['SklearnDigits_blurred'] = functools.partial(load_sklearn_stimuli, 'blurred')
+stimulus_set_registry['SklearnDigits_thin'] = functools.partial(load_sklearn_stimuli, 'thin')
+stimulus_set_registry['SklearnDigits_thick'] = functools.partial(load_sklearn_stimuli, 'thick')

@@ -1,0 +1,69 @@
+"""scikit-learn's digits and domains derived from them, made when they are first used."""
+
+from collections.abc import Callable
+
+import numpy as np
+from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+from scipy import ndimage
+from sklearn.datasets import load_digits, load_sample_images
+
+from m2m_benchmarks.data import ledger, versions
+from m2m_benchmarks.data.digits import domains
+from m2m_benchmarks.data.digits.blending import blend
+from m2m_benchmarks.data.digits.domain import Digits, digits
+
+NAME = 'SklearnDigits'
+
+#: Raised whenever a domain changes: an older copy in the data folder is then replaced.
+VERSION = 1
+#: The first ones, in scikit-learn's order; the others are the test split.
+N_TRAIN = 1200
+
+
+def _each(digits: Digits, change: Callable[[np.ndarray], np.ndarray]) -> Digits:
+    images = np.stack([change(image) for image in digits.images[..., 0]])[..., None]
+    return Digits(np.ascontiguousarray(images, dtype=np.uint8), digits.labels, digits.clusters)
+
+
+#: What becomes of the digits of the test split.
+DERIVED: dict[str, Callable[[Digits], Digits]] = {
+    'blended': lambda digits: blend(digits, load_sample_images().images, seed=0),
+    'inverted': lambda digits: _each(digits, lambda image: 255 - image),
+    'blurred': lambda digits: _each(digits, lambda image: ndimage.gaussian_filter(image, 2.0, mode='nearest')),
+    'thin': lambda digits: _each(digits, lambda image: ndimage.grey_erosion(image, (4, 4))),
+    'thick': lambda digits: _each(digits, lambda image: ndimage.grey_dilation(image, (5, 5))),
+}
+
+
+def splits() -> dict[str, Digits]:
+    """The splits `train` and `test` of scikit-learn's digits, and the domains derived from `test`."""
+    found = load_digits()
+    every = digits(found.images / found.images.max(), found.target, None, "scikit-learn's digits")
+    test = every[N_TRAIN:]
+    return {'train': every[:N_TRAIN], 'test': test, **{name: derive(test) for name, derive in DERIVED.items()}}
+
+
+def ensure() -> None:
+    """Make the dataset where it isn't on this machine, or is an older version of it."""
+    if _current():
+        return
+    # Another process may be making it: wait, then look again.
+    with versions.writing(NAME, wait_s=120):
+        if not _current():
+            made = splits()
+            source = {'made_by': "derived from scikit-learn's digits by this package", 'version': VERSION}
+            domains.write_domain(NAME, made, dict.fromkeys(made, source))
+
+
+def _current() -> bool:
+    entry = ledger.read(NAME)
+    return entry is not None and all(
+        split in entry['splits'] and entry['splits'][split]['source'].get('version') == VERSION
+        for split in ('train', 'test', *DERIVED)
+    )
+
+
+def load_sklearn_stimuli(split: str) -> StimulusSet:
+    """One of the domains as a stimulus set; see `data.digits.domains.load_digit_stimuli`."""
+    ensure()
+    return domains.load_digit_stimuli(f'{NAME}_{split}')

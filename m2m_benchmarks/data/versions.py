@@ -1,0 +1,120 @@
+"""How the files of a dataset get into the data folder: as a version that replaces the earlier one in one step."""
+
+import contextlib
+import datetime
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from m2m_benchmarks.data import ledger
+from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.storage import exclusive, explained, sha256_file, sync_file, sync_folder, writable
+
+#: Beginning of the names of folders that are still being written.
+_UNFINISHED = '.tmp-'
+
+
+def writing(name: str, wait_s: float = 0) -> AbstractContextManager[None]:
+    """Lock under which a dataset is written."""
+    folder = writable(ledger.data_folder())
+    return exclusive(folder / f'.{name}.lock', f'writing {name}', wait_s)
+
+
+def write_version(
+    name: str,
+    fill: Callable[[Path], Sequence[Path]],
+    describe: Callable[[list[dict[str, Any]]], Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Write the files of a dataset; they replace an earlier version in one step.
+
+    The caller holds the lock `writing`. Whatever stops this function leaves the earlier version as it was.
+
+    Parameters
+    ----------
+    name : str
+        Identifier of the dataset.
+    fill : callable
+        Is given an empty folder, writes the files there, and returns their paths.
+    describe : callable
+        Is given what the ledger says of each file (`file`, `sha256`, `bytes`), in that order, and returns what the
+        ledger says of the dataset.
+
+    Returns
+    -------
+    dict
+        The ledger.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full or can't be written.
+    """
+    folder = ledger.data_folder() / name
+    with explained(name, ledger.data_folder()):
+        folder.mkdir(exist_ok=True)
+        try:
+            _sweep(name)
+            made = Path(tempfile.mkdtemp(dir=folder, prefix=_UNFINISHED))
+            paths = fill(made)
+            for path in paths:
+                sync_file(path)
+            files = [_entry(made, path) for path in paths]
+            entry = {
+                'name': name,
+                'version': _version(files),
+                'created': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
+                **describe(files),
+            }
+            _place(made, name, entry)
+            return ledger.write(name, entry)
+        finally:
+            # The ledger says which version counts; the others go, whether or not this one got as far as the ledger.
+            _sweep(name)
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # empty where there never was a version
+
+
+def _version(files: Sequence[Mapping[str, Any]]) -> str:
+    """Name of a version: changes with any of its files."""
+    listed = ''.join(f'{file["file"]} {file["sha256"]}\n' for file in files)
+    return hashlib.sha256(listed.encode()).hexdigest()[:16]
+
+
+def _place(made: Path, name: str, entry: dict[str, Any]) -> None:
+    """Move a finished version to its place. The same content that is already there, unharmed, stays there."""
+    final = ledger.data_folder() / name / entry['version']
+    if final.exists():
+        if not any(ledger.damage(ledger.path_of(name, entry, file), file) for file in ledger.files(entry)):
+            return
+        shutil.rmtree(final)
+    made.chmod(0o755)
+    made.rename(final)
+    sync_folder(final.parent)
+
+
+def _sweep(name: str) -> None:
+    """Remove all that the ledger doesn't name: earlier versions, what an interrupted run left."""
+    try:
+        current = ledger.read(name)
+    except DataError:
+        kept = None  # any of the versions may be the one that counts
+    else:
+        kept = str(current['version']) if current else ''
+    with contextlib.suppress(OSError):
+        for path in (ledger.data_folder() / name).iterdir():
+            if path.is_dir() and (path.name.startswith(_UNFINISHED) or kept not in (None, path.name)):
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name.startswith('.ledger.json.'):
+                path.unlink(missing_ok=True)
+
+
+def _entry(root: Path, path: Path) -> dict[str, Any]:
+    return {
+        'file': path.relative_to(root).as_posix(),
+        'sha256': sha256_file(path),
+        'bytes': path.stat().st_size,
+    }
