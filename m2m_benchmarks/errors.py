@@ -24,6 +24,10 @@ class BenchmarkError(M2MError):
     """A benchmark can't give a score."""
 
 
+class TrainingError(M2MError):
+    """A network can't be trained, or its training went wrong."""
+
+
 class StorageError(M2MError):
     """A file can't be written or read."""
 

@@ -197,7 +197,7 @@ def _write(identifier: str, destination: Path, template: str, **values: str) -> 
     draft = destination.with_name(f'.{destination.name}.draft')
     draft.mkdir()
     try:
-        for name in ('neurn.py', 'backbones.py', 'model.py'):
+        for name in ('neurn.py', 'backbones.py', 'digitnet.py', 'labels.py', 'model.py'):
             shutil.copyfile(folder / name, draft / name)
         calibrated = folder / 'region_layer_map' / f'{identifier}.json'
         if calibrated.is_file():

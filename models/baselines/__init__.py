@@ -23,3 +23,4 @@ model_registry['plain_inception_resnet_v2'] = functools.partial(commit, 'plain_i
 model_registry['plain_squeezenet1_1'] = functools.partial(commit, 'plain_squeezenet1_1')
 model_registry['plain_shufflenet_v2_x0_5'] = functools.partial(commit, 'plain_shufflenet_v2_x0_5')
 model_registry['plain_vit_b_16'] = functools.partial(commit, 'plain_vit_b_16')
+model_registry['plain_digitnet'] = functools.partial(commit, 'plain_digitnet')

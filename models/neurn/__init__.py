@@ -23,3 +23,4 @@ model_registry['neurn_inception_resnet_v2'] = functools.partial(commit, 'neurn_i
 model_registry['neurn_squeezenet1_1'] = functools.partial(commit, 'neurn_squeezenet1_1')
 model_registry['neurn_shufflenet_v2_x0_5'] = functools.partial(commit, 'neurn_shufflenet_v2_x0_5')
 model_registry['neurn_vit_b_16'] = functools.partial(commit, 'neurn_vit_b_16')
+model_registry['neurn_digitnet'] = functools.partial(commit, 'neurn_digitnet')

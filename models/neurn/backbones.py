@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from .digitnet import DigitNet
+
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
@@ -15,7 +17,8 @@ class Backbone:
 
     Attributes
     ----------
-    library : {'torchvision', 'timm'}
+    library : {'torchvision', 'timm', ''}
+        '' is this folder.
     name : str
         In that library; for timm with the tag of the weights.
     stem : str
@@ -24,7 +27,7 @@ class Backbone:
         10 to 20 modules in the order in which they run, the last one for readouts. None of them is changed
         in place by what comes after it.
     weights : str
-        torchvision's name of the default weights.
+        torchvision's name of the default weights. Networks of this folder have none.
     image_size : int
         Height and width of the input.
     normalization : (mean, std)
@@ -203,10 +206,19 @@ BACKBONES = {
         'IMAGENET1K_V1',
         fixed_size=True,
     ),
+    'digitnet': Backbone(
+        '',
+        'digitnet',
+        'pool1',
+        (*_named('', 'conv1 relu1 pool1 conv2 relu2 pool2 fc1 relu3 fc2 relu4'),),
+        image_size=32,
+        normalization=_HALF,
+        fixed_size=True,
+    ),
 }
 
 
-def build(backbone: Backbone, weights: str = 'default', seed: int = 0) -> nn.Module:
+def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes: int | None = None) -> nn.Module:
     """The network as its library defines it.
 
     Parameters
@@ -216,6 +228,8 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0) -> nn.Mod
         Those of ImageNet, which the library downloads and checks, or untrained ones.
     seed : int
         Of untrained weights.
+    n_classes : int, optional
+        Number of outputs, where it isn't that of the default weights; those have then an untrained last layer.
 
     Returns
     -------
@@ -225,16 +239,21 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0) -> nn.Mod
     Raises
     ------
     ValueError
-        For other `weights`.
+        For other `weights`, or default ones of a network that has none.
     """
     if weights not in ('default', 'none'):
         raise ValueError(f"weights are {weights!r}, expected 'default' or 'none'")
+    if weights == 'default' and not has_default_weights(backbone):
+        raise ValueError(f'{backbone.name} has no default weights: it has to be trained, or weights are none or a file')
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        if not backbone.library:
+            return DigitNet(n_classes or 10)
+        outputs = {} if n_classes is None else {'num_classes': n_classes}
         if backbone.library == 'timm':
             import timm
 
-            network: nn.Module = timm.create_model(backbone.name, pretrained=weights == 'default')
+            network: nn.Module = timm.create_model(backbone.name, pretrained=weights == 'default', **outputs)
             return network
         import torchvision
 
@@ -243,15 +262,31 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0) -> nn.Mod
             chosen = torchvision.models.get_model_weights(backbone.name)[backbone.weights]
         # Untrained, Inception asks whether it shall draw its weights in its own slow way.
         options = {'init_weights': True} if backbone.name == 'inception_v3' and chosen is None else {}
+        if chosen is None:
+            options.update(outputs)
         network = torchvision.models.get_model(backbone.name, weights=chosen, **options)
+        if chosen is not None and outputs:
+            # torchvision refuses another number of outputs: the last layer alone stays as it was drawn.
+            trained = network.state_dict()
+            options = {'init_weights': False} if backbone.name == 'inception_v3' else {}
+            network = torchvision.models.get_model(backbone.name, weights=None, **outputs, **options)
+            own = network.state_dict()
+            network.load_state_dict({**own, **{n: v for n, v in trained.items() if v.shape == own[n].shape}})
     if backbone.name == 'inception_v3':
         # It would turn ImageNet's normalisation into the one it was trained with; the table has that one.
         network.transform_input = False
     return network
 
 
-def weights_url(backbone: Backbone) -> str:
-    """Where the default weights are downloaded from."""
+def has_default_weights(backbone: Backbone) -> bool:
+    """Whether there are weights to download."""
+    return bool(backbone.library)
+
+
+def weights_url(backbone: Backbone) -> str | None:
+    """Where the default weights are downloaded from; None where there are none."""
+    if not has_default_weights(backbone):
+        return None
     if backbone.library == 'timm':
         import timm
 

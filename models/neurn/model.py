@@ -4,6 +4,7 @@ import difflib
 import functools
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import torch
 from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
 from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
+from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
 from .backbones import BACKBONES, Backbone, build
+from .labels import OutputLabels
 from .neurn import NeuRN
 
 VISUAL_DEGREES = 8
@@ -204,7 +207,7 @@ class Network(nn.Module):
         return self.backbone((images - self.mean) / self.std)
 
 
-def network(identifier: str, weights: str = 'default', seed: int = 0) -> Network:
+def network(identifier: str, weights: str = 'default', seed: int = 0, n_classes: int | None = None) -> Network:
     """Build a network of the family.
 
     Parameters
@@ -215,6 +218,8 @@ def network(identifier: str, weights: str = 'default', seed: int = 0) -> Network
         ImageNet weights that the backbone's library downloads and checks, or untrained ones.
     seed : int
         Of untrained weights; twins with the same seed have the same.
+    n_classes : int, optional
+        Number of outputs, where it isn't the backbone's own.
 
     Raises
     ------
@@ -222,7 +227,7 @@ def network(identifier: str, weights: str = 'default', seed: int = 0) -> Network
         When the identifier isn't one of the family, or the backbone doesn't run on the image size it names.
     """
     variant = _parsed(identifier)
-    backbone = build(variant.row, weights, seed)
+    backbone = build(variant.row, weights, seed, n_classes)
     try:
         layer = None if variant.neurn is None else NeuRN(**variant.neurn)
         built = Network(backbone, *variant.row.normalization, neurn=layer, after=variant.after)
@@ -261,9 +266,15 @@ def _map_path(identifier: str) -> Path:
     return Path(__file__).parent / 'region_layer_map' / f'{identifier}.json'
 
 
-def commit(identifier: str, weights: str = 'default', seed: int = 0) -> ModelCommitment:
-    """A network of the family as a Brain-Score model; see `network`."""
-    built = network(identifier, weights, seed)
+def commit(
+    identifier: str, weights: str = 'default', seed: int = 0, classes: Sequence[str] | None = None
+) -> ModelCommitment:
+    """A network of the family as a Brain-Score model; see `network`.
+
+    With `classes`, what each output stands for, it is one that was trained on them: it answers the task `label` with
+    them, and the layers of mouse areas, which were chosen with ImageNet weights, are left open.
+    """
+    built = network(identifier, weights, seed, None if classes is None else len(classes))
     size = _parsed(identifier).image_size
     preprocessing = functools.partial(
         load_preprocess_images,
@@ -279,9 +290,11 @@ def commit(identifier: str, weights: str = 'default', seed: int = 0) -> ModelCom
         identifier=identifier,
         activations_model=wrapper,
         layers=layers(identifier),
-        region_layer_map=regions(identifier),
+        region_layer_map=regions(identifier) if classes is None else regions_by_depth(layers(identifier)),
         visual_degrees=VISUAL_DEGREES,
     )
+    if classes is not None:
+        model.behavior_model.mapping[BrainModel.Task.label] = OutputLabels(identifier, wrapper, classes)
     # Scores on these recordings don't use the map that was made with them.
     model.calibrated_on = CALIBRATED_ON if _map_path(identifier).is_file() else None
     return model

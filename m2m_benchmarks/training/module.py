@@ -1,0 +1,158 @@
+"""The network, its loss and what is kept of its training, as lightning takes them."""
+
+import math
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from m2m_benchmarks.errors import TrainingError
+from m2m_benchmarks.training.batches import Batches
+from m2m_benchmarks.training.settings import Settings
+from m2m_benchmarks.training.sources import Source
+
+#: Steps that a row of training losses is the mean of.
+LOSS_EVERY = 100
+_VALIDATION_BATCH = 250
+#: Weight of Inception's auxiliary output, as its authors and torchvision train it.
+_AUXILIARY = 0.4
+
+
+class TrainingModule(lightning.LightningModule):
+    """A network of the family on a source.
+
+    An epoch, as lightning counts them, is one interval of the settings: it ends with a validation and a checkpoint.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Takes images in [0, 1].
+    source : Source
+    settings : Settings
+    workers : int
+        Processes that load images.
+    """
+
+    def __init__(self, network: nn.Module, source: Source, settings: Settings, workers: int = 0) -> None:
+        super().__init__()
+        self.network = network
+        self.rows: list[dict[str, Any]] = []
+        self._source = source
+        self._settings = settings
+        self._workers = workers
+        self._losses: list[torch.Tensor] = []
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam with a constant rate."""
+        return torch.optim.Adam(self.network.parameters(), lr=self._settings.learning_rate)
+
+    def _loader(self, dataset: Any, batches: Any) -> DataLoader[Any]:
+        kept = {'persistent_workers': False, 'pin_memory': torch.cuda.is_available()}
+        return DataLoader(dataset, sampler=batches, batch_size=None, num_workers=self._workers, **kept)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """The steps up to the end of the interval."""
+        settings, start = self._settings, self.global_step
+        stop = min(settings.steps, (start // settings.interval + 1) * settings.interval)
+        batches = Batches(
+            self._source.n_train,
+            settings.batch_size,
+            settings.seed,
+            settings.protocol == 'single-source',
+            start,
+            stop,
+            self.global_rank,
+            self.trainer.world_size,
+        )
+        return self._loader(self._source.train, batches)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Held-out images of the source."""
+        places = np.arange(self._source.n_validation)[self.global_rank :: self.trainer.world_size]
+        batches = [(0, places[first : first + _VALIDATION_BATCH]) for first in range(0, len(places), _VALIDATION_BATCH)]
+        return self._loader(self._source.validation, batches)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Make what is drawn in a step, dropout say, depend on the seed and the step alone."""
+        seed = np.random.SeedSequence([self._settings.seed, self.global_step, self.global_rank])
+        torch.manual_seed(int(seed.generate_state(1)[0]))
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        """Cross entropy of a batch.
+
+        Raises
+        ------
+        TrainingError
+            When it isn't finite.
+        """
+        images, labels = batch
+        outputs = self.network(images.float() / 255)
+        auxiliary = getattr(outputs, 'aux_logits', None)
+        loss = functional.cross_entropy(_logits(outputs), labels)
+        if auxiliary is not None:
+            loss = loss + _AUXILIARY * functional.cross_entropy(auxiliary, labels)
+        if not math.isfinite(loss.item()):
+            raise TrainingError(
+                f'the loss is {loss.item()} at step {self.global_step + 1}: the training has diverged. Lower the learning '
+                f'rate (it is {self._settings.learning_rate:g}) and train again in another folder.'
+            )
+        self._losses.append(loss.detach())
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Keep a row of the training loss."""
+        if self.global_step % LOSS_EVERY == 0 or self.global_step == self._settings.steps:
+            self._keep_loss()
+
+    def _keep_loss(self) -> None:
+        if self._losses:
+            self.rows.append({'step': self.global_step, 'train_loss': round(float(torch.stack(self._losses).mean()), 6)})
+            self._losses.clear()
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Loss and accuracy on images that aren't trained on."""
+        images, labels = batch
+        logits = _logits(self.network(images.float() / 255))
+        correct = (logits.argmax(dim=1) == labels).float().mean()
+        loss = functional.cross_entropy(logits, labels)
+        for name, value in (('validation_loss', loss), ('validation_accuracy', correct)):
+            self.log(name, value, batch_size=len(labels), sync_dist=self.trainer.world_size > 1)
+
+    def on_validation_epoch_end(self) -> None:
+        """Keep a row of it."""
+        self._keep_loss()
+        found = self.trainer.callback_metrics
+        row = {name: round(float(found[name]), 6) for name in ('validation_loss', 'validation_accuracy')}
+        if self.rows and self.rows[-1]['step'] == self.global_step:
+            self.rows[-1].update(row)
+        else:
+            self.rows.append({'step': self.global_step, **row})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the rows into the checkpoint, and refuse weights that are of no use.
+
+        Raises
+        ------
+        TrainingError
+            When a weight isn't finite: the checkpoint before stays.
+        """
+        for name, value in self.network.state_dict().items():
+            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+                raise TrainingError(
+                    f'{name} is not finite at step {self.global_step}: the training has diverged. Lower the learning '
+                    f'rate (it is {self._settings.learning_rate:g}) and train again in another folder.'
+                )
+        checkpoint['rows'] = self.rows
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the rows so far."""
+        self.rows = list(checkpoint['rows'])
+
+
+def _logits(outputs: Any) -> torch.Tensor:
+    logits: torch.Tensor = getattr(outputs, 'logits', outputs)
+    return logits

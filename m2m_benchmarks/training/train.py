@@ -1,0 +1,269 @@
+"""Train a network: from settings to the folder of a finished run."""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import io
+import logging
+import platform
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.utilities import rank_zero_only
+
+from m2m_benchmarks.errors import ModelError, StorageError, TrainingError
+from m2m_benchmarks.models.neurn import model as family
+from m2m_benchmarks.plugins import explained_failure
+from m2m_benchmarks.scoring import runs
+from m2m_benchmarks.scoring.runs import Run
+from m2m_benchmarks.scoring.weights import read_weights, weights_file
+from m2m_benchmarks.storage import exclusive, free_bytes, replacing, writable
+from m2m_benchmarks.training.module import TrainingModule
+from m2m_benchmarks.training.settings import Settings
+from m2m_benchmarks.training.sources import IMAGE_FOLDER, Source, digit_source, domain_name, image_folder_source
+
+Progress = Callable[[str, int, int], None]
+
+
+def train(
+    settings: Settings,
+    folder: Path | None = None,
+    resume: bool = False,
+    accelerator: str = 'auto',
+    devices: str = '1',
+    strategy: str = 'auto',
+    num_nodes: int = 1,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Run:
+    """Train a network on a source.
+
+    Parameters
+    ----------
+    settings : Settings
+    folder : Path, optional
+        Of the run; one named after the settings, in `runs_folder`, where none is given.
+    resume : bool
+        Go on with a run of the same settings from its last checkpoint, with the result that it would have had.
+    accelerator, devices, strategy, num_nodes
+        lightning's: 'auto', 'cpu', 'gpu'; how many; 'auto', 'ddp' and others.
+    workers : int
+        Processes that load the images of a folder.
+    progress : callable, optional
+        Called with what is being done, how many are done, and how many there are.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    TrainingError
+        When a run is in the folder already, `resume` doesn't fit it, or the training diverges; the last good checkpoint
+        is then kept.
+    ModelError, DataError, DataNotFoundError
+        When the network or the source can't be had.
+    StorageError
+        When the folder can't be written; the last checkpoint is then kept.
+    """
+    first = rank_zero_only.rank == 0  # other processes of the same run read along
+    report = progress if progress and first else (lambda what, done, total: None)
+    report('loading', 0, 1)
+    folder = (folder or settings.folder()).absolute()
+    lock = contextlib.nullcontext()
+    if first:
+        writable(folder, 'Name another folder: --out DIR.')
+        lock = exclusive(folder / '.lock', f'training into {folder}')
+    with lock, _explained(folder):
+        source = _source(settings, report if first else None)
+        checkpoint = folder / runs.CHECKPOINT
+        if first:
+            config = {**settings.document(), 'data_sha256': source.sha256}
+            finished = _begin(folder, config, resume)
+            if finished is not None:
+                return finished
+        network = _network(settings, source)
+        trainer = _trainer(
+            settings, folder, report, accelerator=accelerator, devices=devices, strategy=strategy, num_nodes=num_nodes
+        )
+        if settings.batch_size % trainer.world_size:
+            raise TrainingError(
+                f'a batch of {settings.batch_size} cannot be shared by {trainer.world_size} processes; expected a multiple.'
+            )
+        module = TrainingModule(network, source, settings, workers)
+        report('loading', 1, 1)
+        going_on = resume and checkpoint.is_file()
+        with _quiet():
+            trainer.fit(module, ckpt_path=str(checkpoint) if going_on else None, weights_only=True)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        if not first:
+            raise SystemExit(0)
+        rows = module.rows
+        result = {
+            'steps': trainer.global_step,
+            'train_loss': next((row['train_loss'] for row in reversed(rows) if 'train_loss' in row), None),
+            'validation_accuracy': rows[-1]['validation_accuracy'],
+            'stopped_early': trainer.global_step < settings.steps,
+        }
+        run = runs.write_run(folder, network.backbone.state_dict(), rows, result, source.describe(), _versions())
+        checkpoint.unlink(missing_ok=True)
+    return run
+
+
+def _source(settings: Settings, report: Progress | None) -> Source:
+    size = settings.variant.image_size
+    if settings.dataset.startswith(IMAGE_FOLDER):
+        folder = Path(settings.dataset.removeprefix(IMAGE_FOLDER)).expanduser()
+        return image_folder_source(folder, size, settings.seed, settings.limit, report is not None, report)
+    return digit_source(domain_name(settings.dataset), size, settings.limit or 2**62)
+
+
+def _begin(folder: Path, config: dict[str, Any], resume: bool) -> Run | None:
+    """Make the folder one of this run; the run itself where it is finished already."""
+    before = runs.read_config(folder)
+    if before is None:
+        others = sorted(path.name for path in folder.iterdir() if path.name != '.lock')
+        if others:
+            raise TrainingError(f'{folder} holds {others[0]}, which is no run. Name another folder: --out DIR.')
+        runs.write_config(folder, config)
+        return None
+    finished = (folder / runs.RESULT).is_file()
+    if not resume:
+        state = 'a finished run' if finished else 'a run that is not finished'
+        advice = '' if finished else 'Go on with it by --resume, or n'
+        raise TrainingError(f'{folder} holds {state}. {advice or "N"}ame another folder: --out DIR.')
+    differing = [key for key in {**before, **config} if before.get(key) != config.get(key)]
+    if differing:
+        told = '; '.join(f'{key} was {before.get(key)}, is {config.get(key)}' for key in differing)
+        raise TrainingError(f'{folder} holds a run with other settings: {told}. Give the same ones, or --out another.')
+    return runs.read_run(folder) if finished else None
+
+
+def _network(settings: Settings, source: Source) -> family.Network:
+    n_classes = len(source.classes)
+    with explained_failure(settings.model, TrainingError):
+        try:
+            weights = settings.weights if settings.weights in ('none', 'default') else 'none'
+            network = family.network(settings.model, weights, settings.seed, n_classes)
+        except ValueError as error:
+            raise ModelError(f'{error}.') from error
+    if settings.weights not in ('none', 'default'):
+        _begin_with(network, weights_file(settings.weights), settings.model)
+    return network
+
+
+def _begin_with(network: family.Network, path: Path, identifier: str) -> None:
+    """Weights from a file, but for a last layer of another number of outputs."""
+    state, own = read_weights(path), network.backbone.state_dict()
+    state = {name.removeprefix('module.').removeprefix('backbone.'): value for name, value in state.items()}
+    reshaped = {name for name in own if name in state and state[name].shape != own[name].shape}
+    # Only the outputs may differ: the first axis of the last layer's weight and bias.
+    heads = {name.rpartition('.')[0] for name in reshaped}
+    same = all(state[name].shape[1:] == own[name].shape[1:] for name in reshaped)
+    if own.keys() != state.keys() or len(heads) > 1 or not same:
+        raise ModelError(f'{path} does not hold the weights of {identifier}; only the last layer may differ in its size.')
+    network.backbone.load_state_dict({**state, **{name: own[name] for name in reshaped}})
+
+
+def _trainer(settings: Settings, folder: Path, report: Progress, **machine: Any) -> lightning.Trainer:
+    callbacks: list[Callback] = [
+        _Report(report, settings.steps),
+        ModelCheckpoint(
+            dirpath=folder,
+            filename=Path(runs.CHECKPOINT).stem,
+            save_on_train_epoch_end=False,
+            enable_version_counter=False,
+        ),
+    ]
+    if settings.early_stop is not None:
+        watched = {'monitor': 'validation_accuracy', 'mode': 'max', 'patience': settings.early_stop}
+        callbacks.insert(0, EarlyStopping(**watched))
+    try:
+        with _quiet():
+            return lightning.Trainer(
+                max_steps=settings.steps,
+                max_epochs=-1,
+                precision=settings.precision,  # type: ignore[arg-type]
+                callbacks=callbacks,
+                plugins=[_WholeCheckpoints()],
+                reload_dataloaders_every_n_epochs=1,
+                num_sanity_val_steps=0,
+                deterministic='warn',
+                use_distributed_sampler=False,
+                logger=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                default_root_dir=folder,
+                **machine,
+            )
+    except (ValueError, TypeError, RuntimeError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
+        raise TrainingError(f'lightning cannot train with these switches: {error}') from error
+
+
+class _Report(Callback):
+    """Progress, step by step."""
+
+    def __init__(self, report: Progress, steps: int) -> None:
+        self._report = report
+        self._steps = steps
+
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self._report('training: steps', trainer.global_step, self._steps)
+
+
+class _WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that take the place of the one before when they are whole."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        with replacing(Path(path), 'wb') as file:
+            file.write(content.getbuffer())
+
+
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """A full disk in one sentence."""
+    try:
+        yield
+    except OSError as error:
+        kept = 'The last checkpoint is whole' if (folder / runs.CHECKPOINT).is_file() else 'There is no checkpoint yet'
+        raise StorageError(
+            f'cannot write to the run {folder}: {error.strerror or error} ({free_bytes(folder) / 1e6:,.0f} MB free). '
+            f'{kept}; make room, then go on with --resume.'
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep lightning from advertising what it was told not to use."""
+    loggers = [logging.getLogger(name) for name in ('lightning.pytorch', 'lightning.fabric', 'lightning')]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', module='lightning')
+            warnings.filterwarnings('ignore', message='.*does not have many workers')
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _versions() -> dict[str, str]:
+    """Of the packages, and a fingerprint of the code that trains and of the networks."""
+    digest = hashlib.sha256()
+    for place in (Path(__file__).parent, Path(family.__file__).parent):
+        for path in sorted(place.glob('*.py')):
+            digest.update(f'{path.name}\n'.encode() + path.read_bytes())
+    packages = ('m2m-benchmarks', 'torch', 'torchvision', 'timm', 'lightning', 'numpy')
+    found = {package: importlib.metadata.version(package) for package in packages}
+    return {'python': platform.python_version(), **found, 'code_sha256': digest.hexdigest()}

@@ -1,0 +1,100 @@
+"""Brain-Score's task `label`, answered by a network's own outputs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from brainscore_core.supported_data_standards.brainio.assemblies import BehavioralAssembly
+from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper
+from brainscore_vision.model_interface import BrainModel
+
+BATCH_SIZE = 128
+
+
+class OutputLabels(BrainModel):
+    """Names the class of the largest output. Brain-Score's own answer to the task takes ImageNet's 1,000 outputs only.
+
+    Parameters
+    ----------
+    identifier : str
+    wrapper : PytorchWrapper
+        Around the network.
+    classes : sequence of str, optional
+        What each output stands for. Without it, the outputs are those of the labels that are asked for, in their order.
+    """
+
+    def __init__(self, identifier: str, wrapper: PytorchWrapper, classes: Sequence[str] | None = None) -> None:
+        self._identifier = identifier
+        self._wrapper = wrapper
+        self._classes = None if classes is None else list(classes)
+        self._choices: list[str] = []
+
+    @property
+    def identifier(self) -> str:
+        """The model's."""
+        return self._identifier
+
+    def start_task(self, task: Any, choice_labels: Sequence[str], **_options: Any) -> None:
+        """Choose the labels that `look_at` answers with.
+
+        Raises
+        ------
+        ValueError
+            For another task, or labels that the network has no outputs for.
+        """
+        if task != BrainModel.Task.label:
+            raise ValueError(f'expected the task label, got {task}')
+        unknown = [label for label in choice_labels if self._classes is not None and label not in self._classes]
+        if unknown or isinstance(choice_labels, str):
+            known = ', '.join((self._classes or [])[:12])
+            raise ValueError(
+                f'{self._identifier} has no output for {", ".join(unknown) or choice_labels!r}; its classes are {known}'
+            )
+        self._choices = list(choice_labels)
+
+    def look_at(
+        self, stimuli: StimulusSet, number_of_trials: int = 1, require_variance: bool = False
+    ) -> BehavioralAssembly:
+        """The label of each stimulus: choice (1) x presentation.
+
+        Raises
+        ------
+        ValueError
+            When the network doesn't have an output for each class.
+        """
+        classes = self._choices if self._classes is None else self._classes
+        chosen = [classes.index(label) for label in self._choices]
+        labels: list[str] = []
+        paths = [str(stimuli.get_stimulus(stimulus)) for stimulus in stimuli['stimulus_id']]
+        for start in range(0, len(paths), BATCH_SIZE):
+            outputs = self._outputs(paths[start : start + BATCH_SIZE])
+            if outputs.ndim != 2 or outputs.shape[1] != len(classes):
+                came = f'outputs of shape {tuple(outputs.shape[1:])}' if outputs.ndim != 2 else f'{outputs.shape[1]}'
+                raise ValueError(
+                    f'{self._identifier} has {came} outputs, expected {len(classes)}: one for each of '
+                    f'{", ".join(classes[:12])}'
+                )
+            labels += [self._choices[place] for place in outputs[:, chosen].argmax(axis=1)]
+        coords = {
+            column: ('presentation', stimuli[column].to_numpy())
+            for column in stimuli.columns
+            if column not in ('choice', 'label')
+        }
+        coords['label'] = ('presentation', np.array(labels))
+        return BehavioralAssembly([labels], coords=coords, dims=['choice', 'presentation'])
+
+    def _outputs(self, paths: list[str]) -> np.ndarray:
+        network = self._wrapper._model
+        images = self._wrapper._extractor.preprocess(paths)
+        batch = torch.stack([torch.as_tensor(image) for image in images])
+        parameter = next(network.parameters(), None)
+        batch = batch.to(self._wrapper._device, None if parameter is None else parameter.dtype)
+        network.eval()
+        with torch.no_grad():
+            outputs = network(batch, **self._wrapper._forward_kwargs)
+        if not torch.is_tensor(outputs):
+            raise ValueError(f'{self._identifier} puts out a {type(outputs).__name__}, expected one tensor')
+        found: np.ndarray = outputs.float().cpu().numpy()
+        return found
