@@ -232,6 +232,10 @@ def _load_data(kind: str, identifier: str, reader: str) -> Any:
     try:
         return _load(kind, identifier)
     except UnknownNameError as unknown:
+        if kind == 'stimulus_set':  # digits imported here under a name of their own
+            found = importlib.import_module(f'{OWN}.data.digits.domains').digit_stimuli_here(identifier)
+            if found is not None:
+                return found
         try:  # recordings imported here under a name of their own
             return getattr(importlib.import_module(f'{OWN}.data.store'), reader)(identifier)
         except DataNotFoundError:

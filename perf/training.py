@@ -68,7 +68,9 @@ def main():
         loop = bare(arguments.model, arguments.steps)
         lightning, after = ours(arguments.model, arguments.steps)
         rows.append((arguments.steps / loop, arguments.steps / lightning, loop / lightning, after))
-        print(f'round {number + 1}: bare {rows[-1][0]:.1f}, m2m train {rows[-1][1]:.1f} steps/s, ratio {rows[-1][2]:.3f}')
+        print(
+            f'round {number + 1}: bare {rows[-1][0]:.1f}, m2m train {rows[-1][1]:.1f} steps/s, ratio {rows[-1][2]:.3f}'
+        )
     medians = [statistics.median(column) for column in zip(*rows, strict=True)]
     print(f'medians: bare {medians[0]:.1f}, m2m train {medians[1]:.1f} steps/s, ratio {medians[2]:.3f}')
     print(f'last validation, checkpoint and weights: {medians[3]:.2f} s')

@@ -1,8 +1,10 @@
 """From files of digits, here or on their authors' servers, to domains in the data folder."""
 
+import contextlib
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ IMPORTED = 'm2m data import'
 FETCHED = 'm2m data fetch'
 SYNTHESISED = 'm2m data fetch: synthesised'
 
-_PHOTOS = ('.png', '.jpg', '.jpeg')
+_SUFFIXES = ('.png', '.jpg', '.jpeg')
 #: Of all photos together: they are held in memory, three bytes a pixel.
 _MOST_PIXELS = 400_000_000
 
@@ -56,10 +58,12 @@ def import_domain(
     Raises
     ------
     DataError
-        When the name isn't one for digits, or the files aren't what they have to be; nothing is written then.
+        When the name isn't one for digits or the files aren't what they have to be; nothing is written then.
     StorageError
         When it can't be written; what was there is as it was.
     """
+    if as_split not in (None, *SPLITS):
+        raise DataError(f'{as_split!r} is no split of a domain; expected train or test.')
     if not _NAME.match(name):
         raise DataError(f'{name!r} cannot be a domain: letters and digits are expected, as in MNISTM.')
     if name in ledger.MADE_HERE:
@@ -68,7 +72,7 @@ def import_domain(
         raise DataError(f'{name} is a dataset of recordings; import digits under a name of their own.')
     report = progress or _silent
     with versions.writing(name):
-        _entry(name)
+        _entry(name)  # raises for the name of recordings, before anything is read
         report(f'reading {path.name}', 0, 1)
         try:
             splits = read_domain(path)
@@ -124,9 +128,11 @@ def fetch_digits(
     blending = None
     if 'MNISTM' in wanted and _to_synthesise():
         if photos is not None:
-            blending = _Photos(photos)
+            blending = _photos(photos)
             wanted = [name for name in DOMAINS if name in (*wanted, 'MNIST')]
-        elif domains is not None:
+        elif domains is None:
+            wanted.remove('MNISTM')
+        else:
             raise DataError(
                 'MNISTM cannot be downloaded: it is synthesised from MNIST and photos. Name a folder of photos with '
                 '--photos DIR, or import the official images: m2m data import digits-domain MNISTM --from PATH'
@@ -136,20 +142,20 @@ def fetch_digits(
     for name in wanted:
         try:
             with versions.writing(name):
-                if name != 'MNISTM':
-                    _fetch(name, progress)
-                elif blending is not None:
+                if name == 'MNISTM':
                     _synthesise(blending, seed, progress or _silent)
-                entry = _entry(name)
+                else:
+                    _fetch(name, progress)
+            found[name] = ledger.require(name)
         except M2MError as error:
             failed[name] = str(error)
-        else:
-            if entry is not None:
-                found[name] = entry
     if failed:
         reasons = '\n'.join(f'{name}: {reason}' for name, reason in failed.items())
-        here = f' {", ".join(found)} is here.' if found else ''
-        raise DataError(f'{", ".join(failed)} could not be fetched.{here}\n{reasons}')
+        here = f'; on this machine by now: {", ".join(found)}' if found else ''
+        raise DataError(
+            f'not fetched: {", ".join(failed)}{here}.\n{reasons}\nFiles that you have from elsewhere are imported by: '
+            'm2m data import digits-domain NAME --from PATH'
+        )
     return found
 
 
@@ -168,12 +174,14 @@ def _entry(name: str) -> dict[str, Any] | None:
 def _lacking(name: str) -> list[str]:
     """Splits that aren't on this machine or were damaged."""
     entry = _entry(name)
-    lacking = []
-    for split in SPLITS:
-        files = entry['splits'][split]['files'].values() if entry and split in entry['splits'] else None
-        if entry is None or files is None or any(ledger.damage(ledger.path_of(name, entry, file), file) for file in files):
-            lacking.append(split)
-    return lacking
+    if entry is None:
+        return list(SPLITS)
+    here = [
+        split
+        for split, parts in entry['splits'].items()
+        if not any(ledger.damage(ledger.path_of(name, entry, file), file) for file in parts['files'].values())
+    ]
+    return [split for split in SPLITS if split not in here]
 
 
 def _joined(parts: Sequence[Digits]) -> Digits:
@@ -200,14 +208,14 @@ def _listed_sha256(folder: Path, files: Iterable[Path]) -> str:
 
 
 def _fetch(name: str, progress: Progress | None) -> None:
-    """Download the splits of a domain that aren't here. Whatever came is kept until all of it is in place."""
+    """Download the splits of a domain that aren't here. What has come is kept until all of it is in place."""
     folder = home() / 'downloads' / 'digits' / name
     splits: dict[str, Digits] = {}
-    sources: dict[str, Mapping[str, Any]] = {}
+    sources: dict[str, dict[str, Any]] = {}
     for split in _lacking(name):
-        files = _FILES[name](split)
+        files = _files(name, split)
         paths = [download(urls, folder / file, md5, progress) for urls, file, md5 in files]
-        splits[split] = _read(name, split, paths)
+        splits[split] = _downloaded(name, split, paths[0])
         sources[split] = {
             'made_by': FETCHED,
             'urls': [urls[0] for urls, _, _ in files],
@@ -215,18 +223,97 @@ def _fetch(name: str, progress: Progress | None) -> None:
         }
     if splits:
         write_domain(name, splits, sources)
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another domain's may still be there
+        folder.parent.rmdir()
+        folder.parent.parent.rmdir()
 
 
-#: Addresses, name and MD5 of each file.
-_Files = list[tuple[list[str], str, str]]
+def _files(name: str, split: str) -> list[tuple[list[str], str, str]]:
+    """Addresses, name and MD5 of each file of a split, as torchvision has them."""
+    if name == 'MNIST':
+        start = 'train' if split == 'train' else 't10k'
+        resources = [(file, md5) for file, md5 in datasets.MNIST.resources if file.startswith(start)]
+        return [([mirror + file for mirror in datasets.MNIST.mirrors], file, md5) for file, md5 in resources]
+    url, file, md5 = {'SVHN': datasets.SVHN, 'USPS': datasets.USPS}[name].split_list[split]
+    return [([url], file, md5)]
 
 
-def _mnist_files(split: str) -> _Files:
-    source = datasets.MNIST
-    start = 'train' if split == 'train' else 't10k'
-    return [
-        ([f'{mirror}{file}' for mirror in source.mirrors], file, md5)
-        for file, md5 in source.resources
-        if file.startswith(start)
+def _downloaded(name: str, split: str, path: Path) -> Digits:
+    if name == 'USPS':
+        found = datasets.USPS(path.parent, train=split == 'train')
+        return digits(found.data, np.array(found.targets), None, str(path))
+    return read_domain(path)[split]
+
+
+@dataclass(frozen=True)
+class _Photos:
+    folder: Path
+    files: list[Path]
+    images: list[np.ndarray]
+
+
+def _photos(folder: Path) -> _Photos:
+    """All photos of a folder, sorted by name."""
+    try:
+        files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
+    except OSError as error:
+        raise DataError(f'{folder} is no folder of photos: {error.strerror}. Name one after --photos.') from error
+    if len(files) < 2:
+        raise DataError(f'{folder} holds {len(files)} photos; expected at least 2, as PNG or JPEG.')
+    images: list[np.ndarray] = []
+    pixels = 0
+    for file in files:
+        try:
+            with Image.open(file) as image:
+                if min(image.size) < SIZE:
+                    raise DataError(
+                        f'{file} has {image.width} x {image.height} pixels; expected at least {SIZE} x {SIZE}. Take it '
+                        'out of the folder.'
+                    )
+                pixels += image.width * image.height
+                if pixels > _MOST_PIXELS:
+                    raise DataError(
+                        f'the photos up to {file} have {pixels:,} pixels; expected at most {_MOST_PIXELS:,} in all. '
+                        'Take fewer or smaller ones.'
+                    )
+                images.append(np.asarray(image.convert('RGB')))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise DataError(f'{file} is not a photo that can be read: {error}. Take it out of the folder.') from error
+    return _Photos(folder, files, images)
+
+
+def _to_synthesise() -> list[str]:
+    """Splits of MNISTM to make: all that weren't imported, when one of these isn't here or was damaged."""
+    entry = _entry('MNISTM')
+    imported = [
+        split for split, parts in (entry['splits'].items() if entry else ()) if parts['source']['made_by'] == IMPORTED
     ]
+    made = [split for split in SPLITS if split not in imported]
+    return made if set(made) & set(_lacking('MNISTM')) else []
+
+
+def _synthesise(photos: _Photos | None, seed: int, report: Progress) -> None:
+    made = _to_synthesise()
+    harmed = [split for split in _lacking('MNISTM') if split not in made]
+    if harmed:
+        raise DataError(
+            f'its {harmed[0]} split was imported and is damaged. Import it again: m2m data import digits-domain MNISTM '
+            '--from PATH'
+        )
+    if photos is None or not made:
+        return
+    splits: dict[str, Digits] = {}
+    sources: dict[str, dict[str, Any]] = {}
+    for place, split in enumerate(made):
+        report('MNISTM, synthesised splits', place, len(made))
+        share = slice(place, None, len(made))
+        splits[split] = blend(load_digits('MNIST', split), photos.images[share], seed)
+        sources[split] = {
+            'made_by': SYNTHESISED,
+            'seed': seed,
+            'photos': len(photos.files[share]),
+            'photos_sha256': _listed_sha256(photos.folder, photos.files[share]),
+        }
+    write_domain('MNISTM', splits, sources)
+    report('MNISTM, synthesised splits', len(made), len(made))

@@ -4,13 +4,16 @@ from m2m_benchmarks.arrays.bootstrap import median_draws, rsa_draws, standard_er
 from m2m_benchmarks.arrays.correlation import pearson, spearman, spearman_brown
 from m2m_benchmarks.arrays.folds import kfold, shuffle_splits
 from m2m_benchmarks.arrays.isometry import isometric
+from m2m_benchmarks.arrays.proportion import accuracy_draws, effective_number, wilson_interval
 from m2m_benchmarks.arrays.rdm import rdm, upper_triangle
 from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
 from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, kernel, ridge
 
 __all__ = [
     'ALPHAS',
+    'accuracy_draws',
     'cross_predict',
+    'effective_number',
     'half_means',
     'half_splits',
     'isometric',
@@ -27,4 +30,5 @@ __all__ = [
     'split_half_reliability',
     'standard_error',
     'upper_triangle',
+    'wilson_interval',
 ]

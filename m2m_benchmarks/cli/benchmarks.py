@@ -8,7 +8,14 @@ from m2m_benchmarks.cli.console import stdout, write_json
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
 
-_KINDS = {'rdm': 'similarity of population geometry (RSA)', 'ridge': 'prediction of single neurons (ridge regression)'}
+_NEURAL = {'rdm': 'similarity of population geometry (RSA)', 'ridge': 'prediction of single neurons (ridge regression)'}
+_DIGITS = {
+    'accuracy': 'labels of a model trained on the source',
+    'readout_accuracy': 'labels of a readout fitted to the source',
+}
+_KINDS = {**_NEURAL, **_DIGITS}
+#: Domains of the benchmarks of Qazi et al.
+_DOMAINS = ('MNIST', 'MNISTM', 'SVHN', 'USPS')
 
 
 def benchmarks(
@@ -29,14 +36,16 @@ def benchmarks(
 
     console = stdout()
     table = Table(box=None, header_style='bold')
-    for column in ('Benchmark', 'Dataset', 'Area', 'What is compared', 'Data'):
+    for column in ('Benchmark', 'Dataset', 'Area or target', 'What is compared', 'Data'):
         table.add_column(column, no_wrap=column != 'What is compared')
     for row in rows:
-        data = 'here' if row['data_here'] else 'made when first used' if row['simulated'] else 'not here'
+        data = 'here' if row['data_here'] else 'made when first used' if _made_here(row) else 'not here'
         dataset = f'{row["dataset"]} (simulated)' if row['simulated'] else row['dataset']
-        table.add_row(row['identifier'], dataset, row['area'] or 'mean of areas', _KINDS.get(row['kind'], ''), data)
+        part = row['area'] or row['target'] or ('mean of areas' if row['kind'] in _NEURAL else 'mean of targets')
+        table.add_row(row['identifier'], dataset, part, _KINDS.get(row['kind'], ''), data)
     console.print(table)
-    for name in sorted({row['dataset'] for row in rows if not row['data_here'] and not row['simulated']}):
+    absent = {name for row in rows if not _made_here(row) for name in row['needs'] if ledger.read(name) is None}
+    for name in sorted(absent):
         console.print(f'Bring {name}:  {ledger.import_command(name)}', soft_wrap=True)
     for name in others:
         console.print(f'{BRAIN_SCORE}: {name}', markup=False)
@@ -47,22 +56,39 @@ def _own() -> list[str]:
     names = list(registered('benchmark'))
     known = {name.split('-')[0].split('.')[0] for name in names}
     for dataset in ledger.names():
-        if dataset not in known:
+        if dataset in (*known, *_DOMAINS):
+            continue
+        if ledger.require(dataset).get('kind') == ledger.DIGITS:
+            names += [f'Qazi2025.{source}.{dataset}-{kind}' for kind in _DIGITS for source in _DOMAINS]
+        else:
             areas = list(ledger.require(dataset)['summary']['areas'])
-            for kind in _KINDS:
+            for kind in _NEURAL:
                 names += [f'{dataset}.{area}-{kind}' for area in areas] + [f'{dataset}-{kind}']
     return names
 
 
 def _row(identifier: str) -> dict[str, Any]:
     data, _, kind = identifier.rpartition('-')
-    dataset, _, area = data.partition('.')
+    dataset, _, part = data.partition('.')
+    source, target = None, None
+    needs = [dataset]
+    if kind in _DIGITS:
+        source, _, target = part.partition('.') if dataset == 'Qazi2025' else (dataset, '', part)
+        if dataset == 'Qazi2025':
+            needs = [source, target] if target else list(dict.fromkeys([source, *_DOMAINS]))
     return {
         'identifier': identifier,
         'library': OWN,
         'dataset': dataset,
-        'area': area or None,
+        'area': None if kind in _DIGITS else part or None,
+        'source': source,
+        'target': target or None,
         'kind': kind,
         'simulated': dataset.startswith('Simulated'),
-        'data_here': ledger.read(dataset) is not None,
+        'needs': needs,
+        'data_here': all(ledger.read(name) is not None for name in needs),
     }
+
+
+def _made_here(row: dict[str, Any]) -> bool:
+    return row['dataset'] in ledger.MADE_HERE

@@ -1,5 +1,6 @@
-"""m2m data: import, verify, list."""
+"""m2m data: fetch, import, verify, list."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,14 +11,17 @@ from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.errors import DataError, UnknownNameError
 
-app = typer.Typer(help='Recordings on this machine: list them, import them, verify them.', rich_markup_mode=None)
+#: First argument of `m2m data import` for a domain of digits; with its dash it's no dataset's name.
+_DOMAIN = 'digits-domain'
+
+app = typer.Typer(help='Recordings and digits on this machine: list, fetch, import, verify.', rich_markup_mode=None)
 
 _Json = Annotated[bool, typer.Option('--json', help='Print JSON.')]
 
 
 @app.callback(invoke_without_command=True)
 def data(context: typer.Context, json: _Json = False) -> None:
-    """Recordings on this machine: list them, import them, verify them."""
+    """Recordings and digits on this machine: list, fetch, import, verify."""
     if context.invoked_subcommand is None:
         show(None, json)
 
@@ -35,7 +39,7 @@ def show(
         found = card(name)
         if found is None:
             raise UnknownNameError('dataset', name, _names(), '`m2m data list` lists them.')
-        entry = {**found, **_state(name)}
+        entry = {**found, **state(name)}
         if json:
             write_json(entry, '-')
             return
@@ -48,21 +52,26 @@ def show(
                 f'  {area}: {counts["neuroids"]} neuroids of {counts["animals"]} animals, {counts["reliable"]} of '
                 f'reliability 0.5 or more, {counts["flat"]} that never vary'
             )
+        for split, parts in entry['splits'].items():
+            console.print(
+                f'  {split}: {parts["images"]:,} images in {parts["clusters"]:,} clusters, {_how(parts["source"])}',
+                markup=False,
+                soft_wrap=True,
+            )
         return
-    entries = [{**(card(each) or {}), **_state(each)} for each in _names()]
+    entries = [{**(card(each) or {}), **state(each)} for each in _names()]
     if json:
         write_json(entries, '-')
         return
     from rich.table import Table
 
     table = Table(box=None, header_style='bold')
-    for column in ('Dataset', 'On this machine', 'Neuroids', 'Size', 'Licence'):
-        table.add_column(column, justify='right' if column in ('Neuroids', 'Size') else 'left')
+    for column in ('Dataset', 'On this machine', 'Content', 'Size', 'Licence'):
+        table.add_column(column, justify='right' if column == 'Size' else 'left')
     for entry in entries:
         size = f'{entry["bytes"] / 1e6:,.0f} MB' if entry['here'] else ''
-        neuroids = f'{sum(area["neuroids"] for area in entry["areas"].values()):,}' if entry['here'] else ''
         licence = entry['licence'].partition(':')[0].partition('(')[0]
-        table.add_row(entry['name'], _here(entry), neuroids, size, licence)
+        table.add_row(entry['name'], _here(entry), content(entry) if entry['here'] else '', size, licence)
     stdout().print(table)
 
 
@@ -70,15 +79,48 @@ def _names() -> list[str]:
     return list(dict.fromkeys([*(found['name'] for found in cards()), *ledger.names()]))
 
 
-def _state(name: str) -> dict[str, Any]:
+def state(name: str) -> dict[str, Any]:
+    """Whether a dataset is on this machine, how much of it, and the command that brings it."""
     entry = ledger.read(name)
+    recordings = entry if entry and entry.get('kind') != ledger.DIGITS else None
     return {
         'here': entry is not None,
         'bytes': sum(file['bytes'] for file in ledger.files(entry)) if entry else 0,
-        'sha256': entry['assembly']['sha256'] if entry else None,
-        'areas': entry['summary']['areas'] if entry else {},
-        'bring': None if name == 'SimulatedMouse' else ledger.import_command(name),
+        'sha256': recordings['assembly']['sha256'] if recordings else None,
+        'areas': recordings['summary']['areas'] if recordings else {},
+        'splits': _splits(entry) if entry and not recordings else {},
+        'bring': None if name in ledger.MADE_HERE else ledger.import_command(name),
     }
+
+
+def _splits(entry: dict[str, Any]) -> dict[str, Any]:
+    """What the ledger of a domain says of each split; train and test come first."""
+    every = entry['splits']
+    return {
+        split: {
+            'images': parts['images'],
+            'clusters': parts['clusters'],
+            'source': parts['source'],
+            'sha256': {part: file['sha256'] for part, file in parts['files'].items()},
+        }
+        for split, parts in {**{each: every[each] for each in ('train', 'test') if each in every}, **every}.items()
+    }
+
+
+def content(found: dict[str, Any]) -> str:
+    """How much a dataset holds, in a few words: neuroids of its `areas`, or the images of its `splits`."""
+    if found['splits']:
+        return ', '.join(f'{split} {parts["images"]:,}' for split, parts in found['splits'].items())
+    return f'{sum(area["neuroids"] for area in found["areas"].values()):,} neuroids'
+
+
+def _how(source: dict[str, Any]) -> str:
+    """How a split came, in a few words."""
+    if 'photos' in source:
+        return f'synthesised from {source["photos"]} photos, seed {source["seed"]}'
+    if 'urls' in source:
+        return 'downloaded'
+    return f'imported from {source["file"]}' if 'file' in source else str(source['made_by'])
 
 
 def _here(entry: dict[str, Any]) -> str:
@@ -87,18 +129,98 @@ def _here(entry: dict[str, Any]) -> str:
     return f'no; bring it with: {entry["bring"]}' if entry['bring'] else 'no; made when first used'
 
 
-@app.command('import')
-def import_(
-    name: Annotated[str, typer.Argument(help='Siegle2021, deVries2020, or a name of your own such as Smith2026.')],
-    sessions: Annotated[Path, typer.Option(help='sessions.csv; the .npz recordings lie beside it.')],
-    units: Annotated[Path, typer.Option(help='units.csv: one row a unit.')],
-    stimuli: Annotated[Path, typer.Option(help='Folder of images, in the order of the image axis.')],
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help='digits')],
+    domains: Annotated[str | None, typer.Option(help='Some of MNIST,MNISTM,SVHN,USPS. Default: all.')] = None,
+    photos: Annotated[Path | None, typer.Option(help='Folder of photos, PNG or JPEG, to make MNISTM with.')] = None,
+    seed: Annotated[int, typer.Option(min=0, help='Of the patches of the photos.')] = 0,
     json: _Json = False,
 ) -> None:
-    """Import recordings from an array bundle, all or nothing.
+    """Download the domains of digits. What is here stays; what was interrupted goes on.
+
+    MNISTM (MNIST-M) is not to be downloaded: it is made of MNIST and photos of yours.
+
+    Example:  m2m data fetch digits --photos BSDS500/images
+    """
+    if name != 'digits':
+        raise UnknownNameError('dataset to fetch', name, ['digits'], 'Recordings are brought by `m2m data import`.')
+    from m2m_benchmarks.acquisition.digit_import import SPLITS, fetch_digits
+
+    chosen = None if domains is None else [each.strip() for each in domains.split(',') if each.strip()]
+    if chosen == []:
+        raise typer.BadParameter('--domains names none; expected some of MNIST,MNISTM,SVHN,USPS.')
+    with progress() as report:
+        found = {each: _splits(entry) for each, entry in fetch_digits(photos, chosen, seed, report).items()}
+    left_out = {'MNISTM': _NO_PHOTOS} if chosen is None and 'MNISTM' not in found else {}
+    if json:
+        write_json({'domains': found, 'left_out': left_out}, '-')
+        return
+    from rich.table import Table
+
+    table = Table(box=None, header_style='bold')
+    for column in ('Domain', *SPLITS, 'How it came'):
+        table.add_column(column, justify='right' if column in SPLITS else 'left')
+    for domain, splits in found.items():
+        how = {split: _how(parts['source']) for split, parts in splits.items()}
+        came = how['test'] if how['test'] == how['train'] else '; '.join(f'{split} {how[split]}' for split in SPLITS)
+        table.add_row(domain, *(f'{splits[split]["images"]:,}' for split in SPLITS), came)
+    console = stdout()
+    console.print(table)
+    for domain, reason in left_out.items():
+        console.print(f'{domain} is left out: {reason}', soft_wrap=True)
+
+
+_NO_PHOTOS = 'it cannot be downloaded. Make it of MNIST and photos of yours: m2m data fetch digits --photos DIR'
+
+
+@app.command('import')
+def import_(
+    name: Annotated[
+        str, typer.Argument(help='Siegle2021, deVries2020, a name of your own such as Smith2026, or: digits-domain')
+    ],
+    domain: Annotated[
+        str | None, typer.Argument(help='After digits-domain: MNIST, MNISTM, SVHN, USPS, or a name of your own.')
+    ] = None,
+    sessions: Annotated[Path | None, typer.Option(help='sessions.csv; the .npz recordings lie beside it.')] = None,
+    units: Annotated[Path | None, typer.Option(help='units.csv: one row a unit.')] = None,
+    stimuli: Annotated[Path | None, typer.Option(help='Folder of images, in the order of the image axis.')] = None,
+    source: Annotated[Path | None, typer.Option('--from', help='File or folder of the digits.')] = None,
+    as_split: Annotated[str | None, typer.Option('--as', help='train or test: what all of the digits become.')] = None,
+    json: _Json = False,
+) -> None:
+    """Import recordings from an array bundle, or a domain of digits, all or nothing.
 
     Example:  m2m data import Siegle2021 --sessions sessions.csv --units units.csv --stimuli stimuli
+
+    Example:  m2m data import digits-domain MNISTM --from mnist_m_test.zip
     """
+    bundle = {'--sessions': sessions, '--units': units, '--stimuli': stimuli}
+    if name == _DOMAIN:
+        if domain is None or source is None or any(bundle.values()):
+            raise _wrong_usage(f'{_DOMAIN} NAME', {'NAME': domain, '--from': source}, bundle)
+        if as_split not in (None, 'train', 'test'):
+            raise typer.BadParameter(f'--as takes train or test, not {as_split}.')
+        _import_digits(domain, source, as_split, json)
+        return
+    others = {str(domain): domain, '--from': source, '--as': as_split}
+    if sessions is None or units is None or stimuli is None or any(others.values()):
+        raise _wrong_usage(name, bundle, others)
+    _import_recordings(name, sessions, units, stimuli, json)
+
+
+def _wrong_usage(what: str, needed: Mapping[str, object], others: Mapping[str, object]) -> typer.BadParameter:
+    """Usage error that names what is missing and what doesn't belong there."""
+    missing = ', '.join(option for option, value in needed.items() if not value)
+    given = ', '.join(option for option, value in others.items() if value)
+    parts = [f'it lacks {missing}'] * bool(missing) + [f'it does not take {given}'] * bool(given)
+    return typer.BadParameter(
+        f'm2m data import {what}: {"; ".join(parts)}. Recordings: m2m data import NAME --sessions FILE --units FILE '
+        f'--stimuli DIR. Digits: m2m data import {_DOMAIN} NAME --from PATH.'
+    )
+
+
+def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, json: bool) -> None:
     from m2m_benchmarks.acquisition.importing import import_bundle
 
     with progress() as report:
@@ -121,6 +243,31 @@ def import_(
         'split-half reliability of 0.5 or more, these are scored; "flat": never varies, dropped.'
     )
     console.print(f'Next:  m2m score torchvision:squeezenet1_1 {name}-rdm --weights none', soft_wrap=True)
+
+
+def _import_digits(name: str, source: Path, as_split: str | None, json: bool) -> None:
+    from m2m_benchmarks.acquisition.digit_import import import_domain
+    from m2m_benchmarks.data.digits.domains import DOMAINS
+
+    with progress() as report:
+        splits = _splits(import_domain(name, source, as_split, report))
+    if json:
+        write_json({'name': name, 'splits': splits}, '-')
+        return
+    from rich.table import Table
+
+    table = Table(box=None, header_style='bold', title=f'{name}: imported', title_justify='left')
+    for column in ('split', 'images', 'classes', 'clusters', 'how it came'):
+        table.add_column(column, justify='left' if column in ('split', 'how it came') else 'right')
+    for split, parts in splits.items():
+        table.add_row(split, f'{parts["images"]:,}', 'all 10', f'{parts["clusters"]:,}', _how(parts['source']))
+    console = stdout()
+    console.print(table)
+    console.print('"clusters": what was drawn or photographed apart; images of one are not independent of one another.')
+    if 'test' in splits and name not in DOMAINS:
+        console.print(f'Next:  m2m score MODEL Qazi2025.MNIST.{name}-accuracy', soft_wrap=True)
+    if 'train' in splits:
+        console.print(f'Next:  m2m train digitnet --source {name}', soft_wrap=True)
 
 
 @app.command()

@@ -3,11 +3,12 @@
 import importlib
 import importlib.metadata
 import platform
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from m2m_benchmarks.cli.console import stdout, write_json
+from m2m_benchmarks.cli.data import content, state
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import cards
 from m2m_benchmarks.errors import StorageError
@@ -22,6 +23,7 @@ _OPTIONAL = (
         "the Allen Institute's reader, to compare with",
         "pip install 'm2m-benchmarks[allen]' (Python 3.11)",
     ),
+    ('lightning', 'training of networks (m2m train, m2m compare)', "pip install 'm2m-benchmarks[train]'"),
 )
 
 
@@ -84,15 +86,14 @@ def _home() -> dict[str, str]:
 def _datasets() -> list[dict[str, str]]:
     found = []
     for name in dict.fromkeys([*(each['name'] for each in cards()), *ledger.names()]):
-        entry: dict[str, Any] | None = ledger.read(name)
-        if entry is not None:
-            n = sum(area['neuroids'] for area in entry['summary']['areas'].values())
-            simulated = ' simulated' if name == 'SimulatedMouse' else ''
-            found.append(_check(f'data {name}', 'ok', f'{n:,}{simulated} neuroids'))
-        elif name == 'SimulatedMouse':
-            found.append(_check(f'data {name}', 'ok', 'simulated; made when first used'))
+        entry = state(name)
+        simulated = 'simulated; ' if name == 'SimulatedMouse' else ''
+        if entry['here']:
+            found.append(_check(f'data {name}', 'ok', f'{simulated}{content(entry)}'))
+        elif entry['bring']:
+            found.append(_check(f'data {name}', 'missing', 'not on this machine', entry['bring']))
         else:
-            found.append(_check(f'data {name}', 'missing', 'not on this machine', ledger.import_command(name)))
+            found.append(_check(f'data {name}', 'ok', f'{simulated}made when first used'))
     n_models = f'{len(registered("model"))} of this library, {len(registered("model", BRAIN_SCORE))} of Brain-Score'
     return [*found, _check('models', 'ok', n_models)]
 

@@ -6,12 +6,12 @@ import warnings
 
 import typer
 
-from m2m_benchmarks.cli import benchmarks, data, doctor, export, models, score
+from m2m_benchmarks.cli import benchmarks, compare, data, doctor, export, models, score, train
 from m2m_benchmarks.errors import M2MError
 
 app = typer.Typer(
     name='m2m',
-    help='How mouse-like is a vision model? Score any network against recordings from mouse visual cortex.',
+    help='How mouse-like is a vision model, and how well does it hold when the domain shifts?',
     epilog='Try it without any data:  m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --weights none',
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -23,6 +23,8 @@ app.add_typer(models.app, name='models')
 app.command('benchmarks')(benchmarks.benchmarks)
 app.add_typer(data.app, name='data')
 app.command('score')(score.score)
+app.command('train')(train.train)
+app.command('compare')(compare.compare)
 app.command('export')(export.export)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def score(
     model: Annotated[
         str,
-        typer.Argument(help='A name from `m2m models`, torchvision:NAME, timm:NAME, or a plugin folder.'),
+        typer.Argument(help='A name from `m2m models`, torchvision:NAME, timm:NAME, run:PATH, or a plugin folder.'),
     ],
     benchmarks: Annotated[list[str], typer.Argument(metavar='BENCHMARK...', help='Names from `m2m benchmarks`.')],
     weights: Annotated[
@@ -40,6 +40,8 @@ def score(
       m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --weights none
 
       m2m score torchvision:resnet18 Siegle2021.VISp-rdm --layer layer2.1 --json -
+
+      m2m score neurn_resnet18 SklearnDigits-readout_accuracy
     """
     writable(home())
     if json not in (None, '-'):
@@ -66,6 +68,12 @@ def _print(results: list[dict[str, Any]]) -> None:
     console = stdout()
     first = results[0]
     console.print(f'[bold]{escape(first["model"])}[/bold]  weights: {escape(first["weights"])}', soft_wrap=True)
+    generalization = [result for result in results if 'targets' in result]
+    results = [result for result in results if 'targets' not in result]
+    for result in generalization:
+        _print_generalization(result)
+    if not results:
+        return
     if any(result['simulated'] for result in results):
         console.print('SimulatedMouse is simulated: these numbers say nothing about any mouse.')
     console.print(_table(results))
@@ -79,6 +87,33 @@ def _print(results: list[dict[str, Any]]) -> None:
     chosen = {result['commitment'] for result in results for result in [result, *result.get('areas', {}).values()]}
     if any(how and how.startswith('chosen') for how in chosen):
         console.print('Each layer was chosen on one half of the neuroids and scored on the other.')
+
+
+def _print_generalization(result: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, header_style='bold', title=result['benchmark'], title_justify='left')
+    for column in ('domain', 'accuracy', '95 % interval', 'images', 'clusters'):
+        table.add_column(column, justify='left' if column == 'domain' else 'right', no_wrap=True)
+    for name, part in [(f'{result["source"]} (source)', result['in_domain']), *result['targets'].items()]:
+        low, high = part['interval']
+        counts = (f'{part["n_images"]:,}', f'{part["n_clusters"]:,}')
+        table.add_row(name, f'{part["accuracy"]:.3f}', f'{low:.3f} to {high:.3f}', *counts)
+    console = stdout()
+    console.print(table)
+    read = (
+        'the outputs of a model trained on the source'
+        if result['protocol'] == 'accuracy'
+        else (f'a linear readout of {result["layer"] or "the model"}, fitted to the source')
+    )
+    console.print(
+        f'score {result["score"]:.3f} ± {result["error"]:.3f}: {result["formula"]}.\n'
+        f'gap {result["generalization_gap"]:+.3f}: accuracy on the source less the score. Answers are those of {read}.',
+        soft_wrap=True,
+        markup=False,
+    )
+    if result['benchmark'].startswith('SklearnDigits'):
+        console.print("SklearnDigits are scikit-learn's digits and domains derived from them, not those of the paper.")
 
 
 def _table(results: list[dict[str, Any]]) -> 'Table':

@@ -31,10 +31,16 @@ def package(name: str, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     DataNotFoundError
         With the command that brings the dataset.
     """
-    stimuli = load_stimulus_set(name)
-    stimuli.stimulus_paths = {stimulus: str(path) for stimulus, path in stimuli.stimulus_paths.items()}
+    written = package_stimuli(name, folder)
     assembly = load_dataset(name).copy()
     assembly.attrs = {'identifier': name}
-    written = package_stimulus_set_locally(stimuli, name, downloads_path=folder)
     # Its list of classes lacks NeuronRecordingAssembly; the class is chosen again by the line that loads the file.
     return written, package_data_assembly_locally(assembly, name, name, 'NeuroidAssembly', downloads_path=folder)
+
+
+def package_stimuli(name: str, folder: Path) -> dict[str, Any]:
+    """Write a stimulus set with Brain-Score's own packaging; see `package`."""
+    stimuli = load_stimulus_set(name)
+    stimuli.stimulus_paths = {stimulus: str(path) for stimulus, path in stimuli.stimulus_paths.items()}
+    written: dict[str, Any] = package_stimulus_set_locally(stimuli, name, downloads_path=folder)
+    return written

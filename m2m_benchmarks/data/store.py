@@ -17,6 +17,7 @@ from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.trials import RELIABLE
 from m2m_benchmarks.data.versions import write_version
 
+
 def write_dataset(
     name: str,
     responses: np.ndarray,

@@ -15,15 +15,19 @@ from brainscore_core.metrics import Score
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
+from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.plugins import explained_failure, load_benchmark, no_stored_activations
 from m2m_benchmarks.scoring import results
 from m2m_benchmarks.scoring.activations import Activations, Progress
 from m2m_benchmarks.scoring.commitment import CommittedModel, commit
+from m2m_benchmarks.scoring.generalization import score_generalization
 from m2m_benchmarks.scoring.subjects import Subject, subject
 from m2m_benchmarks.storage import home, writable
 
+#: What a result of domain generalization says besides.
+_GENERALIZATION = ('source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds')
 _PACKAGES = ('m2m-benchmarks', 'brainscore-vision', 'torch', 'torchvision', 'numpy', 'scipy')
 
 
@@ -102,6 +106,8 @@ def score_subject(
             }
         elif isinstance(benchmark, AreaBenchmark):
             result = _score_area(found, activations, benchmark, layer)
+        elif isinstance(benchmark, GeneralizationBenchmark):
+            result = score_generalization(found, benchmark, layer, progress)
         else:
             result = _score_foreign(found, benchmark, layer)
         document = _document(found, benchmark, result, time.perf_counter() - start)
@@ -187,6 +193,9 @@ def _document(found: Subject, benchmark: Benchmark, result: Score, seconds: floa
     if 'areas' in attrs:
         document['areas'] = {area: _area(part) for area, part in attrs['areas'].items()}
         document['left_out'] = attrs['left_out']
+    if isinstance(benchmark, GeneralizationBenchmark):
+        document.update({key: attrs[key] for key in _GENERALIZATION})
+        document['seed'] = None if found.run is None else found.run.config['seed']
     return document
 
 
@@ -223,6 +232,8 @@ def _number(value: Any) -> float | None:
 def _data_sha256(benchmark: Benchmark) -> str | None:
     if isinstance(benchmark, MeanBenchmark):
         return benchmark.areas[0].recordings.sha256
+    if isinstance(benchmark, GeneralizationBenchmark):
+        return benchmark.sha256
     return benchmark.recordings.sha256 if isinstance(benchmark, AreaBenchmark) else None
 
 

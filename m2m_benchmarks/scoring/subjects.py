@@ -17,13 +17,16 @@ from torch import nn
 
 from m2m_benchmarks import plugins
 from m2m_benchmarks.errors import ModelError, UnknownNameError
+from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.scoring.layers import default_layers
+from m2m_benchmarks.scoring.runs import RESULT, Run, find_run, read_run
 from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_file, weights_sha256
 from m2m_benchmarks.storage import sha256_file
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 VISUAL_DEGREES = 8
+_RUN = 'run:'
 
 
 @dataclass
@@ -35,12 +38,15 @@ class Subject:
     identifier : str
     model : BrainModel
     weights : str
-        Where they came from: 'default', 'none (seed 0)', 'file NAME (SHA-256 …)', or 'its own'.
+        Where they came from: 'default', 'none (seed 0)', 'file NAME (SHA-256 …)', 'run NAME …', or 'its own'.
+    run : Run or None
+        The training run that the weights are of.
     """
 
     identifier: str
     model: BrainModel
     weights: str = 'its own'
+    run: Run | None = None
     _layers: list[str] | None = field(default=None, repr=False)
 
     @property
@@ -100,12 +106,13 @@ def subject(
     Parameters
     ----------
     model : str, Path, BrainModel or nn.Module
-        A registered identifier; `torchvision:NAME` or `timm:NAME`; the path of a plugin folder; a Brain-Score model;
-        or a network that takes normalised RGB images (n x 3 x image_size x image_size).
+        A registered identifier; `torchvision:NAME` or `timm:NAME`; `run:PATH`, the folder of a training run; the path
+        of a plugin folder; a Brain-Score model; or a network that takes normalised RGB images
+        (n x 3 x image_size x image_size).
     weights : 'default', 'none' or a file
         'default': those that the model comes with (downloaded by its library where need be). 'none': untrained, from
         `seed`; for `torchvision:`, `timm:` and the family `neurn_…`, `plain_…`. A .pth or .safetensors file holds a
-        state dict; a folder, that of a trained run, holds `weights.safetensors`.
+        state dict; a folder is that of a training run.
     seed : int
         Of untrained weights.
     image_size : int
@@ -119,7 +126,7 @@ def subject(
         When the model can't be built or the weights don't fit.
     """
     if str(weights) not in ('default', 'none'):
-        weights_file(weights)  # before anything is loaded
+        weights_file(find_run(str(weights)))  # before anything is loaded
     if isinstance(model, BrainModel):
         identifier = getattr(model, 'identifier', None) or type(model).__name__
         return _with_weights(Subject(str(identifier), model), weights)
@@ -128,12 +135,16 @@ def subject(
         found = Subject(identifier, _commit(identifier, model, image_size, IMAGENET_MEAN, IMAGENET_STD))
         return _with_weights(found, weights)
     text = str(model)
+    if text.startswith(_RUN):
+        if str(weights) != 'default':
+            raise ModelError(f'{text} brings its own weights; --weights {weights} is for other models.')
+        return _from_run(read_run(find_run(text.removeprefix(_RUN))))
     if isinstance(model, Path) or '/' in text or Path(text).is_dir():
         return _with_weights(_from_folder(Path(text)), weights)
     library, colon, name = text.partition(':')
     if colon:
         if library not in _LIBRARIES:
-            raise UnknownNameError('kind of model', library, _LIBRARIES, f'({text})')
+            raise UnknownNameError('kind of model', library, [*_LIBRARIES, 'run'], f'({text})')
         return _LIBRARIES[library](name, weights, seed)
     return _from_registry(text, weights, seed)
 
@@ -145,8 +156,25 @@ def _from_registry(identifier: str, weights: str | Path, seed: int) -> Subject:
         return _with_weights(Subject(identifier, plugins.load_model(identifier)), weights)
     if str(weights) == 'default':
         return Subject(identifier, plugins.load_model(identifier), 'default')
+    folder = find_run(str(weights))
+    if (folder / RESULT).is_file():
+        run = read_run(folder)
+        if run.model != identifier:
+            raise ModelError(f'the run {folder} is of {run.model}, not of {identifier}.')
+        return _from_run(run)
     # The weights of a file replace all others: nothing is downloaded for them.
     return _with_weights(Subject(identifier, plugins.load_model(identifier, weights='none')), weights)
+
+
+def _from_run(run: Run) -> Subject:
+    """The network that a run has trained."""
+    model = family.commit(run.model, 'none', classes=run.classes)
+    network = model.activations_model._model
+    apply_weights(network, read_weights(run.weights), run.weights, run.model)
+    name, sha256 = run.folder.resolve().name, sha256_file(run.weights)
+    model.activations_model.identifier = f'{run.model}-{sha256[:12]}'
+    source, seed = run.data['name'], run.config['seed']
+    return Subject(run.model, model, f'run {name}: {source}, seed {seed} (SHA-256 {sha256})', run)
 
 
 def _with_weights(found: Subject, weights: str | Path) -> Subject:
@@ -160,7 +188,7 @@ def _with_weights(found: Subject, weights: str | Path) -> Subject:
         )
     if found.module is None:
         raise ModelError(f'{found.identifier} is not a PyTorch network, so a weights file cannot be loaded into it.')
-    path = weights_file(weights)
+    path = weights_file(find_run(str(weights)))
     apply_weights(found.module, read_weights(path), path, found.identifier)
     found.weights = _file(path)
     return found

@@ -51,8 +51,13 @@ class TrainingModule(lightning.LightningModule):
         return torch.optim.Adam(self.network.parameters(), lr=self._settings.learning_rate)
 
     def _loader(self, dataset: Any, batches: Any) -> DataLoader[Any]:
-        kept = {'persistent_workers': False, 'pin_memory': torch.cuda.is_available()}
-        return DataLoader(dataset, sampler=batches, batch_size=None, num_workers=self._workers, **kept)
+        return DataLoader(
+            dataset,
+            sampler=batches,
+            batch_size=None,
+            num_workers=self._workers,
+            pin_memory=torch.cuda.is_available(),
+        )
 
     def train_dataloader(self) -> DataLoader[Any]:
         """The steps up to the end of the interval."""
@@ -96,10 +101,7 @@ class TrainingModule(lightning.LightningModule):
         if auxiliary is not None:
             loss = loss + _AUXILIARY * functional.cross_entropy(auxiliary, labels)
         if not math.isfinite(loss.item()):
-            raise TrainingError(
-                f'the loss is {loss.item()} at step {self.global_step + 1}: the training has diverged. Lower the learning '
-                f'rate (it is {self._settings.learning_rate:g}) and train again in another folder.'
-            )
+            raise TrainingError(f'the loss is {loss.item()} at step {self.global_step + 1}: {self._diverged()}')
         self._losses.append(loss.detach())
         return loss
 
@@ -110,7 +112,9 @@ class TrainingModule(lightning.LightningModule):
 
     def _keep_loss(self) -> None:
         if self._losses:
-            self.rows.append({'step': self.global_step, 'train_loss': round(float(torch.stack(self._losses).mean()), 6)})
+            self.rows.append(
+                {'step': self.global_step, 'train_loss': round(float(torch.stack(self._losses).mean()), 6)}
+            )
             self._losses.clear()
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
@@ -142,11 +146,14 @@ class TrainingModule(lightning.LightningModule):
         """
         for name, value in self.network.state_dict().items():
             if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                raise TrainingError(
-                    f'{name} is not finite at step {self.global_step}: the training has diverged. Lower the learning '
-                    f'rate (it is {self._settings.learning_rate:g}) and train again in another folder.'
-                )
+                raise TrainingError(f'{name} is not finite at step {self.global_step}: {self._diverged()}')
         checkpoint['rows'] = self.rows
+
+    def _diverged(self) -> str:
+        return (
+            f'the training has diverged. Lower the learning rate (it is {self._settings.learning_rate:g}) and train '
+            'again in another folder; the last good checkpoint, if there was one, is kept.'
+        )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the rows so far."""

@@ -18,8 +18,8 @@ PROTOCOLS = ('single-source', 'epochs')
 class Settings:
     """Everything that the weights of a run depend on.
 
-    The defaults are the single-source protocol of M-ADA, RandConv and PDEN: batches of 32 drawn with replacement from the
-    first 10,000 training images of the source, Adam with a rate of 1e-4, 10,000 steps, the weights of the last one.
+    The defaults are the single-source protocol of M-ADA, RandConv and PDEN: batches of 32 drawn with replacement from
+    the first 10,000 training images of the source, Adam with a rate of 1e-4, 10,000 steps, the weights of the last one.
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 from m2m_benchmarks.data import ledger
-from m2m_benchmarks.data.digits.domain import CLASSES, SIZE, Digits, require_all_classes, rgb
+from m2m_benchmarks.data.digits.domain import CLASSES, SIZE, Digits, require_all_classes
 from m2m_benchmarks.data.digits.domains import digits_sha256, load_digits
 from m2m_benchmarks.data.sklearn_digits import domains as sklearn_digits
 from m2m_benchmarks.errors import DataError, UnknownNameError
@@ -121,8 +121,8 @@ def digit_source(name: str, image_size: int, limit: int = SINGLE_SOURCE_IMAGES) 
 class _DigitBatches(Dataset[Batch]):
     def __init__(self, digits: Digits, image_size: int) -> None:
         # In memory, channels first: a batch is then one gathering of rows.
-        self._images = torch.from_numpy(np.ascontiguousarray(digits.images)).permute(0, 3, 1, 2).contiguous()
-        self._labels = torch.from_numpy(np.ascontiguousarray(digits.labels))
+        self._images = torch.from_numpy(np.array(digits.images)).permute(0, 3, 1, 2).contiguous()
+        self._labels = torch.from_numpy(np.array(digits.labels))
         self._image_size = image_size
 
     def __getitem__(self, key: tuple[int, np.ndarray]) -> Batch:

@@ -84,6 +84,8 @@ def train(
         source = _source(settings, report if first else None)
         checkpoint = folder / runs.CHECKPOINT
         if first:
+            for stray in folder.glob('.*.*'):  # files that a killed process was writing
+                stray.unlink()
             config = {**settings.document(), 'data_sha256': source.sha256}
             finished = _begin(folder, config, resume)
             if finished is not None:
@@ -117,6 +119,11 @@ def train(
     return run
 
 
+def count_images(settings: Settings) -> int:
+    """How many images a run with these settings trains on."""
+    return _source(settings, None).n_train
+
+
 def _source(settings: Settings, report: Progress | None) -> Source:
     size = settings.variant.image_size
     if settings.dataset.startswith(IMAGE_FOLDER):
@@ -143,7 +150,10 @@ def _begin(folder: Path, config: dict[str, Any], resume: bool) -> Run | None:
     if differing:
         told = '; '.join(f'{key} was {before.get(key)}, is {config.get(key)}' for key in differing)
         raise TrainingError(f'{folder} holds a run with other settings: {told}. Give the same ones, or --out another.')
-    return runs.read_run(folder) if finished else None
+    if not finished:
+        return None
+    (folder / runs.CHECKPOINT).unlink(missing_ok=True)  # killed between the two
+    return runs.read_run(folder)
 
 
 def _network(settings: Settings, source: Source) -> family.Network:
@@ -168,7 +178,9 @@ def _begin_with(network: family.Network, path: Path, identifier: str) -> None:
     heads = {name.rpartition('.')[0] for name in reshaped}
     same = all(state[name].shape[1:] == own[name].shape[1:] for name in reshaped)
     if own.keys() != state.keys() or len(heads) > 1 or not same:
-        raise ModelError(f'{path} does not hold the weights of {identifier}; only the last layer may differ in its size.')
+        raise ModelError(
+            f'{path} does not hold the weights of {identifier}; only the last layer may differ in its size.'
+        )
     network.backbone.load_state_dict({**state, **{name: own[name] for name in reshaped}})
 
 
@@ -203,7 +215,12 @@ def _trainer(settings: Settings, folder: Path, report: Progress, **machine: Any)
                 default_root_dir=folder,
                 **machine,
             )
-    except (ValueError, TypeError, RuntimeError, lightning.fabric.utilities.exceptions.MisconfigurationException) as error:
+    except (
+        ValueError,
+        TypeError,
+        RuntimeError,
+        lightning.fabric.utilities.exceptions.MisconfigurationException,
+    ) as error:
         raise TrainingError(f'lightning cannot train with these switches: {error}') from error
 
 

@@ -49,8 +49,8 @@ def digits(
 ) -> Digits:
     """Bring images to the common form: RGB, 32 x 32.
 
-    Grey is repeated to RGB; other sizes are resized bilinearly with antialiasing and rounded to 8 bits. Images that come
-    sorted by class are dealt out, one of each class after the other, so that the first ones hold all classes.
+    Grey is repeated to RGB; other sizes are resized bilinearly with antialiasing and rounded to 8 bits. Images that
+    come sorted by class are dealt out, one of each class after the other, so that the first ones hold all classes.
 
     Parameters
     ----------

@@ -1,0 +1,206 @@
+"""Benchmarks of domain generalization: one source domain, accuracy on others.
+
+Two protocols, which the identifier keeps apart:
+
+- ``accuracy``: the model was trained on the source. It is asked for the label of each image (task `label`), on the
+  whole test splits.
+- ``readout_accuracy``: any model. A linear readout is fitted to the first 2,000 training images of the source (task
+  `probabilities` with `fitting_stimuli`), and asked for the first 2,000 test images of each domain.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from brainscore_core.metrics import Score
+from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+from brainscore_vision.benchmarks import BenchmarkBase
+from brainscore_vision.model_interface import BrainModel
+
+from m2m_benchmarks.arrays import accuracy_draws, standard_error, wilson_interval
+from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError
+from m2m_benchmarks.plugins import load_stimulus_set
+
+PROTOCOLS = ('accuracy', 'readout_accuracy')
+LABELS = [str(digit) for digit in range(10)]
+CHANCE = 1 / len(LABELS)
+#: Images of a split that the readout is fitted to, and is tested on.
+READOUT_IMAGES = 2_000
+#: Images that a model is shown at once.
+_PART = 500
+
+
+class GeneralizationBenchmark(BenchmarkBase):
+    """Accuracy on target domains of a model that was fitted to one source domain.
+
+    Parameters
+    ----------
+    identifier : str
+    source : str
+        Name of the source, whose stimulus sets are SOURCE_train and SOURCE_test.
+    targets : mapping
+        Name of each target to its stimulus set.
+    protocol : {'accuracy', 'readout_accuracy'}
+    bibtex : str
+
+    Raises
+    ------
+    BenchmarkError
+        When the source is among the targets.
+    DataNotFoundError
+        With the commands that bring the domains that aren't on this machine.
+    """
+
+    def __init__(
+        self, identifier: str, source: str, targets: Mapping[str, str], protocol: str, bibtex: str = ''
+    ) -> None:
+        super().__init__(
+            identifier=identifier,
+            ceiling_func=None,
+            version=1,
+            parent=f'{identifier.partition(".")[0].partition("-")[0]}-{protocol}',
+            bibtex=bibtex,
+        )
+        if source in targets:
+            raise BenchmarkError(
+                f'{source} cannot be its own target: how well a model does on its source is in every result, as '
+                'in_domain.'
+            )
+        self.source = source
+        self.protocol = protocol
+        #: Called with what is being done, how many are done, and how many there are.
+        self.report: Callable[[str, int, int], None] = lambda what, done, total: None
+        readout = protocol == 'readout_accuracy'
+        wanted = {**({'fitting': f'{source}_train'} if readout else {}), source: f'{source}_test', **targets}
+        found, missing = {}, []
+        for name, stimuli in wanted.items():
+            try:
+                found[name] = load_stimulus_set(stimuli)
+            except DataNotFoundError as error:
+                missing.append(str(error))
+        if missing:
+            raise DataNotFoundError('\n'.join(dict.fromkeys(missing)))
+        if readout:
+            found = {name: _part(stimuli, 0, READOUT_IMAGES) for name, stimuli in found.items()}
+        self.fitting_stimuli: StimulusSet | None = found.pop('fitting', None)
+        #: What a model is tested on: the source first, then the targets.
+        self.stimuli: dict[str, StimulusSet] = found
+
+    @property
+    def targets(self) -> list[str]:
+        """Names of the target domains."""
+        return [name for name in self.stimuli if name != self.source]
+
+    @property
+    def sha256(self) -> str:
+        """Of the names of all stimulus sets, which hold the versions of their data."""
+        every = [*([] if self.fitting_stimuli is None else [self.fitting_stimuli]), *self.stimuli.values()]
+        return hashlib.sha256(' '.join(str(stimuli.identifier) for stimuli in every).encode()).hexdigest()
+
+    @property
+    def ceiling(self) -> Score:
+        """1: all labels are known."""
+        return Score(1.0)
+
+    def __call__(self, candidate: BrainModel) -> Score:
+        """Score a model.
+
+        Returns
+        -------
+        Score
+            Mean accuracy over the targets, from 0 to 1; chance is 0.1. Attributes: `in_domain` and, for each of
+            `targets`, the accuracy with its 95 % Wilson interval (clustered where images share a photo), the numbers
+            of images and clusters; `generalization_gap` (in-domain accuracy less the score); `error` (bootstrap over
+            clusters of images, targets taken as independent), `draws`, `target_draws`, `raw`, `ceiling`, `chance`,
+            `n_seeds`, `formula`.
+
+        Raises
+        ------
+        BenchmarkError
+            When the model answers with something else than the labels.
+        """
+        if self.fitting_stimuli is None:
+            candidate.start_task(BrainModel.Task.label, LABELS)
+        else:
+            self.report(f'{self.source}: fitting', 0, 1)
+            candidate.start_task(BrainModel.Task.probabilities, self.fitting_stimuli)
+            self.report(f'{self.source}: fitting', 1, 1)
+        correct = {name: self._correct(candidate, name) for name in self.stimuli}
+        clusters = {name: stimuli['cluster'].to_numpy() for name, stimuli in self.stimuli.items()}
+        described = {name: _describe(correct[name], clusters[name]) for name in correct}
+        # A domain has the same draws for every model.
+        draws = {name: accuracy_draws(correct[name], clusters[name], seed=i) for i, name in enumerate(correct)}
+        mean = float(np.mean([described[name]['accuracy'] for name in self.targets]))
+        score = Score(mean)
+        score.attrs[Score.RAW_VALUES_KEY] = Score(mean)
+        score.attrs['ceiling'] = self.ceiling
+        score.attrs['target_draws'] = {'in-domain': draws.pop(self.source), **draws}
+        score.attrs['draws'] = np.mean(list(draws.values()), axis=0)
+        score.attrs['error'] = standard_error(score.attrs['draws'])
+        score.attrs.update(
+            benchmark_identifier=self.identifier,
+            formula=f'share of correct labels, mean over the targets; chance is {CHANCE}',
+            source=self.source,
+            protocol=self.protocol,
+            in_domain=described[self.source],
+            targets={name: described[name] for name in self.targets},
+            generalization_gap=described[self.source]['accuracy'] - mean,
+            chance=CHANCE,
+            n_seeds=1,
+            n_stimuli=sum(len(self.stimuli[name]) for name in self.targets),
+        )
+        return score
+
+    def _correct(self, candidate: BrainModel, name: str) -> np.ndarray:
+        stimuli, answers = self.stimuli[name], []
+        for start in range(0, len(stimuli), _PART):
+            part = _part(stimuli, start, start + _PART)
+            answers.append(_labels(candidate.look_at(part), part, self.identifier))
+            self.report(f'{name}: images', min(start + _PART, len(stimuli)), len(stimuli))
+        correct: np.ndarray = np.concatenate(answers) == stimuli['image_label'].to_numpy()
+        return correct
+
+
+def _part(stimuli: StimulusSet, start: int, stop: int) -> StimulusSet:
+    """Some of the stimuli, under a name of their own: Brain-Score keeps activations by that name."""
+    if start == 0 and stop >= len(stimuli):
+        return stimuli
+    part = StimulusSet(stimuli.iloc[start:stop].reset_index(drop=True))
+    part.stimulus_paths = stimuli.stimulus_paths
+    part.identifier = f'{stimuli.identifier}_{start}_{start + len(part)}'
+    return part
+
+
+def _labels(answer: Any, stimuli: StimulusSet, identifier: str) -> np.ndarray:
+    """The label that a model gives each stimulus, in the order of the stimuli."""
+    if not {'presentation', 'choice'} <= set(getattr(answer, 'dims', ())):
+        raise BenchmarkError(
+            f'{identifier}: the model answers with {type(answer).__name__} {getattr(answer, "dims", "")}; expected '
+            'an assembly of presentation x choice.'
+        )
+    values = answer.transpose('presentation', 'choice').values
+    if values.shape[0] != len(stimuli):
+        raise BenchmarkError(
+            f'{identifier}: the model answers for {values.shape[0]} of {len(stimuli)} images; expected all of them.'
+        )
+    if values.dtype.kind in 'fiu':  # probabilities
+        choices = np.asarray(answer['choice'].values).astype(str)
+        labels = choices[values.argmax(axis=1)]
+    else:
+        labels = values[:, 0].astype(str)
+    shown = stimuli['stimulus_id'].to_numpy()
+    if 'stimulus_id' in answer.coords:
+        place = {stimulus: i for i, stimulus in enumerate(answer['stimulus_id'].values)}
+        labels = labels[[place[stimulus] for stimulus in shown]]
+    return np.asarray(labels)
+
+
+def _describe(correct: np.ndarray, clusters: np.ndarray) -> dict[str, Any]:
+    low, high = wilson_interval(correct, clusters)
+    return {
+        'accuracy': float(np.mean(correct)),
+        'interval': [low, high],
+        'n_images': len(correct),
+        'n_clusters': len(np.unique(clusters)),
+    }

@@ -1,0 +1,184 @@
+"""m2m train."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from m2m_benchmarks.cli.console import check_json, progress, stdout, write_json
+from m2m_benchmarks.errors import M2MError
+from m2m_benchmarks.storage import home, writable
+
+
+def require_training() -> None:
+    """Raise an error that says how to get what training needs, where it isn't installed."""
+    try:
+        import lightning  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise M2MError(
+            "training needs the package lightning, which is not installed: pip install 'm2m-benchmarks[train]'"
+        ) from error
+
+
+def train(
+    backbone: Annotated[
+        str,
+        typer.Argument(help='digitnet or any other backbone of `m2m models`; resnet18_at32 takes images of 32 x 32.'),
+    ],
+    neurn: Annotated[bool, typer.Option('--neurn', help='With the NeuRN layer; without it, the plain twin.')] = False,
+    source: Annotated[
+        str | None,
+        typer.Option(help='Domain of digits to train on: mnist, mnist-m, svhn, usps, SklearnDigits, or yours.'),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar='imagefolder:DIR', help='In place of --source: train/CLASS/IMAGE and val/CLASS/IMAGE in DIR.'
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help='Of the untrained weights and the batches.')] = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar='DIR', help='Folder of the run. Without it, one in M2M_HOME/runs.')
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option('--resume', help='Go on from the last checkpoint, with the result it would have had.')
+    ] = False,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar='single-source|epochs',
+            help='Batches drawn with replacement (default of --source), or shuffled epochs (default of --dataset).',
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help='Batches to train on. 10,000 with --source.')] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help='In place of --steps: as many batches as go through the images so often.')
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help='Over all devices together.')] = 32,
+    lr: Annotated[float, typer.Option(help='Rate of Adam.')] = 1e-4,
+    limit: Annotated[
+        int | None, typer.Option(help='Most training images: the first 10,000 of --source; all of --dataset.')
+    ] = None,
+    weights: Annotated[
+        str, typer.Option(help="To begin with: 'none' (untrained), 'default' (ImageNet's), or a file.")
+    ] = 'none',
+    early_stop: Annotated[
+        int | None,
+        typer.Option(
+            help='Stop after so many validations, on held-out images of the source, without a better accuracy.'
+        ),
+    ] = None,
+    checkpoint_every: Annotated[int, typer.Option(help='Steps from one validation and checkpoint to the next.')] = 1000,
+    precision: Annotated[str, typer.Option(help="lightning's: 32-true, bf16-mixed, 16-mixed, …")] = '32-true',
+    accelerator: Annotated[str, typer.Option(help="lightning's: auto, cpu, gpu, …")] = 'auto',
+    devices: Annotated[str, typer.Option(help="lightning's: how many, or which.")] = '1',
+    strategy: Annotated[str, typer.Option(help="lightning's: auto, ddp, …")] = 'auto',
+    num_nodes: Annotated[int, typer.Option(help="lightning's: machines.")] = 1,
+    workers: Annotated[int, typer.Option(help='Processes that load the images of --dataset.')] = 0,
+    json: Annotated[
+        str | None, typer.Option('--json', metavar='FILE', help="Write the result as JSON; '-' prints it instead.")
+    ] = None,
+) -> None:
+    """Train a network on one source domain. The defaults are the single-source protocol.
+
+    10,000 batches of 32, drawn with replacement from the first 10,000 images of the source; Adam, 1e-4; the weights of
+    the last step. What is held out of the source watches the training; targets are never looked at.
+
+    Examples
+    --------
+      m2m train digitnet --neurn --source SklearnDigits --steps 300
+
+      m2m train digitnet --source mnist --seed 1
+
+      m2m score run:plain_digitnet-MNIST-seed1 Qazi2025.MNIST-accuracy
+    """
+    if (source is None) == (dataset is None):
+        raise typer.BadParameter('name one of --source and --dataset', param_hint='--source')
+    if dataset is not None and (not dataset.startswith('imagefolder:') or dataset == 'imagefolder:'):
+        raise typer.BadParameter(f'{dataset!r} is not of the form imagefolder:DIR', param_hint='--dataset')
+    if steps is not None and epochs is not None:
+        raise typer.BadParameter('name one of --steps and --epochs', param_hint='--epochs')
+    require_training()
+    writable(home())
+    if json not in (None, '-'):
+        check_json(json)
+    with progress() as report:
+        report('loading', 0, 1)
+        settings = _settings(
+            backbone if backbone.startswith(('neurn_', 'plain_')) else f'{"neurn" if neurn else "plain"}_{backbone}',
+            source,
+            dataset,
+            steps,
+            epochs,
+            seed=seed,
+            protocol=protocol or ('single-source' if dataset is None else 'epochs'),
+            batch_size=batch_size,
+            learning_rate=lr,
+            limit=limit if limit is not None or dataset is not None else 10_000,
+            weights=weights,
+            early_stop=early_stop,
+            interval=checkpoint_every,
+            precision=precision,
+        )
+        from m2m_benchmarks.training.train import train as train_run
+
+        run = train_run(
+            settings,
+            out,
+            resume,
+            accelerator=accelerator,
+            devices=devices,
+            strategy=strategy,
+            num_nodes=num_nodes,
+            workers=workers,
+            progress=report,
+        )
+    document = {'folder': str(run.folder), 'config': run.config, 'result': run.result, 'data': run.data}
+    if json is not None:
+        write_json(document, json)
+    if json != '-':
+        _print(run)
+
+
+def _settings(
+    model: str, source: str | None, dataset: str | None, steps: int | None, epochs: int | None, **kept: Any
+) -> Any:
+    from m2m_benchmarks.training.settings import Settings
+    from m2m_benchmarks.training.sources import domain_name
+    from m2m_benchmarks.training.train import count_images
+
+    name = dataset if source is None else domain_name(source)
+    assert name is not None
+    if steps is None and epochs is None and dataset is not None:
+        epochs = 1
+    if epochs is not None:
+        settings = Settings(model, name, **kept)
+        per_epoch = count_images(settings) / kept['batch_size']
+        steps = epochs * max(1, math.ceil(per_epoch) if kept['protocol'] == 'single-source' else math.floor(per_epoch))
+    return Settings(model, name, **(kept if steps is None else {**kept, 'steps': steps}))
+
+
+def _print(run: Any) -> None:
+    console = stdout()
+    result = run.result
+    early = ', stopped early' if result['stopped_early'] else ''
+    console.print(f'{run.model}, {run.data["name"]}, seed {run.config["seed"]}: {result["steps"]:,} steps{early}')
+    console.print(f'training loss, mean of the last steps: {result["train_loss"]:.4f}')
+    console.print(
+        f'accuracy on {run.data["n_validation"]:,} held-out images of the source: {result["validation_accuracy"]:.4f}'
+    )
+    console.print(str(run.folder), soft_wrap=True, markup=False)
+    name = run.data['name']
+    if name.startswith('imagefolder:'):
+        benchmark = 'SimulatedMouse-rdm'
+    else:
+        benchmark = 'SklearnDigits-accuracy' if name == 'SklearnDigits' else f'Qazi2025.{name}-accuracy'
+    console.print(f'Next:  m2m score run:{_spelled(run.folder)} {benchmark}', soft_wrap=True, markup=False)
+
+
+def _spelled(folder: Path) -> str:
+    """The shortest name that `run:` takes."""
+    from m2m_benchmarks.scoring.runs import runs_folder
+
+    return folder.name if folder.parent == runs_folder() else str(folder)

@@ -1,0 +1,14 @@
+"""Package the digit domains for Brain-Score's storage, from this machine's copy.
+
+python package.py FOLDER
+"""
+
+import sys
+from pathlib import Path
+
+from m2m_benchmarks.data.packaging import package_stimuli
+
+if __name__ == '__main__':
+    for domain in ('MNIST', 'MNISTM', 'SVHN', 'USPS'):
+        for split in ('train', 'test'):
+            print(package_stimuli(f'{domain}_{split}', Path(sys.argv[1])))

@@ -1,0 +1,13 @@
+"""Package scikit-learn's digits and what is derived from them for Brain-Score's storage.
+
+python package.py FOLDER
+"""
+
+import sys
+from pathlib import Path
+
+from m2m_benchmarks.data.packaging import package_stimuli
+
+if __name__ == '__main__':
+    for split in ('train', 'test', 'blended', 'inverted', 'blurred', 'thin', 'thick'):
+        print(package_stimuli(f'SklearnDigits_{split}', Path(sys.argv[1])))

@@ -1,0 +1,109 @@
+"""Score a subject on domain generalization."""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+
+from brainscore_core.metrics import Score
+from brainscore_vision.model_helpers.brain_transformation.behavior import ProbabilitiesMapping
+from brainscore_vision.model_interface import BrainModel
+
+from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
+from m2m_benchmarks.errors import BenchmarkError, ModelError
+from m2m_benchmarks.models.neurn.labels import OutputLabels
+from m2m_benchmarks.plugins import explained_failure, no_stored_activations
+from m2m_benchmarks.scoring.activations import Progress
+from m2m_benchmarks.scoring.layers import submodules
+from m2m_benchmarks.scoring.subjects import Subject
+
+
+def score_generalization(
+    found: Subject, benchmark: GeneralizationBenchmark, layer: str | None, progress: Progress | None = None
+) -> Score:
+    """Score a subject on a benchmark of domain generalization.
+
+    Parameters
+    ----------
+    found : Subject
+    benchmark : GeneralizationBenchmark
+    layer : str or None
+        That the readout is fitted to, in place of the one that the model names; for `readout_accuracy` only.
+    progress : callable, optional
+
+    Returns
+    -------
+    Score
+        Of the benchmark, with the attributes `layer`, `layer_scores` and `commitment`.
+
+    Raises
+    ------
+    BenchmarkError
+        When the subject was trained on another source, or a layer is named where none is read out.
+    ModelError
+        When the subject can't answer: it has another number of outputs than ten, say.
+    """
+    if benchmark.protocol == 'readout_accuracy':
+        candidate, read, how = _readout(found, layer)
+    else:
+        if layer is not None:
+            raise BenchmarkError(
+                f'--layer {layer} is for readouts; {benchmark.identifier} takes the outputs of the model.'
+            )
+        candidate, read, how = _trained(found, benchmark), 'outputs', 'trained on the source'
+    if progress is not None:
+        benchmark.report = progress
+    with _explained(found, benchmark), no_stored_activations(), _silent():
+        result = benchmark(candidate)
+    result.attrs.update(layer=read, layer_scores={}, commitment=how)
+    return result
+
+
+def _readout(found: Subject, layer: str | None) -> tuple[BrainModel, str, str]:
+    if layer is None:
+        behavior = getattr(getattr(found.model, 'behavior_model', None), 'mapping', {})
+        readout = getattr(behavior.get(BrainModel.Task.probabilities), 'readout', [])
+        return found.model, ', '.join(readout), 'readout of the layer that the model names'
+    if found.module is None:
+        raise ModelError(f'{found.identifier} is not a PyTorch network in a ModelCommitment; leave --layer out.')
+    submodules(found.module, [layer], found.identifier)
+    return ProbabilitiesMapping(found.identifier, found.wrapper, layer), layer, 'readout of the named layer'
+
+
+def _trained(found: Subject, benchmark: GeneralizationBenchmark) -> BrainModel:
+    if found.run is not None and found.run.data['name'] != benchmark.source:
+        trained_on = found.run.data['name']
+        raise BenchmarkError(
+            f'the run {found.run.folder.name} was trained on {trained_on}, {benchmark.identifier} is for models trained '
+            f'on {benchmark.source}. Score it on a benchmark with the source {trained_on}, or on {_other(benchmark)}.'
+        )
+    if found.wrapper is None:
+        return found.model
+    # Brain-Score's own answer to the task takes networks with ImageNet's 1,000 outputs only.
+    return OutputLabels(found.identifier, found.wrapper, None if found.run is None else found.run.classes)
+
+
+def _other(benchmark: GeneralizationBenchmark) -> str:
+    return str(benchmark.identifier).replace('-accuracy', '-readout_accuracy')
+
+
+@contextlib.contextmanager
+def _explained(found: Subject, benchmark: GeneralizationBenchmark) -> Iterator[None]:
+    with explained_failure(found.identifier, ModelError):
+        try:
+            yield
+        except ValueError as error:
+            if benchmark.protocol == 'readout_accuracy':
+                raise
+            raise ModelError(
+                f'{error}. A network that was not trained on the digits of {benchmark.source} can be scored on '
+                f'{_other(benchmark)}.'
+            ) from error
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keep Brain-Score's progress bars, one for every part of the images, and scikit-learn's notes to itself away."""
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.filterwarnings('ignore', module='sklearn')
+        yield

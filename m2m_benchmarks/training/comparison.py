@@ -1,0 +1,237 @@
+"""Two models on one benchmark: the same seeds, or the same images, for both."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from brainscore_core.metrics import Score
+from scipy import stats
+
+from m2m_benchmarks.arrays import standard_error
+from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
+from m2m_benchmarks.errors import BenchmarkError
+from m2m_benchmarks.plugins import load_benchmark
+from m2m_benchmarks.scoring.runs import RESULT, read_run
+from m2m_benchmarks.scoring.score import score_subject
+from m2m_benchmarks.scoring.subjects import Subject, subject
+from m2m_benchmarks.training.settings import Settings
+from m2m_benchmarks.training.sources import Progress, domain_name
+from m2m_benchmarks.training.train import train
+
+_RUN = 'run:'
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure of both models.
+
+    Attributes
+    ----------
+    name : str
+        'score', 'in-domain', or the name of a target domain or area.
+    first, second : list of float
+        One value for each seed.
+    difference : float
+        Mean of first - second.
+    error : float
+        Its standard error.
+    interval : (low, high)
+        Of 95 %.
+    """
+
+    name: str
+    first: list[float]
+    second: list[float]
+    difference: float
+    error: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on one benchmark.
+
+    Attributes
+    ----------
+    models : (first, second)
+    benchmark : str
+    seeds : list of int or None
+        None where there are no seeds to pair over.
+    method : str
+        How errors and intervals come about.
+    rows : list of Row
+        Each target domain or area, in-domain accuracy where there is one, and the score last.
+    results : list of dict
+        All results, the first model's seeds, then the second's.
+    """
+
+    models: tuple[str, str]
+    benchmark: str
+    seeds: list[int] | None
+    method: str
+    rows: list[Row]
+    results: list[dict[str, Any]]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return dataclasses.asdict(self)
+
+
+def paired(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, tuple[float, float]]:
+    """Mean difference of pairs, its standard error, and its 95 % interval by Student's t.
+
+    Parameters
+    ----------
+    first, second : sequence of float
+        Two pairs or more.
+
+    Returns
+    -------
+    difference, error, (low, high)
+    """
+    differences = np.subtract(first, second)
+    error = float(stats.sem(differences))
+    half = float(stats.t.ppf(0.975, len(differences) - 1)) * error
+    mean = float(differences.mean())
+    return mean, error, (mean - half, mean + half)
+
+
+def drawn(first: np.ndarray, second: np.ndarray, difference: float) -> tuple[float, float, tuple[float, float]]:
+    """A difference, its standard error, and its 95 % interval, from bootstrap draws of both scores.
+
+    Parameters
+    ----------
+    first, second : array, shape (n_draws,)
+        Of the same draws of images, stimuli or neuroids.
+    difference : float
+        Of the scores themselves.
+
+    Returns
+    -------
+    difference, error, (low, high)
+        Percentiles of the differences of the draws.
+    """
+    differences = first - second
+    low, high = np.percentile(differences, [2.5, 97.5])
+    return difference, standard_error(differences), (float(low), float(high))
+
+
+def compare(
+    first: str,
+    second: str,
+    benchmark: str,
+    seeds: Sequence[int] = (0, 1, 2),
+    weights: str = 'default',
+    source: str | None = None,
+    training: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare two models on a benchmark.
+
+    Where the benchmark is for models trained on its source, or `source` is given, the runs of each seed are taken from
+    the folder of runs, and those that aren't there are trained. With untrained weights, each seed gives others. Then
+    the interval is over seeds; elsewhere, or with a single seed, it is by bootstrap, with the same draws for both.
+
+    Parameters
+    ----------
+    first, second : str
+        Names of models, or `run:PATH`.
+    benchmark : str
+    seeds : sequence of int
+    weights : str
+        As for `scoring.subjects.subject`; of models that aren't trained for this.
+    source : str, optional
+        Domain to train on, for benchmarks that ask for no training themselves.
+    training : dict, optional
+        Settings of the runs other than the protocol's: `steps`, `batch_size`, `learning_rate`, `limit`.
+    progress : callable, optional
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    M2MError
+        As `score_subject` and `train` do.
+    """
+    found = load_benchmark(benchmark)
+    if isinstance(found, GeneralizationBenchmark) and found.protocol == 'accuracy':
+        if source is not None and domain_name(source) != found.source:
+            raise BenchmarkError(f'{benchmark} has the source {found.source}, not {source}; leave --source out.')
+        source = found.source
+    single = first.startswith(_RUN) or second.startswith(_RUN) or (source is None and weights != 'none')
+    chosen: list[int | None] = [None] if single else list(dict.fromkeys(seeds))
+    if not chosen:
+        raise BenchmarkError('there are no seeds to compare over; expected one or more, such as --seeds 0,1,2.')
+    scores: tuple[list[Score], list[Score]] = ([], [])
+    for number, seed in enumerate(chosen):
+        for model, own in zip((first, second), scores, strict=True):
+            candidate = _subject(model, seed, source, weights, training or {}, progress)
+            own += score_subject(candidate, [benchmark], progress=progress)
+        if progress and len(chosen) > 1:
+            progress('seeds', number + 1, len(chosen))
+    by_seeds = len(chosen) > 1
+    rows = []
+    measured = [[_measures(score) for score in own] for own in scores]
+    for name in measured[0][0]:
+        one, other = ([float(each[name][0]) for each in own] for own in measured)
+        if by_seeds:
+            difference = paired(one, other)
+        else:
+            difference = drawn(measured[0][0][name][1], measured[1][0][name][1], one[0] - other[0])
+        rows.append(Row(name, one, other, *difference))
+    method = (
+        f"paired over {len(chosen)} seeds, Student's t"
+        if by_seeds
+        else 'one of each; bootstrap, the same draws for both'
+    )
+    return Comparison(
+        (first, second),
+        benchmark,
+        None if single else [seed for seed in chosen if seed is not None],
+        method,
+        rows,
+        [score.attrs['result'] for own in scores for score in own],
+    )
+
+
+def _subject(
+    model: str,
+    seed: int | None,
+    source: str | None,
+    weights: str,
+    training: dict[str, Any],
+    progress: Progress | None,
+) -> Subject:
+    if model.startswith(_RUN):
+        return subject(model)
+    if source is None:
+        return subject(model, weights=weights, seed=seed or 0)
+    settings = Settings(model, domain_name(source), seed or 0, **training)
+    folder = settings.folder()
+    if (folder / RESULT).is_file():
+        return subject(f'{_RUN}{read_run(folder).folder}')
+
+    def report(what: str, done: int, total: int) -> None:
+        if progress:
+            progress(f'{model}, seed {seed or 0}: {what}', done, total)
+
+    # A run that was broken off goes on.
+    return subject(f'{_RUN}{train(settings, resume=True, progress=report).folder}')
+
+
+def _measures(score: Score) -> dict[str, tuple[float, np.ndarray]]:
+    """Value and bootstrap draws of each part of a score, the whole last."""
+    found: dict[str, tuple[float, np.ndarray]] = {}
+    if 'target_draws' in score.attrs:
+        domains = {'in-domain': score.attrs['in_domain'], **score.attrs['targets']}
+        found = {name: (domain['accuracy'], score.attrs['target_draws'][name]) for name, domain in domains.items()}
+    found |= {area: (float(part), part.attrs['draws']) for area, part in score.attrs.get('areas', {}).items()}
+    if 'draws' not in score.attrs:
+        raise BenchmarkError(
+            'this benchmark of brainscore_vision has no bootstrap draws; compare on one of this library.'
+        )
+    return {**found, 'score': (float(score), score.attrs['draws'])}
