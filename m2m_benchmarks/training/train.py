@@ -72,11 +72,11 @@ def train(
     StorageError
         When the folder can't be written; the last checkpoint is then kept.
     """
-    first = rank_zero_only.rank == 0  # other processes of the same run read along
+    first = getattr(rank_zero_only, 'rank', 0) == 0  # other processes of the same run read along
     report = progress if progress and first else (lambda what, done, total: None)
     report('loading', 0, 1)
     folder = (folder or settings.folder()).absolute()
-    lock = contextlib.nullcontext()
+    lock: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
     if first:
         writable(folder, 'Name another folder: --out DIR.')
         lock = exclusive(folder / '.lock', f'training into {folder}')
@@ -96,7 +96,8 @@ def train(
         )
         if settings.batch_size % trainer.world_size:
             raise TrainingError(
-                f'a batch of {settings.batch_size} cannot be shared by {trainer.world_size} processes; expected a multiple.'
+                f'a batch of {settings.batch_size} cannot be shared by {trainer.world_size} processes; expected a '
+                'multiple of it.'
             )
         module = TrainingModule(network, source, settings, workers)
         report('loading', 1, 1)
@@ -195,8 +196,7 @@ def _trainer(settings: Settings, folder: Path, report: Progress, **machine: Any)
         ),
     ]
     if settings.early_stop is not None:
-        watched = {'monitor': 'validation_accuracy', 'mode': 'max', 'patience': settings.early_stop}
-        callbacks.insert(0, EarlyStopping(**watched))
+        callbacks.insert(0, EarlyStopping('validation_accuracy', mode='max', patience=settings.early_stop))
     try:
         with _quiet():
             return lightning.Trainer(

@@ -50,9 +50,10 @@ def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, 
     before = ledger.read(name)
     if before is not None and before.get('kind') != ledger.DIGITS:
         raise DataError(f'{name} is the name of recordings on this machine; choose another for the digits.')
-    kept = [split for split in (before or {'splits': {}})['splits'] if split not in splits]
+    there = before['splits'] if before is not None else {}
+    kept = [split for split in there if split not in splits]
     every = {**{split: load_digits(name, split) for split in kept}, **splits}
-    before_sources = {split: before['splits'][split]['source'] for split in kept} if before else {}
+    every_source = {**{split: there[split]['source'] for split in kept}, **sources}
 
     def fill(folder: Path) -> list[Path]:
         paths = []
@@ -71,7 +72,7 @@ def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, 
                 'files': {part: next(each) for part in _PARTS},
                 'images': len(found),
                 'clusters': len(np.unique(found.clusters)),
-                'source': dict({**before_sources, **sources}[split]),
+                'source': dict(every_source[split]),
             }
             for split, found in every.items()
         }
