@@ -26,7 +26,7 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/.installed: setup.py pyproject.toml | $(BIN)/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[train]'
 	touch $@
 
 $(VENV)/.installed-dev: setup.py pyproject.toml | $(BIN)/uv

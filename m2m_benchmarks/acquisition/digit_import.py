@@ -18,7 +18,7 @@ from m2m_benchmarks.acquisition.importing import _NAME, Progress
 from m2m_benchmarks.data import ledger, versions
 from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.domain import SIZE, Digits, digits, rgb
-from m2m_benchmarks.data.digits.domains import DOMAINS, load_digits, write_domain
+from m2m_benchmarks.data.digits.domains import DOMAINS, damaged, load_digits, write_domain
 from m2m_benchmarks.errors import DataError, M2MError, UnknownNameError
 from m2m_benchmarks.plugins import registered
 from m2m_benchmarks.storage import home, sha256_file
@@ -165,7 +165,10 @@ def _silent(what: str, done: int, total: int) -> None:
 
 def _entry(name: str) -> dict[str, Any] | None:
     """Ledger of a domain; None when it isn't here."""
-    entry = ledger.read(name)
+    try:
+        entry = ledger.read(name)
+    except DataError:
+        return None  # nobody can read what it names
     if entry is not None and entry.get('kind') != ledger.DIGITS:
         raise DataError(f'{name} is the name of recordings on this machine; choose another for the digits.')
     return entry
@@ -176,12 +179,7 @@ def _lacking(name: str) -> list[str]:
     entry = _entry(name)
     if entry is None:
         return list(SPLITS)
-    here = [
-        split
-        for split, parts in entry['splits'].items()
-        if not any(ledger.damage(ledger.path_of(name, entry, file), file) for file in parts['files'].values())
-    ]
-    return [split for split in SPLITS if split not in here]
+    return [split for split in SPLITS if split not in entry['splits'] or damaged(name, entry, split)]
 
 
 def _joined(parts: Sequence[Digits]) -> Digits:

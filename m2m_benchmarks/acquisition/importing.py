@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from m2m_benchmarks.acquisition.bundle import read_recordings, read_sessions, read_stimuli, read_units
-from m2m_benchmarks.data import store, versions
+from m2m_benchmarks.data import ledger, store, versions
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import sha256_file
 
@@ -58,6 +58,8 @@ def import_bundle(
         raise DataError('SimulatedMouse is simulated by this library; import recordings under a name of their own.')
     report = progress or (lambda what, done, total: None)
     with versions.writing(name):
+        if ledger.holds_digits(name):
+            raise DataError(f'{name} is the name of digits on this machine; choose another for the recordings.')
         session_table = read_sessions(sessions)
         unit_table = read_units(units, session_table)
         images = read_stimuli(stimuli, int(session_table['n_images'].iloc[0]))

@@ -36,7 +36,7 @@ def imported_benchmark(identifier: str) -> AreaBenchmark | MeanBenchmark | Gener
     if digits is not None:
         return _generalization(digits['source'], digits['target'], digits['protocol'])
     parts = _IDENTIFIER.match(identifier)
-    if parts is None or (ledger.read(parts['dataset']) or {}).get('kind', ledger.DIGITS) == ledger.DIGITS:
+    if parts is None or parts['dataset'] not in ledger.names() or ledger.holds_digits(parts['dataset']):
         return None
     dataset, area, kind = parts['dataset'], parts['area'], parts['kind']
     areas = list(ledger.require(dataset)['summary']['areas'])
@@ -55,4 +55,4 @@ def _generalization(source: str, target: str | None, protocol: str) -> Generaliz
 
 
 def _is_digits(name: str) -> bool:
-    return (ledger.read(name) or {}).get('kind') == ledger.DIGITS
+    return ledger.holds_digits(name)

@@ -147,10 +147,16 @@ def import_command(name: str) -> str:
     """The command that brings a dataset to this machine."""
     if name in _FETCHED:
         return _FETCHED[name]
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # of a damaged ledger, what can still be read
-        if json.loads(_path(name).read_text(encoding='utf-8')).get('kind') == DIGITS:
-            return f'm2m data import digits-domain {name} --from PATH'
+    if holds_digits(name):
+        return f'm2m data import digits-domain {name} --from PATH'
     return f'm2m data import {name} --sessions sessions.csv --units units.csv --stimuli DIR'
+
+
+def holds_digits(name: str) -> bool:
+    """Whether a dataset on this machine is a domain of digits; False where its ledger can't be read."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return bool(json.loads(_path(name).read_text(encoding='utf-8')).get('kind') == DIGITS)
+    return False
 
 
 def repair(name: str) -> str:

@@ -75,7 +75,8 @@ def _trained(found: Subject, benchmark: GeneralizationBenchmark) -> BrainModel:
         trained_on = found.run.data['name']
         raise BenchmarkError(
             f'the run {found.run.folder.name} was trained on {trained_on}, {benchmark.identifier} is for models '
-            f'trained on {benchmark.source}. Score it on a benchmark with the source {trained_on}, or on {_other(benchmark)}.'
+            f'trained on {benchmark.source}. Score it on a benchmark with the source {trained_on}, or on '
+            f'{_other(benchmark)}.'
         )
     if found.wrapper is None:
         return found.model

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,12 @@ class Run:
         return self.folder / WEIGHTS
 
 
+#: Files that are still being written, see `storage.replacing`.
+_UNFINISHED = re.compile(
+    rf'\.({"|".join(map(re.escape, (WEIGHTS, METRICS, CONFIG, RESULT, CHECKPOINT)))})\.[a-z0-9_]{{8}}'
+)
+
+
 def runs_folder() -> Path:
     """Folder of the runs that were given no folder of their own."""
     return home() / 'runs'
@@ -108,6 +115,13 @@ def read_run(folder: Path) -> Run:
         if sha256_file(file) != files[name]:
             raise ModelError(f'{changed}: {name} has another SHA-256 than was written. Train again, or take a copy.')
     return run
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a process that was killed was writing into the folder of a run."""
+    for path in folder.iterdir():
+        if _UNFINISHED.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:

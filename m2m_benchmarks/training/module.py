@@ -6,11 +6,11 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from m2m_benchmarks.errors import TrainingError
+from m2m_benchmarks.models.neurn.model import Network
 from m2m_benchmarks.training.batches import Batches
 from m2m_benchmarks.training.settings import Settings
 from m2m_benchmarks.training.sources import Source
@@ -29,15 +29,14 @@ class TrainingModule(lightning.LightningModule):
 
     Parameters
     ----------
-    network : nn.Module
-        Takes images in [0, 1].
+    network : Network
     source : Source
     settings : Settings
     workers : int
         Processes that load images.
     """
 
-    def __init__(self, network: nn.Module, source: Source, settings: Settings, workers: int = 0) -> None:
+    def __init__(self, network: Network, source: Source, settings: Settings, workers: int = 0) -> None:
         super().__init__()
         self.network = network
         self.rows: list[dict[str, Any]] = []
@@ -95,15 +94,28 @@ class TrainingModule(lightning.LightningModule):
             When it isn't finite.
         """
         images, labels = batch
-        outputs = self.network(images.float() / 255)
+        outputs = self._outputs(images)
         auxiliary = getattr(outputs, 'aux_logits', None)
         loss = functional.cross_entropy(_logits(outputs), labels)
         if auxiliary is not None:
             loss = loss + _AUXILIARY * functional.cross_entropy(auxiliary, labels)
-        if not math.isfinite(loss.item()):
-            raise TrainingError(f'the loss is {loss.item()} at step {self.global_step + 1}: {self._diverged()}')
-        self._losses.append(loss.detach())
+        # Of all processes, so that all of them see it go wrong.
+        mean = self.trainer.strategy.reduce(loss.detach(), reduce_op='mean')
+        if not math.isfinite(mean.item()):
+            raise self._diverged(f'the loss is {mean.item()} at step {self.global_step + 1}')
+        self._losses.append(mean)
         return loss
+
+    def _outputs(self, images: torch.Tensor) -> Any:
+        # In the type of the network, which is another one under 'bf16-true', say.
+        images = images.to(self.network.mean.dtype) / 255
+        try:
+            return self.network(images)
+        except ValueError as error:
+            if not self.network.after:
+                raise
+            # Inside a network, NeuRN is the first to meet what isn't finite.
+            raise self._diverged(f'{error} at step {self.global_step + 1}') from error
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Keep a row of the training loss."""
@@ -120,7 +132,7 @@ class TrainingModule(lightning.LightningModule):
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Loss and accuracy on images that aren't trained on."""
         images, labels = batch
-        logits = _logits(self.network(images.float() / 255))
+        logits = _logits(self._outputs(images))
         correct = (logits.argmax(dim=1) == labels).float().mean()
         loss = functional.cross_entropy(logits, labels)
         for name, value in (('validation_loss', loss), ('validation_accuracy', correct)):
@@ -137,7 +149,7 @@ class TrainingModule(lightning.LightningModule):
             self.rows.append({'step': self.global_step, **row})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put the rows into the checkpoint, and refuse weights that are of no use.
+        """Put into the checkpoint what it is of and the rows so far, and refuse weights that are of no use.
 
         Raises
         ------
@@ -146,18 +158,33 @@ class TrainingModule(lightning.LightningModule):
         """
         for name, value in self.network.state_dict().items():
             if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                raise TrainingError(f'{name} is not finite at step {self.global_step}: {self._diverged()}')
+                raise self._diverged(f'{name} is not finite at step {self.global_step}')
+        checkpoint['settings'] = self._settings.document()
         checkpoint['rows'] = self.rows
+        checkpoint['stopped'] = self.trainer.should_stop
 
-    def _diverged(self) -> str:
-        return (
-            f'the training has diverged. Lower the learning rate (it is {self._settings.learning_rate:g}) and train '
-            'again in another folder; the last good checkpoint, if there was one, is kept.'
+    def _diverged(self, what: str) -> BaseException:
+        if self.global_rank:
+            return SystemExit(0)  # the first process says so
+        return TrainingError(
+            f'{what}: the training has diverged. Lower the learning rate (it is {self._settings.learning_rate:g}) and '
+            'train again in another folder; the last good checkpoint, if there was one, is kept.'
         )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the rows so far."""
+        """Go on with the rows so far, or with nothing where the training had been stopped early.
+
+        Raises
+        ------
+        TrainingError
+            When the checkpoint is that of another run.
+        """
+        if checkpoint.get('settings') != self._settings.document():
+            raise TrainingError(
+                'the checkpoint in the folder is of a run with other settings. Remove it; --resume then begins anew.'
+            )
         self.rows = list(checkpoint['rows'])
+        self.trainer.should_stop = checkpoint['stopped']
 
 
 def _logits(outputs: Any) -> torch.Tensor:

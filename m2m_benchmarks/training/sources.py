@@ -69,7 +69,7 @@ def domain_name(text: str) -> str:
         For a domain that isn't known.
     """
     known = {'MNIST', 'MNISTM', 'SVHN', 'USPS', sklearn_digits.NAME}
-    known |= {name for name in ledger.names() if (ledger.read(name) or {}).get('kind') == ledger.DIGITS}
+    known |= {name for name in ledger.names() if ledger.holds_digits(name)}
     spelled = {name.lower(): name for name in known}
     found = spelled.get(text.lower().replace('-', '').replace('_', ''))
     if found is None:
@@ -162,7 +162,7 @@ def image_folder_source(
     Raises
     ------
     DataError
-        When a folder or a class is missing.
+        When a folder or a class is missing, or a file can't be read.
     """
     parts = {}
     for part in ('train', 'val'):
@@ -170,7 +170,7 @@ def image_folder_source(
             raise DataError(f'{folder} has no folder {part}; expected train/CLASS/IMAGE and val/CLASS/IMAGE in it.')
         try:
             parts[part] = ImageFolder(str(folder / part))
-        except FileNotFoundError as error:  # a class without images, or no class at all
+        except OSError as error:  # a class without images, no class at all, or what can't be listed
             raise DataError(f'{folder / part}: {error}') from error
     train, val = parts['train'], parts['val']
     if train.classes != val.classes:
@@ -179,13 +179,22 @@ def image_folder_source(
     digest = hashlib.sha256()
     files = [Path(path) for found in parts.values() for path, _ in found.samples] if fingerprint else []
     for i, path in enumerate(files):
-        digest.update(f'{path.relative_to(folder).as_posix()} {sha256_file(path)}\n'.encode())
+        try:
+            digest.update(f'{path.relative_to(folder).as_posix()} {sha256_file(path)}\n'.encode())
+        except OSError as error:
+            raise DataError(f'{path} cannot be read: {error.strerror or error}. Remove or replace it.') from error
         if progress and (i % 100 == 99 or i + 1 == len(files)):
             progress('SHA-256 of images', i + 1, len(files))
     samples = list(train.samples)
     if limit is not None and limit < len(samples):
         chosen = np.sort(np.random.default_rng(seed).permutation(len(samples))[:limit])
         samples = [samples[place] for place in chosen]
+        missing = sorted(set(range(len(train.classes))) - {label for _, label in samples})
+        if missing:
+            raise DataError(
+                f'what is trained on, {limit:,} images of {folder} (--limit), has no image of {len(missing)} of its '
+                f'{len(train.classes)} classes, such as {train.classes[missing[0]]}; expected all of them.'
+            )
     return Source(
         f'{IMAGE_FOLDER}{folder.resolve().name}',
         list(train.classes),

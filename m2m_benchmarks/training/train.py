@@ -5,7 +5,9 @@ import hashlib
 import importlib.metadata
 import io
 import logging
+import pickle
 import platform
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,20 +17,23 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from m2m_benchmarks.errors import ModelError, StorageError, TrainingError
+from m2m_benchmarks.errors import DataError, ModelError, StorageError, TrainingError
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.plugins import explained_failure
 from m2m_benchmarks.scoring import runs
 from m2m_benchmarks.scoring.runs import Run
 from m2m_benchmarks.scoring.weights import read_weights, weights_file
-from m2m_benchmarks.storage import exclusive, free_bytes, replacing, writable
+from m2m_benchmarks.storage import exclusive, free_bytes, replacing, sha256_file, writable
 from m2m_benchmarks.training.module import TrainingModule
 from m2m_benchmarks.training.settings import Settings
 from m2m_benchmarks.training.sources import IMAGE_FOLDER, Source, digit_source, domain_name, image_folder_source
 
 Progress = Callable[[str, int, int], None]
+_LOCK = '.lock'
 
 
 def train(
@@ -75,37 +80,35 @@ def train(
     first = getattr(rank_zero_only, 'rank', 0) == 0  # other processes of the same run read along
     report = progress if progress and first else (lambda what, done, total: None)
     report('loading', 0, 1)
+    versions = _versions()  # of the code that is loaded now, whatever becomes of its files
     folder = (folder or settings.folder()).absolute()
-    lock: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
-    if first:
-        writable(folder, 'Name another folder: --out DIR.')
-        lock = exclusive(folder / '.lock', f'training into {folder}')
-    with lock, _explained(folder):
-        source = _source(settings, report if first else None)
-        checkpoint = folder / runs.CHECKPOINT
+    checkpoint = folder / runs.CHECKPOINT
+    with contextlib.ExitStack() as stack:
         if first:
-            for stray in folder.glob('.*.*'):  # files that a killed process was writing
-                stray.unlink()
-            config = {**settings.document(), 'data_sha256': source.sha256}
-            finished = _begin(folder, config, resume)
+            stack.enter_context(_held(folder))
+        elif resume and (folder / runs.RESULT).is_file():
+            raise SystemExit(0)
+        for context in (_undisturbed(), explained_failure(settings.model, TrainingError), _explained(folder)):
+            stack.enter_context(context)
+        source = _source(settings, report if first else None)
+        path = _weights_path(settings)
+        config = {**settings.document(), 'data_sha256': source.sha256}
+        if path is not None:
+            config['weights_sha256'] = sha256_file(path)
+        if first:
+            finished = _finished(folder, config, resume)
             if finished is not None:
                 return finished
-        network = _network(settings, source)
+        network = _network(settings, source, path)
         trainer = _trainer(
             settings, folder, report, accelerator=accelerator, devices=devices, strategy=strategy, num_nodes=num_nodes
         )
-        if settings.batch_size % trainer.world_size:
-            raise TrainingError(
-                f'a batch of {settings.batch_size} cannot be shared by {trainer.world_size} processes; expected a '
-                'multiple of it.'
-            )
+        _check_shares(settings, source, trainer.world_size)
         module = TrainingModule(network, source, settings, workers)
+        if first and runs.read_config(folder) is None:
+            runs.write_config(folder, config)
         report('loading', 1, 1)
-        going_on = resume and checkpoint.is_file()
-        with _quiet():
-            trainer.fit(module, ckpt_path=str(checkpoint) if going_on else None, weights_only=True)
-        if trainer.interrupted:
-            raise KeyboardInterrupt
+        _fit(trainer, module, checkpoint if resume and checkpoint.is_file() else None)
         if not first:
             raise SystemExit(0)
         rows = module.rows
@@ -115,7 +118,7 @@ def train(
             'validation_accuracy': rows[-1]['validation_accuracy'],
             'stopped_early': trainer.global_step < settings.steps,
         }
-        run = runs.write_run(folder, network.backbone.state_dict(), rows, result, source.describe(), _versions())
+        run = runs.write_run(folder, network.backbone.state_dict(), rows, result, source.describe(), versions)
         checkpoint.unlink(missing_ok=True)
     return run
 
@@ -133,14 +136,14 @@ def _source(settings: Settings, report: Progress | None) -> Source:
     return digit_source(domain_name(settings.dataset), size, settings.limit or 2**62)
 
 
-def _begin(folder: Path, config: dict[str, Any], resume: bool) -> Run | None:
-    """Make the folder one of this run; the run itself where it is finished already."""
+def _finished(folder: Path, config: dict[str, Any], resume: bool) -> Run | None:
+    """Refuse a folder that holds something else than this run; the run itself where it is finished already."""
+    runs.sweep(folder)
     before = runs.read_config(folder)
     if before is None:
-        others = sorted(path.name for path in folder.iterdir() if path.name != '.lock')
+        others = sorted(path.name for path in folder.iterdir() if path.name != _LOCK)
         if others:
             raise TrainingError(f'{folder} holds {others[0]}, which is no run. Name another folder: --out DIR.')
-        runs.write_config(folder, config)
         return None
     finished = (folder / runs.RESULT).is_file()
     if not resume:
@@ -157,32 +160,77 @@ def _begin(folder: Path, config: dict[str, Any], resume: bool) -> Run | None:
     return runs.read_run(folder)
 
 
-def _network(settings: Settings, source: Source) -> family.Network:
+def _weights_path(settings: Settings) -> Path | None:
+    """The file to begin with, where one is named: itself, or that of a run."""
+    if settings.weights in ('none', 'default'):
+        return None
+    path = runs.find_run(settings.weights)
+    return runs.read_run(path).weights if (path / runs.RESULT).is_file() else weights_file(path)
+
+
+def _network(settings: Settings, source: Source, path: Path | None) -> family.Network:
     n_classes = len(source.classes)
     with explained_failure(settings.model, TrainingError):
         try:
-            weights = settings.weights if settings.weights in ('none', 'default') else 'none'
+            weights = settings.weights if path is None else 'none'
             network = family.network(settings.model, weights, settings.seed, n_classes)
         except ValueError as error:
             raise ModelError(f'{error}.') from error
-    if settings.weights not in ('none', 'default'):
-        _begin_with(network, weights_file(settings.weights), settings.model)
+    if path is not None:
+        _begin_with(network, path, settings.model, n_classes)
     return network
 
 
-def _begin_with(network: family.Network, path: Path, identifier: str) -> None:
+def _begin_with(network: family.Network, path: Path, identifier: str, n_classes: int) -> None:
     """Weights from a file, but for a last layer of another number of outputs."""
     state, own = read_weights(path), network.backbone.state_dict()
     state = {name.removeprefix('module.').removeprefix('backbone.'): value for name, value in state.items()}
     reshaped = {name for name in own if name in state and state[name].shape != own[name].shape}
-    # Only the outputs may differ: the first axis of the last layer's weight and bias.
-    heads = {name.rpartition('.')[0] for name in reshaped}
-    same = all(state[name].shape[1:] == own[name].shape[1:] for name in reshaped)
-    if own.keys() != state.keys() or len(heads) > 1 or not same:
+    # Only the outputs may differ: the first axis of the weight and bias that have one entry a class.
+    outputs = {tuple(state[name].shape[:1]) for name in reshaped}
+    same = all((n_classes, *state[name].shape[1:]) == tuple(own[name].shape) for name in reshaped)
+    if own.keys() != state.keys() or len(outputs) > 1 or not same:
         raise ModelError(
             f'{path} does not hold the weights of {identifier}; only the last layer may differ in its size.'
         )
     network.backbone.load_state_dict({**state, **{name: own[name] for name in reshaped}})
+
+
+def _check_shares(settings: Settings, source: Source, world_size: int) -> None:
+    """Raise a TrainingError when a batch or the held-out images can't be shared by all processes."""
+    batch_size = settings.batch_size
+    if settings.protocol != 'single-source':
+        batch_size = min(batch_size, source.n_train)
+    if batch_size % world_size:
+        raise TrainingError(
+            f'a batch of {batch_size} cannot be shared by {world_size} processes; expected a multiple of it.'
+        )
+    if source.n_validation < world_size:
+        raise TrainingError(
+            f'{source.name} has {source.n_validation} held-out images; expected one for each of {world_size} processes.'
+        )
+
+
+def _fit(trainer: lightning.Trainer, module: TrainingModule, checkpoint: Path | None) -> None:
+    """Train; whatever ends it before its time comes as an exception, and ends the processes that were started."""
+    try:
+        with _quiet():
+            trainer.fit(module, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
+    except SystemExit as error:
+        if not trainer.is_global_zero:
+            raise
+        if isinstance(error, SIGTERMException):
+            raise TrainingError(
+                f'the training was told to stop (SIGTERM) at step {trainer.global_step}. Go on with --resume.'
+            ) from error
+        raise KeyboardInterrupt from error  # lightning's own answer to it is to exit
+    except DataError as error:
+        # From a process that loads images, it comes with the traceback there.
+        raise DataError(str(error).strip().splitlines()[-1].rpartition(f'{DataError.__name__}: ')[2]) from error
+    finally:
+        launcher = getattr(trainer.strategy, 'launcher', None)
+        if trainer.interrupted and launcher is not None:
+            launcher.kill(signal.SIGKILL)  # they would wait for this one, some of them for ever
 
 
 def _trainer(settings: Settings, folder: Path, report: Progress, **machine: Any) -> lightning.Trainer:
@@ -199,7 +247,7 @@ def _trainer(settings: Settings, folder: Path, report: Progress, **machine: Any)
         callbacks.insert(0, EarlyStopping('validation_accuracy', mode='max', patience=settings.early_stop))
     try:
         with _quiet():
-            return lightning.Trainer(
+            trainer = lightning.Trainer(
                 max_steps=settings.steps,
                 max_epochs=-1,
                 precision=settings.precision,  # type: ignore[arg-type]
@@ -219,9 +267,16 @@ def _trainer(settings: Settings, folder: Path, report: Progress, **machine: Any)
         ValueError,
         TypeError,
         RuntimeError,
+        ImportError,
         lightning.fabric.utilities.exceptions.MisconfigurationException,
     ) as error:
         raise TrainingError(f'lightning cannot train with these switches: {error}') from error
+    # The whole network has to be in this process when it is written.
+    name = str(machine['strategy'])
+    whole = isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy)
+    if not whole or any(word in name for word in ('spawn', 'fork', 'notebook')):
+        raise TrainingError(f'a network cannot be trained here with the strategy {name}; expected auto or ddp.')
+    return trainer
 
 
 class _Report(Callback):
@@ -243,6 +298,44 @@ class _WholeCheckpoints(TorchCheckpointIO):
         torch.save(checkpoint, content)
         with replacing(Path(path), 'wb') as file:
             file.write(content.getbuffer())
+
+    def load_checkpoint(self, path: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
+        try:
+            return super().load_checkpoint(path, *arguments, **options)
+        except (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, EOFError, OSError) as error:
+            raise TrainingError(
+                f'{path} cannot be read: it is cut short or damaged. Remove it; --resume then begins anew.'
+            ) from error
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold the folder of a run against other processes; one that was made for nothing goes again."""
+    new = not folder.exists()
+    writable(folder, 'Name another folder: --out DIR.')
+    with exclusive(folder / _LOCK, f'training into {folder}'):
+        try:
+            yield
+        except BaseException:
+            if new and [path.name for path in folder.iterdir()] == [_LOCK]:
+                with contextlib.suppress(OSError):
+                    (folder / _LOCK).unlink()
+                    folder.rmdir()
+            raise
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Leave the random numbers and the switches of PyTorch as they were."""
+    enabled, warn_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    with torch.random.fork_rng(devices=[]):
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
 
 
 @contextlib.contextmanager

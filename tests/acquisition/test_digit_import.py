@@ -212,8 +212,9 @@ def test_names_that_are_refused(m2m, m2m_home, file, name):
 
 def test_a_name_of_recordings_is_refused(m2m_home, make_bundle, tmp_path, file):
     entry = import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
-    with pytest.raises(DataError, match='Lab2026 is the name of recordings on this machine'):
-        import_domain('Lab2026', file)
+    for path in (file, tmp_path / 'absent.npz'):  # said before anything is read
+        with pytest.raises(DataError, match='Lab2026 is the name of recordings on this machine'):
+            import_domain('Lab2026', path)
     assert ledger.require('Lab2026') == entry
     assert ledger.verify('Lab2026') == []
 
@@ -720,3 +721,28 @@ def test_the_real_domains(m2m, m2m_home, shared):
     found = fetch_digits(folder / 'photos')
     assert list(found) == ['MNIST', 'MNISTM', 'SVHN', 'USPS']
     assert split_sizes('MNISTM') == {'test': 9001, 'train': 60000}
+
+
+def test_recordings_do_not_take_the_name_of_digits(m2m_home, make_bundle, file, m2m, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle')
+    import_domain('Lab2026', file)
+    before = ledger.require('Lab2026')
+    ran = m2m('data', 'import', 'Lab2026', *bundle.options)
+    assert ran.code == 1
+    assert 'Lab2026 is the name of digits on this machine; choose another for the recordings' in ran.err
+    assert ledger.require('Lab2026') == before
+
+
+def test_what_is_damaged_does_not_stop_a_repair(m2m_home, file):
+    import_domain('MyShift', file, 'train')
+    import_domain('MyShift', file, 'test')
+    entry = ledger.require('MyShift')
+    for split in ('train', 'test'):
+        ledger.path_of('MyShift', entry, entry['splits'][split]['files']['labels']).write_bytes(b'damaged')
+    import_domain('MyShift', file, 'train')  # without `test`, of which nothing can be kept
+    assert list(ledger.require('MyShift')['splits']) == ['train']
+    import_domain('MyShift', file, 'test')
+    assert ledger.verify('MyShift') == []
+    (m2m_home / 'data' / 'MyShift' / 'ledger.json').write_text('{')
+    import_domain('MyShift', file, 'test')
+    assert list(ledger.require('MyShift')['splits']) == ['test']

@@ -125,6 +125,7 @@ def site():
                 'path': self.path,
                 'range': self.headers['Range'],
                 'if_range': self.headers['If-Range'],
+                'packing': self.headers['Accept-Encoding'],
                 'sent': 0,
             }
             found.requests.append(self.request_)
@@ -327,6 +328,18 @@ def test_a_range_that_was_not_asked_for(site, get, path):
         get(md5=None)
 
 
+def test_a_range_though_none_was_asked_for(site, get, path):
+    path.parent.mkdir()
+    (path.parent / 'file.part').write_bytes(b'x' * 1000)  # whatever it is of
+
+    def ranged(handler, site):
+        answer(handler, 206, CONTENT, {'Content-Range': f'bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}'})
+
+    site.faults = [ranged]
+    get('file', 'file', md5=None)
+    assert path.read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize('code', [408, 429, 500, 502, 503])
 def test_servers_that_are_busy(site, get, path, code):
     site.faults = [status(code)] * 3
@@ -427,6 +440,7 @@ def test_a_packed_file_stays_packed(site, get, path):
     site.validators = {'Content-Encoding': 'gzip'}
     get()
     assert path.read_bytes() == CONTENT
+    assert site.requests[0]['packing'] == 'identity'  # none is asked for, on the way
 
 
 @pytest.mark.parametrize(('what', 'message'), [('body', 'bytes came in'), ('headers', 'it gave no answer within')])

@@ -23,7 +23,7 @@ _PARTS = ('images', 'labels', 'clusters')
 
 
 def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Write splits of a domain; those that it has already and that aren't given stay.
+    """Write splits of a domain; those that it has already, undamaged, and that aren't given stay.
 
     The caller holds the lock `versions.writing`.
 
@@ -47,11 +47,14 @@ def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, 
     DataError
         When the name is that of recordings.
     """
-    before = ledger.read(name)
+    try:
+        before = ledger.read(name)
+    except DataError:
+        before = None  # nobody can read what it names
     if before is not None and before.get('kind') != ledger.DIGITS:
         raise DataError(f'{name} is the name of recordings on this machine; choose another for the digits.')
-    there = before['splits'] if before is not None else {}
-    kept = [split for split in there if split not in splits]
+    there: dict[str, Any] = before['splits'] if before is not None else {}
+    kept = [split for split in there if split not in splits and not damaged(name, before or {}, split)]
     every = {**{split: load_digits(name, split) for split in kept}, **splits}
     every_source = {**{split: there[split]['source'] for split in kept}, **sources}
 
@@ -76,7 +79,7 @@ def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, 
             }
             for split, found in every.items()
         }
-        made_by = dict.fromkeys(str(split['source']['made_by']) for split in described.values())
+        made_by = dict.fromkeys(str(every_source[split]['made_by']) for split in every)
         return {'kind': ledger.DIGITS, 'splits': described, 'source': {'made_by': ', '.join(made_by)}}
 
     return write_version(name, fill, describe)
@@ -108,6 +111,12 @@ def load_digits(name: str, split: str) -> Digits:
     paths = {part: ledger.intact(name, entry, entry['splits'][split]['files'][part]) for part in _PARTS}
     images = np.load(paths['images'], mmap_mode='r', allow_pickle=False)
     return Digits(images, np.load(paths['labels'], allow_pickle=False), np.load(paths['clusters'], allow_pickle=False))
+
+
+def damaged(name: str, entry: dict[str, Any], split: str) -> bool:
+    """Whether a file of a split is missing or was changed."""
+    files = entry['splits'][split]['files'].values()
+    return any(ledger.damage(ledger.path_of(name, entry, file), file) for file in files)
 
 
 def digits_sha256(name: str, split: str) -> str:

@@ -1,0 +1,68 @@
+"""NeuRN and domain generalization on real digits: DigitNet with it and without, trained on MNIST, tested on the others.
+
+python examples/domain_generalization.py                      # domains that `m2m data fetch digits` has brought
+python examples/domain_generalization.py --digits FOLDER      # imports them from FOLDER first
+
+The single-source protocol: the first 10,000 training images of MNIST, 10,000 steps of 32. Each run takes some minutes;
+runs that are there already, under M2M_HOME, are used. FOLDER holds mnist/, mnist_m/mnist_m_test.zip, usps/usps.h5 and
+svhn/svhn_crops.npz; of the last one, all crops are test images.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from m2m_benchmarks.acquisition.digit_import import import_domain
+from m2m_benchmarks.cli.console import progress
+from m2m_benchmarks.report.comparison import write_figure
+from m2m_benchmarks.training.comparison import compare
+
+FILES = {
+    'MNIST': ('mnist', None),
+    'MNISTM': ('mnist_m/mnist_m_test.zip', 'test'),
+    'USPS': ('usps/usps.h5', None),
+    'SVHN': ('svhn/svhn_crops.npz', 'test'),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--digits', type=Path, metavar='FOLDER')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1])
+    parser.add_argument('--figure', type=Path, metavar='FILE')
+    arguments = parser.parse_args()
+    if arguments.digits:
+        for name, (file, split) in FILES.items():
+            import_domain(name, arguments.digits / file, split)
+    with progress() as report:
+        found = compare(
+            'neurn_digitnet', 'plain_digitnet', 'Qazi2025.MNIST-accuracy', seeds=arguments.seeds, progress=report
+        )
+    table = Table(title=f'DigitNet trained on MNIST: accuracy in %, seeds {", ".join(map(str, arguments.seeds))}')
+    for column in ('domain', 'images', 'with NeuRN', 'plain', 'difference', '95 % interval'):
+        table.add_column(column, justify='left' if column == 'domain' else 'right')
+    targets = found.results[0]['targets']
+    for row in found.rows:
+        name = {'in-domain': 'MNIST', 'score': 'mean of the targets'}.get(row.name, row.name)
+        part = found.results[0]['in_domain'] if row.name == 'in-domain' else targets.get(row.name)
+        first, second = (' / '.join(f'{100 * value:.1f}' for value in values) for values in (row.first, row.second))
+        low, high = 100 * np.array(row.interval)
+        table.add_row(
+            name,
+            '' if part is None else f'{part["n_images"]:,}',
+            first,
+            second,
+            f'{100 * row.difference:+.1f} ± {100 * row.error:.1f}',
+            f'{low:+.1f} to {high:+.1f}',
+        )
+    Console(width=110).print(table)
+    print(f'{found.method}; ± is a standard error.')
+    if arguments.figure:
+        write_figure(found, arguments.figure)
+
+
+if __name__ == '__main__':
+    main()
