@@ -12,6 +12,9 @@ from PIL import Image
 
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.cli.main import main
+from m2m_benchmarks.data import versions
+from m2m_benchmarks.data.digits.domain import Digits
+from m2m_benchmarks.data.digits.domains import write_domain
 
 #: file, area, animal, session, trials of the synthetic bundle: two areas, two animals, one session cut short.
 SESSIONS = (
@@ -105,6 +108,31 @@ def m2m_home(tmp_path, monkeypatch):
     home = tmp_path / 'm2m_home'
     monkeypatch.setenv('M2M_HOME', str(home))
     return home
+
+
+@pytest.fixture(scope='session')
+def make_domain():
+    """The function make_domain(name, train=60, test=40, seed=0, channels=1, per_cluster=1) -> name to `Digits`.
+
+    It writes a domain into the data folder: a pattern for each class, under noise that is the domain's own. With 0 images,
+    a split is left out.
+    """
+
+    def make(name, train=60, test=40, seed=0, channels=1, per_cluster=1):
+        rng = np.random.default_rng(seed)
+        patterns = np.random.default_rng(99).integers(40, 216, (10, 32, 32, 1))
+        splits = {}
+        for split, n in (('train', train), ('test', test)):
+            if n:
+                labels = rng.permutation(np.arange(n) % 10)
+                noise = rng.normal(0, 50, (n, 32, 32, channels))
+                images = (patterns[labels] + noise).clip(0, 255).astype(np.uint8)
+                splits[split] = Digits(images, labels, np.arange(n) // per_cluster)
+        with versions.writing(name):
+            write_domain(name, splits, dict.fromkeys(splits, {'made_by': 'a test', 'seed': seed}))
+        return splits
+
+    return make
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ Two protocols, which the identifier keeps apart:
   `probabilities` with `fitting_stimuli`), and asked for the first 2,000 test images of each domain.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,9 @@ class GeneralizationBenchmark(BenchmarkBase):
         stimuli, answers = self.stimuli[name], []
         for start in range(0, len(stimuli), _PART):
             part = _part(stimuli, start, start + _PART)
-            answers.append(_labels(candidate.look_at(part), part, self.identifier))
+            answer = candidate.look_at(part)
+            with _named(self.identifier):
+                answers.append(_labels(answer, part, self.fitting_stimuli is not None))
             self.report(f'{name}: images', min(start + _PART, len(stimuli)), len(stimuli))
         correct: np.ndarray = np.concatenate(answers) == stimuli['image_label'].to_numpy()
         return correct
@@ -172,28 +175,78 @@ def _part(stimuli: StimulusSet, start: int, stop: int) -> StimulusSet:
     return part
 
 
-def _labels(answer: Any, stimuli: StimulusSet, identifier: str) -> np.ndarray:
-    """The label that a model gives each stimulus, in the order of the stimuli."""
-    if not {'presentation', 'choice'} <= set(getattr(answer, 'dims', ())):
-        raise BenchmarkError(
-            f'{identifier}: the model answers with {type(answer).__name__} {getattr(answer, "dims", "")}; expected '
-            'an assembly of presentation x choice.'
-        )
-    values = answer.transpose('presentation', 'choice').values
-    if values.shape[0] != len(stimuli):
-        raise BenchmarkError(
-            f'{identifier}: the model answers for {values.shape[0]} of {len(stimuli)} images; expected all of them.'
-        )
-    if values.dtype.kind in 'fiu':  # probabilities
-        choices = np.asarray(answer['choice'].values).astype(str)
-        labels = choices[values.argmax(axis=1)]
-    else:
-        labels = values[:, 0].astype(str)
+def _labels(answer: Any, stimuli: StimulusSet, readout: bool) -> np.ndarray:
+    """The label that a model gives each stimulus, in the order of the stimuli.
+
+    Raises
+    ------
+    ValueError
+        When it gives none, or something else.
+    """
+    dims = getattr(answer, 'dims', ())
+    if len(dims) != 2 or set(dims) != {'presentation', 'choice'}:
+        came = f'{type(answer).__name__}{f" of {dims}" if dims else ""}'
+        raise ValueError(f'answers with {came}; expected an assembly of presentation x choice')
+    answer = answer.transpose('presentation', 'choice')
+    if len(answer) != len(stimuli):
+        raise ValueError(f'answers for {len(answer)} of {len(stimuli)} images; expected all of them')
+    labels = _most_probable(answer) if readout else _named_ones(answer)
+    odd = sorted(set(labels) - set(LABELS))
+    if odd:
+        raise ValueError(f'answers with the label {odd[0]!r}; expected {", ".join(LABELS)}')
     shown = stimuli['stimulus_id'].to_numpy()
-    if 'stimulus_id' in answer.coords:
-        place = {stimulus: i for i, stimulus in enumerate(answer['stimulus_id'].values)}
+    answered = _answered(answer, shown)
+    if answered is not None:
+        place = {stimulus: i for i, stimulus in enumerate(answered)}
+        missing = [stimulus for stimulus in shown if stimulus not in place]
+        if missing:
+            raise ValueError(f'does not answer for {missing[0]}, or for another image in its place')
         labels = labels[[place[stimulus] for stimulus in shown]]
-    return np.asarray(labels)
+    return labels
+
+
+def _named_ones(answer: Any) -> np.ndarray:
+    if answer.shape[1] != 1:
+        raise ValueError(f'answers with {answer.shape[1]} choices for an image; expected one label')
+    labels: np.ndarray = answer.values[:, 0].astype(str)
+    return labels
+
+
+def _most_probable(answer: Any) -> np.ndarray:
+    try:
+        values = answer.values.astype(float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'answers with {answer.values.dtype.name}; expected probabilities') from error
+    if not np.isfinite(values).all():
+        raise ValueError('answers with probabilities that are no finite numbers')
+    if 'choice' not in answer.indexes:
+        raise ValueError('answers with choices that have no names; expected a coordinate choice')
+    labels: np.ndarray = np.asarray(answer['choice'].values).astype(str)[values.argmax(axis=1)]
+    return labels
+
+
+def _answered(answer: Any, shown: np.ndarray) -> np.ndarray | None:
+    """Stimulus of each presentation, where the model says it.
+
+    Brain-Score's assemblies make an index of all coordinates of a dimension. Its levels are not among the coordinates,
+    and of a single one it drops the name.
+    """
+    if 'stimulus_id' in answer.coords:
+        return np.asarray(answer['stimulus_id'].values)
+    index = answer.indexes.get('presentation')
+    if index is None:
+        return None
+    if 'stimulus_id' in index.names:
+        return np.asarray(index.get_level_values('stimulus_id'))
+    return np.asarray(index) if index.isin(shown).any() else None
+
+
+@contextlib.contextmanager
+def _named(identifier: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise BenchmarkError(f'{identifier}: the model {error}.') from error
 
 
 def _describe(correct: np.ndarray, clusters: np.ndarray) -> dict[str, Any]:

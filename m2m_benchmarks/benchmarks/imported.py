@@ -6,6 +6,7 @@ from m2m_benchmarks.benchmarks import generalization
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import KINDS, AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.benchmarks.qazi2025 import benchmark as qazi2025
+from m2m_benchmarks.benchmarks.sklearn_digits import benchmark as sklearn_digits
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.errors import UnknownNameError
 
@@ -30,11 +31,11 @@ def imported_benchmark(identifier: str) -> AreaBenchmark | MeanBenchmark | Gener
     Raises
     ------
     UnknownNameError
-        For an area or metric that doesn't exist.
+        For an area, metric, domain or protocol that doesn't exist.
     """
     digits = _DIGITS.match(identifier)
     if digits is not None:
-        return _generalization(digits['source'], digits['target'], digits['protocol'])
+        return _generalization(identifier, digits['source'], digits['target'], digits['protocol'])
     parts = _IDENTIFIER.match(identifier)
     if parts is None or parts['dataset'] not in ledger.names() or ledger.holds_digits(parts['dataset']):
         return None
@@ -47,12 +48,15 @@ def imported_benchmark(identifier: str) -> AreaBenchmark | MeanBenchmark | Gener
     return MeanBenchmark(dataset, kind) if area is None else AreaBenchmark(dataset, area, kind)
 
 
-def _generalization(source: str, target: str | None, protocol: str) -> GeneralizationBenchmark | None:
-    known = [*qazi2025.DOMAINS, *(name for name in ledger.names() if _is_digits(name))]
-    if protocol not in generalization.PROTOCOLS or not {source, target or source} <= set(known):
-        return None
+def _generalization(identifier: str, source: str, target: str | None, protocol: str) -> GeneralizationBenchmark:
+    known = [*qazi2025.DOMAINS, *(name for name in ledger.names() if ledger.holds_digits(name))]
+    known = list(dict.fromkeys([*known, sklearn_digits.NAME]))
+    unknown = [name for name in (source, target) if name is not None and name not in known]
+    if protocol not in generalization.PROTOCOLS or unknown:
+        hint = '`m2m benchmarks` lists them.'
+        if protocol in generalization.PROTOCOLS:
+            hint += f' A domain of your own comes by `m2m data import digits-domain {unknown[0]} --from PATH`.'
+        pairs = [one if one == other else f'{one}.{other}' for one in known for other in known]
+        known = [f'{qazi2025.NAME}.{pair}-{each}' for pair in pairs for each in generalization.PROTOCOLS]
+        raise UnknownNameError('benchmark', identifier, known, hint)
     return qazi2025.mean(source, protocol) if target is None else qazi2025.one(source, target, protocol)
-
-
-def _is_digits(name: str) -> bool:
-    return ledger.holds_digits(name)

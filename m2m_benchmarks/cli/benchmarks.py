@@ -44,7 +44,7 @@ def benchmarks(
         part = row['area'] or row['target'] or ('mean of areas' if row['kind'] in _NEURAL else 'mean of targets')
         table.add_row(row['identifier'], dataset, part, _KINDS.get(row['kind'], ''), data)
     console.print(table)
-    absent = {name for row in rows if not _made_here(row) for name in row['needs'] if ledger.read(name) is None}
+    absent = {name for row in rows if not _made_here(row) for name, split in _needs(row) if not _here(name, split)}
     for name in sorted(absent):
         console.print(f'Bring {name}:  {ledger.import_command(name)}', soft_wrap=True)
     for name in others:
@@ -71,12 +71,9 @@ def _row(identifier: str) -> dict[str, Any]:
     data, _, kind = identifier.rpartition('-')
     dataset, _, part = data.partition('.')
     source, target = None, None
-    needs = [dataset]
     if kind in _DIGITS:
         source, _, target = part.partition('.') if dataset == 'Qazi2025' else (dataset, '', part)
-        if dataset == 'Qazi2025':
-            needs = [source, target] if target else list(dict.fromkeys([source, *_DOMAINS]))
-    return {
+    row: dict[str, Any] = {
         'identifier': identifier,
         'library': OWN,
         'dataset': dataset,
@@ -85,9 +82,28 @@ def _row(identifier: str) -> dict[str, Any]:
         'target': target or None,
         'kind': kind,
         'simulated': dataset.startswith('Simulated'),
-        'needs': needs,
-        'data_here': all(ledger.read(name) is not None for name in needs),
     }
+    needs = _needs(row)
+    row['needs'] = list(dict.fromkeys(name for name, _ in needs))
+    row['data_here'] = all(_here(name, split) for name, split in needs)
+    return row
+
+
+def _needs(row: dict[str, Any]) -> list[tuple[str, str | None]]:
+    """Datasets that a benchmark takes, and of which of their splits; None for recordings."""
+    source = row['source']
+    if source is None:
+        return [(row['dataset'], None)]
+    fitting = [(source, 'train')] if row['kind'] == 'readout_accuracy' else []
+    if row['dataset'] != 'Qazi2025':
+        return [*fitting, (source, 'test')]
+    targets = [row['target']] if row['target'] else [name for name in _DOMAINS if name != source]
+    return [*fitting, *((name, 'test') for name in (source, *targets))]
+
+
+def _here(name: str, split: str | None) -> bool:
+    entry = ledger.read(name)
+    return entry is not None and (split is None or split in entry.get('splits', {}))
 
 
 def _made_here(row: dict[str, Any]) -> bool:

@@ -95,6 +95,7 @@ def _seeds(text: str) -> list[int]:
 
 def _print(comparison: 'Comparison') -> None:
     import numpy as np
+    from rich.markup import escape
     from rich.table import Table
 
     def shown(values: list[float]) -> str:
@@ -103,7 +104,7 @@ def _print(comparison: 'Comparison') -> None:
         return f'{np.mean(values):.3f} ± {np.std(values, ddof=1) / len(values) ** 0.5:.3f}'
 
     table = Table(box=None, header_style='bold', title=comparison.benchmark, title_justify='left')
-    for column in ('', *comparison.models, 'difference ±', '95 % interval'):
+    for column in ('', *map(escape, comparison.models), 'difference ±', '95 % interval'):
         table.add_column(column, justify='right' if column else 'left', no_wrap=True)
     for row in comparison.rows:
         low, high = row.interval

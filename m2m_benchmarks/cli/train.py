@@ -1,13 +1,17 @@
 """m2m train."""
 
+import contextlib
 import math
+import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from m2m_benchmarks.cli.console import check_json, progress, stdout, write_json
-from m2m_benchmarks.errors import M2MError
+from m2m_benchmarks.errors import M2MError, TrainingError
 from m2m_benchmarks.storage import home, writable
 
 
@@ -103,7 +107,14 @@ def train(
     writable(home())
     if json not in (None, '-'):
         check_json(json)
-    with progress() as report:
+    # The other processes of a run on several devices, which lightning starts with this very command, keep quiet.
+    bars = (
+        progress()
+        if os.environ.get('LOCAL_RANK', '0') == '0'
+        else contextlib.nullcontext(lambda what, done, total: None)
+    )
+    # torch.hub says on stdout what it downloads; there, results alone are expected.
+    with bars as report, contextlib.redirect_stdout(sys.stderr):
         report('loading', 0, 1)
         settings = _settings(
             backbone if backbone.startswith(('neurn_', 'plain_')) else f'{"neurn" if neurn else "plain"}_{backbone}',
@@ -153,6 +164,8 @@ def _settings(
     if steps is None and epochs is None and dataset is not None:
         epochs = 1
     if epochs is not None:
+        if epochs < 1:
+            raise TrainingError(f'epochs is {epochs}; expected 1 or more.')
         settings = Settings(model, name, **kept)
         per_epoch = count_images(settings) / kept['batch_size']
         steps = epochs * max(1, math.ceil(per_epoch) if kept['protocol'] == 'single-source' else math.floor(per_epoch))
@@ -161,20 +174,21 @@ def _settings(
 
 def _print(run: Any) -> None:
     console = stdout()
-    result = run.result
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, markup=False)
+
+    result, name = run.result, run.data['name']
     early = ', stopped early' if result['stopped_early'] else ''
-    console.print(f'{run.model}, {run.data["name"]}, seed {run.config["seed"]}: {result["steps"]:,} steps{early}')
-    console.print(f'training loss, mean of the last steps: {result["train_loss"]:.4f}')
-    console.print(
-        f'accuracy on {run.data["n_validation"]:,} held-out images of the source: {result["validation_accuracy"]:.4f}'
-    )
-    console.print(str(run.folder), soft_wrap=True, markup=False)
-    name = run.data['name']
+    say(f'{run.model}, {name}, seed {run.config["seed"]}: {result["steps"]:,} steps{early}')
+    say(f'training loss, mean of the last steps: {result["train_loss"]:.4f}')
+    say(f'accuracy on {run.data["n_validation"]:,} held-out images of the source: {result["validation_accuracy"]:.4f}')
+    say(str(run.folder))
     if name.startswith('imagefolder:'):
         benchmark = 'SimulatedMouse-rdm'
     else:
         benchmark = 'SklearnDigits-accuracy' if name == 'SklearnDigits' else f'Qazi2025.{name}-accuracy'
-    console.print(f'Next:  m2m score run:{_spelled(run.folder)} {benchmark}', soft_wrap=True, markup=False)
+    say(f'Next:  m2m score {shlex.quote(f"run:{_spelled(run.folder)}")} {benchmark}')
 
 
 def _spelled(folder: Path) -> str:

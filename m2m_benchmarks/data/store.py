@@ -1,11 +1,12 @@
 """Assemblies and stimulus sets, to and from the data folder."""
 
 import functools
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import netCDF4
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -17,6 +18,34 @@ from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.trials import RELIABLE
 from m2m_benchmarks.data.versions import write_version
 
+#: Bytes of the responses that are compressed and written at a time, one neuroid at least.
+_SLAB = 2**24
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """What goes into an assembly beside the stimuli.
+
+    Attributes
+    ----------
+    neuroids : DataFrame, n_neuroids rows
+        With at least neuroid_id, region, animal, session and reliability; each column becomes a coordinate.
+    n_repetitions : int
+        The most of any block.
+    blocks : iterable of arrays, shape (up to n_repetitions, n_stimuli, some neuroids)
+        Responses in the order of `neuroids`, passed through once: spikes/s or dF/F; NaN where nothing was recorded.
+    window_ms : (start, end)
+        After stimulus onset; the time bin of the assembly.
+    source : mapping
+        What it was made from; kept in the ledger. `made_by` says how in a few words.
+    """
+
+    neuroids: pd.DataFrame
+    n_repetitions: int
+    blocks: Iterable[np.ndarray]
+    window_ms: tuple[float, float]
+    source: Mapping[str, Any]
+
 
 def write_dataset(
     name: str,
@@ -26,9 +55,7 @@ def write_dataset(
     window_ms: tuple[float, float],
     source: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write recordings and their stimuli; they replace an earlier version in one step.
-
-    The caller holds the lock `versions.writing`. Whatever stops this function leaves the earlier version as it was.
+    """Write recordings that fit into memory; see `write_recordings`.
 
     Parameters
     ----------
@@ -41,10 +68,8 @@ def write_dataset(
         `reliability` is computed here.
     stimuli : mapping
         stimulus_id to PNG file content, in the order of the stimulus axis.
-    window_ms : (start, end)
-        After stimulus onset; the time bin of the assembly.
-    source : mapping
-        What it was made from; kept in the ledger. `made_by` says how in a few words.
+    window_ms, source
+        As in `Recordings`.
 
     Returns
     -------
@@ -57,59 +82,126 @@ def write_dataset(
         When the disk is full or can't be written.
     """
     neuroids = neuroids.assign(reliability=split_half_reliability(responses))
-    assembly = _assembly(name, responses, list(stimuli), neuroids, window_ms)
+    recordings = Recordings(neuroids, len(responses), [responses], window_ms, source)
+    return write_recordings(name, stimuli.items(), lambda: recordings)
+
+
+def write_recordings(
+    name: str, stimuli: Iterable[tuple[str, bytes]], record: Callable[[], Recordings]
+) -> dict[str, Any]:
+    """Write recordings and their stimuli; they replace an earlier version in one step.
+
+    The caller holds the lock `versions.writing`. Whatever stops this function leaves the earlier version as it was.
+    Neither the stimuli nor the responses are held in memory as a whole. The same ones give the same bytes.
+
+    Parameters
+    ----------
+    name : str
+        Identifier of the dataset.
+    stimuli : iterable of (stimulus_id, PNG file content)
+        In the order of the stimulus axis, passed through once.
+    record : callable
+        Gives the recordings, once all stimuli are written.
+
+    Returns
+    -------
+    dict
+        The ledger.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full or can't be written.
+    """
+    stimulus_ids: list[str] = []
+    recorded: list[Recordings] = []
 
     def fill(folder: Path) -> list[Path]:
-        _write_netcdf(assembly, folder / 'assembly.nc')
         (folder / 'stimuli').mkdir()
-        for stimulus, content in stimuli.items():
-            (folder / 'stimuli' / f'{stimulus}.png').write_bytes(content)
-        return [folder / 'assembly.nc', *(folder / 'stimuli' / f'{stimulus}.png' for stimulus in stimuli)]
+        paths = [folder / 'assembly.nc']
+        for stimulus, content in stimuli:
+            paths.append(folder / 'stimuli' / f'{stimulus}.png')
+            paths[-1].write_bytes(content)
+            stimulus_ids.append(stimulus)
+        recorded.append(record())
+        _write_netcdf(name, stimulus_ids, recorded[0], paths[0])
+        return paths
 
     def describe(files: list[dict[str, Any]]) -> dict[str, Any]:
-        images = [{'stimulus_id': stimulus} for stimulus in stimuli]
+        images = [{'stimulus_id': stimulus} for stimulus in stimulus_ids]
+        recordings = recorded[0]
         return {
             'assembly': files[0],
             'stimuli': [{**image, **file} for image, file in zip(images, files[1:], strict=True)],
-            'summary': _summary(responses, neuroids),
-            'source': dict(source),
+            'summary': _summary(recordings.n_repetitions, len(stimulus_ids), recordings.neuroids),
+            'source': dict(recordings.source),
         }
 
     return write_version(name, fill, describe)
 
 
-def _assembly(
-    name: str,
-    responses: np.ndarray,
-    stimulus_ids: Sequence[str],
-    neuroids: pd.DataFrame,
-    window_ms: tuple[float, float],
-) -> xr.DataArray:
-    n_repetitions, n_stimuli, n_neuroids = responses.shape
-    values = responses.reshape(n_repetitions * n_stimuli, n_neuroids, 1).astype(np.float32, copy=False)
-    coords: dict[str, Any] = {
-        'stimulus_id': ('presentation', np.tile(np.array(stimulus_ids, dtype=str), n_repetitions)),
-        'repetition': ('presentation', np.repeat(np.arange(n_repetitions), n_stimuli)),
-        'time_bin_start': ('time_bin', [window_ms[0]]),
-        'time_bin_end': ('time_bin', [window_ms[1]]),
+def _write_netcdf(name: str, stimulus_ids: Sequence[str], recordings: Recordings, path: Path) -> None:
+    coordinates = _coordinates(stimulus_ids, recordings)
+    # As plain variables: xarray lists the coordinates of one in an order that changes from run to run.
+    coordinates.assign_attrs(identifier=name).to_netcdf(path, engine='netcdf4')
+    shape = (recordings.n_repetitions, len(stimulus_ids), len(recordings.neuroids))
+    width = max(1, min(shape[2], _SLAB // max(1, 4 * shape[0] * shape[1])))
+    with netCDF4.Dataset(path, 'a') as file:
+        data = file.createVariable(
+            'data',
+            'f4',
+            ('presentation', 'neuroid', 'time_bin'),
+            # Level 1: spike counts compress well at any level, and higher ones take ten times as long.
+            zlib=True,
+            complevel=1,
+            shuffle=True,
+            # A slab is a chunk: none is compressed twice.
+            chunksizes=(max(1, shape[0] * shape[1]), width, 1),
+            fill_value=np.nan,
+        )
+        # netCDF cannot mark a coordinate whose name holds a space
+        marked = ' '.join(sorted(str(column) for column in coordinates if ' ' not in str(column)))
+        data.setncatts({'identifier': name, 'coordinates': marked})
+        stop = 0
+        for slab in _slabs(recordings.blocks, shape, width):
+            start, stop = stop, stop + slab.shape[2]
+            data[:, start:stop, 0] = slab.reshape(-1, slab.shape[2])
+    if stop != shape[2]:
+        raise ValueError(f'expected responses of {shape[2]} neuroids, got {stop}')
+
+
+def _coordinates(stimulus_ids: Sequence[str], recordings: Recordings) -> xr.Dataset:
+    variables: dict[str, Any] = {
+        'stimulus_id': ('presentation', np.tile(np.array(stimulus_ids, dtype=str), recordings.n_repetitions)),
+        'repetition': ('presentation', np.repeat(np.arange(recordings.n_repetitions), len(stimulus_ids))),
+        'time_bin_start': ('time_bin', [recordings.window_ms[0]]),
+        'time_bin_end': ('time_bin', [recordings.window_ms[1]]),
     }
-    for column in neuroids:
-        content = neuroids[column].to_numpy()
-        coords[str(column)] = ('neuroid', content.astype(str) if content.dtype == object else content)
-    return xr.DataArray(
-        values, coords, dims=['presentation', 'neuroid', 'time_bin'], name='data', attrs={'identifier': name}
-    )
+    for column in recordings.neuroids:
+        content = recordings.neuroids[column].to_numpy()
+        variables[str(column)] = ('neuroid', content.astype(str) if content.dtype == object else content)
+    return xr.Dataset(variables)
 
 
-def _write_netcdf(assembly: xr.DataArray, path: Path) -> None:
-    # Level 1: spike counts compress well at any level, and higher ones take ten times as long.
-    encoding = {'data': {'zlib': True, 'complevel': 1, 'shuffle': True}}
-    with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', message='coordinate .* has a space in its name')
-        assembly.to_dataset(promote_attrs=True).to_netcdf(path, engine='netcdf4', encoding=encoding)
+def _slabs(blocks: Iterable[np.ndarray], shape: tuple[int, int, int], width: int) -> Iterable[np.ndarray]:
+    """Responses of `width` neuroids at a time, the last ones fewer, filled up with NaN to `shape`'s repetitions."""
+    slab = np.full((*shape[:2], width), np.nan, dtype=np.float32)
+    filled = 0
+    for block in blocks:
+        start = 0
+        while start < block.shape[2]:
+            n = min(width - filled, block.shape[2] - start)
+            slab[: len(block), :, filled : filled + n] = block[:, :, start : start + n]
+            start, filled = start + n, filled + n
+            if filled == width:
+                yield slab
+                slab.fill(np.nan)
+                filled = 0
+    if filled:
+        yield slab[:, :, :filled]
 
 
-def _summary(responses: np.ndarray, neuroids: pd.DataFrame) -> dict[str, Any]:
+def _summary(n_repetitions: int, n_stimuli: int, neuroids: pd.DataFrame) -> dict[str, Any]:
     areas = {}
     for area, group in neuroids.groupby('region', sort=False):
         areas[str(area)] = {
@@ -119,7 +211,7 @@ def _summary(responses: np.ndarray, neuroids: pd.DataFrame) -> dict[str, Any]:
             'animals': int(group['animal'].nunique()),
             'sessions': int(group['session'].nunique()),
         }
-    return {'repetitions': responses.shape[0], 'stimuli': responses.shape[1], 'areas': areas}
+    return {'repetitions': n_repetitions, 'stimuli': n_stimuli, 'areas': areas}
 
 
 def load_stimuli(name: str) -> StimulusSet:

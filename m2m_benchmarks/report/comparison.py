@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -30,9 +29,8 @@ def draw(comparison: Comparison) -> Figure:
     their mean. On the right are the differences with their 95 % intervals.
     """
     rows, chance = comparison.rows, comparison.results[0].get('chance')
-    figure, (values, differences) = plt.subplots(
-        1, 2, figsize=(9, 1.6 + 0.55 * len(rows)), sharey=True, width_ratios=[3, 2], layout='constrained'
-    )
+    figure = Figure(figsize=(9, 1.6 + 0.55 * len(rows)), layout='constrained')
+    values, differences = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
     places = np.arange(len(rows))[::-1]
     for place, row in zip(places, rows, strict=True):
         for one, other in zip(row.first, row.second, strict=True):
@@ -43,10 +41,9 @@ def draw(comparison: Comparison) -> Figure:
             values.scatter(own, [place + offset] * len(own), s=14, color=_COLOURS[number], alpha=0.5, zorder=2)
         means = [np.mean(own) for own in every]
         values.scatter(means, places + offset, s=60, color=_COLOURS[number], label=comparison.models[number], zorder=3)
-    middle = np.array([row.difference for row in rows])
-    ends = np.array([row.interval for row in rows]).T
     differences.axvline(0, color='0.6', linewidth=1)
-    differences.errorbar(middle, places, xerr=np.abs(ends - middle), fmt='o', color='black', capsize=3)
+    differences.hlines(places, *zip(*(row.interval for row in rows), strict=True), color='black')
+    differences.plot([row.difference for row in rows], places, 'o', color='black')
     values.set_yticks(places, [row.name for row in rows])
     values.set_xlabel('score' if chance is None else 'accuracy')
     differences.set_xlabel('difference, 95 % interval')
@@ -72,8 +69,5 @@ def write_figure(comparison: Comparison, path: Path) -> None:
     """
     check_figure(path)
     figure = draw(comparison)
-    try:
-        with explained(path.name, path.absolute().parent), replacing(path.absolute(), 'wb') as file:
-            figure.savefig(file, format=path.suffix[1:].lower(), dpi=150)
-    finally:
-        plt.close(figure)
+    with explained(path.name, path.absolute().parent), replacing(path.absolute(), 'wb') as file:
+        figure.savefig(file, format=path.suffix[1:].lower(), dpi=150)

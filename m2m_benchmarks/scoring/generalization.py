@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Iterator
 
 from brainscore_core.metrics import Score
-from brainscore_vision.model_helpers.brain_transformation.behavior import ProbabilitiesMapping
+from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
+from brainscore_vision.model_helpers.brain_transformation.behavior import LabelBehavior, ProbabilitiesMapping
 from brainscore_vision.model_interface import BrainModel
 
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
@@ -53,7 +54,7 @@ def score_generalization(
         candidate, read, how = _trained(found, benchmark), 'outputs', 'trained on the source'
     if progress is not None:
         benchmark.report = progress
-    with _explained(found, benchmark), no_stored_activations(), _silent():
+    with _explained(found, benchmark), no_stored_activations(), _silent(), _afterwards_passive(found.model):
         result = benchmark(candidate)
     result.attrs.update(layer=read, layer_scores={}, commitment=how)
     return result
@@ -78,10 +79,11 @@ def _trained(found: Subject, benchmark: GeneralizationBenchmark) -> BrainModel:
             f'trained on {benchmark.source}. Score it on a benchmark with the source {trained_on}, or on '
             f'{_other(benchmark)}.'
         )
-    if found.wrapper is None:
+    behavior = getattr(getattr(found.model, 'behavior_model', None), 'mapping', {}).get(BrainModel.Task.label)
+    if found.wrapper is None or type(behavior) is not LabelBehavior:
         return found.model
     # Brain-Score's own answer to the task takes networks with ImageNet's 1,000 outputs only.
-    return OutputLabels(found.identifier, found.wrapper, None if found.run is None else found.run.classes)
+    return OutputLabels(found.identifier, found.wrapper)
 
 
 def _other(benchmark: GeneralizationBenchmark) -> str:
@@ -100,6 +102,16 @@ def _explained(found: Subject, benchmark: GeneralizationBenchmark) -> Iterator[N
                 f'{error}. A network that was not trained on the digits of {benchmark.source} can be scored on '
                 f'{_other(benchmark)}.'
             ) from error
+
+
+@contextlib.contextmanager
+def _afterwards_passive(model: BrainModel) -> Iterator[None]:
+    """A ModelCommitment that has been given a task stays on it: it would not record for the next benchmark."""
+    try:
+        yield
+    finally:
+        if isinstance(model, ModelCommitment):
+            model.start_task(BrainModel.Task.passive)
 
 
 @contextlib.contextmanager

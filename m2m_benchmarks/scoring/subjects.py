@@ -19,7 +19,7 @@ from m2m_benchmarks import plugins
 from m2m_benchmarks.errors import ModelError, UnknownNameError
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.scoring.layers import default_layers
-from m2m_benchmarks.scoring.runs import RESULT, Run, find_run, read_run
+from m2m_benchmarks.scoring.runs import RESULT, WEIGHTS, Run, find_run, read_run
 from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_file, weights_sha256
 from m2m_benchmarks.storage import sha256_file
 
@@ -157,6 +157,8 @@ def _from_registry(identifier: str, weights: str | Path, seed: int) -> Subject:
     if str(weights) == 'default':
         return Subject(identifier, plugins.load_model(identifier), 'default')
     folder = find_run(str(weights))
+    if folder.name == WEIGHTS and folder.is_file():  # of a run, perhaps, which knows what the outputs stand for
+        folder = folder.parent
     if (folder / RESULT).is_file():
         run = read_run(folder)
         if run.model != identifier:

@@ -116,18 +116,9 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
         When a folder is there already, or the name is none of this library's.
     """
     weights = weights or Weights()
-    kinds = {kind: own for kind in ('benchmark', 'data', 'metric') if name in (own := registered(kind))}
-    if kinds:
+    sources = _sources(name)
+    if sources:
         _refuse_weights(name, weights)
-        kind = next(iter(kinds))
-        sources = [(f'{kind}s' if kind != 'data' else 'data', kinds[kind][name].folder)]
-        if kind == 'benchmark':
-            dataset = name.partition('.')[0].partition('-')[0]
-            data = registered('data')
-            sources += [('data', data[dataset].folder)] if dataset in data else []
-            sources += [
-                ('metrics', folder) for folder in dict.fromkeys(p.folder for p in registered('metric').values())
-            ]
         targets = [destination / BRAIN_SCORE / kind / plugin for kind, plugin in sources]
         with _all_or_none(targets) as drafts:
             for (kind, plugin), draft in zip(sources, drafts, strict=True):
@@ -143,7 +134,7 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
         if own_kind != 'family':
             _refuse_weights(name, weights)
             self_contained(folder, _package('models', folder), 'models', draft)
-        elif weights.source == 'default':
+        elif weights.source == 'default' and models.default_weights(identifier):
             models.write_default(identifier, draft)
         else:
             found = subject(identifier, weights.source, weights.seed)
@@ -156,6 +147,34 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
                 if size > MOST_BYTES:
                     raise _too_large(identifier, weights, size)
     return [target]
+
+
+def _sources(name: str) -> list[tuple[str, str]]:
+    """Kind and folder of each plugin that a benchmark, metric or dataset of this library needs; none for a model."""
+    data = _data_folders()
+    metrics = registered('metric')
+    if name in data:
+        return [('data', data[name])]
+    if name in metrics:
+        return [('metrics', metrics[name].folder)]
+    benchmarks = registered('benchmark')
+    if name not in benchmarks:
+        return []
+    folder = benchmarks[name].folder
+    # Recordings and digits have the folder of the same name, or the benchmark's name begins with that of its source.
+    dataset, _, part = name.rpartition('-')[0].partition('.')
+    kinds = {each.rpartition('-')[2] for each, plugin in benchmarks.items() if plugin.folder == folder}
+    return [
+        ('benchmarks', folder),
+        ('data', data.get(dataset) or data[part.partition('.')[0]]),
+        *(('metrics', plugin.folder) for metric, plugin in metrics.items() if metric.removeprefix('m2m_') in kinds),
+    ]
+
+
+def _data_folders() -> dict[str, str]:
+    """Folder of each dataset, stimulus set, and of what stands before the split in the name of a stimulus set."""
+    folders = {name: plugin.folder for kind in ('data', 'stimulus_set') for name, plugin in registered(kind).items()}
+    return {name.rpartition('_')[0]: folder for name, folder in folders.items() if '_' in name} | folders
 
 
 def _model(name: str) -> tuple[str, Path, str]:
@@ -178,7 +197,7 @@ def _model(name: str) -> tuple[str, Path, str]:
         place = plugins_folder(OWN, 'models')
         assert place is not None
         return name, place / own[name].folder, 'own'
-    if any(name in registered(kind) for kind in ('benchmark', 'data', 'metric')):
+    if _sources(name):
         raise M2MError(f'{name} is no model; Brain-Score takes it by pull request: --to brainscore-tree DIR.')
     if name.partition(':')[0] in ('torchvision', 'timm'):
         raise M2MError(
@@ -187,7 +206,7 @@ def _model(name: str) -> tuple[str, Path, str]:
         )
     if name in registered('model', BRAIN_SCORE):
         raise M2MError(f'{name} is a model of brainscore_vision: it has been submitted already.')
-    known = [*own, *registered('benchmark'), *registered('data'), *registered('metric')]
+    known = [*own, *registered('benchmark'), *_data_folders(), *registered('metric')]
     raise UnknownNameError(
         'model, benchmark, dataset or metric', name, known, '`m2m models`, `m2m benchmarks` list them.'
     )

@@ -13,8 +13,9 @@ import torch
 
 from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.models.neurn import model as family
-from m2m_benchmarks.models.neurn.backbones import Backbone, weights_url
+from m2m_benchmarks.models.neurn.backbones import weights_url
 from m2m_benchmarks.plugins import OWN
+from m2m_benchmarks.scoring.runs import Run, find_run
 from m2m_benchmarks.scoring.subjects import Subject
 from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_file, weights_sha256
 from m2m_benchmarks.storage import sha256_file
@@ -46,7 +47,7 @@ WEIGHTS = Path(__file__).parent / 'weights.safetensors'
 
 def with_weights():
     """The model with the weights in this folder: $weights."""
-    model = commit('$identifier', weights='none')
+    model = commit('$identifier', weights='none'$trained)
     apply_weights(model.activations_model._model, read_weights(WEIGHTS), WEIGHTS, '$identifier')
     model.activations_model.identifier = '$identifier-$short'
     return model
@@ -68,7 +69,7 @@ SHA256 = '$sha256'
 def with_weights():
     """The model with the weights at the URL, checked by their SHA-256: $weights."""
     path = downloaded(URL, SHA256)
-    model = commit('$identifier', weights='none')
+    model = commit('$identifier', weights='none'$trained)
     apply_weights(model.activations_model._model, read_weights(path), path, '$identifier')
     model.activations_model.identifier = '$identifier-$short'
     return model
@@ -77,9 +78,7 @@ def with_weights():
 model_registry['$identifier'] = with_weights
 '''
 
-_TEST = """import pytest
-from brainscore_vision import load_model
-
+_TEST = """$imports
 
 @pytest.fixture(scope='module')
 def model():
@@ -96,6 +95,34 @@ def test_layers_exist(model):
 def test_records(model, region):
     model.start_recording(region, time_bins=[(50, 250)])
     assert model.layer_model.region_layer_map[region] in model.layers
+"""
+
+_IMPORTS = """import pytest
+from brainscore_vision import load_model
+"""
+
+_IMPORTS_OF_LABELS = """import numpy as np
+import pytest
+from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+from brainscore_vision import load_model
+from brainscore_vision.model_interface import BrainModel
+from PIL import Image
+"""
+
+_TEST_OF_LABELS = """
+
+def test_answers_with_its_classes(model, tmp_path):
+    paths = {f'noise{number}': tmp_path / f'{number}.png' for number in range(3)}
+    for number, path in enumerate(paths.values()):
+        Image.fromarray(np.random.default_rng(number).integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    stimuli = StimulusSet({'stimulus_id': list(paths)})
+    stimuli.stimulus_paths = paths
+    stimuli.identifier = 'noise'
+    classes = $classes
+    model.start_task(BrainModel.Task.label, classes)
+    answer = model.look_at(stimuli)
+    assert answer.shape == (1, 3)
+    assert set(answer.values[0]) <= set(classes)
 """
 
 
@@ -115,7 +142,8 @@ def write_inside(identifier: str, found: Subject, destination: Path) -> None:
     destination : Path
         Folder, not there yet.
     """
-    _write(identifier, destination, _INSIDE, weights=found.weights, short=(found.weights_sha256 or '')[:12])
+    short = (found.weights_sha256 or '')[:12]
+    _write(identifier, destination, _INSIDE, found.run, weights=found.weights, short=short)
     state = {name: value.contiguous() for name, value in _state(found).items()}
     safetensors.torch.save_file(state, destination / 'weights.safetensors')
 
@@ -154,7 +182,8 @@ def write_elsewhere(identifier: str, found: Subject, url: str, file: Path, desti
         )
     sha256 = sha256_file(file)
     short = (found.weights_sha256 or '')[:12]
-    _write(identifier, destination, _ELSEWHERE, weights=found.weights, url=repr(url), sha256=sha256, short=short)
+    values = {'weights': found.weights, 'url': repr(url), 'sha256': sha256, 'short': short}
+    _write(identifier, destination, _ELSEWHERE, found.run, **values)
 
 
 def _state(found: Subject) -> dict[str, torch.Tensor]:
@@ -171,15 +200,21 @@ def source(identifier: str, weights: str, url: str | None) -> tuple[str, Path] |
     if weights == 'none':
         return None
     if weights != 'default':
-        return None if url is None else (url, weights_file(weights))
+        return None if url is None else (url, weights_file(find_run(weights)))
+    default = default_weights(identifier)
+    file = None if default is None else _downloaded_file(default)
+    return None if default is None or file is None else (default, file)
+
+
+def default_weights(identifier: str) -> str | None:
+    """Where the default weights of a model of the family are downloaded from; None where there are none."""
     variant = family.parse(identifier)
     assert variant is not None
-    file = _downloaded_file(variant.row)
-    return None if file is None else (weights_url(variant.row), file)
+    url: str | None = weights_url(variant.row)
+    return url
 
 
-def _downloaded_file(row: Backbone) -> Path | None:
-    url = weights_url(row)
+def _downloaded_file(url: str) -> Path | None:
     if url.startswith('https://huggingface.co/'):
         owner, name, *_ = url.removeprefix('https://huggingface.co/').split('/')
         try:
@@ -190,9 +225,12 @@ def _downloaded_file(row: Backbone) -> Path | None:
     return file if file.is_file() else None
 
 
-def _write(identifier: str, destination: Path, template: str, **values: str) -> None:
+def _write(identifier: str, destination: Path, template: str, run: Run | None = None, **values: str) -> None:
     if "'" in identifier or '\\' in identifier:
         raise M2MError(f'{identifier} cannot be an identifier.')
+    variant = family.parse(identifier)
+    assert variant is not None
+    classes = list(variant.row.classes) if run is None else run.classes
     folder = Path(family.__file__).parent
     draft = destination.with_name(f'.{destination.name}.draft')
     draft.mkdir()
@@ -200,19 +238,23 @@ def _write(identifier: str, destination: Path, template: str, **values: str) -> 
         for name in ('neurn.py', 'backbones.py', 'digitnet.py', 'labels.py', 'model.py'):
             shutil.copyfile(folder / name, draft / name)
         calibrated = folder / 'region_layer_map' / f'{identifier}.json'
-        if calibrated.is_file():
+        if calibrated.is_file() and run is None:
             (draft / 'region_layer_map').mkdir()
             shutil.copyfile(calibrated, draft / 'region_layer_map' / calibrated.name)
         values = {
             'identifier': identifier,
             'version': importlib.metadata.version('m2m-benchmarks'),
-            'regions': repr(list(family.regions(identifier))),
+            'regions': repr(list(family.regions(identifier) if run is None else family.DEPTHS)),
+            'trained': '' if run is None else f', classes={run.classes!r}',
+            'classes': repr(classes),
+            'imports': _IMPORTS_OF_LABELS if classes else _IMPORTS,
             **values,
         }
         if 'weights' in values:  # in a docstring, and it may hold the name of a file
             values['weights'] = values['weights'].replace('\\', '/').replace('"', "'")
         (draft / '__init__.py').write_text(Template(_HEAD + template).substitute(values), encoding='utf-8')
-        (draft / 'test.py').write_text(Template(_TEST).substitute(values), encoding='utf-8')
+        tests = _TEST + (_TEST_OF_LABELS if classes else '')
+        (draft / 'test.py').write_text(Template(tests).substitute(values), encoding='utf-8')
         self_contained(draft, f'{OWN}.models.neurn', 'models', destination)
     finally:
         shutil.rmtree(draft)

@@ -11,9 +11,10 @@ from scipy import stats
 
 from m2m_benchmarks.arrays import standard_error
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
-from m2m_benchmarks.errors import BenchmarkError
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.errors import BenchmarkError, TrainingError
 from m2m_benchmarks.plugins import load_benchmark
-from m2m_benchmarks.scoring.runs import RESULT, read_run
+from m2m_benchmarks.scoring.runs import RESULT, find_run, read_run
 from m2m_benchmarks.scoring.score import score_subject
 from m2m_benchmarks.scoring.subjects import Subject, subject
 from m2m_benchmarks.training.settings import Settings
@@ -158,6 +159,10 @@ def compare(
         As `score_subject` and `train` do.
     """
     found = load_benchmark(benchmark)
+    if not isinstance(found, GeneralizationBenchmark | AreaBenchmark | MeanBenchmark):
+        raise BenchmarkError(
+            f'{benchmark} of brainscore_vision has no bootstrap draws; compare on one that `m2m benchmarks` lists.'
+        )
     if isinstance(found, GeneralizationBenchmark) and found.protocol == 'accuracy':
         if source is not None and domain_name(source) != found.source:
             raise BenchmarkError(f'{benchmark} has the source {found.source}, not {source}; leave --source out.')
@@ -166,10 +171,11 @@ def compare(
     chosen: list[int | None] = [None] if single else list(dict.fromkeys(seeds))
     if not chosen:
         raise BenchmarkError('there are no seeds to compare over; expected one or more, such as --seeds 0,1,2.')
+    wanted = [[_wanted(model, seed, source, training or {}) for model in (first, second)] for seed in chosen]
     scores: tuple[list[Score], list[Score]] = ([], [])
-    for number, seed in enumerate(chosen):
-        for model, own in zip((first, second), scores, strict=True):
-            candidate = _subject(model, seed, source, weights, training or {}, progress)
+    for number, (seed, pair) in enumerate(zip(chosen, wanted, strict=True)):
+        candidates = [_subject(each, seed or 0, weights, progress) for each in pair]
+        for candidate, own in zip(candidates, scores, strict=True):
             own += score_subject(candidate, [benchmark], progress=progress)
         if progress and len(chosen) > 1:
             progress('seeds', number + 1, len(chosen))
@@ -183,11 +189,12 @@ def compare(
         else:
             difference = drawn(measured[0][0][name][1], measured[1][0][name][1], one[0] - other[0])
         rows.append(Row(name, one, other, *difference))
-    method = (
-        f"paired over {len(chosen)} seeds, Student's t"
-        if by_seeds
-        else 'one of each; bootstrap, the same draws for both'
-    )
+    if by_seeds:
+        method = f"paired over {len(chosen)} seeds, Student's t"
+    elif _neuroids(scores[0][0]) == _neuroids(scores[1][0]):
+        method = 'one of each; bootstrap, the same draws for both'
+    else:
+        method = 'one of each; bootstrap, unpaired: they were scored on different neuroids'
     return Comparison(
         (first, second),
         benchmark,
@@ -198,29 +205,38 @@ def compare(
     )
 
 
-def _subject(
-    model: str,
-    seed: int | None,
-    source: str | None,
-    weights: str,
-    training: dict[str, Any],
-    progress: Progress | None,
-) -> Subject:
+def _wanted(model: str, seed: int | None, source: str | None, training: dict[str, Any]) -> str | Settings:
+    """A model's name, or what it is to be trained by; what is wrong with either is said before anything is trained."""
     if model.startswith(_RUN):
-        return subject(model)
-    if source is None:
-        return subject(model, weights=weights, seed=seed or 0)
-    settings = Settings(model, domain_name(source), seed or 0, **training)
-    folder = settings.folder()
+        read_run(find_run(model.removeprefix(_RUN)))
+        return model
+    return model if source is None else Settings(model, domain_name(source), seed or 0, **training)
+
+
+def _subject(wanted: str | Settings, seed: int, weights: str, progress: Progress | None) -> Subject:
+    if isinstance(wanted, str):
+        return subject(wanted) if wanted.startswith(_RUN) else subject(wanted, weights=weights, seed=seed)
+    folder = wanted.folder()
     if (folder / RESULT).is_file():
-        return subject(f'{_RUN}{read_run(folder).folder}')
+        run, settings = read_run(folder), wanted.document()
+        differing = [key for key in settings if run.config.get(key) != settings[key]]
+        if differing:
+            raise TrainingError(
+                f'{folder} holds a run with other settings than its name says: {", ".join(differing)}. Move it.'
+            )
+        return subject(f'{_RUN}{folder}')
 
     def report(what: str, done: int, total: int) -> None:
         if progress:
-            progress(f'{model}, seed {seed or 0}: {what}', done, total)
+            progress(f'{wanted.model}, seed {seed}: {what}', done, total)
 
     # A run that was broken off goes on.
-    return subject(f'{_RUN}{train(settings, resume=True, progress=report).folder}')
+    return subject(f'{_RUN}{train(wanted, resume=True, progress=report).folder}')
+
+
+def _neuroids(score: Score) -> list[int | None]:
+    """How many the whole and each area were scored on."""
+    return [part.attrs.get('n_neuroids') for part in (score, *score.attrs.get('areas', {}).values())]
 
 
 def _measures(score: Score) -> dict[str, tuple[float, np.ndarray]]:
@@ -230,8 +246,4 @@ def _measures(score: Score) -> dict[str, tuple[float, np.ndarray]]:
         domains = {'in-domain': score.attrs['in_domain'], **score.attrs['targets']}
         found = {name: (domain['accuracy'], score.attrs['target_draws'][name]) for name, domain in domains.items()}
     found |= {area: (float(part), part.attrs['draws']) for area, part in score.attrs.get('areas', {}).items()}
-    if 'draws' not in score.attrs:
-        raise BenchmarkError(
-            'this benchmark of brainscore_vision has no bootstrap draws; compare on one of this library.'
-        )
     return {**found, 'score': (float(score), score.attrs['draws'])}

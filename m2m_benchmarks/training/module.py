@@ -139,9 +139,19 @@ class TrainingModule(lightning.LightningModule):
             self.log(name, value, batch_size=len(labels), sync_dist=self.trainer.world_size > 1)
 
     def on_validation_epoch_end(self) -> None:
-        """Keep a row of it."""
+        """Keep a row of it.
+
+        Raises
+        ------
+        TrainingError
+            When the loss isn't finite.
+        """
         self._keep_loss()
         found = self.trainer.callback_metrics
+        if not math.isfinite(found['validation_loss']):
+            raise self._diverged(
+                f'the loss on held-out images is {found["validation_loss"]} at step {self.global_step}'
+            )
         row = {name: round(float(found[name]), 6) for name in ('validation_loss', 'validation_accuracy')}
         if self.rows and self.rows[-1]['step'] == self.global_step:
             self.rows[-1].update(row)

@@ -34,6 +34,8 @@ class Backbone:
         Of each channel of images in [0, 1].
     fixed_size : bool
         Whether the network takes images of no other size.
+    classes : tuple of str
+        What the outputs stand for, where it isn't ImageNet's classes.
     """
 
     library: str
@@ -44,6 +46,7 @@ class Backbone:
     image_size: int = 224
     normalization: tuple[tuple[float, ...], tuple[float, ...]] = _IMAGENET
     fixed_size: bool = False
+    classes: tuple[str, ...] = ()
 
 
 def _numbered(pattern: str, *counts: int, first: int = 0) -> tuple[str, ...]:
@@ -214,6 +217,7 @@ BACKBONES = {
         image_size=32,
         normalization=_HALF,
         fixed_size=True,
+        classes=tuple('0123456789'),
     ),
 }
 
@@ -244,11 +248,13 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes
     if weights not in ('default', 'none'):
         raise ValueError(f"weights are {weights!r}, expected 'default' or 'none'")
     if weights == 'default' and not has_default_weights(backbone):
-        raise ValueError(f'{backbone.name} has no default weights: it has to be trained, or weights are none or a file')
+        raise ValueError(
+            f'{backbone.name} has no default weights: train it (m2m train), or take --weights none or a file'
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if not backbone.library:
-            return DigitNet(n_classes or 10)
+            return DigitNet(n_classes or len(backbone.classes))
         outputs = {} if n_classes is None else {'num_classes': n_classes}
         if backbone.library == 'timm':
             import timm

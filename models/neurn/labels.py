@@ -48,10 +48,9 @@ class OutputLabels(BrainModel):
             raise ValueError(f'expected the task label, got {task}')
         unknown = [label for label in choice_labels if self._classes is not None and label not in self._classes]
         if unknown or isinstance(choice_labels, str):
-            known = ', '.join((self._classes or [])[:12])
-            raise ValueError(
-                f'{self._identifier} has no output for {", ".join(unknown) or choice_labels!r}; its classes are {known}'
-            )
+            asked = repr(choice_labels) if isinstance(choice_labels, str) else ', '.join(map(str, unknown[:12]))
+            known = '' if self._classes is None else f'; its classes are {", ".join(self._classes[:12])}'
+            raise ValueError(f'{self._identifier} has no output for {asked}{known}')
         self._choices = list(choice_labels)
 
     def look_at(
@@ -71,11 +70,13 @@ class OutputLabels(BrainModel):
         for start in range(0, len(paths), BATCH_SIZE):
             outputs = self._outputs(paths[start : start + BATCH_SIZE])
             if outputs.ndim != 2 or outputs.shape[1] != len(classes):
-                came = f'outputs of shape {tuple(outputs.shape[1:])}' if outputs.ndim != 2 else f'{outputs.shape[1]}'
+                shape = tuple(outputs.shape[1:])
+                came = f'outputs of shape {shape}' if outputs.ndim != 2 else f'{outputs.shape[1]} outputs'
                 raise ValueError(
-                    f'{self._identifier} has {came} outputs, expected {len(classes)}: one for each of '
-                    f'{", ".join(classes[:12])}'
+                    f'{self._identifier} has {came}, expected {len(classes)}: one for each of {", ".join(classes[:12])}'
                 )
+            if np.isnan(outputs).any():
+                raise ValueError(f'the outputs of {self._identifier} hold NaN')
             labels += [self._choices[place] for place in outputs[:, chosen].argmax(axis=1)]
         coords = {
             column: ('presentation', stimuli[column].to_numpy())

@@ -272,10 +272,11 @@ def commit(
     """A network of the family as a Brain-Score model; see `network`.
 
     With `classes`, what each output stands for, it is one that was trained on them: it answers the task `label` with
-    them, and the layers of mouse areas, which were chosen with ImageNet weights, are left open.
+    them, and the layers of mouse areas, which were chosen with ImageNet weights, are left open. The outputs of digitnet
+    stand for the digits without being told.
     """
     built = network(identifier, weights, seed, None if classes is None else len(classes))
-    size = _parsed(identifier).image_size
+    row, size = _parsed(identifier).row, _parsed(identifier).image_size
     preprocessing = functools.partial(
         load_preprocess_images,
         image_size=size,
@@ -293,8 +294,9 @@ def commit(
         region_layer_map=regions(identifier) if classes is None else regions_by_depth(layers(identifier)),
         visual_degrees=VISUAL_DEGREES,
     )
-    if classes is not None:
-        model.behavior_model.mapping[BrainModel.Task.label] = OutputLabels(identifier, wrapper, classes)
+    known = classes or row.classes
+    if known:
+        model.behavior_model.mapping[BrainModel.Task.label] = OutputLabels(identifier, wrapper, known)
     # Scores on these recordings don't use the map that was made with them.
-    model.calibrated_on = CALIBRATED_ON if _map_path(identifier).is_file() else None
+    model.calibrated_on = CALIBRATED_ON if classes is None and _map_path(identifier).is_file() else None
     return model

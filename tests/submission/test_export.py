@@ -337,7 +337,7 @@ def test_a_file_with_other_weights_than_the_model_is_refused(m2m, work, offline,
     monkeypatch.setattr(exporting, 'MOST_BYTES', 1_000_000)
     squeezenet(tmp_path / 'torch' / SQUEEZENET)
     other, _ = squeezenet(tmp_path / 'other.pth', seed=1)
-    monkeypatch.setattr(exporting.models, '_downloaded_file', lambda row: other)
+    monkeypatch.setattr(exporting.models, '_downloaded_file', lambda url: other)
     ran = m2m('export', 'plain_squeezenet1_1', '--to', 'zip')
     assert ran.code == 1
     assert 'other.pth does not hold the weights of plain_squeezenet1_1 name by name' in ran.err

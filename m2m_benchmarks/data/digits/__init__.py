@@ -4,7 +4,7 @@ import functools
 
 from brainscore_vision import stimulus_set_registry
 
-from m2m_benchmarks.data.digits.domains import load_digit_stimuli
+from .domains import load_digit_stimuli
 
 stimulus_set_registry['MNIST_train'] = functools.partial(load_digit_stimuli, 'MNIST_train')
 stimulus_set_registry['MNIST_test'] = functools.partial(load_digit_stimuli, 'MNIST_test')

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from m2m_benchmarks.data.digits.domain import SIZE, Digits, rgb
+from .domain import SIZE, Digits, rgb
 
 
 def blend(digits: Digits, photos: Sequence[np.ndarray], seed: int = 0) -> Digits:

@@ -12,14 +12,16 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from PIL import Image
 
 from m2m_benchmarks.data import ledger
-from m2m_benchmarks.data.digits.domain import Digits, rgb
 from m2m_benchmarks.data.versions import write_version
 from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.storage import explained
 
+from .domain import Digits, rgb
+
 #: The domains of the paper. MNISTM is MNIST-M: a dash in a name would end it.
 DOMAINS = ('MNIST', 'MNISTM', 'SVHN', 'USPS')
 _PARTS = ('images', 'labels', 'clusters')
+_SPLITS = ('train', 'test')
 
 
 def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -167,7 +169,7 @@ def digit_stimuli_here(identifier: str) -> StimulusSet | None:
     entry = ledger.read(name) if name else None
     if entry is None or entry.get('kind') != ledger.DIGITS:
         return None
-    if split not in entry['splits']:
+    if split not in (*_SPLITS, *entry['splits']):
         raise UnknownNameError('stimulus set', identifier, [f'{name}_{each}' for each in entry['splits']])
     return load_digit_stimuli(identifier)
 

@@ -4,7 +4,7 @@ import functools
 
 from brainscore_vision import stimulus_set_registry
 
-from m2m_benchmarks.data.sklearn_digits.domains import load_sklearn_stimuli
+from .domains import load_sklearn_stimuli
 
 stimulus_set_registry['SklearnDigits_train'] = functools.partial(load_sklearn_stimuli, 'train')
 stimulus_set_registry['SklearnDigits_test'] = functools.partial(load_sklearn_stimuli, 'test')

@@ -1,0 +1,1 @@
+"""Recordings of the Allen Brain Observatory: from its files to responses."""

@@ -1,0 +1,165 @@
+"""Requests to the servers that hold a file: each ends in time, is tried again, then goes to the next server."""
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import httpx
+
+from m2m_benchmarks.acquisition.download import _LONGEST_WAIT_S, _PROXY, _client, _FailedError, _named
+from m2m_benchmarks.errors import DataError
+
+_SPAN = re.compile(r'bytes (\d+)-(\d+)/(\d+)\Z')
+
+T = TypeVar('T')
+
+
+class AbsentError(DataError):
+    """None of the mirrors has the file, and all of them say so."""
+
+
+class _AbsentError(_FailedError):
+    """One of them says so."""
+
+
+class Line:
+    """Requests, one at a time, that end in time.
+
+    The timeouts of httpx are those of a single read and never expire where a byte comes now and then. A thread that
+    watches could deadlock with h5py (see `ranged`), so each read is given what is left of the time.
+
+    Parameters
+    ----------
+    timeout_s : float
+        For a connection and for each read; headers have to be there after twice that time.
+    """
+
+    def __init__(self, timeout_s: float = 30) -> None:
+        self.timeout_s = timeout_s
+        self._client = _client(timeout_s)
+        self._end = 0.0
+
+    @contextlib.contextmanager
+    def answer(self, method: str, url: str, end: float, **headers: str) -> Iterator[httpx.Response]:
+        """Send a request; its answer (200, 206 or 416), before its content has come, for the length of the block.
+
+        `end` is when all has to have come, as of `time.monotonic`.
+        """
+        self._end = min(end, time.monotonic() + 2 * self.timeout_s)
+        try:
+            request = self._client.build_request(method, url, headers=headers, extensions={'trace': self._limit})
+            with contextlib.closing(self._client.send(request, stream=True)) as response:
+                self._end = end
+                _check(response)
+                yield response
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            raise _named(error) from error
+
+    def _limit(self, event: str, info: dict[str, Any]) -> None:
+        """Bound the reads of each connection that is made; it serves several requests."""
+        if event.endswith(('.connect_tcp.complete', '.start_tls.complete')):
+            stream = info['return_value']
+            read = stream.read
+
+            def limited(max_bytes: int, timeout: float | None = None) -> bytes:
+                left = self._end - time.monotonic()
+                content: bytes = read(max_bytes, max(left if timeout is None else min(left, timeout), 0.001))
+                return content
+
+            stream.read = limited
+
+    def close(self) -> None:
+        """Give up all connections."""
+        self._client.close()
+
+
+def _check(response: httpx.Response) -> None:
+    status, wait = response.status_code, response.headers.get('Retry-After', '')
+    if status in (200, 206) and response.headers.get('Content-Type', '').startswith('text/html'):
+        raise _FailedError('a web page came in place of the file, of a proxy or a login', again=False)
+    if status not in (200, 206, 416):
+        kind = _AbsentError if status in (404, 410) else _FailedError
+        raise kind(
+            _PROXY if status == 407 else f'it answered {status} {response.reason_phrase}'.rstrip(),
+            again=status in (408, 429) or status >= 500,
+            wait_s=min(int(wait), _LONGEST_WAIT_S) if wait.isdecimal() else 0,
+        )
+
+
+def span(response: httpx.Response) -> tuple[int, int, int]:
+    """First and last byte of what a partial answer holds, and the length of the whole file."""
+    found = _SPAN.match(response.headers.get('Content-Range', ''))
+    if response.status_code != 206 or found is None:
+        raise _FailedError('it says neither which bytes it sends nor how many there are', again=True)
+    first, last, length = map(int, found.groups())
+    return first, last, length
+
+
+def insist(
+    urls: Sequence[str],
+    ask: Callable[[str, float], T],
+    tries: int = 4,
+    limit_s: float = 300,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """Ask mirrors in order, each of them several times, until one answers as it should.
+
+    Parameters
+    ----------
+    urls : sequence of str
+        Mirrors.
+    ask : callable
+        Called with an address and until when, as of `time.monotonic`, that mirror may take.
+    tries : int
+        Of each mirror; the wait doubles after each.
+    limit_s : float
+        For all of it. Those mirrors that are left share what is left.
+    sleep : callable
+        What waits between the tries.
+
+    Raises
+    ------
+    DataError
+        When none does: what each of them answered. It is an `AbsentError` when none has the file.
+    """
+    failures: dict[str, _FailedError] = {}
+    last = time.monotonic() + limit_s
+    for i, url in enumerate(urls):
+        now = time.monotonic()
+        end = now + (last - now) / (len(urls) - i)
+        for number in range(tries):
+            try:
+                return ask(url, end)
+            except _FailedError as failure:
+                failures[url] = failure
+                wait = max(2**number, failure.wait_s)
+                if not failure.again or number + 1 == tries or time.monotonic() + wait >= end:
+                    break
+                sleep(wait)
+    listed = ' '.join(f'{url}: {failure}.' for url, failure in failures.items())
+    if all(isinstance(failure, _AbsentError) for failure in failures.values()):
+        raise AbsentError(f'no server has the file. {listed}')
+    raise DataError(
+        f'a file could not be read from its server. {listed} Check the connection (a proxy is taken from HTTPS_PROXY '
+        'or HTTP_PROXY), then run this again.'
+    )
+
+
+def size(urls: Sequence[str], line: Line, **options: Any) -> int:
+    """Bytes of a file, without moving it; parameters and errors are those of `insist`."""
+
+    def ask(url: str, end: float) -> int:
+        try:
+            with line.answer('HEAD', url, end) as response:
+                if response.status_code == 200 and response.headers.get('Content-Length', '').isdecimal():
+                    return int(response.headers['Content-Length'])
+        except _FailedError as failure:
+            if failure.again or isinstance(failure, _AbsentError):
+                raise
+        # Some servers refuse HEAD, or don't know the length of what they would send.
+        with line.answer('GET', url, end, Range='bytes=0-0') as response:
+            return span(response)[2]
+
+    return insist(urls, ask, **options)

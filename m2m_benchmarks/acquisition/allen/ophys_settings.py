@@ -1,0 +1,156 @@
+"""What is taken as the response of a neuron to an image in a 2-photon recording."""
+
+import re
+from dataclasses import dataclass
+
+from m2m_benchmarks.errors import DataError
+
+#: Signals, and the unit of the responses that are made of them.
+UNITS = {'dff': 'dF/F', 'corrected': '% dF/F', 'events': 'events'}
+
+_FORM = re.compile(r'(?:(?P<start>\d+(?:\.\d+)?)\s*-\s*)?(?P<stop>\d+(?:\.\d+)?)\s*(?P<unit>f|ms)?\Z')
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time in frames of the microscope or in milliseconds.
+
+    Attributes
+    ----------
+    start, stop : float
+    unit : {'f', 'ms'}
+    """
+
+    start: float
+    stop: float
+    unit: str
+
+    @classmethod
+    def parse(cls, text: str, what: str) -> 'Span':
+        """Read `14`, `14f`, `500ms`, `2-12f` or `50-250ms`; a number without a unit counts frames.
+
+        Raises
+        ------
+        DataError
+            When it is none of these.
+        """
+        found = _FORM.match(text.strip())
+        start, stop = (float(found['start'] or 0), float(found['stop'])) if found else (0, -1)
+        unit = (found and found['unit']) or 'f'
+        if stop < start or (unit == 'f' and (start % 1 or stop % 1)):
+            raise DataError(f'the {what} {text!r} is none: expected whole frames (14, 2-12f) or milliseconds (500ms).')
+        return cls(start, stop, unit)
+
+    def frames(self, frame_ms: float) -> tuple[int, int]:
+        """First frame, and the one after the last; milliseconds are rounded to the nearest frame.
+
+        Parameters
+        ----------
+        frame_ms : float
+            Time from one frame to the next.
+        """
+        scale = frame_ms if self.unit == 'ms' else 1
+        return round(self.start / scale), round(self.stop / scale)
+
+
+@dataclass(frozen=True)
+class OphysSettings:
+    """How responses are made of a session.
+
+    The defaults suit images that follow one another every 250 ms without a gap. A calcium signal rises 50 to 100 ms
+    after an image and outlasts it: the window is the 14 frames (0.46 s) after its onset, which is what the Allen
+    Institute averages. It takes in the onset of the next image; as the order is random, that adds noise but no bias.
+    The stored dF/F and the events already refer to a running baseline, so none is subtracted: the 28 frames before an
+    onset show four other images, whose responses a local baseline would add with the opposite sign.
+
+    Attributes
+    ----------
+    signal : {'dff', 'corrected', 'events'}
+        - dff: the stored dF/F; with a baseline, mean of the window - mean of the baseline.
+        - corrected: fluorescence F, demixed - r * neuropil; 100 * (mean F of the window / mean F of the baseline - 1).
+        - events: L0 events, from a file of their own; else like dff.
+    window : str
+        From the onset of an image: '14' or '14f' are frames, '500ms' is a time, '2-12f' begins two frames late.
+    baseline : str, optional
+        Up to the onset, in frames or milliseconds. '0' is none. By default '28' for corrected, else '0'.
+    sdk_compatible : bool
+        Reproduce `mean_sweep_response` of AllenSDK's NaturalScenes: corrected fluorescence, a window of twice and a
+        baseline of four times the sweep length, which is that of the second sweep: 14 and 28 frames as a rule.
+    n_repetitions : int
+        How often each image has to have been shown.
+    hash_scenes : bool
+        Whether to read all images for their SHA-256. They are the larger half of a file.
+
+    Raises
+    ------
+    DataError
+        When they can't be followed.
+    """
+
+    signal: str = 'dff'
+    window: str = '14'
+    baseline: str | None = None
+    sdk_compatible: bool = False
+    n_repetitions: int = 50
+    hash_scenes: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be followed."""
+        if self.signal not in UNITS:
+            raise DataError(f'unknown signal {self.signal!r}; there is {", ".join(UNITS)}.')
+        if self.sdk_compatible and (self.signal == 'events' or self.window != '14' or self.baseline is not None):
+            raise DataError('sdk_compatible sets the signal, window and baseline itself; leave them out.')
+        if self.n_repetitions < 1:
+            raise DataError(f'n_repetitions is {self.n_repetitions}; expected at least 1.')
+        window = Span.parse(self.window, 'window')
+        if window.stop == window.start:
+            raise DataError(f'the window {self.window!r} is empty; expected at least one frame.')
+        baseline = Span.parse(self.used_baseline, 'baseline')
+        if baseline.start:
+            raise DataError(f'the baseline {self.baseline!r} has to end at the onset: give its length alone.')
+        if not baseline.stop and self.used_signal == 'corrected':
+            raise DataError('corrected fluorescence is measured against a baseline; it cannot be 0.')
+
+    @property
+    def used_signal(self) -> str:
+        """The signal that is read."""
+        return 'corrected' if self.sdk_compatible else self.signal
+
+    @property
+    def used_baseline(self) -> str:
+        """The baseline, or the default of the signal."""
+        if self.baseline is not None:
+            return self.baseline
+        return '28' if self.used_signal == 'corrected' else '0'
+
+    def frames(self, frame_ms: float, sweep_frames: int) -> tuple[int, int, int]:
+        """Frames of the window and the baseline in a session.
+
+        Parameters
+        ----------
+        frame_ms : float
+            Time from one frame to the next.
+        sweep_frames : int
+            Length of its second sweep.
+
+        Returns
+        -------
+        start, stop, baseline : int
+            The window is [onset + start, onset + stop), the baseline [onset - baseline, onset).
+
+        Raises
+        ------
+        DataError
+            When the window or a baseline that is needed is shorter than one frame.
+        """
+        if self.sdk_compatible:
+            start, stop, baseline = 0, 2 * sweep_frames, 4 * sweep_frames
+        else:
+            start, stop = Span.parse(self.window, 'window').frames(frame_ms)
+            _, baseline = Span.parse(self.used_baseline, 'baseline').frames(frame_ms)
+        if stop <= start or (baseline < 1 and self.used_signal == 'corrected'):
+            raise DataError(
+                f'the window {self.window!r} or the baseline {self.used_baseline!r} is shorter than a frame of '
+                f'{frame_ms:.1f} ms; expected at least one frame of each.'
+            )
+        return start, stop, baseline

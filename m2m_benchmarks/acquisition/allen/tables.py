@@ -1,0 +1,170 @@
+"""Tables of sessions as servers give them, read and checked: JSON of the bucket and of the warehouse, and CSV."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from m2m_benchmarks.acquisition.download import download
+from m2m_benchmarks.errors import DataError
+
+#: Rows of the warehouse that are asked for at once, as by AllenSDK.
+_PAGE = 5000
+
+T = TypeVar('T')
+
+
+class Tables:
+    """Tables, each downloaded into a folder once.
+
+    Parameters
+    ----------
+    folder : Path
+    options
+        As of `download`.
+
+    Attributes
+    ----------
+    files : list of Path
+        Those that were read.
+    """
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.files: list[Path] = []
+        self._folder = folder
+        self._options = options
+
+    def records(self, url: str, name: str) -> list[dict[str, Any]]:
+        """Records of a JSON file that is a list of them, or of an answer of the warehouse to one query.
+
+        Raises
+        ------
+        DataError
+            When it is something else, or empty.
+        """
+        content = self._content(url, name)
+        found = _records(content, url)
+        if not found:
+            raise DataError(f'{url} lists nothing.')
+        return found
+
+    def pages(self, query: str, name: str) -> list[dict[str, Any]]:
+        """Records that the warehouse gives page by page.
+
+        Parameters
+        ----------
+        query : str
+            Address and query, without options of paging.
+        name : str
+            Of the files, without the number and ending.
+        """
+        found: list[dict[str, Any]] = []
+        while True:
+            url = f"{query},rma::options[start_row$eq{len(found)}][num_rows$eq{_PAGE}][order$eq'id']"
+            page = _records(self._content(url, f'{name}-{len(found)}.json'), url)
+            found += page
+            if len(page) < _PAGE:
+                break
+        if not found:
+            raise DataError(f'{query} lists nothing.')
+        return found
+
+    def csv(self, url: str, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+        """Columns of a CSV file, as text; other columns are left out, and what isn't there is NaN."""
+        content = self._content(url, name)
+        try:
+            table = pd.read_csv(io.BytesIO(content), dtype=str, usecols=lambda column: column in columns)
+        except ValueError as error:
+            raise DataError(f'{url} gave {_glimpse(content)} in place of CSV: {error}.') from error
+        lacking = [column for column in columns if column not in table]
+        if lacking:
+            raise DataError(f'{url} gave {_glimpse(content)}: it lacks the columns {", ".join(lacking)}.')
+        return table
+
+    def _content(self, url: str, name: str) -> bytes:
+        path = self._folder / name
+        self.files.append(path)
+        return download([url], path, **self._options).read_bytes()
+
+
+def first_of(what: str, folder: Path, options: dict[str, Any], *ways: Callable[[Tables], T]) -> T:
+    """What the first of several ways gives that works.
+
+    Parameters
+    ----------
+    what : str
+        That is looked for, for the message.
+    folder, options
+        As of `Tables`. Files of a way that doesn't work are removed, or every later call would find them again.
+
+    Raises
+    ------
+    DataError
+        When none works: why not.
+    """
+    failures = []
+    for way in ways:
+        tables = Tables(folder, **options)
+        try:
+            return way(tables)
+        except DataError as error:
+            failures.append(str(error))
+            for file in tables.files:
+                file.unlink(missing_ok=True)
+    raise DataError(f'there is no catalogue of {what} that can be read. {" ".join(failures)}')
+
+
+def field(record: dict[str, Any], kind: type | tuple[type, ...], *names: str) -> Any:
+    """A value of a record, or of the records in it, that has to be there.
+
+    Raises
+    ------
+    DataError
+        When it isn't, or of another type.
+    """
+    found: Any = record
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
+        raise DataError(f'the record {record.get("id")} of the catalogue has no {".".join(names)}, or a wrong one.')
+    return found
+
+
+def integers(table: pd.DataFrame, column: str, what: str) -> pd.Series:
+    """A column of ids.
+
+    Raises
+    ------
+    DataError
+        When one is missing or no whole number.
+    """
+    found = pd.to_numeric(table[column], errors='coerce') if column in table else pd.Series([float('nan')])
+    if found.isna().any() or (found % 1 != 0).any():
+        raise DataError(f'the table of {what} lacks a {column}, or has one that is no whole number.')
+    return found.astype('int64')
+
+
+def _records(content: bytes, url: str) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f'{url} gave {_glimpse(content)} in place of JSON.') from error
+    if isinstance(found, dict):
+        if not found.get('success', True):
+            raise DataError(f'{url} answered: {str(found.get("msg"))[:200]}.')
+        found = found.get('msg')
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise DataError(f'{url} gave JSON that is no list of records.')
+    return found
+
+
+def _glimpse(content: bytes) -> str:
+    begin = content.lstrip()[:1]
+    if not begin:
+        return 'an empty file'
+    if begin == b'<':
+        return 'a web page'
+    return f'something that is cut short or damaged ({len(content):,} bytes)'

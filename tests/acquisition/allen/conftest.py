@@ -1,0 +1,44 @@
+"""What tests of the Allen Institute's files share: synthetic sessions, and the AllenSDK where it can be installed."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope='session')
+def nwb():
+    """The module nwb.py beside this file: `write_nwb` and the paths of what is in a session."""
+    spec = importlib.util.spec_from_file_location('allen_nwb', Path(__file__).with_name('nwb.py'))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclass looks itself up there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def session(nwb, tmp_path):
+    """The function session(**options) -> Session: write a session of 4 cells, 118 scenes and 3 repetitions."""
+    return lambda **options: nwb.write_nwb(tmp_path / 'session.nwb', **options)
+
+
+@pytest.fixture(scope='session')
+def sdk_python(tmp_path_factory):
+    """Interpreter of an environment of its own that holds the AllenSDK, whose dependencies are older than ours."""
+    uv = shutil.which('uv', path=str(Path(sys.executable).parent)) or shutil.which('uv')
+    if uv is None:
+        pytest.skip('no uv to install the AllenSDK with')
+    folder = tmp_path_factory.mktemp('allensdk') / 'venv'
+    python = str(folder / 'bin' / 'python')
+    packages = ['allensdk==2.16.2', 'setuptools<81', 'statsmodels<0.15']
+    for command in (
+        [uv, 'venv', '--quiet', '--python', '3.11', str(folder)],
+        [uv, 'pip', 'install', '--quiet', '--python', python, *packages],
+    ):
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+        if ran.returncode:
+            pytest.skip(f'the AllenSDK cannot be installed here: {ran.stderr.strip()[-300:]}')
+    return python

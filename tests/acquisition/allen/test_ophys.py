@@ -1,0 +1,381 @@
+"""Responses of 2-photon sessions, against loops that anyone would write."""
+
+import hashlib
+import itertools
+import tracemalloc
+
+import h5py
+import numpy as np
+import pytest
+import scipy.stats
+
+from m2m_benchmarks.acquisition.allen import ophys_cells
+from m2m_benchmarks.acquisition.allen.ophys import extract_ophys, read_events
+from m2m_benchmarks.acquisition.allen.ophys_file import open_nwb
+from m2m_benchmarks.acquisition.allen.ophys_session import iterate_scenes
+from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+from m2m_benchmarks.arrays import split_half_reliability
+from m2m_benchmarks.errors import DataError
+
+
+def extract(session, *, events=None, **settings):
+    with open_nwb(session.path) as file:
+        return extract_ophys(file, OphysSettings(**{'n_repetitions': 3, **settings}), events)
+
+
+def change(session, edit):
+    with h5py.File(session.path, 'r+') as file:
+        edit(file)
+
+
+def put(file, path, value):
+    del file[path]
+    file[path] = value
+
+
+def signal(session, nwb, kind):
+    """All traces, in float64."""
+    with h5py.File(session.path) as file:
+        if kind == 'dff':
+            return file[f'{nwb.DFF}/data'][()].astype(float)
+        neuropil = file[f'{nwb.FLUORESCENCE}_neuropil_response/data'][()].astype(float)
+        r = file[f'{nwb.FLUORESCENCE}_neuropil_response/r'][()]
+        return file[f'{nwb.FLUORESCENCE}_demixed_signal/data'][()] - r[:, None] * neuropil
+
+
+def slow(session, traces, start, stop, baseline, percent=False):
+    """Responses (sweep by cell), one after the other."""
+    responses = np.full((len(session.onset), len(traces)), np.nan)
+    for sweep, onset in enumerate(session.onset):
+        if onset - baseline < 0 or onset + stop > session.n_frames:
+            continue
+        for cell, trace in enumerate(traces):
+            response = np.mean(trace[onset + start : onset + stop])
+            if baseline:
+                level = np.mean(trace[onset - baseline : onset])
+                response = 100 * (response / level - 1) if percent else response - level
+            responses[sweep, cell] = response
+    return responses
+
+
+def check(session, found, expected, **tolerance):
+    """Compare responses with those of `slow`, whose sweeps are in the order of time."""
+    for scene, repetition in itertools.product(range(118), range(len(found.responses))):
+        sweep = np.flatnonzero(session.scene == scene)[repetition]
+        np.testing.assert_allclose(found.responses[repetition, scene], expected[sweep], **tolerance)
+    np.testing.assert_allclose(found.blank_responses, expected[session.scene == -1], **tolerance)
+
+
+@pytest.mark.parametrize('seed', range(3))
+@pytest.mark.parametrize(
+    ('settings', 'frames'),
+    [
+        ({}, (0, 14, 0)),
+        ({'window': '7f', 'baseline': '5'}, (0, 7, 5)),
+        ({'window': '500ms', 'baseline': '100ms'}, (0, 15, 3)),
+        ({'window': '2-12'}, (2, 12, 0)),
+        ({'window': '50-250ms', 'baseline': '1'}, (2, 8, 1)),
+        ({'signal': 'corrected'}, (0, 14, 28)),
+        ({'signal': 'corrected', 'window': '1', 'baseline': '1'}, (0, 1, 1)),
+        ({'sdk_compatible': True}, (0, 14, 28)),
+    ],
+)
+def test_agrees_with_a_slow_loop(session, nwb, settings, frames, seed):
+    written = session(seed=seed, first_frame=20, tail=12, shuffled=seed == 1)
+    corrected = 'dff' not in (settings.get('signal', 'dff'),) or settings.get('sdk_compatible', False)
+    traces = signal(written, nwb, 'corrected' if corrected else 'dff')
+    found = extract(written, **settings)
+    expected = slow(written, traces, *frames, percent=corrected)
+    check(written, found, expected, rtol=1e-6, atol=1e-9)
+    assert found.unit == ('% dF/F' if corrected else 'dF/F')
+    assert found.n_masked == np.isnan(expected).all(axis=1).sum()
+    assert found.window_ms == pytest.approx((1000 * frames[0] / nwb.RATE, 1000 * frames[1] / nwb.RATE))
+    assert found.responses.shape == (3, 118, 4)
+    assert found.responses.dtype == found.blank_responses.dtype == np.float32
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'float64', 'int32'])
+def test_events(session, tmp_path, dtype):
+    written = session(first_frame=2, tail=5)
+    events = (20 * np.random.default_rng(0).random((4, written.n_frames)) ** 9).astype(dtype)
+    np.savez_compressed(tmp_path / 'events.npz', ev=events)
+    found = extract(written, signal='events', window='2-12', events=read_events(tmp_path / 'events.npz'))
+    check(written, found, slow(written, events, 2, 12, 0), rtol=1e-6)
+    assert found.unit == 'events'
+
+
+def test_sweeps_that_leave_the_recording_are_masked(session):
+    whole = extract(session())
+    assert whole.n_masked == 0
+    written = session(first_frame=20, tail=9)
+    found = extract(written, signal='corrected')
+    lost = (written.onset < 28) | (written.onset + 14 > written.n_frames)
+    assert found.n_masked == lost.sum() == 3
+    masked = np.isnan(found.responses).all(axis=2).sum() + np.isnan(found.blank_responses).all(axis=1).sum()
+    assert masked == found.n_masked
+    assert not np.isnan(found.responses).any(axis=2)[~np.isnan(found.responses).all(axis=2)].any()
+    # A reliability over the other sweeps is still there.
+    assert np.isfinite(found.neuroids['allen_reliability']).all()
+    assert np.isfinite(split_half_reliability(found.responses)).all()
+
+
+def test_huge_values_and_nan_stay_where_they_are(session, nwb):
+    """A cumulative sum would carry them into all later sweeps."""
+    written = session()
+    before = extract(written)
+    frame = written.onset[(written.scene >= 0) & np.roll(written.scene >= 0, -1)][50] + 9
+    with h5py.File(written.path, 'r+') as file:
+        file[f'{nwb.DFF}/data'][:2, frame] = [1e20, np.nan]
+    found = extract(written)
+    hit = (written.onset <= frame) & (written.onset + 14 > frame)
+    assert hit.sum() == 2
+    check(written, found, slow(written, signal(written, nwb, 'dff'), 0, 14, 0), rtol=1e-6)
+    assert (before.responses != found.responses).sum(axis=(0, 1)).tolist() == [2, 2, 0, 0]
+    assert found.n_nan_cells == 0
+
+
+def test_far_from_zero(session, nwb):
+    """Small responses on a large baseline keep their digits."""
+    written = session()
+    traces = 1e9 + np.random.default_rng(0).normal(size=(4, written.n_frames))
+    change(written, lambda file: put(file, f'{nwb.FLUORESCENCE}_demixed_signal/data', traces))
+    change(written, lambda file: put(file, f'{nwb.FLUORESCENCE}_neuropil_response/r', np.zeros(4)))
+    found = extract(written, signal='corrected')
+    # Responses are of the order of 1e-8 %; a double tells fluorescences apart that differ by 1e-16 of their size.
+    check(written, found, slow(written, traces, 0, 14, 28, percent=True), rtol=0, atol=1e-13)
+    assert np.std(found.responses) > 1e-8
+
+
+def test_blanks_are_kept_apart(session):
+    assert extract(session(n_blanks=7)).blank_responses.shape == (7, 4)
+    without = extract(session(n_blanks=0))
+    assert without.n_blank == 0
+    assert without.blank_responses.shape == (0, 4)
+    assert np.isfinite(without.responses).all()
+
+
+def test_frames_without_a_timestamp(session):
+    exact = extract(session(tail=13))
+    longer = extract(session(tail=13, extra_frames=1))
+    assert (exact.frames_dropped, longer.frames_dropped) == (0, 1)
+    # The extra frame would complete the window of the last sweep, if it counted.
+    assert exact.n_masked == longer.n_masked == 1
+    np.testing.assert_array_equal(np.isnan(exact.responses), np.isnan(longer.responses))
+
+
+def test_timestamps_without_a_frame(session, nwb):
+    written = session(tail=14)
+    change(written, lambda file: put(file, f'{nwb.DFF}/data', file[f'{nwb.DFF}/data'][:, :-1]))
+    found = extract(written)
+    assert (found.frames_dropped, found.n_masked) == (1, 1)
+
+
+def test_nan_cells_stay(session):
+    found = extract(session(nan_cells=(0, 2)))
+    assert found.n_nan_cells == 2
+    assert np.isnan(found.responses).all(axis=(0, 1)).tolist() == [True, False, True, False]
+    assert np.isnan(found.neuroids['allen_reliability']).tolist() == [True, False, True, False]
+    assert np.isnan(found.neuroids['running_modulation']).tolist() == [True, False, True, False]
+    assert len(found.neuroids) == 4
+
+
+def test_a_baseline_of_zero_gives_nan(session, nwb):
+    written = session()
+    path = f'{nwb.FLUORESCENCE}_demixed_signal/data'
+    change(written, lambda file: put(file, path, np.zeros((4, written.n_frames))))
+    change(written, lambda file: put(file, f'{nwb.FLUORESCENCE}_neuropil_response/r', np.zeros(4)))
+    assert extract(written, signal='corrected').n_nan_cells == 4
+
+
+@pytest.mark.parametrize('variable', [False, True])
+def test_neuroids(session, nwb, variable):
+    written = session(variable_strings=variable)
+    neuroids = extract(written).neuroids
+    with h5py.File(written.path) as file:
+        ids = file[f'{nwb.PIPELINE}/ImageSegmentation/cell_specimen_ids'][()]
+    assert neuroids['neuroid_id'].tolist() == [str(each) for each in ids]
+    expected = {
+        'region': 'VISp',
+        'animal': '900001',
+        'session': '100000001',
+        'container': '200000001',
+        'cre_line': 'Cux2-CreERT2',
+        'cell_type': 'excitatory',
+        'depth_um': 175.0,
+        'layer': '2/3',
+    }
+    for column, value in expected.items():
+        assert (neuroids[column] == value).all()
+    others = {'neuroid_id', 'running_modulation', 'running_p', 'allen_reliability'}
+    assert set(neuroids) == {*expected, *others}
+
+
+def test_a_specimen_without_a_number(session):
+    found = extract(session(metadata={'general/specimen_name': 'Mouse A'}))
+    assert set(found.neuroids['animal']) == {'Mouse A'}
+
+
+@pytest.mark.parametrize(
+    ('depth', 'layer'),
+    [(175, '2/3'), (249, '2/3'), (250, '4'), (349.5, '4'), (350, '5'), (500, '5'), (501, '6'), (625, '6')],
+)
+def test_layer(depth, layer):
+    assert ophys_cells.layer(depth) == layer
+
+
+@pytest.mark.parametrize(
+    ('genotype', 'line', 'kind'),
+    [
+        ('Cux2-CreERT2/wt;Camk2a-tTA/wt;Ai93(TITL-GCaMP6f)/wt', 'Cux2-CreERT2', 'excitatory'),
+        ('Camk2a-tTA/wt;Slc17a7-IRES2-Cre/wt;Ai93(TITL-GCaMP6f)/wt', 'Slc17a7-IRES2-Cre', 'excitatory'),
+        ('Ntsr1-Cre_GN220/wt;Ai148(TIT2L-GC6f-ICL-tTA2)/wt', 'Ntsr1-Cre_GN220', 'excitatory'),
+        ('Vip-IRES-Cre/wt;Ai148(TIT2L-GC6f-ICL-tTA2)/wt', 'Vip-IRES-Cre', 'inhibitory'),
+        ('Sst-IRES-Cre/wt;Ai148(TIT2L-GC6f-ICL-tTA2)/wt', 'Sst-IRES-Cre', 'inhibitory'),
+        ('Pvalb-IRES-Cre/wt;Ai162(TIT2L-GC6s-ICL-tTA2)/wt', 'Pvalb-IRES-Cre', 'inhibitory'),
+        ('wt/wt', 'wt', 'excitatory'),
+    ],
+)
+def test_cre_line(genotype, line, kind):
+    assert ophys_cells.cre_line(genotype) == line
+    assert ophys_cells.cell_type(line) == kind
+
+
+def test_trial_correlation():
+    rng = np.random.default_rng(0)
+    courses = rng.normal(size=(9, 14)) + np.sin(np.arange(14))
+    pairs = [scipy.stats.pearsonr(a, b)[0] for a, b in itertools.combinations(courses, 2)]
+    assert ophys_cells.trial_correlation(courses) == pytest.approx(np.mean(pairs), rel=1e-12)
+    with_flat = np.concatenate([courses, np.full((2, 14), 0.1), np.full((1, 14), np.nan)])
+    assert ophys_cells.trial_correlation(with_flat) == pytest.approx(np.mean(pairs), rel=1e-12)
+    assert np.isnan(ophys_cells.trial_correlation(courses[:1]))
+    assert np.isnan(ophys_cells.trial_correlation(np.zeros((4, 14))))
+
+
+def test_running_modulation():
+    rng = np.random.default_rng(0)
+    responses = rng.normal(size=(12, 20, 5)) + rng.normal(0, 9, (20, 5))
+    speed = rng.uniform(0, 3, (12, 20))
+    responses[..., 1] += 2 * (speed >= 1)
+    responses[rng.random(responses.shape) < 0.1] = np.nan
+    responses[..., 3] = np.nan
+    responses[..., 4] = 7
+    speed[rng.random(speed.shape) < 0.1] = np.nan
+    modulation, p = ophys_cells.running_modulation(responses, speed)
+    for cell in (0, 1, 2):
+        residual = responses[..., cell] - np.nanmean(responses[..., cell], axis=0)
+        run, still = (residual[kind & ~np.isnan(residual)] for kind in (speed >= 1, speed < 1))
+        test = scipy.stats.ttest_ind(run, still, equal_var=False)
+        assert p[cell] == pytest.approx(test.pvalue, rel=1e-9)
+        pooled = np.sqrt((run.var(ddof=1) + still.var(ddof=1)) / 2)
+        assert modulation[cell] == pytest.approx((run.mean() - still.mean()) / pooled, rel=1e-9)
+    assert modulation[1] > 1
+    assert abs(modulation[0]) < 0.5
+    assert np.isnan(modulation[3:]).all()
+    assert np.isnan(p[3:]).all()
+
+
+@pytest.mark.parametrize('n_running', [0, 4, 5])
+def test_too_few_running_sweeps(n_running):
+    responses = np.random.default_rng(0).normal(size=(4, 10, 2))
+    speed = np.zeros(40)
+    speed[:n_running] = 1
+    modulation, p = ophys_cells.running_modulation(responses, speed.reshape(4, 10))
+    assert np.isnan(modulation).all() == np.isnan(p).all() == (n_running < 5)
+
+
+def test_a_session_without_running_speed(session, nwb):
+    written = session()
+    change(written, lambda file: file.pop(f'{nwb.PIPELINE}/BehavioralTimeSeries'))
+    found = extract(written)
+    assert np.isnan(found.neuroids['running_modulation']).all()
+    assert np.isfinite(found.responses).all()
+
+
+def test_modulation_is_found_in_the_cells_that_have_it(session):
+    """Odd cells respond twice as strongly while the animal runs; averaged over seeds, as responses are few."""
+    found = [extract(session(seed=seed)).neuroids['running_modulation'].to_numpy() for seed in range(8)]
+    even, odd = np.mean(found, axis=0).reshape(2, 2).T.mean(axis=1)
+    assert odd > even + 0.1
+
+
+def test_stimuli(session, nwb):
+    written = session()
+    found = extract(written)
+    with h5py.File(written.path) as file:
+        images = file[nwb.TEMPLATES][()].astype(np.uint8)
+        scenes = list(iterate_scenes(file))
+    np.testing.assert_array_equal(scenes, images)
+    assert {scene.dtype for scene in scenes} == {np.dtype('uint8')}
+    assert found.stimuli == {number: hashlib.sha256(image.tobytes()).hexdigest() for number, image in enumerate(images)}
+    assert extract(written, hash_scenes=False).stimuli == {}
+
+
+@pytest.mark.parametrize(
+    'storage', [{'chunks': (3, 500)}, {'chunks': (4, 64), 'compression': 'gzip'}, {'chunks': (1, 100)}]
+)
+def test_any_layout_on_disk(session, storage):
+    for settings in ({}, {'signal': 'corrected'}):
+        plain = extract(session(), **settings)
+        other = extract(session(storage=storage), **settings)
+        np.testing.assert_array_equal(plain.responses, other.responses)
+        assert plain.neuroids.equals(other.neuroids)
+
+
+def test_few_traces_and_images_are_in_memory_at_a_time(session):
+    written = session(n_cells=40, gap=40_000, scene_shape=(400, 400))
+    with open_nwb(written.path) as file:
+        extract_ophys(file, OphysSettings(signal='corrected', n_repetitions=3))  # what is loaded once
+        tracemalloc.start()
+        extract_ophys(file, OphysSettings(signal='corrected', n_repetitions=3))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    traces = 40 * written.n_frames * 4
+    images = 118 * 400 * 400 * 4
+    assert peak < min(traces, images) / 3
+
+
+def test_only_the_frames_that_are_needed_are_read(session, nwb, monkeypatch):
+    written = session(gap=5000)
+    read = []
+    original = h5py.Dataset.__getitem__
+
+    def counting(dataset, key):
+        found = original(dataset, key)
+        if dataset.name == f'/{nwb.DFF}/data':
+            read.append(found.size)
+        return found
+
+    monkeypatch.setattr(h5py.Dataset, '__getitem__', counting)
+    extract(written)
+    assert len(read) == 4 * 3
+    assert sum(read) < 4 * (written.n_frames - 2 * 5000)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        ({'signal': 'spikes'}, 'unknown signal'),
+        ({'window': '0'}, 'is empty'),
+        ({'window': '12-12f'}, 'is empty'),
+        ({'window': '12-2f'}, "window '12-2f' is none"),
+        ({'window': '1.5f'}, 'whole frames'),
+        ({'window': 'fourteen'}, 'whole frames'),
+        ({'window': '-14'}, 'whole frames'),
+        ({'window': '14s'}, 'whole frames'),
+        ({'window': ''}, 'whole frames'),
+        ({'baseline': '2-12'}, 'has to end at the onset'),
+        ({'signal': 'corrected', 'baseline': '0'}, 'cannot be 0'),
+        ({'sdk_compatible': True, 'window': '7'}, 'leave them out'),
+        ({'sdk_compatible': True, 'signal': 'events'}, 'leave them out'),
+        ({'n_repetitions': 0}, 'at least 1'),
+    ],
+)
+def test_settings_that_cannot_be_followed(settings, message):
+    with pytest.raises(DataError, match=message):
+        OphysSettings(**settings)
+
+
+@pytest.mark.parametrize('settings', [{'window': '10ms'}, {'signal': 'corrected', 'baseline': '5ms'}])
+def test_shorter_than_a_frame(session, settings):
+    with pytest.raises(DataError, match=r'shorter than a frame of 33\.2 ms'):
+        extract(session(), **settings)

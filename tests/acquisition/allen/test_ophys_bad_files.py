@@ -1,0 +1,284 @@
+"""Files that are no sessions with natural scenes, or only half there: each says in a sentence what is wrong."""
+
+import io
+import random
+import re
+
+import h5py
+import numpy as np
+import pytest
+
+from m2m_benchmarks.acquisition.allen.ophys import extract_ophys, read_events
+from m2m_benchmarks.acquisition.allen.ophys_file import open_nwb
+from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+from m2m_benchmarks.errors import DataError
+
+PIPELINE = 'processing/brain_observatory_pipeline'
+DFF = f'{PIPELINE}/DfOverF/imaging_plane_1'
+DEMIXED = f'{PIPELINE}/Fluorescence/imaging_plane_1_demixed_signal'
+NEUROPIL = f'{PIPELINE}/Fluorescence/imaging_plane_1_neuropil_response'
+IDS = f'{PIPELINE}/ImageSegmentation/cell_specimen_ids'
+SPEED = f'{PIPELINE}/BehavioralTimeSeries/running_speed'
+TABLE = 'stimulus/presentation/natural_scenes_stimulus'
+TEMPLATES = 'stimulus/templates/natural_scenes_image_stack/data'
+
+
+def extract(path, **settings):
+    with open_nwb(path) as file:
+        return extract_ophys(file, OphysSettings(**{'n_repetitions': 3, **settings}))
+
+
+def put(path, change):
+    """The edit that replaces a dataset by what `change` makes of its content."""
+
+    def edit(file):
+        content = change(file[path][()])
+        del file[path]
+        file[path] = content
+
+    return edit
+
+
+def drop(*paths):
+    return lambda file: [file.pop(path) for path in paths]
+
+
+def set_text(path, text):
+    return put(path, lambda _: text)
+
+
+def session_a(file):
+    drop(TABLE, 'stimulus/templates')(file)
+    set_text('general/session_type', 'three_session_A')(file)
+
+
+def visual_behavior(file):
+    """As the files of that survey are: NWB 2, with other groups."""
+    drop('processing', 'stimulus')(file)
+    file.attrs['nwb_version'] = '2.2.5'
+    file['processing/ophys/dff/traces/data'] = np.zeros((9, 4))
+    file['intervals/Natural_Images_presentations/start_time'] = np.arange(9.0)
+
+
+def with_number(number):
+    def change(scene):
+        scene[5] = number
+        return scene
+
+    return put(f'{TABLE}/data', change)
+
+
+def one_less(scene):
+    scene[np.flatnonzero(scene == 7)[0]] = -1
+    return scene
+
+
+def longer(file):
+    put(f'{DFF}/data', lambda values: np.concatenate([values] * 2, axis=1))(file)
+
+
+BAD = {
+    'Visual Behavior': (visual_behavior, 'one of Visual Behavior or another survey'),
+    'session A': (session_a, 'session of type three_session_A, which shows no natural scenes'),
+    'no session type': (drop(TABLE, 'general/session_type'), 'has no general/session_type'),
+    'no table': (drop(TABLE), 'has no stimulus/presentation/natural_scenes_stimulus: it is cut short'),
+    'half a table': (drop(f'{TABLE}/frame_duration'), 'has no .*frame_duration'),
+    'a group in place of a table': (
+        lambda file: (drop(f'{TABLE}/data')(file), file.create_group(f'{TABLE}/data')),
+        'data holds no numbers',
+    ),
+    'a shorter table': (put(f'{TABLE}/frame_duration', lambda span: span[:-1]), r'shape 356 x 2, expected 357 x 2'),
+    'nan in the table': (
+        put(f'{TABLE}/frame_duration', lambda span: span * np.nan),
+        'table of natural scenes is damaged',
+    ),
+    'backwards': (put(f'{TABLE}/frame_duration', lambda span: span[:, ::-1]), 'end before they begin'),
+    'image 118': (with_number(118), 'an image of number 118; expected the 118 natural scenes'),
+    'image -2': (with_number(-2), 'an image of number -2'),
+    'other images': (put(f'{TABLE}/data', lambda scene: np.minimum(scene, 99)), 'scene 99 57 times; expected 3'),
+    'other repetitions': (put(f'{TABLE}/data', one_less), r'scene 7 2 times; expected 3 .*\(117 of them are right\)'),
+    'no templates': (drop(TEMPLATES), 'has no stimulus/templates/natural_scenes_image_stack/data'),
+    'other templates': (put(TEMPLATES, lambda images: images[:100]), 'shape 100 x 6 x 9, expected 118 x any x any'),
+    'colours': (put(TEMPLATES, lambda images: images[..., None]), 'shape 118 x 6 x 9 x 1'),
+    'templates of 0 to 1': (put(TEMPLATES, lambda images: images / 255), 'natural scene 0 holds other values'),
+    'templates of nan': (put(TEMPLATES, lambda images: images * np.nan), 'natural scene 0 holds other values'),
+    'no traces': (drop(f'{DFF}/data'), 'has no .*DfOverF/imaging_plane_1/data'),
+    'no timestamps': (drop(f'{DFF}/timestamps'), 'has no .*DfOverF/imaging_plane_1/timestamps'),
+    'one timestamp': (put(f'{DFF}/timestamps', lambda times: times[:1]), 'does not increase'),
+    'timestamps of nan': (put(f'{DFF}/timestamps', lambda times: times * np.nan), 'does not increase'),
+    'timestamps go back': (put(f'{DFF}/timestamps', lambda times: times[::-1]), 'does not increase'),
+    'traces twice as long': (longer, r'dF/F traces have .* frames, but there are .* timestamps'),
+    'traces of fewer cells': (put(f'{DFF}/data', lambda values: values[:3]), r'has 4 cells, but 3 traces'),
+    'traces of text': (put(f'{DFF}/data', lambda values: np.full((4, 9), b'x')), 'holds no numbers'),
+    'one trace': (put(f'{DFF}/data', lambda values: values[0]), 'expected any x any'),
+    'no cells': (put(IDS, lambda ids: ids[:0]), 'has 0 cells'),
+    'a cell twice': (put(IDS, lambda ids: ids[[0, 0, 1, 2]]), 'has 4 cells of 3 names'),
+    'no area': (drop('general/optophysiology/imaging_plane_1/location'), 'has no general/.*location'),
+    'an empty area': (set_text('general/optophysiology/imaging_plane_1/location', ''), 'has no general/.*location'),
+    'another area': (set_text('general/optophysiology/imaging_plane_1/location', 'LGd'), "the area 'LGd'; expected"),
+    'no depth': (set_text('general/optophysiology/imaging_plane_1/imaging depth', 'deep'), 'a number of microns'),
+    'no genotype': (drop('general/subject/genotype'), 'has no general/subject/genotype'),
+    'running speed cut': (put(f'{SPEED}/data', lambda speed: speed[:-5]), r'running_speed/data is of shape'),
+}
+
+
+def spoiled(session, edit):
+    path = session().path
+    with h5py.File(path, 'r+') as file:
+        edit(file)
+    return path
+
+
+def explained(error, path, message):
+    text = str(error.value)
+    assert text.startswith(str(path))
+    assert re.search(message, text), text
+    assert '\n' not in text
+    assert text.endswith('.')
+
+
+@pytest.mark.parametrize('case', BAD)
+def test_a_sentence_says_what_is_wrong(case, session):
+    edit, message = BAD[case]
+    path = spoiled(session, edit)
+    with pytest.raises(DataError) as error:
+        extract(path)
+    explained(error, path, message)
+
+
+@pytest.mark.parametrize(
+    ('edit', 'message'),
+    [
+        (drop(DEMIXED), 'has no demixed traces'),
+        (put(f'{NEUROPIL}/data', lambda values: values[:, :-1]), 'neuropil_response/data is of shape'),
+        (put(f'{NEUROPIL}/r', lambda r: r[:-1]), 'neuropil_response/r is of shape 3, expected 4'),
+    ],
+)
+def test_what_corrected_fluorescence_needs(session, edit, message):
+    """And dF/F doesn't."""
+    path = spoiled(session, edit)
+    with pytest.raises(DataError) as error:
+        extract(path, signal='corrected')
+    explained(error, path, message)
+    assert np.isfinite(extract(path).responses).all()
+
+
+def test_windows_that_never_fit(session):
+    written = session()
+    with pytest.raises(DataError, match='window and baseline of every sweep leave the recording'):
+        extract(written.path, window='9999')
+
+
+def test_other_repetitions_than_in_the_survey(session):
+    with pytest.raises(DataError, match='scene 0 3 times; expected 50'):
+        extract(session().path, n_repetitions=50)
+
+
+@pytest.mark.parametrize('seed', range(10))
+def test_cut_anywhere(session, seed):
+    path = session(storage={'chunks': (2, 256)} if seed % 2 else None).path
+    content = path.read_bytes()
+    path.write_bytes(content[: random.Random(seed).randrange(len(content))])
+    with pytest.raises(DataError) as error:
+        extract(path)
+    explained(error, path, 'cut short')
+
+
+class Lost(io.BytesIO):
+    """A file whose reads fail from some number on, as over a network."""
+
+    left = None
+
+    def readinto(self, buffer):
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise OSError('the connection was lost')
+        return super().readinto(buffer)
+
+
+@pytest.mark.parametrize('seed', range(10))
+def test_reads_that_fail_anywhere(session, seed):
+    content = session(storage={'chunks': (2, 256)}).path.read_bytes()
+    settings = OphysSettings(signal='corrected', n_repetitions=3)
+    with Lost(content) as lost, h5py.File(lost, 'r') as file:
+        lost.left = 10**6
+        extract_ophys(file, settings)
+        n_reads = 10**6 - lost.left
+    assert n_reads > 200
+    with Lost(content) as lost, h5py.File(lost, 'r') as file:
+        lost.left = random.Random(seed).randrange(n_reads)
+        with pytest.raises(DataError, match=r'^the file: .* cannot be read .the connection was lost'):
+            extract_ophys(file, settings)
+        lost.left = None
+
+
+@pytest.mark.parametrize('content', [b'<!DOCTYPE html><html>404</html>', b'\n <HTML>', b'<?xml version="1.0"?><Error>'])
+def test_a_web_page_saved_as_nwb(tmp_path, content):
+    path = tmp_path / 'session.nwb'
+    path.write_bytes(content)
+    with pytest.raises(DataError) as error:
+        extract(path)
+    explained(error, path, 'is a web page, not a recording')
+
+
+def test_no_file(tmp_path):
+    for path in (tmp_path / 'none.nwb', tmp_path):
+        with pytest.raises(DataError) as error:
+            extract(path)
+        explained(error, path, 'cannot be opened')
+
+
+@pytest.mark.parametrize('content', [b'', b'\x89HDF', b'PK\x03\x04' * 100, bytes(2000)])
+def test_another_format(tmp_path, content):
+    path = tmp_path / 'session.nwb'
+    path.write_bytes(content)
+    with pytest.raises(DataError) as error:
+        extract(path)
+    explained(error, path, 'cannot be read as NWB')
+
+
+class Dangerous:
+    def __reduce__(self):
+        return (print, ('code was run',))
+
+
+@pytest.mark.parametrize(
+    ('arrays', 'message'),
+    [
+        ({'ev': np.zeros(9)}, 'expected a matrix of numbers'),
+        ({'ev': np.full((2, 9), 'x')}, 'expected a matrix of numbers'),
+        ({'events': np.zeros((4, 9))}, 'expected an .npz with a matrix ev'),
+        ({'ev': np.array([[Dangerous()]])}, 'cannot be read as events'),
+    ],
+)
+def test_bad_events(tmp_path, capsys, arrays, message):
+    path = tmp_path / 'events.npz'
+    np.savez(path, **arrays)
+    with pytest.raises(DataError) as error:
+        read_events(path)
+    explained(error, path, message)
+    assert 'code was run' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('share', [0, 0.2, 0.5, 0.99])
+def test_cut_events(tmp_path, share):
+    path = tmp_path / 'events.npz'
+    np.savez_compressed(path, ev=np.random.default_rng(0).random((4, 900)))
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(DataError) as error:
+        read_events(path)
+    explained(error, path, 'cannot be read as events')
+
+
+def test_events_that_are_missing_or_of_another_session(session):
+    written = session()
+    with open_nwb(written.path) as file:
+        settings = OphysSettings(signal='events', n_repetitions=3)
+        for events, message in (
+            (None, 'none were given'),
+            (np.zeros((5, written.n_frames)), 'has 4 cells, but 5 traces'),
+            (np.zeros((4, 2 * written.n_frames)), 'not of the same recording'),
+        ):
+            with pytest.raises(DataError, match=message):
+                extract_ophys(file, settings, events)

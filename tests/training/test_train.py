@@ -1,0 +1,916 @@
+"""Training: what comes out, and what is left when it ends before its time."""
+
+import csv
+import errno
+import json
+import math
+import multiprocessing
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+import torchvision
+from lightning.pytorch.utilities import rank_zero_only
+from sklearn.datasets import load_digits as load_sklearn
+from torch.nn import functional
+
+from m2m_benchmarks.data import versions
+from m2m_benchmarks.data.digits import domains
+from m2m_benchmarks.data.digits.domain import Digits
+from m2m_benchmarks.errors import DataError, DataNotFoundError, ModelError, StorageError, TrainingError
+from m2m_benchmarks.models.neurn.model import network
+from m2m_benchmarks.scoring.runs import read_run
+from m2m_benchmarks.storage import sha256_file
+from m2m_benchmarks.training.settings import Settings
+from m2m_benchmarks.training.sources import digit_source
+from m2m_benchmarks.training.train import train
+
+FINISHED = ['.lock', 'config.json', 'metrics.csv', 'run.json', 'weights.safetensors']
+#: Quick to train. The first has dropout and batch normalisation, the second dropout alone.
+MOBILE, SQUEEZE = 'plain_mobilenet_v2_at32', 'plain_squeezenet1_1_at32'
+#: A rate at which no float32 changes.
+STILL = 1e-30
+
+
+def settings(model=MOBILE, **options):
+    usual = {'dataset': 'SklearnDigits', 'steps': 5, 'batch_size': 4, 'interval': 2, 'learning_rate': 1e-3}
+    return Settings(model, **{**usual, **options})
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def rows(run):
+    with (run.folder / 'metrics.csv').open(newline='') as file:
+        return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+
+
+def weights(run):
+    return safetensors.torch.load_file(run.weights)
+
+
+def same(run, other):
+    """Byte for byte, but for when it was."""
+    documents = []
+    for each in (run, other):
+        document = json.loads((each.folder / 'run.json').read_text())
+        documents.append({key: value for key, value in document.items() if key not in ('created', 'sha256')})
+        assert names(each.folder) == FINISHED
+    assert documents[0] == documents[1]
+    for name in ('weights.safetensors', 'metrics.csv', 'config.json'):
+        assert (run.folder / name).read_bytes() == (other.folder / name).read_bytes()
+    return True
+
+
+# What comes out
+
+
+@pytest.mark.parametrize('model', ['plain_digitnet', 'neurn_digitnet'])
+def test_the_weights_are_those_of_a_plain_loop(digits, tmp_path, model):
+    """Nothing of lightning, of the sources or the batches: images from scikit-learn's domain, NumPy's draws, Adam."""
+    run = train(settings(model, steps=10, batch_size=8, interval=10, seed=3), tmp_path / 'run')
+    found = domains.load_digits('SklearnDigits', 'train')
+    images = torch.from_numpy(found.images.astype(np.float32)).permute(0, 3, 1, 2).repeat(1, 3, 1, 1) / 255
+    labels = torch.from_numpy(load_sklearn().target[:1200].astype(np.int64))
+    net = network(model, 'none', 3, 10).train()
+    moments = [(value, torch.zeros_like(value), torch.zeros_like(value)) for value in net.parameters()]
+    losses = []
+    for step in range(10):
+        places = np.random.default_rng([3, step]).integers(0, 1080, 8)
+        loss = -functional.log_softmax(net(images[places]), 1)[range(8), labels[places]].mean()
+        gradients = torch.autograd.grad(loss, list(net.parameters()))
+        losses.append(loss.item())
+        for gradient, (value, first, second) in zip(gradients, moments, strict=True):
+            first.mul_(0.9).add_(0.1 * gradient)
+            second.mul_(0.999).add_(0.001 * gradient**2)
+            corrected = first / (1 - 0.9 ** (step + 1)), second / (1 - 0.999 ** (step + 1))
+            value.data -= 1e-3 * corrected[0] / (corrected[1].sqrt() + 1e-8)
+    own = net.backbone.state_dict()
+    trained = weights(run)
+    assert trained.keys() == own.keys()
+    moved = network(model, 'none', 3, 10).backbone.state_dict()
+    for name, value in trained.items():
+        assert (value - own[name]).abs().max() < 1e-6
+        assert (value - moved[name]).abs().max() > 1e-3
+    with torch.no_grad():
+        logits = net.eval()(images[1080:])
+    (row,) = rows(run)
+    assert row['step'] == 10
+    assert row['train_loss'] == pytest.approx(np.mean(losses), abs=1e-5)
+    assert row['validation_loss'] == pytest.approx(functional.cross_entropy(logits, labels[1080:]).item(), abs=1e-5)
+    assert row['validation_accuracy'] == pytest.approx((logits.argmax(1) == labels[1080:]).float().mean(), abs=1e-6)
+    assert run.result == {
+        'steps': 10,
+        'train_loss': row['train_loss'],
+        'validation_accuracy': row['validation_accuracy'],
+        'stopped_early': False,
+    }
+
+
+def test_twins_begin_with_the_same_weights_and_seeds_with_others(digits, tmp_path):
+    found = {}
+    for model, seed in (('plain_digitnet', 0), ('neurn_digitnet', 0), ('plain_digitnet', 1)):
+        run = train(settings(model, steps=1, seed=seed, learning_rate=STILL), tmp_path / f'{model}{seed}')
+        found[model, seed] = run.weights.read_bytes()
+    assert found['plain_digitnet', 0] == found['neurn_digitnet', 0] != found['plain_digitnet', 1]
+    built = network('plain_digitnet', 'none', 0, 10).backbone.state_dict()
+    for name, value in safetensors.torch.load(found['plain_digitnet', 0]).items():
+        assert torch.equal(value, built[name])
+
+
+def test_the_same_seed_gives_the_same_run_and_leaves_pytorch_as_it_was(digits, tmp_path):
+    torch.manual_seed(11)
+    expected = torch.rand(2)
+    torch.manual_seed(11)
+    first = train(settings(), tmp_path / 'first')
+    assert torch.equal(torch.rand(2), expected)
+    assert not torch.are_deterministic_algorithms_enabled()
+    torch.manual_seed(12)
+    assert same(first, train(settings(), tmp_path / 'second'))
+    other = train(settings(seed=1), tmp_path / 'other')
+    assert other.weights.read_bytes() != first.weights.read_bytes()
+
+
+def test_a_run_is_a_folder_that_says_what_it_is(digits, tmp_path):
+    run = train(settings(), tmp_path / 'run')
+    assert names(run.folder) == FINISHED
+    document = json.loads((run.folder / 'run.json').read_text())
+    assert document['config'] == json.loads((run.folder / 'config.json').read_text())
+    assert document['config']['data_sha256'] == document['data']['sha256'] == digit_source('SklearnDigits', 32).sha256
+    assert document['data'] == {
+        'name': 'SklearnDigits',
+        'classes': list('0123456789'),
+        'sha256': document['data']['sha256'],
+        'n_train': 1080,
+        'n_validation': 120,
+    }
+    assert document['files'] == {name: sha256_file(run.folder / name) for name in document['files']}
+    assert {'torch', 'lightning', 'm2m-benchmarks', 'code_sha256'} <= document['versions'].keys()
+    assert [row['step'] for row in rows(run)] == [2, 4, 5]
+    assert run.model == MOBILE
+    assert read_run(run.folder) == run
+
+
+def test_300_steps_learn_the_digits(digits, m2m, tmp_path):
+    command = ('train', 'digitnet', '--neurn', '--source', 'sklearn-digits', '--steps', 300, '--batch-size', 8)
+    ran = m2m(*command, '--out', tmp_path / 'run')
+    assert (ran.code, ran.err) == (0, '')
+    run = read_run(tmp_path / 'run')
+    losses = [row['train_loss'] for row in rows(run)]
+    assert [row['step'] for row in rows(run)] == [100, 200, 300]
+    assert losses[0] > 1.5 * losses[1]
+    assert losses[1] > losses[2]
+    assert run.result['validation_accuracy'] > 0.85
+    document = json.loads(m2m('score', f'run:{run.folder}', 'SklearnDigits.inverted-accuracy', '--json', '-').out)
+    assert document['in_domain']['accuracy'] > 0.8
+    assert document['seed'] == 0
+    assert document['weights'].startswith('run run: SklearnDigits, seed 0 (SHA-256 ')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'steps'),
+    [
+        (('--limit', 40, '--batch-size', 16, '--epochs', 2), 6),  # as many draws as images, rounded up
+        (('--limit', 40, '--batch-size', 16, '--epochs', 2, '--protocol', 'epochs'), 4),  # whole batches
+        (('--limit', 40, '--batch-size', 64, '--epochs', 3, '--protocol', 'epochs'), 3),
+        (('--limit', 40, '--batch-size', 8, '--steps', 3), 3),
+    ],
+)
+def test_epochs(digits, m2m, tmp_path, arguments, steps):
+    ran = m2m('train', 'squeezenet1_1_at32', '--source', 'SklearnDigits', *arguments, '--json', '-')
+    document = json.loads(ran.out)
+    assert document['config']['steps'] == document['result']['steps'] == steps
+    assert document['data']['n_train'] == 40
+
+
+def test_mixed_precision(digits, tmp_path):
+    full, mixed, half = (
+        train(settings('neurn_digitnet', precision=precision), tmp_path / precision)
+        for precision in ('32-true', 'bf16-mixed', 'bf16-true')
+    )
+    for run in (mixed, half):
+        for name, value in weights(run).items():
+            assert value.dtype == (torch.float32 if run is mixed else torch.bfloat16)
+            assert not torch.equal(value.float(), weights(full)[name])
+        assert rows(run)[-1]['train_loss'] == pytest.approx(rows(full)[-1]['train_loss'], abs=0.3)
+
+
+def test_inception_is_trained_with_its_auxiliary_output(make_images, m2m_home, tmp_path):
+    """It takes no small images: two steps on two of them, and the loss of the first by hand."""
+    folder = make_images(tmp_path / 'images', 'ab', 1)
+    asked = settings('plain_inception_v3', dataset=f'imagefolder:{folder}', steps=1, batch_size=2, limit=None)
+    run = train(asked, tmp_path / 'run')
+    assert weights(run)['fc.weight'].shape == weights(run)['AuxLogits.fc.weight'].shape[:1] + (2048,) == (2, 2048)
+    before = network('plain_inception_v3', 'none', 0, 2).backbone.state_dict()
+    for name in ('fc.weight', 'AuxLogits.fc.weight', 'AuxLogits.conv0.conv.weight'):
+        assert not torch.equal(weights(run)[name], before[name])
+
+
+# Early stopping
+
+
+def test_early_stopping_follows_the_accuracy_on_held_out_images_of_the_source(digits, tmp_path):
+    asked = settings('plain_digitnet', steps=60, interval=2, early_stop=2, learning_rate=1e-4)
+    run = train(asked, tmp_path / 'run')
+    accuracies = [row['validation_accuracy'] for row in rows(run)]
+    best, since = -1.0, 0
+    for number, accuracy in enumerate(accuracies):
+        assert since < 2, 'it went on'
+        best, since = max(best, accuracy), 0 if accuracy > best else since + 1
+        if since == 2:
+            assert number + 1 == len(accuracies)
+    assert run.result['stopped_early'] == (since == 2)
+    assert run.result['steps'] == 2 * len(accuracies)
+    stopped = train(settings(steps=60, early_stop=3, learning_rate=STILL), tmp_path / 'still')
+    assert stopped.result['steps'] == 8  # one interval, and three without a better one
+    assert stopped.result['stopped_early']
+
+
+def test_a_source_without_a_test_split_is_enough(m2m_home, tmp_path):
+    """What isn't there can't be looked at."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (60, 32, 32, 1), dtype=np.uint8)
+    with versions.writing('OnlyTrain'):
+        only = {'train': Digits(images, np.arange(60) % 10, np.arange(60))}
+        domains.write_domain('OnlyTrain', only, {'train': {'made_by': 'a test'}})
+    run = train(settings(dataset='OnlyTrain', steps=6, early_stop=1, learning_rate=STILL), tmp_path / 'run')
+    assert (run.result['steps'], run.result['stopped_early']) == (4, True)
+
+
+# What is left
+
+
+@pytest.fixture(scope='module')
+def process():
+    """The function process(home, folder, options, moment): train in a process until it is killed."""
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['m2m_benchmarks.training.train'])
+
+    def run(home, folder, options, moment):
+        script = str(Path(__file__).with_name('killed.py'))
+        told = {'home': str(home), 'folder': str(folder), 'options': options, 'moment': moment}
+        started = context.Process(target=runpy.run_path, args=(script, told))
+        started.start()
+        started.join(120)
+        assert started.exitcode == -signal.SIGKILL
+
+    return run
+
+
+@pytest.fixture(scope='module')
+def uninterrupted(digits_home, tmp_path_factory):
+    """The function uninterrupted(asked) -> Run, trained once for each settings."""
+    found = {}
+
+    def run(asked):
+        if asked not in found:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv('M2M_HOME', str(digits_home))
+                found[asked] = train(asked, tmp_path_factory.mktemp('uninterrupted') / 'run')
+        return found[asked]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    'moment',
+    [
+        'writing config.json 1',
+        'step 1',
+        'step 2',
+        'step 4',
+        'step 5',
+        'writing checkpoint.ckpt 1',
+        'written checkpoint.ckpt 1',
+        'writing checkpoint.ckpt 2',
+        'written checkpoint.ckpt 3',
+        'writing weights.safetensors 1',
+        'written weights.safetensors 1',
+        'written metrics.csv 1',
+        'writing run.json 1',
+        'written run.json 1',
+    ],
+)
+def test_a_killed_run_goes_on_bit_for_bit(digits, process, uninterrupted, tmp_path, moment):
+    asked, folder = settings(), tmp_path / 'run'
+    process(digits, folder, vars(asked), moment)
+    left = names(folder)
+    assert (left != FINISHED) and ('run.json' in left) == (moment == 'written run.json 1')
+    leftovers = [name for name in left if name.count('.') > 1]
+    assert len(leftovers) == moment.startswith('writing')
+    assert same(train(asked, folder, resume=True), uninterrupted(asked))
+
+
+@pytest.mark.parametrize(
+    ('options', 'moments'),
+    [
+        ({}, ['step 2', 'step 4', 'step 5', 'writing run.json 1']),
+        ({'model': 'neurn_digitnet', 'protocol': 'epochs', 'limit': 12, 'steps': 8, 'interval': 4}, ['step 7']),
+        ({'model': 'plain_efficientnet_b0_at32', 'precision': 'bf16-mixed'}, ['step 4']),
+        # Two rows of the loss lie before the checkpoint and one after it, which is half of what it was.
+        ({'model': SQUEEZE, 'steps': 210, 'batch_size': 2, 'interval': 130}, ['step 150']),
+        ({'steps': 20, 'early_stop': 1, 'learning_rate': STILL}, ['written checkpoint.ckpt 1']),
+        ({'steps': 20, 'early_stop': 1, 'learning_rate': STILL}, ['written checkpoint.ckpt 2']),
+        ({'steps': 20, 'early_stop': 1, 'learning_rate': STILL}, ['writing weights.safetensors 1']),
+    ],
+)
+def test_other_runs_and_several_kills(digits, process, uninterrupted, tmp_path, options, moments):
+    asked, folder = settings(**options), tmp_path / 'run'
+    for moment in moments:
+        process(digits, folder, vars(asked), moment)
+    assert same(train(asked, folder, resume=True), uninterrupted(asked))
+
+
+def test_a_broken_off_run_of_images_goes_on_elsewhere(make_images, m2m_home, process, tmp_path):
+    """Both folders were moved, and two processes load the images now."""
+    images = make_images(tmp_path / 'images')
+    process(m2m_home, tmp_path / 'run', vars(settings(dataset=f'imagefolder:{images}')), 'step 4')
+    whole = train(settings(dataset=f'imagefolder:{images}'), tmp_path / 'whole')
+    (tmp_path / 'there').mkdir()
+    (tmp_path / 'run').rename(tmp_path / 'there' / 'other')
+    moved = images.rename(tmp_path / 'there' / 'images')
+    resumed = train(settings(dataset=f'imagefolder:{moved}'), tmp_path / 'there' / 'other', resume=True, workers=2)
+    assert same(resumed, whole)
+
+
+def interrupt(how, at):
+    def report(what, done, total):
+        if what.startswith('training') and done == at:
+            os.kill(os.getpid(), how)
+            time.sleep(0.05)
+
+    return report
+
+
+@pytest.mark.parametrize(
+    ('how', 'error', 'message'),
+    [
+        (signal.SIGINT, KeyboardInterrupt, ''),
+        (signal.SIGTERM, TrainingError, r'told to stop \(SIGTERM\) at step [34]\. Go on with --resume'),
+    ],
+)
+def test_signals(digits, uninterrupted, tmp_path, how, error, message):
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(error, match=message):
+        train(settings(), tmp_path / 'run', progress=interrupt(how, 3))
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+    assert names(tmp_path / 'run') == ['.lock', 'checkpoint.ckpt', 'config.json']
+    assert same(train(settings(), tmp_path / 'run', resume=True), uninterrupted(settings()))
+
+
+def test_ctrl_c_at_the_command_line(digits, m2m, tmp_path, monkeypatch):
+    real = Settings.document
+
+    def document(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(self)
+
+    monkeypatch.setattr(Settings, 'document', document)
+    ran = m2m('train', 'digitnet', '--source', 'SklearnDigits', '--steps', 2, '--out', tmp_path / 'run')
+    assert ran.code in (1, 130)
+    assert 'Traceback' not in ran.err
+    assert not (tmp_path / 'run').exists()  # nothing came of it
+
+
+COMMAND = [sys.executable, '-W', 'ignore', '-m', 'm2m_benchmarks.cli.main', 'train']
+
+
+def test_the_command_is_killed_and_resumed(digits, m2m, uninterrupted, tmp_path):
+    options = ['squeezenet1_1_at32', '--source', 'SklearnDigits', '--steps', '200', '--batch-size', '4']
+    options += ['--checkpoint-every', '10', '--out', str(tmp_path / 'run')]
+    started = subprocess.Popen([*COMMAND, *options])
+    while not (tmp_path / 'run' / 'checkpoint.ckpt').exists():
+        assert started.poll() is None
+        time.sleep(0.002)
+    ran = m2m('train', *options, '--resume')
+    started.kill()
+    started.wait()
+    assert ran.code == 1
+    assert f'training into {tmp_path / "run"} is already running in another process' in ran.err
+    assert 'run.json' not in names(tmp_path / 'run')
+    ran = m2m('train', *options)
+    assert (ran.code, ran.out) == (1, '')
+    assert 'holds a run that is not finished. Go on with it by --resume, or name another folder' in ran.err
+    assert m2m('train', *options, '--resume').code == 0
+    asked = settings(SQUEEZE, steps=200, interval=10, learning_rate=1e-4)
+    assert same(read_run(tmp_path / 'run'), uninterrupted(asked))
+
+
+def test_two_processes_share_a_run(digits, tmp_path):
+    """By lightning's own switches, at the command line."""
+    options = ['digitnet', '--source', 'SklearnDigits', '--steps', '4', '--batch-size', '8', '--checkpoint-every', '2']
+    options += ['--accelerator', 'cpu', '--devices', '2', '--strategy', 'ddp', '--json', '-']
+    ran = subprocess.run(
+        [*COMMAND, *options, '--out', str(tmp_path / 'run')], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, '')
+    document = json.loads(ran.stdout)
+    shared = read_run(tmp_path / 'run')
+    assert names(shared.folder) == FINISHED
+    assert document['result'] == shared.result
+    alone = train(settings('plain_digitnet', steps=4, batch_size=8, learning_rate=1e-4), tmp_path / 'alone')
+    assert shared.config == alone.config
+    begun = network('plain_digitnet', 'none', 0, 10).backbone.state_dict()
+    for name, value in weights(alone).items():
+        off = (weights(shared)[name] - value).abs()
+        assert off.mean() < 1e-3 * (value - begun[name]).abs().mean()
+    for one, other in zip(rows(shared), rows(alone), strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize('model', ['plain_digitnet', 'neurn_digitnet', 'neurn_digitnet_after_stem'])
+def test_a_rate_that_diverges(digits, m2m, tmp_path, model):
+    arguments = (
+        'train',
+        model,
+        '--source',
+        'SklearnDigits',
+        '--batch-size',
+        4,
+        '--lr',
+        1e30,
+        '--out',
+        tmp_path / 'run',
+    )
+    ran = m2m(*arguments)
+    assert (ran.code, ran.out) == (1, '')
+    assert 'at step 2: the training has diverged. Lower the learning rate (it is 1e+30)' in ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert names(tmp_path / 'run') == ['.lock', 'config.json']
+    assert m2m(*arguments, '--resume').err == ran.err
+
+
+@pytest.mark.parametrize(('step', 'message'), [(3, 'the loss is nan at step 4'), (4, 'images is nan at step 4')])
+def test_the_last_good_checkpoint_is_kept(digits, tmp_path, monkeypatch, step, message):
+    real, steps = torch.optim.Adam.step, []
+
+    def poisoned(self, *arguments, **options):
+        found = real(self, *arguments, **options)
+        steps.append(None)
+        if len(steps) == step:
+            self.param_groups[0]['params'][0].data.fill_(math.nan)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.Adam, 'step', poisoned)
+        with pytest.raises(TrainingError, match=f'{message}: the training has diverged'):
+            train(settings('plain_digitnet', steps=6), tmp_path / 'run')
+    kept = torch.load(tmp_path / 'run' / 'checkpoint.ckpt', weights_only=True)
+    assert kept['global_step'] == 2
+    own = network('plain_digitnet', 'none', 0, 10)
+    own.load_state_dict({name.removeprefix('network.'): value for name, value in kept['state_dict'].items()})
+    assert all(bool(torch.isfinite(value).all()) for value in own.state_dict().values())
+    whole = train(settings('plain_digitnet', steps=6), tmp_path / 'whole')
+    assert same(train(settings('plain_digitnet', steps=6), tmp_path / 'run', resume=True), whole)
+
+
+def test_weights_that_are_not_finite_are_not_kept(digits, tmp_path, monkeypatch):
+    """NeuRN and max-pooling can hide one from the loss."""
+    real = torch.optim.Adam.step
+
+    def poisoned(self, *arguments, **options):
+        found = real(self, *arguments, **options)
+        self.param_groups[0]['params'][-1].data[-1] = -math.inf
+        return found
+
+    monkeypatch.setattr(torch.optim.Adam, 'step', poisoned)
+    with pytest.raises(TrainingError, match=r'is not finite at step 2|is inf at step 2|is nan at step 2'):
+        train(settings('plain_digitnet'), tmp_path / 'run')
+    assert names(tmp_path / 'run') == ['.lock', 'config.json']
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """The function full_disk(name, number): the number-th writing of a file of that name meets a full disk."""
+    made, real_mkstemp, real_fsync = [], tempfile.mkstemp, os.fsync
+
+    def fill(name, number):
+        def mkstemp(*arguments, **options):
+            handle, path = real_mkstemp(*arguments, **options)
+            if Path(path).name.startswith(f'.{name}.'):
+                made.append(handle)
+            return handle, path
+
+        def fsync(handle):
+            if len(made) == number and handle == made[-1]:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            real_fsync(handle)
+
+        monkeypatch.setattr(tempfile, 'mkstemp', mkstemp)
+        monkeypatch.setattr(os, 'fsync', fsync)
+
+    return fill
+
+
+@pytest.mark.parametrize(
+    ('name', 'number', 'kept'),
+    [
+        ('config.json', 1, 'There is no checkpoint yet'),
+        ('checkpoint.ckpt', 1, 'There is no checkpoint yet'),
+        ('checkpoint.ckpt', 2, 'The last checkpoint is whole'),
+        ('weights.safetensors', 1, 'The last checkpoint is whole'),
+        ('metrics.csv', 1, 'The last checkpoint is whole'),
+        ('run.json', 1, 'The last checkpoint is whole'),
+    ],
+)
+def test_a_full_disk(digits, uninterrupted, full_disk, tmp_path, monkeypatch, name, number, kept):
+    full_disk(name, number)
+    with pytest.raises(StorageError, match=r'No space left on device \([\d,]+ MB free\)') as caught:
+        train(settings(), tmp_path / 'run')
+    assert f'{kept}; make room, then go on with --resume.' in str(caught.value)
+    monkeypatch.undo()
+    monkeypatch.setenv('M2M_HOME', str(digits))
+    if name == 'config.json':
+        assert not (tmp_path / 'run').exists()
+    else:
+        assert not [left for left in names(tmp_path / 'run') if left.count('.') > 1]
+    assert same(train(settings(), tmp_path / 'run', resume=True), uninterrupted(settings()))
+
+
+def test_a_disk_that_is_really_full(digits, m2m, uninterrupted, tmp_path):
+    disk = tmp_path / 'disk'
+    disk.mkdir()
+    mount = ['mount', '-t', 'tmpfs', '-o', 'size=12m', 'tmpfs', str(disk)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip('only root can mount a small disk')
+    try:
+        asked = settings(SQUEEZE, steps=4, learning_rate=1e-4)
+        options = ('--source', 'SklearnDigits', '--steps', 4, '--batch-size', 4, '--checkpoint-every', 2)
+        command = ('train', 'squeezenet1_1_at32', *options, '--out', disk / 'run')
+        ran = m2m(*command)  # a checkpoint is 8.8 MB: there is room for one
+        assert (ran.code, ran.out) == (1, '')
+        assert 'No space left on device' in ran.err
+        assert 'The last checkpoint is whole; make room, then go on with --resume.' in ran.err
+        assert len(ran.err.splitlines()) == 1
+        assert names(disk / 'run') == ['.lock', 'checkpoint.ckpt', 'config.json']
+        subprocess.run(['mount', '-o', 'remount,size=60m', str(disk)], check=True)
+        assert m2m(*command, '--resume').code == 0
+        assert same(read_run(disk / 'run'), uninterrupted(asked))
+    finally:
+        subprocess.run(['umount', str(disk)], check=True)
+
+
+def test_a_finished_run_given_again(digits, m2m, tmp_path):
+    options = ('train', 'squeezenet1_1_at32', '--source', 'SklearnDigits', '--steps', 1, '--batch-size', 4)
+    first = m2m(*options, '--json', '-')
+    folder = Path(json.loads(first.out)['folder'])
+    assert folder.parent == digits / 'runs'
+    assert folder.name.startswith(f'{SQUEEZE}-SklearnDigits-seed0-')
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != '.lock'}
+    ran = m2m(*options)
+    assert (ran.code, ran.err) == (1, f'error: {folder} holds a finished run. Name another folder: --out DIR.\n')
+    assert json.loads(m2m(*options, '--resume', '--json', '-').out) == json.loads(first.out)
+    assert before == {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != '.lock'}
+    (folder / 'metrics.csv').write_text('step\n')
+    ran = m2m(*options, '--resume')
+    assert (ran.code, ran.out) == (1, '')
+    assert 'metrics.csv has another SHA-256' in ran.err
+
+
+@pytest.mark.parametrize('finished', [True, False])
+def test_other_settings_on_resume(digits, tmp_path, finished):
+    asked, folder = settings(SQUEEZE), tmp_path / 'run'
+    if finished:
+        train(asked, folder)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            train(asked, folder, progress=interrupt(signal.SIGINT, 3))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for change, told in (
+        ({'steps': 7}, 'steps was 5, is 7'),
+        ({'learning_rate': 0.5, 'seed': 3}, 'seed was 0, is 3; learning_rate was 0.001, is 0.5'),
+        ({'model': MOBILE}, f'model was {SQUEEZE}, is {MOBILE}'),
+        ({'limit': 50}, 'limit was 10000, is 50'),
+        ({'precision': 'bf16-mixed'}, 'precision was 32-true, is bf16-mixed'),
+        ({'weights': 'default'}, 'weights was none, is default'),
+        ({'early_stop': 2}, 'early_stop was None, is 2'),
+    ):
+        with pytest.raises(TrainingError) as caught:
+            train(settings(**{'model': SQUEEZE, **change}), folder, resume=True)
+        assert f'{folder} holds a run with other settings: {told}. Give the same ones' in str(caught.value)
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_other_images_on_resume(make_images, m2m_home, tmp_path):
+    images = make_images(tmp_path / 'images')
+    asked = settings(SQUEEZE, dataset=f'imagefolder:{images}')
+    with pytest.raises(KeyboardInterrupt):
+        train(asked, tmp_path / 'run', progress=interrupt(signal.SIGINT, 3))
+    (images / 'train' / 'a' / '0.png').unlink()
+    with pytest.raises(TrainingError, match='other settings: data_sha256 was'):
+        train(asked, tmp_path / 'run', resume=True)
+
+
+@pytest.mark.parametrize('name', ['config.json', 'notes.txt', '.gitlab-ci.yml', '.checkpoint.ckpt.backup', 'sub'])
+@pytest.mark.parametrize('resume', [True, False])
+def test_a_folder_that_is_no_run_is_left_as_it_is(digits, tmp_path, name, resume):
+    folder = tmp_path / 'mine'
+    folder.mkdir()
+    (folder / '.hidden.d').mkdir()
+    if name == 'sub':
+        (folder / name).mkdir()
+    else:
+        (folder / name).write_text('mine')
+    with pytest.raises((TrainingError, ModelError), match='which is no run|cannot be read'):
+        train(settings(), folder, resume=resume)
+    assert set(names(folder)) - {'.lock'} == {name, '.hidden.d'}
+
+
+def test_a_command_that_cannot_begin_leaves_no_folder(digits, m2m, tmp_path):
+    """The right one then takes its place."""
+    options = ('train', 'squeezenet1_1_at32', '--source', 'SklearnDigits', '--steps', 1, '--batch-size', 4)
+    options += ('--out', tmp_path / 'run')
+    (tmp_path / 'w.pth').write_bytes(b'')
+    for wrong, message in (
+        (('--weights', tmp_path / 'nowhere.pth'), 'there is no weights file'),
+        (('--weights', tmp_path / 'w.pth'), 'cut short or damaged'),
+        (('--precision', 'nonsense'), "Precision 'nonsense' is invalid"),
+        (('--precision', 'transformer-engine'), 'lightning cannot train with these switches: '),
+        (('--accelerator', 'nonsense'), 'invalid accelerator name'),
+        (('--accelerator', 'tpu'), 'lightning cannot train with these switches: '),
+        (('--devices', '0'), 'not a valid input'),
+        (('--accelerator', 'cpu', '--devices', 'some'), 'should be an int > 0'),
+        (('--strategy', 'nonsense'), 'invalid strategy name'),
+        (('--strategy', 'ddp_spawn', '--accelerator', 'cpu'), 'the strategy ddp_spawn; expected auto or ddp'),
+        (('--num-nodes', '0'), '`num_nodes` must be a positive integer'),
+        (
+            ('--accelerator', 'cpu', '--devices', '3', '--strategy', 'ddp'),
+            'a batch of 4 cannot be shared by 3 processes',
+        ),
+        (('--limit', '5'), 'has no image of the class 5, 6, 7, 8, 9'),
+    ):
+        ran = m2m(*options, *wrong)
+        assert (ran.code, ran.out) == (1, '')
+        assert message in ran.err
+        assert ran.err.startswith('error: ')
+        assert len(ran.err.splitlines()) == 1
+        assert not (tmp_path / 'run').exists()
+    assert m2m(*options).code == 0
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'model': 'plain_nonet'}, 'plain_nonet cannot be trained here: expected neurn_BACKBONE or plain_BACKBONE'),
+        ({'model': 'alexnet'}, 'alexnet cannot be trained here'),
+        ({'model': 'plain_digitnet_at64'}, 'digitnet takes images of 32 x 32 only, got 64'),
+        ({'model': 'neurn_resnet18_k4_zoro'}, "got '_zoro'"),
+        ({'protocol': 'many'}, "unknown protocol 'many'; there is single-source and epochs"),
+        ({'steps': 0}, 'steps is 0; expected 1 or more'),
+        ({'batch_size': 0}, 'batch size is 0; expected 1 or more'),
+        ({'limit': 0}, 'limit is 0'),
+        ({'early_stop': 0}, 'early stop is 0'),
+        ({'interval': -1}, 'interval is -1'),
+        ({'seed': -1}, 'seed is -1; expected 0 or more'),
+        ({'learning_rate': 0.0}, 'the learning rate is 0.0; expected a positive number'),
+        ({'learning_rate': math.nan}, 'the learning rate is nan'),
+        ({'learning_rate': math.inf}, 'the learning rate is inf'),
+    ],
+)
+def test_settings_that_cannot_be(options, message):
+    with pytest.raises(TrainingError, match=message):
+        settings(**options)
+
+
+def test_networks_and_sources_that_cannot_be(digits, tmp_path):
+    for options, error, message in (
+        ({'model': 'plain_vgg11_at8'}, ModelError, 'plain_vgg11_at8 cannot be shown images of 8 x 8'),
+        ({'model': 'neurn_digitnet_after_nothing'}, ModelError, "the backbone has no module 'nothing'"),
+        ({'model': 'plain_digitnet', 'weights': 'default'}, ModelError, 'digitnet has no default weights'),
+        ({'dataset': 'USPS'}, DataNotFoundError, 'm2m data fetch digits'),
+        ({'seed': 2**70}, (ModelError, TrainingError), 'Overflow'),
+    ):
+        with pytest.raises(error, match=message):
+            train(settings(**options), tmp_path / 'run')
+        assert not (tmp_path / 'run').exists()
+
+
+def test_a_batch_that_a_network_cannot_take(digits, tmp_path):
+    """Whatever PyTorch says in the middle of it comes as one sentence."""
+    with pytest.raises(
+        TrainingError, match='does not work here: ValueError: num_workers option should be non-negative'
+    ):
+        train(settings(), tmp_path / 'run', workers=-1)
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_an_image_that_cannot_be_read(make_images, m2m, m2m_home, tmp_path, workers):
+    images = make_images(tmp_path / 'images')
+    for path in (images / 'train').rglob('*.png'):
+        path.write_bytes(b'no image')
+    options = ('--dataset', f'imagefolder:{images}', '--steps', 2, '--batch-size', 4, '--workers', workers)
+    ran = m2m('train', 'squeezenet1_1_at32', *options)
+    assert (ran.code, ran.out) == (1, '')
+    assert ran.err.startswith(f'error: {images}/train/')
+    assert 'cannot be read as an image' in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'message'),
+    [
+        (lambda content: content[: len(content) // 2], 'cut short or damaged. Remove it; --resume then begins anew'),
+        (lambda content: b'', 'cut short or damaged'),
+        (lambda content: b'no checkpoint', 'cut short or damaged'),
+        (lambda content: content[:5000] + bytes(5000) + content[10000:], None),
+    ],
+)
+def test_a_checkpoint_that_is_damaged(digits, tmp_path, spoil, message):
+    asked, folder = settings(), tmp_path / 'run'
+    with pytest.raises(KeyboardInterrupt):
+        train(asked, folder, progress=interrupt(signal.SIGINT, 3))
+    checkpoint = folder / 'checkpoint.ckpt'
+    checkpoint.write_bytes(spoil(checkpoint.read_bytes()))
+    with pytest.raises(TrainingError, match=message):
+        train(asked, folder, resume=True)
+    checkpoint.unlink()
+    assert train(asked, folder, resume=True).result['steps'] == 5
+
+
+def test_a_checkpoint_with_code_in_it_is_not_run(digits, tmp_path):
+    class Code:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / 'was run',)
+
+    asked, folder = settings(), tmp_path / 'run'
+    with pytest.raises(KeyboardInterrupt):
+        train(asked, folder, progress=interrupt(signal.SIGINT, 3))
+    torch.save({'state_dict': Code()}, folder / 'checkpoint.ckpt')
+    with pytest.raises(TrainingError, match='cannot be read'):
+        train(asked, folder, resume=True)
+    assert not (tmp_path / 'was run').exists()
+
+
+def test_a_checkpoint_of_another_run(digits, tmp_path):
+    for folder, asked in ((tmp_path / 'a', settings()), (tmp_path / 'b', settings(seed=1))):
+        with pytest.raises(KeyboardInterrupt):
+            train(asked, folder, progress=interrupt(signal.SIGINT, 3))
+    (tmp_path / 'a' / 'checkpoint.ckpt').write_bytes((tmp_path / 'b' / 'checkpoint.ckpt').read_bytes())
+    with pytest.raises(TrainingError, match='the checkpoint in the folder is of a run with other settings'):
+        train(settings(), tmp_path / 'a', resume=True)
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ('{', 'cannot be read'),
+        ('[1]', 'is not what a run wrote'),
+        ('{"model": "x"}', f'other settings: model was x, is {MOBILE}; dataset was None'),
+        (b'\xff\xfe', 'cannot be read'),
+        (None, 'holds checkpoint.ckpt, which is no run'),
+    ],
+)
+def test_an_edited_config_of_a_run_that_is_not_finished(digits, tmp_path, content, message):
+    with pytest.raises(KeyboardInterrupt):
+        train(settings(), tmp_path / 'run', progress=interrupt(signal.SIGINT, 3))
+    config = tmp_path / 'run' / 'config.json'
+    if content is None:
+        config.unlink()
+    else:
+        config.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises((TrainingError, ModelError), match=message):
+        train(settings(), tmp_path / 'run', resume=True)
+
+
+# Weights to begin with
+
+
+def squeezenet(seed=5):
+    torch.manual_seed(seed)
+    return torchvision.models.squeezenet1_1(weights=None).state_dict()
+
+
+def begun(folder, **options):
+    """Weights that a run begins with."""
+    return weights(train(settings(SQUEEZE, steps=1, learning_rate=STILL, **options), folder))
+
+
+def check_begun(found, file, untrained):
+    assert found.keys() == file.keys()
+    for name, value in found.items():
+        if name.startswith('classifier.1.'):
+            assert torch.equal(value, untrained[name])
+            assert value.shape[0] == 10
+        else:
+            assert torch.equal(value, file[name])
+
+
+def test_default_weights_with_ten_outputs(digits, tmp_path, monkeypatch):
+    """From torchvision's own place for downloads, which holds others here."""
+    folder = tmp_path / 'torch' / 'hub' / 'checkpoints'
+    folder.mkdir(parents=True)
+    torch.save(squeezenet(), folder / 'squeezenet1_1-b8a52dc0.pth')
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    untrained = network(SQUEEZE, 'none', 0, 10).backbone.state_dict()
+    check_begun(begun(tmp_path / 'run', weights='default'), squeezenet(), untrained)
+
+
+@pytest.mark.parametrize('prefix', ['', 'module.', 'backbone.'])
+def test_weights_of_a_file_with_a_thousand_outputs(digits, tmp_path, prefix):
+    torch.save({f'{prefix}{name}': value for name, value in squeezenet().items()}, tmp_path / 'w.pth')
+    untrained = network(SQUEEZE, 'none', 0, 10).backbone.state_dict()
+    check_begun(begun(tmp_path / 'run', weights=str(tmp_path / 'w.pth')), squeezenet(), untrained)
+    config = read_run(tmp_path / 'run').config
+    assert config['weights'] == 'w.pth'
+    assert config['weights_sha256'] == sha256_file(tmp_path / 'w.pth')
+    torch.save(squeezenet(6), tmp_path / 'w.pth')
+    with pytest.raises(TrainingError, match='other settings: weights_sha256 was'):
+        begun_again = settings(SQUEEZE, steps=1, learning_rate=STILL, weights=str(tmp_path / 'w.pth'))
+        train(begun_again, tmp_path / 'run', resume=True)
+
+
+def test_weights_of_a_run(digits, tmp_path):
+    first = train(settings(SQUEEZE), tmp_path / 'first')
+    (digits / 'runs').mkdir()
+    first.folder.rename(digits / 'runs' / 'mine')
+    for name in ('mine', str(digits / 'runs' / 'mine')):
+        found = begun(tmp_path / f'begun {len(name)}', weights=name)
+        own = safetensors.torch.load_file(digits / 'runs' / 'mine' / 'weights.safetensors')
+        assert all(torch.equal(value, own[key]) for key, value in found.items())
+    (digits / 'runs' / 'mine' / 'metrics.csv').write_text('')
+    with pytest.raises(ModelError, match=r'was changed after the run ended: metrics\.csv'):
+        begun(tmp_path / 'tampered', weights='mine')
+
+
+def test_weights_of_another_architecture(digits, tmp_path):
+    def file(state):
+        torch.save(state, tmp_path / 'w.pth')
+        return str(tmp_path / 'w.pth')
+
+    wide = squeezenet()
+    wide['features.0.weight'] = torch.zeros(80, 3, 3, 3)
+    short = squeezenet()
+    del short['features.0.bias']
+    for state in (torchvision.models.shufflenet_v2_x0_5(weights=None).state_dict(), wide, short, {'a': torch.ones(1)}):
+        with pytest.raises(ModelError, match=f'does not hold the weights of {SQUEEZE}; only the last layer may differ'):
+            begun(tmp_path / 'run', weights=file(state))
+    with pytest.raises(ModelError, match='holds no state dict'):
+        begun(tmp_path / 'run', weights=file({'a': 1}))
+
+
+def test_both_heads_of_inception_may_differ(make_images, m2m_home, tmp_path, monkeypatch):
+    """Its training is left out: what it begins with is enough."""
+    folder = make_images(tmp_path / 'images', 'ab', 1)
+    torch.save(network('plain_inception_v3', 'none', 1, 7).backbone.state_dict(), tmp_path / 'w.pth')
+    taken = {}
+
+    def fit(self, module, **options):
+        taken.update(module.network.backbone.state_dict())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('lightning.Trainer.fit', fit)
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            settings('plain_inception_v3', dataset=f'imagefolder:{folder}', weights=str(tmp_path / 'w.pth')),
+            tmp_path / 'run',
+        )
+    file = torch.load(tmp_path / 'w.pth')
+    assert torch.equal(taken['Mixed_7c.branch1x1.conv.weight'], file['Mixed_7c.branch1x1.conv.weight'])
+    assert taken['fc.weight'].shape[0] == taken['AuxLogits.fc.bias'].shape[0] == 2
+
+
+# Folders of images
+
+
+def test_a_folder_of_images_is_trained_on_and_its_run_is_scored(make_images, digits, m2m, tmp_path):
+    images = make_images(tmp_path / 'hues [x]')
+    options = ('--dataset', f'imagefolder:{images}', '--epochs', 12, '--batch-size', 6, '--lr', 3e-4)
+    ran = m2m('train', 'digitnet', *options)
+    assert (ran.code, ran.err) == (0, '')
+    folder = next((digits / 'runs').iterdir())
+    assert f'plain_digitnet, imagefolder:hues [x], seed 0: 24 steps\n' in ran.out
+    assert f"Next:  m2m score 'run:{folder.name}' SimulatedMouse-rdm" in ran.out
+    run = read_run(folder)
+    assert (run.classes, run.data['n_train'], run.config['protocol']) == (['a', 'b', 'c'], 12, 'epochs')
+    assert run.config['dataset'] == 'imagefolder:hues [x]'  # not where it lies
+    assert weights(run)['fc3.bias'].shape == (3,)
+    assert run.result['validation_accuracy'] == 1
+    ran = m2m('score', f'run:{folder.name}', 'SimulatedMouse.VISp-rdm', '--json', '-')
+    document = json.loads(ran.out)
+    assert -1 < document['score'] < 1.1
+    assert document['model'] == 'plain_digitnet'
+    ran = m2m('score', f'run:{folder.name}', 'SklearnDigits-accuracy')
+    assert (ran.code, ran.out) == (1, '')
+    assert (
+        'was trained on imagefolder:hues [x], SklearnDigits-accuracy is for models trained on SklearnDigits' in ran.err
+    )
+
+
+def test_progress_counts_every_step(digits, tmp_path):
+    told = []
+    train(settings(SQUEEZE, steps=3), tmp_path / 'run', progress=lambda *what: told.append(what))
+    assert told == [('loading', 0, 1), ('loading', 1, 1), *(('training: steps', step, 3) for step in (1, 2, 3))]
+    assert getattr(rank_zero_only, 'rank', 0) == 0
