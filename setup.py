@@ -14,6 +14,9 @@ MODELS = ['m2m_benchmarks.models', *(f'm2m_benchmarks.models.{name}' for name in
 # Networks are trained with lightning; matplotlib draws the figure of a comparison.
 TRAIN = ['lightning>=2.6', 'matplotlib>=3.8']
 
+# Sessions of recordings are extracted on many machines.
+DASK = ['distributed>=2024.8']
+
 TEST = [
     'pytest-timeout>=2.3',
     'hypothesis>=6.100',
@@ -70,8 +73,9 @@ setup(
             "statsmodels<0.15; python_version < '3.12'",
         ],
         'train': TRAIN,
-        'test': [*TRAIN, *TEST],
-        'dev': [*TRAIN, *TEST, 'ruff>=0.12', 'mypy>=1.15', 'import-linter>=2.3', 'types-PyYAML', 'pandas-stubs'],
+        'dask': DASK,
+        'test': [*TRAIN, *DASK, *TEST],
+        'dev': [*TRAIN, *DASK, *TEST, 'ruff>=0.12', 'mypy>=1.15', 'import-linter>=2.3', 'types-PyYAML', 'pandas-stubs'],
     },
     entry_points={'console_scripts': ['m2m = m2m_benchmarks.cli.main:run']},
 )

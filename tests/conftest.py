@@ -112,24 +112,23 @@ def m2m_home(tmp_path, monkeypatch):
 
 @pytest.fixture(scope='session')
 def make_domain():
-    """The function make_domain(name, train=60, test=40, seed=0, channels=1, per_cluster=1) -> name to `Digits`.
+    """The function make_domain(name, train=60, test=40, seed=0, channels=1, per_cluster=1, noise=50).
 
-    It writes a domain into the data folder: a pattern for each class, under noise that is the domain's own. With 0 images,
-    a split is left out.
+    It writes a domain into the data folder, a pattern for each class under noise that is the domain's own, and returns
+    its splits as `Digits`. A split of 0 images is left out.
     """
 
-    def make(name, train=60, test=40, seed=0, channels=1, per_cluster=1):
+    def make(name, train=60, test=40, seed=0, channels=1, per_cluster=1, noise=50):
         rng = np.random.default_rng(seed)
         patterns = np.random.default_rng(99).integers(40, 216, (10, 32, 32, 1))
         splits = {}
         for split, n in (('train', train), ('test', test)):
             if n:
                 labels = rng.permutation(np.arange(n) % 10)
-                noise = rng.normal(0, 50, (n, 32, 32, channels))
-                images = (patterns[labels] + noise).clip(0, 255).astype(np.uint8)
+                images = (patterns[labels] + rng.normal(0, noise, (n, 32, 32, channels))).clip(0, 255).astype(np.uint8)
                 splits[split] = Digits(images, labels, np.arange(n) // per_cluster)
         with versions.writing(name):
-            write_domain(name, splits, dict.fromkeys(splits, {'made_by': 'a test', 'seed': seed}))
+            write_domain(name, splits, {split: {'made_by': 'a test', 'seed': seed} for split in splits})
         return splits
 
     return make

@@ -41,21 +41,20 @@ def compare(
     the single-source protocol; runs that are there already, or were broken off, are used. Models with ImageNet weights
     have no seeds: they are compared on the same bootstrap draws.
 
+    \b
     Examples
     --------
       m2m compare neurn_digitnet plain_digitnet --benchmark SklearnDigits-accuracy --steps 300 --figure twins.png
-
       m2m compare neurn_digitnet plain_digitnet --benchmark Qazi2025.MNIST-accuracy --seeds 0,1
-
       m2m compare neurn_resnet18 plain_resnet18 --benchmark SimulatedMouse-rdm --weights none
-    """
+    """  # noqa: D301, D411 - the mark keeps these lines as they are
     chosen = _seeds(seeds)
+    if figure is not None and len(benchmark) > 1:
+        raise typer.BadParameter('a figure shows one benchmark', param_hint='--figure')
     require_training()
     writable(home())
     if json not in (None, '-'):
         check_json(json)
-    if figure is not None and len(benchmark) > 1:
-        raise typer.BadParameter('a figure shows one benchmark', param_hint='--figure')
     asked = {'steps': steps, 'batch_size': batch_size, 'learning_rate': lr, 'limit': limit}
     training = {key: value for key, value in asked.items() if value is not None}
     found = []

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from m2m_benchmarks.cli.console import progress, stdout, write_json
+from m2m_benchmarks.cli.fetch import fetch, how_it_came, print_recordings, splits_of
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.errors import DataError, UnknownNameError
@@ -15,6 +16,8 @@ from m2m_benchmarks.errors import DataError, UnknownNameError
 _DOMAIN = 'digits-domain'
 
 app = typer.Typer(help='Recordings and digits on this machine: list, fetch, import, verify.', rich_markup_mode=None)
+
+app.command()(fetch)
 
 _Json = Annotated[bool, typer.Option('--json', help='Print JSON.')]
 
@@ -53,8 +56,9 @@ def show(
                 f'reliability 0.5 or more, {counts["flat"]} that never vary'
             )
         for split, parts in entry['splits'].items():
+            came = how_it_came(parts['source'])
             console.print(
-                f'  {split}: {parts["images"]:,} images in {parts["clusters"]:,} clusters, {_how(parts["source"])}',
+                f'  {split}: {parts["images"]:,} images in {parts["clusters"]:,} clusters, {came}',
                 markup=False,
                 soft_wrap=True,
             )
@@ -88,22 +92,8 @@ def state(name: str) -> dict[str, Any]:
         'bytes': sum(file['bytes'] for file in ledger.files(entry)) if entry else 0,
         'sha256': recordings['assembly']['sha256'] if recordings else None,
         'areas': recordings['summary']['areas'] if recordings else {},
-        'splits': _splits(entry) if entry and not recordings else {},
+        'splits': splits_of(entry) if entry and not recordings else {},
         'bring': None if name in ledger.MADE_HERE else ledger.import_command(name),
-    }
-
-
-def _splits(entry: dict[str, Any]) -> dict[str, Any]:
-    """What the ledger of a domain says of each split; train and test come first."""
-    every = entry['splits']
-    return {
-        split: {
-            'images': parts['images'],
-            'clusters': parts['clusters'],
-            'source': parts['source'],
-            'sha256': {part: file['sha256'] for part, file in parts['files'].items()},
-        }
-        for split, parts in {**{each: every[each] for each in ('train', 'test') if each in every}, **every}.items()
     }
 
 
@@ -114,64 +104,10 @@ def content(found: dict[str, Any]) -> str:
     return f'{sum(area["neuroids"] for area in found["areas"].values()):,} neuroids'
 
 
-def _how(source: dict[str, Any]) -> str:
-    """How a split came, in a few words."""
-    if 'photos' in source:
-        return f'synthesised from {source["photos"]} photos, seed {source["seed"]}'
-    if 'urls' in source:
-        return 'downloaded'
-    return f'imported from {source["file"]}' if 'file' in source else str(source['made_by'])
-
-
 def _here(entry: dict[str, Any]) -> str:
     if entry['here']:
         return 'yes'
     return f'no; bring it with: {entry["bring"]}' if entry['bring'] else 'no; made when first used'
-
-
-@app.command()
-def fetch(
-    name: Annotated[str, typer.Argument(help='digits')],
-    domains: Annotated[str | None, typer.Option(help='Some of MNIST,MNISTM,SVHN,USPS. Default: all.')] = None,
-    photos: Annotated[Path | None, typer.Option(help='Folder of photos, PNG or JPEG, to make MNISTM with.')] = None,
-    seed: Annotated[int, typer.Option(min=0, help='Of the patches of the photos.')] = 0,
-    json: _Json = False,
-) -> None:
-    """Download the domains of digits. What is here stays; what was interrupted goes on.
-
-    MNISTM (MNIST-M) is not to be downloaded: it is made of MNIST and photos of yours.
-
-    Example:  m2m data fetch digits --photos BSDS500/images
-    """
-    if name != 'digits':
-        raise UnknownNameError('dataset to fetch', name, ['digits'], 'Recordings are brought by `m2m data import`.')
-    from m2m_benchmarks.acquisition.digit_import import SPLITS, fetch_digits
-
-    chosen = None if domains is None else [each.strip() for each in domains.split(',') if each.strip()]
-    if chosen == []:
-        raise typer.BadParameter('--domains names none; expected some of MNIST,MNISTM,SVHN,USPS.')
-    with progress() as report:
-        found = {each: _splits(entry) for each, entry in fetch_digits(photos, chosen, seed, report).items()}
-    left_out = {'MNISTM': _NO_PHOTOS} if chosen is None and 'MNISTM' not in found else {}
-    if json:
-        write_json({'domains': found, 'left_out': left_out}, '-')
-        return
-    from rich.table import Table
-
-    table = Table(box=None, header_style='bold')
-    for column in ('Domain', *SPLITS, 'How it came'):
-        table.add_column(column, justify='right' if column in SPLITS else 'left')
-    for domain, splits in found.items():
-        how = {split: _how(parts['source']) for split, parts in splits.items()}
-        came = how['test'] if how['test'] == how['train'] else '; '.join(f'{split} {how[split]}' for split in SPLITS)
-        table.add_row(domain, *(f'{splits[split]["images"]:,}' for split in SPLITS), came)
-    console = stdout()
-    console.print(table)
-    for domain, reason in left_out.items():
-        console.print(f'{domain} is left out: {reason}', soft_wrap=True)
-
-
-_NO_PHOTOS = 'it cannot be downloaded. Make it of MNIST and photos of yours: m2m data fetch digits --photos DIR'
 
 
 @app.command('import')
@@ -228,21 +164,7 @@ def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, js
     if json:
         write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256']}, '-')
         return
-    from rich.table import Table
-
-    table = Table(box=None, header_style='bold', title=f'{name}: imported', title_justify='left')
-    columns = ('area', 'neuroids', 'reliable', 'flat', 'animals', 'sessions')
-    for column in columns:
-        table.add_column(column, justify='left' if column == 'area' else 'right')
-    for area, counts in entry['summary']['areas'].items():
-        table.add_row(area, *(f'{counts[column]:,}' for column in columns[1:]))
-    console = stdout()
-    console.print(table)
-    console.print(
-        f'{entry["summary"]["stimuli"]} stimuli, up to {entry["summary"]["repetitions"]} repetitions. "reliable": '
-        'split-half reliability of 0.5 or more, these are scored; "flat": never varies, dropped.'
-    )
-    console.print(f'Next:  m2m score torchvision:squeezenet1_1 {name}-rdm --weights none', soft_wrap=True)
+    print_recordings(name, entry, 'imported')
 
 
 def _import_digits(name: str, source: Path, as_split: str | None, json: bool) -> None:
@@ -250,7 +172,7 @@ def _import_digits(name: str, source: Path, as_split: str | None, json: bool) ->
     from m2m_benchmarks.data.digits.domains import DOMAINS
 
     with progress() as report:
-        splits = _splits(import_domain(name, source, as_split, report))
+        splits = splits_of(import_domain(name, source, as_split, report))
     if json:
         write_json({'name': name, 'splits': splits}, '-')
         return
@@ -260,7 +182,7 @@ def _import_digits(name: str, source: Path, as_split: str | None, json: bool) ->
     for column in ('split', 'images', 'classes', 'clusters', 'how it came'):
         table.add_column(column, justify='left' if column in ('split', 'how it came') else 'right')
     for split, parts in splits.items():
-        table.add_row(split, f'{parts["images"]:,}', 'all 10', f'{parts["clusters"]:,}', _how(parts['source']))
+        table.add_row(split, f'{parts["images"]:,}', 'all 10', f'{parts["clusters"]:,}', how_it_came(parts['source']))
     console = stdout()
     console.print(table)
     console.print('"clusters": what was drawn or photographed apart; images of one are not independent of one another.')

@@ -89,14 +89,13 @@ def train(
     10,000 batches of 32, drawn with replacement from the first 10,000 images of the source; Adam, 1e-4; the weights of
     the last step. What is held out of the source watches the training; targets are never looked at.
 
+    \b
     Examples
     --------
       m2m train digitnet --neurn --source SklearnDigits --steps 300
-
       m2m train digitnet --source mnist --seed 1
-
       m2m score run:plain_digitnet-MNIST-seed1 Qazi2025.MNIST-accuracy
-    """
+    """  # noqa: D301, D411 - the mark keeps these lines as they are
     if (source is None) == (dataset is None):
         raise typer.BadParameter('name one of --source and --dataset', param_hint='--source')
     if dataset is not None and (not dataset.startswith('imagefolder:') or dataset == 'imagefolder:'):

@@ -25,6 +25,8 @@ _FETCHED = {
     'USPS': 'm2m data fetch digits',
     'MNISTM': 'm2m data fetch digits --photos DIR',
 }
+#: Recordings that the Allen Institute publishes.
+_PUBLIC = ('deVries2020', 'Siegle2021')
 
 
 def data_folder() -> Path:
@@ -149,7 +151,8 @@ def import_command(name: str) -> str:
         return _FETCHED[name]
     if holds_digits(name):
         return f'm2m data import digits-domain {name} --from PATH'
-    return f'm2m data import {name} --sessions sessions.csv --units units.csv --stimuli DIR'
+    bundle = f'm2m data import {name} --sessions sessions.csv --units units.csv --stimuli DIR'
+    return f'm2m data fetch {name}, or from an array bundle: {bundle}' if name in _PUBLIC else bundle
 
 
 def holds_digits(name: str) -> bool:

@@ -111,7 +111,9 @@ def check_folder(folder: Path, kind: str, one_identifier: bool) -> list[Broken]:
         broken.append(Broken('a test.py in the plugin folder', f'{folder.name}/ has none'))
     if kind == 'benchmarks' and not one_identifier and not (folder / 'metadata.yaml').is_file():
         broken.append(Broken('a metadata.yaml in the folder of a benchmark', f'{folder.name}/ has none'))
-    identifiers = [name for registry, name in registrations(init) if registry == KINDS[kind]]
+    # Stimuli alone are data too.
+    registries = (KINDS[kind], 'stimulus_set') if kind == 'data' else (KINDS[kind],)
+    identifiers = list(dict.fromkeys(name for registry, name in registrations(init) if registry in registries))
     if not identifiers:
         expected = f"a literal line {KINDS[kind]}_registry['identifier'] = factory in __init__.py"
         broken.append(Broken(expected, f'{folder.name}/__init__.py has none'))

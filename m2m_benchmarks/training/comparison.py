@@ -167,6 +167,13 @@ def compare(
         if source is not None and domain_name(source) != found.source:
             raise BenchmarkError(f'{benchmark} has the source {found.source}, not {source}; leave --source out.')
         source = found.source
+        for model in (first, second):
+            run = read_run(find_run(model.removeprefix(_RUN))) if model.startswith(_RUN) else None
+            if run is not None and run.data['name'] != source:
+                raise BenchmarkError(
+                    f'the run {run.folder.name} was trained on {run.data["name"]}; {benchmark} is for models trained '
+                    f'on {source}.'
+                )
     single = first.startswith(_RUN) or second.startswith(_RUN) or (source is None and weights != 'none')
     chosen: list[int | None] = [None] if single else list(dict.fromkeys(seeds))
     if not chosen:

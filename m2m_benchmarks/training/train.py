@@ -244,7 +244,11 @@ def _trainer(settings: Settings, folder: Path, report: Progress, **machine: Any)
         ),
     ]
     if settings.early_stop is not None:
-        callbacks.insert(0, EarlyStopping('validation_accuracy', mode='max', patience=settings.early_stop))
+        # Before the checkpoint, which then holds what it knows.
+        stopping = EarlyStopping(
+            'validation_accuracy', mode='max', patience=settings.early_stop, check_on_train_epoch_end=False
+        )
+        callbacks.insert(0, stopping)
     try:
         with _quiet():
             trainer = lightning.Trainer(

@@ -453,7 +453,8 @@ def test_some_domains(m2m, m2m_home, site):
     ('arguments', 'code', 'message'),
     [
         (['digit'], 1, "unknown dataset to fetch 'digit'. Did you mean digits?"),
-        (['Siegle2021'], 1, 'm2m data import'),
+        (['Smith2026'], 1, 'm2m data import'),
+        (['digits', '--areas', 'VISp'], 2, '--areas is for deVries2020 and Siegle2021'),
         (['digits', '--domains', 'mnist'], 1, 'Did you mean MNIST'),
         (['digits', '--domains', 'MNIST,MNIST-M'], 1, 'Did you mean MNISTM'),
         (['digits', '--domains', 'MNISTM'], 1, '--photos DIR'),

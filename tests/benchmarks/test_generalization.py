@@ -35,7 +35,10 @@ LABELS = list('0123456789')
 
 @pytest.fixture(scope='module')
 def paper(tmp_path_factory, make_domain):
-    """M2M_HOME with four small domains under the names of the paper; change nothing in it. SVHN has three an a photo."""
+    """M2M_HOME with four small domains under the names of the paper; change nothing in it.
+
+    SVHN has three crops of each photo.
+    """
     home = tmp_path_factory.mktemp('paper') / 'm2m_home'
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('M2M_HOME', str(home))
@@ -51,7 +54,7 @@ def home(paper, monkeypatch):
 
 
 class Answering(BrainModel):
-    """Answers with whatever a function makes of the stimuli and of the label chosen for each; keeps what it was asked."""
+    """Answers with what a function makes of the stimuli and of the label chosen for each; keeps what it was asked."""
 
     identifier = 'answering'
 
@@ -505,9 +508,7 @@ def test_a_domain_that_is_not_here(m2m_home, make_domain):
     assert load_benchmark('Qazi2025.MNIST.SVHN-accuracy').targets == ['SVHN']
     assert load_benchmark('Qazi2025.MNIST.SVHN-readout_accuracy').targets == ['SVHN']
     assert load_benchmark('Qazi2025.SVHN.MNIST-accuracy').targets == ['MNIST']
-    with pytest.raises(
-        DataNotFoundError, match='SVHN has no train split on this machine, only test.*\n  m2m data fetch'
-    ):
+    with pytest.raises(DataNotFoundError, match=r'SVHN has no train split .*, only test.*\n  m2m data fetch'):
         load_benchmark('Qazi2025.SVHN.MNIST-readout_accuracy')
     with pytest.raises(DataNotFoundError, match=r'^USPS is not on this machine'):
         load_benchmark('Qazi2025.MNIST.USPS-accuracy')
@@ -545,9 +546,7 @@ def test_domains_under_names_of_their_own(m2m_home, make_domain, protocol):
 def test_a_domain_of_ones_own_without_test_images(m2m_home, make_domain):
     make_domain('MNIST')
     make_domain('Mine', test=0)
-    with pytest.raises(
-        DataNotFoundError, match='Mine has no test split .*\n  m2m data import digits-domain Mine --from'
-    ):
+    with pytest.raises(DataNotFoundError, match=r'Mine has no test split .*\n  m2m data import digits-domain Mine'):
         load_benchmark('Qazi2025.MNIST.Mine-accuracy')
 
 
@@ -633,7 +632,7 @@ def test_the_table(m2m, m2m_home, make_domain):
 
 @pytest.fixture(scope='module')
 def real(shared, tmp_path_factory):
-    """M2M_HOME with real digits of the four domains: MNIST whole, the others their test splits; change nothing in it."""
+    """M2M_HOME with real digits: MNIST whole, of the other domains the test splits; change nothing in it."""
     home = tmp_path_factory.mktemp('real') / 'm2m_home'
     files = {
         'MNIST': 'mnist',
@@ -647,7 +646,7 @@ def real(shared, tmp_path_factory):
             splits = read_domain(shared / 'digits' / file)
             splits = {split: digits for split, digits in splits.items() if split == 'test' or name == 'MNIST'}
             with versions.writing(name):
-                write_domain(name, splits, dict.fromkeys(splits, {'made_by': file}))
+                write_domain(name, splits, {split: {'made_by': file} for split in splits})
     return home
 
 

@@ -79,7 +79,7 @@ def test_a_model_is_calibrated(m2m, m2m_home, tmp_path):
 
 def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, tmp_path):
     rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json')[1])}
-    assert len(rows) == 42
+    assert len(rows) == 42 + 44  # of recordings, of digits
     assert not any(row['data_here'] for row in rows.values())
     _, out, _ = m2m('benchmarks')
     assert 'm2m data import Siegle2021 --sessions' in out
@@ -110,6 +110,7 @@ def test_data_list(m2m, m2m_home):
         'Siegle2021',
         'deVries2020',
         'SimulatedMouse',
+        *('MNIST', 'MNISTM', 'SVHN', 'USPS', 'SklearnDigits'),
     }
     card = m2m('data', 'list', 'Siegle2021')[1]
     assert 'Terms of Use' in card

@@ -28,7 +28,7 @@ KINDS = {'neurn': 'neurn', 'plain': 'baselines'}
 LARGEST_FIRST = [
     *('nasnet', 'vgg19', 'vgg16', 'vgg11', 'vit_b_16', 'inception_resnet_v2', 'inception_v3', 'xception', 'resnet50'),
     *('resnetv2_50', 'resnet18', 'densenet121', 'efficientnet_b0', 'mobilenet_v1', 'mobilenet_v2'),
-    *('shufflenet_v2_x0_5', 'squeezenet1_1'),
+    *('shufflenet_v2_x0_5', 'squeezenet1_1', 'digitnet'),
 ]
 
 
@@ -37,7 +37,7 @@ def test_a_row_is_registered_with_and_without_neurn():
     for kind, folder in KINDS.items():
         in_folder = [name for name, plugin in own.items() if plugin.folder == folder]
         assert in_folder == [f'{kind}_{backbone}' for backbone in BACKBONES]
-    assert sorted(LARGEST_FIRST[:17]) == sorted(list(BACKBONES)[:17])
+    assert set(LARGEST_FIRST) <= set(BACKBONES)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_every_backbone(backbone, generic):
         assert torch.equal(value, states['plain'][name])
 
 
-@pytest.mark.parametrize('backbone', BACKBONES)
+@pytest.mark.parametrize('backbone', [name for name, row in BACKBONES.items() if row.library])
 def test_the_table_agrees_with_the_library(backbone):
     row = BACKBONES[backbone]
     if row.library == 'timm':

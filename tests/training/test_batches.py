@@ -1,5 +1,7 @@
 """Batches: a function of the seed and the step alone, shared without gaps or overlaps."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -47,9 +49,7 @@ def test_batches_are_those_of_the_slow_version_wherever_they_start(n_images, siz
 def test_pieces_put_together_are_the_whole(n_images, size, seed, replacement, cuts):
     ends = [0, *sorted(cuts), 16]
     whole = batches(n_images, size, seed, replacement, 0, 16)
-    pieces = [
-        batches(n_images, size, seed, replacement, start, stop) for start, stop in zip(ends, ends[1:], strict=False)
-    ]
+    pieces = [batches(n_images, size, seed, replacement, start, stop) for start, stop in itertools.pairwise(ends)]
     assert [step for steps, _ in pieces for step in steps] == whole[0]
     assert [places for _, each in pieces for places in each] == whole[1]
 

@@ -26,18 +26,18 @@ from torch.nn import functional
 from m2m_benchmarks.data import versions
 from m2m_benchmarks.data.digits import domains
 from m2m_benchmarks.data.digits.domain import Digits
-from m2m_benchmarks.errors import DataError, DataNotFoundError, ModelError, StorageError, TrainingError
+from m2m_benchmarks.errors import DataNotFoundError, ModelError, StorageError, TrainingError
 from m2m_benchmarks.models.neurn.model import network
 from m2m_benchmarks.scoring.runs import read_run
 from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.training.settings import Settings
-from m2m_benchmarks.training.sources import digit_source
+from m2m_benchmarks.training.sources import digit_source, image_folder_source
 from m2m_benchmarks.training.train import train
 
 FINISHED = ['.lock', 'config.json', 'metrics.csv', 'run.json', 'weights.safetensors']
 #: Quick to train. The first has dropout and batch normalisation, the second dropout alone.
 MOBILE, SQUEEZE = 'plain_mobilenet_v2_at32', 'plain_squeezenet1_1_at32'
-#: A rate at which no float32 changes.
+#: A rate at which no float32 changes, but for a zero.
 STILL = 1e-30
 
 
@@ -78,7 +78,7 @@ def same(run, other):
 @pytest.mark.parametrize('model', ['plain_digitnet', 'neurn_digitnet'])
 def test_the_weights_are_those_of_a_plain_loop(digits, tmp_path, model):
     """Nothing of lightning, of the sources or the batches: images from scikit-learn's domain, NumPy's draws, Adam."""
-    run = train(settings(model, steps=10, batch_size=8, interval=10, seed=3), tmp_path / 'run')
+    run = train(settings(model, steps=10, batch_size=8, interval=10, seed=3, learning_rate=1e-4), tmp_path / 'run')
     found = domains.load_digits('SklearnDigits', 'train')
     images = torch.from_numpy(found.images.astype(np.float32)).permute(0, 3, 1, 2).repeat(1, 3, 1, 1) / 255
     labels = torch.from_numpy(load_sklearn().target[:1200].astype(np.int64))
@@ -94,21 +94,23 @@ def test_the_weights_are_those_of_a_plain_loop(digits, tmp_path, model):
             first.mul_(0.9).add_(0.1 * gradient)
             second.mul_(0.999).add_(0.001 * gradient**2)
             corrected = first / (1 - 0.9 ** (step + 1)), second / (1 - 0.999 ** (step + 1))
-            value.data -= 1e-3 * corrected[0] / (corrected[1].sqrt() + 1e-8)
+            value.data -= 1e-4 * corrected[0] / (corrected[1].sqrt() + 1e-8)
     own = net.backbone.state_dict()
     trained = weights(run)
     assert trained.keys() == own.keys()
     moved = network(model, 'none', 3, 10).backbone.state_dict()
     for name, value in trained.items():
         assert (value - own[name]).abs().max() < 1e-6
-        assert (value - moved[name]).abs().max() > 1e-3
+        assert (value - moved[name]).abs().max() > 1e-4
     with torch.no_grad():
         logits = net.eval()(images[1080:])
     (row,) = rows(run)
     assert row['step'] == 10
     assert row['train_loss'] == pytest.approx(np.mean(losses), abs=1e-5)
     assert row['validation_loss'] == pytest.approx(functional.cross_entropy(logits, labels[1080:]).item(), abs=1e-5)
-    assert row['validation_accuracy'] == pytest.approx((logits.argmax(1) == labels[1080:]).float().mean(), abs=1e-6)
+    assert row['validation_accuracy'] == pytest.approx(
+        (logits.argmax(1) == labels[1080:]).float().mean().item(), abs=1e-6
+    )
     assert run.result == {
         'steps': 10,
         'train_loss': row['train_loss'],
@@ -206,14 +208,19 @@ def test_mixed_precision(digits, tmp_path):
 
 
 def test_inception_is_trained_with_its_auxiliary_output(make_images, m2m_home, tmp_path):
-    """It takes no small images: two steps on two of them, and the loss of the first by hand."""
-    folder = make_images(tmp_path / 'images', 'ab', 1)
-    asked = settings('plain_inception_v3', dataset=f'imagefolder:{folder}', steps=1, batch_size=2, limit=None)
+    """It takes no small images: one step on three of them, and the loss by hand."""
+    folder = make_images(tmp_path / 'images', 'ab', 2)
+    asked = settings('plain_inception_v3', dataset=f'imagefolder:{folder}', steps=1, batch_size=3, limit=None)
     run = train(asked, tmp_path / 'run')
-    assert weights(run)['fc.weight'].shape == weights(run)['AuxLogits.fc.weight'].shape[:1] + (2048,) == (2, 2048)
-    before = network('plain_inception_v3', 'none', 0, 2).backbone.state_dict()
+    net = network('plain_inception_v3', 'none', 0, 2).train()
     for name in ('fc.weight', 'AuxLogits.fc.weight', 'AuxLogits.conv0.conv.weight'):
-        assert not torch.equal(weights(run)[name], before[name])
+        assert not torch.equal(weights(run)[name], net.backbone.state_dict()[name])
+    images, labels = image_folder_source(folder, 299, 0).train[0, np.random.default_rng([0, 0]).integers(0, 4, 3)]
+    torch.manual_seed(int(np.random.SeedSequence([0, 0, 0]).generate_state(1)[0]))  # of its dropout
+    outputs = net(images / 255)
+    expected = functional.cross_entropy(outputs.logits, labels)
+    expected += 0.4 * functional.cross_entropy(outputs.aux_logits, labels)
+    assert rows(run)[0]['train_loss'] == pytest.approx(expected.item(), abs=1e-4)
 
 
 # Early stopping
@@ -355,7 +362,7 @@ def interrupt(how, at):
 @pytest.mark.parametrize(
     ('how', 'error', 'message'),
     [
-        (signal.SIGINT, KeyboardInterrupt, ''),
+        (signal.SIGINT, KeyboardInterrupt, None),
         (signal.SIGTERM, TrainingError, r'told to stop \(SIGTERM\) at step [34]\. Go on with --resume'),
     ],
 )
@@ -624,7 +631,7 @@ def test_a_folder_that_is_no_run_is_left_as_it_is(digits, tmp_path, name, resume
         (folder / name).mkdir()
     else:
         (folder / name).write_text('mine')
-    with pytest.raises((TrainingError, ModelError), match='which is no run|cannot be read'):
+    with pytest.raises((TrainingError, ModelError), match=r'which is no run|cannot be read'):
         train(settings(), folder, resume=resume)
     assert set(names(folder)) - {'.lock'} == {name, '.hidden.d'}
 
@@ -798,14 +805,18 @@ def begun(folder, **options):
     return weights(train(settings(SQUEEZE, steps=1, learning_rate=STILL, **options), folder))
 
 
+def close(value, other):
+    return torch.allclose(value, other, rtol=0, atol=2 * STILL)
+
+
 def check_begun(found, file, untrained):
     assert found.keys() == file.keys()
     for name, value in found.items():
         if name.startswith('classifier.1.'):
-            assert torch.equal(value, untrained[name])
+            assert close(value, untrained[name])
             assert value.shape[0] == 10
         else:
-            assert torch.equal(value, file[name])
+            assert close(value, file[name])
 
 
 def test_default_weights_with_ten_outputs(digits, tmp_path, monkeypatch):
@@ -814,8 +825,9 @@ def test_default_weights_with_ten_outputs(digits, tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     torch.save(squeezenet(), folder / 'squeezenet1_1-b8a52dc0.pth')
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
-    untrained = network(SQUEEZE, 'none', 0, 10).backbone.state_dict()
-    check_begun(begun(tmp_path / 'run', weights='default'), squeezenet(), untrained)
+    found = begun(tmp_path / 'run', weights='default')
+    check_begun(found, squeezenet(), network(SQUEEZE, 'default', 0, 10).backbone.state_dict())
+    assert not close(found['classifier.1.weight'], network(SQUEEZE, 'default', 1, 10).backbone.classifier[1].weight)
 
 
 @pytest.mark.parametrize('prefix', ['', 'module.', 'backbone.'])
@@ -839,7 +851,7 @@ def test_weights_of_a_run(digits, tmp_path):
     for name in ('mine', str(digits / 'runs' / 'mine')):
         found = begun(tmp_path / f'begun {len(name)}', weights=name)
         own = safetensors.torch.load_file(digits / 'runs' / 'mine' / 'weights.safetensors')
-        assert all(torch.equal(value, own[key]) for key, value in found.items())
+        assert all(close(value, own[key]) for key, value in found.items())
     (digits / 'runs' / 'mine' / 'metrics.csv').write_text('')
     with pytest.raises(ModelError, match=r'was changed after the run ended: metrics\.csv'):
         begun(tmp_path / 'tampered', weights='mine')
@@ -891,7 +903,7 @@ def test_a_folder_of_images_is_trained_on_and_its_run_is_scored(make_images, dig
     ran = m2m('train', 'digitnet', *options)
     assert (ran.code, ran.err) == (0, '')
     folder = next((digits / 'runs').iterdir())
-    assert f'plain_digitnet, imagefolder:hues [x], seed 0: 24 steps\n' in ran.out
+    assert 'plain_digitnet, imagefolder:hues [x], seed 0: 24 steps\n' in ran.out
     assert f"Next:  m2m score 'run:{folder.name}' SimulatedMouse-rdm" in ran.out
     run = read_run(folder)
     assert (run.classes, run.data['n_train'], run.config['protocol']) == (['a', 'b', 'c'], 12, 'epochs')

@@ -149,17 +149,22 @@ def insist(
 
 def size(urls: Sequence[str], line: Line, **options: Any) -> int:
     """Bytes of a file, without moving it; parameters and errors are those of `insist`."""
+    return version(urls, line, **options)[0]
 
-    def ask(url: str, end: float) -> int:
+
+def version(urls: Sequence[str], line: Line, **options: Any) -> tuple[int, str]:
+    """Bytes of a file and its ETag ('' where there is none), as of `size`."""
+
+    def ask(url: str, end: float) -> tuple[int, str]:
         try:
             with line.answer('HEAD', url, end) as response:
                 if response.status_code == 200 and response.headers.get('Content-Length', '').isdecimal():
-                    return int(response.headers['Content-Length'])
+                    return int(response.headers['Content-Length']), response.headers.get('ETag', '')
         except _FailedError as failure:
             if failure.again or isinstance(failure, _AbsentError):
                 raise
         # Some servers refuse HEAD, or don't know the length of what they would send.
         with line.answer('GET', url, end, Range='bytes=0-0') as response:
-            return span(response)[2]
+            return span(response)[2], response.headers.get('ETag', '')
 
     return insist(urls, ask, **options)

@@ -4,13 +4,11 @@ import hashlib
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
-import pandas as pd
 
 from m2m_benchmarks.acquisition.allen.ophys_cells import mean_recorded, running_modulation, trial_correlation
 from m2m_benchmarks.acquisition.allen.ophys_file import PIPELINE, NwbFile
@@ -21,7 +19,8 @@ from m2m_benchmarks.acquisition.allen.ophys_session import (
     read_timestamps,
     running_speed,
 )
-from m2m_benchmarks.acquisition.allen.ophys_settings import UNITS, OphysSettings
+from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+from m2m_benchmarks.acquisition.allen.responses import SCENES, SessionResponses
 from m2m_benchmarks.errors import DataError
 
 _DFF = f'{PIPELINE}/DfOverF/imaging_plane_1'
@@ -34,50 +33,16 @@ _MOST_DROPPED = 100
 _GAP = 1000
 
 
-@dataclass(frozen=True)
-class SessionResponses:
-    """Responses of the cells of a session.
-
-    Attributes
-    ----------
-    responses : float32 array, shape (n_repetitions, 118, n_cells)
-        Repetitions in the order of time, scenes in that of their numbers. NaN where the window or baseline of a sweep
-        leaves the recording, and where a trace is NaN.
-    blank_responses : float32 array, shape (n_blanks, n_cells)
-        To the grey screen, in the order of time.
-    neuroids : DataFrame, n_cells rows
-        neuroid_id, region, animal, session, container, cre_line, cell_type, depth_um, layer, running_modulation and
-        running_p (`ophys_cells.running_modulation`), allen_reliability (`ophys_cells.trial_correlation` in the window,
-        for the scene with the largest mean response).
-    n_masked : int
-        Sweeps, blanks included, whose window or baseline leaves the recording.
-    n_blank : int
-        Blank sweeps.
-    n_nan_cells : int
-        Cells without a single response.
-    frames_dropped : int
-        Frames of the signal that have no timestamp, or timestamps without a frame; they don't count as recorded.
-    window_ms : (start, end)
-        After the onset.
-    unit : str
-        Of the responses.
-    stimuli : dict
-        Number of a scene to the SHA-256 of its uint8 pixels, row by row; empty without `hash_scenes`.
-    """
-
-    responses: np.ndarray
-    blank_responses: np.ndarray
-    neuroids: pd.DataFrame
-    n_masked: int
-    n_blank: int
-    n_nan_cells: int
-    frames_dropped: int
-    window_ms: tuple[float, float]
-    unit: str
-    stimuli: dict[int, str]
+#: Scenes that tell the images of one session from those of others, where reading all of them costs too much.
+SOME_SCENES = range(0, SCENES, 29)
 
 
-def extract_ophys(file: h5py.File, settings: OphysSettings, events: np.ndarray | None = None) -> SessionResponses:
+def extract_ophys(
+    file: h5py.File,
+    settings: OphysSettings,
+    events: np.ndarray | None = None,
+    hash_scenes: Collection[int] = range(SCENES),
+) -> SessionResponses:
     """Responses of a session's cells to the natural scenes.
 
     Only the frames that a window or baseline needs are read, and few traces are in memory at a time.
@@ -89,10 +54,23 @@ def extract_ophys(file: h5py.File, settings: OphysSettings, events: np.ndarray |
     settings : OphysSettings
     events : array, shape (n_cells, n_frames), optional
         As of `read_events`; for the signal 'events'.
+    hash_scenes : collection of int
+        Scenes that are read for their SHA-256; all of them are the larger half of a file. For the others '' stands in
+        `scenes_sha256`.
 
     Returns
     -------
     SessionResponses
+        dF/F, % dF/F (corrected) or events. NaN where the window or baseline of a sweep leaves the recording, and where
+        a trace is NaN. The neuroids have container, cre_line, cell_type, depth_um, layer, running_modulation and
+        running_p (`ophys_cells.running_modulation`), and allen_reliability (`ophys_cells.trial_correlation` in the
+        window, for the scene with the largest mean response). The counts are
+
+        - n_masked: sweeps, blanks included, whose window or baseline leaves the recording;
+        - n_blank: blank sweeps;
+        - n_nan_cells: cells without a single response;
+        - frames_dropped: frames of the signal that have no timestamp, or timestamps without a frame; they don't count
+          as recorded.
 
     Raises
     ------
@@ -131,19 +109,27 @@ def extract_ophys(file: h5py.File, settings: OphysSettings, events: np.ndarray |
     speed = np.full(len(sweeps.onset), np.nan)
     speed[recorded] = running_speed(nwb, times)[window].mean(axis=1)
     modulation, p = running_modulation(responses[sweeps.of_scene], speed[sweeps.of_scene])
-    scenes = iterate_scenes(file) if settings.hash_scenes else ()
     return SessionResponses(
+        session=nwb.text('general/session_id'),
         responses=responses[sweeps.of_scene].astype(np.float32),
-        blank_responses=responses[sweeps.of_blank].astype(np.float32),
         neuroids=neuroids.assign(running_modulation=modulation, running_p=p, allen_reliability=reliability),
-        n_masked=int((~recorded).sum()),
-        n_blank=len(sweeps.of_blank),
-        n_nan_cells=int(np.isnan(responses).all(axis=0).sum()),
-        frames_dropped=dropped,
         window_ms=(start * frame_ms, stop * frame_ms),
-        unit=UNITS[settings.used_signal],
-        stimuli={number: hashlib.sha256(scene.tobytes()).hexdigest() for number, scene in enumerate(scenes)},
+        counts={
+            'n_masked': int((~recorded).sum()),
+            'n_blank': len(sweeps.of_blank),
+            'n_nan_cells': int(np.isnan(responses).all(axis=0).sum()),
+            'frames_dropped': dropped,
+        },
+        scenes_sha256=_scene_hashes(file, hash_scenes),
     )
+
+
+def _scene_hashes(file: h5py.File, numbers: Collection[int]) -> list[str]:
+    found = {
+        number: hashlib.sha256(scene.tobytes()).hexdigest()
+        for number, scene in zip(sorted(numbers), iterate_scenes(file, numbers), strict=True)
+    }
+    return [found.get(number, '') for number in range(SCENES)] if found else []
 
 
 class _Signal:

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import h5py
@@ -123,7 +123,12 @@ class NwbFile:
             raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; download it again.')
         return found.strip()
 
-    def rows(self, dataset: h5py.Dataset, spans: Sequence[slice] = (slice(None),)) -> Iterator[np.ndarray]:
+    def rows(
+        self,
+        dataset: h5py.Dataset,
+        spans: Sequence[slice] = (slice(None),),
+        wanted: Collection[int] | None = None,
+    ) -> Iterator[np.ndarray]:
         """Entries along the first axis of a dataset, of which few are in memory at a time.
 
         Parameters
@@ -131,6 +136,8 @@ class NwbFile:
         dataset : h5py.Dataset, at least two-dimensional
         spans : sequence of slice
             Parts of the second axis that are read, and joined.
+        wanted : collection of int, optional
+            Only these entries, in their order. All by default.
 
         Yields
         ------
@@ -144,6 +151,11 @@ class NwbFile:
         # Chunks are unpacked as a whole: those of several rows are read once and not once a row.
         step = max(1, min(chunks[0] if chunks else 1, _BLOCK // size))
         for start in range(0, shape[0], step):
+            stop = min(start + step, shape[0])
+            picked = [each for each in range(start, stop) if wanted is None or each in wanted]
+            if not picked:
+                continue
             with self._reading(path):
-                block = np.concatenate([dataset[start : start + step, span] for span in spans], axis=1)
-            yield from block
+                block = np.concatenate([dataset[start : picked[-1] + 1, span] for span in spans], axis=1)
+            for each in picked:
+                yield block[each - start]

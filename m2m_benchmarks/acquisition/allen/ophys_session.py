@@ -1,7 +1,7 @@
 """What a 2-photon session of the Visual Coding survey holds: the mouse, the cells, the images and when they came."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import h5py
@@ -10,11 +10,10 @@ import pandas as pd
 
 from m2m_benchmarks.acquisition.allen.ophys_cells import cell_type, cre_line, layer
 from m2m_benchmarks.acquisition.allen.ophys_file import PIPELINE, NwbFile
+from m2m_benchmarks.acquisition.allen.responses import SCENES
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import DataError
 
-#: Images of the stimulus natural scenes.
-SCENES = 118
 _SESSION_TYPE = 'three_session_B'
 _PLANE = 'general/optophysiology/imaging_plane_1'
 _TEMPLATES = 'stimulus/templates/natural_scenes_image_stack/data'
@@ -175,12 +174,14 @@ def running_speed(nwb: NwbFile, times: np.ndarray) -> np.ndarray:
     return np.interp(times, measured_at, speed, left=np.nan, right=np.nan)
 
 
-def iterate_scenes(file: h5py.File) -> Iterator[np.ndarray]:
-    """The 118 images, one at a time.
+def iterate_scenes(file: h5py.File, numbers: Collection[int] = range(SCENES)) -> Iterator[np.ndarray]:
+    """The 118 images or some of them, one at a time.
 
     Parameters
     ----------
     file : h5py.File
+    numbers : collection of int
+        Those that are wanted; as far as the layout of the file allows, no others are read.
 
     Yields
     ------
@@ -192,8 +193,12 @@ def iterate_scenes(file: h5py.File) -> Iterator[np.ndarray]:
     DataError
         When there aren't 118, or a value is none of 0 to 255.
     """
+    if not numbers:
+        return
     nwb = NwbFile(file)
-    for scene, image in enumerate(nwb.rows(nwb.dataset(_TEMPLATES, (SCENES, None, None)))):
+    wanted = sorted(numbers)
+    images = nwb.rows(nwb.dataset(_TEMPLATES, (SCENES, None, None)), wanted=wanted)
+    for scene, image in zip(wanted, images, strict=True):
         with np.errstate(invalid='ignore'):
             pixels = image.astype(np.uint8)
         if not np.array_equal(pixels, image):

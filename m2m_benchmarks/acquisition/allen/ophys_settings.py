@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from m2m_benchmarks.errors import DataError
 
-#: Signals, and the unit of the responses that are made of them.
-UNITS = {'dff': 'dF/F', 'corrected': '% dF/F', 'events': 'events'}
+#: What responses can be made of.
+SIGNALS = ('dff', 'corrected', 'events')
 
 _FORM = re.compile(r'(?:(?P<start>\d+(?:\.\d+)?)\s*-\s*)?(?P<stop>\d+(?:\.\d+)?)\s*(?P<unit>f|ms)?\Z')
 
@@ -78,8 +78,6 @@ class OphysSettings:
         baseline of four times the sweep length, which is that of the second sweep: 14 and 28 frames as a rule.
     n_repetitions : int
         How often each image has to have been shown.
-    hash_scenes : bool
-        Whether to read all images for their SHA-256. They are the larger half of a file.
 
     Raises
     ------
@@ -92,12 +90,11 @@ class OphysSettings:
     baseline: str | None = None
     sdk_compatible: bool = False
     n_repetitions: int = 50
-    hash_scenes: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what can't be followed."""
-        if self.signal not in UNITS:
-            raise DataError(f'unknown signal {self.signal!r}; there is {", ".join(UNITS)}.')
+        if self.signal not in SIGNALS:
+            raise DataError(f'unknown signal {self.signal!r}; there is {", ".join(SIGNALS)}.')
         if self.sdk_compatible and (self.signal == 'events' or self.window != '14' or self.baseline is not None):
             raise DataError('sdk_compatible sets the signal, window and baseline itself; leave them out.')
         if self.n_repetitions < 1:

@@ -190,7 +190,7 @@ def _ophys_session(record: dict[str, Any], place: str, warehouse: str) -> Sessio
         animal=str(field(record, (str, int), 'specimen', 'donor', 'external_donor_name')),
         areas=(field(record, str, 'targeted_structure', 'acronym'),),
         cre_line=next((name for name in drivers if 'Cre' in name), NO_CRE),
-        depth_um=int(field(record, (int, float), 'imaging_depth')),
+        depth_um=field(record, int, 'imaging_depth'),
         urls=(f'{place}/ophys_experiment_data/{number}.nwb', *_links(record, 'NWBOphys', warehouse)),
         events_urls=(events, *_links(record, 'ObservatoryEventsFile', warehouse)),
         usable=not field(record, bool, 'experiment_container', 'failed'),
@@ -208,9 +208,12 @@ def _ecephys(
     session_of = dict(
         zip(integers(probes, 'id', 'probes'), integers(probes, 'ecephys_session_id', 'probes'), strict=True)
     )
-    found = channels.assign(session=integers(channels, 'ecephys_probe_id', 'channels').map(session_of))
+    found = channels.assign(
+        session=integers(channels, 'ecephys_probe_id', 'channels').map(session_of),
+        area=channels['ecephys_structure_acronym'].astype(str),
+    )
     found = found[integers(channels, 'id', 'channels').isin(integers(units, 'ecephys_channel_id', 'units'))]
-    areas = found.groupby('session')['ecephys_structure_acronym'].agg(set).to_dict()
+    areas = found.groupby('session')['area'].agg(set).to_dict()
     ids = integers(sessions, 'id', 'sessions')
     made = [
         Session(
@@ -250,8 +253,9 @@ def _driver(genotype: Any) -> str:
 
 def _links(record: dict[str, Any], kind: str, warehouse: str) -> tuple[str, ...]:
     """Where the warehouse has a session's files of a kind, as far as its record says."""
+    files = [] if record.get('well_known_files') is None else field(record, list, 'well_known_files')
     return tuple(
         warehouse + field(each, str, 'download_link')
-        for each in record.get('well_known_files') or ()
+        for each in files
         if field(each, str, 'well_known_file_type', 'name') == kind
     )

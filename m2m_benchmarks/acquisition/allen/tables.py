@@ -45,8 +45,7 @@ class Tables:
         DataError
             When it is something else, or empty.
         """
-        content = self._content(url, name)
-        found = _records(content, url)
+        found, _ = _records(self._content(url, name), url)
         if not found:
             raise DataError(f'{url} lists nothing.')
         return found
@@ -64,13 +63,13 @@ class Tables:
         found: list[dict[str, Any]] = []
         while True:
             url = f"{query},rma::options[start_row$eq{len(found)}][num_rows$eq{_PAGE}][order$eq'id']"
-            page = _records(self._content(url, f'{name}-{len(found)}.json'), url)
+            page, total = _records(self._content(url, f'{name}-{len(found)}.json'), url)
+            if not page or total is None:
+                raise DataError(f'{url} lists nothing, or does not say how many rows there are.')
             found += page
-            if len(page) < _PAGE:
-                break
-        if not found:
-            raise DataError(f'{query} lists nothing.')
-        return found
+            # The server may give fewer at once than were asked for.
+            if len(found) >= total:
+                return found
 
     def csv(self, url: str, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         """Columns of a CSV file, as text; other columns are left out, and what isn't there is NaN."""
@@ -78,7 +77,9 @@ class Tables:
         try:
             table = pd.read_csv(io.BytesIO(content), dtype=str, usecols=lambda column: column in columns)
         except ValueError as error:
-            raise DataError(f'{url} gave {_glimpse(content)} in place of CSV: {error}.') from error
+            raise DataError(
+                f'{url} gave {_glimpse(content)} in place of CSV: {" ".join(str(error).split())}.'
+            ) from error
         lacking = [column for column in columns if column not in table]
         if lacking:
             raise DataError(f'{url} gave {_glimpse(content)}: it lacks the columns {", ".join(lacking)}.')
@@ -117,7 +118,7 @@ def first_of(what: str, folder: Path, options: dict[str, Any], *ways: Callable[[
     raise DataError(f'there is no catalogue of {what} that can be read. {" ".join(failures)}')
 
 
-def field(record: dict[str, Any], kind: type | tuple[type, ...], *names: str) -> Any:
+def field(record: Any, kind: type | tuple[type, ...], *names: str) -> Any:
     """A value of a record, or of the records in it, that has to be there.
 
     Raises
@@ -129,7 +130,8 @@ def field(record: dict[str, Any], kind: type | tuple[type, ...], *names: str) ->
     for name in names:
         found = found.get(name) if isinstance(found, dict) else None
     if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
-        raise DataError(f'the record {record.get("id")} of the catalogue has no {".".join(names)}, or a wrong one.')
+        number = record.get('id') if isinstance(record, dict) else record
+        raise DataError(f'the record {str(number)[:50]} of the catalogue has no {".".join(names)}, or a wrong one.')
     return found
 
 
@@ -141,24 +143,26 @@ def integers(table: pd.DataFrame, column: str, what: str) -> pd.Series:
     DataError
         When one is missing or no whole number.
     """
-    found = pd.to_numeric(table[column], errors='coerce') if column in table else pd.Series([float('nan')])
+    found = pd.to_numeric(table[column].astype(str), errors='coerce')
     if found.isna().any() or (found % 1 != 0).any():
         raise DataError(f'the table of {what} lacks a {column}, or has one that is no whole number.')
     return found.astype('int64')
 
 
-def _records(content: bytes, url: str) -> list[dict[str, Any]]:
+def _records(content: bytes, url: str) -> tuple[list[dict[str, Any]], int | None]:
+    """Records, and how many there are with those of other pages."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise DataError(f'{url} gave {_glimpse(content)} in place of JSON.') from error
+    total = None
     if isinstance(found, dict):
         if not found.get('success', True):
             raise DataError(f'{url} answered: {str(found.get("msg"))[:200]}.')
-        found = found.get('msg')
+        total, found = found.get('total_rows'), found.get('msg')
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise DataError(f'{url} gave JSON that is no list of records.')
-    return found
+    return found, total if isinstance(total, int) else None
 
 
 def _glimpse(content: bytes) -> str:

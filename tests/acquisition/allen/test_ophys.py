@@ -18,9 +18,9 @@ from m2m_benchmarks.arrays import split_half_reliability
 from m2m_benchmarks.errors import DataError
 
 
-def extract(session, *, events=None, **settings):
+def extract(session, *, events=None, hash_scenes=range(118), **settings):
     with open_nwb(session.path) as file:
-        return extract_ophys(file, OphysSettings(**{'n_repetitions': 3, **settings}), events)
+        return extract_ophys(file, OphysSettings(**{'n_repetitions': 3, **settings}), events, hash_scenes)
 
 
 def change(session, edit):
@@ -63,7 +63,6 @@ def check(session, found, expected, **tolerance):
     for scene, repetition in itertools.product(range(118), range(len(found.responses))):
         sweep = np.flatnonzero(session.scene == scene)[repetition]
         np.testing.assert_allclose(found.responses[repetition, scene], expected[sweep], **tolerance)
-    np.testing.assert_allclose(found.blank_responses, expected[session.scene == -1], **tolerance)
 
 
 @pytest.mark.parametrize('seed', range(3))
@@ -87,11 +86,10 @@ def test_agrees_with_a_slow_loop(session, nwb, settings, frames, seed):
     found = extract(written, **settings)
     expected = slow(written, traces, *frames, percent=corrected)
     check(written, found, expected, rtol=1e-6, atol=1e-9)
-    assert found.unit == ('% dF/F' if corrected else 'dF/F')
-    assert found.n_masked == np.isnan(expected).all(axis=1).sum()
+    assert found.counts['n_masked'] == np.isnan(expected).all(axis=1).sum()
     assert found.window_ms == pytest.approx((1000 * frames[0] / nwb.RATE, 1000 * frames[1] / nwb.RATE))
     assert found.responses.shape == (3, 118, 4)
-    assert found.responses.dtype == found.blank_responses.dtype == np.float32
+    assert found.responses.dtype == np.float32
 
 
 @pytest.mark.parametrize('dtype', ['float32', 'float64', 'int32'])
@@ -101,22 +99,50 @@ def test_events(session, tmp_path, dtype):
     np.savez_compressed(tmp_path / 'events.npz', ev=events)
     found = extract(written, signal='events', window='2-12', events=read_events(tmp_path / 'events.npz'))
     check(written, found, slow(written, events, 2, 12, 0), rtol=1e-6)
-    assert found.unit == 'events'
 
 
 def test_sweeps_that_leave_the_recording_are_masked(session):
     whole = extract(session())
-    assert whole.n_masked == 0
+    assert whole.counts['n_masked'] == 0
     written = session(first_frame=20, tail=9)
     found = extract(written, signal='corrected')
     lost = (written.onset < 28) | (written.onset + 14 > written.n_frames)
-    assert found.n_masked == lost.sum() == 3
-    masked = np.isnan(found.responses).all(axis=2).sum() + np.isnan(found.blank_responses).all(axis=1).sum()
-    assert masked == found.n_masked
+    assert found.counts['n_masked'] == lost.sum() == 3
+    assert np.isnan(found.responses).all(axis=2).sum() == (lost & (written.scene >= 0)).sum()
     assert not np.isnan(found.responses).any(axis=2)[~np.isnan(found.responses).all(axis=2)].any()
     # A reliability over the other sweeps is still there.
     assert np.isfinite(found.neuroids['allen_reliability']).all()
     assert np.isfinite(split_half_reliability(found.responses)).all()
+
+
+@pytest.mark.parametrize(('first_frame', 'tail', 'lost'), [(28, 14, 0), (27, 14, 1), (28, 13, 1)])
+def test_the_last_frame_that_is_needed(session, first_frame, tail, lost):
+    assert extract(session(first_frame=first_frame, tail=tail), signal='corrected').counts['n_masked'] == lost
+
+
+@pytest.mark.parametrize('settings', [{'window': '7'}, {'signal': 'corrected'}])
+def test_reliability_of_the_preferred_image(session, nwb, settings):
+    written = session(first_frame=20, tail=12)
+    # The first sweep, which is masked when there is a baseline, shows the preferred image of the first cell.
+    scene = written.scene[0]
+    assert scene >= 0
+    for path in (f'{nwb.DFF}/data', f'{nwb.FLUORESCENCE}_demixed_signal/data'):
+        with h5py.File(written.path, 'r+') as file:
+            for onset in written.onset[written.scene == scene]:
+                scale = np.nanmax(file[path][0]) * np.linspace(1, 2, 7)
+                file[path][0, onset : onset + 7] = scale * np.random.default_rng(onset).uniform(1, 1.5, 7)
+    found = extract(written, **settings)
+    corrected = 'signal' in settings
+    traces = signal(written, nwb, 'corrected' if corrected else 'dff')
+    n_frames, baseline = (14, 28) if corrected else (7, 0)
+    means = np.nanmean(found.responses, axis=0)
+    assert np.argmax(means[:, 0]) == scene
+    for cell, trace in enumerate(traces):
+        onsets = written.onset[written.scene == np.argmax(means[:, cell])]
+        kept = onsets[(onsets >= baseline) & (onsets + n_frames <= written.n_frames)]
+        pairs = itertools.combinations([trace[onset : onset + n_frames] for onset in kept], 2)
+        expected = np.mean([scipy.stats.pearsonr(a, b)[0] for a, b in pairs])
+        assert found.neuroids['allen_reliability'][cell] == pytest.approx(expected, rel=1e-6)
 
 
 def test_huge_values_and_nan_stay_where_they_are(session, nwb):
@@ -131,7 +157,7 @@ def test_huge_values_and_nan_stay_where_they_are(session, nwb):
     assert hit.sum() == 2
     check(written, found, slow(written, signal(written, nwb, 'dff'), 0, 14, 0), rtol=1e-6)
     assert (before.responses != found.responses).sum(axis=(0, 1)).tolist() == [2, 2, 0, 0]
-    assert found.n_nan_cells == 0
+    assert found.counts['n_nan_cells'] == 0
 
 
 def test_far_from_zero(session, nwb):
@@ -147,19 +173,18 @@ def test_far_from_zero(session, nwb):
 
 
 def test_blanks_are_kept_apart(session):
-    assert extract(session(n_blanks=7)).blank_responses.shape == (7, 4)
+    assert extract(session(n_blanks=7)).counts['n_blank'] == 7
     without = extract(session(n_blanks=0))
-    assert without.n_blank == 0
-    assert without.blank_responses.shape == (0, 4)
+    assert without.counts['n_blank'] == 0
     assert np.isfinite(without.responses).all()
 
 
 def test_frames_without_a_timestamp(session):
     exact = extract(session(tail=13))
     longer = extract(session(tail=13, extra_frames=1))
-    assert (exact.frames_dropped, longer.frames_dropped) == (0, 1)
+    assert (exact.counts['frames_dropped'], longer.counts['frames_dropped']) == (0, 1)
     # The extra frame would complete the window of the last sweep, if it counted.
-    assert exact.n_masked == longer.n_masked == 1
+    assert exact.counts['n_masked'] == longer.counts['n_masked'] == 1
     np.testing.assert_array_equal(np.isnan(exact.responses), np.isnan(longer.responses))
 
 
@@ -167,12 +192,12 @@ def test_timestamps_without_a_frame(session, nwb):
     written = session(tail=14)
     change(written, lambda file: put(file, f'{nwb.DFF}/data', file[f'{nwb.DFF}/data'][:, :-1]))
     found = extract(written)
-    assert (found.frames_dropped, found.n_masked) == (1, 1)
+    assert (found.counts['frames_dropped'], found.counts['n_masked']) == (1, 1)
 
 
 def test_nan_cells_stay(session):
     found = extract(session(nan_cells=(0, 2)))
-    assert found.n_nan_cells == 2
+    assert found.counts['n_nan_cells'] == 2
     assert np.isnan(found.responses).all(axis=(0, 1)).tolist() == [True, False, True, False]
     assert np.isnan(found.neuroids['allen_reliability']).tolist() == [True, False, True, False]
     assert np.isnan(found.neuroids['running_modulation']).tolist() == [True, False, True, False]
@@ -184,7 +209,7 @@ def test_a_baseline_of_zero_gives_nan(session, nwb):
     path = f'{nwb.FLUORESCENCE}_demixed_signal/data'
     change(written, lambda file: put(file, path, np.zeros((4, written.n_frames))))
     change(written, lambda file: put(file, f'{nwb.FLUORESCENCE}_neuropil_response/r', np.zeros(4)))
-    assert extract(written, signal='corrected').n_nan_cells == 4
+    assert extract(written, signal='corrected').counts['n_nan_cells'] == 4
 
 
 @pytest.mark.parametrize('variable', [False, True])
@@ -306,8 +331,20 @@ def test_stimuli(session, nwb):
         scenes = list(iterate_scenes(file))
     np.testing.assert_array_equal(scenes, images)
     assert {scene.dtype for scene in scenes} == {np.dtype('uint8')}
-    assert found.stimuli == {number: hashlib.sha256(image.tobytes()).hexdigest() for number, image in enumerate(images)}
-    assert extract(written, hash_scenes=False).stimuli == {}
+    assert found.scenes_sha256 == [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
+    assert extract(written, hash_scenes=()).scenes_sha256 == []
+
+
+@pytest.mark.parametrize('storage', [{}, {'chunks': (50, 6, 9)}])
+def test_some_stimuli(session, nwb, storage):
+    written = session()
+    with h5py.File(written.path, 'r+') as file:
+        images = file[nwb.TEMPLATES][()]
+        del file[nwb.TEMPLATES]
+        file.create_dataset(nwb.TEMPLATES, data=images, **storage)
+    every = extract(written).scenes_sha256
+    some = extract(written, hash_scenes=(116, 0, 49, 50)).scenes_sha256
+    assert some == [each if number in (0, 49, 50, 116) else '' for number, each in enumerate(every)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,591 @@
+"""Sessions of the Allen Institute's catalogues, from a server on loopback in place of its bucket and its warehouse."""
+
+import copy
+import csv
+import importlib.util
+import io
+import json
+import random
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from m2m_benchmarks.acquisition.allen import tables
+from m2m_benchmarks.acquisition.allen.catalogue import (
+    ECEPHYS_TYPES,
+    ecephys_sessions,
+    ophys_sessions,
+    scene_urls,
+    sizes,
+    summary,
+)
+from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
+
+SPEC = importlib.util.spec_from_file_location('allen_warehouse', Path(__file__).with_name('warehouse.py'))
+warehouse = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(warehouse)
+status = warehouse.status
+
+QUERY = '/warehouse/api/v2/data/query.json'
+EXPERIMENTS = '/bucket/visual-coding-2p/ophys_experiments.json'
+CONTAINERS = '/bucket/visual-coding-2p/experiment_containers.json'
+ECEPHYS = '/bucket/visual-coding-neuropixels/ecephys-cache'
+
+
+def experiment(number, container, area, cre, depth, animal, kind='three_session_B', failed=False):
+    """A record of ophys_experiments.json."""
+    lines = [('Camk2a-tTA', 'driver'), (cre, 'driver'), ('Ai93(TITL-GCaMP6f)', 'reporter')]
+    return {
+        'id': number,
+        'experiment_container_id': container,
+        'stimulus_name': kind,
+        'imaging_depth': depth,
+        'targeted_structure': {'acronym': area},
+        'specimen': {
+            'donor': {
+                'external_donor_name': animal,
+                'transgenic_lines': [{'name': name, 'transgenic_line_type_name': of} for name, of in lines],
+            }
+        },
+        'experiment_container': {'id': container, 'failed': failed},
+        'well_known_files': [
+            {
+                'download_link': f'/api/v2/well_known_file_download/{number}{i}',
+                'well_known_file_type': {'name': name},
+            }
+            for i, name in enumerate(['NWBOphys', 'ObservatoryEventsFile', 'OphysExperimentCellRoiMetricsFile'])
+        ],
+    }
+
+
+OPHYS = [
+    experiment(503, 903, 'VISl', 'Vip-IRES-Cre', 275, '222003'),
+    experiment(501, 901, 'VISp', 'Cux2-CreERT2', 175, '222001'),
+    experiment(502, 901, 'VISp', 'Cux2-CreERT2', 175, '222001', 'three_session_A'),
+    experiment(504, 904, 'VISp', 'Cux2-CreERT2', 275, '222004', failed=True),
+    experiment(505, 905, 'VISp', 'Rbp4-Cre_KL100', 375, '222005'),
+    experiment(506, 906, 'VISam', 'Cux2-CreERT2', 275, '222006', 'three_session_C2'),
+]
+#: Sessions of Visual Behavior, which the warehouse has in the same table.
+BEHAVIOR = [
+    experiment(601, 961, 'VISp', 'Vip-IRES-Cre', 175, '333001', 'OPHYS_1_images_A'),
+    experiment(602, 961, 'VISp', 'Vip-IRES-Cre', 175, '333001', 'three_session_B'),
+    experiment(603, 962, 'VISp', 'Vip-IRES-Cre', 175, '333001', 'Three_Session_B'),
+    experiment(604, 963, 'VISp', 'Vip-IRES-Cre', 175, '333001', None),
+    experiment(605, 964, 'VISp', 'Vip-IRES-Cre', 175, '333001', ['three_session_B']),
+    {'id': 606, 'stimulus_name': 'three_session_B ', 'experiment_container_id': [7], 'specimen': None},
+    {'stimulus_name': {'name': 'ophys_2'}},
+    {},
+]
+
+SESSIONS = [
+    # id, specimen_id, session_type, genotype, has_nwb
+    (703, 803, 'brain_observatory_1.1', 'wt/wt', True),
+    (701, 801, 'brain_observatory_1.1', 'Sst-IRES-Cre/wt;Ai32(RCL-ChR2(H134R)_EYFP)/wt', True),
+    (702, 802, 'functional_connectivity', 'Vip-IRES-Cre/wt;Ai32(RCL-ChR2(H134R)_EYFP)/wt', True),
+    (704, 804, 'brain_observatory_1.1', '', False),
+    (705, 805, 'brain_observatory_1.1', 'wt/wt', True),
+]
+#: Areas of the channels of each session, and whether a unit is on them.
+CHANNELS = {
+    701: [('VISp', True), ('VISl', True), ('CA1', True), ('VISam', False), ('VISp', True)],
+    702: [('VISrl', True), ('VISp', True)],
+    703: [('VISam', True), ('', True), ('VISal', True)],
+    704: [('VISp', True)],
+    705: [('CA1', True), ('VISp', False), ('VISmma', True)],
+}
+
+
+def ecephys_tables():
+    """Rows of the four tables, by name, as dicts."""
+    found = {'sessions': [], 'probes': [], 'channels': [], 'units': []}
+    for number, specimen, kind, genotype, has_nwb in SESSIONS:
+        row = {'specimen_id': specimen, 'session_type': kind, 'genotype': genotype, 'has_nwb': has_nwb, 'sex': 'F'}
+        found['sessions'].append({'id': number, **row})
+        for i, (area, has_unit) in enumerate(CHANNELS[number]):
+            probe, channel = 10 * number + i % 2, 100 * number + i
+            if i < 2:
+                found['probes'].append({'name': f'probe{i}', 'id': probe, 'ecephys_session_id': number})
+            found['channels'].append({'id': channel, 'ecephys_probe_id': probe, 'ecephys_structure_acronym': area})
+            if has_unit:
+                found['units'].append({'snr': 1.5, 'ecephys_channel_id': channel, 'id': 1000 * number + i})
+    return found
+
+
+def as_csv(rows, columns=None):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns or list(rows[0]), extrasaction='ignore')
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def site():
+    """A server with a bucket; its warehouse is empty."""
+    with warehouse.serving() as found:
+        found.files[EXPERIMENTS] = json.dumps(OPHYS + BEHAVIOR).encode()
+        for name, rows in ecephys_tables().items():
+            found.files[f'{ECEPHYS}/{name}.csv'] = as_csv(rows)
+        yield found
+
+
+def use_warehouse(site):
+    """Take the tables from the bucket and put them into the warehouse, as it gives them."""
+    site.files.clear()
+    rows = ecephys_tables()
+    site.models = {
+        'OphysExperiment': OPHYS + BEHAVIOR,
+        'EcephysSession': [
+            {
+                'id': row['id'],
+                'specimen_id': row['specimen_id'],
+                'stimulus_name': row['session_type'],
+                'specimen': {'donor': {'full_genotype': row['genotype'] or None}},
+                'well_known_files': [
+                    {
+                        'download_link': f'/api/v2/well_known_file_download/{row["id"]}',
+                        'well_known_file_type': {'name': 'EcephysNwb'},
+                    }
+                ]
+                * row['has_nwb'],
+            }
+            for row in rows['sessions']
+        ],
+        'EcephysProbe': rows['probes'],
+        # Tables with chosen columns hold text only.
+        'EcephysChannel': [{name: str(value) for name, value in row.items()} for row in rows['channels']],
+        'EcephysUnit': rows['units'],
+    }
+
+
+@pytest.fixture
+def ask(site, tmp_path):
+    """The function ask(ophys_sessions, areas=['VISp'], ...) -> Listing; the tables go to ask.folder."""
+
+    def run(function, **options):
+        places = {'mirror': f'{site.address}/bucket', 'warehouse': f'{site.address}/warehouse'}
+        return function(run.folder, **{**places, 'tries': 2, 'timeout_s': 1, 'sleep': lambda s: None, **options})
+
+    run.folder = tmp_path / 'tables'
+    return run
+
+
+def ids(listing):
+    return [session.id for session in listing.sessions]
+
+
+@pytest.mark.parametrize('source', ['bucket', 'warehouse'])
+def test_ophys(site, ask, source):
+    if source == 'warehouse':
+        use_warehouse(site)
+    listing = ask(ophys_sessions)
+    assert ids(listing) == [501, 503, 505]
+    assert (listing.n_matching, listing.n_failed) == (3, 1)
+    first = listing.sessions[0]
+    assert (first.modality, first.session_type, first.container) == ('ophys', 'three_session_B', 901)
+    assert (first.animal, first.areas, first.cre_line, first.depth_um) == ('222001', ('VISp',), 'Cux2-CreERT2', 175)
+    assert first.urls == (
+        f'{site.address}/bucket/visual-coding-2p/ophys_experiment_data/501.nwb',
+        f'{site.address}/warehouse/api/v2/well_known_file_download/5010',
+    )
+    assert first.events_urls == (
+        f'{site.address}/bucket/visual-coding-2p/ophys_experiment_events/501_events.npz',
+        f'{site.address}/warehouse/api/v2/well_known_file_download/5011',
+    )
+    assert summary(listing.sessions) == {'VISp': {'Cux2-CreERT2': 1, 'Rbp4-Cre_KL100': 1}, 'VISl': {'Vip-IRES-Cre': 1}}
+
+
+@pytest.mark.parametrize(('source', 'most_rows'), [('bucket', 0), ('warehouse', 3), ('warehouse', 2)])
+def test_ecephys(site, ask, monkeypatch, source, most_rows):
+    if source == 'warehouse':
+        use_warehouse(site)
+        monkeypatch.setattr(tables, '_PAGE', 3)
+        site.most_rows = most_rows
+    listing = ask(ecephys_sessions)
+    assert ids(listing) == [701, 703]
+    assert (listing.n_matching, listing.n_failed) == (2, 1)
+    first = listing.sessions[0]
+    assert (first.modality, first.session_type, first.container) == ('ecephys', 'brain_observatory_1.1', None)
+    assert (first.animal, first.areas, first.cre_line, first.depth_um) == (
+        '801',
+        ('VISp', 'VISl'),
+        'Sst-IRES-Cre',
+        None,
+    )
+    place = f'{site.address}{ECEPHYS}/session_701/session_701.nwb'
+    link = f'{site.address}/warehouse/api/v2/well_known_file_download/701'
+    assert first.urls == ((place,) if source == 'bucket' else (place, link))
+    assert listing.sessions[1].cre_line == 'none'
+    assert summary(listing.sessions) == {
+        'VISp': {'Sst-IRES-Cre': 1},
+        'VISl': {'Sst-IRES-Cre': 1},
+        'VISal': {'none': 1},
+        'VISam': {'none': 1},
+    }
+    assert ids(ask(ecephys_sessions, session_types=ECEPHYS_TYPES)) == [701, 702, 703]
+    assert ids(ask(ecephys_sessions, session_types=['functional_connectivity'])) == [702]
+    assert ask(ecephys_sessions, areas=['VISl', 'VISal']).sessions[0].areas == ('VISl',)
+    assert ids(ask(ecephys_sessions, areas=['visam'], cre_lines=['none'])) == [703]
+
+
+@pytest.mark.parametrize(
+    ('options', 'found'),
+    [
+        ({'areas': ['VISl']}, [503]),
+        ({'areas': ['visl', 'VISp']}, [501, 503, 505]),
+        ({'cre_lines': ['Cux2-CreERT2']}, [501]),
+        ({'cre_lines': ['cux2-creert2', 'Vip-IRES-Cre']}, [501, 503]),
+        ({'depth_um': (175, 275)}, [501, 503]),
+        ({'depth_um': (None, 274.5)}, [501]),
+        ({'depth_um': (276, None)}, [505]),
+        ({'number': 2}, [501, 503]),
+        ({'number': 99}, [501, 503, 505]),
+        ({'areas': ['VISp'], 'depth_um': (300, None), 'number': 1}, [505]),
+    ],
+)
+def test_filters(ask, options, found):
+    listing = ask(ophys_sessions, **options)
+    assert ids(listing) == found
+    assert listing.n_matching == (3 if 'number' in options and 'areas' not in options else len(found))
+
+
+def test_failed_containers_are_counted_where_they_match(ask):
+    assert ask(ophys_sessions, areas=['VISl']).n_failed == 0
+    assert ask(ophys_sessions, depth_um=(None, 275)).n_failed == 1
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_the_order_of_a_catalogue_does_not_matter(site, ask, seed):
+    records = copy.deepcopy(OPHYS + BEHAVIOR + OPHYS[:2])  # with some that are listed twice
+    random.Random(seed).shuffle(records)
+    site.files[EXPERIMENTS] = json.dumps(records).encode()
+    rng = random.Random(seed)
+    for name, rows in ecephys_tables().items():
+        rng.shuffle(rows)
+        columns = list(rows[0])
+        rng.shuffle(columns)
+        site.files[f'{ECEPHYS}/{name}.csv'] = as_csv(rows, columns)
+    assert ids(ask(ophys_sessions, number=2)) == [501, 503]
+    assert ids(ask(ecephys_sessions)) == [701, 703]
+
+
+def test_names_that_there_are_not(site, ask):
+    with pytest.raises(UnknownNameError, match=r"unknown area 'VISpp'. Did you mean VISp"):
+        ask(ophys_sessions, areas=['VISpp'])
+    with pytest.raises(UnknownNameError, match=r"unknown session type 'brain_observatory'. Did you mean brain_obs"):
+        ask(ecephys_sessions, session_types=['brain_observatory'])
+    assert site.requests == []
+    with pytest.raises(UnknownNameError, match=r"unknown Cre line 'Cux2-Cre'. Did you mean Cux2-CreERT2"):
+        ask(ophys_sessions, cre_lines=['Cux2-Cre'])
+    with pytest.raises(UnknownNameError, match=r"unknown Cre line 'Cux2-CreERT2/wt'. Did you mean Cux2-CreERT2"):
+        ask(ophys_sessions, cre_lines=['Cux2-CreERT2/wt'])
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        {'areas': ['VISrl']},
+        {'depth_um': (200, 100)},
+        {'areas': ['VISl'], 'cre_lines': ['Cux2-CreERT2']},
+        {'depth_um': (274, 276), 'areas': ['VISp']},  # that one failed
+    ],
+)
+def test_nothing_that_matches(ask, options):
+    with pytest.raises(DataError, match=r'no session of .* of 4 in the catalogue'):
+        ask(ophys_sessions, **options)
+
+
+@pytest.mark.parametrize('number', [0, -1])
+def test_numbers_that_make_no_sense(ask, number):
+    with pytest.raises(DataError, match='expected at least 1'):
+        ask(ophys_sessions, number=number)
+
+
+def test_tables_are_kept(site, ask):
+    ask(ophys_sessions)
+    ask(ophys_sessions, areas=['VISp'])
+    assert site.asked == [('GET', EXPERIMENTS)]
+    ask(ecephys_sessions)
+    ask(ecephys_sessions)
+    assert len(site.requests) == 5
+
+
+def test_containers_say_what_the_sessions_do_not(site, ask):
+    records = copy.deepcopy(OPHYS)
+    for record in records:
+        del record['experiment_container']
+    listed = [{'id': record['experiment_container_id'], 'failed': record['id'] == 504} for record in records]
+    site.files[EXPERIMENTS] = json.dumps(records).encode()
+    site.files[CONTAINERS] = json.dumps(listed).encode()
+    listing = ask(ophys_sessions)
+    assert (ids(listing), listing.n_failed) == ([501, 503, 505], 1)
+    site.files[CONTAINERS] = json.dumps(listed[:-3]).encode()
+    ask.folder = ask.folder / 'other'
+    with pytest.raises(DataError, match=r'the record 50\d of the catalogue has no experiment_container'):
+        ask(ophys_sessions)
+
+
+def test_a_catalogue_without_links(site, ask):
+    records = [{key: value for key, value in record.items() if key != 'well_known_files'} for record in OPHYS]
+    site.files[EXPERIMENTS] = json.dumps(records).encode()
+    assert [len(session.urls) for session in ask(ophys_sessions).sessions] == [1, 1, 1]
+
+
+def test_an_animal_without_a_cre_line(site, ask):
+    records = copy.deepcopy(OPHYS)
+    records[0]['specimen']['donor']['transgenic_lines'] = []
+    site.files[EXPERIMENTS] = json.dumps(records).encode()
+    assert ids(ask(ophys_sessions, cre_lines=['none'])) == [503]
+
+
+CATALOGUE = json.dumps(OPHYS).encode()
+BAD_JSON = {
+    b'': 'an empty file',
+    b'\n ': 'an empty file',
+    CATALOGUE[: len(CATALOGUE) // 2]: 'something that is cut short or damaged',
+    b'<html><body>Log in</body></html>': 'a web page',
+    b'\xff\xfe\x00': 'something that is cut short or damaged',
+    b'[' * 100_000: 'something that is cut short or damaged',
+    b'[]': 'lists nothing',
+    b'{"success": true, "msg": []}': 'lists nothing',
+    b'{"success": false, "msg": "no such model"}': 'answered: no such model',
+    b'{}': 'no list of records',
+    b'7': 'no list of records',
+    b'[1, 2]': 'no list of records',
+    b'[{"id": 1}]': 'lists no session of type three_session_B',
+}
+
+
+@pytest.mark.parametrize('content', BAD_JSON)
+def test_a_catalogue_that_is_none(site, ask, content):
+    site.files[EXPERIMENTS] = content
+    with pytest.raises(DataError) as caught:
+        ask(ophys_sessions)
+    message = str(caught.value)
+    assert message.startswith('there is no catalogue of 2-photon sessions that can be read. ')
+    assert BAD_JSON[content] in message
+    assert '\n' not in message
+    # It isn't in the way of the next call, nor of the warehouse.
+    use_warehouse(site)
+    assert ids(ask(ophys_sessions)) == [501, 503, 505]
+
+
+#: Paths of what is needed, with values that are right in another place.
+NEEDED = {
+    ('id',): [True, 'x', [7]],
+    ('imaging_depth',): [True, 'x', 1.5, float('nan')],
+    ('targeted_structure',): [True, 'x', []],
+    ('targeted_structure', 'acronym'): [True, 7, []],
+    ('specimen',): [True, 'x', [7]],
+    ('specimen', 'donor', 'external_donor_name'): [True, []],
+    ('specimen', 'donor', 'transgenic_lines'): [True, 'x', [7], [{}]],
+    ('experiment_container_id',): [True, 'x', [7]],
+    ('experiment_container', 'failed'): [0, 'x', []],
+}
+
+
+@pytest.mark.parametrize(
+    ('path', 'wrong'), [(path, value) for path, values in NEEDED.items() for value in ['missing', None, *values]]
+)
+def test_fields_that_are_missing_or_wrong(site, ask, path, wrong):
+    records = copy.deepcopy(OPHYS)
+    record = records[1]
+    for name in path[:-1]:
+        record = record[name]
+    if wrong == 'missing':
+        del record[path[-1]]
+    else:
+        record[path[-1]] = wrong
+    site.files[EXPERIMENTS] = json.dumps(records).encode()
+    with pytest.raises(DataError, match=f'of the catalogue has no ({path[0]}|transgenic_line_type_name)'):
+        ask(ophys_sessions)
+
+
+ODD = [None, True, 7, -1.5, float('nan'), 'x', '', [], [7], {}, {'id': 1}]
+
+
+def spoil(rng, value):
+    """Put something odd into a random place of JSON."""
+    if not isinstance(value, list | dict) or not value or rng.random() < 0.15:
+        return rng.choice(ODD)
+    key = rng.choice(list(value) if isinstance(value, dict) else range(len(value)))
+    value[key] = spoil(rng, value[key])
+    return value
+
+
+@pytest.mark.parametrize('seed', range(60))
+def test_any_other_json(site, ask, seed):
+    rng = random.Random(seed)
+    use_warehouse(site)
+    site.models = {name: spoil(rng, copy.deepcopy(records)) for name, records in site.models.items()}
+    for function in (ophys_sessions, ecephys_sessions):
+        try:
+            ask(function)
+        except DataError as error:
+            assert '\n' not in str(error)
+
+
+@pytest.mark.parametrize('table', ['sessions', 'probes', 'channels', 'units'])
+@pytest.mark.parametrize(
+    'content', [b'', b'<html><body>Log in</body></html>', b'\xff\xfe\x00', b'{"a": 1}', b'id\n1\n', b'a,"b\n1,2\n']
+)
+def test_csv_that_is_none(site, ask, table, content):
+    site.files[f'{ECEPHYS}/{table}.csv'] = content
+    with pytest.raises(DataError, match=f'{table}.csv gave ') as caught:
+        ask(ecephys_sessions)
+    assert '\n' not in str(caught.value)
+    use_warehouse(site)
+    assert ids(ask(ecephys_sessions)) == [701, 703]
+
+
+@pytest.mark.parametrize(
+    ('table', 'column'),
+    [
+        ('sessions', 'id'),
+        ('sessions', 'specimen_id'),
+        ('probes', 'ecephys_session_id'),
+        ('channels', 'ecephys_probe_id'),
+        ('units', 'ecephys_channel_id'),
+    ],
+)
+@pytest.mark.parametrize('value', ['', 'x', '1.5'])
+def test_ids_that_are_none(site, ask, table, column, value):
+    rows = ecephys_tables()[table]
+    rows[0][column] = value
+    site.files[f'{ECEPHYS}/{table}.csv'] = as_csv(rows)
+    with pytest.raises(DataError, match=f'the table of {table} lacks a {column}, or has one'):
+        ask(ecephys_sessions)
+
+
+def test_tables_that_do_not_fit_together(site, ask):
+    site.files[f'{ECEPHYS}/units.csv'] = b'id,ecephys_channel_id\n1,1\n'
+    with pytest.raises(DataError, match='no session has units in VISp'):
+        ask(ecephys_sessions)
+
+
+@pytest.mark.parametrize('fault', [status(503), status(403), warehouse.page, warehouse.hang_up])
+def test_the_warehouse_stands_in_for_a_bucket_out_of_order(site, ask, fault):
+    paths = list(site.files)
+    use_warehouse(site)
+    site.faulty = dict.fromkeys(paths, fault)
+    assert ids(ask(ophys_sessions)) == [501, 503, 505]
+    assert ids(ask(ecephys_sessions)) == [701, 703]
+
+
+def test_both_out_of_order(site, ask):
+    site.files.clear()
+    site.faulty[QUERY] = status(503)
+    with pytest.raises(DataError) as caught:
+        ask(ophys_sessions)
+    assert 'it answered 404' in str(caught.value)
+    assert 'it answered 503' in str(caught.value)
+    assert list(ask.folder.glob('*.json')) == []
+
+
+def test_a_folder_that_cannot_be_made(ask):
+    ask.folder.write_text('')
+    with pytest.raises(StorageError, match='cannot write to'):
+        ask(ophys_sessions)
+
+
+def test_scenes(site):
+    urls = scene_urls(f'{site.address}/bucket')
+    assert len(urls) == len(set(urls)) == 118
+    assert urls[7] == f'{site.address}{ECEPHYS}/natural_scene_templates/natural_scene_7.tiff'
+
+
+@pytest.fixture
+def listed(site, ask):
+    """Sessions whose files the bucket has: 1,000 bytes and their id."""
+    found = ask(ophys_sessions).sessions
+    for session in found:
+        site.files[session.urls[0].removeprefix(site.address)] = bytes(1000 + session.id)
+        site.files[session.events_urls[0].removeprefix(site.address)] = bytes(session.id)
+    site.requests.clear()
+    return found
+
+
+def test_sizes(site, listed):
+    assert sizes(listed) == {501: 1501, 503: 1503, 505: 1505}
+    assert sizes(listed, events=True) == {501: 501, 503: 503, 505: 505}
+    assert {request['method'] for request in site.requests} == {'HEAD'}
+    assert site.sent == 0
+    assert sizes([]) == {}
+
+
+@pytest.mark.parametrize('fault', [status(405), status(403), status(200, Content_Length=None, Connection='close')])
+def test_sizes_where_head_is_refused(site, listed, fault):
+    for session in listed:
+        path = session.urls[0].removeprefix(site.address)
+        site.faulty[path] = lambda handler, site: (fault if handler.command == 'HEAD' else warehouse.serve)(
+            handler, site
+        )
+    assert sizes(listed) == {501: 1501, 503: 1503, 505: 1505}
+    assert site.sent == 3
+
+
+def test_sizes_by_redirect_and_after_faults(site, listed):
+    path = listed[0].urls[0].removeprefix(site.address)
+    site.files['/elsewhere'] = bytes(77)
+    site.faulty[path] = status(302, Location='/elsewhere')
+    slept = []
+    site.faults = [status(503), warehouse.hang_up]
+    assert sizes(listed, workers=1, sleep=slept.append)[501] == 77
+    assert slept == [1, 2]
+
+
+def test_sizes_of_files_that_are_not_there(site, listed):
+    del site.files[listed[0].urls[0].removeprefix(site.address)]
+    assert sizes(listed) == {501: None, 503: 1503, 505: 1505}
+    link = listed[0].urls[1].removeprefix(site.address)
+    site.files[link] = bytes(9)
+    assert sizes(listed)[501] == 9
+
+
+def test_sizes_behind_a_login(site, listed):
+    site.faulty[listed[0].urls[0].removeprefix(site.address)] = warehouse.page
+    site.faulty[listed[0].urls[1].removeprefix(site.address)] = warehouse.page
+    with pytest.raises(DataError, match='a web page came in place'):
+        sizes(listed)
+
+
+def test_sizes_without_a_network(listed):
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        nobody = f'http://127.0.0.1:{free.getsockname()[1]}/file'
+    many = [type(each)(**{**vars(each), 'id': i, 'urls': (nobody,)}) for i, each in enumerate(listed * 100)]
+    slept = []
+    with pytest.raises(DataError, match='refused'):
+        sizes(many, sleep=slept.append)
+    assert len(slept) <= 8 * 3  # not for each of them
+
+
+def test_sizes_are_asked_for_at_once_but_not_all(site, listed):
+    running, most = [], []
+    lock = threading.Lock()
+
+    def slow(handler, site):
+        with lock:
+            running.append(1)
+            most.append(len(running))
+        time.sleep(0.02)
+        with lock:
+            running.pop()
+        warehouse.serve(handler, site)
+
+    for session in listed:
+        site.faulty[session.urls[0].removeprefix(site.address)] = slow
+    many = [type(each)(**{**vars(each), 'id': i}) for i, each in enumerate(listed * 10)]
+    assert set(sizes(many, workers=4).values()) == {1501, 1503, 1505}
+    assert 1 < max(most) <= 4

@@ -1,0 +1,643 @@
+"""Neuropixels sessions: units, trials and spike counts against loops over spikes, and against the AllenSDK."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings, extract_ecephys
+from m2m_benchmarks.acquisition.allen.ophys_file import open_nwb
+from m2m_benchmarks.data.areas import AREAS
+from m2m_benchmarks.errors import DataError, UnknownNameError
+
+SCENES = 118
+PRESENTATIONS = 'intervals/natural_scenes_presentations'
+#: Structures of the channels of each of two probes.
+STRUCTURES = (
+    ('VISp', 'VISp', 'CA1', 'VISl', '', 'VISrl', 'VISal', 'LGd-sh'),
+    ('VISam', 'VISpm', 'None', 'VISp', 'VISmma', 'VISl', 'TH', 'VISp'),
+)
+METRICS = (
+    'firing_rate',
+    'isi_violations',
+    'presence_ratio',
+    'amplitude_cutoff',
+    'snr',
+    'PT_ratio',
+    'waveform_duration',
+)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What was written.
+
+    Attributes
+    ----------
+    path : Path
+    frame, onset, stop : arrays, shape (n_presentations,)
+        In the order of time.
+    units : DataFrame
+        Each unit's columns, with its structure, probe and spike times.
+    """
+
+    path: Path
+    frame: np.ndarray
+    onset: np.ndarray
+    stop: np.ndarray
+    units: pd.DataFrame
+
+
+def write_session_nwb(
+    path, *, seed=0, n_units=40, n_repetitions=3, n_blanks=5, left_out=(), shuffled=False, metrics=None, invalid=()
+):
+    """Write a session file in the layout that AllenSDK writes and pynwb reads.
+
+    Parameters
+    ----------
+    path : Path
+    left_out : sequence of (scene, repetition)
+        Presentations that there aren't.
+    shuffled : bool
+        The table of presentations is in no order.
+    metrics : dict, optional
+        Columns of the units that replace those drawn.
+    invalid : sequence of (start, stop, tags)
+    """
+    rng = np.random.default_rng(seed)
+    frame = np.concatenate([rng.permutation(SCENES) for _ in range(n_repetitions)]).astype(float)
+    shown = pd.Series(frame).groupby(frame).cumcount().to_numpy()
+    frame = frame[[(scene, repetition) not in left_out for scene, repetition in zip(frame, shown, strict=True)]]
+    frame = np.insert(frame, np.sort(rng.integers(0, len(frame), n_blanks)), -1)
+    onset = 10 + 0.2502 * np.arange(len(frame))
+    onset[len(frame) // 2 :] += 20  # a pause between two blocks
+    stop = onset + 0.2502
+    with h5py.File(path, 'w', libver='latest') as file:
+        units = _write(file, rng, n_units, frame, onset, stop, shuffled, metrics or {}, invalid)
+    return Session(path, frame, onset, stop, units)
+
+
+def _write(file, rng, n_units, frame, onset, stop, shuffled, metrics, invalid):
+    file.attrs.update({'namespace': 'core', 'neurodata_type': 'NWBFile', 'nwb_version': '2.6.0', 'object_id': 'root'})
+    for name, text in {
+        'identifier': '715093703',
+        'session_description': 'synthetic',
+        'session_start_time': '2019-01-19T00:54:18-08:00',
+        'timestamps_reference_time': '2019-01-19T00:54:18-08:00',
+        'general/session_id': '715093703',
+        'general/stimulus': 'brain_observatory_1.1',
+        'general/subject/genotype': 'Sst-IRES-Cre/wt',
+        'general/subject/sex': 'M',
+        'general/subject/strain': 'C57BL/6J',
+        'general/subject/subject_id': '699733573',
+    }.items():
+        file[name] = text
+    file['file_create_date'] = ['2019-01-19T00:54:18-08:00']
+    _typed(file['general/subject'], 'EcephysSpecimen', 'ndx-aibs-ecephys', age_in_days=118.0, specimen_name='Sst-7')
+    for name in ('acquisition', 'analysis', 'stimulus/presentation', 'stimulus/templates', 'processing'):
+        file.create_group(name)
+    _write_electrodes(file, rng)
+    order = rng.permutation(len(frame)) if shuffled else np.arange(len(frame))
+    _table(
+        file.create_group(PRESENTATIONS),
+        'TimeIntervals',
+        {
+            'start_time': onset[order],
+            'stop_time': stop[order],
+            'stimulus_name': ['natural_scenes'] * len(frame),
+            'stimulus_block': np.full(len(frame), 5.0),
+            'stimulus_index': np.full(len(frame), 2.0),
+            'frame': frame[order],
+        },
+    )
+    if invalid:
+        starts, stops, tags = zip(*invalid, strict=True)
+        group = file.create_group('intervals/invalid_times')
+        _table(group, 'TimeIntervals', {'start_time': np.array(starts), 'stop_time': np.array(stops)}, {'tags': tags})
+    return _write_units(file, rng, n_units, onset, stop, metrics)
+
+
+def _write_electrodes(file, rng):
+    rows = [
+        (850_000_000 + 100 * probe + place, structure, probe, f'probe{"AB"[probe]}')
+        for probe, structures in enumerate(STRUCTURES)
+        for place, structure in enumerate(structures)
+    ]
+    ids, structures, probes, names = zip(*rows, strict=True)
+    groups = []
+    for probe, name in enumerate(('probeA', 'probeB')):
+        device = file.create_group(f'general/devices/{name}')
+        _typed(device, 'EcephysProbe', 'ndx-aibs-ecephys', probe_id=probe, sampling_rate=30000.0, description='a probe')
+        group = file.create_group(f'general/extracellular_ephys/{name}')
+        _typed(group, 'EcephysElectrodeGroup', 'ndx-aibs-ecephys', probe_id=probe, lfp_sampling_rate=1250.0)
+        group.attrs.update({'has_lfp_data': True, 'location': 'See electrode locations', 'description': 'a group'})
+        group['device'] = h5py.SoftLink(f'/general/devices/{name}')
+        groups.append(group.ref)
+    _table(
+        file.create_group('general/extracellular_ephys/electrodes'),
+        'DynamicTable',
+        {
+            'location': structures,
+            'probe_id': np.array(probes),
+            'probe_vertical_position': 20 * np.arange(len(ids)),
+            'probe_horizontal_position': np.full(len(ids), 43),
+            'probe_channel_number': np.arange(len(ids)),
+            'valid_data': np.arange(len(ids)) != 3,  # the last electrode but one of VISl on probe A
+            'x': rng.uniform(0, 10_000, len(ids)),
+            'y': rng.uniform(0, 10_000, len(ids)),
+            'z': rng.uniform(0, 10_000, len(ids)),
+            'imp': np.full(len(ids), np.nan),
+            'filtering': ['none'] * len(ids),
+            'group': np.array([groups[probe] for probe in probes], dtype=h5py.ref_dtype),
+            'group_name': names,
+        },
+        namespace='hdmf-common',
+        ids=np.array(ids),
+    )
+
+
+def _write_units(file, rng, n_units, onset, stop, metrics):
+    electrodes = file['general/extracellular_ephys/electrodes']
+    row = np.arange(n_units) % len(electrodes['id'])
+    spikes = []
+    for rate in rng.gamma(2, 4, n_units):
+        times = np.sort(rng.uniform(0, stop[-1] + 10, rng.poisson(rate * (stop[-1] + 10))))
+        # Some lie on the ends of windows.
+        spikes.append(np.sort(np.concatenate([times, rng.choice(onset, 20) + 0.065, rng.choice(onset, 20) + 0.255])))
+    columns = {
+        'peak_channel_id': electrodes['id'][:][row],
+        'local_index': np.arange(n_units),
+        'cluster_id': np.arange(n_units),
+        'quality': np.where(rng.random(n_units) < 0.9, 'good', 'noise'),
+        **{name: rng.uniform(0, 1, n_units) for name in METRICS},
+        'isi_violations': rng.choice([0.1, 0.5, 0.6], n_units),
+        'presence_ratio': rng.choice([0.9, 0.95, 0.99], n_units, p=[0.2, 0.4, 0.4]),
+        'amplitude_cutoff': rng.choice([0.01, 0.1, 0.2], n_units, p=[0.4, 0.4, 0.2]),
+        **metrics,
+    }
+    ids = 950_000_000 + rng.permutation(n_units)
+    amplitudes = [np.ones(len(times)) for times in spikes]
+    ragged = {'spike_times': spikes, 'spike_amplitudes': amplitudes, 'waveform_mean': [np.zeros((2, 3))] * n_units}
+    _table(file.create_group('units'), 'Units', columns, ragged, ids=ids)
+    structures = electrodes['location'].asstr()[:][row]
+    probes = electrodes['group_name'].asstr()[:][row]
+    valid = electrodes['valid_data'][:][row]
+    return pd.DataFrame(
+        {'id': ids, **columns, 'structure': structures, 'probe': probes, 'channel_valid': valid, 'spikes': spikes}
+    )
+
+
+def _typed(group, kind, namespace, **attributes):
+    group.attrs.update({'neurodata_type': kind, 'namespace': namespace, 'object_id': group.name, **attributes})
+
+
+def _table(group, kind, columns, ragged=None, namespace='core', ids=None):
+    _typed(group, kind, namespace, description='a table')
+    n = len(next(iter(columns.values())))
+    group['id'] = np.arange(n) if ids is None else ids
+    _typed(group['id'], 'ElementIdentifiers', 'hdmf-common')
+    for name, values in {**columns, **{name: np.concatenate(parts) for name, parts in (ragged or {}).items()}}.items():
+        values = np.asarray(values)
+        if values.dtype.kind in 'US':
+            group.create_dataset(name, data=values.astype(object), dtype=h5py.string_dtype())
+        else:
+            group[name] = values
+        _typed(group[name], 'VectorData', 'hdmf-common', description='a column')
+    for name, parts in (ragged or {}).items():
+        group[f'{name}_index'] = np.cumsum([len(part) for part in parts]).astype(np.uint32)
+        _typed(group[f'{name}_index'], 'VectorIndex', 'hdmf-common', description='an index', target=group[name].ref)
+    names = [*columns, *(ragged or {})]
+    group.attrs['colnames'] = np.array(names, dtype=h5py.string_dtype())
+
+
+def extract(path, **settings):
+    with open_nwb(path) as file:
+        return extract_ecephys(file, EcephysSettings(**settings))
+
+
+def slow_rates(session, taken, start_s, end_s, n_repetitions):
+    """Spikes/s, one trial and one spike at a time."""
+    rates = np.full((n_repetitions, SCENES, len(taken)), np.nan)
+    for column, spikes in enumerate(taken['spikes']):
+        shown = [0] * SCENES
+        for frame, onset in sorted(zip(session.frame, session.onset, strict=True), key=lambda trial: trial[1]):
+            if frame < 0:
+                continue
+            near = spikes[(spikes > onset - 1) & (spikes < onset + 2)]
+            n = sum(1 for spike in near if onset + start_s <= spike <= onset + end_s)
+            rates[shown[int(frame)], int(frame), column] = n / (end_s - start_s)
+            shown[int(frame)] += 1
+    return rates
+
+
+def slow_units(session, cutoff=0.1, presence=0.95, violations=0.5, areas=AREAS, only_valid=True, missing=True):
+    """Rows of the units that are taken."""
+    rows = []
+    for row, unit in session.units.iterrows():
+        passes = [
+            missing if np.isnan(value) else fine
+            for value, fine in (
+                (unit['amplitude_cutoff'], cutoff is None or unit['amplitude_cutoff'] <= cutoff),
+                (unit['presence_ratio'], presence is None or unit['presence_ratio'] >= presence),
+                (unit['isi_violations'], violations is None or unit['isi_violations'] <= violations),
+            )
+        ]
+        valid = not only_valid or (unit['quality'] == 'good' and unit['channel_valid'])
+        if all(passes) and valid and unit['structure'] in areas:
+            rows.append(row)
+    return session.units.loc[rows]
+
+
+@pytest.fixture
+def session(tmp_path):
+    """The function session(**options) -> Session."""
+    return lambda **options: write_session_nwb(tmp_path / 'session.nwb', **options)
+
+
+@pytest.mark.parametrize('window_ms', [(65, 255), (0, 250), (50, 250), (-100, 33.3)])
+@pytest.mark.parametrize('shuffled', [False, True])
+def test_rates(session, window_ms, shuffled):
+    made = session(seed=int(window_ms[1]), shuffled=shuffled)
+    found = extract(made.path, window_ms=window_ms)
+    taken = slow_units(made)
+    expected = slow_rates(made, taken, window_ms[0] / 1000, window_ms[1] / 1000, 3)
+    assert found.responses.dtype == np.float32
+    np.testing.assert_allclose(found.responses, expected, rtol=1e-6)
+    assert list(found.neuroids['neuroid_id']) == [str(unit) for unit in taken['id']]
+    assert found.window_ms == window_ms
+    assert found.scenes_sha256 == []  # these files hold no images
+    assert (found.counts['n_blank'], found.counts['n_masked'], found.counts['n_missing']) == (5, 0, 0)
+
+
+def test_default_window_is_that_of_the_recordings_that_others_extracted(shared):
+    table = pd.read_csv(shared / 'allen' / 'neuropixels' / 'sessions.csv')
+    expected = (1000 * table['window_start_s'].min(), 1000 * table['window_end_s'].max())
+    np.testing.assert_allclose(EcephysSettings().window_ms, expected)
+
+
+def test_neuroids(session):
+    made = session()
+    found = extract(made.path)
+    taken = slow_units(made)
+    neuroids = found.neuroids
+    assert found.session == '715093703'
+    assert set(neuroids['session']) == {'715093703'}
+    assert set(neuroids['animal']) == {'699733573'}
+    assert set(neuroids['genotype']) == {'Sst-IRES-Cre/wt'}
+    assert list(neuroids['region']) == list(taken['structure'])
+    assert list(neuroids['probe']) == list(taken['probe'])
+    for ours, theirs in (('snr', 'snr'), ('waveform_PT_ratio', 'PT_ratio'), ('waveform_duration', 'waveform_duration')):
+        np.testing.assert_array_equal(neuroids[ours], taken[theirs])
+    with h5py.File(made.path) as file:
+        electrodes = file['general/extracellular_ephys/electrodes']
+        x = dict(zip(electrodes['id'][:], electrodes['x'][:], strict=True))
+    assert list(neuroids['anterior_posterior_ccf']) == [x[channel] for channel in taken['peak_channel_id']]
+    assert {'l_ratio', 'waveform_spread'}.isdisjoint(neuroids)  # the file lacks them
+    n = len(made.units)
+    counts = found.counts
+    elsewhere = sum(structure not in AREAS for structure in made.units['structure'])
+    assert (counts['n_units'], counts['n_elsewhere']) == (n, elsewhere)
+    left = n - elsewhere - counts['n_invalid'] - counts['n_filtered']
+    assert left == len(taken)
+    assert min(counts['n_invalid'], counts['n_filtered']) > 0
+
+
+@pytest.mark.parametrize(
+    ('settings', 'slow'),
+    [
+        ({'amplitude_cutoff': None}, {'cutoff': None}),
+        ({'presence_ratio': None}, {'presence': None}),
+        ({'isi_violations': None}, {'violations': None}),
+        ({'amplitude_cutoff': 0.05, 'presence_ratio': 0.96}, {'cutoff': 0.05, 'presence': 0.96}),
+        ({'only_valid': False}, {'only_valid': False}),
+        ({'missing_passes': False}, {'missing': False}),
+        ({'areas': ('VISp', 'VISam')}, {'areas': ('VISp', 'VISam')}),
+    ],
+)
+def test_filters(session, settings, slow):
+    cutoff = np.resize([0.01, np.nan, 0.2, 0.06, 0.1], 40)
+    made = session(
+        n_repetitions=1, metrics={'amplitude_cutoff': cutoff, 'presence_ratio': np.resize([1, 0.95, 0.9], 40)}
+    )
+    found = extract(made.path, **settings)
+    expected = [str(unit) for unit in slow_units(made, **slow)['id']]
+    assert list(found.neuroids['neuroid_id']) == expected
+    assert expected != [str(unit) for unit in slow_units(made)['id']]  # it makes a difference
+
+
+def test_a_filter_that_is_off_needs_no_column(session):
+    made = session(n_repetitions=1)
+    with h5py.File(made.path, 'a') as file:
+        del file['units/amplitude_cutoff'], file['units/quality'], file['general/extracellular_ephys/electrodes/x']
+    with pytest.raises(DataError, match='has no units/amplitude_cutoff'):
+        extract(made.path)
+    found = extract(made.path, amplitude_cutoff=None)
+    assert 'amplitude_cutoff' not in found.neuroids
+    made.units['quality'] = 'good'
+    assert len(found.neuroids) == len(slow_units(made, cutoff=None))
+
+
+def test_parts_of_structures_and_channels_that_are_not_there(session):
+    made = session(n_repetitions=1)
+    with h5py.File(made.path, 'a') as file:
+        electrodes = file['general/extracellular_ephys/electrodes']
+        electrodes['location'][0] = 'VISp-2'
+        electrodes.move('location', 'ecephys_structure_acronym')
+        file['units/peak_channel_id'][1] = 7
+    made.units.loc[1, 'structure'] = ''
+    assert list(extract(made.path).neuroids['neuroid_id']) == [str(unit) for unit in slow_units(made)['id']]
+
+
+def test_scenes_that_were_shown_less_often(session):
+    made = session(left_out=[(7, 1), (7, 2), (99, 0)], shuffled=True)
+    found = extract(made.path)
+    expected = slow_rates(made, slow_units(made), 0.065, 0.255, 3)
+    np.testing.assert_allclose(found.responses, expected, rtol=1e-6)
+    assert np.isnan(found.responses[1:, 7]).all()
+    assert np.isnan(found.responses[2, 99]).all()
+    assert np.isnan(found.responses).sum() == 3 * len(found.neuroids)
+    assert found.counts['n_missing'] == 3
+
+
+def test_times_in_which_the_screen_or_a_probe_failed(session):
+    plain = session()
+    first, last = plain.onset[20], plain.onset[25]  # whole presentations, and those beside them that touch
+    probe = plain.onset[60] + 0.1
+    made = session(
+        invalid=[
+            (first + 0.01, last + 0.01, ['EcephysSession', '715093703', 'stimulus']),
+            (probe, probe + 0.01, ['EcephysProbe', '7', 'probeA']),
+            (plain.onset[80] + 0.1, plain.onset[80] + 0.11, ['EcephysSession', '715093703', 'all_probes']),
+            (plain.onset[90], plain.onset[99], ['EcephysSession', '715093703', 'optotagging']),
+        ]
+    )
+    found = extract(made.path)
+    taken = slow_units(made)
+    expected = slow_rates(made, taken, 0.065, 0.255, 3)
+    shown = pd.Series(made.frame).groupby(made.frame).cumcount().to_numpy()
+    n_lost = n_masked = 0
+    for trial, (frame, repetition) in enumerate(zip(made.frame.astype(int), shown, strict=True)):
+        if frame < 0:
+            continue
+        for column, name in enumerate(taken['probe']):
+            if 20 <= trial <= 25:
+                expected[repetition, frame, column] = np.nan
+            elif trial == 80 or (trial == 60 and name == 'probeA'):
+                expected[repetition, frame, column] = np.nan
+                n_lost += 1
+        n_masked += 20 <= trial <= 25
+    np.testing.assert_allclose(found.responses, expected, rtol=1e-6)
+    assert (found.counts['n_masked'], found.counts['n_lost']) == (n_masked, n_lost)
+    assert n_lost > len(taken)
+
+
+def test_spikes_in_no_order(session):
+    made = session(n_repetitions=1)
+    expected = extract(made.path).responses
+    with h5py.File(made.path, 'a') as file:
+        stop = int(file['units/spike_times_index'][0])
+        file['units/spike_times'][:stop] = file['units/spike_times'][:stop][::-1]
+    np.testing.assert_array_equal(extract(made.path).responses, expected)
+
+
+class _Counting(io.FileIO):
+    """A file that knows which of its bytes were read."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.touched = np.zeros(Path(path).stat().st_size, dtype=bool)
+
+    def readinto(self, buffer):
+        start = self.tell()
+        n = super().readinto(buffer)
+        self.touched[start : start + n] = True
+        return n
+
+
+def test_only_the_spikes_that_are_needed_are_read(session):
+    made = session(n_repetitions=2)
+    with _Counting(made.path) as content:
+        with h5py.File(content, 'r') as file:
+            place = file['units/spike_times'].id.get_offset()
+            found = extract_ecephys(file, EcephysSettings(areas=('VISam',)))
+        touched = content.touched[place : place + 8 * sum(map(len, made.units['spikes']))].reshape(-1, 8).any(axis=1)
+    taken = slow_units(made, areas=('VISam',))
+    assert list(found.neuroids['neuroid_id']) == [str(unit) for unit in taken['id']]
+    assert 0 < len(taken) < 5
+    needed = np.concatenate([np.full(len(unit['spikes']), row in taken.index) for row, unit in made.units.iterrows()])
+    np.testing.assert_array_equal(touched, needed)
+
+
+def _drop(path):
+    def harm(file):
+        del file[path]
+
+    return harm
+
+
+def _put(path, place, value):
+    def harm(file):
+        file[path][place] = value
+
+    return harm
+
+
+def _replace(path, values):
+    def harm(file):
+        del file[path]
+        file[path] = values
+
+    return harm
+
+
+@pytest.mark.parametrize(
+    ('harm', 'message'),
+    [
+        (_drop(PRESENTATIONS), 'is a session of type brain_observatory_1.1, which shows no natural scenes'),
+        (_drop('intervals'), 'which shows no natural scenes'),
+        (_drop('units'), 'has no units/id'),
+        (_drop('units/spike_times'), 'has no units/spike_times'),
+        (_drop('units/spike_times_index'), 'has no units/spike_times_index'),
+        (_drop('units/peak_channel_id'), 'has no units/peak_channel_id'),
+        (_drop('general/extracellular_ephys'), 'has no general/extracellular_ephys/electrodes/id'),
+        (_drop('general/extracellular_ephys/electrodes/location'), 'has no .*ecephys_structure_acronym'),
+        (_drop('general/extracellular_ephys/electrodes/group_name'), 'has no .*group_name'),
+        (_drop('general/subject'), 'has no general/subject/subject_id'),
+        (_drop('identifier'), 'has no identifier'),
+        (_drop(f'{PRESENTATIONS}/frame'), 'has no intervals/.*/frame'),
+        (_put(f'{PRESENTATIONS}/frame', 3, 118), 'shows an image of number 118'),
+        (_put(f'{PRESENTATIONS}/frame', 3, np.nan), 'the table of natural scenes is damaged'),
+        (_put(f'{PRESENTATIONS}/stop_time', 3, 0), 'the table of natural scenes is damaged'),
+        (_put(f'{PRESENTATIONS}/frame', slice(50, None), -1), r'shows \d+ different images; expected the 118'),
+        (_replace(f'{PRESENTATIONS}/start_time', np.arange(7.0)), r'start_time is of shape 7, expected \d+'),
+        (_replace(f'{PRESENTATIONS}/frame', np.zeros((9, 2))), 'frame is of shape 9 x 2'),
+        (_replace('units/peak_channel_id', np.arange(3)), 'is of shape 3, expected 40'),
+        (_replace('units/id', np.zeros(40, dtype=int)), 'units/id holds 40 numbers, 1 different ones'),
+        (_put('units/spike_times_index', 0, 10**9), 'index of its spike times is damaged'),
+        (_put('units/spike_times_index', -1, 0), 'index of its spike times is damaged'),
+        (_replace('units/spike_times_index', np.arange(3)), 'index of its spike times is damaged'),
+        (_put('units/spike_times', slice(None), np.nan), 'no numbers'),
+        (_replace('units/spike_times', ['a', 'b']), 'units/spike_times holds no numbers'),
+        (_replace('units/quality', np.ones((4, 4))), 'units/quality cannot be read'),
+        (_replace('units/presence_ratio', np.zeros(40)), 'none of its 40 units can be taken: .* fail the quality'),
+        (_replace('general/extracellular_ephys/electrodes/location', ['CA1'] * 16), '40 are not in VISp, VISl'),
+    ],
+)
+def test_bad_files(session, harm, message):
+    made = session(n_repetitions=1)
+    with h5py.File(made.path, 'a') as file:
+        harm(file)
+    with pytest.raises(DataError, match=message) as raised:
+        extract(made.path)
+    assert '\n' not in str(raised.value)
+
+
+def test_another_kind_of_session(session):
+    made = session(n_repetitions=1)
+    with h5py.File(made.path, 'a') as file:
+        del file[PRESENTATIONS], file['general/stimulus']
+        file['general/stimulus'] = 'functional_connectivity'
+    with pytest.raises(DataError, match='of type functional_connectivity, which shows no natural scenes'):
+        extract(made.path)
+
+
+@pytest.mark.parametrize('content', [b'<!DOCTYPE html><html>Sign in</html>', b'', b'\x89HDF\r\n\x1a\n', b'x' * 4096])
+def test_what_is_no_recording(tmp_path, content):
+    path = tmp_path / 'session.nwb'
+    path.write_bytes(content)
+    with pytest.raises(DataError, match='web page' if content.startswith(b'<') else 'cannot be read as NWB'):
+        extract(path)
+    with h5py.File(tmp_path / 'empty.nwb', 'w'):
+        pass
+    with pytest.raises(DataError, match='no session of Visual Coding - Neuropixels'):
+        extract(tmp_path / 'empty.nwb')
+
+
+def test_cut_short_anywhere(session, tmp_path):
+    content = session(n_repetitions=1, n_units=8).path.read_bytes()
+    path = tmp_path / 'short.nwb'
+    for length in np.linspace(1, len(content) - 1, 40).astype(int):
+        path.write_bytes(content[:length])
+        with pytest.raises(DataError):
+            extract(path)
+
+
+def test_damaged_anywhere(session, tmp_path):
+    content = session(n_repetitions=1, n_units=8).path.read_bytes()
+    path = tmp_path / 'damaged.nwb'
+    rng = np.random.default_rng(0)
+    outcomes = set()
+    for start in rng.integers(0, len(content), 60):
+        harmed = bytearray(content)
+        harmed[start : start + 64] = rng.bytes(len(harmed[start : start + 64]))
+        path.write_bytes(harmed)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter('error')
+                found = extract(path)
+        except DataError:
+            outcomes.add('refused')
+        else:  # what was harmed isn't needed, or is a number like any other
+            assert found.responses.shape[1] == SCENES
+            outcomes.add('read')
+    assert outcomes == {'refused', 'read'}
+
+
+@pytest.mark.parametrize('window_ms', [(250, 250), (250, 0), (0, 0.1), (0, 250_000), (float('nan'), 250)])
+def test_windows_that_cannot_be(window_ms):
+    with pytest.raises(DataError, match='the window is'):
+        EcephysSettings(window_ms=window_ms)
+
+
+def test_an_unknown_area():
+    with pytest.raises(UnknownNameError, match='Did you mean'):
+        EcephysSettings(areas=('VISx',))
+
+
+#: Run with the AllenSDK's interpreter: units and spike counts of a file, beside it.
+SCRIPT = """
+import json, sys, warnings
+import numpy as np
+warnings.simplefilter('ignore')
+from allensdk.brain_observatory.ecephys.ecephys_session import EcephysSession
+path, options = json.load(sys.stdin)
+session = EcephysSession.from_nwb_path(path, api_kwargs=options)
+shown = session.stimulus_presentations
+shown = shown[(shown.stimulus_name == 'natural_scenes') & (shown.frame != -1)]
+units = session.units
+counts = session.presentationwise_spike_counts(np.array([0.065, 0.255]), shown.index.values, units.index.values)
+np.savez(path + '.npz', counts=counts.values[:, 0], frame=shown.frame.to_numpy(float), unit=units.index.values,
+         start=shown.start_time.to_numpy(float), region=units.structure_acronym.to_numpy(str),
+         probe=units.probe_description.to_numpy(str), snr=units.snr.to_numpy(float))
+"""
+
+
+@pytest.fixture(scope='module')
+def ecephys_python(sdk_python):
+    """The AllenSDK's interpreter with an hdmf that its pynwb can work with: with hdmf 6, pynwb 2 makes no file."""
+    uv = shutil.which('uv', path=str(Path(sys.executable).parent)) or shutil.which('uv')
+    command = [uv, 'pip', 'install', '--quiet', '--python', sdk_python, 'hdmf<4']
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    if ran.returncode:
+        pytest.skip(f'hdmf cannot be installed here: {ran.stderr.strip()[-300:]}')
+    for cache in Path(sdk_python).parents[1].rglob('core_typemap.pkl'):
+        cache.unlink()  # made with the other hdmf
+    return sdk_python
+
+
+@pytest.mark.parametrize(
+    ('settings', 'options'),
+    [
+        ({}, {}),
+        (
+            {'amplitude_cutoff': None, 'presence_ratio': 0.9, 'only_valid': False},
+            {'amplitude_cutoff_maximum': None, 'presence_ratio_minimum': 0.9, 'filter_by_validity': False},
+        ),
+    ],
+)
+def test_the_allensdk_counts_the_same(session, ecephys_python, settings, options):
+    plain = session()
+    made = session(
+        shuffled=True,
+        left_out=[(5, 0)],
+        # The SDK leaves out units whose numbers are missing.
+        metrics={'amplitude_cutoff': np.resize([0.01, 0.1, 0.2], 40), 'isi_violations': np.resize([0.1, np.nan], 40)},
+        invalid=[(plain.onset[30], plain.onset[33], ['EcephysSession', '715093703', 'stimulus'])],
+    )
+    ran = subprocess.run(
+        [ecephys_python, '-c', SCRIPT],
+        input=json.dumps([str(made.path), options]),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    with np.load(f'{made.path}.npz') as file:
+        theirs = dict(file)
+    ours = extract(made.path, missing_passes=False, **settings)
+    visual = np.isin(theirs['region'], AREAS)
+    place = {unit: row for row, unit in enumerate(ours.neuroids['neuroid_id'])}
+    assert set(place) == set(theirs['unit'][visual].astype(str))
+    column = np.array([place[str(unit)] for unit in theirs['unit'][visual]])
+    assert list(ours.neuroids['region'].to_numpy()[column]) == list(theirs['region'][visual])
+    assert list(ours.neuroids['probe'].to_numpy()[column]) == list(theirs['probe'][visual])
+    np.testing.assert_array_equal(ours.neuroids['snr'].to_numpy()[column], theirs['snr'][visual])
+    n_seen = 0
+    for scene in range(SCENES):
+        trials = np.flatnonzero(theirs['frame'] == scene)
+        rates = ours.responses[:, scene][:, column]
+        rates = rates[~np.isnan(rates).all(axis=1)]  # the SDK has no trial where there is none
+        np.testing.assert_allclose(rates, theirs['counts'][trials][:, visual] / 0.19, rtol=1e-6)
+        n_seen += len(trials)
+    assert n_seen == 3 * SCENES - 1 - ours.counts['n_masked']
+    assert ours.counts['n_masked'] >= 3

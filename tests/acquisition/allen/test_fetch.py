@@ -1,0 +1,394 @@
+"""Whole fetches from a server on loopback: what comes, what is said, and what is left."""
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from m2m_benchmarks.acquisition.allen import fetch as fetch_
+from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings
+from m2m_benchmarks.acquisition.allen.fetch import Choice, fetch_allen, plan
+from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+from m2m_benchmarks.data import ledger, store
+from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f'allen_{name}', Path(__file__).with_name(f'{name}.py'))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+bucket, warehouse = load('bucket'), load('warehouse')
+SETTINGS = {'deVries2020': OphysSettings(n_repetitions=3), 'Siegle2021': EcephysSettings()}
+NAMES = pytest.mark.parametrize('name', SETTINGS)
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(scope='module')
+def content(tmp_path_factory):
+    """What the server serves."""
+    folder = tmp_path_factory.mktemp('bucket')
+    with warehouse.serving() as site:
+        bucket.put_ophys(site, folder / 'ophys')
+        bucket.put_ecephys(site, folder / 'ecephys')
+        return site.files
+
+
+@pytest.fixture
+def site(content):
+    with warehouse.serving() as found:
+        found.files.update(content)
+        yield found
+
+
+@pytest.fixture
+def fetch(site):
+    """The function fetch('deVries2020', areas=['VISp'], whole_files=True) -> Fetched."""
+
+    def run(name, settings=None, *, run=fetch_allen, **options):
+        chosen = {key: options.pop(key) for key in ('areas', 'cre_lines', 'depth_um', 'number') if key in options}
+        return run(name, choice(site, **chosen), settings or SETTINGS[name], **options)
+
+    return run
+
+
+def choice(site, **chosen):
+    # float waits for nothing, and other processes can have it too
+    options = {'timeout_s': 0.5, 'sleep': float}
+    return Choice(
+        mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse', options=options, **chosen
+    )
+
+
+def sha256(fetched):
+    return fetched.ledger['assembly']['sha256']
+
+
+def strays(home):
+    """Whatever is left that no later fetch would use."""
+    found = [path for path in (home / 'downloads').rglob('*') if path.is_file() and path.name != '.lock']
+    known = {'.npz': 'sessions', '.json': 'tables', '.csv': 'tables', '.png': None, '.tiff': 'scenes', '.nwb': 'nwb'}
+    return [
+        path.name
+        for path in found
+        if path.name.startswith('.')
+        or path.suffix not in known
+        or (path.suffix == '.nwb' and not path.with_name(f'{path.name}.json').exists())
+    ] + [path.name for path in (home / 'data').rglob('.tmp-*')]
+
+
+@pytest.fixture(scope='module')
+def undisturbed(content, tmp_path_factory):
+    """SHA-256 of the assemblies that come when nothing goes wrong."""
+    found = {}
+    with pytest.MonkeyPatch.context() as patch, warehouse.serving() as site:
+        patch.setenv('M2M_HOME', str(tmp_path_factory.mktemp('undisturbed')))
+        for name in ('HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'):
+            patch.delenv(name, raising=False)
+        site.files.update(content)
+        for name, settings in SETTINGS.items():
+            found[name] = sha256(fetch_allen(name, choice(site), settings))
+    return found
+
+
+@NAMES
+def test_cold(fetch, site, m2m_home, name):
+    first = fetch(name)
+    n = 4 if name == 'deVries2020' else 3
+    assert (first.failed, first.refused, first.n_kept) == ({}, {}, 0)
+    assert len(first.ledger['source']['sessions']) == n
+    assert first.ledger['summary']['repetitions'] == 3
+    assert first.ledger['summary']['stimuli'] == 118
+    assembly = store.load_assembly(name)
+    assert assembly.shape[0] == 3 * 118
+    assert ledger.verify(name) == []
+    assert strays(m2m_home) == []
+    site.requests.clear()
+    again = fetch(name)
+    assert (again.n_kept, again.bytes_moved, sha256(again)) == (n, 0, sha256(first))
+    assert site.requests == []
+
+
+def test_the_catalogue_is_right_about_cre_lines(fetch, site, m2m_home):
+    fetch('deVries2020')
+    assembly = store.load_assembly('deVries2020')
+    line = dict(zip(assembly['session'].values, assembly['cre_line'].values, strict=True))
+    kind = dict(zip(assembly['session'].values, assembly['cell_type'].values, strict=True))
+    assert line == {each[0]: each[1] for each in (('501', 'Cux2-CreERT2'), ('502', 'Cux2-CreERT2'))} | {
+        '503': 'Vip-IRES-Cre',
+        '504': 'Rbp4-Cre_KL100',
+    }
+    assert kind == {'501': 'excitatory', '502': 'excitatory', '503': 'inhibitory', '504': 'excitatory'}
+    fetch('Siegle2021')
+    assembly = store.load_assembly('Siegle2021')
+    assert set(assembly['cre_line'].values) == {'none', 'Sst-IRES-Cre'}
+    assert 'cell_type' not in assembly.coords
+
+
+def test_filters(fetch, m2m_home):
+    found = fetch('deVries2020', areas=['VISl'])
+    assert {each['session'] for each in found.ledger['source']['sessions']} == {'502', '503'}
+    found = fetch('deVries2020', depth_um=(175, 275), cre_lines=['Cux2-CreERT2'])
+    assert {each['session'] for each in found.ledger['source']['sessions']} == {'501', '502'}
+    assert found.n_kept == 1
+    found = fetch('deVries2020', number=1)
+    assert list(found.ledger['summary']['areas']) == ['VISp']
+    found = fetch('Siegle2021', areas=['visp'])
+    assert list(found.ledger['summary']['areas']) == ['VISp']
+    with pytest.raises(UnknownNameError, match='unknown area'):
+        fetch('Siegle2021', areas=['V1'])
+    with pytest.raises(DataError, match='no imaging depth'):
+        fetch('Siegle2021', depth_um=(100, None))
+    with pytest.raises(UnknownNameError, match='unknown dataset'):
+        fetch_allen('Smith2026')
+    with pytest.raises(DataError, match='takes EcephysSettings'):
+        fetch('Siegle2021', OphysSettings())
+
+
+@NAMES
+@pytest.mark.parametrize('options', [{'whole_files': True}, {'whole_files': True, 'delete_nwb': True}, {'workers': 2}])
+def test_ways_that_give_the_same_bytes(fetch, m2m_home, undisturbed, name, options):
+    found = fetch(name, **options)
+    assert sha256(found) == undisturbed[name]
+    assert found.failed == {}
+    kept = sorted((m2m_home / 'downloads').rglob('*.nwb'))
+    assert len(kept) == ((4 if name == 'deVries2020' else 3) if options == {'whole_files': True} else 0)
+    assert strays(m2m_home) == []
+
+
+def test_events(fetch, site, m2m_home, content):
+    settings = OphysSettings('events', n_repetitions=3)
+    del site.files[f'{bucket.OPHYS}/ophys_experiment_events/503_events.npz']
+    site.files[f'{bucket.OPHYS}/ophys_experiment_events/502_events.npz'] = b'short'
+    found = fetch('deVries2020', settings)
+    assert list(found.failed) == ['502', '503']
+    assert 'cannot be read as events' in found.failed['502']
+    assert '404' in found.failed['503']
+    site.files.update(content)
+    assert fetch('deVries2020', settings).n_kept == 2
+    assert list((m2m_home / 'downloads').rglob('*_events.npz')) == []
+    assert strays(m2m_home) == []
+
+
+def test_other_settings_are_extracted_again(fetch, m2m_home):
+    fetch('deVries2020')
+    other = fetch('deVries2020', OphysSettings(window='7', n_repetitions=3))
+    assert other.n_kept == 0
+    assert other.ledger['source']['settings']['window'] == '7'
+
+
+def test_a_plan_moves_no_recording(fetch, site, m2m_home):
+    for name, n in (('deVries2020', 4), ('Siegle2021', 3)):
+        planned = fetch(name, run=plan)
+        assert len(planned.listing.sessions) == n
+        place = bucket.ophys_path if name == 'deVries2020' else bucket.ecephys_path
+        paths = {place(session.id) for session in planned.listing.sessions}
+        assert planned.file_bytes == sum(len(site.files[path]) for path in paths)
+        asked = [request for request in site.requests if request['path'].endswith('.nwb')]
+        assert {request['path'] for request in asked} >= paths
+        assert sum(request['sent'] for request in asked) == 0
+        assert planned.moved_bytes < planned.file_bytes
+        assert not (m2m_home / 'data').exists()
+    assert fetch('deVries2020', run=plan).lines == {
+        'VISp': {'Cux2-CreERT2': 1, 'Rbp4-Cre_KL100': 1},
+        'VISl': {'Cux2-CreERT2': 1, 'Vip-IRES-Cre': 1},
+    }
+    assert fetch('deVries2020', run=plan).listing.n_failed == 1
+    events = fetch('deVries2020', OphysSettings('events', n_repetitions=3), run=plan)
+    assert events.file_bytes > fetch('deVries2020', run=plan).file_bytes
+    fetch('deVries2020', number=2)
+    planned = fetch('deVries2020', run=plan)
+    assert (planned.n_extracted, planned.seconds) == (2, 20)
+    del site.files[bucket.ophys_path(504)]
+    assert fetch('deVries2020', run=plan).n_without_file == 1
+
+
+# --- sessions that are none
+
+
+@pytest.fixture
+def changed(site, content, tmp_path):
+    """The function changed(path, edit): a session file of the server after h5py has edited it."""
+
+    def change(path, edit):
+        local = tmp_path / 'changed.nwb'
+        local.write_bytes(content[path])
+        with h5py.File(local, 'r+') as file:
+            edit(file)
+        site.files[path] = local.read_bytes()
+
+    return change
+
+
+def drop(*paths):
+    def edit(file):
+        for path in paths:
+            del file[path]
+
+    return edit
+
+
+def session_a(file):
+    del file['stimulus/presentation/natural_scenes_stimulus']
+    del file['general/session_type']
+    file['general/session_type'] = np.bytes_('three_session_A')
+
+
+def other_number(file):
+    del file['general/session_id']
+    file['general/session_id'] = np.bytes_('77')
+
+
+def other_images(file):
+    images = file[bucket.nwb.TEMPLATES]
+    images[29] = 255 - images[29]
+
+
+#: What becomes of the file of session 502, why it's missing, and why it's missing with whole files.
+BAD = {
+    'Visual Behavior': (drop(bucket.nwb.PIPELINE), 'Visual Behavior', 'is no session with natural scenes'),
+    'session A': (session_a, 'three_session_A', 'is no session with natural scenes'),
+    'another session': (other_number, 'that of session 77', 'that of session 77'),
+    'no templates': (drop(bucket.nwb.TEMPLATES), 'natural_scenes_image_stack', 'natural_scenes_image_stack'),
+}
+
+
+@pytest.mark.parametrize('whole_files', [False, True])
+@pytest.mark.parametrize('bad', BAD)
+def test_a_bad_session_stops_no_other(fetch, changed, m2m_home, bad, whole_files):
+    edit, *reasons = BAD[bad]
+    changed(bucket.ophys_path(502), edit)
+    found = fetch('deVries2020', whole_files=whole_files)
+    assert list(found.failed) == ['502']
+    assert reasons[whole_files] in found.failed['502']
+    assert len(found.ledger['source']['sessions']) == 3
+    assert found.ledger['source']['failed'] == found.failed
+    assert strays(m2m_home) == []
+
+
+@NAMES
+@pytest.mark.parametrize('whole_files', [False, True])
+def test_files_that_are_none(fetch, site, content, m2m_home, undisturbed, name, whole_files):
+    first, second = (
+        (bucket.ophys_path(501), bucket.ophys_path(503))
+        if name == 'deVries2020'
+        else (bucket.ecephys_path(701), bucket.ecephys_path(703))
+    )
+    site.files[first] = b'<!DOCTYPE html><html><body>Moved</body></html>' * 99
+    site.files[second] = content[second][: len(content[second]) // 2]
+    found = fetch(name, whole_files=whole_files)
+    assert sorted(found.failed) == (['501', '503'] if name == 'deVries2020' else ['701', '703'])
+    assert all(len(reason) > 20 for reason in found.failed.values())
+    assert strays(m2m_home) == []
+    site.files.update(content)
+    found = fetch(name, whole_files=whole_files)
+    assert (found.failed, sha256(found)) == ({}, undisturbed[name])
+
+
+def test_other_images(fetch, changed, m2m_home):
+    """The first session has other images than the rest: it's that one that doesn't fit."""
+    changed(bucket.ophys_path(501), other_images)
+    found = fetch('deVries2020')
+    assert list(found.refused) == ['501']
+    assert 'other images (1 of 5 differ, the first is number 29)' in found.refused['501']
+    assert len(found.ledger['source']['sessions']) == 3
+
+
+def test_nothing_can_be_had(fetch, site, m2m_home):
+    for number in (501, 502, 503, 504):
+        del site.files[bucket.ophys_path(number)]
+    with pytest.raises(DataError, match='none of 4 sessions of deVries2020 could be extracted'):
+        fetch('deVries2020')
+    assert ledger.names() == []
+
+
+def test_a_poisoned_file_is_fetched_again(fetch, site, m2m_home, undisturbed):
+    fetch('deVries2020', whole_files=True)
+    paths = sorted((m2m_home / 'downloads').rglob('*.nwb'))
+    noted = json.loads(Path(f'{paths[0]}.json').read_text())
+    assert noted['etag'] == '"1"'
+    assert noted['bytes'] == paths[0].stat().st_size
+    content = bytearray(paths[0].read_bytes())
+    content[-9] ^= 1
+    paths[0].write_bytes(content)
+    paths[1].with_name(f'{paths[1].name}.json').write_text('{')
+    paths[2].write_bytes(b'<html>')
+    site.requests.clear()
+    for path in (m2m_home / 'downloads').rglob('50?.npz'):
+        path.unlink()
+    found = fetch('deVries2020', whole_files=True)
+    assert sha256(found) == undisturbed['deVries2020']
+    asked = {request['path'] for request in site.requests if request['method'] == 'GET'}
+    assert asked == {bucket.ophys_path(number) for number in (501, 502, 503)}
+
+
+def test_damaged_scenes_come_again(fetch, m2m_home, undisturbed):
+    for name, ending in (('deVries2020', 'png'), ('Siegle2021', 'tiff')):
+        fetch(name)
+        path = sorted((m2m_home / 'downloads' / 'allen' / name).rglob(f'*.{ending}'))[7]
+        path.write_bytes(path.read_bytes()[:100])
+        with pytest.raises(DataError, match='damaged .* and was removed'):
+            fetch(name)
+        assert sha256(fetch(name)) == undisturbed[name]
+
+
+def test_another_fetch_is_running(fetch, m2m_home):
+    with (
+        fetch_.exclusive(fetch_.writable(m2m_home / 'downloads' / 'allen' / 'deVries2020') / '.lock', 'a test'),
+        pytest.raises(StorageError, match='already running'),
+    ):
+        fetch('deVries2020')
+
+
+def test_dask(fetch, site, m2m_home, undisturbed):
+    distributed = pytest.importorskip('distributed')
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol='inproc://'
+        ) as cluster,
+    ):
+        site.files[bucket.ophys_path(502)], kept = b'nothing', site.files[bucket.ophys_path(502)]
+        assert list(fetch('deVries2020', scheduler=cluster.scheduler_address).failed) == ['502']
+        site.files[bucket.ophys_path(502)] = kept
+        assert sha256(fetch('deVries2020', scheduler=cluster.scheduler_address)) == undisturbed['deVries2020']
+
+
+def test_no_dask(fetch, m2m_home, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'distributed', None)
+    with pytest.raises(DataError, match=r'm2m-benchmarks\[dask\]'):
+        fetch('deVries2020', scheduler='tcp://127.0.0.1:1')
+
+
+def test_the_disk_is_full(fetch, m2m_home, undisturbed, monkeypatch):
+    original = os.fsync
+    left = [3]
+
+    def full(handle):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(28, 'No space left on device')
+        original(handle)
+
+    for n in (0, 3, 8):
+        left[0] = n
+        with monkeypatch.context() as patch:
+            patch.setattr(os, 'fsync', full)
+            with pytest.raises(StorageError, match='No space left'):
+                fetch('deVries2020')
+        assert [name for name in strays(m2m_home) if '.part' not in name] == []
+    assert sha256(fetch('deVries2020')) == undisturbed['deVries2020']
+    assert strays(m2m_home) == []

@@ -1,0 +1,232 @@
+"""`m2m train` and `m2m compare`, as their users meet them."""
+
+import importlib
+import json
+import sys
+
+import pytest
+
+from m2m_benchmarks.data.sklearn_digits.domains import ensure
+from m2m_benchmarks.scoring.runs import read_run
+
+SQUEEZE = 'squeezenet1_1_at32'
+QUICK = ('--source', 'SklearnDigits', '--steps', 2, '--batch-size', 4)
+THIN = ('--benchmark', 'SklearnDigits.thin-accuracy')
+TWINS = (f'neurn_{SQUEEZE}', f'plain_{SQUEEZE}')
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """An M2M_HOME with the digits in it, whose runs are those of all tests here."""
+    home = tmp_path_factory.mktemp('trained') / 'm2m_home'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('M2M_HOME', str(home))
+        ensure()
+    return home
+
+
+@pytest.fixture
+def home(trained, monkeypatch):
+    monkeypatch.setenv('M2M_HOME', str(trained))
+    return trained
+
+
+@pytest.mark.parametrize(
+    ('command', 'examples', 'options'),
+    [
+        (
+            'train',
+            [
+                'm2m train digitnet --neurn --source SklearnDigits --steps 300\n',
+                'm2m score run:plain_digitnet-MNIST-seed1 Qazi2025.MNIST-accuracy\n',
+            ],
+            '--source --dataset --seed --out --resume --protocol --steps --epochs --batch-size --lr --limit --weights '
+            '--early-stop --checkpoint-every --precision --accelerator --devices --strategy --num-nodes --json',
+        ),
+        (
+            'compare',
+            ['m2m compare neurn_digitnet plain_digitnet --benchmark Qazi2025.MNIST-accuracy --seeds 0,1\n'],
+            '--benchmark --seeds --source --weights --steps --batch-size --lr --limit --figure --json',
+        ),
+    ],
+)
+def test_help_has_examples_and_every_option(m2m, command, examples, options):
+    for flag in ('-h', '--help'):
+        ran = m2m(command, flag)
+        assert (ran.code, ran.err) == (0, '')
+        for part in [*examples, *options.split()]:
+            assert part in ran.out
+    assert command in m2m('--help').out
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('train',), 'Missing argument'),
+        (('train', 'digitnet'), 'name one of --source and --dataset'),
+        (
+            ('train', 'digitnet', '--source', 'mnist', '--dataset', 'imagefolder:x'),
+            'name one of --source and --dataset',
+        ),
+        (('train', 'digitnet', '--dataset', 'x'), "'x' is not of the form imagefolder:DIR"),
+        (('train', 'digitnet', '--dataset', 'imagefolder:'), 'is not of the form imagefolder:DIR'),
+        (
+            ('train', 'digitnet', '--source', 'mnist', '--steps', '3', '--epochs', '2'),
+            'name one of --steps and --epochs',
+        ),
+        (('train', 'digitnet', '--source', 'mnist', '--steps', 'many'), 'Input should be a valid integer'),
+        (('train', 'digitnet', '--source', 'mnist', '--lr', 'fast'), 'Input should be a valid number'),
+        (('train', 'digitnet', '--source', 'mnist', '--stepz', '3'), 'No such option: --stepz'),
+        (('compare', 'a'), 'Missing argument'),
+        (('compare', 'a', 'b'), "Missing option '--benchmark'"),
+        (('compare', 'a', 'b', '--benchmark', 'c', '--seeds', '0,x'), "'0,x': expected different whole numbers"),
+        (('compare', 'a', 'b', '--benchmark', 'c', '--seeds', '0,0'), 'expected different whole numbers'),
+        (('compare', 'a', 'b', '--benchmark', 'c', '--seeds', '-1'), 'expected different whole numbers'),
+        (('compare', 'a', 'b', '--benchmark', 'c', '--seeds', ''), 'expected different whole numbers'),
+        (
+            ('compare', 'a', 'b', '--benchmark', 'c', '--benchmark', 'd', '--figure', 'f.png'),
+            'a figure shows one benchmark',
+        ),
+    ],
+)
+def test_wrong_usage(m2m, m2m_home, arguments, message):
+    ran = m2m(*arguments)
+    assert (ran.code, ran.out) == (2, '')
+    assert message in ran.err
+    assert 'Traceback' not in ran.err
+    assert not m2m_home.exists()
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('train', 'digitnet', '--source', 'mnits'), "unknown source 'mnits'. Did you mean MNIST"),
+        (('train', 'digitnet', '--source', 'usps'), 'USPS is not on this machine'),
+        (('train', 'digitnett', *QUICK), "after plain_digitnet, expected nothing or image size (_at64); got 't'"),
+        (('train', 'net', *QUICK), 'plain_net cannot be trained here: expected neurn_BACKBONE or plain_BACKBONE'),
+        (('train', 'digitnet', *QUICK, '--protocol', 'some'), "unknown protocol 'some'"),
+        (('train', 'digitnet', '--source', 'SklearnDigits', '--epochs', 0), 'epochs is 0; expected 1 or more'),
+        (('train', 'digitnet', '--source', 'SklearnDigits', '--epochs', 1, '--batch-size', 0), 'batch size is 0'),
+        (('train', 'digitnet', '--dataset', 'imagefolder:/nowhere'), '/nowhere has no folder train'),
+        (('train', 'digitnet', *QUICK, '--out', '/dev/null/run'), 'cannot write to /dev/null/run'),
+        (('train', 'digitnet', *QUICK, '--json', '/dev/null/x.json'), 'Name another file after --json'),
+        (('compare', *TWINS, *THIN, '--figure', 'twins.gif'), 'expected a file that ends in .png, .svg, .pdf'),
+        (('compare', *TWINS, *THIN, '--json', '/dev/null/x.json'), 'Name another file after --json'),
+        (('compare', *TWINS, '--benchmark', 'Sklearn-accuracy'), "unknown benchmark 'Sklearn-accuracy'"),
+        (('compare', *TWINS, *THIN, '--source', 'usps'), 'leave --source out'),
+        (('compare', 'run:nowhere', TWINS[0], *THIN), 'there is no run nowhere'),
+        (('compare', *TWINS, *THIN, '--steps', 0), 'steps is 0'),
+    ],
+)
+def test_what_can_be_mended_is_one_sentence(m2m, m2m_home, arguments, message):
+    ran = m2m(*arguments)
+    assert (ran.code, ran.out) == (1, '')
+    assert ran.err.startswith('error: ')
+    assert message in ran.err
+    assert ran.err.count('error') == 1
+    assert not list((m2m_home / 'runs').glob('*'))
+
+
+@pytest.mark.parametrize('command', [('train', 'digitnet', *QUICK), ('compare', *TWINS, *THIN)])
+def test_without_lightning(m2m, m2m_home, monkeypatch, command):
+    monkeypatch.setitem(sys.modules, 'lightning', None)
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module('lightning')
+    ran = m2m(*command)
+    assert (ran.code, ran.out) == (1, '')
+    assert ran.err == (
+        "error: training needs the package lightning, which is not installed: pip install 'm2m-benchmarks[train]'\n"
+    )
+
+
+def test_stdout_of_training_is_the_result_and_what_comes_next(m2m, home):
+    ran = m2m('train', SQUEEZE, *QUICK, '--neurn', '--seed', 4)
+    assert (ran.code, ran.err) == (0, '')
+    (folder,) = (home / 'runs').glob(f'neurn_{SQUEEZE}-SklearnDigits-seed4-*')
+    run = read_run(folder)
+    assert ran.out.splitlines() == [
+        f'neurn_{SQUEEZE}, SklearnDigits, seed 4: 2 steps',
+        f'training loss, mean of the last steps: {run.result["train_loss"]:.4f}',
+        f'accuracy on 120 held-out images of the source: {run.result["validation_accuracy"]:.4f}',
+        str(folder),
+        f'Next:  m2m score run:{folder.name} SklearnDigits-accuracy',
+    ]
+    assert m2m('score', f'run:{folder.name}', 'SklearnDigits.thin-accuracy').code == 0
+
+
+def test_training_as_json(m2m, home, tmp_path):
+    ran = m2m('train', SQUEEZE, *QUICK, '--early-stop', 1, '--out', tmp_path / 'my run', '--json', '-')
+    assert (ran.code, ran.err) == (0, '')
+    document = json.loads(ran.out)  # nothing else on stdout
+    run = read_run(tmp_path / 'my run')
+    assert document == {'folder': str(run.folder), 'config': run.config, 'result': run.result, 'data': run.data}
+    again = ('train', SQUEEZE, *QUICK, '--early-stop', 1, '--out', tmp_path / 'my run', '--resume')
+    ran = m2m(*again, '--json', tmp_path / 'run.json')
+    assert f"Next:  m2m score 'run:{tmp_path / 'my run'}' SklearnDigits-accuracy" in ran.out
+    assert json.loads((tmp_path / 'run.json').read_text()) == document
+
+
+def test_what_a_library_prints_is_no_result(m2m, home, tmp_path, monkeypatch):
+    """torch.hub announces downloads on stdout."""
+    from m2m_benchmarks.models.neurn import model
+
+    real = model.network
+
+    def network(*arguments):
+        print('Downloading: "https://…"')
+        return real(*arguments)
+
+    monkeypatch.setattr(model, 'network', network)
+    ran = m2m('train', SQUEEZE, *QUICK, '--out', tmp_path / 'run', '--json', '-')
+    assert json.loads(ran.out)['result']['steps'] == 2
+    assert ran.err == 'Downloading: "https://…"\n'
+
+
+def test_the_other_processes_of_a_run_draw_no_bars(m2m, home, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
+    shown = m2m('train', SQUEEZE, *QUICK, '--out', tmp_path / 'run').err
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    hidden = m2m('train', SQUEEZE, *QUICK, '--out', tmp_path / 'run', '--resume').err
+    assert 'training: steps' in shown
+    assert hidden == ''
+
+
+def test_a_comparison_as_table_json_and_figure(m2m, home, tmp_path):
+    options = ('--seeds', '0,1', '--steps', 2, '--batch-size', 4, '--figure', tmp_path / 'twins.svg')
+    ran = m2m('compare', *TWINS, *THIN, *options, '--json', tmp_path / 'twins.json')
+    assert (ran.code, ran.err) == (0, '')
+    document = json.loads((tmp_path / 'twins.json').read_text())
+    assert document['seeds'] == [0, 1]
+    lines = ran.out.splitlines()
+    assert lines[0].strip() == 'SklearnDigits.thin-accuracy'
+    for row in document['rows']:
+        (line,) = (line for line in lines if line.startswith(f' {row["name"]} '))
+        assert f'{row["difference"]:+.3f} ± {row["error"]:.3f}' in line
+        assert f'{row["interval"][0]:+.3f} to {row["interval"][1]:+.3f}' in line
+        mean = sum(row['first']) / 2
+        assert f'{mean:.3f} ± {abs(row["first"][0] - row["first"][1]) / 2:.3f}' in line
+    assert "paired over 2 seeds, Student's t; ± is a standard error. Seeds: 0, 1." in ran.out
+    assert 'chance is 0.1' in ran.out
+    assert "scikit-learn's digits and domains derived from them, not those of the paper" in ran.out
+    assert lines[-1] == str(tmp_path / 'twins.svg')
+    assert (tmp_path / 'twins.svg').read_text().startswith('<?xml')
+    ran = m2m('compare', *TWINS, *THIN, *options[:6], '--json', '-')
+    printed = json.loads(ran.out)
+    assert printed['rows'] == document['rows']
+
+
+def test_several_benchmarks_at_once(m2m, home):
+    names = ('SklearnDigits.thin-accuracy', 'SklearnDigits.thick-accuracy')
+    benchmarks = [part for name in names for part in ('--benchmark', name)]
+    options = ('--seeds', '0', '--steps', 2, '--batch-size', 4)
+    ran = m2m('compare', *TWINS, *benchmarks, *options, '--json', '-')
+    assert [each['benchmark'] for each in json.loads(ran.out)] == list(names)
+    assert len(list((home / 'runs').glob(f'plain_{SQUEEZE}-SklearnDigits-seed0-*'))) <= 2  # trained once for both
+
+
+def test_simulated_recordings_are_called_that(m2m, home):
+    ran = m2m('compare', *TWINS, '--benchmark', 'SimulatedMouse.VISp-rdm', '--weights', 'none', '--seeds', '0')
+    assert ran.code == 0
+    assert 'SimulatedMouse is simulated: these numbers say nothing about any mouse.' in ran.out
+    assert 'bootstrap, the same draws for both' in ran.out
+    assert 'chance' not in ran.out

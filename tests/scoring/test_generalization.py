@@ -1,0 +1,512 @@
+"""Scores of domain generalization, of anything that can be scored."""
+
+import functools
+import json
+
+import numpy as np
+import pytest
+import torch
+from brainscore_core.supported_data_standards.brainio.assemblies import BehavioralAssembly
+from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
+from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
+from brainscore_vision.model_interface import BrainModel
+from torch import nn
+
+from m2m_benchmarks import load_benchmark, score
+from m2m_benchmarks.data.digits.domain import rgb
+from m2m_benchmarks.data.digits.domains import load_digits
+from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError
+from m2m_benchmarks.models.neurn import model as family
+from m2m_benchmarks.scoring import results, runs
+from m2m_benchmarks.scoring.score import score_subject
+from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.scoring.weights import weights_sha256
+
+DERIVED = ('blended', 'inverted', 'blurred', 'thin', 'thick')
+#: The keys that a result of domain generalization has besides those of every result.
+KEYS = {'source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds', 'seed'}
+
+
+class Small(nn.Module):
+    """A user's own network."""
+
+    def __init__(self, n_classes=10, seed=0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.conv = nn.Conv2d(3, 6, 5, stride=3)
+        self.relu = nn.ReLU()
+        self.flatten = nn.Flatten()
+        self.hidden = nn.Linear(600, 40)
+        self.head = nn.Linear(40, n_classes)
+
+    def forward(self, images):
+        return self.head(torch.relu(self.hidden(self.flatten(self.relu(self.conv(images))))))
+
+
+@pytest.fixture
+def two(m2m_home, make_domain):
+    """A data folder with MNIST and two domains of one's own, of which one is hard to read."""
+    for seed, name in enumerate(('MNIST', 'Mine', 'Hard')):
+        make_domain(name, 120, 60, seed, noise=250 if name == 'Hard' else 50)
+    return m2m_home
+
+
+def tensor(name, split='test'):
+    """Images of a split, normalised as ImageNet's are, and their labels."""
+    digits = load_digits(name, split)
+    images = torch.tensor(rgb(np.array(digits.images)) / 255, dtype=torch.float32)
+    images = (images - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])
+    return images.permute(0, 3, 1, 2), digits.labels
+
+
+def accuracy(network, name, split='test'):
+    images, labels = tensor(name, split)
+    with torch.no_grad():
+        return float(np.mean(network.eval()(images).argmax(dim=1).numpy() == labels))
+
+
+def taught(network, steps=60):
+    """Trained a little, so that it does better than chance."""
+    images, labels = tensor('MNIST', 'train')
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(images), torch.from_numpy(labels)).backward()
+        optimizer.step()
+    return network.eval()
+
+
+# A model trained on the source
+
+
+def test_a_network_of_ones_own_with_ten_outputs(m2m_home):
+    network = Small()
+    found = score(network, 'SklearnDigits-accuracy', image_size=32)
+    document = found.attrs['result']
+    json.dumps(document, allow_nan=False)
+    assert set(document) >= KEYS
+    expected = {name: accuracy(network, 'SklearnDigits', name) for name in DERIVED}
+    assert {name: part['accuracy'] for name, part in document['targets'].items()} == pytest.approx(expected, abs=1e-12)
+    assert document['in_domain']['accuracy'] == pytest.approx(accuracy(network, 'SklearnDigits'), abs=1e-12)
+    assert float(found) == document['score'] == document['raw'] == pytest.approx(np.mean(list(expected.values())))
+    assert document['ceiling'] == 1
+    assert document['generalization_gap'] == pytest.approx(document['in_domain']['accuracy'] - document['score'])
+    assert (document['chance'], document['n_seeds'], document['seed']) == (0.1, 1, None)
+    assert (document['layer'], document['layer_scores']) == ('outputs', {})
+    assert document['commitment'] == 'trained on the source'
+    assert document['n_stimuli'] == 5 * 597
+    assert (document['simulated'], document['n_neuroids']) == (False, None)
+    assert document['weights_sha256'] == weights_sha256(network)
+    assert document['data_sha256'] == load_benchmark('SklearnDigits-accuracy').sha256
+    assert results.recorded('Small', 'SklearnDigits-accuracy') == [document]
+    # One of the targets has the same number alone.
+    alone = score(network, 'SklearnDigits.thin-accuracy', image_size=32)
+    assert float(alone) == document['targets']['thin']['accuracy']
+    assert len(results.recorded('Small')) == 2
+
+
+def test_a_network_that_has_learnt(two):
+    network = taught(Small())
+    document = score(network, 'Qazi2025.MNIST.Mine-accuracy', image_size=32).attrs['result']
+    assert document['in_domain']['accuracy'] == accuracy(network, 'MNIST') > 0.8
+    assert document['score'] == accuracy(network, 'Mine') > 0.8
+    assert abs(document['generalization_gap']) < 0.2
+
+
+@pytest.mark.parametrize('benchmark', ['SklearnDigits-accuracy', 'SklearnDigits.thin-accuracy'])
+def test_a_network_with_seven_outputs(m2m_home, benchmark):
+    with pytest.raises(ModelError) as caught:
+        score(Small(7), benchmark, image_size=32)
+    assert str(caught.value) == (
+        'Small has 7 outputs, expected 10: one for each of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. A network that was not '
+        f'trained on the digits of SklearnDigits can be scored on {benchmark.replace("-", "-readout_")}.'
+    )
+    assert results.recorded() == []
+
+
+def test_what_seven_outputs_can_be_scored_on(two):
+    document = score(Small(7), 'Qazi2025.MNIST.Mine-readout_accuracy', image_size=32).attrs['result']
+    assert 0.1 < document['score'] <= 1
+    assert document['protocol'] == 'readout_accuracy'
+
+
+def test_a_network_of_imagenet(m2m, two):
+    ran = m2m('score', 'torchvision:squeezenet1_1', 'Qazi2025.MNIST.Mine-accuracy', '--weights', 'none')
+    assert (ran.code, ran.out) == (1, '')
+    assert ran.err == (
+        'error: torchvision:squeezenet1_1 has 1000 outputs, expected 10: one for each of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. '
+        'A network that was not trained on the digits of MNIST can be scored on Qazi2025.MNIST.Mine-readout_accuracy.\n'
+    )
+
+
+def test_outputs_that_are_not_numbers(two):
+    network = Small()
+    nn.init.constant_(network.head.bias, float('nan'))
+    with pytest.raises(ModelError, match='the outputs of Small hold NaN'):
+        score(network, 'Qazi2025.MNIST.Mine-accuracy', image_size=32)
+    nn.init.constant_(network.hidden.bias, float('nan'))
+    with pytest.raises(ModelError, match=r'Small does not work here: ValueError: Input X contains NaN'):
+        score(network, 'Qazi2025.MNIST.Mine-readout_accuracy', layer='head', image_size=32)
+
+
+def commitment(network, regions=None, **options):
+    preprocessing = functools.partial(
+        load_preprocess_images,
+        image_size=32,
+        normalize_mean=(0.485, 0.456, 0.406),
+        normalize_std=(0.229, 0.224, 0.225),
+    )
+    wrapper = PytorchWrapper(network, preprocessing, identifier='committed')
+    wrapper.image_size = 32
+    return ModelCommitment('committed', wrapper, layers=['relu', 'hidden'], region_layer_map=regions or {}, **options)
+
+
+def test_a_model_that_names_its_outputs_is_believed(two):
+    """Its first output stands for 9, say: its own answer to the task is asked for."""
+
+    class Backwards(BrainModel):
+        identifier = 'backwards'
+
+        def start_task(self, task, labels):
+            assert (task, labels) == ('label', list('0123456789'))
+
+        def look_at(self, stimuli, number_of_trials=1, require_variance=False):
+            paths = [str(stimuli.get_stimulus(stimulus)) for stimulus in stimuli['stimulus_id']]
+            with torch.no_grad():
+                outputs = network(torch.from_numpy(model.activations_model._extractor.preprocess(paths)))
+            labels = [str(9 - int(place)) for place in outputs.argmax(dim=1)]
+            return BehavioralAssembly([labels], dims=['choice', 'presentation'])
+
+    network = taught(Small())
+    with torch.no_grad():
+        network.head.weight.copy_(network.head.weight.flip(0).clone())
+        network.head.bias.copy_(network.head.bias.flip(0).clone())
+    model = commitment(network)
+    plain = score(model, 'Qazi2025.MNIST.Mine-accuracy')
+    model.behavior_model.mapping[BrainModel.Task.label] = Backwards()
+    own = score(model, 'Qazi2025.MNIST.Mine-accuracy')
+    images, labels = tensor('Mine')
+    with torch.no_grad():
+        places = network(images).argmax(dim=1).numpy()
+    assert float(plain) == np.mean(places == labels) < 0.2
+    assert float(own) == np.mean(9 - places == labels) > 0.8
+
+
+# A readout
+
+
+def test_a_readout_of_the_layer_that_a_model_names(two):
+    network = Small()
+    model = commitment(network, behavioral_readout_layer='hidden')
+    document = score(model, 'Qazi2025.MNIST.Hard-readout_accuracy').attrs['result']
+    assert (document['layer'], document['commitment']) == ('hidden', 'readout of the layer that the model names')
+    named = score(commitment(network), 'Qazi2025.MNIST.Hard-readout_accuracy', layer='hidden').attrs['result']
+    other = score(model, 'Qazi2025.MNIST.Hard-readout_accuracy', layer='relu').attrs['result']
+    assert (named['layer'], named['commitment']) == ('hidden', 'readout of the named layer')
+    assert (named['score'], named['in_domain']) == (document['score'], document['in_domain'])
+    expected = [readout(network, layer, 'Hard') for layer in ('hidden', 'relu')]
+    assert [named['score'], other['score']] == expected
+    assert expected[0] != expected[1]
+
+
+def readout(network, layer, name):
+    """Brain-Score's classifier on what a layer responds to the arrays in the data folder."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    def features(name, split):
+        kept = []
+        hook = network.get_submodule(layer).register_forward_hook(lambda _m, _i, output: kept.append(output))
+        images, labels = tensor(name, split)
+        with torch.no_grad():
+            network.eval()(images)
+        hook.remove()
+        return kept[0].flatten(1).numpy(), labels
+
+    train, labels = features('MNIST', 'train')
+    scaler = StandardScaler().fit(train)
+    classifier = LogisticRegression(C=1e-3, solver='newton-cg').fit(scaler.transform(train), labels)
+    images, truth = features(name, 'test')
+    return float(np.mean(classifier.predict(scaler.transform(images)) == truth))
+
+
+def test_layers_that_there_are_not(two):
+    network = Small()
+    with pytest.raises(UnknownNameError, match=r"unknown layer 'hiden'\. Did you mean hidden.*of Small"):
+        score(network, 'Qazi2025.MNIST.Mine-readout_accuracy', layer='hiden', image_size=32)
+    with pytest.raises(
+        BenchmarkError, match=r'--layer hidden is for readouts; Qazi2025\.MNIST\.Mine-accuracy takes the'
+    ):
+        score(network, 'Qazi2025.MNIST.Mine-accuracy', layer='hidden', image_size=32)
+    with pytest.raises(ModelError, match='perfect is not a PyTorch network in a ModelCommitment; leave --layer out'):
+        score(Perfect(), 'Qazi2025.MNIST.Mine-readout_accuracy', layer='hidden')
+
+
+def test_a_changed_network_is_never_scored_with_old_activations(two, tmp_path, monkeypatch):
+    """Brain-Score's store of activations knows names only; this class has the same one for both."""
+    monkeypatch.setenv('RESULTCACHING_HOME', str(tmp_path / 'store'))
+    monkeypatch.delenv('RESULTCACHING_DISABLE', raising=False)
+    networks = [Small(seed=seed) for seed in (0, 1)]
+    found = [
+        float(score(network, 'Qazi2025.MNIST.Hard-readout_accuracy', layer='relu', image_size=32))
+        for network in networks
+    ]
+    assert found == [readout(network, 'relu', 'Hard') for network in networks]
+    assert found[0] != found[1]
+    assert not list(tmp_path.glob('store/**/*.pkl'))
+
+
+def test_a_model_records_after_a_task(two):
+    """A ModelCommitment that was given a task stays on it until it is told otherwise."""
+    model = commitment(Small(), {'V1': 'relu'})
+    for protocol in ('accuracy', 'readout_accuracy'):
+        benchmark = f'Qazi2025.MNIST.Mine-{protocol}'
+        score(model, benchmark)
+        model.start_recording('V1', time_bins=[(50, 150)])
+        recorded = model.look_at(load_benchmark(benchmark).stimuli['Mine'].iloc[:5])
+        assert recorded.sizes['neuroid'] == 600
+    broken = commitment(Small(7))
+    broken.behavior_model.mapping[BrainModel.Task.label] = Perfect(fail=True)
+    with pytest.raises(ModelError):
+        score(broken, 'Qazi2025.MNIST.Mine-accuracy')
+    assert not broken.do_behavior
+
+
+# Models of another kind
+
+
+class Perfect(BrainModel):
+    """Knows all labels; with `fail`, breaks at the second set of images."""
+
+    identifier = 'perfect'
+
+    def __init__(self, fail=False):
+        self.fail = fail
+
+    def start_task(self, task, asked):
+        self.task, self.shown = task, 0
+
+    def look_at(self, stimuli, number_of_trials=1, require_variance=False):
+        self.shown += 1
+        if self.fail and self.shown == 2:
+            raise RuntimeError('the cable fell out')
+        labels = stimuli['image_label'].to_numpy()
+        coords = {'stimulus_id': ('presentation', stimuli['stimulus_id'].to_numpy()), 'x': ('presentation', labels)}
+        if self.task == 'label':
+            return BehavioralAssembly([labels], coords=coords, dims=['choice', 'presentation'])
+        values = np.eye(10)[[int(label) for label in labels]]
+        coords['choice'] = list('0123456789')
+        return BehavioralAssembly(values, coords=coords, dims=['presentation', 'choice'])
+
+
+@pytest.mark.parametrize('protocol', ['accuracy', 'readout_accuracy'])
+def test_any_brain_model(two, protocol):
+    document = score(Perfect(), f'Qazi2025.MNIST.Mine-{protocol}').attrs['result']
+    assert (document['model'], document['score'], document['error']) == ('perfect', 1, 0)
+    assert document['weights_sha256'] is None
+    with pytest.raises(ModelError, match='perfect does not work here: RuntimeError: the cable fell out'):
+        score(Perfect(fail=True), f'Qazi2025.MNIST.Mine-{protocol}')
+    assert len(results.recorded('perfect')) == 1
+
+
+def test_a_model_without_behaviour(two):
+    class Recorder(BrainModel):
+        identifier = 'recorder'
+
+    with pytest.raises(ModelError, match='recorder does not work here: NotImplementedError'):
+        score(Recorder(), 'Qazi2025.MNIST.Mine-readout_accuracy')
+
+
+# Trained runs
+
+
+@pytest.fixture
+def make_run(two):
+    """The function make_run(folder, network, model='plain_digitnet', source='MNIST', classes=digits, seed=5)."""
+
+    def make(folder, network, model='plain_digitnet', source='MNIST', classes=tuple('0123456789'), seed=5):
+        folder.mkdir(parents=True)
+        runs.write_config(folder, {'model': model, 'dataset': source, 'seed': seed, 'steps': 1})
+        data = {'name': source, 'classes': list(classes), 'sha256': 'x', 'n_train': 1, 'n_validation': 1}
+        rows = [{'step': 1, 'train_loss': 1.0}]
+        result = {'steps': 1, 'train_loss': 1.0, 'validation_accuracy': None}
+        runs.write_run(folder, network.backbone.state_dict(), rows, result, data, {})
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def learnt(two):
+    """A plain digitnet that has seen MNIST."""
+    network = family.network('plain_digitnet', 'none', 0)
+    digits = load_digits('MNIST', 'train')
+    images = torch.tensor(rgb(np.array(digits.images)) / 255, dtype=torch.float32).permute(0, 3, 1, 2)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    for _ in range(12):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(images), torch.from_numpy(digits.labels)).backward()
+        optimizer.step()
+    return network.eval()
+
+
+def raw_accuracy(network, name):
+    digits = load_digits(name, 'test')
+    images = torch.tensor(rgb(np.array(digits.images)) / 255, dtype=torch.float32).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        return float(np.mean(network(images).argmax(dim=1).numpy() == digits.labels))
+
+
+def test_a_trained_run(two, make_run, learnt, m2m, tmp_path):
+    folder = make_run(tmp_path / 'runs' / 'mine', learnt)
+    benchmark = 'Qazi2025.MNIST.Mine-accuracy'
+    document = score(f'run:{folder}', benchmark).attrs['result']
+    assert document['score'] == raw_accuracy(learnt, 'Mine') > 0.5
+    assert document['in_domain']['accuracy'] == raw_accuracy(learnt, 'MNIST')
+    assert (document['model'], document['seed']) == ('plain_digitnet', 5)
+    assert document['weights'].startswith('run mine: MNIST, seed 5 (SHA-256 ')
+    # The folder, and the file in it, are the same run.
+    for weights in (folder, folder / 'weights.safetensors'):
+        again = score('plain_digitnet', benchmark, weights=weights).attrs['result']
+        assert (again['score'], again['seed'], again['weights']) == (document['score'], 5, document['weights'])
+        with pytest.raises(ModelError, match='is of plain_digitnet, not of neurn_digitnet'):
+            score('neurn_digitnet', benchmark, weights=weights)
+    # A copy of the file alone is of no known run.
+    copied = tmp_path / 'copied.safetensors'
+    copied.write_bytes((folder / 'weights.safetensors').read_bytes())
+    alone = score('plain_digitnet', benchmark, weights=copied).attrs['result']
+    assert (alone['score'], alone['seed']) == (document['score'], None)
+    ran = m2m('score', f'run:{folder}', 'Qazi2025.Mine.MNIST-accuracy')
+    assert ran.code == 1
+    assert ran.err == (
+        'error: the run mine was trained on MNIST, Qazi2025.Mine.MNIST-accuracy is for models trained on Mine. Score '
+        'it on a benchmark with the source MNIST, or on Qazi2025.Mine.MNIST-readout_accuracy.\n'
+    )
+    assert m2m('score', f'run:{folder}', 'Qazi2025.Mine.MNIST-readout_accuracy').code == 0
+
+
+def test_a_run_with_classes_in_another_order(two, make_run, learnt, tmp_path):
+    order = [3, 9, 0, 7, 1, 6, 2, 5, 8, 4]
+    shuffled = family.network('plain_digitnet', 'none', 0)
+    state = dict(learnt.state_dict())
+    for part in ('weight', 'bias'):
+        state[f'backbone.fc3.{part}'] = state[f'backbone.fc3.{part}'][order]
+    shuffled.load_state_dict(state)
+    folder = make_run(tmp_path / 'shuffled', shuffled, classes=[str(digit) for digit in order])
+    assert float(score(f'run:{folder}', 'Qazi2025.MNIST.Mine-accuracy')) == raw_accuracy(learnt, 'Mine')
+
+
+def test_a_run_on_other_classes(two, make_run, tmp_path):
+    network = family.network('plain_digitnet', 'none', 0, n_classes=3)
+    folder = make_run(tmp_path / 'pets', network, classes=['cat', 'dog', 'fish'])
+    with pytest.raises(ModelError, match=r'plain_digitnet has no output for 0, 1, .*; its classes are cat, dog, fish'):
+        score(f'run:{folder}', 'Qazi2025.MNIST.Mine-accuracy')
+    assert 0 < float(score(f'run:{folder}', 'Qazi2025.MNIST.Mine-readout_accuracy')) <= 1
+
+
+def test_a_run_of_a_network_with_another_number_of_outputs(two, make_run, tmp_path):
+    """The file of its weights doesn't fit the network with ImageNet's outputs; what lies beside it says why."""
+    network = family.network('plain_squeezenet1_1', 'none', 0, n_classes=10)
+    folder = make_run(tmp_path / 'squeezed', network, model='plain_squeezenet1_1')
+    found = subject('plain_squeezenet1_1', weights=folder / 'weights.safetensors')
+    assert found.run.classes == list('0123456789')
+    assert found.weights_sha256 == weights_sha256(network)
+
+
+# The command line
+
+
+def test_the_table(m2m, two):
+    ran = m2m('score', 'neurn_digitnet', 'Qazi2025.MNIST.Mine-accuracy', '--weights', 'none')
+    assert (ran.code, ran.err) == (0, '')
+    assert 'neurn_digitnet  weights: none (seed 0)' in ran.out
+    lines = [line.split() for line in ran.out.splitlines()]
+    network = family.network('neurn_digitnet', 'none', 0).eval()
+    for words, name in ((['MNIST', '(source)'], 'MNIST'), (['Mine'], 'Mine')):
+        (row,) = [line for line in lines if line[: len(words)] == words and line[-1] == '60']
+        assert row[len(words)] == f'{raw_accuracy(network, name):.3f}'
+        assert row[-2:] == ['60', '60']
+    assert 'share of correct labels, mean over the targets; chance is 0.1' in ran.out
+    gap = raw_accuracy(network, 'MNIST') - raw_accuracy(network, 'Mine')
+    assert f'gap {gap:+.3f}: accuracy on the source less the score' in ran.out
+    assert 'the outputs of a model trained on the source' in ran.out
+    assert 'not those of the paper' not in ran.out
+
+
+def test_the_table_of_both_protocols_and_of_a_mouse(m2m, m2m_home):
+    ran = m2m(
+        *('score', 'plain_digitnet', 'SklearnDigits.thin-accuracy', 'SklearnDigits.thick-readout_accuracy'),
+        *('SimulatedMouse.VISp-rdm', '--weights', 'none', '--seed', 3),
+    )
+    assert (ran.code, ran.err) == (0, '')
+    for text in (
+        'SklearnDigits.thin-accuracy',
+        'SklearnDigits.thick-readout_accuracy',
+        'a linear readout of backbone.relu4, fitted to the source',
+        "scikit-learn's digits and domains derived from them, not those of the paper",
+        'SimulatedMouse.VISp-rdm (simulated)',
+        'score = raw / ceiling',
+    ):
+        assert text in ran.out
+    assert [row['benchmark'] for row in results.recorded('plain_digitnet')] == [
+        'SklearnDigits.thin-accuracy',
+        'SklearnDigits.thick-readout_accuracy',
+        'SimulatedMouse.VISp-rdm',
+    ]
+
+
+def test_a_layer_on_the_command_line(m2m, two):
+    ran = m2m(
+        *('score', 'plain_digitnet', 'Qazi2025.MNIST.Mine-readout_accuracy', '--weights', 'none'),
+        *('--layer', 'backbone.pool2', '--json', '-'),
+    )
+    assert (ran.code, ran.err) == (0, '')
+    document = json.loads(ran.out)
+    assert (document['layer'], document['commitment']) == ('backbone.pool2', 'readout of the named layer')
+    assert results.recorded() == [document]
+    ran = m2m('score', 'plain_digitnet', 'Qazi2025.MNIST.Mine-accuracy', '--weights', 'none', '--layer', 'backbone.fc1')
+    assert (ran.code, ran.out) == (1, '')
+    assert '--layer backbone.fc1 is for readouts' in ran.err
+
+
+def test_json_of_several(m2m, two, tmp_path):
+    names = ['Qazi2025.MNIST.Mine-accuracy', 'Qazi2025.MNIST.Mine-readout_accuracy']
+    target = tmp_path / 'result.json'
+    ran = m2m('score', 'plain_digitnet', *names, '--weights', 'none', '--json', target)
+    assert ran.code == 0
+    documents = json.loads(target.read_text())
+    assert [document['benchmark'] for document in documents] == names
+    assert [document['protocol'] for document in documents] == ['accuracy', 'readout_accuracy']
+    assert results.recorded() == documents
+    for document in documents:
+        part = document['targets']['Mine']
+        assert set(part) == {'accuracy', 'interval', 'n_images', 'n_clusters'}
+        assert part['interval'][0] < part['accuracy'] < part['interval'][1]
+
+
+def test_what_is_missing_is_said(m2m, m2m_home):
+    ran = m2m('score', 'plain_digitnet', 'Qazi2025.MNIST.SVHN-accuracy', '--weights', 'none')
+    assert (ran.code, ran.out) == (1, '')
+    assert 'MNIST is not on this machine' in ran.err
+    assert 'SVHN is not on this machine' in ran.err
+    assert '  m2m data fetch digits\n' in ran.err
+    ran = m2m('score', 'plain_digitnet', 'Qazi2025.MNIST.SVNH-accuracy', '--weights', 'none')
+    assert 'Did you mean' in ran.err
+    ran = m2m('score', 'plain_digitnet', 'Qazi2025.MNIST.MNIST-accuracy', '--weights', 'none')
+    assert 'MNIST cannot be its own target' in ran.err
+
+
+def test_progress_is_reported_and_brain_scores_own_is_not_shown(two, capfd):
+    seen = []
+    found = subject('plain_digitnet', 'none')
+    names = ['Qazi2025.MNIST.Mine-accuracy', 'Qazi2025.MNIST.Mine-readout_accuracy']
+    list(score_subject(found, names, progress=lambda *each: seen.append(each)))
+    assert seen == [
+        ('MNIST: images', 60, 60),
+        ('Mine: images', 60, 60),
+        ('MNIST: fitting', 0, 1),
+        ('MNIST: fitting', 1, 1),
+        ('MNIST: images', 60, 60),
+        ('Mine: images', 60, 60),
+    ]
+    assert capfd.readouterr().err == ''
