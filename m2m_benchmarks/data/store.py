@@ -1,7 +1,7 @@
 """Assemblies and stimulus sets, to and from the data folder."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from m2m_benchmarks.data.trials import RELIABLE
 from m2m_benchmarks.data.versions import write_version
 
 #: Bytes of the responses that are compressed and written at a time, one neuroid at least.
-_SLAB = 2**24
+_SLAB = 2**22
 
 
 @dataclass(frozen=True)
@@ -141,12 +141,16 @@ def write_recordings(
 
 
 def _write_netcdf(name: str, stimulus_ids: Sequence[str], recordings: Recordings, path: Path) -> None:
-    coordinates = _coordinates(stimulus_ids, recordings)
-    # As plain variables: xarray lists the coordinates of one in an order that changes from run to run.
-    coordinates.assign_attrs(identifier=name).to_netcdf(path, engine='netcdf4')
     shape = (recordings.n_repetitions, len(stimulus_ids), len(recordings.neuroids))
     width = max(1, min(shape[2], _SLAB // max(1, 4 * shape[0] * shape[1])))
-    with netCDF4.Dataset(path, 'a') as file:
+    with netCDF4.Dataset(path, 'w') as file:
+        file.identifier = name
+        for dimension, size in (('presentation', shape[0] * shape[1]), ('neuroid', shape[2]), ('time_bin', 1)):
+            file.createDimension(dimension, size)
+        coordinates = []
+        for coordinate, dimension, values in _coordinates(stimulus_ids, recordings):
+            _write_coordinate(file, coordinate, dimension, values)
+            coordinates.append(coordinate)
         data = file.createVariable(
             'data',
             'f4',
@@ -160,7 +164,7 @@ def _write_netcdf(name: str, stimulus_ids: Sequence[str], recordings: Recordings
             fill_value=np.nan,
         )
         # netCDF cannot mark a coordinate whose name holds a space
-        marked = ' '.join(sorted(str(column) for column in coordinates if ' ' not in str(column)))
+        marked = ' '.join(coordinate for coordinate in coordinates if ' ' not in coordinate)
         data.setncatts({'identifier': name, 'coordinates': marked})
         stop = 0
         for slab in _slabs(recordings.blocks, shape, width):
@@ -170,20 +174,30 @@ def _write_netcdf(name: str, stimulus_ids: Sequence[str], recordings: Recordings
         raise ValueError(f'expected responses of {shape[2]} neuroids, got {stop}')
 
 
-def _coordinates(stimulus_ids: Sequence[str], recordings: Recordings) -> xr.Dataset:
-    variables: dict[str, Any] = {
-        'stimulus_id': ('presentation', np.tile(np.array(stimulus_ids, dtype=str), recordings.n_repetitions)),
-        'repetition': ('presentation', np.repeat(np.arange(recordings.n_repetitions), len(stimulus_ids))),
-        'time_bin_start': ('time_bin', [recordings.window_ms[0]]),
-        'time_bin_end': ('time_bin', [recordings.window_ms[1]]),
-    }
+def _coordinates(stimulus_ids: Sequence[str], recordings: Recordings) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Name, dimension and values of each coordinate."""
+    yield 'stimulus_id', 'presentation', np.tile(np.array(stimulus_ids, dtype=str), recordings.n_repetitions)
+    yield 'repetition', 'presentation', np.repeat(np.arange(recordings.n_repetitions), len(stimulus_ids))
+    yield 'time_bin_start', 'time_bin', np.array([recordings.window_ms[0]])
+    yield 'time_bin_end', 'time_bin', np.array([recordings.window_ms[1]])
     for column in recordings.neuroids:
-        content = recordings.neuroids[column].to_numpy()
-        variables[str(column)] = ('neuroid', content.astype(str) if content.dtype == object else content)
-    return xr.Dataset(variables)
+        yield str(column), 'neuroid', recordings.neuroids[column].to_numpy()
 
 
-def _slabs(blocks: Iterable[np.ndarray], shape: tuple[int, int, int], width: int) -> Iterable[np.ndarray]:
+def _write_coordinate(file: netCDF4.Dataset, name: str, dimension: str, values: np.ndarray) -> None:
+    """Write numbers, truth values or texts as xarray does, which reads them."""
+    if values.dtype.kind in 'OU':
+        file.createVariable(name, str, (dimension,))[:] = values.astype(str).astype(object)
+    elif values.dtype.kind == 'b':
+        variable = file.createVariable(name, 'i1', (dimension,))
+        variable.setncattr('dtype', 'bool')
+        variable[:] = values
+    else:
+        fill = np.nan if values.dtype.kind == 'f' else None
+        file.createVariable(name, values.dtype, (dimension,), fill_value=fill)[:] = values
+
+
+def _slabs(blocks: Iterable[np.ndarray], shape: tuple[int, int, int], width: int) -> Iterator[np.ndarray]:
     """Responses of `width` neuroids at a time, the last ones fewer, filled up with NaN to `shape`'s repetitions."""
     slab = np.full((*shape[:2], width), np.nan, dtype=np.float32)
     filled = 0

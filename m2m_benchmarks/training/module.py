@@ -38,7 +38,7 @@ class TrainingModule(lightning.LightningModule):
 
     def __init__(self, network: Network, source: Source, settings: Settings, workers: int = 0) -> None:
         super().__init__()
-        self.network = network
+        self.network = network.train()  # lightning leaves it as it comes
         self.rows: list[dict[str, Any]] = []
         self._source = source
         self._settings = settings

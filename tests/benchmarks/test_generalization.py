@@ -429,6 +429,13 @@ def test_parts_of_stimuli_have_names_of_their_own(m2m_home, make_domain, protoco
     for stimuli in asked:  # and they lead to their images
         row = stimuli.iloc[-1]
         assert Path(stimuli.get_stimulus(row.stimulus_id)).name == f'{row.stimulus_id}.png'
+    # A name means the same images in the other protocol.
+    other = Answering(right)
+    load_benchmark(f'Qazi2025.MNIST.USPS-{PROTOCOLS[protocol == "accuracy"]}')(other)
+    content = {str(stimuli.identifier): list(stimuli['stimulus_id']) for stimuli in asked}
+    for stimuli in other.shown:
+        ids = list(stimuli['stimulus_id'])
+        assert content.get(str(stimuli.identifier), ids) == ids
     # Of other images, under the same name, they are called otherwise.
     before = load_benchmark(identifier).sha256
     make_domain('USPS', 2010, 1210, 7)

@@ -210,6 +210,9 @@ def test_crops_depend_on_seed_step_and_place_alone(make_images, tmp_path):
     alone, _ = source.train[6, np.array([8])]
     assert torch.equal(both[1], alone[0])
     assert not torch.equal(alone, source.train[7, np.array([8])][0])
+    shutil.copy(folder / 'train' / 'a' / '0.png', folder / 'train' / 'a' / '1.png')
+    alike, _ = source.train[6, np.array([0, 1])]
+    assert not torch.equal(alike[0], alike[1])  # the same image at two places is cropped in two ways
     assert not torch.equal(alone, image_folder_source(folder, 32, 8).train[6, np.array([8])][0])
 
 

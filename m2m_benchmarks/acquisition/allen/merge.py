@@ -110,7 +110,8 @@ def merge_sessions(
         return store.Recordings(
             neuroids=_table([session.neuroids for session in kept]),
             n_repetitions=max(session.shape[0] for session in kept),
-            blocks=_blocks(kept, report),
+            # nothing of the tables, which are no longer needed when the responses are
+            blocks=_blocks([(session.path, session.sha256) for session in kept], report),
             window_ms=(
                 min(session.window_ms[0] for session in kept),
                 max(session.window_ms[1] for session in kept),
@@ -209,12 +210,13 @@ def _problem(session: _Session, hashes: list[str], owner: Mapping[str, str]) -> 
     return ''
 
 
-def _blocks(sessions: list[_Session], report: Callable[[str, int, int], None]) -> Iterator[np.ndarray]:
-    for i, session in enumerate(sessions):
-        if sha256_file(session.path) != session.sha256:
-            raise DataError(f'{session.path} was changed while it was merged; run this again.')
-        yield read_session(session.path).responses
-        report('writing', i + 1, len(sessions))
+def _blocks(files: list[tuple[Path, str]], report: Callable[[str, int, int], None]) -> Iterator[np.ndarray]:
+    """Responses of the sessions in some files, whose SHA-256 are known."""
+    for i, (path, sha256) in enumerate(files):
+        if sha256_file(path) != sha256:
+            raise DataError(f'{path} was changed while it was merged; run this again.')
+        yield read_session(path).responses
+        report('writing', i + 1, len(files))
 
 
 def _table(tables: list[pd.DataFrame]) -> pd.DataFrame:
@@ -227,7 +229,7 @@ def _table(tables: list[pd.DataFrame]) -> pd.DataFrame:
         empty = '' if is_text else np.nan
         parts = [table[column] if column in table else pd.Series(empty, index=table.index) for table in tables]
         # As text, 4 is '4' beside 'VI'; what is text already is not copied.
-        parts = [part.astype(str).astype(object) if is_text and part.dtype != object else part for part in parts]
+        parts = [part.astype(str) if is_text and part.dtype != object else part for part in parts]
         merged[column] = np.concatenate([part.to_numpy() for part in parts])
     return pd.DataFrame(merged)
 

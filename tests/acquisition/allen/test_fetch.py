@@ -69,9 +69,7 @@ def fetch(site):
 def choice(site, **chosen):
     # float waits for nothing, and other processes can have it too
     options = {'timeout_s': 0.5, 'sleep': float}
-    return Choice(
-        mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse', options=options, **chosen
-    )
+    return Choice(mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse', options=options, **chosen)
 
 
 def sha256(fetched):
@@ -341,7 +339,7 @@ def test_damaged_scenes_come_again(fetch, m2m_home, undisturbed):
         fetch(name)
         path = sorted((m2m_home / 'downloads' / 'allen' / name).rglob(f'*.{ending}'))[7]
         path.write_bytes(path.read_bytes()[:100])
-        with pytest.raises(DataError, match='damaged .* and was removed'):
+        with pytest.raises(DataError, match=r'damaged .* and was removed'):
             fetch(name)
         assert sha256(fetch(name)) == undisturbed[name]
 

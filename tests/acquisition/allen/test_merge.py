@@ -332,7 +332,7 @@ def test_a_full_disk(m2m_home, keep, monkeypatch, step):
 
     targets = {
         'stimuli': (Path, 'write_bytes', full),
-        'coordinates': (store.xr.Dataset, 'to_netcdf', full_in_hdf),
+        'coordinates': (store, '_write_coordinate', full_in_hdf),
         'responses': (store, '_slabs', some),
         'fsync': (os, 'fsync', full),
         'rename': (Path, 'rename', full),

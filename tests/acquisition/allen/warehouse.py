@@ -85,24 +85,26 @@ def serving():
 
 def serve(handler, warehouse):
     """What is asked for, as it should be."""
+    code, content, headers = reply(handler, warehouse)
+    send(handler, code, content, **headers)
+
+
+def reply(handler, warehouse):
+    """Code, content and headers of what is asked for."""
     path = unquote_plus(handler.path)
     if 'model::' in path:
-        send(handler, 200, json.dumps(query(warehouse, path)).encode())
-        return
+        return 200, json.dumps(query(warehouse, path)).encode(), {}
     content = warehouse.files.get(urlsplit(path).path)
     if content is None:
-        send(handler, 404)
-        return
+        return 404, b'', {}
     span = re.match(r'bytes=(\d+)-(\d*)', handler.headers['Range'] or '')
     if span is None or handler.headers['If-Range'] not in (None, *warehouse.validators.values()):
-        send(handler, 200, content, **warehouse.validators)
-        return
+        return 200, content, warehouse.validators
     start, stop = int(span[1]), min(int(span[2] or len(content)) + 1, len(content))
     if start >= len(content):
-        send(handler, 416, **{'Content-Range': f'bytes */{len(content)}'})
-        return
+        return 416, b'', {'Content-Range': f'bytes */{len(content)}'}
     said = {'Content-Range': f'bytes {start}-{stop - 1}/{len(content)}', **warehouse.validators}
-    send(handler, 206, content[start:stop], **said)
+    return 206, content[start:stop], said
 
 
 def query(warehouse, path):

@@ -1,0 +1,353 @@
+"""Fetches over a network that fails, by processes that are killed, and what they cost in bytes."""
+
+import importlib.util
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings
+from m2m_benchmarks.acquisition.allen.fetch import Choice, fetch_allen
+from m2m_benchmarks.acquisition.allen.jobs import Job, extract_session
+from m2m_benchmarks.acquisition.allen.ophys import SOME_SCENES
+from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+from m2m_benchmarks.acquisition.allen.sessions import Session
+from m2m_benchmarks.errors import M2MError
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f'allen_{name}', Path(__file__).with_name(f'{name}.py'))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+bucket, warehouse = load('bucket'), load('warehouse')
+SETTINGS = OphysSettings(n_repetitions=3)
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(scope='module')
+def content(tmp_path_factory):
+    """What the server serves."""
+    with warehouse.serving() as site:
+        bucket.put_ophys(site, tmp_path_factory.mktemp('bucket'))
+        return site.files
+
+
+@pytest.fixture
+def site(content):
+    with warehouse.serving() as found:
+        found.files.update(content)
+        yield found
+
+
+def fetch(site, number=None, **options):
+    network = {'timeout_s': 0.3, 'sleep': float}  # float waits for nothing
+    choice = Choice(
+        number=number, mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse', options=network
+    )
+    return fetch_allen('deVries2020', choice, SETTINGS, **options)
+
+
+def sha256(fetched):
+    return fetched.ledger['assembly']['sha256']
+
+
+@pytest.fixture(scope='module')
+def undisturbed(content, tmp_path_factory):
+    """SHA-256 of the assemblies of one session and of all, when nothing goes wrong."""
+    with pytest.MonkeyPatch.context() as patch, warehouse.serving() as site:
+        patch.setenv('M2M_HOME', str(tmp_path_factory.mktemp('undisturbed')))
+        for name in ('HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'):
+            patch.delenv(name, raising=False)
+        site.files.update(content)
+        return {number: sha256(fetch(site, number)) for number in (1, None)}
+
+
+def left(home):
+    """Files in the folder of downloads, but for those of which it's known what they are for."""
+    found = [path for path in (home / 'downloads').rglob('*') if path.is_file() and path.name != '.lock']
+    kept = {'.npz', '.png', '.json', '.nwb'}
+    return [path.name for path in found if path.name.startswith('.') or path.suffix not in kept] + [
+        path.name for path in (home / 'data').rglob('.tmp-*')
+    ]
+
+
+def cut(handler, site):
+    code, content, headers = warehouse.reply(handler, site)
+    warehouse.send(handler, code, content, only=len(content) // 2, **headers)
+
+
+def short(handler, site):
+    code, content, headers = warehouse.reply(handler, site)
+    warehouse.send(handler, code, content[: len(content) // 2], **headers)
+
+
+def short_without_length(handler, site):
+    code, content, headers = warehouse.reply(handler, site)
+    warehouse.send(handler, code, content[: len(content) // 2], close=True, **{**headers, 'Content-Length': None})
+
+
+def redirect(handler, site):
+    warehouse.send(handler, 302, Location=f'{handler.path}?again')
+
+
+def slow(handler, site):
+    code, content, headers = warehouse.reply(handler, site)
+    warehouse.send(handler, code, content, only=10, **headers)
+    for byte in content[10:50]:
+        handler.wfile.write(bytes([byte]))
+        time.sleep(0.05)
+
+
+def other_etag(handler, site):
+    code, content, headers = warehouse.reply(handler, site)
+    warehouse.send(handler, code, content, **{**headers, 'ETag': '"2"'})
+
+
+def changed(handler, site):
+    """From now on the file is another version, which holds the same."""
+    site.validators = {'ETag': '"3"', 'Last-Modified': 'Wed, 21 Oct 2025 07:28:00 GMT'}
+    warehouse.serve(handler, site)
+
+
+FAULTS = {
+    'cut': cut,
+    'short': short,
+    'short, without a length': short_without_length,
+    '500': warehouse.status(500),
+    '503': warehouse.status(503, Retry_After='0'),
+    '416': warehouse.status(416),
+    'redirect': redirect,
+    'slow': slow,
+    'other ETag': other_etag,
+    'changed': changed,
+    'disk full': None,
+}
+
+
+def spoil(site, path, names, patch, skip):
+    """Answer requests of a file with faults, one after the other, after some that are served as they should be."""
+    faults = [warehouse.serve] * skip + [FAULTS[name] for name in names if FAULTS[name]]
+
+    def fault(handler, site):
+        content = handler.command == 'GET'
+        (faults.pop(0) if faults and content else warehouse.serve)(handler, site)
+
+    site.faulty[path] = fault
+    full = [names.count('disk full')]
+
+    def fsync(handle):
+        # Waiting for the disk is most of the time of a small fetch: here nobody pulls the plug.
+        if full[0]:
+            full[0] -= 1
+            raise OSError(28, 'No space left on device')
+
+    patch.setattr(os, 'fsync', fsync)
+
+
+def insist(site, **options):
+    """Run a fetch again until nothing is missing, as its user would."""
+    for _ in range(4):
+        try:
+            found = fetch(site, 1, **options)
+        except M2MError:
+            continue
+        if not found.failed:
+            return found
+    return pytest.fail('it goes on failing')
+
+
+@pytest.mark.parametrize('first', FAULTS)
+def test_faults_and_pairs_of_them(content, undisturbed, monkeypatch, tmp_path, first):
+    names = list(FAULTS)
+    cases = [([first], False), ([first], True)]
+    cases += [([first, second], n % 2 == 1) for n, second in enumerate(names) if n >= names.index(first)]
+    for number, (faults, whole_files) in enumerate(cases):
+        home = tmp_path / str(number)
+        with warehouse.serving() as site, monkeypatch.context() as patch:
+            site.files.update(content)
+            patch.setenv('M2M_HOME', str(home))
+            spoil(site, bucket.ophys_path(501), faults, patch, skip=number % 3)
+            found = insist(site, whole_files=whole_files)
+            assert sha256(found) == undisturbed[1], (faults, whole_files)
+            assert left(home) == [], (faults, whole_files)
+
+
+def test_faults_of_the_catalogue(content, undisturbed, monkeypatch, tmp_path):
+    for name, fault in FAULTS.items():
+        home = tmp_path / name
+        with warehouse.serving() as site, monkeypatch.context() as patch:
+            site.files.update(content)
+            patch.setenv('M2M_HOME', str(home))
+            spoil(site, '', [name], patch, skip=0)
+            site.faults = [fault] if fault else []
+            assert sha256(insist(site)) == undisturbed[1]
+            assert left(home) == []
+
+
+#: Forks a process for each line of home, address, whether files are kept whole, and workers; it's ready at once.
+NURSERY = """
+import os, sys
+from m2m_benchmarks.acquisition.allen.fetch import Choice, fetch_allen
+from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+if __name__ == '__main__':
+    print('ready', flush=True)
+    for line in sys.stdin:
+        home, address, whole, workers = line.split()
+        os.environ['M2M_HOME'] = home
+        pid = os.fork()
+        if not pid:
+            choice = Choice(mirror=f'{address}/bucket', warehouse=f'{address}/warehouse', options={'timeout_s': 5})
+            settings = OphysSettings(n_repetitions=3)
+            fetch_allen('deVries2020', choice, settings, whole_files=whole == '1', workers=int(workers))
+            os._exit(0)
+        print(pid, flush=True)
+        os.waitpid(pid, 0)
+        print('gone', flush=True)
+"""
+
+
+@pytest.fixture(scope='module')
+def nursery(tmp_path_factory):
+    script = tmp_path_factory.mktemp('nursery') / 'nursery.py'
+    script.write_text(NURSERY)
+    with subprocess.Popen(
+        [sys.executable, '-W', 'ignore', str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == 'ready\n'
+        yield process
+        process.stdin.close()
+
+
+@pytest.mark.parametrize(('whole_files', 'workers', 'n', 'longest_s'), [(0, 1, 8, 1.0), (1, 1, 8, 1.0), (0, 2, 4, 8.0)])
+def test_killed_at_random(nursery, site, undisturbed, monkeypatch, tmp_path, whole_files, workers, n, longest_s):
+    rng = random.Random(whole_files)
+    stages = set()
+    for number in range(n):
+        home = tmp_path / str(number)
+        nursery.stdin.write(f'{home} {site.address} {whole_files} {workers}\n')
+        nursery.stdin.flush()
+        pid = int(nursery.stdout.readline())
+        time.sleep(rng.uniform(0, longest_s))
+        children = workers_of(pid)
+        os.kill(pid, signal.SIGKILL)
+        assert nursery.stdout.readline() == 'gone\n'
+        end = time.monotonic() + 60  # one that is still importing ends after that
+        while any(map(alive, children)) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert not any(map(alive, children))
+        finished = len(list((home / 'downloads').rglob('50?.npz')))
+        stages.add((finished, len(list((home / 'downloads').rglob('*.png'))) // 60))
+        monkeypatch.setenv('M2M_HOME', str(home))
+        found = fetch(site, whole_files=bool(whole_files))
+        assert found.n_kept == finished
+        assert sha256(found) == undisturbed[None]
+        assert left(home) == []
+    assert len(stages) > 1  # it was not always the same moment
+
+
+def workers_of(pid):
+    """Processes that a process has started."""
+    found = []
+    for folder in Path('/proc').glob('[0-9]*'):
+        try:
+            parent = int((folder / 'stat').read_text().rpartition(')')[2].split()[1])
+        except OSError:
+            continue
+        if parent == pid:
+            found.append(int(folder.name))
+    return found
+
+
+def alive(pid):
+    try:
+        return (Path('/proc') / str(pid) / 'stat').read_text().rpartition(')')[2].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
+class OnDisk:
+    """Content of a file that is served without being in memory."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def __len__(self):
+        return self._path.stat().st_size
+
+    def __getitem__(self, span):
+        with self._path.open('rb') as file:
+            file.seek(span.start or 0)
+            return file.read((len(self) if span.stop is None else span.stop) - (span.start or 0))
+
+
+def without_content(group, name, shape, dtype):
+    """A dataset with a place in the file, in which nothing was written: it costs no disk."""
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    path = name.encode()
+    h5py.h5d.create(group.id, path, h5py.h5t.py_create(np.dtype(dtype)), h5py.h5s.create_simple(shape), layout)
+
+
+def test_bytes_of_a_2_photon_session(site, tmp_path, m2m_home):
+    path = tmp_path / 'session.nwb'
+    session = bucket.nwb.write_nwb(
+        path, n_cells=174, n_repetitions=50, gap=33_000, n_frames=113_888, metadata={'general/session_id': '501'}
+    )
+    assert session.onset[-1] + 14 < 113_888
+    with h5py.File(path, 'r+') as file:
+        del file[bucket.nwb.TEMPLATES]
+        without_content(file['stimulus/templates/natural_scenes_image_stack'], 'data', (118, 918, 1174), '<f4')
+        for scene in SOME_SCENES:
+            file[bucket.nwb.TEMPLATES][scene] = np.full((918, 1174), scene)
+    moved = _moved(site, path, bucket.ophys_path(501), 'ophys', OphysSettings(), m2m_home)
+    print(f'{moved:,} of {path.stat().st_size:,} bytes')
+    assert moved <= path.stat().st_size / 3
+
+
+def test_bytes_of_a_neuropixels_session(site, tmp_path, m2m_home):
+    path = tmp_path / 'session.nwb'
+    load('test_ecephys').write_session_nwb(path, n_units=200, n_repetitions=50)
+    rng = np.random.default_rng(0)
+    n_units, n_spikes = 200, 60_000
+    with h5py.File(path, 'r+') as file:
+        units = file['units']
+        for name in ('spike_times', 'spike_times_index', 'spike_amplitudes', 'waveform_mean'):
+            if name in units:
+                del units[name]
+        without_content(units, 'spike_amplitudes', (n_units * n_spikes,), '<f8')
+        without_content(units, 'waveform_mean', (n_units * 374, 82), '<f8')
+        units['spike_times_index'] = np.arange(1, n_units + 1) * n_spikes
+        spikes = units.create_dataset('spike_times', (n_units * n_spikes,), 'f8')
+        for unit in range(n_units):
+            spikes[unit * n_spikes : (unit + 1) * n_spikes] = np.sort(rng.uniform(0, 1600, n_spikes))
+        number = file['identifier'][()].decode()
+    moved = _moved(site, path, bucket.ecephys_path(701), 'ecephys', EcephysSettings(), m2m_home, int(number))
+    print(f'{moved:,} of {path.stat().st_size:,} bytes')
+    assert moved <= path.stat().st_size / 5
+
+
+def _moved(site, file, path, modality, settings, home, number=501):
+    site.files[path] = OnDisk(file)
+    session = Session(number, modality, '', None, '', ('VISp',), 'none', None, (site.address + path,))
+    outcome = extract_session(Job(session, settings, home))
+    assert outcome.reason == ''
+    assert outcome.bytes_moved == site.sent
+    return site.sent

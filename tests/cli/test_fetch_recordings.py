@@ -1,0 +1,129 @@
+"""`m2m data fetch deVries2020` and `m2m data fetch Siegle2021`, from a server on loopback."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from m2m_benchmarks.data import ledger
+
+ALLEN = Path(__file__).parents[1] / 'acquisition' / 'allen'
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f'allen_{name}', ALLEN / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+bucket, warehouse = load('bucket'), load('warehouse')
+
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('bucket')
+    with warehouse.serving() as found:
+        bucket.put_ophys(found, folder / 'ophys', n_repetitions=50)
+        bucket.put_ecephys(found, folder / 'ecephys')
+        yield found
+
+
+@pytest.fixture
+def fetch(m2m, m2m_home, site, monkeypatch):
+    """The function fetch('deVries2020', '--areas', 'VISp') -> Ran."""
+    for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    mirrors = ('--mirror', f'{site.address}/bucket/', '--warehouse', f'{site.address}/warehouse')
+    return lambda *arguments: m2m('data', 'fetch', *arguments, *mirrors)
+
+
+def test_ophys(fetch, site, m2m, m2m_home, monkeypatch):
+    monkeypatch.setitem(site.files, bucket.ophys_path(502), b'<html>an error</html>')
+    ran = fetch('deVries2020')
+    assert ran.code == 0
+    assert ran.err == ''
+    assert 'deVries2020: fetched' in ran.out
+    assert '118 stimuli, up to 50 repetitions' in ran.out
+    assert 'Session 502 is missing: ' in ran.out
+    assert 'cannot be read as HDF5' in ran.out
+    assert 'Run the command again' in ran.out
+    came = json.loads(fetch('deVries2020', '--json', '--areas', 'VISp,VISl').out)
+    assert (list(came['failed']), came['extracted_before']) == (['502'], 3)
+    assert came['areas']['VISp']['sessions'] == 2
+    assert m2m('data', 'verify').code == 0
+
+
+def test_ecephys(fetch, m2m_home):
+    ran = fetch('Siegle2021', '--areas', 'VISp', '--sessions', '2', '--window', '50-250', '--amplitude-cutoff', 'none')
+    assert ran.code == 0
+    assert 'm2m score torchvision:squeezenet1_1 Siegle2021-rdm' in ran.out
+    entry = ledger.require('Siegle2021')
+    assert entry['summary']['areas']['VISp']['sessions'] == 2
+    assert entry['source']['settings']['window_ms'] == [50, 250]
+    assert entry['source']['settings']['amplitude_cutoff'] is None
+
+
+def test_dry_run(fetch, site, m2m_home):
+    site.requests.clear()
+    ran = fetch('deVries2020', '--dry-run', '--depth', '200-300')
+    assert ran.code == 0
+    rows = [line.split() for line in ran.out.splitlines()]
+    assert ['VISl', 'Cux2-CreERT2', '1'] in rows
+    assert ['VISl', 'Vip-IRES-Cre', '1'] in rows
+    n_bytes = sum(len(site.files[bucket.ophys_path(number)]) for number in (502, 503))
+    assert f'Files of the others: {n_bytes:,} bytes' in ran.out
+    planned = json.loads(fetch('deVries2020', '--dry-run', '--json').out)
+    assert (planned['sessions'], planned['failed_quality_control']) == (4, 1)
+    assert json.loads(fetch('Siegle2021', '--dry-run', '--json').out)['sessions'] == 3
+    assert not any(request['sent'] for request in site.requests if request['path'].endswith('.nwb'))
+    assert ledger.names() == []
+
+
+def test_nothing_comes(fetch, site, m2m_home, monkeypatch):
+    for number in (501, 504):
+        monkeypatch.setitem(site.files, bucket.ophys_path(number), b'nothing')
+    ran = fetch('deVries2020', '--areas', 'VISp')
+    assert (ran.code, ran.out) == (1, '')
+    assert 'none of 2 sessions of deVries2020 could be extracted. 501: ' in ran.err
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'code', 'message'),
+    [
+        (['deVries2020', '--photos', 'here'], 2, '--photos is for digits, not deVries2020'),
+        (['deVries2020', '--seed', '0'], 2, '--seed is for digits'),
+        (['deVries2020', '--isi-violations', '1'], 2, 'is for Siegle2021, not deVries2020'),
+        (['Siegle2021', '--depth', '100-200'], 2, '--depth is for deVries2020, not Siegle2021'),
+        (['Siegle2021', '--sdk-compatible'], 2, 'is for deVries2020'),
+        (['Siegle2021', '--window', '14'], 2, 'expected milliseconds'),
+        (['Siegle2021', '--presence-ratio', 'much'], 2, 'a number or none'),
+        (['deVries2020', '--depth', '300-200'], 2, '--depth is 300-200'),
+        (['deVries2020', '--depth', '-'], 2, '--depth is -'),
+        (['deVries2020', '--areas', ','], 2, '--areas names none'),
+        (['deVries2020', '--delete-nwb'], 2, 'goes with --whole-files'),
+        (['deVries2020', '--workers', '2', '--scheduler', 'tcp://127.0.0.1:1'], 2, 'leave out --workers'),
+        (['deVries2020', '--workers', '0'], 2, '--workers'),
+        (['deVries2020', '--signal', 'spikes'], 1, 'unknown signal'),
+        (['deVries2020', '--areas', 'V1'], 1, "unknown area 'V1'"),
+        (['deVries2020', '--cre', 'Cux2'], 1, 'Did you mean Cux2-CreERT2?'),
+        (['deVries2020', '--depth', '900-'], 1, 'no session of'),
+        (['devries2020'], 1, 'Did you mean deVries2020?'),
+    ],
+)
+def test_what_cannot_be(fetch, m2m_home, arguments, code, message):
+    ran = fetch(*arguments)
+    assert (ran.code, ran.out) == (code, '')
+    assert message in ' '.join(ran.err.replace('│', ' ').split())
+    assert ledger.names() == []
+
+
+def test_what_brings_them(m2m, m2m_home):
+    for name in ('deVries2020', 'Siegle2021'):
+        assert (
+            f'm2m data fetch {name}, or from an array bundle: m2m data import {name}' in m2m('data', 'list', name).out
+        )
