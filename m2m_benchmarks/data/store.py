@@ -159,8 +159,9 @@ def _write_netcdf(name: str, stimulus_ids: Sequence[str], recordings: Recordings
             zlib=True,
             complevel=1,
             shuffle=True,
-            # A slab is a chunk: none is compressed twice.
+            # A slab is a chunk, written once and as a whole: none needs to be kept.
             chunksizes=(max(1, shape[0] * shape[1]), width, 1),
+            chunk_cache=1,
             fill_value=np.nan,
         )
         # netCDF cannot mark a coordinate whose name holds a space

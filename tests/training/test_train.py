@@ -709,10 +709,12 @@ def test_networks_and_sources_that_cannot_be(digits, tmp_path):
 
 def test_a_batch_that_a_network_cannot_take(digits, tmp_path):
     """Whatever PyTorch says in the middle of it comes as one sentence."""
+    with pytest.raises(TrainingError, match='does not work here: ValueError: Expected more than 1 value per channel'):
+        train(settings('plain_resnet18_at32', batch_size=1), tmp_path / 'run')
     with pytest.raises(
         TrainingError, match='does not work here: ValueError: num_workers option should be non-negative'
     ):
-        train(settings(), tmp_path / 'run', workers=-1)
+        train(settings(), tmp_path / 'other', workers=-1)
 
 
 @pytest.mark.parametrize('workers', [0, 1])

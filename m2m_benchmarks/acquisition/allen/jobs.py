@@ -232,7 +232,9 @@ def _in_processes(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
     context = multiprocessing.get_context('spawn')
     pool = ProcessPoolExecutor(workers, context, _begin)
     try:
-        for future in as_completed([pool.submit(extract_session, job) for job in jobs]):
+        with _uninterrupted():
+            futures = [pool.submit(extract_session, job) for job in jobs]
+        for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool as error:
         raise DataError(
@@ -249,9 +251,21 @@ def _in_processes(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
         pool.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Have Ctrl-C wait. Processes that begin meanwhile never see it: it's their parent's to answer."""
+    if not hasattr(signal, 'pthread_sigmask'):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin() -> None:
-    """Prepare a worker: Ctrl-C is its parent's to answer, and it doesn't outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Have a worker end with its parent, however that ends."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

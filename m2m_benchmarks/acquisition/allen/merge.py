@@ -39,13 +39,13 @@ class Merged:
 
 @dataclass(frozen=True)
 class _Session:
-    """All of a session but its responses."""
+    """All of a session but its responses; `columns` are those of its neuroids."""
 
     path: Path
     sha256: str
     session: str
     shape: tuple[int, ...]
-    neuroids: pd.DataFrame
+    columns: dict[str, np.ndarray]
     window_ms: tuple[float, float]
     counts: dict[str, int]
     scenes_sha256: list[str]
@@ -108,7 +108,7 @@ def merge_sessions(
             report('sessions', i + 1, len(listed))
         kept = _kept(sorted(read, key=lambda session: session.session), hashes, refused)
         return store.Recordings(
-            neuroids=_table([session.neuroids for session in kept]),
+            neuroids=_table(kept),
             n_repetitions=max(session.shape[0] for session in kept),
             # nothing of the tables, which are no longer needed when the responses are
             blocks=_blocks([(session.path, session.sha256) for session in kept], report),
@@ -122,7 +122,7 @@ def merge_sessions(
                     {
                         'session': session.session,
                         'sha256': session.sha256,
-                        'neuroids': len(session.neuroids),
+                        'neuroids': session.shape[2],
                         'counts': session.counts,
                     }
                     for session in kept
@@ -139,25 +139,26 @@ def merge_sessions(
 def _without_responses(path: Path) -> _Session:
     found = read_session(path)
     neuroids = found.neuroids.assign(window_start_ms=found.window_ms[0], window_end_ms=found.window_ms[1])
-    neuroids = neuroids[[*_FIRST, *(column for column in neuroids if column not in _FIRST)]].apply(_compact)
+    columns = {name: _compact(neuroids[name].to_numpy()) for name in dict.fromkeys((*_FIRST, *neuroids))}
     return _Session(
         path=path,
         sha256=sha256_file(path),
         session=found.session,
         shape=found.responses.shape,
-        neuroids=neuroids.assign(reliability=_reliability(found.responses)),
+        columns={**columns, 'reliability': _reliability(found.responses)},
         window_ms=found.window_ms,
         counts=found.counts,
         scenes_sha256=found.scenes_sha256,
     )
 
 
-def _compact(column: pd.Series) -> pd.Series:
-    """The same column, in which equal texts are one object: most are the same for all neuroids of a session."""
-    if column.dtype != object:
-        return column
-    places, texts = pd.factorize(column)
-    return pd.Series(np.asarray(texts, dtype=object)[places], index=column.index)
+def _compact(values: np.ndarray) -> np.ndarray:
+    """The same values, in which equal texts are one object: most are the same for all neuroids of a session."""
+    if values.dtype != object:
+        return values
+    places, texts = pd.factorize(values)
+    compact: np.ndarray = texts[places]
+    return compact
 
 
 def _reliability(responses: np.ndarray) -> np.ndarray:
@@ -179,7 +180,7 @@ def _kept(sessions: list[_Session], hashes: list[str], refused: dict[str, str]) 
         if problem:
             refused[session.session] = problem
             continue
-        owner.update(dict.fromkeys(session.neuroids['neuroid_id'], session.session))
+        owner.update(dict.fromkeys(session.columns['neuroid_id'], session.session))
         kept.append(session)
     if not kept:
         why = ' '.join(f'{session}: {problem}.' for session, problem in list(refused.items())[:3])
@@ -204,7 +205,7 @@ def _problem(session: _Session, hashes: list[str], owner: Mapping[str, str]) -> 
         return f'it has {n_repetitions} repetition of the images, at least 2 are needed for a reliability'
     if not n_neuroids:
         return 'it has no neuroids'
-    known = [neuroid for neuroid in session.neuroids['neuroid_id'] if neuroid in owner]
+    known = [neuroid for neuroid in session.columns['neuroid_id'] if neuroid in owner]
     if known:
         return f'{len(known)} of its neuroids are in session {owner[known[0]]} already, such as {known[0]}'
     return ''
@@ -219,18 +220,23 @@ def _blocks(files: list[tuple[Path, str]], report: Callable[[str, int, int], Non
         report('writing', i + 1, len(files))
 
 
-def _table(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Rows of all tables, with the columns of any of them: text if it is that anywhere, else numbers."""
-    columns = list(dict.fromkeys(str(column) for table in tables for column in table))
+def _table(sessions: list[_Session]) -> pd.DataFrame:
+    """Neuroids of all sessions, with the columns of any of them: text if it is that anywhere, else numbers."""
+    columns = dict.fromkeys(column for session in sessions for column in session.columns)
     merged: dict[str, np.ndarray] = {}
     # reliability stands last, as in any dataset
     for column in sorted(columns, key=lambda name: name == 'reliability'):
-        is_text = any(table[column].dtype == object for table in tables if column in table)
-        empty = '' if is_text else np.nan
-        parts = [table[column] if column in table else pd.Series(empty, index=table.index) for table in tables]
-        # As text, 4 is '4' beside 'VI'; what is text already is not copied.
-        parts = [part.astype(str) if is_text and part.dtype != object else part for part in parts]
-        merged[column] = np.concatenate([part.to_numpy() for part in parts])
+        present = [session.columns[column] for session in sessions if column in session.columns]
+        is_text = any(values.dtype == object for values in present)
+        parts = []
+        for session in sessions:
+            values = session.columns.get(column)
+            if values is None:
+                values = np.full(session.shape[2], '' if is_text else np.nan, dtype=object if is_text else float)
+            elif is_text and values.dtype != object:
+                values = values.astype(str).astype(object)  # 4 is '4' beside 'VI'
+            parts.append(values)
+        merged[column] = np.concatenate(parts)
     return pd.DataFrame(merged)
 
 
