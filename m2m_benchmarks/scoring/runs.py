@@ -112,7 +112,11 @@ def read_run(folder: Path) -> Run:
         file = folder / name
         if not file.is_file():
             raise ModelError(f'{changed}: {name} is missing. Train again, or take a copy.')
-        if sha256_file(file) != files[name]:
+        try:
+            intact = sha256_file(file) == files[name]
+        except OSError as error:
+            raise ModelError(f'{file} cannot be read: {error.strerror or error}.') from error
+        if not intact:
             raise ModelError(f'{changed}: {name} has another SHA-256 than was written. Train again, or take a copy.')
     return run
 

@@ -101,6 +101,15 @@ def test_a_changed_file(folder, name, change):
     assert read_run(folder).config == CONFIG
 
 
+def test_a_file_that_cannot_be_read(folder, monkeypatch):
+    def sha256_file(path):
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr(runs, 'sha256_file', sha256_file)
+    with pytest.raises(ModelError, match=r'weights\.safetensors cannot be read: Permission denied'):
+        read_run(folder)
+
+
 def changes(value, path=()):
     """Every way of changing one field of a document: to something else of its kind, or away with it."""
     if isinstance(value, dict):

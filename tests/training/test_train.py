@@ -41,7 +41,7 @@ MOBILE, SQUEEZE = 'plain_mobilenet_v2_at32', 'plain_squeezenet1_1_at32'
 STILL = 1e-30
 
 
-def settings(model=MOBILE, **options):
+def settings(model=SQUEEZE, **options):
     usual = {'dataset': 'SklearnDigits', 'steps': 5, 'batch_size': 4, 'interval': 2, 'learning_rate': 1e-3}
     return Settings(model, **{**usual, **options})
 
@@ -161,7 +161,7 @@ def test_a_run_is_a_folder_that_says_what_it_is(digits, tmp_path):
     assert document['files'] == {name: sha256_file(run.folder / name) for name in document['files']}
     assert {'torch', 'lightning', 'm2m-benchmarks', 'code_sha256'} <= document['versions'].keys()
     assert [row['step'] for row in rows(run)] == [2, 4, 5]
-    assert run.model == MOBILE
+    assert run.model == SQUEEZE
     assert read_run(run.folder) == run
 
 
@@ -229,7 +229,7 @@ def test_inception_is_trained_with_its_auxiliary_output(make_images, m2m_home, t
 
 
 def test_early_stopping_follows_the_accuracy_on_held_out_images_of_the_source(digits, tmp_path):
-    asked = settings('plain_digitnet', steps=60, interval=2, early_stop=2, learning_rate=1e-4)
+    asked = settings(steps=60, interval=2, early_stop=2)
     run = train(asked, tmp_path / 'run')
     accuracies = [row['validation_accuracy'] for row in rows(run)]
     best, since = -1.0, 0
@@ -311,7 +311,7 @@ def uninterrupted(digits_home, tmp_path_factory):
     ],
 )
 def test_a_killed_run_goes_on_bit_for_bit(digits, process, uninterrupted, tmp_path, moment):
-    asked, folder = settings(), tmp_path / 'run'
+    asked, folder = settings(MOBILE), tmp_path / 'run'
     process(digits, folder, vars(asked), moment)
     left = names(folder)
     assert (left != FINISHED) and ('run.json' in left) == (moment == 'written run.json 1')
@@ -323,11 +323,11 @@ def test_a_killed_run_goes_on_bit_for_bit(digits, process, uninterrupted, tmp_pa
 @pytest.mark.parametrize(
     ('options', 'moments'),
     [
-        ({}, ['step 2', 'step 4', 'step 5', 'writing run.json 1']),
+        ({'model': MOBILE}, ['step 2', 'step 4', 'step 5', 'writing run.json 1']),
         ({'model': 'neurn_digitnet', 'protocol': 'epochs', 'limit': 12, 'steps': 8, 'interval': 4}, ['step 7']),
         ({'model': 'plain_efficientnet_b0_at32', 'precision': 'bf16-mixed'}, ['step 4']),
         # Two rows of the loss lie before the checkpoint and one after it, which is half of what it was.
-        ({'model': SQUEEZE, 'steps': 210, 'batch_size': 2, 'interval': 130}, ['step 150']),
+        ({'steps': 210, 'batch_size': 2, 'interval': 130}, ['step 150']),
         ({'steps': 20, 'early_stop': 1, 'learning_rate': STILL}, ['written checkpoint.ckpt 1']),
         ({'steps': 20, 'early_stop': 1, 'learning_rate': STILL}, ['written checkpoint.ckpt 2']),
         ({'steps': 20, 'early_stop': 1, 'learning_rate': STILL}, ['writing weights.safetensors 1']),
@@ -411,7 +411,7 @@ def test_the_command_is_killed_and_resumed(digits, m2m, uninterrupted, tmp_path)
     assert (ran.code, ran.out) == (1, '')
     assert 'holds a run that is not finished. Go on with it by --resume, or name another folder' in ran.err
     assert m2m('train', *options, '--resume').code == 0
-    asked = settings(SQUEEZE, steps=200, interval=10, learning_rate=1e-4)
+    asked = settings(steps=200, interval=10, learning_rate=1e-4)
     assert same(read_run(tmp_path / 'run'), uninterrupted(asked))
 
 
@@ -556,7 +556,7 @@ def test_a_disk_that_is_really_full(digits, m2m, uninterrupted, tmp_path):
     if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip('only root can mount a small disk')
     try:
-        asked = settings(SQUEEZE, steps=4, learning_rate=1e-4)
+        asked = settings(steps=4, learning_rate=1e-4)
         options = ('--source', 'SklearnDigits', '--steps', 4, '--batch-size', 4, '--checkpoint-every', 2)
         command = ('train', 'squeezenet1_1_at32', *options, '--out', disk / 'run')
         ran = m2m(*command)  # a checkpoint is 8.8 MB: there is room for one
@@ -591,7 +591,7 @@ def test_a_finished_run_given_again(digits, m2m, tmp_path):
 
 @pytest.mark.parametrize('finished', [True, False])
 def test_other_settings_on_resume(digits, tmp_path, finished):
-    asked, folder = settings(SQUEEZE), tmp_path / 'run'
+    asked, folder = settings(), tmp_path / 'run'
     if finished:
         train(asked, folder)
     else:
@@ -608,14 +608,14 @@ def test_other_settings_on_resume(digits, tmp_path, finished):
         ({'early_stop': 2}, 'early_stop was None, is 2'),
     ):
         with pytest.raises(TrainingError) as caught:
-            train(settings(**{'model': SQUEEZE, **change}), folder, resume=True)
+            train(settings(**change), folder, resume=True)
         assert f'{folder} holds a run with other settings: {told}. Give the same ones' in str(caught.value)
     assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_other_images_on_resume(make_images, m2m_home, tmp_path):
     images = make_images(tmp_path / 'images')
-    asked = settings(SQUEEZE, dataset=f'imagefolder:{images}')
+    asked = settings(dataset=f'imagefolder:{images}')
     with pytest.raises(KeyboardInterrupt):
         train(asked, tmp_path / 'run', progress=interrupt(signal.SIGINT, 3))
     (images / 'train' / 'a' / '0.png').unlink()
@@ -779,7 +779,7 @@ def test_a_checkpoint_of_another_run(digits, tmp_path):
     [
         ('{', 'cannot be read'),
         ('[1]', 'is not what a run wrote'),
-        ('{"model": "x"}', f'other settings: model was x, is {MOBILE}; dataset was None'),
+        ('{"model": "x"}', f'other settings: model was x, is {SQUEEZE}; dataset was None'),
         (b'\xff\xfe', 'cannot be read'),
         (None, 'holds checkpoint.ckpt, which is no run'),
     ],
@@ -806,7 +806,7 @@ def squeezenet(seed=5):
 
 def begun(folder, **options):
     """Weights that a run begins with."""
-    return weights(train(settings(SQUEEZE, steps=1, learning_rate=STILL, **options), folder))
+    return weights(train(settings(steps=1, learning_rate=STILL, **options), folder))
 
 
 def close(value, other):
@@ -844,12 +844,12 @@ def test_weights_of_a_file_with_a_thousand_outputs(digits, tmp_path, prefix):
     assert config['weights_sha256'] == sha256_file(tmp_path / 'w.pth')
     torch.save(squeezenet(6), tmp_path / 'w.pth')
     with pytest.raises(TrainingError, match='other settings: weights_sha256 was'):
-        begun_again = settings(SQUEEZE, steps=1, learning_rate=STILL, weights=str(tmp_path / 'w.pth'))
+        begun_again = settings(steps=1, learning_rate=STILL, weights=str(tmp_path / 'w.pth'))
         train(begun_again, tmp_path / 'run', resume=True)
 
 
 def test_weights_of_a_run(digits, tmp_path):
-    first = train(settings(SQUEEZE), tmp_path / 'first')
+    first = train(settings(), tmp_path / 'first')
     (digits / 'runs').mkdir()
     first.folder.rename(digits / 'runs' / 'mine')
     for name in ('mine', str(digits / 'runs' / 'mine')):
@@ -927,6 +927,6 @@ def test_a_folder_of_images_is_trained_on_and_its_run_is_scored(make_images, dig
 
 def test_progress_counts_every_step(digits, tmp_path):
     told = []
-    train(settings(SQUEEZE, steps=3), tmp_path / 'run', progress=lambda *what: told.append(what))
+    train(settings(steps=3), tmp_path / 'run', progress=lambda *what: told.append(what))
     assert told == [('loading', 0, 1), ('loading', 1, 1), *(('training: steps', step, 3) for step in (1, 2, 3))]
     assert getattr(rank_zero_only, 'rank', 0) == 0
