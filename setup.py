@@ -68,9 +68,10 @@ setup(
     extras_require={
         'allen': [
             "allensdk==2.16.2; python_version < '3.12'",
-            # undeclared by allensdk, which fails at import without them
+            # undeclared by allensdk or what it needs, which fails without them
             "setuptools<81; python_version < '3.12'",
             "statsmodels<0.15; python_version < '3.12'",
+            "hdmf<6; python_version < '3.12'",
         ],
         'train': TRAIN,
         'dask': DASK,
