@@ -313,6 +313,12 @@ def _from_folder(folder: Path) -> Subject:
     assert spec is not None and spec.loader is not None
     package = importlib.util.module_from_spec(spec)
     sys.modules[name] = package
-    with plugins.explained_failure(str(folder), ModelError):
-        spec.loader.exec_module(package)
-        return Subject(identifier, brainscore_vision.model_registry[identifier]())
+    registry = brainscore_vision.model_registry
+    before = registry.get(identifier)
+    try:
+        with plugins.explained_failure(str(folder), ModelError):
+            spec.loader.exec_module(package)
+            return Subject(identifier, registry[identifier]())
+    finally:
+        if before is not None:  # under its name, the model that was registered is still to be had
+            registry[identifier] = before
