@@ -76,7 +76,7 @@ def digits():
         training={'steps': STEPS},
         progress=lambda what, done, total: print(f'digits: {what}', file=sys.stderr) if done == total > 1 else None,
     )
-    table = Table(title=f"Trained on scikit-learn's digits ({STEPS} steps): accuracy on domains derived from them")
+    table = Table(title=f"Trained on scikit-learn's digits, {STEPS} steps: accuracy by domain")
     table.add_column('domain')
     for column in ('with NeuRN', 'plain', 'difference', '95 % interval'):
         table.add_column(column, justify='right')

@@ -133,8 +133,8 @@ def send(handler, code, content=b'', only=None, close=False, **headers):
     handler.end_headers()
     body = content if only is None else content[:only]
     if handler.command != 'HEAD':
+        handler.log_['sent'] += len(body)  # before the client can have it all and ask how much it was
         handler.wfile.write(body)
-        handler.log_['sent'] += len(body)
     handler.close_connection = close or only is not None
 
 
