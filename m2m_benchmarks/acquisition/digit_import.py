@@ -14,7 +14,7 @@ from torchvision import datasets
 
 from m2m_benchmarks.acquisition.digit_files import read_domain
 from m2m_benchmarks.acquisition.download import download
-from m2m_benchmarks.acquisition.importing import _NAME, Progress
+from m2m_benchmarks.acquisition.importing import DATASET_NAME, Progress
 from m2m_benchmarks.data import ledger, versions
 from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.domain import SIZE, Digits, digits, rgb
@@ -64,7 +64,7 @@ def import_domain(
     """
     if as_split not in (None, *SPLITS):
         raise DataError(f'{as_split!r} is no split of a domain; expected train or test.')
-    if not _NAME.match(name):
+    if not DATASET_NAME.match(name):
         raise DataError(f'{name!r} cannot be a domain: letters and digits are expected, as in MNISTM.')
     if name in ledger.MADE_HERE:
         raise DataError(f'{name} is made by this library; import digits under a name of their own.')

@@ -14,16 +14,16 @@ from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import exclusive, explained, sync_file, sync_folder, writable
 
 #: Bytes/s below which a server counts as stalled: one that sends a byte now and then never runs into a timeout.
-_SLOWEST = 1000
+SLOWEST_BYTES_S = 1000
 #: Longest wait between tries that a server may ask for.
 _LONGEST_WAIT_S = 60
 _RANGE = re.compile(r'bytes (?:(\d+)-\d+|\*)/(\d+|\*)\Z')
-_PROXY = (
+_PROXY_LOGIN = (
     'the proxy wants a user name and password (407): set HTTPS_PROXY and HTTP_PROXY to http://USER:PASSWORD@HOST:PORT'
 )
 
 
-class _FailedError(Exception):
+class FailedError(Exception):
     """A try that failed, and whether the same address is worth another one."""
 
     def __init__(self, what: str, again: bool, wait_s: int = 0) -> None:
@@ -84,7 +84,7 @@ def download(
             for number in range(tries):
                 try:
                     _fetch(url, part, md5, timeout_s, lambda done, total: progress and progress(path.name, done, total))
-                except _FailedError as failure:
+                except FailedError as failure:
                     failures[url] = str(failure)
                     if not failure.again:
                         break
@@ -107,7 +107,7 @@ def _fetch(url: str, part: Path, md5: str | None, timeout_s: float, report: Call
     """One try to complete a part, the check of its MD5 included."""
     have, validator = _kept(part, url)
     headers = {'Range': f'bytes={have}-', 'If-Range': validator} if have else {}
-    with _client(timeout_s) as client:
+    with new_client(timeout_s) as client:
         try:
             request = client.build_request('GET', url, headers=headers)
             response = _within(2 * timeout_s, lambda: client.send(request, stream=True))
@@ -115,15 +115,16 @@ def _fetch(url: str, part: Path, md5: str | None, timeout_s: float, report: Call
             if begin != total:
                 _receive(response, part, begin, total, timeout_s, report)
         except (httpx.RequestError, httpx.InvalidURL) as error:
-            raise _named(error) from error
+            raise as_failure(error) from error
     found = _md5(part) if md5 else None
     if found != md5:
         _forget(part)
         # Pieces may not have fitted together: worth a try in one piece. What came in one piece is another file.
-        raise _FailedError(f'what came has the MD5 {found}; expected {md5}', again=begin > 0)
+        raise FailedError(f'what came has the MD5 {found}; expected {md5}', again=begin > 0)
 
 
-def _client(timeout_s: float) -> httpx.Client:
+def new_client(timeout_s: float) -> httpx.Client:
+    """Client that asks for files as they lie on the server, by the proxies of the environment."""
     # A file is wanted as it lies there: packed on the way it would have another length and MD5.
     headers = {'Accept-Encoding': 'identity', 'User-Agent': 'm2m-benchmarks'}
     try:
@@ -149,7 +150,7 @@ def _within(seconds: float, call: Callable[[], httpx.Response]) -> httpx.Respons
     try:
         return answer.result(seconds)
     except TimeoutError as error:
-        raise _FailedError(f'it gave no answer within {seconds:g} s', again=True) from error
+        raise FailedError(f'it gave no answer within {seconds:g} s', again=True) from error
 
 
 def _opened(response: httpx.Response, url: str, part: Path, have: int, validator: str) -> tuple[int, int | None]:
@@ -163,7 +164,7 @@ def _opened(response: httpx.Response, url: str, part: Path, have: int, validator
         return have, total
     if status in (206, 416) and have:
         _forget(part)
-        raise _FailedError(f'it answered {status} with other bytes than those asked for', again=True)
+        raise FailedError(f'it answered {status} with other bytes than those asked for', again=True)
     if status == 200:
         _forget(part)
         part.touch()
@@ -171,9 +172,14 @@ def _opened(response: httpx.Response, url: str, part: Path, have: int, validator
             _note(part).write_text(f'{url}\n{_validator(response)}\n', encoding='utf-8')
         length = response.headers.get('Content-Length')
         return 0, None if length is None else int(length)
-    wait = response.headers.get('Retry-After', '')
-    raise _FailedError(
-        _PROXY if status == 407 else f'it answered {status} {response.reason_phrase}'.rstrip(),
+    raise refused(response)
+
+
+def refused(response: httpx.Response, kind: type[FailedError] = FailedError) -> FailedError:
+    """What an answer without the file means, and whether to ask again."""
+    status, wait = response.status_code, response.headers.get('Retry-After', '')
+    return kind(
+        _PROXY_LOGIN if status == 407 else f'it answered {status} {response.reason_phrase}'.rstrip(),
         again=status in (408, 429) or status >= 500,
         wait_s=min(int(wait), _LONGEST_WAIT_S) if wait.isdecimal() else 0,
     )
@@ -195,22 +201,23 @@ def _receive(
             report(done, total or 0)
             seconds = time.monotonic() - since
             if seconds >= timeout_s:
-                if done - counted < _SLOWEST * seconds:
-                    raise _FailedError(f'only {done - counted:,} bytes came in {seconds:.0f} s', again=True)
+                if done - counted < SLOWEST_BYTES_S * seconds:
+                    raise FailedError(f'only {done - counted:,} bytes came in {seconds:.0f} s', again=True)
                 counted, since = done, time.monotonic()
     if total is not None and done != total:
-        raise _FailedError(f'{done:,} bytes came; expected {total:,}', again=True)
+        raise FailedError(f'{done:,} bytes came; expected {total:,}', again=True)
 
 
-def _named(error: httpx.RequestError | httpx.InvalidURL) -> _FailedError:
+def as_failure(error: httpx.RequestError | httpx.InvalidURL) -> FailedError:
+    """What went wrong on the way, and whether it may go right another time."""
     text = str(error).rstrip('.') or type(error).__name__
     if isinstance(error, httpx.ProxyError) and '407' in text:
-        return _FailedError(_PROXY, again=False)
+        return FailedError(_PROXY_LOGIN, again=False)
     if 'CERTIFICATE_VERIFY_FAILED' in text:
         text += '; if your network has certificates of its own, name their file in SSL_CERT_FILE'
-        return _FailedError(text, again=False)
+        return FailedError(text, again=False)
     lasting = isinstance(error, httpx.UnsupportedProtocol | httpx.TooManyRedirects | httpx.InvalidURL)
-    return _FailedError(text, again=not lasting)
+    return FailedError(text, again=not lasting)
 
 
 def _validator(response: httpx.Response) -> str:

@@ -17,7 +17,7 @@ from m2m_benchmarks.storage import sha256_file
 #: Coordinates that an assembly has of its own; a column of that name in units.csv becomes unit_NAME.
 _OWN: tuple[str, ...] = ('neuroid_id', 'region', 'animal', 'session', 'reliability', 'stimulus_id', 'repetition')
 _OWN += ('neuroid', 'presentation', 'time_bin', 'time_bin_start', 'time_bin_end', 'data')
-_NAME = re.compile(r'[A-Za-z][A-Za-z0-9]*\Z')
+DATASET_NAME = re.compile(r'[A-Za-z][A-Za-z0-9]*\Z')
 #: What netCDF takes as a name.
 _COLUMN = re.compile(r'\w([^/\x00-\x1f\x7f]*[^/\x00-\x20\x7f])?\Z')
 
@@ -52,7 +52,7 @@ def import_bundle(
     StorageError
         When it can't be written; an earlier version of the dataset stays as it was.
     """
-    if not _NAME.match(name):
+    if not DATASET_NAME.match(name):
         raise DataError(f'{name!r} cannot be a dataset: letters and digits are expected, as in Siegle2021.')
     if name == 'SimulatedMouse':
         raise DataError('SimulatedMouse is simulated by this library; import recordings under a name of their own.')

@@ -44,6 +44,9 @@ class GeneralizationBenchmark(BenchmarkBase):
         Name of each target to its stimulus set.
     protocol : {'accuracy', 'readout_accuracy'}
     bibtex : str
+    same_digits : bool
+        Whether all domains show the same digits, place by place. They are then drawn together for the error of the
+        score; else the targets are taken as independent.
 
     Raises
     ------
@@ -54,7 +57,13 @@ class GeneralizationBenchmark(BenchmarkBase):
     """
 
     def __init__(
-        self, identifier: str, source: str, targets: Mapping[str, str], protocol: str, bibtex: str = ''
+        self,
+        identifier: str,
+        source: str,
+        targets: Mapping[str, str],
+        protocol: str,
+        bibtex: str = '',
+        same_digits: bool = False,
     ) -> None:
         super().__init__(
             identifier=identifier,
@@ -70,6 +79,7 @@ class GeneralizationBenchmark(BenchmarkBase):
             )
         self.source = source
         self.protocol = protocol
+        self.same_digits = same_digits
         #: Called with what is being done, how many are done, and how many there are.
         self.report: Callable[[str, int, int], None] = lambda what, done, total: None
         readout = protocol == 'readout_accuracy'
@@ -113,7 +123,7 @@ class GeneralizationBenchmark(BenchmarkBase):
             Mean accuracy over the targets, from 0 to 1; chance is 0.1. Attributes: `in_domain` and, for each of
             `targets`, the accuracy with its 95 % Wilson interval (clustered where images share a photo), the numbers
             of images and clusters; `generalization_gap` (in-domain accuracy less the score); `error` (bootstrap over
-            clusters of images, targets taken as independent), `draws`, `target_draws`, `raw`, `ceiling`, `chance`,
+            clusters of images), `draws`, `target_draws`, `raw`, `ceiling`, `chance`,
             `n_seeds`, `formula`.
 
         Raises
@@ -131,7 +141,10 @@ class GeneralizationBenchmark(BenchmarkBase):
         clusters = {name: stimuli['cluster'].to_numpy() for name, stimuli in self.stimuli.items()}
         described = {name: _describe(correct[name], clusters[name]) for name in correct}
         # A domain has the same draws for every model.
-        draws = {name: accuracy_draws(correct[name], clusters[name], seed=i) for i, name in enumerate(correct)}
+        draws = {
+            name: accuracy_draws(correct[name], clusters[name], seed=0 if self.same_digits else i)
+            for i, name in enumerate(correct)
+        }
         mean = float(np.mean([described[name]['accuracy'] for name in self.targets]))
         score = Score(mean)
         score.attrs[Score.RAW_VALUES_KEY] = Score(mean)

@@ -42,14 +42,13 @@ def export(
 ) -> None:
     """Write a model, benchmark, dataset or metric as Brain-Score takes it.
 
+    \b
     Examples
     --------
       m2m export neurn_resnet18 --to zip --check
-
       m2m export Siegle2021.VISp-rdm --to brainscore-tree ~/vision --check
-
       m2m export my_submission.zip --check
-    """
+    """  # noqa: D301, D411 - the mark keeps these lines as they are
     if to not in ('zip', 'brainscore-tree', None):
         raise typer.BadParameter(f'{to!r} is not zip or brainscore-tree', param_hint='--to')
     if to is None and not check:

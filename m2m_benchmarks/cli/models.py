@@ -49,12 +49,12 @@ def models(context: typer.Context, json: _Json = False) -> None:
 def show(model: _Model, json: _Json = False) -> None:
     """Show a model: its input, its layers, and which of them stand for which areas. Downloads no default weights.
 
+    \b
     Examples
     --------
       m2m models show neurn_resnet18
-
       m2m models show neurn_resnet18_after_layer1.0
-    """
+    """  # noqa: D301, D411 - the mark keeps these lines as they are
     with progress() as report:
         report('loading', 0, 1)
         entry = _described(model)

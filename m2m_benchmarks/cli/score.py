@@ -35,14 +35,13 @@ def score(
 
     With --json, one benchmark gives an object and several give a list.
 
+    \b
     Examples
     --------
       m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --weights none
-
       m2m score torchvision:resnet18 Siegle2021.VISp-rdm --layer layer2.1 --json -
-
       m2m score neurn_resnet18 SklearnDigits-readout_accuracy
-    """
+    """  # noqa: D301, D411 - the mark keeps these lines as they are
     writable(home())
     if json not in (None, '-'):
         check_json(json)

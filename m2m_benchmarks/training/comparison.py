@@ -18,7 +18,7 @@ from m2m_benchmarks.scoring.runs import RESULT, find_run, read_run
 from m2m_benchmarks.scoring.score import score_subject
 from m2m_benchmarks.scoring.subjects import Subject, subject
 from m2m_benchmarks.training.settings import Settings
-from m2m_benchmarks.training.sources import Progress, domain_name
+from m2m_benchmarks.training.sources import Progress, domain_name, source_sha256
 from m2m_benchmarks.training.train import train
 
 _RUN = 'run:'
@@ -230,6 +230,11 @@ def _subject(wanted: str | Settings, seed: int, weights: str, progress: Progress
         if differing:
             raise TrainingError(
                 f'{folder} holds a run with other settings than its name says: {", ".join(differing)}. Move it.'
+            )
+        if source_sha256(wanted.dataset) not in (None, run.data['sha256']):
+            raise TrainingError(
+                f'{folder} holds a run that was trained on another version of {wanted.dataset} than is on this '
+                'machine. Move it, so that it is trained again.'
             )
         return subject(f'{_RUN}{folder}')
 

@@ -77,6 +77,12 @@ def domain_name(text: str) -> str:
     return found
 
 
+def source_sha256(name: str) -> str | None:
+    """Fingerprint of what a domain's training split is on this machine; None where it isn't there."""
+    there = ledger.holds_digits(name) and 'train' in ledger.require(name)['splits']
+    return digits_sha256(name, 'train') if there else None
+
+
 def digit_source(name: str, image_size: int, limit: int = SINGLE_SOURCE_IMAGES) -> Source:
     """A domain of digits as a source.
 

@@ -159,6 +159,28 @@ def test_a_score_from_its_parts(home, protocol):
         np.testing.assert_array_equal(draws[key], accuracy_draws(correct[name], clusters, seed=place))
 
 
+def test_domains_of_the_same_digits_are_drawn_together(m2m_home):
+    """A model that fails on the same digits in every domain is no surer for having been asked five times."""
+    whole, single = (load_benchmark(f'SklearnDigits{part}-accuracy')(Answering(hashed)) for part in ('', '.thin'))
+    accuracy = float(single)
+    assert float(whole) == pytest.approx(accuracy, abs=1e-12)
+    analytic = math.sqrt(accuracy * (1 - accuracy) / 597)
+    assert whole.attrs['error'] == pytest.approx(single.attrs['error'], rel=1e-9) == pytest.approx(analytic, rel=0.1)
+
+    def elsewhere(row):
+        """Fails on other digits in each domain."""
+        number = int(row.stimulus_id[-6:])
+        name = row.stimulus_id.split('_')[1]
+        place = DERIVED.index(name) if name in DERIVED else 5
+        return row.image_label if number % 6 != place else str((int(row.image_label) + 1) % 10)
+
+    whole = load_benchmark('SklearnDigits-accuracy')(Answering(elsewhere))
+    # Each digit is missed in one of five domains or in none: its share of right answers is 4/5 or 1.
+    shares = np.where(np.arange(597) % 6 == 5, 1.0, 0.8)
+    assert float(whole) == pytest.approx(shares.mean(), abs=1e-12)
+    assert whole.attrs['error'] == pytest.approx(shares.std() / math.sqrt(597), rel=0.1)
+
+
 def test_intervals_are_clustered_by_photo(home):
     """Where one photo's crops are all right or all wrong, the interval is that of the photos."""
 

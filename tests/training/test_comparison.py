@@ -266,6 +266,19 @@ def test_runs_that_do_not_belong_to_the_comparison(runs, make_images, tmp_path):
     shutil.rmtree(named)
 
 
+def test_runs_of_other_digits_are_not_taken(m2m_home, make_domain):
+    benchmark = 'Qazi2025.MNIST.USPS-accuracy'
+    make_domain('MNIST', train=60, test=20)
+    make_domain('USPS', train=0, test=20, seed=1)
+    found = compare(NEURN, PLAIN, benchmark, [0], training=TRAINING)
+    assert compare(NEURN, PLAIN, benchmark, [0], training=TRAINING).rows == found.rows
+    make_domain('USPS', train=0, test=20, seed=2)  # of a target, another version is no matter
+    compare(NEURN, PLAIN, benchmark, [0], training=TRAINING)
+    make_domain('MNIST', train=60, test=20, seed=3)
+    with pytest.raises(TrainingError, match=r'trained on another version of MNIST than is on this machine\. Move it'):
+        compare(NEURN, PLAIN, benchmark, [0], training=TRAINING)
+
+
 # Figures
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from m2m_benchmarks.acquisition.download import _LONGEST_WAIT_S, _PROXY, _client, _FailedError, _named
+from m2m_benchmarks.acquisition.download import FailedError, as_failure, new_client, refused
 from m2m_benchmarks.errors import DataError
 
 _SPAN = re.compile(r'bytes (\d+)-(\d+)/(\d+)\Z')
@@ -20,7 +20,7 @@ class AbsentError(DataError):
     """None of the mirrors has the file, and all of them say so."""
 
 
-class _AbsentError(_FailedError):
+class _AbsentError(FailedError):
     """One of them says so."""
 
 
@@ -38,7 +38,7 @@ class Line:
 
     def __init__(self, timeout_s: float = 30) -> None:
         self.timeout_s = timeout_s
-        self._client = _client(timeout_s)
+        self._client = new_client(timeout_s)
         self._end = 0.0
 
     @contextlib.contextmanager
@@ -55,7 +55,7 @@ class Line:
                 _check(response)
                 yield response
         except (httpx.RequestError, httpx.InvalidURL) as error:
-            raise _named(error) from error
+            raise as_failure(error) from error
 
     def _limit(self, event: str, info: dict[str, Any]) -> None:
         """Bound the reads of each connection that is made; it serves several requests."""
@@ -76,23 +76,18 @@ class Line:
 
 
 def _check(response: httpx.Response) -> None:
-    status, wait = response.status_code, response.headers.get('Retry-After', '')
+    status = response.status_code
     if status in (200, 206) and response.headers.get('Content-Type', '').startswith('text/html'):
-        raise _FailedError('a web page came in place of the file, of a proxy or a login', again=False)
+        raise FailedError('a web page came in place of the file, of a proxy or a login', again=False)
     if status not in (200, 206, 416):
-        kind = _AbsentError if status in (404, 410) else _FailedError
-        raise kind(
-            _PROXY if status == 407 else f'it answered {status} {response.reason_phrase}'.rstrip(),
-            again=status in (408, 429) or status >= 500,
-            wait_s=min(int(wait), _LONGEST_WAIT_S) if wait.isdecimal() else 0,
-        )
+        raise refused(response, _AbsentError if status in (404, 410) else FailedError)
 
 
 def span(response: httpx.Response) -> tuple[int, int, int]:
     """First and last byte of what a partial answer holds, and the length of the whole file."""
     found = _SPAN.match(response.headers.get('Content-Range', ''))
     if response.status_code != 206 or found is None:
-        raise _FailedError('it says neither which bytes it sends nor how many there are', again=True)
+        raise FailedError('it says neither which bytes it sends nor how many there are', again=True)
     first, last, length = map(int, found.groups())
     return first, last, length
 
@@ -124,7 +119,7 @@ def insist(
     DataError
         When none does: what each of them answered. It is an `AbsentError` when none has the file.
     """
-    failures: dict[str, _FailedError] = {}
+    failures: dict[str, FailedError] = {}
     last = time.monotonic() + limit_s
     for i, url in enumerate(urls):
         now = time.monotonic()
@@ -132,7 +127,7 @@ def insist(
         for number in range(tries):
             try:
                 return ask(url, end)
-            except _FailedError as failure:
+            except FailedError as failure:
                 failures[url] = failure
                 wait = max(2**number, failure.wait_s)
                 if not failure.again or number + 1 == tries or time.monotonic() + wait >= end:
@@ -160,7 +155,7 @@ def version(urls: Sequence[str], line: Line, **options: Any) -> tuple[int, str]:
             with line.answer('HEAD', url, end) as response:
                 if response.status_code == 200 and response.headers.get('Content-Length', '').isdecimal():
                     return int(response.headers['Content-Length']), response.headers.get('ETag', '')
-        except _FailedError as failure:
+        except FailedError as failure:
             if failure.again or isinstance(failure, _AbsentError):
                 raise
         # Some servers refuse HEAD, or don't know the length of what they would send.

@@ -18,7 +18,7 @@ import h5py
 import httpx
 
 from m2m_benchmarks.acquisition.allen.mirrors import Line, insist, span
-from m2m_benchmarks.acquisition.download import _SLOWEST, _FailedError
+from m2m_benchmarks.acquisition.download import SLOWEST_BYTES_S, FailedError
 from m2m_benchmarks.errors import DataError
 
 #: Bytes of the largest request: one that fails is asked for again as a whole.
@@ -172,25 +172,25 @@ class RangedFile(io.RawIOBase):
                 content += piece
                 seconds = time.monotonic() - since
                 if seconds >= self._line.timeout_s:
-                    if len(content) - counted < _SLOWEST * seconds:
-                        raise _FailedError(f'only {len(content) - counted:,} bytes came in {seconds:.0f} s', again=True)
+                    if len(content) - counted < SLOWEST_BYTES_S * seconds:
+                        raise FailedError(f'only {len(content) - counted:,} bytes came in {seconds:.0f} s', again=True)
                     counted, since = len(content), time.monotonic()
                 if len(content) > expected:
                     break
         if len(content) != expected:
             came = 'more' if len(content) > expected else f'{len(content):,}'
-            raise _FailedError(f'{came} bytes came; expected {expected:,}', again=True)
+            raise FailedError(f'{came} bytes came; expected {expected:,}', again=True)
         return bytes(content)
 
     def _checked(self, response: httpx.Response, url: str, start: int, stop: int) -> int:
         """Where the content of an answer ends in the file, once it is known to be of the version that is read."""
         status, ours = response.status_code, url == self._mirror
         if status == 200:
-            raise _FailedError('it has no byte ranges, only the whole file: download it', again=False)
+            raise FailedError('it has no byte ranges, only the whole file: download it', again=False)
         if status == 416:
             if ours:
                 raise self._changed(f'there is no byte {start:,} any more')
-            raise _FailedError('its file is empty or shorter', again=False)
+            raise FailedError('its file is empty or shorter', again=False)
         first, last, length = span(response)
         version = (response.headers.get('ETag', ''), response.headers.get('Last-Modified', ''), length)
         if self._version is None:
@@ -203,9 +203,9 @@ class RangedFile(io.RawIOBase):
         if not same and ours:
             raise self._changed(f'{self._version} became {version} (ETag, Last-Modified, length)')
         if not same:
-            raise _FailedError('it may hold another version of the file', again=False)
+            raise FailedError('it may hold another version of the file', again=False)
         if (first, last + 1) != (start, min(stop, length)):
-            raise _FailedError('it sent other bytes than those asked for', again=True)
+            raise FailedError('it sent other bytes than those asked for', again=True)
         if self._version is None:
             self._version, self._mirror = version, url
         return last + 1

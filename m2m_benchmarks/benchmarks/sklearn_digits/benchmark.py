@@ -11,9 +11,10 @@ BIBTEX = ''
 def mean(protocol: str) -> GeneralizationBenchmark:
     """All derived domains."""
     targets = {name: f'{NAME}_{name}' for name in DERIVED}
-    return GeneralizationBenchmark(f'{NAME}-{protocol}', NAME, targets, protocol, BIBTEX)
+    return GeneralizationBenchmark(f'{NAME}-{protocol}', NAME, targets, protocol, BIBTEX, same_digits=True)
 
 
 def one(target: str, protocol: str) -> GeneralizationBenchmark:
     """One derived domain."""
-    return GeneralizationBenchmark(f'{NAME}.{target}-{protocol}', NAME, {target: f'{NAME}_{target}'}, protocol, BIBTEX)
+    targets = {target: f'{NAME}_{target}'}
+    return GeneralizationBenchmark(f'{NAME}.{target}-{protocol}', NAME, targets, protocol, BIBTEX, same_digits=True)
