@@ -326,13 +326,6 @@ def test_recordings_in_the_list(m2m, m2m_home, make_bundle, tmp_path):
 # Fetch
 
 
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch):
-    for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 def no_waits(monkeypatch):
     monkeypatch.setitem(transport.download.__kwdefaults__, 'sleep', lambda seconds: None)

@@ -148,13 +148,6 @@ def site():
     thread.join()
 
 
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch):
-    for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / 'place' / 'file'

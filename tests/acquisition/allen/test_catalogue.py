@@ -123,13 +123,6 @@ def as_csv(rows, columns=None):
     return text.getvalue().encode()
 
 
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch):
-    for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 def site():
     """A server with a bucket; its warehouse is empty."""

@@ -51,13 +51,6 @@ SLOW = {
 }
 
 
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch):
-    for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 def site():
     with warehouse.serving() as found:
