@@ -1,27 +1,33 @@
-"""Benchmarks of recordings and digits that were imported under a name that no plugin registers."""
+"""Benchmarks that no plugin registers by a line of its own: of imported recordings and digits, and of populations."""
 
 import re
 
 from m2m_benchmarks.benchmarks import generalization
+from m2m_benchmarks.benchmarks.devries2020 import benchmark as devries2020
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import KINDS, AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.benchmarks.qazi2025 import benchmark as qazi2025
 from m2m_benchmarks.benchmarks.sklearn_digits import benchmark as sklearn_digits
 from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data.areas import AREAS
+from m2m_benchmarks.data.populations import DATASET, POPULATIONS
 from m2m_benchmarks.errors import UnknownNameError
 
 _IDENTIFIER = re.compile(r'(?P<dataset>[A-Za-z][A-Za-z0-9]*)(?:\.(?P<area>\w+))?-(?P<kind>\w+)\Z')
+_POPULATION = re.compile(rf'{DATASET}\.(?P<area>\w+)\.(?P<population>\w+)-(?P<kind>\w+)\Z')
 _DIGITS = re.compile(r'Qazi2025\.(?P<source>[A-Za-z0-9]+)(?:\.(?P<target>[A-Za-z0-9]+))?-(?P<protocol>\w+)\Z')
 
 
 def imported_benchmark(identifier: str) -> AreaBenchmark | MeanBenchmark | GeneralizationBenchmark | None:
-    """Benchmark of recordings or digits that were imported under a name that no plugin registers.
+    """Benchmark that no plugin registers by a line of its own.
 
     Parameters
     ----------
     identifier : str
-        `NAME.AREA-rdm`, `NAME.AREA-ridge`, `NAME-rdm` or `NAME-ridge`; for digits, `Qazi2025.SOURCE.TARGET-accuracy`,
-        `Qazi2025.SOURCE-accuracy` (the domains of the paper as targets), and the same with `readout_accuracy`.
+        Of recordings that were imported under a name of their own, `NAME.AREA-rdm`, `NAME.AREA-ridge`, `NAME-rdm` or
+        `NAME-ridge`; of a population of cells, `deVries2020.AREA.POPULATION-rdm` or `-ridge`; for digits,
+        `Qazi2025.SOURCE.TARGET-accuracy`, `Qazi2025.SOURCE-accuracy` (the domains of the paper as targets), and the
+        same with `readout_accuracy`.
 
     Returns
     -------
@@ -31,15 +37,22 @@ def imported_benchmark(identifier: str) -> AreaBenchmark | MeanBenchmark | Gener
     Raises
     ------
     UnknownNameError
-        For an area, metric, domain or protocol that doesn't exist.
+        For an area, population, metric, domain or protocol that doesn't exist.
     """
+    of_population = _POPULATION.match(identifier)
+    if of_population is not None:
+        parts = [f'{area}.{population}' for area in AREAS for population in POPULATIONS]
+        known = [f'{DATASET}.{part}-{kind}' for part in parts for kind in KINDS]
+        if identifier not in known:
+            raise UnknownNameError('benchmark', identifier, known, f'Populations are {", ".join(POPULATIONS)}.')
+        return devries2020.area(of_population['area'], of_population['kind'], of_population['population'])
     digits = _DIGITS.match(identifier)
     if digits is not None:
         return _generalization(identifier, digits['source'], digits['target'], digits['protocol'])
-    parts = _IDENTIFIER.match(identifier)
-    if parts is None or parts['dataset'] not in ledger.names() or ledger.holds_digits(parts['dataset']):
+    recorded = _IDENTIFIER.match(identifier)
+    if recorded is None or recorded['dataset'] not in ledger.names() or ledger.holds_digits(recorded['dataset']):
         return None
-    dataset, area, kind = parts['dataset'], parts['area'], parts['kind']
+    dataset, area, kind = recorded['dataset'], recorded['area'], recorded['kind']
     areas = list(ledger.require(dataset)['summary']['areas'])
     known = [f'{dataset}.{area}-{kind}' for area in areas for kind in KINDS]
     known += [f'{dataset}-{kind}' for kind in KINDS]

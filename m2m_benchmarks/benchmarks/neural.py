@@ -1,4 +1,4 @@
-"""Benchmarks of mouse recordings: one area with one metric, and the mean over areas."""
+"""Benchmarks of mouse recordings: one area or a population of it with one metric, and the mean over areas."""
 
 import functools
 import hashlib
@@ -24,6 +24,7 @@ from m2m_benchmarks.arrays import (
 )
 from m2m_benchmarks.benchmarks.recordings import LEAST_NEUROIDS, Recordings, recordings
 from m2m_benchmarks.data.areas import AREAS
+from m2m_benchmarks.data.populations import Population
 from m2m_benchmarks.data.trials import RELIABLE
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.plugins import load_metric
@@ -32,7 +33,7 @@ N_SPLITS = 100
 
 
 class AreaBenchmark(BenchmarkBase):
-    """One area of a dataset with one metric.
+    """One area of a dataset, or a population of its cells, with one metric.
 
     Parameters
     ----------
@@ -40,22 +41,34 @@ class AreaBenchmark(BenchmarkBase):
     area : str
     kind : {'rdm', 'ridge'}
     bibtex : str
+    population : Population, optional
+        Only its neuroids.
     found : Recordings, optional
-        Some of the area's neuroids, in place of all reliable ones.
+        Some of these neuroids, in place of all reliable ones.
     """
 
-    def __init__(self, dataset: str, area: str, kind: str, bibtex: str = '', found: Recordings | None = None) -> None:
+    def __init__(
+        self,
+        dataset: str,
+        area: str,
+        kind: str,
+        bibtex: str = '',
+        population: Population | None = None,
+        found: Recordings | None = None,
+    ) -> None:
+        part = area if population is None else f'{area}.{population.name}'
         super().__init__(
-            identifier=f'{dataset}.{area}-{kind}',
+            identifier=f'{dataset}.{part}-{kind}',
             ceiling_func=None,
             version=1,
-            parent=f'{dataset}-{kind}',
+            parent=f'{dataset}-{kind}' if population is None else f'{dataset}.{area}-{kind}',
             bibtex=bibtex,
         )
         self.dataset = dataset
         self.region = area
         self.kind = kind
-        self.recordings = recordings(dataset, area) if found is None else found
+        self.population = population
+        self.recordings = recordings(dataset, area, population) if found is None else found
         self.timebins = self.recordings.timebins
 
     @property
@@ -127,7 +140,7 @@ class AreaBenchmark(BenchmarkBase):
                 f'other ({int(mask.sum())} and {int((~mask).sum())}). Name the layer: --layer NAME.'
             )
         selection, scoring = (
-            AreaBenchmark(self.dataset, self.region, self.kind, self.bibtex, self.recordings[half])
+            AreaBenchmark(self.dataset, self.region, self.kind, self.bibtex, self.population, self.recordings[half])
             for half in (mask, ~mask)
         )
         return selection, scoring, how

@@ -1,4 +1,4 @@
-"""Recordings that a benchmark scores on: the reliable neuroids of one area."""
+"""Recordings that a benchmark scores on: the reliable neuroids of one area, or of a population of it."""
 
 import dataclasses
 import functools
@@ -8,6 +8,7 @@ import numpy as np
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
+from m2m_benchmarks.data.populations import LEAST_OF_POPULATION, Population
 from m2m_benchmarks.data.trials import RELIABLE, average_repetitions, cube
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.plugins import load_dataset
@@ -18,7 +19,7 @@ LEAST_NEUROIDS = 3
 
 @dataclasses.dataclass(frozen=True)
 class Recordings:
-    """Reliable neuroids of one area.
+    """Reliable neuroids of one area, or of a population of it.
 
     Attributes
     ----------
@@ -61,13 +62,15 @@ class Recordings:
 
 
 @functools.lru_cache(maxsize=12)
-def _recordings(dataset: str, area: str, sha256: str, place: Path) -> Recordings:
+def _recordings(dataset: str, area: str, population: Population | None, sha256: str, place: Path) -> Recordings:
     # `place` is only in the key: the same recordings in another data folder have other stimulus paths.
     assembly = load_dataset(dataset)
     here = assembly['region'].values == area
     if not here.any():
         areas = sorted(set(assembly['region'].values))
         raise UnknownNameError('area', area, areas, f'{dataset} has no recordings there.')
+    if population is not None:
+        here &= _of_population(assembly, here, f'{dataset}.{area}', population)
     reliability = assembly['reliability'].values[here]
     reliable = reliability >= RELIABLE
     # Taken apart here: one area of a recording is one contiguous block of memory from now on.
@@ -84,8 +87,32 @@ def _recordings(dataset: str, area: str, sha256: str, place: Path) -> Recordings
     )
 
 
-def recordings(dataset: str, area: str) -> Recordings:
+def _of_population(
+    assembly: NeuronRecordingAssembly, here: np.ndarray, area: str, population: Population
+) -> np.ndarray:
+    """Which neuroids of an assembly, of which those of an area are `here`, are of a population."""
+    coordinate = population.coordinate
+    if coordinate not in assembly.indexes['neuroid'].names:
+        raise BenchmarkError(
+            f'{area}.{population.name} cannot be scored: the recordings on this machine do not say the {coordinate} '
+            f'of their neuroids. `m2m data fetch` brings some that do; in a bundle it is a column of units.csv.'
+        )
+    values = assembly[coordinate].values
+    found = np.array(population.holds(values))
+    if not (found & here).any():
+        others = ', '.join(sorted(set(values[here].astype(str))))
+        raise BenchmarkError(f'{area} has no neuroids of {population.name}; their {coordinate} is {others}.')
+    return found
+
+
+def recordings(dataset: str, area: str, population: Population | None = None) -> Recordings:
     """Reliable neuroids of an area of a dataset.
+
+    Parameters
+    ----------
+    dataset, area : str
+    population : Population, optional
+        Only those of it.
 
     Raises
     ------
@@ -94,17 +121,19 @@ def recordings(dataset: str, area: str) -> Recordings:
     UnknownNameError
         When the dataset has no recordings in the area.
     BenchmarkError
-        When fewer than three neuroids are reliable.
+        When fewer than 3 neuroids are reliable, or 20 of a population, or the dataset doesn't tell populations.
     """
     attrs = load_dataset(dataset).attrs
     stimuli = attrs['stimulus_set']
     place = Path(stimuli.get_stimulus(stimuli['stimulus_id'].iloc[0])).parent
     # Assemblies from Brain-Score's own storage, where there is one version of a name, come without a hash.
-    found = _recordings(dataset, area, attrs.get('sha256', ''), place)
+    found = _recordings(dataset, area, population, attrs.get('sha256', ''), place)
     n = found.mean.sizes['neuroid']
-    if n < LEAST_NEUROIDS:
+    name = f'{dataset}.{area}' if population is None else f'{dataset}.{area}.{population.name}'
+    least = LEAST_NEUROIDS if population is None else LEAST_OF_POPULATION
+    if n < least:
         raise BenchmarkError(
-            f'{dataset}.{area} has {n} neuroids of reliability {RELIABLE} or more ({found.n_unreliable} are less '
-            f'reliable, {found.n_flat} never vary); at least {LEAST_NEUROIDS} are needed for a score.'
+            f'{name} has {n} neuroids of reliability {RELIABLE} or more ({found.n_unreliable} are less reliable, '
+            f'{found.n_flat} never vary); at least {least} are needed for a score.'
         )
     return found

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from m2m_benchmarks.cli.console import stdout, write_json
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import ledger, populations
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
 
 _NEURAL = {'rdm': 'similarity of population geometry (RSA)', 'ridge': 'prediction of single neurons (ridge regression)'}
@@ -26,7 +26,8 @@ def benchmarks(
 
     Example:  m2m benchmarks --json
     """
-    rows = [_row(name) for name in _own()]
+    of_populations, too_few = _of_populations()
+    rows = [_row(name) for name in [*_own(), *of_populations]]
     others = [name for name in registered('benchmark', BRAIN_SCORE) if everything]
     if json:
         rows += [{'identifier': name, 'library': BRAIN_SCORE} for name in others]
@@ -42,8 +43,12 @@ def benchmarks(
         data = 'here' if row['data_here'] else 'made when first used' if _made_here(row) else 'not here'
         dataset = f'{row["dataset"]} (simulated)' if row['simulated'] else row['dataset']
         part = row['area'] or row['target'] or ('mean of areas' if row['kind'] in _NEURAL else 'mean of targets')
+        if row['population']:
+            part = f'{part}, {row["population"]}'
         table.add_row(row['identifier'], dataset, part, _KINDS.get(row['kind'], ''), data)
     console.print(table)
+    for text in _about_populations(of_populations, too_few):
+        console.print(text, soft_wrap=True)
     absent = {name for row in rows if not _made_here(row) for name, split in _needs(row) if not _here(name, split)}
     for name in sorted(absent):
         console.print(f'Bring {name}:  {ledger.import_command(name)}', soft_wrap=True)
@@ -67,6 +72,37 @@ def _own() -> list[str]:
     return names
 
 
+def _of_populations() -> tuple[list[str], list[str]]:
+    """Benchmarks of populations of the recordings here, and the populations that are too small for one."""
+    entry = ledger.read(populations.DATASET)
+    names, too_few = [], []
+    for area, counts in entry['summary']['areas'].items() if entry else ():
+        for population in populations.POPULATIONS.values():
+            # A ledger of an earlier version doesn't count them.
+            reliable = counts.get('reliable_by', {}).get(population.coordinate, {})
+            n = sum(number for value, number in reliable.items() if all(population.holds([value])))
+            name = f'{populations.DATASET}.{area}.{population.name}'
+            if n >= populations.LEAST_OF_POPULATION:
+                names += [f'{name}-{kind}' for kind in _NEURAL]
+            elif n:
+                too_few.append(f'{name} ({n})')
+    return names, too_few
+
+
+def _about_populations(names: list[str], too_few: list[str]) -> list[str]:
+    dataset, parts = populations.DATASET, ', '.join(populations.POPULATIONS)
+    about = []
+    if not names:
+        about.append(
+            f'{dataset}.AREA.POPULATION-rdm and -ridge score on one population of cells alone: {parts}. They need '
+            f'recordings that `m2m data fetch {dataset}` brought.'
+        )
+    if too_few:
+        least = populations.LEAST_OF_POPULATION
+        about.append(f'Fewer than {least} reliable neuroids, so no score: {", ".join(too_few)}.')
+    return about
+
+
 def _row(identifier: str) -> dict[str, Any]:
     data, _, kind = identifier.rpartition('-')
     dataset, _, part = data.partition('.')
@@ -77,7 +113,8 @@ def _row(identifier: str) -> dict[str, Any]:
         'identifier': identifier,
         'library': OWN,
         'dataset': dataset,
-        'area': None if kind in _DIGITS else part or None,
+        'area': None if kind in _DIGITS else part.partition('.')[0] or None,
+        'population': None if kind in _DIGITS else part.partition('.')[2] or None,
         'source': source,
         'target': target or None,
         'kind': kind,

@@ -15,6 +15,7 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
 from m2m_benchmarks.arrays import split_half_reliability
 from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data.populations import COORDINATES
 from m2m_benchmarks.data.trials import RELIABLE
 from m2m_benchmarks.data.versions import write_version
 
@@ -225,8 +226,19 @@ def _summary(n_repetitions: int, n_stimuli: int, neuroids: pd.DataFrame) -> dict
             'flat': int(group['reliability'].isna().sum()),
             'animals': int(group['animal'].nunique()),
             'sessions': int(group['session'].nunique()),
+            'reliable_by': _reliable_by(group),
         }
     return {'repetitions': n_repetitions, 'stimuli': n_stimuli, 'areas': areas}
+
+
+def _reliable_by(neuroids: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Number of reliable neuroids by the values of each coordinate that tells populations."""
+    reliable = neuroids[neuroids['reliability'] >= RELIABLE]
+    return {
+        coordinate: {str(value): int(n) for value, n in reliable[coordinate].value_counts().sort_index().items()}
+        for coordinate in COORDINATES
+        if coordinate in reliable
+    }
 
 
 def load_stimuli(name: str) -> StimulusSet:

@@ -11,7 +11,7 @@ from m2m_benchmarks.errors import M2MError, ModelError, StorageError, UnknownNam
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, registered
 from m2m_benchmarks.scoring.subjects import subject
 from m2m_benchmarks.storage import explained, replacing, writable
-from m2m_benchmarks.submission import models
+from m2m_benchmarks.submission import models, populations
 from m2m_benchmarks.submission.rules import MOST_BYTES, check_folder, check_zip
 from m2m_benchmarks.submission.vendoring import self_contained
 
@@ -125,6 +125,8 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
                 place = plugins_folder(OWN, kind)
                 assert place is not None
                 self_contained(place / plugin, f'{OWN}.{kind}.{plugin}', kind, draft)
+                if kind == 'benchmarks':
+                    populations.register(name, draft)
         return targets
     identifier, folder, own_kind = _model(name)
     target = destination / BRAIN_SCORE / 'models' / _module(identifier if own_kind != 'folder' else folder.name)
@@ -158,6 +160,7 @@ def _sources(name: str) -> list[tuple[str, str]]:
     if name in metrics:
         return [('metrics', metrics[name].folder)]
     benchmarks = registered('benchmark')
+    name = populations.whole_area(name)
     if name not in benchmarks:
         return []
     folder = benchmarks[name].folder

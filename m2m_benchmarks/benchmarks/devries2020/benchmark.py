@@ -1,6 +1,7 @@
 """2-photon recordings of de Vries et al. (2020)."""
 
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.data.populations import POPULATIONS
 
 DATASET = 'deVries2020'
 
@@ -19,9 +20,9 @@ BIBTEX = """@article{devries2020large,
 }"""
 
 
-def area(region: str, kind: str) -> AreaBenchmark:
-    """One area with one metric."""
-    return AreaBenchmark(DATASET, region, kind, BIBTEX)
+def area(region: str, kind: str, population: str | None = None) -> AreaBenchmark:
+    """One area, or one of `POPULATIONS` of its cells, with one metric."""
+    return AreaBenchmark(DATASET, region, kind, BIBTEX, POPULATIONS[population] if population else None)
 
 
 def mean(kind: str) -> MeanBenchmark:
