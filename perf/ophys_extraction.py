@@ -47,7 +47,7 @@ def make(path, cells, repetitions, compression):
     )
 
 
-def ours(path, repetitions, signal):
+def ours(path, signal):
     """Extract a session, and leave its responses beside it."""
     import numpy as np
 
@@ -56,7 +56,7 @@ def ours(path, repetitions, signal):
     from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
 
     with open_nwb(Path(path)) as file:
-        found = extract_ophys(file, OphysSettings(n_repetitions=int(repetitions), **SIGNALS[signal]))
+        found = extract_ophys(file, OphysSettings(**SIGNALS[signal]))
     np.save(f'{path}.{signal}.npy', found.responses)
 
 
@@ -135,7 +135,7 @@ def main():
         )
         print(f'{"":32}{"CPU s":>10}{"peak MB":>12}')
         for signal in SIGNALS:
-            seconds, megabytes = measured(sys.executable, 'ours', path, arguments.repetitions, signal)
+            seconds, megabytes = measured(sys.executable, 'ours', path, signal)
             row(f'ours, {signal}', seconds, megabytes)
             bad |= seconds > MOST_SECONDS or megabytes > MOST_MB
         if arguments.sdk:

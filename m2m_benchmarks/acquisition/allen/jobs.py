@@ -149,6 +149,9 @@ def extract_session(job: Job, progress: _Progress | None = None) -> Outcome:
         if session.modality == 'ophys':
             # Of Neuropixels the line is that of the cells that light drives, not of those recorded.
             known['cell_type'] = cell_type(session.cre_line)
+        elif session.animal:
+            # By the number of the specimen, as in the tables of the survey: files have the donor's.
+            known['animal'] = session.animal
         responses = replace(responses, neuroids=responses.neuroids.assign(**known))
         path = write_session(job.folder / 'sessions', responses, fingerprint(job.settings))
     except StorageError:

@@ -62,11 +62,13 @@ def extract_ophys(
     -------
     SessionResponses
         dF/F, % dF/F (corrected) or events. NaN where the window or baseline of a sweep leaves the recording, and where
-        a trace is NaN. The neuroids have container, cre_line, cell_type, depth_um, layer, running_modulation and
-        running_p (`ophys_cells.running_modulation`), and allen_reliability (`ophys_cells.trial_correlation` in the
-        window, for the scene with the largest mean response). The counts are
+        a trace is NaN, and where an image was shown less often than others. The neuroids have cell_specimen_id,
+        container, cre_line, cell_type, depth_um, layer, running_modulation and running_p
+        (`ophys_cells.running_modulation`), and reliability_ns (`ophys_cells.trial_correlation` in the window, for the
+        scene with the largest mean response). The counts are
 
         - n_masked: sweeps, blanks included, whose window or baseline leaves the recording;
+        - n_missing: repetitions of an image that others have and it hasn't;
         - n_blank: blank sweeps;
         - n_nan_cells: cells without a single response;
         - frames_dropped: frames of the signal that have no timestamp, or timestamps without a frame; they don't count
@@ -78,7 +80,7 @@ def extract_ophys(
         When the file isn't a session with natural scenes, lacks what is asked for, is cut short or damaged.
     """
     nwb = NwbFile(file)
-    sweeps = read_sweeps(nwb, settings.n_repetitions)
+    sweeps = read_sweeps(nwb)
     neuroids = read_neuroids(nwb)
     signal = _Signal(nwb, settings.used_signal, events)
     if signal.n_cells != len(neuroids):
@@ -95,27 +97,29 @@ def extract_ophys(
     if not recorded.any():
         raise DataError(f'{nwb.name}: the window and baseline of every sweep leave the recording; choose shorter ones.')
     stretches, onset = _stretches(sweeps.onset[recorded], baseline, stop)
-    responses = np.full((len(sweeps.onset), signal.n_cells), np.nan)
+    # The last row stands for presentations that there aren't, of which `of_scene` says -1.
+    responses = np.full((len(sweeps.onset) + 1, signal.n_cells), np.nan)
     reliability = np.full(signal.n_cells, np.nan)
-    row = np.cumsum(recorded) - 1
+    of_course = np.append(np.where(recorded, np.cumsum(recorded) - 1, -1), -1)
     for cell, trace in enumerate(signal.traces(stretches)):
         courses = _courses(trace, onset, (start, stop, baseline), percent=settings.used_signal == 'corrected')
-        responses[recorded, cell] = courses.mean(axis=1)
+        responses[:-1][recorded, cell] = courses.mean(axis=1)
         tuning = mean_recorded(responses[sweeps.of_scene, cell])
         if np.isfinite(tuning).any():
-            trials = sweeps.of_scene[:, np.nanargmax(tuning)]
-            reliability[cell] = trial_correlation(courses[row[trials[recorded[trials]]]])
+            trials = of_course[sweeps.of_scene[:, np.nanargmax(tuning)]]
+            reliability[cell] = trial_correlation(courses[trials[trials >= 0]])
     window = sweeps.onset[recorded, None] + np.arange(start, stop)
-    speed = np.full(len(sweeps.onset), np.nan)
-    speed[recorded] = running_speed(nwb, times)[window].mean(axis=1)
+    speed = np.full(len(sweeps.onset) + 1, np.nan)
+    speed[:-1][recorded] = running_speed(nwb, times)[window].mean(axis=1)
     modulation, p = running_modulation(responses[sweeps.of_scene], speed[sweeps.of_scene])
     return SessionResponses(
         session=nwb.text('general/session_id'),
         responses=responses[sweeps.of_scene].astype(np.float32),
-        neuroids=neuroids.assign(running_modulation=modulation, running_p=p, allen_reliability=reliability),
+        neuroids=neuroids.assign(running_modulation=modulation, running_p=p, reliability_ns=reliability),
         window_ms=(start * frame_ms, stop * frame_ms),
         counts={
             'n_masked': int((~recorded).sum()),
+            'n_missing': int((sweeps.of_scene < 0).sum()),
             'n_blank': len(sweeps.of_blank),
             'n_nan_cells': int(np.isnan(responses).all(axis=0).sum()),
             'frames_dropped': dropped,

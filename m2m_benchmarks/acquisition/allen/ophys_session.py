@@ -31,7 +31,7 @@ class Sweeps:
     length : int
         Frames of the second sweep, from which the AllenSDK takes the length of all.
     of_scene : int array, shape (n_repetitions, 118)
-        Places of each image's presentations in `onset`.
+        Places of each image's presentations in `onset`; -1 where an image was shown less often than others.
     of_blank : int array, shape (n_blanks,)
         Places of the grey screens among them.
     """
@@ -42,19 +42,13 @@ class Sweeps:
     of_blank: np.ndarray
 
 
-def read_sweeps(nwb: NwbFile, n_repetitions: int) -> Sweeps:
+def read_sweeps(nwb: NwbFile) -> Sweeps:
     """The table of natural scenes.
-
-    Parameters
-    ----------
-    nwb : NwbFile
-    n_repetitions : int
-        Expected of each image.
 
     Raises
     ------
     DataError
-        When the file is of another survey or session, or shows other images or repetitions.
+        When the file is of another survey or session, or shows other images.
     """
     if not nwb.has(PIPELINE):
         raise DataError(
@@ -84,16 +78,15 @@ def read_sweeps(nwb: NwbFile, n_repetitions: int) -> Sweeps:
             f'{SCENES - 1}, and -1 for blanks.'
         )
     shown = np.bincount(scene[scene >= 0].astype(int), minlength=SCENES)
-    if (shown != n_repetitions).any():
-        odd = int(np.flatnonzero(shown != n_repetitions)[0])
+    if not shown.all():
         raise DataError(
-            f'{nwb.name} shows natural scene {odd} {shown[odd]} times; expected {n_repetitions} repetitions of each of '
-            f'{SCENES} scenes ({(shown == n_repetitions).sum()} of them are right).'
+            f'{nwb.name} shows {(shown > 0).sum()} different images; expected the {SCENES} natural scenes.'
         )
     if (span[:, 1] <= span[:, 0]).any():
         raise DataError(f'{nwb.name}: natural scenes end before they begin; download it again.')
-    # A stable order keeps each scene's presentations in the order of time.
-    of_scene = np.argsort(scene, kind='stable')[(scene < 0).sum() :].reshape(SCENES, n_repetitions).T
+    of_scene = np.full((shown.max(), SCENES), -1)
+    for each in range(SCENES):
+        of_scene[: shown[each], each] = np.flatnonzero(scene == each)
     return Sweeps(span[:, 0], int(span[1, 1] - span[1, 0]), of_scene, np.flatnonzero(scene < 0))
 
 
@@ -103,8 +96,8 @@ def read_neuroids(nwb: NwbFile) -> pd.DataFrame:
     Returns
     -------
     DataFrame, n_cells rows
-        neuroid_id (the cell specimen), region, animal (number of the donor, with which a specimen's name ends),
-        session, container, cre_line, cell_type, depth_um, layer.
+        neuroid_id (the cell specimen as text), region, animal (number of the donor, with which a specimen's name ends),
+        session, cell_specimen_id, container, cre_line, cell_type, depth_um, layer.
 
     Raises
     ------
@@ -130,6 +123,7 @@ def read_neuroids(nwb: NwbFile) -> pd.DataFrame:
             'region': region,
             'animal': donor[1] if donor else specimen,
             'session': nwb.text('general/session_id'),
+            'cell_specimen_id': ids,
             'container': nwb.text('general/experiment_container_id'),
             'cre_line': line,
             'cell_type': cell_type(line),

@@ -76,8 +76,6 @@ class OphysSettings:
     sdk_compatible : bool
         Reproduce `mean_sweep_response` of AllenSDK's NaturalScenes: corrected fluorescence, a window of twice and a
         baseline of four times the sweep length, which is that of the second sweep: 14 and 28 frames as a rule.
-    n_repetitions : int
-        How often each image has to have been shown.
 
     Raises
     ------
@@ -89,7 +87,6 @@ class OphysSettings:
     window: str = '14'
     baseline: str | None = None
     sdk_compatible: bool = False
-    n_repetitions: int = 50
 
     def __post_init__(self) -> None:
         """Refuse what can't be followed."""
@@ -97,8 +94,6 @@ class OphysSettings:
             raise DataError(f'unknown signal {self.signal!r}; there is {", ".join(SIGNALS)}.')
         if self.sdk_compatible and (self.signal == 'events' or self.window != '14' or self.baseline is not None):
             raise DataError('sdk_compatible sets the signal, window and baseline itself; leave them out.')
-        if self.n_repetitions < 1:
-            raise DataError(f'n_repetitions is {self.n_repetitions}; expected at least 1.')
         window = Span.parse(self.window, 'window')
         if window.stop == window.start:
             raise DataError(f'the window {self.window!r} is empty; expected at least one frame.')

@@ -21,7 +21,7 @@ from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import explained, replacing, writable
 
 #: Raised whenever an extraction changes what it gives for the same settings: files of other formats don't count.
-FORMAT = 1
+FORMAT = 2
 
 _NAME = re.compile(r'[A-Za-z0-9][\w.-]*\Z', re.ASCII)
 #: What numpy and zipfile answer damaged files with, and what content of another shape leads to.

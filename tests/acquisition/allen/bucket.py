@@ -81,7 +81,7 @@ def put_ecephys(site, folder, n_repetitions=3, sessions=UNITS, **options):
         path = folder / f'{number}.nwb'
         writer.write_session_nwb(path, seed=number, n_repetitions=n_repetitions, **options)
         with h5py.File(path, 'r+') as file:
-            for name, text in {'identifier': str(number), 'general/subject/subject_id': str(animal)}.items():
+            for name, text in {'identifier': str(number), 'general/subject/subject_id': str(animal + 10_000)}.items():
                 del file[name]
                 file[name] = text
             _number(file['units/id'], number)

@@ -27,7 +27,7 @@ def load(name):
 
 
 bucket, warehouse = load('bucket'), load('warehouse')
-SETTINGS = {'deVries2020': OphysSettings(n_repetitions=3), 'Siegle2021': EcephysSettings()}
+SETTINGS = {'deVries2020': OphysSettings(), 'Siegle2021': EcephysSettings()}
 NAMES = pytest.mark.parametrize('name', SETTINGS)
 
 
@@ -175,7 +175,7 @@ def test_ways_that_give_the_same_bytes(fetch, m2m_home, undisturbed, name, optio
 
 
 def test_events(fetch, site, m2m_home, content):
-    settings = OphysSettings('events', n_repetitions=3)
+    settings = OphysSettings('events')
     del site.files[f'{bucket.OPHYS}/ophys_experiment_events/503_events.npz']
     site.files[f'{bucket.OPHYS}/ophys_experiment_events/502_events.npz'] = b'short'
     found = fetch('deVries2020', settings)
@@ -190,7 +190,7 @@ def test_events(fetch, site, m2m_home, content):
 
 def test_other_settings_are_extracted_again(fetch, m2m_home):
     fetch('deVries2020')
-    other = fetch('deVries2020', OphysSettings(window='7', n_repetitions=3))
+    other = fetch('deVries2020', OphysSettings(window='7'))
     assert other.n_kept == 0
     assert other.ledger['source']['settings']['window'] == '7'
 
@@ -212,7 +212,7 @@ def test_a_plan_moves_no_recording(fetch, site, m2m_home):
         'VISl': {'Cux2-CreERT2': 1, 'Vip-IRES-Cre': 1},
     }
     assert fetch('deVries2020', run=plan).listing.n_failed == 1
-    events = fetch('deVries2020', OphysSettings('events', n_repetitions=3), run=plan)
+    events = fetch('deVries2020', OphysSettings('events'), run=plan)
     assert events.file_bytes > fetch('deVries2020', run=plan).file_bytes
     fetch('deVries2020', number=2)
     planned = fetch('deVries2020', run=plan)

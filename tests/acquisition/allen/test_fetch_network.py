@@ -31,7 +31,7 @@ def load(name):
 
 
 bucket, warehouse = load('bucket'), load('warehouse')
-SETTINGS = OphysSettings(n_repetitions=3)
+SETTINGS = OphysSettings()
 
 
 @pytest.fixture(autouse=True)
@@ -214,7 +214,7 @@ if __name__ == '__main__':
         pid = os.fork()
         if not pid:
             choice = Choice(mirror=f'{address}/bucket', warehouse=f'{address}/warehouse', options={'timeout_s': 5})
-            settings = OphysSettings(n_repetitions=3)
+            settings = OphysSettings()
             fetch_allen('deVries2020', choice, settings, whole_files=whole == '1', workers=int(workers))
             os._exit(0)
         print(pid, flush=True)

@@ -20,7 +20,7 @@ from m2m_benchmarks.errors import DataError
 
 def extract(session, *, events=None, hash_scenes=range(118), **settings):
     with open_nwb(session.path) as file:
-        return extract_ophys(file, OphysSettings(**{'n_repetitions': 3, **settings}), events, hash_scenes)
+        return extract_ophys(file, OphysSettings(**settings), events, hash_scenes)
 
 
 def change(session, edit):
@@ -111,7 +111,7 @@ def test_sweeps_that_leave_the_recording_are_masked(session):
     assert np.isnan(found.responses).all(axis=2).sum() == (lost & (written.scene >= 0)).sum()
     assert not np.isnan(found.responses).any(axis=2)[~np.isnan(found.responses).all(axis=2)].any()
     # A reliability over the other sweeps is still there.
-    assert np.isfinite(found.neuroids['allen_reliability']).all()
+    assert np.isfinite(found.neuroids['reliability_ns']).all()
     assert np.isfinite(split_half_reliability(found.responses)).all()
 
 
@@ -142,7 +142,7 @@ def test_reliability_of_the_preferred_image(session, nwb, settings):
         kept = onsets[(onsets >= baseline) & (onsets + n_frames <= written.n_frames)]
         pairs = itertools.combinations([trace[onset : onset + n_frames] for onset in kept], 2)
         expected = np.mean([scipy.stats.pearsonr(a, b)[0] for a, b in pairs])
-        assert found.neuroids['allen_reliability'][cell] == pytest.approx(expected, rel=1e-6)
+        assert found.neuroids['reliability_ns'][cell] == pytest.approx(expected, rel=1e-6)
 
 
 def test_huge_values_and_nan_stay_where_they_are(session, nwb):
@@ -172,6 +172,23 @@ def test_far_from_zero(session, nwb):
     assert np.std(found.responses) > 1e-8
 
 
+def test_an_image_that_was_shown_less_often(session, nwb):
+    written = session(n_repetitions=4)
+    shown = extract(written)
+    lost = np.flatnonzero(written.scene == 7)[1]
+    onset = f'{nwb.PRESENTATION}/data'
+    change(written, lambda file: put(file, onset, np.where(np.arange(len(written.scene)) == lost, -1, written.scene)))
+    found = extract(written)
+    assert (found.counts['n_missing'], found.counts['n_blank']) == (1, shown.counts['n_blank'] + 1)
+    np.testing.assert_array_equal(found.responses[:3, 7], shown.responses[[0, 2, 3], 7])
+    assert np.isnan(found.responses[3, 7]).all()
+    others = np.arange(118) != 7
+    np.testing.assert_array_equal(found.responses[:, others], shown.responses[:, others])
+    # What isn't there counts neither for the reliability nor for the modulation by running.
+    assert np.isfinite(found.neuroids['reliability_ns']).all()
+    assert np.isfinite(found.neuroids['running_modulation']).all()
+
+
 def test_blanks_are_kept_apart(session):
     assert extract(session(n_blanks=7)).counts['n_blank'] == 7
     without = extract(session(n_blanks=0))
@@ -199,7 +216,7 @@ def test_nan_cells_stay(session):
     found = extract(session(nan_cells=(0, 2)))
     assert found.counts['n_nan_cells'] == 2
     assert np.isnan(found.responses).all(axis=(0, 1)).tolist() == [True, False, True, False]
-    assert np.isnan(found.neuroids['allen_reliability']).tolist() == [True, False, True, False]
+    assert np.isnan(found.neuroids['reliability_ns']).tolist() == [True, False, True, False]
     assert np.isnan(found.neuroids['running_modulation']).tolist() == [True, False, True, False]
     assert len(found.neuroids) == 4
 
@@ -231,7 +248,8 @@ def test_neuroids(session, nwb, variable):
     }
     for column, value in expected.items():
         assert (neuroids[column] == value).all()
-    others = {'neuroid_id', 'running_modulation', 'running_p', 'allen_reliability'}
+    assert neuroids['cell_specimen_id'].tolist() == ids.tolist()
+    others = {'neuroid_id', 'cell_specimen_id', 'running_modulation', 'running_p', 'reliability_ns'}
     assert set(neuroids) == {*expected, *others}
 
 
@@ -361,9 +379,9 @@ def test_any_layout_on_disk(session, storage):
 def test_few_traces_and_images_are_in_memory_at_a_time(session):
     written = session(n_cells=40, gap=40_000, scene_shape=(400, 400))
     with open_nwb(written.path) as file:
-        extract_ophys(file, OphysSettings(signal='corrected', n_repetitions=3))  # what is loaded once
+        extract_ophys(file, OphysSettings(signal='corrected'))  # what is loaded once
         tracemalloc.start()
-        extract_ophys(file, OphysSettings(signal='corrected', n_repetitions=3))
+        extract_ophys(file, OphysSettings(signal='corrected'))
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     traces = 40 * written.n_frames * 4
@@ -404,7 +422,6 @@ def test_only_the_frames_that_are_needed_are_read(session, nwb, monkeypatch):
         ({'signal': 'corrected', 'baseline': '0'}, 'cannot be 0'),
         ({'sdk_compatible': True, 'window': '7'}, 'leave them out'),
         ({'sdk_compatible': True, 'signal': 'events'}, 'leave them out'),
-        ({'n_repetitions': 0}, 'at least 1'),
     ],
 )
 def test_settings_that_cannot_be_followed(settings, message):

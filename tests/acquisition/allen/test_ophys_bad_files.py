@@ -25,7 +25,7 @@ TEMPLATES = 'stimulus/templates/natural_scenes_image_stack/data'
 
 def extract(path, **settings):
     with open_nwb(path) as file:
-        return extract_ophys(file, OphysSettings(**{'n_repetitions': 3, **settings}))
+        return extract_ophys(file, OphysSettings(**settings))
 
 
 def put(path, change):
@@ -68,11 +68,6 @@ def with_number(number):
     return put(f'{TABLE}/data', change)
 
 
-def one_less(scene):
-    scene[np.flatnonzero(scene == 7)[0]] = -1
-    return scene
-
-
 def longer(file):
     put(f'{DFF}/data', lambda values: np.concatenate([values] * 2, axis=1))(file)
 
@@ -95,8 +90,7 @@ BAD = {
     'backwards': (put(f'{TABLE}/frame_duration', lambda span: span[:, ::-1]), 'end before they begin'),
     'image 118': (with_number(118), 'an image of number 118; expected the 118 natural scenes'),
     'image -2': (with_number(-2), 'an image of number -2'),
-    'other images': (put(f'{TABLE}/data', lambda scene: np.minimum(scene, 99)), 'scene 99 57 times; expected 3'),
-    'other repetitions': (put(f'{TABLE}/data', one_less), r'scene 7 2 times; expected 3 .*\(117 of them are right\)'),
+    'other images': (put(f'{TABLE}/data', lambda scene: np.minimum(scene, 99)), 'shows 100 different images; expected the 118'),
     'no templates': (drop(TEMPLATES), 'has no stimulus/templates/natural_scenes_image_stack/data'),
     'other templates': (put(TEMPLATES, lambda images: images[:100]), 'shape 100 x 6 x 9, expected 118 x any x any'),
     'colours': (put(TEMPLATES, lambda images: images[..., None]), 'shape 118 x 6 x 9 x 1'),
@@ -169,11 +163,6 @@ def test_windows_that_never_fit(session):
         extract(written.path, window='9999')
 
 
-def test_other_repetitions_than_in_the_survey(session):
-    with pytest.raises(DataError, match='scene 0 3 times; expected 50'):
-        extract(session().path, n_repetitions=50)
-
-
 @pytest.mark.parametrize('seed', range(10))
 def test_cut_anywhere(session, seed):
     path = session(storage={'chunks': (2, 256)} if seed % 2 else None).path
@@ -200,7 +189,7 @@ class Lost(io.BytesIO):
 @pytest.mark.parametrize('seed', range(10))
 def test_reads_that_fail_anywhere(session, seed):
     content = session(storage={'chunks': (2, 256)}).path.read_bytes()
-    settings = OphysSettings(signal='corrected', n_repetitions=3)
+    settings = OphysSettings(signal='corrected')
     with Lost(content) as lost, h5py.File(lost, 'r') as file:
         lost.left = 10**6
         extract_ophys(file, settings)
@@ -274,7 +263,7 @@ def test_cut_events(tmp_path, share):
 def test_events_that_are_missing_or_of_another_session(session):
     written = session()
     with open_nwb(written.path) as file:
-        settings = OphysSettings(signal='events', n_repetitions=3)
+        settings = OphysSettings(signal='events')
         for events, message in (
             (None, 'none were given'),
             (np.zeros((5, written.n_frames)), 'has 4 cells, but 5 traces'),

@@ -59,9 +59,8 @@ def oracle(nwb, sdk_python, tmp_path_factory):
 def case(request, oracle):
     """An open file, what we make of it, and what the SDK makes of it."""
     path, theirs = oracle[request.param]
-    n_repetitions = SESSIONS[request.param].get('n_repetitions', 3)
     with open_nwb(path) as file:
-        yield file, extract_ophys(file, OphysSettings(sdk_compatible=True, n_repetitions=n_repetitions)), theirs
+        yield file, extract_ophys(file, OphysSettings(sdk_compatible=True)), theirs
 
 
 @pytest.mark.parametrize('case', SESSIONS, indirect=True)
@@ -80,7 +79,7 @@ def test_mean_sweep_response(case):
 @pytest.mark.parametrize('case', WITH_PEAK, indirect=True)
 def test_reliability(case):
     _, ours, theirs = case
-    np.testing.assert_allclose(ours.neuroids['allen_reliability'], theirs['reliability'], rtol=1e-9)
+    np.testing.assert_allclose(ours.neuroids['reliability_ns'], theirs['reliability'], rtol=1e-9)
 
 
 @pytest.mark.parametrize('case', SESSIONS, indirect=True)
