@@ -1,35 +1,22 @@
 """Files over HTTP: whole and checked, or not there. The next download goes on where one was interrupted."""
 
+import contextlib
 import hashlib
+import math
 import re
-import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 
 import httpx
 
+from m2m_benchmarks.acquisition.line import FailedError, Line, UnreachedError, refused
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import exclusive, explained, sync_file, sync_folder, writable
 
-#: Bytes/s below which a server counts as stalled: one that sends a byte now and then never runs into a timeout.
-SLOWEST_BYTES_S = 1000
-#: Longest wait between tries that a server may ask for.
-_LONGEST_WAIT_S = 60
+#: Bytes by which a try that fails has to get on to be none of those that are counted.
+_PIECE = 2**20
 _RANGE = re.compile(r'bytes (?:(\d+)-\d+|\*)/(\d+|\*)\Z')
-_PROXY_LOGIN = (
-    'the proxy wants a user name and password (407): set HTTPS_PROXY and HTTP_PROXY to http://USER:PASSWORD@HOST:PORT'
-)
-
-
-class FailedError(Exception):
-    """A try that failed, and whether the same address is worth another one."""
-
-    def __init__(self, what: str, again: bool, wait_s: int = 0) -> None:
-        super().__init__(what)
-        self.again = again
-        self.wait_s = wait_s
 
 
 def download(
@@ -38,6 +25,7 @@ def download(
     md5: str | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     *,
+    unmeasured: bool = False,
     tries: int = 4,
     timeout_s: float = 30,
     sleep: Callable[[float], None] = time.sleep,
@@ -51,13 +39,15 @@ def download(
     path : Path
         Where it goes. A file that is there already is kept when its MD5 is right, or none is given.
     md5 : str, optional
-        Without it only the length can be checked.
+        Without it only the length can be checked, and the server has to tell it.
     progress : callable, optional
         Called with the file's name, the bytes that have come, and how many there are (0: the server doesn't say).
+    unmeasured : bool
+        The server needn't tell the length: the caller can see from the content whether the file came short.
     tries : int
-        Of each mirror; the wait doubles after each.
+        Of each mirror; the wait doubles after each. One by which another 1 MiB came isn't counted.
     timeout_s : float
-        For a connection and for each read. In any such time some kilobytes have to come.
+        As of `Line`.
     sleep : callable
         What waits between the tries.
 
@@ -69,27 +59,37 @@ def download(
     Raises
     ------
     DataError
-        When no mirror gives the file: what each of them answered, and what to do.
+        When no mirror gives the file: what each of them answered, and what to do. It is an `UnreachedError` when none
+        answered at all.
     StorageError
         When it can't be written, or another process is downloading it.
     """
     part = path.with_name(f'{path.name}.part')
-    failures: dict[str, str] = {}
+    failures: dict[str, FailedError] = {}
     writable(path.parent)
+
+    def report(done: int, total: int) -> None:
+        if progress:
+            progress(path.name, done, total)
+
     lock = exclusive(path.with_name(f'.{path.name}.lock'), f'downloading {path.name}')
-    with lock, explained(path.name, path.parent):
+    with lock, explained(path.name, path.parent), contextlib.closing(Line(timeout_s)) as line:
         if path.exists() and md5 in (None, _md5(path)):
             return path
         for url in urls:
-            for number in range(tries):
+            number = 0
+            while number < tries:
+                before = _size(part)
                 try:
-                    _fetch(url, part, md5, timeout_s, lambda done, total: progress and progress(path.name, done, total))
+                    _fetch(line, url, part, md5, unmeasured, report)
                 except FailedError as failure:
-                    failures[url] = str(failure)
+                    failures[url] = failure
                     if not failure.again:
                         break
-                    if number + 1 < tries:
-                        sleep(max(2**number, failure.wait_s))
+                    # However often it breaks off, a file that gets on will come.
+                    number = 0 if _size(part) >= before + _PIECE else number + 1
+                    if number < tries:
+                        sleep(max(2 ** max(number - 1, 0), failure.wait_s))
                 else:
                     sync_file(part)
                     part.replace(path)
@@ -97,60 +97,37 @@ def download(
                     _forget(part)
                     return path
     listed = ' '.join(f'{url}: {failure}.' for url, failure in failures.items())
-    raise DataError(
+    kind = UnreachedError if all(failure.unreached for failure in failures.values()) else DataError
+    raise kind(
         f'{path.name} could not be downloaded. {listed} Check the connection (a proxy is taken from HTTPS_PROXY or '
         'HTTP_PROXY), then run this again: what has come is kept.'
     )
 
 
-def _fetch(url: str, part: Path, md5: str | None, timeout_s: float, report: Callable[[int, int], object]) -> None:
+def _fetch(
+    line: Line, url: str, part: Path, md5: str | None, unmeasured: bool, report: Callable[[int, int], None]
+) -> None:
     """One try to complete a part, the check of its MD5 included."""
     have, validator = _kept(part, url)
     headers = {'Range': f'bytes={have}-', 'If-Range': validator} if have else {}
-    with new_client(timeout_s) as client:
-        try:
-            request = client.build_request('GET', url, headers=headers)
-            response = _within(2 * timeout_s, lambda: client.send(request, stream=True))
-            begin, total = _opened(response, url, part, have, validator)
-            if begin != total:
-                _receive(response, part, begin, total, timeout_s, report)
-        except (httpx.RequestError, httpx.InvalidURL) as error:
-            raise as_failure(error) from error
+    with line.answer('GET', url, math.inf, **headers) as response:
+        begin, total = _opened(response, url, part, have, validator)
+        if total is None and md5 is None and not unmeasured:
+            raise FailedError('it does not say how long the file is', again=True)
+        if begin != total:
+            done = begin
+            with part.open('ab') as file:
+                for piece in line.content(response):
+                    file.write(piece)
+                    done += len(piece)
+                    report(done, total or 0)
+            if total is not None and done != total:
+                raise FailedError(f'{done:,} bytes came; expected {total:,}', again=True)
     found = _md5(part) if md5 else None
     if found != md5:
         _forget(part)
         # Pieces may not have fitted together: worth a try in one piece. What came in one piece is another file.
         raise FailedError(f'what came has the MD5 {found}; expected {md5}', again=begin > 0)
-
-
-def new_client(timeout_s: float) -> httpx.Client:
-    """Client that asks for files as they lie on the server, by the proxies of the environment."""
-    # A file is wanted as it lies there: packed on the way it would have another length and MD5.
-    headers = {'Accept-Encoding': 'identity', 'User-Agent': 'm2m-benchmarks'}
-    try:
-        return httpx.Client(timeout=timeout_s, follow_redirects=True, headers=headers)
-    except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
-        raise DataError(
-            f'the settings of the network cannot be used: {error}. Correct or unset HTTPS_PROXY, HTTP_PROXY, '
-            'ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.'
-        ) from error
-
-
-def _within(seconds: float, call: Callable[[], httpx.Response]) -> httpx.Response:
-    """The answer to a request, whose own timeouts don't see a server that sends its headers byte by byte."""
-    answer: Future[httpx.Response] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(call())
-        except BaseException as error:  # of any kind: it is raised where it is waited for
-            answer.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    try:
-        return answer.result(seconds)
-    except TimeoutError as error:
-        raise FailedError(f'it gave no answer within {seconds:g} s', again=True) from error
 
 
 def _opened(response: httpx.Response, url: str, part: Path, have: int, validator: str) -> tuple[int, int | None]:
@@ -175,51 +152,6 @@ def _opened(response: httpx.Response, url: str, part: Path, have: int, validator
     raise refused(response)
 
 
-def refused(response: httpx.Response, kind: type[FailedError] = FailedError) -> FailedError:
-    """What an answer without the file means, and whether to ask again."""
-    status, wait = response.status_code, response.headers.get('Retry-After', '')
-    return kind(
-        _PROXY_LOGIN if status == 407 else f'it answered {status} {response.reason_phrase}'.rstrip(),
-        again=status in (408, 429) or status >= 500,
-        wait_s=min(int(wait), _LONGEST_WAIT_S) if wait.isdecimal() else 0,
-    )
-
-
-def _receive(
-    response: httpx.Response,
-    part: Path,
-    done: int,
-    total: int | None,
-    timeout_s: float,
-    report: Callable[[int, int], object],
-) -> None:
-    counted, since = done, time.monotonic()
-    with part.open('ab') as file:
-        for chunk in response.iter_raw():
-            file.write(chunk)
-            done += len(chunk)
-            report(done, total or 0)
-            seconds = time.monotonic() - since
-            if seconds >= timeout_s:
-                if done - counted < SLOWEST_BYTES_S * seconds:
-                    raise FailedError(f'only {done - counted:,} bytes came in {seconds:.0f} s', again=True)
-                counted, since = done, time.monotonic()
-    if total is not None and done != total:
-        raise FailedError(f'{done:,} bytes came; expected {total:,}', again=True)
-
-
-def as_failure(error: httpx.RequestError | httpx.InvalidURL) -> FailedError:
-    """What went wrong on the way, and whether it may go right another time."""
-    text = str(error).rstrip('.') or type(error).__name__
-    if isinstance(error, httpx.ProxyError) and '407' in text:
-        return FailedError(_PROXY_LOGIN, again=False)
-    if 'CERTIFICATE_VERIFY_FAILED' in text:
-        text += '; if your network has certificates of its own, name their file in SSL_CERT_FILE'
-        return FailedError(text, again=False)
-    lasting = isinstance(error, httpx.UnsupportedProtocol | httpx.TooManyRedirects | httpx.InvalidURL)
-    return FailedError(text, again=not lasting)
-
-
 def _validator(response: httpx.Response) -> str:
     """What tells this version of a file from others; '' when the server doesn't say."""
     etag = response.headers.get('ETag', '')
@@ -231,6 +163,10 @@ def _validator(response: httpx.Response) -> str:
 def _note(part: Path) -> Path:
     """File that says which address a part is from, and its validator there."""
     return part.with_name(f'{part.name}.from')
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
 
 
 def _kept(part: Path, url: str) -> tuple[int, str]:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from m2m_benchmarks.acquisition.download import download
+from m2m_benchmarks.acquisition.line import UnreachedError
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.storage import exclusive
 
@@ -417,10 +418,60 @@ def test_an_answer_without_a_length(site, get, path):
         handler.wfile.write(b'0\r\n\r\n')
 
     reported = []
+    for checked in ({'md5': MD5}, {'md5': None, 'unmeasured': True}):
+        site.faults = [chunked]
+        path.unlink(missing_ok=True)
+        get(**checked, progress=lambda *what: reported.append(what))
+        assert path.read_bytes() == CONTENT
+        assert reported[-1] == ('file', len(CONTENT), 0)
+    # With nothing to check it by, it may have come short.
+    path.unlink()
     site.faults = [chunked]
     get(md5=None, progress=lambda *what: reported.append(what))
     assert path.read_bytes() == CONTENT
-    assert reported[-1] == ('file', len(CONTENT), 0)
+    assert reported[-1] == ('file', len(CONTENT), len(CONTENT))
+    path.unlink()
+    site.faults = [chunked] * 4
+    with pytest.raises(DataError, match='does not say how long the file is'):
+        get(md5=None)
+    assert not path.exists()
+
+
+def test_a_drip_that_gives_no_content(site, get, path):
+    """Between the chunks of an answer a server may send as much as it likes."""
+
+    def drip(handler, site):
+        answer(handler, 200, headers={'Content-Length': None, 'Transfer-Encoding': 'chunked'})
+        with contextlib.suppress(OSError):
+            handler.wfile.write(b'5;')
+            for _ in range(100):
+                handler.wfile.write(b'x')
+                time.sleep(0.1)
+
+    site.faults = [drip]
+    begin = time.monotonic()
+    get(timeout_s=0.3)
+    assert path.read_bytes() == CONTENT
+    assert time.monotonic() - begin < 5
+
+
+def test_however_often_it_breaks_off_a_file_that_gets_on_comes(site, get, path):
+    site.files['/file'] = random.Random(1).randbytes(12 * 2**20)
+    site.faults = [cut(after=3 * 2**19)] * 7
+    get(md5=None)
+    assert path.read_bytes() == site.files['/file']
+    assert get.slept == [1] * 7
+    # One that hardly gets on is given up as any other.
+    path.unlink()
+    site.faults = [cut(after=1000)] * 9
+    with pytest.raises(DataError, match='could not be downloaded'):
+        get(md5=None)
+    assert len(site.faults) == 5
+
+
+def test_no_server_at_all(get, path):
+    with pytest.raises(UnreachedError, match='could not be downloaded'):
+        get('http://127.0.0.1:9/file', tries=1)
 
 
 def test_a_file_of_nothing(site, get, path):
@@ -436,7 +487,7 @@ def test_a_packed_file_stays_packed(site, get, path):
     assert site.requests[0]['packing'] == 'identity'  # none is asked for, on the way
 
 
-@pytest.mark.parametrize(('what', 'message'), [('body', 'bytes came in'), ('headers', 'it gave no answer within')])
+@pytest.mark.parametrize(('what', 'message'), [('body', 'bytes came in'), ('headers', 'timed out')])
 def test_a_server_that_sends_a_byte_now_and_then(site, get, path, what, message):
     site.faults = [drip(what)] * 2
     start = time.monotonic()

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from m2m_benchmarks.acquisition.allen import sessions
-from m2m_benchmarks.acquisition.allen.mirrors import AbsentError, Line, size
+from m2m_benchmarks.acquisition.allen.mirrors import AbsentError, size
 from m2m_benchmarks.acquisition.allen.sessions import ECEPHYS, Session
+from m2m_benchmarks.acquisition.line import Line
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import DataError, UnknownNameError
 

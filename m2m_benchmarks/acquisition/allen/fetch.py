@@ -21,7 +21,7 @@ from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings
 from m2m_benchmarks.acquisition.allen.jobs import Job
 from m2m_benchmarks.acquisition.allen.merge import merge_sessions
 from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
-from m2m_benchmarks.acquisition.allen.scenes import read_scenes, scenes_of_server, scenes_of_sessions
+from m2m_benchmarks.acquisition.allen.scenes import read_scenes, server_scenes, shown_scenes
 from m2m_benchmarks.acquisition.allen.session_file import fingerprint, finished, sweep
 from m2m_benchmarks.acquisition.allen.whole import forget
 from m2m_benchmarks.errors import DataError, UnknownNameError
@@ -243,10 +243,11 @@ def fetch_allen(
             if not extracted:
                 listed = ' '.join(f'{session}: {reason}' for session, reason in list(failed.items())[:3])
                 raise DataError(f'none of {len(failed)} sessions of {name} could be extracted. {listed}')
+            scenes, urls = folder.parent / 'scenes', scene_urls(choice.mirror)
             if isinstance(settings, OphysSettings):
-                paths, more = scenes_of_sessions(folder / 'scenes', extracted, jobs, report)
+                paths, more = shown_scenes(scenes, urls, extracted, jobs, report, **choice.options)
             else:
-                paths, more = scenes_of_server(folder / 'scenes', scene_urls(choice.mirror), report, **choice.options)
+                paths, more = server_scenes(scenes, urls, report, **choice.options)
             if delete_nwb:
                 for session in extracted:
                     forget(jobs[session].nwb)
@@ -305,5 +306,5 @@ def _sweep(folder: Path) -> None:
     The caller holds the lock of the folder.
     """
     sweep(folder / 'sessions')
-    for path in [*folder.glob('*/.*'), *folder.glob('scenes/*/.*'), *folder.glob('nwb/*.new')]:
+    for path in [*folder.glob('*/.*'), *folder.glob('nwb/*.new')]:
         path.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from m2m_benchmarks.acquisition.allen.ophys_cells import cell_type
 from m2m_benchmarks.acquisition.allen.ophys_file import open_nwb
 from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
 from m2m_benchmarks.acquisition.allen.ranged import RangedFile, opened
-from m2m_benchmarks.acquisition.allen.responses import SCENES, SessionResponses
+from m2m_benchmarks.acquisition.allen.responses import SessionResponses
 from m2m_benchmarks.acquisition.allen.session_file import fingerprint, write_session
 from m2m_benchmarks.acquisition.allen.sessions import Session
 from m2m_benchmarks.acquisition.allen.whole import REQUIRED, forget, whole_file
@@ -182,10 +182,8 @@ def _responses(job: Job, source: Source) -> SessionResponses:
             path.unlink()
             events = read_events(download(job.session.events_urls, path, **job.options))
         source.bytes_moved += path.stat().st_size
-    # The images are the larger half of a file that is read where it lies: a few of them tell it from others.
-    scenes = range(SCENES) if job.whole_files else SOME_SCENES
     with source.open() as file:
-        return extract_ophys(file, settings, events, scenes)
+        return extract_ophys(file, settings, events, SOME_SCENES)
 
 
 def _events(job: Job) -> Path:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from m2m_benchmarks.acquisition.download import FailedError, as_failure, new_client, refused
+from m2m_benchmarks.acquisition.line import FailedError, Line, UnreachedError, refused
 from m2m_benchmarks.errors import DataError
 
 _SPAN = re.compile(r'bytes (\d+)-(\d+)/(\d+)\Z')
@@ -24,55 +24,12 @@ class _AbsentError(FailedError):
     """One of them says so."""
 
 
-class Line:
-    """Requests, one at a time, that end in time.
-
-    The timeouts of httpx are those of a single read and never expire where a byte comes now and then. A thread that
-    watches could deadlock with h5py (see `ranged`), so each read is given what is left of the time.
-
-    Parameters
-    ----------
-    timeout_s : float
-        For a connection and for each read; headers have to be there after twice that time.
-    """
-
-    def __init__(self, timeout_s: float = 30) -> None:
-        self.timeout_s = timeout_s
-        self._client = new_client(timeout_s)
-        self._end = 0.0
-
-    @contextlib.contextmanager
-    def answer(self, method: str, url: str, end: float, **headers: str) -> Iterator[httpx.Response]:
-        """Send a request; its answer (200, 206 or 416), before its content has come, for the length of the block.
-
-        `end` is when all has to have come, as of `time.monotonic`.
-        """
-        self._end = min(end, time.monotonic() + 2 * self.timeout_s)
-        try:
-            request = self._client.build_request(method, url, headers=headers, extensions={'trace': self._limit})
-            with contextlib.closing(self._client.send(request, stream=True)) as response:
-                self._end = end
-                _check(response)
-                yield response
-        except (httpx.RequestError, httpx.InvalidURL) as error:
-            raise as_failure(error) from error
-
-    def _limit(self, event: str, info: dict[str, Any]) -> None:
-        """Bound the reads of each connection that is made; it serves several requests."""
-        if event.endswith(('.connect_tcp.complete', '.start_tls.complete')):
-            stream = info['return_value']
-            read = stream.read
-
-            def limited(max_bytes: int, timeout: float | None = None) -> bytes:
-                left = self._end - time.monotonic()
-                content: bytes = read(max_bytes, max(left if timeout is None else min(left, timeout), 0.001))
-                return content
-
-            stream.read = limited
-
-    def close(self) -> None:
-        """Give up all connections."""
-        self._client.close()
+@contextlib.contextmanager
+def asked(line: Line, method: str, url: str, end: float, **headers: str) -> Iterator[httpx.Response]:
+    """An answer as of `Line.answer`, which is one of 200, 206 or 416 and no web page."""
+    with line.answer(method, url, end, **headers) as response:
+        _check(response)
+        yield response
 
 
 def _check(response: httpx.Response) -> None:
@@ -117,7 +74,8 @@ def insist(
     Raises
     ------
     DataError
-        When none does: what each of them answered. It is an `AbsentError` when none has the file.
+        When none does: what each of them answered. It is an `AbsentError` when none has the file, an `UnreachedError`
+        when none answered at all.
     """
     failures: dict[str, FailedError] = {}
     last = time.monotonic() + limit_s
@@ -136,7 +94,8 @@ def insist(
     listed = ' '.join(f'{url}: {failure}.' for url, failure in failures.items())
     if all(isinstance(failure, _AbsentError) for failure in failures.values()):
         raise AbsentError(f'no server has the file. {listed}')
-    raise DataError(
+    kind = UnreachedError if all(failure.unreached for failure in failures.values()) else DataError
+    raise kind(
         f'a file could not be read from its server. {listed} Check the connection (a proxy is taken from HTTPS_PROXY '
         'or HTTP_PROXY), then run this again.'
     )
@@ -152,14 +111,14 @@ def version(urls: Sequence[str], line: Line, **options: Any) -> tuple[int, str]:
 
     def ask(url: str, end: float) -> tuple[int, str]:
         try:
-            with line.answer('HEAD', url, end) as response:
+            with asked(line, 'HEAD', url, end) as response:
                 if response.status_code == 200 and response.headers.get('Content-Length', '').isdecimal():
                     return int(response.headers['Content-Length']), response.headers.get('ETag', '')
         except FailedError as failure:
             if failure.again or isinstance(failure, _AbsentError):
                 raise
         # Some servers refuse HEAD, or don't know the length of what they would send.
-        with line.answer('GET', url, end, Range='bytes=0-0') as response:
+        with asked(line, 'GET', url, end, Range='bytes=0-0') as response:
             return span(response)[2], response.headers.get('ETag', '')
 
     return insist(urls, ask, **options)

@@ -79,9 +79,7 @@ def read_sweeps(nwb: NwbFile) -> Sweeps:
         )
     shown = np.bincount(scene[scene >= 0].astype(int), minlength=SCENES)
     if not shown.all():
-        raise DataError(
-            f'{nwb.name} shows {(shown > 0).sum()} different images; expected the {SCENES} natural scenes.'
-        )
+        raise DataError(f'{nwb.name} shows {(shown > 0).sum()} different images; expected the {SCENES} natural scenes.')
     if (span[:, 1] <= span[:, 0]).any():
         raise DataError(f'{nwb.name}: natural scenes end before they begin; download it again.')
     of_scene = np.full((shown.max(), SCENES), -1)

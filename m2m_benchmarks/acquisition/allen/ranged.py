@@ -17,8 +17,8 @@ from typing import Any
 import h5py
 import httpx
 
-from m2m_benchmarks.acquisition.allen.mirrors import Line, insist, span
-from m2m_benchmarks.acquisition.download import SLOWEST_BYTES_S, FailedError
+from m2m_benchmarks.acquisition.allen.mirrors import asked, insist, span
+from m2m_benchmarks.acquisition.line import FailedError, Line
 from m2m_benchmarks.errors import DataError
 
 #: Bytes of the largest request: one that fails is asked for again as a whole.
@@ -164,17 +164,11 @@ class RangedFile(io.RawIOBase):
         """One try."""
         self.requests += 1
         content = bytearray()
-        with self._line.answer('GET', url, end, Range=f'bytes={start}-{stop - 1}') as response:
+        with asked(self._line, 'GET', url, end, Range=f'bytes={start}-{stop - 1}') as response:
             expected = self._checked(response, url, start, stop) - start
-            counted, since = 0, time.monotonic()
-            for piece in response.iter_raw():
+            for piece in self._line.content(response):
                 self.bytes_moved += len(piece)
                 content += piece
-                seconds = time.monotonic() - since
-                if seconds >= self._line.timeout_s:
-                    if len(content) - counted < SLOWEST_BYTES_S * seconds:
-                        raise FailedError(f'only {len(content) - counted:,} bytes came in {seconds:.0f} s', again=True)
-                    counted, since = len(content), time.monotonic()
                 if len(content) > expected:
                     break
         if len(content) != expected:

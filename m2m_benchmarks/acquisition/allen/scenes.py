@@ -1,6 +1,8 @@
-"""The 118 natural scenes as image files: those that most sessions were shown, written once."""
+"""The 118 natural scenes as image files, written once for all datasets that show them."""
 
+import contextlib
 import hashlib
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,24 +19,31 @@ from m2m_benchmarks.acquisition.allen.responses import SCENES
 from m2m_benchmarks.acquisition.allen.session_file import read_session
 from m2m_benchmarks.acquisition.download import download
 from m2m_benchmarks.errors import DataError
-from m2m_benchmarks.storage import explained, replacing, writable
+from m2m_benchmarks.storage import exclusive, explained, replacing, writable
 
 #: What PIL answers damaged files with.
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError)
 
 
-def scenes_of_sessions(
+def shown_scenes(
     folder: Path,
+    urls: Sequence[str],
     extracted: Mapping[str, Path],
     jobs: Mapping[str, Job],
     progress: Callable[[str, int, int], None],
+    **options: Any,
 ) -> tuple[list[Path], int]:
-    """The scenes that most 2-photon sessions were shown, from the first of these, as PNG.
+    """The scenes that most 2-photon sessions were shown.
+
+    They are the larger half of a session's file. The server has them as files of their own too, which are taken where
+    those of `SOME_SCENES` are what the sessions hold; else they are read from the first of these sessions.
 
     Parameters
     ----------
     folder : Path
         Where they are kept, so that the next fetch doesn't read them again.
+    urls, options
+        As of `server_scenes`.
     extracted : mapping
         Session to its file of responses.
     jobs : mapping
@@ -50,71 +59,114 @@ def scenes_of_sessions(
     Raises
     ------
     DataError
-        When none of the sessions gives them.
+        When they can't be had.
     StorageError
         When they can't be written.
     """
     shown = {
-        session: tuple(
-            sha256 for number, sha256 in enumerate(read_session(path).scenes_sha256) if number in SOME_SCENES
-        )
+        session: tuple(read_session(path).scenes_sha256[number] for number in SOME_SCENES)
         for session, path in sorted(extracted.items(), key=lambda each: int(each[0]))
     }
     # One session with other images must not keep out all the rest; of equals the first counts.
     usual = Counter(shown.values()).most_common(1)[0][0]
-    folder = writable(folder / hashlib.sha256(' '.join(usual).encode()).hexdigest()[:16])
-    paths = [folder / f'scene_{number:03d}.png' for number in range(SCENES)]
-    moved, failures = 0, []
-    for session in (session for session, scenes in shown.items() if scenes == usual):
-        lacking = [number for number, path in enumerate(paths) if not path.exists()]
-        if not lacking:
-            return paths, moved
-        source = Source(jobs[session])
+    own = folder / hashlib.sha256(' '.join(usual).encode()).hexdigest()[:16]
+    moved = 0
+    if not all(path.exists() for path in _paths(own, 'png')):
         try:
-            with source.open() as file:
-                for number, image in zip(lacking, iterate_scenes(file, lacking), strict=True):
-                    with explained(paths[number].name, folder), replacing(paths[number], 'wb') as out:
-                        Image.fromarray(image).save(out, format='png')
-                    progress('scenes', number + 1, SCENES)
-        except DataError as error:
-            failures.append(f'{session}: {error}')
-        moved += source.bytes_moved
-    if all(path.exists() for path in paths):
-        return paths, moved
-    raise DataError(f'the natural scenes cannot be read from any session. {" ".join(failures[:3])}')
+            paths, moved = server_scenes(folder, urls, progress, SOME_SCENES, **options)
+            if tuple(_sha256(read_scene(paths[number])) for number in SOME_SCENES) == usual:
+                paths, more = server_scenes(folder, urls, progress, **options)
+                return paths, moved + more
+        except DataError:
+            pass  # the sessions have them as well
+    sources = [jobs[session] for session, scenes in shown.items() if scenes == usual]
+    paths, more = _session_scenes(own, sources, progress)
+    return paths, moved + more
 
 
-def scenes_of_server(
-    folder: Path, urls: Sequence[str], progress: Callable[[str, int, int], None], **options: Any
+def _session_scenes(
+    folder: Path, jobs: Sequence[Job], progress: Callable[[str, int, int], None]
 ) -> tuple[list[Path], int]:
-    """The scenes as the server has them, one TIFF each; parameters and results as of `scenes_of_sessions`.
+    """The scenes from the file of the first session that gives them, as PNG."""
+    paths = _paths(folder, 'png')
+    moved, failures = 0, []
+    with _held(folder):
+        for job in jobs:
+            lacking = [number for number, path in enumerate(paths) if not path.exists()]
+            if not lacking:
+                break
+            source = Source(job)
+            try:
+                with source.open() as file:
+                    for number, image in zip(lacking, iterate_scenes(file, lacking), strict=True):
+                        with explained(paths[number].name, folder), replacing(paths[number], 'wb') as out:
+                            Image.fromarray(image).save(out, format='png')
+                        progress('scenes', number + 1, SCENES)
+            except DataError as error:
+                failures.append(f'{job.session.id}: {error}')
+            moved += source.bytes_moved
+    if not all(path.exists() for path in paths):
+        raise DataError(f'the natural scenes cannot be read from any session. {" ".join(failures[:3])}')
+    return paths, moved
 
-    `urls` are those of `catalogue.scene_urls`, `options` those of `download`.
+
+def server_scenes(
+    folder: Path,
+    urls: Sequence[str],
+    progress: Callable[[str, int, int], None],
+    wanted: Sequence[int] = range(SCENES),
+    **options: Any,
+) -> tuple[list[Path], int]:
+    """The scenes as the server has them, one TIFF each; only those that are wanted have to be there afterwards.
+
+    `urls` are those of `catalogue.scene_urls`, `options` those of `download`; results are as of `shown_scenes`.
     """
-    writable(folder)
-    paths = [folder / f'scene_{number:03d}.tiff' for number in range(len(urls))]
-    lacking = [number for number, path in enumerate(paths) if not path.exists()]
+    paths = _paths(folder, 'tiff')
+    lacking = [number for number in wanted if not paths[number].exists()]
+    stopped = threading.Event()
 
     def fetch(number: int) -> int:
-        download([urls[number]], paths[number], **options)
+        if stopped.is_set():
+            return 0
         try:
-            read_scene(paths[number])
-        except DataError:
-            # It may have come short, which shows only now where the server doesn't tell its length.
             download([urls[number]], paths[number], **options)
-            read_scene(paths[number])
+            try:
+                read_scene(paths[number])
+            except DataError:
+                # It may have come short, which shows only now where the server doesn't tell its length.
+                download([urls[number]], paths[number], **options)
+                read_scene(paths[number])
+        except BaseException:
+            # Without a network, each of the others would be tried for as long as this one.
+            stopped.set()
+            raise
         return paths[number].stat().st_size
 
     moved = 0
-    with ThreadPoolExecutor(4) as pool:
+    with _held(folder), ThreadPoolExecutor(4) as pool:
         try:
             for done, size in enumerate(pool.map(fetch, lacking)):
                 moved += size
                 progress('scenes', done + 1, len(lacking))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        finally:
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
     return paths, moved
+
+
+def _paths(folder: Path, suffix: str) -> list[Path]:
+    return [folder / f'scene_{number:03d}.{suffix}' for number in range(SCENES)]
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Have a folder of scenes to oneself, and remove what killed runs left half-written, but for parts of downloads."""
+    with exclusive(writable(folder) / '.lock', 'fetching the natural scenes', wait_s=600):
+        try:
+            yield
+        finally:
+            for path in folder.glob('.scene_*'):
+                path.unlink()
 
 
 def read_scenes(paths: Sequence[Path]) -> Iterator[tuple[str, np.ndarray]]:
@@ -142,3 +194,7 @@ def read_scene(path: Path) -> np.ndarray:
         path.unlink(missing_ok=True)
         raise DataError(f'{path} is damaged ({error}) and was removed; run this again.') from error
     return pixels
+
+
+def _sha256(image: np.ndarray) -> str:
+    return hashlib.sha256(image.tobytes()).hexdigest()

@@ -45,7 +45,7 @@ class Tables:
         DataError
             When it is something else, or empty.
         """
-        found, _ = _records(self._content(url, name), url)
+        found, _ = _records(self._content(url, name, unmeasured=True), url)
         if not found:
             raise DataError(f'{url} lists nothing.')
         return found
@@ -63,7 +63,7 @@ class Tables:
         found: list[dict[str, Any]] = []
         while True:
             url = f"{query},rma::options[start_row$eq{len(found)}][num_rows$eq{_PAGE}][order$eq'id']"
-            page, total = _records(self._content(url, f'{name}-{len(found)}.json'), url)
+            page, total = _records(self._content(url, f'{name}-{len(found)}.json', unmeasured=True), url)
             if not page or total is None:
                 raise DataError(f'{url} lists nothing, or does not say how many rows there are.')
             found += page
@@ -85,10 +85,11 @@ class Tables:
             raise DataError(f'{url} gave {_glimpse(content)}: it lacks the columns {", ".join(lacking)}.')
         return table
 
-    def _content(self, url: str, name: str) -> bytes:
+    def _content(self, url: str, name: str, unmeasured: bool = False) -> bytes:
+        # JSON that came short can't be parsed; CSV can.
         path = self._folder / name
         self.files.append(path)
-        return download([url], path, **self._options).read_bytes()
+        return download([url], path, unmeasured=unmeasured, **self._options).read_bytes()
 
 
 def first_of(what: str, folder: Path, options: dict[str, Any], *ways: Callable[[Tables], T]) -> T:

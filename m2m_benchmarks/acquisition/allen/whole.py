@@ -6,9 +6,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from m2m_benchmarks.acquisition.allen.mirrors import Line, version
+from m2m_benchmarks.acquisition.allen.mirrors import version
 from m2m_benchmarks.acquisition.allen.ophys_file import NwbFile, open_nwb
 from m2m_benchmarks.acquisition.download import download
+from m2m_benchmarks.acquisition.line import Line
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import explained, replacing, sha256_file, sync_folder
 

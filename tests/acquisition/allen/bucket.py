@@ -34,6 +34,8 @@ def load(name):
 
 
 nwb = load('nwb')
+#: Shown in all sessions.
+SCENES = np.random.default_rng(7).integers(0, 256, (118, 6, 9), dtype=np.uint8)
 
 
 def ophys_path(number):
@@ -45,11 +47,15 @@ def ecephys_path(number):
     return f'{ECEPHYS}/session_{number}/session_{number}.nwb'
 
 
+def scene_path(number):
+    return f'{ECEPHYS}/natural_scene_templates/natural_scene_{number}.tiff'
+
+
 def put_ophys(site, folder, n_repetitions=3, sessions=SESSIONS, **options):
     """Fill a server with 2-photon sessions, all of which show the same images."""
     folder.mkdir(parents=True, exist_ok=True)
     site.files[f'{OPHYS}/ophys_experiments.json'] = json.dumps([_experiment(*each) for each in sessions]).encode()
-    images = np.random.default_rng(7).integers(0, 256, (118, 6, 9)).astype(np.float32)
+    images = SCENES.astype(np.float32)
     for number, container, area, line, depth, failed in sessions:
         if failed:
             continue
@@ -106,11 +112,15 @@ def put_ecephys(site, folder, n_repetitions=3, sessions=UNITS, **options):
         writer_.writeheader()
         writer_.writerows(table)
         site.files[f'{ECEPHYS}/{name}.csv'] = text.getvalue().encode()
-    rng = np.random.default_rng(8)
-    for number in range(118):
+    put_scenes(site)
+
+
+def put_scenes(site):
+    """Fill a server with the images."""
+    for number, image in enumerate(SCENES):
         buffer = io.BytesIO()
-        Image.fromarray(rng.integers(0, 256, (6, 9), dtype=np.uint8)).save(buffer, format='tiff')
-        site.files[f'{ECEPHYS}/natural_scene_templates/natural_scene_{number}.tiff'] = buffer.getvalue()
+        Image.fromarray(image).save(buffer, format='tiff')
+        site.files[scene_path(number)] = buffer.getvalue()
 
 
 def edit(path, name, change):

@@ -90,7 +90,10 @@ BAD = {
     'backwards': (put(f'{TABLE}/frame_duration', lambda span: span[:, ::-1]), 'end before they begin'),
     'image 118': (with_number(118), 'an image of number 118; expected the 118 natural scenes'),
     'image -2': (with_number(-2), 'an image of number -2'),
-    'other images': (put(f'{TABLE}/data', lambda scene: np.minimum(scene, 99)), 'shows 100 different images; expected the 118'),
+    'other images': (
+        put(f'{TABLE}/data', lambda scene: np.minimum(scene, 99)),
+        'shows 100 different images; expected the 118',
+    ),
     'no templates': (drop(TEMPLATES), 'has no stimulus/templates/natural_scenes_image_stack/data'),
     'other templates': (put(TEMPLATES, lambda images: images[:100]), 'shape 100 x 6 x 9, expected 118 x any x any'),
     'colours': (put(TEMPLATES, lambda images: images[..., None]), 'shape 118 x 6 x 9 x 1'),
