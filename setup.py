@@ -45,6 +45,7 @@ setup(
         'httpx>=0.28',
         'netCDF4>=1.6.5',
         'numpy<2',
+        'packaging>=23',
         'pandas>=1.5.3,<3',
         'peewee>=3.17',
         'pillow>=10.1',

@@ -6,6 +6,7 @@ import platform
 from typing import Annotated
 
 import typer
+from packaging.requirements import Requirement
 
 from m2m_benchmarks.cli.console import stdout, write_json
 from m2m_benchmarks.cli.data import content, state
@@ -15,16 +16,15 @@ from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.plugins import BRAIN_SCORE, registered
 from m2m_benchmarks.storage import free_bytes, home, writable
 
-#: Package, what it is for, how to get it. The first are needed, the others optional.
+#: Packages without which nothing works.
 _NEEDED = ('brainscore_vision', 'torch', 'torchvision')
-_OPTIONAL = (
-    (
-        'allensdk',
-        "the Allen Institute's reader, to compare with",
-        "pip install 'm2m-benchmarks[allen]' (Python 3.11)",
-    ),
-    ('lightning', 'training of networks (m2m train, m2m compare)', "pip install 'm2m-benchmarks[train]'"),
-)
+_OLDER = 'Use Python 3.11.'
+#: Extra, and what it is for.
+_EXTRAS = {
+    'train': 'training of networks: m2m train, m2m compare',
+    'dask': 'recordings fetched on many machines: m2m data fetch --scheduler',
+    'allen': "the Allen Institute's own reader, to compare with; m2m data fetch does without it",
+}
 
 
 def doctor(json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False) -> None:
@@ -32,7 +32,8 @@ def doctor(json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = F
 
     Exit code 1 when something that is needed doesn't work.
     """
-    checks = [_python(), *(_package(name) for name in _NEEDED), _device(), _home(), *_datasets(), *_optional()]
+    checks = [_python(), *(_package(name) for name in _NEEDED), _device(), _home(), *_datasets()]
+    checks += [_extra(name, purpose) for name, purpose in _EXTRAS.items()]
     if json:
         write_json(checks, '-')
     else:
@@ -98,12 +99,26 @@ def _datasets() -> list[dict[str, str]]:
     return [*found, _check('models', 'ok', n_models)]
 
 
-def _optional() -> list[dict[str, str]]:
-    found = []
-    for name, purpose, command in _OPTIONAL:
+def _extra(name: str, purpose: str) -> dict[str, str]:
+    """Whether all that an extra asks for is installed, in versions that work together."""
+    asked = [Requirement(line) for line in importlib.metadata.requires('m2m-benchmarks') or []]
+    asked = [each for each in asked if each.marker and 'extra' in str(each.marker) and f'"{name}"' in str(each.marker)]
+    here = [each for each in asked if each.marker and each.marker.evaluate({'extra': name})]
+    if not here:
+        return _check(f'extra {name}', 'missing', f'{purpose}. Not for Python {platform.python_version()}', _OLDER)
+    found: list[str] = []
+    wrong: list[str] = []
+    for each in here:
         try:
-            version = importlib.metadata.version(name)
-            found.append(_check(f'extra {name}', 'ok', f'{version} ({purpose})'))
+            version = importlib.metadata.version(each.name)
         except importlib.metadata.PackageNotFoundError:
-            found.append(_check(f'extra {name}', 'missing', purpose, command))
-    return found
+            wrong.append(f'{each.name} is missing')
+            continue
+        if each.specifier.contains(version, prereleases=True):
+            found.append(f'{each.name} {version}')
+        else:
+            wrong.append(f'{each.name} is {version}, {each.specifier} is needed')
+    if wrong:
+        command = f"pip install 'm2m-benchmarks[{name}]'"
+        return _check(f'extra {name}', 'missing', f'{purpose}. {", ".join(wrong)}', command)
+    return _check(f'extra {name}', 'ok', f'{", ".join(found)} ({purpose})')

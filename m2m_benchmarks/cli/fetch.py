@@ -10,7 +10,8 @@ from m2m_benchmarks.cli.console import progress, stdout, write_json
 from m2m_benchmarks.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from m2m_benchmarks.acquisition.allen.fetch import Fetched, Plan
+    from m2m_benchmarks.acquisition.allen.fetch import Fetched
+    from m2m_benchmarks.acquisition.allen.plan import Plan
 
 _DIGITS, _OPHYS, _ECEPHYS = 'digits', 'deVries2020', 'Siegle2021'
 _NO_PHOTOS = 'it cannot be downloaded. Make it of MNIST and photos of yours: m2m data fetch digits --photos DIR'
@@ -20,7 +21,7 @@ _TAKEN_BY = {
     **dict.fromkeys(('areas', 'cre', 'sessions', 'dry_run', 'whole_files', 'delete_nwb'), (_OPHYS, _ECEPHYS)),
     **dict.fromkeys(('workers', 'scheduler', 'mirror', 'warehouse', 'window'), (_OPHYS, _ECEPHYS)),
     **dict.fromkeys(('depth', 'signal', 'baseline', 'sdk_compatible'), (_OPHYS,)),
-    **dict.fromkeys(('amplitude_cutoff', 'presence_ratio', 'isi_violations'), (_ECEPHYS,)),
+    **dict.fromkeys(('session_types', 'amplitude_cutoff', 'presence_ratio', 'isi_violations'), (_ECEPHYS,)),
     **dict.fromkeys(('any_quality', 'require_metrics'), (_ECEPHYS,)),
 }
 
@@ -35,6 +36,9 @@ def fetch(
     cre: Annotated[str | None, typer.Option(help='Cre lines, as in Cux2-CreERT2,Vip-IRES-Cre. Default: all.')] = None,
     depth: Annotated[str | None, typer.Option(metavar='LOW-HIGH', help='deVries2020: imaging depth in µm.')] = None,
     sessions: Annotated[int | None, typer.Option(min=1, help='Only so many, the first by number.')] = None,
+    session_types: Annotated[
+        str | None, typer.Option(help='Siegle2021: of brain_observatory_1.1 (default), functional_connectivity.')
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help='Say what would come, and move no recording.')] = False,
     signal: Annotated[str, typer.Option(help='deVries2020: dff, corrected or events.')] = 'dff',
     window: Annotated[
@@ -63,7 +67,7 @@ def fetch(
     delete_nwb: Annotated[
         bool, typer.Option('--delete-nwb', help='With --whole-files: remove each when it is extracted.')
     ] = False,
-    workers: Annotated[int, typer.Option(min=1, help='Sessions at a time, each in a process of its own.')] = 1,
+    workers: Annotated[int, typer.Option(min=1, help='Sessions at a time, each in a process of its own.')] = 4,
     scheduler: Annotated[
         str | None, typer.Option(help='Address of a dask.distributed scheduler in place of --workers.')
     ] = None,
@@ -83,21 +87,22 @@ def fetch(
         hint = 'Recordings of yours are brought by `m2m data import`.'
         raise UnknownNameError('dataset to fetch', name, [_DIGITS, _OPHYS, _ECEPHYS], hint)
     for parameter, names in _TAKEN_BY.items():
-        source = context.get_parameter_source(parameter)
-        if name not in names and source is not None and source.name == 'COMMANDLINE':
+        if name not in names and _given(context, parameter):
             raise typer.BadParameter(f'--{parameter.replace("_", "-")} is for {" and ".join(names)}, not {name}.')
     if name == _DIGITS:
         _fetch_digits(domains, photos, seed, json)
         return
     if delete_nwb and not whole_files:
         raise typer.BadParameter('--delete-nwb goes with --whole-files: otherwise no NWB file is kept.')
-    if scheduler is not None and workers > 1:
+    if scheduler is not None and _given(context, 'workers'):
         raise typer.BadParameter('--scheduler has workers of its own; leave out --workers.')
     low_high = _depth(depth)
     from m2m_benchmarks.acquisition.allen.catalogue import MIRROR, WAREHOUSE
+    from m2m_benchmarks.acquisition.allen.choice import Choice
     from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings
-    from m2m_benchmarks.acquisition.allen.fetch import Choice, fetch_allen, plan
+    from m2m_benchmarks.acquisition.allen.fetch import fetch_allen
     from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+    from m2m_benchmarks.acquisition.allen.plan import plan
 
     settings: OphysSettings | EcephysSettings
     if name == _OPHYS:
@@ -116,11 +121,14 @@ def fetch(
         cre_lines=_names('--cre', cre),
         depth_um=low_high,
         number=sessions,
+        session_types=_names('--session-types', session_types),
         mirror=(mirror or MIRROR).rstrip('/'),
         warehouse=(warehouse or WAREHOUSE).rstrip('/'),
     )
     if dry_run:
-        _print_plan(name, plan(name, choice, settings, whole_files, delete_nwb, workers), json)
+        with progress() as report:
+            planned = plan(name, choice, settings, whole_files, delete_nwb, workers, report)
+        _print_plan(name, planned, json)
         return
     with progress() as report:
         fetched = fetch_allen(
@@ -134,6 +142,11 @@ def fetch(
             progress=report,
         )
     _print_fetched(name, fetched, json)
+
+
+def _given(context: typer.Context, parameter: str) -> bool:
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == 'COMMANDLINE'
 
 
 def _names(option: str, text: str | None) -> list[str] | None:
@@ -180,6 +193,7 @@ def _print_plan(name: str, planned: 'Plan', json: bool) -> None:
         'extracted_already': planned.n_extracted,
         'without_file': planned.n_without_file,
         'file_bytes': planned.file_bytes,
+        'image_bytes': planned.scene_bytes,
         'moved_bytes_at_most': planned.moved_bytes,
         'disk_bytes_at_most': planned.disk_bytes,
         'free_bytes': planned.free_bytes,
@@ -204,7 +218,8 @@ def _print_plan(name: str, planned: 'Plan', json: bool) -> None:
         f'{len(listing.sessions)} of {listing.n_matching} sessions{areas}; {listing.n_failed} more are left out: they '
         'failed quality control or have no file.',
         f'{planned.n_extracted} are extracted already; of {planned.n_without_file} no server has the file.',
-        f'Files of the others: {planned.file_bytes:,} bytes, of which at most {planned.moved_bytes:,} are moved.',
+        f'Files of the others: {planned.file_bytes:,} bytes; the images, which come once: {planned.scene_bytes:,}. '
+        f'At most {planned.moved_bytes:,} are moved.',
         f'Disk: at most {planned.disk_bytes / 1e9:,.1f} GB; {planned.free_bytes / 1e9:,.1f} GB are free.',
         f'Estimates: {planned.memory_bytes / 1e6:,.0f} MB of memory, {planned.seconds / 60:,.0f} minutes at 10 MB/s.',
     ):
@@ -221,13 +236,15 @@ def _print_fetched(name: str, fetched: 'Fetched', json: bool) -> None:
             'refused': fetched.refused,
             'extracted_before': fetched.n_kept,
             'bytes_moved': fetched.bytes_moved,
+            'image_bytes': fetched.scene_bytes,
         }
         write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256'], **came}, '-')
         return
     print_recordings(name, entry, 'fetched')
     console = stdout()
     console.print(
-        f'{fetched.bytes_moved / 1e6:,.1f} MB were moved; {fetched.n_kept} sessions had been extracted before.',
+        f'{fetched.bytes_moved / 1e6:,.1f} MB were moved, of which {fetched.scene_bytes / 1e6:,.1f} are the images; '
+        f'{fetched.n_kept} sessions had been extracted before.',
         soft_wrap=True,
     )
     for session, reason in fetched.failed.items():

@@ -6,7 +6,7 @@ The tables come from the public bucket; where it can't be reached, or gives some
 
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,15 +14,13 @@ from typing import Any
 
 from m2m_benchmarks.acquisition.allen import sessions
 from m2m_benchmarks.acquisition.allen.mirrors import AbsentError, size
-from m2m_benchmarks.acquisition.allen.sessions import ECEPHYS, Session
+from m2m_benchmarks.acquisition.allen.sessions import ECEPHYS, ECEPHYS_TYPES, Session
 from m2m_benchmarks.acquisition.line import Line
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import DataError, UnknownNameError
 
 MIRROR = 'https://allen-brain-observatory.s3.us-west-2.amazonaws.com'
 WAREHOUSE = 'https://api.brain-map.org'
-#: Types of Neuropixels sessions. Those of the first show the natural scenes, those of the second don't.
-ECEPHYS_TYPES = ('brain_observatory_1.1', 'functional_connectivity')
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def ecephys_sessions(
     Parameters
     ----------
     session_types : sequence of str
-        Of `ECEPHYS_TYPES`; the default has natural scenes.
+        Of `ECEPHYS_TYPES`. Those of the first show the natural scenes; those of the second, as published, don't.
     folder, areas, cre_lines, number, mirror, warehouse, options
         As of `ophys_sessions`, and so is what is raised.
     """
@@ -126,23 +124,29 @@ def summary(listed: Iterable[Session]) -> dict[str, dict[str, int]]:
 
 
 def sizes(
-    listed: Sequence[Session], *, events: bool = False, workers: int = 8, timeout_s: float = 30, **options: Any
+    files: Mapping[int, Sequence[str]],
+    workers: int = 8,
+    timeout_s: float = 30,
+    progress: Callable[[str, int, int], None] | None = None,
+    **options: Any,
 ) -> dict[int, int | None]:
-    """Bytes of the sessions' NWB files, without moving them.
+    """Bytes of files, without moving them.
 
     Parameters
     ----------
-    events : bool
-        Those of their events instead.
+    files : mapping
+        Mirrors of each, by any number.
     workers : int
         Requests at once.
+    progress : callable, optional
+        Called with 'sizes', how many are known and how many there are.
     timeout_s, options
         As of `Line`, and of `insist`: tries, limit_s, sleep.
 
     Returns
     -------
     dict
-        By id of session; None where no mirror has the file.
+        By the same numbers; None where no mirror has the file.
 
     Raises
     ------
@@ -151,17 +155,20 @@ def sizes(
     """
     found: dict[int, int | None] = {}
     stopped = threading.Event()
+    numbers = list(files)
 
-    def ask(share: Sequence[Session]) -> None:
+    def ask(share: Sequence[int]) -> None:
         line = Line(timeout_s)
         try:
-            for session in share:
+            for number in share:
                 if stopped.is_set():
                     break
                 try:
-                    found[session.id] = size(session.events_urls if events else session.urls, line, **options)
+                    found[number] = size(files[number], line, **options)
                 except AbsentError:
-                    found[session.id] = None
+                    found[number] = None
+                if progress:
+                    progress('sizes', len(found), len(numbers))
         except BaseException:
             # Without a network, each of hundreds of files would be tried for as long as the first.
             stopped.set()
@@ -171,10 +178,10 @@ def sizes(
 
     with ThreadPoolExecutor(workers) as pool:
         try:
-            list(pool.map(ask, [listed[i::workers] for i in range(workers)]))
+            list(pool.map(ask, [numbers[i::workers] for i in range(workers)]))
         finally:
             stopped.set()
-    return {session.id: found[session.id] for session in listed}
+    return {number: found[number] for number in numbers}
 
 
 def _chosen(kind: str, names: Sequence[str] | None, known: Sequence[str]) -> set[str]:

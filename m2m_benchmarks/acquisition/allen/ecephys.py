@@ -3,7 +3,8 @@
 Units, trials and counts are those of AllenSDK's `EcephysSession`, up to what `EcephysSettings` says.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import h5py
@@ -87,6 +88,10 @@ class EcephysSettings:
             raise DataError(
                 f'the window is {start:g} to {end:g} ms; expected at least 1 ms, within a minute of the onset.'
             )
+        for name in ('amplitude_cutoff', 'presence_ratio', 'isi_violations'):
+            limit = getattr(self, name)
+            if limit is not None and not math.isfinite(limit):
+                raise DataError(f'{name} is {limit}; expected a number, or none for all units.')
         for area in self.areas:
             if area not in AREAS:
                 raise UnknownNameError('area', area, AREAS)
@@ -113,7 +118,9 @@ class _Trials:
     n_blank: int
 
 
-def extract_ecephys(file: h5py.File, settings: EcephysSettings) -> SessionResponses:
+def extract_ecephys(
+    file: h5py.File, settings: EcephysSettings, channel_areas: Mapping[int, str] | None = None
+) -> SessionResponses:
     """Firing rates of a session's units in response to the natural scenes.
 
     Spikes are read for one unit at a time, and only for those that are taken.
@@ -123,6 +130,8 @@ def extract_ecephys(file: h5py.File, settings: EcephysSettings) -> SessionRespon
     file : h5py.File
         Open for reading; `ophys_file.open_nwb` opens one, and so does h5py with a `ranged.RangedFile`.
     settings : EcephysSettings
+    channel_areas : mapping, optional
+        Structure by id of channel. For others the file's own say counts.
 
     Returns
     -------
@@ -139,7 +148,7 @@ def extract_ecephys(file: h5py.File, settings: EcephysSettings) -> SessionRespon
     nwb = Nwb2File(file)
     failures = read_failures(nwb)
     trials = _read_trials(nwb, failures)
-    units, counts = _read_units(nwb, settings)
+    units, counts = _read_units(nwb, settings, channel_areas or {})
     start_s, end_s = (edge / 1000 for edge in settings.window_ms)
     start, end = trials.onset + start_s, trials.onset + end_s
     lost = {probe: overlap(start, end, failures, {'all_probes', probe}) for probe in units['probe'].unique()}
@@ -183,7 +192,7 @@ def _read_trials(nwb: NwbFile, failures: list[Failure]) -> _Trials:
     begin = nwb.array(f'{_PRESENTATIONS}/start_time', (len(frame),)).astype(float)
     end = nwb.array(f'{_PRESENTATIONS}/stop_time', (len(frame),)).astype(float)
     if not (np.isfinite(frame).all() and np.isfinite(begin).all() and (end >= begin).all()):
-        raise DataError(f'{nwb.name}: the table of natural scenes is damaged; download it again.')
+        raise DataError(f'{nwb.name}: the table of natural scenes is damaged; fetch it again.')
     strange = frame[~np.isin(frame, np.arange(-1, SCENES))]
     if len(strange):
         raise DataError(
@@ -205,13 +214,16 @@ def _read_trials(nwb: NwbFile, failures: list[Failure]) -> _Trials:
     )
 
 
-def _read_units(nwb: Nwb2File, settings: EcephysSettings) -> tuple[pd.DataFrame, dict[str, int]]:
+def _read_units(
+    nwb: Nwb2File, settings: EcephysSettings, channel_areas: Mapping[int, str]
+) -> tuple[pd.DataFrame, dict[str, int]]:
     """Units that are taken, their index being the row in the file; and how many there are and weren't taken."""
     ids = _unique(nwb, f'{_UNITS}/id')
     channel_ids = _unique(nwb, f'{_ELECTRODES}/id')
     place = 'location' if nwb.has(f'{_ELECTRODES}/location') else 'ecephys_structure_acronym'
+    named = zip(channel_ids.tolist(), nwb.texts(f'{_ELECTRODES}/{place}', len(channel_ids)), strict=True)
     # Of a part of a structure (LGd-sh) the SDK too keeps the structure.
-    structures = pd.Series(nwb.texts(f'{_ELECTRODES}/{place}', len(channel_ids))).str.split('-').str[0]
+    structures = pd.Series([channel_areas.get(channel, name).split('-')[0] for channel, name in named])
     peak_ids = nwb.array(f'{_UNITS}/peak_channel_id', ids.shape)
     channel = pd.Index(channel_ids).get_indexer(peak_ids)
     region = np.where(channel >= 0, structures.to_numpy()[channel], '')
@@ -280,9 +292,9 @@ def _spikes(nwb: Nwb2File, rows: np.ndarray) -> Iterator[np.ndarray]:
     stops = nwb.array(f'{_UNITS}/spike_times_index', (None,)).astype(int)
     bounds = np.append(0, stops)
     if rows.max() >= len(stops) or (np.diff(bounds) < 0).any() or bounds[-1] > times.shape[0]:
-        raise DataError(f'{nwb.name}: the index of its spike times is damaged; download it again.')
+        raise DataError(f'{nwb.name}: the index of its spike times is damaged; fetch it again.')
     for row in rows:
         spikes = nwb.part(times, bounds[row], bounds[row + 1]).astype(float, copy=False)
         if not np.isfinite(spikes).all():
-            raise DataError(f'{nwb.name}: spike times of a unit are no numbers; download it again.')
+            raise DataError(f'{nwb.name}: spike times of a unit are no numbers; fetch it again.')
         yield np.sort(spikes)

@@ -32,7 +32,7 @@ class Nwb2File(NwbFile):
 
     def _column(self, path: str, n: int | None) -> np.ndarray:
         if not self.has(path):
-            raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; download it again.')
+            raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; fetch it again.')
         with self._reading(path):
             found = np.asarray(self._file[path][()])
             if found.ndim != 1 or n not in (None, len(found)):

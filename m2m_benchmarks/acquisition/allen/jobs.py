@@ -1,14 +1,7 @@
-"""One session after the other, or many at once: from its file on a server to its file of responses on this disk."""
+"""One session: from its file on a server to its file of responses on this disk."""
 
 import contextlib
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +19,7 @@ from m2m_benchmarks.acquisition.allen.session_file import fingerprint, write_ses
 from m2m_benchmarks.acquisition.allen.sessions import Session
 from m2m_benchmarks.acquisition.allen.whole import REQUIRED, forget, whole_file
 from m2m_benchmarks.acquisition.download import download
+from m2m_benchmarks.acquisition.line import UnreachedError
 from m2m_benchmarks.errors import DataError, StorageError
 
 _Progress = Callable[[str, int, int], None]
@@ -75,12 +69,15 @@ class Outcome:
     reason : str
         Why there is none.
     bytes_moved : int
+    unreached : bool
+        The reason is the network.
     """
 
     session: str
     path: Path | None
     reason: str
     bytes_moved: int
+    unreached: bool = False
 
 
 class Source:
@@ -112,7 +109,9 @@ class Source:
             with open_nwb(job.nwb) as file:
                 yield file
             return
-        remote = RangedFile(job.session.urls, **job.options)
+        tell, name = self._progress, job.nwb.name
+        progress = None if tell is None else lambda moved: tell(name, moved, 0)
+        remote = RangedFile(job.session.urls, progress=progress, **job.options)
         try:
             with opened(remote) as file:
                 yield file
@@ -159,7 +158,9 @@ def extract_session(job: Job, progress: _Progress | None = None) -> Outcome:
     except Exception as error:
         # Files are others': no matter what one holds, the other sessions go on.
         reason = str(error) if isinstance(error, DataError) else f'{type(error).__name__}: {error}'
-        return Outcome(str(session.id), None, reason, source.bytes_moved)
+        # Events that don't fit to the file may be those of another version of it.
+        _events(job).unlink(missing_ok=True)
+        return Outcome(str(session.id), None, reason, source.bytes_moved, isinstance(error, UnreachedError))
     if job.delete_nwb:
         forget(job.nwb)
     if job.delete_nwb or not job.whole_files:
@@ -171,16 +172,11 @@ def _responses(job: Job, source: Source) -> SessionResponses:
     settings = job.settings
     if isinstance(settings, EcephysSettings):
         with source.open() as file:
-            return extract_ecephys(file, settings)
+            return extract_ecephys(file, settings, job.session.channel_areas)
     events = None
     if settings.used_signal == 'events':
         path = download(job.session.events_urls, _events(job), **job.options)
-        try:
-            events = read_events(path)
-        except DataError:
-            # It may have come short, which shows only now where the server doesn't tell its length.
-            path.unlink()
-            events = read_events(download(job.session.events_urls, path, **job.options))
+        events = read_events(path)
         source.bytes_moved += path.stat().st_size
     with source.open() as file:
         return extract_ophys(file, settings, events, SOME_SCENES)
@@ -188,115 +184,3 @@ def _responses(job: Job, source: Source) -> SessionResponses:
 
 def _events(job: Job) -> Path:
     return job.folder / 'nwb' / f'{job.session.id}_events.npz'
-
-
-def run(
-    jobs: Sequence[Job], workers: int = 1, scheduler: str | None = None, progress: _Progress | None = None
-) -> Iterator[Outcome]:
-    """Extract sessions, in any order.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-    workers : int
-        Processes; with 1, this one.
-    scheduler : str, optional
-        Address of a scheduler of dask.distributed in place of them. Its workers have this library and see the same
-        folder.
-    progress : callable, optional
-        As of `download`; other processes don't report.
-
-    Yields
-    ------
-    Outcome
-        As they come.
-
-    Raises
-    ------
-    StorageError
-        As of `extract_session`.
-    DataError
-        When a worker dies, or there is no scheduler. What was extracted by then is kept.
-    """
-    if not jobs:
-        return iter(())
-    if scheduler is not None:
-        return _on_dask(jobs, scheduler)
-    if workers == 1 or len(jobs) == 1:
-        return (extract_session(job, progress) for job in jobs)
-    return _in_processes(jobs, min(workers, len(jobs)))
-
-
-def _in_processes(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
-    others = set(multiprocessing.active_children())
-    # Spawned: a fork would copy HDF5's and the network's locks as they happen to be.
-    context = multiprocessing.get_context('spawn')
-    pool = ProcessPoolExecutor(workers, context, _begin)
-    try:
-        with _uninterrupted():
-            futures = [pool.submit(extract_session, job) for job in jobs]
-        for future in as_completed(futures):
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise DataError(
-            'a worker process was ended from outside, as by a system that is out of memory. Take fewer --workers and '
-            'run this again: sessions that were extracted are kept.'
-        ) from error
-    except BaseException:
-        # All that a worker leaves is swept; waiting for its session may take minutes.
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - others:
-            child.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Have Ctrl-C wait. Processes that begin meanwhile never see it: it's their parent's to answer."""
-    if not hasattr(signal, 'pthread_sigmask'):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _begin() -> None:
-    """Have a worker end with its parent, however that ends."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    multiprocessing.connection.wait([sentinel])
-    os._exit(1)
-
-
-def _on_dask(jobs: Sequence[Job], scheduler: str) -> Iterator[Outcome]:
-    try:
-        import distributed
-    except ImportError as error:
-        raise DataError(
-            "a scheduler needs dask.distributed: pip install 'm2m-benchmarks[dask]', here and where its workers run."
-        ) from error
-    try:
-        client = distributed.Client(scheduler, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f'there is no scheduler of dask.distributed at {scheduler}: {error}.') from error
-    with client, client.as_current():
-        futures = [client.submit(extract_session, job, pure=False) for job in jobs]
-        try:
-            for future in distributed.as_completed(futures):
-                yield future.result()
-        except distributed.KilledWorker as error:
-            raise DataError(
-                f'{error}. Give the workers more memory or fewer threads and run this again: sessions that were '
-                'extracted are kept.'
-            ) from error
-        finally:
-            client.cancel(futures)

@@ -39,7 +39,7 @@ def open_nwb(path: Path) -> Iterator[h5py.File]:
         file = h5py.File(path, 'r')
     except _DAMAGE as error:
         raise DataError(
-            f'{path} cannot be read as NWB ({error}): it is cut short or of another format; download it again.'
+            f'{path} cannot be read as NWB ({error}): it is cut short or of another format; fetch it again.'
         ) from error
     with file:
         yield file
@@ -65,7 +65,7 @@ class NwbFile:
         except _DAMAGE as error:
             reason = str(error.args[0] if error.args else error)
             raise DataError(
-                f'{self.name}: {path} cannot be read ({reason}): the file is cut short or damaged; download it again.'
+                f'{self.name}: {path} cannot be read ({reason}): the file is cut short or damaged; fetch it again.'
             ) from error
 
     def has(self, path: str) -> bool:
@@ -88,7 +88,7 @@ class NwbFile:
             When it is missing, not of numbers, or of another shape.
         """
         if not self.has(path):
-            raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; download it again.')
+            raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; fetch it again.')
         with self._reading(path):
             found = self._file[path]
             kind = found.dtype.kind if isinstance(found, h5py.Dataset) else ''
@@ -120,7 +120,7 @@ class NwbFile:
                 for entry in np.asarray(self._file[path][()]).ravel()[:1]:
                     found = entry.decode() if isinstance(entry, bytes) else str(entry)
         if not found.strip():
-            raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; download it again.')
+            raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; fetch it again.')
         return found.strip()
 
     def rows(

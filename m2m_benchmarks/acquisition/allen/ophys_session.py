@@ -59,7 +59,7 @@ def read_sweeps(nwb: NwbFile) -> Sweeps:
     if not nwb.has(path):
         session_type = nwb.text('general/session_type')
         if session_type == _SESSION_TYPE:
-            raise DataError(f'{nwb.name} has no {path}: it is cut short or damaged; download it again.')
+            raise DataError(f'{nwb.name} has no {path}: it is cut short or damaged; fetch it again.')
         raise DataError(
             f'{nwb.name} is a session of type {session_type}, which shows no natural scenes; '
             f'expected one of type {_SESSION_TYPE}.'
@@ -67,7 +67,7 @@ def read_sweeps(nwb: NwbFile) -> Sweeps:
     scene = nwb.array(f'{path}/data', (None,))
     span = nwb.array(f'{path}/frame_duration', (len(scene), 2))
     if not (np.isfinite(scene).all() and np.isfinite(span).all() and (np.abs(span) < 2**31).all()):
-        raise DataError(f'{nwb.name}: the table of natural scenes is damaged; download it again.')
+        raise DataError(f'{nwb.name}: the table of natural scenes is damaged; fetch it again.')
     span = span.astype(int)
     order = np.lexsort((span[:, 1], span[:, 0]))
     scene, span = scene[order], span[order]
@@ -81,7 +81,7 @@ def read_sweeps(nwb: NwbFile) -> Sweeps:
     if not shown.all():
         raise DataError(f'{nwb.name} shows {(shown > 0).sum()} different images; expected the {SCENES} natural scenes.')
     if (span[:, 1] <= span[:, 0]).any():
-        raise DataError(f'{nwb.name}: natural scenes end before they begin; download it again.')
+        raise DataError(f'{nwb.name}: natural scenes end before they begin; fetch it again.')
     of_scene = np.full((shown.max(), SCENES), -1)
     for each in range(SCENES):
         of_scene[: shown[each], each] = np.flatnonzero(scene == each)
@@ -142,7 +142,7 @@ def read_timestamps(nwb: NwbFile, path: str) -> tuple[np.ndarray, float]:
     times = nwb.array(path, (None,)).astype(float)
     steps = np.diff(times)
     if not len(steps) or not (steps > 0).all():
-        raise DataError(f'{nwb.name}: {path} does not increase from frame to frame; download it again.')
+        raise DataError(f'{nwb.name}: {path} does not increase from frame to frame; fetch it again.')
     return times, 1000 * float(np.median(steps))
 
 

@@ -41,6 +41,8 @@ class RangedFile(io.RawIOBase):
         For a connection and for each read. In any such time some kilobytes have to come.
     tries, limit_s, sleep
         As of `insist`, for each request.
+    progress : callable, optional
+        Called after each request with the bytes that were moved so far.
 
     Attributes
     ----------
@@ -65,6 +67,7 @@ class RangedFile(io.RawIOBase):
         tries: int = 4,
         limit_s: float = 300,
         sleep: Callable[[float], None] = time.sleep,
+        progress: Callable[[int], None] | None = None,
     ) -> None:
         self.urls = list(urls)
         self.bytes_moved = self.requests = 0
@@ -73,6 +76,7 @@ class RangedFile(io.RawIOBase):
         self._most = max(_LARGEST // block_bytes, 1)
         self._room = max(cache_bytes // block_bytes, self._most)
         self._patience = (tries, limit_s, sleep)
+        self._progress = progress
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._lock = threading.RLock()
         self._position = 0
@@ -158,7 +162,10 @@ class RangedFile(io.RawIOBase):
     def _fetch(self, start: int, stop: int) -> bytes:
         # The mirror that the others have to agree with comes first.
         urls = sorted(self.urls, key=lambda url: url != self._mirror)
-        return insist(urls, lambda url, end: self._ask(url, end, start, stop), *self._patience)
+        content = insist(urls, lambda url, end: self._ask(url, end, start, stop), *self._patience)
+        if self._progress:
+            self._progress(self.bytes_moved)
+        return content
 
     def _ask(self, url: str, end: float, start: int, stop: int) -> bytes:
         """One try."""

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def shown_scenes(
     usual = Counter(shown.values()).most_common(1)[0][0]
     own = folder / hashlib.sha256(' '.join(usual).encode()).hexdigest()[:16]
     moved = 0
-    if not all(path.exists() for path in _paths(own, 'png')):
+    if not all(path.exists() for path in _own_paths(own)):
         try:
             paths, moved = server_scenes(folder, urls, progress, SOME_SCENES, **options)
             if tuple(_sha256(read_scene(paths[number])) for number in SOME_SCENES) == usual:
@@ -84,18 +85,22 @@ def shown_scenes(
     return paths, moved + more
 
 
+def _own_paths(folder: Path) -> list[Path]:
+    return [folder / f'scene_{number:03d}.png' for number in range(SCENES)]
+
+
 def _session_scenes(
     folder: Path, jobs: Sequence[Job], progress: Callable[[str, int, int], None]
 ) -> tuple[list[Path], int]:
     """The scenes from the file of the first session that gives them, as PNG."""
-    paths = _paths(folder, 'png')
+    paths = _own_paths(folder)
     moved, failures = 0, []
     with _held(folder):
         for job in jobs:
             lacking = [number for number, path in enumerate(paths) if not path.exists()]
             if not lacking:
                 break
-            source = Source(job)
+            source = Source(job if job.nwb.exists() else replace(job, whole_files=False))
             try:
                 with source.open() as file:
                     for number, image in zip(lacking, iterate_scenes(file, lacking), strict=True):
@@ -121,7 +126,7 @@ def server_scenes(
 
     `urls` are those of `catalogue.scene_urls`, `options` those of `download`; results are as of `shown_scenes`.
     """
-    paths = _paths(folder, 'tiff')
+    paths = [scene_path(folder, number) for number in range(SCENES)]
     lacking = [number for number in wanted if not paths[number].exists()]
     stopped = threading.Event()
 
@@ -154,8 +159,9 @@ def server_scenes(
     return paths, moved
 
 
-def _paths(folder: Path, suffix: str) -> list[Path]:
-    return [folder / f'scene_{number:03d}.{suffix}' for number in range(SCENES)]
+def scene_path(folder: Path, number: int) -> Path:
+    """Where `server_scenes` keeps a scene."""
+    return folder / f'scene_{number:03d}.tiff'
 
 
 @contextlib.contextmanager
@@ -189,10 +195,14 @@ def read_scene(path: Path) -> np.ndarray:
     """
     try:
         with Image.open(path) as image:
-            pixels = np.asarray(image if image.mode in ('L', 'RGB') else image.convert('RGB'))
+            stored = np.asarray(image)
     except _DAMAGE as error:
         path.unlink(missing_ok=True)
         raise DataError(f'{path} is damaged ({error}) and was removed; run this again.') from error
+    with np.errstate(invalid='ignore'):
+        pixels = stored.astype(np.uint8)
+    if pixels.shape[2:] not in ((), (3,)) or not np.array_equal(pixels, stored):
+        raise DataError(f'{path} holds other values than grey or RGB of 0 to 255; remove it, then run this again.')
     return pixels
 
 

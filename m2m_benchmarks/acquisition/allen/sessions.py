@@ -1,7 +1,8 @@
 """Sessions of the Allen Brain Observatory, made of the tables that its servers give."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as field_
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ _EXPERIMENTS = (
     f'targeted_structure,specimen(donor(age,transgenic_lines)),{_ALL}'
 )
 _CONTAINERS = f'q=model::ExperimentContainer,{_ALL}'
+#: Types of Neuropixels sessions of the survey; other studies are in the same tables.
+ECEPHYS_TYPES = ('brain_observatory_1.1', 'functional_connectivity')
 _SESSIONS = 'EcephysSession,rma::include,specimen(donor(age)),well_known_files(well_known_file_type)'
 _CHANNELS = (
     "EcephysChannel,rma::include,structure,rma::options[tabular$eq'ecephys_channels.id,ecephys_probe_id,"
@@ -55,6 +58,8 @@ class Session:
         Mirrors of its NWB file, and of its events (which some 2-photon sessions lack), in order.
     usable : bool
         Its container passed quality control (ophys), or it has an NWB file (ecephys).
+    channel_areas : mapping
+        Structure by id of channel (ecephys): the tables are right where files hold an earlier annotation.
     """
 
     id: int
@@ -68,6 +73,7 @@ class Session:
     urls: tuple[str, ...]
     events_urls: tuple[str, ...] = ()
     usable: bool = True
+    channel_areas: Mapping[int, str] = field_(default_factory=dict, repr=False)
 
 
 def ophys(folder: Path, mirror: str, warehouse: str, **options: Any) -> list[Session]:
@@ -114,15 +120,29 @@ def ecephys(folder: Path, mirror: str, warehouse: str, **options: Any) -> list[S
         def table(name: str, *columns: str) -> pd.DataFrame:
             return tables.csv(f'{place}/{name}.csv', f'ecephys_{name}.csv', columns)
 
+        first_time = not (folder / 'ecephys_sessions.csv').exists()
         sessions = table('sessions', 'id', 'specimen_id', 'session_type', 'genotype', 'has_nwb')
         return _ecephys(
             sessions.assign(has_nwb=sessions['has_nwb'] == 'True'),
             table('probes', 'id', 'ecephys_session_id'),
             table('channels', 'id', 'ecephys_probe_id', 'ecephys_structure_acronym'),
             table('units', 'id', 'ecephys_channel_id'),
-            [()] * len(sessions),
+            second_mirrors(first_time),
             place,
         )
+
+    def second_mirrors(first_time: bool) -> dict[str, tuple[str, ...]]:
+        # The bucket's tables don't name them. Without them there is one mirror; they aren't asked for each time.
+        if not first_time and not (folder / 'ecephys_sessions_rma-0.json').exists():
+            return {}
+        tables = Tables(folder, **{**options, 'tries': 1})
+        try:
+            rows = tables.pages(f'{query}?criteria=model::{_SESSIONS}', 'ecephys_sessions_rma')
+            return {str(row.get('id')): _links(row, 'EcephysNwb', warehouse) for row in rows}
+        except DataError:
+            for file in tables.files:
+                file.unlink(missing_ok=True)
+            return {}
 
     def api(tables: Tables) -> list[Session]:
         def table(name: str, criteria: str, *columns: str) -> pd.DataFrame:
@@ -130,14 +150,14 @@ def ecephys(folder: Path, mirror: str, warehouse: str, **options: Any) -> list[S
             return pd.DataFrame([{column: row.get(column) for column in columns} for row in rows])
 
         rows = tables.pages(f'{query}?criteria=model::{_SESSIONS}', 'ecephys_sessions_rma')
-        links = [_links(row, 'EcephysNwb', warehouse) for row in rows]
+        links = {str(row.get('id')): _links(row, 'EcephysNwb', warehouse) for row in rows}
         sessions = pd.DataFrame(
             {
                 'id': [row.get('id') for row in rows],
                 'specimen_id': [row.get('specimen_id') for row in rows],
                 'session_type': [row.get('stimulus_name') for row in rows],
                 'genotype': [field(row, dict, 'specimen', 'donor').get('full_genotype') for row in rows],
-                'has_nwb': [bool(each) for each in links],
+                'has_nwb': [bool(links[str(row.get('id'))]) for row in rows],
             }
         )
         return _ecephys(
@@ -202,9 +222,10 @@ def _ecephys(
     probes: pd.DataFrame,
     channels: pd.DataFrame,
     units: pd.DataFrame,
-    links: Sequence[tuple[str, ...]],
+    links: Mapping[str, tuple[str, ...]],
     place: str,
 ) -> list[Session]:
+    sessions = sessions[sessions['session_type'].isin(ECEPHYS_TYPES)]
     session_of = dict(
         zip(integers(probes, 'id', 'probes'), integers(probes, 'ecephys_session_id', 'probes'), strict=True)
     )
@@ -214,6 +235,10 @@ def _ecephys(
     )
     found = found[integers(channels, 'id', 'channels').isin(integers(units, 'ecephys_channel_id', 'units'))]
     areas = found.groupby('session')['area'].agg(set).to_dict()
+    structures = {
+        number: dict(zip(integers(rows, 'id', 'channels').tolist(), rows['area'], strict=True))
+        for number, rows in found.groupby('session')
+    }
     ids = integers(sessions, 'id', 'sessions')
     made = [
         Session(
@@ -225,16 +250,16 @@ def _ecephys(
             areas=tuple(area for area in AREAS if area in areas.get(number, ())),
             cre_line=_driver(genotype),
             depth_um=None,
-            urls=(f'{place}/session_{number}/session_{number}.nwb', *more),
+            urls=(f'{place}/session_{number}/session_{number}.nwb', *links.get(str(number), ())),
             usable=bool(has_nwb),
+            channel_areas=structures.get(number, {}),
         )
-        for number, animal, kind, genotype, has_nwb, more in zip(
+        for number, animal, kind, genotype, has_nwb in zip(
             ids.tolist(),
             integers(sessions, 'specimen_id', 'sessions').tolist(),
             sessions['session_type'],
             sessions['genotype'],
             sessions['has_nwb'],
-            links,
             strict=True,
         )
     ]

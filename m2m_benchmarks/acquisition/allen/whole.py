@@ -9,9 +9,9 @@ from typing import Any
 from m2m_benchmarks.acquisition.allen.mirrors import version
 from m2m_benchmarks.acquisition.allen.ophys_file import NwbFile, open_nwb
 from m2m_benchmarks.acquisition.download import download
-from m2m_benchmarks.acquisition.line import Line
+from m2m_benchmarks.acquisition.line import Line, UnreachedError
 from m2m_benchmarks.errors import DataError
-from m2m_benchmarks.storage import explained, replacing, sha256_file, sync_folder
+from m2m_benchmarks.storage import explained, replacing, sha256_file, sync_folder, writable
 
 #: What a file without which there would be nothing to extract has to have.
 REQUIRED = {
@@ -35,7 +35,7 @@ def whole_file(
 
     One that is there already is compared with its ledger, and fetched again when it isn't what it was. It takes its
     name only when its size is that which the server says, HDF5 opens it and it has the required content; until then it
-    is `NAME.new`, with whose parts a later call goes on.
+    is `NAME.new`, with which or whose parts a later call goes on.
 
     Parameters
     ----------
@@ -64,22 +64,19 @@ def whole_file(
         return 0
     new = path.with_name(f'{path.name}.new')
     moved = _Moved(new.with_name(f'{new.name}.part'), progress)
-    etag, size = _download(urls, new, moved, options)
+    etag, size = _first(urls, new, moved, options)
     with explained(path.name, path.parent):
-        try:
-            with open_nwb(new) as file:
-                nwb = NwbFile(file)
-                lacking = [each for each in required if not nwb.has(each)]
-        except DataError:
-            new.unlink()
-            raise
+        with open_nwb(new) as file:
+            nwb = NwbFile(file)
+            lacking = [each for each in required if not nwb.has(each)]
         if lacking:
-            new.unlink()
+            _forget(new)
             raise DataError(f'{urls[0]} has no {lacking[0]}: it is no session with natural scenes, or it is damaged.')
         with replacing(ledger) as note:
             json.dump({'bytes': size, 'etag': etag, 'sha256': sha256_file(new)}, note, indent=1)
         new.replace(path)
         sync_folder(path.parent)
+        _forget(new)
     return moved.bytes
 
 
@@ -89,21 +86,62 @@ def forget(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _download(
+def _first(
     urls: Sequence[str], new: Path, progress: Callable[[str, int, int], None], options: dict[str, Any]
+) -> tuple[str, int]:
+    """Download a file that can be opened from the first mirror that gives one; its ETag and size."""
+    failures = []
+    for url in urls:
+        try:
+            found = _download(url, new, progress, options)
+            with open_nwb(new):
+                return found
+        except DataError as error:
+            failures.append(error)
+            _forget(new)
+    if len(failures) == 1:
+        raise failures[0]
+    kind = UnreachedError if all(isinstance(failure, UnreachedError) for failure in failures) else DataError
+    raise kind(' '.join(map(str, failures)))
+
+
+def _download(
+    url: str, new: Path, progress: Callable[[str, int, int], None], options: dict[str, Any]
 ) -> tuple[str, int]:
     """Download a file that is the same on the server before and after; its ETag and size."""
     tried = {name: value for name, value in options.items() if name != 'timeout_s'}
     with closing(Line(options.get('timeout_s', 30))) as line:
         for _ in range(_CHANGES):
-            size, etag = version(urls, line, **tried)
-            new.unlink(missing_ok=True)  # left by a call that was killed: nothing tells that it's the server's version
-            download(urls, new, progress=progress, **options)
+            size, etag = version([url], line, **tried)
+            said = json.dumps([url, size, etag])
+            if not (etag and _said(new) == said and new.exists() and new.stat().st_size == size):
+                new.unlink(missing_ok=True)
+                writable(new.parent)
+                with explained(new.name, new.parent), replacing(_note(new)) as note:
+                    note.write(said)
+                download([url], new, progress=progress, **options)
             # The length of an answer that doesn't tell it can't be checked otherwise.
-            if new.stat().st_size == size and version(urls, line, **tried) == (size, etag):
+            if new.stat().st_size == size and version([url], line, **tried) == (size, etag):
                 return etag, size
             new.unlink()
-    raise DataError(f'{urls[0]} could not be downloaded: in {_CHANGES} tries it came short, or changed meanwhile.')
+    raise DataError(f'{url} could not be downloaded: in {_CHANGES} tries it came short, or changed meanwhile.')
+
+
+def _note(new: Path) -> Path:
+    """File that says of which version of which address `new` is."""
+    return new.with_name(f'{new.name}.version')
+
+
+def _said(new: Path) -> str:
+    try:
+        return _note(new).read_text(encoding='utf-8')
+    except (OSError, ValueError):
+        return ''
+
+
+def _forget(new: Path) -> None:
+    _note(new).unlink(missing_ok=True)
+    new.unlink(missing_ok=True)
 
 
 def _ledger(path: Path) -> Path:

@@ -33,7 +33,7 @@ def load(name):
     return module
 
 
-nwb = load('nwb')
+nwb, warehouse = load('nwb'), load('warehouse')
 #: Shown in all sessions.
 SCENES = np.random.default_rng(7).integers(0, 256, (118, 6, 9), dtype=np.uint8)
 
@@ -82,8 +82,7 @@ def put_ecephys(site, folder, n_repetitions=3, sessions=UNITS, **options):
     """Fill a server with Neuropixels sessions and the images."""
     folder.mkdir(parents=True, exist_ok=True)
     writer = load('test_ecephys')
-    rows = {'sessions': [], 'probes': [], 'channels': [], 'units': []}
-    for number, animal, genotype in sessions:
+    for number, animal, _ in sessions:
         path = folder / f'{number}.nwb'
         writer.write_session_nwb(path, seed=number, n_repetitions=n_repetitions, **options)
         with h5py.File(path, 'r+') as file:
@@ -92,6 +91,13 @@ def put_ecephys(site, folder, n_repetitions=3, sessions=UNITS, **options):
                 file[name] = text
             _number(file['units/id'], number)
         site.files[ecephys_path(number)] = path.read_bytes()
+    put_ecephys_tables(site, sessions)
+    put_scenes(site)
+
+
+def put_ecephys_tables(site, sessions):
+    rows = {'sessions': [], 'probes': [], 'channels': [], 'units': []}
+    for number, animal, genotype in sessions:
         rows['sessions'].append(
             {
                 'id': number,
@@ -112,15 +118,75 @@ def put_ecephys(site, folder, n_repetitions=3, sessions=UNITS, **options):
         writer_.writeheader()
         writer_.writerows(table)
         site.files[f'{ECEPHYS}/{name}.csv'] = text.getvalue().encode()
-    put_scenes(site)
 
 
-def put_scenes(site):
+def put_scenes(site, images=SCENES):
     """Fill a server with the images."""
-    for number, image in enumerate(SCENES):
+    for number, image in enumerate(images):
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, format='tiff')
         site.files[scene_path(number)] = buffer.getvalue()
+
+
+def put_full_ophys(site, folder, n_cells=174):
+    """A 2-photon session of full size and its images; where its file is. What isn't read has no content.
+
+    They are those of a real session: 174 cells, 113,888 frames, 118 images of 918 x 1174 shown 50 times in three
+    blocks.
+    """
+    site.files[f'{OPHYS}/ophys_experiments.json'] = json.dumps([_experiment(*SESSIONS[0])]).encode()
+    path = folder / 'ophys.nwb'
+    metadata = {'general/session_id': '501', 'general/experiment_container_id': '901'}
+    session = nwb.write_nwb(path, n_cells=n_cells, n_repetitions=50, gap=33_000, n_frames=113_888, metadata=metadata)
+    assert session.onset[-1] + 14 < 113_888
+    images = np.broadcast_to(np.arange(118, dtype=np.uint8)[:, None, None], (118, 918, 1174))
+    with h5py.File(path, 'r+') as file:
+        without_content(file, f'{nwb.FLUORESCENCE}/data', (n_cells, 113_888), '<f4')
+        del file[nwb.TEMPLATES]
+        without_content(file, nwb.TEMPLATES, images.shape, '<f4')
+        for number in range(0, 118, 29):  # those that are compared
+            file[nwb.TEMPLATES][number] = images[number]
+    put_scenes(site, images)
+    site.files[ophys_path(501)] = warehouse.OnDisk(path)
+    return ophys_path(501)
+
+
+def put_full_ecephys(site, folder, n_units=700, n_spikes=60_000):
+    """A Neuropixels session of full size and the images; where its file is. What isn't read has no content.
+
+    Spike amplitudes and waveforms (82 samples on 374 channels of each unit) are the larger part, as in real sessions.
+    """
+    path = folder / 'ecephys.nwb'
+    load('test_ecephys').write_session_nwb(path, n_units=n_units, n_repetitions=50)
+    rng = np.random.default_rng(0)
+    with h5py.File(path, 'r+') as file:
+        units = file['units']
+        for name in ('spike_times', 'spike_times_index', 'spike_amplitudes', 'waveform_mean', 'identifier'):
+            if name in units:
+                del units[name]
+        without_content(units, 'spike_amplitudes', (n_units * n_spikes,), '<f8')
+        without_content(units, 'waveform_mean', (n_units * 374, 82), '<f8')
+        units['spike_times_index'] = np.arange(1, n_units + 1) * n_spikes
+        spikes = units.create_dataset('spike_times', (n_units * n_spikes,), 'f8')
+        for unit in range(n_units):
+            spikes[unit * n_spikes : (unit + 1) * n_spikes] = np.sort(rng.uniform(0, 1600, n_spikes))
+        del file['identifier']
+        file['identifier'] = '701'
+    put_ecephys_tables(site, UNITS[:1])
+    put_scenes(site, np.broadcast_to(np.arange(118, dtype=np.uint8)[:, None, None], (118, 918, 1174)))
+    site.files[ecephys_path(701)] = warehouse.OnDisk(path)
+    return ecephys_path(701)
+
+
+def without_content(group, name, shape, dtype):
+    """A dataset with a place in the file, in which nothing was written: it costs no disk."""
+    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    links = h5py.h5p.create(h5py.h5p.LINK_CREATE)
+    links.set_create_intermediate_group(True)
+    space = h5py.h5s.create_simple(shape)
+    h5py.h5d.create(group.id, name.encode(), h5py.h5t.py_create(np.dtype(dtype)), space, layout, links)
 
 
 def edit(path, name, change):

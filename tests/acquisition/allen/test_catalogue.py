@@ -310,8 +310,11 @@ def test_tables_are_kept(site, ask):
     ask(ophys_sessions, areas=['VISp'])
     assert site.asked == [('GET', EXPERIMENTS)]
     ask(ecephys_sessions)
+    # The four tables, and the one question where else the files are.
+    assert len(site.requests) == 1 + 4 + 1
+    assert 'model::EcephysSession' in site.requests[-1]['path']
     ask(ecephys_sessions)
-    assert len(site.requests) == 5
+    assert len(site.requests) == 6
 
 
 def test_containers_say_what_the_sessions_do_not(site, ask):
@@ -509,12 +512,16 @@ def listed(site, ask):
     return found
 
 
+def mirrors(sessions):
+    return {each.id: each.urls for each in sessions}
+
+
 def test_sizes(site, listed):
-    assert sizes(listed) == {501: 1501, 503: 1503, 505: 1505}
-    assert sizes(listed, events=True) == {501: 501, 503: 503, 505: 505}
+    assert sizes(mirrors(listed)) == {501: 1501, 503: 1503, 505: 1505}
+    assert sizes({each.id: each.events_urls for each in listed}) == {501: 501, 503: 503, 505: 505}
     assert {request['method'] for request in site.requests} == {'HEAD'}
     assert site.sent == 0
-    assert sizes([]) == {}
+    assert sizes({}) == {}
 
 
 @pytest.mark.parametrize('fault', [status(405), status(403), status(200, Content_Length=None, Connection='close')])
@@ -524,7 +531,7 @@ def test_sizes_where_head_is_refused(site, listed, fault):
         site.faulty[path] = lambda handler, site: (fault if handler.command == 'HEAD' else warehouse.serve)(
             handler, site
         )
-    assert sizes(listed) == {501: 1501, 503: 1503, 505: 1505}
+    assert sizes(mirrors(listed)) == {501: 1501, 503: 1503, 505: 1505}
     assert site.sent == 3
 
 
@@ -534,23 +541,23 @@ def test_sizes_by_redirect_and_after_faults(site, listed):
     site.faulty[path] = status(302, Location='/elsewhere')
     slept = []
     site.faults = [status(503), warehouse.hang_up]
-    assert sizes(listed, workers=1, sleep=slept.append)[501] == 77
+    assert sizes(mirrors(listed), workers=1, sleep=slept.append)[501] == 77
     assert slept == [1, 2]
 
 
 def test_sizes_of_files_that_are_not_there(site, listed):
     del site.files[listed[0].urls[0].removeprefix(site.address)]
-    assert sizes(listed) == {501: None, 503: 1503, 505: 1505}
+    assert sizes(mirrors(listed)) == {501: None, 503: 1503, 505: 1505}
     link = listed[0].urls[1].removeprefix(site.address)
     site.files[link] = bytes(9)
-    assert sizes(listed)[501] == 9
+    assert sizes(mirrors(listed))[501] == 9
 
 
 def test_sizes_behind_a_login(site, listed):
     site.faulty[listed[0].urls[0].removeprefix(site.address)] = warehouse.page
     site.faulty[listed[0].urls[1].removeprefix(site.address)] = warehouse.page
     with pytest.raises(DataError, match='a web page came in place'):
-        sizes(listed)
+        sizes(mirrors(listed))
 
 
 def test_sizes_without_a_network(listed):
@@ -560,7 +567,7 @@ def test_sizes_without_a_network(listed):
     many = [type(each)(**{**vars(each), 'id': i, 'urls': (nobody,)}) for i, each in enumerate(listed * 100)]
     slept = []
     with pytest.raises(DataError, match='refused'):
-        sizes(many, sleep=slept.append)
+        sizes(mirrors(many), sleep=slept.append)
     assert len(slept) <= 8 * 3  # not for each of them
 
 
@@ -580,5 +587,5 @@ def test_sizes_are_asked_for_at_once_but_not_all(site, listed):
     for session in listed:
         site.faulty[session.urls[0].removeprefix(site.address)] = slow
     many = [type(each)(**{**vars(each), 'id': i}) for i, each in enumerate(listed * 10)]
-    assert set(sizes(many, workers=4).values()) == {1501, 1503, 1505}
+    assert set(sizes(mirrors(many), workers=4).values()) == {1501, 1503, 1505}
     assert 1 < max(most) <= 4

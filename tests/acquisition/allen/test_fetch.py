@@ -1,6 +1,7 @@
 """Whole fetches from a server on loopback: what comes, what is said, and what is left."""
 
 import importlib.util
+import io
 import json
 import os
 import sys
@@ -9,11 +10,15 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 from m2m_benchmarks.acquisition.allen import fetch as fetch_
+from m2m_benchmarks.acquisition.allen import whole
+from m2m_benchmarks.acquisition.allen.choice import Choice
 from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings
-from m2m_benchmarks.acquisition.allen.fetch import Choice, fetch_allen, plan
+from m2m_benchmarks.acquisition.allen.fetch import fetch_allen
 from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+from m2m_benchmarks.acquisition.allen.plan import plan
 from m2m_benchmarks.data import ledger, store
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 
@@ -66,7 +71,11 @@ def fetch(site):
     """The function fetch('deVries2020', areas=['VISp'], whole_files=True) -> Fetched."""
 
     def run(name, settings=None, *, run=fetch_allen, **options):
-        chosen = {key: options.pop(key) for key in ('areas', 'cre_lines', 'depth_um', 'number') if key in options}
+        chosen = {
+            key: options.pop(key)
+            for key in ('areas', 'cre_lines', 'depth_um', 'number', 'session_types')
+            if key in options
+        }
         return run(name, choice(site, **chosen), settings or SETTINGS[name], **options)
 
     return run
@@ -141,6 +150,12 @@ def test_the_catalogue_is_right_about_cre_lines(fetch, site, m2m_home):
     assembly = store.load_assembly('Siegle2021')
     assert set(assembly['cre_line'].values) == {'none', 'Sst-IRES-Cre'}
     assert 'cell_type' not in assembly.coords
+    # Specimens, as in tables and bundles; the files say 10801 to 10803, the donors.
+    assert set(zip(assembly['session'].values, assembly['animal'].values, strict=True)) == {
+        ('701', '801'),
+        ('702', '802'),
+        ('703', '803'),
+    }
 
 
 def test_filters(fetch, m2m_home):
@@ -340,10 +355,164 @@ def test_a_poisoned_file_is_fetched_again(fetch, site, m2m_home, undisturbed):
     assert asked == {bucket.ophys_path(number) for number in (501, 502, 503)}
 
 
+def test_whole_files_and_parts_of_them_compare_the_same_images(fetch, changed, m2m_home):
+    """An image of those that nobody compares is another one in one session: no way to fetch finds it, as is said."""
+
+    def another(file):
+        file[bucket.nwb.TEMPLATES][1] = 0
+
+    changed(bucket.ophys_path(501), another)
+    found = [fetch('deVries2020', whole_files=whole_files) for whole_files in (False, True)]
+    assert [each.refused for each in found] == [{}, {}]
+    assert sha256(found[0]) == sha256(found[1])
+
+
+@pytest.mark.parametrize('options', [{}, {'whole_files': True}, {'whole_files': True, 'delete_nwb': True}])
+@pytest.mark.parametrize('how', ['lacks them', 'has others', 'lacks one', 'damages one'])
+def test_scenes_of_the_sessions(fetch, site, m2m_home, undisturbed, how, options):
+    """Where the server hasn't what sessions were shown, they come from a session: the same pixels, so the same data."""
+    tiffs = [bucket.scene_path(number) for number in range(118)]
+    shown = ledger_of(fetch('deVries2020'))
+    other = m2m_home.with_name('other')
+    for path in tiffs if how in ('lacks them', 'has others') else tiffs[3:4]:
+        content = site.files.pop(path)
+        if how == 'has others':
+            site.files[path] = content[:-54] + bytes(54)
+        elif how == 'damages one':
+            site.files[path] = content[:30]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('M2M_HOME', str(other))
+        found = fetch('deVries2020', **options)
+        assert (sha256(found), ledger_of(found)) == (undisturbed['deVries2020'], shown)
+        assert strays(other) == []
+        site.requests.clear()
+        assert fetch('deVries2020', **options).bytes_moved == 0
+        assert site.requests == []
+
+
+def ledger_of(fetched):
+    return {key: fetched.ledger[key] for key in ('version', 'stimuli', 'assembly')}
+
+
+def test_scenes_come_once_for_all_datasets(fetch, site, m2m_home):
+    first = fetch('deVries2020', number=1)
+    assert first.scene_bytes == sum(len(site.files[bucket.scene_path(number)]) for number in range(118))
+    assert fetch('Siegle2021').scene_bytes == 0
+    stored = [store.load_stimuli(name) for name in SETTINGS]
+    assert stored[0]['sha256'].tolist() == stored[1]['sha256'].tolist()
+
+
+def test_scenes_of_other_pixels_than_the_screen_has(fetch, site, m2m_home):
+    site.files[bucket.scene_path(3)] = tiff(np.full((6, 9), 300.5, np.float32))
+    with pytest.raises(DataError, match='holds other values than grey or RGB'):
+        fetch('Siegle2021')
+    assert ledger.names() == []
+    # Whole numbers are pixels, whatever type they are of.
+    site.files[bucket.scene_path(3)] = tiff(bucket.SCENES[3].astype(np.float32))
+    (m2m_home / 'downloads' / 'allen' / 'scenes' / 'scene_003.tiff').unlink()
+    assert fetch('Siegle2021').refused == {}
+
+
+def tiff(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format='tiff')
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_the_network_goes_away(fetch, site, m2m_home, workers):
+    """What was there stays, and not each of hundreds of sessions is tried in vain."""
+    before = sha256(fetch('deVries2020', number=1))
+    for number in (502, 503, 504):
+        site.faulty[bucket.ophys_path(number)] = warehouse.hang_up
+    with pytest.raises(DataError, match='3 sessions one after the other could not be reached'):
+        fetch('deVries2020', workers=workers)
+    assert ledger.require('deVries2020')['assembly']['sha256'] == before
+    assert strays(m2m_home) == []
+    site.faulty.clear()
+    assert fetch('deVries2020').failed == {}
+
+
+def test_events_that_do_not_fit_come_again(fetch, site, m2m_home, content):
+    path = f'{bucket.OPHYS}/ophys_experiment_events/501_events.npz'
+    settings = OphysSettings('events')
+    before = sha256(fetch('deVries2020', settings))
+    for each in (m2m_home / 'downloads').rglob('50?.npz'):
+        each.unlink()
+    buffer = io.BytesIO()
+    np.savez(buffer, ev=np.zeros((2, 7)))
+    site.files[path] = buffer.getvalue()
+    assert list(fetch('deVries2020', settings).failed) == ['501']
+    site.files[path] = content[path]
+    assert sha256(fetch('deVries2020', settings)) == before
+
+
+def test_a_whole_file_that_was_not_yet_named_is_not_fetched_again(fetch, site, m2m_home, undisturbed, monkeypatch):
+    def interrupt(path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(whole, 'sha256_file', interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fetch('deVries2020', whole_files=True)
+    site.requests.clear()
+    assert sha256(fetch('deVries2020', whole_files=True)) == undisturbed['deVries2020']
+    assert bucket.ophys_path(501) not in {each['path'] for each in site.requests if each['method'] == 'GET'}
+    assert strays(m2m_home) == []
+
+
+def test_a_mirror_that_sends_a_web_page_in_place_of_a_whole_file(site, tmp_path):
+    path = bucket.ophys_path(501)
+    site.files['/second'] = site.files[path]
+    page = b'<html>Sorry</html>'
+
+    def wrong(handler, site):
+        if handler.command == 'HEAD':
+            warehouse.serve(handler, site)
+        else:
+            warehouse.send(handler, 200, page + bytes(len(site.files[path]) - len(page)), ETag='"1"')
+
+    site.faulty[path] = wrong
+    urls = [site.address + path, f'{site.address}/second']
+    moved = whole.whole_file(urls, tmp_path / '501.nwb', whole.REQUIRED['ophys'], sleep=float)
+    assert (tmp_path / '501.nwb').read_bytes() == site.files['/second']
+    assert moved == 2 * len(site.files['/second'])
+    assert sorted(each.name for each in tmp_path.iterdir() if not each.name.startswith('.')) == [
+        '501.nwb',
+        '501.nwb.json',
+    ]
+
+
+def test_types_of_neuropixels_sessions(fetch, site, m2m_home):
+    rows = site.files[f'{bucket.ECEPHYS}/sessions.csv'].decode().replace('brain_observatory_1.1', 'functional_x', 1)
+    rows = rows.replace('functional_x', 'functional_connectivity')
+    site.files[f'{bucket.ECEPHYS}/sessions.csv'] = rows.encode()
+    assert [each['session'] for each in fetch('Siegle2021').ledger['source']['sessions']] == ['702', '703']
+    types = ['functional_connectivity', 'brain_observatory_1.1']
+    found = fetch('Siegle2021', session_types=types)
+    # Whatever the type is called, a session counts when its file shows the natural scenes.
+    assert [each['session'] for each in found.ledger['source']['sessions']] == ['701', '702', '703']
+    with pytest.raises(UnknownNameError, match='session type'):
+        fetch('Siegle2021', session_types=['brain_observatory_1.0'])
+
+
+def test_a_shorter_table_without_a_length_is_asked_for_again(fetch, site, m2m_home, undisturbed):
+    """Of CSV nobody sees that it is short."""
+    path = f'{bucket.ECEPHYS}/units.csv'
+
+    def cut(handler, site):
+        lines = site.files[path].splitlines(keepends=True)
+        warehouse.send(handler, 200, b''.join(lines[:2]), close=True, **{'Content-Length': None})
+        del site.faulty[path]
+
+    site.faulty[path] = cut
+    assert sha256(fetch('Siegle2021')) == undisturbed['Siegle2021']
+
+
 def test_damaged_scenes_come_again(fetch, m2m_home, undisturbed):
-    for name, ending in (('deVries2020', 'png'), ('Siegle2021', 'tiff')):
+    for name in ('deVries2020', 'Siegle2021'):
         fetch(name)
-        path = sorted((m2m_home / 'downloads' / 'allen' / name).rglob(f'*.{ending}'))[7]
+        path = sorted((m2m_home / 'downloads' / 'allen' / 'scenes').glob('*.tiff'))[7]
         path.write_bytes(path.read_bytes()[:100])
         with pytest.raises(DataError, match=r'damaged .* and was removed'):
             fetch(name)

@@ -9,16 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 
-from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings
-from m2m_benchmarks.acquisition.allen.fetch import Choice, fetch_allen
-from m2m_benchmarks.acquisition.allen.jobs import Job, extract_session
-from m2m_benchmarks.acquisition.allen.ophys import SOME_SCENES
+from m2m_benchmarks.acquisition.allen.choice import Choice
+from m2m_benchmarks.acquisition.allen.fetch import fetch_allen
 from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
-from m2m_benchmarks.acquisition.allen.sessions import Session
 from m2m_benchmarks.errors import M2MError
 
 
@@ -205,7 +200,8 @@ def test_faults_of_the_catalogue(content, undisturbed, monkeypatch, tmp_path):
 NURSERY = """
 import os, sys
 if __name__ == '__main__':
-    from m2m_benchmarks.acquisition.allen.fetch import Choice, fetch_allen
+        from m2m_benchmarks.acquisition.allen.choice import Choice
+    from m2m_benchmarks.acquisition.allen.fetch import fetch_allen
     from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
     print('ready', flush=True)
     for line in sys.stdin:
@@ -292,72 +288,24 @@ def alive(pid):
         return False
 
 
-class OnDisk:
-    """Content of a file that is served without being in memory."""
-
-    def __init__(self, path):
-        self._path = path
-
-    def __len__(self):
-        return self._path.stat().st_size
-
-    def __getitem__(self, span):
-        with self._path.open('rb') as file:
-            file.seek(span.start or 0)
-            return file.read((len(self) if span.stop is None else span.stop) - (span.start or 0))
-
-
-def without_content(group, name, shape, dtype):
-    """A dataset with a place in the file, in which nothing was written: it costs no disk."""
-    layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    path = name.encode()
-    h5py.h5d.create(group.id, path, h5py.h5t.py_create(np.dtype(dtype)), h5py.h5s.create_simple(shape), layout)
+@pytest.mark.parametrize(
+    ('name', 'share', 'put'),
+    [('deVries2020', 1 / 3, bucket.put_full_ophys), ('Siegle2021', 1 / 5, bucket.put_full_ecephys)],
+)
+def test_bytes_of_a_session_of_full_size(site, tmp_path, m2m_home, name, share, put):
+    """All that a fetch of one session moves, the images and the catalogue included."""
+    path = put(site, tmp_path)
+    choice = Choice(number=1, mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse')
+    found = fetch_allen(name, choice)
+    assert (found.failed, found.refused) == ({}, {})
+    catalogue = sum(request['sent'] for request in site.requests if is_table(request))
+    assert found.bytes_moved == site.sent - catalogue
+    print(f'{site.sent:,} of {len(site.files[path]):,} bytes, of which {found.scene_bytes:,} are the images')
+    assert found.scene_bytes == sum(len(site.files[bucket.scene_path(number)]) for number in range(118))
+    assert site.sent <= share * len(site.files[path])
+    # The next session needs no images.
+    assert found.bytes_moved - found.scene_bytes <= 0.75 * share * len(site.files[path])
 
 
-def test_bytes_of_a_2_photon_session(site, tmp_path, m2m_home):
-    path = tmp_path / 'session.nwb'
-    session = bucket.nwb.write_nwb(
-        path, n_cells=174, n_repetitions=50, gap=33_000, n_frames=113_888, metadata={'general/session_id': '501'}
-    )
-    assert session.onset[-1] + 14 < 113_888
-    with h5py.File(path, 'r+') as file:
-        del file[bucket.nwb.TEMPLATES]
-        without_content(file['stimulus/templates/natural_scenes_image_stack'], 'data', (118, 918, 1174), '<f4')
-        for scene in SOME_SCENES:
-            file[bucket.nwb.TEMPLATES][scene] = np.full((918, 1174), scene)
-    moved = _moved(site, path, bucket.ophys_path(501), 'ophys', OphysSettings(), m2m_home)
-    print(f'{moved:,} of {path.stat().st_size:,} bytes')
-    assert moved <= path.stat().st_size / 3
-
-
-def test_bytes_of_a_neuropixels_session(site, tmp_path, m2m_home):
-    path = tmp_path / 'session.nwb'
-    load('test_ecephys').write_session_nwb(path, n_units=200, n_repetitions=50)
-    rng = np.random.default_rng(0)
-    n_units, n_spikes = 200, 60_000
-    with h5py.File(path, 'r+') as file:
-        units = file['units']
-        for name in ('spike_times', 'spike_times_index', 'spike_amplitudes', 'waveform_mean'):
-            if name in units:
-                del units[name]
-        without_content(units, 'spike_amplitudes', (n_units * n_spikes,), '<f8')
-        without_content(units, 'waveform_mean', (n_units * 374, 82), '<f8')
-        units['spike_times_index'] = np.arange(1, n_units + 1) * n_spikes
-        spikes = units.create_dataset('spike_times', (n_units * n_spikes,), 'f8')
-        for unit in range(n_units):
-            spikes[unit * n_spikes : (unit + 1) * n_spikes] = np.sort(rng.uniform(0, 1600, n_spikes))
-        number = file['identifier'][()].decode()
-    moved = _moved(site, path, bucket.ecephys_path(701), 'ecephys', EcephysSettings(), m2m_home, int(number))
-    print(f'{moved:,} of {path.stat().st_size:,} bytes')
-    assert moved <= path.stat().st_size / 5
-
-
-def _moved(site, file, path, modality, settings, home, number=501):
-    site.files[path] = OnDisk(file)
-    session = Session(number, modality, '', None, '', ('VISp',), 'none', None, (site.address + path,))
-    outcome = extract_session(Job(session, settings, home))
-    assert outcome.reason == ''
-    assert outcome.bytes_moved == site.sent
-    return site.sent
+def is_table(request):
+    return request['path'].endswith(('.json', '.csv')) or 'model::' in request['path']

@@ -9,6 +9,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote_plus, urlsplit
 
 
+class OnDisk:
+    """Content of a file that is served without being in memory."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def __len__(self):
+        return self._path.stat().st_size
+
+    def __getitem__(self, span):
+        with self._path.open('rb') as file:
+            file.seek(span.start or 0)
+            return file.read((len(self) if span.stop is None else span.stop) - (span.start or 0))
+
+
 class Warehouse:
     """What it serves, what it does wrong, and what it was asked.
 
