@@ -151,14 +151,20 @@ def put_full_ophys(site, folder, n_cells=174):
     return ophys_path(501)
 
 
-def put_full_ecephys(site, folder, n_units=700, n_spikes=60_000):
+def put_full_ecephys(site, folder, n_units=1700, n_spikes=60_000):
     """A Neuropixels session of full size and the images; where its file is. What isn't read has no content.
 
-    Spike amplitudes and waveforms (82 samples on 374 channels of each unit) are the larger part, as in real sessions.
+    As in real sessions, spike amplitudes and waveforms (82 samples on 374 channels of each unit) are the larger part,
+    and a sixth of the units are good ones of the six areas.
     """
     path = folder / 'ecephys.nwb'
-    load('test_ecephys').write_session_nwb(path, n_units=n_units, n_repetitions=50)
     rng = np.random.default_rng(0)
+    metrics = {
+        'amplitude_cutoff': rng.choice([0.01, 0.2], n_units, p=[0.3, 0.7]),
+        'presence_ratio': np.full(n_units, 0.99),
+        'isi_violations': np.full(n_units, 0.1),
+    }
+    load('test_ecephys').write_session_nwb(path, n_units=n_units, n_repetitions=50, metrics=metrics)
     with h5py.File(path, 'r+') as file:
         units = file['units']
         for name in ('spike_times', 'spike_times_index', 'spike_amplitudes', 'waveform_mean', 'identifier'):

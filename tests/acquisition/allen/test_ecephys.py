@@ -357,6 +357,31 @@ def test_parts_of_structures_and_channels_that_are_not_there(session):
     assert list(extract(made.path).neuroids['neuroid_id']) == [str(unit) for unit in slow_units(made)['id']]
 
 
+def test_tables_are_right_about_the_areas_of_channels(session):
+    made = session(n_repetitions=1)
+    with h5py.File(made.path) as file:
+        channels = file['general/extracellular_ephys/electrodes/id'][()].tolist()
+        peaks = file['units/peak_channel_id'][()]
+    own = extract(made.path, areas=('VISp', 'VISl'), only_valid=False)
+    moved = {channels[0]: 'VISam', channels[1]: 'root', channels[2]: 'nan'}
+    with open_nwb(made.path) as file:
+        settings = EcephysSettings(areas=('VISp', 'VISl', 'VISam'), only_valid=False)
+        found = extract_ecephys(file, settings, moved)
+    before = own.neuroids.set_index('neuroid_id')['region']
+    after = found.neuroids.set_index('neuroid_id')['region']
+    kept = own.neuroids['neuroid_id'][~own.neuroids['peak_channel_id'].isin(list(moved))]
+    assert after[kept].tolist() == before[kept].tolist()
+    others = found.neuroids[found.neuroids['peak_channel_id'].isin(list(moved))]
+    assert set(others['region']) == {'VISam'} and set(others['peak_channel_id']) == {channels[0]}
+    assert channels[0] in peaks
+
+
+@pytest.mark.parametrize('limit', [float('nan'), float('inf')])
+def test_limits_that_are_none(limit):
+    with pytest.raises(DataError, match=r'amplitude_cutoff is .*; expected a number'):
+        EcephysSettings(amplitude_cutoff=limit)
+
+
 def test_scenes_that_were_shown_less_often(session):
     made = session(left_out=[(7, 1), (7, 2), (99, 0)], shuffled=True)
     found = extract(made.path)

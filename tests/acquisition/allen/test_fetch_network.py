@@ -200,7 +200,7 @@ def test_faults_of_the_catalogue(content, undisturbed, monkeypatch, tmp_path):
 NURSERY = """
 import os, sys
 if __name__ == '__main__':
-        from m2m_benchmarks.acquisition.allen.choice import Choice
+    from m2m_benchmarks.acquisition.allen.choice import Choice
     from m2m_benchmarks.acquisition.allen.fetch import fetch_allen
     from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
     print('ready', flush=True)
