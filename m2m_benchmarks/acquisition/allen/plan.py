@@ -15,8 +15,9 @@ from m2m_benchmarks.storage import free_bytes
 
 #: Most of a file that is moved when it is read where it lies.
 _SHARE = {'deVries2020': 1 / 3, 'Siegle2021': 1 / 5}
-#: Estimates: bytes of memory that a worker takes at most, seconds of computing a session, bytes/s of a good line.
-_WORKER_BYTES = {'deVries2020': 400e6, 'Siegle2021': 400e6}
+#: Estimates, the first of what `perf/allen_bytes.py` measures: bytes of memory of the fetch and of each worker beside it,
+#: seconds of computing and waiting for answers a session, bytes/s of a good line.
+_BYTES, _WORKER_BYTES = 400e6, 250e6
 _SESSION_S = {'deVries2020': 10, 'Siegle2021': 20}
 _LINE_BYTES_S = 10e6
 #: Bytes of the images as a session holds them, at most.
@@ -74,8 +75,9 @@ def plan(
 ) -> Plan:
     """What `fetch_allen` would do with the same arguments; of the sessions, only sizes are asked for.
 
-    Time and memory are estimates: 10 MB/s, 10 s of computing and 400 MB a 2-photon session, 20 s and 400 MB a
-    Neuropixels session, and of files that are read where they lie the most that is moved, a third or a fifth.
+    Time and memory are estimates: 10 MB/s, 10 s of computing and waiting for answers a 2-photon session and 20 s a
+    Neuropixels session, 400 MB and 250 MB for each of several workers, and of files that are read where they lie the
+    most that is moved, a third or a fifth.
 
     Raises
     ------
@@ -99,6 +101,7 @@ def plan(
     scene_bytes = _scene_bytes(folder.parent / 'scenes', name, choice, options)
     largest = max((size or 0 for size in found.values()), default=0)
     kept = (largest * workers if delete_nwb else file_bytes) if whole_files else 0
+    processes = min(workers, len(waiting))
     return Plan(
         listing=listing,
         lines=summary(listing.sessions),
@@ -110,7 +113,7 @@ def plan(
         # Responses are there twice, as files of sessions and in the dataset; so are the images.
         disk_bytes=int(kept + 2 * scene_bytes + 2 * _RESPONSES_BYTES[name] * len(listing.sessions)),
         free_bytes=free_bytes(folder),
-        memory_bytes=int(_WORKER_BYTES[name] * min(workers, max(len(waiting), 1))),
+        memory_bytes=int(_BYTES + (_WORKER_BYTES * processes if processes > 1 else 0)),
         seconds=int((moved + scene_bytes) / _LINE_BYTES_S + _SESSION_S[name] * len(waiting) / workers),
     )
 

@@ -146,10 +146,11 @@ def send(handler, code, content=b'', only=None, close=False, **headers):
         if value is not None:
             handler.send_header(name, value)
     handler.end_headers()
-    body = content if only is None else content[:only]
+    size = len(content) if only is None else min(only, len(content))
     if handler.command != 'HEAD':
-        handler.log_['sent'] += len(body)  # before the client can have it all and ask how much it was
-        handler.wfile.write(body)
+        handler.log_['sent'] += size  # before the client can have it all and ask how much it was
+        for start in range(0, size, 2**22):
+            handler.wfile.write(content[start : min(start + 2**22, size)])
     handler.close_connection = close or only is not None
 
 
