@@ -15,8 +15,8 @@ from m2m_benchmarks.storage import free_bytes
 
 #: Most of a file that is moved when it is read where it lies.
 _SHARE = {'deVries2020': 1 / 3, 'Siegle2021': 1 / 5}
-#: Estimates, the first of what `perf/allen_bytes.py` measures: bytes of memory of the fetch and of each worker beside it,
-#: seconds of computing and waiting for answers a session, bytes/s of a good line.
+#: Estimates: bytes of memory of the fetch and of each worker beside it, as `perf/allen_bytes.py` measures them; seconds
+#: of computing and waiting for answers a session; bytes/s of a good line.
 _BYTES, _WORKER_BYTES = 400e6, 250e6
 _SESSION_S = {'deVries2020': 10, 'Siegle2021': 20}
 _LINE_BYTES_S = 10e6
