@@ -27,19 +27,16 @@ class FailedError(Exception):
         Whether the same address is worth another one.
     wait_s : int
         How long the server asks to wait before.
-    unreached : bool
-        It was lost on the way, and not for what a server said.
     """
 
-    def __init__(self, what: str, again: bool, wait_s: int = 0, unreached: bool = False) -> None:
+    def __init__(self, what: str, again: bool, wait_s: int = 0) -> None:
         super().__init__(what)
         self.again = again
         self.wait_s = wait_s
-        self.unreached = unreached
 
 
 class UnreachedError(DataError):
-    """There is a file, as far as one knows, but no server to get it from: the network, or all of them, are down."""
+    """No mirror gave the file, for reasons that pass: the network is down, or the servers are."""
 
 
 class Line:
@@ -152,4 +149,4 @@ def _as_failure(error: httpx.RequestError | httpx.InvalidURL) -> FailedError:
         text += '; if your network has certificates of its own, name their file in SSL_CERT_FILE'
         return FailedError(text, again=False)
     lasting = isinstance(error, httpx.UnsupportedProtocol | httpx.TooManyRedirects | httpx.InvalidURL)
-    return FailedError(text, again=not lasting, unreached=True)
+    return FailedError(text, again=not lasting)

@@ -70,7 +70,7 @@ class Outcome:
         Why there is none.
     bytes_moved : int
     unreached : bool
-        The reason is the network.
+        The reason is the network, or the servers.
     """
 
     session: str

@@ -135,12 +135,7 @@ def server_scenes(
             return 0
         try:
             download([urls[number]], paths[number], **options)
-            try:
-                read_scene(paths[number])
-            except DataError:
-                # It may have come short, which shows only now where the server doesn't tell its length.
-                download([urls[number]], paths[number], **options)
-                read_scene(paths[number])
+            read_scene(paths[number])  # one that can't be read isn't kept
         except BaseException:
             # Without a network, each of the others would be tried for as long as this one.
             stopped.set()
@@ -191,7 +186,7 @@ def read_scene(path: Path) -> np.ndarray:
     Raises
     ------
     DataError
-        When it is damaged; it is removed then, so that it comes again.
+        When it is damaged, or holds other values than 0 to 255; it is removed then, so that it comes again.
     """
     try:
         with Image.open(path) as image:
@@ -202,7 +197,8 @@ def read_scene(path: Path) -> np.ndarray:
     with np.errstate(invalid='ignore'):
         pixels = stored.astype(np.uint8)
     if pixels.shape[2:] not in ((), (3,)) or not np.array_equal(pixels, stored):
-        raise DataError(f'{path} holds other values than grey or RGB of 0 to 255; remove it, then run this again.')
+        path.unlink(missing_ok=True)
+        raise DataError(f'{path.name} holds other values than grey or RGB of 0 to 255, and was removed.')
     return pixels
 
 

@@ -102,12 +102,15 @@ def _in_processes(jobs: Sequence[Job], workers: int, moved: Callable[[int], None
 @contextlib.contextmanager
 def _told(told: Sequence[int], moved: Callable[[int], None] | None) -> Iterator[None]:
     """Pass on now and then what the workers have moved, for the length of the block."""
+    if moved is None:
+        yield
+        return
     ended = threading.Event()
 
     def tell() -> None:
         while not ended.wait(_EVERY_S):
-            if moved:
-                moved(sum(told))
+            moved(sum(told))
+        moved(sum(told))
 
     thread = threading.Thread(target=tell, daemon=True)
     thread.start()

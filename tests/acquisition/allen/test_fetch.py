@@ -14,9 +14,12 @@ from PIL import Image
 
 from m2m_benchmarks.acquisition.allen import fetch as fetch_
 from m2m_benchmarks.acquisition.allen import whole
+from m2m_benchmarks.acquisition.allen import workers as workers_
+from m2m_benchmarks.acquisition.allen.catalogue import ophys_sessions
 from m2m_benchmarks.acquisition.allen.choice import Choice
 from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings
 from m2m_benchmarks.acquisition.allen.fetch import fetch_allen
+from m2m_benchmarks.acquisition.allen.jobs import Job
 from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
 from m2m_benchmarks.acquisition.allen.plan import plan
 from m2m_benchmarks.data import ledger, store
@@ -409,7 +412,6 @@ def test_scenes_of_other_pixels_than_the_screen_has(fetch, site, m2m_home):
     assert ledger.names() == []
     # Whole numbers are pixels, whatever type they are of.
     site.files[bucket.scene_path(3)] = tiff(bucket.SCENES[3].astype(np.float32))
-    (m2m_home / 'downloads' / 'allen' / 'scenes' / 'scene_003.tiff').unlink()
     assert fetch('Siegle2021').refused == {}
 
 
@@ -538,6 +540,29 @@ def test_dask(fetch, site, m2m_home, undisturbed):
         assert list(fetch('deVries2020', scheduler=cluster.scheduler_address).failed) == ['502']
         site.files[bucket.ophys_path(502)] = kept
         assert sha256(fetch('deVries2020', scheduler=cluster.scheduler_address)) == undisturbed['deVries2020']
+
+
+def test_a_scheduler_without_workers(fetch, m2m_home, monkeypatch):
+    distributed = pytest.importorskip('distributed')
+    monkeypatch.setattr(workers_, '_WORKERS_S', 0.3)
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None, protocol='inproc://') as cluster,
+        pytest.raises(DataError, match='has no workers: start some'),
+    ):
+        fetch('deVries2020', scheduler=cluster.scheduler_address)
+
+
+@pytest.mark.parametrize(('workers', 'whole_files'), [(1, False), (1, True), (2, False), (2, True)])
+def test_bytes_are_told_as_they_come(site, m2m_home, monkeypatch, workers, whole_files):
+    monkeypatch.setattr(workers_, '_EVERY_S', 0.01)
+    options = {'timeout_s': 5, 'sleep': float}
+    listed = ophys_sessions(m2m_home / 'tables', mirror=f'{site.address}/bucket')
+    jobs = [Job(session, OphysSettings(), m2m_home, whole_files, False, options) for session in listed.sessions]
+    told = []
+    outcomes = list(workers_.run(jobs, workers, moved=told.append))
+    assert len(outcomes) == 4
+    assert told == sorted(told)
+    assert told[-1] == sum(outcome.bytes_moved for outcome in outcomes) > 0
 
 
 def test_no_dask(fetch, m2m_home, monkeypatch):
