@@ -370,8 +370,17 @@ def test_whole_files_and_parts_of_them_compare_the_same_images(fetch, changed, m
     assert sha256(found[0]) == sha256(found[1])
 
 
-@pytest.mark.parametrize('options', [{}, {'whole_files': True}, {'whole_files': True, 'delete_nwb': True}])
-@pytest.mark.parametrize('how', ['lacks them', 'has others', 'lacks one', 'damages one'])
+@pytest.mark.parametrize(
+    ('how', 'options'),
+    [
+        ('lacks them', {}),
+        ('lacks them', {'whole_files': True}),
+        ('lacks them', {'whole_files': True, 'delete_nwb': True}),
+        ('has others', {}),
+        ('lacks one', {}),
+        ('damages one', {}),
+    ],
+)
 def test_scenes_of_the_sessions(fetch, site, m2m_home, undisturbed, how, options):
     """Where the server hasn't what sessions were shown, they come from a session: the same pixels, so the same data."""
     tiffs = [bucket.scene_path(number) for number in range(118)]
