@@ -23,6 +23,9 @@ SESSIONS = (
     ('VISal_1.npz', 'VISal', '101', '901', 10),
 )
 
+#: Of the cells of `recorded` in turn; the first four of an animal are Rbp4.
+LINES = ('Cux2-CreERT2', 'Vip-IRES-Cre', 'Cux2-CreERT2', 'Slc17a7-IRES2-Cre')
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -157,6 +160,28 @@ def m2m(monkeypatch, capsys):
             main()
         out, err = capsys.readouterr()
         return Ran(exit_.value.code or 0, out, err)
+
+    return run
+
+
+@pytest.fixture
+def recorded(m2m_home, make_bundle, tmp_path):
+    """The function recorded(columns=True): import 64 cells of each of two animals in VISp as deVries2020."""
+
+    def run(columns=True):
+        sessions = [(f'VISp_{i}.npz', 'VISp', f'10{i}', f'90{i}', 6) for i in (1, 2)]
+        bundle = make_bundle(tmp_path / 'bundle', n_images=24, n_units=64, sessions=sessions)
+        with bundle.units.open(newline='') as file:
+            header, *rows = list(csv.reader(file))
+        if columns:
+            header += ['cre_line', 'layer', 'cell_type']
+            for number, row in enumerate(rows):
+                line = 'Rbp4-Cre_KL100' if number % 64 < 4 else LINES[number % 4]
+                kind = 'inhibitory' if line.startswith('Vip') else 'excitatory'
+                row += [line, ('2/3', '4', '5', '6')[number % 4], kind]
+        with bundle.units.open('w', newline='') as file:
+            csv.writer(file).writerows([header, *rows])
+        return import_bundle('deVries2020', *bundle.paths)
 
     return run
 

@@ -1,23 +1,17 @@
 """Benchmarks of populations of the cells of an area, against direct computations from the recordings."""
 
-import csv
 import json
 
 import numpy as np
 import pytest
-import yaml
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
 from brainscore_vision.model_interface import BrainModel
 from scipy.stats import spearmanr
 
 from m2m_benchmarks import load_benchmark, load_dataset
-from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.populations import POPULATIONS
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
-
-#: Of the cells of an area in turn: every third is Cux2, and so on; 4 of 64 are Rbp4.
-LINES = ('Cux2-CreERT2', 'Vip-IRES-Cre', 'Cux2-CreERT2', 'Slc17a7-IRES2-Cre')
 
 
 class Pixels(BrainModel):
@@ -43,28 +37,6 @@ class Pixels(BrainModel):
             },
             dims=['presentation', 'neuroid'],
         )
-
-
-@pytest.fixture
-def recorded(m2m_home, make_bundle, tmp_path):
-    """The function recorded(columns=True): import 64 cells of each of two animals in VISp as deVries2020."""
-
-    def run(columns=True):
-        sessions = [(f'VISp_{i}.npz', 'VISp', f'10{i}', f'90{i}', 6) for i in (1, 2)]
-        bundle = make_bundle(tmp_path / 'bundle', n_images=24, n_units=64, sessions=sessions)
-        with bundle.units.open(newline='') as file:
-            header, *rows = list(csv.reader(file))
-        if columns:
-            header += ['cre_line', 'layer', 'cell_type']
-            for number, row in enumerate(rows):
-                line = 'Rbp4-Cre_KL100' if number % 64 < 4 else LINES[number % 4]
-                kind = 'inhibitory' if line.startswith('Vip') else 'excitatory'
-                row += [line, ('2/3', '4', '5', '6')[number % 4], kind]
-        with bundle.units.open('w', newline='') as file:
-            csv.writer(file).writerows([header, *rows])
-        return import_bundle('deVries2020', *bundle.paths)
-
-    return run
 
 
 def upper(matrix):
@@ -167,17 +139,3 @@ def test_score_from_the_command_line(recorded, m2m):
     ran = m2m('score', 'pixels_64', 'deVries2020.VISp.Rbp4-rdm')
     assert (ran.code, ran.out) == (1, '')
     assert 'at least 20 are needed for a score' in ran.err
-
-
-def test_export_has_a_line_and_metadata(recorded, m2m, tmp_path):
-    recorded()
-    ran = m2m('export', 'deVries2020.VISp.L23-ridge', tmp_path / 'tree', '--to', 'brainscore-tree')
-    assert ran.code == 0, ran.err
-    folder = tmp_path / 'tree' / 'brainscore_vision' / 'benchmarks' / 'devries2020'
-    lines = (folder / '__init__.py').read_text().splitlines()
-    assert lines[-1] == "benchmark_registry['deVries2020.VISp.L23-ridge'] = lambda: area('VISp', 'ridge', 'L23')"
-    entries = yaml.safe_load((folder / 'metadata.yaml').read_text())['benchmarks']
-    assert entries['deVries2020.VISp.L23-ridge']['data']['pre_processing'].endswith('; L23 alone, by layer')
-    assert len(entries) == 15
-    assert (folder / 'm2m' / 'populations.py').is_file()
-    assert sorted(path.name for path in folder.parents[1].iterdir()) == ['benchmarks', 'data', 'metrics']

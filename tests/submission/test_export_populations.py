@@ -1,0 +1,35 @@
+"""Benchmarks of populations of cells in a tree of Brain-Score, where each has a line of its own."""
+
+import json
+
+import pytest
+import yaml
+
+from m2m_benchmarks import score
+
+SCORES = """
+import json
+from brainscore_vision import load_benchmark, load_model
+
+result = load_benchmark(sys.argv[1])(load_model('pixels_64'))
+print(json.dumps([float(value) for value in (result, *(result.attrs[name] for name in ('raw', 'ceiling', 'error')))]))
+"""
+
+
+def test_a_population_scores_the_same_there(recorded, m2m, in_tree, tmp_path):
+    recorded()
+    name = 'deVries2020.VISp.L23-ridge'
+    for each in (name, 'pixels_64'):
+        ran = m2m('export', each, tmp_path / 'exported', '--to', 'brainscore-tree')
+        assert ran.code == 0, ran.err
+    folders = {path: path.parent.name for path in (tmp_path / 'exported').glob('brainscore_vision/*/*')}
+    assert sorted(folders.values()) == ['benchmarks', 'data', 'metrics', 'metrics', 'models']
+    (folder,) = (path for path, kind in folders.items() if kind == 'benchmarks')
+    lines = (folder / '__init__.py').read_text().splitlines()
+    assert lines[-1] == f"benchmark_registry['{name}'] = lambda: area('VISp', 'ridge', 'L23')"
+    entries = yaml.safe_load((folder / 'metadata.yaml').read_text())['benchmarks']
+    assert len(entries) == 15
+    assert entries[name]['data']['pre_processing'].endswith('; L23 alone, by layer')
+    mine = score('pixels_64', name)
+    expected = [float(mine), *(float(mine.attrs[key]) for key in ('raw', 'ceiling', 'error'))]
+    assert json.loads(in_tree(folders, SCORES, name)) == pytest.approx(expected, abs=1e-6)
