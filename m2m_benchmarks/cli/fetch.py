@@ -75,13 +75,16 @@ def fetch(
     warehouse: Annotated[str | None, typer.Option(help="URL in place of the Allen Institute's API.")] = None,
     json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
 ) -> None:
-    """Download the domains of digits, or recordings. What is here stays; what was interrupted goes on.
+    r"""Download the domains of digits, or recordings. What is here stays; what was interrupted goes on.
 
     MNISTM (MNIST-M) is not to be downloaded: it is made of MNIST and photos of yours.
 
-    Example:  m2m data fetch digits --photos BSDS500/images
-
-    Example:  m2m data fetch deVries2020 --areas VISp --cre Cux2-CreERT2 --dry-run
+    \b
+    Examples
+    --------
+      m2m data fetch digits --photos BSDS500/images
+      m2m data fetch deVries2020 --areas VISp --cre Cux2-CreERT2 --dry-run
+      m2m data fetch Siegle2021 --areas VISp,VISl --sessions 2
     """
     if name not in (_DIGITS, _OPHYS, _ECEPHYS):
         hint = 'Recordings of yours are brought by `m2m data import`.'
