@@ -75,7 +75,7 @@ def fetch(
     warehouse: Annotated[str | None, typer.Option(help="URL in place of the Allen Institute's API.")] = None,
     json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
 ) -> None:
-    r"""Download the domains of digits, or recordings. What is here stays; what was interrupted goes on.
+    """Download the domains of digits, or recordings. What is here stays; what was interrupted goes on.
 
     MNISTM (MNIST-M) is not to be downloaded: it is made of MNIST and photos of yours.
 
@@ -85,7 +85,7 @@ def fetch(
       m2m data fetch digits --photos BSDS500/images
       m2m data fetch deVries2020 --areas VISp --cre Cux2-CreERT2 --dry-run
       m2m data fetch Siegle2021 --areas VISp,VISl --sessions 2
-    """
+    """  # noqa: D301, D411 - the mark keeps these lines as they are
     if name not in (_DIGITS, _OPHYS, _ECEPHYS):
         hint = 'Recordings of yours are brought by `m2m data import`.'
         raise UnknownNameError('dataset to fetch', name, [_DIGITS, _OPHYS, _ECEPHYS], hint)
