@@ -60,7 +60,7 @@ def download(
     ------
     DataError
         When no mirror gives the file: what each of them answered, and what to do. It is an `UnreachedError` when
-        another time they may.
+        another time one of them may.
     StorageError
         When it can't be written, or another process is downloading it.
     """
@@ -97,7 +97,7 @@ def download(
                     _forget(part)
                     return path
     listed = ' '.join(f'{url}: {failure}.' for url, failure in failures.items())
-    kind = UnreachedError if all(failure.again for failure in failures.values()) else DataError
+    kind = UnreachedError if any(failure.again for failure in failures.values()) else DataError
     raise kind(
         f'{path.name} could not be downloaded. {listed} Check the connection (a proxy is taken from HTTPS_PROXY or '
         'HTTP_PROXY), then run this again: what has come is kept.'

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from m2m_benchmarks.cli.console import progress, stdout, write_json
-from m2m_benchmarks.cli.fetch import fetch, how_it_came, print_recordings, splits_of
+from m2m_benchmarks.cli.fetch import fetch, how_it_came, made_with, print_recordings, splits_of
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.errors import DataError, UnknownNameError
@@ -49,7 +49,9 @@ def show(
         console = stdout()
         for key in ('name', 'what', 'licence', 'citation', 'how_made'):
             console.print(f'{key.replace("_", " ")}: {entry[key]}', markup=False)
-        console.print(_here(entry), markup=False)
+        console.print(f'on this machine: {_here(entry)}', markup=False)
+        if entry['made_with']:
+            console.print(f'made with: {entry["made_with"]}', markup=False, soft_wrap=True)
         for area, counts in entry['areas'].items():
             console.print(
                 f'  {area}: {counts["neuroids"]} neuroids of {counts["animals"]} animals, {counts["reliable"]} of '
@@ -92,6 +94,7 @@ def state(name: str) -> dict[str, Any]:
         'bytes': sum(file['bytes'] for file in ledger.files(entry)) if entry else 0,
         'sha256': recordings['assembly']['sha256'] if recordings else None,
         'areas': recordings['summary']['areas'] if recordings else {},
+        'made_with': made_with(recordings) if recordings else None,
         'splits': splits_of(entry) if entry and not recordings else {},
         'bring': None if name in ledger.MADE_HERE else ledger.import_command(name),
     }

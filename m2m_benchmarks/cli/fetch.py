@@ -1,5 +1,6 @@
 """m2m data fetch: digits, and the public recordings of the Allen Institute."""
 
+import contextlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from m2m_benchmarks.cli.console import progress, stdout, write_json
-from m2m_benchmarks.errors import UnknownNameError
+from m2m_benchmarks.data import ledger
+from m2m_benchmarks.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.allen.fetch import Fetched
@@ -75,7 +77,10 @@ def fetch(
     warehouse: Annotated[str | None, typer.Option(help="URL in place of the Allen Institute's API.")] = None,
     json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
 ) -> None:
-    """Download the domains of digits, or recordings. What is here stays; what was interrupted goes on.
+    """Download the domains of digits, or recordings. What was interrupted goes on.
+
+    Recordings become one dataset of all sessions that are asked for, which replaces an earlier one of its name;
+    sessions that were extracted with the same settings before aren't read again.
 
     MNISTM (MNIST-M) is not to be downloaded: it is made of MNIST and photos of yours.
 
@@ -133,6 +138,9 @@ def fetch(
             planned = plan(name, choice, settings, whole_files, delete_nwb, workers, report)
         _print_plan(name, planned, json)
         return
+    before = None
+    with contextlib.suppress(DataError):  # one that can't be read is replaced
+        before = ledger.read(name)
     with progress() as report:
         fetched = fetch_allen(
             name,
@@ -144,7 +152,7 @@ def fetch(
             scheduler=scheduler,
             progress=report,
         )
-    _print_fetched(name, fetched, json)
+    _print_fetched(name, fetched, before, json)
 
 
 def _given(context: typer.Context, parameter: str) -> bool:
@@ -220,7 +228,8 @@ def _print_plan(name: str, planned: 'Plan', json: bool) -> None:
     for text in (
         f'{len(listing.sessions)} of {listing.n_matching} sessions{areas}; {listing.n_failed} more are left out: they '
         'failed quality control or have no file.',
-        f'{planned.n_extracted} are extracted already; of {planned.n_without_file} no server has the file.',
+        f'{planned.n_extracted} are extracted already with these settings'
+        + (f'; of {planned.n_without_file} no server has the file.' if planned.n_without_file else '.'),
         f'Files of the others: {planned.file_bytes:,} bytes; the images, which come once: {planned.scene_bytes:,}. '
         f'At most {planned.moved_bytes:,} are moved.',
         f'Disk: at most {planned.disk_bytes / 1e9:,.1f} GB; {planned.free_bytes / 1e9:,.1f} GB are free.',
@@ -231,8 +240,12 @@ def _print_plan(name: str, planned: 'Plan', json: bool) -> None:
         console.print('There is too little room: set M2M_HOME to another disk.', soft_wrap=True)
 
 
-def _print_fetched(name: str, fetched: 'Fetched', json: bool) -> None:
+def _print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, json: bool) -> None:
     entry = fetched.ledger
+    counts: dict[str, int] = {}
+    for session in entry['source']['sessions']:
+        for count, n in session['counts'].items():
+            counts[count] = counts.get(count, 0) + n
     if json:
         came = {
             'failed': fetched.failed,
@@ -240,6 +253,8 @@ def _print_fetched(name: str, fetched: 'Fetched', json: bool) -> None:
             'extracted_before': fetched.n_kept,
             'bytes_moved': fetched.bytes_moved,
             'image_bytes': fetched.scene_bytes,
+            'settings': entry['source']['settings'],
+            'counts': counts,
         }
         write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256'], **came}, '-')
         return
@@ -250,12 +265,37 @@ def _print_fetched(name: str, fetched: 'Fetched', json: bool) -> None:
         f'{fetched.n_kept} sessions had been extracted before.',
         soft_wrap=True,
     )
+    console.print(f'Made with {made_with(entry)}.', markup=False, soft_wrap=True)
+    listed = ', '.join(f'{n:,} {count.removeprefix("n_").replace("_", " ")}' for count, n in counts.items() if n)
+    console.print(f'Counts over all sessions: {listed or "nothing was left out"}.', soft_wrap=True)
+    if before is not None and before['assembly']['sha256'] != entry['assembly']['sha256']:
+        neuroids = sum(area['neuroids'] for area in before['summary']['areas'].values())
+        console.print(
+            f'It replaces what was here: {neuroids:,} neuroids, made with {made_with(before)}.',
+            markup=False,
+            soft_wrap=True,
+        )
     for session, reason in fetched.failed.items():
         console.print(f'Session {session} is missing: {reason}', markup=False, soft_wrap=True)
     for session, reason in fetched.refused.items():
         console.print(f'Session {session} is left out: {reason}', markup=False, soft_wrap=True)
     if fetched.failed:
-        console.print('Run the command again to try those that are missing; the others are kept.', soft_wrap=True)
+        console.print('The same command tries those again that are missing; the others are kept.', soft_wrap=True)
+
+
+def made_with(entry: dict[str, Any]) -> str:
+    """Settings of an extraction, or how else the recordings came, in a few words."""
+    settings = entry['source'].get('settings')
+    if settings is None:
+        return str(entry['source']['made_by'])
+    texts = []
+    for key, value in settings.items():
+        if value is True:
+            texts.append(key.replace('_', ' '))
+        elif value is not None and value is not False:
+            value = ' '.join(map(str, value)) if isinstance(value, list | tuple) else value
+            texts.append(f'{key.replace("_", " ")} {value}')
+    return ', '.join(texts)
 
 
 def print_recordings(name: str, entry: dict[str, Any], how: str) -> None:

@@ -17,6 +17,7 @@ from torch import nn
 
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.data import ledger
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.plugins import explained_failure, load_benchmark, no_stored_activations
 from m2m_benchmarks.scoring import results
@@ -187,6 +188,7 @@ def _document(found: Subject, benchmark: Benchmark, result: Score, seconds: floa
         'peak_memory_mb': round(_peak_memory_mb(), 1),
         'weights_sha256': found.weights_sha256,
         'data_sha256': _data_sha256(benchmark),
+        'data_settings': _data_settings(benchmark),
         'versions': _versions(),
         'created': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
     }
@@ -235,6 +237,14 @@ def _data_sha256(benchmark: Benchmark) -> str | None:
     if isinstance(benchmark, GeneralizationBenchmark):
         return benchmark.sha256
     return benchmark.recordings.sha256 if isinstance(benchmark, AreaBenchmark) else None
+
+
+def _data_settings(benchmark: Benchmark) -> dict[str, Any] | None:
+    """What responses were made with, where that was chosen when they were fetched."""
+    if not isinstance(benchmark, AreaBenchmark | MeanBenchmark):
+        return None
+    entry = ledger.read(benchmark.dataset)
+    return None if entry is None else entry['source'].get('settings')
 
 
 def _peak_memory_mb() -> float:

@@ -51,11 +51,21 @@ def test_ophys(fetch, site, m2m, m2m_home, monkeypatch):
     assert '118 stimuli, up to 50 repetitions' in ran.out
     assert 'Session 502 is missing: ' in ran.out
     assert 'cannot be read as HDF5' in ran.out
-    assert 'Run the command again' in ran.out
+    assert 'The same command tries those again that are missing' in ran.out
+    assert 'Made with signal dff, window 14.' in ran.out
+    assert 'Counts over all sessions: 150 blank.' in ran.out
+    assert 'replaces' not in ran.out
     came = json.loads(fetch('deVries2020', '--json', '--areas', 'VISp,VISl').out)
     assert (list(came['failed']), came['extracted_before']) == (['502'], 3)
     assert came['areas']['VISp']['sessions'] == 2
+    assert came['settings']['window'] == '14'
+    assert came['counts']['n_blank'] == 150
     assert m2m('data', 'verify').code == 0
+    assert 'made with: signal dff, window 14\n' in m2m('data', 'list', 'deVries2020').out
+    ran = fetch('deVries2020', '--areas', 'VISp', '--sdk-compatible')
+    assert 'It replaces what was here: 9 neuroids, made with signal dff, window 14.' in ran.out
+    scored = m2m('score', 'pixels_64', 'deVries2020.VISp-ridge', '--layer', 'pixels', '--json', '-')
+    assert json.loads(scored.out)['data_settings']['sdk_compatible'] is True
 
 
 def test_ecephys(fetch, m2m_home):

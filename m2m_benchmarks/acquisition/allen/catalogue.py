@@ -218,6 +218,7 @@ def _listing(
         depths = '' if depth_um == (None, None) else f', {low:g} to {high:g} µm deep'
         raise DataError(
             f'no session of {", ".join(area for area in AREAS if area in areas)} has a Cre line of '
-            f'{", ".join(sorted(lines))}{depths}, of {len(found)} in the catalogue; ask for more.'
+            f'{", ".join(sorted(lines))}{depths}, of {len(found)} in the catalogue; choose other areas, Cre lines or '
+            'depths.'
         )
     return Listing(tuple(usable[:number]), len(usable), len(matching) - len(usable))

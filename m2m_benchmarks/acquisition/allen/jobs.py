@@ -1,6 +1,7 @@
 """One session: from its file on a server to its file of responses on this disk."""
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,11 +14,11 @@ from m2m_benchmarks.acquisition.allen.ophys import SOME_SCENES, extract_ophys, r
 from m2m_benchmarks.acquisition.allen.ophys_cells import cell_type
 from m2m_benchmarks.acquisition.allen.ophys_file import open_nwb
 from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
-from m2m_benchmarks.acquisition.allen.ranged import RangedFile, opened
+from m2m_benchmarks.acquisition.allen.ranged import ChangedError, RangedFile, opened
 from m2m_benchmarks.acquisition.allen.responses import SessionResponses
 from m2m_benchmarks.acquisition.allen.session_file import fingerprint, write_session
 from m2m_benchmarks.acquisition.allen.sessions import Session
-from m2m_benchmarks.acquisition.allen.whole import REQUIRED, forget, whole_file
+from m2m_benchmarks.acquisition.allen.whole import REQUIRED, forget, intact, whole_file
 from m2m_benchmarks.acquisition.download import download
 from m2m_benchmarks.acquisition.line import UnreachedError
 from m2m_benchmarks.errors import DataError, StorageError
@@ -54,7 +55,7 @@ class Job:
     @property
     def nwb(self) -> Path:
         """Where the whole file goes."""
-        return self.folder / 'nwb' / f'{self.session.id}.nwb'
+        return nwb_path(self.folder, self.session)
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,16 @@ class Outcome:
     unreached: bool = False
 
 
+def nwb_path(folder: Path, session: Session) -> Path:
+    """Where the whole file of a session goes."""
+    return folder / 'nwb' / f'{session.id}.nwb'
+
+
+def sessions_folder(folder: Path, settings: OphysSettings | EcephysSettings) -> Path:
+    """Where the responses of sessions go: those of other settings stay beside them."""
+    return folder / 'sessions' / hashlib.sha256(fingerprint(settings).encode()).hexdigest()[:16]
+
+
 class Source:
     """The file of a job's session, opened where it is.
 
@@ -103,7 +114,7 @@ class Source:
     def open(self) -> Iterator[h5py.File]:
         """Open it for the length of the block; errors are those of `whole_file` and `ranged.opened`."""
         job = self._job
-        if job.whole_files:
+        if job.whole_files or intact(job.nwb):
             required = REQUIRED[job.session.modality]
             self.bytes_moved += whole_file(job.session.urls, job.nwb, required, self._progress, **job.options)
             with open_nwb(job.nwb) as file:
@@ -140,7 +151,10 @@ def extract_session(job: Job, progress: _Progress | None = None) -> Outcome:
     """
     session, source = job.session, Source(job, progress)
     try:
-        responses = _responses(job, source)
+        try:
+            responses = _responses(job, source)
+        except ChangedError:
+            responses = _responses(job, source)
         if responses.session != str(session.id):
             raise DataError(f'its file is that of session {responses.session}.')
         # The catalogue is right about Cre lines where files name alleles or the line's older name.
@@ -152,7 +166,7 @@ def extract_session(job: Job, progress: _Progress | None = None) -> Outcome:
             # By the number of the specimen, as in the tables of the survey: files have the donor's.
             known['animal'] = session.animal
         responses = replace(responses, neuroids=responses.neuroids.assign(**known))
-        path = write_session(job.folder / 'sessions', responses, fingerprint(job.settings))
+        path = write_session(sessions_folder(job.folder, job.settings), responses, fingerprint(job.settings))
     except StorageError:
         raise
     except Exception as error:

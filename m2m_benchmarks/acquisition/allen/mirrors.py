@@ -75,7 +75,7 @@ def insist(
     ------
     DataError
         When none does: what each of them answered. It is an `AbsentError` when none has the file, an `UnreachedError`
-        when another time they may.
+        when another time one of them may.
     """
     failures: dict[str, FailedError] = {}
     last = time.monotonic() + limit_s
@@ -94,7 +94,7 @@ def insist(
     listed = ' '.join(f'{url}: {failure}.' for url, failure in failures.items())
     if all(isinstance(failure, _AbsentError) for failure in failures.values()):
         raise AbsentError(f'no server has the file. {listed}')
-    kind = UnreachedError if all(failure.again for failure in failures.values()) else DataError
+    kind = UnreachedError if any(failure.again for failure in failures.values()) else DataError
     raise kind(
         f'a file could not be read from its server. {listed} Check the connection (a proxy is taken from HTTPS_PROXY '
         'or HTTP_PROXY), then run this again.'

@@ -8,8 +8,9 @@ from typing import Any
 from m2m_benchmarks.acquisition.allen.catalogue import Listing, scene_urls, sizes, summary
 from m2m_benchmarks.acquisition.allen.choice import Choice, Progress, checked_settings, folder_of, list_sessions
 from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings
+from m2m_benchmarks.acquisition.allen.jobs import nwb_path, sessions_folder
 from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
-from m2m_benchmarks.acquisition.allen.scenes import scene_path
+from m2m_benchmarks.acquisition.allen.scenes import scene_path, scenes_kept
 from m2m_benchmarks.acquisition.allen.session_file import fingerprint, finished
 from m2m_benchmarks.storage import free_bytes
 
@@ -89,8 +90,13 @@ def plan(
     settings = checked_settings(name, settings, choice)
     folder = folder_of(name)
     listing = list_sessions(name, choice, folder, progress)
-    extracted = finished(folder / 'sessions', fingerprint(settings))
-    waiting = [session for session in listing.sessions if str(session.id) not in extracted]
+    extracted = finished(sessions_folder(folder, settings), fingerprint(settings))
+    keeps = whole_files and not delete_nwb
+    waiting = [
+        session
+        for session in listing.sessions
+        if str(session.id) not in extracted or (keeps and not nwb_path(folder, session).exists())
+    ]
     options = {**choice.options, 'progress': progress}
     found = sizes({session.id: session.urls for session in waiting}, **options)
     file_bytes = sum(size or 0 for size in found.values())
@@ -105,7 +111,7 @@ def plan(
     return Plan(
         listing=listing,
         lines=summary(listing.sessions),
-        n_extracted=len(listing.sessions) - len(waiting),
+        n_extracted=sum(str(session.id) in extracted for session in listing.sessions),
         file_bytes=file_bytes,
         n_without_file=sum(size is None for size in found.values()),
         scene_bytes=scene_bytes,
@@ -119,6 +125,8 @@ def plan(
 
 
 def _scene_bytes(folder: Path, name: str, choice: Choice, options: Mapping[str, Any]) -> int:
+    if name == 'deVries2020' and scenes_kept(folder):
+        return 0
     lacking = {
         number: [url] for number, url in enumerate(scene_urls(choice.mirror)) if not scene_path(folder, number).exists()
     }

@@ -25,6 +25,10 @@ from m2m_benchmarks.errors import DataError
 _LARGEST = 2**22
 
 
+class ChangedError(DataError):
+    """A file became another one while it was read: from the start it may be read well."""
+
+
 class RangedFile(io.RawIOBase):
     """A file on a server as a read-only binary file, for `h5py.File(RangedFile(urls), 'r')`.
 
@@ -187,11 +191,11 @@ class RangedFile(io.RawIOBase):
         """Where the content of an answer ends in the file, once it is known to be of the version that is read."""
         status, ours = response.status_code, url == self._mirror
         if status == 200:
-            raise FailedError('it has no byte ranges, only the whole file: download it', again=False)
+            raise FailedError('it has no byte ranges, only the whole file: fetch whole files', again=False)
         if status == 416:
             if ours:
                 raise self._changed(f'there is no byte {start:,} any more')
-            raise FailedError('its file is empty or shorter', again=False)
+            raise FailedError(f'it says that there is no byte {start:,} (416)', again=False)
         first, last, length = span(response)
         version = (response.headers.get('ETag', ''), response.headers.get('Last-Modified', ''), length)
         if self._version is None:
@@ -202,7 +206,8 @@ class RangedFile(io.RawIOBase):
             # A weak ETag (W/"…") doesn't vouch for every byte.
             same = version[::2] == self._version[::2] and version[0].startswith('"')
         if not same and ours:
-            raise self._changed(f'{self._version} became {version} (ETag, Last-Modified, length)')
+            before, after = (' '.join(filter(None, map(str, each))) for each in (self._version or (), version))
+            raise self._changed(f'{before} became {after} (ETag, Last-Modified, length)')
         if not same:
             raise FailedError('it may hold another version of the file', again=False)
         if (first, last + 1) != (start, min(stop, length)):
@@ -211,8 +216,8 @@ class RangedFile(io.RawIOBase):
             self._version, self._mirror = version, url
         return last + 1
 
-    def _changed(self, how: str) -> DataError:
-        return DataError(f'{self._mirror} changed while it was read: {how}. Read it again from the start.')
+    def _changed(self, how: str) -> ChangedError:
+        return ChangedError(f'{self._mirror} changed while it was read: {how}. Read it again from the start.')
 
 
 @contextlib.contextmanager

@@ -85,6 +85,11 @@ def shown_scenes(
     return paths, moved + more
 
 
+def scenes_kept(folder: Path) -> bool:
+    """Whether scenes of 2-photon sessions are there, read from one of these."""
+    return any(all(path.exists() for path in _own_paths(own)) for own in folder.glob('*/'))
+
+
 def _own_paths(folder: Path) -> list[Path]:
     return [folder / f'scene_{number:03d}.png' for number in range(SCENES)]
 

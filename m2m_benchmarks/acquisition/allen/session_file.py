@@ -128,8 +128,8 @@ def finished(folder: Path, settings_fingerprint: str) -> dict[str, Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what runs that were killed left half-written. The caller knows that none is writing there."""
-    for path in folder.glob('.*.npz.*'):
+    """Remove what killed runs left half-written in a folder and those in it. The caller knows that none is running."""
+    for path in folder.rglob('.*.npz.*'):
         path.unlink(missing_ok=True)
 
 

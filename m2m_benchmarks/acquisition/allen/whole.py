@@ -59,20 +59,25 @@ def whole_file(
     StorageError
         When it can't be written, or another process is downloading it.
     """
-    ledger = _ledger(path)
-    if _as_noted(path, ledger):
+    if intact(path):
         return 0
     new = path.with_name(f'{path.name}.new')
     moved = _Moved(new.with_name(f'{new.name}.part'), progress)
     etag, size = _first(urls, new, moved, options)
     with explained(path.name, path.parent):
-        with open_nwb(new) as file:
-            nwb = NwbFile(file)
-            lacking = [each for each in required if not nwb.has(each)]
-        if lacking:
+        try:
+            with open_nwb(new) as file:
+                nwb = NwbFile(file)
+                lacking = [each for each in required if not nwb.has(each)]
+            if lacking:
+                raise DataError(
+                    f'{urls[0]} has no {lacking[0]}: it is of another survey, a session without natural scenes, or '
+                    'damaged.'
+                )
+        except DataError:
             _forget(new)
-            raise DataError(f'{urls[0]} has no {lacking[0]}: it is no session with natural scenes, or it is damaged.')
-        with replacing(ledger) as note:
+            raise
+        with replacing(_ledger(path)) as note:
             json.dump({'bytes': size, 'etag': etag, 'sha256': sha256_file(new)}, note, indent=1)
         new.replace(path)
         sync_folder(path.parent)
@@ -101,8 +106,8 @@ def _first(
             _forget(new)
     if len(failures) == 1:
         raise failures[0]
-    kind = UnreachedError if all(isinstance(failure, UnreachedError) for failure in failures) else DataError
-    raise kind(' '.join(map(str, failures)))
+    kind = UnreachedError if any(isinstance(failure, UnreachedError) for failure in failures) else DataError
+    raise kind(' '.join(f'{url}: {failure}' for url, failure in zip(urls, failures, strict=True)))
 
 
 def _download(
@@ -148,10 +153,10 @@ def _ledger(path: Path) -> Path:
     return path.with_name(f'{path.name}.json')
 
 
-def _as_noted(path: Path, ledger: Path) -> bool:
+def intact(path: Path) -> bool:
     """Whether a file is there and is what its ledger says."""
     try:
-        noted = json.loads(ledger.read_text(encoding='utf-8'))
+        noted = json.loads(_ledger(path).read_text(encoding='utf-8'))
         return bool(path.stat().st_size == noted['bytes'] and sha256_file(path) == noted['sha256'])
     except (OSError, ValueError, LookupError, TypeError):
         return False

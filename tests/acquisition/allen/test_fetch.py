@@ -282,8 +282,8 @@ def other_images(file):
 
 #: What becomes of the file of session 502, why it's missing, and why it's missing with whole files.
 BAD = {
-    'Visual Behavior': (drop(bucket.nwb.PIPELINE), 'Visual Behavior', 'is no session with natural scenes'),
-    'session A': (session_a, 'three_session_A', 'is no session with natural scenes'),
+    'Visual Behavior': (drop(bucket.nwb.PIPELINE), 'Visual Behavior', 'a session without natural scenes'),
+    'session A': (session_a, 'three_session_A', 'a session without natural scenes'),
     'another session': (other_number, 'that of session 77', 'that of session 77'),
     'no templates': (drop(bucket.nwb.TEMPLATES), 'natural_scenes_image_stack', 'natural_scenes_image_stack'),
 }
@@ -430,18 +430,66 @@ def tiff(pixels):
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize('workers', [1, 2])
-def test_the_network_goes_away(fetch, site, m2m_home, workers):
-    """What was there stays, and not each of hundreds of sessions is tried in vain."""
+@pytest.mark.parametrize(
+    ('workers', 'fault', 'whole_files'),
+    [
+        (1, warehouse.hang_up, False),
+        (2, warehouse.hang_up, False),
+        (1, warehouse.status(503), False),
+        (1, warehouse.hang_up, True),
+    ],
+)
+def test_the_network_goes_away(fetch, site, m2m_home, workers, fault, whole_files):
+    """What was there stays, and not each of hundreds of sessions is tried in vain.
+
+    That the second mirror doesn't have the files changes nothing.
+    """
     before = sha256(fetch('deVries2020', number=1))
+    listed = json.loads(site.files[f'{bucket.OPHYS}/ophys_experiments.json'])
+    for each in listed:
+        link = {'download_link': '/none', 'well_known_file_type': {'name': 'NWBOphys'}}
+        each['well_known_files'] = [link]
+    site.files[f'{bucket.OPHYS}/ophys_experiments.json'] = json.dumps(listed).encode()
+    (m2m_home / 'downloads' / 'allen' / 'deVries2020' / 'tables' / 'ophys_experiments.json').unlink()
     for number in (502, 503, 504):
-        site.faulty[bucket.ophys_path(number)] = warehouse.hang_up
+        site.faulty[bucket.ophys_path(number)] = fault
     with pytest.raises(DataError, match='3 sessions one after the other could not be reached'):
-        fetch('deVries2020', workers=workers)
+        fetch('deVries2020', workers=workers, whole_files=whole_files)
     assert ledger.require('deVries2020')['assembly']['sha256'] == before
     assert strays(m2m_home) == []
     site.faulty.clear()
     assert fetch('deVries2020').failed == {}
+
+
+def test_whole_files_of_sessions_that_are_extracted(fetch, site, m2m_home, undisturbed):
+    fetch('deVries2020')
+    planned = fetch('deVries2020', run=plan, whole_files=True)
+    assert (planned.n_extracted, planned.scene_bytes) == (4, 0)
+    assert planned.moved_bytes == planned.file_bytes
+    found = fetch('deVries2020', whole_files=True)
+    assert (sha256(found), found.bytes_moved) == (undisturbed['deVries2020'], planned.moved_bytes)
+    assert len(list((m2m_home / 'downloads').rglob('*.nwb'))) == 4
+    # Whole files that are here serve any other settings.
+    site.requests.clear()
+    assert fetch('deVries2020', OphysSettings('corrected')).bytes_moved == 0
+    # And what was extracted with others before is still there.
+    assert fetch('deVries2020').n_kept == 4
+    assert site.requests == []
+
+
+def test_a_file_that_changes_is_read_once_more(fetch, site, m2m_home, undisturbed):
+    path = bucket.ophys_path(501)
+    asked = []
+
+    def change(handler, site):
+        asked.append(handler)
+        if len(asked) == 2:
+            site.validators = {'ETag': '"2"', 'Last-Modified': 'Wed, 21 Oct 2025 07:28:00 GMT'}
+        warehouse.serve(handler, site)
+
+    site.faulty[path] = change
+    found = fetch('deVries2020')
+    assert (found.failed, sha256(found)) == ({}, undisturbed['deVries2020'])
 
 
 def test_events_that_do_not_fit_come_again(fetch, site, m2m_home, content):
