@@ -30,10 +30,13 @@ class Tables:
     ----------
     files : list of Path
         Those that were read.
+    kept : bool
+        One of them was there before.
     """
 
     def __init__(self, folder: Path, **options: Any) -> None:
         self.files: list[Path] = []
+        self.kept = False
         self._folder = folder
         self._options = options
 
@@ -89,6 +92,7 @@ class Tables:
         # JSON that came short can't be parsed; CSV can.
         path = self._folder / name
         self.files.append(path)
+        self.kept |= path.exists()
         return download([url], path, unmeasured=unmeasured, **self._options).read_bytes()
 
 
@@ -109,13 +113,17 @@ def first_of(what: str, folder: Path, options: dict[str, Any], *ways: Callable[[
     """
     failures = []
     for way in ways:
-        tables = Tables(folder, **options)
-        try:
-            return way(tables)
-        except DataError as error:
-            failures.append(str(error))
-            for file in tables.files:
-                file.unlink(missing_ok=True)
+        while True:
+            tables = Tables(folder, **options)
+            try:
+                return way(tables)
+            except DataError as error:
+                failure = str(error)
+                for file in tables.files:
+                    file.unlink(missing_ok=True)
+            if not tables.kept:  # else it may be what was here that is damaged
+                break
+        failures.append(failure)
     raise DataError(f'there is no catalogue of {what} that can be read. {" ".join(failures)}')
 
 

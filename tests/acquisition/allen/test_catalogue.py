@@ -377,6 +377,14 @@ def test_a_catalogue_that_is_none(site, ask, content):
     assert ids(ask(ophys_sessions)) == [501, 503, 505]
 
 
+@pytest.mark.parametrize('content', [b'[', b'', b'<html>'])
+def test_a_table_here_that_is_damaged_comes_again(site, ask, content):
+    listed = [ids(ask(sessions)) for sessions in (ophys_sessions, ecephys_sessions)]
+    for table in ask.folder.iterdir():
+        table.write_bytes(content)
+    assert [ids(ask(sessions)) for sessions in (ophys_sessions, ecephys_sessions)] == listed
+
+
 #: Paths of what is needed, with values that are right in another place.
 NEEDED = {
     ('id',): [True, 'x', [7]],

@@ -141,14 +141,15 @@ def query(warehouse, path):
 
 def send(handler, code, content=b'', only=None, close=False, **headers):
     """An answer. Its body may end early or be longer than it says; the connection is closed then."""
+    size = len(content) if only is None else min(only, len(content))
+    if handler.command != 'HEAD':
+        handler.log_['sent'] += size  # before the client can have anything of it and ask how much it was
     handler.send_response(code)
     for name, value in {'Content-Length': str(len(content)), **headers}.items():
         if value is not None:
             handler.send_header(name, value)
     handler.end_headers()
-    size = len(content) if only is None else min(only, len(content))
     if handler.command != 'HEAD':
-        handler.log_['sent'] += size  # before the client can have it all and ask how much it was
         for start in range(0, size, 2**22):
             handler.wfile.write(content[start : min(start + 2**22, size)])
     handler.close_connection = close or only is not None
