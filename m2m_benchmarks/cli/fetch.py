@@ -216,13 +216,14 @@ def _print_plan(name: str, planned: 'Plan', json: bool) -> None:
         return
     from rich.table import Table
 
-    table = Table(box=None, header_style='bold', title=f'{name}: nothing was downloaded', title_justify='left')
+    table = Table(box=None, header_style='bold')
     for column in ('area', 'Cre line', 'sessions'):
         table.add_column(column, justify='right' if column == 'sessions' else 'left')
     for area, lines in planned.lines.items():
         for line, count in lines.items():
             table.add_row(area, line, str(count))
     console = stdout()
+    console.print(f'{name}: no recording was downloaded.')
     console.print(table)
     areas = ' (one of Neuropixels counts in each of its areas)' if name == _ECEPHYS else ''
     for text in (
