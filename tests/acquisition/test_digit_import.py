@@ -300,7 +300,7 @@ def test_domains_in_the_other_commands(m2m, m2m_home, file, tmp_path):
         'found': 'not on this machine',
         'mend': 'm2m data fetch digits --photos DIR',
     }
-    assert checks['extra lightning']['state'] == 'ok' or 'm2m-benchmarks[train]' in checks['extra lightning']['mend']
+    assert checks['extra train']['state'] == 'ok' or 'm2m-benchmarks[train]' in checks['extra train']['mend']
     assert json.loads(m2m('data', 'verify', '--json').out) == {'MNIST': [], 'Mine': []}
     harm('Mine', 'test')
     ran = m2m('data', 'verify')

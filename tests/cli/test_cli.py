@@ -1,6 +1,7 @@
 """The command line: what it prints, where, and how it ends."""
 
 import ctypes
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -249,3 +250,34 @@ def test_a_home_that_is_read_only(arguments, m2m_home):
     assert f'cannot write to {m2m_home}: Permission denied. Set M2M_HOME' in done.stdout + done.stderr
     assert 'Traceback' not in done.stderr
     assert not list(m2m_home.iterdir())
+
+
+@pytest.mark.parametrize(
+    ('versions', 'found', 'state'),
+    [
+        (
+            {'allensdk': '2.16.2', 'setuptools': '80.1', 'statsmodels': '0.14.6', 'hdmf': '5.1'},
+            'allensdk 2.16.2,',
+            'ok',
+        ),
+        ({'setuptools': '84.0'}, 'allensdk is missing, setuptools is 84.0, <81 is needed, statsmodels', 'missing'),
+        ({'allensdk': '2.16.2', 'setuptools': '80', 'statsmodels': '0.15.0', 'hdmf': '5'}, '0.15.0, <0.15', 'missing'),
+    ],
+)
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason='the AllenSDK has no release for this Python')
+def test_doctor_on_the_pins_of_the_allensdk(m2m, m2m_home, monkeypatch, versions, found, state):
+    real = importlib.metadata.version
+
+    def version(name):
+        if name in ('allensdk', 'setuptools', 'statsmodels', 'hdmf'):
+            if name not in versions:
+                raise importlib.metadata.PackageNotFoundError(name)
+            return versions[name]
+        return real(name)
+
+    monkeypatch.setattr(importlib.metadata, 'version', version)
+    checks = {check['what']: check for check in json.loads(m2m('doctor', '--json').out)}
+    assert checks['extra allen']['state'] == state
+    assert found in checks['extra allen']['found']
+    assert 'm2m data fetch does without it' in checks['extra allen']['found']
+    assert checks['extra allen']['mend'] == ('' if state == 'ok' else "pip install 'm2m-benchmarks[allen]'")

@@ -195,7 +195,7 @@ class RangedFile(io.RawIOBase):
         if status == 416:
             if ours:
                 raise self._changed(f'there is no byte {start:,} any more')
-            raise FailedError(f'it says that there is no byte {start:,} (416)', again=False)
+            raise FailedError('it says that the file is empty or shorter (416)', again=False)
         first, last, length = span(response)
         version = (response.headers.get('ETag', ''), response.headers.get('Last-Modified', ''), length)
         if self._version is None:

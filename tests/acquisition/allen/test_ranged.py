@@ -220,7 +220,7 @@ def test_an_answer_of_everything_is_not_read(site, ranged_file):
     site.faulty['/file'] = warehouse.whole
     tracemalloc.start()
     try:
-        with pytest.raises(DataError, match='download it'):
+        with pytest.raises(DataError, match='fetch whole files'):
             ranged_file()
         _, peak = tracemalloc.get_traced_memory()
     finally:
