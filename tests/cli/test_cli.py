@@ -276,7 +276,7 @@ def test_doctor_on_the_pins_of_the_allensdk(m2m, m2m_home, monkeypatch, versions
         return real(name)
 
     monkeypatch.setattr(importlib.metadata, 'version', version)
-    checks = {check['what']: check for check in json.loads(m2m('doctor', '--json').out)}
+    checks = {check['what']: check for check in json.loads(m2m('doctor', '--json')[1])}
     assert checks['extra allen']['state'] == state
     assert found in checks['extra allen']['found']
     assert 'm2m data fetch does without it' in checks['extra allen']['found']
