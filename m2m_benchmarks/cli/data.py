@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from m2m_benchmarks.cli.console import progress, stdout, write_json
-from m2m_benchmarks.cli.fetch import fetch, how_it_came, made_with, print_recordings, splits_of
+from m2m_benchmarks.cli.fetch import fetch, how_it_came, splits_of
+from m2m_benchmarks.cli.recordings import made_with, print_recordings
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.errors import DataError, UnknownNameError

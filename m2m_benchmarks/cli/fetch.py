@@ -3,17 +3,14 @@
 import contextlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from m2m_benchmarks.cli.console import progress, stdout, write_json
+from m2m_benchmarks.cli.recordings import print_fetched, print_plan
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.errors import DataError, UnknownNameError
-
-if TYPE_CHECKING:
-    from m2m_benchmarks.acquisition.allen.fetch import Fetched
-    from m2m_benchmarks.acquisition.allen.plan import Plan
 
 _DIGITS, _OPHYS, _ECEPHYS = 'digits', 'deVries2020', 'Siegle2021'
 _NO_PHOTOS = 'it cannot be downloaded. Make it of MNIST and photos of yours: m2m data fetch digits --photos DIR'
@@ -136,7 +133,7 @@ def fetch(
     if dry_run:
         with progress() as report:
             planned = plan(name, choice, settings, whole_files, delete_nwb, workers, report)
-        _print_plan(name, planned, json)
+        print_plan(name, planned, json)
         return
     before = None
     with contextlib.suppress(DataError):  # one that can't be read is replaced
@@ -152,7 +149,7 @@ def fetch(
             scheduler=scheduler,
             progress=report,
         )
-    _print_fetched(name, fetched, before, json)
+    print_fetched(name, fetched, before, json)
 
 
 def _given(context: typer.Context, parameter: str) -> bool:
@@ -193,129 +190,6 @@ def _limit(option: str, text: str) -> float | None:
         return float(text)
     except ValueError as error:
         raise typer.BadParameter(f'{option} is {text}; expected a number or none.') from error
-
-
-def _print_plan(name: str, planned: 'Plan', json: bool) -> None:
-    listing = planned.listing
-    numbers = {
-        'sessions': len(listing.sessions),
-        'matching': listing.n_matching,
-        'failed_quality_control': listing.n_failed,
-        'extracted_already': planned.n_extracted,
-        'without_file': planned.n_without_file,
-        'file_bytes': planned.file_bytes,
-        'image_bytes': planned.scene_bytes,
-        'moved_bytes_at_most': planned.moved_bytes,
-        'disk_bytes_at_most': planned.disk_bytes,
-        'free_bytes': planned.free_bytes,
-        'memory_bytes_estimate': planned.memory_bytes,
-        'seconds_estimate': planned.seconds,
-    }
-    if json:
-        write_json({'name': name, **numbers, 'areas': planned.lines}, '-')
-        return
-    from rich.table import Table
-
-    table = Table(box=None, header_style='bold')
-    for column in ('area', 'Cre line', 'sessions'):
-        table.add_column(column, justify='right' if column == 'sessions' else 'left')
-    for area, lines in planned.lines.items():
-        for line, count in lines.items():
-            table.add_row(area, line, str(count))
-    console = stdout()
-    console.print(f'{name}: no recording was downloaded.')
-    console.print(table)
-    areas = ' (one of Neuropixels counts in each of its areas)' if name == _ECEPHYS else ''
-    for text in (
-        f'{len(listing.sessions)} of {listing.n_matching} sessions{areas}; {listing.n_failed} more are left out: they '
-        'failed quality control or have no file.',
-        f'{planned.n_extracted} are extracted already with these settings'
-        + (f'; of {planned.n_without_file} no server has the file.' if planned.n_without_file else '.'),
-        f'Files of the others: {planned.file_bytes:,} bytes; the images, which come once: {planned.scene_bytes:,}. '
-        f'At most {planned.moved_bytes:,} are moved.',
-        f'Disk: at most {planned.disk_bytes / 1e9:,.1f} GB; {planned.free_bytes / 1e9:,.1f} GB are free.',
-        f'Estimates: {planned.memory_bytes / 1e6:,.0f} MB of memory, {planned.seconds / 60:,.0f} minutes at 10 MB/s.',
-    ):
-        console.print(text, soft_wrap=True)
-    if planned.disk_bytes > planned.free_bytes:
-        console.print('There is too little room: set M2M_HOME to another disk.', soft_wrap=True)
-
-
-def _print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, json: bool) -> None:
-    entry = fetched.ledger
-    counts: dict[str, int] = {}
-    for session in entry['source']['sessions']:
-        for count, n in session['counts'].items():
-            counts[count] = counts.get(count, 0) + n
-    if json:
-        came = {
-            'failed': fetched.failed,
-            'refused': fetched.refused,
-            'extracted_before': fetched.n_kept,
-            'bytes_moved': fetched.bytes_moved,
-            'image_bytes': fetched.scene_bytes,
-            'settings': entry['source']['settings'],
-            'counts': counts,
-        }
-        write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256'], **came}, '-')
-        return
-    print_recordings(name, entry, 'fetched')
-    console = stdout()
-    console.print(
-        f'{fetched.bytes_moved / 1e6:,.1f} MB were moved, of which {fetched.scene_bytes / 1e6:,.1f} are the images; '
-        f'{fetched.n_kept} sessions had been extracted before.',
-        soft_wrap=True,
-    )
-    console.print(f'Made with {made_with(entry)}.', markup=False, soft_wrap=True)
-    listed = ', '.join(f'{n:,} {count.removeprefix("n_").replace("_", " ")}' for count, n in counts.items() if n)
-    console.print(f'Counts over all sessions: {listed or "nothing was left out"}.', soft_wrap=True)
-    if before is not None and before['assembly']['sha256'] != entry['assembly']['sha256']:
-        neuroids = sum(area['neuroids'] for area in before['summary']['areas'].values())
-        console.print(
-            f'It replaces what was here: {neuroids:,} neuroids, made with {made_with(before)}.',
-            markup=False,
-            soft_wrap=True,
-        )
-    for session, reason in fetched.failed.items():
-        console.print(f'Session {session} is missing: {reason}', markup=False, soft_wrap=True)
-    for session, reason in fetched.refused.items():
-        console.print(f'Session {session} is left out: {reason}', markup=False, soft_wrap=True)
-    if fetched.failed:
-        console.print('The same command tries those again that are missing; the others are kept.', soft_wrap=True)
-
-
-def made_with(entry: dict[str, Any]) -> str:
-    """Settings of an extraction, or how else the recordings came, in a few words."""
-    settings = entry['source'].get('settings')
-    if settings is None:
-        return str(entry['source']['made_by'])
-    texts = []
-    for key, value in settings.items():
-        if value is True:
-            texts.append(key.replace('_', ' '))
-        elif value is not None and value is not False:
-            value = ' '.join(map(str, value)) if isinstance(value, list | tuple) else value
-            texts.append(f'{key.replace("_", " ")} {value}')
-    return ', '.join(texts)
-
-
-def print_recordings(name: str, entry: dict[str, Any], how: str) -> None:
-    """What came into the data folder, area by area."""
-    from rich.table import Table
-
-    table = Table(box=None, header_style='bold', title=f'{name}: {how}', title_justify='left')
-    columns = ('area', 'neuroids', 'reliable', 'flat', 'animals', 'sessions')
-    for column in columns:
-        table.add_column(column, justify='left' if column == 'area' else 'right')
-    for area, counts in entry['summary']['areas'].items():
-        table.add_row(area, *(f'{counts[column]:,}' for column in columns[1:]))
-    console = stdout()
-    console.print(table)
-    console.print(
-        f'{entry["summary"]["stimuli"]} stimuli, up to {entry["summary"]["repetitions"]} repetitions. "reliable": '
-        'split-half reliability of 0.5 or more, these are scored; "flat": never varies, dropped.'
-    )
-    console.print(f'Next:  m2m score torchvision:squeezenet1_1 {name}-rdm --weights none', soft_wrap=True)
 
 
 def _fetch_digits(domains: str | None, photos: Path | None, seed: int, json: bool) -> None:
