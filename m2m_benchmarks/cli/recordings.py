@@ -93,11 +93,11 @@ def print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, 
             soft_wrap=True,
         )
     for session, reason in fetched.failed.items():
-        console.print(f'Session {session} is missing: {reason}', markup=False, soft_wrap=True)
+        console.print(f'Session {session} could not be read: {reason}', markup=False, soft_wrap=True)
     for session, reason in fetched.refused.items():
         console.print(f'Session {session} is left out: {reason}', markup=False, soft_wrap=True)
     if fetched.failed:
-        console.print('The same command tries those again that are missing; the others are kept.', soft_wrap=True)
+        console.print('The same command tries those again; the others are kept.', soft_wrap=True)
 
 
 def made_with(entry: dict[str, Any]) -> str:

@@ -49,9 +49,9 @@ def test_ophys(fetch, site, m2m, m2m_home, monkeypatch):
     assert ran.err == ''
     assert 'deVries2020: fetched' in ran.out
     assert '118 stimuli, up to 50 repetitions' in ran.out
-    assert 'Session 502 is missing: ' in ran.out
+    assert 'Session 502 could not be read: ' in ran.out
     assert 'cannot be read as HDF5' in ran.out
-    assert 'The same command tries those again that are missing' in ran.out
+    assert 'The same command tries those again' in ran.out
     assert 'Made with signal dff, window 14.' in ran.out
     assert 'Counts over all sessions: 150 blank.' in ran.out
     assert 'replaces' not in ran.out

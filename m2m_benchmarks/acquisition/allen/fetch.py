@@ -10,7 +10,7 @@ from typing import Any
 from m2m_benchmarks.acquisition.allen.catalogue import scene_urls
 from m2m_benchmarks.acquisition.allen.choice import Choice, Progress, checked_settings, folder_of, list_sessions
 from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings
-from m2m_benchmarks.acquisition.allen.jobs import Job, sessions_folder
+from m2m_benchmarks.acquisition.allen.jobs import Job, sessions_folder, to_read
 from m2m_benchmarks.acquisition.allen.merge import merge_sessions
 from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
 from m2m_benchmarks.acquisition.allen.scenes import read_scenes, server_scenes, shown_scenes
@@ -109,11 +109,8 @@ def fetch_allen(
             scenes, urls = folder.parent / 'scenes', scene_urls(choice.mirror)
             if name == 'Siegle2021':  # first: they can be had nowhere else
                 paths, scene_bytes = server_scenes(scenes, urls, report, **choice.options)
-            # Of sessions that were extracted before, whole files may be wanted too.
-            lacking = {session for session in extracted if not jobs[session].nwb.exists()} if whole_files else set()
-            lacking = set() if delete_nwb else lacking
-            waiting = [job for session, job in jobs.items() if session not in extracted or session in lacking]
-            failed, moved = _extract(waiting, extracted, workers, scheduler, report)
+            waiting = to_read(listing.sessions, extracted, folder, whole_files, delete_nwb)
+            failed, moved = _extract([jobs[str(each.id)] for each in waiting], extracted, workers, scheduler, report)
             if not extracted:
                 listed = ' '.join(f'{session}: {reason}' for session, reason in list(failed.items())[:3])
                 raise DataError(f'none of {len(failed)} sessions of {name} could be extracted. {listed}')

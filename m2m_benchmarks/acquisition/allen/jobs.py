@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,18 @@ def nwb_path(folder: Path, session: Session) -> Path:
 def sessions_folder(folder: Path, settings: OphysSettings | EcephysSettings) -> Path:
     """Where the responses of sessions go: those of other settings stay beside them."""
     return folder / 'sessions' / hashlib.sha256(fingerprint(settings).encode()).hexdigest()[:16]
+
+
+def to_read(
+    sessions: Iterable[Session], extracted: Collection[str], folder: Path, whole_files: bool, delete_nwb: bool
+) -> list[Session]:
+    """Sessions that aren't extracted, and those that are but whose whole file is to be kept and isn't there."""
+    keeps = whole_files and not delete_nwb
+    return [
+        session
+        for session in sessions
+        if str(session.id) not in extracted or (keeps and not nwb_path(folder, session).exists())
+    ]
 
 
 class Source:

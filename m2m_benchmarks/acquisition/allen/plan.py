@@ -8,7 +8,7 @@ from typing import Any
 from m2m_benchmarks.acquisition.allen.catalogue import Listing, scene_urls, sizes, summary
 from m2m_benchmarks.acquisition.allen.choice import Choice, Progress, checked_settings, folder_of, list_sessions
 from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings
-from m2m_benchmarks.acquisition.allen.jobs import nwb_path, sessions_folder
+from m2m_benchmarks.acquisition.allen.jobs import sessions_folder, to_read
 from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
 from m2m_benchmarks.acquisition.allen.scenes import scene_path, scenes_kept
 from m2m_benchmarks.acquisition.allen.session_file import fingerprint, finished
@@ -91,12 +91,7 @@ def plan(
     folder = folder_of(name)
     listing = list_sessions(name, choice, folder, progress)
     extracted = finished(sessions_folder(folder, settings), fingerprint(settings))
-    keeps = whole_files and not delete_nwb
-    waiting = [
-        session
-        for session in listing.sessions
-        if str(session.id) not in extracted or (keeps and not nwb_path(folder, session).exists())
-    ]
+    waiting = to_read(listing.sessions, extracted, folder, whole_files, delete_nwb)
     options = {**choice.options, 'progress': progress}
     found = sizes({session.id: session.urls for session in waiting}, **options)
     file_bytes = sum(size or 0 for size in found.values())
