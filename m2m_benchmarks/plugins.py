@@ -191,7 +191,7 @@ def load_benchmark(identifier: str) -> 'Benchmark':
             benchmark: Benchmark = _load('benchmark', identifier)
     except UnknownNameError:
         # A lab's own recordings have no literal line anywhere: the benchmarks of a dataset follow from its name.
-        imported = importlib.import_module(f'{OWN}.benchmarks.imported').imported_benchmark(identifier)
+        imported = importlib.import_module(f'{OWN}.benchmarks.unregistered').unregistered_benchmark(identifier)
         if imported is None:
             raise
         benchmark = imported

@@ -19,11 +19,12 @@ def main():
 
     from m2m_benchmarks import load_benchmark
     from m2m_benchmarks.scoring.activations import Activations
-    from m2m_benchmarks.scoring.commitment import CommittedModel
+    from m2m_benchmarks.scoring.layer_choice import halves
+    from m2m_benchmarks.scoring.layer_model import LayerModel
     from m2m_benchmarks.scoring.subjects import subject
 
     benchmark = load_benchmark(arguments.benchmark)
-    halves = benchmark.halves()[:2]
+    both = halves(benchmark)[:2]
     rows = [('trained', subject(arguments.model, weights=arguments.weights))]
     rows += [(f'seed {seed}', subject(arguments.model, weights='none', seed=seed)) for seed in range(arguments.seeds)]
     print(f'{arguments.benchmark}: raw score of the layer that is best on all neuroids')
@@ -31,10 +32,10 @@ def main():
     for name, found in rows:
         activations = Activations(found)
         activations(benchmark.stimulus_set, found.layers)
-        models = {layer: CommittedModel(found, activations, {benchmark.region: layer}) for layer in found.layers}
-        scores = {layer: benchmark.similarity(model) for layer, model in models.items()}
+        models = {layer: LayerModel(found, activations, {benchmark.region: layer}) for layer in found.layers}
+        scores = {layer: benchmark.raw(model) for layer, model in models.items()}
         best = max(scores, key=lambda layer: scores[layer])
-        selection, scoring = (half.similarity(models[best]) for half in halves)
+        selection, scoring = (half.raw(models[best]) for half in both)
         print(f'{name:10} {best:14} {scores[best]:6.3f} {selection:15.3f} {scoring:13.3f}')
 
 

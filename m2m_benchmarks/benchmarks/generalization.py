@@ -20,10 +20,11 @@ from brainscore_vision.benchmarks import BenchmarkBase
 from brainscore_vision.model_interface import BrainModel
 
 from m2m_benchmarks.arrays import accuracy_draws, standard_error, wilson_interval
+from m2m_benchmarks.benchmarks.datasets import DIGITS
+from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, parse
 from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError
 from m2m_benchmarks.plugins import load_stimulus_set
 
-PROTOCOLS = ('accuracy', 'readout_accuracy')
 LABELS = [str(digit) for digit in range(10)]
 CHANCE = 1 / len(LABELS)
 #: Images of a split that the readout is fitted to, and is tested on.
@@ -37,12 +38,10 @@ class GeneralizationBenchmark(BenchmarkBase):
 
     Parameters
     ----------
-    identifier : str
-    source : str
-        Name of the source, whose stimulus sets are SOURCE_train and SOURCE_test.
+    name : DigitsIdentifier
+        Its source has the stimulus sets SOURCE_train and SOURCE_test.
     targets : mapping
         Name of each target to its stimulus set.
-    protocol : {'accuracy', 'readout_accuracy'}
     bibtex : str
     same_digits : bool
         Whether all domains show the same digits, place by place. They are then drawn together for the error of the
@@ -58,20 +57,13 @@ class GeneralizationBenchmark(BenchmarkBase):
 
     def __init__(
         self,
-        identifier: str,
-        source: str,
+        name: DigitsIdentifier,
         targets: Mapping[str, str],
-        protocol: str,
         bibtex: str = '',
         same_digits: bool = False,
     ) -> None:
-        super().__init__(
-            identifier=identifier,
-            ceiling_func=None,
-            version=1,
-            parent=f'{identifier.partition(".")[0].partition("-")[0]}-{protocol}',
-            bibtex=bibtex,
-        )
+        source, protocol = name.source, name.protocol
+        super().__init__(identifier=str(name), ceiling_func=None, version=1, parent=name.parent, bibtex=bibtex)
         if source in targets:
             raise BenchmarkError(
                 f'{source} cannot be its own target: how well a model does on its source is in every result, as '
@@ -84,16 +76,17 @@ class GeneralizationBenchmark(BenchmarkBase):
         self.report: Callable[[str, int, int], None] = lambda what, done, total: None
         readout = protocol == 'readout_accuracy'
         wanted = {**({'fitting': f'{source}_train'} if readout else {}), source: f'{source}_test', **targets}
-        found, missing = {}, []
-        for name, stimuli in wanted.items():
+        found: dict[str, StimulusSet] = {}
+        missing = []
+        for domain, stimuli in wanted.items():
             try:
-                found[name] = load_stimulus_set(stimuli)
+                found[domain] = load_stimulus_set(stimuli)
             except DataNotFoundError as error:
                 missing.append(str(error))
         if missing:
             raise DataNotFoundError('\n'.join(dict.fromkeys(missing)))
         if readout:
-            found = {name: _part(stimuli, 0, READOUT_IMAGES) for name, stimuli in found.items()}
+            found = {domain: _part(stimuli, 0, READOUT_IMAGES) for domain, stimuli in found.items()}
         self.fitting_stimuli: StimulusSet | None = found.pop('fitting', None)
         #: What a model is tested on: the source first, then the targets.
         self.stimuli: dict[str, StimulusSet] = found
@@ -176,6 +169,20 @@ class GeneralizationBenchmark(BenchmarkBase):
             self.report(f'{name}: images', min(start + _PART, len(stimuli)), len(stimuli))
         correct: np.ndarray = np.concatenate(answers) == stimuli['image_label'].to_numpy()
         return correct
+
+
+def digits_benchmark(identifier: str | DigitsIdentifier) -> GeneralizationBenchmark:
+    """Make a benchmark of one of the collections of digits that this library knows.
+
+    Raises
+    ------
+    BenchmarkError, DataNotFoundError
+        See `GeneralizationBenchmark`.
+    """
+    name = parse(identifier) if isinstance(identifier, str) else identifier
+    assert isinstance(name, DigitsIdentifier)
+    collection = DIGITS[name.collection]
+    return GeneralizationBenchmark(name, collection.targets_of(name), collection.bibtex, collection.same_digits)
 
 
 def _part(stimuli: StimulusSet, start: int, stop: int) -> StimulusSet:

@@ -1,79 +1,89 @@
-"""Benchmarks of mouse recordings: one area or a population of it with one metric, and the mean over areas."""
+"""Benchmarks of mouse recordings: one area, or a population of it, with one comparison, and the mean over areas."""
 
 import functools
-import hashlib
-from collections.abc import Callable
-from typing import Any
+import math
+from collections.abc import Sequence
 
 import numpy as np
 from brainscore_core.metrics import Score
-from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
+from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly, walk_coords
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from brainscore_vision.benchmarks import BenchmarkBase
 from brainscore_vision.model_interface import BrainModel
 
-from m2m_benchmarks.arrays import (
-    half_means,
-    median_draws,
-    rdm,
-    rsa_draws,
-    spearman,
-    spearman_brown,
-    standard_error,
-    upper_triangle,
-)
-from m2m_benchmarks.benchmarks.recordings import LEAST_NEUROIDS, Recordings, recordings
-from m2m_benchmarks.data.areas import AREAS
-from m2m_benchmarks.data.populations import Population
-from m2m_benchmarks.data.trials import RELIABLE
-from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
-from m2m_benchmarks.plugins import load_metric
+from m2m_benchmarks.arrays import standard_error
+from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, FeatureForm, Features, Raw
+from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
+from m2m_benchmarks.benchmarks.recordings import Recordings, recorded_areas, recordings
+from m2m_benchmarks.data.areas import ordered
+from m2m_benchmarks.data.trials import N_SPLITS, RELIABLE
+from m2m_benchmarks.errors import BenchmarkError, M2MError, UnknownNameError
+from m2m_benchmarks.metrics.alignment import align
 
-N_SPLITS = 100
+#: Attributes of an assembly of responses that say in which form it holds a layer's features; without them, it holds the
+#: layer's own units.
+FORM, SHAPE = 'feature_form', 'feature_shape'
 
 
 class AreaBenchmark(BenchmarkBase):
-    """One area of a dataset, or a population of its cells, with one metric.
+    """One area of a dataset, or a population of its neuroids, with one comparison.
 
     Parameters
     ----------
     dataset : str
     area : str
-    kind : {'rdm', 'ridge'}
+    comparison : Comparison
     bibtex : str
-    population : Population, optional
-        Only its neuroids.
-    found : Recordings, optional
-        Some of these neuroids, in place of all reliable ones.
+    population : str, optional
+        Name of a population, to score on its neuroids only; see `data.populations`.
+    selected : Recordings, optional
+        Some of the area's neuroids, in place of all reliable ones.
+
+    Raises
+    ------
+    BenchmarkError
+        When the recordings have too few neuroids or trials for the comparison.
     """
 
     def __init__(
         self,
         dataset: str,
         area: str,
-        kind: str,
+        comparison: Comparison,
         bibtex: str = '',
-        population: Population | None = None,
-        found: Recordings | None = None,
+        population: str | None = None,
+        selected: Recordings | None = None,
     ) -> None:
-        part = area if population is None else f'{area}.{population.name}'
-        super().__init__(
-            identifier=f'{dataset}.{part}-{kind}',
-            ceiling_func=None,
-            version=1,
-            parent=f'{dataset}-{kind}' if population is None else f'{dataset}.{area}-{kind}',
-            bibtex=bibtex,
-        )
+        name = NeuralIdentifier(dataset, area, population, comparison.name)
+        super().__init__(identifier=str(name), ceiling_func=None, version=1, parent=name.parent, bibtex=bibtex)
         self.dataset = dataset
         self.region = area
-        self.kind = kind
+        self.comparison = comparison
         self.population = population
-        self.recordings = recordings(dataset, area, population) if found is None else found
-        self.timebins = self.recordings.timebins
+        if selected is None:
+            selected = recordings(dataset, area, population, comparison.least_neuroids)
+        if selected.n_trials < comparison.least_trials:
+            raise BenchmarkError(
+                f'{name} needs recordings with {comparison.least_trials} or more repetitions of each stimulus; those '
+                f'of {dataset} have {selected.n_trials}.'
+            )
+        self.recordings = selected
+        self.timebins = selected.timebins
+
+    def restricted_to(self, neuroids: np.ndarray) -> 'AreaBenchmark':
+        """The same benchmark on some of its neuroids.
+
+        Parameters
+        ----------
+        neuroids : bool array, shape (n_neuroids,)
+        """
+        return AreaBenchmark(
+            self.dataset, self.region, self.comparison, self.bibtex, self.population, self.recordings[neuroids]
+        )
 
     @property
     def stimulus_set(self) -> StimulusSet:
-        """What a model is shown."""
+        """Stimuli that a model is shown."""
         return self.recordings.stimuli
 
     def __call__(self, candidate: BrainModel) -> Score:
@@ -85,10 +95,44 @@ class AreaBenchmark(BenchmarkBase):
             Scalar, 1 at the ceiling. Attributes: `raw` and `ceiling` (Scores), `error`, `draws` (bootstrap draws of
             the score), `formula`, `noise_corrected`, `per_animal`, `inter_animal`, `n_neuroids`, `n_stimuli`,
             `n_animals`, `choices`.
+
+        Raises
+        ------
+        BenchmarkError
+            When the comparison fails or gives no finite number, or the recordings don't agree with themselves.
         """
-        source = self.look(candidate)
-        raw = load_metric(f'm2m_{self.kind}')(source, self.recordings.mean)
-        return _SCORES[self.kind](self, source, raw)
+        features, raw = self._compare(candidate, n_draws=1000)
+        ceiling = self._ceiling
+        score = Score(float(self.comparison.score(raw.value, ceiling.value)))
+        score.attrs[Score.RAW_VALUES_KEY] = self._raw_score(raw)
+        score.attrs['ceiling'] = self.ceiling
+        score.attrs['draws'] = self.comparison.draws(raw, ceiling)
+        score.attrs['error'] = standard_error(score.attrs['draws'])
+        score.attrs['formula'] = self.comparison.description.formula
+        score.attrs['noise_corrected'] = self.comparison.noise_corrected(raw, ceiling)
+        score.attrs['per_animal'] = self.comparison.per_animal(features, self.recordings, raw)
+        score.attrs.update(
+            benchmark_identifier=self.identifier,
+            inter_animal=self.inter_animal,
+            n_neuroids=int(self.recordings.mean.sizes['neuroid']),
+            n_stimuli=int(self.recordings.mean.sizes['presentation']),
+            n_animals=len(np.unique(self.recordings.animals)),
+            choices={
+                'metric': self.comparison.metric,
+                'reliability_threshold': RELIABLE,
+                'split_halves': N_SPLITS,
+                'flat_neuroids_dropped': self.recordings.n_flat,
+                'unreliable_neuroids_dropped': self.recordings.n_unreliable,
+                'stimuli': 'whole scene, no placement on a screen',
+                'error': f'bootstrap over {self.comparison.unit}, 1000 draws',
+                **self.comparison.description.settings,
+            },
+        )
+        return score
+
+    def raw(self, candidate: BrainModel) -> float:
+        """Raw value alone, without an error: for comparing layers."""
+        return self._compare(candidate, n_draws=0)[1].value
 
     def look(self, candidate: BrainModel) -> NeuroidAssembly:
         """Responses of a model to the stimuli.
@@ -99,212 +143,116 @@ class AreaBenchmark(BenchmarkBase):
         candidate.start_recording(self.region, time_bins=self.timebins)
         return candidate.look_at(self.stimulus_set, number_of_trials=1)
 
-    def similarity(self, candidate: BrainModel) -> float:
-        """The raw score alone, for comparing layers."""
-        metric = load_metric(f'm2m_{self.kind}', n_bootstraps=0)
-        return float(metric(self.look(candidate), self.recordings.mean))
-
-    def halves(self) -> tuple['AreaBenchmark', 'AreaBenchmark', str]:
-        """Two benchmarks on different neuroids, one to choose a layer with and one to score it on.
-
-        Returns
-        -------
-        selection, scoring : AreaBenchmark
-        how : str
-            'animal' where there are two or more, dealt from the one with the most neuroids on, each to the half that
-            has fewer; else 'neuroid', by a hash of neuroid_id.
-
-        Raises
-        ------
-        BenchmarkError
-            When a half is too small.
-        """
-        animals = self.recordings.animals
-        names, counts = np.unique(animals, return_counts=True)
-        if len(names) > 1:
-            how, sizes, first = 'animal', [0, 0], []
-            for count, name in sorted(zip(-counts, names, strict=True)):
-                half = int(sizes[1] < sizes[0])
-                sizes[half] -= int(count)
-                if half == 0:
-                    first.append(name)
-            mask = np.isin(animals, first)
-        else:
-            how = 'neuroid'
-            ids = self.recordings.mean['neuroid_id'].values
-            mask = np.array([hashlib.sha256(str(name).encode()).digest()[0] % 2 == 0 for name in ids])
-        least = min(mask.sum(), (~mask).sum())
-        if least < LEAST_NEUROIDS:
+    def _compare(self, candidate: BrainModel, n_draws: int) -> tuple[Features, Raw]:
+        features = self._features(self.look(candidate))
+        try:
+            raw = self.comparison.raw(features, self.recordings, n_draws)
+        except M2MError:
+            raise
+        except Exception as error:
             raise BenchmarkError(
-                f'{self.identifier} has too few reliable neuroids to choose a layer on one half and score on the '
-                f'other ({int(mask.sum())} and {int((~mask).sum())}). Name the layer: --layer NAME.'
+                f'{self.identifier}: the comparison {self.comparison.name} failed: {type(error).__name__}: {error}'
+            ) from error
+        if not math.isfinite(raw.value):
+            raise BenchmarkError(
+                f'{self.identifier}: the comparison {self.comparison.name} gives {raw.value}; expected a finite number.'
             )
-        selection, scoring = (
-            AreaBenchmark(self.dataset, self.region, self.kind, self.bibtex, self.population, self.recordings[half])
-            for half in (mask, ~mask)
-        )
-        return selection, scoring, how
+        return features, raw
+
+    def _features(self, responses: NeuroidAssembly) -> Features:
+        """Responses of a model in the order of the recordings' stimuli, in a form that the comparison can use."""
+        form = FeatureForm(responses.attrs.get(FORM, FeatureForm.UNITS))
+        shape = responses.attrs.get(SHAPE)
+        wanted = self.comparison.features
+        if form is FeatureForm.ROTATION and wanted is not FeatureForm.ROTATION:
+            raise BenchmarkError(
+                f'{self.identifier} needs the units of a layer, and the model answers with a rotation of them.'
+            )
+        if wanted is FeatureForm.MAPS and shape is None:
+            raise BenchmarkError(
+                f'{self.identifier} needs the shape of a layer (channels, height, width), and the model does not say '
+                'it.'
+            )
+        return Features(align(responses, self.recordings.mean).source, form, shape)
+
+    def _raw_score(self, raw: Raw) -> Score:
+        score = Score(raw.value)
+        score.attrs['error'] = standard_error(raw.draws)
+        score.attrs['draws'] = raw.draws
+        if raw.per_neuroid is not None:
+            coords = {
+                name: (dims, values)
+                for name, dims, values in walk_coords(self.recordings.mean)
+                if tuple(dims) == ('neuroid',)
+            }
+            score.attrs[Score.RAW_VALUES_KEY] = Score(raw.per_neuroid, coords=coords, dims=['neuroid'])
+        return score
+
+    @functools.cached_property
+    def _ceiling(self) -> Ceiling:
+        ceiling = self.comparison.ceiling(self.recordings)
+        if not ceiling.value > 0:
+            raise BenchmarkError(
+                f'{self.identifier} has a ceiling of {ceiling.value:.3f}: the two halves of its trials do not agree, '
+                'so no model can be scored on it.'
+            )
+        return ceiling
 
     @functools.cached_property
     def ceiling(self) -> Score:
-        """How well the best possible model can score on these recordings; see `ceilings`.
+        """How well the best possible model can score on these recordings; see the comparison.
 
         Raises
         ------
         BenchmarkError
             When the recordings don't agree with themselves.
         """
-        ceiling = _CEILINGS[self.kind](self.recordings)
-        if not float(ceiling) > 0:
-            raise BenchmarkError(
-                f'{self.identifier} has a ceiling of {float(ceiling):.3f}: the two halves of its trials do not agree, '
-                'so no model can be scored on it.'
+        ceiling = Score(self._ceiling.value)
+        ceiling.attrs['error'] = self._ceiling.error
+        ceiling.attrs.update(self._ceiling.details)
+        if self._ceiling.per_neuroid is not None:
+            ceiling.attrs[Score.RAW_VALUES_KEY] = Score(
+                self._ceiling.per_neuroid,
+                coords={'neuroid_id': ('neuroid', self.recordings.mean['neuroid_id'].values)},
+                dims=['neuroid'],
             )
         return ceiling
 
     @functools.cached_property
     def inter_animal(self) -> float | None:
-        """Mean over animals of the raw score that all other animals get as a model of it; None for fewer than three.
-
-        For RSA this is the lower bound of Nili et al. (2014), PLoS Computational Biology 10(4), e1003553.
-        """
-        animals = self.recordings.animals
-        names = np.unique(animals)
-        if len(names) < 3:
-            return None
-        metric = load_metric(f'm2m_{self.kind}', n_bootstraps=0)
-        scores = []
-        for name in names:
-            own, others = (
-                self.recordings.mean.isel(neuroid=np.flatnonzero(m)) for m in (animals == name, animals != name)
-            )
-            if self.kind == 'ridge' or own.sizes['neuroid'] >= 2:
-                scores.append(float(metric(others, own)))
-        return float(np.mean(scores)) if scores else None
-
-    def describe(self, score: Score) -> Score:
-        """Attach what every result of this benchmark says about its data and choices."""
-        found = self.recordings
-        score.attrs.update(
-            benchmark_identifier=self.identifier,
-            inter_animal=self.inter_animal,
-            n_neuroids=int(found.mean.sizes['neuroid']),
-            n_stimuli=int(found.mean.sizes['presentation']),
-            n_animals=len(np.unique(found.animals)),
-            choices={
-                'metric': f'm2m_{self.kind}',
-                'reliability_threshold': RELIABLE,
-                'split_halves': N_SPLITS,
-                'flat_neuroids_dropped': found.n_flat,
-                'unreliable_neuroids_dropped': found.n_unreliable,
-                'stimuli': 'whole scene, no placement on a screen',
-                'folds': '10 shuffled, seed 1; alpha per neuroid by leave-one-out' if self.kind == 'ridge' else None,
-                'error': f'bootstrap over {"neuroids" if self.kind == "ridge" else "stimuli"}, 1000 draws',
-            },
-        )
-        return score
-
-
-def _rdm_ceiling(found: Recordings) -> Score:
-    """Correlation that the noise-free RDM would have with the measured one: sqrt of its reliability.
-
-    The reliability is the Spearman-Brown corrected correlation of the RDMs of two halves of the trials, averaged
-    over the same splits as the neuroids' reliabilities. A measured RDM correlates with the noise-free one at most
-    with the square root of it, so that a perfect model scores 1.
-    """
-    pairs = [(rdm(first), rdm(second)) for first, second in half_means(found.trials, N_SPLITS)]
-    reliability = float(
-        np.mean([spearman_brown(spearman(upper_triangle(first), upper_triangle(second))) for first, second in pairs])
-    )
-    # A few draws of stimuli a split: their spread over draws and splits is an upper bound of the mean's error.
-    draws = np.concatenate([rsa_draws(first, second, 4, seed) for seed, (first, second) in enumerate(pairs)])
-    ceiling = Score(np.sqrt(max(reliability, 0.0)))
-    ceiling.attrs['error'] = standard_error(np.sqrt(spearman_brown(draws).clip(0)))
-    ceiling.attrs['rdm_reliability'] = reliability
-    return ceiling
-
-
-def _ridge_ceiling(found: Recordings) -> Score:
-    """Median split-half reliability of the neuroids: the share of variance that a model can explain."""
-    reliability = found.reliability
-    ceiling = Score(float(np.median(reliability)))
-    ceiling.attrs['error'] = standard_error(median_draws(reliability))
-    ceiling.attrs[Score.RAW_VALUES_KEY] = Score(
-        reliability, coords={'neuroid_id': ('neuroid', found.mean['neuroid_id'].values)}, dims=['neuroid']
-    )
-    return ceiling
-
-
-def _rdm_score(benchmark: AreaBenchmark, source: NeuroidAssembly, raw: Score) -> Score:
-    found, ceiling = benchmark.recordings, benchmark.ceiling
-    score = Score(float(raw) / float(ceiling))
-    score.attrs[Score.RAW_VALUES_KEY] = raw
-    score.attrs['ceiling'] = ceiling
-    score.attrs['draws'] = raw.attrs['draws'] / float(ceiling)
-    score.attrs['error'] = standard_error(score.attrs['draws'])
-    score.attrs['formula'] = 'raw / ceiling'
-    score.attrs['noise_corrected'] = float(raw) / float(ceiling)
-    metric = load_metric('m2m_rdm', n_bootstraps=0)
-    per_animal = {}
-    for animal in np.unique(found.animals):
-        own = np.flatnonzero(found.animals == animal)
-        if len(own) >= 2:  # one neuroid has no pattern
-            per_animal[str(animal)] = float(metric(source, found.mean.isel(neuroid=own)))
-    score.attrs['per_animal'] = per_animal
-    return benchmark.describe(score)
-
-
-def _ridge_score(benchmark: AreaBenchmark, source: NeuroidAssembly, raw: Score) -> Score:
-    found, ceiling = benchmark.recordings, benchmark.ceiling
-    r = raw.attrs[Score.RAW_VALUES_KEY].values
-    reliability = found.reliability
-
-    def explained(r: Any, reliability: Any) -> Any:
-        # A model that predicts worse than the mean explains nothing; its square must not count for it.
-        return np.maximum(r, 0) ** 2 / reliability
-
-    score = Score(float(explained(float(raw), float(ceiling))))
-    score.attrs[Score.RAW_VALUES_KEY] = raw
-    score.attrs['ceiling'] = ceiling
-    score.attrs['draws'] = explained(*median_draws(np.stack([r, reliability])))
-    score.attrs['error'] = standard_error(score.attrs['draws'])
-    score.attrs['formula'] = 'max(raw, 0)**2 / ceiling'
-    score.attrs['noise_corrected'] = float(np.median(r / np.sqrt(reliability)))
-    score.attrs['per_animal'] = {
-        str(animal): float(np.median(r[found.animals == animal])) for animal in np.unique(found.animals)
-    }
-    return benchmark.describe(score)
-
-
-_CEILINGS: dict[str, Callable[[Recordings], Score]] = {'rdm': _rdm_ceiling, 'ridge': _ridge_ceiling}
-_SCORES: dict[str, Callable[[AreaBenchmark, NeuroidAssembly, Score], Score]] = {
-    'rdm': _rdm_score,
-    'ridge': _ridge_score,
-}
-KINDS = tuple(_SCORES)
+        """Mean over animals of the raw value of all other animals as a model of one; None for fewer than three."""
+        return self.comparison.inter_animal(self.recordings)
 
 
 class MeanBenchmark(BenchmarkBase):
     """Mean over the areas of a dataset.
 
-    Areas with fewer than three reliable neuroids, or none recorded, are left out and named in the result.
+    Areas with too few reliable neuroids, or none recorded, are left out and named in the result.
 
     Parameters
     ----------
     dataset : str
-    kind : {'rdm', 'ridge'}
+    comparison : Comparison
     bibtex : str
+    areas : sequence of str
+        Areas that the dataset should have, beside those that it has.
+
+    Raises
+    ------
+    BenchmarkError
+        When no area can be scored.
     """
 
-    def __init__(self, dataset: str, kind: str, bibtex: str = '') -> None:
-        super().__init__(identifier=f'{dataset}-{kind}', ceiling_func=None, version=1, parent=None, bibtex=bibtex)
+    def __init__(self, dataset: str, comparison: Comparison, bibtex: str = '', areas: Sequence[str] = ()) -> None:
+        name = NeuralIdentifier(dataset, None, None, comparison.name)
+        super().__init__(identifier=str(name), ceiling_func=None, version=1, parent=name.parent, bibtex=bibtex)
         self.dataset = dataset
-        self.kind = kind
+        self.comparison = comparison
         self.areas: list[AreaBenchmark] = []
         self.left_out: dict[str, str] = {}
-        for area in AREAS:
+        for area in ordered([*areas, *recorded_areas(dataset)]):
             try:
-                self.areas.append(AreaBenchmark(dataset, area, kind, bibtex))
+                self.areas.append(AreaBenchmark(dataset, area, comparison, bibtex))
             except (UnknownNameError, BenchmarkError) as error:
                 self.left_out[area] = str(error)
         if not self.areas:
@@ -323,13 +271,13 @@ class MeanBenchmark(BenchmarkBase):
     def combine(self, scores: list[Score]) -> Score:
         """Mean over areas.
 
-        The error is that of the mean: RSA draws take the same stimuli in every area, so they are averaged draw by
-        draw; regression draws take other neuroids in every area.
+        The error is that of the mean: draws of stimuli take the same ones in every area, so they are averaged draw by
+        draw; draws of neuroids take other ones in every area.
 
         Parameters
         ----------
         scores : list of Score
-            Of each area in `areas`.
+            Score of each area in `areas`.
 
         Returns
         -------

@@ -5,16 +5,15 @@ import functools
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
-from m2m_benchmarks.data.populations import LEAST_OF_POPULATION, Population
+from m2m_benchmarks.data import populations
+from m2m_benchmarks.data.areas import ordered
 from m2m_benchmarks.data.trials import RELIABLE, average_repetitions, cube
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.plugins import load_dataset
-
-#: Fewest reliable neuroids that a score is computed from: an RDM needs patterns, a median needs company.
-LEAST_NEUROIDS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +50,11 @@ class Recordings:
         )
 
     @property
+    def n_trials(self) -> int:
+        """Most repetitions of a stimulus."""
+        return int(self.trials.shape[0])
+
+    @property
     def animals(self) -> np.ndarray:
         """Animal of each neuroid."""
         return np.asarray(self.mean['animal'].values)
@@ -61,24 +65,29 @@ class Recordings:
         return np.asarray(self.mean['reliability'].values, dtype=float)
 
 
-@functools.lru_cache(maxsize=12)
-def _recordings(dataset: str, area: str, population: Population | None, sha256: str, place: Path) -> Recordings:
-    # `place` is only in the key: the same recordings in another data folder have other stimulus paths.
+@functools.lru_cache(maxsize=16)
+def _recordings(dataset: str, area: str, population: str | None, sha256: str, folder: Path) -> Recordings:
+    # `folder` is only in the key: the same recordings in another data folder have other stimulus paths.
     assembly = load_dataset(dataset)
     here = assembly['region'].values == area
     if not here.any():
         areas = sorted(set(assembly['region'].values))
         raise UnknownNameError('area', area, areas, f'{dataset} has no recordings there.')
     if population is not None:
-        here &= _of_population(assembly, here, f'{dataset}.{area}', population)
+        here &= _in_population(assembly, here, f'{dataset}.{area}', population)
     reliability = assembly['reliability'].values[here]
     reliable = reliability >= RELIABLE
     # Taken apart here: one area of a recording is one contiguous block of memory from now on.
     selected = assembly.isel(neuroid=np.flatnonzero(here)[reliable])
-    trials, _ = cube(selected)
+    trials, stimulus_ids = cube(selected)
+    mean = average_repetitions(selected)
+    # In the order in which models' responses are aligned with them.
+    order = np.argsort(stimulus_ids.astype(str), kind='stable')
+    if not np.array_equal(order, np.arange(len(order))):
+        trials, mean = trials[:, order], mean.isel(presentation=order)
     return Recordings(
         trials=np.asarray(trials),
-        mean=average_repetitions(selected),
+        mean=mean,
         stimuli=assembly.attrs['stimulus_set'],
         timebins=[(float(start), float(end)) for start, end in assembly['time_bin'].values],
         sha256=sha256,
@@ -87,53 +96,73 @@ def _recordings(dataset: str, area: str, population: Population | None, sha256: 
     )
 
 
-def _of_population(
-    assembly: NeuronRecordingAssembly, here: np.ndarray, area: str, population: Population
-) -> np.ndarray:
-    """Which neuroids of an assembly, of which those of an area are `here`, are of a population."""
-    coordinate = population.coordinate
-    if coordinate not in assembly.indexes['neuroid'].names:
+def _in_population(assembly: NeuronRecordingAssembly, here: np.ndarray, area: str, name: str) -> np.ndarray:
+    """Say which neuroids of an assembly are of a population; those of the area are `here`."""
+    columns = {
+        str(column): np.unique(assembly[column].values)
+        for column in assembly.indexes['neuroid'].names
+        if populations.groups(str(column), pd.unique(assembly[column].values))
+    }
+    known = populations.populations(columns)
+    if not known:
         raise BenchmarkError(
-            f'{area}.{population.name} cannot be scored: the recordings on this machine do not say the {coordinate} '
-            f'of their neuroids. `m2m data fetch` brings some that do; in a bundle it is a column of units.csv.'
+            f'{area}.{name} cannot be scored: the recordings on this machine have no column that groups their '
+            'neuroids, such as cre_line, layer or cell_type. `m2m data fetch` brings some that have; in a bundle it is a '
+            'column of units.csv.'
         )
-    values = assembly[coordinate].values
-    found = np.array(population.holds(values))
-    if not (found & here).any():
+    if name not in known:
+        raise UnknownNameError('population', name, known, f'({area}.{name})')
+    population = known[name]
+    values = assembly[population.column].values
+    members = np.array(population.holds(values))
+    if not (members & here).any():
         others = ', '.join(sorted(set(values[here].astype(str))))
-        raise BenchmarkError(f'{area} has no neuroids of {population.name}; their {coordinate} is {others}.')
-    return found
+        raise BenchmarkError(f'{area} has no neuroids of {name}; their {population.column} is {others}.')
+    return members
 
 
-def recordings(dataset: str, area: str, population: Population | None = None) -> Recordings:
-    """Reliable neuroids of an area of a dataset.
+def recordings(dataset: str, area: str, population: str | None = None, least_neuroids: int = 1) -> Recordings:
+    """Load the reliable neuroids of an area of a dataset.
 
     Parameters
     ----------
     dataset, area : str
-    population : Population, optional
-        Only those of it.
+    population : str, optional
+        Name of a population of the area, to have only its neuroids; see `data.populations`.
+    least_neuroids : int
+        Fewest that are of use; of a population, never fewer than 20.
 
     Raises
     ------
     DataNotFoundError
         With the command that brings the dataset.
     UnknownNameError
-        When the dataset has no recordings in the area.
+        When the dataset has no recordings in the area, or no such population.
     BenchmarkError
-        When fewer than 3 neuroids are reliable, or 20 of a population, or the dataset doesn't tell populations.
+        When too few neuroids are reliable, or the dataset doesn't tell populations.
     """
     attrs = load_dataset(dataset).attrs
     stimuli = attrs['stimulus_set']
-    place = Path(stimuli.get_stimulus(stimuli['stimulus_id'].iloc[0])).parent
+    folder = Path(stimuli.get_stimulus(stimuli['stimulus_id'].iloc[0])).parent
     # Assemblies from Brain-Score's own storage, where there is one version of a name, come without a hash.
-    found = _recordings(dataset, area, population, attrs.get('sha256', ''), place)
-    n = found.mean.sizes['neuroid']
-    name = f'{dataset}.{area}' if population is None else f'{dataset}.{area}.{population.name}'
-    least = LEAST_NEUROIDS if population is None else LEAST_OF_POPULATION
+    selected = _recordings(dataset, area, population, attrs.get('sha256', ''), folder)
+    n = selected.mean.sizes['neuroid']
+    name = f'{dataset}.{area}' if population is None else f'{dataset}.{area}.{population}'
+    least = least_neuroids if population is None else max(least_neuroids, populations.LEAST_OF_POPULATION)
     if n < least:
         raise BenchmarkError(
-            f'{name} has {n} neuroids of reliability {RELIABLE} or more ({found.n_unreliable} are less reliable, '
-            f'{found.n_flat} never vary); at least {least} are needed for a score.'
+            f'{name} has {n} neuroids of reliability {RELIABLE} or more ({selected.n_unreliable} are less reliable, '
+            f'{selected.n_flat} never vary); at least {least} are needed for a score.'
         )
-    return found
+    return selected
+
+
+def recorded_areas(dataset: str) -> list[str]:
+    """Areas that a dataset has recordings in, the six visual areas of the mouse first, in their order.
+
+    Raises
+    ------
+    DataNotFoundError
+        With the command that brings the dataset.
+    """
+    return ordered(set(load_dataset(dataset)['region'].values.tolist()))

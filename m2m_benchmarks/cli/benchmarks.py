@@ -4,18 +4,27 @@ from typing import Annotated, Any
 
 import typer
 
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS
+from m2m_benchmarks.benchmarks.identifiers import (
+    DERIVED_DIGITS,
+    PAPER_DIGITS,
+    PROTOCOLS,
+    DigitsIdentifier,
+    NeuralIdentifier,
+    parse,
+)
 from m2m_benchmarks.cli.console import stdout, write_json
 from m2m_benchmarks.data import ledger, populations
+from m2m_benchmarks.data.areas import ordered
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
 
-_NEURAL = {'rdm': 'similarity of population geometry (RSA)', 'ridge': 'prediction of single neurons (ridge regression)'}
-_DIGITS = {
+#: What is compared, by the end of a benchmark's name.
+_COMPARED = {
+    **COMPARISONS,
     'accuracy': 'labels of a model trained on the source',
     'readout_accuracy': 'labels of a readout fitted to the source',
 }
-_KINDS = {**_NEURAL, **_DIGITS}
-#: Domains of the benchmarks of Qazi et al.
-_DOMAINS = ('MNIST', 'MNISTM', 'SVHN', 'USPS')
 
 
 def benchmarks(
@@ -42,14 +51,21 @@ def benchmarks(
     for row in rows:
         data = 'here' if row['data_here'] else 'made when first used' if _made_here(row) else 'not here'
         dataset = f'{row["dataset"]} (simulated)' if row['simulated'] else row['dataset']
-        part = row['area'] or row['target'] or ('mean of areas' if row['kind'] in _NEURAL else 'mean of targets')
+        mean = 'mean of targets' if row['kind'] in PROTOCOLS else 'mean of areas'
+        part = row['area'] or row['target'] or mean
         if row['population']:
             part = f'{part}, {row["population"]}'
-        table.add_row(row['identifier'], dataset, part, _KINDS.get(row['kind'], ''), data)
+        table.add_row(row['identifier'], dataset, part, _COMPARED.get(row['kind'], ''), data)
     console.print(table)
     for text in _about_populations(of_populations, too_few):
         console.print(text, soft_wrap=True)
-    absent = {name for row in rows if not _made_here(row) for name, split in _needs(row) if not _here(name, split)}
+    absent = {
+        needed
+        for row in rows
+        if not _made_here(row)
+        for needed, split in _needs(_name(row['identifier']))
+        if not _here(needed, split)
+    }
     for name in sorted(absent):
         console.print(f'Bring {name}:  {ledger.import_command(name)}', soft_wrap=True)
     for name in others:
@@ -57,45 +73,52 @@ def benchmarks(
 
 
 def _own() -> list[str]:
-    """Registered benchmarks, and those of recordings imported here under names of their own."""
+    """Registered benchmarks, and those of recordings and digits imported here under names of their own."""
     names = list(registered('benchmark'))
-    known = {name.split('-')[0].split('.')[0] for name in names}
+    domains = DIGITS[PAPER_DIGITS].domains
     for dataset in ledger.names():
-        if dataset in (*known, *_DOMAINS):
+        if dataset in (*RECORDINGS, *DIGITS, *domains):
             continue
-        if ledger.require(dataset).get('kind') == ledger.DIGITS:
-            names += [f'Qazi2025.{source}.{dataset}-{kind}' for kind in _DIGITS for source in _DOMAINS]
+        entry = ledger.require(dataset)
+        if entry.get('kind') == ledger.DIGITS:
+            names += [
+                str(DigitsIdentifier(PAPER_DIGITS, source, dataset, protocol))
+                for protocol in PROTOCOLS
+                for source in domains
+            ]
         else:
-            areas = list(ledger.require(dataset)['summary']['areas'])
-            for kind in _NEURAL:
-                names += [f'{dataset}.{area}-{kind}' for area in areas] + [f'{dataset}-{kind}']
+            areas = ordered(entry['summary']['areas'])
+            names += [
+                str(NeuralIdentifier(dataset, area, None, each)) for each in COMPARISONS for area in (*areas, None)
+            ]
     return names
 
 
 def _of_populations() -> tuple[list[str], list[str]]:
     """Benchmarks of populations of the recordings here, and the populations that are too small for one."""
-    entry = ledger.read(populations.DATASET)
     names, too_few = [], []
-    for area, counts in entry['summary']['areas'].items() if entry else ():
-        for population in populations.POPULATIONS.values():
-            # A ledger of an earlier version doesn't count them.
-            reliable = counts.get('reliable_by', {}).get(population.coordinate, {})
-            n = sum(number for value, number in reliable.items() if all(population.holds([value])))
-            name = f'{populations.DATASET}.{area}.{population.name}'
-            if n >= populations.LEAST_OF_POPULATION:
-                names += [f'{name}-{kind}' for kind in _NEURAL]
-            elif n:
-                too_few.append(f'{name} ({n})')
+    for dataset in ledger.names():
+        entry = ledger.require(dataset)
+        if entry.get('kind') == ledger.DIGITS:
+            continue
+        areas = entry['summary']['areas']
+        for area in ordered(areas):
+            for population in populations.recorded_populations(entry['summary']).values():
+                counted = areas[area]['reliable_by'].get(population.column, {})
+                n = sum(number for value, number in counted.items() if value in population.values)
+                if n >= populations.LEAST_OF_POPULATION:
+                    names += [str(NeuralIdentifier(dataset, area, population.name, each)) for each in COMPARISONS]
+                elif n:
+                    too_few.append(f'{dataset}.{area}.{population.name} ({n})')
     return names, too_few
 
 
 def _about_populations(names: list[str], too_few: list[str]) -> list[str]:
-    dataset, parts = populations.DATASET, ', '.join(populations.POPULATIONS)
     about = []
     if not names:
         about.append(
-            f'{dataset}.AREA.POPULATION-rdm and -ridge score on one population of cells alone: {parts}. They need '
-            f'recordings that `m2m data fetch {dataset}` brought.'
+            'DATASET.AREA.POPULATION-COMPARISON scores on one population of neuroids alone, such as those of a Cre '
+            'line, a layer or a cell type: a value of any column of recordings here that groups their neuroids.'
         )
     if too_few:
         least = populations.LEAST_OF_POPULATION
@@ -104,38 +127,41 @@ def _about_populations(names: list[str], too_few: list[str]) -> list[str]:
 
 
 def _row(identifier: str) -> dict[str, Any]:
-    data, _, kind = identifier.rpartition('-')
-    dataset, _, part = data.partition('.')
-    source, target = None, None
-    if kind in _DIGITS:
-        source, _, target = part.partition('.') if dataset == 'Qazi2025' else (dataset, '', part)
-    row: dict[str, Any] = {
+    name = _name(identifier)
+    if isinstance(name, DigitsIdentifier):
+        dataset, kind, simulated = name.collection, name.protocol, False
+        parts = {'area': None, 'population': None, 'source': name.source, 'target': name.target}
+    else:
+        dataset, kind = name.dataset, name.comparison
+        simulated = dataset in RECORDINGS and RECORDINGS[dataset].simulated
+        parts = {'area': name.area, 'population': name.population, 'source': None, 'target': None}
+    needs = _needs(name)
+    return {
         'identifier': identifier,
         'library': OWN,
         'dataset': dataset,
-        'area': None if kind in _DIGITS else part.partition('.')[0] or None,
-        'population': None if kind in _DIGITS else part.partition('.')[2] or None,
-        'source': source,
-        'target': target or None,
+        **parts,
         'kind': kind,
-        'simulated': dataset.startswith('Simulated'),
+        'simulated': simulated,
+        'needs': list(dict.fromkeys(needed for needed, _ in needs)),
+        'data_here': all(_here(needed, split) for needed, split in needs),
     }
-    needs = _needs(row)
-    row['needs'] = list(dict.fromkeys(name for name, _ in needs))
-    row['data_here'] = all(_here(name, split) for name, split in needs)
-    return row
 
 
-def _needs(row: dict[str, Any]) -> list[tuple[str, str | None]]:
+def _name(identifier: str) -> NeuralIdentifier | DigitsIdentifier:
+    name = parse(identifier)
+    assert name is not None  # benchmarks of this library follow its grammar
+    return name
+
+
+def _needs(name: NeuralIdentifier | DigitsIdentifier) -> list[tuple[str, str | None]]:
     """Datasets that a benchmark takes, and of which of their splits; None for recordings."""
-    source = row['source']
-    if source is None:
-        return [(row['dataset'], None)]
-    fitting = [(source, 'train')] if row['kind'] == 'readout_accuracy' else []
-    if row['dataset'] != 'Qazi2025':
-        return [*fitting, (source, 'test')]
-    targets = [row['target']] if row['target'] else [name for name in _DOMAINS if name != source]
-    return [*fitting, *((name, 'test') for name in (source, *targets))]
+    if isinstance(name, NeuralIdentifier):
+        return [(name.dataset, None)]
+    fitting = [(name.source, 'train')] if name.protocol == 'readout_accuracy' else []
+    if name.collection == DERIVED_DIGITS:
+        return [*fitting, (name.source, 'test')]
+    return [*fitting, *((domain, 'test') for domain in (name.source, *DIGITS[name.collection].targets_of(name)))]
 
 
 def _here(name: str, split: str | None) -> bool:

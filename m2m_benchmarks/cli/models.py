@@ -114,7 +114,7 @@ def calibrate(
     model: _Model,
     dataset: Annotated[str, typer.Option(help='Recordings to choose with, from `m2m data list`.')],
     weights: Annotated[str, typer.Option(help="'default', 'none', or a .pth or .safetensors file.")] = 'default',
-    metric: Annotated[str, typer.Option(help='rdm or ridge.')] = 'rdm',
+    metric: Annotated[str, typer.Option(help='Comparison that layers are compared by, from `m2m benchmarks`.')] = 'rdm',
     seed: Annotated[int, typer.Option(help='Of untrained weights.')] = 0,
     json: Annotated[str, typer.Option('--json', metavar='FILE', help="Where the map is written; '-' prints it.")] = '-',
 ) -> None:
@@ -128,13 +128,14 @@ def calibrate(
         check_json(json)
     with progress() as report:
         report('loading', 0, 1)
+        from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
         from m2m_benchmarks.benchmarks.neural import MeanBenchmark
         from m2m_benchmarks.plugins import load_benchmark
         from m2m_benchmarks.scoring.activations import Activations
-        from m2m_benchmarks.scoring.commitment import calibrate as chosen_layers
+        from m2m_benchmarks.scoring.layer_choice import calibrate as chosen_layers
         from m2m_benchmarks.scoring.subjects import subject
 
-        benchmark = load_benchmark(f'{dataset}-{metric}')
+        benchmark = load_benchmark(str(NeuralIdentifier(dataset, None, None, metric)))
         if not isinstance(benchmark, MeanBenchmark):
             raise BenchmarkError(f'{dataset}-{metric} has no mouse areas; expected a dataset from `m2m data list`.')
         # torch.hub says on stdout what it downloads; there, the map alone is expected.

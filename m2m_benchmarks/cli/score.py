@@ -12,6 +12,8 @@ from m2m_benchmarks.storage import home, writable
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
+
 
 def score(
     model: Annotated[
@@ -76,16 +78,35 @@ def _print(results: list[dict[str, Any]]) -> None:
     if any(result['simulated'] for result in results):
         console.print('SimulatedMouse is simulated: these numbers say nothing about any mouse.')
     console.print(_table(results))
-    for formula in dict.fromkeys(result['formula'] for result in results):
-        console.print(f'score = {formula}', markup=False)
-    console.print(
-        'raw: correlation of model and recordings. ceiling: what their noise lets a perfect model reach. score: 1 is '
-        'that ceiling, 0 is chance.\n±: standard error by bootstrap.',
-        soft_wrap=True,
-    )
+    for text in _explained(results):
+        console.print(text, markup=False, soft_wrap=True)
     chosen = {result['commitment'] for result in results for result in [result, *result.get('areas', {}).values()]}
     if any(how and how.startswith('chosen') for how in chosen):
         console.print('Each layer was chosen on one half of the neuroids and scored on the other.')
+
+
+def _explained(results: list[dict[str, Any]]) -> list[str]:
+    """What the numbers of the table are, comparison by comparison."""
+    from m2m_benchmarks.benchmarks.comparisons import load_comparison
+
+    texts = []
+    own = [name for name in map(_neural, (result['benchmark'] for result in results)) if name is not None]
+    for comparison in dict.fromkeys(name.comparison for name in own):
+        described = load_comparison(comparison).description
+        texts.append(f'-{comparison}: score = {described.formula}. raw: {described.raw}. ceiling: {described.ceiling}.')
+        texts += [f'Note: {described.caveat}.'] if described.caveat else []
+    foreign = {result['formula'] for result in results if _neural(result['benchmark']) is None}
+    texts += [f'score = {formula}' for formula in sorted(foreign)]
+    return [*texts, 'score: 1 is the ceiling, 0 is chance. ±: standard error by bootstrap.']
+
+
+def _neural(benchmark: str) -> 'NeuralIdentifier | None':
+    """Name of a benchmark that compares with recordings by one of this library's comparisons; None for others."""
+    from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+    from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, parse
+
+    name = parse(benchmark)
+    return name if isinstance(name, NeuralIdentifier) and name.comparison in COMPARISONS else None
 
 
 def _print_generalization(result: dict[str, Any]) -> None:

@@ -139,10 +139,24 @@ def intact(name: str, ledger: dict[str, Any], file: dict[str, Any]) -> Path:
         When it is missing or was changed.
     """
     path = path_of(name, ledger, file)
+    with contextlib.suppress(OSError):
+        if _state(path) == _verified.get((path, file['sha256'])):
+            return path
     problem = damage(path, file)
     if problem:
         raise DataError(f'{path} of {name} is damaged: {problem}. {repair(name)}')
+    _verified[path, file['sha256']] = _state(path)
     return path
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Numbers that change when a file is replaced or written to."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+#: State in which a file, known by its path and SHA-256, was last read as a whole by this process: each is hashed once.
+_verified: dict[tuple[Path, str], tuple[int, ...]] = {}
 
 
 def import_command(name: str) -> str:

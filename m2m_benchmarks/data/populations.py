@@ -1,50 +1,122 @@
-"""Populations of the cells of an area: those of a Cre line, of a layer, excitatory and inhibitory ones.
+"""Populations of the neuroids of an area: of a Cre line, a layer, a cell type, whatever a dataset's columns say.
 
 This module imports nothing heavy: listings read it.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-#: The dataset of whose populations there are benchmarks.
-DATASET = 'deVries2020'
 #: Fewest reliable neuroids of a population that is scored.
 LEAST_OF_POPULATION = 20
+#: A column with more values than this numbers things; it doesn't group them.
+MOST_VALUES = 32
+
+#: Columns whose populations have plain names even where another column has a population of that name.
+_FIRST = ('cre_line', 'layer', 'cell_type')
+#: Columns that say what a neuroid is, or where it was recorded, not of which kind it is.
+_IDENTITIES = {'neuroid', 'region', 'area', 'animal', 'session', 'container', 'file', 'column', 'reliability'}
+_ODD = re.compile(r'[^A-Za-z0-9_]+', re.ASCII)
 
 
 @dataclass(frozen=True)
 class Population:
-    """Those of an area's neuroids of which a coordinate says the same.
+    """Neuroids that share a value of a column, or several values of the same name.
 
     Attributes
     ----------
     name : str
-        As in the identifiers of benchmarks.
-    coordinate : str
-    value : str
-        Up to the first dash: the line Cux2-CreERT2 is that of the gene Cux2.
+        As in the names of benchmarks.
+    column : str
+        Coordinate of the assembly.
+    values : tuple of str
     """
 
     name: str
-    coordinate: str
-    value: str
+    column: str
+    values: tuple[str, ...]
 
-    def holds(self, values: Iterable[str]) -> list[bool]:
-        """Which values of the coordinate are of this population."""
-        return [str(value).partition('-')[0] == self.value for value in values]
+    def holds(self, values: Iterable[object]) -> list[bool]:
+        """Say for each value of the column whether it is one of this population."""
+        return [str(value) in self.values for value in values]
 
 
-#: Driver lines of the Allen Institute's 2-photon survey, by their genes.
-_LINES = ['Cux2', 'Emx1', 'Fezf2', 'Nr5a1', 'Ntsr1', 'Pvalb', 'Rbp4', 'Rorb', 'Scnn1a', 'Slc17a7', 'Sst', 'Tlx3', 'Vip']
+def groups(column: str, values: Iterable[object]) -> bool:
+    """Whether a column groups neuroids into populations.
 
-#: By name. A layer is that of the imaging depth, a type that of the Cre line.
-POPULATIONS = {
-    each.name: each
-    for each in (
-        *(Population(line, 'cre_line', line) for line in _LINES),
-        *(Population(f'L{layer.replace("/", "")}', 'layer', layer) for layer in ('2/3', '4', '5', '6')),
-        *(Population(kind, 'cell_type', kind) for kind in ('excitatory', 'inhibitory')),
-    )
-}
-#: Coordinates that tell populations.
-COORDINATES = tuple(dict.fromkeys(each.coordinate for each in POPULATIONS.values()))
+    Text and whole numbers do, up to `MOST_VALUES` different ones; columns that identify a neuroid, session or animal,
+    measurements and truth values don't.
+
+    Parameters
+    ----------
+    column : str
+    values : iterable
+        Values of the column, or the different ones among them.
+    """
+    if column in _IDENTITIES or column.endswith('_id'):
+        return False
+    different = set(values)
+    # A 32-bit number of numpy is no Python float.
+    if any(isinstance(value, float) or getattr(value, 'dtype', None) == 'float32' for value in different):
+        return False
+    if different & {True, False} and all(str(value) in ('True', 'False') for value in different):
+        return False
+    return 0 < len(different) <= MOST_VALUES
+
+
+def name_of(column: str, value: str) -> str:
+    """Name of the population of a value: up to the first dash, of letters, digits and underscores.
+
+    The line Cux2-CreERT2 is that of the gene Cux2. Numbers get a letter or the column before them: layer 2/3 is L23.
+
+    Returns
+    -------
+    str
+        Empty where nothing of the value can stand in a name.
+    """
+    name = _ODD.sub('', value.partition('-')[0])
+    if not name[:1].isdigit():
+        return name
+    return f'L{name}' if column.endswith('layer') else f'{_ODD.sub("", column)}_{name}'
+
+
+def populations(columns: Mapping[str, Iterable[object]]) -> dict[str, Population]:
+    """Populations that the columns of a dataset tell apart.
+
+    Parameters
+    ----------
+    columns : mapping
+        Name of each column that `groups` neuroids to its values.
+
+    Returns
+    -------
+    dict
+        Name to population. Where two columns have a value of the same name, the later column's, in alphabetical order
+        after cre_line, layer and cell_type, is called COLUMN_NAME.
+    """
+    named: dict[str, Population] = {}
+    for column in sorted(columns, key=lambda each: (_FIRST.index(each) if each in _FIRST else len(_FIRST), each)):
+        of_column: dict[str, list[str]] = {}
+        for value in sorted({str(value) for value in columns[column]}):
+            of_column.setdefault(name_of(column, value), []).append(value)
+        for name, values in of_column.items():
+            if name:
+                unique = f'{_ODD.sub("", column)}_{name}' if name in named else name
+                named.setdefault(unique, Population(unique, column, tuple(values)))
+    return named
+
+
+def recorded_populations(summary: Mapping[str, Any]) -> dict[str, Population]:
+    """Populations of the recordings that the summary of a ledger describes; none where an earlier version wrote it.
+
+    Parameters
+    ----------
+    summary : mapping
+        With the number of reliable neuroids by the values of each column, area by area.
+    """
+    columns: dict[str, list[object]] = {}
+    for counts in summary['areas'].values():
+        for column, values in counts.get('reliable_by', {}).items():
+            columns.setdefault(column, []).extend(values)
+    return populations(columns)

@@ -14,8 +14,7 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRe
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
 from m2m_benchmarks.arrays import split_half_reliability
-from m2m_benchmarks.data import ledger
-from m2m_benchmarks.data.populations import COORDINATES
+from m2m_benchmarks.data import ledger, populations
 from m2m_benchmarks.data.trials import RELIABLE
 from m2m_benchmarks.data.versions import write_version
 
@@ -218,6 +217,7 @@ def _slabs(blocks: Iterable[np.ndarray], shape: tuple[int, int, int], width: int
 
 
 def _summary(n_repetitions: int, n_stimuli: int, neuroids: pd.DataFrame) -> dict[str, Any]:
+    grouping = [str(column) for column in neuroids if populations.groups(str(column), neuroids[column].unique())]
     areas = {}
     for area, group in neuroids.groupby('region', sort=False):
         areas[str(area)] = {
@@ -226,18 +226,17 @@ def _summary(n_repetitions: int, n_stimuli: int, neuroids: pd.DataFrame) -> dict
             'flat': int(group['reliability'].isna().sum()),
             'animals': int(group['animal'].nunique()),
             'sessions': int(group['session'].nunique()),
-            'reliable_by': _reliable_by(group),
+            'reliable_by': _reliable_by(group, grouping),
         }
     return {'repetitions': n_repetitions, 'stimuli': n_stimuli, 'areas': areas}
 
 
-def _reliable_by(neuroids: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Number of reliable neuroids by the values of each coordinate that tells populations."""
+def _reliable_by(neuroids: pd.DataFrame, columns: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Count reliable neuroids by the values of each column that groups them into populations."""
     reliable = neuroids[neuroids['reliability'] >= RELIABLE]
     return {
-        coordinate: {str(value): int(n) for value, n in reliable[coordinate].value_counts().sort_index().items()}
-        for coordinate in COORDINATES
-        if coordinate in reliable
+        column: {str(value): int(n) for value, n in reliable[column].value_counts().sort_index().items()}
+        for column in columns
     }
 
 

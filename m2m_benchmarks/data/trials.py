@@ -10,6 +10,8 @@ from m2m_benchmarks.errors import DataError
 
 #: Least Spearman-Brown split-half reliability of a neuroid that is scored.
 RELIABLE = 0.5
+#: Halvings of the repetitions that reliabilities are averaged over.
+N_SPLITS = 100
 
 
 def cube(assembly: NeuronRecordingAssembly) -> tuple[np.ndarray, np.ndarray]:

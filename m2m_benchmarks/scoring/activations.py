@@ -1,10 +1,11 @@
 """Responses of a model's layers to a stimulus set, computed once.
 
-What is kept is the isometric image of a layer's responses (`arrays.isometric`): everything that the metrics use, in
-some hundred kilobytes a layer. The key of an entry is a hash over all that could change it: the weights, what the
-preprocessing makes of a probe image (image size and normalisation included), what the layer responds to that image
-(the network's code included), and the content of the stimuli. Names don't enter: a changed model under an old name
-has another key.
+What is kept is what comparisons ask for (`comparisons.base.FeatureForm`): a rotation of a layer's responses
+(`arrays.isometric`), which has all that most of them use in some hundred kilobytes, or a sample of its units. All units
+of a layer, for comparisons of maps, are computed each time: they may take gigabytes. The key of an entry is a hash over
+all that could change it: the weights, what the preprocessing makes of a probe image (image size and normalisation
+included), what the layer responds to that image (the network's code included), and the content of the stimuli. Names
+don't enter: a changed model under an old name has another key.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper
 from PIL import Image
 
 from m2m_benchmarks.arrays import isometric
+from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
 from m2m_benchmarks.errors import ModelError, StorageError
 from m2m_benchmarks.scoring.layers import responses, submodules
 from m2m_benchmarks.scoring.subjects import Subject
@@ -34,6 +36,8 @@ FORMAT = 1
 #: Responses of one batch, all layers together, stay below this.
 _BATCH_BYTES = 512 * 2**20
 _MOST_IMAGES = 32
+#: Units of a layer that are sampled where a comparison asks for some, and the seed of that choice.
+MOST_UNITS, _UNITS_SEED = 1000, 0
 
 Progress = Callable[[str, int, int], None]
 
@@ -59,22 +63,27 @@ class Activations:
         self._module = subject.module
         self._wrapper = subject.wrapper
         self._report = progress or (lambda what, done, total: None)
-        self._known: dict[tuple[str, str], np.ndarray] = {}
+        self._known: dict[tuple[str, str, FeatureForm], np.ndarray] = {}
         self._hashes: dict[str, str] = {}
         self.forward_passes = 0
 
-    def __call__(self, stimuli: StimulusSet, layers: Sequence[str]) -> dict[str, np.ndarray]:
+    def __call__(
+        self, stimuli: StimulusSet, layers: Sequence[str], form: FeatureForm = FeatureForm.ROTATION
+    ) -> dict[str, np.ndarray]:
         """Responses of the layers to the stimuli.
 
         Parameters
         ----------
         stimuli : StimulusSet
         layers : sequence of str
+        form : FeatureForm
 
         Returns
         -------
         dict
-            Layer to array, shape (n_stimuli, at most n_stimuli + 1), rows in the order of `stimuli`.
+            Layer to array, rows in the order of `stimuli`: shape (n_stimuli, at most n_stimuli + 1) for a rotation,
+            (n_stimuli, at most `MOST_UNITS`) for units, (n_stimuli, channels, height, width) for maps of a
+            convolutional layer. Maps are memory-mapped.
 
         Raises
         ------
@@ -89,22 +98,24 @@ class Activations:
             submodules(self._module, layers, self._subject.identifier)
         paths = [Path(stimuli.get_stimulus(stimulus)) for stimulus in stimuli['stimulus_id']]
         shown = self._stimuli_hash(stimuli.identifier, paths)
-        wanted = [layer for layer in dict.fromkeys(layers) if (shown, layer) not in self._known]
+        wanted = [layer for layer in dict.fromkeys(layers) if (shown, layer, form) not in self._known]
         if wanted:
             folder = writable(home() / 'activations')
             probe = _Probe(self, wanted)
             missing = []
             for layer in wanted:
-                found = _read(folder, probe.key(layer, shown))
-                if found is None:
+                stored = None if form is FeatureForm.MAPS else _read(folder, probe.key(layer, shown, form))
+                if stored is None:
                     missing.append(layer)
                 else:
-                    self._known[shown, layer] = found
+                    self._known[shown, layer, form] = stored
             if missing:
-                for layer, found in self._run(paths, missing, probe, folder).items():
-                    _write(folder, probe.key(layer, shown), found, probe.description(layer, shown, stimuli))
-                    self._known[shown, layer] = found
-        return {layer: self._known[shown, layer] for layer in layers}
+                for layer, computed in self._run(paths, missing, probe, folder, form).items():
+                    if form is not FeatureForm.MAPS:  # of which a layer may have gigabytes
+                        description = probe.description(layer, shown, form, stimuli)
+                        _write(folder, probe.key(layer, shown, form), computed, description)
+                    self._known[shown, layer, form] = computed
+        return {layer: self._known[shown, layer, form] for layer in layers}
 
     def _stimuli_hash(self, identifier: str, paths: Sequence[Path]) -> str:
         state = f'{identifier} {[(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths]}'
@@ -121,7 +132,7 @@ class Activations:
         return torch.stack([torch.as_tensor(image) for image in images])
 
     def respond(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, np.ndarray]:
-        """Responses to one batch: shape (n_images, n_features) each."""
+        """Responses to one batch: shape (n_images, ...) each."""
         wrapper, extractor = self._wrapper, self._wrapper._extractor
         own_way = any(
             inspect.getattr_static(type(wrapper), name) is not inspect.getattr_static(PytorchWrapper, name)
@@ -142,10 +153,10 @@ class Activations:
             found = responses(self._module, batch, modules, wrapper._forward_kwargs)
         for hook in extractor._batch_activations_hooks.copy().values():
             found = hook(found)
-        return {layer: np.asarray(found[layer]).reshape(len(images), -1) for layer in layers}
+        return {layer: np.asarray(found[layer]) for layer in layers}
 
     def _run(
-        self, paths: Sequence[Path], layers: Sequence[str], probe: '_Probe', folder: Path
+        self, paths: Sequence[Path], layers: Sequence[str], probe: '_Probe', folder: Path, form: FeatureForm
     ) -> dict[str, np.ndarray]:
         """One forward pass over all stimuli; the responses are collected on disk, not in memory."""
         n_stimuli = len(paths)
@@ -166,6 +177,7 @@ class Activations:
         for start in range(0, n_stimuli, size):
             batch = paths[start : start + size]
             for layer, found in self.respond(self.preprocess(batch), layers).items():
+                found = found.reshape(len(batch), -1)
                 if found.shape[1] != collected[layer].shape[1]:
                     raise ModelError(
                         f'layer {layer!r} of {self._subject.identifier} has {found.shape[1]} features for some '
@@ -173,14 +185,36 @@ class Activations:
                     )
                 collected[layer][start : start + len(batch)] = found
             self._report(f'{self._subject.identifier}: images', min(start + size, n_stimuli), n_stimuli)
+        if form is FeatureForm.MAPS:
+            return {layer: collected[layer].reshape(n_stimuli, *probe.shapes[layer]) for layer in layers}
         reduced = {}
         for i, layer in enumerate(layers):
             try:
-                reduced[layer] = isometric(collected.pop(layer))
+                reduced[layer] = _reduced(collected.pop(layer), form)
             except ValueError as error:
                 raise ModelError(f'layer {layer!r} of {self._subject.identifier}: {error}.') from error
             self._report(f'{self._subject.identifier}: layers', i + 1, len(layers))
         return reduced
+
+
+def _reduced(responses: np.ndarray, form: FeatureForm) -> np.ndarray:
+    """Responses of a layer (n_stimuli, n_units) in the form that is kept.
+
+    Raises
+    ------
+    ValueError
+        When they are empty, or hold NaN or infinity.
+    """
+    if form is FeatureForm.ROTATION:
+        return isometric(responses)
+    n_units = responses.shape[1]
+    units = np.arange(n_units)
+    if n_units > MOST_UNITS:
+        units = np.sort(np.random.default_rng(_UNITS_SEED).choice(n_units, MOST_UNITS, replace=False))
+    sampled = np.array(responses[:, units])
+    if not np.isfinite(sampled).all():
+        raise ValueError('the features hold NaN or infinity')
+    return sampled
 
 
 class _Probe:
@@ -197,11 +231,14 @@ class _Probe:
         self._shape = tuple(images.shape[1:])
         self._image = _hash(images.cpu().numpy())
         found = activations.respond(images, layers)
+        self.shapes = {layer: found[layer].shape[1:] for layer in layers}
+        found = {layer: found[layer].reshape(len(images), -1) for layer in layers}
         self.widths = {layer: found[layer].shape[1] for layer in layers}
         self.dtypes = {layer: found[layer].dtype for layer in layers}
         self._responses = {layer: _hash(found[layer]) for layer in layers}
 
-    def _parts(self, layer: str, stimuli: str) -> dict[str, Any]:
+    def _parts(self, layer: str, stimuli: str, form: FeatureForm) -> dict[str, Any]:
+        sampled = {} if form is FeatureForm.ROTATION else {'units': MOST_UNITS, 'units_seed': _UNITS_SEED}
         return {
             'format': FORMAT,
             'layer': layer,
@@ -209,15 +246,16 @@ class _Probe:
             'probe_image_sha256': self._image,
             'probe_response_sha256': self._responses[layer],
             'stimuli_sha256': stimuli,
+            **sampled,
         }
 
-    def key(self, layer: str, stimuli: str) -> str:
-        return hashlib.sha256(json.dumps(self._parts(layer, stimuli), sort_keys=True).encode()).hexdigest()
+    def key(self, layer: str, stimuli: str, form: FeatureForm) -> str:
+        return hashlib.sha256(json.dumps(self._parts(layer, stimuli, form), sort_keys=True).encode()).hexdigest()
 
-    def description(self, layer: str, stimuli: str, stimulus_set: StimulusSet) -> dict[str, Any]:
+    def description(self, layer: str, stimuli: str, form: FeatureForm, stimulus_set: StimulusSet) -> dict[str, Any]:
         """The key's parts, and names for whoever looks into the folder."""
         return {
-            **self._parts(layer, stimuli),
+            **self._parts(layer, stimuli, form),
             'model': self._subject.identifier,
             'weights': self._subject.weights,
             'image_shape': self._shape,

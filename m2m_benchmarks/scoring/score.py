@@ -15,6 +15,7 @@ from brainscore_core.metrics import Score
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
+from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.data import ledger
@@ -22,8 +23,9 @@ from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.plugins import explained_failure, load_benchmark, no_stored_activations
 from m2m_benchmarks.scoring import results
 from m2m_benchmarks.scoring.activations import Activations, Progress
-from m2m_benchmarks.scoring.commitment import CommittedModel, commit
 from m2m_benchmarks.scoring.generalization import score_generalization
+from m2m_benchmarks.scoring.layer_choice import choose_layer
+from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.subjects import Subject, subject
 from m2m_benchmarks.storage import home, writable
 
@@ -130,9 +132,10 @@ def _score_area(found: Subject, activations: Activations | None, area: AreaBench
             result = area(found.model)
         result.attrs.update(layer=str(mapped or area.region), layer_scores={}, commitment='committed by the model')
         return result
-    commitment = commit(found, activations, area, layer)
-    result = commitment.benchmark(CommittedModel(found, activations, {area.region: commitment.layer}))
-    result.attrs.update(layer=commitment.layer, layer_scores=commitment.layer_scores, commitment=commitment.how)
+    choice = choose_layer(found, activations, area, layer)
+    form = area.comparison.features
+    result = choice.benchmark(LayerModel(found, activations, {area.region: choice.layer}, form))
+    result.attrs.update(layer=choice.layer, layer_scores=choice.layer_scores, commitment=choice.how)
     return result
 
 
@@ -183,7 +186,7 @@ def _document(found: Subject, benchmark: Benchmark, result: Score, seconds: floa
         'commitment': attrs.get('commitment'),
         'choices': attrs.get('choices'),
         'weights': found.weights,
-        'simulated': getattr(benchmark, 'dataset', '').startswith('Simulated'),
+        'simulated': _simulated(benchmark),
         'seconds': round(seconds, 3),
         'peak_memory_mb': round(_peak_memory_mb(), 1),
         'weights_sha256': found.weights_sha256,
@@ -199,6 +202,11 @@ def _document(found: Subject, benchmark: Benchmark, result: Score, seconds: floa
         document.update({key: attrs[key] for key in _GENERALIZATION})
         document['seed'] = None if found.run is None else found.run.config['seed']
     return document
+
+
+def _simulated(benchmark: Benchmark) -> bool:
+    recorded = RECORDINGS.get(getattr(benchmark, 'dataset', ''))
+    return recorded is not None and recorded.simulated
 
 
 def _area(part: Score) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, load_comparison
+from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, parse
 from m2m_benchmarks.errors import M2MError, ModelError, StorageError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, registered
 from m2m_benchmarks.scoring.subjects import subject
@@ -164,13 +166,15 @@ def _sources(name: str) -> list[tuple[str, str]]:
     if name not in benchmarks:
         return []
     folder = benchmarks[name].folder
-    # Recordings and digits have the folder of the same name, or the benchmark's name begins with that of its source.
-    dataset, _, part = name.rpartition('-')[0].partition('.')
-    kinds = {each.rpartition('-')[2] for each, plugin in benchmarks.items() if plugin.folder == folder}
+    parsed = parse(name)
+    if isinstance(parsed, DigitsIdentifier):
+        return [('benchmarks', folder), ('data', data[parsed.source])]
+    assert parsed is not None
+    in_folder = {load_comparison(each).metric for each in COMPARISONS}
     return [
         ('benchmarks', folder),
-        ('data', data.get(dataset) or data[part.partition('.')[0]]),
-        *(('metrics', plugin.folder) for metric, plugin in metrics.items() if metric.removeprefix('m2m_') in kinds),
+        ('data', data[parsed.dataset]),
+        *(('metrics', plugin.folder) for metric, plugin in metrics.items() if metric in in_folder),
     ]
 
 

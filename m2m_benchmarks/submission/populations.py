@@ -1,19 +1,22 @@
-"""Benchmarks of populations of cells, which have a line of their own only where they are exported."""
+"""Benchmarks of populations of neuroids, which have a line of their own only where they are exported."""
 
-import re
 from pathlib import Path
+from typing import TypeGuard
 
 import yaml
 
-from m2m_benchmarks.data.populations import DATASET, POPULATIONS
-
-_NAME = re.compile(rf'{DATASET}\.(?P<area>\w+)\.(?P<population>{"|".join(POPULATIONS)})-(?P<kind>\w+)\Z')
+from m2m_benchmarks.benchmarks.datasets import RECORDINGS
+from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, parse
+from m2m_benchmarks.benchmarks.registry import line, metadata
+from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data.populations import Population, recorded_populations
+from m2m_benchmarks.errors import UnknownNameError
 
 
 def whole_area(name: str) -> str:
     """Benchmark of the area in which a population is; the name itself where it isn't that of a population."""
-    found = _NAME.match(name)
-    return f'{DATASET}.{found["area"]}-{found["kind"]}' if found else name
+    parsed = parse(name)
+    return str(parsed.of_area) if _is_population(parsed) else name
 
 
 def register(name: str, folder: Path) -> None:
@@ -23,17 +26,34 @@ def register(name: str, folder: Path) -> None:
     ----------
     name : str
     folder : Path
-        Of the copy.
+        Folder of the copy.
+
+    Raises
+    ------
+    DataNotFoundError
+        When the recordings, whose columns tell the populations, aren't on this machine.
+    UnknownNameError
+        When they have no such population.
     """
-    found = _NAME.match(name)
-    if found is None:
+    parsed = parse(name)
+    if not _is_population(parsed):
         return
-    area, population, kind = found.groups()
+    population = _population(parsed)
     with (folder / '__init__.py').open('a', encoding='utf-8') as file:
-        file.write(f"\nbenchmark_registry['{name}'] = lambda: area('{area}', '{kind}', '{population}')\n")
-    path = folder / 'metadata.yaml'
-    entry = yaml.safe_load(path.read_text(encoding='utf-8'))['benchmarks'][whole_area(name)]
-    entry['data']['pre_processing'] += f'; {population} alone, by {POPULATIONS[population].coordinate}'
-    lines = yaml.safe_dump({name: entry}, sort_keys=False, width=1000).splitlines()
-    with path.open('a', encoding='utf-8') as file:
-        file.write(''.join(f'    {line}\n' for line in lines))
+        file.write(f'\n{line(parsed)}\n')
+    lines = yaml.safe_dump(
+        {name: metadata(parsed, population.column)}, sort_keys=False, width=1000, indent=4
+    ).splitlines()
+    with (folder / 'metadata.yaml').open('a', encoding='utf-8') as file:
+        file.write(''.join(f'    {each}\n' for each in lines))
+
+
+def _is_population(name: object) -> TypeGuard[NeuralIdentifier]:
+    return isinstance(name, NeuralIdentifier) and name.population is not None and name.dataset in RECORDINGS
+
+
+def _population(name: NeuralIdentifier) -> Population:
+    known = recorded_populations(ledger.require(name.dataset)['summary'])
+    if name.population not in known:
+        raise UnknownNameError('population', str(name.population), known, f'({name})')
+    return known[name.population]

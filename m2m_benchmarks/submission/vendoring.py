@@ -67,15 +67,12 @@ def self_contained(source: Path, package: str, kind: str, destination: Path) -> 
     while waiting:
         path, original, inside_package, prefix = waiting.pop()
         for module in _rewrite(path, original, inside_package, package, prefix):
-            name = module.rpartition('.')[2]
             if module in copies:
                 continue
-            if any(other.stem == name for other in copies.values()):
-                raise M2MError(f'{package} uses two modules called {name}; they cannot be copied into one folder.')
             if not copies and (destination / VENDORED).exists():
                 raise M2MError(f'{source} has a folder {VENDORED} of its own, where copies would go; rename it.')
             (destination / VENDORED).mkdir(exist_ok=True)
-            copies[module] = destination / VENDORED / f'{name}.py'
+            copies[module] = destination / VENDORED / f'{_copy_of(module)}.py'
             file = _file(module)
             shutil.copyfile(file, copies[module])
             waiting.append((copies[module], file, module if _is_package(file) else module.rpartition('.')[0], '.'))
@@ -120,7 +117,10 @@ def _rewrite(path: Path, original: Path, inside: str, plugin: str, prefix: str) 
                 continue
             module, is_module = _definition(source, alias.name)
             modules.append(module)
-            groups.setdefault(prefix if is_module else prefix + module.rpartition('.')[2], []).append(spelled)
+            if is_module:
+                groups.setdefault(prefix, []).append(f'{_copy_of(module)} as {alias.asname or alias.name}')
+            else:
+                groups.setdefault(prefix + _copy_of(module), []).append(spelled)
         first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
         before, after = lines[first][: node.col_offset], lines[last][node.end_col_offset :]
         separator = '; ' if before.strip() else '\n' + before.decode()
@@ -138,6 +138,11 @@ def _parse(content: bytes, path: Path) -> ast.Module:
         return ast.parse(importlib.util.decode_source(content))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise M2MError(f'{path} is not Python that can be parsed: {str(error) or type(error).__name__}.') from error
+
+
+def _copy_of(module: str) -> str:
+    """Name of a module's copy: its own, with its packages before it, so that no two are the same."""
+    return '_'.join(module.split('.')[1:])
 
 
 def _module(target: str) -> str:

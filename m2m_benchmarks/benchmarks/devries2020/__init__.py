@@ -1,21 +1,41 @@
-"""2-photon recordings of de Vries et al. (2020), per area and over all areas."""
+"""2-photon recordings of de Vries et al. (2020), per area and over all areas.
+
+Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the comparison instead.
+"""
 
 from brainscore_vision import benchmark_registry
 
-from .benchmark import area, mean
+from m2m_benchmarks.benchmarks.comparisons import rdm, ridge
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 
-benchmark_registry['deVries2020.VISp-rdm'] = lambda: area('VISp', 'rdm')
-benchmark_registry['deVries2020.VISl-rdm'] = lambda: area('VISl', 'rdm')
-benchmark_registry['deVries2020.VISal-rdm'] = lambda: area('VISal', 'rdm')
-benchmark_registry['deVries2020.VISpm-rdm'] = lambda: area('VISpm', 'rdm')
-benchmark_registry['deVries2020.VISam-rdm'] = lambda: area('VISam', 'rdm')
-benchmark_registry['deVries2020.VISrl-rdm'] = lambda: area('VISrl', 'rdm')
-benchmark_registry['deVries2020-rdm'] = lambda: mean('rdm')
+AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl')
 
-benchmark_registry['deVries2020.VISp-ridge'] = lambda: area('VISp', 'ridge')
-benchmark_registry['deVries2020.VISl-ridge'] = lambda: area('VISl', 'ridge')
-benchmark_registry['deVries2020.VISal-ridge'] = lambda: area('VISal', 'ridge')
-benchmark_registry['deVries2020.VISpm-ridge'] = lambda: area('VISpm', 'ridge')
-benchmark_registry['deVries2020.VISam-ridge'] = lambda: area('VISam', 'ridge')
-benchmark_registry['deVries2020.VISrl-ridge'] = lambda: area('VISrl', 'ridge')
-benchmark_registry['deVries2020-ridge'] = lambda: mean('ridge')
+BIBTEX = """@article{devries2020large,
+  title={A large-scale standardized physiological survey reveals functional organization of the mouse visual cortex},
+  author={de Vries, Saskia E J and Lecoq, Jerome A and Buice, Michael A and Groblewski, Peter A and
+    Ocker, Gabriel K and Oliver, Michael and Feng, David and Cain, Nicholas and Ledochowitsch, Peter and
+    Millman, Daniel and others},
+  journal={Nature Neuroscience},
+  volume={23},
+  number={1},
+  pages={138--151},
+  year={2020},
+  publisher={Nature Publishing Group},
+  url={https://doi.org/10.1038/s41593-019-0550-9}
+}"""
+
+benchmark_registry['deVries2020.VISp-rdm'] = lambda: AreaBenchmark('deVries2020', 'VISp', rdm.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISl-rdm'] = lambda: AreaBenchmark('deVries2020', 'VISl', rdm.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISal-rdm'] = lambda: AreaBenchmark('deVries2020', 'VISal', rdm.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISpm-rdm'] = lambda: AreaBenchmark('deVries2020', 'VISpm', rdm.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISam-rdm'] = lambda: AreaBenchmark('deVries2020', 'VISam', rdm.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISrl-rdm'] = lambda: AreaBenchmark('deVries2020', 'VISrl', rdm.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020-rdm'] = lambda: MeanBenchmark('deVries2020', rdm.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['deVries2020.VISp-ridge'] = lambda: AreaBenchmark('deVries2020', 'VISp', ridge.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISl-ridge'] = lambda: AreaBenchmark('deVries2020', 'VISl', ridge.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISal-ridge'] = lambda: AreaBenchmark('deVries2020', 'VISal', ridge.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISpm-ridge'] = lambda: AreaBenchmark('deVries2020', 'VISpm', ridge.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISam-ridge'] = lambda: AreaBenchmark('deVries2020', 'VISam', ridge.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISrl-ridge'] = lambda: AreaBenchmark('deVries2020', 'VISrl', ridge.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020-ridge'] = lambda: MeanBenchmark('deVries2020', ridge.COMPARISON, BIBTEX, AREAS)

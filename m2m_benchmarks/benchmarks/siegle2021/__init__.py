@@ -1,21 +1,40 @@
-"""Neuropixels recordings of Siegle et al. (2021), per area and over all areas."""
+"""Neuropixels recordings of Siegle et al. (2021), per area and over all areas.
+
+Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the comparison instead.
+"""
 
 from brainscore_vision import benchmark_registry
 
-from .benchmark import area, mean
+from m2m_benchmarks.benchmarks.comparisons import rdm, ridge
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 
-benchmark_registry['Siegle2021.VISp-rdm'] = lambda: area('VISp', 'rdm')
-benchmark_registry['Siegle2021.VISl-rdm'] = lambda: area('VISl', 'rdm')
-benchmark_registry['Siegle2021.VISal-rdm'] = lambda: area('VISal', 'rdm')
-benchmark_registry['Siegle2021.VISpm-rdm'] = lambda: area('VISpm', 'rdm')
-benchmark_registry['Siegle2021.VISam-rdm'] = lambda: area('VISam', 'rdm')
-benchmark_registry['Siegle2021.VISrl-rdm'] = lambda: area('VISrl', 'rdm')
-benchmark_registry['Siegle2021-rdm'] = lambda: mean('rdm')
+AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl')
 
-benchmark_registry['Siegle2021.VISp-ridge'] = lambda: area('VISp', 'ridge')
-benchmark_registry['Siegle2021.VISl-ridge'] = lambda: area('VISl', 'ridge')
-benchmark_registry['Siegle2021.VISal-ridge'] = lambda: area('VISal', 'ridge')
-benchmark_registry['Siegle2021.VISpm-ridge'] = lambda: area('VISpm', 'ridge')
-benchmark_registry['Siegle2021.VISam-ridge'] = lambda: area('VISam', 'ridge')
-benchmark_registry['Siegle2021.VISrl-ridge'] = lambda: area('VISrl', 'ridge')
-benchmark_registry['Siegle2021-ridge'] = lambda: mean('ridge')
+BIBTEX = """@article{siegle2021survey,
+  title={Survey of spiking in the mouse visual system reveals functional hierarchy},
+  author={Siegle, Joshua H and Jia, Xiaoxuan and Durand, S{\\'e}verine and Gale, Sam and Bennett, Corbett and
+    Graddis, Nile and Heller, Greggory and Ramirez, Tamina K and Choi, Hannah and Luviano, Jennifer A and others},
+  journal={Nature},
+  volume={592},
+  number={7852},
+  pages={86--92},
+  year={2021},
+  publisher={Nature Publishing Group},
+  url={https://doi.org/10.1038/s41586-020-03171-x}
+}"""
+
+benchmark_registry['Siegle2021.VISp-rdm'] = lambda: AreaBenchmark('Siegle2021', 'VISp', rdm.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISl-rdm'] = lambda: AreaBenchmark('Siegle2021', 'VISl', rdm.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISal-rdm'] = lambda: AreaBenchmark('Siegle2021', 'VISal', rdm.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISpm-rdm'] = lambda: AreaBenchmark('Siegle2021', 'VISpm', rdm.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISam-rdm'] = lambda: AreaBenchmark('Siegle2021', 'VISam', rdm.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISrl-rdm'] = lambda: AreaBenchmark('Siegle2021', 'VISrl', rdm.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021-rdm'] = lambda: MeanBenchmark('Siegle2021', rdm.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['Siegle2021.VISp-ridge'] = lambda: AreaBenchmark('Siegle2021', 'VISp', ridge.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISl-ridge'] = lambda: AreaBenchmark('Siegle2021', 'VISl', ridge.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISal-ridge'] = lambda: AreaBenchmark('Siegle2021', 'VISal', ridge.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISpm-ridge'] = lambda: AreaBenchmark('Siegle2021', 'VISpm', ridge.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISam-ridge'] = lambda: AreaBenchmark('Siegle2021', 'VISam', ridge.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISrl-ridge'] = lambda: AreaBenchmark('Siegle2021', 'VISrl', ridge.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021-ridge'] = lambda: MeanBenchmark('Siegle2021', ridge.COMPARISON, BIBTEX, AREAS)

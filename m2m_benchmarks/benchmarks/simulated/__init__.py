@@ -1,21 +1,49 @@
-"""Simulated recordings, known in closed form, per area and over all areas."""
+"""Simulated recordings, known in closed form, per area and over all areas.
+
+Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the comparison instead.
+"""
 
 from brainscore_vision import benchmark_registry
 
-from .benchmark import area, mean
+from m2m_benchmarks.benchmarks.comparisons import rdm, ridge
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 
-benchmark_registry['SimulatedMouse.VISp-rdm'] = lambda: area('VISp', 'rdm')
-benchmark_registry['SimulatedMouse.VISl-rdm'] = lambda: area('VISl', 'rdm')
-benchmark_registry['SimulatedMouse.VISal-rdm'] = lambda: area('VISal', 'rdm')
-benchmark_registry['SimulatedMouse.VISpm-rdm'] = lambda: area('VISpm', 'rdm')
-benchmark_registry['SimulatedMouse.VISam-rdm'] = lambda: area('VISam', 'rdm')
-benchmark_registry['SimulatedMouse.VISrl-rdm'] = lambda: area('VISrl', 'rdm')
-benchmark_registry['SimulatedMouse-rdm'] = lambda: mean('rdm')
+AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl')
 
-benchmark_registry['SimulatedMouse.VISp-ridge'] = lambda: area('VISp', 'ridge')
-benchmark_registry['SimulatedMouse.VISl-ridge'] = lambda: area('VISl', 'ridge')
-benchmark_registry['SimulatedMouse.VISal-ridge'] = lambda: area('VISal', 'ridge')
-benchmark_registry['SimulatedMouse.VISpm-ridge'] = lambda: area('VISpm', 'ridge')
-benchmark_registry['SimulatedMouse.VISam-ridge'] = lambda: area('VISam', 'ridge')
-benchmark_registry['SimulatedMouse.VISrl-ridge'] = lambda: area('VISrl', 'ridge')
-benchmark_registry['SimulatedMouse-ridge'] = lambda: mean('ridge')
+BIBTEX = ''
+
+benchmark_registry['SimulatedMouse.VISp-rdm'] = lambda: AreaBenchmark('SimulatedMouse', 'VISp', rdm.COMPARISON, BIBTEX)
+benchmark_registry['SimulatedMouse.VISl-rdm'] = lambda: AreaBenchmark('SimulatedMouse', 'VISl', rdm.COMPARISON, BIBTEX)
+benchmark_registry['SimulatedMouse.VISal-rdm'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISal', rdm.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISpm-rdm'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISpm', rdm.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISam-rdm'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISam', rdm.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISrl-rdm'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISrl', rdm.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse-rdm'] = lambda: MeanBenchmark('SimulatedMouse', rdm.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['SimulatedMouse.VISp-ridge'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISp', ridge.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISl-ridge'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISl', ridge.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISal-ridge'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISal', ridge.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISpm-ridge'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISpm', ridge.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISam-ridge'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISam', ridge.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISrl-ridge'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISrl', ridge.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse-ridge'] = lambda: MeanBenchmark('SimulatedMouse', ridge.COMPARISON, BIBTEX, AREAS)

@@ -1,0 +1,228 @@
+"""What a comparison of a model with recordings consists of."""
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from m2m_benchmarks.benchmarks.recordings import Recordings
+
+
+class FeatureForm(enum.StrEnum):
+    """Form in which a comparison is given a model's responses.
+
+    `ROTATION`
+        Rotated into as few dimensions as the stimuli need (`arrays.isometric`): all inner products and distances
+        between stimuli, their means over features, and so whatever is invariant to rotation, are those of the layer.
+    `UNITS`
+        A seeded sample of the layer's own units (`scoring.activations.MOST_UNITS`); all of them where there are fewer.
+    `MAPS`
+        All units, and their shape: channels, height and width of a convolutional layer.
+    """
+
+    ROTATION = 'rotation'
+    UNITS = 'units'
+    MAPS = 'maps'
+
+
+@dataclass(frozen=True)
+class Features:
+    """Responses of a model to the stimuli of some recordings.
+
+    Attributes
+    ----------
+    values : array, shape (n_stimuli, n_features)
+        In the order of the recordings' stimuli.
+    form : FeatureForm
+    shape : tuple of int or None
+        Of one response, with as many entries as there are features: (channels, height, width) in a convolutional layer.
+        None where the model doesn't say it, and for a rotation or a sample of units.
+    """
+
+    values: np.ndarray
+    form: FeatureForm = FeatureForm.UNITS
+    shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Raw:
+    """How well a model agrees with recordings, before their noise is taken into account.
+
+    Attributes
+    ----------
+    value : float
+    draws : array, shape (n_draws,)
+        The value over bootstrap draws of the comparison's unit.
+    per_neuroid : array, shape (n_neuroids,), or None
+        Of comparisons that give each neuroid a value.
+    """
+
+    value: float
+    draws: np.ndarray
+    per_neuroid: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """Raw value that a perfect model can reach on some recordings.
+
+    Attributes
+    ----------
+    value, error : float
+        The error is a standard error.
+    per_neuroid : array, shape (n_neuroids,), or None
+    details : mapping
+        Numbers that it was computed from, by name; part of the result.
+    """
+
+    value: float
+    error: float
+    per_neuroid: np.ndarray | None = None
+    details: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Description:
+    """A comparison in words, for tables and documents.
+
+    Attributes
+    ----------
+    raw, ceiling : str
+        What the numbers are; a sentence without a full stop.
+    formula : str
+        How the score follows from raw and ceiling.
+    caveat : str
+        What a reader has to know to use the score; may be empty.
+    reference : str
+        Publication of the method.
+    settings : mapping
+        Choices of the method, by name; part of the result.
+    """
+
+    raw: str
+    ceiling: str
+    formula: str
+    caveat: str = ''
+    reference: str = ''
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+class Comparison(ABC):
+    """A way to compare a model's responses with recordings.
+
+    Subclasses stand in a module of their own, which names an instance of them COMPARISON, and have a line in the table
+    of this package. They state the attributes below and define `raw` and `ceiling`; where a score isn't raw / ceiling,
+    they also define `score`, `draws` and `noise_corrected`.
+
+    Attributes
+    ----------
+    name : str
+        As in the names of benchmarks, of letters, digits and underscores.
+    metric : str
+        Identifier of the metric in Brain-Score's metadata.
+    unit : {'stimuli', 'neuroids'}
+        What the bootstrap draws: scores of several areas share their stimuli, not their neuroids.
+    invariant_to : frozenset of str
+        Transformations of the features that change no value: 'rotation', 'scaling', 'translation', or 'linear' (any
+        invertible linear map).
+    features : FeatureForm
+        What `raw` is given. A rotation is for comparisons that are invariant to it.
+    needs_stimuli : bool
+        Whether `raw` looks at the images themselves, `recordings.stimuli`.
+    least_neuroids : int
+        Fewest reliable neuroids of an area that a score is computed from.
+    least_per_animal : int
+        Fewest neuroids of an animal that has a value of its own.
+    least_trials : int
+        Fewest repetitions of each stimulus in the recordings.
+    description : Description
+    """
+
+    name: ClassVar[str]
+    metric: ClassVar[str]
+    unit: ClassVar[Literal['stimuli', 'neuroids']]
+    invariant_to: ClassVar[frozenset[str]]
+    features: ClassVar[FeatureForm] = FeatureForm.ROTATION
+    needs_stimuli: ClassVar[bool] = False
+    least_neuroids: ClassVar[int] = 3
+    least_per_animal: ClassVar[int] = 1
+    least_trials: ClassVar[int] = 2
+    description: ClassVar[Description]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        missing = [
+            name
+            for name in ('name', 'metric', 'unit', 'invariant_to', 'description')
+            if getattr(cls, name, None) is None
+        ]
+        if missing:
+            raise TypeError(f'the comparison {cls.__name__} does not state {", ".join(missing)}')
+        if cls.features is FeatureForm.ROTATION and not cls.invariant_to & {'rotation', 'linear'}:
+            raise TypeError(
+                f'the comparison {cls.__name__} asks for rotated features and is not invariant to rotation; let it ask '
+                'for FeatureForm.UNITS or FeatureForm.MAPS.'
+            )
+
+    @abstractmethod
+    def raw(self, features: Features, recordings: 'Recordings', n_draws: int = 1000) -> Raw:
+        """Compare features with recordings.
+
+        Parameters
+        ----------
+        features : Features
+        recordings : Recordings
+            With their single trials. Features are in the order of their stimuli.
+        n_draws : int
+            Bootstrap draws; 0 where only the value is wanted.
+
+        Returns
+        -------
+        Raw
+        """
+
+    @abstractmethod
+    def ceiling(self, recordings: 'Recordings') -> Ceiling:
+        """Raw value that a perfect model can reach on the recordings."""
+
+    def score(self, raw: Any, ceiling: Any) -> Any:
+        """Score that follows from raw and ceiling, numbers or arrays: 0 is chance, 1 the ceiling."""
+        return raw / ceiling
+
+    def draws(self, raw: Raw, ceiling: Ceiling) -> np.ndarray:
+        """Score over the bootstrap draws, shape (n_draws,)."""
+        scores: np.ndarray = self.score(raw.draws, ceiling.value)
+        return scores
+
+    def noise_corrected(self, raw: Raw, ceiling: Ceiling) -> float:
+        """Raw value less what the noise of the recordings costs it, in the unit of raw."""
+        return raw.value / ceiling.value
+
+    def per_animal(self, features: Features, recordings: 'Recordings', raw: Raw) -> dict[str, float]:
+        """Raw value on the neuroids of each animal that has `least_per_animal`."""
+        values = {}
+        for animal in np.unique(recordings.animals):
+            own = recordings.animals == animal
+            if own.sum() >= self.least_per_animal:
+                values[str(animal)] = self.raw(features, recordings[own], n_draws=0).value
+        return values
+
+    def inter_animal(self, recordings: 'Recordings') -> float | None:
+        """Mean over animals of the raw value that all other animals get as a model of it; None for fewer than three.
+
+        For RSA this is the lower bound of Nili et al. (2014), PLoS Computational Biology 10(4), e1003553.
+        """
+        names = np.unique(recordings.animals)
+        if len(names) < 3:
+            return None
+        values = []
+        for name in names:
+            own = recordings.animals == name
+            if own.sum() >= self.least_per_animal:
+                others = Features(recordings.mean.values[:, ~own])
+                values.append(self.raw(others, recordings[own], n_draws=0).value)
+        return float(np.mean(values)) if values else None

@@ -1,0 +1,59 @@
+"""Representational similarity: Spearman correlation of the upper triangles of two RDMs."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from m2m_benchmarks.arrays import half_means, rdm, rsa_draws, spearman, spearman_brown, standard_error, upper_triangle
+from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
+from m2m_benchmarks.data.trials import N_SPLITS
+
+if TYPE_CHECKING:
+    from m2m_benchmarks.benchmarks.recordings import Recordings
+
+
+class RDM(Comparison):
+    """Representational similarity analysis (Kriegeskorte, Mur & Bandettini 2008)."""
+
+    name = 'rdm'
+    metric = 'm2m_rdm'
+    unit = 'stimuli'
+    invariant_to = frozenset({'rotation', 'scaling'})
+    least_per_animal = 2  # one neuroid has no pattern
+    description = Description(
+        raw='Spearman correlation of the representational dissimilarity matrices of model and recordings (1 - Pearson '
+        'over neuroids of trial-averaged responses)',
+        ceiling="square root of the recorded RDM's split-half reliability: what a perfect model reaches against this "
+        'noise',
+        formula='raw / ceiling',
+        reference='Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4',
+    )
+
+    def raw(self, features: Features, recordings: 'Recordings', n_draws: int = 1000) -> Raw:
+        """Correlate the two RDMs; the draws are of stimuli."""
+        first, second = rdm(features.values), rdm(recordings.mean.values)
+        return Raw(spearman(upper_triangle(first), upper_triangle(second)), rsa_draws(first, second, n_draws))
+
+    def ceiling(self, recordings: 'Recordings') -> Ceiling:
+        """Correlation that the noise-free RDM would have with the measured one: sqrt of its reliability.
+
+        The reliability is the Spearman-Brown corrected correlation of the RDMs of two halves of the trials, averaged
+        over the same splits as the neuroids' reliabilities. A measured RDM correlates with the noise-free one at most
+        with the square root of it, so that a perfect model scores 1.
+        """
+        pairs = [(rdm(first), rdm(second)) for first, second in half_means(recordings.trials, N_SPLITS)]
+        reliability = float(
+            np.mean(
+                [spearman_brown(spearman(upper_triangle(first), upper_triangle(second))) for first, second in pairs]
+            )
+        )
+        # A few draws of stimuli a split: their spread over draws and splits is an upper bound of the mean's error.
+        draws = np.concatenate([rsa_draws(first, second, 4, seed) for seed, (first, second) in enumerate(pairs)])
+        return Ceiling(
+            float(np.sqrt(max(reliability, 0.0))),
+            standard_error(np.sqrt(spearman_brown(draws).clip(0))),
+            details={'rdm_reliability': reliability},
+        )
+
+
+COMPARISON = RDM()

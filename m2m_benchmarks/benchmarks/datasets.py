@@ -1,0 +1,192 @@
+"""The datasets that benchmarks are registered for: one table, from which `registry` writes their plugin folders.
+
+This module imports nothing heavy: listings read it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PAPER_DIGITS, DigitsIdentifier
+from m2m_benchmarks.data.areas import AREAS
+from m2m_benchmarks.data.digit_names import DERIVED, DOMAINS
+
+
+@dataclass(frozen=True)
+class RecordedDataset:
+    """Recordings, each of whose areas has a benchmark of every comparison.
+
+    Attributes
+    ----------
+    folder : str
+        Plugin folder of the dataset and of its benchmarks.
+    title : str
+        What was recorded, by whom.
+    neuroids, animals : mapping
+        Area to the number of its reliable neuroids, and of the animals that they are of; empty where that depends on
+        what is fetched.
+    all_animals : int or None
+        Animals of all areas together.
+    n_stimuli : int
+    stimuli : str
+        What they show, in Brain-Score's metadata.
+    datatype, species : str
+    duration_ms : int or None
+        Length of the response window; None where sessions differ in it.
+    preprocessing : str
+        How responses were made, and which neuroids count.
+    bibtex : str
+        Empty for data that this package makes.
+    simulated : bool
+    areas : tuple of str
+    """
+
+    folder: str
+    title: str
+    neuroids: Mapping[str, int]
+    animals: Mapping[str, int]
+    all_animals: int | None
+    n_stimuli: int
+    stimuli: str
+    datatype: str
+    species: str
+    duration_ms: int | None
+    preprocessing: str
+    bibtex: str = ''
+    simulated: bool = False
+    areas: tuple[str, ...] = AREAS
+
+
+@dataclass(frozen=True)
+class DigitsCollection:
+    """Domains of digits, each of whose sources has a benchmark of every protocol.
+
+    Attributes
+    ----------
+    folder : str
+    title : str
+    domains : tuple of str
+        Domains that can be the source.
+    targets : tuple of str
+        Domains that can be the target.
+    n_test : mapping
+        Target to the number of its test images.
+    n_train : int or None
+        Training images of the source; None where there are more than a readout is fitted to.
+    same_digits : bool
+        Whether all domains show the same digits, place by place.
+    bibtex : str
+    """
+
+    folder: str
+    title: str
+    domains: tuple[str, ...]
+    targets: tuple[str, ...]
+    n_test: Mapping[str, int]
+    n_train: int | None
+    same_digits: bool
+    bibtex: str = ''
+
+    def targets_of(self, name: DigitsIdentifier) -> dict[str, str]:
+        """Targets of a benchmark, and the stimulus set of each."""
+        targets = [name.target] if name.target is not None else [each for each in self.targets if each != name.source]
+        if name.collection == DERIVED_DIGITS:
+            return {each: f'{DERIVED_DIGITS}_{each}' for each in targets}
+        return {each: f'{each}_test' for each in targets}
+
+
+RECORDINGS = {
+    'deVries2020': RecordedDataset(
+        folder='devries2020',
+        title='2-photon recordings of de Vries et al. (2020)',
+        neuroids={},
+        animals={},
+        all_animals=None,
+        n_stimuli=118,
+        stimuli='natural_scenes',
+        datatype='calcium_imaging',
+        species='mouse',
+        duration_ms=None,
+        preprocessing='dF/F in a response window after stimulus onset; cells of split-half Spearman-Brown reliability '
+        '>= 0.5',
+        bibtex="""@article{devries2020large,
+  title={A large-scale standardized physiological survey reveals functional organization of the mouse visual cortex},
+  author={de Vries, Saskia E J and Lecoq, Jerome A and Buice, Michael A and Groblewski, Peter A and
+    Ocker, Gabriel K and Oliver, Michael and Feng, David and Cain, Nicholas and Ledochowitsch, Peter and
+    Millman, Daniel and others},
+  journal={Nature Neuroscience},
+  volume={23},
+  number={1},
+  pages={138--151},
+  year={2020},
+  publisher={Nature Publishing Group},
+  url={https://doi.org/10.1038/s41593-019-0550-9}
+}""",
+    ),
+    'Siegle2021': RecordedDataset(
+        folder='siegle2021',
+        title='Neuropixels recordings of Siegle et al. (2021)',
+        neuroids={'VISp': 816, 'VISl': 258, 'VISal': 493, 'VISpm': 388, 'VISam': 347, 'VISrl': 382},
+        animals={'VISp': 10, 'VISl': 6, 'VISal': 6, 'VISpm': 6, 'VISam': 5, 'VISrl': 6},
+        all_animals=22,
+        n_stimuli=118,
+        stimuli='natural_scenes',
+        datatype='spikes',
+        species='mouse',
+        duration_ms=None,
+        preprocessing='firing rate in a response window after stimulus onset, set per session; units of split-half '
+        'Spearman-Brown reliability >= 0.5',
+        bibtex="""@article{siegle2021survey,
+  title={Survey of spiking in the mouse visual system reveals functional hierarchy},
+  author={Siegle, Joshua H and Jia, Xiaoxuan and Durand, S{\\'e}verine and Gale, Sam and Bennett, Corbett and
+    Graddis, Nile and Heller, Greggory and Ramirez, Tamina K and Choi, Hannah and Luviano, Jennifer A and others},
+  journal={Nature},
+  volume={592},
+  number={7852},
+  pages={86--92},
+  year={2021},
+  publisher={Nature Publishing Group},
+  url={https://doi.org/10.1038/s41586-020-03171-x}
+}""",
+    ),
+    'SimulatedMouse': RecordedDataset(
+        folder='simulated',
+        title='Simulated recordings, known in closed form',
+        neuroids=dict.fromkeys(AREAS, 96),
+        animals=dict.fromkeys(AREAS, 4),
+        all_animals=4,
+        n_stimuli=118,
+        stimuli='natural_image_patches',
+        datatype='simulated',
+        species='simulated',
+        duration_ms=200,
+        preprocessing='simulated responses with known noise; neuroids of split-half Spearman-Brown reliability >= 0.5',
+        simulated=True,
+    ),
+}
+
+DIGITS = {
+    PAPER_DIGITS: DigitsCollection(
+        folder='qazi2025',
+        title='Digits of four domains (Qazi, Jalil & Iqbal 2025)',
+        domains=DOMAINS,
+        targets=DOMAINS,
+        n_test={'MNIST': 10_000, 'MNISTM': 9_001, 'SVHN': 26_032, 'USPS': 2_007},
+        n_train=None,
+        same_digits=False,
+        bibtex="""@article{qazi2025mice,
+  title={Mice to Machines: Neural Representations from Visual Cortex for Domain Generalization},
+  author={Qazi, Ahmed and Jalil, Hamd and Iqbal, Asim},
+  journal={arXiv preprint arXiv:2505.06886},
+  year={2025}
+}""",
+    ),
+    DERIVED_DIGITS: DigitsCollection(
+        folder='sklearn_digits',
+        title="scikit-learn's digits and five domains that this package derives from them",
+        domains=(DERIVED_DIGITS,),
+        targets=DERIVED,
+        n_test=dict.fromkeys(DERIVED, 597),
+        n_train=1_200,
+        same_digits=True,
+    ),
+}

@@ -1,0 +1,121 @@
+"""The names of benchmarks: what they are made of, read and written in this one place.
+
+======================================  ==========================================================
+recordings, mean over their areas       ``DATASET-COMPARISON``
+one area of them                        ``DATASET.AREA-COMPARISON``
+a population of the area's neuroids     ``DATASET.AREA.POPULATION-COMPARISON``
+digits, all targets of a source         ``Qazi2025.SOURCE-PROTOCOL``, ``SklearnDigits-PROTOCOL``
+digits, one target                      ``Qazi2025.SOURCE.TARGET-PROTOCOL``, ``SklearnDigits.TARGET-PROTOCOL``
+======================================  ==========================================================
+
+A dataset is a letter followed by letters and digits; other parts are letters, digits and underscores. This module
+imports nothing heavy: listings read it.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+#: Ways in which a model is asked for the labels of digits.
+PROTOCOLS = ('accuracy', 'readout_accuracy')
+#: Digits of several domains, any of which can be the source.
+PAPER_DIGITS = 'Qazi2025'
+#: Digits that are their own source: the targets are derived from them.
+DERIVED_DIGITS = 'SklearnDigits'
+#: The grammar, for messages.
+GRAMMAR = 'DATASET-COMPARISON, DATASET.AREA-COMPARISON or DATASET.AREA.POPULATION-COMPARISON'
+
+_NAME = r'[A-Za-z][A-Za-z0-9]*'
+_PART = r'[A-Za-z0-9_]+'
+_IDENTIFIER = re.compile(
+    rf'(?P<dataset>{_NAME})(?:\.(?P<first>{_PART})(?:\.(?P<second>{_PART}))?)?-(?P<kind>[A-Za-z0-9_]+)', re.ASCII
+)
+_DATASET = re.compile(_NAME, re.ASCII)
+
+
+@dataclass(frozen=True)
+class NeuralIdentifier:
+    """Name of a benchmark of recordings.
+
+    Attributes
+    ----------
+    dataset : str
+    area : str or None
+        None for the mean over the areas of the dataset.
+    population : str or None
+        None for all neuroids of the area.
+    comparison : str
+        Name of the comparison, such as 'rdm'.
+    """
+
+    dataset: str
+    area: str | None
+    population: str | None
+    comparison: str
+
+    def __str__(self) -> str:
+        parts = '.'.join(part for part in (self.dataset, self.area, self.population) if part is not None)
+        return f'{parts}-{self.comparison}'
+
+    @property
+    def of_area(self) -> 'NeuralIdentifier':
+        """Name of the benchmark of all neuroids of the area."""
+        return replace(self, population=None)
+
+    @property
+    def parent(self) -> str | None:
+        """Name of the benchmark that this one is a part of; None for the mean over areas."""
+        if self.population is not None:
+            return str(self.of_area)
+        return None if self.area is None else str(replace(self, area=None))
+
+
+@dataclass(frozen=True)
+class DigitsIdentifier:
+    """Name of a benchmark of domain generalization.
+
+    Attributes
+    ----------
+    collection : {'Qazi2025', 'SklearnDigits'}
+    source : str
+        Domain that the model was, or is, fitted to.
+    target : str or None
+        None for the mean over all targets of the collection.
+    protocol : {'accuracy', 'readout_accuracy'}
+    """
+
+    collection: str
+    source: str
+    target: str | None
+    protocol: str
+
+    def __str__(self) -> str:
+        source = () if self.collection == DERIVED_DIGITS else (self.source,)
+        parts = '.'.join(part for part in (self.collection, *source, self.target) if part is not None)
+        return f'{parts}-{self.protocol}'
+
+    @property
+    def parent(self) -> str:
+        """Name that Brain-Score groups it under."""
+        return f'{self.collection}-{self.protocol}'
+
+
+def parse(identifier: str) -> NeuralIdentifier | DigitsIdentifier | None:
+    """Take the name of a benchmark apart; None where it doesn't follow the grammar.
+
+    Whether there is such a dataset, area, population, comparison or domain is for others to say. A name that ends in a
+    protocol of digits is one of digits.
+    """
+    match = _IDENTIFIER.fullmatch(identifier)
+    if match is None:
+        return None
+    dataset, first, second, kind = match.group('dataset', 'first', 'second', 'kind')
+    if dataset == PAPER_DIGITS or (kind in PROTOCOLS and dataset != DERIVED_DIGITS):
+        return DigitsIdentifier(dataset, first, second, kind) if first is not None else None
+    if dataset == DERIVED_DIGITS:
+        return DigitsIdentifier(dataset, DERIVED_DIGITS, first, kind) if second is None else None
+    return NeuralIdentifier(dataset, first, second, kind)
+
+
+def is_dataset_name(name: str) -> bool:
+    """Whether recordings or digits can be called so: a letter, then letters and digits."""
+    return _DATASET.fullmatch(name) is not None

@@ -1,0 +1,317 @@
+"""Write the registry lines, metadata, methods and tests of the benchmarks' plugin folders, from one table.
+
+    python -m m2m_benchmarks.benchmarks.registry            write what differs
+    python -m m2m_benchmarks.benchmarks.registry --check    exit with 1 where something differs
+
+Brain-Score reads registry lines and metadata as literal text, so they can't be made when they are needed. The table is
+`datasets.RECORDINGS` and `datasets.DIGITS` by `comparisons.COMPARISONS` and `identifiers.PROTOCOLS`. Populations depend
+on the columns of the recordings at hand: they have benchmarks without a line, and get one where they are exported.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, load_comparison
+from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS, DigitsCollection, RecordedDataset
+from m2m_benchmarks.benchmarks.generalization import READOUT_IMAGES
+from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, DigitsIdentifier, NeuralIdentifier
+from m2m_benchmarks.data.populations import LEAST_OF_POPULATION
+from m2m_benchmarks.storage import replacing
+
+_WIDTH = 120
+_FOLDER = Path(__file__).parent
+_WRITTEN = 'Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the comparison instead.'
+
+
+def identifiers(dataset: str) -> list[NeuralIdentifier] | list[DigitsIdentifier]:
+    """Names of all benchmarks that a dataset of the table has a line for, in their order."""
+    if dataset in DIGITS:
+        return _digits_identifiers(dataset)
+    areas = RECORDINGS[dataset].areas
+    return [NeuralIdentifier(dataset, area, None, each) for each in COMPARISONS for area in (*areas, None)]
+
+
+def _digits_identifiers(dataset: str) -> list[DigitsIdentifier]:
+    collection = DIGITS[dataset]
+    means = [(source, None) for source in collection.domains]
+    pairs = [(source, target) for source in collection.domains for target in collection.targets if source != target]
+    return [
+        DigitsIdentifier(dataset, source, target, protocol)
+        for protocol in PROTOCOLS
+        for source, target in [*means, *pairs]
+    ]
+
+
+def line(name: NeuralIdentifier | DigitsIdentifier) -> str:
+    """Registry line of a benchmark, folded as ruff does where it would be longer than `_WIDTH`."""
+    if isinstance(name, DigitsIdentifier):
+        function, arguments = 'digits_benchmark', [repr(str(name))]
+    else:
+        comparison = f'{name.comparison}.COMPARISON'
+        if name.area is None:
+            function, arguments = 'MeanBenchmark', [repr(name.dataset), comparison, 'BIBTEX', 'AREAS']
+        else:
+            population = [] if name.population is None else [repr(name.population)]
+            function, arguments = (
+                'AreaBenchmark',
+                [repr(name.dataset), repr(name.area), comparison, 'BIBTEX', *population],
+            )
+    start = f'benchmark_registry[{str(name)!r}] = lambda: {function}('
+    text = f'{start}{", ".join(arguments)})'
+    return text if len(text) <= _WIDTH else f'{start}\n    {", ".join(arguments)}\n)'
+
+
+def metadata(name: NeuralIdentifier | DigitsIdentifier, population_column: str = '') -> dict[str, Any]:
+    """Entry of a benchmark in Brain-Score's metadata.
+
+    Parameters
+    ----------
+    name : NeuralIdentifier or DigitsIdentifier
+    population_column : str
+        Column that tells the population of a benchmark of one.
+    """
+    return _digits_metadata(name) if isinstance(name, DigitsIdentifier) else _neural_metadata(name, population_column)
+
+
+def _neural_metadata(name: NeuralIdentifier, population_column: str) -> dict[str, Any]:
+    dataset, comparison = RECORDINGS[name.dataset], load_comparison(name.comparison)
+    if name.area is None:
+        n_neuroids, n_animals = sum(dataset.neuroids.values()) or None, dataset.all_animals
+    elif name.population is None:
+        n_neuroids, n_animals = dataset.neuroids.get(name.area), dataset.animals.get(name.area)
+    else:
+        n_neuroids, n_animals = None, None
+    only = '' if name.population is None else f'; {name.population} alone, by {population_column}'
+    return _entry(
+        stimuli={'num_stimuli': dataset.n_stimuli, 'stimuli_subtype': dataset.stimuli},
+        data={
+            'benchmark_type': 'neural',
+            'region': name.area or 'mean over areas',
+            'num_recording_sites': n_neuroids,
+            'duration_ms': dataset.duration_ms,
+            'species': dataset.species,
+            'datatype': dataset.datatype,
+            'num_subjects': n_animals,
+            'pre_processing': dataset.preprocessing + only,
+        },
+        metric={'type': comparison.metric, 'extra_notes': f'score = {comparison.description.formula}'},
+    )
+
+
+def _digits_metadata(name: DigitsIdentifier) -> dict[str, Any]:
+    collection = DIGITS[name.collection]
+    readout = name.protocol == 'readout_accuracy'
+    counts = [collection.n_test[target] for target in collection.targets_of(name)]
+    n_train = f'first {READOUT_IMAGES}' if collection.n_train is None else collection.n_train
+    fitted = f'; a linear readout is fitted to the {n_train} training images of the source'
+    return _entry(
+        stimuli={
+            'num_stimuli': sum(min(count, READOUT_IMAGES) if readout else count for count in counts),
+            'stimuli_subtype': 'digits',
+        },
+        data={
+            'benchmark_type': 'engineering',
+            'task': 'object classification',
+            'datatype': 'labels',
+            'pre_processing': '32 x 32 RGB' + (fitted if readout else ''),
+        },
+        metric={'type': 'accuracy', 'extra_notes': 'share of correct labels, mean over the targets; chance is 0.1'},
+    )
+
+
+def _entry(stimuli: dict[str, Any], data: dict[str, Any], metric: dict[str, Any]) -> dict[str, Any]:
+    """All fields of Brain-Score's metadata, those that aren't given empty."""
+    no_stimuli = ('num_stimuli', 'datatype', 'stimuli_subtype', 'total_size_mb', 'brainscore_link', 'extra_notes')
+    no_data = (
+        *(
+            'benchmark_type',
+            'task',
+            'region',
+            'hemisphere',
+            'num_recording_sites',
+            'duration_ms',
+            'species',
+            'datatype',
+        ),
+        *('num_subjects', 'pre_processing', 'brainscore_link', 'extra_notes', 'data_publicly_available'),
+    )
+    no_metric = ('type', 'reference', 'public', 'brainscore_link', 'extra_notes')
+    return {
+        'stimulus_set': {**dict.fromkeys(no_stimuli), 'datatype': 'image', **stimuli},
+        'data': {**dict.fromkeys(no_data), 'data_publicly_available': True, **data},
+        'metric': {**dict.fromkeys(no_metric), 'public': True, **metric},
+    }
+
+
+def files() -> dict[Path, str]:
+    """Content of every file that the table determines, by its path."""
+    content: dict[Path, str] = {}
+    for dataset, recorded in RECORDINGS.items():
+        content |= _in_folder(
+            dataset, recorded.folder, _neural_init(dataset, recorded), _neural_methods(dataset, recorded)
+        )
+        content[_FOLDER / recorded.folder / 'test.py'] = _neural_test(dataset, recorded)
+    for dataset, collection in DIGITS.items():
+        content |= _in_folder(dataset, collection.folder, _digits_init(dataset, collection), _digits_methods(dataset))
+        content[_FOLDER / collection.folder / 'test.py'] = _digits_test(dataset, collection)
+    return content
+
+
+def _in_folder(dataset: str, folder: str, init: str, methods: str) -> dict[Path, str]:
+    entries = {str(name): metadata(name) for name in identifiers(dataset)}
+    text = yaml.safe_dump({'benchmarks': entries}, sort_keys=False, width=1000, indent=4)
+    path = _FOLDER / folder
+    return {path / '__init__.py': init, path / 'metadata.yaml': text, path / 'METHODS.md': methods}
+
+
+def _neural_init(dataset: str, recorded: RecordedDataset) -> str:
+    text = f'"""{recorded.title}, per area and over all areas.\n\n{_WRITTEN}\n"""\n\n'
+    text += 'from brainscore_vision import benchmark_registry\n\n'
+    text += f'from m2m_benchmarks.benchmarks.comparisons import {", ".join(sorted(COMPARISONS))}\n'
+    text += 'from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark\n\n'
+    text += f'AREAS = ({", ".join(map(repr, recorded.areas))})\n\n'
+    bibtex = recorded.bibtex.replace('\\', '\\\\')
+    text += f'BIBTEX = """{bibtex}"""\n' if bibtex else "BIBTEX = ''\n"
+    for comparison in COMPARISONS:
+        lines = [line(name) for name in identifiers(dataset) if getattr(name, 'comparison', '') == comparison]
+        text += '\n' + '\n'.join(lines) + '\n'
+    return text
+
+
+def _digits_init(dataset: str, collection: DigitsCollection) -> str:
+    text = f'"""{collection.title}: fitted to one domain, scored on others.\n\n{_WRITTEN}\n"""\n\n'
+    text += 'from brainscore_vision import benchmark_registry\n\n'
+    text += 'from m2m_benchmarks.benchmarks.generalization import digits_benchmark\n'
+    for protocol in PROTOCOLS:
+        lines = [line(name) for name in _digits_identifiers(dataset) if name.protocol == protocol]
+        text += '\n' + '\n'.join(lines) + '\n'
+    return text
+
+
+def _neural_test(dataset: str, recorded: RecordedDataset) -> str:
+    mark = '' if recorded.simulated else '@pytest.mark.private_access\n'
+    return f"""import pytest
+from brainscore_vision import load_benchmark
+
+AREAS = ({', '.join(map(repr, recorded.areas))})
+
+
+{mark}@pytest.mark.parametrize('area', AREAS)
+@pytest.mark.parametrize('comparison', [{', '.join(map(repr, COMPARISONS))}])
+def test_ceiling(area, comparison):
+    benchmark = load_benchmark(f'{dataset}.{{area}}-{{comparison}}')
+    assert 0 < float(benchmark.ceiling) <= 1
+    assert benchmark.region == area
+"""
+
+
+def _digits_test(dataset: str, collection: DigitsCollection) -> str:
+    mark = '' if collection.same_digits else '@pytest.mark.private_access\n'
+    source = '' if len(collection.domains) == 1 else '.{source}'
+    return f"""import pytest
+from brainscore_vision import load_benchmark
+
+TARGETS = ({', '.join(map(repr, collection.targets))})
+
+
+{mark}@pytest.mark.parametrize('source', [{', '.join(map(repr, collection.domains))}])
+@pytest.mark.parametrize('protocol', [{', '.join(map(repr, PROTOCOLS))}])
+def test_targets(source, protocol):
+    benchmark = load_benchmark(f'{dataset}{source}-{{protocol}}')
+    assert benchmark.source == source
+    assert benchmark.targets == [name for name in TARGETS if name != source]
+    assert float(benchmark.ceiling) == 1
+"""
+
+
+def _neural_methods(dataset: str, recorded: RecordedDataset) -> str:
+    lines = [f'# Methods of {dataset}', '', f'*{_WRITTEN}*', '']
+    lines += [
+        '## Data',
+        '',
+        f'{recorded.title}: responses to {recorded.n_stimuli} images ({recorded.stimuli.replace("_", " ")}). '
+        f'{recorded.preprocessing[0].upper()}{recorded.preprocessing[1:]}.',
+        '',
+        'Models see the whole image: it is not cropped to a few visual degrees.',
+        '',
+        '## Neuroids',
+        '',
+    ]
+    if recorded.neuroids:
+        lines += ['| area | reliable neuroids | animals |', '|---|---|---|']
+        lines += [f'| {area} | {recorded.neuroids[area]} | {recorded.animals[area]} |' for area in recorded.areas]
+    else:
+        lines += [f'Areas {", ".join(recorded.areas)}; their number depends on what is fetched.']
+    lines += [
+        '',
+        f'`{dataset}.AREA.POPULATION-COMPARISON` scores on the neuroids of one population, a value of a column of the '
+        f'recordings, where {LEAST_OF_POPULATION} or more are reliable.',
+    ]
+    for name, title in COMPARISONS.items():
+        comparison = load_comparison(name)
+        description = comparison.description
+        lines += ['', f'## `-{name}`: {title}', '']
+        lines += [f'- Raw: {description.raw}.', f'- Ceiling: {description.ceiling}.']
+        lines += [f"- Score: {description.formula}. The mean over areas is that of the areas' scores."]
+        lines += [f'- Error: bootstrap over {comparison.unit}, 1,000 draws.']
+        lines += [f'- Invariant to {", ".join(sorted(comparison.invariant_to))} of the features.']
+        lines += [f'- {key.capitalize()}: {value}.' for key, value in description.settings.items()]
+        lines += [f'- Note: {description.caveat}.'] if description.caveat else []
+        lines += [f'- Reference: {description.reference}.'] if description.reference else []
+    lines += ['', '## Citation', '']
+    lines += ['```bibtex', recorded.bibtex, '```'] if recorded.bibtex else ['None: this package makes the data.']
+    return '\n'.join(lines) + '\n'
+
+
+def _digits_methods(dataset: str) -> str:
+    collection = DIGITS[dataset]
+    n_train = f'first {READOUT_IMAGES:,}' if collection.n_train is None else f'{collection.n_train:,}'
+    lines = [f'# Methods of {dataset}', '', f'*{_WRITTEN}*', '', '## Data', '', f'{collection.title}, 32 x 32 RGB.', '']
+    lines += ['| target | test images |', '|---|---|']
+    lines += [f'| {target} | {collection.n_test[target]:,} |' for target in collection.targets]
+    lines += [
+        '',
+        '## `-accuracy`',
+        '',
+        'The model was trained on the source. It is asked for the label of each test image of the targets.',
+        '',
+        '## `-readout_accuracy`',
+        '',
+        f'Any model: a linear readout is fitted to the {n_train} training images of the source, and asked for up to '
+        f'{READOUT_IMAGES:,} test images of each target.',
+        '',
+        '## Score',
+        '',
+        'Share of correct labels, mean over the targets. The ceiling is 1, chance is 0.1. Error: bootstrap over images '
+        '(over photos where images share one).',
+        '',
+        '## Citation',
+        '',
+    ]
+    lines += ['```bibtex', collection.bibtex, '```'] if collection.bibtex else ['None: this package makes the data.']
+    return '\n'.join(lines) + '\n'
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the files that differ from the table, or only name them; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 where something differs')
+    check = parser.parse_args(arguments).check
+    differing = [
+        path for path, text in files().items() if not path.is_file() or path.read_text(encoding='utf-8') != text
+    ]
+    for path in differing:
+        print(f'{"differs" if check else "written"}: {path.relative_to(_FOLDER.parent.parent)}')
+        if not check:
+            path.parent.mkdir(exist_ok=True)
+            with replacing(path) as file:
+                file.write(files()[path])
+    return int(check and bool(differing))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Which layer stands for an area."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.errors import BenchmarkError
+from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.layer_model import LayerModel
+from m2m_benchmarks.scoring.subjects import Subject
+
+
+@dataclass(frozen=True)
+class LayerChoice:
+    """The layer of an area, and how it came to be that.
+
+    Attributes
+    ----------
+    layer : str
+    how : str
+        'named', 'committed by the model', or 'chosen on other neuroids (split by animal)' and the like.
+    benchmark : AreaBenchmark
+        The one to score on: all neuroids, or the half that the choice did not see.
+    layer_scores : dict
+        Raw score of each layer on the selection half; empty where nothing was chosen.
+    """
+
+    layer: str
+    how: str
+    benchmark: AreaBenchmark
+    layer_scores: dict[str, float]
+
+
+def choose_layer(
+    subject: Subject, activations: Activations, benchmark: AreaBenchmark, layer: str | None
+) -> LayerChoice:
+    """Find the layer of a benchmark's area.
+
+    A named layer, or one that the model maps itself, is scored on all neuroids. Otherwise, or where the model's own map
+    was calibrated on the very dataset, every layer of the subject is compared by the benchmark's own comparison on one
+    half of the neuroids, and the best is scored on the other.
+
+    Parameters
+    ----------
+    subject : Subject
+    activations : Activations
+    benchmark : AreaBenchmark
+    layer : str or None
+        Layer that the user names.
+
+    Raises
+    ------
+    BenchmarkError
+        When the neuroids are too few to be split.
+    """
+    if layer is not None:
+        return LayerChoice(layer, 'named', benchmark, {})
+    area = benchmark.region
+    if area in subject.committed and subject.calibrated_on != benchmark.dataset:
+        return LayerChoice(str(subject.committed[area]), 'committed by the model', benchmark, {})
+    selection, scoring, split = halves(benchmark)
+    scores = compare_layers(subject, activations, selection)
+    best = max(scores, key=lambda candidate: scores[candidate])
+    return LayerChoice(best, f'chosen on other neuroids (split by {split})', scoring, scores)
+
+
+def halves(benchmark: AreaBenchmark) -> tuple[AreaBenchmark, AreaBenchmark, str]:
+    """Split a benchmark into two on different neuroids, one to choose a layer with and one to score it on.
+
+    Returns
+    -------
+    selection, scoring : AreaBenchmark
+    how : str
+        'animal' where there are two or more, dealt from the one with the most neuroids on, each to the half that has
+        fewer; else 'neuroid', by a hash of neuroid_id.
+
+    Raises
+    ------
+    BenchmarkError
+        When a half is too small.
+    """
+    animals = benchmark.recordings.animals
+    names, counts = np.unique(animals, return_counts=True)
+    if len(names) > 1:
+        how, sizes, first = 'animal', [0, 0], []
+        for count, name in sorted(zip(-counts, names, strict=True)):
+            half = int(sizes[1] < sizes[0])
+            sizes[half] -= int(count)
+            if half == 0:
+                first.append(name)
+        mask = np.isin(animals, first)
+    else:
+        how = 'neuroid'
+        ids = benchmark.recordings.mean['neuroid_id'].values
+        mask = np.array([hashlib.sha256(str(name).encode()).digest()[0] % 2 == 0 for name in ids])
+    if min(mask.sum(), (~mask).sum()) < benchmark.comparison.least_neuroids:
+        raise BenchmarkError(
+            f'{benchmark.identifier} has too few reliable neuroids to choose a layer on one half and score on the '
+            f'other ({int(mask.sum())} and {int((~mask).sum())}). Name the layer: --layer NAME.'
+        )
+    return benchmark.restricted_to(mask), benchmark.restricted_to(~mask), how
+
+
+def compare_layers(subject: Subject, activations: Activations, benchmark: AreaBenchmark) -> dict[str, float]:
+    """Raw score of every layer of a subject, in the order of the layers."""
+    form = benchmark.comparison.features
+    activations(benchmark.stimulus_set, subject.layers, form)  # all layers in one forward pass
+    return {
+        layer: benchmark.raw(LayerModel(subject, activations, {benchmark.region: layer}, form))
+        for layer in subject.layers
+    }
+
+
+def calibrate(subject: Subject, activations: Activations, benchmark: MeanBenchmark) -> dict[str, str]:
+    """The best layer of each area, compared on all of its neuroids.
+
+    For a map that is committed once and used on other recordings: a score on the same ones would have been chosen
+    on what it is scored on.
+    """
+    chosen = {}
+    for area in benchmark.areas:
+        scores = compare_layers(subject, activations, area)
+        chosen[area.region] = max(scores, key=lambda layer: scores[layer])
+    return chosen

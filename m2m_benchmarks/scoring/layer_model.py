@@ -1,0 +1,81 @@
+"""A candidate of which each area is one layer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
+from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+from brainscore_vision.model_interface import BrainModel
+
+from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
+from m2m_benchmarks.benchmarks.neural import FORM, SHAPE
+from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.subjects import Subject
+
+
+class LayerModel(BrainModel):
+    """A subject of which each area is one layer, answered from `Activations`.
+
+    Parameters
+    ----------
+    subject : Subject
+    activations : Activations
+    layers : mapping
+        Area to layer.
+    form : FeatureForm
+        Form of the answers: that which the benchmark's comparison asks for.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        activations: Activations,
+        layers: Mapping[str, str],
+        form: FeatureForm = FeatureForm.ROTATION,
+    ) -> None:
+        self._subject = subject
+        self._activations = activations
+        self._layers = dict(layers)
+        self._form = form
+        self._region = ''
+
+    @property
+    def identifier(self) -> str:
+        """The subject's."""
+        return self._subject.identifier
+
+    def visual_degrees(self) -> int:
+        """The subject's."""
+        degrees: int = self._subject.model.visual_degrees()
+        return degrees
+
+    def start_recording(self, recording_target: str, time_bins: Any) -> None:
+        """Choose the area that `look_at` answers for; a layer responds alike in every time bin."""
+        self._region = recording_target
+
+    def look_at(self, stimuli: StimulusSet, number_of_trials: int = 1) -> NeuroidAssembly:
+        """Responses of the area's layer: stimulus (presentation) x feature (neuroid).
+
+        The attribute `feature_form` says what a feature is, `feature_shape` of which shape all units of the layer are.
+        """
+        layer = self._layers[self._region]
+        values = self._activations(stimuli, [layer], self._form)[layer]
+        shape = values.shape[1:]
+        values = values.reshape(len(values), -1)
+        n_stimuli, n_features = values.shape
+        assembly = NeuroidAssembly(
+            values,
+            coords={
+                'stimulus_id': ('presentation', stimuli['stimulus_id'].to_numpy()),
+                'stimulus_index': ('presentation', np.arange(n_stimuli)),
+                'neuroid_id': ('neuroid', [f'{layer}.{i}' for i in range(n_features)]),
+                'layer': ('neuroid', [layer] * n_features),
+                'region': ('neuroid', [self._region] * n_features),
+            },
+            dims=['presentation', 'neuroid'],
+        )
+        assembly.attrs[FORM] = str(self._form)
+        if self._form is FeatureForm.MAPS:
+            assembly.attrs[SHAPE] = shape
+        return assembly
