@@ -107,8 +107,8 @@ def _in_population(assembly: NeuronRecordingAssembly, here: np.ndarray, area: st
     if not known:
         raise BenchmarkError(
             f'{area}.{name} cannot be scored: the recordings on this machine have no column that groups their '
-            'neuroids, such as cre_line, layer or cell_type. `m2m data fetch` brings some that have; in a bundle it is a '
-            'column of units.csv.'
+            'neuroids, such as cre_line, layer or cell_type. `m2m data fetch` brings some that have; in a bundle it is '
+            'a column of units.csv.'
         )
     if name not in known:
         raise UnknownNameError('population', name, known, f'({area}.{name})')

@@ -173,7 +173,8 @@ def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, js
 
 def _import_digits(name: str, source: Path, as_split: str | None, json: bool) -> None:
     from m2m_benchmarks.acquisition.digit_import import import_domain
-    from m2m_benchmarks.data.digits.domains import DOMAINS
+    from m2m_benchmarks.benchmarks.identifiers import PAPER_DIGITS, DigitsIdentifier
+    from m2m_benchmarks.data.digit_names import DOMAINS
 
     with progress() as report:
         splits = splits_of(import_domain(name, source, as_split, report))
@@ -191,7 +192,8 @@ def _import_digits(name: str, source: Path, as_split: str | None, json: bool) ->
     console.print(table)
     console.print('"clusters": what was drawn or photographed apart; images of one are not independent of one another.')
     if 'test' in splits and name not in DOMAINS:
-        console.print(f'Next:  m2m score MODEL Qazi2025.MNIST.{name}-accuracy', soft_wrap=True)
+        benchmark = DigitsIdentifier(PAPER_DIGITS, 'MNIST', name, 'accuracy')
+        console.print(f'Next:  m2m score MODEL {benchmark}', soft_wrap=True)
     if 'train' in splits:
         console.print(f'Next:  m2m train digitnet --source {name}', soft_wrap=True)
 

@@ -172,6 +172,8 @@ def _settings(
 
 
 def _print(run: Any) -> None:
+    from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PAPER_DIGITS, DigitsIdentifier
+
     console = stdout()
 
     def say(line: str) -> None:
@@ -186,7 +188,8 @@ def _print(run: Any) -> None:
     if name.startswith('imagefolder:'):
         benchmark = 'SimulatedMouse-rdm'
     else:
-        benchmark = 'SklearnDigits-accuracy' if name == 'SklearnDigits' else f'Qazi2025.{name}-accuracy'
+        collection = DERIVED_DIGITS if name == DERIVED_DIGITS else PAPER_DIGITS
+        benchmark = str(DigitsIdentifier(collection, name, None, 'accuracy'))
     say(f'Next:  m2m score {shlex.quote(f"run:{_spelled(run.folder)}")} {benchmark}')
 
 

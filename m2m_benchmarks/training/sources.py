@@ -14,6 +14,7 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.data.digits.domain import CLASSES, SIZE, Digits, require_all_classes
 from m2m_benchmarks.data.digits.domains import digits_sha256, load_digits
 from m2m_benchmarks.data.sklearn_digits import domains as sklearn_digits
@@ -68,7 +69,7 @@ def domain_name(text: str) -> str:
     UnknownNameError
         For a domain that isn't known.
     """
-    known = {'MNIST', 'MNISTM', 'SVHN', 'USPS', sklearn_digits.NAME}
+    known = {*DOMAINS, sklearn_digits.NAME}
     known |= {name for name in ledger.names() if ledger.holds_digits(name)}
     spelled = {name.lower(): name for name in known}
     found = spelled.get(text.lower().replace('-', '').replace('_', ''))

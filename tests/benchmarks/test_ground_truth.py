@@ -9,6 +9,7 @@ from brainscore_vision.model_interface import BrainModel
 
 from m2m_benchmarks import load_benchmark, load_dataset
 from m2m_benchmarks.arrays import median_draws, standard_error
+from m2m_benchmarks.benchmarks.comparisons.rdm import COMPARISON
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.simulated.population import expected_rdm_reliability, generating_variables, population
@@ -117,7 +118,7 @@ def test_a_noisier_population_has_a_lower_ceiling_and_the_same_score():
     found = benchmark.recordings
     fewer = found.trials[::4]
     mean = found.mean.copy(data=np.nanmean(fewer, axis=0, dtype=float))
-    noisy = AreaBenchmark('SimulatedMouse', 'VISp', 'rdm', found=replace(found, trials=fewer, mean=mean))
+    noisy = AreaBenchmark('SimulatedMouse', 'VISp', COMPARISON, selected=replace(found, trials=fewer, mean=mean))
     score = noisy(Truth())
     assert float(noisy.ceiling) < float(benchmark.ceiling) - 0.01
     assert float(score.attrs['raw']) < float(full.attrs['raw']) - 0.01

@@ -1,17 +1,24 @@
 """Benchmarks of populations of the cells of an area, against direct computations from the recordings."""
 
+import csv
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
 from brainscore_vision.model_interface import BrainModel
 from scipy.stats import spearmanr
 
 from m2m_benchmarks import load_benchmark, load_dataset
+from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+from m2m_benchmarks.data import versions
 from m2m_benchmarks.data.areas import AREAS
-from m2m_benchmarks.data.populations import POPULATIONS
+from m2m_benchmarks.data.populations import groups, name_of, populations
+from m2m_benchmarks.data.store import write_dataset
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
+from m2m_benchmarks.scoring.layer_choice import halves
 
 
 class Pixels(BrainModel):
@@ -74,7 +81,7 @@ def test_a_score_is_that_of_its_cells_alone(recorded, population, coordinate, va
 def test_halves_for_the_choice_of_a_layer_stay_in_the_population(recorded):
     recorded()
     benchmark = load_benchmark('deVries2020.VISp.Cux2-rdm')
-    selection, scoring, how = benchmark.halves()
+    selection, scoring, how = halves(benchmark)
     assert how == 'animal'
     ids = [set(each.recordings.mean['neuroid_id'].values) for each in (selection, scoring, benchmark)]
     assert ids[0] | ids[1] == ids[2] and not ids[0] & ids[1]
@@ -87,40 +94,87 @@ def test_every_population_is_of_some_cells_or_says_why_not(recorded):
     assert 0 < by_line['Rbp4-Cre_KL100'] < 20
     with pytest.raises(BenchmarkError, match=r'VISp\.Rbp4 has \d neuroids of reliability 0.5 or more .*at least 20'):
         load_benchmark('deVries2020.VISp.Rbp4-rdm')
-    with pytest.raises(BenchmarkError, match=r'VISp has no neuroids of Sst; their cre_line is Cux2-CreERT2, Rbp4'):
+    with pytest.raises(UnknownNameError, match=r"unknown population 'Sst'.*deVries2020\.VISp\.Sst"):
         load_benchmark('deVries2020.VISp.Sst-ridge')
     with pytest.raises(UnknownNameError, match='no recordings there'):
         load_benchmark('deVries2020.VISl.Cux2-ridge')
 
 
-@pytest.mark.parametrize('name', ['VISp.Cux3-rdm', 'VISx.Cux2-rdm', 'VISp.Cux2-rsa'])
-def test_names_that_are_none(recorded, name):
+def test_a_population_of_another_area(m2m_home, make_bundle, tmp_path):
+    sessions = [(f'{area}_1.npz', area, '101', f'90{i}', 6) for i, area in enumerate(('VISp', 'VISl'))]
+    bundle = make_bundle(tmp_path / 'bundle', n_images=24, n_units=30, sessions=sessions)
+    with bundle.units.open(newline='') as file:
+        header, *rows = list(csv.reader(file))
+    with bundle.units.open('w', newline='') as file:
+        csv.writer(file).writerows([[*header, 'kind'], *([*row, 'deep' if 'VISl' in row else 'flat'] for row in rows)])
+    import_bundle('Lab2026', *bundle.paths)
+    assert load_benchmark('Lab2026.VISl.deep-rdm').recordings.mean.sizes['neuroid'] >= 20
+    with pytest.raises(BenchmarkError, match=r'Lab2026\.VISp has no neuroids of deep; their kind is flat'):
+        load_benchmark('Lab2026.VISp.deep-rdm')
+
+
+@pytest.mark.parametrize(
+    ('name', 'message'),
+    [
+        ('VISp.Cux3-rdm', "unknown population 'Cux3'. Did you mean Cux2"),
+        ('VISx.Cux2-rdm', 'Did you mean deVries2020'),
+        ('VISp.Cux2-rsa', 'Did you mean deVries2020'),
+    ],
+)
+def test_names_that_are_none(recorded, name, message):
     recorded()
-    with pytest.raises(UnknownNameError, match='Did you mean deVries2020'):
+    with pytest.raises(UnknownNameError, match=message):
         load_benchmark(f'deVries2020.{name}')
 
 
-def test_recordings_that_do_not_tell(recorded):
-    recorded(columns=False)
-    with pytest.raises(BenchmarkError, match='do not say the cre_line'):
-        load_benchmark('deVries2020.VISp.Cux2-rdm')
+def test_recordings_that_do_not_tell(m2m_home):
+    responses = np.random.default_rng(0).poisson(5, (6, 12, 30)).astype(float)
+    neuroids = pd.DataFrame(
+        {'neuroid_id': [f'n{i}' for i in range(30)], 'region': 'VISp', 'animal': 'a', 'session': 's'}
+    )
+    png = {f's{i:02d}': b'' for i in range(12)}
+    with versions.writing('Lab2026'):
+        write_dataset('Lab2026', responses, neuroids, png, (50, 250), {'made_by': 'a test'})
+    with pytest.raises(BenchmarkError, match='have no column that groups their neuroids'):
+        load_benchmark('Lab2026.VISp.Cux2-rdm')
 
 
-def test_lines_are_told_apart_by_their_genes():
-    lines = ['Cux2-CreERT2', 'Ntsr1-Cre_GN220', 'Rorb-IRES2-Cre', 'none', '']
-    assert POPULATIONS['Ntsr1'].holds(lines) == [False, True, False, False, False]
-    assert len(POPULATIONS) == 13 + 4 + 2
+def test_columns_that_group_and_that_do_not():
+    assert groups('cre_line', ['Cux2-CreERT2', 'Sst-IRES-Cre'])
+    assert groups('cortical_layer', np.array([0, 2, 4]))
+    assert not groups('unit_id', [1, 2])
+    assert not groups('session', ['1', '2'])
+    assert not groups('snr', [1.5, 2.5])
+    assert not groups('snr', np.array([1.5, 2.5], dtype=np.float32))
+    assert not groups('is_good', [True, False])
+    assert not groups('depth_um', range(33))
+    assert not groups('cre_line', [])
+
+
+def test_names_of_populations():
+    assert name_of('cre_line', 'Ntsr1-Cre_GN220') == 'Ntsr1'
+    assert name_of('layer', '2/3') == name_of('cortical_layer', '23') == 'L23'
+    assert name_of('depth_um', '175') == 'depth_um_175'
+    assert name_of('genotype', 'wt/wt') == 'wtwt'
+    assert name_of('genotype', '?') == ''
+    lines = ['Rorb-IRES2-Cre', 'Rorb-IRES-Cre', 'none']
+    rorb = populations({'cre_line': lines})['Rorb']
+    assert rorb.holds([*lines, '']) == [True, True, False, False]
+    # The same name in two columns: the first keeps it.
+    both = populations({'genotype': ['Sst-IRES-Cre/wt'], 'cre_line': ['Sst-IRES-Cre']})
+    assert {name: each.column for name, each in both.items()} == {'Sst': 'cre_line', 'genotype_Sst': 'genotype'}
 
 
 def test_listing(recorded, m2m):
     ran = m2m('benchmarks')
-    assert 'deVries2020.AREA.POPULATION-rdm' in ran.out
-    assert 'm2m data fetch deVries2020' in ran.out
+    assert 'DATASET.AREA.POPULATION-COMPARISON' in ran.out
     recorded()
     listed = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json').out)}
     mine = [name for name in listed if listed[name]['population']]
-    kinds = ('Cux2', 'Slc17a7', 'Vip', 'L23', 'L4', 'L5', 'L6', 'excitatory', 'inhibitory')
-    assert set(mine) == {f'deVries2020.VISp.{each}-{kind}' for each in kinds for kind in ('rdm', 'ridge')}
+    # cre_line, layer, cell_type, and cortical_layer of the bundle
+    own = ('Cux2', 'Slc17a7', 'Vip', 'L23', 'L4', 'L5', 'L6', 'excitatory', 'inhibitory')
+    bundled = ('L0', 'L1', 'L2')
+    assert set(mine) == {f'deVries2020.VISp.{each}-{kind}' for each in (*own, *bundled) for kind in COMPARISONS}
     for name in mine:
         load_benchmark(name)
     row = listed['deVries2020.VISp.L23-rdm']

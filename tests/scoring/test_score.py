@@ -14,7 +14,8 @@ from m2m_benchmarks import load_benchmark, load_metric, score
 from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.scoring import results
 from m2m_benchmarks.scoring.activations import Activations
-from m2m_benchmarks.scoring.commitment import CommittedModel, commit
+from m2m_benchmarks.scoring.layer_choice import choose_layer, halves
+from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.score import score_subject
 from m2m_benchmarks.scoring.subjects import subject
 
@@ -70,20 +71,20 @@ def test_the_choice_does_not_see_what_is_scored(kind, m2m_home):
     benchmark = load_benchmark(f'SimulatedMouse.VISl-{kind}')
     found = subject(Small(), image_size=64)
     activations = Activations(found)
-    commitment = commit(found, activations, benchmark, None)
-    selection, scoring, _ = benchmark.halves()
+    choice = choose_layer(found, activations, benchmark, None)
+    selection, scoring, _ = halves(benchmark)
     # the choice, from the metric alone
     responses = activations(benchmark.stimulus_set, found.layers)
     expected = {}
     for layer in found.layers:
-        model = CommittedModel(found, activations, {'VISl': layer})
+        model = LayerModel(found, activations, {'VISl': layer})
         model.start_recording('VISl', None)
         seen = model.look_at(benchmark.stimulus_set)
         np.testing.assert_array_equal(seen.values, responses[layer])
         expected[layer] = float(load_metric(f'm2m_{kind}')(seen, selection.recordings.mean))
-    assert commitment.layer_scores == pytest.approx(expected)
-    assert commitment.layer == max(expected, key=expected.get)
-    scored = set(commitment.benchmark.recordings.mean['neuroid_id'].values)
+    assert choice.layer_scores == pytest.approx(expected)
+    assert choice.layer == max(expected, key=expected.get)
+    scored = set(choice.benchmark.recordings.mean['neuroid_id'].values)
     assert scored == set(scoring.recordings.mean['neuroid_id'].values)
     assert not scored & set(selection.recordings.mean['neuroid_id'].values)
 

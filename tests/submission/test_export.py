@@ -368,7 +368,7 @@ import json
 from brainscore_vision import load_benchmark, load_model
 
 benchmark = load_benchmark(sys.argv[1])
-assert type(benchmark).__module__ == f'brainscore_vision.benchmarks.{sys.argv[2]}.m2m.neural'
+assert type(benchmark).__module__ == f'brainscore_vision.benchmarks.{sys.argv[2]}.m2m.benchmarks_neural'
 result = benchmark(load_model('pixels_64'))
 print(json.dumps([float(value) for value in (result, *(result.attrs[name] for name in ('raw', 'ceiling', 'error')))]))
 """

@@ -70,7 +70,7 @@ for name, model in models.items():
     for identifier in sys.argv[3:]:
         benchmark = load_benchmark(identifier)
         folder = 'sklearn_digits' if identifier.startswith('Sklearn') else 'qazi2025'
-        assert type(benchmark).__module__ == f'brainscore_vision.benchmarks.{folder}.m2m.generalization'
+        assert type(benchmark).__module__ == f'brainscore_vision.benchmarks.{folder}.m2m.benchmarks_generalization'
         result = benchmark(model)
         described = {name: part['accuracy'] for name, part in result.attrs['targets'].items()}
         print(json.dumps([name, identifier, float(result), result.attrs['error'], described, benchmark.sha256]))

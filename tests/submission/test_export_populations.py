@@ -6,6 +6,8 @@ import pytest
 import yaml
 
 from m2m_benchmarks import score
+from m2m_benchmarks.benchmarks.identifiers import parse
+from m2m_benchmarks.benchmarks.registry import line
 
 SCORES = """
 import json
@@ -25,8 +27,7 @@ def test_a_population_scores_the_same_there(recorded, m2m, in_tree, tmp_path):
     folders = {path: path.parent.name for path in (tmp_path / 'exported').glob('brainscore_vision/*/*')}
     assert sorted(folders.values()) == ['benchmarks', 'data', 'metrics', 'metrics', 'models']
     (folder,) = (path for path, kind in folders.items() if kind == 'benchmarks')
-    lines = (folder / '__init__.py').read_text().splitlines()
-    assert lines[-1] == f"benchmark_registry['{name}'] = lambda: area('VISp', 'ridge', 'L23')"
+    assert (folder / '__init__.py').read_text().endswith(f'\n{line(parse(name))}\n')
     entries = yaml.safe_load((folder / 'metadata.yaml').read_text())['benchmarks']
     assert len(entries) == 15
     assert entries[name]['data']['pre_processing'].endswith('; L23 alone, by layer')

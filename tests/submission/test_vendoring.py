@@ -181,14 +181,14 @@ def test_only_what_is_used_is_copied(copied):
     assert {path.name for path in (models / 'in_a_function' / 'm2m').iterdir()} == {'__init__.py', 'errors.py'}
     assert {path.name for path in (models / 'many_lines' / 'm2m').iterdir()} == {
         '__init__.py',
-        'rdm.py',
-        'correlation.py',
+        'arrays_rdm.py',
+        'arrays_correlation.py',
     }
     assert not (models / 'of_the_folder' / 'm2m').exists()
     # What is not an import stays as it was: comments, lines, the rest of the file.
     assert (models / 'many_lines' / 'main.py').read_text().splitlines()[:2] == [
-        'from .m2m.rdm import rdm',
-        'from .m2m.correlation import spearman as rho  # all',
+        'from .m2m.arrays_rdm import rdm',
+        'from .m2m.arrays_correlation import spearman as rho  # all',
     ]
     assert (models / 'of_the_folder' / 'main.py').read_text() == WAYS['of_the_folder']
 
@@ -205,14 +205,16 @@ def test_a_script_in_a_subfolder(tmp_path):
     assert OWN not in modules(copy)
     done = run(tmp_path / 'tree', copy / 'data_packaging' / 'package.py')
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [f'brainscore_vision.data.made_up.m2m.{name}' for name in ('errors', 'ledger')]
+    assert done.stdout.split() == [f'brainscore_vision.data.made_up.m2m.{name}' for name in ('errors', 'data_ledger')]
 
 
 def test_a_model_that_takes_another_of_this_library(tmp_path):
     source = plugin(tmp_path / 'made_up', main='from ..neurn.model import commit\n')
     self_contained(source, 'm2m_benchmarks.models.made_up', 'models', tmp_path / 'copy')
-    assert (tmp_path / 'copy' / 'main.py').read_text() == 'from .m2m.model import commit\n'
-    assert {'model.py', 'neurn.py', 'backbones.py'} < {path.name for path in (tmp_path / 'copy' / 'm2m').iterdir()}
+    assert (tmp_path / 'copy' / 'main.py').read_text() == 'from .m2m.models_neurn_model import commit\n'
+    assert {'models_neurn_model.py', 'models_neurn_neurn.py', 'models_neurn_backbones.py'} < {
+        path.name for path in (tmp_path / 'copy' / 'm2m').iterdir()
+    }
     assert_whole(tmp_path / 'copy')
 
 

@@ -18,8 +18,6 @@ from m2m_benchmarks.storage import explained
 
 from .domain import Digits, rgb
 
-#: The domains of the paper. MNISTM is MNIST-M: a dash in a name would end it.
-DOMAINS = ('MNIST', 'MNISTM', 'SVHN', 'USPS')
 _PARTS = ('images', 'labels', 'clusters')
 _SPLITS = ('train', 'test')
 

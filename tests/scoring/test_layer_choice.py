@@ -15,7 +15,8 @@ from m2m_benchmarks import load_benchmark, load_metric, score
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.scoring.activations import Activations
-from m2m_benchmarks.scoring.commitment import CommittedModel, calibrate, commit
+from m2m_benchmarks.scoring.layer_choice import calibrate, choose_layer, halves
+from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.subjects import subject
 
 ONE_ANIMAL = (('VISp_1.npz', 'VISp', '101', '901', 10), ('VISp_2.npz', 'VISp', '101', '902', 10))
@@ -48,10 +49,10 @@ def test_one_animal_is_split_by_neuroid(one_animal, kind):
     benchmark = load_benchmark(f'{one_animal}-{kind}')
     found = subject(network(), image_size=32)
     activations = Activations(found)
-    commitment = commit(found, activations, benchmark, None)
-    assert commitment.how == 'chosen on other neuroids (split by neuroid)'
+    choice = choose_layer(found, activations, benchmark, None)
+    assert choice.how == 'chosen on other neuroids (split by neuroid)'
 
-    everything, scored = ids(benchmark), ids(commitment.benchmark)
+    everything, scored = ids(benchmark), ids(choice.benchmark)
     selection = [name for name in everything if name not in scored]
     assert set(scored) < set(everything)
     assert min(len(scored), len(selection)) >= 3
@@ -64,16 +65,16 @@ def test_one_animal_is_split_by_neuroid(one_animal, kind):
     seen = mean.isel(neuroid=np.flatnonzero(np.isin(mean['neuroid_id'].values, selection)))
     expected = {}
     for layer in found.layers:
-        model = CommittedModel(found, activations, {'VISp': layer})
+        model = LayerModel(found, activations, {'VISp': layer})
         model.start_recording('VISp', None)
         expected[layer] = float(load_metric(f'm2m_{kind}', n_bootstraps=0)(model.look_at(benchmark.stimulus_set), seen))
-    assert commitment.layer_scores == pytest.approx(expected)
-    assert commitment.layer == max(expected, key=expected.get)
+    assert choice.layer_scores == pytest.approx(expected)
+    assert choice.layer == max(expected, key=expected.get)
 
 
 def test_animals_are_never_on_both_sides(m2m_home):
     benchmark = load_benchmark('SimulatedMouse.VISal-rdm')
-    selection, scoring, how = benchmark.halves()
+    selection, scoring, how = halves(benchmark)
     assert how == 'animal'
     assert not set(selection.recordings.animals) & set(scoring.recordings.animals)
     assert sorted(ids(selection) + ids(scoring)) == sorted(ids(benchmark))
@@ -81,7 +82,7 @@ def test_animals_are_never_on_both_sides(m2m_home):
 
 @pytest.mark.parametrize('identifier', ['SimulatedMouse.VISp-rdm', 'Lone2026.VISp-ridge'])
 def test_halves_are_always_the_same(identifier, one_animal):
-    first, second = (load_benchmark(identifier).halves() for _ in range(2))
+    first, second = (halves(load_benchmark(identifier)) for _ in range(2))
     assert first[2] == second[2]
     for one, other in zip(first[:2], second[:2], strict=True):
         assert ids(one) == ids(other)
@@ -100,12 +101,12 @@ def test_named_goes_before_committed_and_committed_before_chosen(m2m_home):
     model = committed({'VISp': '2'})
     benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
     found = subject(model)
-    by_map = commit(found, Activations(found), benchmark, None)
-    named = commit(found, Activations(found), benchmark, '3')
+    by_map = choose_layer(found, Activations(found), benchmark, None)
+    named = choose_layer(found, Activations(found), benchmark, '3')
     assert (by_map.layer, by_map.how, by_map.layer_scores) == ('2', 'committed by the model', {})
     assert (named.layer, named.how, named.layer_scores) == ('3', 'named', {})
     assert by_map.benchmark is named.benchmark is benchmark  # nothing was chosen: all neuroids are scored
-    unmapped = commit(found, Activations(found), load_benchmark('SimulatedMouse.VISl-rdm'), None)
+    unmapped = choose_layer(found, Activations(found), load_benchmark('SimulatedMouse.VISl-rdm'), None)
     assert unmapped.how.startswith('chosen')
     assert list(unmapped.layer_scores) == ['1', '2', '3']
 
@@ -113,9 +114,9 @@ def test_named_goes_before_committed_and_committed_before_chosen(m2m_home):
 def test_equal_layers_give_the_first(m2m_home):
     model = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.ReLU())
     found = subject(model, image_size=32)
-    commitment = commit(found, Activations(found), load_benchmark('SimulatedMouse.VISp-rdm'), None)
-    assert commitment.layer_scores['1'] == commitment.layer_scores['2']
-    assert commitment.layer == '1'
+    choice = choose_layer(found, Activations(found), load_benchmark('SimulatedMouse.VISp-rdm'), None)
+    assert choice.layer_scores['1'] == choice.layer_scores['2']
+    assert choice.layer == '1'
 
 
 def test_an_area_of_several_layers_is_never_answered_from_an_old_network(m2m_home, monkeypatch):
@@ -143,9 +144,9 @@ def test_a_map_is_not_used_on_the_recordings_that_it_was_made_with(m2m_home):
     model.calibrated_on = 'SimulatedMouse'
     found = subject(model)
     benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
-    assert commit(found, Activations(found), benchmark, None).how.startswith('chosen')
+    assert choose_layer(found, Activations(found), benchmark, None).how.startswith('chosen')
     model.calibrated_on = 'Siegle2021'
-    assert commit(found, Activations(found), benchmark, None).how == 'committed by the model'
+    assert choose_layer(found, Activations(found), benchmark, None).how == 'committed by the model'
 
 
 @pytest.mark.parametrize('kind', ['rdm', 'ridge'])
