@@ -4,7 +4,7 @@ import difflib
 import functools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -300,3 +300,14 @@ def commit(
     # Scores on these recordings don't use the map that was made with them.
     model.calibrated_on = CALIBRATED_ON if classes is None and _map_path(identifier).is_file() else None
     return model
+
+
+def variant_factory(identifier: str) -> Callable[..., ModelCommitment] | None:
+    """Factory of a network of the family, `commit` for this identifier; None for any other identifier.
+
+    Raises
+    ------
+    ValueError
+        See `parse`.
+    """
+    return None if parse(identifier) is None else functools.partial(commit, identifier)
