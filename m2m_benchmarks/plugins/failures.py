@@ -48,14 +48,19 @@ def explained_failure(identifier: str, kind: type[M2MError]) -> Iterator[None]:
 
 
 def _failed_download(error: BaseException) -> str | None:
-    """Why a download failed, and its URL where an exception's message has it; None when `error` is of no download."""
+    """Why a download failed, and its URL where an exception has it; None when `error` is of no download.
+
+    The URL is one in the notes of an exception, which this library adds where it knows the address, else one in a
+    message.
+    """
     chain = list(_chain(error))
     failures = [link for link in chain if _is_network(link)]
     if not failures:
         return None
     failure = next((link for link in failures if _URL.search(_first_line(link))), failures[0])
     reason = f'{type(failure).__name__}: {_first_line(failure)}'
-    urls = [match[0].rstrip('.,);') for link in chain if (match := _URL.search(str(link)))]
+    notes = [note for link in chain for note in getattr(link, '__notes__', [])]
+    urls = [match[0].rstrip('.,);') for text in [*notes, *map(str, chain)] if (match := _URL.search(text))]
     return reason if not urls or urls[0] in reason else f'{reason}; {urls[0]}'
 
 

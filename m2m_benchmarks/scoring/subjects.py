@@ -239,7 +239,12 @@ def _from_torchvision(name: str, weights: str | Path, seed: int) -> Subject:
         # expect another normalisation than the preset's and turn it into theirs; so they have to from a file.
         own_way = chosen is None and name in ('googlenet', 'inception_v3')
         options = {'init_weights': True, 'transform_input': True} if own_way else {}
-        module = torchvision.models.get_model(name, weights=chosen, **options)
+        try:
+            module = torchvision.models.get_model(name, weights=chosen, **options)
+        except Exception as error:
+            if chosen is not None:  # downloaders rarely say what they were after
+                error.add_note(f'Its weights are downloaded from {chosen.url}')
+            raise
     return _built(identifier, module, weights, seed, preset.crop_size[0], preset.mean, preset.std)
 
 

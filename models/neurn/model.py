@@ -15,7 +15,7 @@ from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
-from .backbones import BACKBONES, Backbone, build
+from .backbones import BACKBONES, Backbone, build, weights_url
 from .labels import OutputLabels
 from .neurn import NeuRN
 
@@ -227,7 +227,13 @@ def network(identifier: str, weights: str = 'default', seed: int = 0, n_classes:
         When the identifier isn't one of the family, or the backbone doesn't run on the image size it names.
     """
     variant = _parsed(identifier)
-    backbone = build(variant.row, weights, seed, n_classes)
+    try:
+        backbone = build(variant.row, weights, seed, n_classes)
+    except Exception as error:
+        if weights == 'default' and (url := weights_url(variant.row)):
+            # Downloaders rarely say what they were after.
+            error.add_note(f'Its weights are downloaded from {url}')
+        raise
     try:
         layer = None if variant.neurn is None else NeuRN(**variant.neurn)
         built = Network(backbone, *variant.row.normalization, neurn=layer, after=variant.after)
