@@ -119,7 +119,7 @@ def parse(identifier: str) -> Variant | None:
         )
     if not SIZES[0] <= image_size <= SIZES[1]:
         raise ValueError(f'{identifier}: expected images of {SIZES[0]} to {SIZES[1]} pixels a side, got {image_size}')
-    layer = None
+    layer: dict[str, Any] | None = None
     if not plain:
         layer = {
             'kernel_size': int(start['kernel'] or 3),
@@ -163,6 +163,9 @@ class Network(nn.Module):
     ValueError
         When the backbone has no such module, with the nearest names.
     """
+
+    mean: torch.Tensor
+    std: torch.Tensor
 
     def __init__(
         self,
