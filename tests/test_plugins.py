@@ -77,22 +77,57 @@ def test_unknown_names():
     assert nearest('x', ['aaa', 'bbb']) == ' There is aaa, bbb.'
 
 
-def download(url):
-    """As a library would: the address is known to the frames only."""
-    return urllib.request.urlopen(url, timeout=5)
+def explained(error):
+    """Message of the error that `explained_failure` makes of an exception."""
+    with pytest.raises(ModelError) as caught, plugins.explained_failure('m', ModelError):
+        raise error
+    return str(caught.value)
 
 
-def test_a_failed_download_names_its_file():
-    address = 'http://127.0.0.1:9/weights/some_network-abc123.pth'
-    message = r'm needs .*some_network-abc123\.pth, which is not on this machine'
-    with pytest.raises(ModelError, match=message), plugins.explained_failure('m', ModelError):
-        download(address)
+DOWNLOAD = 'm needs a file that could not be downloaded ({}). Connect to the network, or put the file where its library'
 
 
-def test_what_brain_score_wraps_is_looked_into():
-    wrapped = Exception([ValueError('x'), urllib.error.URLError('no route to https://host.example/a/b.nc')])
-    assert plugins.wanted_file(wrapped) == 'https://host.example/a/b.nc'
-    assert plugins.wanted_file(ValueError('https://host.example/a/b.nc')) is None  # no download
+def test_a_failed_download_says_why():
+    with pytest.raises(ModelError) as caught, plugins.explained_failure('m', ModelError):
+        urllib.request.urlopen('http://127.0.0.1:9/weights/some_network-abc123.pth', timeout=5)
+    # The address was only in variables of other libraries, which are theirs.
+    start, end = DOWNLOAD.split('{}')
+    assert str(caught.value).startswith(f'{start}URLError: <urlopen error ')
+    assert end in str(caught.value)
+
+
+def test_a_failed_download_says_its_url_where_an_exception_has_it():
+    url = 'https://host.example/a/b.nc'
+    assert explained(urllib.error.URLError(f'no route to {url}.')).startswith(
+        DOWNLOAD.format(f'URLError: <urlopen error no route to {url}.>')
+    )
+    # Brain-Score hands on what both of its attempts met.
+    wrapped = Exception([ValueError('x'), urllib.error.URLError(f'no route to {url}')])
+    assert f'(URLError: <urlopen error no route to {url}>)' in explained(wrapped)
+    # The address is in the message of another exception, or in a note.
+    other = RuntimeError(f'{url} was not loaded')
+    other.__cause__ = TimeoutError('timed out')
+    assert explained(other).startswith(DOWNLOAD.format(f'TimeoutError: timed out; {url}'))
+    noted = ConnectionResetError()
+    noted.add_note(f'Its weights are downloaded from {url}')
+    assert explained(noted).startswith(DOWNLOAD.format(f'ConnectionResetError: ConnectionResetError; {url}'))
+    # An address alone makes no download.
+    assert explained(ValueError(url)) == f'm does not work here: ValueError: {url}'
+
+
+def test_exceptions_that_lead_to_one_another():
+    first, second = RuntimeError('first'), urllib.error.URLError('second')
+    first.__context__, second.__context__ = second, first
+    assert '(URLError: <urlopen error second>)' in explained(first)
+
+
+def test_variables_of_other_libraries_are_not_read():
+    class UntouchedError(ConnectionError):
+        @property
+        def __traceback__(self):
+            raise AssertionError('frames were looked into')
+
+    assert plugins.failures._failed_download(UntouchedError('x')) == 'UntouchedError: x'
 
 
 def test_other_failures_say_what_they_are():
@@ -102,3 +137,58 @@ def test_other_failures_say_what_they_are():
     message = 'b does not work here: ZeroDivisionError: division by zero'
     with pytest.raises(BenchmarkError, match=message), plugins.explained_failure('b', BenchmarkError):
         _ = 1 / 0
+
+
+def test_installed_plugins_are_read_once(monkeypatch):
+    plugins.index._lines_once.cache_clear()
+    read = []
+    registrations = plugins.index.registrations
+    monkeypatch.setattr(plugins.index, 'registrations', lambda init: read.append(init) or registrations(init))
+    first = plugins.registered('model', plugins.BRAIN_SCORE)
+    n_folders = len(read)
+    assert n_folders > 100
+    first.clear()  # the caller's own
+    assert 'alexnet' in plugins.registered('model', plugins.BRAIN_SCORE)
+    assert len(read) == n_folders
+
+
+def test_a_plugin_that_is_added_is_seen(monkeypatch, tmp_path):
+    monkeypatch.setattr(plugins.index, 'plugins_folder', lambda library, folder: tmp_path)
+    assert plugins.registered('model', plugins.BRAIN_SCORE) == {}
+    (tmp_path / 'new').mkdir()
+    (tmp_path / 'new' / '__init__.py').write_text("model_registry['new'] = f\n")
+    os.utime(tmp_path, ns=(1, 1))  # whatever the resolution of the clock
+    assert list(plugins.registered('model', plugins.BRAIN_SCORE)) == ['new']
+
+
+def test_a_library_that_is_not_installed_registers_nothing():
+    assert plugins.registered('model', 'no_such_library') == {}
+
+
+def test_resolvers_are_asked_in_turn_where_nothing_is_registered(monkeypatch, tmp_path):
+    (tmp_path / 'some_resolvers.py').write_text(
+        'asked = []\n'
+        'def first(name):\n    asked.append(("first", name))\n'
+        'def second(name):\n    asked.append(("second", name))\n    return name.upper() if name == "known" else None\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(plugins.RESOLVERS, 'metric', ('some_resolvers:first', 'some_resolvers:second'))
+    assert load_metric('known') == 'KNOWN'
+    with pytest.raises(UnknownNameError, match="unknown metric 'm2m_rmd'"):
+        load_metric('m2m_rmd')
+    load_metric('m2m_rdm')
+    import some_resolvers
+
+    assert some_resolvers.asked == [(each, name) for name in ('known', 'm2m_rmd') for each in ('first', 'second')]
+
+
+def test_an_unknown_name_inside_a_plugin_is_its_own(monkeypatch):
+    # It is not taken for the plugin's name being unknown, by which resolvers would be asked.
+    def factory():
+        raise UnknownNameError('cell', 'x', ['y'])
+
+    monkeypatch.setattr(plugins.loading, '_registered_factory', lambda kind, identifier: factory)
+    monkeypatch.setattr(plugins.loading, '_resolved', lambda kind, identifier: pytest.fail('a resolver was asked'))
+    for load in (plugins.load_benchmark, plugins.load_dataset, plugins.load_stimulus_set):
+        with pytest.raises(UnknownNameError, match="unknown cell 'x'"):
+            load('registered')

@@ -64,6 +64,7 @@ class GeneralizationBenchmark(BenchmarkBase):
     ) -> None:
         source, protocol = name.source, name.protocol
         super().__init__(identifier=str(name), ceiling_func=None, version=1, parent=name.parent, bibtex=bibtex)
+        self.name = name
         if source in targets:
             raise BenchmarkError(
                 f'{source} cannot be its own target: how well a model does on its source is in every result, as '

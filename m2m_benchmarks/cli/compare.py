@@ -97,6 +97,8 @@ def _print(comparison: 'Comparison') -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS
+
     def shown(values: list[float]) -> str:
         if len(values) == 1:
             return f'{values[0]:.3f}'
@@ -122,7 +124,7 @@ def _print(comparison: 'Comparison') -> None:
     first: dict[str, Any] = comparison.results[0]
     if first.get('chance') is not None:
         console.print(f'Shares of correct labels; chance is {first["chance"]}.')
-    if first['benchmark'].startswith('SklearnDigits'):
+    if first.get('source') == DERIVED_DIGITS:
         console.print("SklearnDigits are scikit-learn's digits and domains derived from them, not those of the paper.")
     if first['simulated']:
         console.print('SimulatedMouse is simulated: these numbers say nothing about any mouse.')

@@ -112,6 +112,8 @@ def _neural(benchmark: str) -> 'NeuralIdentifier | None':
 def _print_generalization(result: dict[str, Any]) -> None:
     from rich.table import Table
 
+    from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS
+
     table = Table(box=None, header_style='bold', title=result['benchmark'], title_justify='left')
     for column in ('domain', 'accuracy', '95 % interval', 'images', 'clusters'):
         table.add_column(column, justify='left' if column == 'domain' else 'right', no_wrap=True)
@@ -132,7 +134,7 @@ def _print_generalization(result: dict[str, Any]) -> None:
         soft_wrap=True,
         markup=False,
     )
-    if result['benchmark'].startswith('SklearnDigits'):
+    if result['source'] == DERIVED_DIGITS:
         console.print("SklearnDigits are scikit-learn's digits and domains derived from them, not those of the paper.")
 
 

@@ -284,6 +284,16 @@ def load_assembly(name: str) -> NeuronRecordingAssembly:
     return _read(name, path, entry['assembly']['sha256'])
 
 
+def stimuli_here(name: str) -> StimulusSet | None:
+    """Stimuli of a dataset, see `load_stimuli`; None when the dataset isn't on this machine."""
+    return None if ledger.read(name) is None else load_stimuli(name)
+
+
+def assembly_here(name: str) -> NeuronRecordingAssembly | None:
+    """Recordings of a dataset, see `load_assembly`; None when the dataset isn't on this machine."""
+    return None if ledger.read(name) is None else load_assembly(name)
+
+
 @functools.lru_cache(maxsize=2)
 def _read(name: str, path: Path, sha256: str) -> NeuronRecordingAssembly:
     stimuli = load_stimuli(name)

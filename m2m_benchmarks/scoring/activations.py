@@ -9,7 +9,6 @@ don't enter: a changed model under an old name has another key.
 """
 
 import hashlib
-import inspect
 import json
 import os
 import tempfile
@@ -20,12 +19,12 @@ from typing import Any
 import numpy as np
 import torch
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
-from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper
 from PIL import Image
 
 from m2m_benchmarks.arrays import isometric
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
 from m2m_benchmarks.errors import ModelError, StorageError
+from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.layers import responses, submodules
 from m2m_benchmarks.scoring.subjects import Subject
 from m2m_benchmarks.storage import explained, free_bytes, home, replacing, sha256_file, writable
@@ -128,19 +127,14 @@ class Activations:
 
     def preprocess(self, paths: Sequence[Path]) -> torch.Tensor:
         """Images as the network is given them."""
-        images = self._wrapper._extractor.preprocess([str(path) for path in paths])
+        images = brainscore_adapter.preprocessed(self._wrapper, [str(path) for path in paths])
         return torch.stack([torch.as_tensor(image) for image in images])
 
     def respond(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, np.ndarray]:
         """Responses to one batch: shape (n_images, ...) each."""
-        wrapper, extractor = self._wrapper, self._wrapper._extractor
-        own_way = any(
-            inspect.getattr_static(type(wrapper), name) is not inspect.getattr_static(PytorchWrapper, name)
-            for name in ('get_activations', 'get_layer', 'register_hook', '_tensor_to_numpy')
-        )
-        if own_way or 'logits' in layers:  # a plugin that records in a way of its own
+        if brainscore_adapter.records_differently(self._wrapper) or 'logits' in layers:
             try:
-                found = dict(wrapper.get_activations(list(images), list(layers)))
+                found = dict(self._wrapper.get_activations(list(images), list(layers)))
             except (AttributeError, TypeError, AssertionError) as error:
                 raise ModelError(
                     f'{self._subject.identifier} cannot record {", ".join(layers)}: {type(error).__name__}: {error}'
@@ -149,10 +143,9 @@ class Activations:
             modules = submodules(self._module, layers, self._subject.identifier)
             parameter = next(self._module.parameters(), None)
             dtype = images.dtype if parameter is None else parameter.dtype
-            batch = images.to(device=wrapper._device, dtype=dtype)
-            found = responses(self._module, batch, modules, wrapper._forward_kwargs)
-        for hook in extractor._batch_activations_hooks.copy().values():
-            found = hook(found)
+            batch = images.to(device=brainscore_adapter.device_of(self._wrapper), dtype=dtype)
+            found = responses(self._module, batch, modules, brainscore_adapter.forward_options(self._wrapper))
+        found = brainscore_adapter.after_hooks(self._wrapper, found)
         return {layer: np.asarray(found[layer]) for layer in layers}
 
     def _run(

@@ -4,16 +4,16 @@ import contextlib
 import io
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 from brainscore_core.metrics import Score
-from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
-from brainscore_vision.model_helpers.brain_transformation.behavior import LabelBehavior, ProbabilitiesMapping
 from brainscore_vision.model_interface import BrainModel
 
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.models.neurn.labels import OutputLabels
 from m2m_benchmarks.plugins import explained_failure, no_stored_activations
+from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.activations import Progress
 from m2m_benchmarks.scoring.layers import submodules
 from m2m_benchmarks.scoring.subjects import Subject
@@ -54,7 +54,8 @@ def score_generalization(
         candidate, read, how = _trained(found, benchmark), 'outputs', 'trained on the source'
     if progress is not None:
         benchmark.report = progress
-    with _explained(found, benchmark), no_stored_activations(), _silent(), _afterwards_passive(found.model):
+    passive = brainscore_adapter.afterwards_passive(found.model)
+    with _explained(found, benchmark), no_stored_activations(), _silent(), passive:
         result = benchmark(candidate)
     result.attrs.update(layer=read, layer_scores={}, commitment=how)
     return result
@@ -62,13 +63,13 @@ def score_generalization(
 
 def _readout(found: Subject, layer: str | None) -> tuple[BrainModel, str, str]:
     if layer is None:
-        behavior = getattr(getattr(found.model, 'behavior_model', None), 'mapping', {})
-        readout = getattr(behavior.get(BrainModel.Task.probabilities), 'readout', [])
-        return found.model, ', '.join(readout), 'readout of the layer that the model names'
+        layers = brainscore_adapter.readout_layers(found.model)
+        return found.model, ', '.join(layers), 'readout of the layer that the model names'
     if found.module is None:
         raise ModelError(f'{found.identifier} is not a PyTorch network in a ModelCommitment; leave --layer out.')
     submodules(found.module, [layer], found.identifier)
-    return ProbabilitiesMapping(found.identifier, found.wrapper, layer), layer, 'readout of the named layer'
+    readout = brainscore_adapter.readout_of(found.identifier, found.wrapper, layer)
+    return readout, layer, 'readout of the named layer'
 
 
 def _trained(found: Subject, benchmark: GeneralizationBenchmark) -> BrainModel:
@@ -79,15 +80,13 @@ def _trained(found: Subject, benchmark: GeneralizationBenchmark) -> BrainModel:
             f'trained on {benchmark.source}. Score it on a benchmark with the source {trained_on}, or on '
             f'{_other(benchmark)}.'
         )
-    behavior = getattr(getattr(found.model, 'behavior_model', None), 'mapping', {}).get(BrainModel.Task.label)
-    if found.wrapper is None or type(behavior) is not LabelBehavior:
+    if found.wrapper is None or not brainscore_adapter.answers_for_imagenet_only(found.model):
         return found.model
-    # Brain-Score's own answer to the task takes networks with ImageNet's 1,000 outputs only.
     return OutputLabels(found.identifier, found.wrapper)
 
 
 def _other(benchmark: GeneralizationBenchmark) -> str:
-    return str(benchmark.identifier).replace('-accuracy', '-readout_accuracy')
+    return str(replace(benchmark.name, protocol='readout_accuracy'))
 
 
 @contextlib.contextmanager
@@ -102,16 +101,6 @@ def _explained(found: Subject, benchmark: GeneralizationBenchmark) -> Iterator[N
                 f'{error}. A network that was not trained on the digits of {benchmark.source} can be scored on '
                 f'{_other(benchmark)}.'
             ) from error
-
-
-@contextlib.contextmanager
-def _afterwards_passive(model: BrainModel) -> Iterator[None]:
-    """A ModelCommitment that has been given a task stays on it: it would not record for the next benchmark."""
-    try:
-        yield
-    finally:
-        if isinstance(model, ModelCommitment):
-            model.start_task(BrainModel.Task.passive)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
 from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
@@ -18,6 +17,7 @@ from torch import nn
 from m2m_benchmarks import plugins
 from m2m_benchmarks.errors import ModelError, UnknownNameError
 from m2m_benchmarks.models.neurn import model as family
+from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.layers import default_layers
 from m2m_benchmarks.scoring.runs import RESULT, WEIGHTS, Run, find_run, read_run
 from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_file, weights_sha256
@@ -52,21 +52,17 @@ class Subject:
     @property
     def wrapper(self) -> Any:
         """Brain-Score's wrapper around the network, or None for a model of another kind."""
-        wrapper = getattr(self.model, 'activations_model', None)
-        # Brain-Score's proxy that switches off its own cache has the wrapper inside.
-        wrapper = getattr(wrapper, '_wrapper', wrapper)
-        return wrapper if isinstance(wrapper, PytorchWrapper) else None
+        return brainscore_adapter.wrapper_of(self.model)
 
     @property
     def module(self) -> nn.Module | None:
         """The network, or None for a model of another kind."""
-        return getattr(self.wrapper, '_model', None)
+        return None if self.wrapper is None else brainscore_adapter.network_in(self.wrapper)
 
     @property
     def committed(self) -> Mapping[str, Any]:
         """Areas that the model itself maps to layers."""
-        layer_model = getattr(self.model, 'layer_model', None)
-        return getattr(layer_model, 'region_layer_map', None) or {}
+        return brainscore_adapter.region_layers(self.model)
 
     @property
     def calibrated_on(self) -> str | None:
@@ -171,7 +167,8 @@ def _from_registry(identifier: str, weights: str | Path, seed: int) -> Subject:
 def _from_run(run: Run) -> Subject:
     """The network that a run has trained."""
     model = family.commit(run.model, 'none', classes=run.classes)
-    network = model.activations_model._model
+    network = brainscore_adapter.network_in(model.activations_model)
+    assert network is not None
     apply_weights(network, read_weights(run.weights), run.weights, run.model)
     name, sha256 = run.folder.resolve().name, sha256_file(run.weights)
     model.activations_model.identifier = f'{run.model}-{sha256[:12]}'
@@ -203,15 +200,12 @@ def _file(path: Path) -> str:
 def _commit(
     identifier: str, module: nn.Module, image_size: int, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> ModelCommitment:
-    preprocessing = functools.partial(
-        load_preprocess_images, image_size=image_size, normalize_mean=mean, normalize_std=std
-    )
-    wrapper = _Wrapper(identifier=identifier, model=module, preprocessing=preprocessing)
-    wrapper.image_size = image_size
+    wrapper = brainscore_adapter.wrap(identifier, module, image_size, mean, std)
     try:
         parameter = next(module.parameters(), None)
         dtype = torch.float32 if parameter is None else parameter.dtype
-        image = torch.zeros(1, 3, image_size, image_size, device=wrapper.device, dtype=dtype)
+        device = brainscore_adapter.device_of(wrapper)
+        image = torch.zeros(1, 3, image_size, image_size, device=device, dtype=dtype)
         layers = default_layers(module, image)
     except ModelError:
         raise
@@ -227,17 +221,6 @@ def _commit(
         region_layer_map={},
         visual_degrees=VISUAL_DEGREES,
     )
-
-
-class _Wrapper(PytorchWrapper):
-    """Brain-Score's wrapper with its device in the open."""
-
-    image_size: int
-
-    @property
-    def device(self) -> torch.device:
-        device: torch.device = self._device
-        return device
 
 
 def _from_torchvision(name: str, weights: str | Path, seed: int) -> Subject:
@@ -256,7 +239,12 @@ def _from_torchvision(name: str, weights: str | Path, seed: int) -> Subject:
         # expect another normalisation than the preset's and turn it into theirs; so they have to from a file.
         own_way = chosen is None and name in ('googlenet', 'inception_v3')
         options = {'init_weights': True, 'transform_input': True} if own_way else {}
-        module = torchvision.models.get_model(name, weights=chosen, **options)
+        try:
+            module = torchvision.models.get_model(name, weights=chosen, **options)
+        except Exception as error:
+            if chosen is not None:  # downloaders rarely say what they were after
+                error.add_note(f'Its weights are downloaded from {chosen.url}')
+            raise
     return _built(identifier, module, weights, seed, preset.crop_size[0], preset.mean, preset.std)
 
 

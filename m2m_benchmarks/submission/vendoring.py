@@ -20,7 +20,7 @@ from m2m_benchmarks.plugins import BRAIN_SCORE, OWN
 
 #: Folder of the copies, inside the plugin.
 VENDORED = 'm2m'
-#: This module looks plugins up; inside brainscore_vision, that library does.
+#: This package looks plugins up; inside brainscore_vision, that library does.
 _LOOKUP = f'{OWN}.plugins'
 _IGNORED = shutil.ignore_patterns('__pycache__', '*.pyc')
 
@@ -112,9 +112,11 @@ def _rewrite(path: Path, original: Path, inside: str, plugin: str, prefix: str) 
         groups: dict[str, list[str]] = {}
         for alias in node.names:
             spelled = alias.name if alias.asname is None else f'{alias.name} as {alias.asname}'
-            if source == _LOOKUP:
+            if f'{source}.'.startswith(f'{_LOOKUP}.'):
                 groups.setdefault(BRAIN_SCORE, []).append(spelled)
                 continue
+            if f'{source}.{alias.name}' == _LOOKUP:
+                raise M2MError(f'{where}: write `from {_LOOKUP} import …`, which becomes an import of {BRAIN_SCORE}.')
             module, is_module = _definition(source, alias.name)
             modules.append(module)
             if is_module:

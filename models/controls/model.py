@@ -24,7 +24,8 @@ class Pixels(torch.nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images of shape (n, 1, 64, 64), unchanged."""
-        return self.pixels(images)
+        pixels: torch.Tensor = self.pixels(images)
+        return pixels
 
 
 def preprocess(paths: list[str], image_size: int) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """The networks of the family: where each comes from, what it is shown, and which of its layers are looked at."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -255,7 +256,7 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes
         torch.manual_seed(seed)
         if not backbone.library:
             return DigitNet(n_classes or len(backbone.classes))
-        outputs = {} if n_classes is None else {'num_classes': n_classes}
+        outputs: dict[str, Any] = {} if n_classes is None else {'num_classes': n_classes}
         if backbone.library == 'timm':
             import timm
 
@@ -267,7 +268,9 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes
         if weights == 'default':
             chosen = torchvision.models.get_model_weights(backbone.name)[backbone.weights]
         # Untrained, Inception asks whether it shall draw its weights in its own slow way.
-        options = {'init_weights': True} if backbone.name == 'inception_v3' and chosen is None else {}
+        options: dict[str, Any] = {}
+        if backbone.name == 'inception_v3' and chosen is None:
+            options = {'init_weights': True}
         if chosen is None:
             options.update(outputs)
         network = torchvision.models.get_model(backbone.name, weights=chosen, **options)
@@ -280,7 +283,7 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes
             network.load_state_dict({**own, **{n: v for n, v in trained.items() if v.shape == own[n].shape}})
     if backbone.name == 'inception_v3':
         # It would turn ImageNet's normalisation into the one it was trained with; the table has that one.
-        network.transform_input = False
+        network.transform_input = False  # type: ignore[assignment]
     return network
 
 
@@ -297,6 +300,7 @@ def weights_url(backbone: Backbone) -> str | None:
         import timm
 
         found = timm.get_pretrained_cfg(backbone.name)
+        assert found is not None
         if found.hf_hub_id:
             return f'https://huggingface.co/{found.hf_hub_id}/resolve/main/model.safetensors'
         return str(found.url)

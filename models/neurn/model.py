@@ -4,7 +4,7 @@ import difflib
 import functools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
-from .backbones import BACKBONES, Backbone, build
+from .backbones import BACKBONES, Backbone, build, weights_url
 from .labels import OutputLabels
 from .neurn import NeuRN
 
@@ -119,7 +119,7 @@ def parse(identifier: str) -> Variant | None:
         )
     if not SIZES[0] <= image_size <= SIZES[1]:
         raise ValueError(f'{identifier}: expected images of {SIZES[0]} to {SIZES[1]} pixels a side, got {image_size}')
-    layer = None
+    layer: dict[str, Any] | None = None
     if not plain:
         layer = {
             'kernel_size': int(start['kernel'] or 3),
@@ -163,6 +163,9 @@ class Network(nn.Module):
     ValueError
         When the backbone has no such module, with the nearest names.
     """
+
+    mean: torch.Tensor
+    std: torch.Tensor
 
     def __init__(
         self,
@@ -227,7 +230,13 @@ def network(identifier: str, weights: str = 'default', seed: int = 0, n_classes:
         When the identifier isn't one of the family, or the backbone doesn't run on the image size it names.
     """
     variant = _parsed(identifier)
-    backbone = build(variant.row, weights, seed, n_classes)
+    try:
+        backbone = build(variant.row, weights, seed, n_classes)
+    except Exception as error:
+        if weights == 'default' and (url := weights_url(variant.row)):
+            # Downloaders rarely say what they were after.
+            error.add_note(f'Its weights are downloaded from {url}')
+        raise
     try:
         layer = None if variant.neurn is None else NeuRN(**variant.neurn)
         built = Network(backbone, *variant.row.normalization, neurn=layer, after=variant.after)
@@ -300,3 +309,14 @@ def commit(
     # Scores on these recordings don't use the map that was made with them.
     model.calibrated_on = CALIBRATED_ON if classes is None and _map_path(identifier).is_file() else None
     return model
+
+
+def variant_factory(identifier: str) -> Callable[..., ModelCommitment] | None:
+    """Factory of a network of the family, `commit` for this identifier; None for any other identifier.
+
+    Raises
+    ------
+    ValueError
+        See `parse`.
+    """
+    return None if parse(identifier) is None else functools.partial(commit, identifier)

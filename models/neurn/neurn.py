@@ -46,6 +46,12 @@ class NeuRN(nn.Module):
     # Images are taken together up to this many numbers: the dozen intermediate results then stay in the cache.
     _at_once: Final[int] = 200_000
 
+    kernel_size: int
+    padding: str
+    scope: str
+    eps: float
+    _mode: str
+
     def __init__(self, kernel_size: int = 3, padding: str = 'edge', scope: str = 'image', eps: float = 1e-6) -> None:
         super().__init__()
         whole = isinstance(kernel_size, Integral) and not isinstance(kernel_size, bool)

@@ -61,7 +61,8 @@ WAYS = {
 }
 #: In the brainscore_vision of these tests, which is imported quickly.
 LOOKED_UP = (
-    'from m2m_benchmarks.plugins import load_metric, load_model as model\n'
+    'from m2m_benchmarks.plugins import load_metric\n'
+    'from m2m_benchmarks.plugins.loading import load_model as model\n'
     'def value():\n    return load_metric("m"), model("n")\n'
 )
 BRAIN_SCORE = (
@@ -223,6 +224,7 @@ def test_a_model_that_takes_another_of_this_library(tmp_path):
     [
         ('x = 1\n\nimport m2m_benchmarks.errors\n', r'main\.py, line 3: write `from m2m_benchmarks… import …`'),
         ('def f():\n    import os, m2m_benchmarks as m\n', r'main\.py, line 2: write `from m2m_benchmarks'),
+        ('from m2m_benchmarks import plugins\n', r'line 1: write `from m2m_benchmarks\.plugins import …`'),
         ('from m2m_benchmarks.nothing import x\n', r'there is no module m2m_benchmarks\.nothing'),
         ('from m2m_benchmarks.no.thing import x\n', r'there is no module m2m_benchmarks\.no\.thing'),
         ('from m2m_benchmarks.arrays import nothing\n', r'm2m_benchmarks\.arrays has no nothing'),

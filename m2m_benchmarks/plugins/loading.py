@@ -1,0 +1,177 @@
+"""Loading what an identifier stands for: a registered plugin, or what a resolver makes of the name."""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError
+from m2m_benchmarks.plugins.environment import no_installs
+from m2m_benchmarks.plugins.failures import explained_failure
+from m2m_benchmarks.plugins.index import BRAIN_SCORE, FOLDERS, registered
+
+if TYPE_CHECKING:
+    from brainscore_core.benchmarks import Benchmark
+    from brainscore_core.metrics import Metric
+    from brainscore_core.supported_data_standards.brainio.assemblies import DataAssembly
+    from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+    from brainscore_vision.model_interface import BrainModel
+
+#: Kind of plugin to the functions, 'module:function', that know identifiers without a literal registry line; they are
+#: asked in this order once no plugin registers the identifier. Each takes the identifier and returns what it stands
+#: for (of a model its factory, which takes options), or None when it doesn't know it.
+#: This table is the one place where this library imports from the rooms above plugins.
+RESOLVERS: dict[str, tuple[str, ...]] = {
+    'model': ('m2m_benchmarks.models.neurn.model:variant_factory',),
+    'benchmark': ('m2m_benchmarks.benchmarks.unregistered:unregistered_benchmark',),
+    'metric': (),
+    'data': ('m2m_benchmarks.data.store:assembly_here',),
+    'stimulus_set': (
+        'm2m_benchmarks.data.digits.domains:digit_stimuli_here',
+        'm2m_benchmarks.data.store:stimuli_here',
+    ),
+}
+
+#: How messages name a kind of plugin, where it isn't by the kind itself.
+_NAMES = {'data': 'dataset', 'stimulus_set': 'stimulus set'}
+#: Command that lists the identifiers of a kind.
+_LISTINGS = {'model': 'm2m models', 'benchmark': 'm2m benchmarks', 'data': 'm2m data list'}
+
+
+def load_model(identifier: str, **options: Any) -> 'BrainModel':
+    """Load a model that this library or brainscore_vision registers, or a variant of one of the family `neurn`.
+
+    Parameters
+    ----------
+    identifier : str
+    **options
+        For models of that family: `weights`, 'default' or 'none', and `seed`.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest names, when neither does.
+    ModelError
+        When it can't be built here: its weights can't be had, or a package that it needs isn't installed.
+    """
+    with explained_failure(identifier, ModelError):
+        factory = _model_factory(identifier)
+        if options and not _has_weights_options(factory):
+            raise ModelError(
+                f'{identifier} brings its own weights; untrained ones are for neurn_…, plain_…, torchvision:NAME and '
+                'timm:NAME.'
+            )
+        with no_installs():
+            try:
+                model: BrainModel = factory(**options)
+            except ValueError as error:
+                if not _has_weights_options(factory):
+                    raise
+                raise ModelError(f'{error}.') from error  # the family says what is wrong with a name
+        return model
+
+
+def takes_weights(identifier: str) -> bool:
+    """Whether `load_model` takes the options `weights` and `seed` for this model."""
+    with explained_failure(identifier, ModelError):
+        return _has_weights_options(_model_factory(identifier))
+
+
+def _has_weights_options(factory: Callable[..., Any]) -> bool:
+    return {'weights', 'seed'} <= inspect.signature(factory).parameters.keys()
+
+
+def _model_factory(identifier: str) -> Callable[..., Any]:
+    factory = _registered_factory('model', identifier)
+    if factory is None:
+        try:
+            factory = _resolved('model', identifier)
+        except ValueError as error:  # the family says what is wrong with a name
+            raise ModelError(f'{error}.') from error
+    if factory is None:
+        raise _unknown('model', identifier)
+    return factory
+
+
+def load_benchmark(identifier: str) -> 'Benchmark':
+    """Load a benchmark that this library or brainscore_vision registers, or one of recordings imported here.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest names, when there is none.
+    DataNotFoundError
+        With the command that brings its data, when that isn't here.
+    """
+    with explained_failure(identifier, BenchmarkError):
+        benchmark: Benchmark = _load('benchmark', identifier)
+    return benchmark
+
+
+def load_metric(identifier: str, **options: Any) -> 'Metric':
+    """Load a metric that this library or brainscore_vision registers; `options` go to its constructor."""
+    metric: Metric = _load('metric', identifier, **options)
+    return metric
+
+
+def load_dataset(identifier: str) -> 'DataAssembly':
+    """Load the recordings of a dataset, trial by trial, with their stimulus set in ``attrs``.
+
+    Raises
+    ------
+    DataNotFoundError
+        With the command that brings it, when the dataset isn't on this machine.
+    """
+    assembly: DataAssembly = _load('data', identifier)
+    return assembly
+
+
+def load_stimulus_set(identifier: str) -> 'StimulusSet':
+    """Load the stimulus set of a dataset.
+
+    Raises
+    ------
+    DataNotFoundError
+        As in `load_dataset`.
+    """
+    stimuli: StimulusSet = _load('stimulus_set', identifier)
+    return stimuli
+
+
+def _load(kind: str, identifier: str, **options: Any) -> Any:
+    factory = _registered_factory(kind, identifier)
+    if factory is not None:
+        with no_installs():
+            return factory(**options)
+    loaded = _resolved(kind, identifier)
+    if loaded is None:
+        raise _unknown(kind, identifier)
+    return loaded
+
+
+def _registered_factory(kind: str, identifier: str) -> Callable[..., Any] | None:
+    """Factory that a plugin of this library, else of brainscore_vision, registers; None when neither does."""
+    plugin = registered(kind).get(identifier) or registered(kind, BRAIN_SCORE).get(identifier)
+    if plugin is None:
+        return None
+    with no_installs():
+        importlib.import_module(f'{plugin.library}.{FOLDERS[kind]}.{plugin.folder}')
+        registry = getattr(importlib.import_module(BRAIN_SCORE), f'{kind}_registry')
+    factory: Callable[..., Any] = registry[identifier]
+    return factory
+
+
+def _resolved(kind: str, identifier: str) -> Any:
+    """What the first resolver of a kind that knows the identifier makes of it; None when none does."""
+    for resolver in RESOLVERS[kind]:
+        module, _, function = resolver.partition(':')
+        resolved = getattr(importlib.import_module(module), function)(identifier)
+        if resolved is not None:
+            return resolved
+    return None
+
+
+def _unknown(kind: str, identifier: str) -> UnknownNameError:
+    known = [*registered(kind), *registered(kind, BRAIN_SCORE)]
+    hint = f'`{_LISTINGS[kind]}` lists them.' if kind in _LISTINGS else ''
+    return UnknownNameError(_NAMES.get(kind, kind), identifier, known, hint)

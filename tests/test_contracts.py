@@ -1,0 +1,147 @@
+"""The rooms of the library: what imports what, by statement and by string, and who knows Brain-Score's inside."""
+
+import ast
+import importlib
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import m2m_benchmarks
+from m2m_benchmarks.plugins import RESOLVERS
+
+ROOT = Path(__file__).resolve().parents[1]
+LIBRARY = ROOT / 'm2m_benchmarks'
+
+#: Calls that import by a string: file, and what is imported.
+BY_STRING = {
+    ('__init__.py', '_WHERE[name]'),  # the public names, lazily
+    ('plugins/loading.py', 'module'),  # the table of resolvers
+    ('plugins/loading.py', "f'{plugin.library}.{FOLDERS[kind]}.{plugin.folder}'"),  # a registered plugin, its folder
+    ('plugins/loading.py', 'BRAIN_SCORE'),
+    ('cli/doctor.py', 'name'),  # other packages
+}
+
+#: Names of Brain-Score's models that only the adapter may use.
+PRIVATE = {
+    '_wrapper',
+    '_model',
+    '_extractor',
+    '_device',
+    '_forward_kwargs',
+    '_batch_activations_hooks',
+    '_tensor_to_numpy',
+    'behavior_model',
+    'region_layer_map',
+    'readout',
+}
+ADAPTER = 'scoring/brainscore_adapter.py'
+
+
+def sources(folder=LIBRARY):
+    """(path inside the folder, syntax tree) of each module that is no test of a plugin."""
+    for path in sorted(folder.rglob('*.py')):
+        if path.name != 'test.py':
+            yield path.relative_to(folder).as_posix(), ast.parse(path.read_text(encoding='utf-8'))
+
+
+def checked(root):
+    """`lint-imports` on the package of a checkout, laid out as it is installed."""
+    if importlib.util.find_spec('importlinter') is None:
+        pytest.skip('import-linter is not installed; it comes with the extra dev')
+    command = [sys.executable, str(root / '.ci' / 'as_installed.py'), 'lint-imports']
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_imports_point_one_way():
+    done = checked(ROOT)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ('file', 'line', 'message'),
+    [
+        (
+            'm2m_benchmarks/storage.py',
+            'from m2m_benchmarks.data import ledger',
+            'storage -> m2m_benchmarks.data.ledger',
+        ),
+        ('m2m_benchmarks/errors.py', 'from .models.neurn import neurn', 'errors -> m2m_benchmarks.models.neurn.neurn'),
+        ('models/controls/model.py', 'from m2m_benchmarks.errors import M2MError', 'model -> m2m_benchmarks.errors'),
+        ('models/controls/model.py', 'from m2m_benchmarks import __version__', 'controls.model -> m2m_benchmarks ('),
+        ('models/neurn/labels.py', 'from ...scoring import weights', 'labels -> m2m_benchmarks.scoring.weights'),
+        ('m2m_benchmarks/attic.py', '', 'The following modules are not listed as layers:\n\n- m2m_benchmarks.attic'),
+    ],
+)
+def test_what_is_planted_against_the_contract_is_caught(tmp_path, file, line, message):
+    for folder in ('.ci', 'm2m_benchmarks', 'models'):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns('__pycache__'))
+    shutil.copy(ROOT / 'pyproject.toml', tmp_path)
+    with (tmp_path / file).open('a', encoding='utf-8') as planted:
+        planted.write(f'\n{line}\n')
+    done = checked(tmp_path)
+    assert done.returncode != 0
+    assert message in done.stdout
+
+
+def test_only_the_tables_import_by_string():
+    calls = set()
+    for name, tree in sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, 'id', '')
+                if function in ('import_module', '__import__'):
+                    calls.add((name, ast.unparse(node.args[0])))
+    assert calls == BY_STRING
+
+
+def test_every_resolver_is_there():
+    for kind, resolvers in RESOLVERS.items():
+        for resolver in resolvers:
+            module, _, function = resolver.partition(':')
+            found = getattr(importlib.import_module(module), function)
+            assert found('no such identifier') is None, (kind, resolver)
+
+
+def test_every_public_name_is_there():
+    for name in m2m_benchmarks.__all__:
+        assert getattr(m2m_benchmarks, name) is not None
+
+
+def inside(tree):
+    """Names of `PRIVATE` that a module uses on anything but its own `self` and `cls`, by a dot or by getattr."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in PRIVATE:
+            if not (isinstance(node.value, ast.Name) and node.value.id in ('self', 'cls')):
+                yield node.attr
+        elif isinstance(node, ast.Call) and getattr(node.func, 'id', '') in ('getattr', 'hasattr', 'setattr'):
+            name = node.args[1]
+            if isinstance(name, ast.Constant) and name.value in PRIVATE:
+                yield name.value
+
+
+def test_only_the_adapter_knows_brain_scores_inside():
+    found = {name: set(inside(tree)) for name, tree in sources()}
+    assert found[ADAPTER] == PRIVATE - {'_tensor_to_numpy'}  # which it compares, in a table of names
+    assert {name: names for name, names in found.items() if names and name != ADAPTER} == {}
+
+
+def test_no_base_class_of_brain_score_with_private_parts_is_extended():
+    # self._model of a subclass would be Brain-Score's again.
+    for name, tree in sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                bases = {ast.unparse(base).split('.')[-1] for base in node.bases}
+                assert not bases & {'PytorchWrapper', 'ModelCommitment'}, (name, node.name)
+
+
+def test_models_keep_their_own_knowledge_in_one_place():
+    # A model folder is what is submitted, and imports nothing of this library: the one exception.
+    found = {name: set(inside(tree)) for name, tree in sources(ROOT / 'models')}
+    assert {name: names for name, names in found.items() if names} == {
+        'neurn/labels.py': {'_model', '_extractor', '_device', '_forward_kwargs'},
+        'neurn/model.py': {'behavior_model'},
+    }
