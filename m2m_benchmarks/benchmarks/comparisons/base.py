@@ -4,12 +4,11 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from m2m_benchmarks.benchmarks.recordings import Recordings
+from m2m_benchmarks.benchmarks.recordings import Recordings
 
 
 class FeatureForm(enum.StrEnum):
@@ -169,7 +168,7 @@ class Comparison(ABC):
             )
 
     @abstractmethod
-    def raw(self, features: Features, recordings: 'Recordings', n_draws: int = 1000) -> Raw:
+    def raw(self, features: Features, recordings: Recordings, n_draws: int = 1000) -> Raw:
         """Compare features with recordings.
 
         Parameters
@@ -186,7 +185,7 @@ class Comparison(ABC):
         """
 
     @abstractmethod
-    def ceiling(self, recordings: 'Recordings') -> Ceiling:
+    def ceiling(self, recordings: Recordings) -> Ceiling:
         """Raw value that a perfect model can reach on the recordings."""
 
     def score(self, raw: Any, ceiling: Any) -> Any:
@@ -202,7 +201,7 @@ class Comparison(ABC):
         """Raw value less what the noise of the recordings costs it, in the unit of raw."""
         return raw.value / ceiling.value
 
-    def per_animal(self, features: Features, recordings: 'Recordings', raw: Raw) -> dict[str, float]:
+    def per_animal(self, features: Features, recordings: Recordings, raw: Raw) -> dict[str, float]:
         """Raw value on the neuroids of each animal that has `least_per_animal`."""
         values = {}
         for animal in np.unique(recordings.animals):
@@ -211,7 +210,7 @@ class Comparison(ABC):
                 values[str(animal)] = self.raw(features, recordings[own], n_draws=0).value
         return values
 
-    def inter_animal(self, recordings: 'Recordings') -> float | None:
+    def inter_animal(self, recordings: Recordings) -> float | None:
         """Mean over animals of the raw value that all other animals get as a model of it; None for fewer than three.
 
         For RSA this is the lower bound of Nili et al. (2014), PLoS Computational Biology 10(4), e1003553.

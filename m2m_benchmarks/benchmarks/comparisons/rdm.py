@@ -1,15 +1,11 @@
 """Representational similarity: Spearman correlation of the upper triangles of two RDMs."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from m2m_benchmarks.arrays import half_means, rdm, rsa_draws, spearman, spearman_brown, standard_error, upper_triangle
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
+from m2m_benchmarks.benchmarks.recordings import Recordings
 from m2m_benchmarks.data.trials import N_SPLITS
-
-if TYPE_CHECKING:
-    from m2m_benchmarks.benchmarks.recordings import Recordings
 
 
 class RDM(Comparison):
@@ -29,12 +25,12 @@ class RDM(Comparison):
         reference='Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4',
     )
 
-    def raw(self, features: Features, recordings: 'Recordings', n_draws: int = 1000) -> Raw:
+    def raw(self, features: Features, recordings: Recordings, n_draws: int = 1000) -> Raw:
         """Correlate the two RDMs; the draws are of stimuli."""
         first, second = rdm(features.values), rdm(recordings.mean.values)
         return Raw(spearman(upper_triangle(first), upper_triangle(second)), rsa_draws(first, second, n_draws))
 
-    def ceiling(self, recordings: 'Recordings') -> Ceiling:
+    def ceiling(self, recordings: Recordings) -> Ceiling:
         """Correlation that the noise-free RDM would have with the measured one: sqrt of its reliability.
 
         The reliability is the Spearman-Brown corrected correlation of the RDMs of two halves of the trials, averaged

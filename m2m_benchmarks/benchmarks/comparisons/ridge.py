@@ -1,14 +1,12 @@
 """Single-neuron regression: held-out ridge predictions of each neuroid."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from m2m_benchmarks.arrays import cross_predict, kfold, median_draws, pearson, standard_error
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
-
-if TYPE_CHECKING:
-    from m2m_benchmarks.benchmarks.recordings import Recordings
+from m2m_benchmarks.benchmarks.recordings import Recordings
 
 
 class Ridge(Comparison):
@@ -27,13 +25,13 @@ class Ridge(Comparison):
         settings={'folds': '10 shuffled, seed 1; alpha per neuroid by leave-one-out'},
     )
 
-    def raw(self, features: Features, recordings: 'Recordings', n_draws: int = 1000) -> Raw:
+    def raw(self, features: Features, recordings: Recordings, n_draws: int = 1000) -> Raw:
         """Correlate predictions with responses, neuroid by neuroid; the draws are of neuroids."""
         responses = recordings.mean.values
         r = pearson(cross_predict(features.values, responses, kfold(len(responses))), responses)
         return Raw(float(np.median(r)), median_draws(r, n_draws), r)
 
-    def ceiling(self, recordings: 'Recordings') -> Ceiling:
+    def ceiling(self, recordings: Recordings) -> Ceiling:
         """Median split-half reliability of the neuroids: the share of variance that a model can explain."""
         reliability = recordings.reliability
         return Ceiling(float(np.median(reliability)), standard_error(median_draws(reliability)), reliability)
@@ -56,7 +54,7 @@ class Ridge(Comparison):
         assert raw.per_neuroid is not None and ceiling.per_neuroid is not None
         return float(np.median(raw.per_neuroid / np.sqrt(ceiling.per_neuroid)))
 
-    def per_animal(self, features: Features, recordings: 'Recordings', raw: Raw) -> dict[str, float]:
+    def per_animal(self, features: Features, recordings: Recordings, raw: Raw) -> dict[str, float]:
         """Median correlation of each animal's neuroids: every neuroid was predicted by itself."""
         assert raw.per_neuroid is not None
         return {
