@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings
-from m2m_benchmarks.acquisition.allen.responses import SessionResponses
-from m2m_benchmarks.acquisition.allen.session_file import fingerprint, finished, read_session, sweep, write_session
+from m2m_benchmarks.acquisition.allen.ecephys.settings import EcephysSettings
+from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
+from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, finished, read_session, sweep, write_session
 from m2m_benchmarks.errors import DataError, StorageError
 
 SETTINGS = fingerprint(EcephysSettings())
@@ -194,8 +194,8 @@ import sys
 from pathlib import Path
 import numpy as np
 import pandas as pd
-from m2m_benchmarks.acquisition.allen.responses import SessionResponses
-from m2m_benchmarks.acquisition.allen.session_file import write_session
+from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
+from m2m_benchmarks.acquisition.pipeline.session_file import write_session
 values = np.zeros((50, 118, 200), dtype=np.float32)
 for i in range(10_000):
     ids = [f'{i}_{n}' for n in range(200)]

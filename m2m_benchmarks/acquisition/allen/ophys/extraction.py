@@ -10,17 +10,18 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from m2m_benchmarks.acquisition.allen.ophys_cells import mean_recorded, running_modulation, trial_correlation
-from m2m_benchmarks.acquisition.allen.ophys_file import PIPELINE, NwbFile
-from m2m_benchmarks.acquisition.allen.ophys_session import (
+from m2m_benchmarks.acquisition.allen import N_SCENES
+from m2m_benchmarks.acquisition.allen.nwb import PIPELINE, NwbFile
+from m2m_benchmarks.acquisition.allen.ophys.cells import mean_recorded, running_modulation, trial_correlation
+from m2m_benchmarks.acquisition.allen.ophys.session import (
     iterate_scenes,
     read_neuroids,
     read_sweeps,
     read_timestamps,
     running_speed,
 )
-from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
-from m2m_benchmarks.acquisition.allen.responses import SCENES, SessionResponses
+from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
+from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
 from m2m_benchmarks.errors import DataError
 
 _DFF = f'{PIPELINE}/DfOverF/imaging_plane_1'
@@ -34,14 +35,14 @@ _GAP = 1000
 
 
 #: Scenes that tell the images of one session from those of others, where reading all of them costs too much.
-SOME_SCENES = range(0, SCENES, 29)
+SOME_SCENES = range(0, N_SCENES, 29)
 
 
 def extract_ophys(
     file: h5py.File,
     settings: OphysSettings,
     events: np.ndarray | None = None,
-    hash_scenes: Collection[int] = range(SCENES),
+    hash_scenes: Collection[int] = range(N_SCENES),
 ) -> SessionResponses:
     """Responses of a session's cells to the natural scenes.
 
@@ -50,7 +51,7 @@ def extract_ophys(
     Parameters
     ----------
     file : h5py.File
-        Open for reading; `ophys_file.open_nwb` opens one.
+        Open for reading; `nwb.open_nwb` opens one.
     settings : OphysSettings
     events : array, shape (n_cells, n_frames), optional
         As of `read_events`; for the signal 'events'.
@@ -64,7 +65,7 @@ def extract_ophys(
         dF/F, % dF/F (corrected) or events. NaN where the window or baseline of a sweep leaves the recording, and where
         a trace is NaN, and where an image was shown less often than others. The neuroids have cell_specimen_id,
         container, cre_line, cell_type, depth_um, layer, running_modulation and running_p
-        (`ophys_cells.running_modulation`), and reliability_ns (`ophys_cells.trial_correlation` in the window, for the
+        (`cells.running_modulation`), and reliability_ns (`cells.trial_correlation` in the window, for the
         scene with the largest mean response). The counts are
 
         - n_masked: sweeps, blanks included, whose window or baseline leaves the recording;
@@ -133,7 +134,7 @@ def _scene_hashes(file: h5py.File, numbers: Collection[int]) -> list[str]:
         number: hashlib.sha256(scene.tobytes()).hexdigest()
         for number, scene in zip(sorted(numbers), iterate_scenes(file, numbers), strict=True)
     }
-    return [found.get(number, '') for number in range(SCENES)] if found else []
+    return [found.get(number, '') for number in range(N_SCENES)] if found else []
 
 
 class _Signal:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 
-from m2m_benchmarks.acquisition.allen.ophys_file import NwbFile
+from m2m_benchmarks.acquisition.allen.nwb import NwbFile
 from m2m_benchmarks.errors import DataError
 
 _PATH = 'intervals/invalid_times'

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from m2m_benchmarks.acquisition.download import download
-from m2m_benchmarks.acquisition.line import UnreachedError
 from m2m_benchmarks.errors import DataError, StorageError
+from m2m_benchmarks.net.client import ServerUnreachable
+from m2m_benchmarks.net.download import download
+from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.storage import exclusive
 
 CONTENT = random.Random(0).randbytes(300_000)
@@ -162,7 +163,8 @@ def get(site, path):
         slept = []
         run.slept = slept
         urls = [name if '://' in name else f'{site.address}/{name}' for name in names or ('file',)]
-        return download(urls, path, md5, sleep=slept.append, **options)
+        policy = {name: options.pop(name) for name in ('tries', 'timeout_s') if name in options}
+        return download(urls, path, md5, retry=RetryPolicy(sleep=slept.append, **policy), **options)
 
     return run
 
@@ -470,7 +472,7 @@ def test_however_often_it_breaks_off_a_file_that_gets_on_comes(site, get, path):
 
 
 def test_no_server_at_all(get, path):
-    with pytest.raises(UnreachedError, match='could not be downloaded'):
+    with pytest.raises(ServerUnreachable, match='could not be downloaded'):
         get('http://127.0.0.1:9/file', tries=1)
 
 

@@ -17,10 +17,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from m2m_benchmarks.acquisition.allen.merge import merge_sessions
-from m2m_benchmarks.acquisition.allen.responses import SessionResponses
-from m2m_benchmarks.acquisition.allen.session_file import write_session
 from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.acquisition.pipeline.merge import merge_sessions
+from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
+from m2m_benchmarks.acquisition.pipeline.session_file import write_session
 from m2m_benchmarks.arrays import split_half_reliability
 from m2m_benchmarks.data import ledger, store, versions
 from m2m_benchmarks.data.store import load_assembly, load_stimuli
@@ -166,7 +166,7 @@ def test_the_same_bytes_in_any_order_at_any_time(m2m_home, keep, tmp_path):
     script = f"""
         from pathlib import Path
         import numpy as np
-        from m2m_benchmarks.acquisition.allen.merge import merge_sessions
+        from m2m_benchmarks.acquisition.pipeline.merge import merge_sessions
         with np.load({str(tmp_path / 'scenes.npz')!r}) as file:
             images = [(name, file[name]) for name in file.files]
         paths = Path({str(paths[0].parent)!r}).glob('*.npz')
@@ -354,7 +354,7 @@ import re
 import sys
 from pathlib import Path
 import numpy as np
-from m2m_benchmarks.acquisition.allen.merge import merge_sessions
+from m2m_benchmarks.acquisition.pipeline.merge import merge_sessions
 rng = np.random.default_rng(0)
 images = ((f'scene_{i:03d}', rng.integers(0, 256, (90, 110), dtype=np.uint8)) for i in range(118))
 paths = sorted(Path(sys.argv[2]).glob('*.npz'))[: int(sys.argv[3])]

@@ -4,18 +4,19 @@ import contextlib
 import hashlib
 import math
 import re
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import httpx
 
-from m2m_benchmarks.acquisition.line import FailedError, Line, UnreachedError, refused
-from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.net.client import HttpClient, RequestFailed, refused
+from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.storage import exclusive, explained, sync_file, sync_folder, writable
 
-#: Bytes by which a try that fails has to get on to be none of those that are counted.
-_PIECE = 2**20
+Progress = Callable[[str, int, int], None]
+
+#: End of the message of a download that failed.
+KEPT = ': what has come is kept'
 _RANGE = re.compile(r'bytes (?:(\d+)-\d+|\*)/(\d+|\*)\Z')
 
 
@@ -23,12 +24,10 @@ def download(
     urls: Sequence[str],
     path: Path,
     md5: str | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
     *,
     unmeasured: bool = False,
-    tries: int = 4,
-    timeout_s: float = 30,
-    sleep: Callable[[float], None] = time.sleep,
+    retry: RetryPolicy = RETRY,
 ) -> Path:
     """Download a file. Until it is whole it is called `NAME.part`, with which a later call goes on.
 
@@ -44,12 +43,9 @@ def download(
         Called with the file's name, the bytes that have come, and how many there are (0: the server doesn't say).
     unmeasured : bool
         The server needn't tell the length: the caller can see from the content whether the file came short.
-    tries : int
-        Of each mirror; the wait doubles after each. One by which another 1 MiB came isn't counted.
-    timeout_s : float
-        As of `Line`.
-    sleep : callable
-        What waits between the tries.
+    retry : RetryPolicy
+        How often mirrors are tried. A try by which another 1 MiB came isn't counted. A mirror that sends nothing is
+        given up after `retry.longest_s()`.
 
     Returns
     -------
@@ -59,75 +55,94 @@ def download(
     Raises
     ------
     DataError
-        When no mirror gives the file: what each of them answered, and what to do. It is an `UnreachedError` when
+        When no mirror gives the file: what each of them answered, and what to do. It is a `ServerUnreachable` when
         another time one of them may.
     StorageError
         When it can't be written, or another process is downloading it.
     """
-    part = path.with_name(f'{path.name}.part')
-    failures: dict[str, FailedError] = {}
-    writable(path.parent)
-
-    def report(done: int, total: int) -> None:
-        if progress:
-            progress(path.name, done, total)
-
-    lock = exclusive(path.with_name(f'.{path.name}.lock'), f'downloading {path.name}')
-    with lock, explained(path.name, path.parent), contextlib.closing(Line(timeout_s)) as line:
+    with downloading(path), contextlib.closing(retry.client()) as client:
         if path.exists() and md5 in (None, _md5(path)):
             return path
-        for url in urls:
-            number = 0
-            while number < tries:
-                before = _size(part)
-                try:
-                    _fetch(line, url, part, md5, unmeasured, report)
-                except FailedError as failure:
-                    failures[url] = failure
-                    if not failure.again:
-                        break
-                    # However often it breaks off, a file that gets on will come.
-                    number = 0 if _size(part) >= before + _PIECE else number + 1
-                    if number < tries:
-                        sleep(max(2 ** max(number - 1, 0), failure.wait_s))
-                else:
-                    sync_file(part)
-                    part.replace(path)
-                    sync_folder(path.parent)
-                    _forget(part)
-                    return path
-    listed = ' '.join(f'{url}: {failure}.' for url, failure in failures.items())
-    kind = UnreachedError if any(failure.again for failure in failures.values()) else DataError
-    raise kind(
-        f'{path.name} could not be downloaded. {listed} Check the connection (a proxy is taken from HTTPS_PROXY or '
-        'HTTP_PROXY), then run this again: what has come is kept.'
-    )
+
+        def attempt(url: str, end: float) -> None:
+            complete(client, url, path, md5, progress, unmeasured=unmeasured, end=end)
+
+        retry.run(
+            urls,
+            attempt,
+            limit_s=math.inf,
+            failed=f'{path.name} could not be downloaded.',
+            kept=KEPT,
+            progress=lambda: partial_bytes(path),
+        )
+    return path
 
 
-def _fetch(
-    line: Line, url: str, part: Path, md5: str | None, unmeasured: bool, report: Callable[[int, int], None]
+@contextlib.contextmanager
+def downloading(path: Path) -> Iterator[None]:
+    """Have a file to oneself while it is downloaded.
+
+    Raises
+    ------
+    StorageError
+        When its folder can't be written, or another process is downloading it.
+    """
+    writable(path.parent)
+    lock = exclusive(path.with_name(f'.{path.name}.lock'), f'downloading {path.name}')
+    with lock, explained(path.name, path.parent):
+        yield
+
+
+def complete(
+    client: HttpClient,
+    url: str,
+    path: Path,
+    md5: str | None = None,
+    progress: Progress | None = None,
+    *,
+    unmeasured: bool = False,
+    end: float = math.inf,
 ) -> None:
-    """One try to complete a part, the check of its MD5 included."""
+    """One try to complete a file's part, the check of its MD5 included; the file takes its name when it is whole.
+
+    Parameters are those of `download`, whose lock the caller holds.
+
+    Raises
+    ------
+    RequestFailed
+    """
+    part = _part(path)
     have, validator = _kept(part, url)
     headers = {'Range': f'bytes={have}-', 'If-Range': validator} if have else {}
-    with line.answer('GET', url, math.inf, **headers) as response:
+    with client.answer('GET', url, end, **headers) as response:
         begin, total = _opened(response, url, part, have, validator)
         if total is None and md5 is None and not unmeasured:
-            raise FailedError('it does not say how long the file is', again=True)
+            raise RequestFailed('it does not say how long the file is', retryable=True)
         if begin != total:
             done = begin
             with part.open('ab') as file:
-                for piece in line.content(response):
+                for piece in client.content(response):
                     file.write(piece)
                     done += len(piece)
-                    report(done, total or 0)
+                    if progress:
+                        progress(path.name, done, total or 0)
             if total is not None and done != total:
-                raise FailedError(f'{done:,} bytes came; expected {total:,}', again=True)
-    found = _md5(part) if md5 else None
-    if found != md5:
+                raise RequestFailed(f'{done:,} bytes came; expected {total:,}', retryable=True)
+    came = _md5(part) if md5 else None
+    if came != md5:
         _forget(part)
         # Pieces may not have fitted together: worth a try in one piece. What came in one piece is another file.
-        raise FailedError(f'what came has the MD5 {found}; expected {md5}', again=begin > 0)
+        raise RequestFailed(f'what came has the MD5 {came}; expected {md5}', retryable=begin > 0)
+    sync_file(part)
+    part.replace(path)
+    sync_folder(path.parent)
+    _forget(part)
+
+
+def partial_bytes(path: Path) -> int:
+    """Bytes of a file that isn't whole yet."""
+    part = _part(path)
+    return part.stat().st_size if part.exists() else 0
 
 
 def _opened(response: httpx.Response, url: str, part: Path, have: int, validator: str) -> tuple[int, int | None]:
@@ -141,7 +156,7 @@ def _opened(response: httpx.Response, url: str, part: Path, have: int, validator
         return have, total
     if status in (206, 416) and have:
         _forget(part)
-        raise FailedError(f'it answered {status} with other bytes than those asked for', again=True)
+        raise RequestFailed(f'it answered {status} with other bytes than those asked for', retryable=True)
     if status == 200:
         _forget(part)
         part.touch()
@@ -165,8 +180,8 @@ def _note(part: Path) -> Path:
     return part.with_name(f'{part.name}.from')
 
 
-def _size(part: Path) -> int:
-    return part.stat().st_size if part.exists() else 0
+def _part(path: Path) -> Path:
+    return path.with_name(f'{path.name}.part')
 
 
 def _kept(part: Path, url: str) -> tuple[int, str]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from m2m_benchmarks.acquisition.allen.responses import SessionResponses
+from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import explained, replacing, writable
 

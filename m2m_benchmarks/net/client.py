@@ -1,6 +1,7 @@
-"""Requests to servers that end in time, whatever the server does, and what their failures mean."""
+"""An HTTP client whose requests end in time, whatever the server does, and what their failures mean."""
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,45 +12,55 @@ from m2m_benchmarks.errors import DataError
 
 #: Bytes/s below which a server counts as stalled: one that sends a byte now and then never runs into a timeout.
 _SLOWEST_BYTES_S = 1000
-#: Longest wait between tries that a server may ask for.
-_LONGEST_WAIT_S = 60
+#: Longest wait between tries that a server may ask for, in s.
+LONGEST_WAIT_S = 60
 _PROXY_LOGIN = (
     'the proxy wants a user name and password (407): set HTTPS_PROXY and HTTP_PROXY to http://USER:PASSWORD@HOST:PORT'
 )
+_CONTENT_RANGE = re.compile(r'bytes (\d+)-(\d+)/(\d+)\Z')
 
 
-class FailedError(Exception):
-    """A try that failed.
+class RequestFailed(Exception):  # noqa: N818 - a request that fails is no error until all tries have failed
+    """A request that failed.
 
     Attributes
     ----------
-    again : bool
-        Whether the same address is worth another one.
+    retryable : bool
+        Whether the same address is worth another request.
     wait_s : int
-        How long the server asks to wait before.
+        How long the server asks to wait before it.
     """
 
-    def __init__(self, what: str, again: bool, wait_s: int = 0) -> None:
-        super().__init__(what)
-        self.again = again
+    def __init__(self, reason: str, retryable: bool, wait_s: int = 0) -> None:
+        super().__init__(reason)
+        self.retryable = retryable
         self.wait_s = wait_s
 
 
-class UnreachedError(DataError):
+class FileMissing(RequestFailed):
+    """A server that answers that it doesn't have the file."""
+
+
+class ServerUnreachable(DataError):  # noqa: N818
     """No mirror gave the file, for reasons that pass: the network is down, or the servers are."""
 
 
-class Line:
+class RemoteFileNotFound(DataError):  # noqa: N818
+    """None of the mirrors has the file, and all of them say so."""
+
+
+class HttpClient:
     """Requests, one at a time, that end in time.
 
     The timeouts of httpx are those of a single read and never expire where a byte comes now and then. A thread that
-    watches could deadlock with h5py (see `allen.ranged`), so each read is given what is left of the time.
+    watches could deadlock with h5py (see `net.remote_file`), so each connection and each read is given what is left of
+    the time.
 
     Parameters
     ----------
     timeout_s : float
-        For a connection and for each read; headers have to be there after twice that time, and in any such time some
-        kilobytes of content have to come.
+        Time for a connection and for each read. Headers have to be there after twice that time, and in any such time
+        some kilobytes of content have to come.
     """
 
     def __init__(self, timeout_s: float = 30) -> None:
@@ -61,11 +72,17 @@ class Line:
     def answer(self, method: str, url: str, end: float, **headers: str) -> Iterator[httpx.Response]:
         """Send a request; its answer, before its content has come, for the length of the block.
 
-        `end` is when all has to have come, as of `time.monotonic`.
+        Parameters
+        ----------
+        method, url : str
+        end : float
+            When all has to have come, as `time.monotonic` counts.
+        headers : str
+            Further headers of the request.
 
         Raises
         ------
-        FailedError
+        RequestFailed
         """
         self._last = end
         self._allow()
@@ -77,12 +94,25 @@ class Line:
         except (httpx.RequestError, httpx.InvalidURL) as error:
             raise _as_failure(error) from error
 
+    @contextlib.contextmanager
+    def file_answer(self, method: str, url: str, end: float, **headers: str) -> Iterator[httpx.Response]:
+        """The same for a file: an answer of status 200, 206 or 416 that is no web page; other ones raise.
+
+        Raises
+        ------
+        RequestFailed
+            It is a `FileMissing` when the server says that it doesn't have the file.
+        """
+        with self.answer(method, url, end, **headers) as response:
+            _check(response)
+            yield response
+
     def content(self, response: httpx.Response) -> Iterator[bytes]:
         """The content of an answer as it comes.
 
         Raises
         ------
-        FailedError
+        RequestFailed
             When it comes too slowly.
         """
         counted, since = 0, time.monotonic()
@@ -92,7 +122,7 @@ class Line:
             seconds = time.monotonic() - since
             if seconds >= self.timeout_s:
                 if counted < _SLOWEST_BYTES_S * seconds:
-                    raise FailedError(f'only {counted:,} bytes came in {seconds:.0f} s', again=True)
+                    raise RequestFailed(f'only {counted:,} bytes came in {seconds:.0f} s', retryable=True)
                 counted, since = 0, time.monotonic()
                 self._allow()
 
@@ -100,31 +130,60 @@ class Line:
         self._end = min(self._last, time.monotonic() + 2 * self.timeout_s)
 
     def _limit(self, event: str, info: dict[str, Any]) -> None:
-        """Bound the reads of each connection that is made; it serves several requests."""
-        if event.endswith(('.connect_tcp.complete', '.start_tls.complete')):
+        """Bound the making of each connection, and its reads; it serves several requests."""
+        if event.endswith(('.connect_tcp.started', '.start_tls.started')):
+            # The arguments with which httpcore goes on.
+            info['timeout'] = self._left(info.get('timeout'))
+        elif event.endswith(('.connect_tcp.complete', '.start_tls.complete')):
             stream = info['return_value']
             read = stream.read
 
             def limited(max_bytes: int, timeout: float | None = None) -> bytes:
-                left = self._end - time.monotonic()
-                content: bytes = read(max_bytes, max(left if timeout is None else min(left, timeout), 0.001))
+                content: bytes = read(max_bytes, self._left(timeout))
                 return content
 
             stream.read = limited
+
+    def _left(self, timeout_s: float | None) -> float:
+        left = self._end - time.monotonic()
+        return max(left if timeout_s is None else min(left, timeout_s), 0.001)
 
     def close(self) -> None:
         """Give up all connections."""
         self._client.close()
 
 
-def refused(response: httpx.Response, kind: type[FailedError] = FailedError) -> FailedError:
+def refused(response: httpx.Response, kind: type[RequestFailed] = RequestFailed) -> RequestFailed:
     """What an answer without the file means, and whether to ask again."""
     status, wait = response.status_code, response.headers.get('Retry-After', '')
     return kind(
         _PROXY_LOGIN if status == 407 else f'it answered {status} {response.reason_phrase}'.rstrip(),
-        again=status in (408, 429) or status >= 500,
-        wait_s=min(int(wait), _LONGEST_WAIT_S) if wait.isdecimal() else 0,
+        retryable=status in (408, 429) or status >= 500,
+        wait_s=min(int(wait), LONGEST_WAIT_S) if wait.isdecimal() else 0,
     )
+
+
+def parse_content_range(response: httpx.Response) -> tuple[int, int, int]:
+    """First and last byte of what a partial answer holds, and the length of the whole file.
+
+    Raises
+    ------
+    RequestFailed
+        When it doesn't say them.
+    """
+    found = _CONTENT_RANGE.match(response.headers.get('Content-Range', ''))
+    if response.status_code != 206 or found is None:
+        raise RequestFailed('it says neither which bytes it sends nor how many there are', retryable=True)
+    first, last, length = map(int, found.groups())
+    return first, last, length
+
+
+def _check(response: httpx.Response) -> None:
+    status = response.status_code
+    if status in (200, 206) and response.headers.get('Content-Type', '').startswith('text/html'):
+        raise RequestFailed('a web page came in place of the file, of a proxy or a login', retryable=False)
+    if status not in (200, 206, 416):
+        raise refused(response, FileMissing if status in (404, 410) else RequestFailed)
 
 
 def _new_client(timeout_s: float) -> httpx.Client:
@@ -140,13 +199,13 @@ def _new_client(timeout_s: float) -> httpx.Client:
         ) from error
 
 
-def _as_failure(error: httpx.RequestError | httpx.InvalidURL) -> FailedError:
+def _as_failure(error: httpx.RequestError | httpx.InvalidURL) -> RequestFailed:
     """What went wrong on the way, and whether it may go right another time."""
     text = str(error).rstrip('.') or type(error).__name__
     if isinstance(error, httpx.ProxyError) and '407' in text:
-        return FailedError(_PROXY_LOGIN, again=False)
+        return RequestFailed(_PROXY_LOGIN, retryable=False)
     if 'CERTIFICATE_VERIFY_FAILED' in text:
         text += '; if your network has certificates of its own, name their file in SSL_CERT_FILE'
-        return FailedError(text, again=False)
+        return RequestFailed(text, retryable=False)
     lasting = isinstance(error, httpx.UnsupportedProtocol | httpx.TooManyRedirects | httpx.InvalidURL)
-    return FailedError(text, again=not lasting)
+    return RequestFailed(text, retryable=not lasting)

@@ -8,9 +8,9 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from m2m_benchmarks.acquisition.allen.ophys_cells import cell_type, cre_line, layer
-from m2m_benchmarks.acquisition.allen.ophys_file import PIPELINE, NwbFile
-from m2m_benchmarks.acquisition.allen.responses import SCENES
+from m2m_benchmarks.acquisition.allen import N_SCENES
+from m2m_benchmarks.acquisition.allen.nwb import PIPELINE, NwbFile
+from m2m_benchmarks.acquisition.allen.ophys.cells import cell_type, cre_line, layer
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import DataError
 
@@ -71,19 +71,20 @@ def read_sweeps(nwb: NwbFile) -> Sweeps:
     span = span.astype(int)
     order = np.lexsort((span[:, 1], span[:, 0]))
     scene, span = scene[order], span[order]
-    strange = scene[~np.isin(scene, np.arange(-1, SCENES))]
+    strange = scene[~np.isin(scene, np.arange(-1, N_SCENES))]
     if len(strange):
         raise DataError(
-            f'{nwb.name} shows an image of number {strange[0]:g}; expected the {SCENES} natural scenes, numbered 0 to '
-            f'{SCENES - 1}, and -1 for blanks.'
+            f'{nwb.name} shows an image of number {strange[0]:g}; expected the {N_SCENES} natural scenes, numbered 0 '
+            f'to {N_SCENES - 1}, and -1 for blanks.'
         )
-    shown = np.bincount(scene[scene >= 0].astype(int), minlength=SCENES)
+    shown = np.bincount(scene[scene >= 0].astype(int), minlength=N_SCENES)
     if not shown.all():
-        raise DataError(f'{nwb.name} shows {(shown > 0).sum()} different images; expected the {SCENES} natural scenes.')
+        n_shown = (shown > 0).sum()
+        raise DataError(f'{nwb.name} shows {n_shown} different images; expected the {N_SCENES} natural scenes.')
     if (span[:, 1] <= span[:, 0]).any():
         raise DataError(f'{nwb.name}: natural scenes end before they begin; fetch it again.')
-    of_scene = np.full((shown.max(), SCENES), -1)
-    for each in range(SCENES):
+    of_scene = np.full((shown.max(), N_SCENES), -1)
+    for each in range(N_SCENES):
         of_scene[: shown[each], each] = np.flatnonzero(scene == each)
     return Sweeps(span[:, 0], int(span[1, 1] - span[1, 0]), of_scene, np.flatnonzero(scene < 0))
 
@@ -166,7 +167,7 @@ def running_speed(nwb: NwbFile, times: np.ndarray) -> np.ndarray:
     return np.interp(times, measured_at, speed, left=np.nan, right=np.nan)
 
 
-def iterate_scenes(file: h5py.File, numbers: Collection[int] = range(SCENES)) -> Iterator[np.ndarray]:
+def iterate_scenes(file: h5py.File, numbers: Collection[int] = range(N_SCENES)) -> Iterator[np.ndarray]:
     """The 118 images or some of them, one at a time.
 
     Parameters
@@ -189,7 +190,7 @@ def iterate_scenes(file: h5py.File, numbers: Collection[int] = range(SCENES)) ->
         return
     nwb = NwbFile(file)
     wanted = sorted(numbers)
-    images = nwb.rows(nwb.dataset(_TEMPLATES, (SCENES, None, None)), wanted=wanted)
+    images = nwb.rows(nwb.dataset(_TEMPLATES, (N_SCENES, None, None)), wanted=wanted)
     for scene, image in zip(wanted, images, strict=True):
         with np.errstate(invalid='ignore'):
             pixels = image.astype(np.uint8)

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.net.remote_file import RemoteFile, open_remote_hdf5
 
 #: What the pipeline made of the microscope's images.
 PIPELINE = 'processing/brain_observatory_pipeline'
@@ -42,6 +43,13 @@ def open_nwb(path: Path) -> Iterator[h5py.File]:
             f'{path} cannot be read as NWB ({error}): it is cut short or of another format; fetch it again.'
         ) from error
     with file:
+        yield file
+
+
+@contextlib.contextmanager
+def open_source(source: Path | RemoteFile) -> Iterator[h5py.File]:
+    """Open a file that is here, or is read over the network; errors are those of `open_nwb` and `open_remote_hdf5`."""
+    with open_nwb(source) if isinstance(source, Path) else open_remote_hdf5(source) as file:
         yield file
 
 

@@ -1,4 +1,4 @@
-"""Many sessions: one after the other, or spread over processes or machines."""
+"""Many tasks: one after the other, or spread over processes or machines."""
 
 import contextlib
 import multiprocessing
@@ -11,24 +11,33 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from m2m_benchmarks.acquisition.allen.jobs import Job, Outcome, extract_session
 from m2m_benchmarks.errors import DataError
 
 #: How often it is told what workers move, and how long a scheduler may take to have a worker.
 _EVERY_S = 0.5
 _WORKERS_S = 60
+
+#: A function that does a task, and is told what to call with a file's name and the bytes of it that have come.
+Work = Callable[[Any, Callable[[str, int, int], None] | None], Any]
+
 #: Of a worker process.
 _progress: Callable[[str, int, int], None] | None = None
 
 
 def run(
-    jobs: Sequence[Job], workers: int = 1, scheduler: str | None = None, moved: Callable[[int], None] | None = None
-) -> Generator[Outcome, None, None]:
-    """Extract sessions, in any order. Whoever doesn't go through all of them has to close the iterator.
+    work: Work,
+    tasks: Sequence[Any],
+    workers: int = 1,
+    scheduler: str | None = None,
+    moved: Callable[[int], None] | None = None,
+) -> Generator[Any, None, None]:
+    """Do tasks, in any order. Whoever doesn't go through all of them has to close the iterator.
 
     Parameters
     ----------
-    jobs : sequence of Job
+    work : callable
+        Function of a module: does one task, and is given what to call with the progress of each file.
+    tasks : sequence
     workers : int
         Processes; with 1, this one.
     scheduler : str, optional
@@ -39,24 +48,22 @@ def run(
 
     Yields
     ------
-    Outcome
-        As they come.
+    What `work` returns, as it comes.
 
     Raises
     ------
-    StorageError
-        As of `extract_session`.
     DataError
         When a worker dies, or there is no scheduler. What was extracted by then is kept.
+    Whatever `work` raises.
     """
-    if scheduler is not None and jobs:
-        yield from _on_dask(jobs, scheduler)
-    elif workers > 1 and len(jobs) > 1:
-        yield from _in_processes(jobs, min(workers, len(jobs)), moved)
+    if scheduler is not None and tasks:
+        yield from _on_dask(work, tasks, scheduler)
+    elif workers > 1 and len(tasks) > 1:
+        yield from _in_processes(work, tasks, min(workers, len(tasks)), moved)
     else:
         progress = None if moved is None else _Sum(moved)
-        for job in jobs:
-            yield extract_session(job, progress)
+        for task in tasks:
+            yield work(task, progress)
 
 
 class _Sum:
@@ -71,7 +78,7 @@ class _Sum:
         self._tell(sum(self._bytes.values()))
 
 
-def _in_processes(jobs: Sequence[Job], workers: int, moved: Callable[[int], None] | None) -> Iterator[Outcome]:
+def _in_processes(work: Work, tasks: Sequence[Any], workers: int, moved: Callable[[int], None] | None) -> Iterator[Any]:
     others = set(multiprocessing.active_children())
     # Spawned: a fork would copy HDF5's and the network's locks as they happen to be.
     context = multiprocessing.get_context('spawn')
@@ -81,7 +88,7 @@ def _in_processes(jobs: Sequence[Job], workers: int, moved: Callable[[int], None
     try:
         with _told(told, moved):
             with _uninterrupted():
-                futures = [pool.submit(_extract, job) for job in jobs]
+                futures = [pool.submit(_work, work, task) for task in tasks]
             for future in as_completed(futures):
                 yield future.result()
     except BrokenProcessPool as error:
@@ -150,8 +157,8 @@ def _begin(told: Any, next_place: Any) -> None:
     _progress = _Sum(tell)
 
 
-def _extract(job: Job) -> Outcome:
-    return extract_session(job, _progress)
+def _work(work: Work, task: Any) -> Any:
+    return work(task, _progress)
 
 
 def _end_with(sentinel: int) -> None:
@@ -159,7 +166,7 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _on_dask(jobs: Sequence[Job], scheduler: str) -> Iterator[Outcome]:
+def _on_dask(work: Work, tasks: Sequence[Any], scheduler: str) -> Iterator[Any]:
     try:
         import distributed
     except ImportError as error:
@@ -175,7 +182,7 @@ def _on_dask(jobs: Sequence[Job], scheduler: str) -> Iterator[Outcome]:
             client.wait_for_workers(1, timeout=_WORKERS_S)
         except TimeoutError as error:
             raise DataError(f'the scheduler at {scheduler} has no workers: start some, then run this again.') from error
-        futures = [client.submit(extract_session, job, pure=False) for job in jobs]
+        futures = [client.submit(work, task, None, pure=False) for task in tasks]
         try:
             for future in distributed.as_completed(futures):
                 yield future.result()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from m2m_benchmarks.acquisition.allen.session_file import read_session
+from m2m_benchmarks.acquisition.pipeline.session_file import read_session
 from m2m_benchmarks.arrays import split_half_reliability
 from m2m_benchmarks.data import store, versions
 from m2m_benchmarks.errors import DataError
@@ -67,7 +67,7 @@ def merge_sessions(
     Parameters
     ----------
     name : str
-        `deVries2020`, `Siegle2021`.
+        Identifier of the dataset.
     paths : iterable of Path
         Files of `session_file.write_session`.
     scenes : iterable of (stimulus_id, uint8 array of shape (height, width) or (height, width, 3))

@@ -1,9 +1,8 @@
 """Responses of single units to the natural scenes, from the session files of Visual Coding - Neuropixels (NWB 2).
 
-Units, trials and counts are those of AllenSDK's `EcephysSession`, up to what `EcephysSettings` says.
+Units, trials and counts are those of AllenSDK's `EcephysSession`, up to what `settings.EcephysSettings` says.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -11,11 +10,12 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from m2m_benchmarks.acquisition.allen.ecephys_file import Failure, Nwb2File, overlap, read_failures
-from m2m_benchmarks.acquisition.allen.ophys_file import NwbFile
-from m2m_benchmarks.acquisition.allen.responses import SCENES, SessionResponses
-from m2m_benchmarks.data.areas import AREAS
-from m2m_benchmarks.errors import DataError, UnknownNameError
+from m2m_benchmarks.acquisition.allen import N_SCENES
+from m2m_benchmarks.acquisition.allen.ecephys.nwb2 import Failure, Nwb2File, overlap, read_failures
+from m2m_benchmarks.acquisition.allen.ecephys.settings import EcephysSettings
+from m2m_benchmarks.acquisition.allen.nwb import NwbFile
+from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
+from m2m_benchmarks.errors import DataError
 
 _UNITS = 'units'
 _ELECTRODES = 'general/extracellular_ephys/electrodes'
@@ -42,59 +42,6 @@ _METRICS |= {name: name for name in ('silhouette_score', 'max_drift', 'cumulativ
 _METRICS |= {name: name for name in ('waveform_duration', 'waveform_halfwidth')}
 _METRICS |= {f'waveform_{name}': name for name in ('PT_ratio', 'amplitude', 'spread', 'repolarization_slope')}
 _METRICS |= {f'waveform_{name}': name for name in ('recovery_slope', 'velocity_above', 'velocity_below')}
-
-
-@dataclass(frozen=True)
-class EcephysSettings:
-    """Which units are taken, and when after an image their spikes count.
-
-    Attributes
-    ----------
-    window_ms : (start, end)
-        After the onset of an image, both ends included. By default from the earliest start to the latest end of the
-        windows in which others counted the spikes of these recordings (VISp mostly 65 to 255 ms, higher areas 85 to
-        255). The images follow one another every 250 ms; no response to the next one has arrived by 255.
-    amplitude_cutoff, presence_ratio, isi_violations : float or None
-        Most missing spikes (fraction), least presence (fraction of the session), most violations of the refractory
-        period (relative rate). None takes all units.
-    only_valid : bool
-        Only units of quality `good` on channels with valid data.
-    missing_passes : bool
-        A unit whose amplitude cutoff, presence ratio or violations weren't computed is taken. AllenSDK 2.16 leaves it
-        out.
-    areas : tuple of str
-        Of the mouse's six.
-
-    Raises
-    ------
-    DataError
-        When the window can't be one.
-    UnknownNameError
-        For an area that is none of the six.
-    """
-
-    window_ms: tuple[float, float] = (65, 255)
-    amplitude_cutoff: float | None = 0.1
-    presence_ratio: float | None = 0.95
-    isi_violations: float | None = 0.5
-    only_valid: bool = True
-    missing_passes: bool = True
-    areas: tuple[str, ...] = AREAS
-
-    def __post_init__(self) -> None:
-        """Refuse what can't be followed."""
-        start, end = self.window_ms
-        if not (end - start >= 1 and max(abs(start), abs(end)) <= 60_000):
-            raise DataError(
-                f'the window is {start:g} to {end:g} ms; expected at least 1 ms, within a minute of the onset.'
-            )
-        for name in ('amplitude_cutoff', 'presence_ratio', 'isi_violations'):
-            limit = getattr(self, name)
-            if limit is not None and not math.isfinite(limit):
-                raise DataError(f'{name} is {limit}; expected a number, or none for all units.')
-        for area in self.areas:
-            if area not in AREAS:
-                raise UnknownNameError('area', area, AREAS)
 
 
 @dataclass(frozen=True)
@@ -128,7 +75,7 @@ def extract_ecephys(
     Parameters
     ----------
     file : h5py.File
-        Open for reading; `ophys_file.open_nwb` opens one, and so does h5py with a `ranged.RangedFile`.
+        Open for reading; `nwb.open_nwb` opens one, and so does h5py with a `net.remote_file.RemoteFile`.
     settings : EcephysSettings
     channel_areas : mapping, optional
         Structure by id of channel. For others the file's own say counts.
@@ -153,7 +100,7 @@ def extract_ecephys(
     start, end = trials.onset + start_s, trials.onset + end_s
     lost = {probe: overlap(start, end, failures, {'all_probes', probe}) for probe in units['probe'].unique()}
     n_repetitions = int(trials.repetition.max()) + 1
-    responses = np.full((n_repetitions, SCENES, len(units)), np.nan, dtype=np.float32)
+    responses = np.full((n_repetitions, N_SCENES, len(units)), np.nan, dtype=np.float32)
     n_lost = 0
     for column, spikes in enumerate(_spikes(nwb, units.index.to_numpy())):
         n_spikes = np.searchsorted(spikes, end, side='right') - np.searchsorted(spikes, start, side='left')
@@ -169,7 +116,7 @@ def extract_ecephys(
         counts={
             **counts,
             'n_blank': trials.n_blank,
-            'n_missing': n_repetitions * SCENES - len(trials.onset),
+            'n_missing': n_repetitions * N_SCENES - len(trials.onset),
             'n_masked': int(trials.masked.sum()),
             'n_lost': n_lost,
         },
@@ -193,15 +140,15 @@ def _read_trials(nwb: NwbFile, failures: list[Failure]) -> _Trials:
     end = nwb.array(f'{_PRESENTATIONS}/stop_time', (len(frame),)).astype(float)
     if not (np.isfinite(frame).all() and np.isfinite(begin).all() and (end >= begin).all()):
         raise DataError(f'{nwb.name}: the table of natural scenes is damaged; fetch it again.')
-    strange = frame[~np.isin(frame, np.arange(-1, SCENES))]
+    strange = frame[~np.isin(frame, np.arange(-1, N_SCENES))]
     if len(strange):
         raise DataError(
-            f'{nwb.name} shows an image of number {strange[0]:g}; expected the {SCENES} natural scenes, numbered 0 to '
-            f'{SCENES - 1}, and -1 for blanks.'
+            f'{nwb.name} shows an image of number {strange[0]:g}; expected the {N_SCENES} natural scenes, numbered 0 '
+            f'to {N_SCENES - 1}, and -1 for blanks.'
         )
     shown = np.unique(frame[frame >= 0])
-    if len(shown) != SCENES:
-        raise DataError(f'{nwb.name} shows {len(shown)} different images; expected the {SCENES} natural scenes.')
+    if len(shown) != N_SCENES:
+        raise DataError(f'{nwb.name} shows {len(shown)} different images; expected the {N_SCENES} natural scenes.')
     order = np.argsort(begin, kind='stable')
     order = order[frame[order] >= 0]
     scene = frame[order].astype(int)

@@ -14,10 +14,11 @@ import h5py
 import numpy as np
 import pytest
 
-from m2m_benchmarks.acquisition.allen import ranged
-from m2m_benchmarks.acquisition.allen.mirrors import AbsentError
-from m2m_benchmarks.acquisition.allen.ranged import RangedFile, opened
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.net import remote_file
+from m2m_benchmarks.net.client import RemoteFileNotFound
+from m2m_benchmarks.net.remote_file import RemoteFile, open_remote_hdf5
+from m2m_benchmarks.net.retry import RetryPolicy
 
 SPEC = importlib.util.spec_from_file_location('allen_warehouse', Path(__file__).with_name('warehouse.py'))
 warehouse = importlib.util.module_from_spec(SPEC)
@@ -65,8 +66,9 @@ def ranged_file(site):
 
     def make(*names, **options):
         urls = [name if '://' in name else f'{site.address}/{name}' for name in names or ('file',)]
-        options = {'block_bytes': BLOCK, 'timeout_s': 10, 'sleep': make.slept.append, **options}
-        files.append(RangedFile(urls, **options))
+        policy = {name: options.pop(name) for name in ('tries', 'timeout_s', 'limit_s', 'sleep') if name in options}
+        retry = RetryPolicy(**{'timeout_s': 10, 'sleep': make.slept.append, **policy})
+        files.append(RemoteFile(urls, **{'block_bytes': BLOCK, 'retry': retry, **options}))
         return files[-1]
 
     make.slept = []
@@ -229,14 +231,14 @@ def test_an_answer_of_everything_is_not_read(site, ranged_file):
 
 
 def test_a_file_that_is_nowhere(site, ranged_file):
-    with pytest.raises(AbsentError, match='no server has the file') as caught:
+    with pytest.raises(RemoteFileNotFound, match='no server has the file') as caught:
         ranged_file('a', 'b')
     assert f'{site.address}/a: it answered 404' in str(caught.value)
     assert f'{site.address}/b: it answered 404' in str(caught.value)
     site.faulty['/b'] = status(403)
     with pytest.raises(DataError) as caught:
         ranged_file('a', 'b')
-    assert not isinstance(caught.value, AbsentError)
+    assert not isinstance(caught.value, RemoteFileNotFound)
 
 
 def test_an_empty_file(site, ranged_file):
@@ -385,7 +387,7 @@ def arrays(site, tmp_path):
 @pytest.mark.parametrize('seed', range(3))
 def test_hdf5_reads_the_same(site, ranged_file, arrays, block_bytes, seed):
     rng = np.random.default_rng(seed)
-    with opened(ranged_file(block_bytes=block_bytes, cache_bytes=0)) as stored:
+    with open_remote_hdf5(ranged_file(block_bytes=block_bytes, cache_bytes=0)) as stored:
         for _ in range(40):
             name = rng.choice(list(arrays))
             cut = []
@@ -399,14 +401,14 @@ def test_hdf5_reads_the_same(site, ranged_file, arrays, block_bytes, seed):
 def test_hdf5_with_faults(site, ranged_file, arrays):
     rng = random.Random(0)
     site.faults = [rng.choice([None, None, fault]) for fault in rng.choices(list(PASSING.values()), k=200)]
-    with opened(ranged_file(block_bytes=4096, tries=20)) as stored:
+    with open_remote_hdf5(ranged_file(block_bytes=4096, tries=20)) as stored:
         for name, expected in arrays.items():
             np.testing.assert_array_equal(stored[name][:], expected)
 
 
 def test_hdf5_in_threads(site, ranged_file, arrays):
     wrong = []
-    with opened(ranged_file(block_bytes=1024, cache_bytes=0)) as stored:
+    with open_remote_hdf5(ranged_file(block_bytes=1024, cache_bytes=0)) as stored:
 
         def read(seed):
             rng = np.random.default_rng(seed)
@@ -448,7 +450,7 @@ def test_the_reason_comes_through_hdf5(site, ranged_file, arrays, read, caught_i
     file = ranged_file(block_bytes=512, tries=1)
 
     def body():
-        with opened(file) as stored:
+        with open_remote_hdf5(file) as stored:
             site.faulty['/file'] = status(503)
             try:
                 read(stored)
@@ -467,7 +469,7 @@ def test_a_file_that_changes_under_hdf5(site, ranged_file, arrays, tmp_path):
 
     with (
         pytest.raises(DataError, match='changed while it was read'),
-        opened(ranged_file(block_bytes=4096)) as stored,
+        open_remote_hdf5(ranged_file(block_bytes=4096)) as stored,
     ):
         stored['contiguous'][0]
         site.files['/file'] = hdf5(tmp_path / 'other.h5', write).ljust(len(site.files['/file']), b'\0')
@@ -479,14 +481,17 @@ def test_what_is_no_hdf5(site, ranged_file, arrays):
     good = site.files['/file']
     for content in (b'{"not": "HDF5"}' * 1000, good[: len(good) // 2], b'\x89HDF\r\n\x1a\n' + bytes(5000)):
         site.files['/file'] = content
-        with pytest.raises(DataError, match=f'{site.address}/file cannot be read as HDF5: .'), opened(ranged_file()):
+        with (
+            pytest.raises(DataError, match=f'{site.address}/file cannot be read as HDF5: .'),
+            open_remote_hdf5(ranged_file()),
+        ):
             pass
 
 
 def test_errors_of_the_block_stay_what_they_are(site, ranged_file, arrays):
-    with pytest.raises(KeyError, match='nothing'), opened([f'{site.address}/file']) as stored:
+    with pytest.raises(KeyError, match='nothing'), open_remote_hdf5([f'{site.address}/file']) as stored:
         stored['nothing']
-    with pytest.raises(ZeroDivisionError), opened(ranged_file()) as stored:
+    with pytest.raises(ZeroDivisionError), open_remote_hdf5(ranged_file()) as stored:
         1 / 0
 
 
@@ -494,8 +499,8 @@ def test_an_interrupt_stays_one(site, ranged_file, arrays, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), opened(ranged_file(block_bytes=512)) as stored:
-        monkeypatch.setattr(ranged, 'span', interrupt)
+    with pytest.raises(KeyboardInterrupt), open_remote_hdf5(ranged_file(block_bytes=512)) as stored:
+        monkeypatch.setattr(remote_file, 'parse_content_range', interrupt)
         stored['deep/packed'][:]
 
 
@@ -503,7 +508,7 @@ def measure(site, ranged_file, content, read):
     """What of a file is moved at the default settings."""
     site.files['/file'] = content
     file = ranged_file(block_bytes=2**18)
-    with opened(file) as stored:
+    with open_remote_hdf5(file) as stored:
         found = read(stored)
     print(f'moved {file.bytes_moved:,} of {len(content):,} bytes, in {file.requests} requests')
     assert file.bytes_moved == site.sent

@@ -9,7 +9,6 @@ aiohttp. Here everything happens in the thread that reads.
 import contextlib
 import io
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -17,20 +16,16 @@ from typing import Any
 import h5py
 import httpx
 
-from m2m_benchmarks.acquisition.allen.mirrors import asked, insist, span
-from m2m_benchmarks.acquisition.line import FailedError, Line
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.net.client import RequestFailed, parse_content_range
+from m2m_benchmarks.net.retry import RETRY, RemoteFileChanged, RetryPolicy
 
 #: Bytes of the largest request: one that fails is asked for again as a whole.
 _LARGEST = 2**22
 
 
-class ChangedError(DataError):
-    """A file became another one while it was read: from the start it may be read well."""
-
-
-class RangedFile(io.RawIOBase):
-    """A file on a server as a read-only binary file, for `h5py.File(RangedFile(urls), 'r')`.
+class RemoteFile(io.RawIOBase):
+    """A file on a server as a read-only binary file, for `h5py.File(RemoteFile(urls), 'r')`.
 
     Parameters
     ----------
@@ -41,10 +36,8 @@ class RangedFile(io.RawIOBase):
         Blocks are fetched as a whole.
     cache_bytes : int
         Memory for blocks that have come; at least that of the largest request, 4 MiB.
-    timeout_s : float
-        For a connection and for each read. In any such time some kilobytes have to come.
-    tries, limit_s, sleep
-        As of `insist`, for each request.
+    retry : RetryPolicy
+        How often and how long mirrors are asked for each block.
     progress : callable, optional
         Called after each request with the bytes that were moved so far.
 
@@ -67,10 +60,7 @@ class RangedFile(io.RawIOBase):
         *,
         block_bytes: int = 2**18,
         cache_bytes: int = 2**26,
-        timeout_s: float = 30,
-        tries: int = 4,
-        limit_s: float = 300,
-        sleep: Callable[[float], None] = time.sleep,
+        retry: RetryPolicy = RETRY,
         progress: Callable[[int], None] | None = None,
     ) -> None:
         self.urls = list(urls)
@@ -79,7 +69,7 @@ class RangedFile(io.RawIOBase):
         self._size = block_bytes
         self._most = max(_LARGEST // block_bytes, 1)
         self._room = max(cache_bytes // block_bytes, self._most)
-        self._patience = (tries, limit_s, sleep)
+        self._retry = retry
         self._progress = progress
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._lock = threading.RLock()
@@ -87,7 +77,7 @@ class RangedFile(io.RawIOBase):
         #: ETag, Last-Modified and length of the version that is read, and the mirror that told them.
         self._version: tuple[str, str, int] | None = None
         self._mirror = ''
-        self._line = Line(timeout_s)
+        self._client = retry.client()
         try:
             self._blocks[0] = self._fetch(0, block_bytes)
         except BaseException:
@@ -117,7 +107,7 @@ class RangedFile(io.RawIOBase):
 
     def close(self) -> None:
         if not self.closed:
-            self._line.close()
+            self._client.close()
             self._blocks.clear()
         super().close()
 
@@ -166,7 +156,7 @@ class RangedFile(io.RawIOBase):
     def _fetch(self, start: int, stop: int) -> bytes:
         # The mirror that the others have to agree with comes first.
         urls = sorted(self.urls, key=lambda url: url != self._mirror)
-        content = insist(urls, lambda url, end: self._ask(url, end, start, stop), *self._patience)
+        content = self._retry.run(urls, lambda url, end: self._ask(url, end, start, stop))
         if self._progress:
             self._progress(self.bytes_moved)
         return content
@@ -175,28 +165,28 @@ class RangedFile(io.RawIOBase):
         """One try."""
         self.requests += 1
         content = bytearray()
-        with asked(self._line, 'GET', url, end, Range=f'bytes={start}-{stop - 1}') as response:
+        with self._client.file_answer('GET', url, end, Range=f'bytes={start}-{stop - 1}') as response:
             expected = self._checked(response, url, start, stop) - start
-            for piece in self._line.content(response):
+            for piece in self._client.content(response):
                 self.bytes_moved += len(piece)
                 content += piece
                 if len(content) > expected:
                     break
         if len(content) != expected:
             came = 'more' if len(content) > expected else f'{len(content):,}'
-            raise FailedError(f'{came} bytes came; expected {expected:,}', again=True)
+            raise RequestFailed(f'{came} bytes came; expected {expected:,}', retryable=True)
         return bytes(content)
 
     def _checked(self, response: httpx.Response, url: str, start: int, stop: int) -> int:
         """Where the content of an answer ends in the file, once it is known to be of the version that is read."""
         status, ours = response.status_code, url == self._mirror
         if status == 200:
-            raise FailedError('it has no byte ranges, only the whole file: fetch whole files', again=False)
+            raise RequestFailed('it has no byte ranges, only the whole file: fetch whole files', retryable=False)
         if status == 416:
             if ours:
                 raise self._changed(f'there is no byte {start:,} any more')
-            raise FailedError('it says that the file is empty or shorter (416)', again=False)
-        first, last, length = span(response)
+            raise RequestFailed('it says that the file is empty or shorter (416)', retryable=False)
+        first, last, length = parse_content_range(response)
         version = (response.headers.get('ETag', ''), response.headers.get('Last-Modified', ''), length)
         if self._version is None:
             same = True
@@ -209,45 +199,58 @@ class RangedFile(io.RawIOBase):
             before, after = (' '.join(filter(None, map(str, each))) for each in (self._version or (), version))
             raise self._changed(f'{before} became {after} (ETag, Last-Modified, length)')
         if not same:
-            raise FailedError('it may hold another version of the file', again=False)
+            raise RequestFailed('it may hold another version of the file', retryable=False)
         if (first, last + 1) != (start, min(stop, length)):
-            raise FailedError('it sent other bytes than those asked for', again=True)
+            raise RequestFailed('it sent other bytes than those asked for', retryable=True)
         if self._version is None:
             self._version, self._mirror = version, url
         return last + 1
 
-    def _changed(self, how: str) -> ChangedError:
-        return ChangedError(f'{self._mirror} changed while it was read: {how}. Read it again from the start.')
+    def _changed(self, how: str) -> RemoteFileChanged:
+        return RemoteFileChanged(f'{self._mirror} changed while it was read: {how}. Read it again from the start.')
 
 
 @contextlib.contextmanager
-def opened(source: Sequence[str] | RangedFile, **options: Any) -> Iterator[h5py.File]:
-    """Open an HDF5 file on a server for the length of the block.
-
-    Parameters
-    ----------
-    source : sequence of str, or RangedFile
-        Mirrors; or a file of your own making, which can tell afterwards what was moved and is closed too.
-    options
-        As of `RangedFile`.
+def reading(file: RemoteFile) -> Iterator[RemoteFile]:
+    """Have a remote file open for the length of the block.
 
     Raises
     ------
     DataError
-        Whatever h5py made of it, the reason why the file can't be read. Nothing that was read in the block is to be
-        trusted then: h5py may take a part that can't be read for one that isn't there.
+        Whatever the reader made of it, the reason why the file can't be read. Nothing that was read in the block is to
+        be trusted then: h5py, for one, may take a part that can't be read for one that isn't there.
     """
-    with source if isinstance(source, RangedFile) else RangedFile(source, **options) as file:
+    with file:
         try:
-            try:
-                stored = h5py.File(file, 'r')
-            except OSError as error:
-                raise DataError(f'{file.urls[0]} cannot be read as HDF5: {error}.') from error
-            with stored:
-                yield stored
+            yield file
         except BaseException as error:
             if file.error is None or error is file.error:
                 raise
             raise file.error from error
         if file.error is not None:
             raise file.error
+
+
+@contextlib.contextmanager
+def open_remote_hdf5(source: Sequence[str] | RemoteFile, **options: Any) -> Iterator[h5py.File]:
+    """Open an HDF5 file on a server for the length of the block.
+
+    Parameters
+    ----------
+    source : sequence of str, or RemoteFile
+        Mirrors; or a file of your own making, which can tell afterwards what was moved and is closed too.
+    options
+        Options of `RemoteFile`.
+
+    Raises
+    ------
+    DataError
+        As for `reading`, and when it is no HDF5 file.
+    """
+    with reading(source if isinstance(source, RemoteFile) else RemoteFile(source, **options)) as file:
+        try:
+            stored = h5py.File(file, 'r')
+        except OSError as error:
+            raise DataError(f'{file.urls[0]} cannot be read as HDF5: {error}.') from error
+        with stored:
+            yield stored

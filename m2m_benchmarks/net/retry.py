@@ -1,0 +1,167 @@
+"""The one policy of this library by which requests are sent again, and the longest time that follows from it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.net.client import (
+    LONGEST_WAIT_S,
+    FileMissing,
+    HttpClient,
+    RemoteFileNotFound,
+    RequestFailed,
+    ServerUnreachable,
+)
+
+#: Bytes by which a try that fails has to get on to be none of those that are counted.
+_PROGRESS_BYTES = 2**20
+#: How often a file is read from its start when it changes on the server while it is read.
+_READINGS = 2
+
+T = TypeVar('T')
+
+
+class RemoteFileChanged(DataError):  # noqa: N818
+    """A file became another one while it was read: from the start it may be read well."""
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how long the mirrors of a file are asked.
+
+    Every loop over tries is in this class, and none is inside another: what is tried is one request, or the few
+    requests that belong together (a file's size, its content, and its size again). It can be sent to another process.
+
+    Attributes
+    ----------
+    tries : int
+        Tries of each mirror; the wait doubles after each, from 1 s on. A server may ask for another wait, up to 60 s.
+    timeout_s : float
+        Time for a connection and for each read, as in `HttpClient`.
+    limit_s : float
+        Time for all tries of a request that moves little: a block of a file, or its size. Mirrors that are left share
+        what is left of it. Whole files have no such limit.
+    sleep : callable
+        What waits between the tries.
+    """
+
+    tries: int = 4
+    timeout_s: float = 30
+    limit_s: float = 300
+    sleep: Callable[[float], None] = time.sleep
+
+    def client(self) -> HttpClient:
+        """An HTTP client with the policy's timeout, which the caller closes."""
+        return HttpClient(self.timeout_s)
+
+    def run(
+        self,
+        urls: Sequence[str],
+        attempt: Callable[[str, float], T],
+        *,
+        limit_s: float | None = None,
+        failed: str = 'a file could not be read from its server.',
+        kept: str = '',
+        progress: Callable[[], int] | None = None,
+    ) -> T:
+        """Ask mirrors in order, each of them several times, until one gives what is wanted.
+
+        Parameters
+        ----------
+        urls : sequence of str
+            Mirrors.
+        attempt : callable
+            One try: called with an address and until when, as `time.monotonic` counts, that mirror may take. It raises
+            a `RequestFailed`; or a `DataError` where what came is of no use and another mirror is to be asked.
+        limit_s : float, optional
+            Time for all of it; the policy's by default. Infinity for whole files.
+        failed, kept : str
+            First sentence of the message when no mirror helps, and what of the work is kept for the next run.
+        progress : callable, optional
+            Bytes that are here: a try by which another 1 MiB came isn't counted.
+
+        Raises
+        ------
+        DataError
+            When no mirror helps: what each of them answered. It is a `RemoteFileNotFound` when none has the file, a
+            `ServerUnreachable` when another time one of them may. Where there is one mirror, and what it gave is of no
+            use, it is the error of `attempt`.
+        """
+        failures: dict[str, RequestFailed | DataError] = {}
+        last = time.monotonic() + (self.limit_s if limit_s is None else limit_s)
+        for i, url in enumerate(urls):
+            now = time.monotonic()
+            end = now + (last - now) / (len(urls) - i)
+            counted = 0
+            while True:
+                before = progress() if progress else 0
+                try:
+                    return attempt(url, end)
+                except DataError as error:
+                    failures[url] = error
+                    break
+                except RequestFailed as failure:
+                    failures[url] = failure
+                    # However often it breaks off, a file that gets on will come.
+                    gets_on = progress is not None and progress() >= before + _PROGRESS_BYTES
+                    counted = 0 if gets_on else counted + 1
+                    wait = max(2 ** max(counted - 1, 0), failure.wait_s)
+                    if not failure.retryable or counted >= self.tries or time.monotonic() + wait >= end:
+                        break
+                    self.sleep(wait)
+        raise _error(failures, failed, kept)
+
+    def read(self, reading: Callable[[], T]) -> T:
+        """Read a file; once more from the start if it changes meanwhile.
+
+        Raises
+        ------
+        RemoteFileChanged
+            When it changes again.
+        """
+        for _ in range(_READINGS - 1):
+            try:
+                return reading()
+            except RemoteFileChanged:
+                continue
+        return reading()
+
+    def longest_s(self, n_mirrors: int = 1, n_requests: int = 1) -> float:
+        """Longest time in s that `run` takes without a limit while nothing comes, until it gives up.
+
+        In each try a request has 2 `timeout_s` to connect and to bring its headers, and 2 `timeout_s` more in which
+        its content may stall; after each try but the last of a mirror there is a wait, of which a server may ask for
+        up to 60 s. With the default policy that is 11 minutes for one request to one mirror. A request with a limit
+        takes no longer than that limit, `limit_s`. The time in which the system looks up the name of a server is not
+        bounded by this library, and a connection has its time with each address of a name.
+
+        Parameters
+        ----------
+        n_mirrors : int
+        n_requests : int
+            Requests of a try: 3 for a whole file, whose size is asked for before and after.
+        """
+        waits = float(sum(max(2**number, LONGEST_WAIT_S) for number in range(self.tries - 1)))
+        return n_mirrors * (self.tries * n_requests * 4 * self.timeout_s + waits)
+
+
+#: The policy of whoever has none of their own.
+RETRY = RetryPolicy()
+
+
+def _error(failures: dict[str, RequestFailed | DataError], failed: str, kept: str) -> DataError:
+    """What is raised when no mirror helped."""
+    reasons = list(failures.values())
+    if len(reasons) == 1 and isinstance(reasons[0], DataError):
+        return reasons[0]
+    listed = ' '.join(f'{url}: {str(reason).rstrip(".")}.' for url, reason in failures.items())
+    if all(isinstance(reason, FileMissing) for reason in reasons):
+        return RemoteFileNotFound(f'no server has the file. {listed}')
+    passing = any(isinstance(reason, RequestFailed) and reason.retryable for reason in reasons)
+    kind = ServerUnreachable if passing else DataError
+    return kind(
+        f'{failed} {listed} Check the connection (a proxy is taken from HTTPS_PROXY or HTTP_PROXY), then run this '
+        f'again{kept}.'
+    )
