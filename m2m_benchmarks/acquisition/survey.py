@@ -147,14 +147,15 @@ class Estimate:
 class Survey:
     """Base of all surveys; it has no state and can be sent to another process.
 
-    A survey has to have `name`, `title`, `n_images`, `list_sessions`, `extract` and `stimuli`; all else has a default.
+    A survey has to have `name`, `n_images`, `settings_type`, `list_sessions`, `extract` and `stimuli`; all else has a
+    default.
 
     Attributes
     ----------
     name : str
         Name of the dataset.
     title : str
-        What it was recorded with, in a word or two.
+        What it was recorded with, in a word or two, for the help of the command line.
     n_images : int
         Images that each session was shown.
     settings_type : type
@@ -173,7 +174,7 @@ class Survey:
     """
 
     name: ClassVar[str]
-    title: ClassVar[str]
+    title: ClassVar[str] = ''
     n_images: ClassVar[int]
     settings_type: ClassVar[type]
     options: ClassVar[tuple[Option, ...]] = ()
@@ -305,7 +306,7 @@ class Survey:
         M2MError
             With the name of the survey and the part that is missing.
         """
-        for part in ('name', 'title', 'n_images', 'settings_type', 'list_sessions', 'extract', 'stimuli'):
+        for part in ('name', 'n_images', 'settings_type', 'list_sessions', 'extract', 'stimuli'):
             if getattr(type(self), part, None) is getattr(Survey, part, None):
                 raise self._lacks(part)
 

@@ -51,16 +51,16 @@ class _Fetchable:
 def _fetchables() -> dict[str, _Fetchable]:
     """All that can be fetched, by name."""
 
-    def fetchable(survey: Survey) -> _Fetchable:
+    def fetchable(name: str, survey: Survey) -> _Fetchable:
         return _Fetchable(
-            f'{survey.name} ({survey.title})',
+            f'{name} ({survey.title})' if survey.title else name,
             (*_SURVEY_OPTIONS, *survey.options),
             lambda context, given, json: _fetch_survey(survey, context, given, json),
         )
 
     return {
         _DIGITS: _Fetchable(_DIGITS, _DIGITS_OPTIONS, _fetch_digits),
-        **{name: fetchable(survey) for name, survey in surveys.SURVEYS.items()},
+        **{name: fetchable(name, survey) for name, survey in surveys.SURVEYS.items()},
     }
 
 
