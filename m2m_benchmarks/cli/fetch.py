@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from m2m_benchmarks.acquisition import surveys
-from m2m_benchmarks.acquisition.survey import Option, OptionError, Survey, comma_separated
+from m2m_benchmarks.acquisition.options import Option, OptionError, comma_separated
+from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.cli.console import progress, stdout, write_json
 from m2m_benchmarks.cli.recordings import print_fetched, print_plan, print_renamed
 from m2m_benchmarks.data import ledger
@@ -97,23 +98,7 @@ class Fetch:
             inspect.Parameter('context', kind, annotation=typer.Context),
             inspect.Parameter('name', kind, annotation=Annotated[str, typer.Argument(help=named)]),
         ]
-        for name, taken_by in _by_option(fetchables).items():
-            options = list(dict.fromkeys(taken_by.values()))
-            first = options[0]
-            if len(options) == 1 and (len(taken_by) > 1 or _DIGITS in taken_by):
-                text = first.help
-            else:
-                text = ' '.join(f'{each}: {option.help}' for each, option in taken_by.items())
-            annotation = first.type if first.type is bool or first.default is not None else first.type | None
-            declared = typer.Option(
-                *([first.flag] if first.type is bool and name != 'dry_run' else []),
-                help=text,
-                min=first.least,
-                metavar=first.metavar,
-            )
-            parameters.append(
-                inspect.Parameter(name, kind, annotation=Annotated[annotation, declared], default=first.default)
-            )
+        parameters += [_parameter(taken_by) for taken_by in _by_option(fetchables).values()]
         json = typer.Option('--json', help='Print JSON.')
         parameters.append(inspect.Parameter('json', kind, annotation=Annotated[bool, json], default=False))
         return inspect.Signature(parameters)
@@ -128,7 +113,11 @@ class Fetch:
             if name not in taken_by and _given(context, option):
                 flag = f'--{option.replace("_", "-")}'
                 raise typer.BadParameter(f'{flag} is for {" and ".join(taken_by)}, not {name}.')
-        own = {option.name: given[option.name] for option in fetchables[name].options}
+        # What isn't given has the default of what is fetched: others may have another one for an option of that name.
+        own = {
+            option.name: given[option.name] if _given(context, option.name) else option.default
+            for option in fetchables[name].options
+        }
         try:
             fetchables[name].fetch(context, own, json)
         except OptionError as error:
@@ -145,6 +134,31 @@ def _by_option(fetchables: Mapping[str, _Fetchable]) -> dict[str, dict[str, Opti
         for option in fetchable.options:
             found.setdefault(option.name, {})[name] = option
     return found
+
+
+def _parameter(taken_by: Mapping[str, Option]) -> inspect.Parameter:
+    """Parameter of the command for an option, of which all that take it have one, by their names."""
+    distinct = list(dict.fromkeys(taken_by.values()))
+    option = distinct[0]
+    if len(distinct) == 1 and (len(taken_by) > 1 or _DIGITS in taken_by):
+        text = option.help
+    else:
+        text = ' '.join(f'{name}: {each.help}' for name, each in taken_by.items())
+    default = option.default if len({each.default for each in distinct}) == 1 else None
+    declared = typer.Option(
+        # A flag that is off has no --no-FLAG.
+        *([option.flag] if option.type is bool and option.name != 'dry_run' else []),
+        help=text,
+        min=option.least,
+        metavar=option.metavar,
+    )
+    accepted = option.type if default is not None else option.type | None
+    return inspect.Parameter(
+        option.name,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        annotation=Annotated[accepted, declared],
+        default=default,
+    )
 
 
 def _given(context: typer.Context, parameter: str) -> bool:

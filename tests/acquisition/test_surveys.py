@@ -25,6 +25,14 @@ def test_each_survey_is_complete(name):
     assert len({option.name for option in survey.options}) == len(survey.options)
 
 
+def test_options_of_the_same_name_are_of_the_same_type():
+    """The command line has one option of each name, whatever its default and help are for each survey."""
+    types = {}
+    for survey in SURVEYS.values():
+        for option in survey.options:
+            assert types.setdefault(option.name, option.type) is option.type
+
+
 def test_what_brings_a_dataset_agrees_with_the_table(m2m_home):
     """The data room doesn't know the surveys; what it says of them is literal."""
     for name in SURVEYS:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from m2m_benchmarks.acquisition.survey import Listing, Selection, Session, choose, match_sessions
+from m2m_benchmarks.acquisition.sessions import Listing, Selection, Session, choose, match_sessions
 from m2m_benchmarks.data.areas import AREAS
 
 MIRROR = 'https://allen-brain-observatory.s3.us-west-2.amazonaws.com'

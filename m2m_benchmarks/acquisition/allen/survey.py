@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 
 from m2m_benchmarks.acquisition.allen import N_SCENES
 from m2m_benchmarks.acquisition.allen.sessions import MIRROR, WAREHOUSE, AllenSelection
-from m2m_benchmarks.acquisition.survey import Listing, Option, Survey, comma_separated
+from m2m_benchmarks.acquisition.options import Option, comma_separated
+from m2m_benchmarks.acquisition.sessions import Listing
+from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import home
 

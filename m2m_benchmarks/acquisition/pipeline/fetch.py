@@ -12,7 +12,8 @@ from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, finish
 from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, extract_session, responses_folder, tasks_to_do
 from m2m_benchmarks.acquisition.pipeline.whole_file import MOST_REQUESTS, forget
 from m2m_benchmarks.acquisition.pipeline.workers import run
-from m2m_benchmarks.acquisition.survey import Progress, Selection, Survey
+from m2m_benchmarks.acquisition.sessions import Selection
+from m2m_benchmarks.acquisition.survey import Progress, Survey
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.storage import exclusive, writable

@@ -9,7 +9,8 @@ from typing import Any
 
 from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, write_session
 from m2m_benchmarks.acquisition.pipeline.whole_file import forget, intact, whole_file
-from m2m_benchmarks.acquisition.survey import Session, Survey
+from m2m_benchmarks.acquisition.sessions import Session
+from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.net.client import ServerUnreachable
 from m2m_benchmarks.net.download import download

@@ -18,7 +18,7 @@ from m2m_benchmarks.acquisition.allen.ecephys.listing import ECEPHYS_TYPES, ecep
 from m2m_benchmarks.acquisition.allen.ophys.listing import ophys_sessions
 from m2m_benchmarks.acquisition.allen.scenes import scene_urls
 from m2m_benchmarks.acquisition.allen.sessions import AllenSelection
-from m2m_benchmarks.acquisition.survey import count_sessions
+from m2m_benchmarks.acquisition.sessions import count_sessions
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.net.sizes import file_sizes

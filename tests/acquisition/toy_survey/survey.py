@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m2m_benchmarks.acquisition.survey import Estimate, Listing, Option, Selection, Session, Survey, match_sessions
+from m2m_benchmarks.acquisition.options import Option
+from m2m_benchmarks.acquisition.sessions import Listing, Selection, Session, match_sessions
+from m2m_benchmarks.acquisition.survey import Estimate, Survey
 from m2m_benchmarks.errors import DataError
 
 

@@ -17,7 +17,8 @@ from m2m_benchmarks.acquisition.allen.sessions import (
     file_links,
 )
 from m2m_benchmarks.acquisition.allen.tables import Tables, field, first_of, integers
-from m2m_benchmarks.acquisition.survey import Listing, Progress, choose, choose_areas
+from m2m_benchmarks.acquisition.sessions import Listing, choose, choose_areas
+from m2m_benchmarks.acquisition.survey import Progress
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import DataError
 

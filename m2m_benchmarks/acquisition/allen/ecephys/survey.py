@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from m2m_benchmarks.acquisition.allen.ecephys.settings import EcephysSettings
 from m2m_benchmarks.acquisition.allen.sessions import AllenSelection, AllenSession
 from m2m_benchmarks.acquisition.allen.survey import CRE, SERVERS, AllenSurvey
-from m2m_benchmarks.acquisition.survey import Estimate, Listing, Option, OptionError, Progress, comma_separated
+from m2m_benchmarks.acquisition.options import Option, OptionError, comma_separated
+from m2m_benchmarks.acquisition.sessions import Listing
+from m2m_benchmarks.acquisition.survey import Estimate, Progress
 from m2m_benchmarks.data.areas import standard_area
 from m2m_benchmarks.errors import DataError
 

@@ -14,7 +14,8 @@ from m2m_benchmarks.acquisition.allen.sessions import (
     file_links,
 )
 from m2m_benchmarks.acquisition.allen.tables import Tables, field, first_of
-from m2m_benchmarks.acquisition.survey import Listing, Progress, choose_areas
+from m2m_benchmarks.acquisition.sessions import Listing, choose_areas
+from m2m_benchmarks.acquisition.survey import Progress
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import DataError
 

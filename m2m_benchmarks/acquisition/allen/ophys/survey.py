@@ -13,7 +13,9 @@ from m2m_benchmarks.acquisition.allen import N_SCENES
 from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
 from m2m_benchmarks.acquisition.allen.sessions import AllenSelection, AllenSession
 from m2m_benchmarks.acquisition.allen.survey import CRE, SERVERS, AllenSurvey
-from m2m_benchmarks.acquisition.survey import Estimate, Listing, Option, OptionError, Progress
+from m2m_benchmarks.acquisition.options import Option, OptionError
+from m2m_benchmarks.acquisition.sessions import Listing
+from m2m_benchmarks.acquisition.survey import Estimate, Progress
 from m2m_benchmarks.errors import DataError
 
 if TYPE_CHECKING:
