@@ -9,44 +9,14 @@ from typing import Any
 import httpx
 
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.net.failures import LONGEST_WAIT_S, FileMissing, RequestFailed
 
 #: Bytes/s below which a server counts as stalled: one that sends a byte now and then never runs into a timeout.
 _SLOWEST_BYTES_S = 1000
-#: Longest wait between tries that a server may ask for, in s.
-LONGEST_WAIT_S = 60
 _PROXY_LOGIN = (
     'the proxy wants a user name and password (407): set HTTPS_PROXY and HTTP_PROXY to http://USER:PASSWORD@HOST:PORT'
 )
 _CONTENT_RANGE = re.compile(r'bytes (\d+)-(\d+)/(\d+)\Z')
-
-
-class RequestFailed(Exception):  # noqa: N818 - a request that fails is no error until all tries have failed
-    """A request that failed.
-
-    Attributes
-    ----------
-    retryable : bool
-        Whether the same address is worth another request.
-    wait_s : int
-        How long the server asks to wait before it.
-    """
-
-    def __init__(self, reason: str, retryable: bool, wait_s: int = 0) -> None:
-        super().__init__(reason)
-        self.retryable = retryable
-        self.wait_s = wait_s
-
-
-class FileMissing(RequestFailed):
-    """A server that answers that it doesn't have the file."""
-
-
-class ServerUnreachable(DataError):  # noqa: N818
-    """No mirror gave the file, for reasons that pass: the network is down, or the servers are."""
-
-
-class RemoteFileNotFound(DataError):  # noqa: N818
-    """None of the mirrors has the file, and all of them say so."""
 
 
 class HttpClient:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from m2m_benchmarks.net.client import HttpClient, RequestFailed, refused
+from m2m_benchmarks.net.client import HttpClient, refused
+from m2m_benchmarks.net.failures import RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.storage import exclusive, explained, sync_file, sync_folder, writable
 

@@ -17,8 +17,9 @@ import h5py
 import httpx
 
 from m2m_benchmarks.errors import DataError
-from m2m_benchmarks.net.client import RequestFailed, parse_content_range
-from m2m_benchmarks.net.retry import RETRY, RemoteFileChanged, RetryPolicy
+from m2m_benchmarks.net.client import parse_content_range
+from m2m_benchmarks.net.failures import RemoteFileChanged, RequestFailed
+from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 
 #: Bytes of the largest request: one that fails is asked for again as a whole.
 _LARGEST = 2**22

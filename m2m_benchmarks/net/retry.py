@@ -3,17 +3,20 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from m2m_benchmarks.errors import DataError
-from m2m_benchmarks.net.client import (
+from m2m_benchmarks.net.failures import (
     LONGEST_WAIT_S,
     FileMissing,
-    HttpClient,
+    RemoteFileChanged,
     RemoteFileNotFound,
     RequestFailed,
     ServerUnreachable,
 )
+
+if TYPE_CHECKING:
+    from m2m_benchmarks.net.client import HttpClient
 
 #: Bytes by which a try that fails has to get on to be none of those that are counted.
 _PROGRESS_BYTES = 2**20
@@ -21,10 +24,6 @@ _PROGRESS_BYTES = 2**20
 _READINGS = 2
 
 T = TypeVar('T')
-
-
-class RemoteFileChanged(DataError):  # noqa: N818
-    """A file became another one while it was read: from the start it may be read well."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,11 @@ class RetryPolicy:
     limit_s: float = 300
     sleep: Callable[[float], None] = time.sleep
 
-    def client(self) -> HttpClient:
+    def client(self) -> 'HttpClient':
         """An HTTP client with the policy's timeout, which the caller closes."""
+        # The command line makes policies without asking any server; httpx takes long to import.
+        from m2m_benchmarks.net.client import HttpClient
+
         return HttpClient(self.timeout_s)
 
     def run(

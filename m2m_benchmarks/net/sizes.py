@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from m2m_benchmarks.net.client import FileMissing, HttpClient, RemoteFileNotFound, RequestFailed, parse_content_range
+from m2m_benchmarks.net.client import HttpClient, parse_content_range
+from m2m_benchmarks.net.failures import FileMissing, RemoteFileNotFound, RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 
 Key = TypeVar('Key')

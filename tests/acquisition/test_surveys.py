@@ -46,7 +46,7 @@ def test_what_brings_a_dataset_agrees_with_the_table(m2m_home):
 
 
 def test_the_table_is_light():
-    heavy = ('h5py', 'xarray', 'torch', 'pandas', 'PIL', 'scipy', 'brainscore_vision')
+    heavy = ('h5py', 'xarray', 'torch', 'pandas', 'PIL', 'scipy', 'brainscore_vision', 'numpy', 'httpx')
     code = f'import sys, m2m_benchmarks.acquisition.surveys; print([each for each in {heavy} if each in sys.modules])'
     assert subprocess.check_output([sys.executable, '-c', code], text=True).strip() == '[]'
 

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from m2m_benchmarks.errors import DataError, StorageError
-from m2m_benchmarks.net.client import ServerUnreachable
 from m2m_benchmarks.net.download import download
+from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.storage import exclusive
 

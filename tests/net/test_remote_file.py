@@ -16,7 +16,7 @@ import pytest
 
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net import remote_file
-from m2m_benchmarks.net.client import RemoteFileNotFound
+from m2m_benchmarks.net.failures import RemoteFileNotFound
 from m2m_benchmarks.net.remote_file import RemoteFile, open_remote_hdf5
 from m2m_benchmarks.net.retry import RetryPolicy
 

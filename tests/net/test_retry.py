@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 
 from m2m_benchmarks.errors import DataError
-from m2m_benchmarks.net.client import FileMissing, RemoteFileNotFound, RequestFailed, ServerUnreachable
 from m2m_benchmarks.net.download import download
+from m2m_benchmarks.net.failures import (
+    FileMissing,
+    RemoteFileChanged,
+    RemoteFileNotFound,
+    RequestFailed,
+    ServerUnreachable,
+)
 from m2m_benchmarks.net.remote_file import RemoteFile
-from m2m_benchmarks.net.retry import RemoteFileChanged, RetryPolicy
+from m2m_benchmarks.net.retry import RetryPolicy
 
 SPEC = importlib.util.spec_from_file_location('loopback', Path(__file__).with_name('warehouse.py'))
 loopback = importlib.util.module_from_spec(SPEC)

@@ -12,8 +12,8 @@ from m2m_benchmarks.acquisition.pipeline.whole_file import forget, intact, whole
 from m2m_benchmarks.acquisition.sessions import Session
 from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.errors import DataError, StorageError
-from m2m_benchmarks.net.client import ServerUnreachable
 from m2m_benchmarks.net.download import download
+from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.remote_file import RemoteFile, reading
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 

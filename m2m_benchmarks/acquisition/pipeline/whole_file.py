@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from m2m_benchmarks.errors import DataError
-from m2m_benchmarks.net.client import HttpClient, RequestFailed
+from m2m_benchmarks.net.client import HttpClient
 from m2m_benchmarks.net.download import KEPT, complete, downloading, partial_bytes
+from m2m_benchmarks.net.failures import RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.net.sizes import file_version
 from m2m_benchmarks.storage import explained, replacing, sha256_file, sync_folder
