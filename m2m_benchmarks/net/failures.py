@@ -27,6 +27,13 @@ class FileMissing(RequestFailed):
     """A server that answers that it doesn't have the file."""
 
 
+class FileUnusable(RequestFailed):
+    """A file that came and can't be used, as its reason says: another mirror may have a good one."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, retryable=False)
+
+
 class ServerUnreachable(DataError):  # noqa: N818
     """No mirror gave the file, for reasons that pass: the network is down, or the servers are."""
 

@@ -9,6 +9,7 @@ from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.failures import (
     LONGEST_WAIT_S,
     FileMissing,
+    FileUnusable,
     RemoteFileChanged,
     RemoteFileNotFound,
     RequestFailed,
@@ -76,7 +77,7 @@ class RetryPolicy:
             Mirrors.
         attempt : callable
             One try: called with an address and until when, as `time.monotonic` counts, that mirror may take. It raises
-            a `RequestFailed`; or a `DataError` where what came is of no use and another mirror is to be asked.
+            a `RequestFailed` when it fails; whatever else it raises ends the tries.
         limit_s : float, optional
             Time for all of it; the policy's by default. Infinity for whole files.
         failed, kept : str
@@ -88,10 +89,9 @@ class RetryPolicy:
         ------
         DataError
             When no mirror helps: what each of them answered. It is a `RemoteFileNotFound` when none has the file, a
-            `ServerUnreachable` when another time one of them may. Where there is one mirror, and what it gave is of no
-            use, it is the error of `attempt`.
+            `ServerUnreachable` when another time one of them may.
         """
-        failures: dict[str, RequestFailed | DataError] = {}
+        failures: dict[str, RequestFailed] = {}
         last = time.monotonic() + (self.limit_s if limit_s is None else limit_s)
         for i, url in enumerate(urls):
             now = time.monotonic()
@@ -101,9 +101,6 @@ class RetryPolicy:
                 before = progress() if progress else 0
                 try:
                     return attempt(url, end)
-                except DataError as error:
-                    failures[url] = error
-                    break
                 except RequestFailed as failure:
                     failures[url] = failure
                     # However often it breaks off, a file that gets on will come.
@@ -153,15 +150,15 @@ class RetryPolicy:
 RETRY = RetryPolicy()
 
 
-def _error(failures: dict[str, RequestFailed | DataError], failed: str, kept: str) -> DataError:
+def _error(failures: dict[str, RequestFailed], failed: str, kept: str) -> DataError:
     """What is raised when no mirror helped."""
     reasons = list(failures.values())
-    if len(reasons) == 1 and isinstance(reasons[0], DataError):
-        return reasons[0]
+    if len(reasons) == 1 and isinstance(reasons[0], FileUnusable):
+        return DataError(str(reasons[0]))
     listed = ' '.join(f'{url}: {str(reason).rstrip(".")}.' for url, reason in failures.items())
     if all(isinstance(reason, FileMissing) for reason in reasons):
         return RemoteFileNotFound(f'no server has the file. {listed}')
-    passing = any(isinstance(reason, RequestFailed) and reason.retryable for reason in reasons)
+    passing = any(reason.retryable for reason in reasons)
     kind = ServerUnreachable if passing else DataError
     return kind(
         f'{failed} {listed} Check the connection (a proxy is taken from HTTPS_PROXY or HTTP_PROXY), then run this '

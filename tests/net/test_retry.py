@@ -141,7 +141,7 @@ def test_what_is_tried_again():
     assert slept == [50]
     # Another mirror is asked at once.
     assert retry.run(['a', 'b'], failing(RequestFailed('no', retryable=False))) == 7
-    assert retry.run(['a', 'b'], failing(DataError('of no use'))) == 7
+    assert retry.run(['a', 'b'], failing(FileUnusable('of no use'))) == 7
     assert slept == [50]
 
 
@@ -168,7 +168,20 @@ def test_what_is_said_when_nothing_helps():
     with pytest.raises(RemoteFileNotFound, match=r'no server has the file\. a: 404\.'):
         retry.run(['a'], failing(FileMissing('404', retryable=False)))
     with pytest.raises(DataError, match=r'^it is a web page\.$'):
-        retry.run(['a'], failing(DataError('it is a web page.')))
+        retry.run(['a'], failing(FileUnusable('it is a web page.')))
+
+
+def test_what_is_no_failure_of_a_request_ends_the_tries():
+    """A file that changed is read again from its start, not from another mirror."""
+    asked = []
+
+    def attempt(url, end):
+        asked.append(url)
+        raise RemoteFileChanged('changed')
+
+    with pytest.raises(RemoteFileChanged):
+        RetryPolicy().run(['a', 'b'], attempt)
+    assert asked == ['a']
 
 
 def test_a_file_that_changes_is_read_once_more():

@@ -9,7 +9,7 @@ from pathlib import Path
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.client import HttpClient
 from m2m_benchmarks.net.download import KEPT, complete, downloading, partial_bytes
-from m2m_benchmarks.net.failures import RequestFailed
+from m2m_benchmarks.net.failures import FileUnusable, RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.net.sizes import file_version
 from m2m_benchmarks.storage import explained, replacing, sha256_file, sync_folder
@@ -68,9 +68,9 @@ def whole_file(
             version = _unchanged(client, url, new, moved, end)
             try:
                 check_readable(new)
-            except DataError:
+            except DataError as error:
                 _forget(new)
-                raise
+                raise FileUnusable(str(error)) from error
             return version
 
         size, etag = retry.run(
