@@ -11,6 +11,7 @@ from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.download import download
 from m2m_benchmarks.net.failures import (
     FileMissing,
+    FileUnusable,
     RemoteFileChanged,
     RemoteFileNotFound,
     RequestFailed,
