@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import m2m_benchmarks
+from m2m_benchmarks.acquisition.pipeline.tasks import responses_folder
 from m2m_benchmarks.acquisition.surveys import SURVEYS, find_survey
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import cards
@@ -43,6 +44,12 @@ def test_what_brings_a_dataset_agrees_with_the_table(m2m_home):
         for card in yaml.safe_load_all(path.read_text()):
             if card['name'] in SURVEYS:
                 assert f'`m2m data fetch {card["name"]}`' in card['how_made']
+
+
+def test_sessions_that_were_extracted_before_are_found():
+    """Their folder is named after the settings: this changes only where the extraction with the same settings does."""
+    folders = {name: responses_folder(Path(), survey.settings_type()).name for name, survey in SURVEYS.items()}
+    assert folders == {'deVries2020': '3000024381f25434', 'Siegle2021': '3c43cc64384a7346'}
 
 
 def test_the_table_is_light():
