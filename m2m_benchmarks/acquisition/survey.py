@@ -83,7 +83,7 @@ class Survey:
 
     # --- what each survey has to have
 
-    def list_sessions(self, selection: Selection, folder: Path, progress: Progress | None) -> Listing:
+    def list_sessions(self, selection: Any, folder: Path, progress: Progress | None) -> Listing:
         """Sessions that are wanted; `match_sessions` makes the listing of all that there are.
 
         Parameters

@@ -69,7 +69,7 @@ class Siegle2021(AllenSurvey):
         wanted = {standard_area(area) for area in selection.areas}
         return replace(settings, areas=tuple(area for area in settings.areas if area in wanted))
 
-    def list_sessions(self, selection: AllenSelection, folder: Path, progress: Progress | None) -> Listing:  # type: ignore[override]
+    def list_sessions(self, selection: AllenSelection, folder: Path, progress: Progress | None) -> Listing:
         """Sessions that show the natural scenes, or are of the types that are named."""
         from m2m_benchmarks.acquisition.allen.ecephys.listing import ecephys_sessions
 

@@ -57,7 +57,7 @@ class DeVries2020(AllenSurvey):
         """Sessions of the imaging depths that are wanted, too."""
         return replace(super().selection(areas, number, given), depth_um=_depth(given.get('depth')))
 
-    def list_sessions(self, selection: AllenSelection, folder: Path, progress: Progress | None) -> Listing:  # type: ignore[override]
+    def list_sessions(self, selection: AllenSelection, folder: Path, progress: Progress | None) -> Listing:
         """Sessions that show the natural scenes."""
         from m2m_benchmarks.acquisition.allen.ophys.listing import ophys_sessions
 
