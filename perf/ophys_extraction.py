@@ -51,9 +51,9 @@ def ours(path, signal):
     """Extract a session, and leave its responses beside it."""
     import numpy as np
 
-    from m2m_benchmarks.acquisition.allen.ophys import extract_ophys
-    from m2m_benchmarks.acquisition.allen.ophys_file import open_nwb
-    from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+    from m2m_benchmarks.acquisition.allen.nwb import open_nwb
+    from m2m_benchmarks.acquisition.allen.ophys.extraction import extract_ophys
+    from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
 
     with open_nwb(Path(path)) as file:
         found = extract_ophys(file, OphysSettings(**SIGNALS[signal]))

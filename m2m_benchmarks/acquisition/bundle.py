@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from m2m_benchmarks.data.areas import AREAS
-from m2m_benchmarks.errors import DataError, UnknownNameError
+from m2m_benchmarks.data.areas import is_area_name, standard_area
+from m2m_benchmarks.errors import DataError
 
 _SESSION_TEXT = ('file', 'area', 'specimen_id', 'session_id')
 _SESSION_COUNTS = ('n_trials', 'n_images', 'n_units')
@@ -53,14 +53,13 @@ def read_sessions(path: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Identifiers as text, counts as integers, windows in seconds; other columns as pandas reads them.
+        Identifiers as text, counts as integers, windows in seconds; other columns as pandas reads them. Areas are named
+        as they stand in the file.
 
     Raises
     ------
     DataError
         With the row and column that isn't right.
-    UnknownNameError
-        For an area that is none of the mouse's six.
     """
     table = _read_csv(path, (*_SESSION_TEXT, *_SESSION_COUNTS, *_WINDOW), text=_SESSION_TEXT)
     for column in _SESSION_COUNTS:
@@ -69,8 +68,8 @@ def read_sessions(path: Path) -> pd.DataFrame:
         table[column] = _numbers(path, table, column)
     for row, (_, session) in enumerate(table.iterrows()):
         where = f'{path}, row {row + 2}'
-        if session['area'] not in AREAS:
-            raise UnknownNameError('area', session['area'], AREAS, f'({where})')
+        if not is_area_name(session['area']):
+            raise DataError(f'{where}: area is {session["area"]!r}; expected letters, digits and underscores.')
         if session['window_end_s'] <= session['window_start_s']:
             raise DataError(
                 f'{where}: the response window ends ({session["window_end_s"]} s) before it starts '
@@ -172,7 +171,7 @@ def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path) 
             f'units.csv says that column {i} of {path.name} is unit {units["unit_id"].iloc[i]}, the file says {ids[i]} '
             f'({len(differing)} of {len(ids)} differ): it belongs to other sessions.'
         )
-    other = units['area'][units['area'] != session['area']]
+    other = units['area'][units['area'].map(standard_area) != standard_area(session['area'])]
     if len(other):
         raise DataError(
             f'units.csv puts unit {units["unit_id"].loc[other.index[0]]} of {path.name} in {other.iloc[0]}, '

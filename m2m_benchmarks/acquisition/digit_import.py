@@ -13,7 +13,6 @@ from PIL import Image
 from torchvision import datasets
 
 from m2m_benchmarks.acquisition.digit_files import read_domain
-from m2m_benchmarks.acquisition.download import download
 from m2m_benchmarks.acquisition.importing import DATASET_NAME, Progress
 from m2m_benchmarks.data import ledger, versions
 from m2m_benchmarks.data.digit_names import DOMAINS
@@ -21,6 +20,7 @@ from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.domain import SIZE, Digits, digits, rgb
 from m2m_benchmarks.data.digits.domains import damaged, load_digits, write_domain
 from m2m_benchmarks.errors import DataError, M2MError, UnknownNameError
+from m2m_benchmarks.net.download import download
 from m2m_benchmarks.plugins import registered
 from m2m_benchmarks.storage import home, sha256_file
 

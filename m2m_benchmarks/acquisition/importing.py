@@ -11,6 +11,7 @@ import pandas as pd
 
 from m2m_benchmarks.acquisition.bundle import read_recordings, read_sessions, read_stimuli, read_units
 from m2m_benchmarks.data import ledger, store, versions
+from m2m_benchmarks.data.areas import renamed_areas, standard_area
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import sha256_file
 
@@ -25,7 +26,12 @@ Progress = Callable[[str, int, int], None]
 
 
 def import_bundle(
-    name: str, sessions: Path, units: Path, stimuli: Path, progress: Progress | None = None
+    name: str,
+    sessions: Path,
+    units: Path,
+    stimuli: Path,
+    progress: Progress | None = None,
+    renamed: Callable[[dict[str, str]], None] | None = None,
 ) -> dict[str, Any]:
     """Import a lab's recordings as dataset `name`, all or nothing.
 
@@ -39,6 +45,9 @@ def import_bundle(
         Folder of images in the sorted order of the image axis.
     progress : callable, optional
         Called with what is being done, how many are done, and how many there are.
+    renamed : callable, optional
+        Called with the areas of the bundle that are other names of the mouse's six, and what they become: V1 and VISp
+        are one area. Called only where there are any.
 
     Returns
     -------
@@ -47,7 +56,7 @@ def import_bundle(
 
     Raises
     ------
-    DataError, UnknownNameError
+    DataError
         When the bundle isn't right; nothing is written then.
     StorageError
         When it can't be written; an earlier version of the dataset stays as it was.
@@ -61,6 +70,9 @@ def import_bundle(
         if ledger.holds_digits(name):
             raise DataError(f'{name} is the name of digits on this machine; choose another for the recordings.')
         session_table = read_sessions(sessions)
+        names = renamed_areas(session_table['area'])
+        if names and renamed:
+            renamed(names)
         unit_table = read_units(units, session_table)
         images = read_stimuli(stimuli, int(session_table['n_images'].iloc[0]))
         responses = _room(sessions, session_table)
@@ -102,7 +114,7 @@ def _room(path: Path, table: pd.DataFrame) -> np.ndarray:
 def _coordinates(path: Path, units: pd.DataFrame, session: pd.Series) -> pd.DataFrame:
     own: dict[str, Any] = {
         'neuroid_id': units['unit_id'],
-        'region': session['area'],
+        'region': standard_area(session['area']),
         'animal': session['specimen_id'],
         'session': session['session_id'],
         'window_start_ms': 1000 * session['window_start_s'],

@@ -15,7 +15,7 @@ from m2m_benchmarks.arrays import standard_error
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, FeatureForm, Features, Raw
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
 from m2m_benchmarks.benchmarks.recordings import Recordings, recorded_areas, recordings
-from m2m_benchmarks.data.areas import ordered
+from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.data.trials import N_SPLITS, RELIABLE
 from m2m_benchmarks.errors import BenchmarkError, M2MError, UnknownNameError
 from m2m_benchmarks.metrics.alignment import align
@@ -250,7 +250,7 @@ class MeanBenchmark(BenchmarkBase):
         self.comparison = comparison
         self.areas: list[AreaBenchmark] = []
         self.left_out: dict[str, str] = {}
-        for area in ordered([*areas, *recorded_areas(dataset)]):
+        for area in order_areas([*areas, *recorded_areas(dataset)]):
             try:
                 self.areas.append(AreaBenchmark(dataset, area, comparison, bibtex))
             except (UnknownNameError, BenchmarkError) as error:

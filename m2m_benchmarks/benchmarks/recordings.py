@@ -10,7 +10,7 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRe
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
 from m2m_benchmarks.data import populations
-from m2m_benchmarks.data.areas import ordered
+from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.data.trials import RELIABLE, average_repetitions, cube
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.plugins import load_dataset
@@ -165,4 +165,4 @@ def recorded_areas(dataset: str) -> list[str]:
     DataNotFoundError
         With the command that brings the dataset.
     """
-    return ordered(set(load_dataset(dataset)['region'].values.tolist()))
+    return order_areas(set(load_dataset(dataset)['region'].values.tolist()))

@@ -14,7 +14,7 @@ from m2m_benchmarks.benchmarks.identifiers import (
 )
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.data import ledger
-from m2m_benchmarks.data.areas import ordered
+from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.errors import UnknownNameError
 
 
@@ -59,7 +59,7 @@ def _neural(name: NeuralIdentifier) -> AreaBenchmark | MeanBenchmark:
     # Those that this library knows have their lines; areas beside the declared ones, and populations, come here.
     entry = ledger.require(name.dataset) if declared is None else ledger.read(name.dataset)
     recorded = list(entry['summary']['areas']) if entry else []
-    areas = ordered([*recorded, *(declared.areas if declared else ())])
+    areas = order_areas([*recorded, *(declared.areas if declared else ())])
     if name.comparison not in COMPARISONS or (name.area is not None and name.area not in areas):
         known = [
             str(NeuralIdentifier(name.dataset, area, None, each)) for area in (*areas, None) for each in COMPARISONS

@@ -16,7 +16,7 @@ from m2m_benchmarks.benchmarks.identifiers import (
 )
 from m2m_benchmarks.cli.console import stdout, write_json
 from m2m_benchmarks.data import ledger, populations
-from m2m_benchmarks.data.areas import ordered
+from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
 
 #: What is compared, by the end of a benchmark's name.
@@ -87,7 +87,7 @@ def _own() -> list[str]:
                 for source in domains
             ]
         else:
-            areas = ordered(entry['summary']['areas'])
+            areas = order_areas(entry['summary']['areas'])
             names += [
                 str(NeuralIdentifier(dataset, area, None, each)) for each in COMPARISONS for area in (*areas, None)
             ]
@@ -102,7 +102,7 @@ def _of_populations() -> tuple[list[str], list[str]]:
         if entry.get('kind') == ledger.DIGITS:
             continue
         areas = entry['summary']['areas']
-        for area in ordered(areas):
+        for area in order_areas(areas):
             for population in populations.recorded_populations(entry['summary']).values():
                 counted = areas[area]['reliable_by'].get(population.column, {})
                 n = sum(number for value, number in counted.items() if value in population.values)

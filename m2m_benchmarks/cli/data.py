@@ -8,7 +8,7 @@ import typer
 
 from m2m_benchmarks.cli.console import progress, stdout, write_json
 from m2m_benchmarks.cli.fetch import fetch, how_it_came, splits_of
-from m2m_benchmarks.cli.recordings import made_with, print_recordings
+from m2m_benchmarks.cli.recordings import made_with, print_recordings, print_renamed
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.errors import DataError, UnknownNameError
@@ -164,7 +164,7 @@ def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, js
     from m2m_benchmarks.acquisition.importing import import_bundle
 
     with progress() as report:
-        entry = import_bundle(name, sessions, units, stimuli, report)
+        entry = import_bundle(name, sessions, units, stimuli, report, print_renamed)
     if json:
         write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256']}, '-')
         return

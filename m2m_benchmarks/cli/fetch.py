@@ -1,155 +1,164 @@
-"""m2m data fetch: digits, and the public recordings of the Allen Institute."""
+"""m2m data fetch: digits, and the recordings of the surveys that publish them."""
 
 import contextlib
-import re
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from m2m_benchmarks.acquisition import surveys
+from m2m_benchmarks.acquisition.options import Option, OptionError, comma_separated
+from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.cli.console import progress, stdout, write_json
-from m2m_benchmarks.cli.recordings import print_fetched, print_plan
+from m2m_benchmarks.cli.recordings import print_fetched, print_plan, print_renamed
 from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data.areas import AREAS, renamed_areas
 from m2m_benchmarks.errors import DataError, UnknownNameError
 
-_DIGITS, _OPHYS, _ECEPHYS = 'digits', 'deVries2020', 'Siegle2021'
+_DIGITS = 'digits'
 _NO_PHOTOS = 'it cannot be downloaded. Make it of MNIST and photos of yours: m2m data fetch digits --photos DIR'
-#: Options that not all names take, by parameter.
-_TAKEN_BY = {
-    **dict.fromkeys(('domains', 'photos', 'seed'), (_DIGITS,)),
-    **dict.fromkeys(('areas', 'cre', 'sessions', 'dry_run', 'whole_files', 'delete_nwb'), (_OPHYS, _ECEPHYS)),
-    **dict.fromkeys(('workers', 'scheduler', 'mirror', 'warehouse', 'window'), (_OPHYS, _ECEPHYS)),
-    **dict.fromkeys(('depth', 'signal', 'baseline', 'sdk_compatible'), (_OPHYS,)),
-    **dict.fromkeys(('session_types', 'amplitude_cutoff', 'presence_ratio', 'isi_violations'), (_ECEPHYS,)),
-    **dict.fromkeys(('any_quality', 'require_metrics'), (_ECEPHYS,)),
-}
+_DIGITS_OPTIONS = (
+    Option('domains', 'Some of MNIST,MNISTM,SVHN,USPS. Default: all.'),
+    Option('photos', 'Folder of photos, PNG or JPEG, to make MNISTM with.', Path),
+    Option('seed', 'Random seed for the patches of the photos.', int, default=0, least=0),
+)
+#: Options of all surveys.
+_SURVEY_OPTIONS = (
+    Option('areas', f'Some of {",".join(AREAS)}. Default: all.'),
+    Option('sessions', 'Only so many, the first by number.', int, least=1),
+    Option('dry_run', 'Say what would come, and move no recording.', bool, default=False),
+    Option('whole_files', 'Keep the NWB files, in place of reading parts of them.', bool, default=False),
+    Option('delete_nwb', 'With --whole-files: remove each when it is extracted.', bool, default=False),
+    Option('workers', 'Sessions at a time, each in a process of its own.', int, default=4, least=1),
+    Option('scheduler', 'Address of a dask.distributed scheduler in place of --workers.'),
+)
 
 
-def fetch(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help='digits, deVries2020 (2-photon) or Siegle2021 (Neuropixels)')],
-    domains: Annotated[str | None, typer.Option(help='Some of MNIST,MNISTM,SVHN,USPS. Default: all.')] = None,
-    photos: Annotated[Path | None, typer.Option(help='Folder of photos, PNG or JPEG, to make MNISTM with.')] = None,
-    seed: Annotated[int, typer.Option(min=0, help='Of the patches of the photos.')] = 0,
-    areas: Annotated[str | None, typer.Option(help='Some of VISp,VISl,VISal,VISpm,VISam,VISrl. Default: all.')] = None,
-    cre: Annotated[str | None, typer.Option(help='Cre lines, as in Cux2-CreERT2,Vip-IRES-Cre. Default: all.')] = None,
-    depth: Annotated[str | None, typer.Option(metavar='LOW-HIGH', help='deVries2020: imaging depth in µm.')] = None,
-    sessions: Annotated[int | None, typer.Option(min=1, help='Only so many, the first by number.')] = None,
-    session_types: Annotated[
-        str | None, typer.Option(help='Siegle2021: of brain_observatory_1.1 (default), functional_connectivity.')
-    ] = None,
-    dry_run: Annotated[bool, typer.Option(help='Say what would come, and move no recording.')] = False,
-    signal: Annotated[str, typer.Option(help='deVries2020: dff, corrected or events.')] = 'dff',
-    window: Annotated[
-        str | None,
-        typer.Option(
-            help='From the onset of an image. deVries2020: frames or time, as in 14, 2-12f, 500ms (default 14). '
-            'Siegle2021: milliseconds (default 65-255ms).'
-        ),
-    ] = None,
-    baseline: Annotated[str | None, typer.Option(help='deVries2020: up to the onset, as in 28 or 900ms.')] = None,
-    sdk_compatible: Annotated[
-        bool, typer.Option('--sdk-compatible', help="deVries2020: as AllenSDK's NaturalScenes.")
-    ] = False,
-    amplitude_cutoff: Annotated[str, typer.Option(help='Siegle2021: most of it, or none.')] = '0.1',
-    presence_ratio: Annotated[str, typer.Option(help='Siegle2021: least of it, or none.')] = '0.95',
-    isi_violations: Annotated[str, typer.Option(help='Siegle2021: most of them, or none.')] = '0.5',
-    any_quality: Annotated[
-        bool, typer.Option('--any-quality', help='Siegle2021: also units called noise, and invalid channels.')
-    ] = False,
-    require_metrics: Annotated[
-        bool, typer.Option('--require-metrics', help='Siegle2021: leave out units whose quality was not computed.')
-    ] = False,
-    whole_files: Annotated[
-        bool, typer.Option('--whole-files', help='Keep the NWB files, in place of reading parts of them.')
-    ] = False,
-    delete_nwb: Annotated[
-        bool, typer.Option('--delete-nwb', help='With --whole-files: remove each when it is extracted.')
-    ] = False,
-    workers: Annotated[int, typer.Option(min=1, help='Sessions at a time, each in a process of its own.')] = 4,
-    scheduler: Annotated[
-        str | None, typer.Option(help='Address of a dask.distributed scheduler in place of --workers.')
-    ] = None,
-    mirror: Annotated[str | None, typer.Option(help="URL in place of the Allen Institute's bucket.")] = None,
-    warehouse: Annotated[str | None, typer.Option(help="URL in place of the Allen Institute's API.")] = None,
-    json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
-) -> None:
-    """Download the domains of digits, or recordings. What was interrupted goes on.
+@dataclass(frozen=True)
+class _Fetchable:
+    """What can be fetched: its options, and the function that fetches it.
 
-    Recordings become one dataset of all sessions that are asked for, which replaces an earlier one of its name;
-    sessions that were extracted with the same settings before aren't read again.
+    The function is called with the command's context, the values of the options by name, and whether to print JSON.
+    """
 
-    MNISTM (MNIST-M) is not to be downloaded: it is made of MNIST and photos of yours.
+    title: str
+    options: tuple[Option, ...]
+    fetch: Callable[[typer.Context, Mapping[str, Any], bool], None]
 
-    \b
-    Examples
-    --------
-      m2m data fetch digits --photos BSDS500/images
-      m2m data fetch deVries2020 --areas VISp --cre Cux2-CreERT2 --dry-run
-      m2m data fetch Siegle2021 --areas VISp,VISl --sessions 2
-    """  # noqa: D301, D411 - the mark keeps these lines as they are
-    if name not in (_DIGITS, _OPHYS, _ECEPHYS):
-        hint = 'Recordings of yours are brought by `m2m data import`.'
-        raise UnknownNameError('dataset to fetch', name, [_DIGITS, _OPHYS, _ECEPHYS], hint)
-    for parameter, names in _TAKEN_BY.items():
-        if name not in names and _given(context, parameter):
-            raise typer.BadParameter(f'--{parameter.replace("_", "-")} is for {" and ".join(names)}, not {name}.')
-    if name == _DIGITS:
-        _fetch_digits(domains, photos, seed, json)
-        return
-    if delete_nwb and not whole_files:
-        raise typer.BadParameter('--delete-nwb goes with --whole-files: otherwise no NWB file is kept.')
-    if scheduler is not None and _given(context, 'workers'):
-        raise typer.BadParameter('--scheduler has workers of its own; leave out --workers.')
-    low_high = _depth(depth)
-    from m2m_benchmarks.acquisition.allen.catalogue import MIRROR, WAREHOUSE
-    from m2m_benchmarks.acquisition.allen.choice import Choice
-    from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings
-    from m2m_benchmarks.acquisition.allen.fetch import fetch_allen
-    from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
-    from m2m_benchmarks.acquisition.allen.plan import plan
 
-    settings: OphysSettings | EcephysSettings
-    if name == _OPHYS:
-        settings = OphysSettings(signal, window or '14', baseline, sdk_compatible)
+def _fetchables() -> dict[str, _Fetchable]:
+    """All that can be fetched, by name."""
+
+    def fetchable(name: str, survey: Survey) -> _Fetchable:
+        return _Fetchable(
+            f'{name} ({survey.title})' if survey.title else name,
+            (*_SURVEY_OPTIONS, *survey.options),
+            lambda context, given, json: _fetch_survey(survey, context, given, json),
+        )
+
+    return {
+        _DIGITS: _Fetchable(_DIGITS, _DIGITS_OPTIONS, _fetch_digits),
+        **{name: fetchable(name, survey) for name, survey in surveys.SURVEYS.items()},
+    }
+
+
+class Fetch:
+    """The command: its options are those of all that can be fetched, whatever that is when it is called."""
+
+    def __init__(self) -> None:
+        self.__name__ = 'fetch'
+        self.__annotations__: dict[str, Any] = {}
+        # The mark keeps these lines as they are.
+        self.__doc__ = """Download the domains of digits, or recordings. What was interrupted goes on.
+
+        Recordings become one dataset of all sessions that are asked for, which replaces an earlier one of its name;
+        sessions that were extracted with the same settings before aren't read again.
+
+        MNISTM (MNIST-M) is not to be downloaded: it is made of MNIST and photos of yours.
+
+        \b
+        Examples
+        --------
+          m2m data fetch digits --photos BSDS500/images
+          m2m data fetch deVries2020 --areas VISp --cre Cux2-CreERT2 --dry-run
+          m2m data fetch Siegle2021 --areas VISp,VISl --sessions 2
+        """
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """Parameters from which typer makes the options."""
+        fetchables = _fetchables()
+        titles = [each.title for each in fetchables.values()]
+        named = f'{", ".join(titles[:-1])} or {titles[-1]}'
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        parameters = [
+            inspect.Parameter('context', kind, annotation=typer.Context),
+            inspect.Parameter('name', kind, annotation=Annotated[str, typer.Argument(help=named)]),
+        ]
+        parameters += [_parameter(taken_by) for taken_by in _by_option(fetchables).values()]
+        json = typer.Option('--json', help='Print JSON.')
+        parameters.append(inspect.Parameter('json', kind, annotation=Annotated[bool, json], default=False))
+        return inspect.Signature(parameters)
+
+    def __call__(self, context: typer.Context, name: str, json: bool, **given: Any) -> None:
+        """Fetch what is named."""
+        fetchables = _fetchables()
+        if name not in fetchables:
+            hint = 'Recordings of yours are brought by `m2m data import`.'
+            raise UnknownNameError('dataset to fetch', name, fetchables, hint)
+        for option, taken_by in _by_option(fetchables).items():
+            if name not in taken_by and _given(context, option):
+                flag = f'--{option.replace("_", "-")}'
+                raise typer.BadParameter(f'{flag} is for {" and ".join(taken_by)}, not {name}.')
+        # What isn't given has the default of what is fetched: others may have another one for an option of that name.
+        own = {
+            option.name: given[option.name] if _given(context, option.name) else option.default
+            for option in fetchables[name].options
+        }
+        try:
+            fetchables[name].fetch(context, own, json)
+        except OptionError as error:
+            raise typer.BadParameter(str(error)) from error
+
+
+fetch = Fetch()
+
+
+def _by_option(fetchables: Mapping[str, _Fetchable]) -> dict[str, dict[str, Option]]:
+    """Options by name, and of each the option of all that take it, by their names."""
+    found: dict[str, dict[str, Option]] = {}
+    for name, fetchable in fetchables.items():
+        for option in fetchable.options:
+            found.setdefault(option.name, {})[name] = option
+    return found
+
+
+def _parameter(taken_by: Mapping[str, Option]) -> inspect.Parameter:
+    """Parameter of the command for an option, of which all that take it have one, by their names."""
+    distinct = list(dict.fromkeys(taken_by.values()))
+    option = distinct[0]
+    if len(distinct) == 1 and (len(taken_by) > 1 or _DIGITS in taken_by):
+        text = option.help
     else:
-        settings = EcephysSettings(
-            _milliseconds(window or '65-255ms'),
-            amplitude_cutoff=_limit('--amplitude-cutoff', amplitude_cutoff),
-            presence_ratio=_limit('--presence-ratio', presence_ratio),
-            isi_violations=_limit('--isi-violations', isi_violations),
-            only_valid=not any_quality,
-            missing_passes=not require_metrics,
-        )
-    choice = Choice(
-        areas=_names('--areas', areas),
-        cre_lines=_names('--cre', cre),
-        depth_um=low_high,
-        number=sessions,
-        session_types=_names('--session-types', session_types),
-        mirror=(mirror or MIRROR).rstrip('/'),
-        warehouse=(warehouse or WAREHOUSE).rstrip('/'),
+        text = ' '.join(f'{name}: {each.help}' for name, each in taken_by.items())
+    default = option.default if len({each.default for each in distinct}) == 1 else None
+    declared = typer.Option(
+        # A flag that is off has no --no-FLAG.
+        *([option.flag] if option.type is bool and option.name != 'dry_run' else []),
+        help=text,
+        min=option.least,
+        metavar=option.metavar,
     )
-    if dry_run:
-        with progress() as report:
-            planned = plan(name, choice, settings, whole_files, delete_nwb, workers, report)
-        print_plan(name, planned, json)
-        return
-    before = None
-    with contextlib.suppress(DataError):  # one that can't be read is replaced
-        before = ledger.read(name)
-    with progress() as report:
-        fetched = fetch_allen(
-            name,
-            choice,
-            settings,
-            whole_files=whole_files,
-            delete_nwb=delete_nwb,
-            workers=workers,
-            scheduler=scheduler,
-            progress=report,
-        )
-    print_fetched(name, fetched, before, json)
+    accepted = option.type if default is not None else option.type | None
+    return inspect.Parameter(
+        option.name,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        annotation=Annotated[accepted, declared],
+        default=default,
+    )
 
 
 def _given(context: typer.Context, parameter: str) -> bool:
@@ -157,44 +166,37 @@ def _given(context: typer.Context, parameter: str) -> bool:
     return source is not None and source.name == 'COMMANDLINE'
 
 
-def _names(option: str, text: str | None) -> list[str] | None:
-    if text is None:
-        return None
-    found = [each.strip() for each in text.split(',') if each.strip()]
-    if not found:
-        raise typer.BadParameter(f'{option} names none.')
-    return found
+def _fetch_survey(survey: Survey, context: typer.Context, given: Mapping[str, Any], json: bool) -> None:
+    survey.check_complete()
+    if given['delete_nwb'] and not given['whole_files']:
+        raise typer.BadParameter('--delete-nwb goes with --whole-files: otherwise no NWB file is kept.')
+    if given['scheduler'] is not None and _given(context, 'workers'):
+        raise typer.BadParameter('--scheduler has workers of its own; leave out --workers.')
+    areas = comma_separated('--areas', given['areas'])
+    selection = survey.selection(areas, given['sessions'], given)
+    settings = survey.settings(given)
+    from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey
+    from m2m_benchmarks.acquisition.pipeline.plan import plan
+
+    print_renamed(renamed_areas(areas or ()))
+    files = {'whole_files': given['whole_files'], 'delete_files': given['delete_nwb'], 'workers': given['workers']}
+    if given['dry_run']:
+        with progress() as report:
+            planned = plan(survey, selection, settings, **files, progress=report)
+        print_plan(survey, planned, json)
+        return
+    before = None
+    with contextlib.suppress(DataError):  # one that can't be read is replaced
+        before = ledger.read(survey.name)
+    with progress() as report:
+        fetched = fetch_survey(survey, selection, settings, **files, scheduler=given['scheduler'], progress=report)
+    print_fetched(survey.name, fetched, before, json)
 
 
-def _depth(text: str | None) -> tuple[float | None, float | None]:
-    if text is None:
-        return None, None
-    found = re.fullmatch(r'(\d*)-(\d*)|(\d+)', text.replace(' ', ''))
-    low, high = (None, None) if found is None else (found[1] or found[3], found[2] or found[3])
-    if not (low or high) or (low and high and int(high) < int(low)):
-        raise typer.BadParameter(f'--depth is {text}; expected micrometres, as in 175-275, 300-, -300 or 175.')
-    return float(low) if low else None, float(high) if high else None
-
-
-def _milliseconds(text: str) -> tuple[float, float]:
-    found = re.fullmatch(r'\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*(?:ms)?\s*', text)
-    if not found:
-        raise typer.BadParameter(f'--window is {text}; expected milliseconds, as in 65-255ms.')
-    return float(found[1]), float(found[2])
-
-
-def _limit(option: str, text: str) -> float | None:
-    if text.strip().lower() == 'none':
-        return None
-    try:
-        return float(text)
-    except ValueError as error:
-        raise typer.BadParameter(f'{option} is {text}; expected a number or none.') from error
-
-
-def _fetch_digits(domains: str | None, photos: Path | None, seed: int, json: bool) -> None:
+def _fetch_digits(context: typer.Context, given: Mapping[str, Any], json: bool) -> None:
     from m2m_benchmarks.acquisition.digit_import import SPLITS, fetch_digits
 
+    domains, photos, seed = given['domains'], given['photos'], given['seed']
     chosen = None if domains is None else [each.strip() for each in domains.split(',') if each.strip()]
     if chosen == []:
         raise typer.BadParameter('--domains names none; expected some of MNIST,MNISTM,SVHN,USPS.')

@@ -1,15 +1,25 @@
 """What the command line says of recordings that are fetched or imported."""
 
+import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from m2m_benchmarks.cli.console import stdout, write_json
 
 if TYPE_CHECKING:
-    from m2m_benchmarks.acquisition.allen.fetch import Fetched
-    from m2m_benchmarks.acquisition.allen.plan import Plan
+    from m2m_benchmarks.acquisition.pipeline.fetch import Fetched
+    from m2m_benchmarks.acquisition.pipeline.plan import Plan
+    from m2m_benchmarks.acquisition.survey import Survey
 
 
-def print_plan(name: str, planned: 'Plan', json: bool) -> None:
+def print_renamed(areas: Mapping[str, str]) -> None:
+    """Say on stderr which names of areas were understood as others; nothing where none was."""
+    if areas:
+        understood = ', '.join(f'{name} as {area}' for name, area in areas.items())
+        print(f'note: areas are named as the Allen Institute names them: {understood}.', file=sys.stderr)
+
+
+def print_plan(survey: 'Survey', planned: 'Plan', json: bool) -> None:
     """What a fetch would do."""
     listing = planned.listing
     numbers = {
@@ -27,23 +37,23 @@ def print_plan(name: str, planned: 'Plan', json: bool) -> None:
         'seconds_estimate': planned.seconds,
     }
     if json:
-        write_json({'name': name, **numbers, 'areas': planned.lines}, '-')
+        write_json({'name': survey.name, **numbers, 'areas': planned.groups}, '-')
         return
     from rich.table import Table
 
     table = Table(box=None, header_style='bold')
-    for column in ('area', 'Cre line', 'sessions'):
+    columns = ['area', *([survey.group_title] if survey.group_title else []), 'sessions']
+    for column in columns:
         table.add_column(column, justify='right' if column == 'sessions' else 'left')
-    for area, lines in planned.lines.items():
-        for line, count in lines.items():
-            table.add_row(area, line, str(count))
+    for area, groups in planned.groups.items():
+        for group, count in groups.items():
+            table.add_row(area, *([group] if survey.group_title else []), str(count))
     console = stdout()
-    console.print(f'{name}: no recording was downloaded.')
+    console.print(f'{survey.name}: no recording was downloaded.')
     console.print(table)
-    areas = ' (one of Neuropixels counts in each of its areas)' if name == 'Siegle2021' else ''
     for text in (
-        f'{len(listing.sessions)} of {listing.n_matching} sessions{areas}; {listing.n_failed} more are left out: they '
-        'failed quality control or have no file.',
+        f'{len(listing.sessions)} of {listing.n_matching} sessions{survey.session_note}; {listing.n_failed} more '
+        'are left out: they failed quality control or have no file.',
         f'{planned.n_extracted} are extracted already with these settings'
         + (f'; of {planned.n_without_file} no server has the file.' if planned.n_without_file else '.'),
         f'Files of the others: {planned.file_bytes:,} bytes; the images, which come once: {planned.scene_bytes:,}. '

@@ -1,11 +1,39 @@
-"""Mouse visual areas, in the Allen Institute's names."""
+"""Names of visual areas: the mouse's six in the Allen Institute's names, their other names, and those of a lab."""
 
+import re
 from collections.abc import Iterable
 
 #: Primary (VISp) and higher visual areas: lateromedial, anterolateral, posteromedial, anteromedial, rostrolateral.
 AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl')
+#: Other names of the six in the literature, in lower case.
+_ALIASES = {
+    **{area.lower(): area for area in AREAS},
+    'v1': 'VISp',
+    'lm': 'VISl',
+    'al': 'VISal',
+    'pm': 'VISpm',
+    'am': 'VISam',
+    'rl': 'VISrl',
+}
+_NAME = re.compile(r'[A-Za-z0-9_]+\Z')
 
 
-def ordered(areas: Iterable[str]) -> list[str]:
-    """Sort areas: the six above first, in their order, then others by name."""
-    return sorted(set(areas), key=lambda area: (AREAS.index(area) if area in AREAS else len(AREAS), area))
+def standard_area(name: str) -> str:
+    """The name of an area in this library: VISp for V1 or visp; other names stay as they are."""
+    return _ALIASES.get(name.lower(), name)
+
+
+def is_area_name(name: str) -> bool:
+    """Whether an area can have this name: letters, digits and underscores, as in names of benchmarks."""
+    return bool(_NAME.match(name))
+
+
+def order_areas(names: Iterable[str]) -> list[str]:
+    """Areas of a dataset, each once: the mouse's six in their order, then others by name."""
+    present = set(names)
+    return [area for area in AREAS if area in present] + sorted(present.difference(AREAS))
+
+
+def renamed_areas(names: Iterable[str]) -> dict[str, str]:
+    """Those of some names that are other names of the six, and what they become, in the order of the names."""
+    return {name: standard_area(name) for name in dict.fromkeys(names) if standard_area(name) != name}

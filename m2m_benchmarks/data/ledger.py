@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.errors import DataError, DataNotFoundError
 from m2m_benchmarks.storage import home, replacing, sha256_file
 
@@ -19,14 +20,13 @@ DIGITS = 'digits'
 
 #: Datasets that this library makes when they are first used.
 MADE_HERE = ('SimulatedMouse', 'SklearnDigits')
+#: The command that downloads a dataset; others are imported, but for those of a survey that brought them here.
 _FETCHED = {
-    'MNIST': 'm2m data fetch digits',
-    'SVHN': 'm2m data fetch digits',
-    'USPS': 'm2m data fetch digits',
+    **dict.fromkeys(DOMAINS, 'm2m data fetch digits'),
     'MNISTM': 'm2m data fetch digits --photos DIR',
+    'deVries2020': 'm2m data fetch deVries2020',
+    'Siegle2021': 'm2m data fetch Siegle2021',
 }
-#: Recordings that the Allen Institute publishes.
-_PUBLIC = ('deVries2020', 'Siegle2021')
 
 
 def data_folder() -> Path:
@@ -161,12 +161,15 @@ _verified: dict[tuple[Path, str], tuple[int, ...]] = {}
 
 def import_command(name: str) -> str:
     """The command that brings a dataset to this machine."""
-    if name in _FETCHED:
-        return _FETCHED[name]
+    fetch = _FETCHED.get(name, '')
+    if fetch.startswith('m2m data fetch digits'):
+        return fetch
     if holds_digits(name):
         return f'm2m data import digits-domain {name} --from PATH'
     bundle = f'm2m data import {name} --sessions sessions.csv --units units.csv --stimuli DIR'
-    return f'm2m data fetch {name}, or from an array bundle: {bundle}' if name in _PUBLIC else bundle
+    if not fetch and _made_by(name) == f'm2m data fetch {name}':
+        fetch = f'm2m data fetch {name}'
+    return f'{fetch}, or from an array bundle: {bundle}' if fetch else bundle
 
 
 def holds_digits(name: str) -> bool:
@@ -174,6 +177,13 @@ def holds_digits(name: str) -> bool:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         return bool(json.loads(_path(name).read_text(encoding='utf-8')).get('kind') == DIGITS)
     return False
+
+
+def _made_by(name: str) -> str:
+    """What brought a dataset to this machine; '' where its ledger doesn't say."""
+    with contextlib.suppress(OSError, ValueError, AttributeError, LookupError, TypeError):
+        return str(json.loads(_path(name).read_text(encoding='utf-8'))['source']['made_by'])
+    return ''
 
 
 def repair(name: str) -> str:

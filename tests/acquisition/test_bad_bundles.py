@@ -97,7 +97,7 @@ BAD = {
     'empty npz': (lambda b: cut(npz(b), 0), r'cannot be read as \.npz'),
     'cut png': (lambda b: cut(b.stimuli / 'image_003.png', 0.7), r'image_003\.png cannot be read as an image'),
     'empty png': (lambda b: cut(b.stimuli / 'image_003.png', 0), r'image_003\.png cannot be read as an image'),
-    'unknown area': (lambda b: edit(b.sessions, 'VISal_1.npz,VISal', 'VISal_1.npz,VISsal'), 'Did you mean VISal'),
+    'area that cannot be': (lambda b: edit(b.sessions, 'VISal_1.npz,VISal', 'VISal_1.npz,VIS.al'), "area is 'VIS.al'"),
     'window': (lambda b: edit(b.sessions, '0.05,0.25', '0.25,0.05'), 'ends .* before it starts'),
     'number of trials': (lambda b: edit(b.sessions, ',10,8,5', ',ten,8,5', 1), "row 2: n_trials is 'ten'"),
     'half a trial': (lambda b: edit(b.sessions, ',10,8,5', ',9.5,8,5', 1), 'expected a whole number'),

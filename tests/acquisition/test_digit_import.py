@@ -16,12 +16,13 @@ import scipy.io
 from PIL import Image
 from torchvision import datasets
 
-from m2m_benchmarks.acquisition import download as transport
 from m2m_benchmarks.acquisition.digit_import import fetch_digits, import_domain
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import ledger, versions
 from m2m_benchmarks.data.digits.domains import load_digits
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
+from m2m_benchmarks.net import download as transport
+from m2m_benchmarks.net.retry import RetryPolicy
 
 LABELS = np.tile(np.arange(10), 2)
 
@@ -328,7 +329,7 @@ def test_recordings_in_the_list(m2m, m2m_home, make_bundle, tmp_path):
 
 @pytest.fixture
 def no_waits(monkeypatch):
-    monkeypatch.setitem(transport.download.__kwdefaults__, 'sleep', lambda seconds: None)
+    monkeypatch.setitem(transport.download.__kwdefaults__, 'retry', RetryPolicy(sleep=lambda seconds: None))
 
 
 def idx(path, values):

@@ -20,7 +20,8 @@ def load(name):
     return module
 
 
-bucket, warehouse = load('bucket'), load('warehouse')
+bucket = load('bucket')
+warehouse = bucket.warehouse
 
 
 @pytest.fixture(scope='module')
@@ -119,7 +120,7 @@ def test_nothing_comes(fetch, site, m2m_home, monkeypatch):
         (['deVries2020', '--workers', '2', '--scheduler', 'tcp://127.0.0.1:1'], 2, 'leave out --workers'),
         (['deVries2020', '--workers', '0'], 2, '--workers'),
         (['deVries2020', '--signal', 'spikes'], 1, 'unknown signal'),
-        (['deVries2020', '--areas', 'V1'], 1, "unknown area 'V1'"),
+        (['deVries2020', '--areas', 'V2'], 1, "unknown area 'V2'"),
         (['deVries2020', '--cre', 'Cux2'], 1, 'Did you mean Cux2-CreERT2?'),
         (['deVries2020', '--depth', '900-'], 1, 'no session of'),
         (['devries2020'], 1, 'Did you mean deVries2020?'),

@@ -1,1 +1,4 @@
-"""Recordings of the Allen Brain Observatory: from its files to responses."""
+"""The Allen Brain Observatory: what its two surveys of mouse visual cortex share."""
+
+#: Natural scenes that both surveys showed.
+N_SCENES = 118

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from m2m_benchmarks.acquisition.download import download
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.net.download import Progress, download
+from m2m_benchmarks.net.retry import RetryPolicy
 
 #: Rows of the warehouse that are asked for at once, as by AllenSDK.
 _PAGE = 5000
@@ -23,8 +24,9 @@ class Tables:
     Parameters
     ----------
     folder : Path
-    options
-        As of `download`.
+    retry : RetryPolicy
+    progress : callable, optional
+        The progress of `download`.
 
     Attributes
     ----------
@@ -34,11 +36,12 @@ class Tables:
         One of them was there before.
     """
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(self, folder: Path, retry: RetryPolicy, progress: Progress | None = None) -> None:
         self.files: list[Path] = []
         self.kept = False
         self._folder = folder
-        self._options = options
+        self._retry = retry
+        self._progress = progress
 
     def records(self, url: str, name: str) -> list[dict[str, Any]]:
         """Records of a JSON file that is a list of them, or of an answer of the warehouse to one query.
@@ -93,18 +96,19 @@ class Tables:
         path = self._folder / name
         self.files.append(path)
         self.kept |= path.exists()
-        return download([url], path, unmeasured=unmeasured, **self._options).read_bytes()
+        return download([url], path, progress=self._progress, unmeasured=unmeasured, retry=self._retry).read_bytes()
 
 
-def first_of(what: str, folder: Path, options: dict[str, Any], *ways: Callable[[Tables], T]) -> T:
-    """What the first of several ways gives that works.
+def first_of(what: str, new_tables: Callable[[], Tables], *ways: Callable[[Tables], T]) -> T:
+    """What the first of several ways gives that works; one that read a table that was here before is tried twice.
 
     Parameters
     ----------
     what : str
         That is looked for, for the message.
-    folder, options
-        As of `Tables`. Files of a way that doesn't work are removed, or every later call would find them again.
+    new_tables : callable
+        Makes the tables of a way. Files of one that doesn't work are removed, or every later call would find them
+        again.
 
     Raises
     ------
@@ -114,7 +118,7 @@ def first_of(what: str, folder: Path, options: dict[str, Any], *ways: Callable[[
     failures = []
     for way in ways:
         while True:
-            tables = Tables(folder, **options)
+            tables = new_tables()
             try:
                 return way(tables)
             except DataError as error:

@@ -24,16 +24,16 @@ SESSIONS = (
 UNITS = ((701, 801, 'wt/wt'), (702, 802, 'Sst-IRES-Cre/wt;Ai32/wt'), (703, 803, 'wt/wt'))
 
 
-def load(name):
-    """A module beside this file."""
-    spec = importlib.util.spec_from_file_location(f'allen_{name}', HERE / f'{name}.py')
+def load(name, folder=HERE):
+    """A module of a folder of the tests."""
+    spec = importlib.util.spec_from_file_location(f'allen_{name}', folder / f'{name}.py')
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
 
-nwb, warehouse = load('nwb'), load('warehouse')
+nwb, warehouse = load('nwb'), load('warehouse', HERE.parents[1] / 'net')
 #: Shown in all sessions.
 SCENES = np.random.default_rng(7).integers(0, 256, (118, 6, 9), dtype=np.uint8)
 

@@ -14,17 +14,16 @@ from pathlib import Path
 import pytest
 
 from m2m_benchmarks.acquisition.allen import tables
-from m2m_benchmarks.acquisition.allen.catalogue import (
-    ECEPHYS_TYPES,
-    ecephys_sessions,
-    ophys_sessions,
-    scene_urls,
-    sizes,
-    summary,
-)
+from m2m_benchmarks.acquisition.allen.ecephys.listing import ECEPHYS_TYPES, ecephys_sessions
+from m2m_benchmarks.acquisition.allen.ophys.listing import ophys_sessions
+from m2m_benchmarks.acquisition.allen.scenes import scene_urls
+from m2m_benchmarks.acquisition.allen.sessions import AllenSelection
+from m2m_benchmarks.acquisition.sessions import count_sessions
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
+from m2m_benchmarks.net.retry import RetryPolicy
+from m2m_benchmarks.net.sizes import file_sizes
 
-SPEC = importlib.util.spec_from_file_location('allen_warehouse', Path(__file__).with_name('warehouse.py'))
+SPEC = importlib.util.spec_from_file_location('allen_warehouse', Path(__file__).parents[2] / 'net' / 'warehouse.py')
 warehouse = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(warehouse)
 status = warehouse.status
@@ -168,7 +167,8 @@ def ask(site, tmp_path):
 
     def run(function, **options):
         places = {'mirror': f'{site.address}/bucket', 'warehouse': f'{site.address}/warehouse'}
-        return function(run.folder, **{**places, 'tries': 2, 'timeout_s': 1, 'sleep': lambda s: None, **options})
+        retry = RetryPolicy(tries=2, timeout_s=1, sleep=lambda s: None)
+        return function(run.folder, AllenSelection(**{**places, 'retry': retry, **options}))
 
     run.folder = tmp_path / 'tables'
     return run
@@ -186,7 +186,7 @@ def test_ophys(site, ask, source):
     assert ids(listing) == [501, 503, 505]
     assert (listing.n_matching, listing.n_failed) == (3, 1)
     first = listing.sessions[0]
-    assert (first.modality, first.session_type, first.container) == ('ophys', 'three_session_B', 901)
+    assert (first.session_type, first.container) == ('three_session_B', 901)
     assert (first.animal, first.areas, first.cre_line, first.depth_um) == ('222001', ('VISp',), 'Cux2-CreERT2', 175)
     assert first.urls == (
         f'{site.address}/bucket/visual-coding-2p/ophys_experiment_data/501.nwb',
@@ -196,7 +196,10 @@ def test_ophys(site, ask, source):
         f'{site.address}/bucket/visual-coding-2p/ophys_experiment_events/501_events.npz',
         f'{site.address}/warehouse/api/v2/well_known_file_download/5011',
     )
-    assert summary(listing.sessions) == {'VISp': {'Cux2-CreERT2': 1, 'Rbp4-Cre_KL100': 1}, 'VISl': {'Vip-IRES-Cre': 1}}
+    assert count_sessions(listing.sessions) == {
+        'VISp': {'Cux2-CreERT2': 1, 'Rbp4-Cre_KL100': 1},
+        'VISl': {'Vip-IRES-Cre': 1},
+    }
 
 
 @pytest.mark.parametrize(('source', 'most_rows'), [('bucket', 0), ('warehouse', 3), ('warehouse', 2)])
@@ -209,7 +212,7 @@ def test_ecephys(site, ask, monkeypatch, source, most_rows):
     assert ids(listing) == [701, 703]
     assert (listing.n_matching, listing.n_failed) == (2, 1)
     first = listing.sessions[0]
-    assert (first.modality, first.session_type, first.container) == ('ecephys', 'brain_observatory_1.1', None)
+    assert (first.session_type, first.container) == ('brain_observatory_1.1', None)
     assert (first.animal, first.areas, first.cre_line, first.depth_um) == (
         '801',
         ('VISp', 'VISl'),
@@ -220,7 +223,7 @@ def test_ecephys(site, ask, monkeypatch, source, most_rows):
     link = f'{site.address}/warehouse/api/v2/well_known_file_download/701'
     assert first.urls == ((place,) if source == 'bucket' else (place, link))
     assert listing.sessions[1].cre_line == 'none'
-    assert summary(listing.sessions) == {
+    assert count_sessions(listing.sessions) == {
         'VISp': {'Sst-IRES-Cre': 1},
         'VISl': {'Sst-IRES-Cre': 1},
         'VISal': {'none': 1},
@@ -525,11 +528,11 @@ def mirrors(sessions):
 
 
 def test_sizes(site, listed):
-    assert sizes(mirrors(listed)) == {501: 1501, 503: 1503, 505: 1505}
-    assert sizes({each.id: each.events_urls for each in listed}) == {501: 501, 503: 503, 505: 505}
+    assert file_sizes(mirrors(listed)) == {501: 1501, 503: 1503, 505: 1505}
+    assert file_sizes({each.id: each.events_urls for each in listed}) == {501: 501, 503: 503, 505: 505}
     assert {request['method'] for request in site.requests} == {'HEAD'}
     assert site.sent == 0
-    assert sizes({}) == {}
+    assert file_sizes({}) == {}
 
 
 @pytest.mark.parametrize('fault', [status(405), status(403), status(200, Content_Length=None, Connection='close')])
@@ -539,7 +542,7 @@ def test_sizes_where_head_is_refused(site, listed, fault):
         site.faulty[path] = lambda handler, site: (fault if handler.command == 'HEAD' else warehouse.serve)(
             handler, site
         )
-    assert sizes(mirrors(listed)) == {501: 1501, 503: 1503, 505: 1505}
+    assert file_sizes(mirrors(listed)) == {501: 1501, 503: 1503, 505: 1505}
     assert site.sent == 3
 
 
@@ -549,23 +552,23 @@ def test_sizes_by_redirect_and_after_faults(site, listed):
     site.faulty[path] = status(302, Location='/elsewhere')
     slept = []
     site.faults = [status(503), warehouse.hang_up]
-    assert sizes(mirrors(listed), workers=1, sleep=slept.append)[501] == 77
+    assert file_sizes(mirrors(listed), workers=1, retry=RetryPolicy(sleep=slept.append))[501] == 77
     assert slept == [1, 2]
 
 
 def test_sizes_of_files_that_are_not_there(site, listed):
     del site.files[listed[0].urls[0].removeprefix(site.address)]
-    assert sizes(mirrors(listed)) == {501: None, 503: 1503, 505: 1505}
+    assert file_sizes(mirrors(listed)) == {501: None, 503: 1503, 505: 1505}
     link = listed[0].urls[1].removeprefix(site.address)
     site.files[link] = bytes(9)
-    assert sizes(mirrors(listed))[501] == 9
+    assert file_sizes(mirrors(listed))[501] == 9
 
 
 def test_sizes_behind_a_login(site, listed):
     site.faulty[listed[0].urls[0].removeprefix(site.address)] = warehouse.page
     site.faulty[listed[0].urls[1].removeprefix(site.address)] = warehouse.page
     with pytest.raises(DataError, match='a web page came in place'):
-        sizes(mirrors(listed))
+        file_sizes(mirrors(listed))
 
 
 def test_sizes_without_a_network(listed):
@@ -575,7 +578,7 @@ def test_sizes_without_a_network(listed):
     many = [type(each)(**{**vars(each), 'id': i, 'urls': (nobody,)}) for i, each in enumerate(listed * 100)]
     slept = []
     with pytest.raises(DataError, match='refused'):
-        sizes(mirrors(many), sleep=slept.append)
+        file_sizes(mirrors(many), retry=RetryPolicy(sleep=slept.append))
     assert len(slept) <= 8 * 3  # not for each of them
 
 
@@ -595,5 +598,5 @@ def test_sizes_are_asked_for_at_once_but_not_all(site, listed):
     for session in listed:
         site.faulty[session.urls[0].removeprefix(site.address)] = slow
     many = [type(each)(**{**vars(each), 'id': i}) for i, each in enumerate(listed * 10)]
-    assert set(sizes(mirrors(many), workers=4).values()) == {1501, 1503, 1505}
+    assert set(file_sizes(mirrors(many), workers=4).values()) == {1501, 1503, 1505}
     assert 1 < max(most) <= 4

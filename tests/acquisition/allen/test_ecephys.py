@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings, extract_ecephys
-from m2m_benchmarks.acquisition.allen.ophys_file import open_nwb
+from m2m_benchmarks.acquisition.allen.ecephys.extraction import EcephysSettings, extract_ecephys
+from m2m_benchmarks.acquisition.allen.nwb import open_nwb
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import DataError, UnknownNameError
 

@@ -12,18 +12,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from m2m_benchmarks.acquisition.allen import fetch as fetch_
-from m2m_benchmarks.acquisition.allen import whole
-from m2m_benchmarks.acquisition.allen import workers as workers_
-from m2m_benchmarks.acquisition.allen.catalogue import ophys_sessions
-from m2m_benchmarks.acquisition.allen.choice import Choice
-from m2m_benchmarks.acquisition.allen.ecephys import EcephysSettings
-from m2m_benchmarks.acquisition.allen.fetch import fetch_allen
-from m2m_benchmarks.acquisition.allen.jobs import Job
-from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
-from m2m_benchmarks.acquisition.allen.plan import plan
+from m2m_benchmarks.acquisition.allen.ecephys.settings import EcephysSettings
+from m2m_benchmarks.acquisition.allen.ophys.listing import ophys_sessions
+from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
+from m2m_benchmarks.acquisition.allen.sessions import AllenSelection
+from m2m_benchmarks.acquisition.pipeline import whole_file
+from m2m_benchmarks.acquisition.pipeline import workers as workers_
+from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey
+from m2m_benchmarks.acquisition.pipeline.plan import plan
+from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, extract_session
+from m2m_benchmarks.acquisition.surveys import SURVEYS, find_survey
 from m2m_benchmarks.data import ledger, store
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
+from m2m_benchmarks.net.retry import RetryPolicy
+from m2m_benchmarks.storage import exclusive, writable
 
 
 def load(name):
@@ -34,7 +36,8 @@ def load(name):
     return module
 
 
-bucket, warehouse = load('bucket'), load('warehouse')
+bucket = load('bucket')
+warehouse = bucket.warehouse
 SETTINGS = {'deVries2020': OphysSettings(), 'Siegle2021': EcephysSettings()}
 NAMES = pytest.mark.parametrize('name', SETTINGS)
 
@@ -73,21 +76,21 @@ def site(content):
 def fetch(site):
     """The function fetch('deVries2020', areas=['VISp'], whole_files=True) -> Fetched."""
 
-    def run(name, settings=None, *, run=fetch_allen, **options):
+    def run(name, settings=None, *, run=fetch_survey, **options):
         chosen = {
             key: options.pop(key)
             for key in ('areas', 'cre_lines', 'depth_um', 'number', 'session_types')
             if key in options
         }
-        return run(name, choice(site, **chosen), settings or SETTINGS[name], **options)
+        return run(SURVEYS[name], choice(site, **chosen), settings or SETTINGS[name], **options)
 
     return run
 
 
 def choice(site, **chosen):
     # float waits for nothing, and other processes can have it too
-    options = {'timeout_s': 0.5, 'sleep': float}
-    return Choice(mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse', options=options, **chosen)
+    retry = RetryPolicy(timeout_s=0.5, sleep=float)
+    return AllenSelection(mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse', retry=retry, **chosen)
 
 
 def sha256(fetched):
@@ -117,7 +120,7 @@ def undisturbed(content, tmp_path_factory):
             patch.delenv(name, raising=False)
         site.files.update(content)
         for name, settings in SETTINGS.items():
-            found[name] = sha256(fetch_allen(name, choice(site), settings))
+            found[name] = sha256(fetch_survey(SURVEYS[name], choice(site), settings))
     return found
 
 
@@ -172,17 +175,19 @@ def test_filters(fetch, m2m_home):
     found = fetch('Siegle2021', areas=['visp'])
     assert list(found.ledger['summary']['areas']) == ['VISp']
     with pytest.raises(UnknownNameError, match='unknown area'):
-        fetch('Siegle2021', areas=['V1'])
+        fetch('Siegle2021', areas=['V2'])
     with pytest.raises(DataError, match='no imaging depth'):
         fetch('Siegle2021', depth_um=(100, None))
     with pytest.raises(UnknownNameError, match='unknown dataset'):
-        fetch_allen('Smith2026')
+        find_survey('Smith2026')
     with pytest.raises(DataError, match='takes EcephysSettings'):
         fetch('Siegle2021', OphysSettings())
 
 
 @NAMES
-@pytest.mark.parametrize('options', [{'whole_files': True}, {'whole_files': True, 'delete_nwb': True}, {'workers': 2}])
+@pytest.mark.parametrize(
+    'options', [{'whole_files': True}, {'whole_files': True, 'delete_files': True}, {'workers': 2}]
+)
 def test_ways_that_give_the_same_bytes(fetch, m2m_home, undisturbed, name, options):
     found = fetch(name, **options)
     assert sha256(found) == undisturbed[name]
@@ -225,7 +230,7 @@ def test_a_plan_moves_no_recording(fetch, site, m2m_home):
         assert sum(request['sent'] for request in asked) == 0
         assert planned.moved_bytes < planned.file_bytes
         assert not (m2m_home / 'data').exists()
-    assert fetch('deVries2020', run=plan).lines == {
+    assert fetch('deVries2020', run=plan).groups == {
         'VISp': {'Cux2-CreERT2': 1, 'Rbp4-Cre_KL100': 1},
         'VISl': {'Cux2-CreERT2': 1, 'Vip-IRES-Cre': 1},
     }
@@ -375,7 +380,7 @@ def test_whole_files_and_parts_of_them_compare_the_same_images(fetch, changed, m
     [
         ('lacks them', {}),
         ('lacks them', {'whole_files': True}),
-        ('lacks them', {'whole_files': True, 'delete_nwb': True}),
+        ('lacks them', {'whole_files': True, 'delete_files': True}),
         ('has others', {}),
         ('lacks one', {}),
         ('damages one', {}),
@@ -511,7 +516,7 @@ def test_a_whole_file_that_was_not_yet_named_is_not_fetched_again(fetch, site, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(whole, 'sha256_file', interrupt)
+        patch.setattr(whole_file, 'sha256_file', interrupt)
         with pytest.raises(KeyboardInterrupt):
             fetch('deVries2020', whole_files=True)
     site.requests.clear()
@@ -533,7 +538,10 @@ def test_a_mirror_that_sends_a_web_page_in_place_of_a_whole_file(site, tmp_path)
 
     site.faulty[path] = wrong
     urls = [site.address + path, f'{site.address}/second']
-    moved = whole.whole_file(urls, tmp_path / '501.nwb', whole.REQUIRED['ophys'], sleep=float)
+    survey = SURVEYS['deVries2020']
+    moved = whole_file.whole_file(
+        urls, tmp_path / '501.nwb', survey.check_readable, survey.check_content, retry=RetryPolicy(sleep=float)
+    )
     assert (tmp_path / '501.nwb').read_bytes() == site.files['/second']
     assert moved == 2 * len(site.files['/second'])
     assert sorted(each.name for each in tmp_path.iterdir() if not each.name.startswith('.')) == [
@@ -580,7 +588,7 @@ def test_damaged_scenes_come_again(fetch, m2m_home, undisturbed):
 
 def test_another_fetch_is_running(fetch, m2m_home):
     with (
-        fetch_.exclusive(fetch_.writable(m2m_home / 'downloads' / 'allen' / 'deVries2020') / '.lock', 'a test'),
+        exclusive(writable(m2m_home / 'downloads' / 'allen' / 'deVries2020') / '.lock', 'a test'),
         pytest.raises(StorageError, match='already running'),
     ):
         fetch('deVries2020')
@@ -612,11 +620,14 @@ def test_a_scheduler_without_workers(fetch, m2m_home, monkeypatch):
 @pytest.mark.parametrize(('workers', 'whole_files'), [(1, False), (1, True), (2, False), (2, True)])
 def test_bytes_are_told_as_they_come(site, m2m_home, monkeypatch, workers, whole_files):
     monkeypatch.setattr(workers_, '_EVERY_S', 0.01)
-    options = {'timeout_s': 5, 'sleep': float}
-    listed = ophys_sessions(m2m_home / 'tables', mirror=f'{site.address}/bucket')
-    jobs = [Job(session, OphysSettings(), m2m_home, whole_files, False, options) for session in listed.sessions]
+    retry = RetryPolicy(timeout_s=5, sleep=float)
+    listed = ophys_sessions(m2m_home / 'tables', AllenSelection(mirror=f'{site.address}/bucket'))
+    tasks = [
+        ExtractionTask(SURVEYS['deVries2020'], session, OphysSettings(), m2m_home, whole_files, retry=retry)
+        for session in listed.sessions
+    ]
     told = []
-    outcomes = list(workers_.run(jobs, workers, moved=told.append))
+    outcomes = list(workers_.run(extract_session, tasks, workers, moved=told.append))
     assert len(outcomes) == 4
     assert told == sorted(told)
     assert told[-1] == sum(outcome.bytes_moved for outcome in outcomes) > 0

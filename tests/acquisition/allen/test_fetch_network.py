@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from m2m_benchmarks.acquisition.allen.choice import Choice
-from m2m_benchmarks.acquisition.allen.fetch import fetch_allen
-from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
+from m2m_benchmarks.acquisition.allen.sessions import AllenSelection
+from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey
+from m2m_benchmarks.acquisition.surveys import SURVEYS
 from m2m_benchmarks.errors import M2MError
+from m2m_benchmarks.net.retry import RetryPolicy
 
 
 def load(name):
@@ -25,7 +27,8 @@ def load(name):
     return module
 
 
-bucket, warehouse = load('bucket'), load('warehouse')
+bucket = load('bucket')
+warehouse = bucket.warehouse
 SETTINGS = OphysSettings()
 
 
@@ -52,11 +55,11 @@ def site(content):
 
 
 def fetch(site, number=None, **options):
-    network = {'timeout_s': 0.3, 'sleep': float}  # float waits for nothing
-    choice = Choice(
-        number=number, mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse', options=network
+    retry = RetryPolicy(timeout_s=0.3, sleep=float)  # float waits for nothing
+    selection = AllenSelection(
+        number=number, mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse', retry=retry
     )
-    return fetch_allen('deVries2020', choice, SETTINGS, **options)
+    return fetch_survey(SURVEYS['deVries2020'], selection, SETTINGS, **options)
 
 
 def sha256(fetched):
@@ -200,18 +203,22 @@ def test_faults_of_the_catalogue(content, undisturbed, monkeypatch, tmp_path):
 NURSERY = """
 import os, sys
 if __name__ == '__main__':
-    from m2m_benchmarks.acquisition.allen.choice import Choice
-    from m2m_benchmarks.acquisition.allen.fetch import fetch_allen
-    from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+    import m2m_benchmarks.acquisition.allen.ophys.extraction
+    import m2m_benchmarks.acquisition.allen.ophys.scenes
+    from m2m_benchmarks.acquisition.allen.sessions import AllenSelection
+    from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey
+    from m2m_benchmarks.acquisition.surveys import SURVEYS
+    from m2m_benchmarks.net.retry import RetryPolicy
     print('ready', flush=True)
     for line in sys.stdin:
         home, address, whole, workers = line.split()
         os.environ['M2M_HOME'] = home
         pid = os.fork()
         if not pid:
-            choice = Choice(mirror=f'{address}/bucket', warehouse=f'{address}/warehouse', options={'timeout_s': 5})
-            settings = OphysSettings()
-            fetch_allen('deVries2020', choice, settings, whole_files=whole == '1', workers=int(workers))
+            places = {'mirror': f'{address}/bucket', 'warehouse': f'{address}/warehouse'}
+            selection = AllenSelection(**places, retry=RetryPolicy(timeout_s=5))
+            survey = SURVEYS['deVries2020']
+            fetch_survey(survey, selection, whole_files=whole == '1', workers=int(workers))
             os._exit(0)
         print(pid, flush=True)
         sys.stdin.readline()
@@ -295,8 +302,8 @@ def alive(pid):
 def test_bytes_of_a_session_of_full_size(site, tmp_path, m2m_home, name, share, put):
     """All that a fetch of one session moves, the images and the catalogue included."""
     path = put(site, tmp_path)
-    choice = Choice(number=1, mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse')
-    found = fetch_allen(name, choice)
+    selection = AllenSelection(number=1, mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse')
+    found = fetch_survey(SURVEYS[name], selection)
     assert (found.failed, found.refused) == ({}, {})
     catalogue = sum(request['sent'] for request in site.requests if is_table(request))
     assert found.bytes_moved == site.sent - catalogue

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from m2m_benchmarks.acquisition.allen import ophys_cells
-from m2m_benchmarks.acquisition.allen.ophys import extract_ophys, read_events
-from m2m_benchmarks.acquisition.allen.ophys_file import open_nwb
-from m2m_benchmarks.acquisition.allen.ophys_session import iterate_scenes
-from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+from m2m_benchmarks.acquisition.allen.nwb import open_nwb
+from m2m_benchmarks.acquisition.allen.ophys import cells as ophys_cells
+from m2m_benchmarks.acquisition.allen.ophys.extraction import extract_ophys, read_events
+from m2m_benchmarks.acquisition.allen.ophys.session import iterate_scenes
+from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
 from m2m_benchmarks.arrays import split_half_reliability
 from m2m_benchmarks.errors import DataError
 

@@ -8,9 +8,9 @@ import h5py
 import numpy as np
 import pytest
 
-from m2m_benchmarks.acquisition.allen.ophys import extract_ophys, read_events
-from m2m_benchmarks.acquisition.allen.ophys_file import open_nwb
-from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+from m2m_benchmarks.acquisition.allen.nwb import open_nwb
+from m2m_benchmarks.acquisition.allen.ophys.extraction import extract_ophys, read_events
+from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
 from m2m_benchmarks.errors import DataError
 
 PIPELINE = 'processing/brain_observatory_pipeline'

@@ -6,10 +6,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from m2m_benchmarks.acquisition.allen.ophys import extract_ophys
-from m2m_benchmarks.acquisition.allen.ophys_file import open_nwb
-from m2m_benchmarks.acquisition.allen.ophys_session import NwbFile, running_speed
-from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
+from m2m_benchmarks.acquisition.allen.nwb import open_nwb
+from m2m_benchmarks.acquisition.allen.ophys.extraction import extract_ophys
+from m2m_benchmarks.acquisition.allen.ophys.session import NwbFile, running_speed
+from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
 
 SESSIONS = {
     'plain': {'seed': 1},

@@ -1,0 +1,1 @@
+"""Visual Coding - Neuropixels, published by Siegle, Jia, Durand et al. (2021)."""

@@ -1,0 +1,247 @@
+"""Responses of single units to the natural scenes, from the session files of Visual Coding - Neuropixels (NWB 2).
+
+Units, trials and counts are those of AllenSDK's `EcephysSession`, up to what `settings.EcephysSettings` says.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from m2m_benchmarks.acquisition.allen import N_SCENES
+from m2m_benchmarks.acquisition.allen.ecephys.nwb2 import Failure, Nwb2File, overlap, read_failures
+from m2m_benchmarks.acquisition.allen.ecephys.settings import EcephysSettings
+from m2m_benchmarks.acquisition.allen.nwb import NwbFile
+from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
+from m2m_benchmarks.errors import DataError
+
+_UNITS = 'units'
+_ELECTRODES = 'general/extracellular_ephys/electrodes'
+_PRESENTATIONS = 'intervals/natural_scenes_presentations'
+
+#: What is the same for all units of a session, and where it is, if it is.
+_SESSION = {
+    'session_type': 'general/stimulus',
+    'genotype': 'general/subject/genotype',
+    'sex': 'general/subject/sex',
+}
+#: Columns of the channel, and what they are called in the file.
+_CHANNEL = {
+    'probe_vertical_position': 'probe_vertical_position',
+    'probe_horizontal_position': 'probe_horizontal_position',
+    'anterior_posterior_ccf': 'x',
+    'dorsal_ventral_ccf': 'y',
+    'left_right_ccf': 'z',
+}
+#: Those of the unit: how well it is isolated, and its waveform, named as in AllenSDK's table.
+_METRICS = {name: name for name in ('firing_rate', 'amplitude_cutoff', 'presence_ratio', 'isi_violations', 'snr')}
+_METRICS |= {name: name for name in ('isolation_distance', 'l_ratio', 'd_prime', 'nn_hit_rate', 'nn_miss_rate')}
+_METRICS |= {name: name for name in ('silhouette_score', 'max_drift', 'cumulative_drift')}
+_METRICS |= {name: name for name in ('waveform_duration', 'waveform_halfwidth')}
+_METRICS |= {f'waveform_{name}': name for name in ('PT_ratio', 'amplitude', 'spread', 'repolarization_slope')}
+_METRICS |= {f'waveform_{name}': name for name in ('recovery_slope', 'velocity_above', 'velocity_below')}
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """Presentations of the natural scenes without the blanks, in the order of time.
+
+    Attributes
+    ----------
+    onset : array, shape (n_trials,)
+        In s.
+    repetition, scene : int arrays, shape (n_trials,)
+    masked : bool array, shape (n_trials,)
+        The screen did not show what it should.
+    n_blank : int
+    """
+
+    onset: np.ndarray
+    repetition: np.ndarray
+    scene: np.ndarray
+    masked: np.ndarray
+    n_blank: int
+
+
+def extract_ecephys(
+    file: h5py.File, settings: EcephysSettings, channel_areas: Mapping[int, str] | None = None
+) -> SessionResponses:
+    """Firing rates of a session's units in response to the natural scenes.
+
+    Spikes are read for one unit at a time, and only for those that are taken.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Open for reading; `nwb.open_nwb` opens one, and so does h5py with a `net.remote_file.RemoteFile`.
+    settings : EcephysSettings
+    channel_areas : mapping, optional
+        Structure by id of channel. For others the file's own say counts.
+
+    Returns
+    -------
+    SessionResponses
+        Spikes/s. NaN where a scene was shown less often than others (`n_missing` of its repetitions), where the screen
+        failed (`n_masked` trials, which AllenSDK leaves out), and where the unit's probe did (`n_lost` responses, of
+        which AllenSDK says zero spikes). The `n_blank` presentations of grey aren't among them.
+
+    Raises
+    ------
+    DataError
+        When the file isn't a session with natural scenes, no unit can be taken, or it is cut short or damaged.
+    """
+    nwb = Nwb2File(file)
+    failures = read_failures(nwb)
+    trials = _read_trials(nwb, failures)
+    units, counts = _read_units(nwb, settings, channel_areas or {})
+    start_s, end_s = (edge / 1000 for edge in settings.window_ms)
+    start, end = trials.onset + start_s, trials.onset + end_s
+    lost = {probe: overlap(start, end, failures, {'all_probes', probe}) for probe in units['probe'].unique()}
+    n_repetitions = int(trials.repetition.max()) + 1
+    responses = np.full((n_repetitions, N_SCENES, len(units)), np.nan, dtype=np.float32)
+    n_lost = 0
+    for column, spikes in enumerate(_spikes(nwb, units.index.to_numpy())):
+        n_spikes = np.searchsorted(spikes, end, side='right') - np.searchsorted(spikes, start, side='left')
+        missing = lost[units['probe'].iloc[column]] & ~trials.masked
+        rates = np.where(trials.masked | missing, np.nan, n_spikes / (end_s - start_s))
+        responses[trials.repetition, trials.scene, column] = rates
+        n_lost += int(missing.sum())
+    return SessionResponses(
+        session=nwb.text('identifier'),
+        responses=responses,
+        neuroids=units.reset_index(drop=True),
+        window_ms=settings.window_ms,
+        counts={
+            **counts,
+            'n_blank': trials.n_blank,
+            'n_missing': n_repetitions * N_SCENES - len(trials.onset),
+            'n_masked': int(trials.masked.sum()),
+            'n_lost': n_lost,
+        },
+        scenes_sha256=[],
+    )
+
+
+def _read_trials(nwb: NwbFile, failures: list[Failure]) -> _Trials:
+    if not nwb.has(_PRESENTATIONS):
+        if nwb.has(_UNITS) and nwb.has('general/stimulus'):
+            raise DataError(
+                f'{nwb.name} is a session of type {nwb.text("general/stimulus")}, which shows no natural scenes; '
+                'expected one of type brain_observatory_1.1.'
+            )
+        raise DataError(
+            f'{nwb.name} has no {_PRESENTATIONS}: it is no session of Visual Coding - Neuropixels that shows natural '
+            'scenes, or it is damaged.'
+        )
+    frame = nwb.array(f'{_PRESENTATIONS}/frame', (None,))
+    begin = nwb.array(f'{_PRESENTATIONS}/start_time', (len(frame),)).astype(float)
+    end = nwb.array(f'{_PRESENTATIONS}/stop_time', (len(frame),)).astype(float)
+    if not (np.isfinite(frame).all() and np.isfinite(begin).all() and (end >= begin).all()):
+        raise DataError(f'{nwb.name}: the table of natural scenes is damaged; fetch it again.')
+    strange = frame[~np.isin(frame, np.arange(-1, N_SCENES))]
+    if len(strange):
+        raise DataError(
+            f'{nwb.name} shows an image of number {strange[0]:g}; expected the {N_SCENES} natural scenes, numbered 0 '
+            f'to {N_SCENES - 1}, and -1 for blanks.'
+        )
+    shown = np.unique(frame[frame >= 0])
+    if len(shown) != N_SCENES:
+        raise DataError(f'{nwb.name} shows {len(shown)} different images; expected the {N_SCENES} natural scenes.')
+    order = np.argsort(begin, kind='stable')
+    order = order[frame[order] >= 0]
+    scene = frame[order].astype(int)
+    return _Trials(
+        onset=begin[order],
+        repetition=pd.Series(scene).groupby(scene).cumcount().to_numpy(),
+        scene=scene,
+        masked=overlap(begin[order], end[order], failures, {'stimulus'}),
+        n_blank=int((frame < 0).sum()),
+    )
+
+
+def _read_units(
+    nwb: Nwb2File, settings: EcephysSettings, channel_areas: Mapping[int, str]
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Units that are taken, their index being the row in the file; and how many there are and weren't taken."""
+    ids = _unique(nwb, f'{_UNITS}/id')
+    channel_ids = _unique(nwb, f'{_ELECTRODES}/id')
+    place = 'location' if nwb.has(f'{_ELECTRODES}/location') else 'ecephys_structure_acronym'
+    named = zip(channel_ids.tolist(), nwb.texts(f'{_ELECTRODES}/{place}', len(channel_ids)), strict=True)
+    # Of a part of a structure (LGd-sh) the SDK too keeps the structure.
+    structures = pd.Series([channel_areas.get(channel, name).split('-')[0] for channel, name in named])
+    peak_ids = nwb.array(f'{_UNITS}/peak_channel_id', ids.shape)
+    channel = pd.Index(channel_ids).get_indexer(peak_ids)
+    region = np.where(channel >= 0, structures.to_numpy()[channel], '')
+    here = np.isin(region, settings.areas)
+    valid = np.ones(len(ids), dtype=bool)
+    if settings.only_valid and nwb.has(f'{_UNITS}/quality'):
+        valid &= nwb.texts(f'{_UNITS}/quality', len(ids)) == 'good'
+    if settings.only_valid and nwb.has(f'{_ELECTRODES}/valid_data'):
+        valid &= nwb.flags(f'{_ELECTRODES}/valid_data', len(channel_ids))[channel]
+    good = _good(nwb, len(ids), settings)
+    taken = here & valid & good
+    counts = {
+        'n_units': len(ids),
+        'n_elsewhere': int((~here).sum()),
+        'n_invalid': int((here & ~valid).sum()),
+        'n_filtered': int((here & valid & ~good).sum()),
+    }
+    if not taken.any():
+        raise DataError(
+            f'{nwb.name}: none of its {len(ids)} units can be taken: {counts["n_elsewhere"]} are not in '
+            f'{", ".join(settings.areas)}, {counts["n_invalid"]} are not valid, {counts["n_filtered"]} fail the '
+            'quality filters.'
+        )
+    columns: dict[str, object] = {
+        'neuroid_id': ids.astype(str),
+        'region': region,
+        'animal': nwb.text('general/subject/subject_id'),
+        'session': nwb.text('identifier'),
+        **{name: nwb.text(path) for name, path in _SESSION.items() if nwb.has(path)},
+        'probe': nwb.texts(f'{_ELECTRODES}/group_name', len(channel_ids))[channel],
+        'peak_channel_id': peak_ids,
+    }
+    for name, column in _CHANNEL.items():
+        if nwb.has(f'{_ELECTRODES}/{column}'):
+            columns[name] = nwb.array(f'{_ELECTRODES}/{column}', channel_ids.shape)[channel]
+    for name, column in _METRICS.items():
+        if nwb.has(f'{_UNITS}/{column}'):
+            columns[name] = nwb.array(f'{_UNITS}/{column}', ids.shape)
+    return pd.DataFrame(columns)[taken], counts
+
+
+def _unique(nwb: NwbFile, path: str) -> np.ndarray:
+    ids = nwb.array(path, (None,))
+    if not len(ids) or len(np.unique(ids)) != len(ids):
+        raise DataError(f'{nwb.name}: {path} holds {len(ids)} numbers, {len(np.unique(ids))} different ones.')
+    return ids
+
+
+def _good(nwb: NwbFile, n_units: int, settings: EcephysSettings) -> np.ndarray:
+    """Which units pass the quality filters."""
+    good = np.ones(n_units, dtype=bool)
+    for name, limit, sign in (
+        ('amplitude_cutoff', settings.amplitude_cutoff, 1),
+        ('presence_ratio', settings.presence_ratio, -1),
+        ('isi_violations', settings.isi_violations, 1),
+    ):
+        if limit is not None:
+            values = nwb.array(f'{_UNITS}/{name}', (n_units,))
+            good &= (sign * values <= sign * limit) | (np.isnan(values) & settings.missing_passes)
+    return good
+
+
+def _spikes(nwb: Nwb2File, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Spike times in s of the units in some rows, one unit at a time."""
+    times = nwb.dataset(f'{_UNITS}/spike_times', (None,))
+    stops = nwb.array(f'{_UNITS}/spike_times_index', (None,)).astype(int)
+    bounds = np.append(0, stops)
+    if rows.max() >= len(stops) or (np.diff(bounds) < 0).any() or bounds[-1] > times.shape[0]:
+        raise DataError(f'{nwb.name}: the index of its spike times is damaged; fetch it again.')
+    for row in rows:
+        spikes = nwb.part(times, bounds[row], bounds[row + 1]).astype(float, copy=False)
+        if not np.isfinite(spikes).all():
+            raise DataError(f'{nwb.name}: spike times of a unit are no numbers; fetch it again.')
+        yield np.sort(spikes)

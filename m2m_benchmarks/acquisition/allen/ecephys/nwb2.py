@@ -1,0 +1,73 @@
+"""Reading of NWB 2 session files of Visual Coding - Neuropixels: their tables, and when a recording failed."""
+
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+from m2m_benchmarks.acquisition.allen.nwb import NwbFile
+from m2m_benchmarks.errors import DataError
+
+_PATH = 'intervals/invalid_times'
+
+
+class Nwb2File(NwbFile):
+    """A file with tables as NWB 2 has them: a group whose datasets are the columns."""
+
+    def texts(self, path: str, n: int | None) -> np.ndarray:
+        """A column of `n` texts, or of any number."""
+        found = self._column(path, n)
+        # Texts of variable length are Python objects.
+        with self._reading(path):
+            return np.array([each.decode() if isinstance(each, bytes) else str(each) for each in found], dtype=str)
+
+    def flags(self, path: str, n: int) -> np.ndarray:
+        """A column of `n` truth values."""
+        return np.asarray(self._column(path, n) != 0)
+
+    def part(self, dataset: h5py.Dataset, start: int, stop: int) -> np.ndarray:
+        """Entries of a column of numbers."""
+        with self._reading(dataset.name):
+            return np.asarray(dataset[start:stop])
+
+    def _column(self, path: str, n: int | None) -> np.ndarray:
+        if not self.has(path):
+            raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; fetch it again.')
+        with self._reading(path):
+            found = np.asarray(self._file[path][()])
+            if found.ndim != 1 or n not in (None, len(found)):
+                raise ValueError(f'shape {found.shape}, expected ({n},)')
+            return found
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A time in s in which something was not recorded as it should, and what it was."""
+
+    start: float
+    stop: float
+    tags: frozenset[str]
+
+
+def read_failures(nwb: Nwb2File) -> list[Failure]:
+    """Times that the file calls invalid.
+
+    Their tags say of what: `stimulus` is the screen, `all_probes` or `probeA` are probes.
+    """
+    if not nwb.has(_PATH):
+        return []
+    start = nwb.array(f'{_PATH}/start_time', (None,))
+    stop = nwb.array(f'{_PATH}/stop_time', (len(start),))
+    tags = nwb.texts(f'{_PATH}/tags', None)
+    ends = nwb.array(f'{_PATH}/tags_index', (len(start),)).astype(int)
+    begins = np.append(0, ends[:-1])
+    return [Failure(start[i], stop[i], frozenset(map(str, tags[begins[i] : ends[i]]))) for i in range(len(start))]
+
+
+def overlap(start: np.ndarray, end: np.ndarray, failures: list[Failure], tags: set[str]) -> np.ndarray:
+    """Which of some intervals touch a failure that has one of the tags."""
+    overlap = np.zeros(len(start), dtype=bool)
+    for failure in failures:
+        if failure.tags & tags:
+            overlap |= (start <= failure.stop) & (failure.start <= end)
+    return overlap

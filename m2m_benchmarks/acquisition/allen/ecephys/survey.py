@@ -1,0 +1,125 @@
+"""Siegle2021: the Neuropixels survey of the Allen Brain Observatory.
+
+This module imports nothing heavy: the command line reads it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from m2m_benchmarks.acquisition.allen.ecephys.settings import EcephysSettings
+from m2m_benchmarks.acquisition.allen.sessions import AllenSelection, AllenSession
+from m2m_benchmarks.acquisition.allen.survey import CRE, SERVERS, AllenSurvey
+from m2m_benchmarks.acquisition.options import Option, OptionError, comma_separated
+from m2m_benchmarks.acquisition.sessions import Listing
+from m2m_benchmarks.acquisition.survey import Estimate, Progress
+from m2m_benchmarks.data.areas import standard_area
+from m2m_benchmarks.errors import DataError
+
+if TYPE_CHECKING:
+    from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
+    from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
+
+_TYPES = Option('session_types', 'some of brain_observatory_1.1 (default), functional_connectivity.')
+
+
+class Siegle2021(AllenSurvey):
+    """Neuropixels recordings of sorted units; several areas a session."""
+
+    name = 'Siegle2021'
+    title = 'Neuropixels'
+    settings_type = EcephysSettings
+    session_note = ' (one of Neuropixels counts in each of its areas)'
+    estimate = Estimate(moved_share=1 / 5, session_s=20, responses_bytes=8e6)
+    required = ('units/spike_times', 'units/spike_times_index', 'intervals/natural_scenes_presentations/frame')
+    options = (
+        CRE,
+        _TYPES,
+        Option('window', 'milliseconds from the onset of an image (default 65-255ms).'),
+        Option('amplitude_cutoff', 'largest accepted value, or none.', default='0.1'),
+        Option('presence_ratio', 'smallest accepted value, or none.', default='0.95'),
+        Option('isi_violations', 'largest accepted value, or none.', default='0.5'),
+        Option('any_quality', 'also units called noise, and invalid channels.', bool, default=False),
+        Option('require_metrics', 'leave out units whose quality was not computed.', bool, default=False),
+        *SERVERS,
+    )
+
+    def settings(self, given: Mapping[str, Any]) -> EcephysSettings:
+        """Settings of the options of the command line."""
+        return EcephysSettings(
+            _milliseconds(given['window'] or '65-255ms'),
+            amplitude_cutoff=_limit('--amplitude-cutoff', given['amplitude_cutoff']),
+            presence_ratio=_limit('--presence-ratio', given['presence_ratio']),
+            isi_violations=_limit('--isi-violations', given['isi_violations']),
+            only_valid=not given['any_quality'],
+            missing_passes=not given['require_metrics'],
+        )
+
+    def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> AllenSelection:
+        """Sessions of the types that are wanted, too."""
+        types = comma_separated(_TYPES.flag, given.get('session_types'))
+        return replace(super().selection(areas, number, given), session_types=types)
+
+    def settings_for(self, settings: EcephysSettings, selection: AllenSelection) -> EcephysSettings:
+        """Settings of the areas that are wanted: a session is of several, and the others are left out of it too."""
+        if selection.areas is None:
+            return settings
+        wanted = {standard_area(area) for area in selection.areas}
+        return replace(settings, areas=tuple(area for area in settings.areas if area in wanted))
+
+    def list_sessions(self, selection: AllenSelection, folder: Path, progress: Progress | None) -> Listing:
+        """Sessions that show the natural scenes, or are of the types that are named."""
+        from m2m_benchmarks.acquisition.allen.ecephys.listing import ecephys_sessions
+
+        if selection.depth_um != (None, None):
+            raise DataError(f'{self.name} has no imaging depth to choose sessions by.')
+        return ecephys_sessions(folder / 'tables', selection, progress)
+
+    def extract(self, session: AllenSession, settings: EcephysSettings, files: 'SessionFiles') -> 'SessionResponses':
+        """Firing rates of a session's units; Cre line and animal are those of the catalogue."""
+        from m2m_benchmarks.acquisition.allen.ecephys.extraction import extract_ecephys
+        from m2m_benchmarks.acquisition.allen.nwb import open_source
+
+        with files.open() as source, open_source(source) as file:
+            responses = extract_ecephys(file, settings, session.channel_areas)
+        # The line is that of the cells that light drives, not of those recorded: it says nothing of a unit's type. The
+        # animal is the number of the specimen, as in the tables of the survey: files have the donor's.
+        known = {'cre_line': session.cre_line, **({'animal': session.animal} if session.animal else {})}
+        return replace(responses, neuroids=responses.neuroids.assign(**known))
+
+    def stimuli(
+        self,
+        selection: AllenSelection,
+        tasks: Mapping[str, 'ExtractionTask'],
+        extracted: Mapping[str, Path],
+        progress: Progress,
+    ) -> tuple[list[Path], int]:
+        """The scenes of the server: session files hold none."""
+        from m2m_benchmarks.acquisition.allen.scenes import scene_urls, server_scenes
+
+        return server_scenes(self.scenes_folder, scene_urls(selection.mirror), progress, retry=selection.retry)
+
+    def stimuli_bytes(self, selection: AllenSelection, progress: Progress | None) -> int:
+        """Bytes of the scenes that aren't here yet."""
+        from m2m_benchmarks.acquisition.allen.scenes import scene_sizes
+
+        sizes = scene_sizes(self.scenes_folder, selection.mirror, selection.retry, progress)
+        return sum(size or 0 for size in sizes)
+
+
+def _milliseconds(text: str) -> tuple[float, float]:
+    found = re.fullmatch(r'\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*(?:ms)?\s*', text)
+    if not found:
+        raise OptionError(f'--window is {text}; expected milliseconds, as in 65-255ms.')
+    return float(found[1]), float(found[2])
+
+
+def _limit(option: str, text: str) -> float | None:
+    if text.strip().lower() == 'none':
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise OptionError(f'{option} is {text}; expected a number or none.') from error

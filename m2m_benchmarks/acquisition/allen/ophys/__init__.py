@@ -1,0 +1,1 @@
+"""Visual Coding - 2-photon, published by de Vries, Lecoq, Buice et al. (2020)."""

@@ -1,0 +1,259 @@
+"""Responses to the natural scenes, from a file of the Allen Institute's 2-photon survey, one neuron at a time."""
+
+import hashlib
+import io
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from m2m_benchmarks.acquisition.allen import N_SCENES
+from m2m_benchmarks.acquisition.allen.nwb import PIPELINE, NwbFile
+from m2m_benchmarks.acquisition.allen.ophys.cells import mean_recorded, running_modulation, trial_correlation
+from m2m_benchmarks.acquisition.allen.ophys.session import (
+    iterate_scenes,
+    read_neuroids,
+    read_sweeps,
+    read_timestamps,
+    running_speed,
+)
+from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
+from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
+from m2m_benchmarks.errors import DataError
+
+_DFF = f'{PIPELINE}/DfOverF/imaging_plane_1'
+_FLUORESCENCE = f'{PIPELINE}/Fluorescence/imaging_plane_1'
+_DEMIXED = f'{_FLUORESCENCE}_demixed_signal/data'
+_NEUROPIL = f'{_FLUORESCENCE}_neuropil_response'
+#: Frames by which a signal and its clock may differ; more are not of the same recording.
+_MOST_DROPPED = 100
+#: Gap in frames over which it costs more to read on than to begin a new stretch.
+_GAP = 1000
+
+
+#: Scenes that tell the images of one session from those of others, where reading all of them costs too much.
+SOME_SCENES = range(0, N_SCENES, 29)
+
+
+def extract_ophys(
+    file: h5py.File,
+    settings: OphysSettings,
+    events: np.ndarray | None = None,
+    hash_scenes: Collection[int] = range(N_SCENES),
+) -> SessionResponses:
+    """Responses of a session's cells to the natural scenes.
+
+    Only the frames that a window or baseline needs are read, and few traces are in memory at a time.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Open for reading; `nwb.open_nwb` opens one.
+    settings : OphysSettings
+    events : array, shape (n_cells, n_frames), optional
+        As of `read_events`; for the signal 'events'.
+    hash_scenes : collection of int
+        Scenes that are read for their SHA-256; all of them are the larger half of a file. For the others '' stands in
+        `scenes_sha256`.
+
+    Returns
+    -------
+    SessionResponses
+        dF/F, % dF/F (corrected) or events. NaN where the window or baseline of a sweep leaves the recording, and where
+        a trace is NaN, and where an image was shown less often than others. The neuroids have cell_specimen_id,
+        container, cre_line, cell_type, depth_um, layer, running_modulation and running_p
+        (`cells.running_modulation`), and reliability_ns (`cells.trial_correlation` in the window, for the
+        scene with the largest mean response). The counts are
+
+        - n_masked: sweeps, blanks included, whose window or baseline leaves the recording;
+        - n_missing: repetitions of an image that others have and it hasn't;
+        - n_blank: blank sweeps;
+        - n_nan_cells: cells without a single response;
+        - frames_dropped: frames of the signal that have no timestamp, or timestamps without a frame; they don't count
+          as recorded.
+
+    Raises
+    ------
+    DataError
+        When the file isn't a session with natural scenes, lacks what is asked for, is cut short or damaged.
+    """
+    nwb = NwbFile(file)
+    sweeps = read_sweeps(nwb)
+    neuroids = read_neuroids(nwb)
+    signal = _Signal(nwb, settings.used_signal, events)
+    if signal.n_cells != len(neuroids):
+        raise DataError(f'{nwb.name} has {len(neuroids)} cells, but {signal.n_cells} traces ({signal.what}).')
+    times, frame_ms = read_timestamps(nwb, signal.clock)
+    dropped = abs(signal.n_frames - len(times))
+    if dropped > _MOST_DROPPED:
+        raise DataError(
+            f'{nwb.name}: {signal.what} have {signal.n_frames:,} frames, but there are {len(times):,} timestamps; '
+            'they are not of the same recording.'
+        )
+    start, stop, baseline = settings.frames(frame_ms, sweeps.length)
+    recorded = (sweeps.onset >= baseline) & (sweeps.onset + stop <= min(signal.n_frames, len(times)))
+    if not recorded.any():
+        raise DataError(f'{nwb.name}: the window and baseline of every sweep leave the recording; choose shorter ones.')
+    stretches, onset = _stretches(sweeps.onset[recorded], baseline, stop)
+    # The last row stands for presentations that there aren't, of which `of_scene` says -1.
+    responses = np.full((len(sweeps.onset) + 1, signal.n_cells), np.nan)
+    reliability = np.full(signal.n_cells, np.nan)
+    of_course = np.append(np.where(recorded, np.cumsum(recorded) - 1, -1), -1)
+    for cell, trace in enumerate(signal.traces(stretches)):
+        courses = _courses(trace, onset, (start, stop, baseline), percent=settings.used_signal == 'corrected')
+        responses[:-1][recorded, cell] = courses.mean(axis=1)
+        tuning = mean_recorded(responses[sweeps.of_scene, cell])
+        if np.isfinite(tuning).any():
+            trials = of_course[sweeps.of_scene[:, np.nanargmax(tuning)]]
+            reliability[cell] = trial_correlation(courses[trials[trials >= 0]])
+    window = sweeps.onset[recorded, None] + np.arange(start, stop)
+    speed = np.full(len(sweeps.onset) + 1, np.nan)
+    speed[:-1][recorded] = running_speed(nwb, times)[window].mean(axis=1)
+    modulation, p = running_modulation(responses[sweeps.of_scene], speed[sweeps.of_scene])
+    return SessionResponses(
+        session=nwb.text('general/session_id'),
+        responses=responses[sweeps.of_scene].astype(np.float32),
+        neuroids=neuroids.assign(running_modulation=modulation, running_p=p, reliability_ns=reliability),
+        window_ms=(start * frame_ms, stop * frame_ms),
+        counts={
+            'n_masked': int((~recorded).sum()),
+            'n_missing': int((sweeps.of_scene < 0).sum()),
+            'n_blank': len(sweeps.of_blank),
+            'n_nan_cells': int(np.isnan(responses).all(axis=0).sum()),
+            'frames_dropped': dropped,
+        },
+        scenes_sha256=_scene_hashes(file, hash_scenes),
+    )
+
+
+def _scene_hashes(file: h5py.File, numbers: Collection[int]) -> list[str]:
+    found = {
+        number: hashlib.sha256(scene.tobytes()).hexdigest()
+        for number, scene in zip(sorted(numbers), iterate_scenes(file, numbers), strict=True)
+    }
+    return [found.get(number, '') for number in range(N_SCENES)] if found else []
+
+
+class _Signal:
+    """The traces that are asked for.
+
+    Attributes
+    ----------
+    what : str
+        For messages.
+    clock : str
+        Path of their timestamps.
+    n_cells, n_frames : int
+    """
+
+    def __init__(self, nwb: NwbFile, kind: str, events: np.ndarray | None) -> None:
+        self._nwb = nwb
+        self._matrices: list[h5py.Dataset | np.ndarray]
+        self._r: np.ndarray | None = None
+        self.clock = f'{_FLUORESCENCE if kind == "corrected" else _DFF}/timestamps'
+        if kind == 'events':
+            if events is None:
+                raise DataError('the signal is events, but none were given; read_events reads their file.')
+            self.what, self._matrices = 'events', [events]
+        elif kind == 'dff':
+            self.what, self._matrices = 'dF/F traces', [nwb.dataset(f'{_DFF}/data', (None, None))]
+        else:
+            if not nwb.has(_DEMIXED):
+                raise DataError(
+                    f'{nwb.name} has no demixed traces, like a few other sessions, so its fluorescence cannot be '
+                    'corrected for neuropil; take the signal dff or leave the session out.'
+                )
+            demixed = nwb.dataset(_DEMIXED, (None, None))
+            neuropil = nwb.dataset(f'{_NEUROPIL}/data', demixed.shape)
+            self.what, self._matrices = 'demixed traces', [demixed, neuropil]
+            self._r = nwb.array(f'{_NEUROPIL}/r', (len(demixed),)).astype(float)
+        self.n_cells: int = self._matrices[0].shape[0]
+        self.n_frames: int = self._matrices[0].shape[1]
+
+    def traces(self, stretches: Sequence[slice]) -> Iterator[np.ndarray]:
+        """Trace of each cell in float64: some stretches of its frames, joined."""
+        rows = [self._rows(matrix, stretches) for matrix in self._matrices]
+        if self._r is None:
+            for trace in rows[0]:
+                yield trace.astype(float)
+        else:
+            for demixed, neuropil, r in zip(*rows, self._r, strict=True):
+                yield demixed.astype(float) - r * neuropil.astype(float)
+
+    def _rows(self, matrix: h5py.Dataset | np.ndarray, stretches: Sequence[slice]) -> Iterator[np.ndarray]:
+        if isinstance(matrix, h5py.Dataset):
+            return self._nwb.rows(matrix, stretches)
+        return (np.concatenate([row[stretch] for stretch in stretches]) for row in matrix)
+
+
+def _stretches(onset: np.ndarray, before: int, after: int) -> tuple[list[slice], np.ndarray]:
+    """Stretches of frames that hold [onset - before, onset + after), and the onsets' places in the joined stretches.
+
+    Parameters
+    ----------
+    onset : int array, shape (n_sweeps,)
+        Increasing.
+    before, after : int
+    """
+    # Natural scenes come in three blocks, which make up less than half of a session.
+    new = np.concatenate([[True], np.diff(onset) > before + after + _GAP])
+    first, last = onset[new] - before, onset[np.append(new[1:], True)] + after
+    shift = first - np.concatenate([[0], np.cumsum(last - first)[:-1]])
+    spans = [slice(int(begin), int(end)) for begin, end in zip(first, last, strict=True)]
+    return spans, onset - shift[np.cumsum(new) - 1]
+
+
+def _courses(trace: np.ndarray, onset: np.ndarray, frames: tuple[int, int, int], percent: bool) -> np.ndarray:
+    """Time course of each sweep's window, relative to its baseline.
+
+    Windows are averaged one by one: differences of a cumulative sum would spread a NaN or a huge value over all that
+    follows, and lose digits far from zero.
+
+    Parameters
+    ----------
+    trace : array, shape (n_frames,)
+    onset : int array, shape (n_sweeps,)
+    frames : start, stop, baseline
+        As of `OphysSettings.frames`.
+    percent : bool
+        100 * (F / F0 - 1) in place of the difference.
+
+    Returns
+    -------
+    array, shape (n_sweeps, stop - start)
+        NaN where it isn't finite.
+    """
+    start, stop, baseline = frames
+    courses = np.lib.stride_tricks.sliding_window_view(trace, stop - start)[onset + start]
+    if baseline:
+        before = np.lib.stride_tricks.sliding_window_view(trace, baseline)[onset - baseline]
+        level = before.mean(axis=1, keepdims=True)
+        with np.errstate(divide='ignore', invalid='ignore'):
+            courses = 100 * (courses / level - 1) if percent else courses - level
+    return np.where(np.isfinite(courses), courses, np.nan)
+
+
+def read_events(path: Path) -> np.ndarray:
+    """L0 events of a session, from the file NUMBER_events.npz of the survey.
+
+    Returns
+    -------
+    array, shape (n_cells, n_frames)
+        Magnitudes of the events, in the order of the cells of the session's NWB file.
+
+    Raises
+    ------
+    DataError
+        When it is missing, damaged, or no matrix of numbers `ev`. Python objects are not read: they can run code.
+    """
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+            events = stored['ev']
+    except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f'{path} cannot be read as events ({error}): expected an .npz with a matrix ev.') from error
+    if events.ndim != 2 or events.dtype.kind not in 'fiu':
+        raise DataError(f'{path}: ev is of shape {events.shape} and type {events.dtype}; expected a matrix of numbers.')
+    return np.asarray(events)

@@ -1,0 +1,105 @@
+"""The natural scenes that 2-photon sessions were shown: the server's own files, or read from a session."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from m2m_benchmarks.acquisition.allen import N_SCENES
+from m2m_benchmarks.acquisition.allen.nwb import open_source
+from m2m_benchmarks.acquisition.allen.ophys.extraction import SOME_SCENES
+from m2m_benchmarks.acquisition.allen.ophys.session import iterate_scenes
+from m2m_benchmarks.acquisition.allen.scenes import holding_scenes, server_scenes
+from m2m_benchmarks.acquisition.pipeline.images import read_image
+from m2m_benchmarks.acquisition.pipeline.session_file import read_session
+from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
+from m2m_benchmarks.acquisition.survey import Progress
+from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.net.retry import RETRY, RetryPolicy
+from m2m_benchmarks.storage import explained, replacing
+
+
+def shown_scenes(
+    folder: Path,
+    urls: Sequence[str],
+    extracted: Mapping[str, Path],
+    tasks: Mapping[str, ExtractionTask],
+    progress: Progress,
+    retry: RetryPolicy = RETRY,
+) -> tuple[list[Path], int]:
+    """The scenes that most 2-photon sessions were shown.
+
+    They are the larger half of a session's file. The server has them as files of their own too, which are taken where
+    those of `SOME_SCENES` are what the sessions hold; else they are read from the first of these sessions.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are kept, so that the next fetch doesn't read them again.
+    extracted : mapping
+        Session to its file of responses.
+    tasks : mapping
+        Session to its task, which says where its NWB file is.
+    urls, progress, retry
+        Those of `server_scenes`, and so is what is returned and raised.
+    """
+    shown = {
+        session: tuple(read_session(path).scenes_sha256[number] for number in SOME_SCENES)
+        for session, path in sorted(extracted.items(), key=lambda each: int(each[0]))
+    }
+    # One session with other images must not keep out all the rest; of equals the first counts.
+    usual = Counter(shown.values()).most_common(1)[0][0]
+    own = folder / hashlib.sha256(' '.join(usual).encode()).hexdigest()[:16]
+    moved = 0
+    if not all(path.exists() for path in _own_paths(own)):
+        try:
+            paths, moved = server_scenes(folder, urls, progress, SOME_SCENES, retry)
+            if tuple(_sha256(read_image(paths[number])) for number in SOME_SCENES) == usual:
+                paths, more = server_scenes(folder, urls, progress, retry=retry)
+                return paths, moved + more
+        except DataError:
+            pass  # the sessions have them as well
+    sources = [tasks[session] for session, scenes in shown.items() if scenes == usual]
+    paths, more = _session_scenes(own, sources, progress)
+    return paths, moved + more
+
+
+def scenes_kept(folder: Path) -> bool:
+    """Whether scenes of 2-photon sessions are there, read from one of these."""
+    return any(all(path.exists() for path in _own_paths(own)) for own in folder.glob('*/'))
+
+
+def _own_paths(folder: Path) -> list[Path]:
+    return [folder / f'scene_{number:03d}.png' for number in range(N_SCENES)]
+
+
+def _session_scenes(folder: Path, tasks: Sequence[ExtractionTask], progress: Progress) -> tuple[list[Path], int]:
+    """The scenes from the file of the first session that gives them, as PNG."""
+    paths = _own_paths(folder)
+    moved, failures = 0, []
+    with holding_scenes(folder):
+        for task in tasks:
+            lacking = [number for number, path in enumerate(paths) if not path.exists()]
+            if not lacking:
+                break
+            files = SessionFiles(task if task.path.exists() else replace(task, whole_files=False))
+            try:
+                with files.open() as source, open_source(source) as file:
+                    for number, image in zip(lacking, iterate_scenes(file, lacking), strict=True):
+                        with explained(paths[number].name, folder), replacing(paths[number], 'wb') as out:
+                            Image.fromarray(image).save(out, format='png')
+                        progress('scenes', number + 1, N_SCENES)
+            except DataError as error:
+                failures.append(f'{task.session.id}: {error}')
+            moved += files.bytes_moved
+    if not all(path.exists() for path in paths):
+        raise DataError(f'the natural scenes cannot be read from any session. {" ".join(failures[:3])}')
+    return paths, moved
+
+
+def _sha256(image: np.ndarray) -> str:
+    return hashlib.sha256(image.tobytes()).hexdigest()

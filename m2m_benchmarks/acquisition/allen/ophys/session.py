@@ -1,0 +1,199 @@
+"""What a 2-photon session of the Visual Coding survey holds: the mouse, the cells, the images and when they came."""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from m2m_benchmarks.acquisition.allen import N_SCENES
+from m2m_benchmarks.acquisition.allen.nwb import PIPELINE, NwbFile
+from m2m_benchmarks.acquisition.allen.ophys.cells import cell_type, cre_line, layer
+from m2m_benchmarks.data.areas import AREAS
+from m2m_benchmarks.errors import DataError
+
+_SESSION_TYPE = 'three_session_B'
+_PLANE = 'general/optophysiology/imaging_plane_1'
+_TEMPLATES = 'stimulus/templates/natural_scenes_image_stack/data'
+_SPEED = f'{PIPELINE}/BehavioralTimeSeries/running_speed'
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """Presentations of natural scenes, in the order of time.
+
+    Attributes
+    ----------
+    onset : int array, shape (n_sweeps,)
+        Frame of the microscope at which an image came.
+    length : int
+        Frames of the second sweep, from which the AllenSDK takes the length of all.
+    of_scene : int array, shape (n_repetitions, 118)
+        Places of each image's presentations in `onset`; -1 where an image was shown less often than others.
+    of_blank : int array, shape (n_blanks,)
+        Places of the grey screens among them.
+    """
+
+    onset: np.ndarray
+    length: int
+    of_scene: np.ndarray
+    of_blank: np.ndarray
+
+
+def read_sweeps(nwb: NwbFile) -> Sweeps:
+    """The table of natural scenes.
+
+    Raises
+    ------
+    DataError
+        When the file is of another survey or session, or shows other images.
+    """
+    if not nwb.has(PIPELINE):
+        raise DataError(
+            f'{nwb.name} has no {PIPELINE}: it is no 2-photon session of Visual Coding but one of Visual Behavior or '
+            f'another survey; expected a Visual Coding session of type {_SESSION_TYPE}.'
+        )
+    path = 'stimulus/presentation/natural_scenes_stimulus'
+    if not nwb.has(path):
+        session_type = nwb.text('general/session_type')
+        if session_type == _SESSION_TYPE:
+            raise DataError(f'{nwb.name} has no {path}: it is cut short or damaged; fetch it again.')
+        raise DataError(
+            f'{nwb.name} is a session of type {session_type}, which shows no natural scenes; '
+            f'expected one of type {_SESSION_TYPE}.'
+        )
+    scene = nwb.array(f'{path}/data', (None,))
+    span = nwb.array(f'{path}/frame_duration', (len(scene), 2))
+    if not (np.isfinite(scene).all() and np.isfinite(span).all() and (np.abs(span) < 2**31).all()):
+        raise DataError(f'{nwb.name}: the table of natural scenes is damaged; fetch it again.')
+    span = span.astype(int)
+    order = np.lexsort((span[:, 1], span[:, 0]))
+    scene, span = scene[order], span[order]
+    strange = scene[~np.isin(scene, np.arange(-1, N_SCENES))]
+    if len(strange):
+        raise DataError(
+            f'{nwb.name} shows an image of number {strange[0]:g}; expected the {N_SCENES} natural scenes, numbered 0 '
+            f'to {N_SCENES - 1}, and -1 for blanks.'
+        )
+    shown = np.bincount(scene[scene >= 0].astype(int), minlength=N_SCENES)
+    if not shown.all():
+        n_shown = (shown > 0).sum()
+        raise DataError(f'{nwb.name} shows {n_shown} different images; expected the {N_SCENES} natural scenes.')
+    if (span[:, 1] <= span[:, 0]).any():
+        raise DataError(f'{nwb.name}: natural scenes end before they begin; fetch it again.')
+    of_scene = np.full((shown.max(), N_SCENES), -1)
+    for each in range(N_SCENES):
+        of_scene[: shown[each], each] = np.flatnonzero(scene == each)
+    return Sweeps(span[:, 0], int(span[1, 1] - span[1, 0]), of_scene, np.flatnonzero(scene < 0))
+
+
+def read_neuroids(nwb: NwbFile) -> pd.DataFrame:
+    """The cells and what is known of their mouse.
+
+    Returns
+    -------
+    DataFrame, n_cells rows
+        neuroid_id (the cell specimen as text), region, animal (number of the donor, with which a specimen's name ends),
+        session, cell_specimen_id, container, cre_line, cell_type, depth_um, layer.
+
+    Raises
+    ------
+    DataError
+        When something is missing, or no area of the survey is named.
+    """
+    ids = nwb.array(f'{PIPELINE}/ImageSegmentation/cell_specimen_ids', (None,))
+    if not len(ids) or len(np.unique(ids)) != len(ids):
+        raise DataError(f'{nwb.name} has {len(ids)} cells of {len(np.unique(ids))} names; expected one name each.')
+    region = nwb.text(f'{_PLANE}/location')
+    if region not in AREAS:
+        raise DataError(f'{nwb.name} is of the area {region!r}; expected one of {", ".join(AREAS)}.')
+    depth = nwb.text(f'{_PLANE}/imaging depth')
+    number = re.match(r'\d+(\.\d+)?', depth)
+    if not number:
+        raise DataError(f'{nwb.name} has the imaging depth {depth!r}; expected a number of microns.')
+    specimen = nwb.text('general/specimen_name')
+    donor = re.search(r'-(\d+)\Z', specimen)
+    line = cre_line(nwb.text('general/subject/genotype'))
+    return pd.DataFrame(
+        {
+            'neuroid_id': ids.astype(str),
+            'region': region,
+            'animal': donor[1] if donor else specimen,
+            'session': nwb.text('general/session_id'),
+            'cell_specimen_id': ids,
+            'container': nwb.text('general/experiment_container_id'),
+            'cre_line': line,
+            'cell_type': cell_type(line),
+            'depth_um': float(number[0]),
+            'layer': layer(float(number[0])),
+        }
+    )
+
+
+def read_timestamps(nwb: NwbFile, path: str) -> tuple[np.ndarray, float]:
+    """Times of the frames in s, and the median time between two in ms.
+
+    Raises
+    ------
+    DataError
+        When they don't increase.
+    """
+    times = nwb.array(path, (None,)).astype(float)
+    steps = np.diff(times)
+    if not len(steps) or not (steps > 0).all():
+        raise DataError(f'{nwb.name}: {path} does not increase from frame to frame; fetch it again.')
+    return times, 1000 * float(np.median(steps))
+
+
+def running_speed(nwb: NwbFile, times: np.ndarray) -> np.ndarray:
+    """Running speed in cm/s at given times; NaN where it wasn't measured, or the file has none.
+
+    Parameters
+    ----------
+    nwb : NwbFile
+    times : array, shape (n_frames,)
+        In s.
+
+    Returns
+    -------
+    array, shape (n_frames,)
+    """
+    if not nwb.has(f'{_SPEED}/data'):
+        return np.full(len(times), np.nan)
+    measured_at, _ = read_timestamps(nwb, f'{_SPEED}/timestamps')
+    speed = nwb.array(f'{_SPEED}/data', (len(measured_at),))
+    return np.interp(times, measured_at, speed, left=np.nan, right=np.nan)
+
+
+def iterate_scenes(file: h5py.File, numbers: Collection[int] = range(N_SCENES)) -> Iterator[np.ndarray]:
+    """The 118 images or some of them, one at a time.
+
+    Parameters
+    ----------
+    file : h5py.File
+    numbers : collection of int
+        Those that are wanted; as far as the layout of the file allows, no others are read.
+
+    Yields
+    ------
+    uint8 array, shape (height, width)
+        In the order of their numbers. Files hold them as floating-point numbers.
+
+    Raises
+    ------
+    DataError
+        When there aren't 118, or a value is none of 0 to 255.
+    """
+    if not numbers:
+        return
+    nwb = NwbFile(file)
+    wanted = sorted(numbers)
+    images = nwb.rows(nwb.dataset(_TEMPLATES, (N_SCENES, None, None)), wanted=wanted)
+    for scene, image in zip(wanted, images, strict=True):
+        with np.errstate(invalid='ignore'):
+            pixels = image.astype(np.uint8)
+        if not np.array_equal(pixels, image):
+            raise DataError(f'{nwb.name}: natural scene {scene} holds other values than whole numbers of 0 to 255.')
+        yield pixels

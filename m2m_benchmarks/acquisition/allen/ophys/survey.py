@@ -1,0 +1,119 @@
+"""deVries2020: the 2-photon survey of the Allen Brain Observatory.
+
+This module imports nothing heavy: the command line reads it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from m2m_benchmarks.acquisition.allen import N_SCENES
+from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
+from m2m_benchmarks.acquisition.allen.sessions import AllenSelection, AllenSession
+from m2m_benchmarks.acquisition.allen.survey import CRE, SERVERS, AllenSurvey
+from m2m_benchmarks.acquisition.options import Option, OptionError
+from m2m_benchmarks.acquisition.sessions import Listing
+from m2m_benchmarks.acquisition.survey import Estimate, Progress
+from m2m_benchmarks.errors import DataError
+
+if TYPE_CHECKING:
+    from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
+    from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
+
+#: Bytes of the images as a session holds them, at most.
+_STORED_SCENES_BYTES = N_SCENES * 918 * 1174 * 4
+
+
+class DeVries2020(AllenSurvey):
+    """2-photon calcium imaging; one area a session."""
+
+    name = 'deVries2020'
+    title = '2-photon'
+    settings_type = OphysSettings
+    # The images tell which of them sessions were shown.
+    stimuli_from_sessions = True
+    estimate = Estimate(moved_share=1 / 3, session_s=10, responses_bytes=4e6)
+    required = (
+        'processing/brain_observatory_pipeline/ImageSegmentation/cell_specimen_ids',
+        'stimulus/presentation/natural_scenes_stimulus/frame_duration',
+    )
+    options = (
+        CRE,
+        Option('depth', 'imaging depth in µm.', metavar='LOW-HIGH'),
+        Option('signal', 'dff, corrected or events.', default='dff'),
+        Option('window', 'frames or time from the onset of an image, as in 14, 2-12f, 500ms (default 14).'),
+        Option('baseline', 'up to the onset, as in 28 or 900ms.'),
+        Option('sdk_compatible', "as AllenSDK's NaturalScenes.", bool, default=False),
+        *SERVERS,
+    )
+
+    def settings(self, given: Mapping[str, Any]) -> OphysSettings:
+        """Settings of the options of the command line."""
+        return OphysSettings(given['signal'], given['window'] or '14', given['baseline'], given['sdk_compatible'])
+
+    def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> AllenSelection:
+        """Sessions of the imaging depths that are wanted, too."""
+        return replace(super().selection(areas, number, given), depth_um=_depth(given.get('depth')))
+
+    def list_sessions(self, selection: AllenSelection, folder: Path, progress: Progress | None) -> Listing:
+        """Sessions that show the natural scenes."""
+        from m2m_benchmarks.acquisition.allen.ophys.listing import ophys_sessions
+
+        if selection.session_types is not None:
+            raise DataError(f'{self.name} has one type of session with natural scenes; leave out the types.')
+        return ophys_sessions(folder / 'tables', selection, progress)
+
+    def extract(self, session: AllenSession, settings: OphysSettings, files: 'SessionFiles') -> 'SessionResponses':
+        """Responses of a session's cells, whose Cre line and type are those of the catalogue."""
+        from m2m_benchmarks.acquisition.allen.nwb import open_source
+        from m2m_benchmarks.acquisition.allen.ophys.cells import cell_type
+        from m2m_benchmarks.acquisition.allen.ophys.extraction import SOME_SCENES, extract_ophys, read_events
+
+        events = None
+        if settings.used_signal == 'events':
+            events = read_events(files.download(session.events_urls, f'{session.id}_events.npz'))
+        with files.open() as source, open_source(source) as file:
+            responses = extract_ophys(file, settings, events, SOME_SCENES)
+        # The catalogue is right about Cre lines where files name alleles or the line's older name.
+        neuroids = responses.neuroids.assign(cre_line=session.cre_line, cell_type=cell_type(session.cre_line))
+        return replace(responses, neuroids=neuroids)
+
+    def further_urls(self, session: AllenSession, settings: OphysSettings) -> Sequence[str]:
+        """Mirrors of the events, where these are read."""
+        return session.events_urls if settings.used_signal == 'events' else ()
+
+    def stimuli(
+        self,
+        selection: AllenSelection,
+        tasks: Mapping[str, 'ExtractionTask'],
+        extracted: Mapping[str, Path],
+        progress: Progress,
+    ) -> tuple[list[Path], int]:
+        """The scenes that most sessions were shown."""
+        from m2m_benchmarks.acquisition.allen.ophys.scenes import shown_scenes
+        from m2m_benchmarks.acquisition.allen.scenes import scene_urls
+
+        urls = scene_urls(selection.mirror)
+        return shown_scenes(self.scenes_folder, urls, extracted, tasks, progress, selection.retry)
+
+    def stimuli_bytes(self, selection: AllenSelection, progress: Progress | None) -> int:
+        """Bytes of the scenes; where the server lacks one, of those that a session holds."""
+        from m2m_benchmarks.acquisition.allen.ophys.scenes import scenes_kept
+        from m2m_benchmarks.acquisition.allen.scenes import scene_sizes
+
+        if scenes_kept(self.scenes_folder):
+            return 0
+        sizes = scene_sizes(self.scenes_folder, selection.mirror, selection.retry, progress)
+        return _STORED_SCENES_BYTES if None in sizes else sum(size or 0 for size in sizes)
+
+
+def _depth(text: str | None) -> tuple[float | None, float | None]:
+    if text is None:
+        return None, None
+    found = re.fullmatch(r'(\d*)-(\d*)|(\d+)', text.replace(' ', ''))
+    low, high = (None, None) if found is None else (found[1] or found[3], found[2] or found[3])
+    if not (low or high) or (low and high and int(high) < int(low)):
+        raise OptionError(f'--depth is {text}; expected micrometres, as in 175-275, 300-, -300 or 175.')
+    return float(low) if low else None, float(high) if high else None

@@ -1,0 +1,80 @@
+"""What the two surveys of the Allen Brain Observatory have in common.
+
+This module imports nothing heavy: the command line reads it.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from m2m_benchmarks.acquisition.allen import N_SCENES
+from m2m_benchmarks.acquisition.allen.sessions import MIRROR, WAREHOUSE, AllenSelection
+from m2m_benchmarks.acquisition.options import Option, comma_separated
+from m2m_benchmarks.acquisition.sessions import Listing
+from m2m_benchmarks.acquisition.survey import Survey
+from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.storage import home
+
+CRE = Option('cre', 'Cre lines, as in Cux2-CreERT2,Vip-IRES-Cre. Default: all.')
+SERVERS = (
+    Option('mirror', "URL in place of the Allen Institute's bucket."),
+    Option('warehouse', "URL in place of the Allen Institute's API."),
+)
+
+
+class AllenSurvey(Survey):
+    """A survey of the Allen Brain Observatory with natural scenes.
+
+    Attributes
+    ----------
+    required : tuple of str
+        Paths in a session's file without which there would be nothing to extract.
+    """
+
+    n_images = N_SCENES
+    group_title = 'Cre line'
+    required: ClassVar[tuple[str, ...]]
+
+    def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> AllenSelection:
+        """Sessions of the Cre lines that are named, from the servers that are."""
+        return AllenSelection(
+            areas=areas,
+            number=number,
+            cre_lines=comma_separated(CRE.flag, given.get('cre')),
+            mirror=(given.get('mirror') or MIRROR).rstrip('/'),
+            warehouse=(given.get('warehouse') or WAREHOUSE).rstrip('/'),
+        )
+
+    def downloads(self) -> Path:
+        """Folder of all that a fetch keeps; the scenes are beside it, for both surveys."""
+        return home() / 'downloads' / 'allen' / self.name
+
+    def provenance(self, listing: Listing, settings: Any) -> dict[str, Any]:
+        """What the ledger says; sessions that are left out are counted under the name that it has had."""
+        source = super().provenance(listing, settings)
+        source['n_failed_containers'] = source.pop('n_failed')
+        return source
+
+    def check_readable(self, path: Path) -> None:
+        """Raise a DataError unless it is HDF5."""
+        from m2m_benchmarks.acquisition.allen.nwb import open_nwb
+
+        with open_nwb(path):
+            pass
+
+    def check_content(self, path: Path, url: str) -> None:
+        """Raise a DataError unless it has what is required."""
+        from m2m_benchmarks.acquisition.allen.nwb import NwbFile, open_nwb
+
+        with open_nwb(path) as file:
+            nwb = NwbFile(file)
+            lacking = [each for each in self.required if not nwb.has(each)]
+        if lacking:
+            raise DataError(
+                f'{url} has no {lacking[0]}: it is of another survey, a session without natural scenes, or damaged.'
+            )
+
+    @property
+    def scenes_folder(self) -> Path:
+        """Folder of the natural scenes."""
+        return self.downloads().parent / 'scenes'

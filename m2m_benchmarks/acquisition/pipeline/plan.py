@@ -1,0 +1,116 @@
+"""What a fetch would do: what comes, and what it takes of the network, the disk, memory and time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, finished
+from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, responses_folder, tasks_to_do
+from m2m_benchmarks.acquisition.sessions import Listing, Selection, count_sessions
+from m2m_benchmarks.acquisition.survey import Progress, Survey
+from m2m_benchmarks.net.sizes import file_sizes
+from m2m_benchmarks.storage import free_bytes
+
+#: Estimates: bytes of memory of the fetch and of each worker beside it, as measured; bytes/s
+#: of a good line.
+_BYTES, _WORKER_BYTES = 400e6, 250e6
+_LINE_BYTES_S = 10e6
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fetch would do.
+
+    Attributes
+    ----------
+    listing : Listing
+    groups : dict
+        Area to group, such as a Cre line, to number of sessions.
+    n_extracted : int
+        Sessions that are extracted already and would not be read again.
+    file_bytes : int
+        Size of the files of the others, second files included where these are read.
+    n_without_file : int
+        Sessions whose file no server has.
+    scene_bytes : int
+        Size of the images that aren't here yet, which come once.
+    moved_bytes : int
+        Most bytes that would be moved, images included.
+    disk_bytes, free_bytes : int
+        Disk that would be filled at most, and that is free.
+    memory_bytes, seconds : int
+        Estimates.
+    """
+
+    listing: Listing
+    groups: dict[str, dict[str, int]]
+    n_extracted: int
+    file_bytes: int
+    n_without_file: int
+    scene_bytes: int
+    moved_bytes: int
+    disk_bytes: int
+    free_bytes: int
+    memory_bytes: int
+    seconds: int
+
+
+def plan(
+    survey: Survey,
+    selection: Selection | None = None,
+    settings: Any = None,
+    *,
+    whole_files: bool = False,
+    delete_files: bool = False,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Plan:
+    """What `fetch_survey` would do with the same arguments; of the sessions, only sizes are asked for.
+
+    Time and memory are estimates: 10 MB/s, and of computing and waiting for answers the survey's own time a session;
+    400 MB and 250 MB for each of several workers; and of files that are read where they lie the largest share that is
+    moved, as the survey says.
+
+    Raises
+    ------
+    DataError
+        When there is no catalogue, no session that is wanted, or no answer.
+    UnknownNameError
+        For an area, or whatever else sessions are chosen by, that there isn't.
+    """
+    survey.check_complete()
+    selection = survey.selection(None, None, {}) if selection is None else selection
+    settings = survey.checked_settings(settings, selection)
+    folder, estimate = survey.downloads(), survey.estimate
+    listing = survey.list_sessions(selection, folder, progress)
+    extracted = finished(responses_folder(folder, settings), fingerprint(settings))
+    tasks = [
+        ExtractionTask(survey, session, settings, folder, whole_files, delete_files, selection.retry)
+        for session in listing.sessions
+    ]
+    waiting = [task.session for task in tasks_to_do(tasks, extracted)]
+    sizes = file_sizes({session.id: session.urls for session in waiting}, progress=progress, retry=selection.retry)
+    file_bytes = sum(size or 0 for size in sizes.values())
+    moved = file_bytes if whole_files else file_bytes * estimate.moved_share
+    further = {session.id: urls for session in waiting if (urls := survey.further_urls(session, settings))}
+    if further:
+        further_sizes = file_sizes(further, progress=progress, retry=selection.retry)
+        further_bytes = sum(size or 0 for size in further_sizes.values())
+        file_bytes, moved = file_bytes + further_bytes, moved + further_bytes
+    scene_bytes = survey.stimuli_bytes(selection, progress)
+    largest = max((size or 0 for size in sizes.values()), default=0)
+    kept = (largest * workers if delete_files else file_bytes) if whole_files else 0
+    processes = min(workers, len(waiting))
+    return Plan(
+        listing=listing,
+        groups=count_sessions(listing.sessions),
+        n_extracted=sum(str(session.id) in extracted for session in listing.sessions),
+        file_bytes=file_bytes,
+        n_without_file=sum(size is None for size in sizes.values()),
+        scene_bytes=scene_bytes,
+        moved_bytes=int(moved + scene_bytes),
+        # Responses are there twice, as files of sessions and in the dataset; so are the images.
+        disk_bytes=int(kept + 2 * scene_bytes + 2 * estimate.responses_bytes * len(listing.sessions)),
+        free_bytes=free_bytes(folder),
+        memory_bytes=int(_BYTES + (_WORKER_BYTES * processes if processes > 1 else 0)),
+        seconds=int((moved + scene_bytes) / _LINE_BYTES_S + estimate.session_s * len(waiting) / workers),
+    )

@@ -1,0 +1,178 @@
+"""One file for each session that was extracted: there whole, with what it was made with, or not there.
+
+It is an .npz without Python objects: `responses`, a text array `about` (JSON), `column_0`, `column_1`, … for the
+columns of the neuroids, and `sha256` of all of these.
+"""
+
+import dataclasses
+import hashlib
+import json
+import re
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
+from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.storage import explained, replacing, writable
+
+#: Raised whenever an extraction changes what it gives for the same settings: files of other formats don't count.
+FORMAT = 2
+
+_NAME = re.compile(r'[A-Za-z0-9][\w.-]*\Z', re.ASCII)
+#: What numpy and zipfile answer damaged files with, and what content of another shape leads to.
+_DAMAGE: tuple[type[Exception], ...] = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError)
+_DAMAGE += (ArithmeticError, MemoryError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error)
+
+
+def fingerprint(settings: Any) -> str:
+    """Settings as a text that is the same for the same settings.
+
+    Parameters
+    ----------
+    settings : dataclass instance
+
+    Returns
+    -------
+    str
+        JSON: the name of the class and the values of its fields.
+    """
+    return json.dumps({type(settings).__name__: dataclasses.asdict(settings)}, sort_keys=True)
+
+
+def write_session(folder: Path, responses: SessionResponses, settings_fingerprint: str) -> Path:
+    """Write a session in one step; it replaces an earlier file of the session.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it isn't there.
+    responses : SessionResponses
+    settings_fingerprint : str
+        What they were made with, as of `fingerprint`.
+
+    Returns
+    -------
+    Path
+        The file, named after the session.
+
+    Raises
+    ------
+    DataError
+        When the name of the session can't be that of a file.
+    StorageError
+        When the disk is full or can't be written; an earlier file stays as it was.
+    """
+    if not _NAME.match(responses.session):
+        raise DataError(f'the session {responses.session!r} cannot be kept: letters, digits, "-" and "." are expected.')
+    about = {
+        'format': FORMAT,
+        'session': responses.session,
+        'settings': settings_fingerprint,
+        'columns': [str(column) for column in responses.neuroids],
+        'window_ms': list(map(float, responses.window_ms)),
+        'counts': {name: int(count) for name, count in responses.counts.items()},
+        'scenes_sha256': list(responses.scenes_sha256),
+    }
+    arrays = {'responses': responses.responses.astype(np.float32, copy=False), 'about': np.array(json.dumps(about))}
+    for i, column in enumerate(responses.neuroids):
+        arrays[f'column_{i}'] = _plain(responses.neuroids[column])
+    path = writable(folder) / f'{responses.session}.npz'
+    with explained(path.name, folder), replacing(path, 'wb') as file:
+        np.savez(file, sha256=np.array(_digest(arrays)), **arrays)
+    return path
+
+
+def read_session(path: Path) -> SessionResponses:
+    """Read a session, checked against its SHA-256.
+
+    Raises
+    ------
+    DataError
+        When it is missing, damaged, or not a file of this format.
+    """
+    return _read(path)[0]
+
+
+def finished(folder: Path, settings_fingerprint: str) -> dict[str, Path]:
+    """Sessions that are there whole and were made with the same settings.
+
+    Every file is read. One that is damaged, of other settings or of another format counts as not there;
+    `write_session` replaces it.
+
+    Parameters
+    ----------
+    folder : Path
+        Needn't be there.
+    settings_fingerprint : str
+        As given to `write_session`.
+
+    Returns
+    -------
+    dict
+        Session to file, in the order of the names.
+    """
+    found = {}
+    for path in sorted(folder.glob('*.npz')):
+        try:
+            responses, made_with = _read(path)
+        except DataError:
+            continue
+        if made_with == settings_fingerprint and path.stem == responses.session:
+            found[responses.session] = path
+    return found
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed runs left half-written in a folder and those in it. The caller knows that none is running."""
+    for path in folder.rglob('.*.npz.*'):
+        path.unlink(missing_ok=True)
+
+
+def _plain(column: pd.Series) -> np.ndarray:
+    """Numbers and truth values as they are, all else as text; a missing text is ''."""
+    values = column.to_numpy()
+    if isinstance(values, np.ndarray) and values.dtype.kind in 'biuf':
+        return values
+    return np.where(column.isna(), '', column.astype(str).to_numpy()).astype(str)
+
+
+def _digest(arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f'{name} {array.dtype.str} {array.shape}\n'.encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> tuple[SessionResponses, str]:
+    """Responses, and the fingerprint of what they were made with."""
+    try:
+        with path.open('rb') as content, np.load(content, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        if str(arrays.pop('sha256')) != _digest(arrays):
+            raise DataError(f'{path} is damaged: its SHA-256 is not that of its content; extract the session again.')
+        about = json.loads(str(arrays['about']))
+        if about['format'] != FORMAT:
+            raise DataError(f'{path} was written by another version; extract the session again.')
+        neuroids = pd.DataFrame({name: arrays[f'column_{i}'] for i, name in enumerate(about['columns'])})
+        responses = SessionResponses(
+            session=about['session'],
+            responses=arrays['responses'],
+            neuroids=neuroids,
+            window_ms=(about['window_ms'][0], about['window_ms'][1]),
+            counts=about['counts'],
+            scenes_sha256=about['scenes_sha256'],
+        )
+        return responses, about['settings']
+    except FileNotFoundError as error:
+        raise DataError(f'{path} is missing; extract the session again.') from error
+    except _DAMAGE as error:
+        raise DataError(
+            f'{path} cannot be read as a session ({error}): it is damaged; extract the session again.'
+        ) from error

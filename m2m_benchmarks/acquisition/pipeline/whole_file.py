@@ -1,0 +1,164 @@
+"""Session files that are kept whole: downloaded, looked into, and vouched for by a small ledger beside each."""
+
+import contextlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.net.client import HttpClient
+from m2m_benchmarks.net.download import KEPT, complete, downloading, partial_bytes
+from m2m_benchmarks.net.failures import FileUnusable, RequestFailed
+from m2m_benchmarks.net.retry import RETRY, RetryPolicy
+from m2m_benchmarks.net.sizes import file_version
+from m2m_benchmarks.storage import explained, replacing, sha256_file, sync_folder
+
+#: Most requests of a try: the size, which may take two, before and after, and the content.
+MOST_REQUESTS = 5
+
+Progress = Callable[[str, int, int], None]
+
+
+def whole_file(
+    urls: Sequence[str],
+    path: Path,
+    check_readable: Callable[[Path], None],
+    check_content: Callable[[Path, str], None],
+    progress: Progress | None = None,
+    retry: RetryPolicy = RETRY,
+) -> int:
+    """Have a file whole at `path`; the ledger `NAME.json` beside it says its bytes, ETag and SHA-256.
+
+    One that is there already is compared with its ledger, and fetched again when it isn't what it was. It takes its
+    name only when its size is that which the server says, it can be opened and has the required content; until then it
+    is `NAME.new`, with which or whose parts a later call goes on.
+
+    Parameters
+    ----------
+    urls, progress
+        Those of `download`.
+    path : Path
+    check_readable : callable
+        Raises a DataError unless the file of a path can be opened: another mirror is asked then.
+    check_content : callable
+        Called with a path and the first mirror's address; raises a DataError unless it has what is required.
+    retry : RetryPolicy
+        A mirror that sends nothing is given up after `retry.longest_s(1, MOST_REQUESTS)`.
+
+    Returns
+    -------
+    int
+        Bytes that were moved.
+
+    Raises
+    ------
+    DataError
+        When no mirror gives it, or it is something else.
+    StorageError
+        When it can't be written, or another process is downloading it.
+    """
+    if intact(path):
+        return 0
+    new = path.with_name(f'{path.name}.new')
+    moved = _Moved(partial_bytes(new), progress)
+    with downloading(new), contextlib.closing(retry.client()) as client:
+
+        def attempt(url: str, end: float) -> tuple[int, str]:
+            version = _unchanged(client, url, new, moved, end)
+            try:
+                check_readable(new)
+            except DataError as error:
+                _forget(new)
+                raise FileUnusable(str(error)) from error
+            return version
+
+        size, etag = retry.run(
+            urls,
+            attempt,
+            limit_s=math.inf,
+            failed=f'{new.name} could not be downloaded.',
+            kept=KEPT,
+            progress=lambda: partial_bytes(new),
+        )
+    with explained(path.name, path.parent):
+        try:
+            check_content(new, urls[0])
+        except DataError:
+            _forget(new)
+            raise
+        with replacing(_ledger(path)) as note:
+            json.dump({'bytes': size, 'etag': etag, 'sha256': sha256_file(new)}, note, indent=1)
+        new.replace(path)
+        sync_folder(path.parent)
+        _forget(new)
+    return moved.bytes
+
+
+def forget(path: Path) -> None:
+    """Remove a file and its ledger."""
+    _ledger(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def _unchanged(client: HttpClient, url: str, new: Path, progress: Progress, end: float) -> tuple[int, str]:
+    """One try to download a file that is the same on the server before and after; its size and ETag."""
+    version = file_version(client, url, end)
+    size, etag = version
+    said = json.dumps([url, size, etag])
+    if not (etag and _said(new) == said and new.exists() and new.stat().st_size == size):
+        new.unlink(missing_ok=True)
+        with replacing(_note(new)) as note:
+            note.write(said)
+        complete(client, url, new, progress=progress, end=end)
+    # The length of an answer that doesn't tell it can't be checked otherwise.
+    if new.stat().st_size != size or file_version(client, url, end) != version:
+        new.unlink()
+        raise RequestFailed('it came short, or changed meanwhile', retryable=True)
+    return version
+
+
+def _note(new: Path) -> Path:
+    """File that says of which version of which address `new` is."""
+    return new.with_name(f'{new.name}.version')
+
+
+def _said(new: Path) -> str:
+    try:
+        return _note(new).read_text(encoding='utf-8')
+    except (OSError, ValueError):
+        return ''
+
+
+def _forget(new: Path) -> None:
+    _note(new).unlink(missing_ok=True)
+    new.unlink(missing_ok=True)
+
+
+def _ledger(path: Path) -> Path:
+    return path.with_name(f'{path.name}.json')
+
+
+def intact(path: Path) -> bool:
+    """Whether a file is there and is what its ledger says."""
+    try:
+        noted = json.loads(_ledger(path).read_text(encoding='utf-8'))
+        return bool(path.stat().st_size == noted['bytes'] and sha256_file(path) == noted['sha256'])
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+class _Moved:
+    """Counts the bytes of a download by its progress, on whose way it stands."""
+
+    def __init__(self, done: int, progress: Progress | None) -> None:
+        self.bytes = 0
+        self._done = done
+        self._progress = progress
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        # A try that goes back to the start moves all of it again.
+        self.bytes += done - self._done if done > self._done else done
+        self._done = done
+        if self._progress:
+            self._progress(name, done, total)

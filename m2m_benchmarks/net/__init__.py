@@ -1,0 +1,1 @@
+"""Requests, downloads and remote files over HTTP, whatever they hold: every one of them ends in time."""

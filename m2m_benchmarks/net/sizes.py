@@ -1,0 +1,97 @@
+"""How large files on servers are, and which version of them is there, without moving them."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from m2m_benchmarks.net.client import HttpClient, parse_content_range
+from m2m_benchmarks.net.failures import FileMissing, RemoteFileNotFound, RequestFailed
+from m2m_benchmarks.net.retry import RETRY, RetryPolicy
+
+Key = TypeVar('Key')
+
+
+def file_version(client: HttpClient, url: str, end: float) -> tuple[int, str]:
+    """Bytes of a file and its ETag ('' where there is none): one try, of at most two requests.
+
+    Parameters
+    ----------
+    client : HttpClient
+    url : str
+    end : float
+        When the answer has to be there, as `time.monotonic` counts.
+
+    Raises
+    ------
+    RequestFailed
+    """
+    try:
+        with client.file_answer('HEAD', url, end) as response:
+            if response.status_code == 200 and response.headers.get('Content-Length', '').isdecimal():
+                return int(response.headers['Content-Length']), response.headers.get('ETag', '')
+    except RequestFailed as failure:
+        if failure.retryable or isinstance(failure, FileMissing):
+            raise
+    # Some servers refuse HEAD, or don't know the length of what they would send.
+    with client.file_answer('GET', url, end, Range='bytes=0-0') as response:
+        return parse_content_range(response)[2], response.headers.get('ETag', '')
+
+
+def file_sizes(
+    files: Mapping[Key, Sequence[str]],
+    workers: int = 8,
+    progress: Callable[[str, int, int], None] | None = None,
+    retry: RetryPolicy = RETRY,
+) -> dict[Key, int | None]:
+    """Bytes of files, without moving them.
+
+    Parameters
+    ----------
+    files : mapping
+        Mirrors of each, by any key.
+    workers : int
+        Requests at once.
+    progress : callable, optional
+        Called with 'sizes', how many are known and how many there are.
+    retry : RetryPolicy
+
+    Returns
+    -------
+    dict
+        By the same keys; None where no mirror has the file.
+
+    Raises
+    ------
+    DataError
+        When a size can't be had for another reason.
+    """
+    sizes: dict[Key, int | None] = {}
+    stopped = threading.Event()
+    keys = list(files)
+
+    def ask(share: Sequence[Key]) -> None:
+        client = retry.client()
+        try:
+            for key in share:
+                if stopped.is_set():
+                    break
+                try:
+                    sizes[key] = retry.run(files[key], lambda url, end: file_version(client, url, end)[0])
+                except RemoteFileNotFound:
+                    sizes[key] = None
+                if progress:
+                    progress('sizes', len(sizes), len(keys))
+        except BaseException:
+            # Without a network, each of hundreds of files would be tried for as long as the first.
+            stopped.set()
+            raise
+        finally:
+            client.close()
+
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            list(pool.map(ask, [keys[i::workers] for i in range(workers)]))
+        finally:
+            stopped.set()
+    return {key: sizes[key] for key in keys}

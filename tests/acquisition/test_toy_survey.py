@@ -1,0 +1,173 @@
+"""The recipe "add a survey": a class in a folder of its own and a line in the table are all that a fetch needs."""
+
+import importlib.util
+import io
+import json
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from m2m_benchmarks.acquisition import surveys
+from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey, longest_silence_s
+from m2m_benchmarks.acquisition.survey import Survey
+from m2m_benchmarks.data import ledger, store
+from m2m_benchmarks.errors import DataError, M2MError
+from m2m_benchmarks.net.retry import RetryPolicy
+from m2m_benchmarks.plugins import load_benchmark
+
+SPEC = importlib.util.spec_from_file_location('loopback', Path(__file__).parents[1] / 'net' / 'warehouse.py')
+loopback = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(loopback)
+
+#: Session, area, animal: two areas of the lab's own and one of the mouse's six.
+SESSIONS = (('a1', 'POR', 'm1'), ('a2', 'POR', 'm2'), ('b1', 'VISp', 'm1'), ('b2', 'LI_a', 'm2'))
+
+
+def npz(**arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def site():
+    """A server with the sessions, their images, and the index of both."""
+    rng = np.random.default_rng(0)
+    with loopback.serving() as found:
+        images = [f'image_{number:02d}.png' for number in range(12)]
+        for image in images:
+            buffer = io.BytesIO()
+            Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save(buffer, format='png')
+            found.files[f'/{image}'] = buffer.getvalue()
+        for session, _, animal in SESSIONS:
+            expected = rng.gamma(1, 20, (12, 6))
+            found.files[f'/{session}.npz'] = npz(counts=rng.poisson(expected, (8, 12, 6)), animal=np.array(animal))
+        listed = [{'id': session, 'area': area, 'file': f'{session}.npz'} for session, area, _ in SESSIONS]
+        found.files['/index.json'] = json.dumps({'sessions': listed, 'images': images}).encode()
+        yield found
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """The survey, with its line in the table; worker processes find its folder as this one does."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setattr(os, 'fsync', lambda handle: None)
+    from toy_survey.survey import Toy
+
+    monkeypatch.setitem(surveys.SURVEYS, 'Toy', Toy())
+    return surveys.find_survey('Toy')
+
+
+@pytest.fixture
+def fetch(toy, site, m2m, m2m_home):
+    """The function fetch('--dry-run') -> Ran."""
+    return lambda *options: m2m('data', 'fetch', 'Toy', '--server', site.address, *options)
+
+
+def test_the_recipe(fetch, site, m2m, m2m_home):
+    ran = fetch('--dry-run')
+    assert ran.code == 0, ran.err
+    assert [line.split() for line in ran.out.splitlines()][1:5] == [
+        ['area', 'sessions'],
+        ['VISp', '1'],
+        ['LI_a', '1'],
+        ['POR', '2'],
+    ]
+    assert '4 of 4 sessions' in ran.out
+    assert not any(request['sent'] for request in site.requests if request['path'].endswith('.npz'))
+    # One session is cut short on the server: the others are extracted by two processes and merged.
+    whole = site.files['/a2.npz']
+    site.files['/a2.npz'] = whole[: len(whole) // 2]
+    ran = fetch('--workers', '2')
+    assert ran.code == 0, ran.err
+    assert 'Session a2 could not be read' in ran.out
+    assert len(ledger.require('Toy')['source']['sessions']) == 3
+    # The next call asks for what is missing alone.
+    site.files['/a2.npz'] = whole
+    site.requests.clear()
+    came = json.loads(fetch('--workers', '2', '--json').out)
+    assert (came['failed'], came['refused'], came['extracted_before']) == ({}, {}, 3)
+    assert {request['path'] for request in site.requests} == {'/a2.npz'}
+    assert {area: counts['sessions'] for area, counts in came['areas'].items()} == {'POR': 2, 'VISp': 1, 'LI_a': 1}
+    assert came['settings'] == {'signal': 'rates'}
+    assert m2m('data', 'verify', 'Toy').code == 0
+    # The dataset is in the data folder: its benchmarks are there.
+    benchmark = load_benchmark('Toy.POR-rdm')
+    assert benchmark.stimulus_set['stimulus_id'].tolist() == [f'image_{number:02d}' for number in range(12)]
+    assert benchmark.identifier == 'Toy.POR-rdm'
+    # What brings it again is said of it, though no plugin of this library is named after it.
+    assert ledger.import_command('Toy').startswith('m2m data fetch Toy, or ')
+
+
+def test_whole_files_areas_and_settings(fetch, toy, m2m_home):
+    bytes_of = [json.loads(fetch(*options, '--json').out)['sha256'] for options in ((), ('--whole-files',))]
+    assert bytes_of[0] == bytes_of[1]
+    assert sorted(path.name for path in toy.downloads().glob('npz/*.npz')) == ['a1.npz', 'a2.npz', 'b1.npz', 'b2.npz']
+    ran = fetch('--areas', 'V1,por', '--signal', 'counts', '--json')
+    assert ran.err == 'note: areas are named as the Allen Institute names them: V1 as VISp.\n'
+    assert set(json.loads(ran.out)['areas']) == {'VISp', 'POR'}
+    responses = store.load_assembly('Toy').values
+    assert np.array_equal(responses, responses.round())
+
+
+def test_what_cannot_be(fetch, m2m, toy, site, m2m_home):
+    ran = fetch('--cre', 'Cux2-CreERT2')
+    assert ran.code == 2
+    assert '--cre is for deVries2020 and Siegle2021, not Toy.' in ' '.join(ran.err.split())
+    ran = m2m('data', 'fetch', 'Siegle2021', '--server', site.address)
+    assert ran.code == 2
+    assert '--server is for Toy, not Siegle2021.' in ' '.join(ran.err.split())
+    ran = fetch('--areas', 'V2')
+    assert (ran.code, ran.out) == (1, '')
+    assert "unknown area 'V2'" in ran.err
+    assert 'Toy: address of the server.' in ' '.join(m2m('data', 'fetch', '--help').out.split())
+    for path in [path for path in site.files if path.endswith('.npz')]:
+        site.files[path] = npz(counts=np.zeros((2, 60, 3)), animal=np.array('m1'))
+    ran = fetch()
+    assert (ran.code, ran.out) == (1, '')
+    assert 'none of 4 sessions of Toy could be extracted' in ran.err
+    assert 'expected (repetitions, 12, neurons)' in ran.err
+
+
+def test_images_that_are_not_as_many_as_the_class_says(fetch, site, m2m_home):
+    index = json.loads(site.files['/index.json'])
+    site.files['/index.json'] = json.dumps({**index, 'images': index['images'][:5]}).encode()
+    ran = fetch()
+    assert (ran.code, ran.out) == (1, '')
+    assert 'Toy gave 5 images; expected 12, as its class says.' in ran.err
+
+
+@pytest.mark.parametrize('part', ['n_images', 'settings_type', 'list_sessions', 'extract', 'stimuli'])
+def test_a_class_that_lacks_a_part(toy, m2m, m2m_home, monkeypatch, part):
+    have = {name: value for name, value in vars(type(toy)).items() if name != part and not name.startswith('__')}
+    lacking = type('Lacking', (Survey,), {**have, 'name': 'Lacking'})
+    monkeypatch.setitem(surveys.SURVEYS, 'Lacking', lacking())
+    ran = m2m('data', 'fetch', 'Lacking')
+    assert (ran.code, ran.out) == (1, '')
+    assert f'the survey Lacking cannot be fetched: its class Lacking has no {part};' in ran.err
+    with pytest.raises(M2MError, match=f'has no {part}'):
+        surveys.find_survey('Lacking')
+    with pytest.raises(M2MError, match=f'has no {part}'):
+        fetch_survey(lacking())
+    # Other surveys are fetched as before.
+    assert m2m('data', 'fetch', 'deVries2020', '--depth', '-').code == 2
+
+
+@pytest.mark.parametrize('fault', [loopback.hang_up, loopback.drip('headers'), loopback.drip('body')])
+@pytest.mark.parametrize('whole_files', [False, True])
+def test_a_server_that_stalls_for_no_longer_than_is_said(toy, site, m2m_home, fault, whole_files):
+    for session, _, _ in SESSIONS:
+        site.faulty[f'/{session}.npz'] = fault
+    slept = []
+    retry = RetryPolicy(tries=2, timeout_s=0.1, sleep=slept.append)
+    selection = replace(toy.selection(None, None, {'server': site.address}), retry=retry)
+    begin = time.monotonic()
+    with pytest.raises(DataError, match='3 sessions one after the other could not be reached'):
+        fetch_survey(toy, selection, whole_files=whole_files)
+    # Waits that nobody waited for count as if they had been; the rest is for what comes before the sessions.
+    assert time.monotonic() - begin + sum(slept) <= longest_silence_s(retry) - 3 * (60 - 1) + 2

@@ -1,0 +1,634 @@
+"""Downloads from a server on loopback that does everything wrong that servers do."""
+
+import contextlib
+import errno
+import hashlib
+import random
+import socket
+import threading
+import time
+import tracemalloc
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from m2m_benchmarks.errors import DataError, StorageError
+from m2m_benchmarks.net.download import download
+from m2m_benchmarks.net.failures import ServerUnreachable
+from m2m_benchmarks.net.retry import RetryPolicy
+from m2m_benchmarks.storage import exclusive
+
+CONTENT = random.Random(0).randbytes(300_000)
+MD5 = hashlib.md5(CONTENT).hexdigest()
+
+
+@dataclass
+class Site:
+    """What the server serves, what it does wrong, and what it was asked."""
+
+    address: str = ''
+    files: dict[str, bytes] = field(default_factory=dict)
+    validators: dict[str, str] = field(default_factory=lambda: {'ETag': '"1"'})
+    #: One for each request, in order; when there are no more, files are served as they should be.
+    faults: list = field(default_factory=list)
+    requests: list[dict] = field(default_factory=list)
+    honours_if_range: bool = True
+
+    @property
+    def sent(self):
+        return [request['sent'] for request in self.requests]
+
+    @property
+    def asked(self):
+        return [(request['path'], request['range']) for request in self.requests]
+
+
+def serve(handler, site):
+    """Range, If-Range and all."""
+    content = site.files.get(urlsplit(handler.path).path)
+    if content is None:
+        answer(handler, 404)
+        return
+    asked = handler.headers['Range']
+    if asked and site.honours_if_range and handler.headers['If-Range'] not in site.validators.values():
+        asked = None
+    if asked is None:
+        answer(handler, 200, content, site.validators)
+        return
+    start = int(asked.removeprefix('bytes=').removesuffix('-'))
+    if start >= len(content):
+        answer(handler, 416, headers={'Content-Range': f'bytes */{len(content)}'})
+        return
+    span = {'Content-Range': f'bytes {start}-{len(content) - 1}/{len(content)}'}
+    answer(handler, 206, content[start:], {**site.validators, **span})
+
+
+def answer(handler, status, content=b'', headers=None, only=None):
+    """Send an answer, whose body may end early; the connection is closed then."""
+    headers = {'Content-Length': str(len(content)), 'Connection': 'close', **(headers or {})}
+    handler.send_response(status)
+    for name, value in headers.items():
+        if value is not None:
+            handler.send_header(name, value)
+    handler.end_headers()
+    body = content if only is None else content[:only]
+    handler.wfile.write(body)
+    handler.request_['sent'] += len(body)
+    handler.close_connection = True
+
+
+def cut(after):
+    """The fault of a connection that is lost."""
+
+    def fault(handler, site):
+        asked = handler.headers['Range']
+        content = site.files[handler.path]
+        if asked is None:
+            answer(handler, 200, content, site.validators, only=after)
+        else:
+            start = int(asked.removeprefix('bytes=').removesuffix('-'))
+            span = {'Content-Range': f'bytes {start}-{len(content) - 1}/{len(content)}'}
+            answer(handler, 206, content[start:], {**site.validators, **span}, only=after)
+
+    return fault
+
+
+def status(code, **headers):
+    return lambda handler, site: answer(handler, code, headers={k.replace('_', '-'): v for k, v in headers.items()})
+
+
+def drip(what):
+    """The fault of a server that sends a byte now and then, from its headers on or from its body on."""
+
+    def fault(handler, site):
+        if what == 'body':
+            answer(handler, 200, CONTENT, only=0)
+        with contextlib.suppress(OSError):  # the client has gone
+            for byte in b'HTTP/1.1 200 OK\r\nX-Slow: ' + b'x' * 400:
+                handler.wfile.write(bytes([byte]))
+                time.sleep(0.05)
+        handler.close_connection = True
+
+    return fault
+
+
+@pytest.fixture
+def site():
+    found = Site(files={'/file': CONTENT})
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = 'HTTP/1.1'
+
+        def do_GET(self):
+            self.request_ = {
+                'path': self.path,
+                'range': self.headers['Range'],
+                'if_range': self.headers['If-Range'],
+                'packing': self.headers['Accept-Encoding'],
+                'sent': 0,
+            }
+            found.requests.append(self.request_)
+            fault = found.faults.pop(0) if found.faults else serve
+            fault(self, found)
+
+        do_CONNECT = do_GET  # noqa: N815
+
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    server.daemon_threads = True
+    found.address = f'http://127.0.0.1:{server.server_port}'
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield found
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / 'place' / 'file'
+
+
+@pytest.fixture
+def get(site, path):
+    """Download /file; what the waits between tries were is in get.slept."""
+
+    def run(*names, md5=MD5, **options):
+        slept = []
+        run.slept = slept
+        urls = [name if '://' in name else f'{site.address}/{name}' for name in names or ('file',)]
+        policy = {name: options.pop(name) for name in ('tries', 'timeout_s') if name in options}
+        return download(urls, path, md5, retry=RetryPolicy(sleep=slept.append, **policy), **options)
+
+    return run
+
+
+def left(path):
+    """Names of what lies beside a file, itself and the lock left out."""
+    return sorted(each.name for each in path.parent.iterdir() if each.name not in (path.name, f'.{path.name}.lock'))
+
+
+def test_a_file(site, get, path):
+    reported = []
+    assert get(progress=lambda *what: reported.append(what)) == path
+    assert path.read_bytes() == CONTENT
+    assert left(path) == []
+    assert site.asked == [('/file', None)]
+    assert get.slept == []
+    assert {what for what, _, _ in reported} == {'file'}
+    assert [done for _, done, _ in reported] == sorted(done for _, done, _ in reported)
+    assert reported[-1][1:] == (len(CONTENT), len(CONTENT))
+
+
+@pytest.mark.parametrize('validators', [{'ETag': '"1"'}, {'Last-Modified': 'Wed, 21 Oct 2015 07:28:00 GMT'}])
+def test_a_lost_connection_is_gone_on_with(site, get, path, validators):
+    site.validators = validators
+    site.faults = [cut(100_000), cut(50_000)]
+    get()
+    assert path.read_bytes() == CONTENT
+    assert left(path) == []
+    assert site.asked == [('/file', None), ('/file', 'bytes=100000-'), ('/file', 'bytes=150000-')]
+    assert {request['if_range'] for request in site.requests[1:]} == set(validators.values())
+    assert site.sent == [100_000, 50_000, 150_000]  # nothing moved twice
+    assert get.slept == [1, 2]
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_lost_connections_at_any_place(site, get, path, seed):
+    rng = random.Random(seed)
+    site.faults = [cut(rng.choice([0, 1, rng.randrange(100_000)])) for _ in range(rng.randrange(1, 7))]
+    get(tries=8)
+    assert path.read_bytes() == CONTENT
+    assert sum(site.sent) == len(CONTENT)
+
+
+def test_a_later_call_goes_on(site, get, path):
+    def stop(what, done, total):
+        if done > 100_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        get(progress=stop)
+    assert not path.exists()
+    assert left(path) == ['file.part', 'file.part.from']
+    have = (path.parent / 'file.part').stat().st_size
+    assert have > 100_000
+    get()
+    assert path.read_bytes() == CONTENT
+    assert site.sent[-1] == len(CONTENT) - have
+    assert left(path) == []
+
+
+@pytest.mark.parametrize('validators', [{}, {'ETag': 'W/"1"'}, {'ETag': '"\xe9"'}])
+def test_without_a_validator_it_starts_over(site, get, path, validators):
+    site.validators = validators
+    site.faults = [cut(100_000)]
+    get()
+    assert path.read_bytes() == CONTENT
+    assert site.asked == [('/file', None)] * 2
+
+
+@pytest.mark.parametrize('honours_if_range', [True, False])
+def test_a_file_that_changes_between_tries(site, get, path, honours_if_range):
+    site.honours_if_range = honours_if_range
+
+    def changed(handler, site):
+        site.files['/file'], site.validators = CONTENT[::-1], {'ETag': '"2"'}
+        serve(handler, site)
+
+    site.faults = [cut(100_000), changed]
+    get(md5=None)
+    assert path.read_bytes() == CONTENT[::-1]
+    assert site.requests[1]['range'] == 'bytes=100000-'
+    # In the answer with the whole new file, or in the request after the one whose answer was another file's.
+    assert site.sent[-1] == len(CONTENT)
+    assert len(site.requests) == (2 if honours_if_range else 3)
+
+
+def test_a_part_of_another_mirror_is_not_gone_on_with(site, get, path):
+    site.files['/other'] = CONTENT[::-1]
+    site.faults = [cut(100_000), status(404)]
+    get('file', 'other', md5=None)
+    assert path.read_bytes() == CONTENT[::-1]
+    assert site.asked == [('/file', None), ('/file', 'bytes=100000-'), ('/other', None)]
+
+
+@pytest.mark.parametrize('note', [None, '', '\x00\xff', 'http://elsewhere/file\n"1"\n'])
+def test_a_part_whose_note_is_of_no_use(site, get, path, note):
+    path.parent.mkdir()
+    (path.parent / 'file.part').write_bytes(b'x' * 400_000)
+    if note is not None:
+        (path.parent / 'file.part.from').write_bytes(note.encode('latin-1'))
+    get(md5=None)
+    assert path.read_bytes() == CONTENT
+    assert site.asked == [('/file', None)]
+
+
+def make_part(site, path, content):
+    path.parent.mkdir()
+    (path.parent / 'file.part').write_bytes(content)
+    (path.parent / 'file.part.from').write_text(f'{site.address}/file\n"1"\n')
+
+
+def test_a_part_that_is_whole_already(site, get, path):
+    make_part(site, path, CONTENT)
+    get()
+    assert path.read_bytes() == CONTENT
+    assert site.sent == [0]  # 416: there is nothing after it
+    assert left(path) == []
+
+
+def test_a_part_that_is_too_long(site, get, path):
+    make_part(site, path, CONTENT + b'x')
+    get()
+    assert path.read_bytes() == CONTENT
+    assert site.asked == [('/file', f'bytes={len(CONTENT) + 1}-'), ('/file', None)]
+
+
+@pytest.mark.parametrize('part', [b'x' * 1000, b'x' * len(CONTENT)])
+def test_pieces_that_do_not_fit_are_fetched_as_one(site, get, path, part):
+    make_part(site, path, part)
+    get()
+    assert path.read_bytes() == CONTENT
+    assert site.asked[1:] == [('/file', None)]
+
+
+def test_a_range_that_ends_early(site, get, path):
+    def some(handler, site):
+        headers = {**site.validators, 'Content-Range': f'bytes 100000-100999/{len(CONTENT)}'}
+        answer(handler, 206, CONTENT[100_000:101_000], headers)
+
+    site.faults = [cut(100_000), some]
+    get()
+    assert path.read_bytes() == CONTENT
+    assert sum(site.sent) == len(CONTENT)
+
+
+def test_a_range_that_was_not_asked_for(site, get, path):
+    def other(handler, site):
+        headers = {**site.validators, 'Content-Range': f'bytes 5-{len(CONTENT) - 1}/{len(CONTENT)}'}
+        answer(handler, 206, CONTENT[5:], headers)
+
+    site.faults = [cut(100_000), other]
+    get(md5=None)
+    assert path.read_bytes() == CONTENT
+    site.faults = [other]
+    path.unlink()
+    with pytest.raises(DataError, match='it answered 206 Partial Content'):
+        get(md5=None)
+
+
+def test_a_range_though_none_was_asked_for(site, get, path):
+    path.parent.mkdir()
+    (path.parent / 'file.part').write_bytes(b'x' * 1000)  # whatever it is of
+
+    def ranged(handler, site):
+        answer(handler, 206, CONTENT, {'Content-Range': f'bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}'})
+
+    site.faults = [ranged]
+    get('file', 'file', md5=None)
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize('code', [408, 429, 500, 502, 503])
+def test_servers_that_are_busy(site, get, path, code):
+    site.faults = [status(code)] * 3
+    get()
+    assert path.read_bytes() == CONTENT
+    assert get.slept == [1, 2, 4]
+
+
+@pytest.mark.parametrize(('said', 'slept'), [('7', 7), ('100000', 60), ('0', 1), ('soon', 1), ('-5', 1)])
+def test_the_wait_that_a_server_asks_for(site, get, path, said, slept):
+    site.faults = [status(503, Retry_After=said)]
+    get()
+    assert get.slept == [slept]
+
+
+def test_a_server_that_stays_busy(site, get, path):
+    site.faults = [status(503)] * 4
+    with pytest.raises(DataError, match=f'{site.address}/file: it answered 503 Service Unavailable') as caught:
+        get()
+    assert 'run this again' in str(caught.value)
+    assert len(site.requests) == 4  # bounded
+    assert get.slept == [1, 2, 4]
+    assert not path.exists()
+
+
+@pytest.mark.parametrize('code', [401, 403, 404, 410, 204, 304])
+def test_what_is_not_there_is_fetched_from_the_next_mirror(site, get, path, code):
+    site.faults = [status(code)]
+    get('gone', 'file')
+    assert path.read_bytes() == CONTENT
+    assert site.asked == [('/gone', None), ('/file', None)]
+    assert get.slept == []
+
+
+def test_mirrors_are_all_named_when_none_has_it(site, get, path):
+    with pytest.raises(DataError) as caught:
+        get('a', 'b', 'ftp://elsewhere/file', 'http://[bad/file')
+    message = str(caught.value)
+    for said in (
+        f'{site.address}/a: it answered 404',
+        f'{site.address}/b: it answered 404',
+        'ftp://',
+        'http://[bad/file: ',
+    ):
+        assert said in message
+    assert '\n' not in message
+
+
+def test_a_redirect(site, get, path):
+    site.faults = [status(302, Location='/file'), cut(100_000), status(307, Location='/file')]
+    get('old')
+    assert path.read_bytes() == CONTENT
+    assert site.asked == [('/old', None), ('/file', None), ('/old', 'bytes=100000-'), ('/file', 'bytes=100000-')]
+
+
+def test_a_redirect_that_never_ends(site, get, path):
+    site.faults = [status(302, Location='/old')] * 21
+    get('old', 'file')
+    assert path.read_bytes() == CONTENT
+    assert get.slept == []
+
+
+def test_a_wrong_md5(site, get, path):
+    site.files['/wrong'] = CONTENT[::-1]
+    get('wrong', 'file')
+    assert path.read_bytes() == CONTENT
+    assert site.asked == [('/wrong', None), ('/file', None)]
+    path.unlink()
+    wrong = hashlib.md5(CONTENT[::-1]).hexdigest()
+    with pytest.raises(DataError, match=f'what came has the MD5 {wrong}; expected {MD5}'):
+        get('wrong')
+    assert not path.exists()
+    assert left(path) == []
+
+
+def test_an_answer_without_a_length(site, get, path):
+    def chunked(handler, site):
+        answer(handler, 200, headers={'Content-Length': None, 'Transfer-Encoding': 'chunked'})
+        for start in range(0, len(CONTENT), 70_000):
+            piece = CONTENT[start : start + 70_000]
+            handler.wfile.write(f'{len(piece):x}\r\n'.encode() + piece + b'\r\n')
+        handler.wfile.write(b'0\r\n\r\n')
+
+    reported = []
+    for checked in ({'md5': MD5}, {'md5': None, 'unmeasured': True}):
+        site.faults = [chunked]
+        path.unlink(missing_ok=True)
+        get(**checked, progress=lambda *what: reported.append(what))
+        assert path.read_bytes() == CONTENT
+        assert reported[-1] == ('file', len(CONTENT), 0)
+    # With nothing to check it by, it may have come short.
+    path.unlink()
+    site.faults = [chunked]
+    get(md5=None, progress=lambda *what: reported.append(what))
+    assert path.read_bytes() == CONTENT
+    assert reported[-1] == ('file', len(CONTENT), len(CONTENT))
+    path.unlink()
+    site.faults = [chunked] * 4
+    with pytest.raises(DataError, match='does not say how long the file is'):
+        get(md5=None)
+    assert not path.exists()
+
+
+def test_a_drip_that_gives_no_content(site, get, path):
+    """Between the chunks of an answer a server may send as much as it likes."""
+
+    def drip(handler, site):
+        answer(handler, 200, headers={'Content-Length': None, 'Transfer-Encoding': 'chunked'})
+        with contextlib.suppress(OSError):
+            handler.wfile.write(b'5;')
+            for _ in range(100):
+                handler.wfile.write(b'x')
+                time.sleep(0.1)
+
+    site.faults = [drip]
+    begin = time.monotonic()
+    get(timeout_s=0.3)
+    assert path.read_bytes() == CONTENT
+    assert time.monotonic() - begin < 5
+
+
+def test_however_often_it_breaks_off_a_file_that_gets_on_comes(site, get, path):
+    site.files['/file'] = random.Random(1).randbytes(12 * 2**20)
+    site.faults = [cut(after=3 * 2**19)] * 7
+    get(md5=None)
+    assert path.read_bytes() == site.files['/file']
+    assert get.slept == [1] * 7
+    # One that hardly gets on is given up as any other.
+    path.unlink()
+    site.faults = [cut(after=1000)] * 9
+    with pytest.raises(DataError, match='could not be downloaded'):
+        get(md5=None)
+    assert len(site.faults) == 5
+
+
+def test_no_server_at_all(get, path):
+    with pytest.raises(ServerUnreachable, match='could not be downloaded'):
+        get('http://127.0.0.1:9/file', tries=1)
+
+
+def test_a_file_of_nothing(site, get, path):
+    site.files['/file'] = b''
+    get(md5=None)
+    assert path.read_bytes() == b''
+
+
+def test_a_packed_file_stays_packed(site, get, path):
+    site.validators = {'Content-Encoding': 'gzip'}
+    get()
+    assert path.read_bytes() == CONTENT
+    assert site.requests[0]['packing'] == 'identity'  # none is asked for, on the way
+
+
+@pytest.mark.parametrize(('what', 'message'), [('body', 'bytes came in'), ('headers', 'timed out')])
+def test_a_server_that_sends_a_byte_now_and_then(site, get, path, what, message):
+    site.faults = [drip(what)] * 2
+    start = time.monotonic()
+    with pytest.raises(DataError, match=message):
+        get(tries=2, timeout_s=0.3)
+    assert time.monotonic() - start < 5
+    assert not path.exists()
+    get()  # what came of it before is not in the way
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_server_that_says_nothing(site, get, path):
+    site.faults = [lambda handler, site: time.sleep(1.5)] * 2
+    start = time.monotonic()
+    with pytest.raises(DataError, match='timed out'):
+        get(tries=2, timeout_s=0.2)
+    assert time.monotonic() - start < 1.4
+
+
+def test_a_port_where_nobody_is(site, get, path):
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        nobody = f'http://127.0.0.1:{free.getsockname()[1]}/file'
+    with pytest.raises(DataError, match=f'{nobody}: .*refused'):
+        get(nobody)
+    assert get.slept == [1, 2, 4]
+    get(nobody, 'file')
+    assert path.read_bytes() == CONTENT
+
+
+def test_what_is_there_already(site, get, path):
+    get()
+    get()
+    get(md5=None)
+    assert len(site.requests) == 1
+    path.write_bytes(CONTENT[:-1])
+    get(md5=None)
+    assert len(site.requests) == 1
+    get()
+    assert path.read_bytes() == CONTENT
+    assert len(site.requests) == 2
+
+
+def test_a_wrong_file_stays_until_the_right_one_is_there(site, get, path):
+    path.parent.mkdir()
+    path.write_bytes(b'wrong')
+    site.faults = [status(404)]
+    with pytest.raises(DataError):
+        get()
+    assert path.read_bytes() == b'wrong'
+
+
+def test_a_full_disk(site, get, path, monkeypatch):
+    real = Path.open
+
+    class Full:
+        def __init__(self, file):
+            self.file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.file.close()
+
+        def write(self, content):
+            if self.file.tell() + len(content) > 100_000:
+                raise OSError(errno.ENOSPC, 'No space left on device')
+            return self.file.write(content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Path, 'open', lambda self, mode='r', **o: (Full if mode == 'ab' else lambda f: f)(real(self, mode, **o))
+        )
+        with pytest.raises(StorageError, match=r'cannot write file to .*: No space left on device \(.* MB free\)'):
+            get()
+    assert len(site.requests) == 1  # not tried again
+    get()
+    assert path.read_bytes() == CONTENT
+    assert site.requests[1]['range']
+
+
+def test_a_folder_that_cannot_be_made(site, get, path):
+    path.parent.write_text('')
+    with pytest.raises(StorageError, match='cannot write to'):
+        get()
+    assert site.requests == []
+
+
+def test_two_at_once(site, get, path):
+    path.parent.mkdir()
+    with (
+        exclusive(path.parent / '.file.lock', 'another'),
+        pytest.raises(StorageError, match='downloading file is already running in another process'),
+    ):
+        get()
+    assert site.requests == []
+
+
+def test_a_proxy(site, get, path, monkeypatch):
+    monkeypatch.setenv('HTTP_PROXY', site.address)
+    get('http://elsewhere.invalid/file')
+    assert path.read_bytes() == CONTENT
+    assert site.asked == [('http://elsewhere.invalid/file', None)]
+
+
+@pytest.mark.parametrize('scheme', ['http', 'https'])
+def test_a_proxy_that_wants_a_password(site, get, path, monkeypatch, scheme):
+    monkeypatch.setenv(f'{scheme}_proxy', site.address)
+    site.faults = [status(407)]
+    with pytest.raises(DataError, match='the proxy wants a user name and password') as caught:
+        get(f'{scheme}://elsewhere.invalid/file')
+    assert 'http://USER:PASSWORD@HOST:PORT' in str(caught.value)
+    assert get.slept == []
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'), [('HTTPS_PROXY', 'gopher://somewhere:70'), ('SSL_CERT_FILE', '/nowhere/certificates.pem')]
+)
+def test_settings_that_are_wrong(site, get, path, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(DataError, match=f'the settings of the network cannot be used: .*{name}'):
+        get()
+
+
+def test_memory_stays_bounded(site, get, path):
+    piece, pieces = bytes(100_000), 400
+
+    def big(handler, site):
+        answer(handler, 200, headers={'Content-Length': str(len(piece) * pieces)})
+        for _ in range(pieces):
+            handler.wfile.write(piece)
+
+    site.faults = [big]
+    tracemalloc.start()
+    try:
+        get(md5=None)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert path.stat().st_size == 40_000_000
+    assert peak < 4_000_000

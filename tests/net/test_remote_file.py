@@ -1,0 +1,589 @@
+"""Files read in pieces from a server on loopback that does everything wrong that servers do."""
+
+import gc
+import importlib.util
+import io
+import itertools
+import random
+import threading
+import time
+import tracemalloc
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.net import remote_file
+from m2m_benchmarks.net.failures import RemoteFileNotFound
+from m2m_benchmarks.net.remote_file import RemoteFile, open_remote_hdf5
+from m2m_benchmarks.net.retry import RetryPolicy
+
+SPEC = importlib.util.spec_from_file_location('allen_warehouse', Path(__file__).with_name('warehouse.py'))
+warehouse = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(warehouse)
+part, status = warehouse.part, warehouse.status
+
+CONTENT = random.Random(0).randbytes(1_000_003)
+BLOCK = 10_000
+#: Faults after which the same request succeeds.
+PASSING = {
+    'status 500': status(500),
+    'status 503': status(503, Retry_After='0'),
+    'status 429': status(429),
+    'no answer': warehouse.hang_up,
+    'connection lost': part(only=100),
+    'connection lost before the first byte': part(only=0),
+    'short, without a length': part(lambda content: content[:100], close=True, **{'Content-Length': None}),
+    'short, with its own length': part(lambda content: content[:100]),
+    'longer than asked for': part(lambda content: content + b'x'),
+    'other bytes': part(said=lambda first, last, length: f'bytes {first + 1}-{last + 1}/{length}'),
+    'fewer bytes': part(
+        lambda content: content[:-1], said=lambda first, last, length: f'bytes {first}-{last - 1}/{length}'
+    ),
+    'no Content-Range': part(**{'Content-Range': None}),
+    'Content-Range without a length': part(said=lambda first, last, length: f'bytes {first}-{last}/*'),
+}
+SLOW = {
+    'a byte of the headers now and then': warehouse.drip('headers'),
+    'a byte of the content now and then': warehouse.drip('body'),
+    'silence': warehouse.stall,
+}
+
+
+@pytest.fixture
+def site():
+    with warehouse.serving() as found:
+        found.files['/file'] = CONTENT
+        yield found
+
+
+@pytest.fixture
+def ranged_file(site):
+    """The function ranged_file('file', 'mirror', **options); the waits between tries are in ranged_file.slept."""
+    files = []
+
+    def make(*names, **options):
+        urls = [name if '://' in name else f'{site.address}/{name}' for name in names or ('file',)]
+        policy = {name: options.pop(name) for name in ('tries', 'timeout_s', 'limit_s', 'sleep') if name in options}
+        retry = RetryPolicy(**{'timeout_s': 10, 'sleep': make.slept.append, **policy})
+        files.append(RemoteFile(urls, **{'block_bytes': BLOCK, 'retry': retry, **options}))
+        return files[-1]
+
+    make.slept = []
+    yield make
+    for file in files:
+        file.close()
+
+
+def at(file, start, number):
+    file.seek(start)
+    return file.read(number)
+
+
+@pytest.mark.parametrize('block_bytes', [1, 7, 10_000, 2**18, 10**7])
+def test_it_reads_like_a_local_file(site, ranged_file, block_bytes):
+    rng, length = random.Random(block_bytes), 3000 if block_bytes < 100 else len(CONTENT)
+    site.files['/file'] = CONTENT[:length]
+    local, file = io.BytesIO(CONTENT[:length]), ranged_file(block_bytes=block_bytes, cache_bytes=0)
+    for _ in range(60):
+        start, number = rng.randrange(length + 10), rng.choice([0, 1, 2, rng.randrange(length)])
+        whence, offset = rng.choice([(0, start), (1, 1), (2, -min(start, length))])
+        assert file.seek(offset, whence) == local.seek(offset, whence)
+        assert file.read(number) == local.read(number)
+        assert file.tell() == local.tell()
+    buffer = bytearray(50)
+    file.seek(length - 10)
+    assert file.readinto(buffer) == 10
+    assert file.readinto(buffer) == 0
+    file.seek(5)
+    assert file.read() == CONTENT[5:length]
+    assert file.length == length
+
+
+def test_what_it_is(ranged_file):
+    with ranged_file() as file:
+        assert file.readable()
+        assert file.seekable()
+        assert not file.writable()
+        with pytest.raises(ValueError, match='cannot seek to -1'):
+            file.seek(-1)
+    file.close()
+    with pytest.raises(ValueError, match='closed'):
+        file.read(1)
+
+
+def test_only_what_is_needed_is_moved(site, ranged_file):
+    file = ranged_file()
+    assert at(file, 505_000, 4000) == CONTENT[505_000:509_000]
+    assert at(file, 507_000, 100) == CONTENT[507_000:507_100]
+    assert at(file, 999_999, 4) == CONTENT[999_999:]
+    assert [request['range'] for request in site.requests] == [
+        'bytes=0-9999',
+        'bytes=500000-509999',
+        'bytes=990000-1000002',
+    ]
+    assert file.requests == 3
+    assert file.bytes_moved == site.sent == 30_003
+
+
+def test_reading_on_takes_few_requests(site, ranged_file):
+    file = ranged_file()
+    assert b''.join(iter(lambda: file.read(1000), b'')) == CONTENT
+    assert file.requests <= 8  # 1, 1, 2, 4, … blocks
+    assert file.bytes_moved == len(CONTENT)
+
+
+def test_two_places_read_on_at_once(site, ranged_file):
+    file = ranged_file()
+    for start in range(0, 200_000, 5000):
+        assert at(file, 200_000 + start, 5000) == CONTENT[200_000 + start : 205_000 + start]
+        assert at(file, 700_000 + start, 5000) == CONTENT[700_000 + start : 705_000 + start]
+    assert file.requests <= 14
+    assert file.bytes_moved <= 2 * 400_000
+
+
+def test_memory_is_bounded(site, ranged_file):
+    site.files['/file'] = bytes(30_000_000)
+    file = ranged_file(block_bytes=2**16, cache_bytes=2**22)
+    target = np.empty(30_000_000, np.uint8)
+    tracemalloc.start()
+    try:
+        assert file.readinto(target) == len(target)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert not target.any()
+    assert peak < 6 * 2**22  # of the server's pieces, too, which are in the same process
+    assert file.bytes_moved == len(target)
+
+
+@pytest.mark.parametrize('fault', [*PASSING, *SLOW])
+def test_faults_that_pass(site, ranged_file, fault):
+    site.faults = [(PASSING | SLOW)[fault], None, (PASSING | SLOW)[fault]]
+    file = ranged_file(timeout_s=0.3 if fault in SLOW else 10)
+    assert at(file, 500_000, 25_000) == CONTENT[500_000:525_000]
+    assert len(site.requests) == file.requests == 4
+    assert ranged_file.slept == [1, 1]
+    assert file.error is None
+
+
+def test_pairs_of_faults_that_pass(site, ranged_file):
+    for first, second in itertools.combinations(PASSING, 2):
+        site.faults = [None, PASSING[first], PASSING[second]]
+        with ranged_file() as file:
+            assert at(file, 123_456, 30_000) == CONTENT[123_456:153_456], (first, second)
+            assert file.requests == 4
+
+
+@pytest.mark.parametrize('fault', [*PASSING, *SLOW])
+def test_faults_that_stay(site, ranged_file, fault):
+    file = ranged_file(tries=2, timeout_s=0.3 if fault in SLOW else 10)
+    site.faults = [(PASSING | SLOW)[fault]] * 2
+    start = time.monotonic()
+    with pytest.raises(DataError, match=f'{site.address}/file: ') as caught:
+        at(file, 500_000, 1000)
+    assert time.monotonic() - start < 8  # its bytes would take 20 s
+    assert '\n' not in str(caught.value)
+    assert file.error is caught.value
+    with pytest.raises(DataError) as again:  # what follows would be missing a part
+        at(file, 0, 10)
+    assert again.value is caught.value
+    assert file.requests == 3
+
+
+@pytest.mark.parametrize(
+    ('fault', 'message'),
+    [
+        (warehouse.whole, 'it has no byte ranges'),
+        (warehouse.page, 'a web page came in place of the file'),
+        (status(403), 'it answered 403 Forbidden'),
+        (status(204), 'it answered 204'),
+        (status(407), 'the proxy wants a user name and password'),
+        (status(416), 'empty'),
+        (status(302, Location='/file2'), 'it answered 404'),
+        (status(302, Location='ftp://elsewhere/file'), 'ftp'),
+    ],
+)
+def test_faults_that_no_further_try_mends(site, ranged_file, fault, message):
+    site.faulty['/file'] = fault
+    with pytest.raises(DataError, match=message) as caught:
+        ranged_file()
+    assert 'run this again' in str(caught.value) or 'no server has' in str(caught.value)
+    assert site.sent < 10**6 or fault is warehouse.whole
+    assert ranged_file.slept == []
+    site.files['/mirror'] = CONTENT
+    assert at(ranged_file('file', 'mirror'), 5, 5) == CONTENT[5:10]
+
+
+def test_an_answer_of_everything_is_not_read(site, ranged_file):
+    site.files['/file'] = bytes(50_000_000)
+    site.faulty['/file'] = warehouse.whole
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match='fetch whole files'):
+            ranged_file()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+def test_a_file_that_is_nowhere(site, ranged_file):
+    with pytest.raises(RemoteFileNotFound, match='no server has the file') as caught:
+        ranged_file('a', 'b')
+    assert f'{site.address}/a: it answered 404' in str(caught.value)
+    assert f'{site.address}/b: it answered 404' in str(caught.value)
+    site.faulty['/b'] = status(403)
+    with pytest.raises(DataError) as caught:
+        ranged_file('a', 'b')
+    assert not isinstance(caught.value, RemoteFileNotFound)
+
+
+def test_an_empty_file(site, ranged_file):
+    site.files['/file'] = b''
+    with pytest.raises(DataError, match='empty'):
+        ranged_file()
+
+
+@pytest.mark.parametrize('redirect', [302, 307, 308])
+def test_redirects(site, ranged_file, redirect):
+    site.faulty['/old'] = status(redirect, Location='/file')
+    file = ranged_file('old')
+    assert at(file, 500_000, 1000) == CONTENT[500_000:501_000]
+    assert len(site.requests) == 4
+    site.faulty['/old'] = status(redirect, Location='/old')
+    with pytest.raises(DataError, match='redirects'):
+        ranged_file('old')
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'validators': {'ETag': '"2"', 'Last-Modified': 'Wed, 21 Oct 2015 07:28:00 GMT'}},
+        {'validators': {'ETag': '"1"', 'Last-Modified': 'Thu, 22 Oct 2015 07:28:00 GMT'}},
+        {'validators': {}},
+        {'files': {'/file': CONTENT + b'x'}},
+        {'files': {'/file': CONTENT[:700_000]}},
+        {'files': {'/file': CONTENT[:70_000]}},
+    ],
+)
+@pytest.mark.parametrize('before', [[], [status(500)]])
+def test_a_file_that_changes_meanwhile(site, ranged_file, change, before):
+    file = ranged_file()
+    assert at(file, 100_000, 10) == CONTENT[100_000:100_010]
+    for name, value in change.items():
+        setattr(site, name, value)
+    site.faults = list(before)
+    with pytest.raises(DataError, match=f'{site.address}/file changed while it was read: .* Read it again') as caught:
+        at(file, 500_000, 10)
+    assert file.requests == 3 + len(before)  # asking again would be of no use
+    with pytest.raises(DataError) as again:
+        at(file, 0, 10)
+    assert again.value is caught.value
+
+
+def test_a_change_without_validators_shows_in_the_length(site, ranged_file):
+    site.validators = {}
+    file = ranged_file()
+    assert at(file, 500_000, 10) == CONTENT[500_000:500_010]
+    site.files['/file'] = CONTENT + b'x'
+    with pytest.raises(DataError, match='changed while it was read'):
+        at(file, 600_000, 10)
+
+
+@pytest.mark.parametrize(
+    ('etag', 'content', 'goes_on'),
+    [
+        ('"1"', CONTENT, True),
+        ('"2"', CONTENT, False),
+        ('W/"1"', CONTENT, False),
+        (None, CONTENT, False),
+        ('"1"', CONTENT + b'x', False),
+    ],
+)
+def test_another_mirror_goes_on_only_with_the_same_version(site, ranged_file, etag, content, goes_on):
+    site.validators = {'ETag': 'W/"1"' if etag == 'W/"1"' else '"1"'} if etag else {}
+    with warehouse.serving() as other:
+        other.files['/file'] = content
+        other.validators = {'ETag': etag, 'Last-Modified': 'Sat, 24 Oct 2015 07:28:00 GMT'}
+        file = ranged_file('file', f'{other.address}/file', tries=2)
+        assert other.requests == []
+        site.faulty['/file'] = status(503)
+        if goes_on:
+            assert at(file, 500_000, 10) == CONTENT[500_000:500_010]
+        else:
+            with pytest.raises(DataError, match=r'503.*it may hold another version of the file'):
+                at(file, 500_000, 10)
+
+
+def test_mirrors_in_order(site, ranged_file):
+    site.files['/mirror'] = CONTENT
+    file = ranged_file('gone', 'mirror', 'file')
+    assert at(file, 500_000, 10) == CONTENT[500_000:500_010]
+    # One that didn't answer isn't asked again for each block.
+    assert [path for _, path in site.asked] == ['/gone', '/mirror', '/mirror']
+
+
+def test_the_time_is_limited_and_shared_by_mirrors(site, ranged_file):
+    site.faulty['/file'] = warehouse.drip('headers')
+    site.files['/mirror'] = CONTENT
+    start = time.monotonic()
+    file = ranged_file('file', 'mirror', tries=100, limit_s=2, timeout_s=5, sleep=time.sleep)
+    assert 0.8 < time.monotonic() - start < 8
+    assert at(file, 5, 5) == CONTENT[5:10]
+    start = time.monotonic()
+    with pytest.raises(DataError, match='timed out'):
+        ranged_file(tries=100, limit_s=0.7, timeout_s=5, sleep=time.sleep)
+    assert time.monotonic() - start < 8
+
+
+def test_a_proxy(site, ranged_file, monkeypatch):
+    monkeypatch.setenv('HTTP_PROXY', site.address)
+    assert at(ranged_file('http://elsewhere.invalid/file'), 7, 5) == CONTENT[7:12]
+    site.faulty['/file'] = warehouse.drip('headers')
+    with pytest.raises(DataError, match='timed out'):
+        ranged_file('http://elsewhere.invalid/file', tries=1, timeout_s=0.3)
+
+
+@pytest.mark.parametrize('scheme', ['http', 'https'])
+def test_a_proxy_that_wants_a_password(site, ranged_file, monkeypatch, scheme):
+    monkeypatch.setenv(f'{scheme}_proxy', site.address)
+    site.faults = [status(407)]
+    with pytest.raises(DataError, match='http://USER:PASSWORD@HOST:PORT'):
+        ranged_file(f'{scheme}://elsewhere.invalid/file')
+    assert ranged_file.slept == []
+
+
+def hdf5(path, write):
+    with h5py.File(path, 'w') as stored:
+        write(stored)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def arrays(site, tmp_path):
+    """Arrays by their names, which /file holds as HDF5."""
+    rng = np.random.default_rng(0)
+    found = {
+        'contiguous': rng.normal(size=(60, 2000)).astype(np.float32),
+        'deep/chunked': rng.integers(0, 50, (300, 40, 17)),
+        'deep/packed': rng.integers(0, 5, (40, 5000)).astype(np.int16),
+    }
+
+    def write(stored):
+        stored['contiguous'] = found['contiguous']
+        stored.create_dataset('deep/chunked', data=found['deep/chunked'], chunks=(16, 8, 17))
+        stored.create_dataset('deep/packed', data=found['deep/packed'], chunks=(3, 700), compression='gzip')
+        for i in range(200):
+            stored[f'many/{i}'] = i
+
+    site.files['/file'] = hdf5(tmp_path / 'local.h5', write)
+    return found
+
+
+@pytest.mark.parametrize('block_bytes', [512, 4096, 2**18])
+@pytest.mark.parametrize('seed', range(3))
+def test_hdf5_reads_the_same(site, ranged_file, arrays, block_bytes, seed):
+    rng = np.random.default_rng(seed)
+    with open_remote_hdf5(ranged_file(block_bytes=block_bytes, cache_bytes=0)) as stored:
+        for _ in range(40):
+            name = rng.choice(list(arrays))
+            cut = []
+            for length in arrays[name].shape:
+                start, stop = np.sort(rng.integers(0, length + 1, 2))
+                cut.append(slice(start, stop, rng.integers(1, 4)))
+            np.testing.assert_array_equal(stored[name][tuple(cut)], arrays[name][tuple(cut)])
+        assert [stored[f'many/{i}'][()] for i in range(200)] == list(range(200))
+
+
+def test_hdf5_with_faults(site, ranged_file, arrays):
+    rng = random.Random(0)
+    site.faults = [rng.choice([None, None, fault]) for fault in rng.choices(list(PASSING.values()), k=200)]
+    with open_remote_hdf5(ranged_file(block_bytes=4096, tries=20)) as stored:
+        for name, expected in arrays.items():
+            np.testing.assert_array_equal(stored[name][:], expected)
+
+
+def test_hdf5_in_threads(site, ranged_file, arrays):
+    wrong = []
+    with open_remote_hdf5(ranged_file(block_bytes=1024, cache_bytes=0)) as stored:
+
+        def read(seed):
+            rng = np.random.default_rng(seed)
+            for _ in range(20):
+                name, row = rng.choice(list(arrays)), rng.integers(40)
+                cycle = [stored[name]]  # garbage that h5py's lock is needed to collect
+                cycle.append(cycle)
+                if not np.array_equal(stored[name][row], arrays[name][row]):
+                    wrong.append((name, row))
+
+        before = gc.get_threshold()
+        gc.set_threshold(10)
+        try:
+            threads = [threading.Thread(target=read, args=(seed,)) for seed in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60)
+        finally:
+            gc.set_threshold(*before)
+    assert not any(thread.is_alive() for thread in threads)
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    'read',
+    [
+        lambda stored: stored['contiguous'][:],
+        lambda stored: stored['deep/chunked'][:],
+        lambda stored: stored['deep/packed'][:],
+        lambda stored: 'many/150' in stored,
+        lambda stored: stored.get('many/150'),
+        lambda stored: [each[()] for each in stored['many'].values()],
+        lambda stored: stored.visititems(lambda name, item: item.shape and item[()] and None),
+    ],
+)
+@pytest.mark.parametrize('caught_in_the_block', [False, True])
+def test_the_reason_comes_through_hdf5(site, ranged_file, arrays, read, caught_in_the_block):
+    file = ranged_file(block_bytes=512, tries=1)
+
+    def body():
+        with open_remote_hdf5(file) as stored:
+            site.faulty['/file'] = status(503)
+            try:
+                read(stored)
+            except Exception:
+                if not caught_in_the_block:
+                    raise
+
+    with pytest.raises(DataError, match=f'{site.address}/file: it answered 503 Service Unavailable'):
+        body()
+    assert file.closed
+
+
+def test_a_file_that_changes_under_hdf5(site, ranged_file, arrays, tmp_path):
+    def write(stored):
+        stored['contiguous'] = -arrays['contiguous']
+
+    with (
+        pytest.raises(DataError, match='changed while it was read'),
+        open_remote_hdf5(ranged_file(block_bytes=4096)) as stored,
+    ):
+        stored['contiguous'][0]
+        site.files['/file'] = hdf5(tmp_path / 'other.h5', write).ljust(len(site.files['/file']), b'\0')
+        site.validators = {'ETag': '"2"'}
+        stored['contiguous'][:]
+
+
+def test_what_is_no_hdf5(site, ranged_file, arrays):
+    good = site.files['/file']
+    for content in (b'{"not": "HDF5"}' * 1000, good[: len(good) // 2], b'\x89HDF\r\n\x1a\n' + bytes(5000)):
+        site.files['/file'] = content
+        with (
+            pytest.raises(DataError, match=f'{site.address}/file cannot be read as HDF5: .'),
+            open_remote_hdf5(ranged_file()),
+        ):
+            pass
+
+
+def test_errors_of_the_block_stay_what_they_are(site, ranged_file, arrays):
+    with pytest.raises(KeyError, match='nothing'), open_remote_hdf5([f'{site.address}/file']) as stored:
+        stored['nothing']
+    with pytest.raises(ZeroDivisionError), open_remote_hdf5(ranged_file()) as stored:
+        1 / 0
+
+
+def test_an_interrupt_stays_one(site, ranged_file, arrays, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), open_remote_hdf5(ranged_file(block_bytes=512)) as stored:
+        monkeypatch.setattr(remote_file, 'parse_content_range', interrupt)
+        stored['deep/packed'][:]
+
+
+def measure(site, ranged_file, content, read):
+    """What of a file is moved at the default settings."""
+    site.files['/file'] = content
+    file = ranged_file(block_bytes=2**18)
+    with open_remote_hdf5(file) as stored:
+        found = read(stored)
+    print(f'moved {file.bytes_moved:,} of {len(content):,} bytes, in {file.requests} requests')
+    assert file.bytes_moved == site.sent
+    return found, file.bytes_moved / len(content)
+
+
+@pytest.mark.parametrize('compression', [None, 'gzip'])
+def test_how_much_of_a_2_photon_file_is_moved(site, ranged_file, tmp_path, compression):
+    """The layout of the real files: the templates are most of it, and three more signals are of the size of dF/F."""
+    rng = np.random.default_rng(0)
+    cells, frames = 30, 40_000
+    signals = {
+        name: rng.normal(size=(cells, frames)).astype(np.float32) for name in ('dff', 'raw', 'demixed', 'neuropil')
+    }
+    places = {
+        'dff': 'DfOverF/imaging_plane_1/data',
+        'raw': 'Fluorescence/imaging_plane_1/data',
+        'demixed': 'Fluorescence/imaging_plane_1_demixed_signal/data',
+        'neuropil': 'Fluorescence/imaging_plane_1_neuropil_response/data',
+    }
+    process = 'processing/brain_observatory_pipeline'
+
+    def write(stored):
+        for name in ('raw', 'demixed', 'neuropil', 'dff'):
+            stored.create_dataset(f'{process}/{places[name]}', data=signals[name], compression=compression)
+        for cell in range(cells):
+            stored[f'{process}/ImageSegmentation/imaging_plane_1/roi_{cell:04d}/img_mask'] = np.zeros(
+                (512, 512), np.uint8
+            )
+        stored[f'{process}/ImageSegmentation/cell_specimen_ids'] = np.arange(cells)
+        stored[f'{process}/DfOverF/imaging_plane_1/timestamps'] = np.arange(frames) / 30
+        scenes = rng.integers(0, 256, (118, 230, 294)).astype(np.float32)
+        stored['stimulus/templates/natural_scenes_image_stack/data'] = scenes
+        stored['stimulus/presentation/natural_scenes_stimulus/frame_duration'] = np.arange(11_900).reshape(5950, 2)
+        stored['stimulus/presentation/natural_scenes_stimulus/data'] = np.arange(5950)
+        stored['general/subject/sex'] = np.bytes_('male')
+
+    def read(stored):
+        stored['general/subject/sex'][()]
+        stored['stimulus/presentation/natural_scenes_stimulus/data'][:]
+        stored['stimulus/presentation/natural_scenes_stimulus/frame_duration'][:]
+        stored[f'{process}/ImageSegmentation/cell_specimen_ids'][:]
+        stored[f'{process}/DfOverF/imaging_plane_1/timestamps'][:]
+        return np.stack(list(stored[f'{process}/{places["dff"]}']))
+
+    found, share = measure(site, ranged_file, hdf5(tmp_path / 'ophys.nwb', write), read)
+    np.testing.assert_array_equal(found, signals['dff'])
+    assert share < 1 / 3
+
+
+def test_how_much_of_a_neuropixels_file_is_moved(site, ranged_file, tmp_path):
+    """The layout of NWB 2: spike times of all units end to end, beside waveforms and more."""
+    rng = np.random.default_rng(0)
+    ends = np.sort(rng.integers(0, 1_000_000, 400))
+    times = rng.uniform(0, 9000, ends[-1])
+
+    def write(stored):
+        stored.create_dataset('units/spike_amplitudes', data=times, chunks=(50_000,))
+        stored.create_dataset('units/spike_times', data=times, chunks=(50_000,))
+        stored['units/spike_times_index'] = ends
+        stored['units/id'] = np.arange(400)
+        stored['units/waveform_mean'] = rng.normal(size=(400 * 80, 82))
+        stored['processing/eye_tracking/data'] = rng.normal(size=(400_000, 4))
+        stored['processing/running/data'] = rng.normal(size=300_000)
+        table = 'intervals/natural_scenes_presentations'
+        for column in ('start_time', 'stop_time', 'frame'):
+            stored[f'{table}/{column}'] = np.arange(5950.0)
+        stored[f'{table}/tags'] = np.array(['stimulus_time_interval'] * 5950, dtype=object)
+
+    def read(stored):
+        for column in ('start_time', 'stop_time', 'frame'):
+            stored[f'intervals/natural_scenes_presentations/{column}'][:]
+        index = stored['units/spike_times_index'][:]
+        return [stored['units/spike_times'][start:stop] for start, stop in zip([0, *index[:-1]], index, strict=True)]
+
+    found, share = measure(site, ranged_file, hdf5(tmp_path / 'ecephys.nwb', write), read)
+    np.testing.assert_array_equal(np.concatenate(found), times)
+    assert share < 1 / 5
