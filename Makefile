@@ -3,15 +3,30 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo quick test test-all lint perf clean
+# Each needs near 2 GB of memory and has the tests of a whole file.
+WORKERS ?= --numprocesses 2 --dist loadfile
+
+.PHONY: demo quick pure test test-all lint perf clean
 
 demo:
 	@.ci/environment '$(VENV)' train '$(PYTHON)'
 	'$(BIN)/python' -W 'ignore:xarray subclass' examples/demo.py
 
+# Lint beside the tests: both use one core most of the time.
+quick:
+	@.ci/environment '$(VENV)' dev '$(PYTHON)'
+	$(MAKE) -j2 lint pure
+
+pure:
+	'$(BIN)/python' -m pytest -m 'not slow and not process and not network'
+
 test:
 	@.ci/environment '$(VENV)' dev '$(PYTHON)'
-	'$(BIN)/python' -m pytest
+	'$(BIN)/python' -m pytest -m 'not slow' $(WORKERS)
+
+test-all:
+	@.ci/environment '$(VENV)' dev '$(PYTHON)'
+	'$(BIN)/python' -m pytest $(WORKERS)
 
 lint:
 	@.ci/environment '$(VENV)' dev '$(PYTHON)'

@@ -34,7 +34,7 @@ setup(
     long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     license='MIT',
-    # Brain-Score pins xarray below 2022.6, which looks its file formats up by `entry_points().get`; Python 3.12 took that
+    # Brain-Score pins xarray below 2022.6, which finds its file formats by `entry_points().get`; Python 3.12 took that
     # away. Brain-Score itself opens assemblies and stored activations through it, so that it isn't ours to go around.
     python_requires='>=3.11,<3.12',
     packages=[*find_packages(include=['m2m_benchmarks', 'm2m_benchmarks.*']), *MODELS],

@@ -2,19 +2,24 @@
 
 import csv
 import os
+import shutil
+import signal
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.cli.main import main
-from m2m_benchmarks.data import versions
+from m2m_benchmarks.data import ledger, versions
 from m2m_benchmarks.data.digits.domain import Digits
 from m2m_benchmarks.data.digits.domains import write_domain
+from m2m_benchmarks.data.simulated import dataset as simulated
 
 #: file, area, animal, session, trials of the synthetic bundle: two areas, two animals, one session cut short.
 SESSIONS = (
@@ -25,6 +30,76 @@ SESSIONS = (
 
 #: Of the cells of `recorded` in turn; the first four of an animal are Rbp4.
 LINES = ('Cux2-CreERT2', 'Vip-IRES-Cre', 'Cux2-CreERT2', 'Slc17a7-IRES2-Cre')
+
+
+#: What the test that runs now has started: the marks that it must have.
+_STARTED: set[str] = set()
+
+
+def _note(event, arguments):
+    """Audit hook: processes that run Python, and servers."""
+    if event == 'os.fork' or (event == 'subprocess.Popen' and 'python' in str(arguments[0])):
+        _STARTED.add('process')
+    elif event == 'socket.bind' and arguments[0].family in (socket.AF_INET, socket.AF_INET6):
+        _STARTED.add('network')
+
+
+def pytest_configure(config):
+    # A shell that starts the tests in the background has SIGINT ignored, and every process that they start inherits it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if 'PYTEST_XDIST_WORKER' in os.environ:  # the workers share the cores, and so do the processes that they start
+        os.environ['OMP_NUM_THREADS'] = '1'
+        torch.set_num_threads(1)
+    sys.addaudithook(_note)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    _STARTED.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Fail a test that starts a process or a server without the mark that says so: it would slow `make quick` down."""
+    result = yield
+    lacking = {mark for mark in _STARTED if not item.get_closest_marker(mark)}
+    if lacking:
+        pytest.fail(f'this test needs the mark: {", ".join(sorted(lacking))}; see docs/tests.md', pytrace=False)
+    return result
+
+
+@pytest.fixture(scope='session')
+def simulated_data(tmp_path_factory):
+    """The data folder of an M2M_HOME in which SimulatedMouse is, made once. It is shared: change nothing in it."""
+    home = tmp_path_factory.mktemp('simulated') / 'm2m_home'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('M2M_HOME', str(home))
+        simulated.load_simulated_stimuli()
+    return home / 'data'
+
+
+@pytest.fixture(autouse=True)
+def simulated_mouse(request, monkeypatch):
+    """Where a test needs SimulatedMouse made, it gets a copy of the one of `simulated_data`.
+
+    Tests whose subject is how it is made override this fixture.
+    """
+    make = simulated._write
+
+    def copy():
+        monkeypatch.setattr(simulated, '_write', make)  # for the one that `simulated_data` makes
+        made = request.getfixturevalue('simulated_data')
+        shutil.copytree(made / simulated.NAME, ledger.data_folder() / simulated.NAME, dirs_exist_ok=True)
+        monkeypatch.setattr(simulated, '_write', copy)
+
+    monkeypatch.setattr(simulated, '_write', copy)
+
+
+@pytest.fixture(autouse=True)
+def no_fsync(monkeypatch):
+    """Nobody pulls the plug while tests run. Those whose subject is durability override this fixture."""
+    monkeypatch.setattr(os, 'fsync', lambda handle: None)
 
 
 @dataclass(frozen=True)

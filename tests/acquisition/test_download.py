@@ -20,6 +20,8 @@ from m2m_benchmarks.acquisition.line import UnreachedError
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.storage import exclusive
 
+pytestmark = pytest.mark.network
+
 CONTENT = random.Random(0).randbytes(300_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()
 

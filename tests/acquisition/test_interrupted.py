@@ -73,6 +73,8 @@ def _interrupted(bundle, home, how, moment):
     return process.returncode, messages
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('moment', 'earlier'),
     [
@@ -100,6 +102,8 @@ def test_ctrl_c(big_bundle, m2m_home, moment, earlier):
     assert not stray(m2m_home)
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('moment', 'earlier'),
     [('writing', 'nothing'), ('responses', 'other'), ('stimuli', 'same'), ('in place', 'other')],
@@ -161,6 +165,7 @@ def _small_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
 
 
+@pytest.mark.process
 def test_no_room_for_a_file(make_bundle, m2m_home, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle', n_images=40, n_units=20)
     earlier = import_bundle('Lab2026', *make_bundle(tmp_path / 'earlier').paths)
@@ -174,6 +179,7 @@ def test_no_room_for_a_file(make_bundle, m2m_home, tmp_path):
     assert not stray(m2m_home)
 
 
+@pytest.mark.process
 def test_full_disk(make_bundle, tmp_path, monkeypatch):
     disk = tmp_path / 'disk'
     disk.mkdir()
@@ -197,6 +203,7 @@ def test_full_disk(make_bundle, tmp_path, monkeypatch):
         subprocess.run(['umount', str(disk)], check=True)
 
 
+@pytest.mark.process
 def test_a_file_in_the_way_of_the_home(make_bundle, tmp_path, monkeypatch):
     (tmp_path / 'a file').write_text('')
     monkeypatch.setenv('M2M_HOME', str(tmp_path / 'a file' / 'home'))
@@ -206,6 +213,7 @@ def test_a_file_in_the_way_of_the_home(make_bundle, tmp_path, monkeypatch):
     assert 'Traceback' not in done.stderr
 
 
+@pytest.mark.process
 def test_read_only_home(make_bundle, tmp_path, monkeypatch):
     home = tmp_path / 'home'
     home.mkdir()
@@ -236,6 +244,7 @@ def test_read_only_home(make_bundle, tmp_path, monkeypatch):
             home.chmod(home_was)
 
 
+@pytest.mark.process
 def test_two_imports_at_once(make_bundle, m2m_home, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
     with versions.writing('Lab2026'):

@@ -67,6 +67,7 @@ def test_a_model_is_shown(m2m, m2m_home):
     assert 'Did you mean neurn_resnet' in err
 
 
+@pytest.mark.slow
 def test_a_model_is_calibrated(m2m, m2m_home, tmp_path):
     target = tmp_path / 'map.json'
     arguments = ('models', 'calibrate', 'neurn_squeezenet1_1_k5', '--dataset', 'SimulatedMouse', '--weights', 'none')
@@ -214,6 +215,7 @@ def test_wrong_usage(m2m, m2m_home, arguments):
     assert m2m(*arguments)[0] == 2
 
 
+@pytest.mark.process
 @pytest.mark.parametrize('arguments', [['--help'], ['models'], ['benchmarks'], ['data']])
 def test_listings_import_nothing_heavy(arguments, m2m_home):
     script = (
@@ -233,6 +235,7 @@ def obey_permissions():
         ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize('arguments', [['score', 'pixels_64', 'SimulatedMouse.VISp-rdm'], ['doctor']])
 def test_a_home_that_is_read_only(arguments, m2m_home):
     m2m_home.mkdir()

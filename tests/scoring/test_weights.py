@@ -266,6 +266,7 @@ def served(tmp_path, monkeypatch):
     server.shutdown()
 
 
+@pytest.mark.network
 def test_downloaded_weights_are_known_by_their_hash(served):
     folder, address = served
     path = save(built().state_dict(), folder / 'w.safetensors')

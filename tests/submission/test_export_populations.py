@@ -7,6 +7,8 @@ import yaml
 
 from m2m_benchmarks import score
 
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
 SCORES = """
 import json
 from brainscore_vision import load_benchmark, load_model

@@ -24,6 +24,8 @@ from m2m_benchmarks.acquisition.allen.catalogue import (
 )
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 
+pytestmark = pytest.mark.network
+
 SPEC = importlib.util.spec_from_file_location('allen_warehouse', Path(__file__).with_name('warehouse.py'))
 warehouse = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(warehouse)

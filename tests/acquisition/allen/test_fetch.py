@@ -25,6 +25,8 @@ from m2m_benchmarks.acquisition.allen.plan import plan
 from m2m_benchmarks.data import ledger, store
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 
+pytestmark = pytest.mark.network
+
 
 def load(name):
     spec = importlib.util.spec_from_file_location(f'allen_{name}', Path(__file__).with_name(f'{name}.py'))

@@ -16,6 +16,8 @@ from m2m_benchmarks.acquisition.allen.fetch import fetch_allen
 from m2m_benchmarks.acquisition.allen.ophys_settings import OphysSettings
 from m2m_benchmarks.errors import M2MError
 
+pytestmark = [pytest.mark.slow, pytest.mark.network, pytest.mark.process]
+
 
 def load(name):
     spec = importlib.util.spec_from_file_location(f'allen_{name}', Path(__file__).with_name(f'{name}.py'))

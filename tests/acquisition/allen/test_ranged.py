@@ -19,6 +19,8 @@ from m2m_benchmarks.acquisition.allen.mirrors import AbsentError
 from m2m_benchmarks.acquisition.allen.ranged import RangedFile, opened
 from m2m_benchmarks.errors import DataError
 
+pytestmark = pytest.mark.network
+
 SPEC = importlib.util.spec_from_file_location('allen_warehouse', Path(__file__).with_name('warehouse.py'))
 warehouse = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(warehouse)
