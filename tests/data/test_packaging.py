@@ -6,12 +6,11 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
 import m2m_benchmarks
-import pytest
-
 from m2m_benchmarks import load_dataset, load_stimulus_set
 
 pytestmark = pytest.mark.process
