@@ -18,7 +18,7 @@ quick:
 	$(MAKE) -j2 lint pure
 
 pure:
-	'$(BIN)/python' -m pytest -m 'not slow and not process and not network'
+	'$(BIN)/python' -m pytest -m 'not (slow or seconds or process or network)'
 
 test:
 	@.ci/environment '$(VENV)' dev '$(PYTHON)'

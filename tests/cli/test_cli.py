@@ -92,6 +92,7 @@ def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, t
     assert 'MajajHong2015public.IT-pls' in m2m('benchmarks', '--all')[1]
 
 
+@pytest.mark.seconds
 def test_everything_about_the_simulated_mouse_says_so(m2m, m2m_home):
     for command in (('benchmarks',), ('data', 'list', 'SimulatedMouse'), ('doctor',)):
         assert 'simulated' in m2m(*command)[1]
@@ -119,6 +120,7 @@ def test_data_list(m2m, m2m_home):
     assert 'm2m data import Siegle2021' in card
 
 
+@pytest.mark.seconds
 def test_score_prints_a_table(m2m, m2m_home):
     code, out, err = m2m('score', 'pixels_64', 'SimulatedMouse-rdm', 'SimulatedMouse.VISp-ridge')
     assert code == 0
@@ -127,6 +129,7 @@ def test_score_prints_a_table(m2m, m2m_home):
         assert word in out
 
 
+@pytest.mark.seconds
 def test_score_as_json(m2m, m2m_home, tmp_path):
     code, out, _ = m2m('score', 'pixels_64', 'SimulatedMouse.VISp-rdm', '--json', '-')
     assert code == 0
@@ -144,6 +147,7 @@ def test_score_as_json(m2m, m2m_home, tmp_path):
 SQUEEZENET = ('torchvision:squeezenet1_1', 'SimulatedMouse.VISp-rdm')
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [

@@ -1,10 +1,8 @@
 """m2m export: what it writes, that Brain-Score's own tests pass on it, and what it refuses."""
 
 import hashlib
-import http.server
 import json
 import tempfile
-import threading
 import zipfile
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from m2m_benchmarks import score
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.submission import export as exporting
 from m2m_benchmarks.submission.export import Weights, export_tree, export_zip
+from m2m_benchmarks.testing import QuietHandler, serving
 
 #: Where torchvision keeps the default weights of SqueezeNet; it doesn't look into a file that is there.
 SQUEEZENET = 'hub/checkpoints/squeezenet1_1-b8a52dc0.pth'
@@ -199,8 +198,8 @@ def test_exported_models_are_the_same_in_a_clean_process(m2m, work, offline, tmp
 def host():
     """Server of one file; `served` says how: whole, changed, cut, missing or not at all."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
+    class Handler(QuietHandler):
+        def do_GET(self):  # noqa: N802
             if self.path.startswith('/as/'):
                 server.served = self.path.removeprefix('/as/')
                 content = b''
@@ -219,18 +218,9 @@ def host():
                 content = content[:-1000] + bytes([content[-1000] ^ 1]) + content[-999:]
             self.wfile.write(content[: len(content) // 2] if server.served == 'cut' else content)
 
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-    server.served, server.content, server.asked = 'whole', b'', 0
-    server.url = f'http://127.0.0.1:{server.server_port}'
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Handler) as server:
+        server.served, server.content, server.asked = 'whole', b'', 0
+        yield server
 
 
 DOWNLOADS = """
