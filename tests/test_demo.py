@@ -28,8 +28,8 @@ def test_the_numbers_of_the_readme(m2m_home, capsys):
     for name in models:  # nothing is trained: the same sums, in another order on other machines
         assert printed[name] == pytest.approx(written[name], abs=0.002)
     for name in written.keys() - set(models):
-        # Training goes apart by rounding from one version of PyTorch to the next: the means of three runs over 597 images
-        # move by a few images. The last two numbers are an interval, Student's t times 4.3 errors.
+        # Training goes apart by rounding from one version of PyTorch to the next: the means of three runs over 597
+        # images move by a few images. The last two numbers are an interval, Student's t times 4.3 errors.
         *means, error, low, high = (abs(a - b) for a, b in zip(printed[name], written[name], strict=True))
         assert max(means) < 0.02
         assert error < 0.02
