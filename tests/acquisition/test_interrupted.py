@@ -13,6 +13,7 @@ import pytest
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import ledger, versions
 from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.testing import Command
 
 
 def command(bundle, name='Lab2026'):
@@ -21,6 +22,11 @@ def command(bundle, name='Lab2026'):
 
 def run(bundle, name='Lab2026', **options):
     return subprocess.run(command(bundle, name), capture_output=True, text=True, timeout=240, check=False, **options)
+
+
+@pytest.fixture(autouse=True)
+def no_fsync():
+    """Overrides that of all tests: durability is the subject here."""
 
 
 def stray(home):
@@ -65,8 +71,8 @@ def earlier(request, make_bundle, big_bundle, m2m_home, tmp_path):
 def _interrupted(bundle, home, how, moment):
     """Start an import and stop it at a moment; its exit code and messages."""
     before = set((home / 'data').rglob('*'))
-    process = subprocess.Popen(command(bundle), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not set((home / 'data').glob(MOMENTS[moment])) - before:
+    process = Command('data', 'import', 'Lab2026', *bundle.options)
+    while process.returncode is None and not set((home / 'data').glob(MOMENTS[moment])) - before:
         time.sleep(0.001)
     process.send_signal(how)
     _, messages = process.communicate(timeout=120)

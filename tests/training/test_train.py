@@ -4,7 +4,6 @@ import csv
 import errno
 import json
 import math
-import multiprocessing
 import os
 import runpy
 import signal
@@ -30,6 +29,7 @@ from m2m_benchmarks.errors import DataNotFoundError, ModelError, StorageError, T
 from m2m_benchmarks.models.neurn.model import network
 from m2m_benchmarks.scoring.runs import read_run
 from m2m_benchmarks.storage import sha256_file
+from m2m_benchmarks.testing import context
 from m2m_benchmarks.training.settings import Settings
 from m2m_benchmarks.training.sources import digit_source, image_folder_source
 from m2m_benchmarks.training.train import train
@@ -280,13 +280,11 @@ def test_a_source_without_a_test_split_is_enough(m2m_home, tmp_path):
 @pytest.fixture(scope='module')
 def process():
     """The function process(home, folder, options, moment): train in a process until it is killed."""
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['m2m_benchmarks.training.train'])
 
     def run(home, folder, options, moment):
         script = str(Path(__file__).with_name('killed.py'))
         told = {'home': str(home), 'folder': str(folder), 'options': options, 'moment': moment}
-        started = context.Process(target=runpy.run_path, args=(script, told))
+        started = context().Process(target=runpy.run_path, args=(script, told))
         started.start()
         started.join(120)
         assert started.exitcode == -signal.SIGKILL
