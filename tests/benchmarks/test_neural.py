@@ -17,6 +17,8 @@ from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.plugins import registered
 
+pytestmark = pytest.mark.seconds
+
 
 class Random(BrainModel):
     """Fixed random responses, the same for a stimulus whatever the area."""

@@ -13,6 +13,8 @@ from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.populations import POPULATIONS
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 
+pytestmark = pytest.mark.seconds
+
 
 class Pixels(BrainModel):
     """Fixed random responses, the same for a stimulus whatever the area."""

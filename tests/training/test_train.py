@@ -183,6 +183,7 @@ def test_a_run_is_a_folder_that_says_what_it_is(digits, tmp_path):
     assert read_run(run.folder) == run
 
 
+@pytest.mark.seconds
 def test_300_steps_learn_the_digits(digits, m2m, tmp_path):
     command = ('train', 'digitnet', '--neurn', '--source', 'sklearn-digits', '--steps', 300, '--batch-size', 8)
     ran = m2m(*command, '--out', tmp_path / 'run')
@@ -227,6 +228,7 @@ def test_mixed_precision(digits, tmp_path):
         assert rows(run)[-1]['train_loss'] == pytest.approx(rows(full)[-1]['train_loss'], abs=0.3)
 
 
+@pytest.mark.slow
 def test_inception_is_trained_with_its_auxiliary_output(make_images, m2m_home, tmp_path):
     """It takes no small images: one step on three of them, and the loss by hand."""
     folder = make_images(tmp_path / 'images', 'ab', 2)
@@ -901,6 +903,7 @@ def test_weights_of_another_architecture(digits, tmp_path):
         begun(tmp_path / 'run', weights=file({'a': 1}))
 
 
+@pytest.mark.slow
 def test_both_heads_of_inception_may_differ(make_images, m2m_home, tmp_path, monkeypatch):
     """Its training is left out: what it begins with is enough."""
     folder = make_images(tmp_path / 'images', 'ab', 1)
@@ -925,6 +928,7 @@ def test_both_heads_of_inception_may_differ(make_images, m2m_home, tmp_path, mon
 # Folders of images
 
 
+@pytest.mark.seconds
 def test_a_folder_of_images_is_trained_on_and_its_run_is_scored(make_images, digits, m2m, tmp_path):
     images = make_images(tmp_path / 'hues [x]')
     options = ('--dataset', f'imagefolder:{images}', '--epochs', 12, '--batch-size', 6, '--lr', 3e-4)

@@ -430,7 +430,7 @@ def spoil(rng, value):
     return value
 
 
-@pytest.mark.parametrize('seed', range(60))
+@pytest.mark.parametrize('seed', [*range(10), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 60))])
 def test_any_other_json(site, ask, seed):
     rng = random.Random(seed)
     use_warehouse(site)
