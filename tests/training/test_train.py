@@ -34,6 +34,8 @@ from m2m_benchmarks.training.settings import Settings
 from m2m_benchmarks.training.sources import digit_source, image_folder_source
 from m2m_benchmarks.training.train import train
 
+pytestmark = pytest.mark.seconds
+
 FINISHED = ['.lock', 'config.json', 'metrics.csv', 'run.json', 'weights.safetensors']
 #: Quick to train. The first has dropout and batch normalisation, the second dropout alone.
 MOBILE, SQUEEZE = 'plain_mobilenet_v2_at32', 'plain_squeezenet1_1_at32'
@@ -183,7 +185,6 @@ def test_a_run_is_a_folder_that_says_what_it_is(digits, tmp_path):
     assert read_run(run.folder) == run
 
 
-@pytest.mark.seconds
 def test_300_steps_learn_the_digits(digits, m2m, tmp_path):
     command = ('train', 'digitnet', '--neurn', '--source', 'sklearn-digits', '--steps', 300, '--batch-size', 8)
     ran = m2m(*command, '--out', tmp_path / 'run')
@@ -928,7 +929,6 @@ def test_both_heads_of_inception_may_differ(make_images, m2m_home, tmp_path, mon
 # Folders of images
 
 
-@pytest.mark.seconds
 def test_a_folder_of_images_is_trained_on_and_its_run_is_scored(make_images, digits, m2m, tmp_path):
     images = make_images(tmp_path / 'hues [x]')
     options = ('--dataset', f'imagefolder:{images}', '--epochs', 12, '--batch-size', 6, '--lr', 3e-4)
