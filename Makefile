@@ -1,37 +1,44 @@
-# `make demo` and `make test` need nothing but Python 3.11 or later; everything is installed into $(VENV).
+# `make demo` and `make test` need a python3 of any version, or uv; everything is installed into $(VENV).
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint perf clean
+# Each needs near 2 GB of memory and has the tests of a whole file.
+WORKERS ?= --numprocesses 2 --dist loadfile
 
-demo: $(VENV)/.installed
-	$(BIN)/python -W 'ignore:xarray subclass' examples/demo.py
+.PHONY: demo quick pure test test-all lint perf clean
 
-test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+demo:
+	@.ci/environment '$(VENV)' train '$(PYTHON)'
+	'$(BIN)/python' -W 'ignore:xarray subclass' examples/demo.py
 
-lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+# Lint beside the tests: both use one core most of the time.
+quick:
+	@.ci/environment '$(VENV)' dev '$(PYTHON)'
+	$(MAKE) -j2 lint pure
 
-perf: $(VENV)/.installed-dev
-	$(BIN)/python perf/stock_metrics.py
+pure:
+	'$(BIN)/python' -m pytest -m 'not (slow or seconds or process or network)'
 
-# uv installs the same packages as pip, in a fraction of the time.
-$(BIN)/uv:
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+test:
+	@.ci/environment '$(VENV)' dev '$(PYTHON)'
+	'$(BIN)/python' -m pytest -m 'not slow' $(WORKERS)
 
-$(VENV)/.installed: setup.py pyproject.toml | $(BIN)/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[train]'
-	touch $@
+test-all:
+	@.ci/environment '$(VENV)' dev '$(PYTHON)'
+	'$(BIN)/python' -m pytest $(WORKERS)
 
-$(VENV)/.installed-dev: setup.py pyproject.toml | $(BIN)/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]'
-	touch $@
+lint:
+	@.ci/environment '$(VENV)' dev '$(PYTHON)'
+	'$(BIN)/ruff' check .
+	'$(BIN)/ruff' format --check .
+	'$(BIN)/python' .ci/as_installed.py mypy
+	'$(BIN)/python' .ci/as_installed.py lint-imports
+	'$(BIN)/python' -W ignore -m m2m_benchmarks.benchmarks.registry --check
+
+perf:
+	@.ci/environment '$(VENV)' dev '$(PYTHON)'
+	'$(BIN)/python' perf/stock_metrics.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf '$(VENV)' build dist *.egg-info

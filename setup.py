@@ -18,7 +18,9 @@ TRAIN = ['lightning>=2.6', 'matplotlib>=3.8']
 DASK = ['distributed>=2024.8']
 
 TEST = [
+    'pytest-random-order>=1.1',
     'pytest-timeout>=2.3',
+    'pytest-xdist>=3.6',
     'hypothesis>=6.100',
     'onnx>=1.18',
     'onnxruntime>=1.22',
@@ -32,7 +34,9 @@ setup(
     long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     license='MIT',
-    python_requires='>=3.11',
+    # Brain-Score pins xarray below 2022.6, which finds its file formats by `entry_points().get`; Python 3.12 took that
+    # away. Brain-Score itself opens assemblies and stored activations through it, so that it isn't ours to go around.
+    python_requires='>=3.11,<3.12',
     packages=[*find_packages(include=['m2m_benchmarks', 'm2m_benchmarks.*']), *MODELS],
     package_dir={'m2m_benchmarks.models': 'models'},
     package_data={'': ['*.yaml', '*.md', 'py.typed'], 'm2m_benchmarks.models': ['*/region_layer_map/*.json']},
@@ -68,11 +72,11 @@ setup(
     ],
     extras_require={
         'allen': [
-            "allensdk==2.16.2; python_version < '3.12'",
+            'allensdk==2.16.2',
             # undeclared by allensdk or what it needs, which fails without them
-            "setuptools<81; python_version < '3.12'",
-            "statsmodels<0.15; python_version < '3.12'",
-            "hdmf<6; python_version < '3.12'",
+            'setuptools<81',
+            'statsmodels<0.15',
+            'hdmf<6',
         ],
         'train': TRAIN,
         'dask': DASK,

@@ -408,6 +408,7 @@ def close(found, expected):
     assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1  # Pillow rounds after each direction
 
 
+@pytest.mark.network
 def test_a_fetch(m2m, m2m_home, site):
     ran = m2m('data', 'fetch', 'digits')
     assert (ran.code, ran.err) == (0, '')
@@ -438,11 +439,13 @@ def test_a_fetch(m2m, m2m_home, site):
     assert site.asked == []
 
 
+@pytest.mark.network
 def test_some_domains(m2m, m2m_home, site):
     assert m2m('data', 'fetch', 'digits', '--domains', 'USPS, SVHN').code == 0
     assert ledger.names() == ['SVHN', 'USPS']
 
 
+@pytest.mark.network
 @pytest.mark.parametrize(
     ('arguments', 'code', 'message'),
     [
@@ -465,6 +468,7 @@ def test_a_fetch_that_cannot_be(m2m, m2m_home, site, arguments, code, message):
     assert ledger.names() == []
 
 
+@pytest.mark.network
 def test_one_that_fails_does_not_lose_the_others(m2m, m2m_home, site):
     absent = site.folder / 'test_32x32.mat'
     content = absent.read_bytes()
@@ -484,6 +488,7 @@ def test_one_that_fails_does_not_lose_the_others(m2m, m2m_home, site):
     assert split_sizes('SVHN') == {'train': 20, 'test': 20}
 
 
+@pytest.mark.network
 def test_a_full_disk_keeps_what_was_downloaded(m2m, m2m_home, site, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(np, 'save', full_disk)
@@ -497,6 +502,7 @@ def test_a_full_disk_keeps_what_was_downloaded(m2m, m2m_home, site, monkeypatch)
     assert not (m2m_home / 'downloads').exists()
 
 
+@pytest.mark.network
 def test_only_what_is_lacking_is_fetched(m2m_home, site, file):
     import_domain('MNIST', file, 'test')
     mine = ledger.require('MNIST')['splits']['test']
@@ -510,12 +516,14 @@ def test_only_what_is_lacking_is_fetched(m2m_home, site, file):
     assert ledger.verify('MNIST') == []
 
 
+@pytest.mark.network
 def test_a_domain_that_is_being_written(m2m_home, site):
     with versions.writing('USPS'), pytest.raises(DataError, match='writing USPS is already running'):
         fetch_digits(domains=['USPS', 'SVHN'])
     assert ledger.names() == ['SVHN']
 
 
+@pytest.mark.network
 def test_a_name_that_recordings_have(m2m_home, site, make_bundle, tmp_path):
     import_bundle('USPS', *make_bundle(tmp_path / 'bundle').paths)
     with pytest.raises(DataError, match='USPS is the name of recordings'):
@@ -634,6 +642,7 @@ def test_damaged_splits_of_mnistm(mnist, photos, tmp_path):
         fetch_digits(photos, ['MNISTM'])
 
 
+@pytest.mark.network
 def test_mnist_is_fetched_for_mnistm(m2m, m2m_home, site, photos):
     ran = m2m('data', 'fetch', 'digits', '--domains', 'MNISTM', '--photos', photos)
     assert ran.code == 0
@@ -642,6 +651,7 @@ def test_mnist_is_fetched_for_mnistm(m2m, m2m_home, site, photos):
     np.testing.assert_array_equal(load_digits('MNISTM', 'train').images, slow_blend(grey, read(photos, 'ace'), 0))
 
 
+@pytest.mark.network
 def test_without_mnist_no_mnistm(m2m_home, site, photos):
     (site.folder / 'mnist' / 'train-images-idx3-ubyte.gz').unlink()
     with pytest.raises(DataError, match='not fetched: MNIST, MNISTM; on this machine by now: SVHN, USPS'):

@@ -12,6 +12,8 @@ from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.errors import M2MError
 
+pytestmark = pytest.mark.seconds
+
 N_MUTATIONS = 200
 
 
@@ -113,7 +115,7 @@ MUTATIONS = {
 }
 
 
-@pytest.mark.parametrize('part', range(4))
+@pytest.mark.parametrize('part', [0, *(pytest.param(part, marks=pytest.mark.slow) for part in (1, 2, 3))])
 def test_mutated_bundles(part, make_bundle, m2m_home, tmp_path):
     good = make_bundle(tmp_path / 'good')
     accepted = 0

@@ -301,6 +301,7 @@ def test_other_stimuli_alone_are_another_version(bundle, imported, m2m_home):
     assert shown.read_bytes() == (bundle.stimuli / 'image_005.png').read_bytes()
 
 
+@pytest.mark.process
 @pytest.mark.shared
 def test_real_recordings(siegle_bundle, m2m_home):
     """In a process of its own, for its time and memory."""

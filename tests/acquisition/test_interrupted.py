@@ -13,6 +13,7 @@ import pytest
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import ledger, versions
 from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.testing import Command
 
 
 def command(bundle, name='Lab2026'):
@@ -21,6 +22,11 @@ def command(bundle, name='Lab2026'):
 
 def run(bundle, name='Lab2026', **options):
     return subprocess.run(command(bundle, name), capture_output=True, text=True, timeout=240, check=False, **options)
+
+
+@pytest.fixture(autouse=True)
+def no_fsync():
+    """Overrides that of all tests: durability is the subject here."""
 
 
 def stray(home):
@@ -65,14 +71,16 @@ def earlier(request, make_bundle, big_bundle, m2m_home, tmp_path):
 def _interrupted(bundle, home, how, moment):
     """Start an import and stop it at a moment; its exit code and messages."""
     before = set((home / 'data').rglob('*'))
-    process = subprocess.Popen(command(bundle), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not set((home / 'data').glob(MOMENTS[moment])) - before:
+    process = Command('data', 'import', 'Lab2026', *bundle.options)
+    while process.returncode is None and not set((home / 'data').glob(MOMENTS[moment])) - before:
         time.sleep(0.001)
     process.send_signal(how)
     _, messages = process.communicate(timeout=120)
     return process.returncode, messages
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('moment', 'earlier'),
     [
@@ -100,6 +108,8 @@ def test_ctrl_c(big_bundle, m2m_home, moment, earlier):
     assert not stray(m2m_home)
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('moment', 'earlier'),
     [('writing', 'nothing'), ('responses', 'other'), ('stimuli', 'same'), ('in place', 'other')],
@@ -161,6 +171,7 @@ def _small_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
 
 
+@pytest.mark.process
 def test_no_room_for_a_file(make_bundle, m2m_home, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle', n_images=40, n_units=20)
     earlier = import_bundle('Lab2026', *make_bundle(tmp_path / 'earlier').paths)
@@ -174,6 +185,7 @@ def test_no_room_for_a_file(make_bundle, m2m_home, tmp_path):
     assert not stray(m2m_home)
 
 
+@pytest.mark.process
 def test_full_disk(make_bundle, tmp_path, monkeypatch):
     disk = tmp_path / 'disk'
     disk.mkdir()
@@ -197,6 +209,7 @@ def test_full_disk(make_bundle, tmp_path, monkeypatch):
         subprocess.run(['umount', str(disk)], check=True)
 
 
+@pytest.mark.process
 def test_a_file_in_the_way_of_the_home(make_bundle, tmp_path, monkeypatch):
     (tmp_path / 'a file').write_text('')
     monkeypatch.setenv('M2M_HOME', str(tmp_path / 'a file' / 'home'))
@@ -206,6 +219,7 @@ def test_a_file_in_the_way_of_the_home(make_bundle, tmp_path, monkeypatch):
     assert 'Traceback' not in done.stderr
 
 
+@pytest.mark.process
 def test_read_only_home(make_bundle, tmp_path, monkeypatch):
     home = tmp_path / 'home'
     home.mkdir()
@@ -236,6 +250,7 @@ def test_read_only_home(make_bundle, tmp_path, monkeypatch):
             home.chmod(home_was)
 
 
+@pytest.mark.process
 def test_two_imports_at_once(make_bundle, m2m_home, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
     with versions.writing('Lab2026'):

@@ -15,6 +15,8 @@ from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.simulated.population import expected_rdm_reliability, generating_variables, population
 from m2m_benchmarks.data.trials import RELIABLE
 
+pytestmark = pytest.mark.seconds
+
 KINDS = ('rdm', 'ridge')
 
 

@@ -11,6 +11,8 @@ import pytest
 
 import m2m_benchmarks
 
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
 FOLDERS = {
     'data': ('simulated', 'siegle2021', 'devries2020'),
     'metrics': ('m2m_rdm', 'm2m_ridge'),

@@ -18,6 +18,8 @@ from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, UnknownName
 from m2m_benchmarks.plugins import registered
 from m2m_benchmarks.scoring.layer_choice import halves
 
+pytestmark = pytest.mark.seconds
+
 
 class Random(BrainModel):
     """Fixed random responses, the same for a stimulus whatever the area."""

@@ -20,6 +20,8 @@ from m2m_benchmarks.data.store import write_dataset
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.scoring.layer_choice import halves
 
+pytestmark = pytest.mark.seconds
+
 
 class Pixels(BrainModel):
     """Fixed random responses, the same for a stimulus whatever the area."""

@@ -67,6 +67,7 @@ def test_a_model_is_shown(m2m, m2m_home):
     assert 'Did you mean neurn_resnet' in err
 
 
+@pytest.mark.slow
 def test_a_model_is_calibrated(m2m, m2m_home, tmp_path):
     target = tmp_path / 'map.json'
     arguments = ('models', 'calibrate', 'neurn_squeezenet1_1_k5', '--dataset', 'SimulatedMouse', '--weights', 'none')
@@ -91,6 +92,7 @@ def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, t
     assert 'MajajHong2015public.IT-pls' in m2m('benchmarks', '--all')[1]
 
 
+@pytest.mark.seconds
 def test_everything_about_the_simulated_mouse_says_so(m2m, m2m_home):
     for command in (('benchmarks',), ('data', 'list', 'SimulatedMouse'), ('doctor',)):
         assert 'simulated' in m2m(*command)[1]
@@ -118,6 +120,7 @@ def test_data_list(m2m, m2m_home):
     assert 'm2m data import Siegle2021' in card
 
 
+@pytest.mark.seconds
 def test_score_prints_a_table(m2m, m2m_home):
     code, out, err = m2m('score', 'pixels_64', 'SimulatedMouse-rdm', 'SimulatedMouse.VISp-ridge')
     assert code == 0
@@ -126,6 +129,7 @@ def test_score_prints_a_table(m2m, m2m_home):
         assert word in out
 
 
+@pytest.mark.seconds
 def test_score_as_json(m2m, m2m_home, tmp_path):
     code, out, _ = m2m('score', 'pixels_64', 'SimulatedMouse.VISp-rdm', '--json', '-')
     assert code == 0
@@ -143,6 +147,7 @@ def test_score_as_json(m2m, m2m_home, tmp_path):
 SQUEEZENET = ('torchvision:squeezenet1_1', 'SimulatedMouse.VISp-rdm')
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
@@ -214,6 +219,7 @@ def test_wrong_usage(m2m, m2m_home, arguments):
     assert m2m(*arguments)[0] == 2
 
 
+@pytest.mark.process
 @pytest.mark.parametrize('arguments', [['--help'], ['models'], ['benchmarks'], ['data']])
 def test_listings_import_nothing_heavy(arguments, m2m_home):
     script = (
@@ -233,6 +239,7 @@ def obey_permissions():
         ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize('arguments', [['score', 'pixels_64', 'SimulatedMouse.VISp-rdm'], ['doctor']])
 def test_a_home_that_is_read_only(arguments, m2m_home):
     m2m_home.mkdir()

@@ -9,6 +9,8 @@ import pytest
 
 from m2m_benchmarks.data import ledger
 
+pytestmark = pytest.mark.network
+
 ALLEN = Path(__file__).parents[1] / 'acquisition' / 'allen'
 
 

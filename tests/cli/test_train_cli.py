@@ -139,6 +139,7 @@ def test_without_lightning(m2m, m2m_home, monkeypatch, command):
     )
 
 
+@pytest.mark.seconds
 def test_stdout_of_training_is_the_result_and_what_comes_next(m2m, home):
     ran = m2m('train', SQUEEZE, *QUICK, '--neurn', '--seed', 4)
     assert (ran.code, ran.err) == (0, '')
@@ -191,6 +192,7 @@ def test_the_other_processes_of_a_run_draw_no_bars(m2m, home, tmp_path, monkeypa
     assert hidden == ''
 
 
+@pytest.mark.seconds
 def test_a_comparison_as_table_json_and_figure(m2m, home, tmp_path):
     options = ('--seeds', '0,1', '--steps', 2, '--batch-size', 4, '--figure', tmp_path / 'twins.svg')
     ran = m2m('compare', *TWINS, *THIN, *options, '--json', tmp_path / 'twins.json')
@@ -215,6 +217,7 @@ def test_a_comparison_as_table_json_and_figure(m2m, home, tmp_path):
     assert printed['rows'] == document['rows']
 
 
+@pytest.mark.seconds
 def test_several_benchmarks_at_once(m2m, home):
     names = ('SklearnDigits.thin-accuracy', 'SklearnDigits.thick-accuracy')
     benchmarks = [part for name in names for part in ('--benchmark', name)]
@@ -224,6 +227,7 @@ def test_several_benchmarks_at_once(m2m, home):
     assert len(list((home / 'runs').glob(f'plain_{SQUEEZE}-SklearnDigits-seed0-*'))) <= 2  # trained once for both
 
 
+@pytest.mark.seconds
 def test_simulated_recordings_are_called_that(m2m, home):
     ran = m2m('compare', *TWINS, '--benchmark', 'SimulatedMouse.VISp-rdm', '--weights', 'none', '--seeds', '0')
     assert ran.code == 0

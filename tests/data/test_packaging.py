@@ -6,11 +6,14 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
 import m2m_benchmarks
 from m2m_benchmarks import load_dataset, load_stimulus_set
+
+pytestmark = pytest.mark.process
 
 
 def test_package_and_read_back(m2m_home, tmp_path):

@@ -60,8 +60,18 @@ def generic(monkeypatch, tmp_path):
     return run
 
 
+#: Quick to build and to run, two of torchvision's and our own.
+QUICK = {'squeezenet1_1', 'resnet18', 'digitnet'}
+
+
 # A new row is covered without a change here.
-@pytest.mark.parametrize('backbone', [*LARGEST_FIRST, *(name for name in BACKBONES if name not in LARGEST_FIRST)])
+@pytest.mark.parametrize(
+    'backbone',
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+        for name in [*LARGEST_FIRST, *(name for name in BACKBONES if name not in LARGEST_FIRST)]
+    ],
+)
 def test_every_backbone(backbone, generic):
     row = BACKBONES[backbone]
     images = torch.rand(2, 3, row.image_size, row.image_size, generator=torch.Generator().manual_seed(0))

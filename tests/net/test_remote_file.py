@@ -20,6 +20,8 @@ from m2m_benchmarks.net.failures import RemoteFileNotFound
 from m2m_benchmarks.net.remote_file import RemoteFile, open_remote_hdf5
 from m2m_benchmarks.net.retry import RetryPolicy
 
+pytestmark = pytest.mark.network
+
 SPEC = importlib.util.spec_from_file_location('allen_warehouse', Path(__file__).with_name('warehouse.py'))
 warehouse = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(warehouse)

@@ -54,6 +54,7 @@ def test_a_layer_is_what_the_network_says(layer, upto, stimuli):
     np.testing.assert_allclose(rdm(found), rdm(expected), atol=1e-5)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('most', [1, 7, 118])
 def test_batches_make_no_difference(most, stimuli, monkeypatch):
     expected = Activations(subject(network(), image_size=64))(stimuli, ['3'])['3']
@@ -69,6 +70,7 @@ def passes(net, stimuli, layers=('3',), **options):
     return activations.forward_passes
 
 
+@pytest.mark.seconds
 def test_computed_once(stimuli, m2m_home):
     assert passes(network(), stimuli, ['1', '3']) == 1
     assert passes(network(), stimuli, ['1', '3']) == 0

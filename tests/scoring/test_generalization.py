@@ -79,6 +79,7 @@ def taught(network, steps=60):
 # A model trained on the source
 
 
+@pytest.mark.seconds
 def test_a_network_of_ones_own_with_ten_outputs(m2m_home):
     network = Small()
     found = score(network, 'SklearnDigits-accuracy', image_size=32)
@@ -105,6 +106,7 @@ def test_a_network_of_ones_own_with_ten_outputs(m2m_home):
     assert len(results.recorded('Small')) == 2
 
 
+@pytest.mark.seconds
 def test_a_network_that_has_learnt(two):
     network = taught(Small())
     document = score(network, 'Qazi2025.MNIST.Mine-accuracy', image_size=32).attrs['result']
@@ -130,6 +132,7 @@ def test_what_seven_outputs_can_be_scored_on(two):
     assert document['protocol'] == 'readout_accuracy'
 
 
+@pytest.mark.seconds
 def test_a_network_of_imagenet(m2m, two):
     ran = m2m('score', 'torchvision:squeezenet1_1', 'Qazi2025.MNIST.Mine-accuracy', '--weights', 'none')
     assert (ran.code, ran.out) == (1, '')
@@ -161,6 +164,7 @@ def commitment(network, regions=None, **options):
     return ModelCommitment('committed', wrapper, layers=['relu', 'hidden'], region_layer_map=regions or {}, **options)
 
 
+@pytest.mark.seconds
 def test_a_model_that_names_its_outputs_is_believed(two):
     """Its first output stands for 9, say: its own answer to the task is asked for."""
 
@@ -195,6 +199,7 @@ def test_a_model_that_names_its_outputs_is_believed(two):
 # A readout
 
 
+@pytest.mark.seconds
 def test_a_readout_of_the_layer_that_a_model_names(two):
     network = Small()
     model = commitment(network, behavioral_readout_layer='hidden')
@@ -242,6 +247,7 @@ def test_layers_that_there_are_not(two):
         score(Perfect(), 'Qazi2025.MNIST.Mine-readout_accuracy', layer='hidden')
 
 
+@pytest.mark.seconds
 def test_a_changed_network_is_never_scored_with_old_activations(two, tmp_path, monkeypatch):
     """Brain-Score's store of activations knows names only; this class has the same one for both."""
     monkeypatch.setenv('RESULTCACHING_HOME', str(tmp_path / 'store'))
@@ -358,6 +364,7 @@ def raw_accuracy(network, name):
         return float(np.mean(network(images).argmax(dim=1).numpy() == digits.labels))
 
 
+@pytest.mark.seconds
 def test_a_trained_run(two, make_run, learnt, m2m, tmp_path):
     folder = make_run(tmp_path / 'runs' / 'mine', learnt)
     benchmark = 'Qazi2025.MNIST.Mine-accuracy'
@@ -386,6 +393,7 @@ def test_a_trained_run(two, make_run, learnt, m2m, tmp_path):
     assert m2m('score', f'run:{folder}', 'Qazi2025.Mine.MNIST-readout_accuracy').code == 0
 
 
+@pytest.mark.seconds
 def test_a_run_with_classes_in_another_order(two, make_run, learnt, tmp_path):
     order = [3, 9, 0, 7, 1, 6, 2, 5, 8, 4]
     shuffled = family.network('plain_digitnet', 'none', 0)
@@ -397,6 +405,7 @@ def test_a_run_with_classes_in_another_order(two, make_run, learnt, tmp_path):
     assert float(score(f'run:{folder}', 'Qazi2025.MNIST.Mine-accuracy')) == raw_accuracy(learnt, 'Mine')
 
 
+@pytest.mark.seconds
 def test_a_run_on_other_classes(two, make_run, tmp_path):
     network = family.network('plain_digitnet', 'none', 0, n_classes=3)
     folder = make_run(tmp_path / 'pets', network, classes=['cat', 'dog', 'fish'])
@@ -417,6 +426,7 @@ def test_a_run_of_a_network_with_another_number_of_outputs(two, make_run, tmp_pa
 # The command line
 
 
+@pytest.mark.seconds
 def test_the_table(m2m, two):
     ran = m2m('score', 'neurn_digitnet', 'Qazi2025.MNIST.Mine-accuracy', '--weights', 'none')
     assert (ran.code, ran.err) == (0, '')
@@ -434,6 +444,7 @@ def test_the_table(m2m, two):
     assert 'not those of the paper' not in ran.out
 
 
+@pytest.mark.seconds
 def test_the_table_of_both_protocols_and_of_a_mouse(m2m, m2m_home):
     ran = m2m(
         *('score', 'plain_digitnet', 'SklearnDigits.thin-accuracy', 'SklearnDigits.thick-readout_accuracy'),
@@ -456,6 +467,7 @@ def test_the_table_of_both_protocols_and_of_a_mouse(m2m, m2m_home):
     ]
 
 
+@pytest.mark.seconds
 def test_a_layer_on_the_command_line(m2m, two):
     ran = m2m(
         *('score', 'plain_digitnet', 'Qazi2025.MNIST.Mine-readout_accuracy', '--weights', 'none'),
@@ -470,6 +482,7 @@ def test_a_layer_on_the_command_line(m2m, two):
     assert '--layer backbone.fc1 is for readouts' in ran.err
 
 
+@pytest.mark.seconds
 def test_json_of_several(m2m, two, tmp_path):
     names = ['Qazi2025.MNIST.Mine-accuracy', 'Qazi2025.MNIST.Mine-readout_accuracy']
     target = tmp_path / 'result.json'
@@ -497,6 +510,7 @@ def test_what_is_missing_is_said(m2m, m2m_home):
     assert 'MNIST cannot be its own target' in ran.err
 
 
+@pytest.mark.seconds
 def test_progress_is_reported_and_brain_scores_own_is_not_shown(two, capfd):
     seen = []
     found = subject('plain_digitnet', 'none')

@@ -119,6 +119,7 @@ def test_equal_layers_give_the_first(m2m_home):
     assert choice.layer == '1'
 
 
+@pytest.mark.seconds
 def test_an_area_of_several_layers_is_never_answered_from_an_old_network(m2m_home, monkeypatch):
     # Brain-Score stores such responses under the model's name alone.
     monkeypatch.delenv('RESULTCACHING_DISABLE', raising=False)
@@ -149,6 +150,7 @@ def test_a_map_is_not_used_on_the_recordings_that_it_was_made_with(m2m_home):
     assert choose_layer(found, Activations(found), benchmark, None).how == 'committed by the model'
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('kind', ['rdm', 'ridge'])
 def test_a_calibrated_layer_is_the_best_on_all_neuroids(m2m_home, kind):
     found = subject(network(), image_size=32)

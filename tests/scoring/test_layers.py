@@ -53,6 +53,7 @@ def execution_order(module, image):
     return order
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('name', NETWORKS)
 def test_default_layers_of_torchvision_networks(name):
     size, expected = NETWORKS[name]

@@ -5,7 +5,6 @@ import functools
 import http.server
 import os
 import pickle
-import threading
 import urllib.request
 
 import pytest
@@ -16,6 +15,7 @@ from torch import nn
 from m2m_benchmarks.errors import ModelError
 from m2m_benchmarks.scoring.weights import apply_weights, downloaded, read_weights, weights_sha256
 from m2m_benchmarks.storage import sha256_file
+from m2m_benchmarks.testing import serving
 
 
 def network(seed=0, width=4):
@@ -259,13 +259,11 @@ def served(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / 'served'
     folder.mkdir()
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield folder, f'http://127.0.0.1:{server.server_port}'
-    server.shutdown()
+    with serving(functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))) as server:
+        yield folder, server.url
 
 
+@pytest.mark.network
 def test_downloaded_weights_are_known_by_their_hash(served):
     folder, address = served
     path = save(built().state_dict(), folder / 'w.safetensors')

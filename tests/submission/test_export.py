@@ -1,10 +1,8 @@
 """m2m export: what it writes, that Brain-Score's own tests pass on it, and what it refuses."""
 
 import hashlib
-import http.server
 import json
 import tempfile
-import threading
 import zipfile
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from m2m_benchmarks import score
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.submission import export as exporting
 from m2m_benchmarks.submission.export import Weights, export_tree, export_zip
+from m2m_benchmarks.testing import QuietHandler, serving
 
 #: Where torchvision keeps the default weights of SqueezeNet; it doesn't look into a file that is there.
 SQUEEZENET = 'hub/checkpoints/squeezenet1_1-b8a52dc0.pth'
@@ -99,6 +98,7 @@ def assert_nothing_left(work):
 # What is sent to the website.
 
 
+@pytest.mark.process
 def test_a_zip_passes(m2m, work, offline):
     ran = m2m('export', 'neurn_resnet18', '--to', 'zip', '--weights', 'none', '--check')
     assert (ran.code, ran.err) == (0, '')
@@ -159,6 +159,8 @@ for identifier in sys.argv[2:]:
 """
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_exported_models_are_the_same_in_a_clean_process(m2m, work, offline, tmp_path, in_tree):
     plain, twin, dotted = 'plain_squeezenet1_1', 'neurn_squeezenet1_1', 'neurn_squeezenet1_1_after_features.3'
     squeezenet(tmp_path / 'torch' / SQUEEZENET)
@@ -196,8 +198,8 @@ def test_exported_models_are_the_same_in_a_clean_process(m2m, work, offline, tmp
 def host():
     """Server of one file; `served` says how: whole, changed, cut, missing or not at all."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
+    class Handler(QuietHandler):
+        def do_GET(self):  # noqa: N802
             if self.path.startswith('/as/'):
                 server.served = self.path.removeprefix('/as/')
                 content = b''
@@ -216,18 +218,9 @@ def host():
                 content = content[:-1000] + bytes([content[-1000] ^ 1]) + content[-999:]
             self.wfile.write(content[: len(content) // 2] if server.served == 'cut' else content)
 
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-    server.served, server.content, server.asked = 'whole', b'', 0
-    server.url = f'http://127.0.0.1:{server.server_port}'
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Handler) as server:
+        server.served, server.content, server.asked = 'whole', b'', 0
+        yield server
 
 
 DOWNLOADS = """
@@ -263,6 +256,9 @@ for served, folder in (
 """
 
 
+@pytest.mark.network
+@pytest.mark.process
+@pytest.mark.slow
 def test_too_large_weights_are_downloaded_and_checked(m2m, work, offline, host, monkeypatch, in_tree, tmp_path):
     monkeypatch.setattr(exporting, 'MOST_BYTES', 1_000_000)
     file, _ = squeezenet(tmp_path / 'mine.pth', seed=5)
@@ -396,6 +392,7 @@ def assert_scores_equal(line, benchmark):
     assert json.loads(line) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.process
 def test_a_benchmark_with_its_data_and_metrics(m2m, m2m_home, work, in_tree, monkeypatch):
     # Options for the pytest of whoever runs this don't reach the one of the check.
     monkeypatch.setenv('PYTEST_ADDOPTS', '--no-such-option')
@@ -421,6 +418,8 @@ def test_a_benchmark_with_its_data_and_metrics(m2m, m2m_home, work, in_tree, mon
     assert 'DataNotFoundError Siegle2021 is not on this machine' in out
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.shared
 def test_a_benchmark_of_real_recordings(m2m, siegle, work, in_tree):
     ran = m2m('export', 'Siegle2021.VISp-rdm', 'tree', '--to', 'brainscore-tree', '--check')
@@ -475,6 +474,7 @@ def test_alone():
 """
 
 
+@pytest.mark.process
 def test_a_folder_of_ones_own_passes_alone(m2m, work):
     folder = plugin(work / 'my-net.v2', test=ALONE)
     (folder / 'metadata.yaml').write_text('models:\n')  # for a pull request; the website refuses it
@@ -490,6 +490,7 @@ def test_a_folder_of_ones_own_passes_alone(m2m, work):
     assert (ran.code, ran.out) == (0, 'tree/brainscore_vision/models/my-net_v2\n')
 
 
+@pytest.mark.process
 def test_check_names_what_fails(m2m, work):
     models = work / 'tree' / 'brainscore_vision' / 'models'
     plugin(models / 'far', 'far', regions=['V2', 'VISp'], visual_degrees=9001)
@@ -537,6 +538,7 @@ def test_skipped():
 """
 
 
+@pytest.mark.process
 def test_check_names_what_fails_in_its_own_tests(m2m, work):
     folder = work / 'tree' / 'metrics' / 'mine'
     folder.mkdir(parents=True)

@@ -89,6 +89,8 @@ except Exception as error:
 """
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_benchmarks_and_trained_networks_work_in_brain_score_alone(m2m, paper, work, in_tree, tmp_path):
     order = list('3907162584')
     make_run(tmp_path / 'run', 'neurn_digitnet', list('0123456789'), 1)
@@ -138,6 +140,8 @@ def test_benchmarks_and_trained_networks_work_in_brain_score_alone(m2m, paper, w
     assert 'DataNotFoundError USPS is not on this machine' in '\n'.join(lines)
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_a_benchmark_that_needs_no_download(m2m, m2m_home, work):
     ran = m2m('export', 'SklearnDigits-accuracy', 'tree', '--to', 'brainscore-tree', '--check')
     assert (ran.code, ran.err) == (0, '')
@@ -146,6 +150,7 @@ def test_a_benchmark_that_needs_no_download(m2m, m2m_home, work):
     assert PASSED.format(2 + 7) in ran.out
 
 
+@pytest.mark.process
 def test_a_trained_digitnet_passes(m2m, m2m_home, work, tmp_path):
     make_run(tmp_path / 'run', 'neurn_digitnet', list('0123456789'))
     weights = tmp_path / 'run' / 'weights.safetensors'
@@ -162,6 +167,7 @@ def test_a_trained_digitnet_passes(m2m, m2m_home, work, tmp_path):
     assert 'run run: MNIST, seed 0 (SHA-256 ' in (folder / '__init__.py').read_text()
 
 
+@pytest.mark.process
 def test_the_tests_of_labels_can_fail(m2m, m2m_home, work, tmp_path):
     """A plugin that forgets what its outputs stand for is found out."""
     make_run(tmp_path / 'run', 'plain_digitnet', list('0123456789'))

@@ -9,6 +9,8 @@ from m2m_benchmarks import score
 from m2m_benchmarks.benchmarks.identifiers import parse
 from m2m_benchmarks.benchmarks.registry import line
 
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
 SCORES = """
 import json
 from brainscore_vision import load_benchmark, load_model

@@ -247,6 +247,7 @@ def test_no_zip_at_all(content, tmp_path, passing):
     assert 'mini.zip' in broken[0].found
 
 
+@pytest.mark.seconds
 def test_every_truncation_is_seen(tmp_path):
     content = pack(tmp_path / 'mini.zip', VALID, compression=zipfile.ZIP_DEFLATED).read_bytes()
     for length in range(len(content)):
@@ -255,6 +256,7 @@ def test_every_truncation_is_seen(tmp_path):
 
 
 # LZMA's own header says how much memory to take, among other things that may change without harm.
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     ('compression', 'header'), [(zipfile.ZIP_DEFLATED, 0), (zipfile.ZIP_BZIP2, 0), (zipfile.ZIP_LZMA, 9)]
 )

@@ -120,6 +120,7 @@ def runs(trained, monkeypatch):
     return trained[0] / 'runs'
 
 
+@pytest.mark.seconds
 def test_runs_that_are_there_are_used_and_broken_off_ones_go_on(trained, runs):
     _, found, told = trained
     steps = {}
@@ -137,6 +138,7 @@ def test_runs_that_are_there_are_used_and_broken_off_ones_go_on(trained, runs):
     assert without_clock(second) == without_clock(found)
 
 
+@pytest.mark.seconds
 def test_a_comparison_is_paired_over_seeds(trained, runs):
     _, found, _ = trained
     assert (found.models, found.benchmark, found.seeds) == ((NEURN, PLAIN), THIN, [0, 1])
@@ -170,6 +172,7 @@ def bootstrap(first, second):
     )
 
 
+@pytest.mark.seconds
 def test_a_single_seed_and_two_runs_are_compared_on_the_same_draws(runs):
     paths = [f'run:{asked(model, 1).folder()}' for model in (NEURN, PLAIN)]
     expected = bootstrap(*(score(path, THIN) for path in paths))
@@ -186,12 +189,14 @@ def test_a_single_seed_and_two_runs_are_compared_on_the_same_draws(runs):
     json.dumps(same.document(), allow_nan=False)
 
 
+@pytest.mark.seconds
 def test_a_run_against_a_model_that_is_trained_for_it(runs):
     found = compare(f'run:{asked(NEURN, 0).folder()}', PLAIN, THIN, training=TRAINING)
     assert [each['seed'] for each in found.results] == [0, 0]
     assert found.seeds is None
 
 
+@pytest.mark.seconds
 def test_trained_models_on_what_a_mouse_saw(runs):
     found = compare(NEURN, PLAIN, 'SimulatedMouse.VISp-rdm', (0, 1), source='sklearn-digits', training=TRAINING)
     for seed, result in zip((0, 1), found.results[:2], strict=True):
@@ -199,6 +204,7 @@ def test_trained_models_on_what_a_mouse_saw(runs):
     assert [row.name for row in found.rows] == ['score']
 
 
+@pytest.mark.seconds
 def test_untrained_models_over_seeds(digits):
     found = compare('neurn_digitnet', 'plain_digitnet', 'SimulatedMouse.VISp-rdm', (0, 3), weights='none')
     assert [each['weights'] for each in found.results] == ['none (seed 0)', 'none (seed 3)'] * 2
@@ -211,6 +217,7 @@ def test_untrained_models_over_seeds(digits):
     assert not (digits / 'runs').exists()
 
 
+@pytest.mark.seconds
 def test_areas_have_a_row_each(digits):
     found = compare('neurn_digitnet', 'plain_digitnet', 'SimulatedMouse-rdm', [2], weights='none')
     assert [row.name for row in found.rows] == ['VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl', 'score']
@@ -220,6 +227,7 @@ def test_areas_have_a_row_each(digits):
     assert (row.difference, row.error, row.interval) == bootstrap(*areas)
 
 
+@pytest.mark.seconds
 def test_models_that_are_scored_on_other_neuroids_are_not_called_paired(digits, tmp_path):
     """One maps the area itself, so that it is scored on all of them; the other's layer is chosen on one half."""
     found = compare('plain_shufflenet_v2_x0_5', 'plain_digitnet', 'SimulatedMouse.VISp-ridge', [0], weights='none')
@@ -227,6 +235,7 @@ def test_models_that_are_scored_on_other_neuroids_are_not_called_paired(digits, 
     assert found.method == 'one of each; bootstrap, unpaired: they were scored on different neuroids'
 
 
+@pytest.mark.seconds
 def test_what_is_wrong_is_said_before_anything_is_trained(digits, tmp_path):
     def refused(error, message, *arguments, **options):
         with pytest.raises(error, match=message):
@@ -246,6 +255,7 @@ def test_what_is_wrong_is_said_before_anything_is_trained(digits, tmp_path):
     refused(UnknownNameError, "unknown source 'mnits'", NEURN, PLAIN, 'SimulatedMouse.VISp-rdm', source='mnits')
 
 
+@pytest.mark.seconds
 def test_runs_that_do_not_belong_to_the_comparison(runs, make_images, tmp_path):
     images = make_images(tmp_path / 'images', '0123456789', 1)
     other = train(Settings(PLAIN, f'imagefolder:{images}', steps=1, batch_size=2), tmp_path / 'other')
@@ -266,6 +276,7 @@ def test_runs_that_do_not_belong_to_the_comparison(runs, make_images, tmp_path):
     shutil.rmtree(named)
 
 
+@pytest.mark.seconds
 def test_runs_of_other_digits_are_not_taken(m2m_home, make_domain):
     benchmark = 'Qazi2025.MNIST.USPS-accuracy'
     make_domain('MNIST', train=60, test=20)

@@ -4,7 +4,6 @@ import csv
 import errno
 import json
 import math
-import multiprocessing
 import os
 import runpy
 import signal
@@ -30,9 +29,12 @@ from m2m_benchmarks.errors import DataNotFoundError, ModelError, StorageError, T
 from m2m_benchmarks.models.neurn.model import network
 from m2m_benchmarks.scoring.runs import read_run
 from m2m_benchmarks.storage import sha256_file
+from m2m_benchmarks.testing import context
 from m2m_benchmarks.training.settings import Settings
 from m2m_benchmarks.training.sources import digit_source, image_folder_source
 from m2m_benchmarks.training.train import train
+
+pytestmark = pytest.mark.seconds
 
 FINISHED = ['.lock', 'config.json', 'metrics.csv', 'run.json', 'weights.safetensors']
 #: Quick to train. The first has dropout and batch normalisation, the second dropout alone.
@@ -84,6 +86,11 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+#: Relative error of a gradient in float32: it grows with the root of the number of summands, at most 8 images of
+#: 32 x 32 places, and with the root of the number of layers between a weight and the loss, at most 26.
+ROUNDING = 2.0**-23 * (8 * 32 * 32) ** 0.5 * 26**0.5
+
+
 @pytest.mark.parametrize('model', ['plain_digitnet', 'neurn_digitnet', SQUEEZE])
 def test_the_weights_are_those_of_a_plain_loop(digits, one_thread, tmp_path, model):
     """Nothing of lightning, of the sources or the batches: images from scikit-learn's domain, NumPy's draws, Adam."""
@@ -110,7 +117,11 @@ def test_the_weights_are_those_of_a_plain_loop(digits, one_thread, tmp_path, mod
     assert trained.keys() == own.keys()
     moved = network(model, 'none', 3, 10).backbone.state_dict()
     for name, value in trained.items():
-        assert (value - own[name]).abs().max() < 1e-6
+        # Where float32 sums are made in another order, gradients differ by ROUNDING of the largest of their tensor.
+        # Adam divides by their size: of a weight whose gradient is g of the largest, a step differs by ROUNDING / g of
+        # its length, at most by 2. Single weights may differ by whole steps, but the mean over g, evenly spread from 0
+        # to 1, is below ROUNDING * (2 + log(2 / ROUNDING)) steps of 1e-4, ten times.
+        assert (value - own[name]).abs().mean() < 10 * 1e-4 * ROUNDING * (2 + math.log(2 / ROUNDING))
         assert (value - moved[name]).abs().max() > 1e-4
     with torch.no_grad():
         logits = net.eval()(images[1080:])
@@ -218,6 +229,7 @@ def test_mixed_precision(digits, tmp_path):
         assert rows(run)[-1]['train_loss'] == pytest.approx(rows(full)[-1]['train_loss'], abs=0.3)
 
 
+@pytest.mark.slow
 def test_inception_is_trained_with_its_auxiliary_output(make_images, m2m_home, tmp_path):
     """It takes no small images: one step on three of them, and the loss by hand."""
     folder = make_images(tmp_path / 'images', 'ab', 2)
@@ -271,13 +283,11 @@ def test_a_source_without_a_test_split_is_enough(m2m_home, tmp_path):
 @pytest.fixture(scope='module')
 def process():
     """The function process(home, folder, options, moment): train in a process until it is killed."""
-    context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['m2m_benchmarks.training.train'])
 
     def run(home, folder, options, moment):
         script = str(Path(__file__).with_name('killed.py'))
         told = {'home': str(home), 'folder': str(folder), 'options': options, 'moment': moment}
-        started = context.Process(target=runpy.run_path, args=(script, told))
+        started = context().Process(target=runpy.run_path, args=(script, told))
         started.start()
         started.join(120)
         assert started.exitcode == -signal.SIGKILL
@@ -300,6 +310,7 @@ def uninterrupted(digits_home, tmp_path_factory):
     return run
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     'moment',
     [
@@ -329,6 +340,8 @@ def test_a_killed_run_goes_on_bit_for_bit(digits, process, uninterrupted, tmp_pa
     assert same(train(asked, folder, resume=True), uninterrupted(asked))
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('options', 'moments'),
     [
@@ -349,6 +362,7 @@ def test_other_runs_and_several_kills(digits, process, uninterrupted, tmp_path, 
     assert same(train(asked, folder, resume=True), uninterrupted(asked))
 
 
+@pytest.mark.process
 def test_a_broken_off_run_of_images_goes_on_elsewhere(make_images, m2m_home, process, tmp_path):
     """Both folders were moved, and two processes load the images now."""
     images = make_images(tmp_path / 'images')
@@ -386,6 +400,7 @@ def test_signals(digits, uninterrupted, tmp_path, how, error, message):
     assert same(train(settings(), tmp_path / 'run', resume=True), uninterrupted(settings()))
 
 
+@pytest.mark.process
 def test_ctrl_c_at_the_command_line(digits, m2m, tmp_path, monkeypatch):
     real = Settings.document
 
@@ -403,6 +418,7 @@ def test_ctrl_c_at_the_command_line(digits, m2m, tmp_path, monkeypatch):
 COMMAND = [sys.executable, '-W', 'ignore', '-m', 'm2m_benchmarks.cli.main', 'train']
 
 
+@pytest.mark.process
 def test_the_command_is_killed_and_resumed(digits, m2m, uninterrupted, tmp_path):
     options = ['squeezenet1_1_at32', '--source', 'SklearnDigits', '--steps', '200', '--batch-size', '4']
     options += ['--checkpoint-every', '10', '--out', str(tmp_path / 'run')]
@@ -558,6 +574,7 @@ def test_a_full_disk(digits, uninterrupted, full_disk, tmp_path, monkeypatch, na
     assert same(train(settings(), tmp_path / 'run', resume=True), uninterrupted(settings()))
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_really_full(digits, m2m, uninterrupted, tmp_path):
     disk = tmp_path / 'disk'
     disk.mkdir()
@@ -726,6 +743,7 @@ def test_a_batch_that_a_network_cannot_take(digits, tmp_path):
         train(settings(), tmp_path / 'other', workers=-1)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize('workers', [0, 1])
 def test_an_image_that_cannot_be_read(make_images, m2m, m2m_home, tmp_path, workers):
     images = make_images(tmp_path / 'images')
@@ -886,6 +904,7 @@ def test_weights_of_another_architecture(digits, tmp_path):
         begun(tmp_path / 'run', weights=file({'a': 1}))
 
 
+@pytest.mark.slow
 def test_both_heads_of_inception_may_differ(make_images, m2m_home, tmp_path, monkeypatch):
     """Its training is left out: what it begins with is enough."""
     folder = make_images(tmp_path / 'images', 'ab', 1)

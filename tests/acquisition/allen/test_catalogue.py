@@ -23,6 +23,8 @@ from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.net.sizes import file_sizes
 
+pytestmark = pytest.mark.network
+
 SPEC = importlib.util.spec_from_file_location('allen_warehouse', Path(__file__).parents[2] / 'net' / 'warehouse.py')
 warehouse = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(warehouse)
@@ -431,7 +433,7 @@ def spoil(rng, value):
     return value
 
 
-@pytest.mark.parametrize('seed', range(60))
+@pytest.mark.parametrize('seed', [*range(10), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 60))])
 def test_any_other_json(site, ask, seed):
     rng = random.Random(seed)
     use_warehouse(site)

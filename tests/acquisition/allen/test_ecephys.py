@@ -619,6 +619,8 @@ def ecephys_python(sdk_python):
     return sdk_python
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('settings', 'options'),
     [

@@ -27,6 +27,8 @@ from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.storage import exclusive, writable
 
+pytestmark = pytest.mark.network
+
 
 def load(name):
     spec = importlib.util.spec_from_file_location(f'allen_{name}', Path(__file__).with_name(f'{name}.py'))
@@ -142,6 +144,7 @@ def test_cold(fetch, site, m2m_home, name):
     assert site.requests == []
 
 
+@pytest.mark.slow
 def test_the_catalogue_is_right_about_cre_lines(fetch, site, m2m_home):
     fetch('deVries2020')
     assembly = store.load_assembly('deVries2020')
@@ -184,6 +187,7 @@ def test_filters(fetch, m2m_home):
         fetch('Siegle2021', OphysSettings())
 
 
+@pytest.mark.slow
 @NAMES
 @pytest.mark.parametrize(
     'options', [{'whole_files': True}, {'whole_files': True, 'delete_files': True}, {'workers': 2}]
@@ -197,6 +201,7 @@ def test_ways_that_give_the_same_bytes(fetch, m2m_home, undisturbed, name, optio
     assert strays(m2m_home) == []
 
 
+@pytest.mark.slow
 def test_events(fetch, site, m2m_home, content):
     settings = OphysSettings('events')
     del site.files[f'{bucket.OPHYS}/ophys_experiment_events/503_events.npz']
@@ -211,6 +216,7 @@ def test_events(fetch, site, m2m_home, content):
     assert strays(m2m_home) == []
 
 
+@pytest.mark.slow
 def test_other_settings_are_extracted_again(fetch, m2m_home):
     fetch('deVries2020')
     other = fetch('deVries2020', OphysSettings(window='7'))
@@ -294,6 +300,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('whole_files', [False, True])
 @pytest.mark.parametrize('bad', BAD)
 def test_a_bad_session_stops_no_other(fetch, changed, m2m_home, bad, whole_files):
@@ -326,6 +333,7 @@ def test_files_that_are_none(fetch, site, content, m2m_home, undisturbed, name, 
     assert (found.failed, sha256(found)) == ({}, undisturbed[name])
 
 
+@pytest.mark.slow
 def test_other_images(fetch, changed, m2m_home):
     """The first session has other images than the rest: it's that one that doesn't fit."""
     changed(bucket.ophys_path(501), other_images)
@@ -343,6 +351,7 @@ def test_nothing_can_be_had(fetch, site, m2m_home):
     assert ledger.names() == []
 
 
+@pytest.mark.slow
 def test_a_poisoned_file_is_fetched_again(fetch, site, m2m_home, undisturbed):
     fetch('deVries2020', whole_files=True)
     paths = sorted((m2m_home / 'downloads').rglob('*.nwb'))
@@ -363,6 +372,7 @@ def test_a_poisoned_file_is_fetched_again(fetch, site, m2m_home, undisturbed):
     assert asked == {bucket.ophys_path(number) for number in (501, 502, 503)}
 
 
+@pytest.mark.slow
 def test_whole_files_and_parts_of_them_compare_the_same_images(fetch, changed, m2m_home):
     """An image of those that nobody compares is another one in one session: no way to fetch finds it, as is said."""
 
@@ -375,6 +385,7 @@ def test_whole_files_and_parts_of_them_compare_the_same_images(fetch, changed, m
     assert sha256(found[0]) == sha256(found[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('how', 'options'),
     [
@@ -411,6 +422,7 @@ def ledger_of(fetched):
     return {key: fetched.ledger[key] for key in ('version', 'stimuli', 'assembly')}
 
 
+@pytest.mark.slow
 def test_scenes_come_once_for_all_datasets(fetch, site, m2m_home):
     first = fetch('deVries2020', number=1)
     assert first.scene_bytes == sum(len(site.files[bucket.scene_path(number)]) for number in range(118))
@@ -419,6 +431,7 @@ def test_scenes_come_once_for_all_datasets(fetch, site, m2m_home):
     assert stored[0]['sha256'].tolist() == stored[1]['sha256'].tolist()
 
 
+@pytest.mark.slow
 def test_scenes_of_other_pixels_than_the_screen_has(fetch, site, m2m_home):
     site.files[bucket.scene_path(3)] = tiff(np.full((6, 9), 300.5, np.float32))
     with pytest.raises(DataError, match='holds other values than grey or RGB'):
@@ -466,6 +479,7 @@ def test_the_network_goes_away(fetch, site, m2m_home, workers, fault, whole_file
     assert fetch('deVries2020').failed == {}
 
 
+@pytest.mark.slow
 def test_whole_files_of_sessions_that_are_extracted(fetch, site, m2m_home, undisturbed):
     fetch('deVries2020')
     planned = fetch('deVries2020', run=plan, whole_files=True)
@@ -482,6 +496,7 @@ def test_whole_files_of_sessions_that_are_extracted(fetch, site, m2m_home, undis
     assert site.requests == []
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_is_read_once_more(fetch, site, m2m_home, undisturbed):
     path = bucket.ophys_path(501)
     asked = []
@@ -497,6 +512,7 @@ def test_a_file_that_changes_is_read_once_more(fetch, site, m2m_home, undisturbe
     assert (found.failed, sha256(found)) == ({}, undisturbed['deVries2020'])
 
 
+@pytest.mark.slow
 def test_events_that_do_not_fit_come_again(fetch, site, m2m_home, content):
     path = f'{bucket.OPHYS}/ophys_experiment_events/501_events.npz'
     settings = OphysSettings('events')
@@ -511,6 +527,7 @@ def test_events_that_do_not_fit_come_again(fetch, site, m2m_home, content):
     assert sha256(fetch('deVries2020', settings)) == before
 
 
+@pytest.mark.slow
 def test_a_whole_file_that_was_not_yet_named_is_not_fetched_again(fetch, site, m2m_home, undisturbed, monkeypatch):
     def interrupt(path):
         raise KeyboardInterrupt
@@ -525,6 +542,7 @@ def test_a_whole_file_that_was_not_yet_named_is_not_fetched_again(fetch, site, m
     assert strays(m2m_home) == []
 
 
+@pytest.mark.slow
 def test_a_mirror_that_sends_a_web_page_in_place_of_a_whole_file(site, tmp_path):
     path = bucket.ophys_path(501)
     site.files['/second'] = site.files[path]
@@ -550,6 +568,7 @@ def test_a_mirror_that_sends_a_web_page_in_place_of_a_whole_file(site, tmp_path)
     ]
 
 
+@pytest.mark.slow
 def test_types_of_neuropixels_sessions(fetch, site, m2m_home):
     rows = site.files[f'{bucket.ECEPHYS}/sessions.csv'].decode().replace('brain_observatory_1.1', 'functional_x', 1)
     rows = rows.replace('functional_x', 'functional_connectivity')
@@ -563,6 +582,7 @@ def test_types_of_neuropixels_sessions(fetch, site, m2m_home):
         fetch('Siegle2021', session_types=['brain_observatory_1.0'])
 
 
+@pytest.mark.slow
 def test_a_shorter_table_without_a_length_is_asked_for_again(fetch, site, m2m_home, undisturbed):
     """Of CSV nobody sees that it is short."""
     path = f'{bucket.ECEPHYS}/units.csv'
@@ -576,6 +596,7 @@ def test_a_shorter_table_without_a_length_is_asked_for_again(fetch, site, m2m_ho
     assert sha256(fetch('Siegle2021')) == undisturbed['Siegle2021']
 
 
+@pytest.mark.slow
 def test_damaged_scenes_come_again(fetch, m2m_home, undisturbed):
     for name in ('deVries2020', 'Siegle2021'):
         fetch(name)
@@ -617,6 +638,7 @@ def test_a_scheduler_without_workers(fetch, m2m_home, monkeypatch):
         fetch('deVries2020', scheduler=cluster.scheduler_address)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('workers', 'whole_files'), [(1, False), (1, True), (2, False), (2, True)])
 def test_bytes_are_told_as_they_come(site, m2m_home, monkeypatch, workers, whole_files):
     monkeypatch.setattr(workers_, '_EVERY_S', 0.01)

@@ -18,6 +18,8 @@ from m2m_benchmarks.acquisition.surveys import SURVEYS
 from m2m_benchmarks.errors import M2MError
 from m2m_benchmarks.net.retry import RetryPolicy
 
+pytestmark = [pytest.mark.slow, pytest.mark.network, pytest.mark.process]
+
 
 def load(name):
     spec = importlib.util.spec_from_file_location(f'allen_{name}', Path(__file__).with_name(f'{name}.py'))

@@ -11,6 +11,8 @@ from m2m_benchmarks.acquisition.allen.ophys.extraction import extract_ophys
 from m2m_benchmarks.acquisition.allen.ophys.session import NwbFile, running_speed
 from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
 
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
 SESSIONS = {
     'plain': {'seed': 1},
     'more repetitions': {'seed': 5, 'n_repetitions': 5, 'n_cells': 3},

@@ -150,6 +150,7 @@ def test_values_and_padding(m2m_home, keep, monkeypatch, slab_bytes):
     assert source['sessions'][1]['counts'] == {'n_masked': 0}
 
 
+@pytest.mark.process
 def test_the_same_bytes_in_any_order_at_any_time(m2m_home, keep, tmp_path):
     paths = keep(
         made_session('9', line='Sst'), made_session('10', 7, depth_um=0.5), made_session('11', 3, line='Vip', seen=1)
@@ -394,6 +395,8 @@ def many(tmp_path_factory):
     return folder
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.skipif(not Path('/proc/self/status').exists(), reason='the peak is read from Linux')
 def test_memory_does_not_grow_with_the_number_of_sessions(m2m_home, many):
     peak = {}
@@ -414,6 +417,8 @@ MOMENTS = {
 }
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize('moment', MOMENTS)
 @pytest.mark.parametrize('earlier', [False, True])
 def test_kill(m2m_home, many, keep, moment, earlier):

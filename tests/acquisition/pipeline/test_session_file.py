@@ -205,6 +205,7 @@ for i in range(10_000):
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize('number', range(4))
 def test_kill_at_any_time(tmp_path, number):
     process = subprocess.Popen(

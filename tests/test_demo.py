@@ -1,0 +1,36 @@
+"""What `make demo` prints is what the README says that it prints."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+#: A row of a table whose cells are numbers but for the first.
+ROW = re.compile(r'^[│|] ([^│|]+?) +[│|](.*\d.*)[│|]$', re.MULTILINE)
+NUMBER = re.compile(r'-?\+?\d+\.\d+')
+
+
+def numbers(text):
+    """First cell of each row -> its numbers."""
+    return {name: [float(each) for each in NUMBER.findall(cells)] for name, cells in ROW.findall(text)}
+
+
+@pytest.mark.seconds
+def test_the_numbers_of_the_readme(m2m_home, capsys):
+    written = numbers((ROOT / 'README.md').read_text(encoding='utf-8').partition('M2M compares networks')[0])
+    runpy.run_path(str(ROOT / 'examples' / 'demo.py'), run_name='__main__')
+    printed = numbers(capsys.readouterr().out)
+    assert len(written) == 10
+    assert printed.keys() == written.keys()
+    models = ('perfect model', 'SqueezeNet 1.1, untrained', 'pixels, no network')
+    for name in models:  # nothing is trained: the same sums, in another order on other machines
+        assert printed[name] == pytest.approx(written[name], abs=0.002)
+    for name in written.keys() - set(models):
+        # Training goes apart by rounding from one version of PyTorch to the next: the means of three runs over 597
+        # images move by a few images. The last two numbers are an interval, Student's t times 4.3 errors.
+        *means, error, low, high = (abs(a - b) for a, b in zip(printed[name], written[name], strict=True))
+        assert max(means) < 0.02
+        assert error < 0.02
+        assert max(low, high) < 0.02 + 4.3 * 0.02
