@@ -23,6 +23,7 @@ BY_STRING = {
     ('plugins/loading.py', "f'{plugin.library}.{FOLDERS[kind]}.{plugin.folder}'"),  # a registered plugin, its folder
     ('plugins/loading.py', 'BRAIN_SCORE'),
     ('cli/doctor.py', 'name'),  # other packages
+    ('benchmarks/comparisons/__init__.py', "f'{__name__}.{name}'"),  # a line of its table
 }
 
 #: Names of Brain-Score's models that only the adapter may use.
@@ -56,11 +57,13 @@ def checked(root):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.process
 def test_imports_point_one_way():
     done = checked(ROOT)
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ('file', 'line', 'message'),
     [

@@ -20,6 +20,8 @@ from m2m_benchmarks.scoring import activations
 from m2m_benchmarks.scoring.score import score_subject
 from m2m_benchmarks.scoring.subjects import subject
 
+pytestmark = pytest.mark.seconds
+
 DESCRIPTION = Description(raw='largest response', ceiling='one', formula='raw / ceiling')
 
 

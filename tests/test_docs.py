@@ -1,0 +1,59 @@
+"""What CONTRIBUTING.md and docs/ say, held against the code."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from m2m_benchmarks.acquisition.pipeline.fetch import longest_silence_s
+from m2m_benchmarks.net.retry import RetryPolicy
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([ROOT / 'CONTRIBUTING.md', *(ROOT / 'docs').glob('*.md')])
+FOLDERS = ('m2m_benchmarks/', 'models/', 'tests/', 'docs/', 'perf/', 'examples/', '.ci/')
+
+
+def page(name):
+    """Text of a page, its lines joined: a phrase may run over two of them."""
+    return ' '.join((ROOT / name).read_text(encoding='utf-8').split())
+
+
+@pytest.mark.parametrize('path', PAGES, ids=lambda path: path.name)
+def test_files_that_are_named_exist(path):
+    named = re.findall(r'`([^`\s]+)`', path.read_text(encoding='utf-8'))
+    named = [each for each in named if each.startswith(FOLDERS) or each in ('pyproject.toml', 'CHANGELOG.md')]
+    assert named
+    assert not [each for each in named if not (ROOT / each).exists()]
+
+
+def test_the_rooms_are_those_of_the_contract():
+    contracts = tomllib.loads((ROOT / 'pyproject.toml').read_text())['tool']['importlinter']['contracts']
+    layers = next(contract['layers'] for contract in contracts if contract.get('exhaustive'))
+    rows = re.findall(
+        r'^\| `(?:m2m_benchmarks/)?(\w+)(?:/|\.py)` \|', (ROOT / 'docs/architecture.md').read_text(), re.M
+    )
+    place = {room.strip('( )'): i for i, layer in enumerate(layers) for room in layer.split('|')}
+    absent = {room for room in place if not list((ROOT / 'm2m_benchmarks').glob(f'{room}*')) and room != 'models'}
+    assert set(rows) == set(place) - absent
+    assert [place[room] for room in rows] == sorted(place[room] for room in rows)
+
+
+def test_the_lanes_are_those_of_the_makefile():
+    targets = set(re.findall(r'^([\w-]+):', (ROOT / 'Makefile').read_text(), re.M))
+    for path in (*PAGES, ROOT / 'README.md'):
+        assert set(re.findall(r'`make ([\w-]+)', path.read_text(encoding='utf-8'))) <= targets
+
+
+def test_the_longest_times_are_those_of_the_policy():
+    text = page('docs/architecture.md')
+    assert f'at most {RetryPolicy().longest_s() / 60:.0f} minutes in which nothing comes' in text
+    assert f'at most {longest_silence_s(RetryPolicy()) / 60:.0f} minutes (`longest_silence_s`' in text
+
+
+@pytest.mark.parametrize(
+    'example', ['m2m_benchmarks/benchmarks/comparisons/cka.py', 'tests/acquisition/toy_survey/survey.py']
+)
+def test_examples_are_as_short_as_is_said(example):
+    n_lines = len((ROOT / example).read_text().splitlines())
+    assert f'`{example}` is an example of {n_lines} lines' in page('CONTRIBUTING.md')
