@@ -257,9 +257,9 @@ def _neural_methods(dataset: str, recorded: RecordedDataset) -> str:
         lines += ['', f'## `-{name}`: {title}', '']
         lines += [f'- Raw: {description.raw}.', f'- Ceiling: {description.ceiling}.']
         lines += [f"- Score: {description.formula}. The mean over areas is that of the areas' scores."]
-        lines += [f'- Error: bootstrap over {comparison.unit}, 1,000 draws.']
+        settings = {'error': f'bootstrap over {comparison.unit}, 1000 draws', **description.settings}
         lines += [f'- Invariant to {", ".join(sorted(comparison.invariant_to))} of the features.']
-        lines += [f'- {key.capitalize()}: {value}.' for key, value in description.settings.items()]
+        lines += [f'- {key.capitalize()}: {value}.' for key, value in settings.items()]
         lines += [f'- Note: {description.caveat}.'] if description.caveat else []
         lines += [f'- Reference: {description.reference}.'] if description.reference else []
     lines += ['', '## Citation', '']
