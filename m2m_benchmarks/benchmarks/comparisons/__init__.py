@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COMPARISONS = {
     'rdm': 'similarity of population geometry (RSA)',
     'ridge': 'prediction of single neurons (ridge regression)',
+    'cka': 'alignment of population geometry (debiased linear CKA)',
 }
 
 

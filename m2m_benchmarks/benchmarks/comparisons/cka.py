@@ -1,0 +1,51 @@
+"""Linear CKA, debiased."""
+
+import numpy as np
+
+from m2m_benchmarks.arrays import half_means, kernel, standard_error
+from m2m_benchmarks.arrays.cka import hsic, kernel_cka
+from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
+from m2m_benchmarks.benchmarks.recordings import Recordings
+
+
+class CKA(Comparison):
+    """Debiased linear centred kernel alignment."""
+
+    name = 'cka'
+    metric = 'cka'
+    unit = 'stimuli'
+    invariant_to = frozenset({'rotation', 'scaling', 'translation'})
+    description = Description(
+        raw='debiased linear CKA of model and trial-averaged responses',
+        ceiling='CKA of the noise-free responses with the recorded ones, from split halves of the trials',
+        formula='raw / ceiling',
+        caveat='neuroids are a sample; with few of them, even a perfect model of the population scores below 1',
+        reference='Kornblith et al. (2019), ICML; debiased as in Murphy et al. (2024), arXiv 2405.01012',
+        settings={'error': 'random halves of the stimuli, 1000 draws'},
+    )
+
+    def raw(self, features: Features, recordings: Recordings, n_draws: int = 1000) -> Raw:
+        """Align the two kernels.
+
+        A stimulus drawn twice would be similar to itself, so the draws are random halves of the stimuli, whose spread
+        is the error of the whole (the delete-half jackknife; Shao & Wu 1989, Annals of Statistics 17(3)).
+        """
+        model, recorded = kernel(features.values), kernel(recordings.mean.values)
+        rng = np.random.default_rng(0)
+        halves = (rng.permutation(len(model))[: len(model) // 2] for _ in range(n_draws))
+        draws = [kernel_cka(*(each[np.ix_(half, half)] for each in (model, recorded))) for half in halves]
+        return Raw(kernel_cka(model, recorded), np.array(draws))
+
+    def ceiling(self, recordings: Recordings) -> Ceiling:
+        """CKA of the noise-free responses with the recorded ones.
+
+        Off its diagonal, a kernel has no bias by noise: HSIC of the noise-free responses with the recorded ones is that
+        of the noise-free ones with themselves, and that of two halves of the trials, whose noise is independent.
+        """
+        recorded = kernel(recordings.mean.values)
+        halves = ((kernel(first), kernel(second)) for first, second in half_means(recordings.trials))
+        shares = np.array([hsic(*both) for both in halves]) / hsic(recorded, recorded)
+        return Ceiling(float(np.sqrt(max(shares.mean(), 0.0))), standard_error(np.sqrt(shares.clip(0))))
+
+
+COMPARISON = CKA()
