@@ -17,7 +17,7 @@ from m2m_benchmarks.data.trials import RELIABLE
 
 pytestmark = pytest.mark.seconds
 
-KINDS = ('rdm', 'ridge')
+KINDS = ('rdm', 'ridge', 'cka')
 
 
 class Truth(BrainModel):

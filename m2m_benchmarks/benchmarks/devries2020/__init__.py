@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import rdm, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, rdm, ridge
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 
 AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl')
@@ -39,3 +39,11 @@ benchmark_registry['deVries2020.VISpm-ridge'] = lambda: AreaBenchmark('deVries20
 benchmark_registry['deVries2020.VISam-ridge'] = lambda: AreaBenchmark('deVries2020', 'VISam', ridge.COMPARISON, BIBTEX)
 benchmark_registry['deVries2020.VISrl-ridge'] = lambda: AreaBenchmark('deVries2020', 'VISrl', ridge.COMPARISON, BIBTEX)
 benchmark_registry['deVries2020-ridge'] = lambda: MeanBenchmark('deVries2020', ridge.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['deVries2020.VISp-cka'] = lambda: AreaBenchmark('deVries2020', 'VISp', cka.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISl-cka'] = lambda: AreaBenchmark('deVries2020', 'VISl', cka.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISal-cka'] = lambda: AreaBenchmark('deVries2020', 'VISal', cka.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISpm-cka'] = lambda: AreaBenchmark('deVries2020', 'VISpm', cka.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISam-cka'] = lambda: AreaBenchmark('deVries2020', 'VISam', cka.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISrl-cka'] = lambda: AreaBenchmark('deVries2020', 'VISrl', cka.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020-cka'] = lambda: MeanBenchmark('deVries2020', cka.COMPARISON, BIBTEX, AREAS)

@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import rdm, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, rdm, ridge
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 
 AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl')
@@ -38,3 +38,11 @@ benchmark_registry['Siegle2021.VISpm-ridge'] = lambda: AreaBenchmark('Siegle2021
 benchmark_registry['Siegle2021.VISam-ridge'] = lambda: AreaBenchmark('Siegle2021', 'VISam', ridge.COMPARISON, BIBTEX)
 benchmark_registry['Siegle2021.VISrl-ridge'] = lambda: AreaBenchmark('Siegle2021', 'VISrl', ridge.COMPARISON, BIBTEX)
 benchmark_registry['Siegle2021-ridge'] = lambda: MeanBenchmark('Siegle2021', ridge.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['Siegle2021.VISp-cka'] = lambda: AreaBenchmark('Siegle2021', 'VISp', cka.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISl-cka'] = lambda: AreaBenchmark('Siegle2021', 'VISl', cka.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISal-cka'] = lambda: AreaBenchmark('Siegle2021', 'VISal', cka.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISpm-cka'] = lambda: AreaBenchmark('Siegle2021', 'VISpm', cka.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISam-cka'] = lambda: AreaBenchmark('Siegle2021', 'VISam', cka.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISrl-cka'] = lambda: AreaBenchmark('Siegle2021', 'VISrl', cka.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021-cka'] = lambda: MeanBenchmark('Siegle2021', cka.COMPARISON, BIBTEX, AREAS)

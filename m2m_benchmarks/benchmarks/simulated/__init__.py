@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import rdm, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, rdm, ridge
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 
 AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl')
@@ -47,3 +47,19 @@ benchmark_registry['SimulatedMouse.VISrl-ridge'] = lambda: AreaBenchmark(
     'SimulatedMouse', 'VISrl', ridge.COMPARISON, BIBTEX
 )
 benchmark_registry['SimulatedMouse-ridge'] = lambda: MeanBenchmark('SimulatedMouse', ridge.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['SimulatedMouse.VISp-cka'] = lambda: AreaBenchmark('SimulatedMouse', 'VISp', cka.COMPARISON, BIBTEX)
+benchmark_registry['SimulatedMouse.VISl-cka'] = lambda: AreaBenchmark('SimulatedMouse', 'VISl', cka.COMPARISON, BIBTEX)
+benchmark_registry['SimulatedMouse.VISal-cka'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISal', cka.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISpm-cka'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISpm', cka.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISam-cka'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISam', cka.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISrl-cka'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISrl', cka.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse-cka'] = lambda: MeanBenchmark('SimulatedMouse', cka.COMPARISON, BIBTEX, AREAS)
