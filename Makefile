@@ -18,7 +18,7 @@ quick:
 	$(MAKE) -j2 lint pure
 
 pure:
-	'$(BIN)/python' -m pytest -m 'not (slow or seconds or process or network)'
+	'$(BIN)/python' -m pytest -m 'not (slow or seconds or process or network)' $(WORKERS)
 
 test:
 	@.ci/environment '$(VENV)' dev '$(PYTHON)'

@@ -65,6 +65,7 @@ class TestMedianDraws:
         np.testing.assert_array_equal(draws[1], 2 * draws[0])
         np.testing.assert_array_equal(draws[2], -draws[0])
 
+    @pytest.mark.seconds
     def test_has_the_exact_bootstrap_distribution(self):
         # The median of an odd number of draws is at most the k-th smallest of n values when more than half of
         # them are: a binomial probability.

@@ -74,6 +74,7 @@ def test_effective_number_as_it_is_defined(clusters):
     assert 1 - 1e-9 <= found <= len(correct) + 1e-9
 
 
+@pytest.mark.seconds
 @settings(deadline=None, max_examples=150)
 @given(CLUSTERS, st.randoms(use_true_random=False))
 def test_order_and_names_of_clusters_do_not_matter(clusters, random):
@@ -186,6 +187,7 @@ def slow_draws(correct, clusters, n_draws, rng):
     return np.array(draws)
 
 
+@pytest.mark.seconds
 def test_draws_are_those_of_a_slow_bootstrap():
     rng = np.random.default_rng(5)
     sizes = rng.integers(1, 8, 40)

@@ -159,6 +159,7 @@ def test_a_score_from_its_parts(home, protocol):
         np.testing.assert_array_equal(draws[key], accuracy_draws(correct[name], clusters, seed=place))
 
 
+@pytest.mark.seconds
 def test_domains_of_the_same_digits_are_drawn_together(m2m_home):
     """A model that fails on the same digits in every domain is no surer for having been asked five times."""
     whole, single = (load_benchmark(f'SklearnDigits{part}-accuracy')(Answering(hashed)) for part in ('', '.thin'))
@@ -377,6 +378,7 @@ def test_answers_that_are_no_probabilities(home, answer, message):
 # Readouts of a network
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('layer', ['1', '4'])
 def test_a_readout_is_that_of_scikit_learn(home, layer, monkeypatch):
     """Brain-Score's classifier, written down again, on activations of the arrays in the data folder."""
@@ -679,6 +681,7 @@ def real(shared, tmp_path_factory):
     return home
 
 
+@pytest.mark.seconds
 @pytest.mark.shared
 @pytest.mark.timeout(120)
 def test_a_readout_of_pixels_on_real_digits(real, monkeypatch):

@@ -114,6 +114,7 @@ def test_the_dataset(m2m_home):
             np.testing.assert_array_equal(np.asarray(image), patch)
 
 
+@pytest.mark.seconds
 def test_signal_and_noise_are_those_of_the_closed_form():
     area = population('VISp')
     draws = np.stack([record(area, seed) for seed in range(40)]).astype(float)
@@ -129,6 +130,7 @@ def test_signal_and_noise_are_those_of_the_closed_form():
     assert not np.isnan(draws[:, :, :, ~last]).any()
 
 
+@pytest.mark.seconds
 def test_reliability_is_the_squared_correlation_with_the_truth():
     area = population('VISl')
     truth = generating_variables('VISl') @ area.weights.T

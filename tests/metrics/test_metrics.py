@@ -73,6 +73,7 @@ def test_ridge_is_scikit_learns_with_stacked_folds():
     assert float(score) == pytest.approx(np.median(expected), abs=1e-6)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('name', ['m2m_rdm', 'm2m_ridge'])
 @PROPERTY
 @given(seed=st.integers(0, 999))
@@ -86,6 +87,7 @@ def test_stimuli_are_aligned_by_id(name, seed):
     assert float(permuted) == pytest.approx(float(expected), abs=1e-12)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('name', ['m2m_rdm', 'm2m_ridge'])
 def test_error_is_that_of_other_samples(name):
     # The bootstrap error of one sample against the spread over samples.

@@ -151,6 +151,7 @@ def check_head(built, official, last):
     assert not torch.equal(weight, official[f'{last[0]}.weight'][:10])
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     ('name', 'last'),
     [

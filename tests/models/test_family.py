@@ -65,6 +65,7 @@ QUICK = {'squeezenet1_1', 'resnet18', 'digitnet'}
 
 
 # A new row is covered without a change here.
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     'backbone',
     [
@@ -128,6 +129,7 @@ def test_the_table_agrees_with_the_library(backbone):
     assert weights_url(row).startswith('https://')
 
 
+@pytest.mark.seconds
 def test_inception_is_normalised_as_torchvision_does_it():
     """torchvision turns ImageNet's normalisation into halves inside the network when it loads official weights."""
     network = family.network('plain_inception_v3', weights='none').eval().double()
@@ -143,6 +145,7 @@ def test_inception_is_normalised_as_torchvision_does_it():
     torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=0)
 
 
+@pytest.mark.seconds
 def test_a_plain_twin_is_the_library_network(m2m_home):
     stimuli = load_stimulus_set('SimulatedMouse')
     paths = [Path(stimuli.get_stimulus(name)) for name in stimuli['stimulus_id'][:2]]
@@ -208,6 +211,7 @@ def test_variants_are_built_as_they_are_called():
     assert model.activations_model.image_size == 64
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     ('name', 'message'),
     [

@@ -269,6 +269,7 @@ TINY = 1e-12
 
 
 class TestProperties:
+    @pytest.mark.seconds
     @PROPERTY
     @given(picture=pictures(), padding=paddings, scope=scopes)
     def test_from_zero_to_one(self, picture, padding, scope):
@@ -309,6 +310,7 @@ class TestProperties:
             difference = (layer(scale * images + moved) - layer(images)).abs()
             assert (difference <= tolerances).all()
 
+    @pytest.mark.seconds
     @PROPERTY
     @given(
         picture=pictures(),
@@ -423,6 +425,7 @@ class TestCompilers:
         for images in (random_images(11), random_images(12, (3, 3, 224, 224)), random_images(13)[0]):
             assert_close(scripted(images), layer(images), rtol=0, atol=1e-6)
 
+    @pytest.mark.seconds
     def test_compile(self, padding, scope):
         torch._dynamo.reset()  # It compiles a function for eight layers and no more.
         layer = NeuRN(5, padding, scope)
@@ -430,6 +433,7 @@ class TestCompilers:
         for images in (random_images(14), random_images(15, (3, 1, 20, 15)), random_images(16)[0]):
             assert_close(compiled(images), layer(images), rtol=0, atol=1e-6)
 
+    @pytest.mark.seconds
     def test_onnx(self, padding, scope):
         for name in ('onnx', 'onnxscript'):
             pytest.importorskip(name)

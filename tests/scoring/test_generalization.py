@@ -444,6 +444,7 @@ def test_the_table(m2m, two):
     assert 'not those of the paper' not in ran.out
 
 
+@pytest.mark.slow
 @pytest.mark.seconds
 def test_the_table_of_both_protocols_and_of_a_mouse(m2m, m2m_home):
     ran = m2m(

@@ -17,6 +17,8 @@ from m2m_benchmarks.submission import export as exporting
 from m2m_benchmarks.submission.export import Weights, export_tree, export_zip
 from m2m_benchmarks.testing import QuietHandler, serving
 
+pytestmark = pytest.mark.seconds
+
 #: Where torchvision keeps the default weights of SqueezeNet; it doesn't look into a file that is there.
 SQUEEZENET = 'hub/checkpoints/squeezenet1_1-b8a52dc0.pth'
 PASSED = 'All rules are kept, and all {} tests passed'

@@ -15,6 +15,8 @@ from m2m_benchmarks.errors import M2MError
 from m2m_benchmarks.plugins import OWN, plugins_folder
 from m2m_benchmarks.submission.vendoring import imports, requirements, self_contained
 
+pytestmark = pytest.mark.seconds
+
 #: Ways to import from this library. Each module has a function `value`, the same in the plugin and in its copy.
 WAYS = {
     'names_of_a_package': 'from m2m_benchmarks.arrays import ALPHAS, pearson\n'

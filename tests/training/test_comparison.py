@@ -172,6 +172,7 @@ def bootstrap(first, second):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.seconds
 def test_a_single_seed_and_two_runs_are_compared_on_the_same_draws(runs):
     paths = [f'run:{asked(model, 1).folder()}' for model in (NEURN, PLAIN)]
@@ -189,6 +190,7 @@ def test_a_single_seed_and_two_runs_are_compared_on_the_same_draws(runs):
     json.dumps(same.document(), allow_nan=False)
 
 
+@pytest.mark.slow
 @pytest.mark.seconds
 def test_a_run_against_a_model_that_is_trained_for_it(runs):
     found = compare(f'run:{asked(NEURN, 0).folder()}', PLAIN, THIN, training=TRAINING)
@@ -196,6 +198,7 @@ def test_a_run_against_a_model_that_is_trained_for_it(runs):
     assert found.seeds is None
 
 
+@pytest.mark.slow
 @pytest.mark.seconds
 def test_trained_models_on_what_a_mouse_saw(runs):
     found = compare(NEURN, PLAIN, 'SimulatedMouse.VISp-rdm', (0, 1), source='sklearn-digits', training=TRAINING)
@@ -217,6 +220,7 @@ def test_untrained_models_over_seeds(digits):
     assert not (digits / 'runs').exists()
 
 
+@pytest.mark.slow
 @pytest.mark.seconds
 def test_areas_have_a_row_each(digits):
     found = compare('neurn_digitnet', 'plain_digitnet', 'SimulatedMouse-rdm', [2], weights='none')
@@ -276,6 +280,7 @@ def test_runs_that_do_not_belong_to_the_comparison(runs, make_images, tmp_path):
     shutil.rmtree(named)
 
 
+@pytest.mark.slow
 @pytest.mark.seconds
 def test_runs_of_other_digits_are_not_taken(m2m_home, make_domain):
     benchmark = 'Qazi2025.MNIST.USPS-accuracy'
@@ -331,6 +336,7 @@ def test_a_figure_shows_every_seed_the_means_and_the_intervals():
     assert len(draw(comparison(None)).legends[0].get_texts()) == 2
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(('name', 'start'), [('a.png', b'\x89PNG'), ('a.svg', b'<?xml'), ('a.PDF', b'%PDF')])
 @pytest.mark.parametrize('seeds', [1, 3])
 def test_figures_of_each_format(tmp_path, name, start, seeds):

@@ -196,6 +196,7 @@ def loaded(source, workers):
     return [(images.clone(), labels.tolist()) for images, labels in loader]
 
 
+@pytest.mark.process
 def test_crops_depend_on_seed_step_and_place_alone(make_images, tmp_path):
     folder = make_images(tmp_path / 'images')
     source = image_folder_source(folder, 32, 7)

@@ -556,6 +556,7 @@ def test_cut_short_anywhere(session, tmp_path):
             extract(path)
 
 
+@pytest.mark.seconds
 def test_damaged_anywhere(session, tmp_path):
     content = session(n_repetitions=1, n_units=8).path.read_bytes()
     path = tmp_path / 'damaged.nwb'
