@@ -208,8 +208,8 @@ def _model(name: str) -> tuple[str, Path, str]:
         raise M2MError(f'{name} is no model; Brain-Score takes it by pull request: --to brainscore-tree DIR.')
     if name.partition(':')[0] in ('torchvision', 'timm'):
         raise M2MError(
-            f'{name} is no plugin. Export plain_NAME or neurn_NAME (see `m2m models`), add a backbone as the README '
-            'says, or write a plugin folder and name its path.'
+            f'{name} is no plugin. Export plain_NAME or neurn_NAME (see `m2m models`), add a backbone as '
+            'CONTRIBUTING.md says, or write a plugin folder and name its path.'
         )
     if name in registered('model', BRAIN_SCORE):
         raise M2MError(f'{name} is a model of brainscore_vision: it has been submitted already.')
