@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from m2m_benchmarks.data.areas import is_area_name, standard_area
+from m2m_benchmarks.data.areas import standard_area
+from m2m_benchmarks.data.names import is_part_name
 from m2m_benchmarks.errors import DataError
 
 _SESSION_TEXT = ('file', 'area', 'specimen_id', 'session_id')
@@ -68,7 +69,7 @@ def read_sessions(path: Path) -> pd.DataFrame:
         table[column] = _numbers(path, table, column)
     for row, (_, session) in enumerate(table.iterrows()):
         where = f'{path}, row {row + 2}'
-        if not is_area_name(session['area']):
+        if not is_part_name(session['area']):
             raise DataError(f'{where}: area is {session["area"]!r}; expected letters, digits and underscores.')
         if session['window_end_s'] <= session['window_start_s']:
             raise DataError(

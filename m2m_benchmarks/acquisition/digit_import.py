@@ -13,12 +13,13 @@ from PIL import Image
 from torchvision import datasets
 
 from m2m_benchmarks.acquisition.digit_files import read_domain
-from m2m_benchmarks.acquisition.importing import DATASET_NAME, Progress
+from m2m_benchmarks.acquisition.importing import Progress
 from m2m_benchmarks.data import ledger, versions
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.domain import SIZE, Digits, digits, rgb
 from m2m_benchmarks.data.digits.domains import damaged, load_digits, write_domain
+from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError, M2MError, UnknownNameError
 from m2m_benchmarks.net.download import download
 from m2m_benchmarks.plugins import registered
@@ -65,7 +66,7 @@ def import_domain(
     """
     if as_split not in (None, *SPLITS):
         raise DataError(f'{as_split!r} is no split of a domain; expected train or test.')
-    if not DATASET_NAME.match(name):
+    if not is_dataset_name(name):
         raise DataError(f'{name!r} cannot be a domain: letters and digits are expected, as in MNISTM.')
     if name in ledger.MADE_HERE:
         raise DataError(f'{name} is made by this library; import digits under a name of their own.')

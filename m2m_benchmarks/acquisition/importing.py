@@ -12,13 +12,13 @@ import pandas as pd
 from m2m_benchmarks.acquisition.bundle import read_recordings, read_sessions, read_stimuli, read_units
 from m2m_benchmarks.data import ledger, store, versions
 from m2m_benchmarks.data.areas import renamed_areas, standard_area
+from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import sha256_file
 
 #: Coordinates that an assembly has of its own; a column of that name in units.csv becomes unit_NAME.
 _OWN: tuple[str, ...] = ('neuroid_id', 'region', 'animal', 'session', 'reliability', 'stimulus_id', 'repetition')
 _OWN += ('neuroid', 'presentation', 'time_bin', 'time_bin_start', 'time_bin_end', 'data')
-DATASET_NAME = re.compile(r'[A-Za-z][A-Za-z0-9]*\Z')
 #: What netCDF takes as a name.
 _COLUMN = re.compile(r'\w([^/\x00-\x1f\x7f]*[^/\x00-\x20\x7f])?\Z')
 
@@ -61,7 +61,7 @@ def import_bundle(
     StorageError
         When it can't be written; an earlier version of the dataset stays as it was.
     """
-    if not DATASET_NAME.match(name):
+    if not is_dataset_name(name):
         raise DataError(f'{name!r} cannot be a dataset: letters and digits are expected, as in Siegle2021.')
     if name == 'SimulatedMouse':
         raise DataError('SimulatedMouse is simulated by this library; import recordings under a name of their own.')

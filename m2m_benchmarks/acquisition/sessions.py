@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from m2m_benchmarks.data.areas import is_area_name, order_areas, standard_area
+from m2m_benchmarks.data.areas import order_areas, standard_area
+from m2m_benchmarks.data.names import is_part_name
 from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 
@@ -132,7 +133,7 @@ def match_sessions(
     recorded = order_areas(area for session in sessions for area in session.areas)
     areas = recorded if known_areas is None else known_areas
     for area in areas:
-        if not is_area_name(area):
+        if not is_part_name(area):
             raise DataError(f'the catalogue has the area {area!r}; expected letters, digits and underscores.')
     wanted = choose_areas(selection.areas, areas)
     matching = [

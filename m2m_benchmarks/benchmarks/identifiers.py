@@ -15,6 +15,8 @@ imports nothing heavy: listings read it.
 import re
 from dataclasses import dataclass, replace
 
+from m2m_benchmarks.data.names import DATASET, PART
+
 #: Ways in which a model is asked for the labels of digits.
 PROTOCOLS = ('accuracy', 'readout_accuracy')
 #: Digits of several domains, any of which can be the source.
@@ -24,12 +26,9 @@ DERIVED_DIGITS = 'SklearnDigits'
 #: The grammar, for messages.
 GRAMMAR = 'DATASET-COMPARISON, DATASET.AREA-COMPARISON or DATASET.AREA.POPULATION-COMPARISON'
 
-_NAME = r'[A-Za-z][A-Za-z0-9]*'
-_PART = r'[A-Za-z0-9_]+'
 _IDENTIFIER = re.compile(
-    rf'(?P<dataset>{_NAME})(?:\.(?P<first>{_PART})(?:\.(?P<second>{_PART}))?)?-(?P<kind>[A-Za-z0-9_]+)', re.ASCII
+    rf'(?P<dataset>{DATASET})(?:\.(?P<first>{PART})(?:\.(?P<second>{PART}))?)?-(?P<kind>{PART})', re.ASCII
 )
-_DATASET = re.compile(_NAME, re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -114,8 +113,3 @@ def parse(identifier: str) -> NeuralIdentifier | DigitsIdentifier | None:
     if dataset == DERIVED_DIGITS:
         return DigitsIdentifier(dataset, DERIVED_DIGITS, first, kind) if second is None else None
     return NeuralIdentifier(dataset, first, second, kind)
-
-
-def is_dataset_name(name: str) -> bool:
-    """Whether recordings or digits can be called so: a letter, then letters and digits."""
-    return _DATASET.fullmatch(name) is not None

@@ -137,7 +137,7 @@ def calibrate(
 
         benchmark = load_benchmark(str(NeuralIdentifier(dataset, None, None, metric)))
         if not isinstance(benchmark, MeanBenchmark):
-            raise BenchmarkError(f'{dataset}-{metric} has no mouse areas; expected a dataset from `m2m data list`.')
+            raise BenchmarkError(f'{benchmark.identifier} has no mouse areas; expected a dataset from `m2m data list`.')
         # torch.hub says on stdout what it downloads; there, the map alone is expected.
         with contextlib.redirect_stdout(sys.stderr):
             found = subject(model, weights=weights, seed=seed)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
 from m2m_benchmarks.cli.console import stdout, write_json
 
 if TYPE_CHECKING:
@@ -141,4 +142,5 @@ def print_recordings(name: str, entry: dict[str, Any], how: str) -> None:
         f'{entry["summary"]["stimuli"]} stimuli, up to {entry["summary"]["repetitions"]} repetitions. "reliable": '
         'split-half reliability of 0.5 or more, these are scored; "flat": never varies, dropped.'
     )
-    console.print(f'Next:  m2m score torchvision:squeezenet1_1 {name}-rdm --weights none', soft_wrap=True)
+    benchmark = NeuralIdentifier(name, None, None, 'rdm')
+    console.print(f'Next:  m2m score torchvision:squeezenet1_1 {benchmark} --weights none', soft_wrap=True)

@@ -1,6 +1,5 @@
 """Names of visual areas: the mouse's six in the Allen Institute's names, their other names, and those of a lab."""
 
-import re
 from collections.abc import Iterable
 
 #: Primary (VISp) and higher visual areas: lateromedial, anterolateral, posteromedial, anteromedial, rostrolateral.
@@ -15,17 +14,11 @@ _ALIASES = {
     'am': 'VISam',
     'rl': 'VISrl',
 }
-_NAME = re.compile(r'[A-Za-z0-9_]+\Z')
 
 
 def standard_area(name: str) -> str:
     """The name of an area in this library: VISp for V1 or visp; other names stay as they are."""
     return _ALIASES.get(name.lower(), name)
-
-
-def is_area_name(name: str) -> bool:
-    """Whether an area can have this name: letters, digits and underscores, as in names of benchmarks."""
-    return bool(_NAME.match(name))
 
 
 def order_areas(names: Iterable[str]) -> list[str]:

@@ -21,7 +21,7 @@ from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.plugins import explained_failure, load_benchmark, no_stored_activations
-from m2m_benchmarks.scoring import results
+from m2m_benchmarks.scoring import brainscore_adapter, results
 from m2m_benchmarks.scoring.activations import Activations, Progress
 from m2m_benchmarks.scoring.generalization import score_generalization
 from m2m_benchmarks.scoring.layer_choice import choose_layer
@@ -192,6 +192,7 @@ def _document(found: Subject, benchmark: Benchmark, result: Score, seconds: floa
         'weights_sha256': found.weights_sha256,
         'data_sha256': _data_sha256(benchmark),
         'data_settings': _data_settings(benchmark),
+        'device': None if found.wrapper is None else str(brainscore_adapter.device_of(found.wrapper)),
         'versions': _versions(),
         'created': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
     }

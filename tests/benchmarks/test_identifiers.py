@@ -11,9 +11,9 @@ from m2m_benchmarks.benchmarks.identifiers import (
     PROTOCOLS,
     DigitsIdentifier,
     NeuralIdentifier,
-    is_dataset_name,
     parse,
 )
+from m2m_benchmarks.data.names import is_dataset_name, is_part_name
 from m2m_benchmarks.errors import UnknownNameError
 
 NAMES = st.from_regex(r'[A-Za-z][A-Za-z0-9]{0,8}', fullmatch=True)
@@ -112,3 +112,5 @@ def test_any_text_is_parsed_or_refused(text):
 def test_names_of_datasets():
     assert all(map(is_dataset_name, ('Siegle2021', 'a', 'X9')))
     assert not any(map(is_dataset_name, ('', '9X', 'a-b', 'a.b', 'a_b', 'ä', 'a\n')))
+    assert all(map(is_part_name, ('VISp', 'L2_3', '5', '_')))
+    assert not any(map(is_part_name, ('', 'a-b', 'a.b', 'ä', 'a\n', 'a b')))

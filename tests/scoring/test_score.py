@@ -54,6 +54,7 @@ def test_a_network_of_ones_own(kind, m2m_home):
     assert document['layer'] == max(document['layer_scores'], key=document['layer_scores'].get)
     assert document['commitment'] == 'chosen on other neuroids (split by animal)'
     assert document['simulated'] is True
+    assert document['device'] == ('cuda' if torch.cuda.is_available() else 'cpu')
     assert len(document['weights_sha256']) == len(document['data_sha256']) == 64
     assert results.recorded('Small') == [document]
 
