@@ -9,6 +9,7 @@ from brainscore_vision.model_interface import BrainModel
 
 from m2m_benchmarks import load_benchmark, load_dataset
 from m2m_benchmarks.arrays import median_draws, standard_error
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.comparisons.rdm import COMPARISON
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.data.areas import AREAS
@@ -17,7 +18,7 @@ from m2m_benchmarks.data.trials import RELIABLE
 
 pytestmark = pytest.mark.seconds
 
-KINDS = ('rdm', 'ridge', 'cka')
+KINDS = tuple(COMPARISONS)
 
 
 class Truth(BrainModel):

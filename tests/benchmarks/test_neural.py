@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 import m2m_benchmarks
 from m2m_benchmarks import list_benchmarks, list_datasets, load_benchmark, load_dataset
 from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, UnknownNameError
@@ -60,7 +61,7 @@ def upper(matrix):
 def test_registered_for_every_dataset_and_area():
     expected = set()
     for dataset in list_datasets():
-        for kind in ('rdm', 'ridge'):
+        for kind in COMPARISONS:
             expected |= {f'{dataset}.{area}-{kind}' for area in AREAS} | {f'{dataset}-{kind}'}
     assert {name for name in list_benchmarks() if not name.endswith('accuracy')} == expected
     assert set(list_datasets()) == {'Siegle2021', 'deVries2020', 'SimulatedMouse'}
