@@ -124,6 +124,7 @@ BAD = {
 }
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('case', BAD)
 def test_nothing_is_written(case, make_bundle, m2m_home, tmp_path, monkeypatch, capsys):
     bundle = make_bundle(tmp_path / 'bundle')

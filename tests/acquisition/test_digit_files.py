@@ -241,6 +241,7 @@ def test_other_files_that_are_wrong(images, tmp_path):
     assert not (tmp_path / 'ran').exists()
 
 
+@pytest.mark.seconds
 @pytest.mark.shared
 def test_the_real_domains(shared, tmp_path):
     folder = shared / 'digits'

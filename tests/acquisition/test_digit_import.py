@@ -671,6 +671,7 @@ def bomb(path):
     Image.new('1', (20_000, 20_000)).save(path)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     ('make', 'message'),
     [
@@ -704,6 +705,7 @@ def test_too_many_photos(mnist, photos, monkeypatch):
 # The real domains
 
 
+@pytest.mark.seconds
 @pytest.mark.shared
 def test_the_real_domains(m2m, m2m_home, shared):
     folder = shared / 'digits'

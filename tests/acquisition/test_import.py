@@ -329,6 +329,7 @@ def test_real_recordings(siegle_bundle, m2m_home):
     assert areas['VISp']['reliable'] == pytest.approx(816, rel=0.01)
 
 
+@pytest.mark.seconds
 @pytest.mark.shared
 def test_real_values(siegle_bundle, siegle):
     assembly = load_assembly('Siegle2021')

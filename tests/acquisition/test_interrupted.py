@@ -130,6 +130,7 @@ def test_kill(big_bundle, m2m_home, moment, earlier):
     assert not stray(m2m_home)
 
 
+@pytest.mark.seconds
 def test_an_interrupt_at_any_step_of_writing(make_bundle, m2m_home, tmp_path, monkeypatch):
     """Stopped at its first step that touches the disk, at its second, and so on until it gets to its end."""
     first = make_bundle(tmp_path / 'first', n_images=2, n_units=2)

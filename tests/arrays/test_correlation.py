@@ -128,6 +128,7 @@ class TestSpearman:
         assert spearman(np.full(6, 0.1), np.arange(6)) == 0
         assert spearman(np.arange(6), np.zeros(6)) == 0
 
+    @pytest.mark.seconds
     @PROPERTY
     @given(VECTORS)
     def test_monotone_transformations_change_nothing(self, vectors):

@@ -65,6 +65,7 @@ def test_wilson_of_any_number_solves_its_quadratic():
         assert abs(share - end) == pytest.approx(z * math.sqrt(end * (1 - end) / n), rel=1e-9)
 
 
+@pytest.mark.seconds
 @settings(deadline=None, max_examples=300)
 @given(CLUSTERS)
 def test_effective_number_as_it_is_defined(clusters):

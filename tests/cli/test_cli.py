@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.cli.main import main
 
 
@@ -81,7 +82,7 @@ def test_a_model_is_calibrated(m2m, m2m_home, tmp_path):
 
 def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, tmp_path):
     rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json')[1])}
-    assert len(rows) == 42 + 44  # of recordings, of digits
+    assert len(rows) == 3 * 7 * len(COMPARISONS) + 44  # of recordings, of digits
     assert not any(row['data_here'] for row in rows.values())
     _, out, _ = m2m('benchmarks')
     assert 'm2m data import Siegle2021 --sessions' in out

@@ -98,6 +98,7 @@ def test_split_halves_recover_the_reliability(area):
     assert (estimated[known.reliability > 0.7] > RELIABLE).mean() > 0.98
 
 
+@pytest.mark.seconds
 def test_the_dataset(m2m_home):
     assembly = load_dataset('SimulatedMouse')
     n_neuroids = 2 * N_PAIRS + N_NOISY + 1
@@ -143,6 +144,7 @@ def test_reliability_is_the_squared_correlation_with_the_truth():
     np.testing.assert_allclose(squared / 60, area.reliability[tuned], atol=0.02)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('area', AREAS[:3])
 def test_rdm_reliability(area):
     known = population(area)

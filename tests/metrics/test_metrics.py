@@ -46,6 +46,7 @@ def test_rdm_is_the_stock_rdm():
     assert float(mine) == pytest.approx(float(load_metric('rdm')(assembly(features), assembly(responses))), abs=1e-9)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('n_features', [12, 60])
 def test_ridge_is_the_stock_ridge_with_its_splits(n_features):
     features, responses = pair(n_features=n_features)

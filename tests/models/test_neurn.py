@@ -286,6 +286,7 @@ class TestProperties:
             flat = flat.all(1) if scope == 'image' else flat
             assert torch.equal(output.amax(dims), (~flat).to(dtype))
 
+    @pytest.mark.seconds
     @PROPERTY
     @given(
         picture=pictures(),

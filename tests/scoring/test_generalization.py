@@ -262,6 +262,7 @@ def test_a_changed_network_is_never_scored_with_old_activations(two, tmp_path, m
     assert not list(tmp_path.glob('store/**/*.pkl'))
 
 
+@pytest.mark.seconds
 def test_a_model_records_after_a_task(two, monkeypatch):
     """A ModelCommitment that was given a task stays on it until it is told otherwise."""
     monkeypatch.setenv('RESULTCACHING_DISABLE', '1')  # of Brain-Score, which knows the stimuli of an earlier test run

@@ -228,6 +228,7 @@ def test_names_and_paths(named, m2m_home, monkeypatch):
         subject('run:first')
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('asked', [('run:first', 'default'), (SQUEEZE, 'first')])
 def test_a_run_is_a_subject_with_its_own_weights(named, asked):
     model, weights = asked
@@ -255,6 +256,7 @@ def test_weights_that_the_network_of_the_run_does_not_have(m2m_home, tmp_path):
         subject(f'run:{write(tmp_path / "run", model="plain_digitnet").folder}')
 
 
+@pytest.mark.seconds
 def test_a_run_is_scored_on_what_a_mouse_saw_and_on_other_domains(named):
     neural = score('run:first', 'SimulatedMouse.VISp-rdm')
     result = neural.attrs['result']
@@ -289,6 +291,7 @@ def test_the_labels_of_a_run_are_those_of_its_classes(named, tmp_path):
     assert (answers[0] == expected.numpy()).all()
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('name', ['MNIST', 'imagefolder:things'])
 def test_a_run_of_another_source(m2m_home, tmp_path, name):
     other = write(tmp_path / 'other', data={**DATA, 'name': name})

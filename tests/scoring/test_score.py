@@ -19,6 +19,8 @@ from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.score import score_subject
 from m2m_benchmarks.scoring.subjects import subject
 
+pytestmark = pytest.mark.seconds
+
 #: The keys that the result format fixes.
 KEYS = {
     'model', 'benchmark', 'score', 'raw', 'ceiling', 'error', 'formula', 'layer', 'layer_scores', 'n_neuroids',
@@ -194,6 +196,7 @@ def test_real_recordings(layer, kind, raw, shared, siegle):
     assert document['n_neuroids'] == pytest.approx(816, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_training_helps_in_every_area_but_one_seed_in_visp(shared, siegle):
     trained, untrained = (

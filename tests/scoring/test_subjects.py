@@ -40,6 +40,7 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.setattr(urllib.request, '_opener', None)  # urllib keeps the proxies that it met first
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('name', ['torchvision:squeezenet1_1', 'torchvision:googlenet'])
 def test_untrained_torchvision_networks_follow_the_seed(name):
     first, again, other = (subject(name, weights='none', seed=seed) for seed in (3, 3, 4))
@@ -57,6 +58,7 @@ def test_torchvision_weights_from_a_file(tmp_path):
     assert found.weights == f'file mine.pth (SHA-256 {sha256_file(tmp_path / "mine.pth")})'
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(('name', 'file'), [('resnet18', 'resnet18-f37072fd.pth'), ('vgg11', 'vgg11-8a719046.pth')])
 @pytest.mark.parametrize('start', ['torchvision:', 'neurn_', 'plain_'])
 def test_torchvision_weights_that_cannot_be_had(start, name, file, offline):
@@ -100,6 +102,7 @@ def test_inception_from_a_file_is_normalised_as_the_official_one(tmp_path):
 
 
 # Each brings its weights in another way: torch.hub, S3 through boto, requests. Only the last one says which file.
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     ('name', 'reason'),
     [
@@ -121,6 +124,7 @@ def test_a_registered_model_that_needs_a_package():
         subject('CORnet-S')
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float64])
 def test_networks_of_other_precision(dtype, m2m_home):
     result = score(Small().to(dtype), 'SimulatedMouse.VISp-rdm', layer='relu', image_size=32)
