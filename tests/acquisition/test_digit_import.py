@@ -705,6 +705,7 @@ def test_too_many_photos(mnist, photos, monkeypatch):
 # The real domains
 
 
+@pytest.mark.slow
 @pytest.mark.seconds
 @pytest.mark.shared
 def test_the_real_domains(m2m, m2m_home, shared):

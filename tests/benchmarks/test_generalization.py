@@ -681,6 +681,7 @@ def real(shared, tmp_path_factory):
     return home
 
 
+@pytest.mark.slow
 @pytest.mark.seconds
 @pytest.mark.shared
 @pytest.mark.timeout(120)

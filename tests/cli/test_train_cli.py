@@ -192,6 +192,7 @@ def test_the_other_processes_of_a_run_draw_no_bars(m2m, home, tmp_path, monkeypa
     assert hidden == ''
 
 
+@pytest.mark.slow
 @pytest.mark.seconds
 def test_a_comparison_as_table_json_and_figure(m2m, home, tmp_path):
     options = ('--seeds', '0,1', '--steps', 2, '--batch-size', 4, '--figure', tmp_path / 'twins.svg')

@@ -171,6 +171,7 @@ def test_faults_that_pass(site, ranged_file, fault):
     assert file.error is None
 
 
+@pytest.mark.slow
 def test_pairs_of_faults_that_pass(site, ranged_file):
     for first, second in itertools.combinations(PASSING, 2):
         site.faults = [None, PASSING[first], PASSING[second]]

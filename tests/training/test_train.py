@@ -185,6 +185,7 @@ def test_a_run_is_a_folder_that_says_what_it_is(digits, tmp_path):
     assert read_run(run.folder) == run
 
 
+@pytest.mark.slow
 def test_300_steps_learn_the_digits(digits, m2m, tmp_path):
     command = ('train', 'digitnet', '--neurn', '--source', 'sklearn-digits', '--steps', 300, '--batch-size', 8)
     ran = m2m(*command, '--out', tmp_path / 'run')
@@ -217,6 +218,7 @@ def test_epochs(digits, m2m, tmp_path, arguments, steps):
     assert document['data']['n_train'] == 40
 
 
+@pytest.mark.slow
 def test_mixed_precision(digits, tmp_path):
     full, mixed, half = (
         train(settings('neurn_digitnet', precision=precision), tmp_path / precision)
@@ -440,6 +442,7 @@ def test_the_command_is_killed_and_resumed(digits, m2m, uninterrupted, tmp_path)
     assert same(read_run(tmp_path / 'run'), uninterrupted(asked))
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_run(digits, tmp_path):
     """By lightning's own switches, at the command line."""
     options = ['digitnet', '--source', 'SklearnDigits', '--steps', '4', '--batch-size', '8', '--checkpoint-every', '2']
