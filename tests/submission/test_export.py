@@ -492,6 +492,7 @@ def test_a_folder_of_ones_own_passes_alone(m2m, work):
     assert (ran.code, ran.out) == (0, 'tree/brainscore_vision/models/my-net_v2\n')
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_check_names_what_fails(m2m, work):
     models = work / 'tree' / 'brainscore_vision' / 'models'

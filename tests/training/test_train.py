@@ -442,6 +442,7 @@ def test_the_command_is_killed_and_resumed(digits, m2m, uninterrupted, tmp_path)
     assert same(read_run(tmp_path / 'run'), uninterrupted(asked))
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_two_processes_share_a_run(digits, tmp_path):
     """By lightning's own switches, at the command line."""
