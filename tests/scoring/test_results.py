@@ -115,6 +115,7 @@ except StorageError as error:
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize('what', ['folder', 'file'])
 def test_read_only(monkeypatch, what):
     with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to other users
