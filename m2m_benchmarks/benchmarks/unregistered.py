@@ -41,8 +41,10 @@ def unregistered_benchmark(identifier: str) -> AreaBenchmark | MeanBenchmark | G
         With the command that brings the dataset, for one that this library knows.
     """
     name = parse(identifier)
-    if isinstance(name, DigitsIdentifier):
+    if isinstance(name, DigitsIdentifier) and name.collection in DIGITS:
         return _digits(name)
+    if isinstance(name, DigitsIdentifier):  # a protocol of digits in the place of a comparison
+        name = NeuralIdentifier(name.collection, name.source, name.target, name.protocol)
     if name is None or not _known(name.dataset):
         return None
     return _neural(name)

@@ -208,8 +208,12 @@ def test_ledger(bundle, imported, m2m_home):
         'flat': 1,
         'animals': 2,
         'sessions': 2,
-        'reliable_by': {},  # these recordings don't tell populations
+        'reliable_by': entry['summary']['areas']['VISp']['reliable_by'],
     }
+    # Columns that group the neuroids: whole numbers and text.
+    by_layer = entry['summary']['areas']['VISp']['reliable_by']
+    assert set(by_layer) == {'cortical_layer'}
+    assert sum(by_layer['cortical_layer'].values()) == entry['summary']['areas']['VISp']['reliable']
     # Nothing lies there that the ledger doesn't vouch for.
     expected = {'ledger.json', entry['version'], f'{entry["version"]}/stimuli'}
     assert files_below(folder) == expected | {f'{entry["version"]}/{file["file"]}' for file in named}

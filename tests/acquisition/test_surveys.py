@@ -52,6 +52,7 @@ def test_sessions_that_were_extracted_before_are_found():
     assert folders == {'deVries2020': '3000024381f25434', 'Siegle2021': '3c43cc64384a7346'}
 
 
+@pytest.mark.process
 def test_the_table_is_light():
     heavy = ('h5py', 'xarray', 'torch', 'pandas', 'PIL', 'scipy', 'brainscore_vision', 'numpy', 'httpx')
     code = f'import sys, m2m_benchmarks.acquisition.surveys; print([each for each in {heavy} if each in sys.modules])'

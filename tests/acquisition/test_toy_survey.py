@@ -20,6 +20,8 @@ from m2m_benchmarks.errors import DataError, M2MError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.plugins import load_benchmark
 
+pytestmark = [pytest.mark.network, pytest.mark.process]
+
 SPEC = importlib.util.spec_from_file_location('loopback', Path(__file__).parents[1] / 'net' / 'warehouse.py')
 loopback = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(loopback)

@@ -20,6 +20,8 @@ from m2m_benchmarks.net.failures import (
 from m2m_benchmarks.net.remote_file import RemoteFile
 from m2m_benchmarks.net.retry import RetryPolicy
 
+pytestmark = pytest.mark.network
+
 SPEC = importlib.util.spec_from_file_location('loopback', Path(__file__).with_name('warehouse.py'))
 loopback = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(loopback)

@@ -241,12 +241,6 @@ def test_a_model_that_takes_another_of_this_library(tmp_path):
         ('from .. import other\n', r'main\.py, line 1 imports from outside the plugin'),
         ('def f(:\n', r'main\.py is not Python that can be parsed: invalid syntax'),
         (b'x = "\xe9"\n', r'main\.py is not Python that can be parsed: '),
-        (
-            'from m2m_benchmarks.cli.data import app\nfrom m2m_benchmarks.cli import benchmarks\n'
-            'from m2m_benchmarks.benchmarks.siegle2021.benchmark import area\n'
-            'from m2m_benchmarks.benchmarks.simulated.benchmark import area as other\n',
-            'made_up uses two modules called benchmark;',
-        ),
     ],
 )
 def test_what_cannot_be_copied(content, message, tmp_path):
