@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 
 # Each needs near 2 GB of memory and has the tests of a whole file.
-WORKERS ?= --numprocesses 2 --dist loadfile
+WORKERS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo quick pure test test-all lint perf clean
 

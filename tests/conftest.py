@@ -22,6 +22,12 @@ from m2m_benchmarks.testing import Bundle, write_bundle, write_patterns
 LINES = ('Cux2-CreERT2', 'Vip-IRES-Cre', 'Cux2-CreERT2', 'Slc17a7-IRES2-Cre')
 
 
+#: Files whose tests take longest, by CPU time.
+_LONG = (
+    *('test_train.py', 'test_export.py', 'test_family.py', 'test_fetch.py', 'test_neurn.py', 'test_score.py'),
+    *('test_comparison.py', 'test_ground_truth.py', 'test_neural.py', 'test_catalogue.py', 'test_generalization.py'),
+    *('test_interrupted.py', 'test_merge.py', 'test_vendoring.py', 'test_fetch_network.py', 'test_runs.py'),
+)
 #: What the test that runs now has started: the marks that it must have.
 _STARTED: set[str] = set()
 
@@ -42,6 +48,12 @@ def pytest_configure(config):
         os.environ['OMP_NUM_THREADS'] = '1'
         torch.set_num_threads(1)
     sys.addaudithook(_note)
+
+
+def pytest_collection_modifyitems(items):
+    # Files with long tests first: two processes that take whole files end at the same time.
+    long = {name: i for i, name in enumerate(_LONG)}
+    items.sort(key=lambda item: long.get(item.path.name, len(long)))
 
 
 @pytest.hookimpl(tryfirst=True)
