@@ -24,7 +24,15 @@ LINES = ('Cux2-CreERT2', 'Vip-IRES-Cre', 'Cux2-CreERT2', 'Slc17a7-IRES2-Cre')
 
 #: Files whose tests take longest, by CPU time.
 _LONG = (
-    *('test_train.py', 'test_export.py', 'test_family.py', 'test_fetch.py', 'test_neurn.py', 'test_score.py'),
+    *(
+        'test_demo.py',
+        'test_train.py',
+        'test_export.py',
+        'test_family.py',
+        'test_fetch.py',
+        'test_neurn.py',
+        'test_score.py',
+    ),
     *('test_comparison.py', 'test_ground_truth.py', 'test_neural.py', 'test_catalogue.py', 'test_generalization.py'),
     *('test_interrupted.py', 'test_merge.py', 'test_vendoring.py', 'test_fetch_network.py', 'test_runs.py'),
 )
@@ -50,10 +58,18 @@ def pytest_configure(config):
     sys.addaudithook(_note)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(items):
     # Files with long tests first: two processes that take whole files end at the same time.
     long = {name: i for i, name in enumerate(_LONG)}
     items.sort(key=lambda item: long.get(item.path.name, len(long)))
+    first: set[tuple[Path, str]] = set()
+    for item in items:
+        if item.get_closest_marker('several'):
+            function = (item.path, item.originalname)
+            if function in first:
+                item.add_marker('slow')
+            first.add(function)
 
 
 @pytest.hookimpl(tryfirst=True)

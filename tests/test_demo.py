@@ -17,7 +17,7 @@ def numbers(text):
     return {name: [float(each) for each in NUMBER.findall(cells)] for name, cells in ROW.findall(text)}
 
 
-@pytest.mark.seconds
+@pytest.mark.slow
 def test_the_numbers_of_the_readme(m2m_home, capsys):
     written = numbers((ROOT / 'README.md').read_text(encoding='utf-8').partition('M2M compares networks')[0])
     runpy.run_path(str(ROOT / 'examples' / 'demo.py'), run_name='__main__')

@@ -243,6 +243,7 @@ def test_other_files_that_are_wrong(images, tmp_path):
 
 @pytest.mark.seconds
 @pytest.mark.shared
+@pytest.mark.slow
 def test_the_real_domains(shared, tmp_path):
     folder = shared / 'digits'
     counts = {

@@ -307,6 +307,7 @@ def test_other_stimuli_alone_are_another_version(bundle, imported, m2m_home):
 
 @pytest.mark.process
 @pytest.mark.shared
+@pytest.mark.slow
 def test_real_recordings(siegle_bundle, m2m_home):
     """In a process of its own, for its time and memory."""
     bundle = siegle_bundle

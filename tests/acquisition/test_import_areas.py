@@ -21,6 +21,7 @@ def sessions(*areas):
 
 
 @pytest.mark.parametrize('n_images', [60, 5000])
+@pytest.mark.several
 def test_areas_and_images_of_a_lab(m2m, m2m_home, make_bundle, tmp_path, n_images):
     bundle = make_bundle(tmp_path / 'bundle', n_images, 3, sessions('POR', 'LI_a', 'VISp'))
     came = json.loads(m2m('data', 'import', 'Lab2026', *bundle.options, '--json').out)

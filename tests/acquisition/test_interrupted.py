@@ -187,6 +187,7 @@ def test_no_room_for_a_file(make_bundle, m2m_home, tmp_path):
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_full_disk(make_bundle, tmp_path, monkeypatch):
     disk = tmp_path / 'disk'
     disk.mkdir()
@@ -252,6 +253,7 @@ def test_read_only_home(make_bundle, tmp_path, monkeypatch):
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_two_imports_at_once(make_bundle, m2m_home, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
     with versions.writing('Lab2026'):

@@ -106,6 +106,7 @@ def test_the_recipe(fetch, site, m2m, m2m_home):
     assert ledger.import_command('Toy').startswith('m2m data fetch Toy, or ')
 
 
+@pytest.mark.slow
 def test_whole_files_areas_and_settings(fetch, toy, m2m_home):
     bytes_of = [json.loads(fetch(*options, '--json').out)['sha256'] for options in ((), ('--whole-files',))]
     assert bytes_of[0] == bytes_of[1]
@@ -162,6 +163,7 @@ def test_a_class_that_lacks_a_part(toy, m2m, m2m_home, monkeypatch, part):
 
 @pytest.mark.parametrize('fault', [loopback.hang_up, loopback.drip('headers'), loopback.drip('body')])
 @pytest.mark.parametrize('whole_files', [False, True])
+@pytest.mark.several
 def test_a_server_that_stalls_for_no_longer_than_is_said(toy, site, m2m_home, fault, whole_files):
     for session, _, _ in SESSIONS:
         site.faulty[f'/{session}.npz'] = fault

@@ -278,6 +278,7 @@ def test_unsorted_stimuli_keep_trials_and_mean_together(m2m_home, monkeypatch):
     np.testing.assert_allclose(moved.mean.values, straight.mean.values, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_an_assembly_is_hashed_once(m2m_home, monkeypatch):
     from m2m_benchmarks.data import ledger
 

@@ -81,6 +81,7 @@ def test_reliability_is_the_closed_form(area):
 
 
 @pytest.mark.parametrize('area', AREAS)
+@pytest.mark.several
 def test_ceilings_are_the_closed_form(area):
     known = population(area)
     tuned = known.reliability > RELIABLE
@@ -91,6 +92,7 @@ def test_ceilings_are_the_closed_form(area):
 
 
 @pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.several
 def test_the_generating_variables_score_1(kind):
     score = load_benchmark(f'SimulatedMouse-{kind}')(Truth())
     for area, part in score.attrs['areas'].items():
@@ -99,6 +101,7 @@ def test_the_generating_variables_score_1(kind):
 
 
 @pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.several
 def test_shuffled_over_stimuli_they_score_0(kind):
     order = np.random.default_rng(0).permutation(118)
     score = load_benchmark(f'SimulatedMouse-{kind}')(Truth(order))

@@ -69,9 +69,13 @@ def test_registered_for_every_dataset_and_area():
 
 def test_metadata_and_references_are_there():
     root = Path(ledger.__file__).parents[1] / 'benchmarks'
-    for plugin in registered('benchmark').values():
-        content = (root / plugin.folder / 'metadata.yaml').read_text(encoding='utf-8')
-        entry = yaml.safe_load(content)['benchmarks'][plugin.identifier]
+    plugins = registered('benchmark').values()
+    written = {
+        folder: yaml.safe_load((root / folder / 'metadata.yaml').read_text(encoding='utf-8'))['benchmarks']
+        for folder in {plugin.folder for plugin in plugins}
+    }
+    for plugin in plugins:
+        entry = written[plugin.folder][plugin.identifier]
         assert set(entry) == {'stimulus_set', 'data', 'metric'}
         if plugin.identifier.endswith('accuracy'):
             assert (entry['data']['species'], entry['metric']['type']) == (None, 'accuracy')
@@ -136,6 +140,7 @@ def test_a_model_worse_than_the_mean_scores_0(m2m_home):
     assert float(score) == 0
 
 
+@pytest.mark.slow
 def test_mean_over_areas(m2m_home):
     benchmark = load_benchmark('SimulatedMouse-rdm')
     score = benchmark(Random())
@@ -193,6 +198,7 @@ def test_never_firing_neurons_are_counted_not_scored(m2m_home, make_bundle, tmp_
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_real_ceilings_and_counts(siegle):
     expected = {'VISp': 816, 'VISl': 258, 'VISal': 493, 'VISpm': 388, 'VISam': 347, 'VISrl': 382}
     for area, n_neuroids in expected.items():

@@ -45,6 +45,7 @@ def fetch(m2m, m2m_home, site, monkeypatch):
     return lambda *arguments: m2m('data', 'fetch', *arguments, *mirrors)
 
 
+@pytest.mark.slow
 def test_ophys(fetch, site, m2m, m2m_home, monkeypatch):
     monkeypatch.setitem(site.files, bucket.ophys_path(502), b'<html>an error</html>')
     ran = fetch('deVries2020')

@@ -229,6 +229,7 @@ def test_several_benchmarks_at_once(m2m, home):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_simulated_recordings_are_called_that(m2m, home):
     ran = m2m('compare', *TWINS, '--benchmark', 'SimulatedMouse.VISp-rdm', '--weights', 'none', '--seeds', '0')
     assert ran.code == 0

@@ -543,6 +543,7 @@ print(len(stimuli), stimuli.identifier, ledger.verify('SklearnDigits'))
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_two_processes_make_them_and_their_pictures_at_once(m2m_home, ready, monkeypatch, tmp_path):
     expected = load_stimulus_set('SklearnDigits_blended')
     monkeypatch.setenv('M2M_HOME', str(m2m_home))

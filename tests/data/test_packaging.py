@@ -16,6 +16,7 @@ from m2m_benchmarks import load_dataset, load_stimulus_set
 pytestmark = pytest.mark.process
 
 
+@pytest.mark.slow
 def test_package_and_read_back(m2m_home, tmp_path):
     script = Path(m2m_benchmarks.__file__).parent / 'data' / 'simulated' / 'data_packaging' / 'package.py'
     subprocess.run([sys.executable, '-W', 'ignore', str(script), str(tmp_path)], check=True, capture_output=True)

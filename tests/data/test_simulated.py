@@ -132,6 +132,7 @@ def test_signal_and_noise_are_those_of_the_closed_form():
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_reliability_is_the_squared_correlation_with_the_truth():
     area = population('VISl')
     truth = generating_variables('VISl') @ area.weights.T

@@ -99,6 +99,7 @@ class TestReference:
         output = NeuRN(kernel_size, padding, scope)(images)
         assert_close(output.double(), reference(images, kernel_size, padding, scope), rtol=0, atol=1e-5)
 
+    @pytest.mark.several
     def test_gradients(self, kernel_size, padding, scope):
         images = random_images(2, (1, 2, kernel_size, kernel_size), torch.float64).requires_grad_()
         assert torch.autograd.gradcheck(NeuRN(kernel_size, padding, scope), images)
@@ -427,6 +428,7 @@ class TestCompilers:
             assert_close(scripted(images), layer(images), rtol=0, atol=1e-6)
 
     @pytest.mark.seconds
+    @pytest.mark.several
     def test_compile(self, padding, scope):
         torch._dynamo.reset()  # It compiles a function for eight layers and no more.
         layer = NeuRN(5, padding, scope)
@@ -435,6 +437,7 @@ class TestCompilers:
             assert_close(compiled(images), layer(images), rtol=0, atol=1e-6)
 
     @pytest.mark.seconds
+    @pytest.mark.several
     def test_onnx(self, padding, scope):
         for name in ('onnx', 'onnxscript'):
             pytest.importorskip(name)

@@ -388,6 +388,7 @@ def arrays(site, tmp_path):
 
 @pytest.mark.parametrize('block_bytes', [512, 4096, 2**18])
 @pytest.mark.parametrize('seed', range(3))
+@pytest.mark.several
 def test_hdf5_reads_the_same(site, ranged_file, arrays, block_bytes, seed):
     rng = np.random.default_rng(seed)
     with open_remote_hdf5(ranged_file(block_bytes=block_bytes, cache_bytes=0)) as stored:

@@ -80,6 +80,7 @@ def taught(network, steps=60):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_a_network_of_ones_own_with_ten_outputs(m2m_home):
     network = Small()
     found = score(network, 'SklearnDigits-accuracy', image_size=32)
@@ -366,6 +367,7 @@ def raw_accuracy(network, name):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_a_trained_run(two, make_run, learnt, m2m, tmp_path):
     folder = make_run(tmp_path / 'runs' / 'mine', learnt)
     benchmark = 'Qazi2025.MNIST.Mine-accuracy'
@@ -395,6 +397,7 @@ def test_a_trained_run(two, make_run, learnt, m2m, tmp_path):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_a_run_with_classes_in_another_order(two, make_run, learnt, tmp_path):
     order = [3, 9, 0, 7, 1, 6, 2, 5, 8, 4]
     shuffled = family.network('plain_digitnet', 'none', 0)

@@ -120,6 +120,7 @@ def test_equal_layers_give_the_first(m2m_home):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_an_area_of_several_layers_is_never_answered_from_an_old_network(m2m_home, monkeypatch):
     # Brain-Score stores such responses under the model's name alone.
     monkeypatch.delenv('RESULTCACHING_DISABLE', raising=False)
@@ -152,6 +153,7 @@ def test_a_map_is_not_used_on_the_recordings_that_it_was_made_with(m2m_home):
 
 @pytest.mark.seconds
 @pytest.mark.parametrize('kind', ['rdm', 'ridge'])
+@pytest.mark.several
 def test_a_calibrated_layer_is_the_best_on_all_neuroids(m2m_home, kind):
     found = subject(network(), image_size=32)
     chosen = calibrate(found, Activations(found), load_benchmark(f'SimulatedMouse-{kind}'))

@@ -55,6 +55,7 @@ def execution_order(module, image):
 
 @pytest.mark.seconds
 @pytest.mark.parametrize('name', NETWORKS)
+@pytest.mark.several
 def test_default_layers_of_torchvision_networks(name):
     size, expected = NETWORKS[name]
     module = random_network(name)

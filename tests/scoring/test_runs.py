@@ -257,6 +257,7 @@ def test_weights_that_the_network_of_the_run_does_not_have(m2m_home, tmp_path):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_a_run_is_scored_on_what_a_mouse_saw_and_on_other_domains(named):
     neural = score('run:first', 'SimulatedMouse.VISp-rdm')
     result = neural.attrs['result']
@@ -293,6 +294,7 @@ def test_the_labels_of_a_run_are_those_of_its_classes(named, tmp_path):
 
 @pytest.mark.seconds
 @pytest.mark.parametrize('name', ['MNIST', 'imagefolder:things'])
+@pytest.mark.several
 def test_a_run_of_another_source(m2m_home, tmp_path, name):
     other = write(tmp_path / 'other', data={**DATA, 'name': name})
     with pytest.raises(BenchmarkError) as caught:

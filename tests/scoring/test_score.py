@@ -99,6 +99,7 @@ def test_a_model_that_maps_the_area_is_not_asked_again(m2m_home):
     assert document['n_neuroids'] == 96
 
 
+@pytest.mark.slow
 def test_several_benchmarks_take_one_forward_pass(m2m_home, monkeypatch):
     passes = []
     run = Activations._run
@@ -115,6 +116,7 @@ def test_several_benchmarks_take_one_forward_pass(m2m_home, monkeypatch):
     assert float(again[0]) == float(scores[0])
 
 
+@pytest.mark.slow
 def test_a_changed_network_is_never_scored_with_old_activations(m2m_home):
     first = score(Small(0), 'SimulatedMouse.VISp-rdm', layer='conv2', image_size=64)
     other_weights = score(Small(1), 'SimulatedMouse.VISp-rdm', layer='conv2', image_size=64)
@@ -188,6 +190,7 @@ def test_a_results_file_that_is_none(m2m_home):
         ('features.7', 'ridge', 0.305),
     ],
 )
+@pytest.mark.several
 def test_real_recordings(layer, kind, raw, shared, siegle):
     weights = shared / 'weights' / 'squeezenet1_1.pth'
     document = score('torchvision:squeezenet1_1', f'Siegle2021.VISp-{kind}', weights=weights, layer=layer)

@@ -61,6 +61,7 @@ def test_torchvision_weights_from_a_file(tmp_path):
 @pytest.mark.seconds
 @pytest.mark.parametrize(('name', 'file'), [('resnet18', 'resnet18-f37072fd.pth'), ('vgg11', 'vgg11-8a719046.pth')])
 @pytest.mark.parametrize('start', ['torchvision:', 'neurn_', 'plain_'])
+@pytest.mark.several
 def test_torchvision_weights_that_cannot_be_had(start, name, file, offline):
     with pytest.raises(ModelError) as caught:
         subject(f'{start}{name}')
@@ -126,6 +127,7 @@ def test_a_registered_model_that_needs_a_package():
 
 @pytest.mark.seconds
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.several
 def test_networks_of_other_precision(dtype, m2m_home):
     result = score(Small().to(dtype), 'SimulatedMouse.VISp-rdm', layer='relu', image_size=32)
     single = score(Small(), 'SimulatedMouse.VISp-rdm', layer='relu', image_size=32)

@@ -397,6 +397,7 @@ def assert_scores_equal(line, benchmark):
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_a_benchmark_with_its_data_and_metrics(m2m, m2m_home, work, in_tree, monkeypatch):
     # Options for the pytest of whoever runs this don't reach the one of the check.
     monkeypatch.setenv('PYTEST_ADDOPTS', '--no-such-option')
@@ -479,6 +480,7 @@ def test_alone():
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_a_folder_of_ones_own_passes_alone(m2m, work):
     folder = plugin(work / 'my-net.v2', test=ALONE)
     (folder / 'metadata.yaml').write_text('models:\n')  # for a pull request; the website refuses it
@@ -544,6 +546,7 @@ def test_skipped():
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_check_names_what_fails_in_its_own_tests(m2m, work):
     folder = work / 'tree' / 'metrics' / 'mine'
     folder.mkdir(parents=True)
@@ -753,6 +756,7 @@ def interrupt(after=0):
         (Path, 'replace'),
     ],
 )
+@pytest.mark.several
 def test_an_interrupted_zip(where, name, m2m, work, monkeypatch):
     arguments = ('export', 'plain_squeezenet1_1', 'new/sent.zip', '--to', 'zip', '--weights', 'none')
     with monkeypatch.context() as patch:
@@ -776,6 +780,7 @@ def cut_short(source, target, length=0):
 
 @pytest.mark.parametrize(('where', 'name'), [(exporting, 'self_contained'), (Path, 'rename'), (tempfile, 'mkdtemp')])
 @pytest.mark.parametrize('after', [0, 1, 3])
+@pytest.mark.several
 def test_an_interrupted_tree(where, name, after, m2m, work, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(where, name, interrupt(after)(getattr(where, name)))

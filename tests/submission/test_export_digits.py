@@ -151,6 +151,7 @@ def test_a_benchmark_that_needs_no_download(m2m, m2m_home, work):
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_a_trained_digitnet_passes(m2m, m2m_home, work, tmp_path):
     make_run(tmp_path / 'run', 'neurn_digitnet', list('0123456789'))
     weights = tmp_path / 'run' / 'weights.safetensors'

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from m2m_benchmarks import score
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.identifiers import parse
 from m2m_benchmarks.benchmarks.registry import line
 
@@ -31,7 +32,7 @@ def test_a_population_scores_the_same_there(recorded, m2m, in_tree, tmp_path):
     (folder,) = (path for path, kind in folders.items() if kind == 'benchmarks')
     assert (folder / '__init__.py').read_text().endswith(f'\n{line(parse(name))}\n')
     entries = yaml.safe_load((folder / 'metadata.yaml').read_text())['benchmarks']
-    assert len(entries) == 15
+    assert len(entries) == 7 * len(COMPARISONS) + 1
     assert entries[name]['data']['pre_processing'].endswith('; L23 alone, by layer')
     mine = score('pixels_64', name)
     expected = [float(mine), *(float(mine.attrs[key]) for key in ('raw', 'ceiling', 'error'))]

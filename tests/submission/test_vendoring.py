@@ -326,6 +326,7 @@ OWN_PLUGINS = [
 
 
 @pytest.mark.parametrize(('kind', 'name'), OWN_PLUGINS)
+@pytest.mark.several
 def test_every_plugin_of_this_library(kind, name, tmp_path):
     source = plugins_folder(OWN, kind) / name
     copy = tmp_path / name

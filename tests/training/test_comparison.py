@@ -121,6 +121,7 @@ def runs(trained, monkeypatch):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_runs_that_are_there_are_used_and_broken_off_ones_go_on(trained, runs):
     _, found, told = trained
     steps = {}
@@ -139,6 +140,7 @@ def test_runs_that_are_there_are_used_and_broken_off_ones_go_on(trained, runs):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_a_comparison_is_paired_over_seeds(trained, runs):
     _, found, _ = trained
     assert (found.models, found.benchmark, found.seeds) == ((NEURN, PLAIN), THIN, [0, 1])
@@ -208,6 +210,7 @@ def test_trained_models_on_what_a_mouse_saw(runs):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_untrained_models_over_seeds(digits):
     found = compare('neurn_digitnet', 'plain_digitnet', 'SimulatedMouse.VISp-rdm', (0, 3), weights='none')
     assert [each['weights'] for each in found.results] == ['none (seed 0)', 'none (seed 3)'] * 2

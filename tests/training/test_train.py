@@ -92,6 +92,7 @@ ROUNDING = 2.0**-23 * (8 * 32 * 32) ** 0.5 * 26**0.5
 
 
 @pytest.mark.parametrize('model', ['plain_digitnet', 'neurn_digitnet', SQUEEZE])
+@pytest.mark.several
 def test_the_weights_are_those_of_a_plain_loop(digits, one_thread, tmp_path, model):
     """Nothing of lightning, of the sources or the batches: images from scikit-learn's domain, NumPy's draws, Adam."""
     run = train(settings(model, steps=10, batch_size=8, interval=6, seed=3, learning_rate=1e-4), tmp_path / 'run')
@@ -332,6 +333,7 @@ def uninterrupted(digits_home, tmp_path_factory):
         'written run.json 1',
     ],
 )
+@pytest.mark.several
 def test_a_killed_run_goes_on_bit_for_bit(digits, process, uninterrupted, tmp_path, moment):
     asked, folder = settings(MOBILE), tmp_path / 'run'
     process(digits, folder, vars(asked), moment)
@@ -492,6 +494,7 @@ def test_a_rate_that_diverges(digits, m2m, tmp_path, model):
 
 
 @pytest.mark.parametrize(('step', 'message'), [(3, 'the loss is nan at step 4'), (4, 'images is nan at step 4')])
+@pytest.mark.slow
 def test_the_last_good_checkpoint_is_kept(digits, tmp_path, monkeypatch, step, message):
     real, steps = torch.optim.Adam.step, []
 
@@ -564,6 +567,7 @@ def full_disk(monkeypatch):
         ('run.json', 1, 'The last checkpoint is whole'),
     ],
 )
+@pytest.mark.several
 def test_a_full_disk(digits, uninterrupted, full_disk, tmp_path, monkeypatch, name, number, kept):
     full_disk(name, number)
     with pytest.raises(StorageError, match=r'No space left on device \([\d,]+ MB free\)') as caught:
@@ -933,6 +937,7 @@ def test_both_heads_of_inception_may_differ(make_images, m2m_home, tmp_path, mon
 # Folders of images
 
 
+@pytest.mark.slow
 def test_a_folder_of_images_is_trained_on_and_its_run_is_scored(make_images, digits, m2m, tmp_path):
     images = make_images(tmp_path / 'hues [x]')
     options = ('--dataset', f'imagefolder:{images}', '--epochs', 12, '--batch-size', 6, '--lr', 3e-4)

@@ -205,6 +205,7 @@ def test_ophys(site, ask, source):
 
 
 @pytest.mark.parametrize(('source', 'most_rows'), [('bucket', 0), ('warehouse', 3), ('warehouse', 2)])
+@pytest.mark.several
 def test_ecephys(site, ask, monkeypatch, source, most_rows):
     if source == 'warehouse':
         use_warehouse(site)
@@ -407,6 +408,7 @@ NEEDED = {
 @pytest.mark.parametrize(
     ('path', 'wrong'), [(path, value) for path, values in NEEDED.items() for value in ['missing', None, *values]]
 )
+@pytest.mark.several
 def test_fields_that_are_missing_or_wrong(site, ask, path, wrong):
     records = copy.deepcopy(OPHYS)
     record = records[1]
@@ -449,6 +451,7 @@ def test_any_other_json(site, ask, seed):
 @pytest.mark.parametrize(
     'content', [b'', b'<html><body>Log in</body></html>', b'\xff\xfe\x00', b'{"a": 1}', b'id\n1\n', b'a,"b\n1,2\n']
 )
+@pytest.mark.several
 def test_csv_that_is_none(site, ask, table, content):
     site.files[f'{ECEPHYS}/{table}.csv'] = content
     with pytest.raises(DataError, match=f'{table}.csv gave ') as caught:
@@ -469,6 +472,7 @@ def test_csv_that_is_none(site, ask, table, content):
     ],
 )
 @pytest.mark.parametrize('value', ['', 'x', '1.5'])
+@pytest.mark.several
 def test_ids_that_are_none(site, ask, table, column, value):
     rows = ecephys_tables()[table]
     rows[0][column] = value

@@ -127,6 +127,7 @@ def undisturbed(content, tmp_path_factory):
 
 
 @NAMES
+@pytest.mark.several
 def test_cold(fetch, site, m2m_home, name):
     first = fetch(name)
     n = 4 if name == 'deVries2020' else 3
@@ -167,6 +168,7 @@ def test_the_catalogue_is_right_about_cre_lines(fetch, site, m2m_home):
     }
 
 
+@pytest.mark.slow
 def test_filters(fetch, m2m_home):
     found = fetch('deVries2020', areas=['VISl'])
     assert {each['session'] for each in found.ledger['source']['sessions']} == {'502', '503'}
@@ -224,6 +226,7 @@ def test_other_settings_are_extracted_again(fetch, m2m_home):
     assert other.ledger['source']['settings']['window'] == '7'
 
 
+@pytest.mark.slow
 def test_a_plan_moves_no_recording(fetch, site, m2m_home):
     for name, n in (('deVries2020', 4), ('Siegle2021', 3)):
         planned = fetch(name, run=plan)
@@ -316,6 +319,7 @@ def test_a_bad_session_stops_no_other(fetch, changed, m2m_home, bad, whole_files
 
 @NAMES
 @pytest.mark.parametrize('whole_files', [False, True])
+@pytest.mark.several
 def test_files_that_are_none(fetch, site, content, m2m_home, undisturbed, name, whole_files):
     first, second = (
         (bucket.ophys_path(501), bucket.ophys_path(503))
@@ -457,6 +461,7 @@ def tiff(pixels):
         (1, warehouse.hang_up, True),
     ],
 )
+@pytest.mark.several
 def test_the_network_goes_away(fetch, site, m2m_home, workers, fault, whole_files):
     """What was there stays, and not each of hundreds of sessions is tried in vain.
 
@@ -615,6 +620,7 @@ def test_another_fetch_is_running(fetch, m2m_home):
         fetch('deVries2020')
 
 
+@pytest.mark.slow
 def test_dask(fetch, site, m2m_home, undisturbed):
     distributed = pytest.importorskip('distributed')
     with (
@@ -661,6 +667,7 @@ def test_no_dask(fetch, m2m_home, monkeypatch):
         fetch('deVries2020', scheduler='tcp://127.0.0.1:1')
 
 
+@pytest.mark.slow
 def test_the_disk_is_full(fetch, m2m_home, undisturbed, monkeypatch):
     left = [0]
 

@@ -151,6 +151,7 @@ def test_values_and_padding(m2m_home, keep, monkeypatch, slab_bytes):
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_the_same_bytes_in_any_order_at_any_time(m2m_home, keep, tmp_path):
     paths = keep(
         made_session('9', line='Sst'), made_session('10', 7, depth_um=0.5), made_session('11', 3, line='Vip', seen=1)
