@@ -90,6 +90,7 @@ def test_what_is_planted_against_the_contract_is_caught(tmp_path, file, line, me
     assert message in done.stdout
 
 
+@pytest.mark.seconds
 def test_only_the_tables_import_by_string():
     calls = set()
     for name, tree in sources():
@@ -126,12 +127,14 @@ def inside(tree):
                 yield name.value
 
 
+@pytest.mark.seconds
 def test_only_the_adapter_knows_brain_scores_inside():
     found = {name: set(inside(tree)) for name, tree in sources()}
     assert found[ADAPTER] == PRIVATE - {'_tensor_to_numpy'}  # which it compares, in a table of names
     assert {name: names for name, names in found.items() if names and name != ADAPTER} == {}
 
 
+@pytest.mark.seconds
 def test_no_base_class_of_brain_score_with_private_parts_is_extended():
     # self._model of a subclass would be Brain-Score's again.
     for name, tree in sources():

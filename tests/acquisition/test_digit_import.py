@@ -172,6 +172,7 @@ BAD = {
 
 @pytest.mark.parametrize('there_already', [False, True])
 @pytest.mark.parametrize('name', BAD)
+@pytest.mark.seconds
 def test_files_that_are_wrong(m2m, m2m_home, tmp_path, file, name, there_already):
     if there_already:
         import_domain('Mine', file)
@@ -204,6 +205,7 @@ def test_an_array_that_fits_into_no_memory(m2m, m2m_home, tmp_path):
     'name',
     ['SklearnDigits', 'SimulatedMouse', 'Siegle2021', 'deVries2020', 'MNIST-M', 'my digits', '1st', '', '..', 'a/b'],
 )
+@pytest.mark.seconds
 def test_names_that_are_refused(m2m, m2m_home, file, name):
     ran = m2m('data', 'import', 'digits-domain', '--from', file, '--', name)
     assert (ran.code, ran.out) == (1, '')
@@ -273,6 +275,7 @@ def test_a_split_that_does_not_exist(m2m_home, file):
 # What the other commands say of domains
 
 
+@pytest.mark.seconds
 def test_domains_in_the_other_commands(m2m, m2m_home, file, tmp_path):
     import_domain('Mine', file)
     import_domain('MNIST', npz(tmp_path / 'm.npz', test_images=draw(1), test_labels=LABELS))

@@ -245,6 +245,7 @@ def truncated(path):
 
 @pytest.mark.parametrize('harm', [changed, truncated, 'missing'])
 @pytest.mark.parametrize('file', ['assembly.nc', 'stimuli/image_002.png'])
+@pytest.mark.seconds
 def test_verify_finds_damage_and_an_import_mends_it(bundle, imported, m2m_home, m2m, harm, file):
     path = m2m_home / 'data' / 'Tiny' / imported['version'] / file
     if harm == 'missing':

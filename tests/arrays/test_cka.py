@@ -36,6 +36,7 @@ def test_unrelated_patterns_score_0_with_any_number_of_units():
 
 
 @pytest.mark.parametrize('n_trials', [4, 20])
+@pytest.mark.seconds
 def test_the_ceiling_is_what_the_noise_free_responses_get(n_trials):
     ratios = []
     for seed in range(20):

@@ -180,6 +180,7 @@ class TestIsometric:
 
     @PROPERTY
     @given(st.integers(0, 999), st.integers(5, 14), st.integers(2, 40))
+    @pytest.mark.seconds
     def test_scores_do_not_see_it(self, seed, n_stimuli, n_features):
         x = layer(seed, n_stimuli, n_features)
         small = isometric(x)

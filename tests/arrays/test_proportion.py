@@ -44,6 +44,7 @@ def slow_effective_number(correct, clusters):
 @pytest.mark.parametrize('n', [1, 2, 7, 60, 1040, 26032])
 @pytest.mark.parametrize('share', [0, 0.01, 0.1, 0.5, 0.97, 1])
 @pytest.mark.parametrize('confidence', [0.8, 0.95, 0.99])
+@pytest.mark.seconds
 def test_wilson_is_scipys(n, share, confidence):
     k = round(share * n)
     correct = np.arange(n) < k
@@ -97,6 +98,7 @@ def test_order_and_names_of_clusters_do_not_matter(clusters, random):
 
 @settings(deadline=None, max_examples=150)
 @given(CLUSTERS)
+@pytest.mark.seconds
 def test_the_interval_holds_the_share_and_is_never_narrower_with_clusters(clusters):
     correct, names = flat(clusters)
     low, high = wilson_interval(correct, names)
@@ -160,6 +162,7 @@ def test_effective_number_recovers_the_design_effect_of_a_simulation():
     assert np.mean([effective_number(run, clusters) for run in runs[:400]]) == pytest.approx(n / effect, rel=0.05)
 
 
+@pytest.mark.seconds
 def test_the_clustered_interval_covers_and_the_naive_one_does_not():
     rng = np.random.default_rng(4)
     sizes = np.tile([1, 2, 3, 4, 10], 40)  # as numbers of houses have digits, and some photos many

@@ -162,6 +162,7 @@ class TestRDM:
 
     @PROPERTY
     @given(PATTERNS, st.data())
+    @pytest.mark.seconds
     def test_gain_and_offset_of_a_pattern_change_nothing(self, x, data):
         gain = data.draw(arrays(float, (len(x), 1), elements=st.floats(1e-3, 1e3)))
         offset = data.draw(arrays(float, (len(x), 1), elements=st.integers(-5, 5).map(float)))

@@ -172,6 +172,7 @@ class TestLeaveOneOut:
     ALPHAS = np.logspace(-2, 4, 9)
 
     @pytest.mark.parametrize('shape', SHAPES)
+    @pytest.mark.seconds
     def test_equals_refitting_without_each_stimulus(self, shape):
         x, y = regression(0, *shape)
         train, test = split = one_split(1, 30, 24)
@@ -442,6 +443,7 @@ class TestStockMetric:
         return np.median(correlations, axis=1).mean(), correlations
 
     @pytest.mark.parametrize('shape', [(40, 15), (40, 90)])
+    @pytest.mark.seconds
     def test_gives_the_same_score(self, load_metric, shape):
         x, y = regression(0, *shape, n_neurons=11)
         # The stock metric aligns the source by stimulus_id, and splits the target in the order that it comes in.

@@ -120,6 +120,7 @@ def counted(name, choose, split='test', most=None):
 
 
 @pytest.mark.parametrize('protocol', PROTOCOLS)
+@pytest.mark.seconds
 def test_a_score_from_its_parts(home, protocol):
     benchmark = load_benchmark(f'Qazi2025.MNIST-{protocol}')
     score = benchmark(Answering(hashed))
@@ -198,6 +199,7 @@ def test_intervals_are_clustered_by_photo(home):
 
 
 @pytest.mark.parametrize('protocol', PROTOCOLS)
+@pytest.mark.seconds
 def test_a_perfect_model_and_one_that_always_says_the_same(home, protocol):
     benchmark = load_benchmark(f'Qazi2025.USPS-{protocol}')
     perfect = benchmark(Answering(right))
@@ -289,6 +291,7 @@ def some_choices(stimuli, labels):
         *(backwards(named), backwards(only_ids), backwards(plain_array)),
     ],
 )
+@pytest.mark.seconds
 def test_ways_to_answer_with_labels(home, answer, turn):
     benchmark = load_benchmark('Qazi2025.MNIST.USPS-accuracy')
     score = benchmark(Answering(hashed, turn(answer)))
@@ -298,6 +301,7 @@ def test_ways_to_answer_with_labels(home, answer, turn):
 
 @pytest.mark.parametrize('turn', [lambda answer: answer, turned_round])
 @pytest.mark.parametrize('answer', [probable, shuffled_choices, some_choices, backwards(shuffled_choices)])
+@pytest.mark.seconds
 def test_ways_to_answer_with_probabilities(home, answer, turn):
     score = load_benchmark('Qazi2025.MNIST.USPS-readout_accuracy')(Answering(hashed, turn(answer)))
     assert float(score) == counted('USPS', hashed).mean()
@@ -417,6 +421,7 @@ def test_a_readout_is_that_of_scikit_learn(home, layer, monkeypatch):
     assert min(expected.values()) > 0.2  # it has learnt something
 
 
+@pytest.mark.seconds
 def test_a_readout_takes_the_first_two_thousand(m2m_home, make_domain):
     made = {name: make_domain(name, 2010, 2030, seed) for seed, name in enumerate(('MNIST', 'USPS'))}
     model = Answering(hashed)
@@ -435,6 +440,7 @@ def test_a_readout_takes_the_first_two_thousand(m2m_home, make_domain):
 
 
 @pytest.mark.parametrize('protocol', PROTOCOLS)
+@pytest.mark.seconds
 def test_parts_of_stimuli_have_names_of_their_own(m2m_home, make_domain, protocol):
     """Brain-Score keeps activations by the name of a stimulus set."""
     for seed, name in enumerate(('MNIST', 'USPS')):
@@ -474,6 +480,7 @@ def test_parts_of_stimuli_have_names_of_their_own(m2m_home, make_domain, protoco
 # Identifiers
 
 
+@pytest.mark.seconds
 def test_every_identifier_loads(home):
     own = [name for name in list_benchmarks() if name.startswith('Qazi2025')]
     expected = {f'Qazi2025.{source}-{protocol}': source for source in DOMAINS for protocol in PROTOCOLS}
@@ -500,6 +507,7 @@ def test_every_identifier_loads(home):
     assert len({load_benchmark(name).sha256 for name in own}) == 32
 
 
+@pytest.mark.seconds
 def test_the_default_needs_no_download(m2m_home):
     names = [name for name in list_benchmarks() if name.startswith('SklearnDigits')]
     assert set(names) == {
@@ -560,6 +568,7 @@ def test_a_domain_that_was_damaged(m2m_home, make_domain):
 
 
 @pytest.mark.parametrize('protocol', PROTOCOLS)
+@pytest.mark.seconds
 def test_domains_under_names_of_their_own(m2m_home, make_domain, protocol):
     for seed, name in enumerate((*DOMAINS, 'Street2')):
         make_domain(name, seed=seed)
@@ -600,6 +609,7 @@ def test_a_domain_of_ones_own_without_test_images(m2m_home, make_domain):
         ('Lab2026.VISp-accuracy', r'Did you mean Lab2026\.VISp-'),
     ],
 )
+@pytest.mark.seconds
 def test_names_that_there_are_not(m2m_home, make_domain, make_bundle, tmp_path, name, message):
     make_domain('Street2')
     if name.startswith('Lab2026'):

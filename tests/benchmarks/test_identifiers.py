@@ -44,6 +44,7 @@ def test_every_registered_name_follows_the_grammar():
 
 
 @given(dataset=NAMES, area=PARTS, population=PARTS, comparison=PARTS)
+@pytest.mark.seconds
 def test_neural_names_come_back(dataset, area, population, comparison):
     if dataset in (PAPER_DIGITS, DERIVED_DIGITS) or comparison in PROTOCOLS:
         return
@@ -91,6 +92,7 @@ ODD = [
 
 
 @pytest.mark.parametrize('identifier', ODD)
+@pytest.mark.seconds
 def test_another_grammar(identifier, m2m_home):
     assert parse(identifier) is None
     with pytest.raises(UnknownNameError, match='unknown benchmark'):

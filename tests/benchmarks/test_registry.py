@@ -29,6 +29,7 @@ def test_every_name_of_the_table_is_registered():
     assert len(names) == len(set(names))
 
 
+@pytest.mark.seconds
 def test_check_says_what_differs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(registry, '_FOLDER', tmp_path / 'm2m_benchmarks' / 'benchmarks')
     registry._FOLDER.mkdir(parents=True)
@@ -79,6 +80,7 @@ def test_methods_describe_every_comparison(dataset):
         assert description.raw in text and description.ceiling in text
 
 
+@pytest.mark.seconds
 def test_metadata_is_valid_yaml():
     for path in registry.files():
         if path.name == 'metadata.yaml':

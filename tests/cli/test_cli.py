@@ -45,6 +45,7 @@ def test_models(m2m, m2m_home):
     assert {'identifier': 'pixels_64', 'library': 'm2m_benchmarks', 'plugin': 'controls'} in found
 
 
+@pytest.mark.seconds
 def test_a_model_is_shown(m2m, m2m_home):
     code, out, _ = m2m('models', 'show', 'neurn_resnet18_k5_after_stem')
     assert code == 0
@@ -80,6 +81,7 @@ def test_a_model_is_calibrated(m2m, m2m_home, tmp_path):
     assert 'has no mouse areas' in err or 'could not be downloaded' in err
 
 
+@pytest.mark.seconds
 def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, tmp_path):
     rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json')[1])}
     assert len(rows) == 3 * 7 * len(COMPARISONS) + 44  # of recordings, of digits
@@ -106,6 +108,7 @@ def test_everything_about_the_simulated_mouse_says_so(m2m, m2m_home):
     assert json.loads(m2m('score', 'pixels_64', 'SimulatedMouse.VISp-rdm', '--json', '-')[1])['simulated'] is True
 
 
+@pytest.mark.seconds
 def test_data_list(m2m, m2m_home):
     code, out, _ = m2m('data')
     assert code == 0

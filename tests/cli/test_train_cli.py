@@ -89,6 +89,7 @@ def test_help_has_examples_and_every_option(m2m, command, examples, options):
         ),
     ],
 )
+@pytest.mark.seconds
 def test_wrong_usage(m2m, m2m_home, arguments, message):
     ran = m2m(*arguments)
     assert (ran.code, ran.out) == (2, '')
@@ -118,6 +119,7 @@ def test_wrong_usage(m2m, m2m_home, arguments, message):
         (('compare', *TWINS, *THIN, '--steps', 0), 'steps is 0'),
     ],
 )
+@pytest.mark.seconds
 def test_what_can_be_mended_is_one_sentence(m2m, m2m_home, arguments, message):
     ran = m2m(*arguments)
     assert (ran.code, ran.out) == (1, '')
@@ -155,6 +157,7 @@ def test_stdout_of_training_is_the_result_and_what_comes_next(m2m, home):
     assert m2m('score', f'run:{folder.name}', 'SklearnDigits.thin-accuracy').code == 0
 
 
+@pytest.mark.seconds
 def test_training_as_json(m2m, home, tmp_path):
     ran = m2m('train', SQUEEZE, *QUICK, '--early-stop', 1, '--out', tmp_path / 'my run', '--json', '-')
     assert (ran.code, ran.err) == (0, '')
@@ -167,6 +170,7 @@ def test_training_as_json(m2m, home, tmp_path):
     assert json.loads((tmp_path / 'run.json').read_text()) == document
 
 
+@pytest.mark.seconds
 def test_what_a_library_prints_is_no_result(m2m, home, tmp_path, monkeypatch):
     """torch.hub announces downloads on stdout."""
     from m2m_benchmarks.models.neurn import model

@@ -118,6 +118,7 @@ def test_a_version_is_its_content(m2m_home):
 
 @pytest.mark.parametrize('part', ['images', 'labels', 'clusters'])
 @pytest.mark.parametrize('damage', ['missing', 'short', 'changed'])
+@pytest.mark.seconds
 def test_damage_is_noticed(m2m, m2m_home, part, damage):
     train = draw(30, 1)
     write('Mine', train=train, test=draw(20, 2))
@@ -341,6 +342,7 @@ def patch_of(blended, digit, photos):
     return found
 
 
+@pytest.mark.seconds
 def test_blending_is_the_difference_of_a_digit_and_a_patch():
     photos = load_sample_images().images
     plain = draw(12, 3)
@@ -393,6 +395,7 @@ def ready(sklearn_home, monkeypatch):
     return sklearn_home
 
 
+@pytest.mark.seconds
 def test_they_are_made_when_they_are_first_used(m2m_home):
     assert ledger.read('SklearnDigits') is None
     stimuli = load_stimulus_set('SklearnDigits_inverted')
@@ -465,6 +468,7 @@ def slow_blur(image, sigma=2.0):
 
 
 @pytest.mark.parametrize('place', [0, 100, 596])
+@pytest.mark.seconds
 def test_derived_domains_against_slow_loops(ready, place):
     image = load_digits('SklearnDigits', 'test').images[place, ..., 0]
     derived = {name: load_digits('SklearnDigits', name).images[place] for name in DERIVED}
@@ -480,6 +484,7 @@ def test_derived_domains_against_slow_loops(ready, place):
     assert derived['blended'].tolist() == slow_blend(image[..., None], patch)
 
 
+@pytest.mark.seconds
 def test_an_older_version_of_them_is_replaced(m2m_home, monkeypatch):
     made_here.ensure()
     before = ledger.require('SklearnDigits')
@@ -498,6 +503,7 @@ def test_an_older_version_of_them_is_replaced(m2m_home, monkeypatch):
     assert ledger.require('SklearnDigits') == after  # not once more
 
 
+@pytest.mark.seconds
 def test_a_split_that_is_missing_is_made(m2m_home):
     made_here.ensure()
     path = m2m_home / 'data' / 'SklearnDigits' / 'ledger.json'
@@ -509,6 +515,7 @@ def test_a_split_that_is_missing_is_made(m2m_home):
     assert ledger.require('SklearnDigits')['version'] == whole
 
 
+@pytest.mark.seconds
 def test_damage_of_what_is_made_here(m2m_home):
     made_here.ensure()
     file_of('SklearnDigits', 'test', 'images').write_bytes(b'')

@@ -49,6 +49,7 @@ def test_band_energies_tell_orientation_and_frequency():
 
 
 @pytest.mark.parametrize('area', AREAS)
+@pytest.mark.seconds
 def test_generating_variables_are_white_and_of_equal_length(area):
     z = generating_variables(area)
     np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-12)
@@ -73,6 +74,7 @@ def test_each_animal_is_a_tight_frame(area):
 
 
 @pytest.mark.parametrize('area', AREAS)
+@pytest.mark.seconds
 def test_signal_variance_is_exact_over_the_stimuli(area):
     known = population(area)
     expected = generating_variables(area) @ known.weights.T
@@ -80,6 +82,7 @@ def test_signal_variance_is_exact_over_the_stimuli(area):
 
 
 @pytest.mark.parametrize('area', AREAS)
+@pytest.mark.seconds
 def test_split_halves_recover_the_reliability(area):
     """Of the median neuroid, within two bootstrap errors; the neuroids without tuning come out as flat."""
     known = population(area)

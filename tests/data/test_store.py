@@ -87,6 +87,7 @@ def test_a_ledger_that_cannot_be_read(m2m_home):
 
 @pytest.mark.parametrize('file', ['assembly', 'stimuli'])
 @pytest.mark.parametrize('harm', ['missing', 'cut short', 'changed'])
+@pytest.mark.seconds
 def test_damaged_files_are_not_loaded(m2m_home, make_bundle, tmp_path, file, harm):
     bundle = make_bundle(tmp_path / 'bundle')
     entry = import_bundle('Siegle2021', *bundle.paths)

@@ -105,6 +105,7 @@ def test_error_is_that_of_other_samples(name):
 
 
 @pytest.mark.parametrize('name', ['m2m_rdm', 'm2m_ridge'])
+@pytest.mark.seconds
 def test_flat_neuroids_are_dropped_and_counted(name):
     features, responses = pair(4)
     silent = np.concatenate([responses, np.zeros((40, 2)), np.full((40, 1), 3.3)], axis=1)

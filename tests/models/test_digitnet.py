@@ -129,6 +129,7 @@ def test_names_of_digitnet():
 
 @pytest.mark.parametrize('name', ['squeezenet1_1', 'shufflenet_v2_x0_5', 'mobilenet_v1', 'digitnet'])
 @pytest.mark.parametrize('n_classes', [1, 7])
+@pytest.mark.seconds
 def test_untrained_networks_of_any_number_of_outputs(name, n_classes):
     row = BACKBONES[name]
     images = torch.rand(2, 3, row.image_size, row.image_size)
@@ -322,6 +323,7 @@ class Nan(Brightness):
         (Nan(), None, 'the outputs of brightness hold NaN'),
     ],
 )
+@pytest.mark.seconds
 def test_outputs_that_are_no_labels(grey, network, classes, message):
     model = brightness(network, classes)
     model.start_task(BrainModel.Task.label, DIGITS)
@@ -363,6 +365,7 @@ def test_a_network_without_parameters(grey):
 # Committed networks
 
 
+@pytest.mark.seconds
 def test_a_committed_network_does_all_tasks(tmp_path, monkeypatch):
     monkeypatch.setenv('RESULTCACHING_DISABLE', '1')
     classes = list('3907162584')
@@ -446,6 +449,7 @@ def test_digitnet_is_shown(m2m, m2m_home):
     assert 'default weights' not in ran.out
 
 
+@pytest.mark.seconds
 def test_weights_of_a_file(tmp_path, m2m_home):
     torch.manual_seed(8)
     trained = DigitNet()

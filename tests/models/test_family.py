@@ -170,6 +170,7 @@ def test_neurn_sits_before_the_normalisation():
 
 
 @pytest.mark.parametrize('name', ['stem', 'features.5'])
+@pytest.mark.seconds
 def test_neurn_after_a_module(name):
     module = 'features.2' if name == 'stem' else name
     plain = family.network('plain_squeezenet1_1', weights='none').eval()
@@ -256,6 +257,7 @@ def test_unknown_backbone():
         build(BACKBONES['resnet18'], weights='some')
 
 
+@pytest.mark.seconds
 def test_a_fixed_size_is_fixed():
     network = family.network('neurn_vit_b_16', weights='none').eval()
     with pytest.raises(AssertionError, match='Expected 224 but got 64'), torch.no_grad():
@@ -275,6 +277,7 @@ def test_untrained_weights_follow_the_seed():
 
 
 @pytest.mark.parametrize('name', ['neurn_squeezenet1_1', 'plain_squeezenet1_1', 'neurn_squeezenet1_1_after_stem'])
+@pytest.mark.seconds
 def test_the_weights_of_a_library_fit(name, tmp_path):
     torch.manual_seed(9)
     official = torchvision.models.squeezenet1_1(weights=None)

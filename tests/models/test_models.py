@@ -17,6 +17,7 @@ CONTROLS = [name for name, plugin in registered('model').items() if plugin.folde
 
 
 @pytest.mark.parametrize('identifier', CONTROLS)
+@pytest.mark.seconds
 def test_records_from_mouse_and_primate_areas(identifier, m2m_home):
     stimuli = load_stimulus_set('SimulatedMouse')[:3]
     stimuli.identifier = False  # Brain-Score's cache stays out of it

@@ -88,6 +88,7 @@ class TestReference:
         assert_close(output.double(), expected, rtol=0, atol=1e-5)
         assert_close(layer(images.double()), expected, rtol=0, atol=1e-9)
 
+    @pytest.mark.seconds
     def test_photos(self, photos, kernel_size, padding, scope):
         expected = reference(photos, kernel_size, padding, scope)
         layer = NeuRN(kernel_size, padding, scope)
@@ -107,6 +108,7 @@ class TestReference:
 
 @pytest.mark.shared
 @pytest.mark.parametrize('kernel_size', KERNELS)
+@pytest.mark.seconds
 def test_natural_scenes(shared, kernel_size):
     for number in (0, 40, 80, 117):
         with Image.open(shared / 'allen' / 'stimuli' / f'scene_{number:03}.png') as file:
@@ -148,6 +150,7 @@ class TestKnownOutputs:
     @pytest.mark.parametrize('kernel_size', KERNELS)
     @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, *HALVES])
     @pytest.mark.parametrize('level', [0, 0.3, 200.7, -1e4])
+    @pytest.mark.seconds
     def test_constant_images_give_zeros(self, level, dtype, kernel_size, padding, scope):
         images = torch.full((2, 3, 9, 8), level, dtype=dtype, requires_grad=True)
         output = NeuRN(kernel_size, padding, scope)(images)
@@ -229,6 +232,7 @@ class TestPrecision:
     @pytest.mark.parametrize('padding', PADDINGS)
     @pytest.mark.parametrize('dtype', HALVES)
     @pytest.mark.parametrize(('level', 'contrast'), [(0, 1), (200, 2)])
+    @pytest.mark.seconds
     def test_half_precision(self, level, contrast, dtype, padding, scope):
         images = ripples(level, contrast, dtype)
         layer = NeuRN(3, padding, scope)
@@ -331,6 +335,7 @@ class TestProperties:
 
     @PROPERTY
     @given(picture=pictures(), padding=paddings, scope=scopes, turns=st.integers(0, 3), flip=st.booleans())
+    @pytest.mark.seconds
     def test_turns_and_flips_with_the_image(self, picture, padding, scope, turns, flip):
         def move(images):
             images = torch.rot90(images, turns, (2, 3))
@@ -344,6 +349,7 @@ class TestProperties:
 
     @PROPERTY
     @given(picture=pictures(), padding=paddings)
+    @pytest.mark.seconds
     def test_channels_alone_under_scope_channel(self, picture, padding):
         images, kernel_size = picture
         output = NeuRN(kernel_size, padding, 'channel')(images)
@@ -354,6 +360,7 @@ class TestProperties:
     @pytest.mark.parametrize('scope', SCOPES)
     # A batch is taken an image at a time, sixteen at a time with four left over, and all at once.
     @pytest.mark.parametrize('shape', [(3, 3, 224, 224), (20, 3, 64, 64), (5, 3, 10, 11)])
+    @pytest.mark.seconds
     def test_images_of_a_batch_do_not_know_each_other(self, shape, scope):
         scales = torch.logspace(-2, 2, shape[0])[:, None, None, None]
         images = (scales * random_images(7, shape)).requires_grad_()
@@ -421,6 +428,7 @@ class TestLayouts:
 @pytest.mark.parametrize('padding', PADDINGS)
 class TestCompilers:
     @pytest.mark.filterwarnings('ignore:.torch.jit.script. is deprecated:FutureWarning')
+    @pytest.mark.seconds
     def test_script(self, padding, scope):
         layer = NeuRN(5, padding, scope)
         scripted = torch.jit.script(layer)
@@ -429,6 +437,7 @@ class TestCompilers:
 
     @pytest.mark.seconds
     @pytest.mark.several
+    @pytest.mark.slow
     def test_compile(self, padding, scope):
         torch._dynamo.reset()  # It compiles a function for eight layers and no more.
         layer = NeuRN(5, padding, scope)
@@ -502,6 +511,7 @@ class TestBadInput:
     @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, *HALVES])
     @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
     @pytest.mark.parametrize('place', [(2, 1, 4, 4), (0, 0, 0, 0), (1, 2, 7, 8)])
+    @pytest.mark.seconds
     def test_one_pixel_is_not_finite(self, place, value, dtype, padding, scope):
         images = random_images(20, (3, 3, 8, 9), dtype)
         images[place] = value

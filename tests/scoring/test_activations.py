@@ -43,6 +43,7 @@ def direct(net, stimuli, upto, size=64):
 
 
 @pytest.mark.parametrize(('layer', 'upto'), [('0', 1), ('1', 2), ('2', 3), ('3', 4)])
+@pytest.mark.seconds
 def test_a_layer_is_what_the_network_says(layer, upto, stimuli):
     # Layer 0 is followed by an in-place ReLU: its response is that before the ReLU.
     net = network()
@@ -83,6 +84,7 @@ def test_computed_once(stimuli, m2m_home):
         assert path.with_suffix('.npy').is_file()
 
 
+@pytest.mark.seconds
 def test_other_normalisation_under_the_same_name(stimuli):
     def passes_with(mean):
         preprocessing = functools.partial(load_preprocess_images, image_size=64, normalize_mean=mean)
@@ -97,6 +99,7 @@ def test_other_normalisation_under_the_same_name(stimuli):
     assert found == [1, 0, 1, 0, 0]
 
 
+@pytest.mark.seconds
 def test_other_stimuli_under_the_same_name(stimuli):
     assert passes(network(), stimuli) == 1
     first = stimuli.get_stimulus(stimuli['stimulus_id'][0])
@@ -104,6 +107,7 @@ def test_other_stimuli_under_the_same_name(stimuli):
     assert passes(network(), stimuli) == 1
 
 
+@pytest.mark.seconds
 def test_a_damaged_entry_is_computed_again(stimuli, m2m_home):
     assert passes(network(), stimuli) == 1
     (entry,) = (m2m_home / 'activations').rglob('*.npy')
@@ -126,6 +130,7 @@ def test_no_room(stimuli, monkeypatch):
         Activations(subject(network(), image_size=64))(stimuli, ['3'])
 
 
+@pytest.mark.seconds
 def test_a_network_without_parameters_and_half_precision(stimuli):
     pooled = nn.Sequential(nn.AvgPool2d(8), nn.ReLU())
     assert Activations(subject(pooled, image_size=64))(stimuli, ['1'])['1'].shape == (118, 119)

@@ -117,6 +117,7 @@ def test_a_network_that_has_learnt(two):
 
 
 @pytest.mark.parametrize('benchmark', ['SklearnDigits-accuracy', 'SklearnDigits.thin-accuracy'])
+@pytest.mark.seconds
 def test_a_network_with_seven_outputs(m2m_home, benchmark):
     with pytest.raises(ModelError) as caught:
         score(Small(7), benchmark, image_size=32)
@@ -127,6 +128,7 @@ def test_a_network_with_seven_outputs(m2m_home, benchmark):
     assert results.recorded() == []
 
 
+@pytest.mark.seconds
 def test_what_seven_outputs_can_be_scored_on(two):
     document = score(Small(7), 'Qazi2025.MNIST.Mine-readout_accuracy', image_size=32).attrs['result']
     assert 0.1 < document['score'] <= 1

@@ -45,6 +45,7 @@ def one_animal(m2m_home, make_bundle, tmp_path):
 
 
 @pytest.mark.parametrize('kind', ['rdm', 'ridge'])
+@pytest.mark.seconds
 def test_one_animal_is_split_by_neuroid(one_animal, kind):
     benchmark = load_benchmark(f'{one_animal}-{kind}')
     found = subject(network(), image_size=32)
@@ -81,6 +82,7 @@ def test_animals_are_never_on_both_sides(m2m_home):
 
 
 @pytest.mark.parametrize('identifier', ['SimulatedMouse.VISp-rdm', 'Lone2026.VISp-ridge'])
+@pytest.mark.seconds
 def test_halves_are_always_the_same(identifier, one_animal):
     first, second = (halves(load_benchmark(identifier)) for _ in range(2))
     assert first[2] == second[2]
@@ -88,6 +90,7 @@ def test_halves_are_always_the_same(identifier, one_animal):
         assert ids(one) == ids(other)
 
 
+@pytest.mark.seconds
 def test_too_few_neuroids_to_choose_on_can_still_be_scored(m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle', n_images=12, n_units=5, sessions=ONE_ANIMAL[:1])
     import_bundle('Few2026', *bundle.paths)
@@ -97,6 +100,7 @@ def test_too_few_neuroids_to_choose_on_can_still_be_scored(m2m_home, make_bundle
     assert named.attrs['result']['n_neuroids'] == 4
 
 
+@pytest.mark.seconds
 def test_named_goes_before_committed_and_committed_before_chosen(m2m_home):
     model = committed({'VISp': '2'})
     benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
@@ -111,6 +115,7 @@ def test_named_goes_before_committed_and_committed_before_chosen(m2m_home):
     assert list(unmapped.layer_scores) == ['1', '2', '3']
 
 
+@pytest.mark.seconds
 def test_equal_layers_give_the_first(m2m_home):
     model = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.ReLU())
     found = subject(model, image_size=32)
@@ -140,6 +145,7 @@ def test_a_stock_model_of_another_kind_does_not_know_the_mouse(m2m_home):
         score('pixels', 'SimulatedMouse.VISp-rdm')
 
 
+@pytest.mark.seconds
 def test_a_map_is_not_used_on_the_recordings_that_it_was_made_with(m2m_home):
     """Its layers were chosen on neuroids that would be scored."""
     model = committed({'VISp': '2'})

@@ -230,6 +230,7 @@ def test_outputs_that_cannot_be_used(layer, words):
 @pytest.mark.parametrize(
     ('wrong', 'nearest'), [('layer1.O', 'layer1.0'), ('Layer4.1.conv1', 'layer4.1.conv1'), ('layer22', 'layer2')]
 )
+@pytest.mark.seconds
 def test_unknown_layer_suggests_the_nearest(wrong, nearest):
     with pytest.raises(UnknownNameError) as caught:
         submodules(random_network('resnet18'), ['layer1.0', wrong], 'torchvision:resnet18')

@@ -46,6 +46,7 @@ def folder(written, tmp_path):
     return shutil.copytree(written.folder, tmp_path / 'run')
 
 
+@pytest.mark.seconds
 def test_what_was_written_is_read(written):
     run = read_run(written.folder)
     assert run == written
@@ -92,6 +93,7 @@ def test_a_missing_file(folder, name):
         lambda content: content.replace(b'3', b'4', 1),
     ],
 )
+@pytest.mark.seconds
 def test_a_changed_file(folder, name, change):
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(change(content))
@@ -269,6 +271,7 @@ def test_a_run_is_scored_on_what_a_mouse_saw_and_on_other_domains(named):
     assert thin['commitment'] == 'trained on the source'
 
 
+@pytest.mark.seconds
 def test_the_labels_of_a_run_are_those_of_its_classes(named, tmp_path):
     """Turned round, the outputs stand for other digits, and nothing else changes."""
     reverse = write(tmp_path / 'reverse', data={**DATA, 'classes': list('9876543210')})

@@ -94,6 +94,7 @@ def test_a_network_of_timm():
         subject('timm:resnet81', 'none')
 
 
+@pytest.mark.seconds
 def test_inception_from_a_file_is_normalised_as_the_official_one(tmp_path):
     """torchvision lets official weights change the normalisation inside the network; from a file they have to, too."""
     found = subject('torchvision:googlenet', 'none')

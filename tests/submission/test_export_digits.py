@@ -195,6 +195,7 @@ def test_the_tests_of_labels_can_fail(m2m, m2m_home, work, tmp_path):
         ('SklearnDigits.thin-readout_accuracy', ['benchmarks/sklearn_digits', 'data/sklearn_digits']),
     ],
 )
+@pytest.mark.seconds
 def test_folders_for_a_pull_request(name, folders_, m2m, m2m_home, work):
     ran = m2m('export', name, 'tree', '--to', 'brainscore-tree')
     assert (ran.code, ran.err) == (0, '')
@@ -236,6 +237,7 @@ def test_refusals(arguments, message, m2m, m2m_home, work):
     assert list(work.iterdir()) == []
 
 
+@pytest.mark.seconds
 def test_untrained_digitnet(m2m, m2m_home, work):
     """In the folder, since there is nothing that could be downloaded."""
     ran = m2m('export', 'neurn_digitnet', 'tree', '--to', 'brainscore-tree', '--weights', 'none', '--seed', 4)

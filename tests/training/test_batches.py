@@ -46,6 +46,7 @@ def test_batches_are_those_of_the_slow_version_wherever_they_start(n_images, siz
 
 @settings(deadline=None, max_examples=60)
 @given(COUNTS, COUNTS, SEEDS, st.booleans(), st.lists(st.integers(0, 15), min_size=1, max_size=5))
+@pytest.mark.seconds
 def test_pieces_put_together_are_the_whole(n_images, size, seed, replacement, cuts):
     ends = [0, *sorted(cuts), 16]
     whole = batches(n_images, size, seed, replacement, 0, 16)

@@ -51,6 +51,7 @@ VALUES = st.floats(-1, 1).map(lambda value: round(value, 6))
         lambda pairs: np.ptp(np.subtract(*zip(*pairs, strict=True))) > 1e-4
     )
 )
+@pytest.mark.seconds
 def test_paired_differences_are_those_of_scipy(pairs):
     first, second = zip(*pairs, strict=True)
     difference, error, interval = paired(first, second)
@@ -69,6 +70,7 @@ def test_paired_differences_that_are_all_alike():
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(VALUES, VALUES), min_size=2, max_size=300), VALUES)
+@pytest.mark.seconds
 def test_drawn_differences_are_those_of_a_slow_version(draws, difference):
     first, second = (np.array(each) for each in zip(*draws, strict=True))
     ordered = sorted(one - other for one, other in draws)
@@ -263,6 +265,7 @@ def test_what_is_wrong_is_said_before_anything_is_trained(digits, tmp_path):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_runs_that_do_not_belong_to_the_comparison(runs, make_images, tmp_path):
     images = make_images(tmp_path / 'images', '0123456789', 1)
     other = train(Settings(PLAIN, f'imagefolder:{images}', steps=1, batch_size=2), tmp_path / 'other')
@@ -353,6 +356,7 @@ def test_figures_of_each_format(tmp_path, name, start, seeds):
 
 
 @pytest.mark.parametrize('before', [None, b'an earlier one'])
+@pytest.mark.seconds
 def test_a_figure_is_written_whole_or_not_at_all(tmp_path, monkeypatch, before):
     path = tmp_path / 'a.png'
     if before is not None:

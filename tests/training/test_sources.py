@@ -226,6 +226,7 @@ def test_reading_images_leaves_the_random_numbers_alone(make_images, tmp_path):
     assert torch.equal(torch.rand(3), expected)
 
 
+@pytest.mark.seconds
 def test_training_images_are_crops_of_8_to_100_percent_and_flipped_by_half(make_images, tmp_path):
     """Red is the column and green the row, so that a crop says where it was taken."""
     folder = make_images(tmp_path / 'images', 'a', 1)

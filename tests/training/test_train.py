@@ -423,6 +423,7 @@ COMMAND = [sys.executable, '-W', 'ignore', '-m', 'm2m_benchmarks.cli.main', 'tra
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_the_command_is_killed_and_resumed(digits, m2m, uninterrupted, tmp_path):
     options = ['squeezenet1_1_at32', '--source', 'SklearnDigits', '--steps', '200', '--batch-size', '4']
     options += ['--checkpoint-every', '10', '--out', str(tmp_path / 'run')]

@@ -265,6 +265,7 @@ def session(tmp_path):
 
 @pytest.mark.parametrize('window_ms', [(65, 255), (0, 250), (50, 250), (-100, 33.3)])
 @pytest.mark.parametrize('shuffled', [False, True])
+@pytest.mark.seconds
 def test_rates(session, window_ms, shuffled):
     made = session(seed=int(window_ms[1]), shuffled=shuffled)
     found = extract(made.path, window_ms=window_ms)
@@ -323,6 +324,7 @@ def test_neuroids(session):
         ({'areas': ('VISp', 'VISam')}, {'areas': ('VISp', 'VISam')}),
     ],
 )
+@pytest.mark.seconds
 def test_filters(session, settings, slow):
     cutoff = np.resize([0.01, np.nan, 0.2, 0.06, 0.1], 40)
     made = session(
@@ -517,6 +519,7 @@ def _replace(path, values):
         (_replace('general/extracellular_ephys/electrodes/location', ['CA1'] * 16), '40 are not in VISp, VISl'),
     ],
 )
+@pytest.mark.seconds
 def test_bad_files(session, harm, message):
     made = session(n_repetitions=1)
     with h5py.File(made.path, 'a') as file:

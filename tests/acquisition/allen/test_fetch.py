@@ -320,6 +320,7 @@ def test_a_bad_session_stops_no_other(fetch, changed, m2m_home, bad, whole_files
 @NAMES
 @pytest.mark.parametrize('whole_files', [False, True])
 @pytest.mark.several
+@pytest.mark.slow
 def test_files_that_are_none(fetch, site, content, m2m_home, undisturbed, name, whole_files):
     first, second = (
         (bucket.ophys_path(501), bucket.ophys_path(503))
@@ -462,6 +463,7 @@ def tiff(pixels):
     ],
 )
 @pytest.mark.several
+@pytest.mark.slow
 def test_the_network_goes_away(fetch, site, m2m_home, workers, fault, whole_files):
     """What was there stays, and not each of hundreds of sessions is tried in vain.
 

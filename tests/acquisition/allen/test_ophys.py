@@ -79,6 +79,7 @@ def check(session, found, expected, **tolerance):
         ({'sdk_compatible': True}, (0, 14, 28)),
     ],
 )
+@pytest.mark.seconds
 def test_agrees_with_a_slow_loop(session, nwb, settings, frames, seed):
     written = session(seed=seed, first_frame=20, tail=12, shuffled=seed == 1)
     corrected = 'dff' not in (settings.get('signal', 'dff'),) or settings.get('sdk_compatible', False)
@@ -93,6 +94,7 @@ def test_agrees_with_a_slow_loop(session, nwb, settings, frames, seed):
 
 
 @pytest.mark.parametrize('dtype', ['float32', 'float64', 'int32'])
+@pytest.mark.seconds
 def test_events(session, tmp_path, dtype):
     written = session(first_frame=2, tail=5)
     events = (20 * np.random.default_rng(0).random((4, written.n_frames)) ** 9).astype(dtype)
@@ -116,6 +118,7 @@ def test_sweeps_that_leave_the_recording_are_masked(session):
 
 
 @pytest.mark.parametrize(('first_frame', 'tail', 'lost'), [(28, 14, 0), (27, 14, 1), (28, 13, 1)])
+@pytest.mark.seconds
 def test_the_last_frame_that_is_needed(session, first_frame, tail, lost):
     assert extract(session(first_frame=first_frame, tail=tail), signal='corrected').counts['n_masked'] == lost
 
@@ -334,6 +337,7 @@ def test_a_session_without_running_speed(session, nwb):
     assert np.isfinite(found.responses).all()
 
 
+@pytest.mark.seconds
 def test_modulation_is_found_in_the_cells_that_have_it(session):
     """Odd cells respond twice as strongly while the animal runs; averaged over seeds, as responses are few."""
     found = [extract(session(seed=seed)).neuroids['running_modulation'].to_numpy() for seed in range(8)]
@@ -368,6 +372,7 @@ def test_some_stimuli(session, nwb, storage):
 @pytest.mark.parametrize(
     'storage', [{'chunks': (3, 500)}, {'chunks': (4, 64), 'compression': 'gzip'}, {'chunks': (1, 100)}]
 )
+@pytest.mark.seconds
 def test_any_layout_on_disk(session, storage):
     for settings in ({}, {'signal': 'corrected'}):
         plain = extract(session(), **settings)
@@ -376,6 +381,7 @@ def test_any_layout_on_disk(session, storage):
         assert plain.neuroids.equals(other.neuroids)
 
 
+@pytest.mark.seconds
 def test_few_traces_and_images_are_in_memory_at_a_time(session):
     written = session(n_cells=40, gap=40_000, scene_shape=(400, 400))
     with open_nwb(written.path) as file:

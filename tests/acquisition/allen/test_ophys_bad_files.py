@@ -135,6 +135,7 @@ def explained(error, path, message):
 
 
 @pytest.mark.parametrize('case', BAD)
+@pytest.mark.seconds
 def test_a_sentence_says_what_is_wrong(case, session):
     edit, message = BAD[case]
     path = spoiled(session, edit)
@@ -151,6 +152,7 @@ def test_a_sentence_says_what_is_wrong(case, session):
         (put(f'{NEUROPIL}/r', lambda r: r[:-1]), 'neuropil_response/r is of shape 3, expected 4'),
     ],
 )
+@pytest.mark.seconds
 def test_what_corrected_fluorescence_needs(session, edit, message):
     """And dF/F doesn't."""
     path = spoiled(session, edit)
@@ -167,6 +169,7 @@ def test_windows_that_never_fit(session):
 
 
 @pytest.mark.parametrize('seed', range(10))
+@pytest.mark.seconds
 def test_cut_anywhere(session, seed):
     path = session(storage={'chunks': (2, 256)} if seed % 2 else None).path
     content = path.read_bytes()
@@ -190,6 +193,7 @@ class Lost(io.BytesIO):
 
 
 @pytest.mark.parametrize('seed', range(10))
+@pytest.mark.seconds
 def test_reads_that_fail_anywhere(session, seed):
     content = session(storage={'chunks': (2, 256)}).path.read_bytes()
     settings = OphysSettings(signal='corrected')

@@ -116,6 +116,7 @@ def test_the_same_dataset_as_an_import(m2m_home, make_bundle, tmp_path, keep):
 
 
 @pytest.mark.parametrize('slab_bytes', [1, 4 * 4 * N_SCENES * 3, 4 * 4 * N_SCENES * 7, 2**24])
+@pytest.mark.seconds
 def test_values_and_padding(m2m_home, keep, monkeypatch, slab_bytes):
     monkeypatch.setattr(store, '_SLAB', slab_bytes)
     sessions = [
@@ -318,6 +319,7 @@ def test_one_at_a_time(m2m_home, keep):
 
 
 @pytest.mark.parametrize('step', ['stimuli', 'coordinates', 'responses', 'fsync', 'rename', 'ledger'])
+@pytest.mark.seconds
 def test_a_full_disk(m2m_home, keep, monkeypatch, step):
     paths = keep(made_session('1'), made_session('2'))
     earlier = merge_sessions('Tiny', paths[:1], scene_images(), SOURCE).ledger

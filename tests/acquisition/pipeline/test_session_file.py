@@ -100,6 +100,7 @@ def test_fingerprints():
     assert fingerprint(Other()) != SETTINGS
 
 
+@pytest.mark.seconds
 def test_damage_anywhere(tmp_path):
     path = write_session(tmp_path, responses(), SETTINGS)
     whole = path.read_bytes()
