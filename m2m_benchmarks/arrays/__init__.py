@@ -5,17 +5,19 @@ from m2m_benchmarks.arrays.correlation import pearson, spearman, spearman_brown
 from m2m_benchmarks.arrays.folds import kfold, shuffle_splits
 from m2m_benchmarks.arrays.isometry import isometric
 from m2m_benchmarks.arrays.proportion import accuracy_draws, effective_number, wilson_interval
-from m2m_benchmarks.arrays.rdm import rdm, upper_triangle
+from m2m_benchmarks.arrays.rdm import compare_rdms, rdm, upper_triangle
 from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
-from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, kernel, ridge
+from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, kernel, ridge
 
 __all__ = [
     'ALPHAS',
     'accuracy_draws',
+    'compare_rdms',
     'cross_predict',
     'effective_number',
     'half_means',
     'half_splits',
+    'held_out_correlations',
     'isometric',
     'kernel',
     'kfold',

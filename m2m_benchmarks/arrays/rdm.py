@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from m2m_benchmarks.arrays.correlation import spearman
+
 #: Columns that are brought to float64 at a time: bounds the memory beside the input.
 _CHUNK = 16_384
 
@@ -69,3 +71,19 @@ def upper_triangle(matrix: np.ndarray) -> np.ndarray:
         raise ValueError(f'expected a square matrix, got shape {matrix.shape}')
     upper: np.ndarray = matrix[np.triu_indices(len(matrix), k=1)]
     return upper
+
+
+def compare_rdms(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman correlation of the upper triangles of two RDMs (Kriegeskorte, Mur & Bandettini 2008).
+
+    Parameters
+    ----------
+    first, second : array, shape (n_stimuli, n_stimuli)
+        From `rdm`.
+
+    Returns
+    -------
+    float
+        In [-1, 1]; 0 where all distances of either are equal.
+    """
+    return spearman(upper_triangle(first), upper_triangle(second))

@@ -11,7 +11,8 @@ import numpy as np
 from scipy.linalg import helmert
 from threadpoolctl import threadpool_limits
 
-from m2m_benchmarks.arrays.folds import Split
+from m2m_benchmarks.arrays.correlation import pearson
+from m2m_benchmarks.arrays.folds import Split, kfold
 
 #: Penalties tried by default, in units of the mean squared length of the centred training stimuli: a model
 #: whose features are all multiplied by ten is the same model.
@@ -182,3 +183,24 @@ def cross_predict(
         for fold in folds:
             predictions[fold[1]], _ = ridge(products, responses, fold, alphas, relative)
     return predictions
+
+
+def held_out_correlations(
+    features: np.ndarray,
+    responses: np.ndarray,
+    alphas: Sequence[float] | np.ndarray = ALPHAS,
+    relative: bool = True,
+) -> np.ndarray:
+    """Correlate each neuron's responses with its stacked predictions over 10 shuffled folds, seed 1.
+
+    Parameters
+    ----------
+    features, responses, alphas, relative
+        See `cross_predict`.
+
+    Returns
+    -------
+    array, shape (n_neurons,)
+        In [-1, 1]; 0 for a neuron whose responses or predictions don't vary.
+    """
+    return pearson(cross_predict(features, responses, kfold(len(responses)), alphas, relative), responses)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from m2m_benchmarks.arrays import half_means, rdm, rsa_draws, spearman, spearman_brown, standard_error, upper_triangle
+from m2m_benchmarks.arrays import compare_rdms, half_means, rdm, rsa_draws, spearman_brown, standard_error
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
 from m2m_benchmarks.benchmarks.recordings import Recordings
 from m2m_benchmarks.data.trials import N_SPLITS
@@ -28,7 +28,7 @@ class RDM(Comparison):
     def raw(self, features: Features, recordings: Recordings, n_draws: int = 1000) -> Raw:
         """Correlate the two RDMs; the draws are of stimuli."""
         first, second = rdm(features.values), rdm(recordings.mean.values)
-        return Raw(spearman(upper_triangle(first), upper_triangle(second)), rsa_draws(first, second, n_draws))
+        return Raw(compare_rdms(first, second), rsa_draws(first, second, n_draws))
 
     def ceiling(self, recordings: Recordings) -> Ceiling:
         """Correlation that the noise-free RDM would have with the measured one: sqrt of its reliability.
@@ -38,11 +38,7 @@ class RDM(Comparison):
         with the square root of it, so that a perfect model scores 1.
         """
         pairs = [(rdm(first), rdm(second)) for first, second in half_means(recordings.trials, N_SPLITS)]
-        reliability = float(
-            np.mean(
-                [spearman_brown(spearman(upper_triangle(first), upper_triangle(second))) for first, second in pairs]
-            )
-        )
+        reliability = float(np.mean([spearman_brown(compare_rdms(first, second)) for first, second in pairs]))
         # A few draws of stimuli a split: their spread over draws and splits is an upper bound of the mean's error.
         draws = np.concatenate([rsa_draws(first, second, 4, seed) for seed, (first, second) in enumerate(pairs)])
         return Ceiling(

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from m2m_benchmarks.arrays import cross_predict, kfold, median_draws, pearson, standard_error
+from m2m_benchmarks.arrays import held_out_correlations, median_draws, standard_error
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
 from m2m_benchmarks.benchmarks.recordings import Recordings
 
@@ -27,8 +27,7 @@ class Ridge(Comparison):
 
     def raw(self, features: Features, recordings: Recordings, n_draws: int = 1000) -> Raw:
         """Correlate predictions with responses, neuroid by neuroid; the draws are of neuroids."""
-        responses = recordings.mean.values
-        r = pearson(cross_predict(features.values, responses, kfold(len(responses))), responses)
+        r = held_out_correlations(features.values, recordings.mean.values)
         return Raw(float(np.median(r)), median_draws(r, n_draws), r)
 
     def ceiling(self, recordings: Recordings) -> Ceiling:

@@ -3,7 +3,7 @@
 from brainscore_core.metrics import Metric, Score
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
 
-from m2m_benchmarks.arrays import rdm, rsa_draws, spearman, standard_error, upper_triangle
+from m2m_benchmarks.arrays import compare_rdms, rdm, rsa_draws, standard_error
 from m2m_benchmarks.metrics.alignment import align
 
 
@@ -42,7 +42,7 @@ class M2MRDM(Metric):
         """
         aligned = align(source, target)
         first, second = rdm(aligned.source), rdm(aligned.target)
-        score = Score(spearman(upper_triangle(first), upper_triangle(second)))
+        score = Score(compare_rdms(first, second))
         draws = rsa_draws(first, second, self._n_bootstraps, self._seed)
         score.attrs['error'] = standard_error(draws)
         score.attrs['draws'] = draws

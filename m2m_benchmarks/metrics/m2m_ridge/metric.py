@@ -9,9 +9,8 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidA
 
 from m2m_benchmarks.arrays import (
     ALPHAS,
-    cross_predict,
+    held_out_correlations,
     kernel,
-    kfold,
     median_draws,
     pearson,
     ridge,
@@ -81,9 +80,8 @@ class M2MRidge(Metric):
             if tuple(dims) == ('neuroid',)
         }
         if self._protocol == 'stacked':
-            folds = kfold(len(aligned.target))
-            predictions = cross_predict(aligned.source, aligned.target, folds, self._alphas, self._relative)
-            raw = Score(pearson(predictions, aligned.target), coords=coords, dims=['neuroid'])
+            r = held_out_correlations(aligned.source, aligned.target, self._alphas, self._relative)
+            raw = Score(r, coords=coords, dims=['neuroid'])
             score = Score(float(np.median(raw.values)))
             score.attrs['error'] = standard_error(median_draws(raw.values, self._n_bootstraps, self._seed))
         else:
