@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PAPER_DIGITS, DigitsIdentifier
 from m2m_benchmarks.data.areas import AREAS
+from m2m_benchmarks.data.citations import DEVRIES2020, SIEGLE2021
 from m2m_benchmarks.data.digit_names import DERIVED, DOMAINS
 
 
@@ -108,19 +109,7 @@ RECORDINGS = {
         duration_ms=None,
         preprocessing='dF/F in a response window after stimulus onset; cells of split-half Spearman-Brown reliability '
         '>= 0.5',
-        bibtex="""@article{devries2020large,
-  title={A large-scale standardized physiological survey reveals functional organization of the mouse visual cortex},
-  author={de Vries, Saskia E J and Lecoq, Jerome A and Buice, Michael A and Groblewski, Peter A and
-    Ocker, Gabriel K and Oliver, Michael and Feng, David and Cain, Nicholas and Ledochowitsch, Peter and
-    Millman, Daniel and others},
-  journal={Nature Neuroscience},
-  volume={23},
-  number={1},
-  pages={138--151},
-  year={2020},
-  publisher={Nature Publishing Group},
-  url={https://doi.org/10.1038/s41593-019-0550-9}
-}""",
+        bibtex=DEVRIES2020,
     ),
     'Siegle2021': RecordedDataset(
         folder='siegle2021',
@@ -135,18 +124,7 @@ RECORDINGS = {
         duration_ms=None,
         preprocessing='firing rate in a response window after stimulus onset, set per session; units of split-half '
         'Spearman-Brown reliability >= 0.5',
-        bibtex="""@article{siegle2021survey,
-  title={Survey of spiking in the mouse visual system reveals functional hierarchy},
-  author={Siegle, Joshua H and Jia, Xiaoxuan and Durand, S{\\'e}verine and Gale, Sam and Bennett, Corbett and
-    Graddis, Nile and Heller, Greggory and Ramirez, Tamina K and Choi, Hannah and Luviano, Jennifer A and others},
-  journal={Nature},
-  volume={592},
-  number={7852},
-  pages={86--92},
-  year={2021},
-  publisher={Nature Publishing Group},
-  url={https://doi.org/10.1038/s41586-020-03171-x}
-}""",
+        bibtex=SIEGLE2021,
     ),
     'SimulatedMouse': RecordedDataset(
         folder='simulated',
