@@ -77,20 +77,20 @@ class GeneralizationBenchmark(BenchmarkBase):
         self.report: Callable[[str, int, int], None] = lambda what, done, total: None
         readout = protocol == 'readout_accuracy'
         wanted = {**({'fitting': f'{source}_train'} if readout else {}), source: f'{source}_test', **targets}
-        found: dict[str, StimulusSet] = {}
+        stimulus_sets: dict[str, StimulusSet] = {}
         missing = []
         for domain, stimuli in wanted.items():
             try:
-                found[domain] = load_stimulus_set(stimuli)
+                stimulus_sets[domain] = load_stimulus_set(stimuli)
             except DataNotFoundError as error:
                 missing.append(str(error))
         if missing:
             raise DataNotFoundError('\n'.join(dict.fromkeys(missing)))
         if readout:
-            found = {domain: _part(stimuli, 0, READOUT_IMAGES) for domain, stimuli in found.items()}
-        self.fitting_stimuli: StimulusSet | None = found.pop('fitting', None)
+            stimulus_sets = {domain: _part(stimuli, 0, READOUT_IMAGES) for domain, stimuli in stimulus_sets.items()}
+        self.fitting_stimuli: StimulusSet | None = stimulus_sets.pop('fitting', None)
         #: What a model is tested on: the source first, then the targets.
-        self.stimuli: dict[str, StimulusSet] = found
+        self.stimuli: dict[str, StimulusSet] = stimulus_sets
 
     @property
     def targets(self) -> list[str]:

@@ -129,11 +129,11 @@ fetch = Fetch()
 
 def _by_option(fetchables: Mapping[str, _Fetchable]) -> dict[str, dict[str, Option]]:
     """Options by name, and of each the option of all that take it, by their names."""
-    found: dict[str, dict[str, Option]] = {}
+    options: dict[str, dict[str, Option]] = {}
     for name, fetchable in fetchables.items():
         for option in fetchable.options:
-            found.setdefault(option.name, {})[name] = option
-    return found
+            options.setdefault(option.name, {})[name] = option
+    return options
 
 
 def _parameter(taken_by: Mapping[str, Option]) -> inspect.Parameter:
@@ -201,17 +201,17 @@ def _fetch_digits(context: typer.Context, given: Mapping[str, Any], json: bool) 
     if chosen == []:
         raise typer.BadParameter('--domains names none; expected some of MNIST,MNISTM,SVHN,USPS.')
     with progress() as report:
-        found = {each: splits_of(entry) for each, entry in fetch_digits(photos, chosen, seed, report).items()}
-    left_out = {'MNISTM': _NO_PHOTOS} if chosen is None and 'MNISTM' not in found else {}
+        domains = {each: splits_of(entry) for each, entry in fetch_digits(photos, chosen, seed, report).items()}
+    left_out = {'MNISTM': _NO_PHOTOS} if chosen is None and 'MNISTM' not in domains else {}
     if json:
-        write_json({'domains': found, 'left_out': left_out}, '-')
+        write_json({'domains': domains, 'left_out': left_out}, '-')
         return
     from rich.table import Table
 
     table = Table(box=None, header_style='bold')
     for column in ('Domain', *SPLITS, 'How it came'):
         table.add_column(column, justify='right' if column in SPLITS else 'left')
-    for domain, splits in found.items():
+    for domain, splits in domains.items():
         how = {split: how_it_came(parts['source']) for split, parts in splits.items()}
         came = how['test'] if how['test'] == how['train'] else '; '.join(f'{split} {how[split]}' for split in SPLITS)
         table.add_row(domain, *(f'{splits[split]["images"]:,}' for split in SPLITS), came)

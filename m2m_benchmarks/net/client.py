@@ -141,10 +141,10 @@ def parse_content_range(response: httpx.Response) -> tuple[int, int, int]:
     RequestFailed
         When it doesn't say them.
     """
-    found = _CONTENT_RANGE.match(response.headers.get('Content-Range', ''))
-    if response.status_code != 206 or found is None:
+    match = _CONTENT_RANGE.match(response.headers.get('Content-Range', ''))
+    if response.status_code != 206 or match is None:
         raise RequestFailed('it says neither which bytes it sends nor how many there are', retryable=True)
-    first, last, length = map(int, found.groups())
+    first, last, length = map(int, match.groups())
     return first, last, length
 
 

@@ -129,11 +129,11 @@ def complete(
                         progress(path.name, done, total or 0)
             if total is not None and done != total:
                 raise RequestFailed(f'{done:,} bytes came; expected {total:,}', retryable=True)
-    came = _md5(part) if md5 else None
-    if came != md5:
+    computed = _md5(part) if md5 else None
+    if computed != md5:
         _forget(part)
         # Pieces may not have fitted together: worth a try in one piece. What came in one piece is another file.
-        raise RequestFailed(f'what came has the MD5 {came}; expected {md5}', retryable=begin > 0)
+        raise RequestFailed(f'the file has the MD5 {computed}; expected {md5}', retryable=begin > 0)
     sync_file(part)
     part.replace(path)
     sync_folder(path.parent)
@@ -172,8 +172,8 @@ def _validator(response: httpx.Response) -> str:
     """What tells this version of a file from others; '' when the server doesn't say."""
     etag = response.headers.get('ETag', '')
     # A weak one (W/"…") doesn't vouch for every byte.
-    found: str = etag if etag.startswith('"') else response.headers.get('Last-Modified', '')
-    return found if found.isascii() else ''
+    version: str = etag if etag.startswith('"') else response.headers.get('Last-Modified', '')
+    return version if version.isascii() else ''
 
 
 def _note(part: Path) -> Path:

@@ -14,9 +14,9 @@ _IMPORTED = ['m2m_benchmarks.cli.main', 'm2m_benchmarks.acquisition.importing', 
 
 def context() -> multiprocessing.context.ForkServerContext:
     """Context of `multiprocessing` whose processes have imported the library when they begin."""
-    found = multiprocessing.get_context('forkserver')
-    found.set_forkserver_preload(_IMPORTED)
-    return found
+    forkserver = multiprocessing.get_context('forkserver')
+    forkserver.set_forkserver_preload(_IMPORTED)
+    return forkserver
 
 
 class Command:

@@ -407,7 +407,7 @@ def test_a_wrong_md5(site, get, path):
     assert site.asked == [('/wrong', None), ('/file', None)]
     path.unlink()
     wrong = hashlib.md5(CONTENT[::-1]).hexdigest()
-    with pytest.raises(DataError, match=f'what came has the MD5 {wrong}; expected {MD5}'):
+    with pytest.raises(DataError, match=f'the file has the MD5 {wrong}; expected {MD5}'):
         get('wrong')
     assert not path.exists()
     assert left(path) == []

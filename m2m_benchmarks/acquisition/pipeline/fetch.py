@@ -29,7 +29,7 @@ class Fetched:
     Attributes
     ----------
     ledger : dict
-        Of the dataset.
+        Ledger of the fetched dataset.
     failed, refused : dict
         Session to why it couldn't be extracted, or doesn't fit to the others.
     n_kept : int

@@ -28,7 +28,7 @@ class Merged:
     Attributes
     ----------
     ledger : dict
-        Of the dataset.
+        Ledger of the merged dataset.
     refused : dict
         Session to why it isn't in the dataset; also in the ledger, as `source['refused']`.
     """
@@ -137,18 +137,18 @@ def merge_sessions(
 
 
 def _without_responses(path: Path) -> _Session:
-    found = read_session(path)
-    neuroids = found.neuroids.assign(window_start_ms=found.window_ms[0], window_end_ms=found.window_ms[1])
+    session = read_session(path)
+    neuroids = session.neuroids.assign(window_start_ms=session.window_ms[0], window_end_ms=session.window_ms[1])
     columns = {name: _compact(neuroids[name].to_numpy()) for name in dict.fromkeys((*_FIRST, *neuroids))}
     return _Session(
         path=path,
         sha256=sha256_file(path),
-        session=found.session,
-        shape=found.responses.shape,
-        columns={**columns, 'reliability': _reliability(found.responses)},
-        window_ms=found.window_ms,
-        counts=found.counts,
-        scenes_sha256=found.scenes_sha256,
+        session=session.session,
+        shape=session.responses.shape,
+        columns={**columns, 'reliability': _reliability(session.responses)},
+        window_ms=session.window_ms,
+        counts=session.counts,
+        scenes_sha256=session.scenes_sha256,
     )
 
 

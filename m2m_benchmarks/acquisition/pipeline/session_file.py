@@ -116,15 +116,15 @@ def finished(folder: Path, settings_fingerprint: str) -> dict[str, Path]:
     dict
         Session to file, in the order of the names.
     """
-    found = {}
+    extracted = {}
     for path in sorted(folder.glob('*.npz')):
         try:
             responses, made_with = _read(path)
         except DataError:
             continue
         if made_with == settings_fingerprint and path.stem == responses.session:
-            found[responses.session] = path
-    return found
+            extracted[responses.session] = path
+    return extracted
 
 
 def sweep(folder: Path) -> None:

@@ -17,10 +17,10 @@ from m2m_benchmarks.errors import DataError
 _EVERY_S = 0.5
 _WORKERS_S = 60
 
-#: A function that does a task, and is told what to call with a file's name and the bytes of it that have come.
+#: Function that does a task; its second argument, if any, is called with a file's name, bytes so far, and bytes in all.
 Work = Callable[[Any, Callable[[str, int, int], None] | None], Any]
 
-#: Of a worker process.
+#: State of a worker process.
 _progress: Callable[[str, int, int], None] | None = None
 
 

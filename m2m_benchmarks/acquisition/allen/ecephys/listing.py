@@ -34,7 +34,7 @@ _CHANNELS = (
 def ecephys_sessions(folder: Path, selection: AllenSelection, progress: Progress | None = None) -> Listing:
     """Neuropixels sessions with sorted units in the areas that are wanted, whatever the quality of these.
 
-    Of the types in `ECEPHYS_TYPES`, those of the first show the natural scenes and are listed by default; those of the
+    Sessions of the first type in `ECEPHYS_TYPES` show the natural scenes and are listed by default; those of the
     second, as published, don't. Parameters and errors are those of `ophys_sessions`.
     """
     choose_areas(selection.areas, AREAS)  # a wrong one is said before anything is asked for
@@ -120,15 +120,15 @@ def _ecephys(
     session_of = dict(
         zip(integers(probes, 'id', 'probes'), integers(probes, 'ecephys_session_id', 'probes'), strict=True)
     )
-    found = channels.assign(
+    recorded = channels.assign(
         session=integers(channels, 'ecephys_probe_id', 'channels').map(session_of),
         area=channels['ecephys_structure_acronym'].astype(str),
     )
-    found = found[integers(channels, 'id', 'channels').isin(integers(units, 'ecephys_channel_id', 'units'))]
-    areas = found.groupby('session')['area'].agg(set).to_dict()
+    recorded = recorded[integers(channels, 'id', 'channels').isin(integers(units, 'ecephys_channel_id', 'units'))]
+    areas = recorded.groupby('session')['area'].agg(set).to_dict()
     structures = {
         number: dict(zip(integers(rows, 'id', 'channels').tolist(), rows['area'], strict=True))
-        for number, rows in found.groupby('session')
+        for number, rows in recorded.groupby('session')
     }
     ids = integers(sessions, 'id', 'sessions')
     made = [

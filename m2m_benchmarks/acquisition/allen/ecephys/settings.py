@@ -26,7 +26,7 @@ class EcephysSettings:
         A unit whose amplitude cutoff, presence ratio or violations weren't computed is taken. AllenSDK 2.16 leaves it
         out.
     areas : tuple of str
-        Of the mouse's six.
+        Areas whose units are read, some of the mouse's six.
 
     Raises
     ------

@@ -110,10 +110,10 @@ class Siegle2021(AllenSurvey):
 
 
 def _milliseconds(text: str) -> tuple[float, float]:
-    found = re.fullmatch(r'\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*(?:ms)?\s*', text)
-    if not found:
+    match = re.fullmatch(r'\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*(?:ms)?\s*', text)
+    if not match:
         raise OptionError(f'--window is {text}; expected milliseconds, as in 65-255ms.')
-    return float(found[1]), float(found[2])
+    return float(match[1]), float(match[2])
 
 
 def _limit(option: str, text: str) -> float | None:

@@ -34,9 +34,9 @@ class Span:
         DataError
             When it is none of these.
         """
-        found = _FORM.match(text.strip())
-        start, stop = (float(found['start'] or 0), float(found['stop'])) if found else (0, -1)
-        unit = (found and found['unit']) or 'f'
+        match = _FORM.match(text.strip())
+        start, stop = (float(match['start'] or 0), float(match['stop'])) if match else (0, -1)
+        unit = (match and match['unit']) or 'f'
         if stop < start or (unit == 'f' and (start % 1 or stop % 1)):
             raise DataError(f'the {what} {text!r} is none: expected whole frames (14, 2-12f) or milliseconds (500ms).')
         return cls(start, stop, unit)

@@ -112,8 +112,8 @@ class DeVries2020(AllenSurvey):
 def _depth(text: str | None) -> tuple[float | None, float | None]:
     if text is None:
         return None, None
-    found = re.fullmatch(r'(\d*)-(\d*)|(\d+)', text.replace(' ', ''))
-    low, high = (None, None) if found is None else (found[1] or found[3], found[2] or found[3])
+    match = re.fullmatch(r'(\d*)-(\d*)|(\d+)', text.replace(' ', ''))
+    low, high = (None, None) if match is None else (match[1] or match[3], match[2] or match[3])
     if not (low or high) or (low and high and int(high) < int(low)):
         raise OptionError(f'--depth is {text}; expected micrometres, as in 175-275, 300-, -300 or 175.')
     return float(low) if low else None, float(high) if high else None
