@@ -155,6 +155,7 @@ def copied(tmp_path_factory):
 
 @pytest.mark.process
 @pytest.mark.parametrize('name', WAYS)
+@pytest.mark.slow
 def test_a_copy_does_the_same_without_this_library(name, copied, tmp_path):
     models, values = copied
     source = plugin(tmp_path / name, main=WAYS[name], beside='x = 5\n')
@@ -175,6 +176,7 @@ def test_a_copy_does_the_same_without_this_library(name, copied, tmp_path):
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_other_plugins_are_looked_up_in_brain_score(copied):
     models, values = copied
     assert values['looked_up'] == "('metric m', 'model n')"
@@ -182,6 +184,7 @@ def test_other_plugins_are_looked_up_in_brain_score(copied):
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_only_what_is_used_is_copied(copied):
     models, _ = copied
 

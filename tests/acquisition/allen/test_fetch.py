@@ -128,6 +128,7 @@ def undisturbed(content, tmp_path_factory):
 
 @NAMES
 @pytest.mark.several
+@pytest.mark.slow
 def test_cold(fetch, site, m2m_home, name):
     first = fetch(name)
     n = 4 if name == 'deVries2020' else 3
