@@ -10,7 +10,6 @@ status is 1 when more is moved than a third (2-photon) or a fifth (Neuropixels) 
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import resource
@@ -18,6 +17,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from m2m_benchmarks.testing import serving_files
+
+# What the tests fill servers with.
+sys.path.insert(0, str(Path(__file__).parents[1] / 'tests' / 'acquisition' / 'allen'))
+import allen_bucket as bucket
+from allen_warehouse import Warehouse
 
 #: The command line, and at last the largest size that the process had: what the system tells of a child counts its
 #: parent's too.
@@ -31,16 +37,6 @@ from m2m_benchmarks.cli.main import run
 run()
 """
 SHARES = {'deVries2020': 1 / 3, 'Siegle2021': 1 / 5}
-
-
-def maker():
-    """The module of the tests that fills a server, and the module of the server."""
-    place = Path(__file__).parents[1] / 'tests' / 'acquisition' / 'allen' / 'bucket.py'
-    spec = importlib.util.spec_from_file_location('allen_bucket', place)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def fetch(name, address, home, options):
@@ -70,10 +66,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--whole-files', action='store_true', help='download the files, to compare with')
     options = ['--whole-files'] if parser.parse_args().whole_files else []
-    bucket, bad = maker(), False
+    bad = False
     print(f'{"MB":14}{"file":>10}{"moved":>10}{"images":>10}{"share":>8}{"CPU s":>8}{"peak MB":>9}')
     for name, share in SHARES.items():
-        with tempfile.TemporaryDirectory() as folder, bucket.warehouse.serving() as site:
+        with tempfile.TemporaryDirectory() as folder, serving_files(Warehouse()) as site:
             put = bucket.put_full_ophys if name == 'deVries2020' else bucket.put_full_ecephys
             size = len(site.files[put(site, Path(folder))])
             found = fetch(name, site.address, f'{folder}/home', options)

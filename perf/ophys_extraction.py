@@ -11,7 +11,6 @@ ours takes more than 10 s or 400 MB, or the two disagree.
 """
 
 import argparse
-import importlib.util
 import json
 import resource
 import shutil
@@ -19,6 +18,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+# The writer of the tests.
+sys.path.insert(0, str(Path(__file__).parents[1] / 'tests' / 'acquisition' / 'allen'))
+from allen_ophys_nwb import write_nwb
 
 MOST_SECONDS = 10
 MOST_MB = 400
@@ -30,12 +33,7 @@ SIGNALS = {'dff': {}, 'corrected': {'signal': 'corrected'}, 'sdk_compatible': {'
 
 def make(path, cells, repetitions, compression):
     """Write the session, with the maker of the tests."""
-    place = Path(__file__).parents[1] / 'tests' / 'acquisition' / 'allen' / 'nwb.py'
-    spec = importlib.util.spec_from_file_location('allen_nwb', place)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    module.write_nwb(
+    write_nwb(
         path,
         n_cells=int(cells),
         n_repetitions=int(repetitions),

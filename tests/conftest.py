@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import sys
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.cli.main import main
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.simulated import dataset as simulated
+from m2m_benchmarks.data.sklearn_digits.domains import ensure
 from m2m_benchmarks.testing import Bundle, write_bundle, write_patterns
 
 #: Of the cells of `recorded` in turn; the first four of an animal are Rbp4.
@@ -53,8 +55,7 @@ def pytest_configure(config):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if 'PYTEST_XDIST_WORKER' in os.environ:  # the workers share the cores, and so do the processes that they start
-        os.environ['OMP_NUM_THREADS'] = '1'
-        torch.set_num_threads(1)
+        torch.set_num_threads(int(os.environ.setdefault('OMP_NUM_THREADS', '1')))
     sys.addaudithook(_note)
 
 
@@ -114,10 +115,38 @@ def simulated_mouse(request, monkeypatch):
     monkeypatch.setattr(simulated, '_write', copy)
 
 
+@pytest.fixture(scope='session')
+def digits_home(tmp_path_factory):
+    """An M2M_HOME with SklearnDigits, made once. It is shared: change nothing in it."""
+    home = tmp_path_factory.mktemp('digits') / 'm2m_home'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('M2M_HOME', str(home))
+        ensure()
+    return home
+
+
 @pytest.fixture(autouse=True)
 def no_fsync(monkeypatch):
     """Nobody pulls the plug while tests run. Those whose subject is durability override this fixture."""
     monkeypatch.setattr(os, 'fsync', lambda handle: None)
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    """Servers on this machine are asked directly; a proxy of a test's own is set after this."""
+    for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def offline(no_proxies, monkeypatch, tmp_path):
+    """No weights are here, and a download would run into a closed port."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.setenv('BRAINSCORE_HOME', str(tmp_path / 'brainscore'))
+    for name in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'):
+        monkeypatch.setenv(name, 'http://127.0.0.1:9')
+    monkeypatch.setattr(urllib.request, '_opener', None)  # urllib keeps the proxies that it met first
 
 
 @pytest.fixture(scope='session')

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -31,10 +31,13 @@ class HttpClient:
     timeout_s : float
         Time for a connection and for each read. Headers have to be there after twice that time, and in any such time
         some kilobytes of content have to come.
+    clock : callable
+        Clock in s by which the time of a request is measured.
     """
 
-    def __init__(self, timeout_s: float = 30) -> None:
+    def __init__(self, timeout_s: float = 30, clock: Callable[[], float] = time.monotonic) -> None:
         self.timeout_s = timeout_s
+        self._clock = clock
         self._client = _new_client(timeout_s)
         self._last = self._end = 0.0
 
@@ -46,7 +49,7 @@ class HttpClient:
         ----------
         method, url : str
         end : float
-            When all has to have come, as `time.monotonic` counts.
+            When all has to have come, by the client's clock.
         headers : str
             Further headers of the request.
 
@@ -85,19 +88,19 @@ class HttpClient:
         RequestFailed
             When it comes too slowly.
         """
-        counted, since = 0, time.monotonic()
+        counted, since = 0, self._clock()
         for piece in response.iter_raw():
             yield piece
             counted += len(piece)
-            seconds = time.monotonic() - since
+            seconds = self._clock() - since
             if seconds >= self.timeout_s:
                 if counted < _SLOWEST_BYTES_S * seconds:
                     raise RequestFailed(f'only {counted:,} bytes came in {seconds:.0f} s', retryable=True)
-                counted, since = 0, time.monotonic()
+                counted, since = 0, self._clock()
                 self._allow()
 
     def _allow(self) -> None:
-        self._end = min(self._last, time.monotonic() + 2 * self.timeout_s)
+        self._end = min(self._last, self._clock() + 2 * self.timeout_s)
 
     def _limit(self, event: str, info: dict[str, Any]) -> None:
         """Bound the making of each connection, and its reads; it serves several requests."""
@@ -115,8 +118,10 @@ class HttpClient:
             stream.read = limited
 
     def _left(self, timeout_s: float | None) -> float:
-        left = self._end - time.monotonic()
-        return max(left if timeout_s is None else min(left, timeout_s), 0.001)
+        left = self._end - self._clock()
+        if left <= 0:
+            raise httpx.ReadTimeout('timed out')
+        return left if timeout_s is None else min(left, timeout_s)
 
     def close(self) -> None:
         """Give up all connections."""

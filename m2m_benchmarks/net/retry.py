@@ -45,19 +45,23 @@ class RetryPolicy:
         what is left of it. Whole files have no such limit.
     sleep : callable
         What waits between the tries.
+    clock : callable
+        Clock in s by which all these times are measured, but for that in which nothing at all comes: the operating
+        system measures that one.
     """
 
     tries: int = 4
     timeout_s: float = 30
     limit_s: float = 300
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
 
     def client(self) -> 'HttpClient':
         """An HTTP client with the policy's timeout, which the caller closes."""
         # The command line makes policies without asking any server; httpx takes long to import.
         from m2m_benchmarks.net.client import HttpClient
 
-        return HttpClient(self.timeout_s)
+        return HttpClient(self.timeout_s, self.clock)
 
     def run(
         self,
@@ -76,7 +80,7 @@ class RetryPolicy:
         urls : sequence of str
             Mirrors.
         attempt : callable
-            One try: called with an address and until when, as `time.monotonic` counts, that mirror may take. It raises
+            One try: called with an address and until when, by the policy's clock, that mirror may take. It raises
             a `RequestFailed` when it fails; whatever else it raises ends the tries.
         limit_s : float, optional
             Time for all of it; the policy's by default. Infinity for whole files.
@@ -92,9 +96,9 @@ class RetryPolicy:
             `ServerUnreachable` when another time one of them may.
         """
         failures: dict[str, RequestFailed] = {}
-        last = time.monotonic() + (self.limit_s if limit_s is None else limit_s)
+        last = self.clock() + (self.limit_s if limit_s is None else limit_s)
         for i, url in enumerate(urls):
-            now = time.monotonic()
+            now = self.clock()
             end = now + (last - now) / (len(urls) - i)
             counted = 0
             while True:
@@ -107,7 +111,7 @@ class RetryPolicy:
                     gets_on = progress is not None and progress() >= before + _PROGRESS_BYTES
                     counted = 0 if gets_on else counted + 1
                     wait = max(2 ** max(counted - 1, 0), failure.wait_s)
-                    if not failure.retryable or counted >= self.tries or time.monotonic() + wait >= end:
+                    if not failure.retryable or counted >= self.tries or self.clock() + wait >= end:
                         break
                     self.sleep(wait)
         raise _error(failures, failed, kept)

@@ -1,8 +1,35 @@
-"""Helpers to test plugins with: array bundles, image domains, servers and processes, all small and synthetic."""
+"""Helpers to test plugins with: bundles, domains, assemblies, models, runs, servers, clocks, processes, all small."""
 
+from m2m_benchmarks.testing.assemblies import label_assembly, neuroid_assembly, probability_assembly
 from m2m_benchmarks.testing.bundles import Bundle, write_bundle
+from m2m_benchmarks.testing.candidates import LabellingCandidate, RecordedCandidate, random_features
+from m2m_benchmarks.testing.clocks import Clock
 from m2m_benchmarks.testing.domains import write_patterns
+from m2m_benchmarks.testing.file_server import FileServer, serving_files
+from m2m_benchmarks.testing.networks import SmallNetwork
+from m2m_benchmarks.testing.pickles import MakesFolder
 from m2m_benchmarks.testing.processes import Command, context
+from m2m_benchmarks.testing.runs import write_trained
 from m2m_benchmarks.testing.servers import QuietHandler, serving
 
-__all__ = ['Bundle', 'Command', 'QuietHandler', 'context', 'serving', 'write_bundle', 'write_patterns']
+__all__ = [
+    'Bundle',
+    'Clock',
+    'Command',
+    'FileServer',
+    'LabellingCandidate',
+    'MakesFolder',
+    'QuietHandler',
+    'RecordedCandidate',
+    'SmallNetwork',
+    'context',
+    'label_assembly',
+    'neuroid_assembly',
+    'probability_assembly',
+    'random_features',
+    'serving',
+    'serving_files',
+    'write_bundle',
+    'write_patterns',
+    'write_trained',
+]

@@ -2,18 +2,12 @@
 
 import csv
 import json
-import os
 
 import pytest
 
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.plugins import load_benchmark
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch):
-    monkeypatch.setattr(os, 'fsync', lambda handle: None)
 
 
 def sessions(*areas):

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import pdist, squareform
 
 from m2m_benchmarks.arrays import rdm, spearman, upper_triangle
+from m2m_benchmarks.testing import neuroid_assembly
 
 PROPERTY = settings(max_examples=40, deadline=None)
 
@@ -195,29 +196,7 @@ class TestUpperTriangle:
 
 
 class TestStockMetric:
-    @pytest.fixture
-    def load_metric(self, monkeypatch):
-        monkeypatch.setenv('BS_INSTALL_DEPENDENCIES', 'no')
-        from brainscore_vision import load_metric
-
-        return load_metric
-
-    @staticmethod
-    def assembly(values, stimuli, prefix):
-        from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
-
-        return NeuroidAssembly(
-            values,
-            coords={
-                'stimulus_id': ('presentation', [f'stimulus{i:03}' for i in stimuli]),
-                'object_name': ('presentation', ['object'] * len(values)),
-                'neuroid_id': ('neuroid', [f'{prefix}{i}' for i in range(values.shape[1])]),
-                'region': ('neuroid', [prefix] * values.shape[1]),
-            },
-            dims=['presentation', 'neuroid'],
-        )
-
-    def test_gives_the_same_score(self, load_metric):
+    def test_gives_the_same_score(self, load_stock_metric):
         rng = np.random.default_rng(0)
         features = rng.normal(size=(25, 40))
         responses = features[:, :30] + rng.normal(size=(25, 30))
@@ -225,8 +204,9 @@ class TestStockMetric:
         assert 0.1 < ours < 0.9
         # The stock metric aligns by stimulus_id: hand it two different orders.
         orders = rng.permutation(25), rng.permutation(25)
-        stock = load_metric('rdm')(
-            self.assembly(features[orders[0]], orders[0], 'unit'),
-            self.assembly(responses[orders[1]], orders[1], 'neuron'),
+        ids = np.array([f's{i:03}' for i in range(25)])
+        stock = load_stock_metric('rdm')(
+            neuroid_assembly(features[orders[0]], ids[orders[0]]),
+            neuroid_assembly(responses[orders[1]], ids[orders[1]]),
         )
         assert ours == pytest.approx(float(stock), abs=1e-9)

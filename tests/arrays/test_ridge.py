@@ -9,6 +9,7 @@ from scipy.stats import ortho_group
 from sklearn.linear_model import Ridge, RidgeCV
 
 from m2m_benchmarks.arrays import ALPHAS, cross_predict, kernel, kfold, pearson, ridge, shuffle_splits
+from m2m_benchmarks.testing import neuroid_assembly
 
 PROPERTY = settings(max_examples=25, deadline=None)
 
@@ -410,28 +411,6 @@ class TestCrossPredict:
 
 
 class TestStockMetric:
-    @pytest.fixture
-    def load_metric(self, monkeypatch):
-        monkeypatch.setenv('BS_INSTALL_DEPENDENCIES', 'no')
-        from brainscore_vision import load_metric
-
-        return load_metric
-
-    @staticmethod
-    def assembly(values, stimuli, prefix):
-        from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
-
-        return NeuroidAssembly(
-            values,
-            coords={
-                'stimulus_id': ('presentation', [f'stimulus{i:03}' for i in stimuli]),
-                'object_name': ('presentation', ['object'] * len(values)),
-                'neuroid_id': ('neuroid', [f'{prefix}{i:03}' for i in range(values.shape[1])]),
-                'region': ('neuroid', [prefix] * values.shape[1]),
-            },
-            dims=['presentation', 'neuroid'],
-        )
-
     @staticmethod
     def score(x, y):
         products = kernel(x)
@@ -444,14 +423,15 @@ class TestStockMetric:
 
     @pytest.mark.parametrize('shape', [(40, 15), (40, 90)])
     @pytest.mark.seconds
-    def test_gives_the_same_score(self, load_metric, shape):
+    def test_gives_the_same_score(self, load_stock_metric, shape):
         x, y = regression(0, *shape, n_neurons=11)
         # The stock metric aligns the source by stimulus_id, and splits the target in the order that it comes in.
         source_order, target_order = (np.random.default_rng(seed).permutation(40) for seed in (1, 2))
-        metric = load_metric('ridge', crossvalidation_kwargs={'stratification_coord': None})
+        ids = np.array([f's{i:03}' for i in range(40)])
+        metric = load_stock_metric('ridge', crossvalidation_kwargs={'stratification_coord': None})
         stock = metric(
-            self.assembly(x[source_order], source_order, 'unit'),
-            self.assembly(y[target_order], target_order, 'neuron'),
+            neuroid_assembly(x[source_order], ids[source_order]),
+            neuroid_assembly(y[target_order], ids[target_order]),
         )
         ours, correlations = self.score(x[target_order], y[target_order])
         assert ours == pytest.approx(float(stock), abs=1e-6)

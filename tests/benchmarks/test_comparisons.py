@@ -5,8 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
-from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
 from m2m_benchmarks import load_benchmark, score
@@ -19,6 +17,7 @@ from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.scoring import activations
 from m2m_benchmarks.scoring.score import score_subject
 from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.testing import RecordedCandidate
 
 pytestmark = pytest.mark.seconds
 
@@ -50,34 +49,9 @@ class Maps(Largest):
     features = FeatureForm.MAPS
 
 
-class Fixed(BrainModel):
-    """Answers with fixed values in any form that it is told."""
-
-    identifier = 'fixed'
-
-    def __init__(self, values, **attrs):
-        self.values, self.attrs = values, attrs
-
-    def visual_degrees(self):
-        return 8
-
-    def start_recording(self, recording_target, time_bins):
-        pass
-
-    def look_at(self, stimuli, number_of_trials=1):
-        ids = stimuli['stimulus_id'].to_numpy()
-        assembly = NeuroidAssembly(
-            self.values,
-            coords={
-                'stimulus_id': ('presentation', ids),
-                'stimulus_index': ('presentation', np.arange(len(ids))),
-                'neuroid_id': ('neuroid', np.arange(self.values.shape[1])),
-                'region': ('neuroid', ['r'] * self.values.shape[1]),
-            },
-            dims=['presentation', 'neuroid'],
-        )
-        assembly.attrs.update(self.attrs)
-        return assembly
+def fixed(values, **attrs):
+    """A model that answers with these values, in the form that the attributes tell."""
+    return RecordedCandidate(lambda stimuli, area: values, attrs=attrs)
 
 
 def network():
@@ -147,7 +121,7 @@ def test_every_dataset_and_area_has_it(name, m2m_home, make_bundle, tmp_path):
     for dataset, recorded in RECORDINGS.items():
         assert {f'{dataset}.{area}-{name}' for area in recorded.areas} | {f'{dataset}-{name}'} <= set(list_benchmarks())
     import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=20, n_units=40).paths)
-    model = Fixed(np.random.default_rng(0).standard_normal((20, 30)))
+    model = fixed(np.random.default_rng(0).standard_normal((20, 30)))
     for identifier in (f'Lab2026.VISp-{name}', f'Lab2026-{name}', f'Lab2026.VISp.L1-{name}'):
         assert np.isfinite(float(load_benchmark(identifier)(model)))
 
@@ -203,10 +177,10 @@ def test_layers_are_chosen_in_that_form_too(largest, m2m_home):
 def test_a_rotation_is_never_taken_for_units(m2m_home):
     values = np.random.default_rng(0).standard_normal((118, 119))
     with pytest.raises(BenchmarkError, match='needs the units of a layer'):
-        AreaBenchmark('SimulatedMouse', 'VISp', Largest())(Fixed(values, feature_form='rotation'))
+        AreaBenchmark('SimulatedMouse', 'VISp', Largest())(fixed(values, feature_form='rotation'))
     with pytest.raises(BenchmarkError, match='needs the shape of a layer'):
-        AreaBenchmark('SimulatedMouse', 'VISp', Maps())(Fixed(values))
-    assert float(AreaBenchmark('SimulatedMouse', 'VISp', Largest())(Fixed(values))) == values.max()
+        AreaBenchmark('SimulatedMouse', 'VISp', Maps())(fixed(values))
+    assert float(AreaBenchmark('SimulatedMouse', 'VISp', Largest())(fixed(values))) == values.max()
 
 
 def test_rotated_features_are_for_what_is_invariant_to_rotation():
@@ -221,7 +195,7 @@ def test_a_comparison_without_a_finite_value(value, m2m_home):
     comparison = Largest()
     comparison.raw = lambda features, recordings, n_draws=1000: Raw(value, np.zeros(n_draws))
     with pytest.raises(BenchmarkError, match=r'SimulatedMouse\.VISp-largest: the comparison largest gives (nan|inf)'):
-        AreaBenchmark('SimulatedMouse', 'VISp', comparison)(Fixed(np.eye(118)))
+        AreaBenchmark('SimulatedMouse', 'VISp', comparison)(fixed(np.eye(118)))
 
 
 def test_a_comparison_that_raises(m2m_home):
@@ -232,7 +206,7 @@ def test_a_comparison_that_raises(m2m_home):
 
     comparison.raw = fail
     with pytest.raises(BenchmarkError, match='the comparison largest failed: ZeroDivisionError: by zero'):
-        AreaBenchmark('SimulatedMouse', 'VISp', comparison)(Fixed(np.eye(118)))
+        AreaBenchmark('SimulatedMouse', 'VISp', comparison)(fixed(np.eye(118)))
 
 
 @pytest.mark.parametrize('value', [np.nan, 0.0, -0.1])
@@ -240,7 +214,7 @@ def test_a_ceiling_that_is_none(value, m2m_home):
     comparison = Largest()
     comparison.ceiling = lambda recordings: Ceiling(value, 0.0)
     with pytest.raises(BenchmarkError, match='no model can be scored on it'):
-        AreaBenchmark('SimulatedMouse', 'VISp', comparison)(Fixed(np.eye(118)))
+        AreaBenchmark('SimulatedMouse', 'VISp', comparison)(fixed(np.eye(118)))
 
 
 def test_a_comparison_that_needs_more_trials_than_there_are(m2m_home):

@@ -26,6 +26,7 @@ from m2m_benchmarks.data import ledger, versions
 from m2m_benchmarks.data.digits.domain import rgb
 from m2m_benchmarks.data.digits.domains import load_digits, write_domain
 from m2m_benchmarks.errors import BenchmarkError, DataError, DataNotFoundError, UnknownNameError
+from m2m_benchmarks.testing import LabellingCandidate, label_assembly, probability_assembly
 
 DOMAINS = ('MNIST', 'MNISTM', 'SVHN', 'USPS')
 DERIVED = ('blended', 'inverted', 'blurred', 'thin', 'thick')
@@ -53,26 +54,6 @@ def home(paper, monkeypatch):
     return paper
 
 
-class Answering(BrainModel):
-    """Answers with what a function makes of the stimuli and of the label chosen for each; keeps what it was asked."""
-
-    identifier = 'answering'
-
-    def __init__(self, choose, answer=None):
-        self.choose = choose
-        self.answer = answer
-        self.tasks, self.shown = [], []
-
-    def start_task(self, task, asked):
-        self.tasks.append((task, asked))
-
-    def look_at(self, stimuli, number_of_trials=1):
-        self.shown.append(stimuli)
-        labels = [self.choose(row) for row in stimuli.itertuples()]
-        answer = self.answer or (named if self.tasks[-1][0] == 'label' else probable)
-        return answer(stimuli, labels)
-
-
 def right(row):
     return row.image_label
 
@@ -81,29 +62,6 @@ def hashed(row):
     """Right for about half of the images."""
     number = int(row.stimulus_id[-6:]) * 7919 % 101
     return row.image_label if number < 50 else str(number % 10)
-
-
-def named(stimuli, labels):
-    """As Brain-Score's models answer the task label."""
-    coords = {
-        'stimulus_id': ('presentation', stimuli['stimulus_id'].to_numpy()),
-        'truth': ('presentation', stimuli['image_label'].to_numpy()),
-    }
-    return BehavioralAssembly([labels], coords=coords, dims=['choice', 'presentation'])
-
-
-def probable(stimuli, labels, choices=LABELS):
-    """As Brain-Score's models answer the task probabilities."""
-    choices = list(choices)
-    values = np.random.default_rng(0).uniform(0, 0.4, (len(labels), len(choices)))
-    for row, label in zip(values, labels, strict=True):
-        row[choices.index(label)] = 0.5
-    coords = {
-        'stimulus_id': ('presentation', stimuli['stimulus_id'].to_numpy()),
-        'truth': ('presentation', stimuli['image_label'].to_numpy()),
-        'choice': choices,
-    }
-    return BehavioralAssembly(values, coords=coords, dims=['presentation', 'choice'])
 
 
 def counted(name, choose, split='test', most=None):
@@ -123,7 +81,7 @@ def counted(name, choose, split='test', most=None):
 @pytest.mark.seconds
 def test_a_score_from_its_parts(home, protocol):
     benchmark = load_benchmark(f'Qazi2025.MNIST-{protocol}')
-    score = benchmark(Answering(hashed))
+    score = benchmark(LabellingCandidate(hashed))
     correct = {name: counted(name, hashed) for name in DOMAINS}
     targets = DOMAINS[1:]
     accuracies = {name: sum(each.tolist()) / len(each) for name, each in correct.items()}
@@ -163,7 +121,9 @@ def test_a_score_from_its_parts(home, protocol):
 @pytest.mark.seconds
 def test_domains_of_the_same_digits_are_drawn_together(m2m_home):
     """A model that fails on the same digits in every domain is no surer for having been asked five times."""
-    whole, single = (load_benchmark(f'SklearnDigits{part}-accuracy')(Answering(hashed)) for part in ('', '.thin'))
+    whole, single = (
+        load_benchmark(f'SklearnDigits{part}-accuracy')(LabellingCandidate(hashed)) for part in ('', '.thin')
+    )
     accuracy = float(single)
     assert float(whole) == pytest.approx(accuracy, abs=1e-12)
     analytic = math.sqrt(accuracy * (1 - accuracy) / 597)
@@ -176,7 +136,7 @@ def test_domains_of_the_same_digits_are_drawn_together(m2m_home):
         place = DERIVED.index(name) if name in DERIVED else 5
         return row.image_label if number % 6 != place else str((int(row.image_label) + 1) % 10)
 
-    whole = load_benchmark('SklearnDigits-accuracy')(Answering(elsewhere))
+    whole = load_benchmark('SklearnDigits-accuracy')(LabellingCandidate(elsewhere))
     # Each digit is missed in one of five domains or in none: its share of right answers is 4/5 or 1.
     shares = np.where(np.arange(597) % 6 == 5, 1.0, 0.8)
     assert float(whole) == pytest.approx(shares.mean(), abs=1e-12)
@@ -190,7 +150,7 @@ def test_intervals_are_clustered_by_photo(home):
         photo, digit = int(row.stimulus_id[-6:]) // 3, int(row.image_label)
         return str(digit if photo % 2 else (digit + 1) % 10)
 
-    part = load_benchmark('Qazi2025.MNIST.SVHN-accuracy')(Answering(by_photo)).attrs['targets']['SVHN']
+    part = load_benchmark('Qazi2025.MNIST.SVHN-accuracy')(LabellingCandidate(by_photo)).attrs['targets']['SVHN']
     n = load_digits('SVHN', 'test').labels.size
     naive = stats.binomtest(round(part['accuracy'] * n), n).proportion_ci(method='wilson')
     low, high = part['interval']
@@ -202,10 +162,10 @@ def test_intervals_are_clustered_by_photo(home):
 @pytest.mark.seconds
 def test_a_perfect_model_and_one_that_always_says_the_same(home, protocol):
     benchmark = load_benchmark(f'Qazi2025.USPS-{protocol}')
-    perfect = benchmark(Answering(right))
+    perfect = benchmark(LabellingCandidate(right))
     assert (float(perfect), perfect.attrs['error'], perfect.attrs['generalization_gap']) == (1, 0, 0)
     assert perfect.attrs['in_domain']['interval'][1] == 1
-    constant = benchmark(Answering(lambda row: '3'))
+    constant = benchmark(LabellingCandidate(lambda row: '3'))
     shares = [np.mean(load_digits(name, 'test').labels == 3) for name in DOMAINS]
     assert float(constant) == pytest.approx(np.mean(shares[:3]), abs=1e-12)
     assert constant.attrs['generalization_gap'] == pytest.approx(shares[3] - np.mean(shares[:3]), abs=1e-12)
@@ -215,7 +175,7 @@ def test_guessing_is_at_chance(m2m_home, make_domain):
     for seed, name in enumerate(('MNIST', 'USPS')):
         make_domain(name, 0, 1500, seed)
     rng = np.random.default_rng(0)
-    score = load_benchmark('Qazi2025.MNIST.USPS-accuracy')(Answering(lambda row: str(rng.integers(10))))
+    score = load_benchmark('Qazi2025.MNIST.USPS-accuracy')(LabellingCandidate(lambda row: str(rng.integers(10))))
     assert float(score) == pytest.approx(score.attrs['chance'], abs=4 * math.sqrt(0.09 / 1500))
     low, high = score.attrs['targets']['USPS']['interval']
     assert high - low == pytest.approx(2 * 1.96 * math.sqrt(0.09 / 1500), rel=0.1)
@@ -225,14 +185,14 @@ def test_guessing_is_at_chance(m2m_home, make_domain):
 
 
 def test_what_a_trained_model_is_asked(home):
-    model = Answering(right)
+    model = LabellingCandidate(right)
     load_benchmark('Qazi2025.SVHN-accuracy')(model)
     assert model.tasks == [(BrainModel.Task.label, LABELS)]
     assert [len(stimuli) for stimuli in model.shown] == [60, 40, 50, 70]
 
 
 def test_what_any_model_is_asked(home):
-    model = Answering(right)
+    model = LabellingCandidate(right)
     load_benchmark('Qazi2025.SVHN-readout_accuracy')(model)
     ((task, fitting),) = model.tasks
     assert task == BrainModel.Task.probabilities
@@ -253,7 +213,7 @@ def plain_array(stimuli, labels):
 
 
 def whole_numbers(stimuli, labels):
-    return named(stimuli, [int(label) for label in labels])
+    return label_assembly(stimuli, [int(label) for label in labels])
 
 
 def without_ids(stimuli, labels):
@@ -276,64 +236,64 @@ def turned_round(answer):
 
 
 def shuffled_choices(stimuli, labels):
-    return probable(stimuli, labels, '7310294865')
+    return probability_assembly(stimuli, labels, '7310294865')
 
 
 def some_choices(stimuli, labels):
-    return probable(stimuli, labels, sorted(set(labels)))
+    return probability_assembly(stimuli, labels, sorted(set(labels)))
 
 
 @pytest.mark.parametrize('turn', [lambda answer: answer, turned_round])
 @pytest.mark.parametrize(
     'answer',
     [
-        *(named, only_ids, plain_array, whole_numbers, without_ids),
-        *(backwards(named), backwards(only_ids), backwards(plain_array)),
+        *(label_assembly, only_ids, plain_array, whole_numbers, without_ids),
+        *(backwards(label_assembly), backwards(only_ids), backwards(plain_array)),
     ],
 )
 @pytest.mark.seconds
 def test_ways_to_answer_with_labels(home, answer, turn):
     benchmark = load_benchmark('Qazi2025.MNIST.USPS-accuracy')
-    score = benchmark(Answering(hashed, turn(answer)))
+    score = benchmark(LabellingCandidate(hashed, turn(answer)))
     assert float(score) == counted('USPS', hashed).mean()
     assert score.attrs['in_domain']['accuracy'] == counted('MNIST', hashed).mean()
 
 
 @pytest.mark.parametrize('turn', [lambda answer: answer, turned_round])
-@pytest.mark.parametrize('answer', [probable, shuffled_choices, some_choices, backwards(shuffled_choices)])
+@pytest.mark.parametrize('answer', [probability_assembly, shuffled_choices, some_choices, backwards(shuffled_choices)])
 @pytest.mark.seconds
 def test_ways_to_answer_with_probabilities(home, answer, turn):
-    score = load_benchmark('Qazi2025.MNIST.USPS-readout_accuracy')(Answering(hashed, turn(answer)))
+    score = load_benchmark('Qazi2025.MNIST.USPS-readout_accuracy')(LabellingCandidate(hashed, turn(answer)))
     assert float(score) == counted('USPS', hashed).mean()
     assert score.attrs['in_domain']['accuracy'] == counted('MNIST', hashed).mean()
 
 
 def with_times(stimuli, labels):
-    return probable(stimuli, labels).expand_dims('time_bin')
+    return probability_assembly(stimuli, labels).expand_dims('time_bin')
 
 
 def others(stimuli, labels):
     stimuli = stimuli.copy()
     stimuli['stimulus_id'] = [f'USPS_test_{place + 1:06d}' for place in range(len(stimuli))]
-    return named(stimuli, labels)
+    return label_assembly(stimuli, labels)
 
 
 def one_twice(stimuli, labels):
-    return named(stimuli.iloc[[0, *range(len(stimuli) - 1)]], labels)
+    return label_assembly(stimuli.iloc[[0, *range(len(stimuli) - 1)]], labels)
 
 
 def nan(stimuli, labels):
-    found = probable(stimuli, labels)
+    found = probability_assembly(stimuli, labels)
     found.values[3, 4] = np.nan
     return found
 
 
 def unnamed_choices(stimuli, labels):
-    return xr.DataArray(probable(stimuli, labels).values, dims=['presentation', 'choice'])
+    return xr.DataArray(probability_assembly(stimuli, labels).values, dims=['presentation', 'choice'])
 
 
 def words_for_probabilities(stimuli, labels):
-    found = probable(stimuli, labels)
+    found = probability_assembly(stimuli, labels)
     return xr.DataArray(
         found.values.astype(str).astype(object) + 'x', dims=found.dims, coords={'choice': found['choice'].values}
     )
@@ -342,15 +302,24 @@ def words_for_probabilities(stimuli, labels):
 ODD_LABELS = [
     (lambda stimuli, labels: None, 'answers with NoneType; expected an assembly of presentation x choice'),
     (lambda stimuli, labels: labels, 'answers with list; expected'),
-    (lambda stimuli, labels: named(stimuli, labels)[0], r"answers with BehavioralAssembly of \('presentation',\)"),
+    (
+        lambda stimuli, labels: label_assembly(stimuli, labels)[0],
+        r"answers with BehavioralAssembly of \('presentation',\)",
+    ),
     (with_times, r'time_bin.*; expected an assembly of presentation x choice'),
-    (lambda stimuli, labels: named(stimuli, labels).rename(choice='neuroid'), r'neuroid.*; expected an assembly'),
-    (lambda stimuli, labels: named(stimuli.iloc[1:], labels[1:]), r'answers for 39 of 40 images; expected all'),
-    (lambda stimuli, labels: named(stimuli.iloc[:0], []), r'answers for 0 of 40 images'),
-    (probable, 'answers with 10 choices for an image; expected one label'),
-    (lambda stimuli, labels: named(stimuli, ['seven', *labels[1:]]), "the label 'seven'; expected 0, 1, 2"),
-    (lambda stimuli, labels: named(stimuli, [10] * len(labels)), "the label '10'; expected 0"),
-    (lambda stimuli, labels: named(stimuli, [3.0] * len(labels)), r"the label '3\.0'; expected 0"),
+    (
+        lambda stimuli, labels: label_assembly(stimuli, labels).rename(choice='neuroid'),
+        r'neuroid.*; expected an assembly',
+    ),
+    (
+        lambda stimuli, labels: label_assembly(stimuli.iloc[1:], labels[1:]),
+        r'answers for 39 of 40 images; expected all',
+    ),
+    (lambda stimuli, labels: label_assembly(stimuli.iloc[:0], []), r'answers for 0 of 40 images'),
+    (probability_assembly, 'answers with 10 choices for an image; expected one label'),
+    (lambda stimuli, labels: label_assembly(stimuli, ['seven', *labels[1:]]), "the label 'seven'; expected 0, 1, 2"),
+    (lambda stimuli, labels: label_assembly(stimuli, [10] * len(labels)), "the label '10'; expected 0"),
+    (lambda stimuli, labels: label_assembly(stimuli, [3.0] * len(labels)), r"the label '3\.0'; expected 0"),
     (others, 'does not answer for MNIST_test_000000, or for another image in its place'),
     (one_twice, 'does not answer for MNIST_test_000039'),
 ]
@@ -358,8 +327,11 @@ ODD_PROBABILITIES = [
     (nan, 'probabilities that are no finite numbers'),
     (unnamed_choices, 'choices that have no names; expected a coordinate choice'),
     (words_for_probabilities, 'answers with object; expected probabilities'),
-    (lambda stimuli, labels: probable(stimuli, ['cat'] * len(labels), ['cat', 'dog']), "the label 'cat'; expected 0"),
-    (lambda stimuli, labels: probable(stimuli.iloc[2:], labels[2:]), 'answers for 38 of 40 images'),
+    (
+        lambda stimuli, labels: probability_assembly(stimuli, ['cat'] * len(labels), ['cat', 'dog']),
+        "the label 'cat'; expected 0",
+    ),
+    (lambda stimuli, labels: probability_assembly(stimuli.iloc[2:], labels[2:]), 'answers for 38 of 40 images'),
 ]
 
 
@@ -367,7 +339,7 @@ ODD_PROBABILITIES = [
 def test_answers_that_are_no_labels(home, answer, message):
     benchmark = load_benchmark('Qazi2025.MNIST.USPS-accuracy')
     with pytest.raises(BenchmarkError, match=message) as caught:
-        benchmark(Answering(right, answer))
+        benchmark(LabellingCandidate(right, answer))
     assert str(caught.value).startswith('Qazi2025.MNIST.USPS-accuracy: the model ')
     assert '\n' not in str(caught.value)
 
@@ -376,7 +348,7 @@ def test_answers_that_are_no_labels(home, answer, message):
 def test_answers_that_are_no_probabilities(home, answer, message):
     benchmark = load_benchmark('Qazi2025.MNIST.USPS-readout_accuracy')
     with pytest.raises(BenchmarkError, match=message):
-        benchmark(Answering(right, answer))
+        benchmark(LabellingCandidate(right, answer))
 
 
 # Readouts of a network
@@ -424,7 +396,7 @@ def test_a_readout_is_that_of_scikit_learn(home, layer, monkeypatch):
 @pytest.mark.seconds
 def test_a_readout_takes_the_first_two_thousand(m2m_home, make_domain):
     made = {name: make_domain(name, 2010, 2030, seed) for seed, name in enumerate(('MNIST', 'USPS'))}
-    model = Answering(hashed)
+    model = LabellingCandidate(hashed)
     score = load_benchmark('Qazi2025.MNIST.USPS-readout_accuracy')(model)
     ((_, fitting),) = model.tasks
     assert list(fitting['stimulus_id']) == [f'MNIST_train_{place:06d}' for place in range(2000)]
@@ -432,7 +404,7 @@ def test_a_readout_takes_the_first_two_thousand(m2m_home, make_domain):
     assert float(score) == counted('USPS', hashed, most=2000).mean() != counted('USPS', hashed).mean()
     assert score.attrs['targets']['USPS']['n_images'] == score.attrs['n_stimuli'] == 2000
     # Trained models are asked for all of them.
-    model = Answering(hashed)
+    model = LabellingCandidate(hashed)
     score = load_benchmark('Qazi2025.MNIST.USPS-accuracy')(model)
     assert float(score) == counted('USPS', hashed).mean()
     assert score.attrs['targets']['USPS']['n_images'] == 2030
@@ -446,7 +418,7 @@ def test_parts_of_stimuli_have_names_of_their_own(m2m_home, make_domain, protoco
     for seed, name in enumerate(('MNIST', 'USPS')):
         make_domain(name, 2010, 1210 if seed else 2010, seed)
     identifier = f'Qazi2025.MNIST.USPS-{protocol}'
-    model = Answering(right)
+    model = LabellingCandidate(right)
     load_benchmark(identifier)(model)
     asked = [*(stimuli for task, stimuli in model.tasks if task == 'probabilities'), *model.shown]
     names = [str(stimuli.identifier) for stimuli in asked]
@@ -460,7 +432,7 @@ def test_parts_of_stimuli_have_names_of_their_own(m2m_home, make_domain, protoco
         row = stimuli.iloc[-1]
         assert Path(stimuli.get_stimulus(row.stimulus_id)).name == f'{row.stimulus_id}.png'
     # A name means the same images in the other protocol.
-    other = Answering(right)
+    other = LabellingCandidate(right)
     load_benchmark(f'Qazi2025.MNIST.USPS-{PROTOCOLS[protocol == "accuracy"]}')(other)
     content = {str(stimuli.identifier): list(stimuli['stimulus_id']) for stimuli in asked}
     for stimuli in other.shown:
@@ -469,7 +441,7 @@ def test_parts_of_stimuli_have_names_of_their_own(m2m_home, make_domain, protoco
     # Of other images, under the same name, they are called otherwise.
     before = load_benchmark(identifier).sha256
     make_domain('USPS', 2010, 1210, 7)
-    again = Answering(right)
+    again = LabellingCandidate(right)
     load_benchmark(identifier)(again)
     changed = {str(part.identifier) for part in again.shown} - set(names)
     assert len(changed) == 3
@@ -520,7 +492,7 @@ def test_the_default_needs_no_download(m2m_home):
         assert benchmark.targets == ([target] if target else list(DERIVED))
         assert {len(stimuli) for stimuli in benchmark.stimuli.values()} == {597}
         assert benchmark.fitting_stimuli is None or len(benchmark.fitting_stimuli) == 1200
-    score = load_benchmark('SklearnDigits-accuracy')(Answering(hashed))
+    score = load_benchmark('SklearnDigits-accuracy')(LabellingCandidate(hashed))
     expected = {name: counted('SklearnDigits', hashed, name).mean() for name in DERIVED}
     assert {name: part['accuracy'] for name, part in score.attrs['targets'].items()} == pytest.approx(expected)
 
@@ -574,7 +546,7 @@ def test_domains_under_names_of_their_own(m2m_home, make_domain, protocol):
         make_domain(name, seed=seed)
     benchmark = load_benchmark(f'Qazi2025.MNIST.Street2-{protocol}')
     assert benchmark.identifier == f'Qazi2025.MNIST.Street2-{protocol}'
-    score = benchmark(Answering(hashed))
+    score = benchmark(LabellingCandidate(hashed))
     assert float(score) == score.attrs['targets']['Street2']['accuracy'] == counted('Street2', hashed).mean()
     # As the source too: of all domains of the paper, or of one.
     assert load_benchmark(f'Qazi2025.Street2-{protocol}').targets == list(DOMAINS)

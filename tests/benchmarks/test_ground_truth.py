@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
-from brainscore_vision.model_interface import BrainModel
 
 from m2m_benchmarks import load_benchmark, load_dataset
 from m2m_benchmarks.arrays import median_draws, standard_error
@@ -15,39 +13,21 @@ from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.simulated.population import expected_rdm_reliability, generating_variables, population
 from m2m_benchmarks.data.trials import RELIABLE
+from m2m_benchmarks.testing import RecordedCandidate
 
 pytestmark = pytest.mark.seconds
 
 KINDS = tuple(COMPARISONS)
 
 
-class Truth(BrainModel):
+def truth(order=slice(None), presented=None):
     """Responds with the generating variables, ON and OFF; `order` gives each stimulus the response to another."""
 
-    identifier = 'truth'
+    def features(stimuli, area):
+        variables = generating_variables(area)
+        return np.concatenate([variables, -variables], axis=1)[order]
 
-    def __init__(self, order=None, presented=None):
-        self.order = np.arange(118) if order is None else order
-        self.presented = np.arange(118) if presented is None else presented
-
-    def visual_degrees(self):
-        return 8
-
-    def start_recording(self, recording_target, time_bins):
-        self.variables = generating_variables(recording_target)
-
-    def look_at(self, stimuli, number_of_trials=1):
-        values = np.concatenate([self.variables, -self.variables], axis=1)[self.order]
-        return NeuroidAssembly(
-            values[self.presented],
-            coords={
-                'stimulus_id': ('presentation', stimuli['stimulus_id'].to_numpy()[self.presented]),
-                'stimulus_index': ('presentation', np.arange(118)),
-                'neuroid_id': ('neuroid', np.arange(values.shape[1])),
-                'region': ('neuroid', ['truth'] * values.shape[1]),
-            },
-            dims=['presentation', 'neuroid'],
-        )
+    return RecordedCandidate(features, presented=presented)
 
 
 def total_error(score):
@@ -94,7 +74,7 @@ def test_ceilings_are_the_closed_form(area):
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.several
 def test_the_generating_variables_score_1(kind):
-    score = load_benchmark(f'SimulatedMouse-{kind}')(Truth())
+    score = load_benchmark(f'SimulatedMouse-{kind}')(truth())
     for area, part in score.attrs['areas'].items():
         assert abs(float(part) - 1) < 2 * total_error(part), area
     assert abs(float(score) - 1) < 2 * score.attrs['error']
@@ -104,7 +84,7 @@ def test_the_generating_variables_score_1(kind):
 @pytest.mark.several
 def test_shuffled_over_stimuli_they_score_0(kind):
     order = np.random.default_rng(0).permutation(118)
-    score = load_benchmark(f'SimulatedMouse-{kind}')(Truth(order))
+    score = load_benchmark(f'SimulatedMouse-{kind}')(truth(order))
     assert abs(float(score)) <= 2 * score.attrs['error'] + 1e-12
     for area, part in score.attrs['areas'].items():
         assert abs(float(part)) <= 3 * part.attrs['error'] + 1e-12, area
@@ -114,18 +94,18 @@ def test_shuffled_over_stimuli_they_score_0(kind):
 def test_permuted_presentations_are_realigned(kind):
     benchmark = load_benchmark(f'SimulatedMouse.VISp-{kind}')
     presented = np.random.default_rng(1).permutation(118)
-    assert float(benchmark(Truth(presented=presented))) == pytest.approx(float(benchmark(Truth())), abs=1e-12)
+    assert float(benchmark(truth(presented=presented))) == pytest.approx(float(benchmark(truth())), abs=1e-12)
 
 
 def test_a_noisier_population_has_a_lower_ceiling_and_the_same_score():
     # The ceiling takes out what the noise does, not what the model lacks: half of the repetitions, same score.
     benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
-    full = benchmark(Truth())
+    full = benchmark(truth())
     found = benchmark.recordings
     fewer = found.trials[::4]
     mean = found.mean.copy(data=np.nanmean(fewer, axis=0, dtype=float))
     noisy = AreaBenchmark('SimulatedMouse', 'VISp', COMPARISON, selected=replace(found, trials=fewer, mean=mean))
-    score = noisy(Truth())
+    score = noisy(truth())
     assert float(noisy.ceiling) < float(benchmark.ceiling) - 0.01
     assert float(score.attrs['raw']) < float(full.attrs['raw']) - 0.01
     # With five repetitions, Spearman-Brown takes an RDM for a little noisier than it is: noise enters its entries

@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
-from brainscore_vision.model_interface import BrainModel
 from scipy.stats import spearmanr
 
 import m2m_benchmarks
@@ -18,40 +16,15 @@ from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.plugins import registered
 from m2m_benchmarks.scoring.layer_choice import halves
+from m2m_benchmarks.testing import RecordedCandidate, random_features
 
 pytestmark = pytest.mark.seconds
 
 
-class Random(BrainModel):
-    """Fixed random responses, the same for a stimulus whatever the area."""
-
-    identifier = 'random'
-
-    def __init__(self, n_features=50, like=None):
-        self.n_features = n_features
-        self.like = like
-
-    def visual_degrees(self):
-        return 8
-
-    def start_recording(self, recording_target, time_bins):
-        self.asked = recording_target, time_bins
-
-    def look_at(self, stimuli, number_of_trials=1):
-        ids = stimuli['stimulus_id'].to_numpy()
-        values = np.random.default_rng(0).standard_normal((len(ids), self.n_features))
-        if self.like is not None:
-            values = self.like + 0.5 * values[:, :1]
-        return NeuroidAssembly(
-            values,
-            coords={
-                'stimulus_id': ('presentation', ids),
-                'stimulus_index': ('presentation', np.arange(len(ids))),
-                'neuroid_id': ('neuroid', np.arange(values.shape[1])),
-                'region': ('neuroid', ['r'] * values.shape[1]),
-            },
-            dims=['presentation', 'neuroid'],
-        )
+def like(benchmark):
+    """A model whose features are the first neuroids of a benchmark, and noise that they share."""
+    responses = benchmark.recordings.mean.values[:, :20]
+    return RecordedCandidate(lambda stimuli, area: responses + 0.5 * random_features(stimuli, area)[:, :1])
 
 
 def upper(matrix):
@@ -94,7 +67,7 @@ def test_data_that_is_not_here(m2m_home, identifier):
 
 def test_rsa_score_from_its_parts(m2m_home):
     benchmark = load_benchmark('SimulatedMouse.VISl-rdm')
-    model = Random(like=benchmark.recordings.mean.values[:, :20])
+    model = like(benchmark)
     score = benchmark(model)
     recordings = load_dataset('SimulatedMouse')
     mine = (recordings['region'].values == 'VISl') & (recordings['reliability'].values >= 0.5)
@@ -117,12 +90,12 @@ def test_rsa_score_from_its_parts(m2m_home):
     assert score.attrs['inter_animal'] == pytest.approx(np.mean(others), abs=1e-10)
     assert (score.attrs['n_neuroids'], score.attrs['n_stimuli'], score.attrs['n_animals']) == (mine.sum(), 118, 4)
     assert score.attrs['choices']['flat_neuroids_dropped'] == 4
-    assert model.asked == ('VISl', [(50.0, 250.0)])
+    assert (model.area, model.time_bins) == ('VISl', [(50.0, 250.0)])
 
 
 def test_ridge_score_from_its_parts(m2m_home):
     benchmark = load_benchmark('SimulatedMouse.VISl-ridge')
-    score = benchmark(Random(like=benchmark.recordings.mean.values[:, :20]))
+    score = benchmark(like(benchmark))
     r = score.attrs['raw'].attrs['raw'].values
     reliability = benchmark.recordings.mean['reliability'].values
     assert float(score.attrs['raw']) == np.median(r)
@@ -135,7 +108,7 @@ def test_ridge_score_from_its_parts(m2m_home):
 
 
 def test_a_model_worse_than_the_mean_scores_0(m2m_home):
-    score = load_benchmark('SimulatedMouse.VISp-ridge')(Random())
+    score = load_benchmark('SimulatedMouse.VISp-ridge')(RecordedCandidate())
     assert float(score.attrs['raw']) < 0
     assert float(score) == 0
 
@@ -143,8 +116,8 @@ def test_a_model_worse_than_the_mean_scores_0(m2m_home):
 @pytest.mark.slow
 def test_mean_over_areas(m2m_home):
     benchmark = load_benchmark('SimulatedMouse-rdm')
-    score = benchmark(Random())
-    parts = [load_benchmark(f'SimulatedMouse.{area}-rdm')(Random()) for area in AREAS]
+    score = benchmark(RecordedCandidate())
+    parts = [load_benchmark(f'SimulatedMouse.{area}-rdm')(RecordedCandidate()) for area in AREAS]
     assert float(score) == pytest.approx(np.mean([float(part) for part in parts]))
     assert float(score.attrs['ceiling']) == pytest.approx(np.mean([float(part.attrs['ceiling']) for part in parts]))
     assert float(benchmark.ceiling) == pytest.approx(float(score.attrs['ceiling']))
@@ -169,11 +142,11 @@ def test_halves_are_disjoint_by_animal_and_complete(m2m_home):
 def test_an_imported_dataset_has_benchmarks(m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle', n_images=20, n_units=8)
     import_bundle('Lab2026', *bundle.paths)
-    score = load_benchmark('Lab2026.VISp-rdm')(Random())
+    score = load_benchmark('Lab2026.VISp-rdm')(RecordedCandidate())
     assert score.attrs['n_stimuli'] == 20
     # VISal has one animal only, so no animal stands for another
-    assert load_benchmark('Lab2026.VISal-ridge')(Random()).attrs['inter_animal'] is None
-    mean = load_benchmark('Lab2026-ridge')(Random())
+    assert load_benchmark('Lab2026.VISal-ridge')(RecordedCandidate()).attrs['inter_animal'] is None
+    mean = load_benchmark('Lab2026-ridge')(RecordedCandidate())
     assert list(mean.attrs['areas']) == ['VISp', 'VISal']
     assert mean.attrs['left_out'] == {}  # areas are those that were recorded
     with pytest.raises(UnknownNameError, match=r'Did you mean Lab2026\.VISp-rdm'):
@@ -191,7 +164,7 @@ def test_never_firing_neurons_are_counted_not_scored(m2m_home, make_bundle, tmp_
     bundle = make_bundle(tmp_path / 'bundle', n_images=20, n_units=8)
     entry = import_bundle('Lab2026', *bundle.paths)
     assert entry['summary']['areas']['VISp']['flat'] == 1
-    score = load_benchmark('Lab2026.VISp-ridge')(Random())
+    score = load_benchmark('Lab2026.VISp-ridge')(RecordedCandidate())
     assert score.attrs['choices']['flat_neuroids_dropped'] == 1
     assert np.isfinite(score.attrs['raw'].attrs['raw'].values).all()
     assert np.isfinite(float(score))

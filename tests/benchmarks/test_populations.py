@@ -6,8 +6,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
-from brainscore_vision.model_interface import BrainModel
 from scipy.stats import spearmanr
 
 from m2m_benchmarks import load_benchmark, load_dataset
@@ -19,33 +17,9 @@ from m2m_benchmarks.data.populations import groups, name_of, populations
 from m2m_benchmarks.data.store import write_dataset
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.scoring.layer_choice import halves
+from m2m_benchmarks.testing import RecordedCandidate
 
 pytestmark = pytest.mark.seconds
-
-
-class Pixels(BrainModel):
-    """Fixed random responses, the same for a stimulus whatever the area."""
-
-    identifier = 'random'
-
-    def visual_degrees(self):
-        return 8
-
-    def start_recording(self, recording_target, time_bins):
-        self.asked = recording_target
-
-    def look_at(self, stimuli, number_of_trials=1):
-        ids = stimuli['stimulus_id'].to_numpy()
-        return NeuroidAssembly(
-            np.random.default_rng(0).standard_normal((len(ids), 50)),
-            coords={
-                'stimulus_id': ('presentation', ids),
-                'stimulus_index': ('presentation', np.arange(len(ids))),
-                'neuroid_id': ('neuroid', np.arange(50)),
-                'region': ('neuroid', ['r'] * 50),
-            },
-            dims=['presentation', 'neuroid'],
-        )
 
 
 def upper(matrix):
@@ -66,7 +40,7 @@ def test_a_score_is_that_of_its_cells_alone(recorded, population, coordinate, va
     recorded()
     benchmark = load_benchmark(f'deVries2020.VISp.{population}-rdm')
     assert (benchmark.identifier, benchmark.parent) == (f'deVries2020.VISp.{population}-rdm', 'deVries2020.VISp-rdm')
-    model = Pixels()
+    model = RecordedCandidate()
     score = benchmark(model)
     assembly = load_dataset('deVries2020')
     mine = np.isin(assembly[coordinate].values, values) & (assembly['reliability'].values >= 0.5)
@@ -75,7 +49,7 @@ def test_a_score_is_that_of_its_cells_alone(recorded, population, coordinate, va
     raw = spearmanr(upper(np.corrcoef(model.look_at(benchmark.stimulus_set).values)), upper(np.corrcoef(mean)))[0]
     assert float(score.attrs['raw']) == pytest.approx(raw, abs=1e-10)
     assert (score.attrs['n_neuroids'], score.attrs['n_animals']) == (mine.sum(), 2)
-    assert model.asked == 'VISp'
+    assert model.area == 'VISp'
     ridge = load_benchmark(f'deVries2020.VISp.{population}-ridge')
     assert list(ridge.recordings.mean['neuroid_id'].values) == list(assembly['neuroid_id'].values[mine])
 

@@ -1,35 +1,21 @@
 """`m2m data fetch deVries2020` and `m2m data fetch Siegle2021`, from a server on loopback."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
+import allen_bucket as bucket
 import pytest
+from allen_warehouse import Warehouse
 
 from m2m_benchmarks.data import ledger
+from m2m_benchmarks.testing import serving_files
 
 pytestmark = pytest.mark.network
-
-ALLEN = Path(__file__).parents[1] / 'acquisition' / 'allen'
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(f'allen_{name}', ALLEN / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-bucket = load('bucket')
-warehouse = bucket.warehouse
 
 
 @pytest.fixture(scope='module')
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp('bucket')
-    with warehouse.serving() as found:
+    with serving_files(Warehouse()) as found:
         bucket.put_ophys(found, folder / 'ophys', n_repetitions=50)
         bucket.put_ecephys(found, folder / 'ecephys')
         yield found
@@ -38,9 +24,6 @@ def site(tmp_path_factory):
 @pytest.fixture
 def fetch(m2m, m2m_home, site, monkeypatch):
     """The function fetch('deVries2020', '--areas', 'VISp') -> Ran."""
-    for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
     mirrors = ('--mirror', f'{site.address}/bucket/', '--warehouse', f'{site.address}/warehouse')
     return lambda *arguments: m2m('data', 'fetch', *arguments, *mirrors)
 

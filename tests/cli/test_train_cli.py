@@ -2,11 +2,11 @@
 
 import importlib
 import json
+import shutil
 import sys
 
 import pytest
 
-from m2m_benchmarks.data.sklearn_digits.domains import ensure
 from m2m_benchmarks.scoring.runs import read_run
 
 SQUEEZE = 'squeezenet1_1_at32'
@@ -16,13 +16,9 @@ TWINS = (f'neurn_{SQUEEZE}', f'plain_{SQUEEZE}')
 
 
 @pytest.fixture(scope='module')
-def trained(tmp_path_factory):
+def trained(digits_home, tmp_path_factory):
     """An M2M_HOME with the digits in it, whose runs are those of all tests here."""
-    home = tmp_path_factory.mktemp('trained') / 'm2m_home'
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('M2M_HOME', str(home))
-        ensure()
-    return home
+    return shutil.copytree(digits_home, tmp_path_factory.mktemp('trained') / 'm2m_home')
 
 
 @pytest.fixture

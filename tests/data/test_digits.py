@@ -379,20 +379,10 @@ def test_photos_that_are_too_small(photos):
 # Of scikit-learn's digits
 
 
-@pytest.fixture(scope='module')
-def sklearn_home(tmp_path_factory):
-    """M2M_HOME with SklearnDigits; change nothing in it."""
-    home = tmp_path_factory.mktemp('sklearn') / 'm2m_home'
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('M2M_HOME', str(home))
-        made_here.ensure()
-    return home
-
-
 @pytest.fixture
-def ready(sklearn_home, monkeypatch):
-    monkeypatch.setenv('M2M_HOME', str(sklearn_home))
-    return sklearn_home
+def ready(digits_home, monkeypatch):
+    monkeypatch.setenv('M2M_HOME', str(digits_home))
+    return digits_home
 
 
 @pytest.mark.seconds

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
@@ -12,23 +11,9 @@ from sklearn.model_selection import KFold
 from m2m_benchmarks import load_metric
 from m2m_benchmarks.arrays import ALPHAS
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.testing import neuroid_assembly
 
 PROPERTY = settings(max_examples=15, deadline=None)
-
-
-def assembly(values, ids=None, animal='a'):
-    n_stimuli, n_neuroids = values.shape
-    ids = [f's{i:03d}' for i in range(n_stimuli)] if ids is None else ids
-    return NeuroidAssembly(
-        values,
-        coords={
-            'stimulus_id': ('presentation', ids),
-            'stimulus_index': ('presentation', np.arange(n_stimuli)),
-            'neuroid_id': ('neuroid', np.arange(n_neuroids)),
-            'animal': ('neuroid', [animal] * n_neuroids),
-        },
-        dims=['presentation', 'neuroid'],
-    )
 
 
 def pair(seed=0, n_stimuli=40, n_features=60, n_neuroids=15):
@@ -42,8 +27,10 @@ def pair(seed=0, n_stimuli=40, n_features=60, n_neuroids=15):
 
 def test_rdm_is_the_stock_rdm():
     features, responses = pair()
-    mine = load_metric('m2m_rdm')(assembly(features), assembly(responses))
-    assert float(mine) == pytest.approx(float(load_metric('rdm')(assembly(features), assembly(responses))), abs=1e-9)
+    mine = load_metric('m2m_rdm')(neuroid_assembly(features), neuroid_assembly(responses))
+    assert float(mine) == pytest.approx(
+        float(load_metric('rdm')(neuroid_assembly(features), neuroid_assembly(responses))), abs=1e-9
+    )
 
 
 @pytest.mark.seconds
@@ -53,7 +40,7 @@ def test_ridge_is_the_stock_ridge_with_its_splits(n_features):
     # The stock metric draws its splits over the target's order: here one that is not sorted.
     order = np.random.default_rng(1).permutation(40)
     ids = np.array([f's{i:03d}' for i in range(40)])
-    source, target = assembly(features), assembly(responses[order], ids[order])
+    source, target = neuroid_assembly(features), neuroid_assembly(responses[order], ids[order])
     mine = load_metric('m2m_ridge', alphas=[1], relative=False, protocol='brain-score')(source, target)
     stock = load_metric('ridge', crossvalidation_kwargs={'stratification_coord': None})(source, target)
     assert float(mine) == pytest.approx(float(stock), abs=1e-6)
@@ -69,7 +56,7 @@ def test_ridge_is_scikit_learns_with_stacked_folds():
         model = RidgeCV(ALPHAS * scale, alpha_per_target=True).fit(features[train], responses[train])
         predictions[test] = model.predict(features[test])
     expected = [np.corrcoef(p, y)[0, 1] for p, y in zip(predictions.T, responses.T, strict=True)]
-    score = load_metric('m2m_ridge')(assembly(features), assembly(responses))
+    score = load_metric('m2m_ridge')(neuroid_assembly(features), neuroid_assembly(responses))
     np.testing.assert_allclose(score.attrs['raw'].values, expected, atol=1e-6)
     assert float(score) == pytest.approx(np.median(expected), abs=1e-6)
 
@@ -83,8 +70,8 @@ def test_stimuli_are_aligned_by_id(name, seed):
     ids = np.array([f's{i:03d}' for i in range(20)])
     order = np.random.default_rng(seed).permutation(20)
     metric = load_metric(name, n_bootstraps=0)
-    expected = metric(assembly(features), assembly(responses))
-    permuted = metric(assembly(features[order], ids[order]), assembly(responses))
+    expected = metric(neuroid_assembly(features), neuroid_assembly(responses))
+    permuted = metric(neuroid_assembly(features[order], ids[order]), neuroid_assembly(responses))
     assert float(permuted) == pytest.approx(float(expected), abs=1e-12)
 
 
@@ -98,7 +85,9 @@ def test_error_is_that_of_other_samples(name):
         latent = rng.standard_normal((60, 10))
         weights = rng.standard_normal((10, 40))
         noise = rng.standard_normal((60, 40)) * rng.uniform(1, 8, 40)
-        score = metric(assembly(np.concatenate([latent, -latent], axis=1)), assembly(latent @ weights + noise))
+        score = metric(
+            neuroid_assembly(np.concatenate([latent, -latent], axis=1)), neuroid_assembly(latent @ weights + noise)
+        )
         scores.append(float(score))
         errors.append(score.attrs['error'])
     assert np.median(errors) == pytest.approx(np.std(scores), rel=0.6)
@@ -109,7 +98,9 @@ def test_error_is_that_of_other_samples(name):
 def test_flat_neuroids_are_dropped_and_counted(name):
     features, responses = pair(4)
     silent = np.concatenate([responses, np.zeros((40, 2)), np.full((40, 1), 3.3)], axis=1)
-    with_silent, without = (load_metric(name)(assembly(features), assembly(r)) for r in (silent, responses))
+    with_silent, without = (
+        load_metric(name)(neuroid_assembly(features), neuroid_assembly(r)) for r in (silent, responses)
+    )
     assert float(with_silent) == float(without)
     assert with_silent.attrs['n_constant'] == 3
 
@@ -117,7 +108,7 @@ def test_flat_neuroids_are_dropped_and_counted(name):
 @pytest.mark.parametrize('name', ['m2m_rdm', 'm2m_ridge'])
 def test_a_dead_layer_scores_0_not_nan(name):
     _, responses = pair(5)
-    score = load_metric(name)(assembly(np.zeros((40, 10))), assembly(responses))
+    score = load_metric(name)(neuroid_assembly(np.zeros((40, 10))), neuroid_assembly(responses))
     assert np.isfinite(float(score))
     assert float(score) <= 0
 
@@ -126,24 +117,26 @@ def test_a_dead_layer_scores_0_not_nan(name):
 def test_bad_assemblies(name):
     features, responses = pair(6)
     metric = load_metric(name)
-    target = assembly(responses)
+    target = neuroid_assembly(responses)
     with pytest.raises(DataError, match=r'not responses to the same stimuli: 1 of 40.*s000.*source'):
-        metric(assembly(features, ['other', *[f's{i:03d}' for i in range(1, 40)]]), target)
+        metric(neuroid_assembly(features, ['other', *[f's{i:03d}' for i in range(1, 40)]]), target)
     with pytest.raises(DataError, match='more than once: average'):
-        metric(assembly(features, ['s000', *[f's{i:03d}' for i in range(39)]]), target)
+        metric(neuroid_assembly(features, ['s000', *[f's{i:03d}' for i in range(39)]]), target)
     with pytest.raises(DataError, match='NaN'):
-        metric(assembly(np.where(features > 2, np.nan, features)), target)
+        metric(neuroid_assembly(np.where(features > 2, np.nan, features)), target)
     with pytest.raises(DataError, match='none of the 4 neuroids'):
-        metric(assembly(features), assembly(np.ones((40, 4))))
+        metric(neuroid_assembly(features), neuroid_assembly(np.ones((40, 4))))
     with pytest.raises(DataError, match='expected presentation and neuroid'):
-        metric(assembly(features).rename(neuroid='unit'), target)
+        metric(neuroid_assembly(features).rename(neuroid='unit'), target)
 
 
 def test_rdm_counts_all_pairs_once():
     features, responses = pair(7, n_stimuli=12)
     upper = np.triu_indices(12, k=1)
     expected = spearmanr((1 - np.corrcoef(features))[upper], (1 - np.corrcoef(responses))[upper])[0]
-    assert float(load_metric('m2m_rdm')(assembly(features), assembly(responses))) == pytest.approx(expected, abs=1e-12)
+    assert float(load_metric('m2m_rdm')(neuroid_assembly(features), neuroid_assembly(responses))) == pytest.approx(
+        expected, abs=1e-12
+    )
 
 
 def test_unknown_protocol():

@@ -22,6 +22,7 @@ from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.layers import responses
 from m2m_benchmarks.scoring.subjects import subject
 from m2m_benchmarks.submission.check import pictures
+from m2m_benchmarks.testing import MakesFolder
 
 KINDS = {'neurn': 'neurn', 'plain': 'baselines'}
 # The largest first, in weights and in the size of their images: what doesn't fit fails early.
@@ -310,14 +311,6 @@ def test_default_weights_come_from_the_library(tmp_path, monkeypatch):
         assert torch.equal(found.module.backbone.state_dict()[key], value)
 
 
-class MakesFile:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
-
-
 def test_weights_that_do_not_fit(tmp_path):
     torch.save(torchvision.models.shufflenet_v2_x0_5(weights=None).state_dict(), tmp_path / 'other.pth')
     with pytest.raises(ModelError, match=r'52 of its 52 tensors .* 338 tensors are none of its own, such as conv1'):
@@ -326,7 +319,7 @@ def test_weights_that_do_not_fit(tmp_path):
     (tmp_path / 'short.pth').write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelError, match=r'short\.pth cannot be read as weights: it is cut short'):
         subject('neurn_shufflenet_v2_x0_5', weights=tmp_path / 'short.pth')
-    torch.save({'a': MakesFile(tmp_path / 'ran')}, tmp_path / 'code.pth')
+    torch.save({'a': MakesFolder(tmp_path / 'ran')}, tmp_path / 'code.pth')
     with pytest.raises(ModelError, match=r'code\.pth is not a plain state dict: it holds code'):
         subject('neurn_shufflenet_v2_x0_5', weights=tmp_path / 'code.pth')
     assert not (tmp_path / 'ran').exists()

@@ -5,13 +5,8 @@ import errno
 import hashlib
 import random
 import socket
-import threading
-import time
 import tracemalloc
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,6 +15,8 @@ from m2m_benchmarks.net.download import download
 from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.storage import exclusive
+from m2m_benchmarks.testing import Clock, FileServer, serving_files
+from m2m_benchmarks.testing.file_server import cut, drip, send, serve, silent, status
 
 pytestmark = pytest.mark.network
 
@@ -27,129 +24,20 @@ CONTENT = random.Random(0).randbytes(300_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
-@dataclass
-class Site:
-    """What the server serves, what it does wrong, and what it was asked."""
-
-    address: str = ''
-    files: dict[str, bytes] = field(default_factory=dict)
-    validators: dict[str, str] = field(default_factory=lambda: {'ETag': '"1"'})
-    #: One for each request, in order; when there are no more, files are served as they should be.
-    faults: list = field(default_factory=list)
-    requests: list[dict] = field(default_factory=list)
-    honours_if_range: bool = True
-
-    @property
-    def sent(self):
-        return [request['sent'] for request in self.requests]
-
-    @property
-    def asked(self):
-        return [(request['path'], request['range']) for request in self.requests]
-
-
-def serve(handler, site):
-    """Range, If-Range and all."""
-    content = site.files.get(urlsplit(handler.path).path)
-    if content is None:
-        answer(handler, 404)
-        return
-    asked = handler.headers['Range']
-    if asked and site.honours_if_range and handler.headers['If-Range'] not in site.validators.values():
-        asked = None
-    if asked is None:
-        answer(handler, 200, content, site.validators)
-        return
-    start = int(asked.removeprefix('bytes=').removesuffix('-'))
-    if start >= len(content):
-        answer(handler, 416, headers={'Content-Range': f'bytes */{len(content)}'})
-        return
-    span = {'Content-Range': f'bytes {start}-{len(content) - 1}/{len(content)}'}
-    answer(handler, 206, content[start:], {**site.validators, **span})
-
-
-def answer(handler, status, content=b'', headers=None, only=None):
-    """Send an answer, whose body may end early; the connection is closed then."""
-    headers = {'Content-Length': str(len(content)), 'Connection': 'close', **(headers or {})}
-    handler.send_response(status)
-    for name, value in headers.items():
-        if value is not None:
-            handler.send_header(name, value)
-    handler.end_headers()
-    body = content if only is None else content[:only]
-    handler.wfile.write(body)
-    handler.request_['sent'] += len(body)
-    handler.close_connection = True
-
-
-def cut(after):
-    """The fault of a connection that is lost."""
-
-    def fault(handler, site):
-        asked = handler.headers['Range']
-        content = site.files[handler.path]
-        if asked is None:
-            answer(handler, 200, content, site.validators, only=after)
-        else:
-            start = int(asked.removeprefix('bytes=').removesuffix('-'))
-            span = {'Content-Range': f'bytes {start}-{len(content) - 1}/{len(content)}'}
-            answer(handler, 206, content[start:], {**site.validators, **span}, only=after)
-
-    return fault
-
-
-def status(code, **headers):
-    return lambda handler, site: answer(handler, code, headers={k.replace('_', '-'): v for k, v in headers.items()})
-
-
-def drip(what):
-    """The fault of a server that sends a byte now and then, from its headers on or from its body on."""
-
-    def fault(handler, site):
-        if what == 'body':
-            answer(handler, 200, CONTENT, only=0)
-        with contextlib.suppress(OSError):  # the client has gone
-            for byte in b'HTTP/1.1 200 OK\r\nX-Slow: ' + b'x' * 400:
-                handler.wfile.write(bytes([byte]))
-                time.sleep(0.05)
-        handler.close_connection = True
-
-    return fault
-
-
 @pytest.fixture
 def site():
-    found = Site(files={'/file': CONTENT})
+    with serving_files(FileServer()) as found:
+        found.files['/file'] = CONTENT
+        found.validators = {'ETag': '"1"'}
+        yield found
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = 'HTTP/1.1'
 
-        def do_GET(self):
-            self.request_ = {
-                'path': self.path,
-                'range': self.headers['Range'],
-                'if_range': self.headers['If-Range'],
-                'packing': self.headers['Accept-Encoding'],
-                'sent': 0,
-            }
-            found.requests.append(self.request_)
-            fault = found.faults.pop(0) if found.faults else serve
-            fault(self, found)
+def asked(site):
+    return [(request['path'], request['range']) for request in site.requests]
 
-        do_CONNECT = do_GET  # noqa: N815
 
-        def log_message(self, *arguments):
-            pass
-
-    server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-    server.daemon_threads = True
-    found.address = f'http://127.0.0.1:{server.server_port}'
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def sent(site):
+    return [request['sent'] for request in site.requests]
 
 
 @pytest.fixture
@@ -165,7 +53,7 @@ def get(site, path):
         slept = []
         run.slept = slept
         urls = [name if '://' in name else f'{site.address}/{name}' for name in names or ('file',)]
-        policy = {name: options.pop(name) for name in ('tries', 'timeout_s') if name in options}
+        policy = {name: options.pop(name) for name in ('tries', 'timeout_s', 'clock') if name in options}
         return download(urls, path, md5, retry=RetryPolicy(sleep=slept.append, **policy), **options)
 
     return run
@@ -181,7 +69,7 @@ def test_a_file(site, get, path):
     assert get(progress=lambda *what: reported.append(what)) == path
     assert path.read_bytes() == CONTENT
     assert left(path) == []
-    assert site.asked == [('/file', None)]
+    assert asked(site) == [('/file', None)]
     assert get.slept == []
     assert {what for what, _, _ in reported} == {'file'}
     assert [done for _, done, _ in reported] == sorted(done for _, done, _ in reported)
@@ -195,9 +83,9 @@ def test_a_lost_connection_is_gone_on_with(site, get, path, validators):
     get()
     assert path.read_bytes() == CONTENT
     assert left(path) == []
-    assert site.asked == [('/file', None), ('/file', 'bytes=100000-'), ('/file', 'bytes=150000-')]
+    assert asked(site) == [('/file', None), ('/file', 'bytes=100000-'), ('/file', 'bytes=150000-')]
     assert {request['if_range'] for request in site.requests[1:]} == set(validators.values())
-    assert site.sent == [100_000, 50_000, 150_000]  # nothing moved twice
+    assert sent(site) == [100_000, 50_000, 150_000]  # nothing moved twice
     assert get.slept == [1, 2]
 
 
@@ -207,7 +95,7 @@ def test_lost_connections_at_any_place(site, get, path, seed):
     site.faults = [cut(rng.choice([0, 1, rng.randrange(100_000)])) for _ in range(rng.randrange(1, 7))]
     get(tries=8)
     assert path.read_bytes() == CONTENT
-    assert sum(site.sent) == len(CONTENT)
+    assert site.sent == len(CONTENT)
 
 
 def test_a_later_call_goes_on(site, get, path):
@@ -223,7 +111,7 @@ def test_a_later_call_goes_on(site, get, path):
     assert have > 100_000
     get()
     assert path.read_bytes() == CONTENT
-    assert site.sent[-1] == len(CONTENT) - have
+    assert sent(site)[-1] == len(CONTENT) - have
     assert left(path) == []
 
 
@@ -233,7 +121,7 @@ def test_without_a_validator_it_starts_over(site, get, path, validators):
     site.faults = [cut(100_000)]
     get()
     assert path.read_bytes() == CONTENT
-    assert site.asked == [('/file', None)] * 2
+    assert asked(site) == [('/file', None)] * 2
 
 
 @pytest.mark.parametrize('honours_if_range', [True, False])
@@ -249,7 +137,7 @@ def test_a_file_that_changes_between_tries(site, get, path, honours_if_range):
     assert path.read_bytes() == CONTENT[::-1]
     assert site.requests[1]['range'] == 'bytes=100000-'
     # In the answer with the whole new file, or in the request after the one whose answer was another file's.
-    assert site.sent[-1] == len(CONTENT)
+    assert sent(site)[-1] == len(CONTENT)
     assert len(site.requests) == (2 if honours_if_range else 3)
 
 
@@ -258,7 +146,7 @@ def test_a_part_of_another_mirror_is_not_gone_on_with(site, get, path):
     site.faults = [cut(100_000), status(404)]
     get('file', 'other', md5=None)
     assert path.read_bytes() == CONTENT[::-1]
-    assert site.asked == [('/file', None), ('/file', 'bytes=100000-'), ('/other', None)]
+    assert asked(site) == [('/file', None), ('/file', 'bytes=100000-'), ('/other', None)]
 
 
 @pytest.mark.parametrize('note', [None, '', '\x00\xff', 'http://elsewhere/file\n"1"\n'])
@@ -269,7 +157,7 @@ def test_a_part_whose_note_is_of_no_use(site, get, path, note):
         (path.parent / 'file.part.from').write_bytes(note.encode('latin-1'))
     get(md5=None)
     assert path.read_bytes() == CONTENT
-    assert site.asked == [('/file', None)]
+    assert asked(site) == [('/file', None)]
 
 
 def make_part(site, path, content):
@@ -282,7 +170,7 @@ def test_a_part_that_is_whole_already(site, get, path):
     make_part(site, path, CONTENT)
     get()
     assert path.read_bytes() == CONTENT
-    assert site.sent == [0]  # 416: there is nothing after it
+    assert sent(site) == [0]  # 416: there is nothing after it
     assert left(path) == []
 
 
@@ -290,7 +178,7 @@ def test_a_part_that_is_too_long(site, get, path):
     make_part(site, path, CONTENT + b'x')
     get()
     assert path.read_bytes() == CONTENT
-    assert site.asked == [('/file', f'bytes={len(CONTENT) + 1}-'), ('/file', None)]
+    assert asked(site) == [('/file', f'bytes={len(CONTENT) + 1}-'), ('/file', None)]
 
 
 @pytest.mark.parametrize('part', [b'x' * 1000, b'x' * len(CONTENT)])
@@ -298,24 +186,24 @@ def test_pieces_that_do_not_fit_are_fetched_as_one(site, get, path, part):
     make_part(site, path, part)
     get()
     assert path.read_bytes() == CONTENT
-    assert site.asked[1:] == [('/file', None)]
+    assert asked(site)[1:] == [('/file', None)]
 
 
 def test_a_range_that_ends_early(site, get, path):
     def some(handler, site):
         headers = {**site.validators, 'Content-Range': f'bytes 100000-100999/{len(CONTENT)}'}
-        answer(handler, 206, CONTENT[100_000:101_000], headers)
+        send(handler, 206, CONTENT[100_000:101_000], **headers)
 
     site.faults = [cut(100_000), some]
     get()
     assert path.read_bytes() == CONTENT
-    assert sum(site.sent) == len(CONTENT)
+    assert site.sent == len(CONTENT)
 
 
 def test_a_range_that_was_not_asked_for(site, get, path):
     def other(handler, site):
         headers = {**site.validators, 'Content-Range': f'bytes 5-{len(CONTENT) - 1}/{len(CONTENT)}'}
-        answer(handler, 206, CONTENT[5:], headers)
+        send(handler, 206, CONTENT[5:], **headers)
 
     site.faults = [cut(100_000), other]
     get(md5=None)
@@ -331,7 +219,7 @@ def test_a_range_though_none_was_asked_for(site, get, path):
     (path.parent / 'file.part').write_bytes(b'x' * 1000)  # whatever it is of
 
     def ranged(handler, site):
-        answer(handler, 206, CONTENT, {'Content-Range': f'bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}'})
+        send(handler, 206, CONTENT, **{'Content-Range': f'bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}'})
 
     site.faults = [ranged]
     get('file', 'file', md5=None)
@@ -368,7 +256,7 @@ def test_what_is_not_there_is_fetched_from_the_next_mirror(site, get, path, code
     site.faults = [status(code)]
     get('gone', 'file')
     assert path.read_bytes() == CONTENT
-    assert site.asked == [('/gone', None), ('/file', None)]
+    assert asked(site) == [('/gone', None), ('/file', None)]
     assert get.slept == []
 
 
@@ -390,7 +278,7 @@ def test_a_redirect(site, get, path):
     site.faults = [status(302, Location='/file'), cut(100_000), status(307, Location='/file')]
     get('old')
     assert path.read_bytes() == CONTENT
-    assert site.asked == [('/old', None), ('/file', None), ('/old', 'bytes=100000-'), ('/file', 'bytes=100000-')]
+    assert asked(site) == [('/old', None), ('/file', None), ('/old', 'bytes=100000-'), ('/file', 'bytes=100000-')]
 
 
 def test_a_redirect_that_never_ends(site, get, path):
@@ -404,7 +292,7 @@ def test_a_wrong_md5(site, get, path):
     site.files['/wrong'] = CONTENT[::-1]
     get('wrong', 'file')
     assert path.read_bytes() == CONTENT
-    assert site.asked == [('/wrong', None), ('/file', None)]
+    assert asked(site) == [('/wrong', None), ('/file', None)]
     path.unlink()
     wrong = hashlib.md5(CONTENT[::-1]).hexdigest()
     with pytest.raises(DataError, match=f'the file has the MD5 {wrong}; expected {MD5}'):
@@ -415,7 +303,7 @@ def test_a_wrong_md5(site, get, path):
 
 def test_an_answer_without_a_length(site, get, path):
     def chunked(handler, site):
-        answer(handler, 200, headers={'Content-Length': None, 'Transfer-Encoding': 'chunked'})
+        send(handler, 200, **{'Content-Length': None, 'Transfer-Encoding': 'chunked'})
         for start in range(0, len(CONTENT), 70_000):
             piece = CONTENT[start : start + 70_000]
             handler.wfile.write(f'{len(piece):x}\r\n'.encode() + piece + b'\r\n')
@@ -444,19 +332,20 @@ def test_an_answer_without_a_length(site, get, path):
 def test_a_drip_that_gives_no_content(site, get, path):
     """Between the chunks of an answer a server may send as much as it likes."""
 
-    def drip(handler, site):
-        answer(handler, 200, headers={'Content-Length': None, 'Transfer-Encoding': 'chunked'})
+    def endless(handler, site):
+        send(handler, 200, **{'Content-Length': None, 'Transfer-Encoding': 'chunked'})
         with contextlib.suppress(OSError):
             handler.wfile.write(b'5;')
-            for _ in range(100):
+            while True:
                 handler.wfile.write(b'x')
-                time.sleep(0.1)
+                site.sleep(5)
 
-    site.faults = [drip]
-    begin = time.monotonic()
-    get(timeout_s=0.3)
+    site.faults = [endless]
+    clock = Clock()
+    site.sleep = clock.sleep
+    get(timeout_s=30, clock=clock)
     assert path.read_bytes() == CONTENT
-    assert time.monotonic() - begin < 5
+    assert clock() < 100
 
 
 def test_however_often_it_breaks_off_a_file_that_gets_on_comes(site, get, path):
@@ -488,27 +377,27 @@ def test_a_packed_file_stays_packed(site, get, path):
     site.validators = {'Content-Encoding': 'gzip'}
     get()
     assert path.read_bytes() == CONTENT
-    assert site.requests[0]['packing'] == 'identity'  # none is asked for, on the way
+    assert site.requests[0]['encoding'] == 'identity'  # none is asked for, on the way
 
 
 @pytest.mark.parametrize(('what', 'message'), [('body', 'bytes came in'), ('headers', 'timed out')])
 def test_a_server_that_sends_a_byte_now_and_then(site, get, path, what, message):
     site.faults = [drip(what)] * 2
-    start = time.monotonic()
+    clock = Clock()
+    site.sleep = clock.sleep
     with pytest.raises(DataError, match=message):
-        get(tries=2, timeout_s=0.3)
-    assert time.monotonic() - start < 5
+        get(tries=2, timeout_s=30, clock=clock)
+    assert clock() <= 2 * (2 * 30 + 2 * 5) + 1  # the whole file would take two weeks
     assert not path.exists()
     get()  # what came of it before is not in the way
     assert path.read_bytes() == CONTENT
 
 
 def test_a_server_that_says_nothing(site, get, path):
-    site.faults = [lambda handler, site: time.sleep(1.5)] * 2
-    start = time.monotonic()
+    site.faults = [silent] * 2
     with pytest.raises(DataError, match='timed out'):
         get(tries=2, timeout_s=0.2)
-    assert time.monotonic() - start < 1.4
+    assert site.faults == []
 
 
 def test_a_port_where_nobody_is(site, get, path):
@@ -595,7 +484,7 @@ def test_a_proxy(site, get, path, monkeypatch):
     monkeypatch.setenv('HTTP_PROXY', site.address)
     get('http://elsewhere.invalid/file')
     assert path.read_bytes() == CONTENT
-    assert site.asked == [('http://elsewhere.invalid/file', None)]
+    assert asked(site) == [('http://elsewhere.invalid/file', None)]
 
 
 @pytest.mark.parametrize('scheme', ['http', 'https'])
@@ -621,7 +510,7 @@ def test_memory_stays_bounded(site, get, path):
     piece, pieces = bytes(100_000), 400
 
     def big(handler, site):
-        answer(handler, 200, headers={'Content-Length': str(len(piece) * pieces)})
+        send(handler, 200, **{'Content-Length': str(len(piece) * pieces)})
         for _ in range(pieces):
             handler.wfile.write(piece)
 

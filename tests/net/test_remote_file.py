@@ -1,14 +1,11 @@
 """Files read in pieces from a server on loopback that does everything wrong that servers do."""
 
 import gc
-import importlib.util
 import io
 import itertools
 import random
 import threading
-import time
 import tracemalloc
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -19,61 +16,59 @@ from m2m_benchmarks.net import remote_file
 from m2m_benchmarks.net.failures import RemoteFileNotFound
 from m2m_benchmarks.net.remote_file import RemoteFile, open_remote_hdf5
 from m2m_benchmarks.net.retry import RetryPolicy
+from m2m_benchmarks.testing import Clock, FileServer, file_server, serving_files
 
 pytestmark = pytest.mark.network
-
-SPEC = importlib.util.spec_from_file_location('allen_warehouse', Path(__file__).with_name('warehouse.py'))
-warehouse = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(warehouse)
-part, status = warehouse.part, warehouse.status
 
 CONTENT = random.Random(0).randbytes(1_000_003)
 BLOCK = 10_000
 #: Faults after which the same request succeeds.
 PASSING = {
-    'status 500': status(500),
-    'status 503': status(503, Retry_After='0'),
-    'status 429': status(429),
-    'no answer': warehouse.hang_up,
-    'connection lost': part(only=100),
-    'connection lost before the first byte': part(only=0),
-    'short, without a length': part(lambda content: content[:100], close=True, **{'Content-Length': None}),
-    'short, with its own length': part(lambda content: content[:100]),
-    'longer than asked for': part(lambda content: content + b'x'),
-    'other bytes': part(said=lambda first, last, length: f'bytes {first + 1}-{last + 1}/{length}'),
-    'fewer bytes': part(
+    'status 500': file_server.status(500),
+    'status 503': file_server.status(503, Retry_After='0'),
+    'status 429': file_server.status(429),
+    'no answer': file_server.hang_up,
+    'connection lost': file_server.part(only=100),
+    'connection lost before the first byte': file_server.part(only=0),
+    'short, without a length': file_server.part(lambda content: content[:100], close=True, **{'Content-Length': None}),
+    'short, with its own length': file_server.part(lambda content: content[:100]),
+    'longer than asked for': file_server.part(lambda content: content + b'x'),
+    'other bytes': file_server.part(said=lambda first, last, length: f'bytes {first + 1}-{last + 1}/{length}'),
+    'fewer bytes': file_server.part(
         lambda content: content[:-1], said=lambda first, last, length: f'bytes {first}-{last - 1}/{length}'
     ),
-    'no Content-Range': part(**{'Content-Range': None}),
-    'Content-Range without a length': part(said=lambda first, last, length: f'bytes {first}-{last}/*'),
+    'no Content-Range': file_server.part(**{'Content-Range': None}),
+    'Content-Range without a length': file_server.part(said=lambda first, last, length: f'bytes {first}-{last}/*'),
 }
 SLOW = {
-    'a byte of the headers now and then': warehouse.drip('headers'),
-    'a byte of the content now and then': warehouse.drip('body'),
-    'silence': warehouse.stall,
+    'a byte of the headers now and then': file_server.drip('headers'),
+    'a byte of the content now and then': file_server.drip('body'),
+    'silence': file_server.silent,
 }
 
 
 @pytest.fixture
 def site():
-    with warehouse.serving() as found:
+    with serving_files(FileServer()) as found:
         found.files['/file'] = CONTENT
         yield found
 
 
 @pytest.fixture
 def ranged_file(site):
-    """The function ranged_file('file', 'mirror', **options); the waits between tries are in ranged_file.slept."""
+    """The function ranged_file('file', 'mirror', **options); its time is that of ranged_file.clock."""
     files = []
 
     def make(*names, **options):
         urls = [name if '://' in name else f'{site.address}/{name}' for name in names or ('file',)]
-        policy = {name: options.pop(name) for name in ('tries', 'timeout_s', 'limit_s', 'sleep') if name in options}
-        retry = RetryPolicy(**{'timeout_s': 10, 'sleep': make.slept.append, **policy})
+        policy = {name: options.pop(name) for name in ('tries', 'timeout_s', 'limit_s') if name in options}
+        # By the clock no time passes but that for which somebody sleeps by it: no pause of this machine is a time-out.
+        site.sleep = make.clock.sleep
+        retry = RetryPolicy(sleep=make.clock.wait, clock=make.clock, **{'timeout_s': 120, **policy})
         files.append(RemoteFile(urls, **{'block_bytes': BLOCK, 'retry': retry, **options}))
         return files[-1]
 
-    make.slept = []
+    make.clock = Clock()
     yield make
     for file in files:
         file.close()
@@ -164,10 +159,10 @@ def test_memory_is_bounded(site, ranged_file):
 @pytest.mark.parametrize('fault', [*PASSING, *SLOW])
 def test_faults_that_pass(site, ranged_file, fault):
     site.faults = [(PASSING | SLOW)[fault], None, (PASSING | SLOW)[fault]]
-    file = ranged_file(timeout_s=0.3 if fault in SLOW else 10)
+    file = ranged_file(timeout_s=0.2 if fault == 'silence' else 30)
     assert at(file, 500_000, 25_000) == CONTENT[500_000:525_000]
     assert len(site.requests) == file.requests == 4
-    assert ranged_file.slept == [1, 1]
+    assert ranged_file.clock.slept == [1, 1]
     assert file.error is None
 
 
@@ -182,12 +177,11 @@ def test_pairs_of_faults_that_pass(site, ranged_file):
 
 @pytest.mark.parametrize('fault', [*PASSING, *SLOW])
 def test_faults_that_stay(site, ranged_file, fault):
-    file = ranged_file(tries=2, timeout_s=0.3 if fault in SLOW else 10)
+    file = ranged_file(tries=2, timeout_s=0.2 if fault == 'silence' else 30)
     site.faults = [(PASSING | SLOW)[fault]] * 2
-    start = time.monotonic()
     with pytest.raises(DataError, match=f'{site.address}/file: ') as caught:
         at(file, 500_000, 1000)
-    assert time.monotonic() - start < 8  # its bytes would take 20 s
+    assert ranged_file.clock() <= 2 * (2 * 30 + 2 * 5) + 1  # its bytes would take 14 h
     assert '\n' not in str(caught.value)
     assert file.error is caught.value
     with pytest.raises(DataError) as again:  # what follows would be missing a part
@@ -199,14 +193,14 @@ def test_faults_that_stay(site, ranged_file, fault):
 @pytest.mark.parametrize(
     ('fault', 'message'),
     [
-        (warehouse.whole, 'it has no byte ranges'),
-        (warehouse.page, 'a web page came in place of the file'),
-        (status(403), 'it answered 403 Forbidden'),
-        (status(204), 'it answered 204'),
-        (status(407), 'the proxy wants a user name and password'),
-        (status(416), 'empty'),
-        (status(302, Location='/file2'), 'it answered 404'),
-        (status(302, Location='ftp://elsewhere/file'), 'ftp'),
+        (file_server.whole, 'it has no byte ranges'),
+        (file_server.page, 'a web page came in place of the file'),
+        (file_server.status(403), 'it answered 403 Forbidden'),
+        (file_server.status(204), 'it answered 204'),
+        (file_server.status(407), 'the proxy wants a user name and password'),
+        (file_server.status(416), 'empty'),
+        (file_server.status(302, Location='/file2'), 'it answered 404'),
+        (file_server.status(302, Location='ftp://elsewhere/file'), 'ftp'),
     ],
 )
 def test_faults_that_no_further_try_mends(site, ranged_file, fault, message):
@@ -214,15 +208,15 @@ def test_faults_that_no_further_try_mends(site, ranged_file, fault, message):
     with pytest.raises(DataError, match=message) as caught:
         ranged_file()
     assert 'run this again' in str(caught.value) or 'no server has' in str(caught.value)
-    assert site.sent < 10**6 or fault is warehouse.whole
-    assert ranged_file.slept == []
+    assert site.sent < 10**6 or fault is file_server.whole
+    assert ranged_file.clock.slept == []
     site.files['/mirror'] = CONTENT
     assert at(ranged_file('file', 'mirror'), 5, 5) == CONTENT[5:10]
 
 
 def test_an_answer_of_everything_is_not_read(site, ranged_file):
     site.files['/file'] = bytes(50_000_000)
-    site.faulty['/file'] = warehouse.whole
+    site.faulty['/file'] = file_server.whole
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match='fetch whole files'):
@@ -238,7 +232,7 @@ def test_a_file_that_is_nowhere(site, ranged_file):
         ranged_file('a', 'b')
     assert f'{site.address}/a: it answered 404' in str(caught.value)
     assert f'{site.address}/b: it answered 404' in str(caught.value)
-    site.faulty['/b'] = status(403)
+    site.faulty['/b'] = file_server.status(403)
     with pytest.raises(DataError) as caught:
         ranged_file('a', 'b')
     assert not isinstance(caught.value, RemoteFileNotFound)
@@ -252,11 +246,11 @@ def test_an_empty_file(site, ranged_file):
 
 @pytest.mark.parametrize('redirect', [302, 307, 308])
 def test_redirects(site, ranged_file, redirect):
-    site.faulty['/old'] = status(redirect, Location='/file')
+    site.faulty['/old'] = file_server.status(redirect, Location='/file')
     file = ranged_file('old')
     assert at(file, 500_000, 1000) == CONTENT[500_000:501_000]
     assert len(site.requests) == 4
-    site.faulty['/old'] = status(redirect, Location='/old')
+    site.faulty['/old'] = file_server.status(redirect, Location='/old')
     with pytest.raises(DataError, match='redirects'):
         ranged_file('old')
 
@@ -272,7 +266,7 @@ def test_redirects(site, ranged_file, redirect):
         {'files': {'/file': CONTENT[:70_000]}},
     ],
 )
-@pytest.mark.parametrize('before', [[], [status(500)]])
+@pytest.mark.parametrize('before', [[], [file_server.status(500)]])
 def test_a_file_that_changes_meanwhile(site, ranged_file, change, before):
     file = ranged_file()
     assert at(file, 100_000, 10) == CONTENT[100_000:100_010]
@@ -308,12 +302,12 @@ def test_a_change_without_validators_shows_in_the_length(site, ranged_file):
 )
 def test_another_mirror_goes_on_only_with_the_same_version(site, ranged_file, etag, content, goes_on):
     site.validators = {'ETag': 'W/"1"' if etag == 'W/"1"' else '"1"'} if etag else {}
-    with warehouse.serving() as other:
+    with serving_files(FileServer()) as other:
         other.files['/file'] = content
         other.validators = {'ETag': etag, 'Last-Modified': 'Sat, 24 Oct 2015 07:28:00 GMT'}
         file = ranged_file('file', f'{other.address}/file', tries=2)
         assert other.requests == []
-        site.faulty['/file'] = status(503)
+        site.faulty['/file'] = file_server.status(503)
         if goes_on:
             assert at(file, 500_000, 10) == CONTENT[500_000:500_010]
         else:
@@ -330,33 +324,33 @@ def test_mirrors_in_order(site, ranged_file):
 
 
 def test_the_time_is_limited_and_shared_by_mirrors(site, ranged_file):
-    site.faulty['/file'] = warehouse.drip('headers')
+    site.faulty['/file'] = file_server.drip('headers')
     site.files['/mirror'] = CONTENT
-    start = time.monotonic()
-    file = ranged_file('file', 'mirror', tries=100, limit_s=2, timeout_s=5, sleep=time.sleep)
-    assert 0.8 < time.monotonic() - start < 8
+    file = ranged_file('file', 'mirror', tries=100, limit_s=200, timeout_s=30)
+    # At each end of a try a server is at most one byte, of 5 s, ahead of its client.
+    assert 90 < ranged_file.clock() <= 100 + 4 * 5
     assert at(file, 5, 5) == CONTENT[5:10]
-    start = time.monotonic()
+    before = ranged_file.clock()
     with pytest.raises(DataError, match='timed out'):
-        ranged_file(tries=100, limit_s=0.7, timeout_s=5, sleep=time.sleep)
-    assert time.monotonic() - start < 8
+        ranged_file(tries=100, limit_s=70, timeout_s=30)
+    assert 60 < ranged_file.clock() - before <= 70 + 4 * 5
 
 
 def test_a_proxy(site, ranged_file, monkeypatch):
     monkeypatch.setenv('HTTP_PROXY', site.address)
     assert at(ranged_file('http://elsewhere.invalid/file'), 7, 5) == CONTENT[7:12]
-    site.faulty['/file'] = warehouse.drip('headers')
+    site.faulty['/file'] = file_server.drip('headers')
     with pytest.raises(DataError, match='timed out'):
-        ranged_file('http://elsewhere.invalid/file', tries=1, timeout_s=0.3)
+        ranged_file('http://elsewhere.invalid/file', tries=1)
 
 
 @pytest.mark.parametrize('scheme', ['http', 'https'])
 def test_a_proxy_that_wants_a_password(site, ranged_file, monkeypatch, scheme):
     monkeypatch.setenv(f'{scheme}_proxy', site.address)
-    site.faults = [status(407)]
+    site.faults = [file_server.status(407)]
     with pytest.raises(DataError, match='http://USER:PASSWORD@HOST:PORT'):
         ranged_file(f'{scheme}://elsewhere.invalid/file')
-    assert ranged_file.slept == []
+    assert ranged_file.clock.slept == []
 
 
 def hdf5(path, write):
@@ -455,7 +449,7 @@ def test_the_reason_comes_through_hdf5(site, ranged_file, arrays, read, caught_i
 
     def body():
         with open_remote_hdf5(file) as stored:
-            site.faulty['/file'] = status(503)
+            site.faulty['/file'] = file_server.status(503)
             try:
                 read(stored)
             except Exception:

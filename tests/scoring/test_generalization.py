@@ -17,30 +17,15 @@ from m2m_benchmarks.data.digits.domain import rgb
 from m2m_benchmarks.data.digits.domains import load_digits
 from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError
 from m2m_benchmarks.models.neurn import model as family
-from m2m_benchmarks.scoring import results, runs
+from m2m_benchmarks.scoring import results
 from m2m_benchmarks.scoring.score import score_subject
 from m2m_benchmarks.scoring.subjects import subject
 from m2m_benchmarks.scoring.weights import weights_sha256
+from m2m_benchmarks.testing import LabellingCandidate, SmallNetwork, write_trained
 
 DERIVED = ('blended', 'inverted', 'blurred', 'thin', 'thick')
 #: The keys that a result of domain generalization has besides those of every result.
 KEYS = {'source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds', 'seed'}
-
-
-class Small(nn.Module):
-    """A user's own network."""
-
-    def __init__(self, n_classes=10, seed=0):
-        super().__init__()
-        torch.manual_seed(seed)
-        self.conv = nn.Conv2d(3, 6, 5, stride=3)
-        self.relu = nn.ReLU()
-        self.flatten = nn.Flatten()
-        self.hidden = nn.Linear(600, 40)
-        self.head = nn.Linear(40, n_classes)
-
-    def forward(self, images):
-        return self.head(torch.relu(self.hidden(self.flatten(self.relu(self.conv(images))))))
 
 
 @pytest.fixture
@@ -82,7 +67,7 @@ def taught(network, steps=60):
 @pytest.mark.seconds
 @pytest.mark.slow
 def test_a_network_of_ones_own_with_ten_outputs(m2m_home):
-    network = Small()
+    network = SmallNetwork()
     found = score(network, 'SklearnDigits-accuracy', image_size=32)
     document = found.attrs['result']
     json.dumps(document, allow_nan=False)
@@ -100,16 +85,16 @@ def test_a_network_of_ones_own_with_ten_outputs(m2m_home):
     assert (document['simulated'], document['n_neuroids']) == (False, None)
     assert document['weights_sha256'] == weights_sha256(network)
     assert document['data_sha256'] == load_benchmark('SklearnDigits-accuracy').sha256
-    assert results.recorded('Small', 'SklearnDigits-accuracy') == [document]
+    assert results.recorded('SmallNetwork', 'SklearnDigits-accuracy') == [document]
     # One of the targets has the same number alone.
     alone = score(network, 'SklearnDigits.thin-accuracy', image_size=32)
     assert float(alone) == document['targets']['thin']['accuracy']
-    assert len(results.recorded('Small')) == 2
+    assert len(results.recorded('SmallNetwork')) == 2
 
 
 @pytest.mark.seconds
 def test_a_network_that_has_learnt(two):
-    network = taught(Small())
+    network = taught(SmallNetwork())
     document = score(network, 'Qazi2025.MNIST.Mine-accuracy', image_size=32).attrs['result']
     assert document['in_domain']['accuracy'] == accuracy(network, 'MNIST') > 0.8
     assert document['score'] == accuracy(network, 'Mine') > 0.8
@@ -120,9 +105,9 @@ def test_a_network_that_has_learnt(two):
 @pytest.mark.seconds
 def test_a_network_with_seven_outputs(m2m_home, benchmark):
     with pytest.raises(ModelError) as caught:
-        score(Small(7), benchmark, image_size=32)
+        score(SmallNetwork(7), benchmark, image_size=32)
     assert str(caught.value) == (
-        'Small has 7 outputs, expected 10: one for each of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. A network that was not '
+        'SmallNetwork has 7 outputs, expected 10: one for each of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. A network that was not '
         f'trained on the digits of SklearnDigits can be scored on {benchmark.replace("-", "-readout_")}.'
     )
     assert results.recorded() == []
@@ -130,7 +115,7 @@ def test_a_network_with_seven_outputs(m2m_home, benchmark):
 
 @pytest.mark.seconds
 def test_what_seven_outputs_can_be_scored_on(two):
-    document = score(Small(7), 'Qazi2025.MNIST.Mine-readout_accuracy', image_size=32).attrs['result']
+    document = score(SmallNetwork(7), 'Qazi2025.MNIST.Mine-readout_accuracy', image_size=32).attrs['result']
     assert 0.1 < document['score'] <= 1
     assert document['protocol'] == 'readout_accuracy'
 
@@ -146,13 +131,28 @@ def test_a_network_of_imagenet(m2m, two):
 
 
 def test_outputs_that_are_not_numbers(two):
-    network = Small()
+    network = SmallNetwork()
     nn.init.constant_(network.head.bias, float('nan'))
-    with pytest.raises(ModelError, match='the outputs of Small hold NaN'):
+    with pytest.raises(ModelError, match='the outputs of SmallNetwork hold NaN'):
         score(network, 'Qazi2025.MNIST.Mine-accuracy', image_size=32)
     nn.init.constant_(network.hidden.bias, float('nan'))
-    with pytest.raises(ModelError, match=r'Small does not work here: ValueError: Input X contains NaN'):
+    with pytest.raises(ModelError, match=r'SmallNetwork does not work here: ValueError: Input X contains NaN'):
         score(network, 'Qazi2025.MNIST.Mine-readout_accuracy', layer='head', image_size=32)
+
+
+def right(row):
+    return row.image_label
+
+
+def perfect(fail=False):
+    """A model that knows all labels; with `fail`, it breaks at the second set of images."""
+
+    def choose(row):
+        if fail and row.stimulus_id.startswith('Mine_'):
+            raise RuntimeError('the cable fell out')
+        return right(row)
+
+    return LabellingCandidate(choose, identifier='perfect')
 
 
 def commitment(network, regions=None, **options):
@@ -164,34 +164,30 @@ def commitment(network, regions=None, **options):
     )
     wrapper = PytorchWrapper(network, preprocessing, identifier='committed')
     wrapper.image_size = 32
-    return ModelCommitment('committed', wrapper, layers=['relu', 'hidden'], region_layer_map=regions or {}, **options)
+    return ModelCommitment('committed', wrapper, layers=['conv', 'hidden'], region_layer_map=regions or {}, **options)
 
 
 @pytest.mark.seconds
 def test_a_model_that_names_its_outputs_is_believed(two):
     """Its first output stands for 9, say: its own answer to the task is asked for."""
 
-    class Backwards(BrainModel):
-        identifier = 'backwards'
+    def backwards(stimuli, _):
+        paths = [str(stimuli.get_stimulus(stimulus)) for stimulus in stimuli['stimulus_id']]
+        with torch.no_grad():
+            outputs = network(torch.from_numpy(model.activations_model._extractor.preprocess(paths)))
+        labels = [str(9 - int(place)) for place in outputs.argmax(dim=1)]
+        return BehavioralAssembly([labels], dims=['choice', 'presentation'])
 
-        def start_task(self, task, labels):
-            assert (task, labels) == ('label', list('0123456789'))
-
-        def look_at(self, stimuli, number_of_trials=1, require_variance=False):
-            paths = [str(stimuli.get_stimulus(stimulus)) for stimulus in stimuli['stimulus_id']]
-            with torch.no_grad():
-                outputs = network(torch.from_numpy(model.activations_model._extractor.preprocess(paths)))
-            labels = [str(9 - int(place)) for place in outputs.argmax(dim=1)]
-            return BehavioralAssembly([labels], dims=['choice', 'presentation'])
-
-    network = taught(Small())
+    network = taught(SmallNetwork())
     with torch.no_grad():
         network.head.weight.copy_(network.head.weight.flip(0).clone())
         network.head.bias.copy_(network.head.bias.flip(0).clone())
     model = commitment(network)
     plain = score(model, 'Qazi2025.MNIST.Mine-accuracy')
-    model.behavior_model.mapping[BrainModel.Task.label] = Backwards()
+    own_labels = LabellingCandidate(right, backwards)
+    model.behavior_model.mapping[BrainModel.Task.label] = own_labels
     own = score(model, 'Qazi2025.MNIST.Mine-accuracy')
+    assert own_labels.tasks == [('label', list('0123456789'))]
     images, labels = tensor('Mine')
     with torch.no_grad():
         places = network(images).argmax(dim=1).numpy()
@@ -204,15 +200,15 @@ def test_a_model_that_names_its_outputs_is_believed(two):
 
 @pytest.mark.seconds
 def test_a_readout_of_the_layer_that_a_model_names(two):
-    network = Small()
+    network = SmallNetwork()
     model = commitment(network, behavioral_readout_layer='hidden')
     document = score(model, 'Qazi2025.MNIST.Hard-readout_accuracy').attrs['result']
     assert (document['layer'], document['commitment']) == ('hidden', 'readout of the layer that the model names')
     named = score(commitment(network), 'Qazi2025.MNIST.Hard-readout_accuracy', layer='hidden').attrs['result']
-    other = score(model, 'Qazi2025.MNIST.Hard-readout_accuracy', layer='relu').attrs['result']
+    other = score(model, 'Qazi2025.MNIST.Hard-readout_accuracy', layer='conv').attrs['result']
     assert (named['layer'], named['commitment']) == ('hidden', 'readout of the named layer')
     assert (named['score'], named['in_domain']) == (document['score'], document['in_domain'])
-    expected = [readout(network, layer, 'Hard') for layer in ('hidden', 'relu')]
+    expected = [readout(network, layer, 'Hard') for layer in ('hidden', 'conv')]
     assert [named['score'], other['score']] == expected
     assert expected[0] != expected[1]
 
@@ -239,15 +235,15 @@ def readout(network, layer, name):
 
 
 def test_layers_that_there_are_not(two):
-    network = Small()
-    with pytest.raises(UnknownNameError, match=r"unknown layer 'hiden'\. Did you mean hidden.*of Small"):
+    network = SmallNetwork()
+    with pytest.raises(UnknownNameError, match=r"unknown layer 'hiden'\. Did you mean hidden.*of SmallNetwork"):
         score(network, 'Qazi2025.MNIST.Mine-readout_accuracy', layer='hiden', image_size=32)
     with pytest.raises(
         BenchmarkError, match=r'--layer hidden is for readouts; Qazi2025\.MNIST\.Mine-accuracy takes the'
     ):
         score(network, 'Qazi2025.MNIST.Mine-accuracy', layer='hidden', image_size=32)
     with pytest.raises(ModelError, match='perfect is not a PyTorch network in a ModelCommitment; leave --layer out'):
-        score(Perfect(), 'Qazi2025.MNIST.Mine-readout_accuracy', layer='hidden')
+        score(perfect(), 'Qazi2025.MNIST.Mine-readout_accuracy', layer='hidden')
 
 
 @pytest.mark.seconds
@@ -255,12 +251,12 @@ def test_a_changed_network_is_never_scored_with_old_activations(two, tmp_path, m
     """Brain-Score's store of activations knows names only; this class has the same one for both."""
     monkeypatch.setenv('RESULTCACHING_HOME', str(tmp_path / 'store'))
     monkeypatch.delenv('RESULTCACHING_DISABLE', raising=False)
-    networks = [Small(seed=seed) for seed in (0, 1)]
+    networks = [SmallNetwork(seed=seed) for seed in (0, 1)]
     found = [
-        float(score(network, 'Qazi2025.MNIST.Hard-readout_accuracy', layer='relu', image_size=32))
+        float(score(network, 'Qazi2025.MNIST.Hard-readout_accuracy', layer='conv', image_size=32))
         for network in networks
     ]
-    assert found == [readout(network, 'relu', 'Hard') for network in networks]
+    assert found == [readout(network, 'conv', 'Hard') for network in networks]
     assert found[0] != found[1]
     assert not list(tmp_path.glob('store/**/*.pkl'))
 
@@ -269,15 +265,15 @@ def test_a_changed_network_is_never_scored_with_old_activations(two, tmp_path, m
 def test_a_model_records_after_a_task(two, monkeypatch):
     """A ModelCommitment that was given a task stays on it until it is told otherwise."""
     monkeypatch.setenv('RESULTCACHING_DISABLE', '1')  # of Brain-Score, which knows the stimuli of an earlier test run
-    model = commitment(Small(), {'V1': 'relu'})
+    model = commitment(SmallNetwork(), {'V1': 'conv'})
     for protocol in ('accuracy', 'readout_accuracy'):
         benchmark = f'Qazi2025.MNIST.Mine-{protocol}'
         score(model, benchmark)
         model.start_recording('V1', time_bins=[(50, 150)])
         recorded = model.look_at(load_benchmark(benchmark).stimuli['Mine'].iloc[:5])
         assert recorded.sizes['neuroid'] == 600
-    broken = commitment(Small(7))
-    broken.behavior_model.mapping[BrainModel.Task.label] = Perfect(fail=True)
+    broken = commitment(SmallNetwork(7))
+    broken.behavior_model.mapping[BrainModel.Task.label] = perfect(fail=True)
     with pytest.raises(ModelError):
         score(broken, 'Qazi2025.MNIST.Mine-accuracy')
     assert not broken.do_behavior
@@ -286,37 +282,13 @@ def test_a_model_records_after_a_task(two, monkeypatch):
 # Models of another kind
 
 
-class Perfect(BrainModel):
-    """Knows all labels; with `fail`, breaks at the second set of images."""
-
-    identifier = 'perfect'
-
-    def __init__(self, fail=False):
-        self.fail = fail
-
-    def start_task(self, task, asked):
-        self.task, self.shown = task, 0
-
-    def look_at(self, stimuli, number_of_trials=1, require_variance=False):
-        self.shown += 1
-        if self.fail and self.shown == 2:
-            raise RuntimeError('the cable fell out')
-        labels = stimuli['image_label'].to_numpy()
-        coords = {'stimulus_id': ('presentation', stimuli['stimulus_id'].to_numpy()), 'x': ('presentation', labels)}
-        if self.task == 'label':
-            return BehavioralAssembly([labels], coords=coords, dims=['choice', 'presentation'])
-        values = np.eye(10)[[int(label) for label in labels]]
-        coords['choice'] = list('0123456789')
-        return BehavioralAssembly(values, coords=coords, dims=['presentation', 'choice'])
-
-
 @pytest.mark.parametrize('protocol', ['accuracy', 'readout_accuracy'])
 def test_any_brain_model(two, protocol):
-    document = score(Perfect(), f'Qazi2025.MNIST.Mine-{protocol}').attrs['result']
+    document = score(perfect(), f'Qazi2025.MNIST.Mine-{protocol}').attrs['result']
     assert (document['model'], document['score'], document['error']) == ('perfect', 1, 0)
     assert document['weights_sha256'] is None
     with pytest.raises(ModelError, match='perfect does not work here: RuntimeError: the cable fell out'):
-        score(Perfect(fail=True), f'Qazi2025.MNIST.Mine-{protocol}')
+        score(perfect(fail=True), f'Qazi2025.MNIST.Mine-{protocol}')
     assert len(results.recorded('perfect')) == 1
 
 
@@ -329,22 +301,6 @@ def test_a_model_without_behaviour(two):
 
 
 # Trained runs
-
-
-@pytest.fixture
-def make_run(two):
-    """The function make_run(folder, network, model='plain_digitnet', source='MNIST', classes=digits, seed=5)."""
-
-    def make(folder, network, model='plain_digitnet', source='MNIST', classes=tuple('0123456789'), seed=5):
-        folder.mkdir(parents=True)
-        runs.write_config(folder, {'model': model, 'dataset': source, 'seed': seed, 'steps': 1})
-        data = {'name': source, 'classes': list(classes), 'sha256': 'x', 'n_train': 1, 'n_validation': 1}
-        rows = [{'step': 1, 'train_loss': 1.0}]
-        result = {'steps': 1, 'train_loss': 1.0, 'validation_accuracy': None}
-        runs.write_run(folder, network.backbone.state_dict(), rows, result, data, {})
-        return folder
-
-    return make
 
 
 @pytest.fixture
@@ -370,8 +326,8 @@ def raw_accuracy(network, name):
 
 @pytest.mark.seconds
 @pytest.mark.slow
-def test_a_trained_run(two, make_run, learnt, m2m, tmp_path):
-    folder = make_run(tmp_path / 'runs' / 'mine', learnt)
+def test_a_trained_run(two, learnt, m2m, tmp_path):
+    folder = write_trained(tmp_path / 'runs' / 'mine', 'plain_digitnet', learnt, seed=5).folder
     benchmark = 'Qazi2025.MNIST.Mine-accuracy'
     document = score(f'run:{folder}', benchmark).attrs['result']
     assert document['score'] == raw_accuracy(learnt, 'Mine') > 0.5
@@ -400,30 +356,30 @@ def test_a_trained_run(two, make_run, learnt, m2m, tmp_path):
 
 @pytest.mark.seconds
 @pytest.mark.slow
-def test_a_run_with_classes_in_another_order(two, make_run, learnt, tmp_path):
-    order = [3, 9, 0, 7, 1, 6, 2, 5, 8, 4]
+def test_a_run_with_classes_in_another_order(two, learnt, tmp_path):
+    order = '3907162584'
     shuffled = family.network('plain_digitnet', 'none', 0)
     state = dict(learnt.state_dict())
     for part in ('weight', 'bias'):
-        state[f'backbone.fc3.{part}'] = state[f'backbone.fc3.{part}'][order]
+        state[f'backbone.fc3.{part}'] = state[f'backbone.fc3.{part}'][[int(digit) for digit in order]]
     shuffled.load_state_dict(state)
-    folder = make_run(tmp_path / 'shuffled', shuffled, classes=[str(digit) for digit in order])
+    folder = write_trained(tmp_path / 'shuffled', 'plain_digitnet', shuffled, classes=order).folder
     assert float(score(f'run:{folder}', 'Qazi2025.MNIST.Mine-accuracy')) == raw_accuracy(learnt, 'Mine')
 
 
 @pytest.mark.seconds
-def test_a_run_on_other_classes(two, make_run, tmp_path):
+def test_a_run_on_other_classes(two, tmp_path):
     network = family.network('plain_digitnet', 'none', 0, n_classes=3)
-    folder = make_run(tmp_path / 'pets', network, classes=['cat', 'dog', 'fish'])
+    folder = write_trained(tmp_path / 'pets', 'plain_digitnet', network, classes=['cat', 'dog', 'fish']).folder
     with pytest.raises(ModelError, match=r'plain_digitnet has no output for 0, 1, .*; its classes are cat, dog, fish'):
         score(f'run:{folder}', 'Qazi2025.MNIST.Mine-accuracy')
     assert 0 < float(score(f'run:{folder}', 'Qazi2025.MNIST.Mine-readout_accuracy')) <= 1
 
 
-def test_a_run_of_a_network_with_another_number_of_outputs(two, make_run, tmp_path):
+def test_a_run_of_a_network_with_another_number_of_outputs(two, tmp_path):
     """The file of its weights doesn't fit the network with ImageNet's outputs; what lies beside it says why."""
     network = family.network('plain_squeezenet1_1', 'none', 0, n_classes=10)
-    folder = make_run(tmp_path / 'squeezed', network, model='plain_squeezenet1_1')
+    folder = write_trained(tmp_path / 'squeezed', 'plain_squeezenet1_1', network).folder
     found = subject('plain_squeezenet1_1', weights=folder / 'weights.safetensors')
     assert found.run.classes == list('0123456789')
     assert found.weights_sha256 == weights_sha256(network)

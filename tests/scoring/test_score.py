@@ -18,6 +18,7 @@ from m2m_benchmarks.scoring.layer_choice import choose_layer, halves
 from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.score import score_subject
 from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.testing import SmallNetwork
 
 pytestmark = pytest.mark.seconds
 
@@ -29,50 +30,35 @@ KEYS = {
 }  # fmt: skip
 
 
-class Small(nn.Module):
-    """A user's own network, with functions for nonlinearities."""
-
-    def __init__(self, seed=0):
-        super().__init__()
-        torch.manual_seed(seed)
-        self.conv1 = nn.Conv2d(3, 8, 5, stride=2)
-        self.conv2 = nn.Conv2d(8, 12, 3, stride=2)
-        self.head = nn.Linear(12, 4)
-
-    def forward(self, x):
-        x = torch.relu(self.conv2(torch.relu(self.conv1(x))))
-        return self.head(x.mean(dim=(2, 3)))
-
-
 @pytest.mark.parametrize('kind', ['rdm', 'ridge'])
 def test_a_network_of_ones_own(kind, m2m_home):
-    result = score(Small(), f'SimulatedMouse.VISp-{kind}', image_size=64)
+    result = score(SmallNetwork(), f'SimulatedMouse.VISp-{kind}', image_size=64)
     document = result.attrs['result']
     assert set(document) >= KEYS
     json.dumps(document, allow_nan=False)
     assert document['score'] == float(result)
-    assert document['model'] == 'Small'
-    assert set(document['layer_scores']) == {'conv1', 'conv2', 'head'}
+    assert document['model'] == 'SmallNetwork'
+    assert set(document['layer_scores']) == {'conv', 'hidden', 'head'}
     assert document['layer'] == max(document['layer_scores'], key=document['layer_scores'].get)
     assert document['commitment'] == 'chosen on other neuroids (split by animal)'
     assert document['simulated'] is True
     assert document['device'] == ('cuda' if torch.cuda.is_available() else 'cpu')
     assert len(document['weights_sha256']) == len(document['data_sha256']) == 64
-    assert results.recorded('Small') == [document]
+    assert results.recorded('SmallNetwork') == [document]
 
 
 def test_named_layer_scores_all_neuroids(m2m_home):
-    named = score(Small(), 'SimulatedMouse.VISp-rdm', layer='conv2', image_size=64).attrs['result']
-    chosen = score(Small(), 'SimulatedMouse.VISp-rdm', image_size=64).attrs['result']
+    named = score(SmallNetwork(), 'SimulatedMouse.VISp-rdm', layer='conv', image_size=64).attrs['result']
+    chosen = score(SmallNetwork(), 'SimulatedMouse.VISp-rdm', image_size=64).attrs['result']
     assert named['n_neuroids'] == load_benchmark('SimulatedMouse.VISp-rdm').recordings.mean.sizes['neuroid']
     assert chosen['n_neuroids'] < named['n_neuroids']
-    assert (named['layer'], named['layer_scores']) == ('conv2', {})
+    assert (named['layer'], named['layer_scores']) == ('conv', {})
 
 
 @pytest.mark.parametrize('kind', ['rdm', 'ridge'])
 def test_the_choice_does_not_see_what_is_scored(kind, m2m_home):
     benchmark = load_benchmark(f'SimulatedMouse.VISl-{kind}')
-    found = subject(Small(), image_size=64)
+    found = subject(SmallNetwork(), image_size=64)
     activations = Activations(found)
     choice = choose_layer(found, activations, benchmark, None)
     selection, scoring, _ = halves(benchmark)
@@ -104,30 +90,30 @@ def test_several_benchmarks_take_one_forward_pass(m2m_home, monkeypatch):
     passes = []
     run = Activations._run
     monkeypatch.setattr(Activations, '_run', lambda self, *args: passes.append(args[1]) or run(self, *args))
-    found = subject(Small(), image_size=64)
+    found = subject(SmallNetwork(), image_size=64)
     scores = list(score_subject(found, ['SimulatedMouse-rdm', 'SimulatedMouse.VISp-ridge']))
-    assert passes == [['conv1', 'conv2', 'head']]
+    assert passes == [['conv', 'hidden', 'head']]
     mean = scores[0].attrs['result']
     assert set(mean['areas']) == set(mean['layer']) == {'VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'}
     assert mean['score'] == pytest.approx(np.mean([area['score'] for area in mean['areas'].values()]))
     # and none the next time
-    again = list(score_subject(subject(Small(), image_size=64), ['SimulatedMouse-rdm']))
+    again = list(score_subject(subject(SmallNetwork(), image_size=64), ['SimulatedMouse-rdm']))
     assert len(passes) == 1
     assert float(again[0]) == float(scores[0])
 
 
 @pytest.mark.slow
 def test_a_changed_network_is_never_scored_with_old_activations(m2m_home):
-    first = score(Small(0), 'SimulatedMouse.VISp-rdm', layer='conv2', image_size=64)
-    other_weights = score(Small(1), 'SimulatedMouse.VISp-rdm', layer='conv2', image_size=64)
-    other_size = score(Small(0), 'SimulatedMouse.VISp-rdm', layer='conv2', image_size=96)
+    first = score(SmallNetwork(seed=0), 'SimulatedMouse.VISp-rdm', layer='conv', image_size=64)
+    other_weights = score(SmallNetwork(seed=1), 'SimulatedMouse.VISp-rdm', layer='conv', image_size=64)
+    other_size = score(SmallNetwork(seed=0), 'SimulatedMouse.VISp-rdm', layer='conv', image_size=96)
 
-    class Changed(Small):
-        def forward(self, x):  # other code, same weights and names
-            return super().forward(x**2)
+    class Changed(SmallNetwork):
+        def forward(self, images):  # other code, same weights and names
+            return super().forward(images**2)
 
-    Changed.__name__ = 'Small'
-    other_code = score(Changed(0), 'SimulatedMouse.VISp-rdm', layer='conv2', image_size=64)
+    Changed.__name__ = 'SmallNetwork'
+    other_code = score(Changed(seed=0), 'SimulatedMouse.VISp-rdm', layer='conv', image_size=64)
     assert other_code.attrs['result']['weights_sha256'] == first.attrs['result']['weights_sha256']
     assert len({float(result) for result in (first, other_weights, other_size, other_code)}) == 4
 
@@ -144,16 +130,13 @@ def test_a_model_of_another_kind_has_no_layers(m2m_home):
 
 
 def test_a_network_that_gives_nan(m2m_home):
-    network = Small()
-    nn.init.constant_(network.conv2.bias, float('nan'))
-    with pytest.raises(ModelError, match=r"layer 'conv2' of Small: the features hold NaN"):
-        score(network, 'SimulatedMouse.VISp-rdm', layer='conv2', image_size=64)
+    network = SmallNetwork()
+    nn.init.constant_(network.conv.bias, float('nan'))
+    with pytest.raises(ModelError, match=r"layer 'conv' of SmallNetwork: the features hold NaN"):
+        score(network, 'SimulatedMouse.VISp-rdm', layer='conv', image_size=64)
 
 
-def test_a_registered_model_whose_weights_are_not_here(m2m_home, tmp_path, monkeypatch):
-    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
-    for name in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'):
-        monkeypatch.setenv(name, 'http://127.0.0.1:9')  # nothing listens there
+def test_a_registered_model_whose_weights_are_not_here(m2m_home, offline):
     with pytest.raises(ModelError, match=r'alexnet needs a file that could not be downloaded \(URLError: '):
         score('alexnet', 'SimulatedMouse.VISp-rdm')
 

@@ -1,7 +1,6 @@
 """Anything that can be scored: what is made of names, folders, networks and weights."""
 
 import importlib.util
-import urllib.request
 
 import pytest
 import torch
@@ -14,30 +13,7 @@ from m2m_benchmarks.errors import ModelError, UnknownNameError
 from m2m_benchmarks.scoring.subjects import subject
 from m2m_benchmarks.scoring.weights import weights_sha256
 from m2m_benchmarks.storage import sha256_file
-
-
-class Small(nn.Module):
-    def __init__(self, seed=0):
-        super().__init__()
-        torch.manual_seed(seed)
-        self.conv = nn.Conv2d(3, 4, 5, stride=2)
-        self.relu = nn.ReLU()
-        self.pool = nn.MaxPool2d(3)
-
-    def forward(self, x):
-        return self.pool(self.relu(self.conv(x)))
-
-
-@pytest.fixture
-def offline(monkeypatch, tmp_path):
-    """No weights are here, and a download would run into a closed port."""
-    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
-    monkeypatch.setenv('BRAINSCORE_HOME', str(tmp_path / 'brainscore'))
-    for name in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'):
-        monkeypatch.setenv(name, 'http://127.0.0.1:9')
-    for name in ('no_proxy', 'NO_PROXY'):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(urllib.request, '_opener', None)  # urllib keeps the proxies that it met first
+from m2m_benchmarks.testing import SmallNetwork
 
 
 @pytest.mark.seconds
@@ -130,8 +106,8 @@ def test_a_registered_model_that_needs_a_package():
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.several
 def test_networks_of_other_precision(dtype, m2m_home):
-    result = score(Small().to(dtype), 'SimulatedMouse.VISp-rdm', layer='relu', image_size=32)
-    single = score(Small(), 'SimulatedMouse.VISp-rdm', layer='relu', image_size=32)
+    result = score(SmallNetwork().to(dtype), 'SimulatedMouse.VISp-rdm', layer='conv', image_size=32)
+    single = score(SmallNetwork(), 'SimulatedMouse.VISp-rdm', layer='conv', image_size=32)
     raw, expected = (each.attrs['result']['raw'] for each in (result, single))
     assert raw == pytest.approx(expected, abs=0.01)
     hashes = {each.attrs['result']['weights_sha256'] for each in (result, single)}
@@ -142,16 +118,16 @@ def test_a_network_that_takes_something_else():
     with pytest.raises(ModelError, match=r'cannot be run on an image of 3 x 224 x 224: RuntimeError: .* 1 channels'):
         subject(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()))
     with pytest.raises(ModelError, match='cannot be run on an image of 3 x 2 x 2'):
-        subject(Small(), image_size=2)
+        subject(SmallNetwork(), image_size=2)
 
 
 def test_weights_into_a_model_that_brings_its_own(tmp_path):
-    torch.save(Small(1).state_dict(), tmp_path / 'w.pth')
-    found = subject(Small(0), weights=tmp_path / 'w.pth', image_size=32)
-    assert found.weights_sha256 == weights_sha256(Small(1))
+    torch.save(SmallNetwork(seed=1).state_dict(), tmp_path / 'w.pth')
+    found = subject(SmallNetwork(seed=0), weights=tmp_path / 'w.pth', image_size=32)
+    assert found.weights_sha256 == weights_sha256(SmallNetwork(seed=1))
     assert found.weights.startswith('file w.pth (SHA-256 ')
     with pytest.raises(ModelError, match='brings its own weights'):
-        subject(Small(), weights='none', image_size=32)
+        subject(SmallNetwork(), weights='none', image_size=32)
     with pytest.raises(ModelError, match='another architecture than pixels_64'):
         subject('pixels_64', weights=tmp_path / 'w.pth')
 

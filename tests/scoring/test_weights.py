@@ -3,7 +3,6 @@
 import copy
 import functools
 import http.server
-import os
 import pickle
 import urllib.request
 
@@ -15,7 +14,7 @@ from torch import nn
 from m2m_benchmarks.errors import ModelError
 from m2m_benchmarks.scoring.weights import apply_weights, downloaded, read_weights, weights_sha256
 from m2m_benchmarks.storage import sha256_file
-from m2m_benchmarks.testing import serving
+from m2m_benchmarks.testing import MakesFolder, serving
 
 
 def network(seed=0, width=4):
@@ -36,16 +35,6 @@ def save(state, path):
     else:
         torch.save(state, path)
     return path
-
-
-class MakesFile:
-    """Python runs the function as soon as an ordinary unpickling meets this."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
 
 
 @pytest.mark.parametrize('name', ['w.pth', 'w.pt', 'w.safetensors'])
@@ -152,13 +141,13 @@ def test_code_is_not_run(tmp_path, form):
     trap = tmp_path / 'made by unpickling'
     path = tmp_path / ('w.safetensors' if form == 'named safetensors' else 'w.pth')
     if form in ('pickle', 'named safetensors'):
-        path.write_bytes(pickle.dumps(MakesFile(trap)))
+        path.write_bytes(pickle.dumps(MakesFolder(trap)))
     elif form == 'torch':
-        torch.save(MakesFile(trap), path)
+        torch.save(MakesFolder(trap), path)
     elif form == 'torch without zip':
-        torch.save({'a': MakesFile(trap)}, path, _use_new_zipfile_serialization=False)
+        torch.save({'a': MakesFolder(trap)}, path, _use_new_zipfile_serialization=False)
     else:
-        torch.save({**built().state_dict(), 'extra': MakesFile(trap)}, path)
+        torch.save({**built().state_dict(), 'extra': MakesFolder(trap)}, path)
     with pytest.raises(ModelError) as caught:
         read_weights(path)
     assert not trap.exists()

@@ -1,8 +1,10 @@
-"""What tests of submissions share: no network, and processes in which this library is not there."""
+"""What tests of submissions share: a place to work in, and processes in which this library is not there."""
 
 import os
 import subprocess
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
 
 import brainscore_vision
@@ -14,13 +16,26 @@ BLOCKED = "import sys; sys.modules['m2m_benchmarks'] = None\n"
 
 
 @pytest.fixture
-def offline(monkeypatch, tmp_path):
-    """No weights are here, and a download would run into a closed port."""
-    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
-    for name in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'):
-        monkeypatch.setenv(name, 'http://127.0.0.1:9')
-    for name in ('no_proxy', 'NO_PROXY'):
-        monkeypatch.delenv(name, raising=False)
+def work(tmp_path, monkeypatch):
+    """An empty working directory. Unfinished files elsewhere would show in `temporary` beside it."""
+    for name in ('work', 'temporary'):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'temporary'))
+    monkeypatch.chdir(tmp_path / 'work')
+    return tmp_path / 'work'
+
+
+@pytest.fixture(scope='session')
+def unpacked():
+    """The function unpacked(archive, place) -> the plugin folder in an archive."""
+
+    def unpack(archive, place):
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(place)
+        (folder,) = place.glob('*/models/*')
+        return folder
+
+    return unpack
 
 
 @pytest.fixture

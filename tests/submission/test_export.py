@@ -73,24 +73,6 @@ def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def unpacked(archive, place):
-    """The plugin folder in an archive."""
-    with zipfile.ZipFile(archive) as opened:
-        opened.extractall(place)
-    (folder,) = place.glob('*/models/*')
-    return folder
-
-
-@pytest.fixture
-def work(tmp_path, monkeypatch):
-    """An empty working directory. Unfinished files elsewhere would show in `temporary` beside it."""
-    for name in ('work', 'temporary'):
-        (tmp_path / name).mkdir()
-    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'temporary'))
-    monkeypatch.chdir(tmp_path / 'work')
-    return tmp_path / 'work'
-
-
 def assert_nothing_left(work):
     assert list(work.iterdir()) == []
     # Brain-Score makes that one itself, once a process.
@@ -102,7 +84,7 @@ def assert_nothing_left(work):
 
 
 @pytest.mark.process
-def test_a_zip_passes(m2m, work, offline):
+def test_a_zip_passes(m2m, work, unpacked, offline):
     ran = m2m('export', 'neurn_resnet18', '--to', 'zip', '--weights', 'none', '--check')
     assert (ran.code, ran.err) == (0, '')
     archive = work / 'neurn_resnet18.zip'
@@ -124,7 +106,7 @@ def test_a_zip_passes(m2m, work, offline):
     assert [path.name for path in work.iterdir() if path != folder.parents[2]] == ['neurn_resnet18.zip']
 
 
-def test_default_weights_are_sent_along(m2m, work, offline, tmp_path):
+def test_default_weights_are_sent_along(m2m, work, unpacked, offline, tmp_path):
     _, state = squeezenet(tmp_path / 'torch' / SQUEEZENET)
     ran = m2m('export', 'plain_squeezenet1_1', 'sent.zip', '--to', 'zip')
     assert (ran.code, ran.out) == (0, f'{work / "sent.zip"}\n')
@@ -165,7 +147,7 @@ for identifier in sys.argv[2:]:
 
 @pytest.mark.process
 @pytest.mark.slow
-def test_exported_models_are_the_same_in_a_clean_process(m2m, work, offline, tmp_path, in_tree):
+def test_exported_models_are_the_same_in_a_clean_process(m2m, work, unpacked, offline, tmp_path, in_tree):
     plain, twin, dotted = 'plain_squeezenet1_1', 'neurn_squeezenet1_1', 'neurn_squeezenet1_1_after_features.3'
     squeezenet(tmp_path / 'torch' / SQUEEZENET)
     # Weights in the folder; downloaded by torchvision; a folder that cannot be called like the model, for its dot.
@@ -263,7 +245,9 @@ for served, folder in (
 @pytest.mark.network
 @pytest.mark.process
 @pytest.mark.slow
-def test_too_large_weights_are_downloaded_and_checked(m2m, work, offline, host, monkeypatch, in_tree, tmp_path):
+def test_too_large_weights_are_downloaded_and_checked(
+    m2m, work, unpacked, offline, host, monkeypatch, in_tree, tmp_path
+):
     monkeypatch.setattr(exporting, 'MOST_BYTES', 1_000_000)
     file, _ = squeezenet(tmp_path / 'mine.pth', seed=5)
     host.content = file.read_bytes()
@@ -305,7 +289,9 @@ def test_too_large_weights_without_a_place(m2m, work, offline, monkeypatch, tmp_
     assert_nothing_left(work)
 
 
-def test_too_large_default_weights_are_named_where_their_library_has_them(m2m, work, offline, monkeypatch, tmp_path):
+def test_too_large_default_weights_are_named_where_their_library_has_them(
+    m2m, work, unpacked, offline, monkeypatch, tmp_path
+):
     monkeypatch.setattr(exporting, 'MOST_BYTES', 1_000_000)
     file, _ = squeezenet(tmp_path / 'torch' / SQUEEZENET)
     assert m2m('export', 'plain_squeezenet1_1', '--to', 'zip').code == 0
@@ -314,7 +300,7 @@ def test_too_large_default_weights_are_named_where_their_library_has_them(m2m, w
     assert hashlib.sha256(file.read_bytes()).hexdigest() in init
 
 
-def test_too_large_default_weights_of_timm(m2m, work, offline, monkeypatch, tmp_path):
+def test_too_large_default_weights_of_timm(m2m, work, unpacked, offline, monkeypatch, tmp_path):
     monkeypatch.setattr(exporting, 'MOST_BYTES', 1_000_000)
     # As a download would leave them.
     version = '0' * 40

@@ -2,7 +2,6 @@
 
 import json
 import runpy
-import zipfile
 
 import numpy as np
 import pytest
@@ -11,19 +10,11 @@ import torch
 
 from m2m_benchmarks import score
 from m2m_benchmarks.models.neurn import model as family
-from m2m_benchmarks.scoring import runs
 from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.testing import write_trained
 
 DOMAINS = ('MNIST', 'MNISTM', 'SVHN', 'USPS')
 PASSED = 'All rules are kept, and all {} tests passed'
-
-
-@pytest.fixture
-def work(tmp_path, monkeypatch):
-    """An empty working directory."""
-    (tmp_path / 'work').mkdir()
-    monkeypatch.chdir(tmp_path / 'work')
-    return tmp_path / 'work'
 
 
 @pytest.fixture
@@ -34,27 +25,13 @@ def paper(m2m_home, make_domain):
     return m2m_home
 
 
-def make_run(folder, identifier, classes, seed=0):
-    """The folder of a run, as if it had been trained."""
-    network = family.network(identifier, 'none', seed, len(classes))
-    folder.mkdir()
-    runs.write_config(folder, {'model': identifier, 'dataset': 'MNIST', 'seed': seed, 'steps': 1})
-    data = {'name': 'MNIST', 'classes': classes, 'sha256': 'x', 'n_train': 1, 'n_validation': 1}
-    result = {'steps': 1, 'train_loss': 1.0, 'validation_accuracy': None}
-    runs.write_run(folder, network.backbone.state_dict(), [{'step': 1, 'train_loss': 1.0}], result, data, {})
-    return network
+def make_run(folder, identifier, classes='0123456789', seed=0):
+    """The folder of a run whose network is untrained."""
+    write_trained(folder, identifier, family.network(identifier, 'none', seed, len(classes)), 'MNIST', classes, seed)
 
 
 def folders(tree):
     return {path: path.parent.name for path in tree.glob('brainscore_vision/*/*')}
-
-
-def unpacked(archive, place):
-    """The plugin folder in an archive."""
-    with zipfile.ZipFile(archive) as opened:
-        opened.extractall(place)
-    (folder,) = place.glob('*/models/*')
-    return folder
 
 
 SCORES = """
@@ -91,11 +68,11 @@ except Exception as error:
 
 @pytest.mark.process
 @pytest.mark.slow
-def test_benchmarks_and_trained_networks_work_in_brain_score_alone(m2m, paper, work, in_tree, tmp_path):
-    order = list('3907162584')
-    make_run(tmp_path / 'run', 'neurn_digitnet', list('0123456789'), 1)
+def test_benchmarks_and_trained_networks_work_in_brain_score_alone(m2m, paper, work, unpacked, in_tree, tmp_path):
+    order = '3907162584'
+    make_run(tmp_path / 'run', 'neurn_digitnet', seed=1)
     make_run(tmp_path / 'shuffled', 'plain_digitnet', order, 2)
-    make_run(tmp_path / 'squeezed', 'neurn_squeezenet1_1', list('0123456789'), 3)
+    make_run(tmp_path / 'squeezed', 'neurn_squeezenet1_1', seed=3)
     ran = m2m('export', 'Qazi2025.MNIST-readout_accuracy', 'tree', '--to', 'brainscore-tree', '--check')
     assert (ran.code, ran.err) == (0, '')
     # A benchmark brings its domains; recordings' metrics it doesn't need. Eight benchmarks, four domains.
@@ -152,8 +129,8 @@ def test_a_benchmark_that_needs_no_download(m2m, m2m_home, work):
 
 @pytest.mark.process
 @pytest.mark.slow
-def test_a_trained_digitnet_passes(m2m, m2m_home, work, tmp_path):
-    make_run(tmp_path / 'run', 'neurn_digitnet', list('0123456789'))
+def test_a_trained_digitnet_passes(m2m, m2m_home, work, unpacked, tmp_path):
+    make_run(tmp_path / 'run', 'neurn_digitnet')
     weights = tmp_path / 'run' / 'weights.safetensors'
     ran = m2m('export', 'neurn_digitnet', '--weights', weights, '--to', 'zip', '--check')
     assert (ran.code, ran.err) == (0, '')
@@ -171,7 +148,7 @@ def test_a_trained_digitnet_passes(m2m, m2m_home, work, tmp_path):
 @pytest.mark.process
 def test_the_tests_of_labels_can_fail(m2m, m2m_home, work, tmp_path):
     """A plugin that forgets what its outputs stand for is found out."""
-    make_run(tmp_path / 'run', 'plain_digitnet', list('0123456789'))
+    make_run(tmp_path / 'run', 'plain_digitnet')
     assert m2m('export', 'plain_digitnet', 'tree', '--to', 'brainscore-tree', '--weights', tmp_path / 'run').code == 0
     (folder,) = (work / 'tree').glob('brainscore_vision/models/*')
     test = runpy.run_path(str(folder / 'test.py'))['test_answers_with_its_classes']

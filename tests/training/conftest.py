@@ -1,22 +1,10 @@
-"""What tests of training share: a data folder with the digits in it, a folder of images, and small runs."""
+"""What tests of training share: a data folder with the digits in it, and a folder of images."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-
-from m2m_benchmarks.data.sklearn_digits.domains import ensure
-
-
-@pytest.fixture(scope='session')
-def digits_home(tmp_path_factory):
-    """An M2M_HOME with scikit-learn's digits, made once."""
-    home = tmp_path_factory.mktemp('digits') / 'm2m_home'
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('M2M_HOME', str(home))
-        ensure()
-    return home
 
 
 @pytest.fixture

@@ -1,22 +1,18 @@
 """What tests of the Allen Institute's files share: synthetic sessions, and the AllenSDK where it can be installed."""
 
-import importlib.util
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import allen_ophys_nwb
 import pytest
 
 
 @pytest.fixture(scope='session')
 def nwb():
-    """The module nwb.py beside this file: `write_nwb` and the paths of what is in a session."""
-    spec = importlib.util.spec_from_file_location('allen_nwb', Path(__file__).with_name('nwb.py'))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclass looks itself up there
-    spec.loader.exec_module(module)
-    return module
+    """The module allen_ophys_nwb.py beside this file: `write_nwb` and the paths of what is in a session."""
+    return allen_ophys_nwb
 
 
 @pytest.fixture

@@ -2,16 +2,15 @@
 
 import copy
 import csv
-import importlib.util
 import io
 import json
 import random
 import socket
 import threading
 import time
-from pathlib import Path
 
 import pytest
+from allen_warehouse import Warehouse
 
 from m2m_benchmarks.acquisition.allen import tables
 from m2m_benchmarks.acquisition.allen.ecephys.listing import ECEPHYS_TYPES, ecephys_sessions
@@ -22,13 +21,9 @@ from m2m_benchmarks.acquisition.sessions import count_sessions
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.net.sizes import file_sizes
+from m2m_benchmarks.testing import file_server, serving_files
 
 pytestmark = pytest.mark.network
-
-SPEC = importlib.util.spec_from_file_location('allen_warehouse', Path(__file__).parents[2] / 'net' / 'warehouse.py')
-warehouse = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(warehouse)
-status = warehouse.status
 
 QUERY = '/warehouse/api/v2/data/query.json'
 EXPERIMENTS = '/bucket/visual-coding-2p/ophys_experiments.json'
@@ -127,7 +122,7 @@ def as_csv(rows, columns=None):
 @pytest.fixture
 def site():
     """A server with a bucket; its warehouse is empty."""
-    with warehouse.serving() as found:
+    with serving_files(Warehouse()) as found:
         found.files[EXPERIMENTS] = json.dumps(OPHYS + BEHAVIOR).encode()
         for name, rows in ecephys_tables().items():
             found.files[f'{ECEPHYS}/{name}.csv'] = as_csv(rows)
@@ -169,7 +164,7 @@ def ask(site, tmp_path):
 
     def run(function, **options):
         places = {'mirror': f'{site.address}/bucket', 'warehouse': f'{site.address}/warehouse'}
-        retry = RetryPolicy(tries=2, timeout_s=1, sleep=lambda s: None)
+        retry = RetryPolicy(tries=2, sleep=float)
         return function(run.folder, AllenSelection(**{**places, 'retry': retry, **options}))
 
     run.folder = tmp_path / 'tables'
@@ -487,7 +482,9 @@ def test_tables_that_do_not_fit_together(site, ask):
         ask(ecephys_sessions)
 
 
-@pytest.mark.parametrize('fault', [status(503), status(403), warehouse.page, warehouse.hang_up])
+@pytest.mark.parametrize(
+    'fault', [file_server.status(503), file_server.status(403), file_server.page, file_server.hang_up]
+)
 def test_the_warehouse_stands_in_for_a_bucket_out_of_order(site, ask, fault):
     paths = list(site.files)
     use_warehouse(site)
@@ -498,7 +495,7 @@ def test_the_warehouse_stands_in_for_a_bucket_out_of_order(site, ask, fault):
 
 def test_both_out_of_order(site, ask):
     site.files.clear()
-    site.faulty[QUERY] = status(503)
+    site.faulty[QUERY] = file_server.status(503)
     with pytest.raises(DataError) as caught:
         ask(ophys_sessions)
     assert 'it answered 404' in str(caught.value)
@@ -541,11 +538,18 @@ def test_sizes(site, listed):
     assert file_sizes({}) == {}
 
 
-@pytest.mark.parametrize('fault', [status(405), status(403), status(200, Content_Length=None, Connection='close')])
+@pytest.mark.parametrize(
+    'fault',
+    [
+        file_server.status(405),
+        file_server.status(403),
+        file_server.status(200, Content_Length=None, Connection='close'),
+    ],
+)
 def test_sizes_where_head_is_refused(site, listed, fault):
     for session in listed:
         path = session.urls[0].removeprefix(site.address)
-        site.faulty[path] = lambda handler, site: (fault if handler.command == 'HEAD' else warehouse.serve)(
+        site.faulty[path] = lambda handler, site: (fault if handler.command == 'HEAD' else file_server.serve)(
             handler, site
         )
     assert file_sizes(mirrors(listed)) == {501: 1501, 503: 1503, 505: 1505}
@@ -555,9 +559,9 @@ def test_sizes_where_head_is_refused(site, listed, fault):
 def test_sizes_by_redirect_and_after_faults(site, listed):
     path = listed[0].urls[0].removeprefix(site.address)
     site.files['/elsewhere'] = bytes(77)
-    site.faulty[path] = status(302, Location='/elsewhere')
+    site.faulty[path] = file_server.status(302, Location='/elsewhere')
     slept = []
-    site.faults = [status(503), warehouse.hang_up]
+    site.faults = [file_server.status(503), file_server.hang_up]
     assert file_sizes(mirrors(listed), workers=1, retry=RetryPolicy(sleep=slept.append))[501] == 77
     assert slept == [1, 2]
 
@@ -571,8 +575,8 @@ def test_sizes_of_files_that_are_not_there(site, listed):
 
 
 def test_sizes_behind_a_login(site, listed):
-    site.faulty[listed[0].urls[0].removeprefix(site.address)] = warehouse.page
-    site.faulty[listed[0].urls[1].removeprefix(site.address)] = warehouse.page
+    site.faulty[listed[0].urls[0].removeprefix(site.address)] = file_server.page
+    site.faulty[listed[0].urls[1].removeprefix(site.address)] = file_server.page
     with pytest.raises(DataError, match='a web page came in place'):
         file_sizes(mirrors(listed))
 
@@ -599,7 +603,7 @@ def test_sizes_are_asked_for_at_once_but_not_all(site, listed):
         time.sleep(0.02)
         with lock:
             running.pop()
-        warehouse.serve(handler, site)
+        file_server.serve(handler, site)
 
     for session in listed:
         site.faulty[session.urls[0].removeprefix(site.address)] = slow

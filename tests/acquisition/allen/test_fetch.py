@@ -1,15 +1,16 @@
 """Whole fetches from a server on loopback: what comes, what is said, and what is left."""
 
-import importlib.util
 import io
 import json
 import os
 import sys
 from pathlib import Path
 
+import allen_bucket as bucket
 import h5py
 import numpy as np
 import pytest
+from allen_warehouse import Warehouse
 from PIL import Image
 
 from m2m_benchmarks.acquisition.allen.ecephys.settings import EcephysSettings
@@ -26,42 +27,20 @@ from m2m_benchmarks.data import ledger, store
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.storage import exclusive, writable
+from m2m_benchmarks.testing import file_server, serving_files
 
 pytestmark = pytest.mark.network
 
 
-def load(name):
-    spec = importlib.util.spec_from_file_location(f'allen_{name}', Path(__file__).with_name(f'{name}.py'))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-bucket = load('bucket')
-warehouse = bucket.warehouse
 SETTINGS = {'deVries2020': OphysSettings(), 'Siegle2021': EcephysSettings()}
 NAMES = pytest.mark.parametrize('name', SETTINGS)
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch):
-    for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch):
-    """Hundreds of small files are made durable in a fetch; here nobody pulls the plug."""
-    monkeypatch.setattr(os, 'fsync', lambda handle: None)
 
 
 @pytest.fixture(scope='module')
 def content(tmp_path_factory):
     """What the server serves."""
     folder = tmp_path_factory.mktemp('bucket')
-    with warehouse.serving() as site:
+    with serving_files(Warehouse()) as site:
         bucket.put_ophys(site, folder / 'ophys')
         bucket.put_ecephys(site, folder / 'ecephys')
         return site.files
@@ -69,7 +48,7 @@ def content(tmp_path_factory):
 
 @pytest.fixture
 def site(content):
-    with warehouse.serving() as found:
+    with serving_files(Warehouse()) as found:
         found.files.update(content)
         yield found
 
@@ -91,7 +70,7 @@ def fetch(site):
 
 def choice(site, **chosen):
     # float waits for nothing, and other processes can have it too
-    retry = RetryPolicy(timeout_s=0.5, sleep=float)
+    retry = RetryPolicy(sleep=float)
     return AllenSelection(mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse', retry=retry, **chosen)
 
 
@@ -116,7 +95,7 @@ def strays(home):
 def undisturbed(content, tmp_path_factory):
     """SHA-256 of the assemblies that come when nothing goes wrong."""
     found = {}
-    with pytest.MonkeyPatch.context() as patch, warehouse.serving() as site:
+    with pytest.MonkeyPatch.context() as patch, serving_files(Warehouse()) as site:
         patch.setenv('M2M_HOME', str(tmp_path_factory.mktemp('undisturbed')))
         for name in ('HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'):
             patch.delenv(name, raising=False)
@@ -457,10 +436,10 @@ def tiff(pixels):
 @pytest.mark.parametrize(
     ('workers', 'fault', 'whole_files'),
     [
-        (1, warehouse.hang_up, False),
-        (2, warehouse.hang_up, False),
-        (1, warehouse.status(503), False),
-        (1, warehouse.hang_up, True),
+        (1, file_server.hang_up, False),
+        (2, file_server.hang_up, False),
+        (1, file_server.status(503), False),
+        (1, file_server.hang_up, True),
     ],
 )
 @pytest.mark.several
@@ -513,7 +492,7 @@ def test_a_file_that_changes_is_read_once_more(fetch, site, m2m_home, undisturbe
         asked.append(handler)
         if len(asked) == 2:
             site.validators = {'ETag': '"2"', 'Last-Modified': 'Wed, 21 Oct 2025 07:28:00 GMT'}
-        warehouse.serve(handler, site)
+        file_server.serve(handler, site)
 
     site.faulty[path] = change
     found = fetch('deVries2020')
@@ -558,9 +537,9 @@ def test_a_mirror_that_sends_a_web_page_in_place_of_a_whole_file(site, tmp_path)
 
     def wrong(handler, site):
         if handler.command == 'HEAD':
-            warehouse.serve(handler, site)
+            file_server.serve(handler, site)
         else:
-            warehouse.send(handler, 200, page + bytes(len(site.files[path]) - len(page)), ETag='"1"')
+            file_server.send(handler, 200, page + bytes(len(site.files[path]) - len(page)), ETag='"1"')
 
     site.faulty[path] = wrong
     urls = [site.address + path, f'{site.address}/second']
@@ -597,7 +576,7 @@ def test_a_shorter_table_without_a_length_is_asked_for_again(fetch, site, m2m_ho
 
     def cut(handler, site):
         lines = site.files[path].splitlines(keepends=True)
-        warehouse.send(handler, 200, b''.join(lines[:2]), close=True, **{'Content-Length': None})
+        file_server.send(handler, 200, b''.join(lines[:2]), close=True, **{'Content-Length': None})
         del site.faulty[path]
 
     site.faulty[path] = cut
@@ -651,7 +630,7 @@ def test_a_scheduler_without_workers(fetch, m2m_home, monkeypatch):
 @pytest.mark.parametrize(('workers', 'whole_files'), [(1, False), (1, True), (2, False), (2, True)])
 def test_bytes_are_told_as_they_come(site, m2m_home, monkeypatch, workers, whole_files):
     monkeypatch.setattr(workers_, '_EVERY_S', 0.01)
-    retry = RetryPolicy(timeout_s=5, sleep=float)
+    retry = RetryPolicy(sleep=float)
     listed = ophys_sessions(m2m_home / 'tables', AllenSelection(mirror=f'{site.address}/bucket'))
     tasks = [
         ExtractionTask(SURVEYS['deVries2020'], session, OphysSettings(), m2m_home, whole_files, retry=retry)

@@ -1,6 +1,5 @@
 """Fetches over a network that fails, by processes that are killed, and what they cost in bytes."""
 
-import importlib.util
 import os
 import random
 import signal
@@ -9,7 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+import allen_bucket as bucket
 import pytest
+from allen_warehouse import Warehouse
 
 from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
 from m2m_benchmarks.acquisition.allen.sessions import AllenSelection
@@ -17,47 +18,33 @@ from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey
 from m2m_benchmarks.acquisition.surveys import SURVEYS
 from m2m_benchmarks.errors import M2MError
 from m2m_benchmarks.net.retry import RetryPolicy
+from m2m_benchmarks.testing import Clock, file_server, serving_files
 
 pytestmark = [pytest.mark.slow, pytest.mark.network, pytest.mark.process]
 
 
-def load(name):
-    spec = importlib.util.spec_from_file_location(f'allen_{name}', Path(__file__).with_name(f'{name}.py'))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-bucket = load('bucket')
-warehouse = bucket.warehouse
 SETTINGS = OphysSettings()
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch):
-    for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture(scope='module')
 def content(tmp_path_factory):
     """What the server serves."""
-    with warehouse.serving() as site:
+    with serving_files(Warehouse()) as site:
         bucket.put_ophys(site, tmp_path_factory.mktemp('bucket'))
         return site.files
 
 
 @pytest.fixture
 def site(content):
-    with warehouse.serving() as found:
+    with serving_files(Warehouse()) as found:
         found.files.update(content)
         yield found
 
 
 def fetch(site, number=None, **options):
-    retry = RetryPolicy(timeout_s=0.3, sleep=float)  # float waits for nothing
+    clock = Clock()
+    site.sleep = clock.sleep
+    retry = RetryPolicy(sleep=clock.wait, clock=clock)
     selection = AllenSelection(
         number=number, mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse', retry=retry
     )
@@ -71,7 +58,7 @@ def sha256(fetched):
 @pytest.fixture(scope='module')
 def undisturbed(content, tmp_path_factory):
     """SHA-256 of the assemblies of one session and of all, when nothing goes wrong."""
-    with pytest.MonkeyPatch.context() as patch, warehouse.serving() as site:
+    with pytest.MonkeyPatch.context() as patch, serving_files(Warehouse()) as site:
         patch.setenv('M2M_HOME', str(tmp_path_factory.mktemp('undisturbed')))
         for name in ('HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'):
             patch.delenv(name, raising=False)
@@ -89,50 +76,50 @@ def left(home):
 
 
 def cut(handler, site):
-    code, content, headers = warehouse.reply(handler, site)
-    warehouse.send(handler, code, content, only=len(content) // 2, **headers)
+    code, content, headers = site.reply(handler)
+    file_server.send(handler, code, content, only=len(content) // 2, **headers)
 
 
 def short(handler, site):
-    code, content, headers = warehouse.reply(handler, site)
-    warehouse.send(handler, code, content[: len(content) // 2], **headers)
+    code, content, headers = site.reply(handler)
+    file_server.send(handler, code, content[: len(content) // 2], **headers)
 
 
 def short_without_length(handler, site):
-    code, content, headers = warehouse.reply(handler, site)
-    warehouse.send(handler, code, content[: len(content) // 2], close=True, **{**headers, 'Content-Length': None})
+    code, content, headers = site.reply(handler)
+    file_server.send(handler, code, content[: len(content) // 2], close=True, **{**headers, 'Content-Length': None})
 
 
 def redirect(handler, site):
-    warehouse.send(handler, 302, Location=f'{handler.path}?again')
+    file_server.send(handler, 302, Location=f'{handler.path}?again')
 
 
 def slow(handler, site):
-    code, content, headers = warehouse.reply(handler, site)
-    warehouse.send(handler, code, content, only=10, **headers)
+    code, content, headers = site.reply(handler)
+    file_server.send(handler, code, content, only=10, **headers)
     for byte in content[10:50]:
         handler.wfile.write(bytes([byte]))
-        time.sleep(0.05)
+        site.sleep(5)
 
 
 def other_etag(handler, site):
-    code, content, headers = warehouse.reply(handler, site)
-    warehouse.send(handler, code, content, **{**headers, 'ETag': '"2"'})
+    code, content, headers = site.reply(handler)
+    file_server.send(handler, code, content, **{**headers, 'ETag': '"2"'})
 
 
 def changed(handler, site):
     """From now on the file is another version, which holds the same."""
     site.validators = {'ETag': '"3"', 'Last-Modified': 'Wed, 21 Oct 2025 07:28:00 GMT'}
-    warehouse.serve(handler, site)
+    file_server.serve(handler, site)
 
 
 FAULTS = {
     'cut': cut,
     'short': short,
     'short, without a length': short_without_length,
-    '500': warehouse.status(500),
-    '503': warehouse.status(503, Retry_After='0'),
-    '416': warehouse.status(416),
+    '500': file_server.status(500),
+    '503': file_server.status(503, Retry_After='0'),
+    '416': file_server.status(416),
     'redirect': redirect,
     'slow': slow,
     'other ETag': other_etag,
@@ -143,11 +130,11 @@ FAULTS = {
 
 def spoil(site, path, names, patch, skip):
     """Answer requests of a file with faults, one after the other, after some that are served as they should be."""
-    faults = [warehouse.serve] * skip + [FAULTS[name] for name in names if FAULTS[name]]
+    faults = [file_server.serve] * skip + [FAULTS[name] for name in names if FAULTS[name]]
 
     def fault(handler, site):
         content = handler.command == 'GET'
-        (faults.pop(0) if faults and content else warehouse.serve)(handler, site)
+        (faults.pop(0) if faults and content else file_server.serve)(handler, site)
 
     site.faulty[path] = fault
     full = [names.count('disk full')]
@@ -161,7 +148,7 @@ def spoil(site, path, names, patch, skip):
     patch.setattr(os, 'fsync', fsync)
 
 
-def insist(site, **options):
+def fetch_all(site, **options):
     """Run a fetch again until nothing is missing, as its user would."""
     for _ in range(4):
         try:
@@ -180,11 +167,11 @@ def test_faults_and_pairs_of_them(content, undisturbed, monkeypatch, tmp_path, f
     cases += [([first, second], n % 2 == 1) for n, second in enumerate(names) if n >= names.index(first)]
     for number, (faults, whole_files) in enumerate(cases):
         home = tmp_path / str(number)
-        with warehouse.serving() as site, monkeypatch.context() as patch:
+        with serving_files(Warehouse()) as site, monkeypatch.context() as patch:
             site.files.update(content)
             patch.setenv('M2M_HOME', str(home))
             spoil(site, bucket.ophys_path(501), faults, patch, skip=number % 3)
-            found = insist(site, whole_files=whole_files)
+            found = fetch_all(site, whole_files=whole_files)
             assert sha256(found) == undisturbed[1], (faults, whole_files)
             assert left(home) == [], (faults, whole_files)
 
@@ -192,12 +179,12 @@ def test_faults_and_pairs_of_them(content, undisturbed, monkeypatch, tmp_path, f
 def test_faults_of_the_catalogue(content, undisturbed, monkeypatch, tmp_path):
     for name, fault in FAULTS.items():
         home = tmp_path / name
-        with warehouse.serving() as site, monkeypatch.context() as patch:
+        with serving_files(Warehouse()) as site, monkeypatch.context() as patch:
             site.files.update(content)
             patch.setenv('M2M_HOME', str(home))
             spoil(site, '', [name], patch, skip=0)
             site.faults = [fault] if fault else []
-            assert sha256(insist(site)) == undisturbed[1]
+            assert sha256(fetch_all(site)) == undisturbed[1]
             assert left(home) == []
 
 
@@ -218,7 +205,7 @@ if __name__ == '__main__':
         pid = os.fork()
         if not pid:
             places = {'mirror': f'{address}/bucket', 'warehouse': f'{address}/warehouse'}
-            selection = AllenSelection(**places, retry=RetryPolicy(timeout_s=5))
+            selection = AllenSelection(**places, retry=RetryPolicy())
             survey = SURVEYS['deVries2020']
             fetch_survey(survey, selection, whole_files=whole == '1', workers=int(workers))
             os._exit(0)

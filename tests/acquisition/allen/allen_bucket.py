@@ -1,17 +1,17 @@
-"""The Allen Institute's bucket in small, on a `warehouse.Warehouse`: catalogues, session files and images."""
+"""The Allen Institute's bucket in small, on a `testing.FileServer`: catalogues, session files and images."""
 
 import csv
-import importlib.util
 import io
 import json
-import sys
-from pathlib import Path
 
+import allen_ophys_nwb as nwb
 import h5py
 import numpy as np
+from allen_ecephys_nwb import write_session_nwb
 from PIL import Image
 
-HERE = Path(__file__).parent
+from m2m_benchmarks.testing.file_server import OnDisk
+
 OPHYS, ECEPHYS = '/bucket/visual-coding-2p', '/bucket/visual-coding-neuropixels/ecephys-cache'
 #: Session, container, area, Cre line, depth: four that can be had, and one of a failed container.
 SESSIONS = (
@@ -24,16 +24,6 @@ SESSIONS = (
 UNITS = ((701, 801, 'wt/wt'), (702, 802, 'Sst-IRES-Cre/wt;Ai32/wt'), (703, 803, 'wt/wt'))
 
 
-def load(name, folder=HERE):
-    """A module of a folder of the tests."""
-    spec = importlib.util.spec_from_file_location(f'allen_{name}', folder / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-nwb, warehouse = load('nwb'), load('warehouse', HERE.parents[1] / 'net')
 #: Shown in all sessions.
 SCENES = np.random.default_rng(7).integers(0, 256, (118, 6, 9), dtype=np.uint8)
 
@@ -81,10 +71,9 @@ def put_ophys(site, folder, n_repetitions=3, sessions=SESSIONS, **options):
 def put_ecephys(site, folder, n_repetitions=3, sessions=UNITS, **options):
     """Fill a server with Neuropixels sessions and the images."""
     folder.mkdir(parents=True, exist_ok=True)
-    writer = load('test_ecephys')
     for number, animal, _ in sessions:
         path = folder / f'{number}.nwb'
-        writer.write_session_nwb(path, seed=number, n_repetitions=n_repetitions, **options)
+        write_session_nwb(path, seed=number, n_repetitions=n_repetitions, **options)
         with h5py.File(path, 'r+') as file:
             for name, text in {'identifier': str(number), 'general/subject/subject_id': str(animal + 10_000)}.items():
                 del file[name]
@@ -147,7 +136,7 @@ def put_full_ophys(site, folder, n_cells=174):
         for number in range(0, 118, 29):  # those that are compared
             file[nwb.TEMPLATES][number] = images[number]
     put_scenes(site, images)
-    site.files[ophys_path(501)] = warehouse.OnDisk(path)
+    site.files[ophys_path(501)] = OnDisk(path)
     return ophys_path(501)
 
 
@@ -164,7 +153,7 @@ def put_full_ecephys(site, folder, n_units=1700, n_spikes=60_000):
         'presence_ratio': np.full(n_units, 0.99),
         'isi_violations': np.full(n_units, 0.1),
     }
-    load('test_ecephys').write_session_nwb(path, n_units=n_units, n_repetitions=50, metrics=metrics)
+    write_session_nwb(path, n_units=n_units, n_repetitions=50, metrics=metrics)
     with h5py.File(path, 'r+') as file:
         units = file['units']
         for name in ('spike_times', 'spike_times_index', 'spike_amplitudes', 'waveform_mean', 'identifier'):
@@ -180,7 +169,7 @@ def put_full_ecephys(site, folder, n_units=1700, n_spikes=60_000):
         file['identifier'] = '701'
     put_ecephys_tables(site, UNITS[:1])
     put_scenes(site, np.broadcast_to(np.arange(118, dtype=np.uint8)[:, None, None], (118, 918, 1174)))
-    site.files[ecephys_path(701)] = warehouse.OnDisk(path)
+    site.files[ecephys_path(701)] = OnDisk(path)
     return ecephys_path(701)
 
 

@@ -1,0 +1,88 @@
+"""Assemblies in the form in which Brain-Score's models answer and its metrics take them."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from brainscore_core.supported_data_standards.brainio.assemblies import BehavioralAssembly, NeuroidAssembly
+from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+
+
+def neuroid_assembly(values: np.ndarray, stimulus_ids: Iterable[str] | None = None) -> NeuroidAssembly:
+    """Make an assembly of responses.
+
+    Parameters
+    ----------
+    values : array, shape (n_stimuli, n_neuroids)
+    stimulus_ids : iterable of str, optional
+        Names of the stimuli, one for each row: s000, s001 and so on when none are given.
+
+    Returns
+    -------
+    NeuroidAssembly
+        Of presentation x neuroid; all neuroids are in the region r.
+    """
+    n_stimuli, n_neuroids = values.shape
+    ids = [f's{place:03d}' for place in range(n_stimuli)] if stimulus_ids is None else list(stimulus_ids)
+    # Two coordinates on each side: xarray makes no index with names of a single one.
+    return NeuroidAssembly(
+        values,
+        coords={
+            'stimulus_id': ('presentation', ids),
+            'stimulus_index': ('presentation', np.arange(n_stimuli)),
+            'neuroid_id': ('neuroid', np.arange(n_neuroids)),
+            'region': ('neuroid', ['r'] * n_neuroids),
+        },
+        dims=['presentation', 'neuroid'],
+    )
+
+
+def label_assembly(stimuli: StimulusSet, labels: Sequence[object]) -> BehavioralAssembly:
+    """Make the answer of Brain-Score's models to the task label.
+
+    Parameters
+    ----------
+    stimuli : StimulusSet
+        With the column `image_label`.
+    labels : sequence
+        The label that is chosen for each stimulus.
+
+    Returns
+    -------
+    BehavioralAssembly
+        Of choice x presentation, with one choice.
+    """
+    return BehavioralAssembly([labels], coords=_presentations(stimuli), dims=['choice', 'presentation'])
+
+
+def probability_assembly(
+    stimuli: StimulusSet, labels: Sequence[str], choices: Iterable[str] = '0123456789'
+) -> BehavioralAssembly:
+    """Make an answer of Brain-Score's models to the task probabilities.
+
+    Parameters
+    ----------
+    stimuli : StimulusSet
+        With the column `image_label`.
+    labels : sequence of str
+        The label that is the most probable one for each stimulus.
+    choices : iterable of str
+        All labels, in the order of the answer's columns.
+
+    Returns
+    -------
+    BehavioralAssembly
+        Of presentation x choice: 0.5 for the label, random numbers below 0.4 for all others.
+    """
+    choices = list(choices)
+    values = np.random.default_rng(0).uniform(0, 0.4, (len(labels), len(choices)))
+    for row, label in zip(values, labels, strict=True):
+        row[choices.index(label)] = 0.5
+    coords = {**_presentations(stimuli), 'choice': choices}
+    return BehavioralAssembly(values, coords=coords, dims=['presentation', 'choice'])
+
+
+def _presentations(stimuli: StimulusSet) -> dict[str, tuple[str, np.ndarray]]:
+    return {
+        'stimulus_id': ('presentation', stimuli['stimulus_id'].to_numpy()),
+        'truth': ('presentation', stimuli['image_label'].to_numpy()),
+    }
