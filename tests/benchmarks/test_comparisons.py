@@ -1,6 +1,9 @@
 """Comparisons as parts of benchmarks: what they are given, and what happens when they fail."""
 
 import dataclasses
+import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ from scipy.linalg import block_diag, helmert
 from scipy.stats import special_ortho_group
 from torch import nn
 
-from m2m_benchmarks import load_benchmark, score
+from m2m_benchmarks import load_benchmark
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.arrays import isometric
 from m2m_benchmarks.benchmarks import comparisons
@@ -24,6 +27,7 @@ from m2m_benchmarks.benchmarks.comparisons.base import (
     Raw,
 )
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.scoring import activations
 from m2m_benchmarks.scoring.score import score_subject
@@ -89,6 +93,23 @@ def units(layer):
     paths = [stimuli.get_stimulus(each) for each in stimuli['stimulus_id']]
     with torch.no_grad():
         return net[: layer + 1](activations.Activations(found).preprocess(paths)).numpy()
+
+
+#: Scores pixels on benchmarks and prints the files that were hashed and the plugins whose lines were read.
+COUNTED = """
+import json, sys
+from m2m_benchmarks import load_benchmark
+from m2m_benchmarks.data import ledger
+from m2m_benchmarks.plugins import index
+from m2m_benchmarks.testing import RecordedCandidate
+hashed, read = [], []
+hash_file, lines_of = ledger.sha256_file, index.registrations
+ledger.sha256_file = lambda path: hashed.append(path.name) or hash_file(path)
+index.registrations = lambda init: read.append(str(init)) or lines_of(init)
+for name in sys.argv[1:]:
+    load_benchmark(name)(RecordedCandidate())
+print(json.dumps([hashed, read]))
+"""
 
 
 def test_the_table_names_every_module():
@@ -346,15 +367,15 @@ def test_unsorted_stimuli_keep_trials_and_mean_together(m2m_home, monkeypatch):
 
 
 @pytest.mark.slow
-def test_an_assembly_is_hashed_once(m2m_home, monkeypatch):
-    from m2m_benchmarks.data import ledger
-
-    load_benchmark('SimulatedMouse-rdm')
-    ledger._verified.clear()
-    hashed = []
-    original = ledger.sha256_file
-    monkeypatch.setattr(ledger, 'sha256_file', lambda path: hashed.append(path.name) or original(path))
-    score(network(), 'SimulatedMouse-rdm', image_size=32)
-    score(network(), 'SimulatedMouse-ridge', image_size=32)
-    assert hashed.count('assembly.nc') <= 1
-    assert len(hashed) == len(set(hashed))
+@pytest.mark.process
+def test_an_assembly_is_hashed_once_and_no_metric_is_looked_up(m2m, m2m_home):
+    """In a process of its own, with empty caches: all areas by all comparisons, from one reading of the assembly."""
+    assert m2m('data', 'list', 'SimulatedMouse').code == 0
+    names = [f'SimulatedMouse.{area}-{name}' for name in COMPARISONS for area in AREAS]
+    ran = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', COUNTED, *names], capture_output=True, text=True, timeout=300, check=True
+    )
+    hashed, read = json.loads(ran.stdout.splitlines()[-1])
+    assert hashed.count('assembly.nc') == 1
+    assert len(hashed) == len(set(hashed)) > 100
+    assert not [path for path in read if '/metrics/' in path]
