@@ -1,6 +1,7 @@
 """A file server on this machine, with byte ranges, which answers as it should or with the faults that it is given."""
 
 import contextlib
+import gc
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -115,7 +116,11 @@ Server = TypeVar('Server', bound=FileServer)
 
 @contextlib.contextmanager
 def serving_files(server: Server) -> Iterator[Server]:
-    """Run a file server for the length of the block."""
+    """Run a file server for the length of the block.
+
+    Python collects no garbage meanwhile. In a thread of the server it could come upon an object of h5py and wait for
+    h5py's lock, which a client holds that reads an HDF5 file and waits for the server.
+    """
 
     class Handler(QuietHandler):
         protocol_version = 'HTTP/1.1'
@@ -129,7 +134,13 @@ def serving_files(server: Server) -> Iterator[Server]:
     with serving(Handler) as running:
         running.handle_error = lambda *arguments: None  # type: ignore[method-assign]  # clients go when they like
         server.address = running.url  # type: ignore[attr-defined]
-        yield server
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            yield server
+        finally:
+            if collects:
+                gc.enable()
 
 
 def serve(handler: Any, server: FileServer) -> None:

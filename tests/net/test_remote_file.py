@@ -404,9 +404,17 @@ def test_hdf5_with_faults(site, ranged_file, arrays):
             np.testing.assert_array_equal(stored[name][:], expected)
 
 
-def test_hdf5_in_threads(site, ranged_file, arrays):
+def test_hdf5_in_threads(site, ranged_file, arrays, monkeypatch):
     wrong = []
+    ask = RemoteFile._ask
+
+    def collect_and_ask(file, *arguments):
+        """As it may happen at any time, garbage of h5py is collected while h5py waits for its file."""
+        gc.collect(0)
+        return ask(file, *arguments)
+
     with open_remote_hdf5(ranged_file(block_bytes=1024, cache_bytes=0)) as stored:
+        monkeypatch.setattr(RemoteFile, '_ask', collect_and_ask)
 
         def read(seed):
             rng = np.random.default_rng(seed)
@@ -417,16 +425,11 @@ def test_hdf5_in_threads(site, ranged_file, arrays):
                 if not np.array_equal(stored[name][row], arrays[name][row]):
                     wrong.append((name, row))
 
-        before = gc.get_threshold()
-        gc.set_threshold(10)
-        try:
-            threads = [threading.Thread(target=read, args=(seed,)) for seed in range(4)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join(60)
-        finally:
-            gc.set_threshold(*before)
+        threads = [threading.Thread(target=read, args=(seed,)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
     assert not any(thread.is_alive() for thread in threads)
     assert wrong == []
 
