@@ -30,7 +30,7 @@ class Recordings:
     timebins : list of (start, end)
         In ms after stimulus onset: one.
     sha256 : str
-        Of the assembly's file.
+        SHA-256 of the assembly's file.
     n_flat, n_unreliable : int
         Neuroids left out: those that never vary, those below the threshold.
     """

@@ -25,7 +25,7 @@ def explained_failure(identifier: str, kind: type[M2MError]) -> Iterator[None]:
     Raises
     ------
     M2MError
-        Of that class, for every exception but those of this library: a package isn't installed, a file could not be
+        Error of that class, for every exception but those of this library: a package isn't installed, a file could not be
         downloaded, or the plugin fails in a way of its own.
     """
     try:

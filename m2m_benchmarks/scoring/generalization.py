@@ -35,7 +35,7 @@ def score_generalization(
     Returns
     -------
     Score
-        Of the benchmark, with the attributes `layer`, `layer_scores` and `commitment`.
+        Score on the benchmark, with the attributes `layer`, `layer_scores` and `commitment`.
 
     Raises
     ------

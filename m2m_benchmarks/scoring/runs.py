@@ -175,7 +175,7 @@ def write_run(
     result, data : mapping
         See `Run`.
     versions : mapping
-        Of the code.
+        Versions of the packages that the result depends on.
     """
     with replacing(folder / WEIGHTS, 'wb') as file:
         file.write(safetensors.torch.save({name: value.cpu().contiguous() for name, value in state.items()}))

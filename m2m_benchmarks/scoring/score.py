@@ -56,7 +56,7 @@ def score(
         Score this layer on all neuroids. Without it, and where the model maps the area to no layer, the layer is
         chosen on one half of the neuroids and scored on the other.
     seed : int
-        Of untrained weights.
+        Random seed of untrained weights.
     image_size : int
         For an nn.Module.
 

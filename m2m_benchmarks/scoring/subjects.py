@@ -110,7 +110,7 @@ def subject(
         `seed`; for `torchvision:`, `timm:` and the family `neurn_…`, `plain_…`. A .pth or .safetensors file holds a
         state dict; a folder is that of a training run.
     seed : int
-        Of untrained weights.
+        Random seed of untrained weights.
     image_size : int
         For an nn.Module; other models know theirs.
 

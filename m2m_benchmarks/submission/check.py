@@ -109,7 +109,7 @@ def check_plugins(plugins: dict[Path, str], one_identifier: bool, timeout_s: flo
 def _tree(place: Path, plugins: dict[Path, str]) -> Path:
     """A brainscore_vision package made of links to the installed one, whose only models are those of `plugins`.
 
-    Of the other kinds, what is installed stays: benchmarks and metrics build on one another.
+    Plugins of the other kinds stay as they are installed: benchmarks and metrics build on one another.
     """
     models = plugins_folder(BRAIN_SCORE, 'models')
     assert models is not None

@@ -27,7 +27,7 @@ class Weights:
     source : str
         'default', 'none' or a file.
     seed : int
-        Of untrained ones.
+        Random seed of untrained ones.
     url : str or None
         Where the file can be downloaded, for one that is too large to be sent along.
     """
@@ -52,7 +52,7 @@ def export_zip(name: str, destination: Path | None = None, weights: Weights | No
     Returns
     -------
     Path
-        Of the archive. An older one under that name is replaced.
+        Path of the archive. An older one under that name is replaced.
 
     Raises
     ------

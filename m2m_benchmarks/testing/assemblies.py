@@ -19,7 +19,7 @@ def neuroid_assembly(values: np.ndarray, stimulus_ids: Iterable[str] | None = No
     Returns
     -------
     NeuroidAssembly
-        Of presentation x neuroid; all neuroids are in the region r.
+        presentation x neuroid; all neuroids are in the region r.
     """
     n_stimuli, n_neuroids = values.shape
     ids = [f's{place:03d}' for place in range(n_stimuli)] if stimulus_ids is None else list(stimulus_ids)
@@ -49,7 +49,7 @@ def label_assembly(stimuli: StimulusSet, labels: Sequence[object]) -> Behavioral
     Returns
     -------
     BehavioralAssembly
-        Of choice x presentation, with one choice.
+        choice x presentation, with one choice.
     """
     return BehavioralAssembly([labels], coords=_presentations(stimuli), dims=['choice', 'presentation'])
 
@@ -71,7 +71,7 @@ def probability_assembly(
     Returns
     -------
     BehavioralAssembly
-        Of presentation x choice: 0.5 for the label, random numbers below 0.4 for all others.
+        presentation x choice: 0.5 for the label, random numbers below 0.4 for all others.
     """
     choices = list(choices)
     values = np.random.default_rng(0).uniform(0, 0.4, (len(labels), len(choices)))

@@ -105,7 +105,7 @@ def drawn(first: np.ndarray, second: np.ndarray, difference: float) -> tuple[flo
     Parameters
     ----------
     first, second : array, shape (n_draws,)
-        Of the same draws of images, stimuli or neuroids.
+        Scores over the same draws of images, stimuli or neuroids.
     difference : float
         Of the scores themselves.
 

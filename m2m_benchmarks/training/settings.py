@@ -28,7 +28,7 @@ class Settings:
     dataset : str
         A domain of digits, or 'imagefolder:DIR'.
     seed : int
-        Of the untrained weights and the batches.
+        Random seed of the untrained weights and the batches.
     protocol : {'single-source', 'epochs'}
         Batches drawn with replacement, or shuffled epochs.
     steps : int

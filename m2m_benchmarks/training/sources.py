@@ -41,7 +41,7 @@ class Source:
     classes : list of str
         What each output stands for.
     sha256 : str
-        Of the images and labels.
+        SHA-256 of the images and labels.
     train, validation : Dataset
         Indexed by (step, places): a batch of uint8 images, shape (n, 3, size, size), and their labels.
     n_train, n_validation : int
@@ -93,9 +93,9 @@ def digit_source(name: str, image_size: int, limit: int = SINGLE_SOURCE_IMAGES) 
     Parameters
     ----------
     name : str
-        As from `domain_name`.
+        Name of the domain, as `domain_name` gives it.
     image_size : int
-        Of the network; digits of 32 x 32 are enlarged bilinearly.
+        Height and width of the network's input; digits of 32 x 32 are enlarged bilinearly.
     limit : int
 
     Raises
@@ -159,7 +159,7 @@ def image_folder_source(
     folder : Path
     image_size : int
     seed : int
-        Of the crops.
+        Random seed of the crops.
     limit : int, optional
         Train on this many images, drawn from all classes by the seed.
     fingerprint : bool

@@ -53,7 +53,7 @@ def train(
     ----------
     settings : Settings
     folder : Path, optional
-        Of the run; one named after the settings, in `runs_folder`, where none is given.
+        Folder of the run; one named after the settings, in `runs_folder`, where none is given.
     resume : bool
         Go on with a run of the same settings from its last checkpoint, with the result that it would have had.
     accelerator, devices, strategy, num_nodes

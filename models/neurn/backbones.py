@@ -32,7 +32,7 @@ class Backbone:
     image_size : int
         Height and width of the input.
     normalization : (mean, std)
-        Of each channel of images in [0, 1].
+        Mean and standard deviation of each channel of images in [0, 1].
     fixed_size : bool
         Whether the network takes images of no other size.
     classes : tuple of str
@@ -232,7 +232,7 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes
     weights : {'default', 'none'}
         Those of ImageNet, which the library downloads and checks, or untrained ones.
     seed : int
-        Of untrained weights.
+        Random seed of untrained weights.
     n_classes : int, optional
         Number of outputs, where it isn't that of the default weights; those have then an untrained last layer.
 

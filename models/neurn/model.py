@@ -153,7 +153,7 @@ class Network(nn.Module):
     backbone : nn.Module
         Its modules are named as in its library, after `backbone.`.
     mean, std : sequence of float
-        Of each channel.
+        Mean and standard deviation of each channel.
     neurn : NeuRN, optional
     after : str
         Module of the backbone whose output goes through NeuRN; '' puts it at the input.
@@ -220,7 +220,7 @@ def network(identifier: str, weights: str = 'default', seed: int = 0, n_classes:
     weights : {'default', 'none'}
         ImageNet weights that the backbone's library downloads and checks, or untrained ones.
     seed : int
-        Of untrained weights; twins with the same seed have the same.
+        Random seed of untrained weights; twins with the same seed have the same.
     n_classes : int, optional
         Number of outputs, where it isn't the backbone's own.
 

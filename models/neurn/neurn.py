@@ -84,7 +84,7 @@ class NeuRN(nn.Module):
         Returns
         -------
         tensor
-            Of the same shape and type.
+            Tensor of the same shape and type.
 
         Raises
         ------

@@ -50,7 +50,7 @@ class Features:
         In the order of the recordings' stimuli.
     form : FeatureForm
     shape : tuple of int or None
-        Of one response, with as many entries as there are features: (channels, height, width) in a convolutional layer.
+        Shape of one response, of as many entries as there are features: (channels, height, width) in a convolutional layer.
         None where the model doesn't say it, and for a rotation or a sample of units.
     """
 
@@ -69,7 +69,7 @@ class Raw:
     draws : array, shape (n_draws,)
         The value over draws of the comparison's unit, whose standard deviation is its error.
     per_neuroid : array, shape (n_neuroids,), or None
-        Of comparisons that give each neuroid a value.
+        Value of each neuroid, for comparisons that have one.
     """
 
     value: float

@@ -19,7 +19,7 @@ def blend(digits: Digits, photos: Sequence[np.ndarray], seed: int = 0) -> Digits
     photos : sequence of uint8 arrays, shape (height, width, 3)
         Each at least 32 x 32.
     seed : int
-        Of the patches.
+        Random seed of the patches.
 
     Returns
     -------

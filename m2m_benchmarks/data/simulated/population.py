@@ -106,7 +106,7 @@ class Population:
         their weights form a tight frame (W'W is a multiple of the identity): distances over any set of animals are
         those between the generating variables.
     noise_variance : array, shape (n_neuroids,)
-        Of a single response.
+        Variance of the noise of a single response.
     animal : array of str, shape (n_neuroids,)
     repetitions : array of int, shape (n_neuroids,)
     """
@@ -159,7 +159,7 @@ def record(area: Population, seed: int = 0) -> np.ndarray:
     ----------
     area : Population
     seed : int
-        Of the noise.
+        Random seed of the noise.
 
     Returns
     -------

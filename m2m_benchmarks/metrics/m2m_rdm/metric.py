@@ -15,7 +15,7 @@ class M2MRDM(Metric):
     n_bootstraps : int
         Draws of stimuli for the error; 0 for none.
     seed : int
-        Of those draws.
+        Random seed of those draws.
     """
 
     def __init__(self, n_bootstraps: int = 1000, seed: int = 0) -> None:

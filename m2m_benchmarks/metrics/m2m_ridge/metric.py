@@ -36,7 +36,7 @@ class M2MRidge(Metric):
     n_bootstraps : int
         Draws of neuroids for the error of 'stacked'; 0 for none.
     seed : int
-        Of those draws.
+        Random seed of those draws.
     """
 
     def __init__(
