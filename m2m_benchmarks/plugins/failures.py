@@ -25,8 +25,8 @@ def explained_failure(identifier: str, kind: type[M2MError]) -> Iterator[None]:
     Raises
     ------
     M2MError
-        Error of that class, for every exception but those of this library: a package isn't installed, a file could not be
-        downloaded, or the plugin fails in a way of its own.
+        Error of that class, for every exception but those of this library: a package isn't installed, a file could
+        not be downloaded, or the plugin fails in a way of its own.
     """
     try:
         yield

@@ -50,8 +50,8 @@ class Features:
         In the order of the recordings' stimuli.
     form : FeatureForm
     shape : tuple of int or None
-        Shape of one response, of as many entries as there are features: (channels, height, width) in a convolutional layer.
-        None where the model doesn't say it, and for a rotation or a sample of units.
+        Shape of one response, of as many entries as there are features: (channels, height, width) in a convolutional
+        layer. None where the model doesn't say it, and for a rotation or a sample of units.
     """
 
     values: np.ndarray
