@@ -133,7 +133,8 @@ def _print_generalization(result: dict[str, Any]) -> None:
     layer = f' ({result["layer"]})' if result['protocol'] == 'readout_accuracy' and result['layer'] else ''
     console.print(
         f'score {result["score"]:.3f} ± {result["error"]:.3f}: {result["formula"]}.\n'
-        f'gap {result["generalization_gap"]:+.3f}: accuracy on the source less the score. Compared: {PROTOCOLS[result["protocol"]]}{layer}.',
+        f'gap {result["generalization_gap"]:+.3f}: accuracy on the source less the score. '
+        f'Compared: {PROTOCOLS[result["protocol"]]}{layer}.',
         soft_wrap=True,
         markup=False,
     )
