@@ -121,7 +121,8 @@ def test_a_dataset_that_is_not_here(identifier, m2m_home):
         load_benchmark(identifier)
     assert str(caught.value) == (
         f'unknown benchmark {identifier!r}: there is no dataset Nobody2020 on this machine; `m2m data list` shows '
-        'those that are, `m2m data import Nobody2020 --sessions sessions.csv --units units.csv --stimuli DIR` brings one.'
+        'those that are, `m2m data import Nobody2020 --sessions sessions.csv --units units.csv --stimuli DIR` brings '
+        'one.'
     )
 
 
