@@ -95,8 +95,7 @@ def _explained(results: list[dict[str, Any]]) -> list[str]:
     for name in dict.fromkeys(name.comparison for name in own):
         comparison = load_comparison(name)
         described = comparison.description
-        error = described.settings.get('error', f'bootstrap over {comparison.unit}, 1000 draws')
-        texts.append(f'-{name}: score = {described.formula}; ± by {error}.')
+        texts.append(f'-{name}: score = {described.formula}; ± by {comparison.settings["error"]}.')
         texts += [f'Note: {described.caveat}.'] if described.caveat else []
     foreign = {result['formula'] for result in results if _neural(result['benchmark']) is None}
     texts += [f'score = {formula}' for formula in sorted(foreign)]
@@ -145,9 +144,11 @@ def _print_generalization(result: dict[str, Any]) -> None:
 def _table(results: list[dict[str, Any]]) -> 'Table':
     from rich.table import Table
 
-    table = Table(box=None, header_style='bold')
-    for column in ('benchmark', 'layer', 'neuroids', 'raw', 'ceiling', 'score', '±'):
-        table.add_column(column, justify='left' if column in ('benchmark', 'layer') else 'right', no_wrap=True)
+    table = Table(box=None, header_style='bold', pad_edge=False)
+    for column in ('benchmark', 'layer'):  # on a narrow terminal names are folded, numbers are not
+        table.add_column(column, overflow='fold')
+    for column in ('neuroids', 'raw', 'ceiling', 'score', '±'):
+        table.add_column(column, justify='right', no_wrap=True)
     for result in results:
         name = f'{result["benchmark"]} (simulated)' if result['simulated'] else result['benchmark']
         for area, part in result.get('areas', {}).items():

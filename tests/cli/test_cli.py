@@ -161,6 +161,17 @@ def test_what_the_numbers_are_is_said_in_a_line_for_each_comparison(m2m, m2m_hom
 
 
 @pytest.mark.seconds
+def test_numbers_are_whole_on_a_narrow_terminal(m2m, m2m_home, monkeypatch):
+    name = 'SimulatedMouse.VISal-ridge'
+    document = json.loads(m2m('score', 'pixels_64', name, '--json', '-')[1])
+    monkeypatch.setenv('COLUMNS', '60')
+    table = m2m('score', 'pixels_64', name)[1].partition('-ridge: score')[0].splitlines()[2:]
+    assert all(len(line) <= 60 for line in table)
+    numbers = [f'{document[key]:.3f}' for key in ('raw', 'ceiling', 'score', 'error')]
+    assert [line.split()[-4:] for line in table if numbers[0] in line] == [numbers]
+
+
+@pytest.mark.seconds
 def test_score_as_json(m2m, m2m_home, tmp_path):
     code, out, _ = m2m('score', 'pixels_64', 'SimulatedMouse.VISp-rdm', '--json', '-')
     assert code == 0
