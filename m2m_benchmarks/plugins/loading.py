@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 #: Kind of plugin to the functions, 'module:function', that know identifiers without a literal registry line; they are
 #: asked in this order once no plugin registers the identifier. Each takes the identifier and returns what it stands
-#: for (of a model its factory, which takes options), None when it doesn't know it, or says what is wrong with it.
+#: for (of a model its factory, which takes options), or None when it doesn't know it; one may also raise
+#: UnknownNameError, with what is wrong with the identifier.
 #: This table is the one place where this library imports from the rooms above plugins.
 RESOLVERS: dict[str, tuple[str, ...]] = {
     'model': ('m2m_benchmarks.models.neurn.model:variant_factory',),
