@@ -62,13 +62,15 @@ def mouse():
     for model, weights in SUBJECTS:
         name = NAMES.get(model, getattr(model, 'identifier', model))
         print(f'scoring: {name}', file=sys.stderr)
-        results = [score(model, f'SimulatedMouse-{kind}', weights=weights) for kind in ('rdm', 'ridge')]
+        results = [
+            score(model, benchmark, weights=weights) for benchmark in ('SimulatedMouse-rdm', 'SimulatedMouse-ridge')
+        ]
         table.add_row(name, *(f'{float(result):.3f} ± {result.attrs["error"]:.3f}' for result in results))
     return table
 
 
 def digits():
-    found = compare(
+    comparison = compare(
         'neurn_digitnet',
         'plain_digitnet',
         'SklearnDigits-accuracy',
@@ -80,7 +82,7 @@ def digits():
     table.add_column('domain')
     for column in ('with NeuRN', 'plain', 'difference', '95 % interval'):
         table.add_column(column, justify='right')
-    for row in found.rows:
+    for row in comparison.rows:
         first, second = (f'{np.mean(values):.3f}' for values in (row.first, row.second))
         low, high = row.interval
         name = 'mean of the five' if row.name == 'score' else row.name

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from m2m_benchmarks import score
 from m2m_benchmarks.arrays import standard_error
+from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
 
 
 def main():
@@ -28,9 +29,9 @@ def main():
     for column in ('area', 'metric', 'with NeuRN', 'plain', 'difference'):
         table.add_column(column, justify='left' if column in ('area', 'metric') else 'right')
     for kind, metric in (('rdm', 'RSA'), ('ridge', 'regression')):
+        benchmark = str(NeuralIdentifier(arguments.dataset, None, None, kind))
         neurn, plain = (
-            score(f'{twin}_{arguments.backbone}', f'{arguments.dataset}-{kind}', weights=arguments.weights)
-            for twin in ('neurn', 'plain')
+            score(f'{twin}_{arguments.backbone}', benchmark, weights=arguments.weights) for twin in ('neurn', 'plain')
         )
         rows = [(area, neurn.attrs['areas'][area], plain.attrs['areas'][area]) for area in neurn.attrs['areas']]
         for area, one, other in [*rows, ('mean', neurn, plain)]:

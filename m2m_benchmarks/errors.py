@@ -33,11 +33,21 @@ class StorageError(M2MError):
 
 
 class UnknownNameError(M2MError):
-    """No model, benchmark, area, layer or dataset of that name."""
+    """No model, benchmark, area, layer or dataset of that name.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = '') -> None:
-        known = list(known)
-        super().__init__(f'unknown {kind} {name!r}.{nearest(name, known)}{" " + hint if hint else ""}')
+    Parameters
+    ----------
+    kind, name : str
+        Kind of what is named, and its name.
+    known : iterable of str
+        Names that there are; those most like it are suggested.
+    hint, why : str
+        What to do, a sentence after the suggestions; the reason, before them, without a full stop.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = '', why: str = '') -> None:
+        reason, hint = f': {why}' if why else '', f' {hint}' if hint else ''
+        super().__init__(f'unknown {kind} {name!r}{reason}.{nearest(name, known)}{hint}')
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> str:

@@ -22,6 +22,7 @@ def main():
     parser.add_argument('--dataset', default='SimulatedMouse')
     arguments = parser.parse_args()
 
+    from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
     from m2m_benchmarks.scoring.activations import Activations
     from m2m_benchmarks.scoring.score import score_subject
     from m2m_benchmarks.scoring.subjects import subject
@@ -50,7 +51,7 @@ def main():
         os.environ['M2M_HOME'] = folder
         found = subject(arguments.model, weights=arguments.weights)
         start = time.perf_counter()
-        benchmarks = [f'{arguments.dataset}-rdm', f'{arguments.dataset}-ridge']
+        benchmarks = [str(NeuralIdentifier(arguments.dataset, None, None, each)) for each in ('rdm', 'ridge')]
         scores = list(score_subject(found, benchmarks))
         total = time.perf_counter() - start
     forward = sum(spent.values())

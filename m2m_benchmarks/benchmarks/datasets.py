@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PAPER_DIGITS, DigitsIdentifier
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.citations import DEVRIES2020, SIEGLE2021
-from m2m_benchmarks.data.digit_names import DERIVED, DOMAINS
+from m2m_benchmarks.data.digit_names import DERIVED, DOMAINS, stimulus_set_name
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ class DigitsCollection:
         """Targets of a benchmark, and the stimulus set of each."""
         targets = [name.target] if name.target is not None else [each for each in self.targets if each != name.source]
         if name.collection == DERIVED_DIGITS:
-            return {each: f'{DERIVED_DIGITS}_{each}' for each in targets}
-        return {each: f'{each}_test' for each in targets}
+            return {each: stimulus_set_name(DERIVED_DIGITS, each) for each in targets}
+        return {each: stimulus_set_name(each, 'test') for each in targets}
 
 
 RECORDINGS = {

@@ -22,6 +22,7 @@ from brainscore_vision.model_interface import BrainModel
 from m2m_benchmarks.arrays import accuracy_draws, standard_error, wilson_interval
 from m2m_benchmarks.benchmarks.datasets import DIGITS
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, parse
+from m2m_benchmarks.data.digit_names import stimulus_set_name
 from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError
 from m2m_benchmarks.plugins import load_stimulus_set
 
@@ -76,7 +77,9 @@ class GeneralizationBenchmark(BenchmarkBase):
         #: Called with what is being done, how many are done, and how many there are.
         self.report: Callable[[str, int, int], None] = lambda what, done, total: None
         readout = protocol == 'readout_accuracy'
-        wanted = {**({'fitting': f'{source}_train'} if readout else {}), source: f'{source}_test', **targets}
+        wanted = {source: stimulus_set_name(source, 'test'), **targets}
+        if readout:
+            wanted = {'fitting': stimulus_set_name(source, 'train'), **wanted}
         stimulus_sets: dict[str, StimulusSet] = {}
         missing = []
         for domain, stimuli in wanted.items():

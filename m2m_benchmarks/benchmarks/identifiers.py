@@ -17,18 +17,34 @@ from dataclasses import dataclass, replace
 
 from m2m_benchmarks.data.names import DATASET, PART
 
-#: Ways in which a model is asked for the labels of digits.
-PROTOCOLS = ('accuracy', 'readout_accuracy')
+#: Ways in which a model is asked for the labels of digits, and what is compared in a few words.
+PROTOCOLS = {
+    'accuracy': 'labels by a model that was trained on the source',
+    'readout_accuracy': 'labels by a linear readout that is fitted to the source',
+}
 #: Digits of several domains, any of which can be the source.
 PAPER_DIGITS = 'Qazi2025'
 #: Digits that are their own source: the targets are derived from them.
 DERIVED_DIGITS = 'SklearnDigits'
-#: The grammar, for messages.
-GRAMMAR = 'DATASET-COMPARISON, DATASET.AREA-COMPARISON or DATASET.AREA.POPULATION-COMPARISON'
+#: The grammar of names of recordings, for messages.
+GRAMMAR = (
+    'DATASET-COMPARISON, DATASET.AREA-COMPARISON or DATASET.AREA.POPULATION-COMPARISON, of letters, digits and, after '
+    'the dataset, underscores'
+)
+#: The grammar of names of digits, for messages.
+DIGITS_GRAMMAR = (
+    f'{PAPER_DIGITS}.SOURCE-PROTOCOL, {PAPER_DIGITS}.SOURCE.TARGET-PROTOCOL, {DERIVED_DIGITS}-PROTOCOL or '
+    f'{DERIVED_DIGITS}.TARGET-PROTOCOL; protocols are {" and ".join(PROTOCOLS)}'
+)
 
 _IDENTIFIER = re.compile(
     rf'(?P<dataset>{DATASET})(?:\.(?P<first>{PART})(?:\.(?P<second>{PART}))?)?-(?P<kind>{PART})', re.ASCII
 )
+
+
+def place(dataset: str, *parts: str | None) -> str:
+    """Name without its end: DATASET, DATASET.AREA or DATASET.AREA.POPULATION; parts that are None are left out."""
+    return '.'.join(part for part in (dataset, *parts) if part is not None)
 
 
 @dataclass(frozen=True)
@@ -52,8 +68,7 @@ class NeuralIdentifier:
     comparison: str
 
     def __str__(self) -> str:
-        parts = '.'.join(part for part in (self.dataset, self.area, self.population) if part is not None)
-        return f'{parts}-{self.comparison}'
+        return f'{place(self.dataset, self.area, self.population)}-{self.comparison}'
 
     @property
     def of_area(self) -> 'NeuralIdentifier':
@@ -88,9 +103,8 @@ class DigitsIdentifier:
     protocol: str
 
     def __str__(self) -> str:
-        source = () if self.collection == DERIVED_DIGITS else (self.source,)
-        parts = '.'.join(part for part in (self.collection, *source, self.target) if part is not None)
-        return f'{parts}-{self.protocol}'
+        source = None if self.collection == DERIVED_DIGITS else self.source
+        return f'{place(self.collection, source, self.target)}-{self.protocol}'
 
     @property
     def parent(self) -> str:
@@ -101,14 +115,13 @@ class DigitsIdentifier:
 def parse(identifier: str) -> NeuralIdentifier | DigitsIdentifier | None:
     """Take the name of a benchmark apart; None where it doesn't follow the grammar.
 
-    Whether there is such a dataset, area, population, comparison or domain is for others to say. A name that ends in a
-    protocol of digits is one of digits.
+    Whether there is such a dataset, area, population, comparison or domain is for others to say.
     """
     match = _IDENTIFIER.fullmatch(identifier)
     if match is None:
         return None
     dataset, first, second, kind = match.group('dataset', 'first', 'second', 'kind')
-    if dataset == PAPER_DIGITS or (kind in PROTOCOLS and dataset != DERIVED_DIGITS):
+    if dataset == PAPER_DIGITS:
         return DigitsIdentifier(dataset, first, second, kind) if first is not None else None
     if dataset == DERIVED_DIGITS:
         return DigitsIdentifier(dataset, DERIVED_DIGITS, first, kind) if second is None else None

@@ -9,6 +9,7 @@ import pandas as pd
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
+from m2m_benchmarks.benchmarks.identifiers import place
 from m2m_benchmarks.data import populations
 from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.data.trials import RELIABLE, average_repetitions, cube
@@ -74,7 +75,7 @@ def _recordings(dataset: str, area: str, population: str | None, sha256: str, fo
         areas = sorted(set(assembly['region'].values))
         raise UnknownNameError('area', area, areas, f'{dataset} has no recordings there.')
     if population is not None:
-        here &= _in_population(assembly, here, f'{dataset}.{area}', population)
+        here &= _in_population(assembly, here, dataset, area, population)
     reliability = assembly['reliability'].values[here]
     reliable = reliability >= RELIABLE
     # Taken apart here: one area of a recording is one contiguous block of memory from now on.
@@ -96,7 +97,9 @@ def _recordings(dataset: str, area: str, population: str | None, sha256: str, fo
     )
 
 
-def _in_population(assembly: NeuronRecordingAssembly, here: np.ndarray, area: str, name: str) -> np.ndarray:
+def _in_population(
+    assembly: NeuronRecordingAssembly, here: np.ndarray, dataset: str, area: str, name: str
+) -> np.ndarray:
     """Say which neuroids of an assembly are of a population; those of the area are `here`."""
     columns = {
         str(column): np.unique(assembly[column].values)
@@ -106,18 +109,20 @@ def _in_population(assembly: NeuronRecordingAssembly, here: np.ndarray, area: st
     known = populations.populations(columns)
     if not known:
         raise BenchmarkError(
-            f'{area}.{name} cannot be scored: the recordings on this machine have no column that groups their '
-            'neuroids, such as cre_line, layer or cell_type. `m2m data fetch` brings some that have; in a bundle it is '
-            'a column of units.csv.'
+            f'{place(dataset, area, name)} cannot be scored: the recordings on this machine have no column that groups '
+            'their neuroids, such as cre_line, layer or cell_type. `m2m data fetch` brings some that have; in a bundle '
+            'it is a column of units.csv.'
         )
     if name not in known:
-        raise UnknownNameError('population', name, known, f'({area}.{name})')
+        raise UnknownNameError('population', name, known, f'({place(dataset, area, name)})')
     population = known[name]
     values = assembly[population.column].values
     members = np.array(population.holds(values))
     if not (members & here).any():
         others = ', '.join(sorted(set(values[here].astype(str))))
-        raise BenchmarkError(f'{area} has no neuroids of {name}; their {population.column} is {others}.')
+        raise BenchmarkError(
+            f'{place(dataset, area)} has no neuroids of {name}; their {population.column} is {others}.'
+        )
     return members
 
 
@@ -147,7 +152,7 @@ def recordings(dataset: str, area: str, population: str | None = None, least_neu
     # Assemblies from Brain-Score's own storage, where there is one version of a name, come without a hash.
     selected = _recordings(dataset, area, population, attrs.get('sha256', ''), folder)
     n = selected.mean.sizes['neuroid']
-    name = f'{dataset}.{area}' if population is None else f'{dataset}.{area}.{population}'
+    name = place(dataset, area, population)
     least = least_neuroids if population is None else max(least_neuroids, populations.LEAST_OF_POPULATION)
     if n < least:
         raise BenchmarkError(

@@ -195,6 +195,7 @@ def _digits_init(dataset: str, collection: DigitsCollection) -> str:
 
 def _neural_test(dataset: str, recorded: RecordedDataset) -> str:
     mark = '' if recorded.simulated else '@pytest.mark.private_access\n'
+    name = NeuralIdentifier(dataset, '{area}', None, '{comparison}')
     return f"""import pytest
 from brainscore_vision import load_benchmark
 
@@ -204,7 +205,7 @@ AREAS = ({', '.join(map(repr, recorded.areas))})
 {mark}@pytest.mark.parametrize('area', AREAS)
 @pytest.mark.parametrize('comparison', [{', '.join(map(repr, COMPARISONS))}])
 def test_ceiling(area, comparison):
-    benchmark = load_benchmark(f'{dataset}.{{area}}-{{comparison}}')
+    benchmark = load_benchmark(f'{name}')
     assert 0 < float(benchmark.ceiling) <= 1
     assert benchmark.region == area
 """
@@ -212,7 +213,7 @@ def test_ceiling(area, comparison):
 
 def _digits_test(dataset: str, collection: DigitsCollection) -> str:
     mark = '' if collection.same_digits else '@pytest.mark.private_access\n'
-    source = '' if len(collection.domains) == 1 else '.{source}'
+    name = DigitsIdentifier(dataset, '{source}', None, '{protocol}')
     return f"""import pytest
 from brainscore_vision import load_benchmark
 
@@ -222,7 +223,7 @@ TARGETS = ({', '.join(map(repr, collection.targets))})
 {mark}@pytest.mark.parametrize('source', [{', '.join(map(repr, collection.domains))}])
 @pytest.mark.parametrize('protocol', [{', '.join(map(repr, PROTOCOLS))}])
 def test_targets(source, protocol):
-    benchmark = load_benchmark(f'{dataset}{source}-{{protocol}}')
+    benchmark = load_benchmark(f'{name}')
     assert benchmark.source == source
     assert benchmark.targets == [name for name in TARGETS if name != source]
     assert float(benchmark.ceiling) == 1
@@ -273,16 +274,14 @@ def _digits_methods(dataset: str) -> str:
     lines = [f'# Methods of {dataset}', '', f'*{_WRITTEN}*', '', '## Data', '', f'{collection.title}, 32 x 32 RGB.', '']
     lines += ['| target | test images |', '|---|---|']
     lines += [f'| {target} | {collection.n_test[target]:,} |' for target in collection.targets]
-    lines += [
-        '',
-        '## `-accuracy`',
-        '',
-        'The model was trained on the source. It is asked for the label of each test image of the targets.',
-        '',
-        '## `-readout_accuracy`',
-        '',
-        f'Any model: a linear readout is fitted to the {n_train} training images of the source, and asked for up to '
+    images = {
+        'accuracy': 'It is shown each test image of the targets.',
+        'readout_accuracy': f'For any model. The readout is fitted to the {n_train} training images, and shown up to '
         f'{READOUT_IMAGES:,} test images of each target.',
+    }
+    for protocol, title in PROTOCOLS.items():
+        lines += ['', f'## `-{protocol}`: {title}', '', images[protocol]]
+    lines += [
         '',
         '## Score',
         '',
@@ -301,15 +300,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 where something differs')
     check = parser.parse_args(arguments).check
-    differing = [
-        path for path, text in files().items() if not path.is_file() or path.read_text(encoding='utf-8') != text
-    ]
-    for path in differing:
+    differing = {
+        path: text for path, text in files().items() if not path.is_file() or path.read_text(encoding='utf-8') != text
+    }
+    for path, text in differing.items():
         print(f'{"differs" if check else "written"}: {path.relative_to(_FOLDER.parent.parent)}')
         if not check:
             path.parent.mkdir(exist_ok=True)
             with replacing(path) as file:
-                file.write(files()[path])
+                file.write(text)
     return int(check and bool(differing))
 
 

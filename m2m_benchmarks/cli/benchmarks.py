@@ -1,6 +1,8 @@
 """m2m benchmarks."""
 
-from typing import Annotated, Any
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,18 +15,24 @@ from m2m_benchmarks.benchmarks.identifiers import (
     DigitsIdentifier,
     NeuralIdentifier,
     parse,
+    place,
 )
 from m2m_benchmarks.cli.console import stdout, write_json
 from m2m_benchmarks.data import ledger, populations
 from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 #: What is compared, by the end of a benchmark's name.
-_COMPARED = {
-    **COMPARISONS,
-    'accuracy': 'labels of a model trained on the source',
-    'readout_accuracy': 'labels of a readout fitted to the source',
-}
+_COMPARED = {**COMPARISONS, **PROTOCOLS}
+#: How the names of the column of parts go into names of benchmarks.
+_PARTS = (
+    'Each part has a benchmark of its own: Siegle2021.VISp-rdm is of one area, deVries2020.VISp.Cux2-rdm of one '
+    'population of its neuroids, Qazi2025.MNIST.SVHN-accuracy of one target. Without a part, it is the mean over the '
+    'areas, all neuroids of the area, or the mean over the targets of the collection.'
+)
 
 
 def benchmarks(
@@ -42,21 +50,11 @@ def benchmarks(
         rows += [{'identifier': name, 'library': BRAIN_SCORE} for name in others]
         write_json(rows, '-')
         return
-    from rich.table import Table
-
     console = stdout()
-    table = Table(box=None, header_style='bold')
-    for column in ('Benchmark', 'Dataset', 'Area or target', 'What is compared', 'Data'):
-        table.add_column(column, no_wrap=column != 'What is compared')
-    for row in rows:
-        data = 'here' if row['data_here'] else 'made when first used' if _made_here(row) else 'not here'
-        dataset = f'{row["dataset"]} (simulated)' if row['simulated'] else row['dataset']
-        mean = 'mean of targets' if row['kind'] in PROTOCOLS else 'mean of areas'
-        part = row['area'] or row['target'] or mean
-        if row['population']:
-            part = f'{part}, {row["population"]}'
-        table.add_row(row['identifier'], dataset, part, _COMPARED.get(row['kind'], ''), data)
-    console.print(table)
+    console.print(_table(rows))
+    console.print(f'\n{_PARTS}\n')
+    console.print(_kinds(dict.fromkeys(row['kind'] for row in rows)))
+    console.print()
     for text in _about_populations(of_populations, too_few):
         console.print(text, soft_wrap=True)
     absent = {
@@ -70,6 +68,48 @@ def benchmarks(
         console.print(f'Bring {name}:  {ledger.import_command(name)}', soft_wrap=True)
     for name in others:
         console.print(f'{BRAIN_SCORE}: {name}', markup=False)
+
+
+def _table(rows: list[dict[str, Any]]) -> 'Table':
+    """One row for the benchmarks of a mean and of its parts."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style='bold', pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ('Benchmark', 'Parts', 'Data'):
+        table.add_column(column, no_wrap=column != 'Parts')
+    for whole, parts in _by_whole(rows).items():
+        here = {row['data_here'] for row in parts.values()}
+        data = 'here' if here == {True} else 'in part' if True in here else 'not here'
+        first = next(iter(parts.values()))
+        if _made_here(first):
+            data = 'simulated' if first['simulated'] else 'built in'
+        table.add_row(whole, ' '.join(part for part in parts if part), data)
+    return table
+
+
+def _by_whole(rows: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Group rows by the benchmark that they are a part of; by the name of the part, empty for the whole itself."""
+    grouped: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        name = _name(row['identifier'])
+        if isinstance(name, DigitsIdentifier):
+            whole, part = str(replace(name, target=None)), name.target
+        else:
+            whole, part = name.parent or str(name), name.population or name.area
+        grouped.setdefault(whole, {})[part or ''] = row
+    return grouped
+
+
+def _kinds(kinds: Iterable[str]) -> 'Table':
+    """What is compared, by the end of the name."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style='bold', pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column('Ends in', no_wrap=True)
+    table.add_column('What is compared')
+    for kind in kinds:
+        table.add_row(f'-{kind}', _COMPARED[kind])
+    return table
 
 
 def _own() -> list[str]:
@@ -109,7 +149,7 @@ def _of_populations() -> tuple[list[str], list[str]]:
                 if n >= populations.LEAST_OF_POPULATION:
                     names += [str(NeuralIdentifier(dataset, area, population.name, each)) for each in COMPARISONS]
                 elif n:
-                    too_few.append(f'{dataset}.{area}.{population.name} ({n})')
+                    too_few.append(f'{place(dataset, area, population.name)} ({n})')
     return names, too_few
 
 

@@ -105,8 +105,11 @@ def _print(comparison: 'Comparison') -> None:
         return f'{np.mean(values):.3f} ± {np.std(values, ddof=1) / len(values) ** 0.5:.3f}'
 
     table = Table(box=None, header_style='bold', title=comparison.benchmark, title_justify='left')
-    for column in ('', *map(escape, comparison.models), 'difference ±', '95 % interval'):
-        table.add_column(column, justify='right' if column else 'left', no_wrap=True)
+    table.add_column('')
+    for model in comparison.models:  # on a narrow terminal names are folded, numbers are not
+        table.add_column(escape(model), justify='right', overflow='fold', min_width=len('0.000 ± 0.000'))
+    for column in ('difference ±', '95 % interval'):
+        table.add_column(column, justify='right', no_wrap=True)
     for row in comparison.rows:
         low, high = row.interval
         table.add_row(

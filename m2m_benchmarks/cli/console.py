@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def stdout() -> 'Console':
-    """Console for results; wide where it is no terminal, so that nothing is folded in files and pipes."""
+    """Console for results; as wide as COLUMNS says, else wide where it is no terminal: files and pipes fold nothing."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    return Console(width=None if sys.stdout.isatty() or 'COLUMNS' in os.environ else 160, highlight=False)
 
 
 def check_json(target: str) -> Path:

@@ -11,6 +11,7 @@ from m2m_benchmarks.cli.fetch import fetch, how_it_came, splits_of
 from m2m_benchmarks.cli.recordings import made_with, print_recordings, print_renamed
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import card, cards
+from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.errors import DataError, UnknownNameError
 
 #: First argument of `m2m data import` for a domain of digits; with its dash it's no dataset's name.
@@ -120,7 +121,7 @@ def import_(
         str, typer.Argument(help='Siegle2021, deVries2020, a name of your own such as Smith2026, or: digits-domain')
     ],
     domain: Annotated[
-        str | None, typer.Argument(help='After digits-domain: MNIST, MNISTM, SVHN, USPS, or a name of your own.')
+        str | None, typer.Argument(help=f'After digits-domain: {", ".join(DOMAINS)}, or a name of your own.')
     ] = None,
     sessions: Annotated[Path | None, typer.Option(help='sessions.csv; the .npz recordings lie beside it.')] = None,
     units: Annotated[Path | None, typer.Option(help='units.csv: one row a unit.')] = None,
@@ -174,7 +175,6 @@ def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, js
 def _import_digits(name: str, source: Path, as_split: str | None, json: bool) -> None:
     from m2m_benchmarks.acquisition.digit_import import import_domain
     from m2m_benchmarks.benchmarks.identifiers import PAPER_DIGITS, DigitsIdentifier
-    from m2m_benchmarks.data.digit_names import DOMAINS
 
     with progress() as report:
         splits = splits_of(import_domain(name, source, as_split, report))

@@ -16,12 +16,13 @@ from m2m_benchmarks.cli.console import progress, stdout, write_json
 from m2m_benchmarks.cli.recordings import print_fetched, print_plan, print_renamed
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.areas import AREAS, renamed_areas
+from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.errors import DataError, UnknownNameError
 
 _DIGITS = 'digits'
 _NO_PHOTOS = 'it cannot be downloaded. Make it of MNIST and photos of yours: m2m data fetch digits --photos DIR'
 _DIGITS_OPTIONS = (
-    Option('domains', 'Some of MNIST,MNISTM,SVHN,USPS. Default: all.'),
+    Option('domains', f'Some of {",".join(DOMAINS)}. Default: all.'),
     Option('photos', 'Folder of photos, PNG or JPEG, to make MNISTM with.', Path),
     Option('seed', 'Random seed for the patches of the photos.', int, default=0, least=0),
 )
@@ -199,7 +200,7 @@ def _fetch_digits(context: typer.Context, given: Mapping[str, Any], json: bool) 
     domains, photos, seed = given['domains'], given['photos'], given['seed']
     chosen = None if domains is None else [each.strip() for each in domains.split(',') if each.strip()]
     if chosen == []:
-        raise typer.BadParameter('--domains names none; expected some of MNIST,MNISTM,SVHN,USPS.')
+        raise typer.BadParameter(f'--domains names none; expected some of {",".join(DOMAINS)}.')
     with progress() as report:
         domains = {each: splits_of(entry) for each, entry in fetch_digits(photos, chosen, seed, report).items()}
     left_out = {'MNISTM': _NO_PHOTOS} if chosen is None and 'MNISTM' not in domains else {}

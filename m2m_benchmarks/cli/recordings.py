@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
 from m2m_benchmarks.cli.console import stdout, write_json
+from m2m_benchmarks.data.areas import note_on_renamed
 
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.fetch import Fetched
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 def print_renamed(areas: Mapping[str, str]) -> None:
     """Say on stderr which names of areas were understood as others; nothing where none was."""
     if areas:
-        understood = ', '.join(f'{name} as {area}' for name, area in areas.items())
-        print(f'note: areas are named as the Allen Institute names them: {understood}.', file=sys.stderr)
+        print(note_on_renamed(areas), file=sys.stderr)
 
 
 def print_plan(survey: 'Survey', planned: 'Plan', json: bool) -> None:

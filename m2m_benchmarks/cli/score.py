@@ -54,9 +54,9 @@ def score(
 
         # torch.hub says on stdout what it downloads; there, results alone are expected.
         with contextlib.redirect_stdout(sys.stderr):
-            found = subject(model, weights=weights, seed=seed)
+            candidate = subject(model, weights=weights, seed=seed)
         report('loading', 1, 1)
-        results = [each.attrs['result'] for each in score_subject(found, benchmarks, layer, report)]
+        results = [each.attrs['result'] for each in score_subject(candidate, benchmarks, layer, report)]
     if json is not None:
         write_json(results[0] if len(results) == 1 else results, json)
     if json != '-':
@@ -86,18 +86,24 @@ def _print(results: list[dict[str, Any]]) -> None:
 
 
 def _explained(results: list[dict[str, Any]]) -> list[str]:
-    """What the numbers of the table are, comparison by comparison."""
+    """What the numbers of the table are: a line for each comparison, and one for all."""
     from m2m_benchmarks.benchmarks.comparisons import load_comparison
+    from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 
     texts = []
     own = [name for name in map(_neural, (result['benchmark'] for result in results)) if name is not None]
-    for comparison in dict.fromkeys(name.comparison for name in own):
-        described = load_comparison(comparison).description
-        texts.append(f'-{comparison}: score = {described.formula}. raw: {described.raw}. ceiling: {described.ceiling}.')
+    for name in dict.fromkeys(name.comparison for name in own):
+        comparison = load_comparison(name)
+        described = comparison.description
+        texts.append(f'-{name}: score = {described.formula}; ± by {comparison.settings["error"]}.')
         texts += [f'Note: {described.caveat}.'] if described.caveat else []
     foreign = {result['formula'] for result in results if _neural(result['benchmark']) is None}
     texts += [f'score = {formula}' for formula in sorted(foreign)]
-    return [*texts, 'score: 1 is the ceiling, 0 is chance. ±: standard error by bootstrap.']
+    texts.append('score: 1 is the ceiling, 0 is chance. ±: standard error. neuroids: reliable ones that are scored.')
+    # The methods of a comparison are the same in every folder: recordings that were imported have none of their own.
+    folders = dict.fromkeys(RECORDINGS[name.dataset].folder if name.dataset in RECORDINGS else '*' for name in own)
+    methods = ', '.join(f'm2m_benchmarks/benchmarks/{folder}/METHODS.md' for folder in folders)
+    return [*texts, *([f'raw and ceiling: see {methods}.'] if methods else [])]
 
 
 def _neural(benchmark: str) -> 'NeuralIdentifier | None':
@@ -112,7 +118,7 @@ def _neural(benchmark: str) -> 'NeuralIdentifier | None':
 def _print_generalization(result: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS
+    from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PROTOCOLS
 
     table = Table(box=None, header_style='bold', title=result['benchmark'], title_justify='left')
     for column in ('domain', 'accuracy', '95 % interval', 'images', 'clusters'):
@@ -123,14 +129,11 @@ def _print_generalization(result: dict[str, Any]) -> None:
         table.add_row(name, f'{part["accuracy"]:.3f}', f'{low:.3f} to {high:.3f}', *counts)
     console = stdout()
     console.print(table)
-    read = (
-        'the outputs of a model trained on the source'
-        if result['protocol'] == 'accuracy'
-        else (f'a linear readout of {result["layer"] or "the model"}, fitted to the source')
-    )
+    layer = f' ({result["layer"]})' if result['protocol'] == 'readout_accuracy' and result['layer'] else ''
     console.print(
         f'score {result["score"]:.3f} ± {result["error"]:.3f}: {result["formula"]}.\n'
-        f'gap {result["generalization_gap"]:+.3f}: accuracy on the source less the score. Answers are those of {read}.',
+        f'gap {result["generalization_gap"]:+.3f}: accuracy on the source less the score. '
+        f'Compared: {PROTOCOLS[result["protocol"]]}{layer}.',
         soft_wrap=True,
         markup=False,
     )
@@ -141,9 +144,11 @@ def _print_generalization(result: dict[str, Any]) -> None:
 def _table(results: list[dict[str, Any]]) -> 'Table':
     from rich.table import Table
 
-    table = Table(box=None, header_style='bold')
-    for column in ('benchmark', 'layer', 'neuroids', 'raw', 'ceiling', 'score', '±'):
-        table.add_column(column, justify='left' if column in ('benchmark', 'layer') else 'right', no_wrap=True)
+    table = Table(box=None, header_style='bold', pad_edge=False)
+    for column in ('benchmark', 'layer'):  # on a narrow terminal names are folded, numbers are not
+        table.add_column(column, overflow='fold')
+    for column in ('neuroids', 'raw', 'ceiling', 'score', '±'):
+        table.add_column(column, justify='right', no_wrap=True)
     for result in results:
         name = f'{result["benchmark"]} (simulated)' if result['simulated'] else result['benchmark']
         for area, part in result.get('areas', {}).items():

@@ -1,6 +1,6 @@
 """Names of visual areas: the mouse's six in the Allen Institute's names, their other names, and those of a lab."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 #: Primary (VISp) and higher visual areas: lateromedial, anterolateral, posteromedial, anteromedial, rostrolateral.
 AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl')
@@ -30,3 +30,15 @@ def order_areas(names: Iterable[str]) -> list[str]:
 def renamed_areas(names: Iterable[str]) -> dict[str, str]:
     """Those of some names that are other names of the six, and what they become, in the order of the names."""
     return {name: standard_area(name) for name in dict.fromkeys(names) if standard_area(name) != name}
+
+
+def note_on_renamed(names: Mapping[str, str]) -> str:
+    """Say in a line which names were understood as others.
+
+    Parameters
+    ----------
+    names : mapping
+        What was written to what it stands for: areas as in `renamed_areas`, or names of benchmarks with them.
+    """
+    understood = ', '.join(f'{name} as {standard}' for name, standard in names.items())
+    return f'note: areas are named as the Allen Institute names them: {understood}.'

@@ -7,8 +7,10 @@ import re
 
 #: Name of a dataset, as a regular expression: a letter, then letters and digits.
 DATASET = r'[A-Za-z][A-Za-z0-9]*'
+_CHARACTERS = 'A-Za-z0-9_'
 #: Name of an area, population, domain or comparison.
-PART = r'[A-Za-z0-9_]+'
+PART = rf'[{_CHARACTERS}]+'
+_ODD = re.compile(rf'[^{_CHARACTERS}]+', re.ASCII)
 
 
 def is_dataset_name(name: str) -> bool:
@@ -19,3 +21,8 @@ def is_dataset_name(name: str) -> bool:
 def is_part_name(name: str) -> bool:
     """Whether an area, population or domain can be called so: letters, digits and underscores."""
     return re.fullmatch(PART, name, re.ASCII) is not None
+
+
+def as_part(text: str) -> str:
+    """Take out of a text whatever no area, population or domain can have in its name."""
+    return _ODD.sub('', text)

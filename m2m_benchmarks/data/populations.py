@@ -3,10 +3,11 @@
 This module imports nothing heavy: listings read it.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from m2m_benchmarks.data.names import as_part
 
 #: Fewest reliable neuroids of a population that is scored.
 LEAST_OF_POPULATION = 20
@@ -17,7 +18,6 @@ MOST_VALUES = 32
 _FIRST = ('cre_line', 'layer', 'cell_type')
 #: Columns that say what a neuroid is, or where it was recorded, not of which kind it is.
 _IDENTITIES = {'neuroid', 'region', 'area', 'animal', 'session', 'container', 'file', 'column', 'reliability'}
-_ODD = re.compile(r'[^A-Za-z0-9_]+', re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ def name_of(column: str, value: str) -> str:
     str
         Empty where nothing of the value can stand in a name.
     """
-    name = _ODD.sub('', value.partition('-')[0])
+    name = as_part(value.partition('-')[0])
     if not name[:1].isdigit():
         return name
-    return f'L{name}' if column.endswith('layer') else f'{_ODD.sub("", column)}_{name}'
+    return f'L{name}' if column.endswith('layer') else f'{as_part(column)}_{name}'
 
 
 def populations(columns: Mapping[str, Iterable[object]]) -> dict[str, Population]:
@@ -102,7 +102,7 @@ def populations(columns: Mapping[str, Iterable[object]]) -> dict[str, Population
             of_column.setdefault(name_of(column, value), []).append(value)
         for name, values in of_column.items():
             if name:
-                unique = f'{_ODD.sub("", column)}_{name}' if name in named else name
+                unique = f'{as_part(column)}_{name}' if name in named else name
                 named.setdefault(unique, Population(unique, column, tuple(values)))
     return named
 

@@ -5,7 +5,7 @@ Plugins are registered by a literal line ``model_registry['identifier'] = factor
 """
 
 from m2m_benchmarks.plugins.environment import no_installs, no_stored_activations
-from m2m_benchmarks.plugins.failures import explained_failure
+from m2m_benchmarks.plugins.failures import explained_failure, refused_name
 from m2m_benchmarks.plugins.index import (
     BRAIN_SCORE,
     OWN,
@@ -48,6 +48,7 @@ __all__ = [
     'no_installs',
     'no_stored_activations',
     'plugins_folder',
+    'refused_name',
     'registered',
     'registrations',
     'takes_weights',

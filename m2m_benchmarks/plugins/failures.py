@@ -4,7 +4,7 @@ import contextlib
 import re
 from collections.abc import Iterator
 
-from m2m_benchmarks.errors import M2MError
+from m2m_benchmarks.errors import M2MError, ModelError
 
 #: Packages whose exceptions mean that a request to a server failed.
 _CLIENTS = frozenset({'urllib', 'botocore', 'requests', 'urllib3', 'huggingface_hub', 'httpx', 'httpx2'})
@@ -45,6 +45,20 @@ def explained_failure(identifier: str, kind: type[M2MError]) -> Iterator[None]:
                 'the file where its library looks for it.'
             ) from error
         raise kind(f'{identifier} does not work here: {type(error).__name__}: {_first_line(error)}') from error
+
+
+@contextlib.contextmanager
+def refused_name() -> Iterator[None]:
+    """Turn the ValueError by which the family `neurn` says what is wrong with a name into an error of this library.
+
+    Raises
+    ------
+    ModelError
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ModelError(f'{error}.') from error
 
 
 def _failed_download(error: BaseException) -> str | None:

@@ -1,5 +1,6 @@
 """Loading what an identifier stands for: a registered plugin, or what a resolver makes of the name."""
 
+import contextlib
 import importlib
 import inspect
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError
 from m2m_benchmarks.plugins.environment import no_installs
-from m2m_benchmarks.plugins.failures import explained_failure
+from m2m_benchmarks.plugins.failures import explained_failure, refused_name
 from m2m_benchmarks.plugins.index import BRAIN_SCORE, FOLDERS, registered
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 #: Kind of plugin to the functions, 'module:function', that know identifiers without a literal registry line; they are
 #: asked in this order once no plugin registers the identifier. Each takes the identifier and returns what it stands
-#: for (of a model its factory, which takes options), or None when it doesn't know it.
+#: for (of a model its factory, which takes options), or None when it doesn't know it; one may also raise
+#: UnknownNameError, with what is wrong with the identifier.
 #: This table is the one place where this library imports from the rooms above plugins.
 RESOLVERS: dict[str, tuple[str, ...]] = {
     'model': ('m2m_benchmarks.models.neurn.model:variant_factory',),
@@ -61,13 +63,9 @@ def load_model(identifier: str, **options: Any) -> 'BrainModel':
                 f'{identifier} brings its own weights; untrained ones are for neurn_…, plain_…, torchvision:NAME and '
                 'timm:NAME.'
             )
-        with no_installs():
-            try:
-                model: BrainModel = factory(**options)
-            except ValueError as error:
-                if not _has_weights_options(factory):
-                    raise
-                raise ModelError(f'{error}.') from error  # the family says what is wrong with a name
+        refused = refused_name() if _has_weights_options(factory) else contextlib.nullcontext()
+        with no_installs(), refused:
+            model: BrainModel = factory(**options)
         return model
 
 
@@ -84,10 +82,8 @@ def _has_weights_options(factory: Callable[..., Any]) -> bool:
 def _model_factory(identifier: str) -> Callable[..., Any]:
     factory = _registered_factory('model', identifier)
     if factory is None:
-        try:
+        with refused_name():
             factory = _resolved('model', identifier)
-        except ValueError as error:  # the family says what is wrong with a name
-            raise ModelError(f'{error}.') from error
     if factory is None:
         raise _unknown('model', identifier)
     return factory

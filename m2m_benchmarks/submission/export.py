@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, load_comparison
+from m2m_benchmarks.benchmarks.comparisons import load_comparison
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, parse
+from m2m_benchmarks.benchmarks.unregistered import standard_name
+from m2m_benchmarks.data.digit_names import domain_and_split
 from m2m_benchmarks.errors import M2MError, ModelError, StorageError, UnknownNameError
-from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, registered
+from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, refused_name, registered
 from m2m_benchmarks.scoring.subjects import subject
 from m2m_benchmarks.storage import explained, replacing, writable
 from m2m_benchmarks.submission import models, populations
@@ -96,7 +98,8 @@ def export_zip(name: str, destination: Path | None = None, weights: Weights | No
 def export_tree(name: str, destination: Path, weights: Weights | None = None) -> list[Path]:
     """Write the plugin folders of a model, benchmark, metric or dataset for a pull request.
 
-    A benchmark brings those of its dataset and its metrics along.
+    A benchmark brings that of its dataset along, and that of the metric which its metadata names, if it is one of this
+    library's.
 
     Parameters
     ----------
@@ -118,6 +121,7 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
         When a folder is there already, or the name is none of this library's.
     """
     weights = weights or Weights()
+    name = standard_name(name)
     sources = _sources(name)
     if sources:
         _refuse_weights(name, weights)
@@ -154,7 +158,7 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
 
 
 def _sources(name: str) -> list[tuple[str, str]]:
-    """Kind and folder of each plugin that a benchmark, metric or dataset of this library needs; none for a model."""
+    """Kind and folder of each plugin that is exported with a name of this library; none for a model."""
     data = _data_folders()
     metrics = registered('metric')
     if name in data:
@@ -170,18 +174,17 @@ def _sources(name: str) -> list[tuple[str, str]]:
     if isinstance(parsed, DigitsIdentifier):
         return [('benchmarks', folder), ('data', data[parsed.source])]
     assert parsed is not None
-    in_folder = {load_comparison(each).metric for each in COMPARISONS}
-    return [
-        ('benchmarks', folder),
-        ('data', data[parsed.dataset]),
-        *(('metrics', plugin.folder) for metric, plugin in metrics.items() if metric in in_folder),
-    ]
+    metric = load_comparison(parsed.comparison).metric
+    own = [('metrics', metrics[metric].folder)] if metric in metrics else []
+    return [('benchmarks', folder), ('data', data[parsed.dataset]), *own]
 
 
 def _data_folders() -> dict[str, str]:
-    """Folder of each dataset, stimulus set, and of what stands before the split in the name of a stimulus set."""
+    """Folder of each dataset, stimulus set and domain of digits."""
     folders = {name: plugin.folder for kind in ('data', 'stimulus_set') for name, plugin in registered(kind).items()}
-    return {name.rpartition('_')[0]: folder for name, folder in folders.items() if '_' in name} | folders
+    domains = {domain_and_split(name)[0]: folder for name, folder in folders.items()}
+    domains.pop('', None)  # of recordings
+    return domains | folders
 
 
 def _model(name: str) -> tuple[str, Path, str]:
@@ -194,17 +197,15 @@ def _model(name: str) -> tuple[str, Path, str]:
         if '/' in identifier or '\\' in identifier or identifier.startswith('.'):
             raise ModelError(f'{path} registers {identifier!r}, which cannot be the name of a folder.')
         return identifier, path.resolve(), 'folder'
-    try:
+    with refused_name():
         variant = family.parse(name)
-    except ValueError as error:
-        raise ModelError(f'{error}.') from error
     if variant is not None:
         return name, Path(family.__file__).parent, 'family'
     if name in own:
         place = plugins_folder(OWN, 'models')
         assert place is not None
         return name, place / own[name].folder, 'own'
-    if _sources(name):
+    if _sources(standard_name(name)):
         raise M2MError(f'{name} is no model; Brain-Score takes it by pull request: --to brainscore-tree DIR.')
     if name.partition(':')[0] in ('torchvision', 'timm'):
         raise M2MError(

@@ -159,6 +159,7 @@ def compare(
         As `score_subject` and `train` do.
     """
     found = load_benchmark(benchmark)
+    benchmark = found.identifier
     if not isinstance(found, GeneralizationBenchmark | AreaBenchmark | MeanBenchmark):
         raise BenchmarkError(
             f'{benchmark} of brainscore_vision has no bootstrap draws; compare on one that `m2m benchmarks` lists.'

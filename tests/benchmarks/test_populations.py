@@ -179,8 +179,10 @@ def test_listing(recorded, m2m):
     assert (row['area'], row['population'], row['data_here']) == ('VISp', 'L23', True)
     ran = m2m('benchmarks')
     assert 'Fewer than 20 reliable neuroids, so no score: deVries2020.VISp.Rbp4 (' in ran.out
-    assert 'VISp, L23' in ran.out
-    assert all(f'deVries2020.{area}-rdm' in ran.out for area in AREAS)
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert ['deVries2020-rdm', *AREAS, 'here'] in lines
+    (parts,) = (line[1:-1] for line in lines if line[:1] == ['deVries2020.VISp-rdm'])
+    assert set(parts) == {*own, *bundled}
 
 
 def test_score_from_the_command_line(recorded, m2m):

@@ -9,7 +9,7 @@ from m2m_benchmarks import list_benchmarks
 from m2m_benchmarks.benchmarks import registry
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, load_comparison
 from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS
-from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
+from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, NeuralIdentifier
 from m2m_benchmarks.data.sklearn_digits import domains as derived
 
 
@@ -78,6 +78,13 @@ def test_methods_describe_every_comparison(dataset):
         description = load_comparison(name).description
         assert f'## `-{name}`' in text
         assert description.raw in text and description.ceiling in text
+
+
+@pytest.mark.parametrize('dataset', DIGITS)
+def test_methods_say_what_every_protocol_is(dataset):
+    text = (registry._FOLDER / DIGITS[dataset].folder / 'METHODS.md').read_text()
+    for name, title in PROTOCOLS.items():
+        assert f'\n## `-{name}`: {title}\n' in text
 
 
 @pytest.mark.seconds

@@ -12,6 +12,7 @@ import pytest
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.cli.main import main
+from m2m_benchmarks.data.areas import AREAS
 
 
 @pytest.fixture
@@ -96,6 +97,21 @@ def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, t
 
 
 @pytest.mark.seconds
+def test_the_listing_fits_a_narrow_terminal_and_a_pipe(m2m, m2m_home, monkeypatch):
+    rows = [line.split() for line in m2m('benchmarks')[1].splitlines()]
+    assert ['Siegle2021-cka', *AREAS, 'not', 'here'] in rows
+    for columns in ('80', '100'):
+        monkeypatch.setenv('COLUMNS', columns)
+        narrow = m2m('benchmarks')[1].splitlines()
+        assert [line.split() for line in narrow if line.startswith(('Siegle2021', 'SklearnDigits', '-'))] == [
+            row for row in rows if row and row[0].startswith(('Siegle2021', 'SklearnDigits', '-'))
+        ]
+        table = narrow[: narrow.index('')]
+        assert all(len(line) <= int(columns) for line in table)
+        assert '…' not in ''.join(table)
+
+
+@pytest.mark.seconds
 def test_everything_about_the_simulated_mouse_says_so(m2m, m2m_home):
     for command in (('benchmarks',), ('data', 'list', 'SimulatedMouse'), ('doctor',)):
         assert 'simulated' in m2m(*command)[1]
@@ -131,6 +147,28 @@ def test_score_prints_a_table(m2m, m2m_home):
     assert err == ''  # no terminal, no progress
     for word in ('VISrl', 'layer', 'neuroids', 'raw', 'ceiling', 'score', '±', 'score = max(raw, 0)**2 / ceiling'):
         assert word in out
+
+
+@pytest.mark.seconds
+def test_what_the_numbers_are_is_said_in_a_line_for_each_comparison(m2m, m2m_home):
+    names = [f'SimulatedMouse.VISp-{comparison}' for comparison in COMPARISONS]
+    lines = m2m('score', 'pixels_64', *names)[1].splitlines()
+    assert '-rdm: score = raw / ceiling; ± by bootstrap over stimuli, 1000 draws.' in lines
+    assert '-ridge: score = max(raw, 0)**2 / ceiling; ± by bootstrap over neuroids, 1000 draws.' in lines
+    assert '-cka: score = raw / ceiling; ± by random halves of the stimuli, 1000 draws.' in lines
+    assert lines[-1] == 'raw and ceiling: see m2m_benchmarks/benchmarks/simulated/METHODS.md.'
+    assert all(len(line) <= 110 for line in lines)
+
+
+@pytest.mark.seconds
+def test_numbers_are_whole_on_a_narrow_terminal(m2m, m2m_home, monkeypatch):
+    name = 'SimulatedMouse.VISal-ridge'
+    document = json.loads(m2m('score', 'pixels_64', name, '--json', '-')[1])
+    monkeypatch.setenv('COLUMNS', '60')
+    table = m2m('score', 'pixels_64', name)[1].partition('-ridge: score')[0].splitlines()[2:]
+    assert all(len(line) <= 60 for line in table)
+    numbers = [f'{document[key]:.3f}' for key in ('raw', 'ceiling', 'score', 'error')]
+    assert [line.split()[-4:] for line in table if numbers[0] in line] == [numbers]
 
 
 @pytest.mark.seconds

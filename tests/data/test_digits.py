@@ -19,6 +19,7 @@ from sklearn.datasets import load_sample_images
 from m2m_benchmarks import load_stimulus_set
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import ledger, versions
+from m2m_benchmarks.data.digit_names import DOMAINS, domain_and_split, stimulus_set_name
 from m2m_benchmarks.data.digits import domains
 from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.domain import Digits, digits, rgb
@@ -26,6 +27,7 @@ from m2m_benchmarks.data.digits.domains import digits_sha256, load_digit_stimuli
 from m2m_benchmarks.data.packaging import package_stimuli
 from m2m_benchmarks.data.sklearn_digits import domains as made_here
 from m2m_benchmarks.errors import DataError, DataNotFoundError, StorageError, UnknownNameError
+from m2m_benchmarks.plugins import registered
 
 DERIVED = ('blended', 'inverted', 'blurred', 'thin', 'thick')
 
@@ -221,6 +223,15 @@ def test_one_writes_at_a_time(m2m_home):
 
 
 # As stimulus sets
+
+
+def test_names_of_stimulus_sets():
+    assert stimulus_set_name('MNIST', 'test') == 'MNIST_test'
+    assert domain_and_split('MNIST_test') == ('MNIST', 'test')
+    assert domain_and_split('Siegle2021') == ('', 'Siegle2021')
+    splits = {**dict.fromkeys(DOMAINS, ('train', 'test')), 'SklearnDigits': ('train', 'test', *DERIVED)}
+    expected = [stimulus_set_name(domain, split) for domain in splits for split in splits[domain]]
+    assert [name for name in registered('stimulus_set') if domain_and_split(name)[0]] == expected
 
 
 @pytest.mark.parametrize('channels', [1, 3])

@@ -402,7 +402,7 @@ def test_the_table(m2m, two):
     assert 'share of correct labels, mean over the targets; chance is 0.1' in ran.out
     gap = raw_accuracy(network, 'MNIST') - raw_accuracy(network, 'Mine')
     assert f'gap {gap:+.3f}: accuracy on the source less the score' in ran.out
-    assert 'the outputs of a model trained on the source' in ran.out
+    assert 'Compared: labels by a model that was trained on the source.' in ran.out
     assert 'not those of the paper' not in ran.out
 
 
@@ -417,7 +417,7 @@ def test_the_table_of_both_protocols_and_of_a_mouse(m2m, m2m_home):
     for text in (
         'SklearnDigits.thin-accuracy',
         'SklearnDigits.thick-readout_accuracy',
-        'a linear readout of backbone.relu4, fitted to the source',
+        'Compared: labels by a linear readout that is fitted to the source (backbone.relu4).',
         "scikit-learn's digits and domains derived from them, not those of the paper",
         'SimulatedMouse.VISp-rdm (simulated)',
         'score = raw / ceiling',

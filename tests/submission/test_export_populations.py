@@ -28,7 +28,7 @@ def test_a_population_scores_the_same_there(recorded, m2m, in_tree, tmp_path):
         ran = m2m('export', each, tmp_path / 'exported', '--to', 'brainscore-tree')
         assert ran.code == 0, ran.err
     folders = {path: path.parent.name for path in (tmp_path / 'exported').glob('brainscore_vision/*/*')}
-    assert sorted(folders.values()) == ['benchmarks', 'data', 'metrics', 'metrics', 'models']
+    assert sorted(folders.values()) == ['benchmarks', 'data', 'metrics', 'models']
     (folder,) = (path for path, kind in folders.items() if kind == 'benchmarks')
     assert (folder / '__init__.py').read_text().endswith(f'\n{line(parse(name))}\n')
     entries = yaml.safe_load((folder / 'metadata.yaml').read_text())['benchmarks']

@@ -12,6 +12,7 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from PIL import Image
 
 from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data.digit_names import domain_and_split, stimulus_set_name
 from m2m_benchmarks.data.versions import write_version
 from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.storage import explained
@@ -144,7 +145,7 @@ def load_digit_stimuli(identifier: str) -> StimulusSet:
     DataNotFoundError, DataError
         As `load_digits`.
     """
-    name, _, split = identifier.rpartition('_')
+    name, split = domain_and_split(identifier)
     found = load_digits(name, split)
     entry = ledger.require(name)
     stimulus_ids = [f'{identifier}_{place:06d}' for place in range(len(found))]
@@ -163,12 +164,12 @@ def load_digit_stimuli(identifier: str) -> StimulusSet:
 
 def digit_stimuli_here(identifier: str) -> StimulusSet | None:
     """As `load_digit_stimuli`, for a domain imported under a name of its own; None when there is none."""
-    name, _, split = identifier.rpartition('_')
+    name, split = domain_and_split(identifier)
     entry = ledger.read(name) if name else None
     if entry is None or entry.get('kind') != ledger.DIGITS:
         return None
     if split not in (*_SPLITS, *entry['splits']):
-        raise UnknownNameError('stimulus set', identifier, [f'{name}_{each}' for each in entry['splits']])
+        raise UnknownNameError('stimulus set', identifier, [stimulus_set_name(name, each) for each in entry['splits']])
     return load_digit_stimuli(identifier)
 
 

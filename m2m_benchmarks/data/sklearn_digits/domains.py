@@ -8,6 +8,7 @@ from scipy import ndimage
 from sklearn.datasets import load_digits, load_sample_images
 
 from m2m_benchmarks.data import ledger, versions
+from m2m_benchmarks.data.digit_names import stimulus_set_name
 from m2m_benchmarks.data.digits import domains
 from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.domain import Digits, digits
@@ -66,4 +67,4 @@ def _current() -> bool:
 def load_sklearn_stimuli(split: str) -> StimulusSet:
     """One of the domains as a stimulus set; see `data.digits.domains.load_digit_stimuli`."""
     ensure()
-    return domains.load_digit_stimuli(f'{NAME}_{split}')
+    return domains.load_digit_stimuli(stimulus_set_name(NAME, split))

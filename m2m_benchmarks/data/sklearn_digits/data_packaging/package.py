@@ -6,8 +6,9 @@ python package.py FOLDER
 import sys
 from pathlib import Path
 
+from m2m_benchmarks.data.digit_names import DERIVED, stimulus_set_name
 from m2m_benchmarks.data.packaging import package_stimuli
 
 if __name__ == '__main__':
-    for split in ('train', 'test', 'blended', 'inverted', 'blurred', 'thin', 'thick'):
-        print(package_stimuli(f'SklearnDigits_{split}', Path(sys.argv[1])))
+    for split in ('train', 'test', *DERIVED):
+        print(package_stimuli(stimulus_set_name('SklearnDigits', split), Path(sys.argv[1])))
