@@ -5,7 +5,7 @@ name. A new one is a class and a line in `acquisition.surveys`; `tests/acquisiti
 This module imports nothing heavy: the command line reads it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from m2m_benchmarks.acquisition.options import Option
 from m2m_benchmarks.acquisition.sessions import Listing, Selection
 from m2m_benchmarks.errors import DataError, M2MError
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import home
 
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
     from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

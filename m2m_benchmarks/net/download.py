@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -12,9 +12,8 @@ import httpx
 from m2m_benchmarks.net.client import HttpClient, refused
 from m2m_benchmarks.net.failures import RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import exclusive, explained, sync_file, sync_folder, writable
-
-Progress = Callable[[str, int, int], None]
 
 #: End of the message of a download that failed.
 KEPT = ': what has come is kept'

@@ -9,10 +9,10 @@ from pathlib import Path
 from m2m_benchmarks.acquisition.allen import N_SCENES
 from m2m_benchmarks.acquisition.allen.sessions import ECEPHYS
 from m2m_benchmarks.acquisition.pipeline.images import read_image
-from m2m_benchmarks.acquisition.survey import Progress
 from m2m_benchmarks.net.download import download
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.net.sizes import file_sizes
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import exclusive, writable
 
 

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from m2m_benchmarks.errors import DataError
-from m2m_benchmarks.net.download import Progress, download
+from m2m_benchmarks.net.download import download
 from m2m_benchmarks.net.retry import RetryPolicy
+from m2m_benchmarks.progress import Progress
 
 #: Rows of the warehouse that are asked for at once, as by AllenSDK.
 _PAGE = 5000

@@ -13,9 +13,10 @@ from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, extract_se
 from m2m_benchmarks.acquisition.pipeline.whole_file import MOST_REQUESTS, forget
 from m2m_benchmarks.acquisition.pipeline.workers import run
 from m2m_benchmarks.acquisition.sessions import Selection
-from m2m_benchmarks.acquisition.survey import Progress, Survey
+from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.retry import RetryPolicy
+from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import exclusive, writable
 
 #: Sessions one after the other that can't be reached, after which the rest isn't tried.
@@ -111,7 +112,7 @@ def fetch_survey(
     survey.check_complete()
     selection = survey.selection(None, None, {}) if selection is None else selection
     settings = survey.checked_settings(settings, selection)
-    report = progress or (lambda what, done, total: None)
+    report = progress or silent
     folder = writable(survey.downloads())
     with exclusive(folder / '.lock', f'fetching {survey.name}'):
         _sweep(survey, folder, whole_files)

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from m2m_benchmarks.acquisition.pipeline.session_file import read_session
 from m2m_benchmarks.arrays import split_half_reliability
 from m2m_benchmarks.data import store, versions
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import sha256_file
 
 #: Columns of an assembly that come first; all that a session has beside them follow.
@@ -56,7 +57,7 @@ def merge_sessions(
     paths: Iterable[Path],
     scenes: Iterable[tuple[str, np.ndarray]],
     source: Mapping[str, Any],
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Merged:
     """Merge sessions into dataset `name`, all or nothing; the same sessions give the same bytes, in whatever order.
 
@@ -89,7 +90,7 @@ def merge_sessions(
     StorageError
         When it can't be written, or another process is writing it; an earlier version stays as it was.
     """
-    report = progress or (lambda what, done, total: None)
+    report = progress or silent
     hashes: list[str] = []
     refused: dict[str, str] = {}
 
@@ -211,7 +212,7 @@ def _problem(session: _Session, hashes: list[str], owner: Mapping[str, str]) -> 
     return ''
 
 
-def _blocks(files: list[tuple[Path, str]], report: Callable[[str, int, int], None]) -> Iterator[np.ndarray]:
+def _blocks(files: list[tuple[Path, str]], report: Progress) -> Iterator[np.ndarray]:
     """Responses of the sessions in some files, whose SHA-256 are known."""
     for i, (path, sha256) in enumerate(files):
         if sha256_file(path) != sha256:

@@ -6,8 +6,9 @@ from typing import Any
 from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, finished
 from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, responses_folder, tasks_to_do
 from m2m_benchmarks.acquisition.sessions import Listing, Selection, count_sessions
-from m2m_benchmarks.acquisition.survey import Progress, Survey
+from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.net.sizes import file_sizes
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import free_bytes
 
 #: Estimates: bytes of memory of the fetch and of each worker beside it, as measured; bytes/s

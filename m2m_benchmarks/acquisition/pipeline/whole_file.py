@@ -12,12 +12,11 @@ from m2m_benchmarks.net.download import KEPT, complete, downloading, partial_byt
 from m2m_benchmarks.net.failures import FileUnusable, RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.net.sizes import file_version
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import explained, replacing, sha256_file, sync_folder
 
 #: Most requests of a try: the size, which may take two, before and after, and the content.
 MOST_REQUESTS = 5
-
-Progress = Callable[[str, int, int], None]
 
 
 def whole_file(

@@ -12,16 +12,17 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.progress import Progress
 
 #: How often it is told what workers move, and how long a scheduler may take to have a worker.
 _EVERY_S = 0.5
 _WORKERS_S = 60
 
 #: Function that does a task; its second argument, if any, is called with a file's name, bytes so far, and bytes in all.
-Work = Callable[[Any, Callable[[str, int, int], None] | None], Any]
+Work = Callable[[Any, Progress | None], Any]
 
 #: State of a worker process.
-_progress: Callable[[str, int, int], None] | None = None
+_progress: Progress | None = None
 
 
 def run(

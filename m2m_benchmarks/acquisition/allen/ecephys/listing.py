@@ -18,9 +18,9 @@ from m2m_benchmarks.acquisition.allen.sessions import (
 )
 from m2m_benchmarks.acquisition.allen.tables import Tables, field, first_of, integers
 from m2m_benchmarks.acquisition.sessions import Listing, choose, choose_areas
-from m2m_benchmarks.acquisition.survey import Progress
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.progress import Progress
 
 #: Types of Neuropixels sessions of the survey; other studies are in the same tables.
 ECEPHYS_TYPES = ('brain_observatory_1.1', 'functional_connectivity')

@@ -17,9 +17,9 @@ from m2m_benchmarks.acquisition.allen.scenes import holding_scenes, server_scene
 from m2m_benchmarks.acquisition.pipeline.images import read_image
 from m2m_benchmarks.acquisition.pipeline.session_file import read_session
 from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
-from m2m_benchmarks.acquisition.survey import Progress
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import explained, replacing
 
 

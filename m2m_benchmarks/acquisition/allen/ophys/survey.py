@@ -15,8 +15,9 @@ from m2m_benchmarks.acquisition.allen.sessions import AllenSelection, AllenSessi
 from m2m_benchmarks.acquisition.allen.survey import CRE, SERVERS, AllenSurvey
 from m2m_benchmarks.acquisition.options import Option, OptionError
 from m2m_benchmarks.acquisition.sessions import Listing
-from m2m_benchmarks.acquisition.survey import Estimate, Progress
+from m2m_benchmarks.acquisition.survey import Estimate
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.progress import Progress
 
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
