@@ -10,6 +10,7 @@ import pandas as pd
 
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.download import download
+from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.progress import Progress
 
@@ -28,6 +29,8 @@ class Tables:
     retry : RetryPolicy
     progress : callable, optional
         The progress of `download`.
+    anew : bool
+        Whether tables that were here before are removed and downloaded again.
 
     Attributes
     ----------
@@ -37,12 +40,13 @@ class Tables:
         One of them was there before.
     """
 
-    def __init__(self, folder: Path, retry: RetryPolicy, progress: Progress | None = None) -> None:
+    def __init__(self, folder: Path, retry: RetryPolicy, progress: Progress | None = None, anew: bool = False) -> None:
         self.files: list[Path] = []
         self.kept = False
         self._folder = folder
         self._retry = retry
         self._progress = progress
+        self._anew = anew
 
     def records(self, url: str, name: str) -> list[dict[str, Any]]:
         """Records of a JSON file that is a list of them, or of an answer of the warehouse to one query.
@@ -92,24 +96,32 @@ class Tables:
             raise DataError(f'{url} gave {_glimpse(content)}: it lacks the columns {", ".join(lacking)}.')
         return table
 
+    def discard(self) -> None:
+        """Remove the tables that were read, or every later call would find them again."""
+        for file in self.files:
+            file.unlink(missing_ok=True)
+
     def _content(self, url: str, name: str, unmeasured: bool = False) -> bytes:
         # JSON that came short can't be parsed; CSV can.
         path = self._folder / name
+        if self._anew:
+            path.unlink(missing_ok=True)
         self.files.append(path)
         self.kept |= path.exists()
         return download([url], path, progress=self._progress, unmeasured=unmeasured, retry=self._retry).read_bytes()
 
 
-def first_of(what: str, new_tables: Callable[[], Tables], *ways: Callable[[Tables], T]) -> T:
-    """What the first of several ways gives that works; one that read a table that was here before is tried twice.
+def first_of(what: str, new_tables: Callable[[bool], Tables], *ways: Callable[[Tables], T]) -> T:
+    """What the first of several ways to read a catalogue gives that works.
 
     Parameters
     ----------
     what : str
-        That is looked for, for the message.
+        What the catalogue lists, for the message.
     new_tables : callable
-        Makes the tables of a way. Files of one that doesn't work are removed, or every later call would find them
-        again.
+        Makes the tables that a way reads; called with whether they are downloaded anew.
+    ways : callable
+        Each reads the catalogue from some tables, or raises a DataError.
 
     Raises
     ------
@@ -118,18 +130,30 @@ def first_of(what: str, new_tables: Callable[[], Tables], *ways: Callable[[Table
     """
     failures = []
     for way in ways:
-        while True:
-            tables = new_tables()
-            try:
-                return way(tables)
-            except DataError as error:
-                failure = str(error)
-                for file in tables.files:
-                    file.unlink(missing_ok=True)
-            if not tables.kept:  # else it may be what was here that is damaged
-                break
-        failures.append(failure)
+        try:
+            return _read(way, new_tables)
+        except DataError as error:
+            failures.append(str(error))
     raise DataError(f'there is no catalogue of {what} that can be read. {" ".join(failures)}')
+
+
+def _read(way: Callable[[Tables], T], new_tables: Callable[[bool], Tables]) -> T:
+    """What a way gives; once more with tables that are downloaded anew if those that were here before don't do."""
+    tables = new_tables(False)
+    try:
+        return way(tables)
+    except ServerUnreachable:
+        raise  # the next call goes on with the tables that are here
+    except DataError:
+        tables.discard()
+        if not tables.kept:
+            raise
+    tables = new_tables(True)
+    try:
+        return way(tables)
+    except DataError:
+        tables.discard()
+        raise
 
 
 def field(record: Any, kind: type | tuple[type, ...], *names: str) -> Any:

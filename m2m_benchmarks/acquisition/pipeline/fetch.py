@@ -9,7 +9,13 @@ from typing import Any
 from m2m_benchmarks.acquisition.pipeline.images import read_images
 from m2m_benchmarks.acquisition.pipeline.merge import merge_sessions
 from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, finished, sweep
-from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, extract_session, responses_folder, tasks_to_do
+from m2m_benchmarks.acquisition.pipeline.tasks import (
+    MOST_UNREACHED,
+    ExtractionTask,
+    extract_session,
+    responses_folder,
+    tasks_to_do,
+)
 from m2m_benchmarks.acquisition.pipeline.whole_file import MOST_REQUESTS, forget
 from m2m_benchmarks.acquisition.pipeline.workers import run
 from m2m_benchmarks.acquisition.sessions import Selection
@@ -18,9 +24,6 @@ from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import exclusive, writable
-
-#: Sessions one after the other that can't be reached, after which the rest isn't tried.
-_MOST_LOST = 3
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,10 @@ class Fetched:
 def longest_silence_s(retry: RetryPolicy, n_mirrors: int = 1) -> float:
     """Longest time in s that sessions are asked for while nothing comes, until the fetch gives up.
 
-    Three sessions one after the other, each for as long as `RetryPolicy.longest_s` allows for a whole file; a session
-    that is read where it lies gives up earlier. With the default policy and one mirror that is 129 minutes: a server
-    that stalls in every one of five requests of four tries, and asks for a minute between them, three times.
+    `MOST_UNREACHED` sessions one after the other, each for as long as `RetryPolicy.longest_s` allows for a whole file;
+    sessions that are read where they lie, images and tables give up earlier. With the default policy and one mirror
+    that is 129 minutes: a server that stalls in every one of five requests of four tries, and asks for a minute between
+    them, three times.
 
     Parameters
     ----------
@@ -62,7 +66,7 @@ def longest_silence_s(retry: RetryPolicy, n_mirrors: int = 1) -> float:
     n_mirrors : int
         Mirrors of a session's file.
     """
-    return _MOST_LOST * retry.longest_s(n_mirrors, MOST_REQUESTS)
+    return MOST_UNREACHED * retry.longest_s(n_mirrors, MOST_REQUESTS)
 
 
 def fetch_survey(
@@ -158,17 +162,17 @@ def _extract(
     report: Progress,
 ) -> tuple[dict[str, str], int]:
     """Extract sessions, which are added to `extracted`; why the others couldn't be, and the bytes that were moved."""
-    failed, moved, lost = {}, 0, 0
+    failed, moved, unreached = {}, 0, 0
     report('sessions', 0, len(waiting))
     results = run(extract_session, waiting, workers, scheduler, lambda n: report('MB moved', n // 10**6, 0))
     with closing(results):
         for number, result in enumerate(results):
             moved += result.bytes_moved
-            lost = lost + 1 if result.unreached else 0
-            if lost == _MOST_LOST:
+            unreached = unreached + 1 if result.unreached else 0
+            if unreached == MOST_UNREACHED:
                 raise DataError(
-                    f'{lost} sessions one after the other could not be reached, the last one because {result.reason} '
-                    f'The {len(extracted)} sessions that were extracted are kept, and the dataset stays as it was.'
+                    f'{unreached} sessions one after the other could not be reached, the last one because '
+                    f'{result.reason} The {len(extracted)} sessions that were extracted are kept, and the dataset stays as it was.'
                 )
             if result.path is None:
                 failed[result.session] = result.reason

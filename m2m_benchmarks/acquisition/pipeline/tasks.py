@@ -18,6 +18,9 @@ from m2m_benchmarks.net.remote_file import RemoteFile, reading
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.progress import Progress
 
+#: Sessions one after the other that can't be reached, after which no other is asked for: the network is down.
+MOST_UNREACHED = 3
+
 
 @dataclass(frozen=True)
 class ExtractionTask:

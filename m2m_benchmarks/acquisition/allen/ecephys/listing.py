@@ -76,8 +76,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
             rows = tables.pages(f'{query}?criteria=model::{_SESSIONS}', 'ecephys_sessions_rma')
             return {str(row.get('id')): file_links(row, 'EcephysNwb', warehouse) for row in rows}
         except DataError:
-            for file in tables.files:
-                file.unlink(missing_ok=True)
+            tables.discard()
             return {}
 
     def api(tables: Tables) -> list[AllenSession]:
@@ -105,7 +104,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
             place,
         )
 
-    return first_of('Neuropixels sessions', lambda: Tables(folder, selection.retry, progress), bucket, api)
+    return first_of('Neuropixels sessions', lambda anew: Tables(folder, selection.retry, progress, anew), bucket, api)
 
 
 def _ecephys(

@@ -74,7 +74,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
             warehouse,
         )
 
-    return first_of('2-photon sessions', lambda: Tables(folder, selection.retry, progress), bucket, api)
+    return first_of('2-photon sessions', lambda anew: Tables(folder, selection.retry, progress, anew), bucket, api)
 
 
 def _ophys(
