@@ -1,21 +1,23 @@
-"""Dataset cards: what a dataset is, its licence, its citation, how it was made."""
+"""Dataset cards: what a dataset is, its licence, its citation, how it was made, and the command that downloads it."""
 
+import functools
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from m2m_benchmarks.data import ledger
+from m2m_benchmarks.errors import DataError
 
-_FIELDS = ('what', 'licence', 'citation', 'how_made')
+_FIELDS = ('name', 'what', 'licence', 'citation', 'how_made')
 
 
-def card(name: str) -> dict[str, Any] | None:
+def card(name: str) -> dict[str, str] | None:
     """Card of one of this library's datasets, or one made up of what was said when it was imported.
 
     Returns
     -------
-    dict with name, what, licence, citation, how_made; None for a dataset that doesn't exist.
+    dict or None
+        As in `cards`; None for a dataset that doesn't exist.
     """
     for found in cards():
         if found['name'] == name:
@@ -29,13 +31,26 @@ def card(name: str) -> dict[str, Any] | None:
         'licence': 'whatever whoever made them says',
         'citation': 'none given',
         'how_made': f'{entry["source"]["made_by"]}, {entry["created"]}',
+        'fetch': '',
     }
 
 
-def cards() -> list[dict[str, Any]]:
-    """Cards of this library's datasets."""
+@functools.cache
+def cards() -> tuple[dict[str, str], ...]:
+    """Cards of this library's datasets: name, what, licence, citation, how_made and fetch ('' where it is imported).
+
+    Raises
+    ------
+    DataError
+        When a card lacks one of these but fetch; the message says which.
+    """
     found = []
     for path in sorted(Path(__file__).parent.glob('*/card.yaml')):
         for content in yaml.safe_load_all(path.read_text(encoding='utf-8')):
-            found.append({key: str(content[key]).strip() for key in ('name', *_FIELDS)})
-    return found
+            lacking = [field for field in _FIELDS if field not in content]
+            if lacking:
+                raise DataError(
+                    f'{path} has no {lacking[0]}; expected {", ".join(_FIELDS)}, and fetch if there is one.'
+                )
+            found.append({field: str(content.get(field, '')).strip() for field in (*_FIELDS, 'fetch')})
+    return tuple(found)

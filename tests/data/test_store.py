@@ -143,5 +143,6 @@ def test_cards():
     assert {found['name'] for found in cards()} == {*recordings, *digits, 'SklearnDigits'}
     for found in cards():
         assert all(len(found[key]) > 3 for key in ('what', 'licence', 'citation', 'how_made'))
+        assert found['fetch'].startswith('m2m data fetch ') or not found['fetch']
     assert 'simulated' in card('SimulatedMouse')['what']
     assert '10.1038/s41586-020-03171-x' in card('Siegle2021')['citation']

@@ -40,7 +40,7 @@ class Fetched:
         Sessions that had been extracted before.
     bytes_moved : int
         In this call, without the catalogue.
-    scene_bytes : int
+    image_bytes : int
         Of these, for the images, which come once.
     """
 
@@ -49,7 +49,7 @@ class Fetched:
     refused: dict[str, str]
     n_kept: int
     bytes_moved: int
-    scene_bytes: int
+    image_bytes: int
 
 
 def longest_silence_s(retry: RetryPolicy, n_mirrors: int = 1) -> float:
@@ -88,11 +88,11 @@ def fetch_survey(
     Parameters
     ----------
     survey : Survey
-        One of `acquisition.surveys`, by `find`.
+        `acquisition.surveys.find_survey` finds one by its name.
     selection : Selection, optional
-        All sessions by default.
+        All sessions by default, from the survey's own servers.
     settings : dataclass instance, optional
-        Settings of the survey.
+        Settings of the survey; by default those of the defaults of its options.
     whole_files, delete_files, workers, scheduler
         Those of `ExtractionTask` and `workers.run`. Whether files are kept whole or read where they lie changes no
         number.
@@ -113,9 +113,7 @@ def fetch_survey(
     UnknownNameError
         For an area, or whatever else sessions are chosen by, that there isn't.
     """
-    survey.check_complete()
-    selection = survey.selection(None, None, {}) if selection is None else selection
-    settings = survey.checked_settings(settings, selection)
+    selection, settings = survey.checked(selection, settings)
     report = progress or silent
     folder = writable(survey.downloads())
     with exclusive(folder / '.lock', f'fetching {survey.name}'):
@@ -132,14 +130,14 @@ def fetch_survey(
             extracted = {session: done[session] for session in tasks if session in done}
             n_kept = len(extracted)
             if not survey.stimuli_from_sessions:  # first: without them, sessions are of no use
-                paths, scene_bytes = survey.stimuli(selection, tasks, {}, report)
+                paths, image_bytes = survey.stimuli(selection, tasks, {}, report)
             waiting = tasks_to_do(list(tasks.values()), extracted)
             failed, moved = _extract(waiting, extracted, workers, scheduler, report)
             if not extracted:
                 listed = ' '.join(f'{session}: {reason}' for session, reason in list(failed.items())[:3])
                 raise DataError(f'none of {len(failed)} sessions of {survey.name} could be extracted. {listed}')
             if survey.stimuli_from_sessions:
-                paths, scene_bytes = survey.stimuli(selection, tasks, extracted, report)
+                paths, image_bytes = survey.stimuli(selection, tasks, extracted, report)
             if len(paths) != survey.n_images:
                 raise DataError(
                     f'{survey.name} gave {len(paths)} images; expected {survey.n_images}, as its class says.'
@@ -151,7 +149,7 @@ def fetch_survey(
             merged = merge_sessions(survey.name, extracted.values(), read_images(paths), source, progress)
         finally:
             _sweep(survey, folder, whole_files)
-    return Fetched(merged.ledger, failed, merged.refused, n_kept, moved + scene_bytes, scene_bytes)
+    return Fetched(merged.ledger, failed, merged.refused, n_kept, moved + image_bytes, image_bytes)
 
 
 def _extract(
@@ -172,7 +170,8 @@ def _extract(
             if unreached == MOST_UNREACHED:
                 raise DataError(
                     f'{unreached} sessions one after the other could not be reached, the last one because '
-                    f'{result.reason} The {len(extracted)} sessions that were extracted are kept, and the dataset stays as it was.'
+                    f'{result.reason} The {len(extracted)} sessions that were extracted are kept, and the dataset '
+                    'stays as it was.'
                 )
             if result.path is None:
                 failed[result.session] = result.reason

@@ -49,13 +49,13 @@ class _Session:
     columns: dict[str, np.ndarray]
     window_ms: tuple[float, float]
     counts: dict[str, int]
-    scenes_sha256: list[str]
+    images_sha256: list[str]
 
 
 def merge_sessions(
     name: str,
     paths: Iterable[Path],
-    scenes: Iterable[tuple[str, np.ndarray]],
+    images: Iterable[tuple[str, np.ndarray]],
     source: Mapping[str, Any],
     progress: Progress | None = None,
 ) -> Merged:
@@ -71,8 +71,8 @@ def merge_sessions(
         Identifier of the dataset.
     paths : iterable of Path
         Files of `session_file.write_session`.
-    scenes : iterable of (stimulus_id, uint8 array of shape (height, width) or (height, width, 3))
-        The images in the order of their numbers, passed through once. A session that was shown others, has no neuroids
+    images : iterable of (stimulus_id, uint8 array of shape (height, width) or (height, width, 3))
+        In the order of their numbers, passed through once. A session that was shown others, has no neuroids
         or one that is in an earlier session, or a single repetition is refused; the rest goes on.
     source : mapping
         For the ledger, which adds `sessions` and `refused`. `made_by` says how in a few words.
@@ -95,11 +95,11 @@ def merge_sessions(
     refused: dict[str, str] = {}
 
     def stimuli() -> Iterator[tuple[str, bytes]]:
-        for scene, image in scenes:
+        for stimulus_id, image in images:
             if image.dtype != np.uint8:
-                raise DataError(f'{scene} is an image of type {image.dtype}; uint8 is expected.')
+                raise DataError(f'{stimulus_id} is an image of type {image.dtype}; uint8 is expected.')
             hashes.append(hashlib.sha256(image.tobytes()).hexdigest())
-            yield scene, _png(image)
+            yield stimulus_id, _png(image)
 
     def record() -> store.Recordings:
         read = []
@@ -149,7 +149,7 @@ def _without_responses(path: Path) -> _Session:
         columns={**columns, 'reliability': _reliability(session.responses)},
         window_ms=session.window_ms,
         counts=session.counts,
-        scenes_sha256=session.scenes_sha256,
+        images_sha256=session.images_sha256,
     )
 
 
@@ -163,7 +163,7 @@ def _compact(values: np.ndarray) -> np.ndarray:
 
 
 def _reliability(responses: np.ndarray) -> np.ndarray:
-    """As of `split_half_reliability`; NaN for neuroids with fewer than two recorded repetitions."""
+    """Split-half reliability of each neuroid; NaN for neuroids with fewer than two recorded repetitions."""
     recorded = (~np.isnan(responses).all(axis=1)).sum(axis=0) >= 2
     reliability = np.full(responses.shape[2], np.nan)
     reliability[recorded] = split_half_reliability(responses[:, :, recorded])
@@ -191,11 +191,11 @@ def _kept(sessions: list[_Session], hashes: list[str], refused: dict[str, str]) 
 
 def _problem(session: _Session, hashes: list[str], owner: Mapping[str, str]) -> str:
     """Why a session isn't merged, or ''."""
-    n_repetitions, n_scenes, n_neuroids = session.shape
-    if n_scenes != len(hashes):
-        return f'it has responses to {n_scenes} images, expected {len(hashes)}'
+    n_repetitions, n_images, n_neuroids = session.shape
+    if n_images != len(hashes):
+        return f'it has responses to {n_images} images, expected {len(hashes)}'
     # A file without images says their numbers alone; of others some may not have been read.
-    shown = session.scenes_sha256 or [''] * len(hashes)
+    shown = session.images_sha256 or [''] * len(hashes)
     if len(shown) != len(hashes):
         return f'it was shown {len(shown)} images, expected {len(hashes)}'
     read = [number for number, sha256 in enumerate(shown) if sha256]

@@ -57,7 +57,7 @@ def extract_ophys(
         As of `read_events`; for the signal 'events'.
     hash_scenes : collection of int
         Scenes that are read for their SHA-256; all of them are the larger half of a file. For the others '' stands in
-        `scenes_sha256`.
+        `images_sha256`.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def extract_ophys(
             'n_nan_cells': int(np.isnan(responses).all(axis=0).sum()),
             'frames_dropped': dropped,
         },
-        scenes_sha256=_scene_hashes(file, hash_scenes),
+        images_sha256=_scene_hashes(file, hash_scenes),
     )
 
 

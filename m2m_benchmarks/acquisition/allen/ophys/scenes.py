@@ -49,7 +49,7 @@ def shown_scenes(
         Those of `server_scenes`, and so is what is returned and raised.
     """
     shown = {
-        session: tuple(read_session(path).scenes_sha256[number] for number in SOME_SCENES)
+        session: tuple(read_session(path).images_sha256[number] for number in SOME_SCENES)
         for session, path in sorted(extracted.items(), key=lambda each: int(each[0]))
     }
     # One session with other images must not keep out all the rest; of equals the first counts.
