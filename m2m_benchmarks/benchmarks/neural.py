@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from brainscore_core.metrics import Score
@@ -14,7 +15,7 @@ from brainscore_vision.model_interface import BrainModel
 from m2m_benchmarks.arrays import standard_error
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, FeatureForm, Features, Raw
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
-from m2m_benchmarks.benchmarks.recordings import Recordings, recorded_areas, recordings
+from m2m_benchmarks.benchmarks.recordings import Recordings, fewest_presentations, recorded_areas, recordings
 from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.data.trials import N_SPLITS, RELIABLE
 from m2m_benchmarks.errors import BenchmarkError, M2MError, UnknownNameError
@@ -42,7 +43,7 @@ class AreaBenchmark(BenchmarkBase):
     Raises
     ------
     BenchmarkError
-        When the recordings have too few neuroids or trials for the comparison.
+        When the recordings have too few neuroids, stimuli or trials for the comparison.
     """
 
     def __init__(
@@ -61,14 +62,25 @@ class AreaBenchmark(BenchmarkBase):
         self.comparison = comparison
         self.population = population
         if selected is None:
+            # Without enough repetitions no neuroid is reliable: this says why.
+            self._check_trials(fewest_presentations(dataset))
             selected = recordings(dataset, area, population, comparison.least_neuroids)
-        if selected.n_trials < comparison.least_trials:
+        self._check_trials(selected.n_trials)
+        n_stimuli = selected.mean.sizes['presentation']
+        if n_stimuli < comparison.least_stimuli:
             raise BenchmarkError(
-                f'{name} needs recordings with {comparison.least_trials} or more repetitions of each stimulus; those '
-                f'of {dataset} have {selected.n_trials}.'
+                f'{name} needs recordings of {comparison.least_stimuli} or more stimuli; those of {dataset} have '
+                f'{n_stimuli}.'
             )
         self.recordings = selected
         self.timebins = selected.timebins
+
+    def _check_trials(self, n_trials: int) -> None:
+        if n_trials < self.comparison.least_trials:
+            raise BenchmarkError(
+                f'{self.identifier} needs recordings with {self.comparison.least_trials} or more repetitions of each '
+                f'stimulus; those of {self.dataset} have {n_trials}.'
+            )
 
     def restricted_to(self, neuroids: np.ndarray) -> 'AreaBenchmark':
         """The same benchmark on some of its neuroids.
@@ -103,14 +115,17 @@ class AreaBenchmark(BenchmarkBase):
         """
         features, raw = self._compare(candidate, n_draws=1000)
         ceiling = self._ceiling
-        score = Score(float(self.comparison.score(raw.value, ceiling.value)))
+        score = Score(self._number('score', raw.value, ceiling.value))
         score.attrs[Score.RAW_VALUES_KEY] = self._raw_score(raw)
         score.attrs['ceiling'] = self.ceiling
-        score.attrs['draws'] = self.comparison.draws(raw, ceiling)
-        score.attrs['error'] = standard_error(score.attrs['draws'])
+        score.attrs['draws'] = self._part('draws', raw, ceiling)
+        score.attrs['error'] = self._finite('draws', standard_error(score.attrs['draws']))
         score.attrs['formula'] = self.comparison.description.formula
-        score.attrs['noise_corrected'] = self.comparison.noise_corrected(raw, ceiling)
-        score.attrs['per_animal'] = self.comparison.per_animal(features, self.recordings, raw)
+        score.attrs['noise_corrected'] = self._number('noise_corrected', raw, ceiling)
+        score.attrs['per_animal'] = {
+            animal: self._finite('per_animal', value)
+            for animal, value in self._part('per_animal', features, self.recordings, raw).items()
+        }
         score.attrs.update(
             benchmark_identifier=self.identifier,
             inter_animal=self.inter_animal,
@@ -124,8 +139,7 @@ class AreaBenchmark(BenchmarkBase):
                 'flat_neuroids_dropped': self.recordings.n_flat,
                 'unreliable_neuroids_dropped': self.recordings.n_unreliable,
                 'stimuli': 'whole scene, no placement on a screen',
-                'error': f'bootstrap over {self.comparison.unit}, 1000 draws',
-                **self.comparison.description.settings,
+                **self.comparison.settings,
             },
         )
         return score
@@ -145,19 +159,33 @@ class AreaBenchmark(BenchmarkBase):
 
     def _compare(self, candidate: BrainModel, n_draws: int) -> tuple[Features, Raw]:
         features = self._features(self.look(candidate))
+        raw = self._part('raw', features, self.recordings, n_draws)
+        self._finite('raw', raw.value)
+        self._finite('raw', standard_error(raw.draws))
+        return features, raw
+
+    def _part(self, name: str, *arguments: Any) -> Any:
+        """Result of a method of the comparison, whose failure names both."""
         try:
-            raw = self.comparison.raw(features, self.recordings, n_draws)
+            return getattr(self.comparison, name)(*arguments)
         except M2MError:
             raise
         except Exception as error:
             raise BenchmarkError(
-                f'{self.identifier}: the comparison {self.comparison.name} failed: {type(error).__name__}: {error}'
+                f'{self.identifier}: the comparison {self.comparison.name} failed in {name}: {type(error).__name__}: '
+                f'{error}'
             ) from error
-        if not math.isfinite(raw.value):
+
+    def _finite(self, name: str, value: float) -> float:
+        if not math.isfinite(value):
             raise BenchmarkError(
-                f'{self.identifier}: the comparison {self.comparison.name} gives {raw.value}; expected a finite number.'
+                f'{self.identifier}: {name} of the comparison {self.comparison.name} gives {value}; expected finite '
+                'numbers.'
             )
-        return features, raw
+        return float(value)
+
+    def _number(self, name: str, *arguments: Any) -> float:
+        return self._finite(name, self._part(name, *arguments))
 
     def _features(self, responses: NeuroidAssembly) -> Features:
         """Responses of a model in the order of the recordings' stimuli, in a form that the comparison can use."""
@@ -190,7 +218,9 @@ class AreaBenchmark(BenchmarkBase):
 
     @functools.cached_property
     def _ceiling(self) -> Ceiling:
-        ceiling = self.comparison.ceiling(self.recordings)
+        ceiling: Ceiling = self._part('ceiling', self.recordings)
+        for value in (ceiling.value, ceiling.error, *ceiling.details.values()):
+            self._finite('ceiling', value)
         if not ceiling.value > 0:
             raise BenchmarkError(
                 f'{self.identifier} has a ceiling of {ceiling.value:.3f}: the two halves of its trials do not agree, '
@@ -221,7 +251,8 @@ class AreaBenchmark(BenchmarkBase):
     @functools.cached_property
     def inter_animal(self) -> float | None:
         """Mean over animals of the raw value of all other animals as a model of one; None for fewer than three."""
-        return self.comparison.inter_animal(self.recordings)
+        value = self._part('inter_animal', self.recordings)
+        return None if value is None else self._finite('inter_animal', value)
 
 
 class MeanBenchmark(BenchmarkBase):

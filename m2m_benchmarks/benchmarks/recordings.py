@@ -51,8 +51,8 @@ class Recordings:
 
     @property
     def n_trials(self) -> int:
-        """Most repetitions of a stimulus."""
-        return int(self.trials.shape[0])
+        """Fewest repetitions that a stimulus has for a neuroid."""
+        return int((~np.isnan(self.trials)).sum(axis=0).min())
 
     @property
     def animals(self) -> np.ndarray:
@@ -155,6 +155,17 @@ def recordings(dataset: str, area: str, population: str | None = None, least_neu
             f'{selected.n_flat} never vary); at least {least} are needed for a score.'
         )
     return selected
+
+
+def fewest_presentations(dataset: str) -> int:
+    """Fewest presentations of a stimulus in the recordings of a dataset.
+
+    Raises
+    ------
+    DataNotFoundError
+        With the command that brings the dataset.
+    """
+    return int(np.unique(load_dataset(dataset)['stimulus_id'].values, return_counts=True)[1].min())
 
 
 def recorded_areas(dataset: str) -> list[str]:

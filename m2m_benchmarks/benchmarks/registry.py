@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, load_comparison
+from m2m_benchmarks.benchmarks.comparisons.base import TRANSFORMATIONS
 from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS, DigitsCollection, RecordedDataset
 from m2m_benchmarks.benchmarks.generalization import READOUT_IMAGES
 from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, DigitsIdentifier, NeuralIdentifier
@@ -257,9 +258,8 @@ def _neural_methods(dataset: str, recorded: RecordedDataset) -> str:
         lines += ['', f'## `-{name}`: {title}', '']
         lines += [f'- Raw: {description.raw}.', f'- Ceiling: {description.ceiling}.']
         lines += [f"- Score: {description.formula}. The mean over areas is that of the areas' scores."]
-        settings = {'error': f'bootstrap over {comparison.unit}, 1000 draws', **description.settings}
-        lines += [f'- Invariant to {", ".join(sorted(comparison.invariant_to))} of the features.']
-        lines += [f'- {key.capitalize()}: {value}.' for key, value in settings.items()]
+        lines += [f'- Invariant to {"; ".join(TRANSFORMATIONS[name] for name in sorted(comparison.invariant_to))}.']
+        lines += [f'- {key.capitalize()}: {value}.' for key, value in comparison.settings.items()]
         lines += [f'- Note: {description.caveat}.'] if description.caveat else []
         lines += [f'- Reference: {description.reference}.'] if description.reference else []
     lines += ['', '## Citation', '']

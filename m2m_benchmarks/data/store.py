@@ -232,10 +232,13 @@ def _summary(n_repetitions: int, n_stimuli: int, neuroids: pd.DataFrame) -> dict
 
 
 def _reliable_by(neuroids: pd.DataFrame, columns: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Count reliable neuroids by the values of each column that groups them into populations."""
-    reliable = neuroids[neuroids['reliability'] >= RELIABLE]
+    """Count reliable neuroids by the values of each column that groups them into populations.
+
+    Values of unreliable neuroids alone are there too, with 0: what a population is called depends on all of them.
+    """
+    reliable = neuroids['reliability'] >= RELIABLE
     return {
-        column: {str(value): int(n) for value, n in reliable[column].value_counts().sort_index().items()}
+        column: {str(value): int(n) for value, n in reliable.groupby(neuroids[column].to_numpy()).sum().items()}
         for column in columns
     }
 

@@ -177,8 +177,6 @@ class Activations:
                     )
                 collected[layer][start : start + len(batch)] = found
             self._report(f'{self._subject.identifier}: images', min(start + size, n_stimuli), n_stimuli)
-        if form is FeatureForm.MAPS:
-            return {layer: collected[layer].reshape(n_stimuli, *probe.shapes[layer]) for layer in layers}
         reduced = {}
         for i, layer in enumerate(layers):
             try:
@@ -186,6 +184,8 @@ class Activations:
             except ValueError as error:
                 raise ModelError(f'layer {layer!r} of {self._subject.identifier}: {error}.') from error
             self._report(f'{self._subject.identifier}: layers', i + 1, len(layers))
+        if form is FeatureForm.MAPS:
+            return {layer: reduced[layer].reshape(n_stimuli, *probe.shapes[layer]) for layer in layers}
         return reduced
 
 
@@ -200,13 +200,14 @@ def _reduced(responses: np.ndarray, form: FeatureForm) -> np.ndarray:
     if form is FeatureForm.ROTATION:
         return isometric(responses)
     n_units = responses.shape[1]
-    units = np.arange(n_units)
-    if n_units > MOST_UNITS:
-        units = np.sort(np.random.default_rng(_UNITS_SEED).choice(n_units, MOST_UNITS, replace=False))
-    sampled = np.array(responses[:, units])
-    if not np.isfinite(sampled).all():
+    if form is FeatureForm.UNITS:
+        units = np.arange(n_units)
+        if n_units > MOST_UNITS:
+            units = np.sort(np.random.default_rng(_UNITS_SEED).choice(n_units, MOST_UNITS, replace=False))
+        responses = np.array(responses[:, units])
+    if not np.isfinite(responses).all():
         raise ValueError('the features hold NaN or infinity')
-    return sampled
+    return responses
 
 
 class _Probe:

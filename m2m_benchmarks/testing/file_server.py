@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus, urlsplit
 from m2m_benchmarks.testing.servers import QuietHandler, serving
 
 #: Status, content and headers of an answer.
-Reply = tuple[int, Any, dict[str, str]]
+Reply = tuple[int, Any, dict[str, Any]]
 
 
 class OnDisk:
@@ -62,7 +62,7 @@ class FileServer:
     def __init__(self) -> None:
         self.address = ''
         self.files: dict[str, Any] = {}
-        self.validators = {'ETag': '"1"', 'Last-Modified': 'Wed, 21 Oct 2015 07:28:00 GMT'}
+        self.validators: dict[str, Any] = {'ETag': '"1"', 'Last-Modified': 'Wed, 21 Oct 2015 07:28:00 GMT'}
         self.faults: list[Fault | None] = []
         self.faulty: dict[str, Fault] = {}
         self.honours_if_range = True
@@ -139,7 +139,7 @@ def serve(handler: Any, server: FileServer) -> None:
 
 
 def send(
-    handler: Any, status: int, content: Any = b'', only: int | None = None, close: bool = False, **headers: str | None
+    handler: Any, status: int, content: Any = b'', *, only: int | None = None, close: bool = False, **headers: Any
 ) -> None:
     """Send an answer.
 
@@ -155,7 +155,7 @@ def send(
         Number of bytes of the content that are sent before the connection is closed; all of them by default.
     close : bool
         Whether the connection is closed afterwards in any case.
-    headers : str or None
+    headers
         Its headers; None leaves out one that is sent otherwise, such as `Content-Length`.
     """
     size = len(content) if only is None else min(only, len(content))
@@ -172,17 +172,18 @@ def send(
     handler.close_connection = close or only is not None
 
 
-def status(code: int, **headers: str) -> Fault:
+def status(code: int, **headers: Any) -> Fault:
     """The fault of an answer without content."""
     return lambda handler, server: send(handler, code, **{key.replace('_', '-'): headers[key] for key in headers})
 
 
 def page(handler: Any, server: FileServer) -> None:
     """Answer with a web page, as a network does that wants a login."""
-    send(handler, 200, b'<!DOCTYPE html><html><body>Log in</body></html>', **{'Content-Type': 'text/html'})
+    headers: dict[str, Any] = {'Content-Type': 'text/html'}
+    send(handler, 200, b'<!DOCTYPE html><html><body>Log in</body></html>', **headers)
 
 
-def _content_range(first: int, last: int, length: int) -> dict[str, str]:
+def _content_range(first: int, last: int, length: int) -> dict[str, Any]:
     return {'Content-Range': f'bytes {first}-{last}/{length}'}
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 from m2m_benchmarks.acquisition.digit_files import read_domain
 from m2m_benchmarks.data.digits.domain import rgb
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.testing import MakesFolder
 
 LABELS = np.tile(np.arange(10), 2)
 
@@ -190,18 +191,10 @@ def test_idx_files_that_are_wrong(images, tmp_path):
         read_domain(tmp_path / 'mnist')
 
 
-class MakesFile:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return type(self.path).touch, (self.path,)
-
-
 def test_other_files_that_are_wrong(images, tmp_path):
     np.savez(tmp_path / 'good.npz', images=images, labels=LABELS)
     good = (tmp_path / 'good.npz').read_bytes()
-    np.savez(tmp_path / 'code.npz', images=np.array([MakesFile(tmp_path / 'ran')], dtype=object), labels=LABELS)
+    np.savez(tmp_path / 'code.npz', images=np.array([MakesFolder(tmp_path / 'ran')], dtype=object), labels=LABELS)
     np.savez(tmp_path / 'other.npz', x=images)
     with h5py.File(tmp_path / 'rows.h5', 'w') as file:
         file['data'], file['target'] = images.reshape(20, -1)[:, :-1], LABELS

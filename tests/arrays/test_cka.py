@@ -35,6 +35,12 @@ def test_unrelated_patterns_score_0_with_any_number_of_units():
     assert cka(patterns(0, 30, 4), np.ones((30, 4))) == 0
 
 
+def test_three_stimuli_are_too_few():
+    with pytest.raises(ValueError, match='at least 4 stimuli, got 3'):
+        cka(patterns(0, 3, 5), patterns(1, 3, 5))
+    assert -1 <= cka(patterns(0, 4, 5), patterns(1, 4, 5)) <= 1
+
+
 @pytest.mark.parametrize('n_trials', [4, 20])
 @pytest.mark.seconds
 def test_the_ceiling_is_what_the_noise_free_responses_get(n_trials):

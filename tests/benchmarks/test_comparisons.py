@@ -1,18 +1,33 @@
 """Comparisons as parts of benchmarks: what they are given, and what happens when they fail."""
 
 import dataclasses
+import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import block_diag, helmert
+from scipy.stats import special_ortho_group
 from torch import nn
 
-from m2m_benchmarks import load_benchmark, score
+from m2m_benchmarks import load_benchmark
+from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.arrays import isometric
 from m2m_benchmarks.benchmarks import comparisons
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, load_comparison
-from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, FeatureForm, Features, Raw
+from m2m_benchmarks.benchmarks.comparisons.base import (
+    TRANSFORMATIONS,
+    Ceiling,
+    Comparison,
+    Description,
+    FeatureForm,
+    Features,
+    Raw,
+)
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.scoring import activations
 from m2m_benchmarks.scoring.score import score_subject
@@ -80,6 +95,23 @@ def units(layer):
         return net[: layer + 1](activations.Activations(found).preprocess(paths)).numpy()
 
 
+#: Scores pixels on benchmarks and prints the files that were hashed and the plugins whose lines were read.
+COUNTED = """
+import json, sys
+from m2m_benchmarks import load_benchmark
+from m2m_benchmarks.data import ledger
+from m2m_benchmarks.plugins import index
+from m2m_benchmarks.testing import RecordedCandidate
+hashed, read = [], []
+hash_file, lines_of = ledger.sha256_file, index.registrations
+ledger.sha256_file = lambda path: hashed.append(path.name) or hash_file(path)
+index.registrations = lambda init: read.append(str(init)) or lines_of(init)
+for name in sys.argv[1:]:
+    load_benchmark(name)(RecordedCandidate())
+print(json.dumps([hashed, read]))
+"""
+
+
 def test_the_table_names_every_module():
     folder = comparisons.__path__[0]
     import pathlib
@@ -92,29 +124,53 @@ def test_the_table_names_every_module():
         load_comparison('rmd')
 
 
+def rotation(rng, n):
+    return special_ortho_group.rvs(n, random_state=rng)
+
+
+def mean_keeping_rotation(rng, n):
+    """A rotation of the space orthogonal to the vector of ones."""
+    basis = np.vstack([np.ones(n) / np.sqrt(n), helmert(n)])
+    return basis.T @ block_diag(1, rotation(rng, n - 1)) @ basis
+
+
+#: Transformations by the names in `TRANSFORMATIONS`: of some values, with a random generator.
+TRANSFORMED = {
+    'rotation': lambda values, rng: values @ rotation(rng, values.shape[1]),
+    'mean-keeping rotation': lambda values, rng: values @ mean_keeping_rotation(rng, values.shape[1]),
+    'scaling': lambda values, rng: 1000 * values,
+    'translation': lambda values, rng: values + rng.standard_normal(values.shape[1]),
+    'linear': lambda values, rng: values @ (rng.standard_normal((values.shape[1],) * 2) + 3 * np.eye(values.shape[1])),
+}
+#: What follows from an invariance.
+IMPLIED = {'rotation': {'mean-keeping rotation'}, 'linear': {'rotation', 'mean-keeping rotation', 'scaling'}}
+
+
+@pytest.mark.parametrize('transformation', TRANSFORMATIONS)
 @pytest.mark.parametrize('name', COMPARISONS)
-def test_claimed_invariances_hold(name, m2m_home):
-    """A model that only differs by what a comparison is said to be invariant to has the same value."""
+def test_a_comparison_is_invariant_to_what_it_claims_and_to_nothing_else(name, transformation, m2m_home):
     comparison = load_comparison(name)
     recordings = load_benchmark(f'SimulatedMouse.VISp-{name}').recordings
     rng = np.random.default_rng(0)
     values = recordings.mean.values[:, :40] + rng.standard_normal((118, 40))
-    value = comparison.raw(Features(values), recordings, n_draws=0).value
-    if 'scaling' in comparison.invariant_to:
-        assert comparison.raw(Features(1000 * values), recordings, n_draws=0).value == pytest.approx(value, abs=1e-9)
-    if 'translation' in comparison.invariant_to:
-        moved = values + rng.standard_normal(40)
-        assert comparison.raw(Features(moved), recordings, n_draws=0).value == pytest.approx(value, abs=1e-9)
-    if comparison.features is FeatureForm.ROTATION:
-        wide = np.concatenate([values, rng.standard_normal((118, 400))], axis=1)
-        value = comparison.raw(Features(wide), recordings, n_draws=0).value
-        rotated = comparison.raw(Features(isometric(wide)), recordings, n_draws=0).value
-        assert rotated == pytest.approx(value, abs=1e-9)
+    transformed = TRANSFORMED[transformation](values, rng)
+    before, after = (comparison.raw(Features(each), recordings, n_draws=0).value for each in (values, transformed))
+    claimed = set().union(comparison.invariant_to, *(IMPLIED.get(each, ()) for each in comparison.invariant_to))
+    assert (abs(after - before) < 1e-9) == (transformation in claimed), (before, after)
+
+
+@pytest.mark.parametrize('name', COMPARISONS)
+def test_the_stored_form_gives_the_value_of_the_layer(name, m2m_home):
+    comparison = load_comparison(name)
+    recordings = load_benchmark(f'SimulatedMouse.VISp-{name}').recordings
+    wide = np.random.default_rng(0).standard_normal((118, 440))
+    wide[:, :40] += recordings.mean.values[:, :40]
+    value, rotated = (comparison.raw(Features(each), recordings, 0).value for each in (wide, isometric(wide)))
+    assert rotated == pytest.approx(value, abs=1e-9)
 
 
 @pytest.mark.parametrize('name', COMPARISONS)
 def test_every_dataset_and_area_has_it(name, m2m_home, make_bundle, tmp_path):
-    from m2m_benchmarks.acquisition.importing import import_bundle
     from m2m_benchmarks.benchmarks.datasets import RECORDINGS
     from m2m_benchmarks.plugins import list_benchmarks
 
@@ -186,30 +242,52 @@ def test_a_rotation_is_never_taken_for_units(m2m_home):
 def test_rotated_features_are_for_what_is_invariant_to_rotation():
     with pytest.raises(TypeError, match='is not invariant to rotation'):
         type('Wrong', (Largest,), {'features': FeatureForm.ROTATION})
+    with pytest.raises(TypeError, match='invariant to rotations; expected some of rotation, mean-keeping rotation'):
+        type('Odd', (Largest,), {'invariant_to': frozenset({'rotations'})})
     with pytest.raises(TypeError, match='does not state unit, description'):
         type('Bare', (Comparison,), {'name': 'bare', 'metric': 'bare', 'invariant_to': frozenset({'rotation'})})
 
 
+#: Each part of a comparison, giving a number that is none.
+NO_NUMBER = {
+    'raw': lambda value: lambda *given: Raw(value, np.zeros(10)),
+    'raw, in its draws': lambda value: lambda *given: Raw(0.5, np.full(10, value)),
+    'ceiling': lambda value: lambda *given: Ceiling(value, 0.0),
+    'ceiling, in its error': lambda value: lambda *given: Ceiling(1.0, value),
+    'ceiling, in its details': lambda value: lambda *given: Ceiling(1.0, 0.0, details={'half': value}),
+    'score': lambda value: lambda *given: value,
+    'draws': lambda value: lambda *given: np.full(10, value),
+    'noise_corrected': lambda value: lambda *given: value,
+    'per_animal': lambda value: lambda *given: {'mouse1': value},
+    'inter_animal': lambda value: lambda *given: value,
+}
+
+
 @pytest.mark.parametrize('value', [np.nan, np.inf])
-def test_a_comparison_without_a_finite_value(value, m2m_home):
+@pytest.mark.parametrize('part', NO_NUMBER)
+def test_a_comparison_without_a_finite_value(part, value, m2m_home):
     comparison = Largest()
-    comparison.raw = lambda features, recordings, n_draws=1000: Raw(value, np.zeros(n_draws))
-    with pytest.raises(BenchmarkError, match=r'SimulatedMouse\.VISp-largest: the comparison largest gives (nan|inf)'):
+    name = part.partition(',')[0]
+    setattr(comparison, name, NO_NUMBER[part](value))
+    expected = rf'SimulatedMouse\.VISp-largest: {name} of the comparison largest gives (nan|inf); expected finite'
+    with pytest.raises(BenchmarkError, match=expected), np.errstate(invalid='ignore'):
         AreaBenchmark('SimulatedMouse', 'VISp', comparison)(fixed(np.eye(118)))
 
 
-def test_a_comparison_that_raises(m2m_home):
+@pytest.mark.parametrize('part', ['raw', 'ceiling', 'score', 'draws', 'noise_corrected', 'per_animal', 'inter_animal'])
+def test_a_comparison_that_raises(part, m2m_home):
     comparison = Largest()
 
-    def fail(features, recordings, n_draws=1000):
+    def fail(*given):
         raise ZeroDivisionError('by zero')
 
-    comparison.raw = fail
-    with pytest.raises(BenchmarkError, match='the comparison largest failed: ZeroDivisionError: by zero'):
+    setattr(comparison, part, fail)
+    expected = f'VISp-largest: the comparison largest failed in {part}: ZeroDivisionError: by zero'
+    with pytest.raises(BenchmarkError, match=expected):
         AreaBenchmark('SimulatedMouse', 'VISp', comparison)(fixed(np.eye(118)))
 
 
-@pytest.mark.parametrize('value', [np.nan, 0.0, -0.1])
+@pytest.mark.parametrize('value', [0.0, -0.1])
 def test_a_ceiling_that_is_none(value, m2m_home):
     comparison = Largest()
     comparison.ceiling = lambda recordings: Ceiling(value, 0.0)
@@ -217,11 +295,47 @@ def test_a_ceiling_that_is_none(value, m2m_home):
         AreaBenchmark('SimulatedMouse', 'VISp', comparison)(fixed(np.eye(118)))
 
 
+@pytest.mark.parametrize(('n_images', 'refused'), [(3, ['rdm', 'cka', 'ridge']), (7, ['cka', 'ridge']), (9, ['ridge'])])
+def test_recordings_of_few_stimuli(n_images, refused, m2m_home, make_bundle, tmp_path):
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=n_images, n_units=40).paths)
+    model = RecordedCandidate()
+    for name in COMPARISONS:
+        if name in refused:
+            least = load_comparison(name).least_stimuli
+            with pytest.raises(
+                BenchmarkError, match=rf'needs recordings of {least} or more stimuli; .* have {n_images}'
+            ):
+                load_benchmark(f'Lab2026.VISp-{name}')
+        else:
+            score = load_benchmark(f'Lab2026.VISp-{name}')(model)
+            assert np.isfinite(float(score))
+            assert score.attrs['error'] > 0
+
+
+def test_recordings_of_one_trial_say_so(m2m_home, monkeypatch):
+    """Without a second trial no neuroid has a reliability: it isn't that they never vary."""
+    from m2m_benchmarks import load_dataset
+    from m2m_benchmarks.benchmarks import recordings as module
+
+    assembly = load_dataset('SimulatedMouse')
+    single = assembly.isel(presentation=assembly['repetition'].values == 0)
+    monkeypatch.setattr(module, 'load_dataset', lambda name: single)
+    with pytest.raises(BenchmarkError, match=r'needs recordings with 2 or more repetitions .* SimulatedMouse have 1'):
+        AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('rdm'))
+
+
 def test_a_comparison_that_needs_more_trials_than_there_are(m2m_home):
     recordings = load_benchmark('SimulatedMouse.VISp-rdm').recordings
     single = dataclasses.replace(recordings, trials=recordings.trials[:1])
     with pytest.raises(BenchmarkError, match=r'needs recordings with 2 or more repetitions .* SimulatedMouse have 1'):
         AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('rdm'), selected=single)
+    # What counts are the trials that each neuroid has, not those of the longest session.
+    trials = recordings.trials.copy()
+    trials[1:, 3, -1] = np.nan
+    with pytest.raises(BenchmarkError, match=r'SimulatedMouse have 1'):
+        AreaBenchmark(
+            'SimulatedMouse', 'VISp', load_comparison('rdm'), selected=dataclasses.replace(recordings, trials=trials)
+        )
     many = type('Many', (Largest,), {'least_trials': 1000})
     with pytest.raises(BenchmarkError, match='no area that can be scored'):
         MeanBenchmark('SimulatedMouse', many())
@@ -253,15 +367,15 @@ def test_unsorted_stimuli_keep_trials_and_mean_together(m2m_home, monkeypatch):
 
 
 @pytest.mark.slow
-def test_an_assembly_is_hashed_once(m2m_home, monkeypatch):
-    from m2m_benchmarks.data import ledger
-
-    load_benchmark('SimulatedMouse-rdm')
-    ledger._verified.clear()
-    hashed = []
-    original = ledger.sha256_file
-    monkeypatch.setattr(ledger, 'sha256_file', lambda path: hashed.append(path.name) or original(path))
-    score(network(), 'SimulatedMouse-rdm', image_size=32)
-    score(network(), 'SimulatedMouse-ridge', image_size=32)
-    assert hashed.count('assembly.nc') <= 1
-    assert len(hashed) == len(set(hashed))
+@pytest.mark.process
+def test_an_assembly_is_hashed_once_and_no_metric_is_looked_up(m2m, m2m_home):
+    """In a process of its own, with empty caches: all areas by all comparisons, from one reading of the assembly."""
+    assert m2m('data', 'list', 'SimulatedMouse').code == 0
+    names = [f'SimulatedMouse.{area}-{name}' for name in COMPARISONS for area in AREAS]
+    ran = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', COUNTED, *names], capture_output=True, text=True, timeout=300, check=True
+    )
+    hashed, read = json.loads(ran.stdout.splitlines()[-1])
+    assert hashed.count('assembly.nc') == 1
+    assert len(hashed) == len(set(hashed)) > 100
+    assert not [path for path in read if '/metrics/' in path]

@@ -13,7 +13,7 @@ from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.data import versions
 from m2m_benchmarks.data.areas import AREAS
-from m2m_benchmarks.data.populations import groups, name_of, populations
+from m2m_benchmarks.data.populations import groups, name_of, populations, recorded_populations
 from m2m_benchmarks.data.store import write_dataset
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.scoring.layer_choice import halves
@@ -74,6 +74,28 @@ def test_every_population_is_of_some_cells_or_says_why_not(recorded):
         load_benchmark('deVries2020.VISp.Sst-ridge')
     with pytest.raises(UnknownNameError, match='no recordings there'):
         load_benchmark('deVries2020.VISl.Cux2-ridge')
+
+
+def test_names_depend_on_unreliable_neuroids_too(m2m_home, make_bundle, tmp_path):
+    """A line L1 of one silent cell: what is listed as a population is what is scored under its name."""
+    bundle = make_bundle(tmp_path / 'bundle', n_images=24, n_units=60, sessions=[('a.npz', 'VISp', '101', '901', 6)])
+    with bundle.units.open(newline='') as file:
+        header, *rows = list(csv.reader(file))
+    lines = [*['Cux2'] * (len(rows) - 1), 'L1']  # the last unit never fires
+    with bundle.units.open('w', newline='') as file:
+        csv.writer(file).writerows(
+            [[*header, 'cre_line'], *([*row, line] for row, line in zip(rows, lines, strict=True))]
+        )
+    entry = import_bundle('Lab2026', *bundle.paths)
+    assert entry['summary']['areas']['VISp']['reliable_by']['cre_line']['L1'] == 0
+    listed = recorded_populations(entry['summary'])
+    assert listed['L1'].column == 'cre_line'
+    with pytest.raises(BenchmarkError, match=r'VISp\.L1 has 0 neuroids'):
+        load_benchmark('Lab2026.VISp.L1-rdm')
+    # Layer 1 has the column before its name, in the list and where it is scored.
+    assert listed['cortical_layer_L1'].values == ('1',)
+    layer = load_benchmark('Lab2026.VISp.cortical_layer_L1-rdm').recordings.mean
+    assert set(layer['cortical_layer'].values) == {1}
 
 
 def test_a_population_of_another_area(m2m_home, make_bundle, tmp_path):

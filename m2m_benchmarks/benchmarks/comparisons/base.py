@@ -15,8 +15,8 @@ class FeatureForm(enum.StrEnum):
     """Form in which a comparison is given a model's responses.
 
     `ROTATION`
-        Rotated into as few dimensions as the stimuli need (`arrays.isometric`): all inner products and distances
-        between stimuli, their means over features, and so whatever is invariant to rotation, are those of the layer.
+        Rotated into as few dimensions as the stimuli need (`arrays.isometric`), by a rotation that keeps means over
+        features: all inner products and distances between stimuli, and their means, are those of the layer.
     `UNITS`
         A seeded sample of the layer's own units (`scoring.activations.MOST_UNITS`); all of them where there are fewer.
     `MAPS`
@@ -26,6 +26,18 @@ class FeatureForm(enum.StrEnum):
     ROTATION = 'rotation'
     UNITS = 'units'
     MAPS = 'maps'
+
+
+#: Transformations of features, by name, in words. All are of the features and the same for all stimuli.
+TRANSFORMATIONS = {
+    'rotation': 'any rotation',
+    'mean-keeping rotation': 'a rotation that keeps the mean over features',
+    'scaling': 'one factor for all features',
+    'translation': 'a constant for each feature',
+    'linear': 'any invertible linear map',
+}
+#: Those that the form `ROTATION` is one of.
+_ROTATIONS = ('rotation', 'mean-keeping rotation', 'linear')
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ class Raw:
     ----------
     value : float
     draws : array, shape (n_draws,)
-        The value over bootstrap draws of the comparison's unit.
+        The value over draws of the comparison's unit, whose standard deviation is its error.
     per_neuroid : array, shape (n_neuroids,), or None
         Of comparisons that give each neuroid a value.
     """
@@ -99,7 +111,7 @@ class Description:
     reference : str
         Publication of the method.
     settings : mapping
-        Choices of the method, by name; part of the result.
+        Choices of the method by name; 'error' where it isn't by bootstrap over the comparison's unit.
     """
 
     raw: str
@@ -124,20 +136,20 @@ class Comparison(ABC):
     metric : str
         Identifier of the metric in Brain-Score's metadata.
     unit : {'stimuli', 'neuroids'}
-        What the bootstrap draws: scores of several areas share their stimuli, not their neuroids.
+        What the draws are of: scores of several areas share their stimuli, not their neuroids.
     invariant_to : frozenset of str
-        Transformations of the features that change no value: 'rotation', 'scaling', 'translation', or 'linear' (any
-        invertible linear map).
+        Transformations of the features that change no value, of `TRANSFORMATIONS`.
     features : FeatureForm
-        What `raw` is given. A rotation is for comparisons that are invariant to it.
-    needs_stimuli : bool
-        Whether `raw` looks at the images themselves, `recordings.stimuli`.
+        What `raw` is given. A rotation is for comparisons that are invariant to it. The images themselves are in
+        `recordings.stimuli`.
+    least_stimuli : int
+        Fewest stimuli that a score is computed from.
     least_neuroids : int
         Fewest reliable neuroids of an area that a score is computed from.
     least_per_animal : int
         Fewest neuroids of an animal that has a value of its own.
     least_trials : int
-        Fewest repetitions of each stimulus in the recordings.
+        Fewest repetitions that each stimulus has for each neuroid.
     description : Description
     """
 
@@ -146,7 +158,7 @@ class Comparison(ABC):
     unit: ClassVar[Literal['stimuli', 'neuroids']]
     invariant_to: ClassVar[frozenset[str]]
     features: ClassVar[FeatureForm] = FeatureForm.ROTATION
-    needs_stimuli: ClassVar[bool] = False
+    least_stimuli: ClassVar[int] = 4
     least_neuroids: ClassVar[int] = 3
     least_per_animal: ClassVar[int] = 1
     least_trials: ClassVar[int] = 2
@@ -161,11 +173,22 @@ class Comparison(ABC):
         ]
         if missing:
             raise TypeError(f'the comparison {cls.__name__} does not state {", ".join(missing)}')
-        if cls.features is FeatureForm.ROTATION and not cls.invariant_to & {'rotation', 'linear'}:
+        unknown = cls.invariant_to - TRANSFORMATIONS.keys()
+        if unknown:
+            raise TypeError(
+                f'the comparison {cls.__name__} is invariant to {", ".join(sorted(unknown))}; expected some of '
+                f'{", ".join(TRANSFORMATIONS)}.'
+            )
+        if cls.features is FeatureForm.ROTATION and cls.invariant_to.isdisjoint(_ROTATIONS):
             raise TypeError(
                 f'the comparison {cls.__name__} asks for rotated features and is not invariant to rotation; let it ask '
                 'for FeatureForm.UNITS or FeatureForm.MAPS.'
             )
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Choices of the method by name, the way its error is computed among them; part of the result."""
+        return {'error': f'bootstrap over {self.unit}, 1000 draws', **self.description.settings}
 
     @abstractmethod
     def raw(self, features: Features, recordings: Recordings, n_draws: int = 1000) -> Raw:
@@ -177,7 +200,7 @@ class Comparison(ABC):
         recordings : Recordings
             With their single trials. Features are in the order of their stimuli.
         n_draws : int
-            Bootstrap draws; 0 where only the value is wanted.
+            Number of draws; 0 where only the value is wanted.
 
         Returns
         -------
@@ -193,7 +216,7 @@ class Comparison(ABC):
         return raw / ceiling
 
     def draws(self, raw: Raw, ceiling: Ceiling) -> np.ndarray:
-        """Score over the bootstrap draws, shape (n_draws,)."""
+        """Score over the draws, shape (n_draws,)."""
         scores: np.ndarray = self.score(raw.draws, ceiling.value)
         return scores
 

@@ -15,6 +15,7 @@ class CKA(Comparison):
     metric = 'cka'
     unit = 'stimuli'
     invariant_to = frozenset({'rotation', 'scaling', 'translation'})
+    least_stimuli = 8  # the draws are of half of them, and the U-statistic needs four
     description = Description(
         raw='debiased linear CKA of model and trial-averaged responses',
         ceiling='CKA of the noise-free responses with the recorded ones, from split halves of the trials',

@@ -14,7 +14,7 @@ class RDM(Comparison):
     name = 'rdm'
     metric = 'm2m_rdm'
     unit = 'stimuli'
-    invariant_to = frozenset({'rotation', 'scaling'})
+    invariant_to = frozenset({'mean-keeping rotation', 'scaling'})
     least_per_animal = 2  # one neuroid has no pattern
     description = Description(
         raw='Spearman correlation of the representational dissimilarity matrices of model and recordings (1 - Pearson '

@@ -16,6 +16,7 @@ class Ridge(Comparison):
     metric = 'm2m_ridge'
     unit = 'neuroids'
     invariant_to = frozenset({'rotation', 'scaling', 'translation'})
+    least_stimuli = 10  # one for each fold
     description = Description(
         raw='median over neuroids of the correlation between held-out ridge predictions (10 folds) and trial-averaged '
         'responses',
