@@ -34,14 +34,14 @@ def read_domain(path: Path) -> dict[str, Digits]:
     Parameters
     ----------
     path : Path
-        - A folder of idx files, as of MNIST, or one of them; plain or .gz.
+        - A folder of idx files, as MNIST has them, or one of them; plain or .gz.
         - A folder with folders `0` to `9` of images; or with these in `train` and `test`.
         - .npz with `images` and `labels`, or `train_images`, `train_labels`, `test_images`, `test_labels`; optional
           `files` (`train_files`, …) name the photo that an image was cut from.
         - .h5 with `data` or `images` and `target` or `labels`, in groups `train` and `test` or without; rows of a
           square grey image count as that image.
-        - .mat with X (height, width, 3, n) and y, where 10 stands for 0, as of SVHN.
-        - .zip of images with a text file of lines `name label`, as of MNIST-M.
+        - .mat with X (height, width, 3, n) and y, where 10 stands for 0, as SVHN has them.
+        - .zip of images with a text file of lines `name label`, as MNIST-M has them.
 
     Returns
     -------

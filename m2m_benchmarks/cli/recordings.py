@@ -21,7 +21,7 @@ def print_renamed(areas: Mapping[str, str]) -> None:
 
 
 def print_plan(survey: 'Survey', planned: 'Plan', json: bool) -> None:
-    """What a fetch would do."""
+    """Print what a fetch would do."""
     listing = planned.listing
     numbers = {
         'sessions': len(listing.sessions),
@@ -68,7 +68,7 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: bool) -> None:
 
 
 def print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, json: bool) -> None:
-    """What a fetch has done, and the ledger of what was there before."""
+    """Print what a fetch has done, and what it replaces: the dataset of the ledger `before`."""
     entry = fetched.ledger
     counts: dict[str, int] = {}
     for session in entry['source']['sessions']:
@@ -127,7 +127,7 @@ def made_with(entry: dict[str, Any]) -> str:
 
 
 def print_recordings(name: str, entry: dict[str, Any], how: str) -> None:
-    """What came into the data folder, area by area."""
+    """Print how many neuroids of each area a dataset has."""
     from rich.table import Table
 
     table = Table(box=None, header_style='bold', title=f'{name}: {how}', title_justify='left')

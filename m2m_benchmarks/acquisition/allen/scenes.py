@@ -97,7 +97,7 @@ def scene_path(folder: Path, number: int) -> Path:
 
 @contextlib.contextmanager
 def holding_scenes(folder: Path) -> Iterator[None]:
-    """Have a folder of scenes to oneself, and remove what killed runs left half-written, but for parts of downloads."""
+    """Lock a folder of scenes, and remove what killed runs left half-written in it, but for parts of downloads."""
     with exclusive(writable(folder) / '.lock', 'fetching the natural scenes', wait_s=600):
         try:
             yield

@@ -53,7 +53,7 @@ def write_session(folder: Path, responses: SessionResponses, settings_fingerprin
         Made where it isn't there.
     responses : SessionResponses
     settings_fingerprint : str
-        What they were made with, as of `fingerprint`.
+        What they were made with: the text of `fingerprint`.
 
     Returns
     -------

@@ -54,7 +54,7 @@ def extract_ophys(
         Open for reading; `nwb.open_nwb` opens one.
     settings : OphysSettings
     events : array, shape (n_cells, n_frames), optional
-        As of `read_events`; for the signal 'events'.
+        Events that `read_events` gives; for the signal 'events'.
     hash_scenes : collection of int
         Scenes that are read for their SHA-256; all of them are the larger half of a file. For the others '' stands in
         `images_sha256`.
@@ -217,7 +217,7 @@ def _courses(trace: np.ndarray, onset: np.ndarray, frames: tuple[int, int, int],
     trace : array, shape (n_frames,)
     onset : int array, shape (n_sweeps,)
     frames : start, stop, baseline
-        As of `OphysSettings.frames`.
+        Those that `OphysSettings.frames` gives.
     percent : bool
         100 * (F / F0 - 1) in place of the difference.
 
