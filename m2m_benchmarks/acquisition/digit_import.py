@@ -139,7 +139,7 @@ def fetch_digits(
                 'MNISTM cannot be downloaded: it is synthesised from MNIST and photos. Name a folder of photos with '
                 '--photos DIR, or import the official images: m2m data import digits-domain MNISTM --from PATH'
             )
-    found: dict[str, dict[str, Any]] = {}
+    entries: dict[str, dict[str, Any]] = {}
     failed: dict[str, str] = {}
     for name in wanted:
         try:
@@ -148,17 +148,17 @@ def fetch_digits(
                     _synthesise(blending, seed, progress or silent)
                 else:
                     _fetch(name, progress)
-            found[name] = ledger.require(name)
+            entries[name] = ledger.require(name)
         except M2MError as error:
             failed[name] = str(error)
     if failed:
         reasons = '\n'.join(f'{name}: {reason}' for name, reason in failed.items())
-        here = f'; on this machine by now: {", ".join(found)}' if found else ''
+        here = f'; on this machine by now: {", ".join(entries)}' if entries else ''
         raise DataError(
             f'not fetched: {", ".join(failed)}{here}.\n{reasons}\nFiles that you have from elsewhere are imported by: '
             'm2m data import digits-domain NAME --from PATH'
         )
-    return found
+    return entries
 
 
 def _entry(name: str) -> dict[str, Any] | None:
@@ -237,8 +237,8 @@ def _files(name: str, split: str) -> list[tuple[list[str], str, str]]:
 
 def _downloaded(name: str, split: str, path: Path) -> Digits:
     if name == 'USPS':
-        found = datasets.USPS(path.parent, train=split == 'train')
-        return digits(found.data, np.array(found.targets), None, str(path))
+        usps = datasets.USPS(path.parent, train=split == 'train')
+        return digits(usps.data, np.array(usps.targets), None, str(path))
     return read_domain(path)[split]
 
 

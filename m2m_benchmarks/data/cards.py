@@ -18,9 +18,9 @@ def card(name: str) -> dict[str, str] | None:
     dict or None
         As in `cards`; None for a dataset that doesn't exist.
     """
-    for found in cards():
-        if found['name'] == name:
-            return found
+    for own in cards():
+        if own['name'] == name:
+            return own
     entry = ledger.read(name)
     if entry is None:
         return None

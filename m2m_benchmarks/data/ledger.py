@@ -116,9 +116,9 @@ def damage(path: Path, file: dict[str, Any]) -> str | None:
     size = path.stat().st_size
     if size != file['bytes']:
         return f'{size:,} bytes, expected {file["bytes"]:,}'
-    found = sha256_file(path)
-    if found != file['sha256']:
-        return f'SHA-256 {found[:12]}…, expected {file["sha256"][:12]}…'
+    sha256 = sha256_file(path)
+    if sha256 != file['sha256']:
+        return f'SHA-256 {sha256[:12]}…, expected {file["sha256"][:12]}…'
     return None
 
 

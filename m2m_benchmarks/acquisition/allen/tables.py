@@ -56,10 +56,10 @@ class Tables:
         DataError
             When it is something else, or empty.
         """
-        found, _ = _records(self._content(url, name, unmeasured=True), url)
-        if not found:
+        records, _ = _records(self._content(url, name, unmeasured=True), url)
+        if not records:
             raise DataError(f'{url} lists nothing.')
-        return found
+        return records
 
     def pages(self, query: str, name: str) -> list[dict[str, Any]]:
         """Records that the warehouse gives page by page.
@@ -71,16 +71,16 @@ class Tables:
         name : str
             Of the files, without the number and ending.
         """
-        found: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
         while True:
-            url = f"{query},rma::options[start_row$eq{len(found)}][num_rows$eq{_PAGE}][order$eq'id']"
-            page, total = _records(self._content(url, f'{name}-{len(found)}.json', unmeasured=True), url)
+            url = f"{query},rma::options[start_row$eq{len(rows)}][num_rows$eq{_PAGE}][order$eq'id']"
+            page, total = _records(self._content(url, f'{name}-{len(rows)}.json', unmeasured=True), url)
             if not page or total is None:
                 raise DataError(f'{url} lists nothing, or does not say how many rows there are.')
-            found += page
+            rows += page
             # The server may give fewer at once than were asked for.
-            if len(found) >= total:
-                return found
+            if len(rows) >= total:
+                return rows
 
     def csv(self, url: str, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         """Columns of a CSV file, as text; other columns are left out, and what isn't there is NaN."""
@@ -164,13 +164,13 @@ def field(record: Any, kind: type | tuple[type, ...], *names: str) -> Any:
     DataError
         When it isn't, or of another type.
     """
-    found: Any = record
+    value: Any = record
     for name in names:
-        found = found.get(name) if isinstance(found, dict) else None
-    if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
+        value = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         number = record.get('id') if isinstance(record, dict) else record
         raise DataError(f'the record {str(number)[:50]} of the catalogue has no {".".join(names)}, or a wrong one.')
-    return found
+    return value
 
 
 def integers(table: pd.DataFrame, column: str, what: str) -> pd.Series:
@@ -181,26 +181,26 @@ def integers(table: pd.DataFrame, column: str, what: str) -> pd.Series:
     DataError
         When one is missing or no whole number.
     """
-    found = pd.to_numeric(table[column].astype(str), errors='coerce')
-    if found.isna().any() or (found % 1 != 0).any():
+    ids = pd.to_numeric(table[column].astype(str), errors='coerce')
+    if ids.isna().any() or (ids % 1 != 0).any():
         raise DataError(f'the table of {what} lacks a {column}, or has one that is no whole number.')
-    return found.astype('int64')
+    return ids.astype('int64')
 
 
 def _records(content: bytes, url: str) -> tuple[list[dict[str, Any]], int | None]:
     """Records, and how many there are with those of other pages."""
     try:
-        found = json.loads(content)
+        answer = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise DataError(f'{url} gave {_glimpse(content)} in place of JSON.') from error
-    total = None
-    if isinstance(found, dict):
-        if not found.get('success', True):
-            raise DataError(f'{url} answered: {str(found.get("msg"))[:200]}.')
-        total, found = found.get('total_rows'), found.get('msg')
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+    total, records = None, answer
+    if isinstance(answer, dict):
+        if not answer.get('success', True):
+            raise DataError(f'{url} answered: {str(answer.get("msg"))[:200]}.')
+        total, records = answer.get('total_rows'), answer.get('msg')
+    if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
         raise DataError(f'{url} gave JSON that is no list of records.')
-    return found, total if isinstance(total, int) else None
+    return records, total if isinstance(total, int) else None
 
 
 def _glimpse(content: bytes) -> str:

@@ -130,11 +130,11 @@ def extract_ophys(
 
 
 def _scene_hashes(file: h5py.File, numbers: Collection[int]) -> list[str]:
-    found = {
+    hashes = {
         number: hashlib.sha256(scene.tobytes()).hexdigest()
         for number, scene in zip(sorted(numbers), iterate_scenes(file, numbers), strict=True)
     }
-    return [found.get(number, '') for number in range(N_SCENES)] if found else []
+    return [hashes.get(number, '') for number in range(N_SCENES)] if hashes else []
 
 
 class _Signal:
