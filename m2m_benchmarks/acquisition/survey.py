@@ -145,7 +145,7 @@ class Survey:
         return self.settings_type(**{name: value for name, value in given.items() if name in names})
 
     def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> Selection:
-        """Sessions that are wanted: of all areas for None, all of them for None, of the survey's options in `given`."""
+        """Sessions that are wanted: `areas` and `number` are None for all; all options are in `given` by name."""
         return Selection(areas=areas, number=number)
 
     def settings_for(self, settings: Any, selection: Any) -> Any:
