@@ -1,4 +1,4 @@
-"""What a user can mend: every message says what was expected, what came, and what to do."""
+"""Errors that a user can mend: every message says what is wrong, what was expected, and what to do."""
 
 import difflib
 from collections.abc import Iterable

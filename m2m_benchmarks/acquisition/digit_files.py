@@ -34,14 +34,14 @@ def read_domain(path: Path) -> dict[str, Digits]:
     Parameters
     ----------
     path : Path
-        - A folder of idx files, as of MNIST, or one of them; plain or .gz.
+        - A folder of idx files, as MNIST has them, or one of them; plain or .gz.
         - A folder with folders `0` to `9` of images; or with these in `train` and `test`.
         - .npz with `images` and `labels`, or `train_images`, `train_labels`, `test_images`, `test_labels`; optional
           `files` (`train_files`, …) name the photo that an image was cut from.
         - .h5 with `data` or `images` and `target` or `labels`, in groups `train` and `test` or without; rows of a
           square grey image count as that image.
-        - .mat with X (height, width, 3, n) and y, where 10 stands for 0, as of SVHN.
-        - .zip of images with a text file of lines `name label`, as of MNIST-M.
+        - .mat with X (height, width, 3, n) and y, where 10 stands for 0, as SVHN has them.
+        - .zip of images with a text file of lines `name label`, as MNIST-M has them.
 
     Returns
     -------
@@ -73,11 +73,7 @@ def _split(name: str) -> str:
 def _folder(path: Path) -> dict[str, Digits]:
     idx = sorted(each for each in path.iterdir() if 'images-idx3' in each.name or 'images.idx3' in each.name)
     if idx:
-        found = {}
-        for file in idx:
-            for split, parts in _idx_split(file).items():
-                found[split] = digits(*parts, f'{file} ({split})')
-        return found
+        return {split: digits(*parts, f'{file} ({split})') for file in idx for split, parts in _idx_split(file).items()}
     splits = {split: path / split for split in ('train', 'test') if (path / split).is_dir()} or {
         _split(path.name): path
     }
@@ -148,19 +144,19 @@ def _npz(path: Path) -> dict[str, _Raw]:
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f'{path} cannot be read as an .npz of plain arrays: {error}.') from error
-    found: dict[str, _Raw] = {}
+    splits: dict[str, _Raw] = {}
     for split, prefix in (('train', 'train_'), ('test', 'test_'), (_split(path.name), '')):
         if f'{prefix}images' in arrays and f'{prefix}labels' in arrays:
-            found[split] = (arrays[f'{prefix}images'], arrays[f'{prefix}labels'], arrays.get(f'{prefix}files'))
-    if not found:
+            splits[split] = (arrays[f'{prefix}images'], arrays[f'{prefix}labels'], arrays.get(f'{prefix}files'))
+    if not splits:
         raise DataError(
             f'{path} holds {", ".join(arrays) or "nothing"}; expected images and labels, or train_images, ….'
         )
-    return found
+    return splits
 
 
 def _h5(path: Path) -> dict[str, _Raw]:
-    found: dict[str, _Raw] = {}
+    splits: dict[str, _Raw] = {}
     try:
         with h5py.File(path, 'r') as stored:
             groups = {split: stored[split] for split in ('train', 'test') if split in stored} or {
@@ -180,10 +176,10 @@ def _h5(path: Path) -> dict[str, _Raw]:
                     if side * side != values.shape[1]:
                         raise DataError(f'{path} has rows of {values.shape[1]} pixels, which is no square image.')
                     values = values.reshape(-1, side, side)
-                found[split] = (values, labels[()], None)
+                splits[split] = (values, labels[()], None)
     except (OSError, KeyError, AttributeError, RuntimeError) as error:
         raise DataError(f'{path} cannot be read as HDF5: {error}.') from error
-    return found
+    return splits
 
 
 def _mat(path: Path) -> dict[str, _Raw]:
@@ -213,7 +209,7 @@ def _zip(path: Path) -> dict[str, _Raw]:
                 }
                 for text in texts
             }
-            found: dict[str, _Raw] = {}
+            splits: dict[str, _Raw] = {}
             for text in texts:
                 files = by_split[_split(text)]
                 rows = [row.split() for row in archive.read(text).decode(errors='replace').splitlines() if row.strip()]
@@ -225,10 +221,10 @@ def _zip(path: Path) -> dict[str, _Raw]:
                         )
                 chosen = [files[PurePosixPath(name).name] for name, _ in rows]
                 images = [_image(archive.read(name), f'{path}: {name}') for name in chosen]
-                found[_split(text)] = (images, np.array([int(label) for _, label in rows]), None)
+                splits[_split(text)] = (images, np.array([int(label) for _, label in rows]), None)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
         raise DataError(f'{path} cannot be unpacked: {error}. It is cut short or damaged; copy it again.') from error
-    return found
+    return splits
 
 
 _READERS: dict[str, Callable[[Path], dict[str, _Raw]]] = {

@@ -13,7 +13,6 @@ from PIL import Image
 from torchvision import datasets
 
 from m2m_benchmarks.acquisition.digit_files import read_domain
-from m2m_benchmarks.acquisition.importing import Progress
 from m2m_benchmarks.data import ledger, versions
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.data.digits.blending import blend
@@ -23,6 +22,7 @@ from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError, M2MError, UnknownNameError
 from m2m_benchmarks.net.download import download
 from m2m_benchmarks.plugins import registered
+from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import home, sha256_file
 
 SPLITS = ('train', 'test')
@@ -72,7 +72,7 @@ def import_domain(
         raise DataError(f'{name} is made by this library; import digits under a name of their own.')
     if name in registered('data'):
         raise DataError(f'{name} is a dataset of recordings; import digits under a name of their own.')
-    report = progress or _silent
+    report = progress or silent
     with versions.writing(name):
         _entry(name)  # raises for the name of recordings, before anything is read
         report(f'reading {path.name}', 0, 1)
@@ -139,30 +139,26 @@ def fetch_digits(
                 'MNISTM cannot be downloaded: it is synthesised from MNIST and photos. Name a folder of photos with '
                 '--photos DIR, or import the official images: m2m data import digits-domain MNISTM --from PATH'
             )
-    found: dict[str, dict[str, Any]] = {}
+    entries: dict[str, dict[str, Any]] = {}
     failed: dict[str, str] = {}
     for name in wanted:
         try:
             with versions.writing(name):
                 if name == 'MNISTM':
-                    _synthesise(blending, seed, progress or _silent)
+                    _synthesise(blending, seed, progress or silent)
                 else:
                     _fetch(name, progress)
-            found[name] = ledger.require(name)
+            entries[name] = ledger.require(name)
         except M2MError as error:
             failed[name] = str(error)
     if failed:
         reasons = '\n'.join(f'{name}: {reason}' for name, reason in failed.items())
-        here = f'; on this machine by now: {", ".join(found)}' if found else ''
+        here = f'; on this machine by now: {", ".join(entries)}' if entries else ''
         raise DataError(
             f'not fetched: {", ".join(failed)}{here}.\n{reasons}\nFiles that you have from elsewhere are imported by: '
             'm2m data import digits-domain NAME --from PATH'
         )
-    return found
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    pass
+    return entries
 
 
 def _entry(name: str) -> dict[str, Any] | None:
@@ -241,8 +237,8 @@ def _files(name: str, split: str) -> list[tuple[list[str], str, str]]:
 
 def _downloaded(name: str, split: str, path: Path) -> Digits:
     if name == 'USPS':
-        found = datasets.USPS(path.parent, train=split == 'train')
-        return digits(found.data, np.array(found.targets), None, str(path))
+        usps = datasets.USPS(path.parent, train=split == 'train')
+        return digits(usps.data, np.array(usps.targets), None, str(path))
     return read_domain(path)[split]
 
 

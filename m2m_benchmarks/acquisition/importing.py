@@ -14,6 +14,7 @@ from m2m_benchmarks.data import ledger, store, versions
 from m2m_benchmarks.data.areas import renamed_areas, standard_area
 from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import sha256_file
 
 #: Coordinates that an assembly has of its own; a column of that name in units.csv becomes unit_NAME.
@@ -21,8 +22,6 @@ _OWN: tuple[str, ...] = ('neuroid_id', 'region', 'animal', 'session', 'reliabili
 _OWN += ('neuroid', 'presentation', 'time_bin', 'time_bin_start', 'time_bin_end', 'data')
 #: What netCDF takes as a name.
 _COLUMN = re.compile(r'\w([^/\x00-\x1f\x7f]*[^/\x00-\x20\x7f])?\Z')
-
-Progress = Callable[[str, int, int], None]
 
 
 def import_bundle(
@@ -65,7 +64,7 @@ def import_bundle(
         raise DataError(f'{name!r} cannot be a dataset: letters and digits are expected, as in Siegle2021.')
     if name == 'SimulatedMouse':
         raise DataError('SimulatedMouse is simulated by this library; import recordings under a name of their own.')
-    report = progress or (lambda what, done, total: None)
+    report = progress or silent
     with versions.writing(name):
         if ledger.holds_digits(name):
             raise DataError(f'{name} is the name of digits on this machine; choose another for the recordings.')

@@ -22,12 +22,15 @@ class Option:
     name : str
         Name of the value, as in `session_types` for --session-types.
     help : str
+        Sentence that says what the value is, or of a flag what it does.
     type : type
         str, int, Path, or bool for a flag.
     default : str, int, bool or None
     metavar : str, optional
     least : int, optional
         Smallest number that is accepted.
+    hidden : bool
+        The help doesn't list it, as an earlier name of another option.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Option:
     default: Any = None
     metavar: str | None = None
     least: int | None = None
+    hidden: bool = False
 
     @property
     def flag(self) -> str:
@@ -44,16 +48,16 @@ class Option:
 
 
 def comma_separated(flag: str, text: str | None) -> list[str] | None:
-    """Names in an option, separated by commas; None where it isn't given.
+    """Read the names in an option, separated by commas; None where it isn't given.
 
     Raises
     ------
     OptionError
-        When there is none.
+        When there is no name in it.
     """
     if text is None:
         return None
     names = [each.strip() for each in text.split(',') if each.strip()]
     if not names:
-        raise OptionError(f'{flag} names none.')
+        raise OptionError(f'{flag} is empty; expected one name or several, separated by commas.')
     return names

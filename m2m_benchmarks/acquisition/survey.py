@@ -5,21 +5,20 @@ name. A new one is a class and a line in `acquisition.surveys`; `tests/acquisiti
 This module imports nothing heavy: the command line reads it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from m2m_benchmarks.acquisition.options import Option
 from m2m_benchmarks.acquisition.sessions import Listing, Selection
 from m2m_benchmarks.errors import DataError, M2MError
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import home
 
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
     from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ class Survey:
         extracted: Mapping[str, Path],
         progress: Progress,
     ) -> tuple[list[Path], int]:
-        """Have the images on this machine.
+        """Download the images that aren't on this machine yet.
 
         Parameters
         ----------
@@ -141,12 +140,12 @@ class Survey:
     # --- what has a default
 
     def settings(self, given: Mapping[str, Any]) -> Any:
-        """Settings of the options of the command line, all of which are in `given` by name; here, the fields' own."""
+        """Settings of the survey's options, all of which are in `given` by name; here, those that are their fields."""
         names = {field.name for field in fields(self.settings_type)}
         return self.settings_type(**{name: value for name, value in given.items() if name in names})
 
     def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> Selection:
-        """Sessions that are wanted, of the options of the command line."""
+        """Sessions that are wanted: `areas` and `number` are None for all; all options are in `given` by name."""
         return Selection(areas=areas, number=number)
 
     def settings_for(self, settings: Any, selection: Any) -> Any:
@@ -182,18 +181,34 @@ class Survey:
 
     # --- what is the same for all
 
-    def checked_settings(self, settings: Any, selection: Selection) -> Any:
-        """Settings, the defaults where there are none, for the sessions that are wanted.
+    def checked(self, selection: Selection | None, settings: Any) -> tuple[Any, Any]:
+        """Check what a fetch is called with; what it leaves out is that of the defaults of the survey's options.
+
+        Parameters
+        ----------
+        selection : Selection or None
+        settings : dataclass instance or None
+
+        Returns
+        -------
+        selection : Selection
+        settings : dataclass instance
+            For the sessions that are wanted.
 
         Raises
         ------
         DataError
-            When they are those of another survey.
+            When the settings are those of another survey.
+        M2MError
+            As for `check_complete`.
         """
-        settings = self.settings_type() if settings is None else settings
+        self.check_complete()
+        defaults = {option.name: option.default for option in self.options}
+        selection = self.selection(None, None, defaults) if selection is None else selection
+        settings = self.settings(defaults) if settings is None else settings
         if not isinstance(settings, self.settings_type):
             raise DataError(f'{self.name} takes {self.settings_type.__name__}, not {type(settings).__name__}.')
-        return self.settings_for(settings, selection)
+        return selection, self.settings_for(settings, selection)
 
     def check_complete(self) -> None:
         """Check that the class has all that a survey has to have.
@@ -201,11 +216,16 @@ class Survey:
         Raises
         ------
         M2MError
-            With the name of the survey and the part that is missing.
+            With the name of the survey and the part that is missing or wrong.
         """
         for part in ('name', 'n_images', 'settings_type', 'list_sessions', 'extract', 'stimuli'):
             if getattr(type(self), part, None) is getattr(Survey, part, None):
                 raise self._lacks(part)
+        if not (isinstance(self.settings_type, type) and is_dataclass(self.settings_type)):
+            raise M2MError(
+                f'the survey {self.name} cannot be fetched: settings_type of its class {type(self).__name__} is '
+                f'{self.settings_type!r}; expected a dataclass, as acquisition.survey.Survey describes.'
+            )
 
     def _lacks(self, part: str) -> M2MError:
         name = getattr(self, 'name', type(self).__name__)

@@ -3,7 +3,7 @@
 from m2m_benchmarks.acquisition.allen.ecephys.survey import Siegle2021
 from m2m_benchmarks.acquisition.allen.ophys.survey import DeVries2020
 from m2m_benchmarks.acquisition.survey import Survey
-from m2m_benchmarks.errors import UnknownNameError
+from m2m_benchmarks.errors import M2MError, UnknownNameError
 
 SURVEYS: dict[str, Survey] = {
     'deVries2020': DeVries2020(),
@@ -12,16 +12,22 @@ SURVEYS: dict[str, Survey] = {
 
 
 def find_survey(name: str) -> Survey:
-    """Survey of a name.
+    """Find a survey in the table.
 
     Raises
     ------
     UnknownNameError
         When there is no such survey.
     M2MError
-        When its class lacks a part; the message names it.
+        When a part of its class is missing or wrong, or its `name` isn't that in the table; the message says which.
     """
     if name not in SURVEYS:
         raise UnknownNameError('dataset to fetch', name, SURVEYS)
-    SURVEYS[name].check_complete()
-    return SURVEYS[name]
+    survey = SURVEYS[name]
+    survey.check_complete()
+    if survey.name != name:
+        raise M2MError(
+            f'the survey {name} cannot be fetched: name of its class {type(survey).__name__} is {survey.name!r}; '
+            f'expected {name!r}, as in acquisition.surveys.SURVEYS.'
+        )
+    return survey

@@ -15,7 +15,7 @@ from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.cli.console import progress, stdout, write_json
 from m2m_benchmarks.cli.recordings import print_fetched, print_plan, print_renamed
 from m2m_benchmarks.data import ledger
-from m2m_benchmarks.data.areas import AREAS, renamed_areas
+from m2m_benchmarks.data.areas import renamed_areas
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.errors import DataError, UnknownNameError
 
@@ -28,13 +28,14 @@ _DIGITS_OPTIONS = (
 )
 #: Options of all surveys.
 _SURVEY_OPTIONS = (
-    Option('areas', f'Some of {",".join(AREAS)}. Default: all.'),
-    Option('sessions', 'Only so many, the first by number.', int, least=1),
-    Option('dry_run', 'Say what would come, and move no recording.', bool, default=False),
-    Option('whole_files', 'Keep the NWB files, in place of reading parts of them.', bool, default=False),
-    Option('delete_nwb', 'With --whole-files: remove each when it is extracted.', bool, default=False),
-    Option('workers', 'Sessions at a time, each in a process of its own.', int, default=4, least=1),
-    Option('scheduler', 'Address of a dask.distributed scheduler in place of --workers.'),
+    Option('areas', 'Areas whose sessions are fetched, separated by commas. Default: all.'),
+    Option('sessions', 'Largest number of sessions: the first ones by id are fetched. Default: all.', int, least=1),
+    Option('dry_run', 'Say what would be fetched and what it takes, and move no recording.', bool, default=False),
+    Option('whole_files', 'Keep whole session files, in place of reading parts of them.', bool, default=False),
+    Option('delete_files', 'With --whole-files: remove each file once it is extracted.', bool, default=False),
+    Option('delete_nwb', 'Earlier name of --delete-files.', bool, default=False, hidden=True),
+    Option('workers', 'Number of sessions at a time, each in a process of its own.', int, default=4, least=1),
+    Option('scheduler', 'Address of a dask.distributed scheduler, whose workers take the place of --workers.'),
 )
 
 
@@ -57,7 +58,7 @@ def _fetchables() -> dict[str, _Fetchable]:
         return _Fetchable(
             f'{name} ({survey.title})' if survey.title else name,
             (*_SURVEY_OPTIONS, *survey.options),
-            lambda context, given, json: _fetch_survey(survey, context, given, json),
+            lambda context, given, json: _fetch_survey(surveys.find_survey(name), context, given, json),
         )
 
     return {
@@ -78,7 +79,7 @@ class Fetch:
         Recordings become one dataset of all sessions that are asked for, which replaces an earlier one of its name;
         sessions that were extracted with the same settings before aren't read again.
 
-        MNISTM (MNIST-M) is not to be downloaded: it is made of MNIST and photos of yours.
+        MNISTM (MNIST-M) cannot be downloaded: it is made of MNIST and photos of yours.
 
         \b
         Examples
@@ -112,7 +113,7 @@ class Fetch:
             raise UnknownNameError('dataset to fetch', name, fetchables, hint)
         for option, taken_by in _by_option(fetchables).items():
             if name not in taken_by and _given(context, option):
-                flag = f'--{option.replace("_", "-")}'
+                flag = next(iter(taken_by.values())).flag
                 raise typer.BadParameter(f'{flag} is for {" and ".join(taken_by)}, not {name}.')
         # What isn't given has the default of what is fetched: others may have another one for an option of that name.
         own = {
@@ -139,19 +140,19 @@ def _by_option(fetchables: Mapping[str, _Fetchable]) -> dict[str, dict[str, Opti
 
 def _parameter(taken_by: Mapping[str, Option]) -> inspect.Parameter:
     """Parameter of the command for an option, of which all that take it have one, by their names."""
-    distinct = list(dict.fromkeys(taken_by.values()))
-    option = distinct[0]
-    if len(distinct) == 1 and (len(taken_by) > 1 or _DIGITS in taken_by):
-        text = option.help
-    else:
-        text = ' '.join(f'{name}: {each.help}' for name, each in taken_by.items())
-    default = option.default if len({each.default for each in distinct}) == 1 else None
+    named: dict[Option, list[str]] = {}
+    for name, option in taken_by.items():
+        named.setdefault(option, []).append(name)
+    option = next(iter(named))
+    of_all = len(named) == 1 and set(taken_by) >= set(surveys.SURVEYS)
+    text = option.help if of_all else ' '.join(f'{", ".join(names)}: {each.help}' for each, names in named.items())
+    default = option.default if len({each.default for each in named}) == 1 else None
     declared = typer.Option(
-        # A flag that is off has no --no-FLAG.
-        *([option.flag] if option.type is bool and option.name != 'dry_run' else []),
+        *([option.flag] if option.type is bool else []),  # a flag that is off has no --no-FLAG
         help=text,
         min=option.least,
         metavar=option.metavar,
+        hidden=option.hidden,
     )
     accepted = option.type if default is not None else option.type | None
     return inspect.Parameter(
@@ -168,9 +169,9 @@ def _given(context: typer.Context, parameter: str) -> bool:
 
 
 def _fetch_survey(survey: Survey, context: typer.Context, given: Mapping[str, Any], json: bool) -> None:
-    survey.check_complete()
-    if given['delete_nwb'] and not given['whole_files']:
-        raise typer.BadParameter('--delete-nwb goes with --whole-files: otherwise no NWB file is kept.')
+    delete_files = given['delete_files'] or given['delete_nwb']
+    if delete_files and not given['whole_files']:
+        raise typer.BadParameter('--delete-files goes with --whole-files: otherwise no session file is kept.')
     if given['scheduler'] is not None and _given(context, 'workers'):
         raise typer.BadParameter('--scheduler has workers of its own; leave out --workers.')
     areas = comma_separated('--areas', given['areas'])
@@ -180,7 +181,7 @@ def _fetch_survey(survey: Survey, context: typer.Context, given: Mapping[str, An
     from m2m_benchmarks.acquisition.pipeline.plan import plan
 
     print_renamed(renamed_areas(areas or ()))
-    files = {'whole_files': given['whole_files'], 'delete_files': given['delete_nwb'], 'workers': given['workers']}
+    files = {'whole_files': given['whole_files'], 'delete_files': delete_files, 'workers': given['workers']}
     if given['dry_run']:
         with progress() as report:
             planned = plan(survey, selection, settings, **files, progress=report)
@@ -197,12 +198,10 @@ def _fetch_survey(survey: Survey, context: typer.Context, given: Mapping[str, An
 def _fetch_digits(context: typer.Context, given: Mapping[str, Any], json: bool) -> None:
     from m2m_benchmarks.acquisition.digit_import import SPLITS, fetch_digits
 
-    domains, photos, seed = given['domains'], given['photos'], given['seed']
-    chosen = None if domains is None else [each.strip() for each in domains.split(',') if each.strip()]
-    if chosen == []:
-        raise typer.BadParameter(f'--domains names none; expected some of {",".join(DOMAINS)}.')
+    chosen = comma_separated('--domains', given['domains'])
     with progress() as report:
-        domains = {each: splits_of(entry) for each, entry in fetch_digits(photos, chosen, seed, report).items()}
+        entries = fetch_digits(given['photos'], chosen, given['seed'], report)
+    domains = {each: splits_of(entry) for each, entry in entries.items()}
     left_out = {'MNISTM': _NO_PHOTOS} if chosen is None and 'MNISTM' not in domains else {}
     if json:
         write_json({'domains': domains, 'left_out': left_out}, '-')

@@ -21,7 +21,7 @@ def print_renamed(areas: Mapping[str, str]) -> None:
 
 
 def print_plan(survey: 'Survey', planned: 'Plan', json: bool) -> None:
-    """What a fetch would do."""
+    """Print what a fetch would do."""
     listing = planned.listing
     numbers = {
         'sessions': len(listing.sessions),
@@ -30,7 +30,7 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: bool) -> None:
         'extracted_already': planned.n_extracted,
         'without_file': planned.n_without_file,
         'file_bytes': planned.file_bytes,
-        'image_bytes': planned.scene_bytes,
+        'image_bytes': planned.image_bytes,
         'moved_bytes_at_most': planned.moved_bytes,
         'disk_bytes_at_most': planned.disk_bytes,
         'free_bytes': planned.free_bytes,
@@ -57,7 +57,7 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: bool) -> None:
         'are left out: they failed quality control or have no file.',
         f'{planned.n_extracted} are extracted already with these settings'
         + (f'; of {planned.n_without_file} no server has the file.' if planned.n_without_file else '.'),
-        f'Files of the others: {planned.file_bytes:,} bytes; the images, which come once: {planned.scene_bytes:,}. '
+        f'Files of the others: {planned.file_bytes:,} bytes; the images, which come once: {planned.image_bytes:,}. '
         f'At most {planned.moved_bytes:,} are moved.',
         f'Disk: at most {planned.disk_bytes / 1e9:,.1f} GB; {planned.free_bytes / 1e9:,.1f} GB are free.',
         f'Estimates: {planned.memory_bytes / 1e6:,.0f} MB of memory, {planned.seconds / 60:,.0f} minutes at 10 MB/s.',
@@ -68,7 +68,7 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: bool) -> None:
 
 
 def print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, json: bool) -> None:
-    """What a fetch has done, and the ledger of what was there before."""
+    """Print what a fetch has done, and what it replaces: the dataset of the ledger `before`."""
     entry = fetched.ledger
     counts: dict[str, int] = {}
     for session in entry['source']['sessions']:
@@ -80,7 +80,7 @@ def print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, 
             'refused': fetched.refused,
             'extracted_before': fetched.n_kept,
             'bytes_moved': fetched.bytes_moved,
-            'image_bytes': fetched.scene_bytes,
+            'image_bytes': fetched.image_bytes,
             'settings': entry['source']['settings'],
             'counts': counts,
         }
@@ -89,7 +89,7 @@ def print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, 
     print_recordings(name, entry, 'fetched')
     console = stdout()
     console.print(
-        f'{fetched.bytes_moved / 1e6:,.1f} MB were moved, of which {fetched.scene_bytes / 1e6:,.1f} are the images; '
+        f'{fetched.bytes_moved / 1e6:,.1f} MB were moved, of which {fetched.image_bytes / 1e6:,.1f} are the images; '
         f'{fetched.n_kept} sessions had been extracted before.',
         soft_wrap=True,
     )
@@ -127,7 +127,7 @@ def made_with(entry: dict[str, Any]) -> str:
 
 
 def print_recordings(name: str, entry: dict[str, Any], how: str) -> None:
-    """What came into the data folder, area by area."""
+    """Print how many neuroids of each area a dataset has."""
     from rich.table import Table
 
     table = Table(box=None, header_style='bold', title=f'{name}: {how}', title_justify='left')

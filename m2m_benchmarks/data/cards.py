@@ -1,25 +1,26 @@
-"""Dataset cards: what a dataset is, its licence, its citation, how it was made."""
+"""Dataset cards: what a dataset is, its licence, its citation, how it was made, and the command that downloads it."""
 
+import functools
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from m2m_benchmarks.data import ledger
 
-_FIELDS = ('what', 'licence', 'citation', 'how_made')
+_FIELDS = ('name', 'what', 'licence', 'citation', 'how_made')
 
 
-def card(name: str) -> dict[str, Any] | None:
+def card(name: str) -> dict[str, str] | None:
     """Card of one of this library's datasets, or one made up of what was said when it was imported.
 
     Returns
     -------
-    dict with name, what, licence, citation, how_made; None for a dataset that doesn't exist.
+    dict or None
+        As in `cards`; None for a dataset that doesn't exist.
     """
-    for found in cards():
-        if found['name'] == name:
-            return found
+    for own in cards():
+        if own['name'] == name:
+            return own
     entry = ledger.read(name)
     if entry is None:
         return None
@@ -29,13 +30,15 @@ def card(name: str) -> dict[str, Any] | None:
         'licence': 'whatever whoever made them says',
         'citation': 'none given',
         'how_made': f'{entry["source"]["made_by"]}, {entry["created"]}',
+        'fetch': '',
     }
 
 
-def cards() -> list[dict[str, Any]]:
-    """Cards of this library's datasets."""
-    found = []
-    for path in sorted(Path(__file__).parent.glob('*/card.yaml')):
-        for content in yaml.safe_load_all(path.read_text(encoding='utf-8')):
-            found.append({key: str(content[key]).strip() for key in ('name', *_FIELDS)})
-    return found
+@functools.cache
+def cards() -> tuple[dict[str, str], ...]:
+    """Cards of this library's datasets: name, what, licence, citation, how_made and fetch ('' where it is imported)."""
+    return tuple(
+        {**{field: str(content[field]).strip() for field in _FIELDS}, 'fetch': str(content.get('fetch', ''))}
+        for path in sorted(Path(__file__).parent.glob('*/card.yaml'))
+        for content in yaml.safe_load_all(path.read_text(encoding='utf-8'))
+    )

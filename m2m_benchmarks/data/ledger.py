@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.errors import DataError, DataNotFoundError
 from m2m_benchmarks.storage import home, replacing, sha256_file
 
@@ -20,13 +19,6 @@ DIGITS = 'digits'
 
 #: Datasets that this library makes when they are first used.
 MADE_HERE = ('SimulatedMouse', 'SklearnDigits')
-#: The command that downloads a dataset; others are imported, but for those of a survey that brought them here.
-_FETCHED = {
-    **dict.fromkeys(DOMAINS, 'm2m data fetch digits'),
-    'MNISTM': 'm2m data fetch digits --photos DIR',
-    'deVries2020': 'm2m data fetch deVries2020',
-    'Siegle2021': 'm2m data fetch Siegle2021',
-}
 
 
 def data_folder() -> Path:
@@ -124,9 +116,9 @@ def damage(path: Path, file: dict[str, Any]) -> str | None:
     size = path.stat().st_size
     if size != file['bytes']:
         return f'{size:,} bytes, expected {file["bytes"]:,}'
-    found = sha256_file(path)
-    if found != file['sha256']:
-        return f'SHA-256 {found[:12]}…, expected {file["sha256"][:12]}…'
+    sha256 = sha256_file(path)
+    if sha256 != file['sha256']:
+        return f'SHA-256 {sha256[:12]}…, expected {file["sha256"][:12]}…'
     return None
 
 
@@ -161,14 +153,12 @@ _verified: dict[tuple[Path, str], tuple[int, ...]] = {}
 
 def import_command(name: str) -> str:
     """The command that brings a dataset to this machine."""
-    fetch = _FETCHED.get(name, '')
+    fetch = _fetch_command(name)
     if fetch.startswith('m2m data fetch digits'):
         return fetch
     if holds_digits(name):
         return f'm2m data import digits-domain {name} --from PATH'
     bundle = f'm2m data import {name} --sessions sessions.csv --units units.csv --stimuli DIR'
-    if not fetch and _made_by(name) == f'm2m data fetch {name}':
-        fetch = f'm2m data fetch {name}'
     return f'{fetch}, or from an array bundle: {bundle}' if fetch else bundle
 
 
@@ -179,10 +169,17 @@ def holds_digits(name: str) -> bool:
     return False
 
 
-def _made_by(name: str) -> str:
-    """What brought a dataset to this machine; '' where its ledger doesn't say."""
+def _fetch_command(name: str) -> str:
+    """The command that downloads a dataset, as its card or its ledger says; '' for one that is imported."""
+    from m2m_benchmarks.data.cards import cards  # which reads ledgers itself
+
+    for card in cards():
+        if card['name'] == name and card['fetch']:
+            return card['fetch']
     with contextlib.suppress(OSError, ValueError, AttributeError, LookupError, TypeError):
-        return str(json.loads(_path(name).read_text(encoding='utf-8'))['source']['made_by'])
+        made_by = json.loads(_path(name).read_text(encoding='utf-8'))['source']['made_by']
+        if made_by == f'm2m data fetch {name}':
+            return str(made_by)
     return ''
 
 

@@ -69,7 +69,7 @@ class HttpClient:
 
     @contextlib.contextmanager
     def file_answer(self, method: str, url: str, end: float, **headers: str) -> Iterator[httpx.Response]:
-        """The same for a file: an answer of status 200, 206 or 416 that is no web page; other ones raise.
+        """Send a request for a file; its answer, of status 200, 206 or 416 and no web page, as `answer` gives it.
 
         Raises
         ------
@@ -169,8 +169,8 @@ def _new_client(timeout_s: float) -> httpx.Client:
         return httpx.Client(timeout=timeout_s, follow_redirects=True, headers=headers)
     except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
         raise DataError(
-            f'the settings of the network cannot be used: {error}. Correct or unset HTTPS_PROXY, HTTP_PROXY, '
-            'ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.'
+            f'an environment variable that names a proxy or certificates has a wrong value: {error}. Correct or unset '
+            'those of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR that are set.'
         ) from error
 
 

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -12,9 +12,8 @@ import httpx
 from m2m_benchmarks.net.client import HttpClient, refused
 from m2m_benchmarks.net.failures import RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import exclusive, explained, sync_file, sync_folder, writable
-
-Progress = Callable[[str, int, int], None]
 
 #: End of the message of a download that failed.
 KEPT = ': what has come is kept'
@@ -81,7 +80,7 @@ def download(
 
 @contextlib.contextmanager
 def downloading(path: Path) -> Iterator[None]:
-    """Have a file to oneself while it is downloaded.
+    """Lock a file for the length of the block, so that no other process downloads it.
 
     Raises
     ------
@@ -104,7 +103,7 @@ def complete(
     unmeasured: bool = False,
     end: float = math.inf,
 ) -> None:
-    """One try to complete a file's part, the check of its MD5 included; the file takes its name when it is whole.
+    """Try once to complete a file's part, and check its MD5; the file takes its name when it is whole.
 
     Parameters are those of `download`, whose lock the caller holds.
 
@@ -131,19 +130,30 @@ def complete(
                 raise RequestFailed(f'{done:,} bytes came; expected {total:,}', retryable=True)
     computed = _md5(part) if md5 else None
     if computed != md5:
-        _forget(part)
+        discard(part)
         # Pieces may not have fitted together: worth a try in one piece. What came in one piece is another file.
         raise RequestFailed(f'the file has the MD5 {computed}; expected {md5}', retryable=begin > 0)
     sync_file(part)
     part.replace(path)
     sync_folder(path.parent)
-    _forget(part)
+    discard(part)
 
 
 def partial_bytes(path: Path) -> int:
     """Bytes of a file that isn't whole yet."""
     part = _part(path)
     return part.stat().st_size if part.exists() else 0
+
+
+def origin_note(unfinished: Path) -> Path:
+    """File that says which version, at which address, an unfinished file is of."""
+    return unfinished.with_name(f'{unfinished.name}.from')
+
+
+def discard(unfinished: Path) -> None:
+    """Remove an unfinished file and the note of its origin."""
+    origin_note(unfinished).unlink(missing_ok=True)  # first: without it, no download goes on with the file
+    unfinished.unlink(missing_ok=True)
 
 
 def _opened(response: httpx.Response, url: str, part: Path, have: int, validator: str) -> tuple[int, int | None]:
@@ -156,13 +166,13 @@ def _opened(response: httpx.Response, url: str, part: Path, have: int, validator
     if status == 206 and have and span and span[1] == str(have) and _validator(response) in (validator, ''):
         return have, total
     if status in (206, 416) and have:
-        _forget(part)
+        discard(part)
         raise RequestFailed(f'it answered {status} with other bytes than those asked for', retryable=True)
     if status == 200:
-        _forget(part)
+        discard(part)
         part.touch()
         if _validator(response):
-            _note(part).write_text(f'{url}\n{_validator(response)}\n', encoding='utf-8')
+            origin_note(part).write_text(f'{url}\n{_validator(response)}\n', encoding='utf-8')
         length = response.headers.get('Content-Length')
         return 0, None if length is None else int(length)
     raise refused(response)
@@ -176,11 +186,6 @@ def _validator(response: httpx.Response) -> str:
     return version if version.isascii() else ''
 
 
-def _note(part: Path) -> Path:
-    """File that says which address a part is from, and its validator there."""
-    return part.with_name(f'{part.name}.from')
-
-
 def _part(path: Path) -> Path:
     return path.with_name(f'{path.name}.part')
 
@@ -188,16 +193,11 @@ def _part(path: Path) -> Path:
 def _kept(part: Path, url: str) -> tuple[int, str]:
     """Bytes of a part that can be gone on with, and their validator."""
     try:
-        noted = _note(part).read_text(encoding='utf-8').splitlines()
+        noted = origin_note(part).read_text(encoding='utf-8').splitlines()
         size = part.stat().st_size
     except (FileNotFoundError, ValueError):
         return 0, ''
     return (size, noted[1]) if len(noted) == 2 and noted[0] == url else (0, '')
-
-
-def _forget(part: Path) -> None:
-    _note(part).unlink(missing_ok=True)  # first: without it, a part is not gone on with
-    part.unlink(missing_ok=True)
 
 
 def _md5(path: Path) -> str:

@@ -213,7 +213,7 @@ class RemoteFile(io.RawIOBase):
 
 @contextlib.contextmanager
 def reading(file: RemoteFile) -> Iterator[RemoteFile]:
-    """Have a remote file open for the length of the block.
+    """Keep a remote file open for the length of the block.
 
     Raises
     ------

@@ -19,7 +19,7 @@ from m2m_benchmarks.net.failures import (
 if TYPE_CHECKING:
     from m2m_benchmarks.net.client import HttpClient
 
-#: Bytes by which a try that fails has to get on to be none of those that are counted.
+#: Bytes that have to come in a try that fails for it to be none of those that are counted.
 _PROGRESS_BYTES = 2**20
 #: How often a file is read from its start when it changes on the server while it is read.
 _READINGS = 2
@@ -31,8 +31,10 @@ T = TypeVar('T')
 class RetryPolicy:
     """How often and how long the mirrors of a file are asked.
 
-    Every loop over tries is in this class, and none is inside another: what is tried is one request, or the few
-    requests that belong together (a file's size, its content, and its size again). It can be sent to another process.
+    `run` is the one loop over requests that fail: what is tried is one request, or the few requests that belong
+    together (a file's size, its content, and its size again). What a server has answered may lead to more requests: a
+    file that changed while it was read is read once more (`read`). A server that sends nothing is waited for once.
+    A policy can be sent to another process.
 
     Attributes
     ----------
@@ -107,9 +109,9 @@ class RetryPolicy:
                     return attempt(url, end)
                 except RequestFailed as failure:
                     failures[url] = failure
-                    # However often it breaks off, a file that gets on will come.
-                    gets_on = progress is not None and progress() >= before + _PROGRESS_BYTES
-                    counted = 0 if gets_on else counted + 1
+                    # A file of which more comes with each try is whole in the end, however often it breaks off.
+                    more_came = progress is not None and progress() >= before + _PROGRESS_BYTES
+                    counted = 0 if more_came else counted + 1
                     wait = max(2 ** max(counted - 1, 0), failure.wait_s)
                     if not failure.retryable or counted >= self.tries or self.clock() + wait >= end:
                         break
@@ -144,7 +146,7 @@ class RetryPolicy:
         ----------
         n_mirrors : int
         n_requests : int
-            Requests of a try: 3 for a whole file, whose size is asked for before and after.
+            Most requests of a try: for a whole file `MOST_REQUESTS` of `acquisition.pipeline.whole_file`.
         """
         waits = float(sum(max(2**number, LONGEST_WAIT_S) for number in range(self.tries - 1)))
         return n_mirrors * (self.tries * n_requests * 4 * self.timeout_s + waits)

@@ -1,13 +1,14 @@
 """How large files on servers are, and which version of them is there, without moving them."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from m2m_benchmarks.net.client import HttpClient, parse_content_range
 from m2m_benchmarks.net.failures import FileMissing, RemoteFileNotFound, RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
+from m2m_benchmarks.progress import Progress
 
 Key = TypeVar('Key')
 
@@ -41,7 +42,7 @@ def file_version(client: HttpClient, url: str, end: float) -> tuple[int, str]:
 def file_sizes(
     files: Mapping[Key, Sequence[str]],
     workers: int = 8,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
     retry: RetryPolicy = RETRY,
 ) -> dict[Key, int | None]:
     """Bytes of files, without moving them.

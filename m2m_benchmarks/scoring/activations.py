@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from PIL import Image
 from m2m_benchmarks.arrays import isometric
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
 from m2m_benchmarks.errors import ModelError, StorageError
+from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.layers import responses, submodules
 from m2m_benchmarks.scoring.subjects import Subject
@@ -37,8 +38,6 @@ _BATCH_BYTES = 512 * 2**20
 _MOST_IMAGES = 32
 #: Units of a layer that are sampled where a comparison asks for some, and the seed of that choice.
 MOST_UNITS, _UNITS_SEED = 1000, 0
-
-Progress = Callable[[str, int, int], None]
 
 
 class Activations:
@@ -61,7 +60,7 @@ class Activations:
         self._subject = subject
         self._module = subject.module
         self._wrapper = subject.wrapper
-        self._report = progress or (lambda what, done, total: None)
+        self._report = progress or silent
         self._known: dict[tuple[str, str, FeatureForm], np.ndarray] = {}
         self._hashes: dict[str, str] = {}
         self.forward_passes = 0

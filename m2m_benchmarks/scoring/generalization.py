@@ -13,8 +13,8 @@ from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.models.neurn.labels import OutputLabels
 from m2m_benchmarks.plugins import explained_failure, no_stored_activations
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring import brainscore_adapter
-from m2m_benchmarks.scoring.activations import Progress
 from m2m_benchmarks.scoring.layers import submodules
 from m2m_benchmarks.scoring.subjects import Subject
 

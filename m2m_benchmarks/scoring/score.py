@@ -21,8 +21,9 @@ from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.plugins import explained_failure, load_benchmark, no_stored_activations
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring import brainscore_adapter, results
-from m2m_benchmarks.scoring.activations import Activations, Progress
+from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.generalization import score_generalization
 from m2m_benchmarks.scoring.layer_choice import choose_layer
 from m2m_benchmarks.scoring.layer_model import LayerModel

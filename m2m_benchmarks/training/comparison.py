@@ -14,11 +14,12 @@ from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.errors import BenchmarkError, TrainingError
 from m2m_benchmarks.plugins import load_benchmark
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring.runs import RESULT, find_run, read_run
 from m2m_benchmarks.scoring.score import score_subject
 from m2m_benchmarks.scoring.subjects import Subject, subject
 from m2m_benchmarks.training.settings import Settings
-from m2m_benchmarks.training.sources import Progress, domain_name, source_sha256
+from m2m_benchmarks.training.sources import domain_name, source_sha256
 from m2m_benchmarks.training.train import train
 
 _RUN = 'run:'

@@ -1,7 +1,6 @@
 """What a network is trained on: a domain of digits, or a folder of images a class."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from m2m_benchmarks.data.digits.domain import CLASSES, SIZE, Digits, require_all
 from m2m_benchmarks.data.digits.domains import digits_sha256, load_digits
 from m2m_benchmarks.data.sklearn_digits import domains as sklearn_digits
 from m2m_benchmarks.errors import DataError, UnknownNameError
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import sha256_file
 
 #: Training images of the single-source protocol.
@@ -28,7 +28,6 @@ _MOST_VALIDATION = 2_000
 IMAGE_FOLDER = 'imagefolder:'
 
 Batch = tuple[torch.Tensor, torch.Tensor]
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

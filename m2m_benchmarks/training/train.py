@@ -9,7 +9,7 @@ import pickle
 import platform
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from m2m_benchmarks.errors import DataError, ModelError, StorageError, TrainingError
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.plugins import explained_failure
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring import runs
 from m2m_benchmarks.scoring.runs import Run
 from m2m_benchmarks.scoring.weights import read_weights, weights_file
@@ -32,7 +33,6 @@ from m2m_benchmarks.training.module import TrainingModule
 from m2m_benchmarks.training.settings import Settings
 from m2m_benchmarks.training.sources import IMAGE_FOLDER, Source, digit_source, domain_name, image_folder_source
 
-Progress = Callable[[str, int, int], None]
 _LOCK = '.lock'
 
 

@@ -458,7 +458,7 @@ def test_some_domains(m2m, m2m_home, site):
         (['digits', '--domains', 'mnist'], 1, 'Did you mean MNIST'),
         (['digits', '--domains', 'MNIST,MNIST-M'], 1, 'Did you mean MNISTM'),
         (['digits', '--domains', 'MNISTM'], 1, '--photos DIR'),
-        (['digits', '--domains', ','], 2, 'names none'),
+        (['digits', '--domains', ','], 2, '--domains is empty'),
         (['digits', '--seed', '-1'], 2, '--seed'),
         (['digits', '--photos', 'nowhere'], 1, 'nowhere is no folder of photos'),
     ],

@@ -5,10 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 import m2m_benchmarks
-from m2m_benchmarks.acquisition.pipeline.tasks import responses_folder
 from m2m_benchmarks.acquisition.surveys import SURVEYS, find_survey
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import cards
@@ -20,9 +18,9 @@ PACKAGE = Path(m2m_benchmarks.__file__).parent
 def test_each_survey_is_complete(name):
     survey = find_survey(name)
     assert survey.name == name
-    assert survey.checked_settings(None, survey.selection(None, None, {})) == survey.settings_type()
-    given = {option.name: option.default for option in survey.options}
-    assert survey.settings(given) == survey.settings_type()
+    selection, settings = survey.checked(None, None)
+    assert (selection.areas, selection.number) == (None, None)
+    assert settings == survey.settings_type()
     assert len({option.name for option in survey.options}) == len(survey.options)
 
 
@@ -34,22 +32,14 @@ def test_options_of_the_same_name_are_of_the_same_type():
             assert types.setdefault(option.name, option.type) is option.type
 
 
-def test_what_brings_a_dataset_agrees_with_the_table(m2m_home):
-    """The data room doesn't know the surveys; what it says of them is literal."""
-    for name in SURVEYS:
-        assert ledger.import_command(name).startswith(f'm2m data fetch {name}, or from an array bundle: ')
-    fetched = [each['name'] for each in cards() if ledger.import_command(each['name']).startswith('m2m data fetch')]
-    assert set(SURVEYS) | {'MNIST', 'MNISTM', 'SVHN', 'USPS'} == set(fetched)
-    for path in (PACKAGE / 'data').glob('*/card.yaml'):
-        for card in yaml.safe_load_all(path.read_text()):
-            if card['name'] in SURVEYS:
-                assert f'`m2m data fetch {card["name"]}`' in card['how_made']
-
-
-def test_sessions_that_were_extracted_before_are_found():
-    """Their folder is named after the settings: this changes only where the extraction with the same settings does."""
-    folders = {name: responses_folder(Path(), survey.settings_type()).name for name, survey in SURVEYS.items()}
-    assert folders == {'deVries2020': '3000024381f25434', 'Siegle2021': '3c43cc64384a7346'}
+def test_what_cards_say_of_a_survey_agrees_with_the_table(m2m_home):
+    """The data room doesn't know the surveys: the card of a dataset names the command that downloads it."""
+    for card in cards():
+        name = card['name']
+        command = '' if card['fetch'].startswith('m2m data fetch digits') else card['fetch']
+        assert command == (f'm2m data fetch {name}' if name in SURVEYS else '')
+        assert f'`{command}`' in card['how_made'] or not command
+        assert ledger.import_command(name).startswith(card['fetch'] or 'm2m data import')
 
 
 @pytest.mark.process

@@ -11,6 +11,7 @@ from PIL import Image
 
 from m2m_benchmarks.acquisition import surveys
 from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey, longest_silence_s
+from m2m_benchmarks.acquisition.pipeline.plan import plan
 from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.data import ledger, store
 from m2m_benchmarks.errors import DataError, M2MError
@@ -121,13 +122,21 @@ def test_what_cannot_be(fetch, m2m, toy, site, m2m_home):
     ran = fetch('--areas', 'V2')
     assert (ran.code, ran.out) == (1, '')
     assert "unknown area 'V2'" in ran.err
-    assert 'Toy: address of the server.' in ' '.join(m2m('data', 'fetch', '--help').out.split())
+    assert 'Toy: Address of the server that has the sessions.' in ' '.join(m2m('data', 'fetch', '--help').out.split())
     for path in [path for path in site.files if path.endswith('.npz')]:
         site.files[path] = npz(counts=np.zeros((2, 60, 3)), animal=np.array('m1'))
     ran = fetch()
     assert (ran.code, ran.out) == (1, '')
     assert 'none of 4 sessions of Toy could be extracted' in ran.err
     assert 'expected (repetitions, 12, neurons)' in ran.err
+
+
+def test_python_calls_take_the_defaults_of_the_options(toy, site, m2m_home, monkeypatch):
+    server, *others = toy.options
+    monkeypatch.setattr(type(toy), 'options', (replace(server, default=site.address), *others))
+    assert len(plan(toy).listing.sessions) == 4
+    entry = fetch_survey(surveys.find_survey('Toy')).ledger
+    assert (len(entry['source']['sessions']), entry['source']['settings']) == (4, {'signal': 'rates'})
 
 
 def test_images_that_are_not_as_many_as_the_class_says(fetch, site, m2m_home):
@@ -152,6 +161,24 @@ def test_a_class_that_lacks_a_part(toy, m2m, m2m_home, monkeypatch, part):
         fetch_survey(lacking())
     # Other surveys are fetched as before.
     assert m2m('data', 'fetch', 'deVries2020', '--depth', '-').code == 2
+
+
+@pytest.mark.parametrize('settings_type', [dict, {'signal': 'rates'}])
+def test_settings_that_are_no_dataclass(toy, m2m, m2m_home, monkeypatch, settings_type):
+    monkeypatch.setattr(type(toy), 'settings_type', settings_type)
+    ran = m2m('data', 'fetch', 'Toy', '--dry-run')
+    assert (ran.code, ran.out) == (1, '')
+    assert 'the survey Toy cannot be fetched: settings_type of its class Toy is' in ran.err
+    assert 'expected a dataclass' in ran.err
+    with pytest.raises(M2MError, match='expected a dataclass'):
+        fetch_survey(toy)
+
+
+def test_a_name_that_is_another_in_the_table(toy, m2m, m2m_home, monkeypatch):
+    monkeypatch.setitem(surveys.SURVEYS, 'Toys', toy)
+    ran = m2m('data', 'fetch', 'Toys')
+    assert (ran.code, ran.out) == (1, '')
+    assert "the survey Toys cannot be fetched: name of its class Toy is 'Toy'; expected 'Toys'" in ran.err
 
 
 @pytest.mark.parametrize('fault', [file_server.hang_up, file_server.drip('headers'), file_server.drip('body')])

@@ -11,8 +11,10 @@ import pytest
 
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.cli.main import main
 from m2m_benchmarks.data.areas import AREAS
+from m2m_benchmarks.data.digit_names import DOMAINS
 
 
 @pytest.fixture
@@ -85,7 +87,8 @@ def test_a_model_is_calibrated(m2m, m2m_home, tmp_path):
 @pytest.mark.seconds
 def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, tmp_path):
     rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json')[1])}
-    assert len(rows) == 3 * 7 * len(COMPARISONS) + 44  # of recordings, of digits
+    n_recorded = sum(len(dataset.areas) + 1 for dataset in RECORDINGS.values()) * len(COMPARISONS)
+    assert len(rows) == n_recorded + 44  # of digits
     assert not any(row['data_here'] for row in rows.values())
     _, out, _ = m2m('benchmarks')
     assert 'm2m data import Siegle2021 --sessions' in out
@@ -129,12 +132,8 @@ def test_data_list(m2m, m2m_home):
     code, out, _ = m2m('data')
     assert code == 0
     assert out == m2m('data', 'list')[1]
-    assert {row['name'] for row in json.loads(m2m('data', 'list', '--json')[1])} == {
-        'Siegle2021',
-        'deVries2020',
-        'SimulatedMouse',
-        *('MNIST', 'MNISTM', 'SVHN', 'USPS', 'SklearnDigits'),
-    }
+    listed = {row['name'] for row in json.loads(m2m('data', 'list', '--json')[1])}
+    assert listed == {*RECORDINGS, *DOMAINS, 'SklearnDigits'}
     card = m2m('data', 'list', 'Siegle2021')[1]
     assert 'Terms of Use' in card
     assert 'm2m data import Siegle2021' in card

@@ -6,6 +6,8 @@ import allen_bucket as bucket
 import pytest
 from allen_warehouse import Warehouse
 
+from m2m_benchmarks.acquisition.surveys import SURVEYS
+from m2m_benchmarks.cli.fetch import _DIGITS_OPTIONS, _SURVEY_OPTIONS
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.testing import serving_files
 
@@ -101,8 +103,9 @@ def test_nothing_comes(fetch, site, m2m_home, monkeypatch):
         (['Siegle2021', '--presence-ratio', 'much'], 2, 'a number or none'),
         (['deVries2020', '--depth', '300-200'], 2, '--depth is 300-200'),
         (['deVries2020', '--depth', '-'], 2, '--depth is -'),
-        (['deVries2020', '--areas', ','], 2, '--areas names none'),
-        (['deVries2020', '--delete-nwb'], 2, 'goes with --whole-files'),
+        (['deVries2020', '--areas', ','], 2, '--areas is empty; expected one name or several'),
+        (['deVries2020', '--delete-files'], 2, '--delete-files goes with --whole-files'),
+        (['deVries2020', '--delete-nwb'], 2, '--delete-files goes with --whole-files'),  # its earlier name
         (['deVries2020', '--workers', '2', '--scheduler', 'tcp://127.0.0.1:1'], 2, 'leave out --workers'),
         (['deVries2020', '--workers', '0'], 2, '--workers'),
         (['deVries2020', '--signal', 'spikes'], 1, 'unknown signal'),
@@ -124,3 +127,27 @@ def test_what_brings_them(m2m, m2m_home):
         assert (
             f'm2m data fetch {name}, or from an array bundle: m2m data import {name}' in m2m('data', 'list', name).out
         )
+
+
+def squeezed(text):
+    """A text without its spaces: lines may be broken at a dash."""
+    return ''.join(text.split())
+
+
+def test_the_help_is_of_sentences(m2m):
+    help_ = squeezed(m2m('data', 'fetch', '--help').out)
+    options = [option for survey in SURVEYS.values() for option in (*_SURVEY_OPTIONS, *survey.options)]
+    for option in (*options, *_DIGITS_OPTIONS):
+        assert (squeezed(option.help) in help_) != option.hidden, option.name
+        assert option.help[0].isupper() and option.help.endswith('.'), option.name
+    # What all surveys take stands without their names; no flag has a counterpart that turns it off.
+    assert '--areas<str>Areaswhose' in help_
+    assert '--depthLOW-HIGHdeVries2020:Imaging' in help_
+    assert '--no-' not in help_
+    assert 'nwb' not in help_.lower()
+
+
+def test_all_options_of_surveys_are_of_any_survey():
+    """They name nothing of a single one: areas and file types are each survey's own."""
+    text = ' '.join(option.help for option in _SURVEY_OPTIONS if not option.hidden)
+    assert not [word for word in ('VIS', 'NWB', 'scene', 'Allen', 'cell', 'unit') if word in text]

@@ -8,8 +8,10 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRe
 
 from m2m_benchmarks import load_dataset, load_stimulus_set
 from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import card, cards
+from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.data.trials import average_repetitions, cube
 from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
 
@@ -139,9 +141,9 @@ def test_the_simulated_mouse_is_made_again_when_it_changes(m2m_home):
 
 
 def test_cards():
-    recordings, digits = {'Siegle2021', 'deVries2020', 'SimulatedMouse'}, {'MNIST', 'MNISTM', 'SVHN', 'USPS'}
-    assert {found['name'] for found in cards()} == {*recordings, *digits, 'SklearnDigits'}
+    assert {found['name'] for found in cards()} == {*RECORDINGS, *DOMAINS, 'SklearnDigits'}
     for found in cards():
         assert all(len(found[key]) > 3 for key in ('what', 'licence', 'citation', 'how_made'))
+        assert found['fetch'].startswith('m2m data fetch ') or not found['fetch']
     assert 'simulated' in card('SimulatedMouse')['what']
     assert '10.1038/s41586-020-03171-x' in card('Siegle2021')['citation']

@@ -502,7 +502,7 @@ def test_a_proxy_that_wants_a_password(site, get, path, monkeypatch, scheme):
 )
 def test_settings_that_are_wrong(site, get, path, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    with pytest.raises(DataError, match=f'the settings of the network cannot be used: .*{name}'):
+    with pytest.raises(DataError, match=f'proxy or certificates has a wrong value: .*{name}'):
         get()
 
 

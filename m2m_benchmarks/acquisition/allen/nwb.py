@@ -98,15 +98,15 @@ class NwbFile:
         if not self.has(path):
             raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; fetch it again.')
         with self._reading(path):
-            found = self._file[path]
-            kind = found.dtype.kind if isinstance(found, h5py.Dataset) else ''
-            actual = found.shape if kind else ()
+            dataset = self._file[path]
+            kind = dataset.dtype.kind if isinstance(dataset, h5py.Dataset) else ''
+            actual = dataset.shape if kind else ()
         if kind not in tuple('fiu'):
             raise DataError(f'{self.name}: {path} holds no numbers.')
         if len(actual) != len(shape) or any(want not in (None, have) for want, have in zip(shape, actual, strict=True)):
             wanted = ' x '.join('any' if size is None else str(size) for size in shape)
             raise DataError(f'{self.name}: {path} is of shape {" x ".join(map(str, actual))}, expected {wanted}.')
-        return found
+        return dataset
 
     def array(self, path: str, shape: Sequence[int | None]) -> np.ndarray:
         """Content of a dataset of a given shape, as in `dataset`."""
@@ -122,14 +122,14 @@ class NwbFile:
         DataError
             When it is missing or empty.
         """
-        found = ''
+        text = ''
         if self.has(path):
             with self._reading(path):
                 for entry in np.asarray(self._file[path][()]).ravel()[:1]:
-                    found = entry.decode() if isinstance(entry, bytes) else str(entry)
-        if not found.strip():
+                    text = entry.decode() if isinstance(entry, bytes) else str(entry)
+        if not text.strip():
             raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; fetch it again.')
-        return found.strip()
+        return text.strip()
 
     def rows(
         self,

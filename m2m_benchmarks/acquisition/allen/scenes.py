@@ -9,10 +9,10 @@ from pathlib import Path
 from m2m_benchmarks.acquisition.allen import N_SCENES
 from m2m_benchmarks.acquisition.allen.sessions import ECEPHYS
 from m2m_benchmarks.acquisition.pipeline.images import read_image
-from m2m_benchmarks.acquisition.survey import Progress
 from m2m_benchmarks.net.download import download
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.net.sizes import file_sizes
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import exclusive, writable
 
 
@@ -97,7 +97,7 @@ def scene_path(folder: Path, number: int) -> Path:
 
 @contextlib.contextmanager
 def holding_scenes(folder: Path) -> Iterator[None]:
-    """Have a folder of scenes to oneself, and remove what killed runs left half-written, but for parts of downloads."""
+    """Lock a folder of scenes, and remove what killed runs left half-written in it, but for parts of downloads."""
     with exclusive(writable(folder) / '.lock', 'fetching the natural scenes', wait_s=600):
         try:
             yield

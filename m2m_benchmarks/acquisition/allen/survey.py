@@ -15,10 +15,10 @@ from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import home
 
-CRE = Option('cre', 'Cre lines, as in Cux2-CreERT2,Vip-IRES-Cre. Default: all.')
+CRE = Option('cre', 'Cre lines of the animals, separated by commas, as in Cux2-CreERT2,Vip-IRES-Cre. Default: all.')
 SERVERS = (
-    Option('mirror', "URL in place of the Allen Institute's bucket."),
-    Option('warehouse', "URL in place of the Allen Institute's API."),
+    Option('mirror', "URL of a copy of the Allen Institute's bucket, which is read in its place."),
+    Option('warehouse', "URL of a copy of the Allen Institute's API, which is asked in its place."),
 )
 
 
@@ -40,9 +40,9 @@ class AllenSurvey(Survey):
         return AllenSelection(
             areas=areas,
             number=number,
-            cre_lines=comma_separated(CRE.flag, given.get('cre')),
-            mirror=(given.get('mirror') or MIRROR).rstrip('/'),
-            warehouse=(given.get('warehouse') or WAREHOUSE).rstrip('/'),
+            cre_lines=comma_separated(CRE.flag, given['cre']),
+            mirror=(given['mirror'] or MIRROR).rstrip('/'),
+            warehouse=(given['warehouse'] or WAREHOUSE).rstrip('/'),
         )
 
     def downloads(self) -> Path:

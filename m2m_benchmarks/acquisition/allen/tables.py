@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from m2m_benchmarks.errors import DataError
-from m2m_benchmarks.net.download import Progress, download
+from m2m_benchmarks.net.download import download
+from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.retry import RetryPolicy
+from m2m_benchmarks.progress import Progress
 
 #: Rows of the warehouse that are asked for at once, as by AllenSDK.
 _PAGE = 5000
@@ -27,6 +29,8 @@ class Tables:
     retry : RetryPolicy
     progress : callable, optional
         The progress of `download`.
+    anew : bool
+        Whether tables that were here before are removed and downloaded again.
 
     Attributes
     ----------
@@ -36,12 +40,13 @@ class Tables:
         One of them was there before.
     """
 
-    def __init__(self, folder: Path, retry: RetryPolicy, progress: Progress | None = None) -> None:
+    def __init__(self, folder: Path, retry: RetryPolicy, progress: Progress | None = None, anew: bool = False) -> None:
         self.files: list[Path] = []
         self.kept = False
         self._folder = folder
         self._retry = retry
         self._progress = progress
+        self._anew = anew
 
     def records(self, url: str, name: str) -> list[dict[str, Any]]:
         """Records of a JSON file that is a list of them, or of an answer of the warehouse to one query.
@@ -51,10 +56,10 @@ class Tables:
         DataError
             When it is something else, or empty.
         """
-        found, _ = _records(self._content(url, name, unmeasured=True), url)
-        if not found:
+        records, _ = _records(self._content(url, name, unmeasured=True), url)
+        if not records:
             raise DataError(f'{url} lists nothing.')
-        return found
+        return records
 
     def pages(self, query: str, name: str) -> list[dict[str, Any]]:
         """Records that the warehouse gives page by page.
@@ -66,16 +71,16 @@ class Tables:
         name : str
             Of the files, without the number and ending.
         """
-        found: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
         while True:
-            url = f"{query},rma::options[start_row$eq{len(found)}][num_rows$eq{_PAGE}][order$eq'id']"
-            page, total = _records(self._content(url, f'{name}-{len(found)}.json', unmeasured=True), url)
+            url = f"{query},rma::options[start_row$eq{len(rows)}][num_rows$eq{_PAGE}][order$eq'id']"
+            page, total = _records(self._content(url, f'{name}-{len(rows)}.json', unmeasured=True), url)
             if not page or total is None:
                 raise DataError(f'{url} lists nothing, or does not say how many rows there are.')
-            found += page
+            rows += page
             # The server may give fewer at once than were asked for.
-            if len(found) >= total:
-                return found
+            if len(rows) >= total:
+                return rows
 
     def csv(self, url: str, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
         """Columns of a CSV file, as text; other columns are left out, and what isn't there is NaN."""
@@ -91,24 +96,32 @@ class Tables:
             raise DataError(f'{url} gave {_glimpse(content)}: it lacks the columns {", ".join(lacking)}.')
         return table
 
+    def discard(self) -> None:
+        """Remove the tables that were read, or every later call would find them again."""
+        for file in self.files:
+            file.unlink(missing_ok=True)
+
     def _content(self, url: str, name: str, unmeasured: bool = False) -> bytes:
         # JSON that came short can't be parsed; CSV can.
         path = self._folder / name
+        if self._anew:
+            path.unlink(missing_ok=True)
         self.files.append(path)
         self.kept |= path.exists()
         return download([url], path, progress=self._progress, unmeasured=unmeasured, retry=self._retry).read_bytes()
 
 
-def first_of(what: str, new_tables: Callable[[], Tables], *ways: Callable[[Tables], T]) -> T:
-    """What the first of several ways gives that works; one that read a table that was here before is tried twice.
+def first_of(what: str, new_tables: Callable[[bool], Tables], *ways: Callable[[Tables], T]) -> T:
+    """What the first of several ways to read a catalogue gives that works.
 
     Parameters
     ----------
     what : str
-        That is looked for, for the message.
+        What the catalogue lists, for the message.
     new_tables : callable
-        Makes the tables of a way. Files of one that doesn't work are removed, or every later call would find them
-        again.
+        Makes the tables that a way reads; called with whether they are downloaded anew.
+    ways : callable
+        Each reads the catalogue from some tables, or raises a DataError.
 
     Raises
     ------
@@ -117,18 +130,30 @@ def first_of(what: str, new_tables: Callable[[], Tables], *ways: Callable[[Table
     """
     failures = []
     for way in ways:
-        while True:
-            tables = new_tables()
-            try:
-                return way(tables)
-            except DataError as error:
-                failure = str(error)
-                for file in tables.files:
-                    file.unlink(missing_ok=True)
-            if not tables.kept:  # else it may be what was here that is damaged
-                break
-        failures.append(failure)
+        try:
+            return _read(way, new_tables)
+        except DataError as error:
+            failures.append(str(error))
     raise DataError(f'there is no catalogue of {what} that can be read. {" ".join(failures)}')
+
+
+def _read(way: Callable[[Tables], T], new_tables: Callable[[bool], Tables]) -> T:
+    """What a way gives; once more with tables that are downloaded anew if those that were here before don't do."""
+    tables = new_tables(False)
+    try:
+        return way(tables)
+    except ServerUnreachable:
+        raise  # the next call goes on with the tables that are here
+    except DataError:
+        tables.discard()
+        if not tables.kept:
+            raise
+    tables = new_tables(True)
+    try:
+        return way(tables)
+    except DataError:
+        tables.discard()
+        raise
 
 
 def field(record: Any, kind: type | tuple[type, ...], *names: str) -> Any:
@@ -139,13 +164,13 @@ def field(record: Any, kind: type | tuple[type, ...], *names: str) -> Any:
     DataError
         When it isn't, or of another type.
     """
-    found: Any = record
+    value: Any = record
     for name in names:
-        found = found.get(name) if isinstance(found, dict) else None
-    if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
+        value = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         number = record.get('id') if isinstance(record, dict) else record
         raise DataError(f'the record {str(number)[:50]} of the catalogue has no {".".join(names)}, or a wrong one.')
-    return found
+    return value
 
 
 def integers(table: pd.DataFrame, column: str, what: str) -> pd.Series:
@@ -156,26 +181,26 @@ def integers(table: pd.DataFrame, column: str, what: str) -> pd.Series:
     DataError
         When one is missing or no whole number.
     """
-    found = pd.to_numeric(table[column].astype(str), errors='coerce')
-    if found.isna().any() or (found % 1 != 0).any():
+    ids = pd.to_numeric(table[column].astype(str), errors='coerce')
+    if ids.isna().any() or (ids % 1 != 0).any():
         raise DataError(f'the table of {what} lacks a {column}, or has one that is no whole number.')
-    return found.astype('int64')
+    return ids.astype('int64')
 
 
 def _records(content: bytes, url: str) -> tuple[list[dict[str, Any]], int | None]:
     """Records, and how many there are with those of other pages."""
     try:
-        found = json.loads(content)
+        answer = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise DataError(f'{url} gave {_glimpse(content)} in place of JSON.') from error
-    total = None
-    if isinstance(found, dict):
-        if not found.get('success', True):
-            raise DataError(f'{url} answered: {str(found.get("msg"))[:200]}.')
-        total, found = found.get('total_rows'), found.get('msg')
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+    total, records = None, answer
+    if isinstance(answer, dict):
+        if not answer.get('success', True):
+            raise DataError(f'{url} answered: {str(answer.get("msg"))[:200]}.')
+        total, records = answer.get('total_rows'), answer.get('msg')
+    if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
         raise DataError(f'{url} gave JSON that is no list of records.')
-    return found, total if isinstance(total, int) else None
+    return records, total if isinstance(total, int) else None
 
 
 def _glimpse(content: bytes) -> str:

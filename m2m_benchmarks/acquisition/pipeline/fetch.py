@@ -9,17 +9,21 @@ from typing import Any
 from m2m_benchmarks.acquisition.pipeline.images import read_images
 from m2m_benchmarks.acquisition.pipeline.merge import merge_sessions
 from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, finished, sweep
-from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, extract_session, responses_folder, tasks_to_do
+from m2m_benchmarks.acquisition.pipeline.tasks import (
+    MOST_UNREACHED,
+    ExtractionTask,
+    extract_session,
+    responses_folder,
+    tasks_to_do,
+)
 from m2m_benchmarks.acquisition.pipeline.whole_file import MOST_REQUESTS, forget
 from m2m_benchmarks.acquisition.pipeline.workers import run
 from m2m_benchmarks.acquisition.sessions import Selection
-from m2m_benchmarks.acquisition.survey import Progress, Survey
+from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.retry import RetryPolicy
+from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import exclusive, writable
-
-#: Sessions one after the other that can't be reached, after which the rest isn't tried.
-_MOST_LOST = 3
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Fetched:
         Sessions that had been extracted before.
     bytes_moved : int
         In this call, without the catalogue.
-    scene_bytes : int
+    image_bytes : int
         Of these, for the images, which come once.
     """
 
@@ -45,15 +49,16 @@ class Fetched:
     refused: dict[str, str]
     n_kept: int
     bytes_moved: int
-    scene_bytes: int
+    image_bytes: int
 
 
 def longest_silence_s(retry: RetryPolicy, n_mirrors: int = 1) -> float:
     """Longest time in s that sessions are asked for while nothing comes, until the fetch gives up.
 
-    Three sessions one after the other, each for as long as `RetryPolicy.longest_s` allows for a whole file; a session
-    that is read where it lies gives up earlier. With the default policy and one mirror that is 129 minutes: a server
-    that stalls in every one of five requests of four tries, and asks for a minute between them, three times.
+    `MOST_UNREACHED` sessions one after the other, each for as long as `RetryPolicy.longest_s` allows for a whole file;
+    sessions that are read where they lie, images and tables give up earlier. With the default policy and one mirror
+    that is 129 minutes: a server that stalls in every one of five requests of four tries, and asks for a minute between
+    them, three times.
 
     Parameters
     ----------
@@ -61,7 +66,7 @@ def longest_silence_s(retry: RetryPolicy, n_mirrors: int = 1) -> float:
     n_mirrors : int
         Mirrors of a session's file.
     """
-    return _MOST_LOST * retry.longest_s(n_mirrors, MOST_REQUESTS)
+    return MOST_UNREACHED * retry.longest_s(n_mirrors, MOST_REQUESTS)
 
 
 def fetch_survey(
@@ -83,11 +88,11 @@ def fetch_survey(
     Parameters
     ----------
     survey : Survey
-        One of `acquisition.surveys`, by `find`.
+        `acquisition.surveys.find_survey` finds one by its name.
     selection : Selection, optional
-        All sessions by default.
+        All sessions by default, from the survey's own servers.
     settings : dataclass instance, optional
-        Settings of the survey.
+        Settings of the survey; by default those of the defaults of its options.
     whole_files, delete_files, workers, scheduler
         Those of `ExtractionTask` and `workers.run`. Whether files are kept whole or read where they lie changes no
         number.
@@ -108,10 +113,8 @@ def fetch_survey(
     UnknownNameError
         For an area, or whatever else sessions are chosen by, that there isn't.
     """
-    survey.check_complete()
-    selection = survey.selection(None, None, {}) if selection is None else selection
-    settings = survey.checked_settings(settings, selection)
-    report = progress or (lambda what, done, total: None)
+    selection, settings = survey.checked(selection, settings)
+    report = progress or silent
     folder = writable(survey.downloads())
     with exclusive(folder / '.lock', f'fetching {survey.name}'):
         _sweep(survey, folder, whole_files)
@@ -127,14 +130,14 @@ def fetch_survey(
             extracted = {session: done[session] for session in tasks if session in done}
             n_kept = len(extracted)
             if not survey.stimuli_from_sessions:  # first: without them, sessions are of no use
-                paths, scene_bytes = survey.stimuli(selection, tasks, {}, report)
+                paths, image_bytes = survey.stimuli(selection, tasks, {}, report)
             waiting = tasks_to_do(list(tasks.values()), extracted)
             failed, moved = _extract(waiting, extracted, workers, scheduler, report)
             if not extracted:
                 listed = ' '.join(f'{session}: {reason}' for session, reason in list(failed.items())[:3])
                 raise DataError(f'none of {len(failed)} sessions of {survey.name} could be extracted. {listed}')
             if survey.stimuli_from_sessions:
-                paths, scene_bytes = survey.stimuli(selection, tasks, extracted, report)
+                paths, image_bytes = survey.stimuli(selection, tasks, extracted, report)
             if len(paths) != survey.n_images:
                 raise DataError(
                     f'{survey.name} gave {len(paths)} images; expected {survey.n_images}, as its class says.'
@@ -146,7 +149,7 @@ def fetch_survey(
             merged = merge_sessions(survey.name, extracted.values(), read_images(paths), source, progress)
         finally:
             _sweep(survey, folder, whole_files)
-    return Fetched(merged.ledger, failed, merged.refused, n_kept, moved + scene_bytes, scene_bytes)
+    return Fetched(merged.ledger, failed, merged.refused, n_kept, moved + image_bytes, image_bytes)
 
 
 def _extract(
@@ -157,17 +160,18 @@ def _extract(
     report: Progress,
 ) -> tuple[dict[str, str], int]:
     """Extract sessions, which are added to `extracted`; why the others couldn't be, and the bytes that were moved."""
-    failed, moved, lost = {}, 0, 0
+    failed, moved, unreached = {}, 0, 0
     report('sessions', 0, len(waiting))
     results = run(extract_session, waiting, workers, scheduler, lambda n: report('MB moved', n // 10**6, 0))
     with closing(results):
         for number, result in enumerate(results):
             moved += result.bytes_moved
-            lost = lost + 1 if result.unreached else 0
-            if lost == _MOST_LOST:
+            unreached = unreached + 1 if result.unreached else 0
+            if unreached == MOST_UNREACHED:
                 raise DataError(
-                    f'{lost} sessions one after the other could not be reached, the last one because {result.reason} '
-                    f'The {len(extracted)} sessions that were extracted are kept, and the dataset stays as it was.'
+                    f'{unreached} sessions one after the other could not be reached, the last one because '
+                    f'{result.reason} The {len(extracted)} sessions that were extracted are kept, and the dataset '
+                    'stays as it was.'
                 )
             if result.path is None:
                 failed[result.session] = result.reason

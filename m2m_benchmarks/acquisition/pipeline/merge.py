@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from m2m_benchmarks.acquisition.pipeline.session_file import read_session
 from m2m_benchmarks.arrays import split_half_reliability
 from m2m_benchmarks.data import store, versions
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import sha256_file
 
 #: Columns of an assembly that come first; all that a session has beside them follow.
@@ -48,15 +49,15 @@ class _Session:
     columns: dict[str, np.ndarray]
     window_ms: tuple[float, float]
     counts: dict[str, int]
-    scenes_sha256: list[str]
+    images_sha256: list[str]
 
 
 def merge_sessions(
     name: str,
     paths: Iterable[Path],
-    scenes: Iterable[tuple[str, np.ndarray]],
+    images: Iterable[tuple[str, np.ndarray]],
     source: Mapping[str, Any],
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Merged:
     """Merge sessions into dataset `name`, all or nothing; the same sessions give the same bytes, in whatever order.
 
@@ -70,8 +71,8 @@ def merge_sessions(
         Identifier of the dataset.
     paths : iterable of Path
         Files of `session_file.write_session`.
-    scenes : iterable of (stimulus_id, uint8 array of shape (height, width) or (height, width, 3))
-        The images in the order of their numbers, passed through once. A session that was shown others, has no neuroids
+    images : iterable of (stimulus_id, uint8 array of shape (height, width) or (height, width, 3))
+        In the order of their numbers, passed through once. A session that was shown others, has no neuroids
         or one that is in an earlier session, or a single repetition is refused; the rest goes on.
     source : mapping
         For the ledger, which adds `sessions` and `refused`. `made_by` says how in a few words.
@@ -89,16 +90,16 @@ def merge_sessions(
     StorageError
         When it can't be written, or another process is writing it; an earlier version stays as it was.
     """
-    report = progress or (lambda what, done, total: None)
+    report = progress or silent
     hashes: list[str] = []
     refused: dict[str, str] = {}
 
     def stimuli() -> Iterator[tuple[str, bytes]]:
-        for scene, image in scenes:
+        for stimulus_id, image in images:
             if image.dtype != np.uint8:
-                raise DataError(f'{scene} is an image of type {image.dtype}; uint8 is expected.')
+                raise DataError(f'{stimulus_id} is an image of type {image.dtype}; uint8 is expected.')
             hashes.append(hashlib.sha256(image.tobytes()).hexdigest())
-            yield scene, _png(image)
+            yield stimulus_id, _png(image)
 
     def record() -> store.Recordings:
         read = []
@@ -148,7 +149,7 @@ def _without_responses(path: Path) -> _Session:
         columns={**columns, 'reliability': _reliability(session.responses)},
         window_ms=session.window_ms,
         counts=session.counts,
-        scenes_sha256=session.scenes_sha256,
+        images_sha256=session.images_sha256,
     )
 
 
@@ -162,7 +163,7 @@ def _compact(values: np.ndarray) -> np.ndarray:
 
 
 def _reliability(responses: np.ndarray) -> np.ndarray:
-    """As of `split_half_reliability`; NaN for neuroids with fewer than two recorded repetitions."""
+    """Split-half reliability of each neuroid; NaN for neuroids with fewer than two recorded repetitions."""
     recorded = (~np.isnan(responses).all(axis=1)).sum(axis=0) >= 2
     reliability = np.full(responses.shape[2], np.nan)
     reliability[recorded] = split_half_reliability(responses[:, :, recorded])
@@ -190,11 +191,11 @@ def _kept(sessions: list[_Session], hashes: list[str], refused: dict[str, str]) 
 
 def _problem(session: _Session, hashes: list[str], owner: Mapping[str, str]) -> str:
     """Why a session isn't merged, or ''."""
-    n_repetitions, n_scenes, n_neuroids = session.shape
-    if n_scenes != len(hashes):
-        return f'it has responses to {n_scenes} images, expected {len(hashes)}'
+    n_repetitions, n_images, n_neuroids = session.shape
+    if n_images != len(hashes):
+        return f'it has responses to {n_images} images, expected {len(hashes)}'
     # A file without images says their numbers alone; of others some may not have been read.
-    shown = session.scenes_sha256 or [''] * len(hashes)
+    shown = session.images_sha256 or [''] * len(hashes)
     if len(shown) != len(hashes):
         return f'it was shown {len(shown)} images, expected {len(hashes)}'
     read = [number for number, sha256 in enumerate(shown) if sha256]
@@ -211,7 +212,7 @@ def _problem(session: _Session, hashes: list[str], owner: Mapping[str, str]) -> 
     return ''
 
 
-def _blocks(files: list[tuple[Path, str]], report: Callable[[str, int, int], None]) -> Iterator[np.ndarray]:
+def _blocks(files: list[tuple[Path, str]], report: Progress) -> Iterator[np.ndarray]:
     """Responses of the sessions in some files, whose SHA-256 are known."""
     for i, (path, sha256) in enumerate(files):
         if sha256_file(path) != sha256:

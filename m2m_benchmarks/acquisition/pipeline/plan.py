@@ -6,8 +6,9 @@ from typing import Any
 from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, finished
 from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, responses_folder, tasks_to_do
 from m2m_benchmarks.acquisition.sessions import Listing, Selection, count_sessions
-from m2m_benchmarks.acquisition.survey import Progress, Survey
+from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.net.sizes import file_sizes
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import free_bytes
 
 #: Estimates: bytes of memory of the fetch and of each worker beside it, as measured; bytes/s
@@ -31,7 +32,7 @@ class Plan:
         Size of the files of the others, second files included where these are read.
     n_without_file : int
         Sessions whose file no server has.
-    scene_bytes : int
+    image_bytes : int
         Size of the images that aren't here yet, which come once.
     moved_bytes : int
         Most bytes that would be moved, images included.
@@ -46,7 +47,7 @@ class Plan:
     n_extracted: int
     file_bytes: int
     n_without_file: int
-    scene_bytes: int
+    image_bytes: int
     moved_bytes: int
     disk_bytes: int
     free_bytes: int
@@ -77,9 +78,7 @@ def plan(
     UnknownNameError
         For an area, or whatever else sessions are chosen by, that there isn't.
     """
-    survey.check_complete()
-    selection = survey.selection(None, None, {}) if selection is None else selection
-    settings = survey.checked_settings(settings, selection)
+    selection, settings = survey.checked(selection, settings)
     folder, estimate = survey.downloads(), survey.estimate
     listing = survey.list_sessions(selection, folder, progress)
     extracted = finished(responses_folder(folder, settings), fingerprint(settings))
@@ -96,7 +95,7 @@ def plan(
         further_sizes = file_sizes(further, progress=progress, retry=selection.retry)
         further_bytes = sum(size or 0 for size in further_sizes.values())
         file_bytes, moved = file_bytes + further_bytes, moved + further_bytes
-    scene_bytes = survey.stimuli_bytes(selection, progress)
+    image_bytes = survey.stimuli_bytes(selection, progress)
     largest = max((size or 0 for size in sizes.values()), default=0)
     kept = (largest * workers if delete_files else file_bytes) if whole_files else 0
     processes = min(workers, len(waiting))
@@ -106,11 +105,11 @@ def plan(
         n_extracted=sum(str(session.id) in extracted for session in listing.sessions),
         file_bytes=file_bytes,
         n_without_file=sum(size is None for size in sizes.values()),
-        scene_bytes=scene_bytes,
-        moved_bytes=int(moved + scene_bytes),
+        image_bytes=image_bytes,
+        moved_bytes=int(moved + image_bytes),
         # Responses are there twice, as files of sessions and in the dataset; so are the images.
-        disk_bytes=int(kept + 2 * scene_bytes + 2 * estimate.responses_bytes * len(listing.sessions)),
+        disk_bytes=int(kept + 2 * image_bytes + 2 * estimate.responses_bytes * len(listing.sessions)),
         free_bytes=free_bytes(folder),
         memory_bytes=int(_BYTES + (_WORKER_BYTES * processes if processes > 1 else 0)),
-        seconds=int((moved + scene_bytes) / _LINE_BYTES_S + estimate.session_s * len(waiting) / workers),
+        seconds=int((moved + image_bytes) / _LINE_BYTES_S + estimate.session_s * len(waiting) / workers),
     )

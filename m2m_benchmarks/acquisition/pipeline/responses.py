@@ -23,7 +23,7 @@ class SessionResponses:
         After the onset of an image.
     counts : dict
         What was left out, and how much of it: `n_masked`, …
-    scenes_sha256 : list of n_images str
+    images_sha256 : list of n_images str
         Of the pixels of each image (uint8, row by row); '' stands for one that wasn't read. Empty where the file holds
         no images.
     """
@@ -33,4 +33,4 @@ class SessionResponses:
     neuroids: pd.DataFrame
     window_ms: tuple[float, float]
     counts: dict[str, int]
-    scenes_sha256: list[str]
+    images_sha256: list[str]

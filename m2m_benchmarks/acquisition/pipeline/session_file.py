@@ -53,7 +53,7 @@ def write_session(folder: Path, responses: SessionResponses, settings_fingerprin
         Made where it isn't there.
     responses : SessionResponses
     settings_fingerprint : str
-        What they were made with, as of `fingerprint`.
+        What they were made with: the text of `fingerprint`.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def write_session(folder: Path, responses: SessionResponses, settings_fingerprin
         'columns': [str(column) for column in responses.neuroids],
         'window_ms': list(map(float, responses.window_ms)),
         'counts': {name: int(count) for name, count in responses.counts.items()},
-        'scenes_sha256': list(responses.scenes_sha256),
+        'scenes_sha256': list(responses.images_sha256),  # named as in files of earlier versions
     }
     arrays = {'responses': responses.responses.astype(np.float32, copy=False), 'about': np.array(json.dumps(about))}
     for i, column in enumerate(responses.neuroids):
@@ -167,7 +167,7 @@ def _read(path: Path) -> tuple[SessionResponses, str]:
             neuroids=neuroids,
             window_ms=(about['window_ms'][0], about['window_ms'][1]),
             counts=about['counts'],
-            scenes_sha256=about['scenes_sha256'],
+            images_sha256=about['scenes_sha256'],
         )
         return responses, about['settings']
     except FileNotFoundError as error:

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from m2m_benchmarks.net.download import download
 from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.remote_file import RemoteFile, reading
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
+from m2m_benchmarks.progress import Progress
 
-_Progress = Callable[[str, int, int], None]
+#: Sessions one after the other that can't be reached, after which no other is asked for: the network is down.
+MOST_UNREACHED = 3
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class SessionFiles:
     bytes_moved : int
     """
 
-    def __init__(self, task: ExtractionTask, progress: _Progress | None = None) -> None:
+    def __init__(self, task: ExtractionTask, progress: Progress | None = None) -> None:
         self.bytes_moved = 0
         self._task = task
         self._progress = progress
@@ -164,7 +166,7 @@ class SessionFiles:
             path.unlink(missing_ok=True)
 
 
-def extract_session(task: ExtractionTask, progress: _Progress | None = None) -> ExtractionResult:
+def extract_session(task: ExtractionTask, progress: Progress | None = None) -> ExtractionResult:
     """Extract a session and write its file.
 
     Parameters

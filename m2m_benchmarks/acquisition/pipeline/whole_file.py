@@ -8,16 +8,15 @@ from pathlib import Path
 
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.client import HttpClient
-from m2m_benchmarks.net.download import KEPT, complete, downloading, partial_bytes
+from m2m_benchmarks.net.download import KEPT, complete, discard, downloading, origin_note, partial_bytes
 from m2m_benchmarks.net.failures import FileUnusable, RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.net.sizes import file_version
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import explained, replacing, sha256_file, sync_folder
 
 #: Most requests of a try: the size, which may take two, before and after, and the content.
 MOST_REQUESTS = 5
-
-Progress = Callable[[str, int, int], None]
 
 
 def whole_file(
@@ -28,7 +27,7 @@ def whole_file(
     progress: Progress | None = None,
     retry: RetryPolicy = RETRY,
 ) -> int:
-    """Have a file whole at `path`; the ledger `NAME.json` beside it says its bytes, ETag and SHA-256.
+    """Download a file to `path`; the ledger `NAME.json` beside it says its bytes, ETag and SHA-256.
 
     One that is there already is compared with its ledger, and fetched again when it isn't what it was. It takes its
     name only when its size is that which the server says, it can be opened and has the required content; until then it
@@ -61,7 +60,7 @@ def whole_file(
     if intact(path):
         return 0
     new = path.with_name(f'{path.name}.new')
-    moved = _Moved(partial_bytes(new), progress)
+    moved = _ByteCounter(partial_bytes(new), progress)
     with downloading(new), contextlib.closing(retry.client()) as client:
 
         def attempt(url: str, end: float) -> tuple[int, str]:
@@ -69,7 +68,7 @@ def whole_file(
             try:
                 check_readable(new)
             except DataError as error:
-                _forget(new)
+                discard(new)
                 raise FileUnusable(str(error)) from error
             return version
 
@@ -85,13 +84,13 @@ def whole_file(
         try:
             check_content(new, urls[0])
         except DataError:
-            _forget(new)
+            discard(new)
             raise
         with replacing(_ledger(path)) as note:
             json.dump({'bytes': size, 'etag': etag, 'sha256': sha256_file(new)}, note, indent=1)
         new.replace(path)
         sync_folder(path.parent)
-        _forget(new)
+        discard(new)
     return moved.bytes
 
 
@@ -102,13 +101,13 @@ def forget(path: Path) -> None:
 
 
 def _unchanged(client: HttpClient, url: str, new: Path, progress: Progress, end: float) -> tuple[int, str]:
-    """One try to download a file that is the same on the server before and after; its size and ETag."""
+    """Try once to download a file that is the same on the server before and after; return its size and ETag."""
     version = file_version(client, url, end)
     size, etag = version
     said = json.dumps([url, size, etag])
     if not (etag and _said(new) == said and new.exists() and new.stat().st_size == size):
         new.unlink(missing_ok=True)
-        with replacing(_note(new)) as note:
+        with replacing(origin_note(new)) as note:
             note.write(said)
         complete(client, url, new, progress=progress, end=end)
     # The length of an answer that doesn't tell it can't be checked otherwise.
@@ -118,21 +117,12 @@ def _unchanged(client: HttpClient, url: str, new: Path, progress: Progress, end:
     return version
 
 
-def _note(new: Path) -> Path:
-    """File that says of which version of which address `new` is."""
-    return new.with_name(f'{new.name}.version')
-
-
 def _said(new: Path) -> str:
+    """What the note of a file's origin says; '' where there is none."""
     try:
-        return _note(new).read_text(encoding='utf-8')
+        return origin_note(new).read_text(encoding='utf-8')
     except (OSError, ValueError):
         return ''
-
-
-def _forget(new: Path) -> None:
-    _note(new).unlink(missing_ok=True)
-    new.unlink(missing_ok=True)
 
 
 def _ledger(path: Path) -> Path:
@@ -148,7 +138,7 @@ def intact(path: Path) -> bool:
         return False
 
 
-class _Moved:
+class _ByteCounter:
     """Counts the bytes of a download by its progress, on whose way it stands."""
 
     def __init__(self, done: int, progress: Progress | None) -> None:

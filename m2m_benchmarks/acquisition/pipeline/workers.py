@@ -12,16 +12,17 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.progress import Progress
 
-#: How often it is told what workers move, and how long a scheduler may take to have a worker.
+#: How often the bytes that workers move are reported, and how long a scheduler may take to have a worker, in s.
 _EVERY_S = 0.5
 _WORKERS_S = 60
 
 #: Function that does a task; its second argument, if any, is called with a file's name, bytes so far, and bytes in all.
-Work = Callable[[Any, Callable[[str, int, int], None] | None], Any]
+Work = Callable[[Any, Progress | None], Any]
 
 #: State of a worker process.
-_progress: Callable[[str, int, int], None] | None = None
+_progress: Progress | None = None
 
 
 def run(
@@ -44,7 +45,7 @@ def run(
         Address of a scheduler of dask.distributed in place of them. Its workers have this library and see the same
         folder.
     moved : callable, optional
-        Called with the bytes that have come so far; those that workers of a scheduler move aren't told.
+        Called with the bytes that have come so far; workers of a scheduler don't report theirs.
 
     Yields
     ------
@@ -61,12 +62,12 @@ def run(
     elif workers > 1 and len(tasks) > 1:
         yield from _in_processes(work, tasks, min(workers, len(tasks)), moved)
     else:
-        progress = None if moved is None else _Sum(moved)
+        progress = None if moved is None else _ByteSum(moved)
         for task in tasks:
             yield work(task, progress)
 
 
-class _Sum:
+class _ByteSum:
     """Bytes of all files, of the progress of each."""
 
     def __init__(self, tell: Callable[[int], None]) -> None:
@@ -83,17 +84,17 @@ def _in_processes(work: Work, tasks: Sequence[Any], workers: int, moved: Callabl
     # Spawned: a fork would copy HDF5's and the network's locks as they happen to be.
     context = multiprocessing.get_context('spawn')
     # A place for each worker, without a lock: one that is killed can't keep it.
-    told, next_place = context.RawArray('q', workers), context.Value('i', 0)
-    pool = ProcessPoolExecutor(workers, context, _begin, (told, next_place))
+    bytes_of, next_place = context.RawArray('q', workers), context.Value('i', 0)
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (bytes_of, next_place))
     try:
-        with _told(told, moved):
+        with _report_progress(bytes_of, moved):
             with _uninterrupted():
                 futures = [pool.submit(_work, work, task) for task in tasks]
             for future in as_completed(futures):
                 yield future.result()
     except BrokenProcessPool as error:
         raise DataError(
-            'a worker process was ended from outside, as by a system that is out of memory. Take fewer --workers and '
+            'a worker process was killed, as by a system that is out of memory. Take fewer --workers and '
             'run this again: sessions that were extracted are kept.'
         ) from error
     except BaseException:
@@ -107,8 +108,8 @@ def _in_processes(work: Work, tasks: Sequence[Any], workers: int, moved: Callabl
 
 
 @contextlib.contextmanager
-def _told(told: Sequence[int], moved: Callable[[int], None] | None) -> Iterator[None]:
-    """Pass on now and then what the workers have moved, for the length of the block."""
+def _report_progress(bytes_of: Sequence[int], moved: Callable[[int], None] | None) -> Iterator[None]:
+    """Report now and then how many bytes the workers have moved, for the length of the block."""
     if moved is None:
         yield
         return
@@ -116,8 +117,8 @@ def _told(told: Sequence[int], moved: Callable[[int], None] | None) -> Iterator[
 
     def tell() -> None:
         while not ended.wait(_EVERY_S):
-            moved(sum(told))
-        moved(sum(told))
+            moved(sum(bytes_of))
+        moved(sum(bytes_of))
 
     thread = threading.Thread(target=tell, daemon=True)
     thread.start()
@@ -130,7 +131,7 @@ def _told(told: Sequence[int], moved: Callable[[int], None] | None) -> Iterator[
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Have Ctrl-C wait. Processes that begin meanwhile never see it: it's their parent's to answer."""
+    """Hold back Ctrl-C for the length of the block; processes that begin in it never see it: their parent ends them."""
     if not hasattr(signal, 'pthread_sigmask'):
         yield
         return
@@ -141,27 +142,27 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin(told: Any, next_place: Any) -> None:
-    """Have a worker end with its parent, however that ends, and find its place."""
+def _start_worker(bytes_of: Any, next_place: Any) -> None:
+    """Let a worker process end when its parent does, however that ends, and give it a place for its bytes."""
     global _progress
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+        threading.Thread(target=_exit_with_parent, args=(parent.sentinel,), daemon=True).start()
     with next_place.get_lock():
         place = next_place.value
         next_place.value += 1
 
     def tell(moved: int) -> None:
-        told[place] = moved
+        bytes_of[place] = moved
 
-    _progress = _Sum(tell)
+    _progress = _ByteSum(tell)
 
 
 def _work(work: Work, task: Any) -> Any:
     return work(task, _progress)
 
 
-def _end_with(sentinel: int) -> None:
+def _exit_with_parent(sentinel: int) -> None:
     multiprocessing.connection.wait([sentinel])
     os._exit(1)
 

@@ -386,6 +386,32 @@ def test_a_table_here_that_is_damaged_comes_again(site, ask, content):
     assert [ids(ask(sessions)) for sessions in (ophys_sessions, ecephys_sessions)] == listed
 
 
+def test_tables_here_are_read_anew_once(site, ask):
+    """However many of them are damaged, each is asked for once."""
+    listed = ids(ask(ecephys_sessions))
+    for table in ask.folder.glob('*.csv'):
+        table.write_bytes(b'[')
+    site.requests.clear()
+    assert ids(ask(ecephys_sessions)) == listed
+    tables = [path for _, path in site.asked if path.endswith('.csv')]
+    assert sorted(tables) == sorted(f'{ECEPHYS}/{name}.csv' for name in ('sessions', 'probes', 'channels', 'units'))
+
+
+def test_a_server_that_cannot_be_reached_is_not_asked_once_more(site, ask):
+    """For a table that isn't here; those that are stay for the next call."""
+    listed = ids(ask(ecephys_sessions))
+    (ask.folder / 'ecephys_units.csv').unlink()
+    site.faulty[f'{ECEPHYS}/units.csv'] = file_server.status(503)
+    site.requests.clear()
+    with pytest.raises(DataError, match='it answered 503'):
+        ask(ecephys_sessions)
+    assert [path for _, path in site.asked if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv'] * 2  # two tries
+    site.faulty.clear()
+    site.requests.clear()
+    assert ids(ask(ecephys_sessions)) == listed
+    assert [path for _, path in site.asked if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv']
+
+
 #: Paths of what is needed, with values that are right in another place.
 NEEDED = {
     ('id',): [True, 'x', [7]],

@@ -76,7 +76,7 @@ def test_rates(session, window_ms, shuffled):
     np.testing.assert_allclose(found.responses, expected, rtol=1e-6)
     assert list(found.neuroids['neuroid_id']) == [str(unit) for unit in taken['id']]
     assert found.window_ms == window_ms
-    assert found.scenes_sha256 == []  # these files hold no images
+    assert found.images_sha256 == []  # these files hold no images
     assert (found.counts['n_blank'], found.counts['n_masked'], found.counts['n_missing']) == (5, 0, 0)
 
 

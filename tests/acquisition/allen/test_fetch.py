@@ -21,7 +21,7 @@ from m2m_benchmarks.acquisition.pipeline import whole_file
 from m2m_benchmarks.acquisition.pipeline import workers as workers_
 from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey
 from m2m_benchmarks.acquisition.pipeline.plan import plan
-from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, extract_session
+from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, extract_session, responses_folder
 from m2m_benchmarks.acquisition.surveys import SURVEYS, find_survey
 from m2m_benchmarks.data import ledger, store
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
@@ -66,6 +66,12 @@ def fetch(site):
         return run(SURVEYS[name], choice(site, **chosen), settings or SETTINGS[name], **options)
 
     return run
+
+
+@pytest.mark.parametrize(('name', 'folder'), [('deVries2020', '3000024381f25434'), ('Siegle2021', '3c43cc64384a7346')])
+def test_sessions_that_were_extracted_before_are_found(name, folder):
+    """Their folder is named after the settings: this changes only where the extraction with the same settings does."""
+    assert responses_folder(Path(), SETTINGS[name]).name == folder
 
 
 def choice(site, **chosen):
@@ -410,8 +416,8 @@ def ledger_of(fetched):
 @pytest.mark.slow
 def test_scenes_come_once_for_all_datasets(fetch, site, m2m_home):
     first = fetch('deVries2020', number=1)
-    assert first.scene_bytes == sum(len(site.files[bucket.scene_path(number)]) for number in range(118))
-    assert fetch('Siegle2021').scene_bytes == 0
+    assert first.image_bytes == sum(len(site.files[bucket.scene_path(number)]) for number in range(118))
+    assert fetch('Siegle2021').image_bytes == 0
     stored = [store.load_stimuli(name) for name in SETTINGS]
     assert stored[0]['sha256'].tolist() == stored[1]['sha256'].tolist()
 
@@ -470,7 +476,7 @@ def test_the_network_goes_away(fetch, site, m2m_home, workers, fault, whole_file
 def test_whole_files_of_sessions_that_are_extracted(fetch, site, m2m_home, undisturbed):
     fetch('deVries2020')
     planned = fetch('deVries2020', run=plan, whole_files=True)
-    assert (planned.n_extracted, planned.scene_bytes) == (4, 0)
+    assert (planned.n_extracted, planned.image_bytes) == (4, 0)
     assert planned.moved_bytes == planned.file_bytes
     found = fetch('deVries2020', whole_files=True)
     assert (sha256(found), found.bytes_moved) == (undisturbed['deVries2020'], planned.moved_bytes)

@@ -296,11 +296,11 @@ def test_bytes_of_a_session_of_full_size(site, tmp_path, m2m_home, name, share, 
     assert (found.failed, found.refused) == ({}, {})
     catalogue = sum(request['sent'] for request in site.requests if is_table(request))
     assert found.bytes_moved == site.sent - catalogue
-    print(f'{site.sent:,} of {len(site.files[path]):,} bytes, of which {found.scene_bytes:,} are the images')
-    assert found.scene_bytes == sum(len(site.files[bucket.scene_path(number)]) for number in range(118))
+    print(f'{site.sent:,} of {len(site.files[path]):,} bytes, of which {found.image_bytes:,} are the images')
+    assert found.image_bytes == sum(len(site.files[bucket.scene_path(number)]) for number in range(118))
     assert site.sent <= share * len(site.files[path])
     # The next session needs no images.
-    assert found.bytes_moved - found.scene_bytes <= 0.75 * share * len(site.files[path])
+    assert found.bytes_moved - found.image_bytes <= 0.75 * share * len(site.files[path])
 
 
 def is_table(request):

@@ -353,8 +353,8 @@ def test_stimuli(session, nwb):
         scenes = list(iterate_scenes(file))
     np.testing.assert_array_equal(scenes, images)
     assert {scene.dtype for scene in scenes} == {np.dtype('uint8')}
-    assert found.scenes_sha256 == [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
-    assert extract(written, hash_scenes=()).scenes_sha256 == []
+    assert found.images_sha256 == [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
+    assert extract(written, hash_scenes=()).images_sha256 == []
 
 
 @pytest.mark.parametrize('storage', [{}, {'chunks': (50, 6, 9)}])
@@ -364,8 +364,8 @@ def test_some_stimuli(session, nwb, storage):
         images = file[nwb.TEMPLATES][()]
         del file[nwb.TEMPLATES]
         file.create_dataset(nwb.TEMPLATES, data=images, **storage)
-    every = extract(written).scenes_sha256
-    some = extract(written, hash_scenes=(116, 0, 49, 50)).scenes_sha256
+    every = extract(written).images_sha256
+    some = extract(written, hash_scenes=(116, 0, 49, 50)).images_sha256
     assert some == [each if number in (0, 49, 50, 116) else '' for number, each in enumerate(every)]
 
 

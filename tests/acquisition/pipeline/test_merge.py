@@ -224,13 +224,13 @@ def test_sessions_that_are_refused(m2m_home, keep):
     other[3] = ('scene_003', 255 - other[3][1])
     paths = keep(
         good,
-        replace(made_session('2'), scenes_sha256=hashes(other)),
-        replace(made_session('3'), scenes_sha256=hashes(other)[:5]),
+        replace(made_session('2'), images_sha256=hashes(other)),
+        replace(made_session('3'), images_sha256=hashes(other)[:5]),
         replace(made_session('4'), responses=np.zeros((4, 5, 5), dtype=np.float32)),
         replace(made_session('5'), neuroids=good.neuroids.assign(session='5')),
         made_session('6', n_repetitions=1),
         made_session('7', 0),
-        replace(later, scenes_sha256=[]),  # it doesn't say which images, as Neuropixels files
+        replace(later, images_sha256=[]),  # it doesn't say which images, as Neuropixels files
     )
     merged = merge_sessions('Tiny', reversed(paths), scene_images(), SOURCE)
     expected = {
@@ -260,7 +260,7 @@ def test_sessions_that_are_refused(m2m_home, keep):
 )
 def test_what_cannot_be_merged(m2m_home, keep, paths, message):
     earlier = merge_sessions('Tiny', keep(made_session('1')), scene_images(), SOURCE).ledger
-    folder = keep(replace(made_session('2'), scenes_sha256=hashes(scene_images())[:5]))[0].parent
+    folder = keep(replace(made_session('2'), images_sha256=hashes(scene_images())[:5]))[0].parent
     (folder / 'damaged.npz').write_bytes((folder / '1.npz').read_bytes()[:-100])
     with pytest.raises(DataError, match=message):
         merge_sessions('Tiny', [folder / path for path in paths], scene_images(), SOURCE)

@@ -1,6 +1,7 @@
 """Files of sessions: whole or not there, whatever happens while they are written or lie there."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -55,18 +56,20 @@ def test_what_is_written_is_read(tmp_path):
     assert found.responses.dtype == np.float32
     expected = written.neuroids.assign(läyer=['', '2/3', 'VI'])  # a missing text is an empty one
     pd.testing.assert_frame_equal(found.neuroids, expected)
-    for field in ('session', 'window_ms', 'counts', 'scenes_sha256'):
+    for field in ('session', 'window_ms', 'counts', 'images_sha256'):
         assert getattr(found, field) == getattr(written, field)
     with np.load(path, allow_pickle=False) as file:
         assert {'responses', 'about', 'sha256'} <= set(file.files)
+        # The name that the hashes of the images have in files of every version.
+        assert json.loads(str(file['about']))['scenes_sha256'] == written.images_sha256
 
 
-def test_no_neuroids_and_no_scenes(tmp_path):
-    written = replace(responses(n_neuroids=0), scenes_sha256=[])
+def test_no_neuroids_and_no_images(tmp_path):
+    written = replace(responses(n_neuroids=0), images_sha256=[])
     found = read_session(write_session(tmp_path, written, SETTINGS))
     assert found.responses.shape == (4, 118, 0)
     assert list(found.neuroids) == list(written.neuroids)
-    assert found.scenes_sha256 == []
+    assert found.images_sha256 == []
 
 
 def test_same_content_same_bytes(tmp_path):

@@ -38,8 +38,8 @@ class Toy(Survey):
     settings_type = ToySettings
     file_type = 'npz'
     options = (
-        Option('server', 'address of the server.', default='http://toy.example'),
-        Option('signal', 'rates or counts.', default='rates'),
+        Option('server', 'Address of the server that has the sessions.', default='http://toy.example'),
+        Option('signal', 'What responses are: rates or counts.', default='rates'),
     )
     estimate = Estimate(moved_share=1, session_s=0.1, responses_bytes=1e4)
 
@@ -75,7 +75,7 @@ class Toy(Survey):
             neuroids=neuroids.assign(region=session.areas[0], animal=animal, session=str(session.id)),
             window_ms=(0, 250),
             counts={},
-            scenes_sha256=[],
+            images_sha256=[],
         )
 
     def stimuli(self, selection: ToySelection, tasks: Any, extracted: Any, progress: Any) -> tuple[list[Path], int]:

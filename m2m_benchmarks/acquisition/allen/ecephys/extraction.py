@@ -120,7 +120,7 @@ def extract_ecephys(
             'n_masked': int(trials.masked.sum()),
             'n_lost': n_lost,
         },
-        scenes_sha256=[],
+        images_sha256=[],
     )
 
 

@@ -18,9 +18,9 @@ from m2m_benchmarks.acquisition.allen.sessions import (
 )
 from m2m_benchmarks.acquisition.allen.tables import Tables, field, first_of, integers
 from m2m_benchmarks.acquisition.sessions import Listing, choose, choose_areas
-from m2m_benchmarks.acquisition.survey import Progress
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.progress import Progress
 
 #: Types of Neuropixels sessions of the survey; other studies are in the same tables.
 ECEPHYS_TYPES = ('brain_observatory_1.1', 'functional_connectivity')
@@ -76,8 +76,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
             rows = tables.pages(f'{query}?criteria=model::{_SESSIONS}', 'ecephys_sessions_rma')
             return {str(row.get('id')): file_links(row, 'EcephysNwb', warehouse) for row in rows}
         except DataError:
-            for file in tables.files:
-                file.unlink(missing_ok=True)
+            tables.discard()
             return {}
 
     def api(tables: Tables) -> list[AllenSession]:
@@ -105,7 +104,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
             place,
         )
 
-    return first_of('Neuropixels sessions', lambda: Tables(folder, selection.retry, progress), bucket, api)
+    return first_of('Neuropixels sessions', lambda anew: Tables(folder, selection.retry, progress, anew), bucket, api)
 
 
 def _ecephys(

@@ -16,10 +16,10 @@ class Nwb2File(NwbFile):
 
     def texts(self, path: str, n: int | None) -> np.ndarray:
         """A column of `n` texts, or of any number."""
-        found = self._column(path, n)
+        column = self._column(path, n)
         # Texts of variable length are Python objects.
         with self._reading(path):
-            return np.array([each.decode() if isinstance(each, bytes) else str(each) for each in found], dtype=str)
+            return np.array([each.decode() if isinstance(each, bytes) else str(each) for each in column], dtype=str)
 
     def flags(self, path: str, n: int) -> np.ndarray:
         """A column of `n` truth values."""
@@ -34,10 +34,10 @@ class Nwb2File(NwbFile):
         if not self.has(path):
             raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; fetch it again.')
         with self._reading(path):
-            found = np.asarray(self._file[path][()])
-            if found.ndim != 1 or n not in (None, len(found)):
-                raise ValueError(f'shape {found.shape}, expected ({n},)')
-            return found
+            column = np.asarray(self._file[path][()])
+            if column.ndim != 1 or n not in (None, len(column)):
+                raise ValueError(f'shape {column.shape}, expected ({n},)')
+            return column
 
 
 @dataclass(frozen=True)

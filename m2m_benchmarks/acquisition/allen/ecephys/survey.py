@@ -14,15 +14,20 @@ from m2m_benchmarks.acquisition.allen.sessions import AllenSelection, AllenSessi
 from m2m_benchmarks.acquisition.allen.survey import CRE, SERVERS, AllenSurvey
 from m2m_benchmarks.acquisition.options import Option, OptionError, comma_separated
 from m2m_benchmarks.acquisition.sessions import Listing
-from m2m_benchmarks.acquisition.survey import Estimate, Progress
+from m2m_benchmarks.acquisition.survey import Estimate
 from m2m_benchmarks.data.areas import standard_area
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.progress import Progress
 
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
     from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
 
-_TYPES = Option('session_types', 'some of brain_observatory_1.1 (default), functional_connectivity.')
+_TYPES = Option(
+    'session_types',
+    'Types of the sessions, separated by commas: brain_observatory_1.1, functional_connectivity. '
+    'Default: brain_observatory_1.1.',
+)
 
 
 class Siegle2021(AllenSurvey):
@@ -37,12 +42,24 @@ class Siegle2021(AllenSurvey):
     options = (
         CRE,
         _TYPES,
-        Option('window', 'milliseconds from the onset of an image (default 65-255ms).'),
-        Option('amplitude_cutoff', 'largest accepted value, or none.', default='0.1'),
-        Option('presence_ratio', 'smallest accepted value, or none.', default='0.95'),
-        Option('isi_violations', 'largest accepted value, or none.', default='0.5'),
-        Option('any_quality', 'also units called noise, and invalid channels.', bool, default=False),
-        Option('require_metrics', 'leave out units whose quality was not computed.', bool, default=False),
+        Option('window', 'Time from the onset of an image in which spikes count, in milliseconds. Default: 65-255ms.'),
+        Option(
+            'amplitude_cutoff',
+            'Largest share of missing spikes with which a unit is taken, or none to take any.',
+            default='0.1',
+        ),
+        Option(
+            'presence_ratio',
+            'Smallest share of the session in which a unit has to fire to be taken, or none to take any.',
+            default='0.95',
+        ),
+        Option(
+            'isi_violations',
+            'Largest rate of spikes in the refractory period with which a unit is taken, or none to take any.',
+            default='0.5',
+        ),
+        Option('any_quality', 'Take units that are called noise or lie on invalid channels, too.', bool, default=False),
+        Option('require_metrics', 'Leave out units whose quality was not computed.', bool, default=False),
         *SERVERS,
     )
 
@@ -59,7 +76,7 @@ class Siegle2021(AllenSurvey):
 
     def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> AllenSelection:
         """Sessions of the types that are wanted, too."""
-        types = comma_separated(_TYPES.flag, given.get('session_types'))
+        types = comma_separated(_TYPES.flag, given['session_types'])
         return replace(super().selection(areas, number, given), session_types=types)
 
     def settings_for(self, settings: EcephysSettings, selection: AllenSelection) -> EcephysSettings:

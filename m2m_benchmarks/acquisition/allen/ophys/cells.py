@@ -1,4 +1,4 @@
-"""What is told of 2-photon neurons beside their responses: layer, type, and how steady they are."""
+"""Properties of 2-photon neurons beside their responses: layer, type, and how steady they are."""
 
 import numpy as np
 from scipy.special import stdtr

@@ -54,10 +54,10 @@ def extract_ophys(
         Open for reading; `nwb.open_nwb` opens one.
     settings : OphysSettings
     events : array, shape (n_cells, n_frames), optional
-        As of `read_events`; for the signal 'events'.
+        Events that `read_events` gives; for the signal 'events'.
     hash_scenes : collection of int
         Scenes that are read for their SHA-256; all of them are the larger half of a file. For the others '' stands in
-        `scenes_sha256`.
+        `images_sha256`.
 
     Returns
     -------
@@ -125,16 +125,16 @@ def extract_ophys(
             'n_nan_cells': int(np.isnan(responses).all(axis=0).sum()),
             'frames_dropped': dropped,
         },
-        scenes_sha256=_scene_hashes(file, hash_scenes),
+        images_sha256=_scene_hashes(file, hash_scenes),
     )
 
 
 def _scene_hashes(file: h5py.File, numbers: Collection[int]) -> list[str]:
-    found = {
+    hashes = {
         number: hashlib.sha256(scene.tobytes()).hexdigest()
         for number, scene in zip(sorted(numbers), iterate_scenes(file, numbers), strict=True)
     }
-    return [found.get(number, '') for number in range(N_SCENES)] if found else []
+    return [hashes.get(number, '') for number in range(N_SCENES)] if hashes else []
 
 
 class _Signal:
@@ -217,7 +217,7 @@ def _courses(trace: np.ndarray, onset: np.ndarray, frames: tuple[int, int, int],
     trace : array, shape (n_frames,)
     onset : int array, shape (n_sweeps,)
     frames : start, stop, baseline
-        As of `OphysSettings.frames`.
+        Those that `OphysSettings.frames` gives.
     percent : bool
         100 * (F / F0 - 1) in place of the difference.
 

@@ -15,9 +15,9 @@ from m2m_benchmarks.acquisition.allen.sessions import (
 )
 from m2m_benchmarks.acquisition.allen.tables import Tables, field, first_of
 from m2m_benchmarks.acquisition.sessions import Listing, choose_areas
-from m2m_benchmarks.acquisition.survey import Progress
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.progress import Progress
 
 #: The only type of 2-photon session that shows the natural scenes.
 _OPHYS_TYPE = 'three_session_B'
@@ -74,7 +74,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
             warehouse,
         )
 
-    return first_of('2-photon sessions', lambda: Tables(folder, selection.retry, progress), bucket, api)
+    return first_of('2-photon sessions', lambda anew: Tables(folder, selection.retry, progress, anew), bucket, api)
 
 
 def _ophys(

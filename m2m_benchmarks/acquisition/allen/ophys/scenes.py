@@ -16,10 +16,11 @@ from m2m_benchmarks.acquisition.allen.ophys.session import iterate_scenes
 from m2m_benchmarks.acquisition.allen.scenes import holding_scenes, server_scenes
 from m2m_benchmarks.acquisition.pipeline.images import read_image
 from m2m_benchmarks.acquisition.pipeline.session_file import read_session
-from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
-from m2m_benchmarks.acquisition.survey import Progress
+from m2m_benchmarks.acquisition.pipeline.tasks import MOST_UNREACHED, ExtractionTask, SessionFiles
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import explained, replacing
 
 
@@ -48,7 +49,7 @@ def shown_scenes(
         Those of `server_scenes`, and so is what is returned and raised.
     """
     shown = {
-        session: tuple(read_session(path).scenes_sha256[number] for number in SOME_SCENES)
+        session: tuple(read_session(path).images_sha256[number] for number in SOME_SCENES)
         for session, path in sorted(extracted.items(), key=lambda each: int(each[0]))
     }
     # One session with other images must not keep out all the rest; of equals the first counts.
@@ -80,13 +81,14 @@ def _own_paths(folder: Path) -> list[Path]:
 def _session_scenes(folder: Path, tasks: Sequence[ExtractionTask], progress: Progress) -> tuple[list[Path], int]:
     """The scenes from the file of the first session that gives them, as PNG."""
     paths = _own_paths(folder)
-    moved, failures = 0, []
+    moved, failures, unreached = 0, [], 0
     with holding_scenes(folder):
         for task in tasks:
             lacking = [number for number, path in enumerate(paths) if not path.exists()]
-            if not lacking:
+            if not lacking or unreached == MOST_UNREACHED:
                 break
-            files = SessionFiles(task if task.path.exists() else replace(task, whole_files=False))
+            # A whole file that is here is read; for the images alone none is downloaded.
+            files = SessionFiles(replace(task, whole_files=False))
             try:
                 with files.open() as source, open_source(source) as file:
                     for number, image in zip(lacking, iterate_scenes(file, lacking), strict=True):
@@ -95,9 +97,11 @@ def _session_scenes(folder: Path, tasks: Sequence[ExtractionTask], progress: Pro
                         progress('scenes', number + 1, N_SCENES)
             except DataError as error:
                 failures.append(f'{task.session.id}: {error}')
+                unreached = unreached + 1 if isinstance(error, ServerUnreachable) else 0
             moved += files.bytes_moved
     if not all(path.exists() for path in paths):
-        raise DataError(f'the natural scenes cannot be read from any session. {" ".join(failures[:3])}')
+        asked = f'{len(failures)} of {len(tasks)} sessions' if unreached == MOST_UNREACHED else 'any session'
+        raise DataError(f'the natural scenes cannot be read from {asked}. {" ".join(failures[-MOST_UNREACHED:])}')
     return paths, moved
 
 

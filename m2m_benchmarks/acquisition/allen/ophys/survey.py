@@ -15,8 +15,9 @@ from m2m_benchmarks.acquisition.allen.sessions import AllenSelection, AllenSessi
 from m2m_benchmarks.acquisition.allen.survey import CRE, SERVERS, AllenSurvey
 from m2m_benchmarks.acquisition.options import Option, OptionError
 from m2m_benchmarks.acquisition.sessions import Listing
-from m2m_benchmarks.acquisition.survey import Estimate, Progress
+from m2m_benchmarks.acquisition.survey import Estimate
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.progress import Progress
 
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
@@ -41,11 +42,24 @@ class DeVries2020(AllenSurvey):
     )
     options = (
         CRE,
-        Option('depth', 'imaging depth in µm.', metavar='LOW-HIGH'),
-        Option('signal', 'dff, corrected or events.', default='dff'),
-        Option('window', 'frames or time from the onset of an image, as in 14, 2-12f, 500ms (default 14).'),
-        Option('baseline', 'up to the onset, as in 28 or 900ms.'),
-        Option('sdk_compatible', "as AllenSDK's NaturalScenes.", bool, default=False),
+        Option('depth', 'Imaging depth of the sessions in µm, as in 175-275, 300- or -300.', metavar='LOW-HIGH'),
+        Option('signal', 'Signal that responses are made of: dff, corrected (fluorescence) or events.', default='dff'),
+        Option(
+            'window',
+            'Time from the onset of an image over which the signal is averaged, in frames or milliseconds, as in 14, '
+            '2-12f or 500ms. Default: 14.',
+        ),
+        Option(
+            'baseline',
+            'Time before the onset of an image whose mean is the baseline, in frames or milliseconds, as in 28 or '
+            '900ms. Default: 28 for corrected, else no baseline.',
+        ),
+        Option(
+            'sdk_compatible',
+            "Make responses as AllenSDK's NaturalScenes does: sets the signal, window and baseline.",
+            bool,
+            default=False,
+        ),
         *SERVERS,
     )
 
@@ -55,7 +69,7 @@ class DeVries2020(AllenSurvey):
 
     def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> AllenSelection:
         """Sessions of the imaging depths that are wanted, too."""
-        return replace(super().selection(areas, number, given), depth_um=_depth(given.get('depth')))
+        return replace(super().selection(areas, number, given), depth_um=_depth(given['depth']))
 
     def list_sessions(self, selection: AllenSelection, folder: Path, progress: Progress | None) -> Listing:
         """Sessions that show the natural scenes."""
