@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: asked in this order once no plugin registers the identifier. Each takes the identifier and returns what it stands
 #: for (of a model its factory, which takes options), or None when it doesn't know it; one may also raise
 #: UnknownNameError, with what is wrong with the identifier.
-#: This table is the one place where this library imports from the rooms above plugins.
+#: This table and the index of plugins are the only places where this library imports from the rooms above this one.
 RESOLVERS: dict[str, tuple[str, ...]] = {
     'model': ('m2m_benchmarks.models.neurn.model:variant_factory',),
     'benchmark': ('m2m_benchmarks.benchmarks.unregistered:unregistered_benchmark',),
