@@ -54,6 +54,8 @@ def pytest_configure(config):
     # A shell that starts the tests in the background has SIGINT ignored, and every process that they start inherits it.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A width of whoever runs the tests, or of xdist's workers: what is printed to files doesn't fold without one.
+    os.environ.pop('COLUMNS', None)
     if 'PYTEST_XDIST_WORKER' in os.environ:  # the workers share the cores, and so do the processes that they start
         torch.set_num_threads(int(os.environ.setdefault('OMP_NUM_THREADS', '1')))
     sys.addaudithook(_note)
