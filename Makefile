@@ -12,13 +12,13 @@ demo:
 	@.ci/environment '$(VENV)' train '$(PYTHON)'
 	'$(BIN)/python' -W 'ignore:xarray subclass' examples/demo.py
 
-# Lint beside the tests: both use one core most of the time.
+# Lint beside the tests, which run in one process: a second one would take longer to start than it saves.
 quick:
 	@.ci/environment '$(VENV)' dev '$(PYTHON)'
 	$(MAKE) -j2 lint pure
 
 pure:
-	'$(BIN)/python' -m pytest -m 'not (slow or seconds or process or network)' $(WORKERS)
+	'$(BIN)/python' -m pytest -m 'not (slow or seconds or process or network)'
 
 test:
 	@.ci/environment '$(VENV)' dev '$(PYTHON)'

@@ -100,6 +100,13 @@ def simulated_data(tmp_path_factory):
     return home / 'data'
 
 
+@pytest.fixture
+def simulated_home(simulated_data, monkeypatch):
+    """Set M2M_HOME to that of `simulated_data`, whose recordings a process reads once: change nothing in it."""
+    monkeypatch.setenv('M2M_HOME', str(simulated_data.parent))
+    return simulated_data.parent
+
+
 @pytest.fixture(autouse=True)
 def simulated_mouse(request, monkeypatch):
     """Where a test needs SimulatedMouse made, it gets a copy of the one of `simulated_data`.

@@ -80,6 +80,7 @@ def test_imports_point_one_way():
         ('m2m_benchmarks/attic.py', '', 'The following modules are not listed as layers:\n\n- m2m_benchmarks.attic'),
     ],
 )
+@pytest.mark.several
 def test_what_is_planted_against_the_contract_is_caught(tmp_path, file, line, message):
     for folder in ('.ci', 'm2m_benchmarks', 'models'):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns('__pycache__'))

@@ -212,6 +212,7 @@ def test_full_disk(make_bundle, tmp_path, monkeypatch):
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_a_file_in_the_way_of_the_home(make_bundle, tmp_path, monkeypatch):
     (tmp_path / 'a file').write_text('')
     monkeypatch.setenv('M2M_HOME', str(tmp_path / 'a file' / 'home'))
@@ -222,6 +223,7 @@ def test_a_file_in_the_way_of_the_home(make_bundle, tmp_path, monkeypatch):
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_read_only_home(make_bundle, tmp_path, monkeypatch):
     home = tmp_path / 'home'
     home.mkdir()

@@ -125,7 +125,7 @@ def test_what_cannot_be(fetch, m2m, toy, site, m2m_home):
     assert 'Toy: Address of the server that has the sessions.' in ' '.join(m2m('data', 'fetch', '--help').out.split())
     for path in [path for path in site.files if path.endswith('.npz')]:
         site.files[path] = npz(counts=np.zeros((2, 60, 3)), animal=np.array('m1'))
-    ran = fetch()
+    ran = fetch('--workers', '1')
     assert (ran.code, ran.out) == (1, '')
     assert 'none of 4 sessions of Toy could be extracted' in ran.err
     assert 'expected (repetitions, 12, neurons)' in ran.err
@@ -142,7 +142,7 @@ def test_python_calls_take_the_defaults_of_the_options(toy, site, m2m_home, monk
 def test_images_that_are_not_as_many_as_the_class_says(fetch, site, m2m_home):
     index = json.loads(site.files['/index.json'])
     site.files['/index.json'] = json.dumps({**index, 'images': index['images'][:5]}).encode()
-    ran = fetch()
+    ran = fetch('--workers', '1')
     assert (ran.code, ran.out) == (1, '')
     assert 'Toy gave 5 images; expected 12, as its class says.' in ran.err
 

@@ -148,7 +148,7 @@ IMPLIED = {'rotation': {'mean-keeping rotation'}, 'linear': {'rotation', 'mean-k
 
 @pytest.mark.parametrize('transformation', TRANSFORMATIONS)
 @pytest.mark.parametrize('name', COMPARISONS)
-def test_a_comparison_is_invariant_to_what_it_claims_and_to_nothing_else(name, transformation, m2m_home):
+def test_a_comparison_is_invariant_to_what_it_claims_and_to_nothing_else(name, transformation, simulated_home):
     comparison = load_comparison(name)
     recordings = load_benchmark(f'SimulatedMouse.VISp-{name}').recordings
     rng = np.random.default_rng(0)
@@ -160,7 +160,7 @@ def test_a_comparison_is_invariant_to_what_it_claims_and_to_nothing_else(name, t
 
 
 @pytest.mark.parametrize('name', COMPARISONS)
-def test_the_stored_form_gives_the_value_of_the_layer(name, m2m_home):
+def test_the_stored_form_gives_the_value_of_the_layer(name, simulated_home):
     comparison = load_comparison(name)
     recordings = load_benchmark(f'SimulatedMouse.VISp-{name}').recordings
     wide = np.random.default_rng(0).standard_normal((118, 440))
@@ -230,7 +230,7 @@ def test_layers_are_chosen_in_that_form_too(largest, m2m_home):
     assert {features.form for features, _ in comparison.given} == {FeatureForm.MAPS}
 
 
-def test_a_rotation_is_never_taken_for_units(m2m_home):
+def test_a_rotation_is_never_taken_for_units(simulated_home):
     values = np.random.default_rng(0).standard_normal((118, 119))
     with pytest.raises(BenchmarkError, match='needs the units of a layer'):
         AreaBenchmark('SimulatedMouse', 'VISp', Largest())(fixed(values, feature_form='rotation'))
@@ -265,7 +265,7 @@ NO_NUMBER = {
 
 @pytest.mark.parametrize('value', [np.nan, np.inf])
 @pytest.mark.parametrize('part', NO_NUMBER)
-def test_a_comparison_without_a_finite_value(part, value, m2m_home):
+def test_a_comparison_without_a_finite_value(part, value, simulated_home):
     comparison = Largest()
     name = part.partition(',')[0]
     setattr(comparison, name, NO_NUMBER[part](value))
@@ -275,7 +275,7 @@ def test_a_comparison_without_a_finite_value(part, value, m2m_home):
 
 
 @pytest.mark.parametrize('part', ['raw', 'ceiling', 'score', 'draws', 'noise_corrected', 'per_animal', 'inter_animal'])
-def test_a_comparison_that_raises(part, m2m_home):
+def test_a_comparison_that_raises(part, simulated_home):
     comparison = Largest()
 
     def fail(*given):
@@ -288,7 +288,7 @@ def test_a_comparison_that_raises(part, m2m_home):
 
 
 @pytest.mark.parametrize('value', [0.0, -0.1])
-def test_a_ceiling_that_is_none(value, m2m_home):
+def test_a_ceiling_that_is_none(value, simulated_home):
     comparison = Largest()
     comparison.ceiling = lambda recordings: Ceiling(value, 0.0)
     with pytest.raises(BenchmarkError, match='no model can be scored on it'):
@@ -312,7 +312,7 @@ def test_recordings_of_few_stimuli(n_images, refused, m2m_home, make_bundle, tmp
             assert score.attrs['error'] > 0
 
 
-def test_recordings_of_one_trial_say_so(m2m_home, monkeypatch):
+def test_recordings_of_one_trial_say_so(simulated_home, monkeypatch):
     """Without a second trial no neuroid has a reliability: it isn't that they never vary."""
     from m2m_benchmarks import load_dataset
     from m2m_benchmarks.benchmarks import recordings as module
@@ -324,7 +324,7 @@ def test_recordings_of_one_trial_say_so(m2m_home, monkeypatch):
         AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('rdm'))
 
 
-def test_a_comparison_that_needs_more_trials_than_there_are(m2m_home):
+def test_a_comparison_that_needs_more_trials_than_there_are(simulated_home):
     recordings = load_benchmark('SimulatedMouse.VISp-rdm').recordings
     single = dataclasses.replace(recordings, trials=recordings.trials[:1])
     with pytest.raises(BenchmarkError, match=r'needs recordings with 2 or more repetitions .* SimulatedMouse have 1'):
@@ -341,13 +341,13 @@ def test_a_comparison_that_needs_more_trials_than_there_are(m2m_home):
         MeanBenchmark('SimulatedMouse', many())
 
 
-def test_a_comparison_that_needs_more_neuroids_than_there_are(m2m_home):
+def test_a_comparison_that_needs_more_neuroids_than_there_are(simulated_home):
     many = type('Many', (Largest,), {'least_neuroids': 1000})
     with pytest.raises(BenchmarkError, match='at least 1000 are needed'):
         AreaBenchmark('SimulatedMouse', 'VISp', many())
 
 
-def test_unsorted_stimuli_keep_trials_and_mean_together(m2m_home, monkeypatch):
+def test_unsorted_stimuli_keep_trials_and_mean_together(simulated_home, monkeypatch):
     """Features are aligned by stimulus name; trials and means of recordings have to follow."""
     from m2m_benchmarks import load_dataset
     from m2m_benchmarks.benchmarks import recordings as module

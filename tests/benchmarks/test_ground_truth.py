@@ -15,7 +15,7 @@ from m2m_benchmarks.data.simulated.population import expected_rdm_reliability, g
 from m2m_benchmarks.data.trials import RELIABLE
 from m2m_benchmarks.testing import RecordedCandidate
 
-pytestmark = pytest.mark.seconds
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home')]
 
 KINDS = tuple(COMPARISONS)
 
@@ -34,13 +34,6 @@ def total_error(score):
     """Error of a score with that of the ceiling it is divided by."""
     ceiling = score.attrs['ceiling']
     return np.hypot(score.attrs['error'], float(score) * ceiling.attrs['error'] / float(ceiling))
-
-
-@pytest.fixture(scope='module', autouse=True)
-def _home(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('M2M_HOME', str(tmp_path_factory.mktemp('simulated')))
-        yield
 
 
 @pytest.mark.parametrize('area', AREAS)

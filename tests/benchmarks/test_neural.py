@@ -65,7 +65,7 @@ def test_data_that_is_not_here(m2m_home, identifier):
         load_benchmark(identifier)
 
 
-def test_rsa_score_from_its_parts(m2m_home):
+def test_rsa_score_from_its_parts(simulated_home):
     benchmark = load_benchmark('SimulatedMouse.VISl-rdm')
     model = like(benchmark)
     score = benchmark(model)
@@ -93,7 +93,7 @@ def test_rsa_score_from_its_parts(m2m_home):
     assert (model.area, model.time_bins) == ('VISl', [(50.0, 250.0)])
 
 
-def test_ridge_score_from_its_parts(m2m_home):
+def test_ridge_score_from_its_parts(simulated_home):
     benchmark = load_benchmark('SimulatedMouse.VISl-ridge')
     score = benchmark(like(benchmark))
     r = score.attrs['raw'].attrs['raw'].values
@@ -107,14 +107,14 @@ def test_ridge_score_from_its_parts(m2m_home):
     assert 0.5 < score.attrs['inter_animal'] <= 1
 
 
-def test_a_model_worse_than_the_mean_scores_0(m2m_home):
+def test_a_model_worse_than_the_mean_scores_0(simulated_home):
     score = load_benchmark('SimulatedMouse.VISp-ridge')(RecordedCandidate())
     assert float(score.attrs['raw']) < 0
     assert float(score) == 0
 
 
 @pytest.mark.slow
-def test_mean_over_areas(m2m_home):
+def test_mean_over_areas(simulated_home):
     benchmark = load_benchmark('SimulatedMouse-rdm')
     score = benchmark(RecordedCandidate())
     parts = [load_benchmark(f'SimulatedMouse.{area}-rdm')(RecordedCandidate()) for area in AREAS]
@@ -128,7 +128,7 @@ def test_mean_over_areas(m2m_home):
     assert list(score.attrs['areas']) == list(AREAS)
 
 
-def test_halves_are_disjoint_by_animal_and_complete(m2m_home):
+def test_halves_are_disjoint_by_animal_and_complete(simulated_home):
     benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
     selection, scoring, how = halves(benchmark)
     assert how == 'animal'

@@ -219,6 +219,7 @@ def test_a_comparison_as_table_json_and_figure(m2m, home, tmp_path):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_several_benchmarks_at_once(m2m, home):
     names = ('SklearnDigits.thin-accuracy', 'SklearnDigits.thick-accuracy')
     benchmarks = [part for name in names for part in ('--benchmark', name)]

@@ -298,6 +298,7 @@ def test_the_labels_of_a_run_are_those_of_its_classes(named, tmp_path):
 @pytest.mark.seconds
 @pytest.mark.parametrize('name', ['MNIST', 'imagefolder:things'])
 @pytest.mark.several
+@pytest.mark.slow
 def test_a_run_of_another_source(m2m_home, tmp_path, name):
     other = write(tmp_path / 'other', data={**DATA, 'name': name})
     with pytest.raises(BenchmarkError) as caught:

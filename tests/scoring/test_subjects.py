@@ -105,6 +105,7 @@ def test_a_registered_model_that_needs_a_package():
 @pytest.mark.seconds
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.several
+@pytest.mark.slow
 def test_networks_of_other_precision(dtype, m2m_home):
     result = score(SmallNetwork().to(dtype), 'SimulatedMouse.VISp-rdm', layer='conv', image_size=32)
     single = score(SmallNetwork(), 'SimulatedMouse.VISp-rdm', layer='conv', image_size=32)

@@ -300,6 +300,7 @@ def test_too_large_default_weights_are_named_where_their_library_has_them(
     assert hashlib.sha256(file.read_bytes()).hexdigest() in init
 
 
+@pytest.mark.slow
 def test_too_large_default_weights_of_timm(m2m, work, unpacked, offline, monkeypatch, tmp_path):
     monkeypatch.setattr(exporting, 'MOST_BYTES', 1_000_000)
     # As a download would leave them.
@@ -649,6 +650,7 @@ def test_other_names_of_areas(m2m, work):
     assert [Path(line).name for line in ran.out.splitlines()] == ['siegle2021', 'siegle2021']
 
 
+@pytest.mark.slow
 def test_two_benchmarks_share_their_metrics(m2m, work):
     for name in ('SimulatedMouse-rdm', 'Siegle2021.VISp-rdm', 'SimulatedMouse.VISp-ridge'):
         assert m2m('export', name, 'tree', '--to', 'brainscore-tree').code == 0
@@ -702,6 +704,7 @@ def test_folders_that_cannot_be_sent(files, message, m2m, work):
     assert_nothing_left(work)
 
 
+@pytest.mark.slow
 def test_a_folder_of_51_mb(m2m, work):
     folder = plugin(work.parent / 'own')
     (folder / 'weights.bin').write_bytes(torch.randint(256, (51_000_000,), dtype=torch.uint8).numpy().tobytes())

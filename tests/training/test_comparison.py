@@ -237,6 +237,7 @@ def test_areas_have_a_row_each(digits):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_models_that_are_scored_on_other_neuroids_are_not_called_paired(digits, tmp_path):
     """One maps the area itself, so that it is scored on all of them; the other's layer is chosen on one half."""
     found = compare('plain_shufflenet_v2_x0_5', 'plain_digitnet', 'SimulatedMouse.VISp-ridge', [0], weights='none')

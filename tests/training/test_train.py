@@ -775,6 +775,7 @@ def test_an_image_that_cannot_be_read(make_images, m2m, m2m_home, tmp_path, work
         (lambda content: content[:5000] + bytes(5000) + content[10000:], None),
     ],
 )
+@pytest.mark.several
 def test_a_checkpoint_that_is_damaged(digits, tmp_path, spoil, message):
     asked, folder = settings(), tmp_path / 'run'
     with pytest.raises(KeyboardInterrupt):
