@@ -122,6 +122,7 @@ BAD = {
 
 @pytest.mark.seconds
 @pytest.mark.parametrize('case', BAD)
+@pytest.mark.several
 def test_nothing_is_written(case, make_bundle, m2m_home, tmp_path, monkeypatch, capsys):
     bundle = make_bundle(tmp_path / 'bundle')
     spoil, message = BAD[case]

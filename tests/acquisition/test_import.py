@@ -337,6 +337,7 @@ def test_real_recordings(siegle_bundle, m2m_home):
 
 @pytest.mark.seconds
 @pytest.mark.shared
+@pytest.mark.slow
 def test_real_values(siegle_bundle, siegle):
     assembly = load_assembly('Siegle2021')
     assert assembly.sizes == {'presentation': 50 * 118, 'neuroid': 2958, 'time_bin': 1}

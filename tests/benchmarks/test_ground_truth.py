@@ -84,6 +84,7 @@ def test_shuffled_over_stimuli_they_score_0(kind):
 
 
 @pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.several
 def test_permuted_presentations_are_realigned(kind):
     benchmark = load_benchmark(f'SimulatedMouse.VISp-{kind}')
     presented = np.random.default_rng(1).permutation(118)

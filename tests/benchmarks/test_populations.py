@@ -36,6 +36,7 @@ def upper(matrix):
         ('inhibitory', 'cell_type', ['inhibitory']),
     ],
 )
+@pytest.mark.several
 def test_a_score_is_that_of_its_cells_alone(recorded, population, coordinate, values):
     recorded()
     benchmark = load_benchmark(f'deVries2020.VISp.{population}-rdm')

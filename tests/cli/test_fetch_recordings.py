@@ -57,6 +57,7 @@ def test_ophys(fetch, site, m2m, m2m_home, monkeypatch):
     assert json.loads(scored.out)['data_settings']['sdk_compatible'] is True
 
 
+@pytest.mark.slow
 def test_ecephys(fetch, m2m_home):
     ran = fetch('Siegle2021', '--areas', 'VISp', '--sessions', '2', '--window', '50-250', '--amplitude-cutoff', 'none')
     assert ran.code == 0

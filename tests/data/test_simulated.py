@@ -150,6 +150,7 @@ def test_reliability_is_the_squared_correlation_with_the_truth():
 
 @pytest.mark.seconds
 @pytest.mark.parametrize('area', AREAS[:3])
+@pytest.mark.several
 def test_rdm_reliability(area):
     known = population(area)
     tuned = known.reliability > 0.5

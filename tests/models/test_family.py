@@ -243,6 +243,7 @@ def test_variants_are_built_as_they_are_called():
         ('plain_inception_v3_at32', 'cannot be shown images of 32 x 32: Calculated padded input size'),
     ],
 )
+@pytest.mark.several
 def test_networks_that_there_are_not(name, message):
     with pytest.raises(ModelError, match=message) as caught:
         load_model(name, weights='none')

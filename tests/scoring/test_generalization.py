@@ -121,6 +121,7 @@ def test_what_seven_outputs_can_be_scored_on(two):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_a_network_of_imagenet(m2m, two):
     ran = m2m('score', 'torchvision:squeezenet1_1', 'Qazi2025.MNIST.Mine-accuracy', '--weights', 'none')
     assert (ran.code, ran.out) == (1, '')

@@ -160,6 +160,7 @@ def test_a_map_is_not_used_on_the_recordings_that_it_was_made_with(m2m_home):
 @pytest.mark.seconds
 @pytest.mark.parametrize('kind', ['rdm', 'ridge'])
 @pytest.mark.several
+@pytest.mark.slow
 def test_a_calibrated_layer_is_the_best_on_all_neuroids(m2m_home, kind):
     found = subject(network(), image_size=32)
     chosen = calibrate(found, Activations(found), load_benchmark(f'SimulatedMouse-{kind}'))

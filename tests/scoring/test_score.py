@@ -31,6 +31,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize('kind', ['rdm', 'ridge'])
+@pytest.mark.several
 def test_a_network_of_ones_own(kind, m2m_home):
     result = score(SmallNetwork(), f'SimulatedMouse.VISp-{kind}', image_size=64)
     document = result.attrs['result']

@@ -89,6 +89,7 @@ def test_inception_from_a_file_is_normalised_as_the_official_one(tmp_path):
         ('BiT-S-R50x1', r'ProxyError: .* /bit_models/BiT-S-R50x1\.npz'),
     ],
 )
+@pytest.mark.several
 def test_registered_models_whose_weights_cannot_be_had(name, reason, offline):
     message = rf'^{name} needs a file that could not be downloaded \({reason}.*\)\. Connect to the network, or put'
     with pytest.raises(ModelError, match=message):

@@ -276,6 +276,7 @@ def test_too_large_weights_are_downloaded_and_checked(
     assert ran[4:] == [['whole', 'same', kept], ['missing', 'same', kept], ['whole', 'same', kept]]
 
 
+@pytest.mark.slow
 def test_too_large_weights_without_a_place(m2m, work, offline, monkeypatch, tmp_path):
     monkeypatch.setattr(exporting, 'MOST_BYTES', 1_000_000)
     file, _ = squeezenet(tmp_path / 'mine.pth')
@@ -332,6 +333,7 @@ def test_a_file_with_other_weights_than_the_model_is_refused(m2m, work, offline,
 
 
 @pytest.mark.parametrize('prefix', ['', 'backbone.', 'module.', 'module.backbone.'])
+@pytest.mark.several
 def test_files_by_url_may_be_of_the_whole_model(prefix, work, offline, monkeypatch, tmp_path):
     _, state = squeezenet(tmp_path / 'mine.pth')
     torch.save({prefix + name: value for name, value in state.items()}, tmp_path / 'mine.pth')
@@ -435,6 +437,7 @@ def test_a_benchmark_of_real_recordings(m2m, siegle, work, in_tree):
         ('plain_vgg11', ['models/plain_vgg11']),
     ],
 )
+@pytest.mark.several
 def test_folders_for_a_pull_request(name, folders, m2m, work, offline):
     (work / 'brainscore_vision' / 'models').mkdir(parents=True)  # somebody's checkout
     ran = m2m('export', name, '.', '--to', 'brainscore-tree')
@@ -692,6 +695,7 @@ def test_an_archive_is_replaced(m2m, work):
         ({'model.py': 'import m2m_benchmarks.errors\n'}, 'own/model.py, line 1: write `from m2m_benchmarks'),
     ],
 )
+@pytest.mark.several
 def test_folders_that_cannot_be_sent(files, message, m2m, work):
     folder = plugin(work.parent / 'own')
     for name, content in files.items():

@@ -173,6 +173,7 @@ def test_the_tests_of_labels_can_fail(m2m, m2m_home, work, tmp_path):
     ],
 )
 @pytest.mark.seconds
+@pytest.mark.several
 def test_folders_for_a_pull_request(name, folders_, m2m, m2m_home, work):
     ran = m2m('export', name, 'tree', '--to', 'brainscore-tree')
     assert (ran.code, ran.err) == (0, '')

@@ -367,6 +367,7 @@ def test_other_runs_and_several_kills(digits, process, uninterrupted, tmp_path, 
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_a_broken_off_run_of_images_goes_on_elsewhere(make_images, m2m_home, process, tmp_path):
     """Both folders were moved, and two processes load the images now."""
     images = make_images(tmp_path / 'images')

@@ -365,6 +365,7 @@ BAD_JSON = {
 
 
 @pytest.mark.parametrize('content', BAD_JSON)
+@pytest.mark.several
 def test_a_catalogue_that_is_none(site, ask, content):
     site.files[EXPERIMENTS] = content
     with pytest.raises(DataError) as caught:

@@ -80,6 +80,7 @@ def check(session, found, expected, **tolerance):
     ],
 )
 @pytest.mark.seconds
+@pytest.mark.several
 def test_agrees_with_a_slow_loop(session, nwb, settings, frames, seed):
     written = session(seed=seed, first_frame=20, tail=12, shuffled=seed == 1)
     corrected = 'dff' not in (settings.get('signal', 'dff'),) or settings.get('sdk_compatible', False)

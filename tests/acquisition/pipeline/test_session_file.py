@@ -211,6 +211,7 @@ for i in range(10_000):
 
 @pytest.mark.process
 @pytest.mark.parametrize('number', range(4))
+@pytest.mark.several
 def test_kill_at_any_time(tmp_path, number):
     process = subprocess.Popen(
         [sys.executable, '-W', 'ignore', '-c', textwrap.dedent(WRITER), str(tmp_path)], stdout=subprocess.PIPE
