@@ -75,7 +75,7 @@ def _interrupted(bundle, home, how, moment):
     while process.returncode is None and not set((home / 'data').glob(MOMENTS[moment])) - before:
         time.sleep(0.001)
     process.send_signal(how)
-    _, messages = process.communicate(timeout=120)
+    _, messages = process.communicate()
     return process.returncode, messages
 
 

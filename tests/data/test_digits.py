@@ -564,7 +564,7 @@ def test_two_processes_make_them_and_their_pictures_at_once(m2m_home, ready, mon
         time.sleep(0.01)
     (tmp_path / 'go').touch()
     for process in started:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate()
         assert process.returncode == 0, err[-2000:]
         assert out == f'597 {expected.identifier} []\n'
     assert len(folders(m2m_home, 'SklearnDigits')) == 1

@@ -125,7 +125,7 @@ def test_read_only(monkeypatch, what):
         (home / 'results.sqlite').chmod(0o444)
         home.chmod(0o555 if what == 'folder' else 0o777)
         script = WRITE.format(user=pwd.getpwnam('nobody'))
-        done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=False)
         home.chmod(0o755)
         assert done.returncode == 1
         assert done.stderr.startswith('refused: ')

@@ -108,7 +108,6 @@ def run(place, *arguments):
         cwd=place,
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
 

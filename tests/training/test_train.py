@@ -292,7 +292,7 @@ def process():
         told = {'home': str(home), 'folder': str(folder), 'options': options, 'moment': moment}
         started = context().Process(target=runpy.run_path, args=(script, told))
         started.start()
-        started.join(120)
+        started.join()
         assert started.exitcode == -signal.SIGKILL
 
     return run

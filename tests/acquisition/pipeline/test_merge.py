@@ -433,7 +433,7 @@ def test_kill(m2m_home, many, keep, moment, earlier):
     while process.poll() is None and not set((m2m_home / 'data').glob(MOMENTS[moment])) - there:
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=120)
+    process.communicate()
     found = ledger.read('Tiny')
     if moment != 'in place':
         assert process.returncode == -signal.SIGKILL

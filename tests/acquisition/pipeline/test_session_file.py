@@ -225,7 +225,7 @@ def test_kill_at_any_time(tmp_path, number):
             time.sleep(0.0001)
     process.send_signal(signal.SIGKILL)
     said = [b'0', b'1', b'2', *process.stdout.read().split()]
-    process.wait(timeout=60)
+    process.wait()
     whole = finished(tmp_path, 'mine')
     # All that it said are there, and one more at most, which it had no time to say.
     assert {name.decode() for name in said} <= set(whole)
