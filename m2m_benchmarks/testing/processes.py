@@ -48,19 +48,9 @@ class Command:
         if self._process.pid is not None and self.returncode is None:
             os.kill(self._process.pid, number)
 
-    def communicate(self, timeout: float) -> tuple[str, str]:
-        """Wait for the end, and return what was written to stdout and stderr.
-
-        Raises
-        ------
-        TimeoutError
-            When it has not ended after `timeout` seconds; it is killed then.
-        """
-        self._process.join(timeout)
-        if self.returncode is None:
-            self._process.kill()
-            self._process.join()
-            raise TimeoutError(f'the command had not ended after {timeout} s')
+    def communicate(self) -> tuple[str, str]:
+        """Wait for the end, and return what was written to stdout and stderr."""
+        self._process.join()
         with self._folder:
             # Killed at once, it may not have opened its files.
             out, err = (Path(path).read_text() if Path(path).exists() else '' for path in self._paths)
