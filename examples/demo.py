@@ -1,4 +1,4 @@
-"""What a score is: three subjects on the simulated mouse, and a network with NeuRN against its twin on shifted digits.
+"""What a score is: three candidates on the simulated mouse, and NeuRN against its twin on shifted digits.
 
 Run with `make demo`, or `python examples/demo.py` where the package is installed.
 """

@@ -24,8 +24,8 @@ def main():
 
     from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
     from m2m_benchmarks.scoring.activations import Activations
-    from m2m_benchmarks.scoring.score import score_subject
-    from m2m_benchmarks.scoring.subjects import subject
+    from m2m_benchmarks.scoring.candidates import load_candidate
+    from m2m_benchmarks.scoring.score import score_candidate
     from m2m_benchmarks.storage import home
 
     spent = {'preprocess': 0.0, 'respond': 0.0}
@@ -49,10 +49,10 @@ def main():
         if data.is_dir():
             (Path(folder) / 'data').symlink_to(data)
         os.environ['M2M_HOME'] = folder
-        found = subject(arguments.model, weights=arguments.weights)
+        found = load_candidate(arguments.model, weights=arguments.weights)
         start = time.perf_counter()
         benchmarks = [str(NeuralIdentifier(arguments.dataset, None, None, each)) for each in ('rdm', 'ridge')]
-        scores = list(score_subject(found, benchmarks))
+        scores = list(score_candidate(found, benchmarks))
         total = time.perf_counter() - start
     forward = sum(spent.values())
     for score in scores:

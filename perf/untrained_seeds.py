@@ -19,14 +19,16 @@ def main():
 
     from m2m_benchmarks import load_benchmark
     from m2m_benchmarks.scoring.activations import Activations
+    from m2m_benchmarks.scoring.candidates import load_candidate
     from m2m_benchmarks.scoring.layer_choice import halves
     from m2m_benchmarks.scoring.layer_model import LayerModel
-    from m2m_benchmarks.scoring.subjects import subject
 
     benchmark = load_benchmark(arguments.benchmark)
     both = halves(benchmark)[:2]
-    rows = [('trained', subject(arguments.model, weights=arguments.weights))]
-    rows += [(f'seed {seed}', subject(arguments.model, weights='none', seed=seed)) for seed in range(arguments.seeds)]
+    rows = [('trained', load_candidate(arguments.model, weights=arguments.weights))]
+    rows += [
+        (f'seed {seed}', load_candidate(arguments.model, weights='none', seed=seed)) for seed in range(arguments.seeds)
+    ]
     print(f'{arguments.benchmark}: raw score of the layer that is best on all neuroids')
     print(f'{"network":10} {"layer":14} {"all":>6} {"selection half":>15} {"scoring half":>13}')
     for name, found in rows:

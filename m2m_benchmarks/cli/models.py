@@ -29,8 +29,8 @@ def models(context: typer.Context, json: _Json = False) -> None:
         return
     own, others = registered('model'), registered('model', BRAIN_SCORE)
     if json:
-        found = [*own.values(), *(plugin for name, plugin in others.items() if name not in own)]
-        content = [{'identifier': p.identifier, 'library': p.library, 'plugin': p.folder} for p in found]
+        listed = [*own.values(), *(plugin for name, plugin in others.items() if name not in own)]
+        content = [{'identifier': p.identifier, 'library': p.library, 'plugin': p.folder} for p in listed]
         write_json(content, '-')
         return
     # Plain text: hundreds of lines, read by eye or by grep.
@@ -79,21 +79,21 @@ def _described(model: str) -> dict[str, Any]:
     from m2m_benchmarks.models.neurn.backbones import weights_url
     from m2m_benchmarks.models.neurn.model import Network, parse
     from m2m_benchmarks.plugins import takes_weights
-    from m2m_benchmarks.scoring.subjects import subject
+    from m2m_benchmarks.scoring.candidates import load_candidate
 
     folder = '/' in model or Path(model).is_dir()
     untrained = not folder and (':' in model or takes_weights(model))
-    found = subject(model, weights='none' if untrained else 'default')
-    network = found.module
+    candidate = load_candidate(model, weights='none' if untrained else 'default')
+    network = candidate.module
     entry: dict[str, Any] = {
-        'model': found.identifier,
+        'model': candidate.identifier,
         'network': None if network is None else type(getattr(network, 'backbone', network)).__name__,
         'parameters': None if network is None else sum(parameter.numel() for parameter in network.parameters()),
-        'image_size': getattr(found.wrapper, 'image_size', None),
-        'visual_degrees': found.model.visual_degrees(),
+        'image_size': getattr(candidate.wrapper, 'image_size', None),
+        'visual_degrees': candidate.model.visual_degrees(),
     }
     if isinstance(network, Network):
-        variant = parse(found.identifier)
+        variant = parse(candidate.identifier)
         assert variant is not None
         mean, std = variant.row.normalization
         place = f'after {variant.after}' if variant.after else 'at the input, before normalisation'
@@ -103,9 +103,9 @@ def _described(model: str) -> dict[str, Any]:
         )
         entry['neurn'] = 'none' if network.neurn is None else f'{network.neurn} {place}'
         entry['default_weights'] = weights_url(variant.row)
-    entry['layers'] = found.layers
-    entry['region_layer_map'] = dict(found.committed)
-    entry['mouse_areas_calibrated_on'] = found.calibrated_on
+    entry['layers'] = candidate.layers
+    entry['region_layer_map'] = dict(candidate.committed)
+    entry['mouse_areas_calibrated_on'] = candidate.calibrated_on
     return entry
 
 
@@ -132,18 +132,18 @@ def calibrate(
         from m2m_benchmarks.benchmarks.neural import MeanBenchmark
         from m2m_benchmarks.plugins import load_benchmark
         from m2m_benchmarks.scoring.activations import Activations
+        from m2m_benchmarks.scoring.candidates import load_candidate
         from m2m_benchmarks.scoring.layer_choice import calibrate as chosen_layers
-        from m2m_benchmarks.scoring.subjects import subject
 
         benchmark = load_benchmark(str(NeuralIdentifier(dataset, None, None, metric)))
         if not isinstance(benchmark, MeanBenchmark):
             raise BenchmarkError(f'{benchmark.identifier} has no mouse areas; expected a dataset from `m2m data list`.')
         # torch.hub says on stdout what it downloads; there, the map alone is expected.
         with contextlib.redirect_stdout(sys.stderr):
-            found = subject(model, weights=weights, seed=seed)
+            candidate = load_candidate(model, weights=weights, seed=seed)
         report('loading', 1, 1)
-        if found.module is None:
+        if candidate.module is None:
             raise ModelError(f'{model} is not a PyTorch network in a ModelCommitment: its layers cannot be compared.')
-        chosen = chosen_layers(found, Activations(found, report), benchmark)
-    primate = {area: layer for area, layer in found.committed.items() if area not in chosen}
+        chosen = chosen_layers(candidate, Activations(candidate, report), benchmark)
+    primate = {area: layer for area, layer in candidate.committed.items() if area not in chosen}
     write_json({**primate, **chosen}, json)

@@ -49,14 +49,14 @@ def score(
         check_json(json)
     with progress() as report:
         report('loading', 0, 1)
-        from m2m_benchmarks.scoring.score import score_subject
-        from m2m_benchmarks.scoring.subjects import subject
+        from m2m_benchmarks.scoring.candidates import load_candidate
+        from m2m_benchmarks.scoring.score import score_candidate
 
         # torch.hub says on stdout what it downloads; there, results alone are expected.
         with contextlib.redirect_stdout(sys.stderr):
-            candidate = subject(model, weights=weights, seed=seed)
+            candidate = load_candidate(model, weights=weights, seed=seed)
         report('loading', 1, 1)
-        results = [each.attrs['result'] for each in score_subject(candidate, benchmarks, layer, report)]
+        results = [each.attrs['result'] for each in score_candidate(candidate, benchmarks, layer, report)]
     if json is not None:
         write_json(results[0] if len(results) == 1 else results, json)
     if json != '-':

@@ -26,8 +26,8 @@ from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
 from m2m_benchmarks.errors import ModelError, StorageError
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring import brainscore_adapter
+from m2m_benchmarks.scoring.candidates import Candidate
 from m2m_benchmarks.scoring.layers import responses, submodules
-from m2m_benchmarks.scoring.subjects import Subject
 from m2m_benchmarks.storage import explained, free_bytes, home, replacing, sha256_file, writable
 
 #: Raised when what is kept changes meaning.
@@ -41,25 +41,25 @@ MOST_UNITS, _UNITS_SEED = 1000, 0
 
 
 class Activations:
-    """Layer responses of one subject, from the disk where they are there, else from one forward pass.
+    """Layer responses of one candidate, from the disk where they are there, else from one forward pass.
 
     Parameters
     ----------
-    subject : Subject
+    candidate : Candidate
         Whose model wraps a PyTorch network.
     progress : callable, optional
         Called with what is being done, how many are done, and how many there are.
     """
 
-    def __init__(self, subject: Subject, progress: Progress | None = None) -> None:
-        if subject.module is None:
+    def __init__(self, candidate: Candidate, progress: Progress | None = None) -> None:
+        if candidate.module is None:
             raise ModelError(
-                f'{subject.identifier} is not a PyTorch network in a ModelCommitment: its layers cannot be compared. '
+                f'{candidate.identifier} is not a PyTorch network in a ModelCommitment: its layers cannot be compared. '
                 'It can be scored on areas that it maps itself.'
             )
-        self._subject = subject
-        self._module = subject.module
-        self._wrapper = subject.wrapper
+        self._candidate = candidate
+        self._module = candidate.module
+        self._wrapper = candidate.wrapper
         self._report = progress or silent
         self._known: dict[tuple[str, str, FeatureForm], np.ndarray] = {}
         self._hashes: dict[str, str] = {}
@@ -93,7 +93,7 @@ class Activations:
             When there is no room for the responses.
         """
         if 'logits' not in layers:  # Brain-Score's name for whatever layer comes last
-            submodules(self._module, layers, self._subject.identifier)
+            submodules(self._module, layers, self._candidate.identifier)
         paths = [Path(stimuli.get_stimulus(stimulus)) for stimulus in stimuli['stimulus_id']]
         shown = self._stimuli_hash(stimuli.identifier, paths)
         wanted = [layer for layer in dict.fromkeys(layers) if (shown, layer, form) not in self._known]
@@ -136,10 +136,10 @@ class Activations:
                 found = dict(self._wrapper.get_activations(list(images), list(layers)))
             except (AttributeError, TypeError, AssertionError) as error:
                 raise ModelError(
-                    f'{self._subject.identifier} cannot record {", ".join(layers)}: {type(error).__name__}: {error}'
+                    f'{self._candidate.identifier} cannot record {", ".join(layers)}: {type(error).__name__}: {error}'
                 ) from error
         else:
-            modules = submodules(self._module, layers, self._subject.identifier)
+            modules = submodules(self._module, layers, self._candidate.identifier)
             parameter = next(self._module.parameters(), None)
             dtype = images.dtype if parameter is None else parameter.dtype
             batch = images.to(device=brainscore_adapter.device_of(self._wrapper), dtype=dtype)
@@ -172,18 +172,18 @@ class Activations:
                 found = found.reshape(len(batch), -1)
                 if found.shape[1] != collected[layer].shape[1]:
                     raise ModelError(
-                        f'layer {layer!r} of {self._subject.identifier} has {found.shape[1]} features for some '
+                        f'layer {layer!r} of {self._candidate.identifier} has {found.shape[1]} features for some '
                         f'stimuli and {collected[layer].shape[1]} for others; a fixed number is expected.'
                     )
                 collected[layer][start : start + len(batch)] = found
-            self._report(f'{self._subject.identifier}: images', min(start + size, n_stimuli), n_stimuli)
+            self._report(f'{self._candidate.identifier}: images', min(start + size, n_stimuli), n_stimuli)
         reduced = {}
         for i, layer in enumerate(layers):
             try:
                 reduced[layer] = _reduced(collected.pop(layer), form)
             except ValueError as error:
-                raise ModelError(f'layer {layer!r} of {self._subject.identifier}: {error}.') from error
-            self._report(f'{self._subject.identifier}: layers', i + 1, len(layers))
+                raise ModelError(f'layer {layer!r} of {self._candidate.identifier}: {error}.') from error
+            self._report(f'{self._candidate.identifier}: layers', i + 1, len(layers))
         if form is FeatureForm.MAPS:
             return {layer: reduced[layer].reshape(n_stimuli, *probe.shapes[layer]) for layer in layers}
         return reduced
@@ -214,7 +214,7 @@ class _Probe:
     """What a model makes of one fixed image."""
 
     def __init__(self, activations: Activations, layers: Sequence[str]) -> None:
-        self._subject = activations._subject
+        self._candidate = activations._candidate
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / 'probe.png'
             # Neither square nor of a usual size, so that any change of the preprocessing shows.
@@ -235,7 +235,7 @@ class _Probe:
         return {
             'format': FORMAT,
             'layer': layer,
-            'weights_sha256': self._subject.weights_sha256,
+            'weights_sha256': self._candidate.weights_sha256,
             'probe_image_sha256': self._image,
             'probe_response_sha256': self._responses[layer],
             'stimuli_sha256': stimuli,
@@ -249,8 +249,8 @@ class _Probe:
         """The key's parts, and names for whoever looks into the folder."""
         return {
             **self._parts(layer, stimuli, form),
-            'model': self._subject.identifier,
-            'weights': self._subject.weights,
+            'model': self._candidate.identifier,
+            'weights': self._candidate.weights,
             'image_shape': self._shape,
             'n_features': self.widths[layer],
             'stimuli': stimulus_set.identifier,

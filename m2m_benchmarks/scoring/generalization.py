@@ -1,4 +1,4 @@
-"""Score a subject on domain generalization."""
+"""Score a candidate on domain generalization."""
 
 import contextlib
 import io
@@ -15,18 +15,18 @@ from m2m_benchmarks.models.neurn.labels import OutputLabels
 from m2m_benchmarks.plugins import explained_failure, no_stored_activations
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring import brainscore_adapter
+from m2m_benchmarks.scoring.candidates import Candidate
 from m2m_benchmarks.scoring.layers import submodules
-from m2m_benchmarks.scoring.subjects import Subject
 
 
 def score_generalization(
-    found: Subject, benchmark: GeneralizationBenchmark, layer: str | None, progress: Progress | None = None
+    candidate: Candidate, benchmark: GeneralizationBenchmark, layer: str | None, progress: Progress | None = None
 ) -> Score:
-    """Score a subject on a benchmark of domain generalization.
+    """Score a candidate on a benchmark of domain generalization.
 
     Parameters
     ----------
-    found : Subject
+    candidate : Candidate
     benchmark : GeneralizationBenchmark
     layer : str or None
         That the readout is fitted to, in place of the one that the model names; for `readout_accuracy` only.
@@ -40,49 +40,49 @@ def score_generalization(
     Raises
     ------
     BenchmarkError
-        When the subject was trained on another source, or a layer is named where none is read out.
+        When the candidate was trained on another source, or a layer is named where none is read out.
     ModelError
-        When the subject can't answer: it has another number of outputs than ten, say.
+        When the candidate can't answer: it has another number of outputs than ten, say.
     """
     if benchmark.protocol == 'readout_accuracy':
-        candidate, read, how = _readout(found, layer)
+        candidate, read, how = _readout(candidate, layer)
     else:
         if layer is not None:
             raise BenchmarkError(
                 f'--layer {layer} is for readouts; {benchmark.identifier} takes the outputs of the model.'
             )
-        candidate, read, how = _trained(found, benchmark), 'outputs', 'trained on the source'
+        candidate, read, how = _trained(candidate, benchmark), 'outputs', 'trained on the source'
     if progress is not None:
         benchmark.report = progress
-    passive = brainscore_adapter.afterwards_passive(found.model)
-    with _explained(found, benchmark), no_stored_activations(), _silent(), passive:
+    passive = brainscore_adapter.afterwards_passive(candidate.model)
+    with _explained(candidate, benchmark), no_stored_activations(), _silent(), passive:
         result = benchmark(candidate)
     result.attrs.update(layer=read, layer_scores={}, commitment=how)
     return result
 
 
-def _readout(found: Subject, layer: str | None) -> tuple[BrainModel, str, str]:
+def _readout(candidate: Candidate, layer: str | None) -> tuple[BrainModel, str, str]:
     if layer is None:
-        layers = brainscore_adapter.readout_layers(found.model)
-        return found.model, ', '.join(layers), 'readout of the layer that the model names'
-    if found.module is None:
-        raise ModelError(f'{found.identifier} is not a PyTorch network in a ModelCommitment; leave --layer out.')
-    submodules(found.module, [layer], found.identifier)
-    readout = brainscore_adapter.readout_of(found.identifier, found.wrapper, layer)
+        layers = brainscore_adapter.readout_layers(candidate.model)
+        return candidate.model, ', '.join(layers), 'readout of the layer that the model names'
+    if candidate.module is None:
+        raise ModelError(f'{candidate.identifier} is not a PyTorch network in a ModelCommitment; leave --layer out.')
+    submodules(candidate.module, [layer], candidate.identifier)
+    readout = brainscore_adapter.readout_of(candidate.identifier, candidate.wrapper, layer)
     return readout, layer, 'readout of the named layer'
 
 
-def _trained(found: Subject, benchmark: GeneralizationBenchmark) -> BrainModel:
-    if found.run is not None and found.run.data['name'] != benchmark.source:
-        trained_on = found.run.data['name']
+def _trained(candidate: Candidate, benchmark: GeneralizationBenchmark) -> BrainModel:
+    if candidate.run is not None and candidate.run.data['name'] != benchmark.source:
+        trained_on = candidate.run.data['name']
         raise BenchmarkError(
-            f'the run {found.run.folder.name} was trained on {trained_on}, {benchmark.identifier} is for models '
+            f'the run {candidate.run.folder.name} was trained on {trained_on}, {benchmark.identifier} is for models '
             f'trained on {benchmark.source}. Score it on a benchmark with the source {trained_on}, or on '
             f'{_other(benchmark)}.'
         )
-    if found.wrapper is None or not brainscore_adapter.answers_for_imagenet_only(found.model):
-        return found.model
-    return OutputLabels(found.identifier, found.wrapper)
+    if candidate.wrapper is None or not brainscore_adapter.answers_for_imagenet_only(candidate.model):
+        return candidate.model
+    return OutputLabels(candidate.identifier, candidate.wrapper)
 
 
 def _other(benchmark: GeneralizationBenchmark) -> str:
@@ -90,8 +90,8 @@ def _other(benchmark: GeneralizationBenchmark) -> str:
 
 
 @contextlib.contextmanager
-def _explained(found: Subject, benchmark: GeneralizationBenchmark) -> Iterator[None]:
-    with explained_failure(found.identifier, ModelError):
+def _explained(candidate: Candidate, benchmark: GeneralizationBenchmark) -> Iterator[None]:
+    with explained_failure(candidate.identifier, ModelError):
         try:
             yield
         except ValueError as error:

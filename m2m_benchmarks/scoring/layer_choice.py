@@ -8,8 +8,8 @@ import numpy as np
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.candidates import Candidate
 from m2m_benchmarks.scoring.layer_model import LayerModel
-from m2m_benchmarks.scoring.subjects import Subject
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,17 @@ class LayerChoice:
 
 
 def choose_layer(
-    subject: Subject, activations: Activations, benchmark: AreaBenchmark, layer: str | None
+    candidate: Candidate, activations: Activations, benchmark: AreaBenchmark, layer: str | None
 ) -> LayerChoice:
     """Find the layer of a benchmark's area.
 
     A named layer, or one that the model maps itself, is scored on all neuroids. Otherwise, or where the model's own map
-    was calibrated on the very dataset, every layer of the subject is compared by the benchmark's own comparison on one
-    half of the neuroids, and the best is scored on the other.
+    was calibrated on the very dataset, every layer of the candidate is compared by the benchmark's own comparison on
+    one half of the neuroids, and the best is scored on the other.
 
     Parameters
     ----------
-    subject : Subject
+    candidate : Candidate
     activations : Activations
     benchmark : AreaBenchmark
     layer : str or None
@@ -58,11 +58,11 @@ def choose_layer(
     if layer is not None:
         return LayerChoice(layer, 'named', benchmark, {})
     area = benchmark.region
-    if area in subject.committed and subject.calibrated_on != benchmark.dataset:
-        return LayerChoice(str(subject.committed[area]), 'committed by the model', benchmark, {})
+    if area in candidate.committed and candidate.calibrated_on != benchmark.dataset:
+        return LayerChoice(str(candidate.committed[area]), 'committed by the model', benchmark, {})
     selection, scoring, split = halves(benchmark)
-    scores = compare_layers(subject, activations, selection)
-    best = max(scores, key=lambda candidate: scores[candidate])
+    scores = compare_layers(candidate, activations, selection)
+    best = max(scores, key=scores.__getitem__)
     return LayerChoice(best, f'chosen on other neuroids (split by {split})', scoring, scores)
 
 
@@ -103,17 +103,17 @@ def halves(benchmark: AreaBenchmark) -> tuple[AreaBenchmark, AreaBenchmark, str]
     return benchmark.restricted_to(mask), benchmark.restricted_to(~mask), how
 
 
-def compare_layers(subject: Subject, activations: Activations, benchmark: AreaBenchmark) -> dict[str, float]:
-    """Raw score of every layer of a subject, in the order of the layers."""
+def compare_layers(candidate: Candidate, activations: Activations, benchmark: AreaBenchmark) -> dict[str, float]:
+    """Raw score of every layer of a candidate, in the order of the layers."""
     form = benchmark.comparison.features
-    activations(benchmark.stimulus_set, subject.layers, form)  # all layers in one forward pass
+    activations(benchmark.stimulus_set, candidate.layers, form)  # all layers in one forward pass
     return {
-        layer: benchmark.raw(LayerModel(subject, activations, {benchmark.region: layer}, form))
-        for layer in subject.layers
+        layer: benchmark.raw(LayerModel(candidate, activations, {benchmark.region: layer}, form))
+        for layer in candidate.layers
     }
 
 
-def calibrate(subject: Subject, activations: Activations, benchmark: MeanBenchmark) -> dict[str, str]:
+def calibrate(candidate: Candidate, activations: Activations, benchmark: MeanBenchmark) -> dict[str, str]:
     """The best layer of each area, compared on all of its neuroids.
 
     For a map that is committed once and used on other recordings: a score on the same ones would have been chosen
@@ -121,6 +121,6 @@ def calibrate(subject: Subject, activations: Activations, benchmark: MeanBenchma
     """
     chosen = {}
     for area in benchmark.areas:
-        scores = compare_layers(subject, activations, area)
+        scores = compare_layers(candidate, activations, area)
         chosen[area.region] = max(scores, key=lambda layer: scores[layer])
     return chosen

@@ -11,15 +11,15 @@ from brainscore_vision.model_interface import BrainModel
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
 from m2m_benchmarks.benchmarks.neural import FORM, SHAPE
 from m2m_benchmarks.scoring.activations import Activations
-from m2m_benchmarks.scoring.subjects import Subject
+from m2m_benchmarks.scoring.candidates import Candidate
 
 
 class LayerModel(BrainModel):
-    """A subject of which each area is one layer, answered from `Activations`.
+    """A candidate of which each area is one layer, answered from `Activations`.
 
     Parameters
     ----------
-    subject : Subject
+    candidate : Candidate
     activations : Activations
     layers : mapping
         Area to layer.
@@ -29,12 +29,12 @@ class LayerModel(BrainModel):
 
     def __init__(
         self,
-        subject: Subject,
+        candidate: Candidate,
         activations: Activations,
         layers: Mapping[str, str],
         form: FeatureForm = FeatureForm.ROTATION,
     ) -> None:
-        self._subject = subject
+        self._candidate = candidate
         self._activations = activations
         self._layers = dict(layers)
         self._form = form
@@ -42,12 +42,12 @@ class LayerModel(BrainModel):
 
     @property
     def identifier(self) -> str:
-        """The subject's."""
-        return self._subject.identifier
+        """The candidate's."""
+        return self._candidate.identifier
 
     def visual_degrees(self) -> int:
-        """The subject's."""
-        degrees: int = self._subject.model.visual_degrees()
+        """The candidate's."""
+        degrees: int = self._candidate.model.visual_degrees()
         return degrees
 
     def start_recording(self, recording_target: str, time_bins: Any) -> None:

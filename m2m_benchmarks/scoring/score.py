@@ -24,10 +24,10 @@ from m2m_benchmarks.plugins import explained_failure, load_benchmark, no_stored_
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring import brainscore_adapter, results
 from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.candidates import Candidate, load_candidate
 from m2m_benchmarks.scoring.generalization import score_generalization
 from m2m_benchmarks.scoring.layer_choice import choose_layer
 from m2m_benchmarks.scoring.layer_model import LayerModel
-from m2m_benchmarks.scoring.subjects import Subject, subject
 from m2m_benchmarks.storage import home, writable
 
 #: What a result of domain generalization says besides.
@@ -49,7 +49,7 @@ def score(
     Parameters
     ----------
     model : str, Path, BrainModel or nn.Module
-        See `scoring.subjects.subject`.
+        See `scoring.candidates.load_candidate`.
     benchmark : str
         Identifier, such as 'Siegle2021.VISp-rdm'.
     weights : 'default', 'none' or a file
@@ -71,18 +71,18 @@ def score(
     M2MError
         With what was expected, what came, and what to do.
     """
-    found = subject(model, weights=weights, seed=seed, image_size=image_size)
-    return next(iter(score_subject(found, [benchmark], layer)))
+    candidate = load_candidate(model, weights=weights, seed=seed, image_size=image_size)
+    return next(iter(score_candidate(candidate, [benchmark], layer)))
 
 
-def score_subject(
-    found: Subject, benchmarks: Sequence[str], layer: str | None = None, progress: Progress | None = None
+def score_candidate(
+    candidate: Candidate, benchmarks: Sequence[str], layer: str | None = None, progress: Progress | None = None
 ) -> Iterator[Score]:
-    """Score one subject on several benchmarks; its layers run over the stimuli once.
+    """Score one candidate on several benchmarks; its layers run over the stimuli once.
 
     Parameters
     ----------
-    found : Subject
+    candidate : Candidate
     benchmarks : sequence of str
     layer : str, optional
     progress : callable, optional
@@ -94,13 +94,13 @@ def score_subject(
     """
     writable(home())
     loaded = [load_benchmark(identifier) for identifier in benchmarks]
-    activations = Activations(found, progress) if found.module is not None else None
+    activations = Activations(candidate, progress) if candidate.module is not None else None
     for benchmark in loaded:
         start = time.perf_counter()
         if isinstance(benchmark, MeanBenchmark):
             scores = []
             for i, area in enumerate(benchmark.areas):
-                scores.append(_score_area(found, activations, area, layer))
+                scores.append(_score_area(candidate, activations, area, layer))
                 if progress:
                     progress(benchmark.identifier, i + 1, len(benchmark.areas))
             result = benchmark.combine(scores)
@@ -109,33 +109,33 @@ def score_subject(
                 area: part.attrs['layer_scores'] for area, part in result.attrs['areas'].items()
             }
         elif isinstance(benchmark, AreaBenchmark):
-            result = _score_area(found, activations, benchmark, layer)
+            result = _score_area(candidate, activations, benchmark, layer)
         elif isinstance(benchmark, GeneralizationBenchmark):
-            result = score_generalization(found, benchmark, layer, progress)
+            result = score_generalization(candidate, benchmark, layer, progress)
         else:
-            result = _score_foreign(found, benchmark, layer)
-        document = _document(found, benchmark, result, time.perf_counter() - start)
+            result = _score_foreign(candidate, benchmark, layer)
+        document = _document(candidate, benchmark, result, time.perf_counter() - start)
         result.attrs['result'] = document
         results.record([document])
         yield result
 
 
-def _score_area(found: Subject, activations: Activations | None, area: AreaBenchmark, layer: str | None) -> Score:
-    mapped = found.committed.get(area.region)
+def _score_area(candidate: Candidate, activations: Activations | None, area: AreaBenchmark, layer: str | None) -> Score:
+    mapped = candidate.committed.get(area.region)
     if activations is None or (layer is None and isinstance(mapped, list | tuple)):
         # A model of another kind, or an area of several layers, answers for itself.
-        if layer is not None or (mapped is None and not _records(found.model, area)):
+        if layer is not None or (mapped is None and not _records(candidate.model, area)):
             raise ModelError(
-                f'{found.identifier} is not a PyTorch network in a ModelCommitment, so its layers cannot be '
+                f'{candidate.identifier} is not a PyTorch network in a ModelCommitment, so its layers cannot be '
                 f'chosen here, and it does not record from {area.region} itself.'
             )
-        with no_stored_activations(), explained_failure(found.identifier, ModelError):
-            result = area(found.model)
+        with no_stored_activations(), explained_failure(candidate.identifier, ModelError):
+            result = area(candidate.model)
         result.attrs.update(layer=str(mapped or area.region), layer_scores={}, commitment='committed by the model')
         return result
-    choice = choose_layer(found, activations, area, layer)
+    choice = choose_layer(candidate, activations, area, layer)
     form = area.comparison.features
-    result = choice.benchmark(LayerModel(found, activations, {area.region: choice.layer}, form))
+    result = choice.benchmark(LayerModel(candidate, activations, {area.region: choice.layer}, form))
     result.attrs.update(layer=choice.layer, layer_scores=choice.layer_scores, commitment=choice.how)
     return result
 
@@ -150,7 +150,7 @@ def _records(model: BrainModel, area: AreaBenchmark) -> bool:
     return True
 
 
-def _score_foreign(found: Subject, benchmark: Benchmark, layer: str | None) -> Score:
+def _score_foreign(candidate: Candidate, benchmark: Benchmark, layer: str | None) -> Score:
     """A benchmark of brainscore_vision runs in its own way."""
     if layer is not None:
         raise BenchmarkError(
@@ -158,17 +158,17 @@ def _score_foreign(found: Subject, benchmark: Benchmark, layer: str | None) -> S
             'with the layers that the model maps itself.'
         )
     with no_stored_activations(), explained_failure(benchmark.identifier, BenchmarkError):
-        result = benchmark(found.model)
+        result = benchmark(candidate.model)
     result.attrs.setdefault('formula', 'as brainscore_vision computes it')
-    result.attrs.setdefault('layer', str(found.committed.get(getattr(benchmark, 'region', ''), '')))
+    result.attrs.setdefault('layer', str(candidate.committed.get(getattr(benchmark, 'region', ''), '')))
     result.attrs.setdefault('layer_scores', {})
     return result
 
 
-def _document(found: Subject, benchmark: Benchmark, result: Score, seconds: float) -> dict[str, Any]:
+def _document(candidate: Candidate, benchmark: Benchmark, result: Score, seconds: float) -> dict[str, Any]:
     attrs = result.attrs
     document = {
-        'model': found.identifier,
+        'model': candidate.identifier,
         'benchmark': benchmark.identifier,
         'score': float(result),
         'raw': _number(attrs.get(Score.RAW_VALUES_KEY)),
@@ -186,14 +186,14 @@ def _document(found: Subject, benchmark: Benchmark, result: Score, seconds: floa
         'inter_animal': attrs.get('inter_animal'),
         'commitment': attrs.get('commitment'),
         'choices': attrs.get('choices'),
-        'weights': found.weights,
+        'weights': candidate.weights,
         'simulated': _simulated(benchmark),
         'seconds': round(seconds, 3),
         'peak_memory_mb': round(_peak_memory_mb(), 1),
-        'weights_sha256': found.weights_sha256,
+        'weights_sha256': candidate.weights_sha256,
         'data_sha256': _data_sha256(benchmark),
         'data_settings': _data_settings(benchmark),
-        'device': None if found.wrapper is None else str(brainscore_adapter.device_of(found.wrapper)),
+        'device': None if candidate.wrapper is None else str(brainscore_adapter.device_of(candidate.wrapper)),
         'versions': _versions(),
         'created': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
     }
@@ -202,7 +202,7 @@ def _document(found: Subject, benchmark: Benchmark, result: Score, seconds: floa
         document['left_out'] = attrs['left_out']
     if isinstance(benchmark, GeneralizationBenchmark):
         document.update({key: attrs[key] for key in _GENERALIZATION})
-        document['seed'] = None if found.run is None else found.run.config['seed']
+        document['seed'] = None if candidate.run is None else candidate.run.config['seed']
     return document
 
 
@@ -263,10 +263,10 @@ def _peak_memory_mb() -> float:
 
 
 def _versions() -> dict[str, str]:
-    found = {'python': platform.python_version()}
+    versions = {'python': platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

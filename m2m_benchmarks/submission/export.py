@@ -13,7 +13,7 @@ from m2m_benchmarks.benchmarks.unregistered import standard_name
 from m2m_benchmarks.data.digit_names import domain_and_split
 from m2m_benchmarks.errors import M2MError, ModelError, StorageError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, refused_name, registered
-from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.storage import explained, replacing, writable
 from m2m_benchmarks.submission import models, populations
 from m2m_benchmarks.submission.rules import MOST_BYTES, check_folder, check_zip
@@ -74,14 +74,14 @@ def export_zip(name: str, destination: Path | None = None, weights: Weights | No
         plugin.parent.mkdir(parents=True)
         if own_kind == 'family':
             _refuse_url_alone(weights)
-            found = subject(identifier, weights.source, weights.seed)
-            models.write_inside(identifier, found, plugin)
+            candidate = load_candidate(identifier, weights.source, weights.seed)
+            models.write_inside(identifier, candidate, plugin)
             archive = _archive(root)
             if archive.stat().st_size > MOST_BYTES:
                 size = archive.stat().st_size
                 shutil.rmtree(plugin)
                 url, file = _elsewhere(identifier, weights, size)
-                models.write_elsewhere(identifier, found, url, file, plugin)
+                models.write_elsewhere(identifier, candidate, url, file, plugin)
                 archive = _archive(root)
         else:
             _refuse_weights(name, weights)
@@ -145,12 +145,12 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
         elif weights.source == 'default' and models.default_weights(identifier):
             models.write_default(identifier, draft)
         else:
-            found = subject(identifier, weights.source, weights.seed)
+            candidate = load_candidate(identifier, weights.source, weights.seed)
             place_elsewhere = models.source(identifier, weights.source, weights.url)
             if place_elsewhere is not None:
-                models.write_elsewhere(identifier, found, *place_elsewhere, draft)
+                models.write_elsewhere(identifier, candidate, *place_elsewhere, draft)
             else:
-                models.write_inside(identifier, found, draft)
+                models.write_inside(identifier, candidate, draft)
                 size = (draft / 'weights.safetensors').stat().st_size
                 if size > MOST_BYTES:
                     raise _too_large(identifier, weights, size)
@@ -248,10 +248,10 @@ def _module(name: str) -> str:
 
 
 def _elsewhere(identifier: str, weights: Weights, size: int) -> tuple[str, Path]:
-    found = models.source(identifier, weights.source, weights.url)
-    if found is None:
+    pinned = models.source(identifier, weights.source, weights.url)
+    if pinned is None:
         raise _too_large(identifier, weights, size)
-    return found
+    return pinned
 
 
 def _too_large(identifier: str, weights: Weights, size: int) -> ModelError:

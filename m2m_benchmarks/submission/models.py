@@ -15,8 +15,8 @@ from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.models.neurn.backbones import weights_url
 from m2m_benchmarks.plugins import OWN
+from m2m_benchmarks.scoring.candidates import Candidate
 from m2m_benchmarks.scoring.runs import Run, find_run
-from m2m_benchmarks.scoring.subjects import Subject
 from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_file, weights_sha256
 from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.submission.vendoring import self_contained
@@ -131,30 +131,30 @@ def write_default(identifier: str, destination: Path) -> None:
     _write(identifier, destination, _DEFAULT)
 
 
-def write_inside(identifier: str, found: Subject, destination: Path) -> None:
+def write_inside(identifier: str, candidate: Candidate, destination: Path) -> None:
     """Write the folder of a model of the family with its weights in it.
 
     Parameters
     ----------
     identifier : str
-    found : Subject
+    candidate : Candidate
         With the weights.
     destination : Path
         Folder, not there yet.
     """
-    short = (found.weights_sha256 or '')[:12]
-    _write(identifier, destination, _INSIDE, found.run, weights=found.weights, short=short)
-    state = {name: value.contiguous() for name, value in _state(found).items()}
+    short = (candidate.weights_sha256 or '')[:12]
+    _write(identifier, destination, _INSIDE, candidate.run, weights=candidate.weights, short=short)
+    state = {name: value.contiguous() for name, value in _state(candidate).items()}
     safetensors.torch.save_file(state, destination / 'weights.safetensors')
 
 
-def write_elsewhere(identifier: str, found: Subject, url: str, file: Path, destination: Path) -> None:
+def write_elsewhere(identifier: str, candidate: Candidate, url: str, file: Path, destination: Path) -> None:
     """Write the folder of a model of the family that downloads its weights.
 
     Parameters
     ----------
     identifier : str
-    found : Subject
+    candidate : Candidate
         With the weights.
     url : str
         Where the file is, for everyone.
@@ -168,11 +168,11 @@ def write_elsewhere(identifier: str, found: Subject, url: str, file: Path, desti
     ModelError
         When the file doesn't hold what the model has.
     """
-    assert found.module is not None
-    twin = copy.deepcopy(found.module)
+    assert candidate.module is not None
+    twin = copy.deepcopy(candidate.module)
     try:  # as the plugin will; a file that fits replaces all of them
         apply_weights(twin, read_weights(file), file, identifier)
-        same = weights_sha256(twin) == found.weights_sha256
+        same = weights_sha256(twin) == candidate.weights_sha256
     except ModelError:
         same = False
     if not same:
@@ -181,14 +181,14 @@ def write_elsewhere(identifier: str, found: Subject, url: str, file: Path, desti
             'that file, and name both: --weights FILE --weights-url URL.'
         )
     sha256 = sha256_file(file)
-    short = (found.weights_sha256 or '')[:12]
-    values = {'weights': found.weights, 'url': repr(url), 'sha256': sha256, 'short': short}
-    _write(identifier, destination, _ELSEWHERE, found.run, **values)
+    short = (candidate.weights_sha256 or '')[:12]
+    values = {'weights': candidate.weights, 'url': repr(url), 'sha256': sha256, 'short': short}
+    _write(identifier, destination, _ELSEWHERE, candidate.run, **values)
 
 
-def _state(found: Subject) -> dict[str, torch.Tensor]:
-    assert isinstance(found.module, family.Network)
-    state: dict[str, torch.Tensor] = found.module.backbone.state_dict()
+def _state(candidate: Candidate) -> dict[str, torch.Tensor]:
+    assert isinstance(candidate.module, family.Network)
+    state: dict[str, torch.Tensor] = candidate.module.backbone.state_dict()
     return state
 
 

@@ -15,9 +15,9 @@ from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.errors import BenchmarkError, TrainingError
 from m2m_benchmarks.plugins import load_benchmark
 from m2m_benchmarks.progress import Progress
+from m2m_benchmarks.scoring.candidates import Candidate, load_candidate
 from m2m_benchmarks.scoring.runs import RESULT, find_run, read_run
-from m2m_benchmarks.scoring.score import score_subject
-from m2m_benchmarks.scoring.subjects import Subject, subject
+from m2m_benchmarks.scoring.score import score_candidate
 from m2m_benchmarks.training.settings import Settings
 from m2m_benchmarks.training.sources import domain_name, source_sha256
 from m2m_benchmarks.training.train import train
@@ -143,7 +143,7 @@ def compare(
     benchmark : str
     seeds : sequence of int
     weights : str
-        As for `scoring.subjects.subject`; of models that aren't trained for this.
+        As for `scoring.candidates.load_candidate`; of models that aren't trained for this.
     source : str, optional
         Domain to train on, for benchmarks that ask for no training themselves.
     training : dict, optional
@@ -157,7 +157,7 @@ def compare(
     Raises
     ------
     M2MError
-        As `score_subject` and `train` do.
+        As `score_candidate` and `train` do.
     """
     found = load_benchmark(benchmark)
     benchmark = found.identifier
@@ -183,9 +183,9 @@ def compare(
     wanted = [[_wanted(model, seed, source, training or {}) for model in (first, second)] for seed in chosen]
     scores: tuple[list[Score], list[Score]] = ([], [])
     for number, (seed, pair) in enumerate(zip(chosen, wanted, strict=True)):
-        candidates = [_subject(each, seed or 0, weights, progress) for each in pair]
+        candidates = [_candidate(each, seed or 0, weights, progress) for each in pair]
         for candidate, own in zip(candidates, scores, strict=True):
-            own += score_subject(candidate, [benchmark], progress=progress)
+            own += score_candidate(candidate, [benchmark], progress=progress)
         if progress and len(chosen) > 1:
             progress('seeds', number + 1, len(chosen))
     by_seeds = len(chosen) > 1
@@ -222,9 +222,9 @@ def _wanted(model: str, seed: int | None, source: str | None, training: dict[str
     return model if source is None else Settings(model, domain_name(source), seed or 0, **training)
 
 
-def _subject(wanted: str | Settings, seed: int, weights: str, progress: Progress | None) -> Subject:
+def _candidate(wanted: str | Settings, seed: int, weights: str, progress: Progress | None) -> Candidate:
     if isinstance(wanted, str):
-        return subject(wanted) if wanted.startswith(_RUN) else subject(wanted, weights=weights, seed=seed)
+        return load_candidate(wanted) if wanted.startswith(_RUN) else load_candidate(wanted, weights=weights, seed=seed)
     folder = wanted.folder()
     if (folder / RESULT).is_file():
         run, settings = read_run(folder), wanted.document()
@@ -238,14 +238,14 @@ def _subject(wanted: str | Settings, seed: int, weights: str, progress: Progress
                 f'{folder} holds a run that was trained on another version of {wanted.dataset} than is on this '
                 'machine. Move it, so that it is trained again.'
             )
-        return subject(f'{_RUN}{folder}')
+        return load_candidate(f'{_RUN}{folder}')
 
     def report(what: str, done: int, total: int) -> None:
         if progress:
             progress(f'{wanted.model}, seed {seed}: {what}', done, total)
 
     # A run that was broken off goes on.
-    return subject(f'{_RUN}{train(wanted, resume=True, progress=report).folder}')
+    return load_candidate(f'{_RUN}{train(wanted, resume=True, progress=report).folder}')
 
 
 def _neuroids(score: Score) -> list[int | None]:

@@ -30,8 +30,8 @@ from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.scoring import activations
-from m2m_benchmarks.scoring.score import score_subject
-from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.scoring.candidates import load_candidate
+from m2m_benchmarks.scoring.score import score_candidate
 from m2m_benchmarks.testing import RecordedCandidate
 
 pytestmark = pytest.mark.seconds
@@ -89,7 +89,7 @@ def largest(monkeypatch):
 def units(layer):
     """All units of a layer for the simulated mouse's stimuli, straight from the network."""
     net, stimuli = network(), load_benchmark('SimulatedMouse.VISp-rdm').stimulus_set
-    found = subject(net, image_size=32)
+    found = load_candidate(net, image_size=32)
     paths = [stimuli.get_stimulus(each) for each in stimuli['stimulus_id']]
     with torch.no_grad():
         return net[: layer + 1](activations.Activations(found).preprocess(paths)).numpy()
@@ -184,7 +184,7 @@ def test_every_dataset_and_area_has_it(name, m2m_home, make_bundle, tmp_path):
 
 def test_what_is_not_invariant_to_rotation_gets_units(largest, m2m_home):
     comparison = largest(Largest())
-    (result,) = score_subject(subject(network(), image_size=32), ['x'], layer='0')
+    (result,) = score_candidate(load_candidate(network(), image_size=32), ['x'], layer='0')
     features, recordings = comparison.given[0]
     expected = units(0).reshape(118, -1)
     assert features.form is FeatureForm.UNITS
@@ -198,7 +198,7 @@ def test_a_sample_of_units_is_seeded_and_kept(largest, m2m_home, monkeypatch):
     monkeypatch.setattr(activations, 'MOST_UNITS', 50)
     comparison = largest(Largest())
     for _ in range(2):
-        list(score_subject(subject(network(), image_size=32), ['x'], layer='0'))
+        list(score_candidate(load_candidate(network(), image_size=32), ['x'], layer='0'))
     first, second = (features.values for features, _ in (comparison.given[0], comparison.given[-1]))
     np.testing.assert_array_equal(first, second)
     assert first.shape == (118, 50)
@@ -207,13 +207,13 @@ def test_a_sample_of_units_is_seeded_and_kept(largest, m2m_home, monkeypatch):
     assert all(tuple(np.round(column, 4)) in columns for column in first.T)
     # Another number of units is another entry.
     monkeypatch.setattr(activations, 'MOST_UNITS', 60)
-    list(score_subject(subject(network(), image_size=32), ['x'], layer='0'))
+    list(score_candidate(load_candidate(network(), image_size=32), ['x'], layer='0'))
     assert comparison.given[-1][0].values.shape == (118, 60)
 
 
 def test_maps_have_the_shape_of_the_layer(largest, m2m_home):
     comparison = largest(Maps())
-    list(score_subject(subject(network(), image_size=32), ['x'], layer='0'))
+    list(score_candidate(load_candidate(network(), image_size=32), ['x'], layer='0'))
     features = comparison.given[0][0]
     expected = units(0)
     assert features.form is FeatureForm.MAPS
@@ -224,8 +224,8 @@ def test_maps_have_the_shape_of_the_layer(largest, m2m_home):
 
 def test_layers_are_chosen_in_that_form_too(largest, m2m_home):
     comparison = largest(Maps())
-    found = subject(network(), image_size=32)
-    (result,) = score_subject(found, ['x'])
+    found = load_candidate(network(), image_size=32)
+    (result,) = score_candidate(found, ['x'])
     assert set(result.attrs['layer_scores']) == set(found.layers)
     assert {features.form for features, _ in comparison.given} == {FeatureForm.MAPS}
 

@@ -20,7 +20,7 @@ from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.models.neurn.backbones import BACKBONES, build, has_default_weights, weights_url
 from m2m_benchmarks.models.neurn.digitnet import DigitNet
 from m2m_benchmarks.models.neurn.labels import OutputLabels
-from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.scoring.candidates import load_candidate
 
 DIGITS = list('0123456789')
 
@@ -454,7 +454,7 @@ def test_weights_of_a_file(tmp_path, m2m_home):
     torch.manual_seed(8)
     trained = DigitNet()
     torch.save(trained.state_dict(), tmp_path / 'mine.pth')
-    found = subject('neurn_digitnet', weights=tmp_path / 'mine.pth')
+    found = load_candidate('neurn_digitnet', weights=tmp_path / 'mine.pth')
     assert found.weights.startswith('file mine.pth (SHA-256 ')
     assert all(torch.equal(found.module.backbone.state_dict()[k], v) for k, v in trained.state_dict().items())
     stimuli = load_stimulus_set('SklearnDigits_test').iloc[:40]
@@ -468,4 +468,4 @@ def test_weights_of_a_file(tmp_path, m2m_home):
     seven.fc3 = torch.nn.Linear(1024, 7)
     torch.save(seven.state_dict(), tmp_path / 'seven.pth')
     with pytest.raises(ModelError, match=r'fc3\.weight is \(7, 1024\), expected \(10, 1024\)'):
-        subject('neurn_digitnet', weights=tmp_path / 'seven.pth')
+        load_candidate('neurn_digitnet', weights=tmp_path / 'seven.pth')

@@ -19,8 +19,8 @@ from m2m_benchmarks.models.neurn.backbones import BACKBONES, build, weights_url
 from m2m_benchmarks.models.neurn.neurn import NeuRN
 from m2m_benchmarks.plugins import registered
 from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layers import responses
-from m2m_benchmarks.scoring.subjects import subject
 from m2m_benchmarks.submission.check import pictures
 from m2m_benchmarks.testing import MakesFolder
 
@@ -150,7 +150,7 @@ def test_inception_is_normalised_as_torchvision_does_it():
 def test_a_plain_twin_is_the_library_network(m2m_home):
     stimuli = load_stimulus_set('SimulatedMouse')
     paths = [Path(stimuli.get_stimulus(name)) for name in stimuli['stimulus_id'][:2]]
-    mine, theirs = subject('plain_squeezenet1_1', 'none'), subject('torchvision:squeezenet1_1', 'none')
+    mine, theirs = load_candidate('plain_squeezenet1_1', 'none'), load_candidate('torchvision:squeezenet1_1', 'none')
     assert [layer.removeprefix('backbone.') for layer in mine.layers] == theirs.layers
     one, other = Activations(mine), Activations(theirs)
     found = one.respond(one.preprocess(paths), mine.layers)
@@ -267,7 +267,7 @@ def test_a_fixed_size_is_fixed():
 
 
 def test_untrained_weights_follow_the_seed():
-    first, again, other = (subject('neurn_squeezenet1_1', 'none', seed) for seed in (3, 3, 4))
+    first, again, other = (load_candidate('neurn_squeezenet1_1', 'none', seed) for seed in (3, 3, 4))
     assert first.weights_sha256 == again.weights_sha256 != other.weights_sha256
     assert (first.weights, other.weights) == ('none (seed 3)', 'none (seed 4)')
     # Brain-Score's own store of activations knows a network by this name only
@@ -284,7 +284,7 @@ def test_the_weights_of_a_library_fit(name, tmp_path):
     torch.manual_seed(9)
     official = torchvision.models.squeezenet1_1(weights=None)
     torch.save(official.state_dict(), tmp_path / 'official.pth')
-    found = subject(name, weights=tmp_path / 'official.pth')
+    found = load_candidate(name, weights=tmp_path / 'official.pth')
     assert found.weights.startswith('file official.pth (SHA-256 ')
     for key, value in official.state_dict().items():
         assert torch.equal(found.module.backbone.state_dict()[key], value)
@@ -294,7 +294,7 @@ def test_the_weights_of_a_library_fit(name, tmp_path):
     import safetensors.torch
 
     safetensors.torch.save_file(found.module.state_dict(), run / 'weights.safetensors')
-    again = subject(name, weights=run)  # the folder of a trained run
+    again = load_candidate(name, weights=run)  # the folder of a trained run
     assert again.weights_sha256 == found.weights_sha256
 
 
@@ -306,7 +306,7 @@ def test_default_weights_come_from_the_library(tmp_path, monkeypatch):
     torch.manual_seed(9)
     official = torchvision.models.squeezenet1_1(weights=None)
     torch.save(official.state_dict(), folder / 'squeezenet1_1-b8a52dc0.pth')
-    found = subject('neurn_squeezenet1_1')
+    found = load_candidate('neurn_squeezenet1_1')
     assert found.weights == 'default'
     for key, value in official.state_dict().items():
         assert torch.equal(found.module.backbone.state_dict()[key], value)
@@ -315,17 +315,17 @@ def test_default_weights_come_from_the_library(tmp_path, monkeypatch):
 def test_weights_that_do_not_fit(tmp_path):
     torch.save(torchvision.models.shufflenet_v2_x0_5(weights=None).state_dict(), tmp_path / 'other.pth')
     with pytest.raises(ModelError, match=r'52 of its 52 tensors .* 338 tensors are none of its own, such as conv1'):
-        subject('neurn_squeezenet1_1', weights=tmp_path / 'other.pth')
+        load_candidate('neurn_squeezenet1_1', weights=tmp_path / 'other.pth')
     content = (tmp_path / 'other.pth').read_bytes()
     (tmp_path / 'short.pth').write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelError, match=r'short\.pth cannot be read as weights: it is cut short'):
-        subject('neurn_shufflenet_v2_x0_5', weights=tmp_path / 'short.pth')
+        load_candidate('neurn_shufflenet_v2_x0_5', weights=tmp_path / 'short.pth')
     torch.save({'a': MakesFolder(tmp_path / 'ran')}, tmp_path / 'code.pth')
     with pytest.raises(ModelError, match=r'code\.pth is not a plain state dict: it holds code'):
-        subject('neurn_shufflenet_v2_x0_5', weights=tmp_path / 'code.pth')
+        load_candidate('neurn_shufflenet_v2_x0_5', weights=tmp_path / 'code.pth')
     assert not (tmp_path / 'ran').exists()
     with pytest.raises(ModelError, match=r'there is no weights file .*weights\.safetensors'):
-        subject('neurn_shufflenet_v2_x0_5', weights=tmp_path)
+        load_candidate('neurn_shufflenet_v2_x0_5', weights=tmp_path)
     with pytest.raises(M2MError, match='brings its own weights'):
         load_model('pixels_64', weights='none')
 

@@ -10,7 +10,7 @@ from m2m_benchmarks import load_model, load_stimulus_set
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.plugins import BRAIN_SCORE, registered
 from m2m_benchmarks.scoring.activations import Activations
-from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.scoring.candidates import load_candidate
 
 # Those of the family `neurn` are in test_family.py.
 CONTROLS = [name for name, plugin in registered('model').items() if plugin.folder == 'controls']
@@ -39,7 +39,7 @@ def test_no_identifier_is_taken_twice(kind):
 
 def test_pixels_are_the_pixels(m2m_home):
     stimuli = load_stimulus_set('SimulatedMouse')
-    found = Activations(subject('pixels_64'))
+    found = Activations(load_candidate('pixels_64'))
     images = found.preprocess([Path(stimuli.get_stimulus(name)) for name in stimuli['stimulus_id'][:4]])
     for image, name in zip(images, stimuli['stimulus_id'], strict=False):
         with Image.open(stimuli.get_stimulus(name)) as stored:  # 64 x 64 and grey already

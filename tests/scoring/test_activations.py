@@ -17,7 +17,7 @@ from m2m_benchmarks.arrays import rdm
 from m2m_benchmarks.errors import ModelError, StorageError
 from m2m_benchmarks.scoring import activations as module
 from m2m_benchmarks.scoring.activations import Activations
-from m2m_benchmarks.scoring.subjects import IMAGENET_MEAN, IMAGENET_STD, subject
+from m2m_benchmarks.scoring.candidates import IMAGENET_MEAN, IMAGENET_STD, load_candidate
 
 
 def network(seed=0):
@@ -47,7 +47,7 @@ def direct(net, stimuli, upto, size=64):
 def test_a_layer_is_what_the_network_says(layer, upto, stimuli):
     # Layer 0 is followed by an in-place ReLU: its response is that before the ReLU.
     net = network()
-    found = Activations(subject(net, image_size=64))(stimuli, [layer])[layer]
+    found = Activations(load_candidate(net, image_size=64))(stimuli, [layer])[layer]
     expected = direct(net, stimuli, upto)
     assert found.shape == (118, min(expected.shape[1], 119))
     scale = np.abs(expected @ expected.T).max()
@@ -58,15 +58,15 @@ def test_a_layer_is_what_the_network_says(layer, upto, stimuli):
 @pytest.mark.seconds
 @pytest.mark.parametrize('most', [1, 7, 118])
 def test_batches_make_no_difference(most, stimuli, monkeypatch):
-    expected = Activations(subject(network(), image_size=64))(stimuli, ['3'])['3']
+    expected = Activations(load_candidate(network(), image_size=64))(stimuli, ['3'])['3']
     monkeypatch.setattr(module, '_MOST_IMAGES', most)
     monkeypatch.setattr(module, '_read', lambda folder, key: None)
-    found = Activations(subject(network(), image_size=64))(stimuli, ['3'])['3']
+    found = Activations(load_candidate(network(), image_size=64))(stimuli, ['3'])['3']
     np.testing.assert_allclose(found @ found.T, expected @ expected.T, rtol=1e-4, atol=1e-4)
 
 
 def passes(net, stimuli, layers=('3',), **options):
-    activations = Activations(subject(net, image_size=options.pop('image_size', 64), **options))
+    activations = Activations(load_candidate(net, image_size=options.pop('image_size', 64), **options))
     activations(stimuli, list(layers))
     return activations.forward_passes
 
@@ -90,7 +90,7 @@ def test_other_normalisation_under_the_same_name(stimuli):
         preprocessing = functools.partial(load_preprocess_images, image_size=64, normalize_mean=mean)
         wrapper = PytorchWrapper(network(), preprocessing, identifier='same')
         model = ModelCommitment('same', wrapper, layers=['3'], region_layer_map={}, visual_degrees=8)
-        activations = Activations(subject(model))
+        activations = Activations(load_candidate(model))
         activations(stimuli, ['3'])
         return activations.forward_passes
 
@@ -120,20 +120,20 @@ def test_nothing_stays_behind_a_failure(stimuli, m2m_home):
     net = network()
     nn.init.constant_(net[3].weight, float('inf'))
     with pytest.raises(ModelError, match="layer '3' of Sequential"):
-        Activations(subject(net, image_size=64))(stimuli, ['3'])
+        Activations(load_candidate(net, image_size=64))(stimuli, ['3'])
     assert not [path for path in (m2m_home / 'activations').rglob('*') if path.is_file()]
 
 
 def test_no_room(stimuli, monkeypatch):
     monkeypatch.setattr(module, 'free_bytes', lambda folder: 1000)
     with pytest.raises(StorageError, match=r'take 0\.\d GB for the length of the run'):
-        Activations(subject(network(), image_size=64))(stimuli, ['3'])
+        Activations(load_candidate(network(), image_size=64))(stimuli, ['3'])
 
 
 @pytest.mark.seconds
 def test_a_network_without_parameters_and_half_precision(stimuli):
     pooled = nn.Sequential(nn.AvgPool2d(8), nn.ReLU())
-    assert Activations(subject(pooled, image_size=64))(stimuli, ['1'])['1'].shape == (118, 119)
+    assert Activations(load_candidate(pooled, image_size=64))(stimuli, ['1'])['1'].shape == (118, 119)
 
     def preprocess(paths):
         images = [pil_to_tensor(resize(Image.open(path).convert('RGB'), [32, 32])) / 255 for path in paths]
@@ -141,7 +141,7 @@ def test_a_network_without_parameters_and_half_precision(stimuli):
 
     half = PytorchWrapper(network().to(torch.bfloat16), preprocess, identifier='half')
     model = ModelCommitment('half', half, layers=['3'], region_layer_map={}, visual_degrees=8)
-    found = Activations(subject(model))(stimuli, ['3'])['3']
+    found = Activations(load_candidate(model))(stimuli, ['3'])['3']
     assert np.isfinite(found).all()
     assert found.std() > 0
 
@@ -171,16 +171,16 @@ def test_a_plugin_folder(tmp_path, m2m_home):
     folder.mkdir()
     (folder / '__init__.py').write_text(PLUGIN)
     (folder / 'model.py').write_text(MODEL)
-    found = subject(str(folder))
+    found = load_candidate(str(folder))
     assert (found.identifier, found.layers, dict(found.committed)) == ('my_plugin', ['1'], {'VISp': '1'})
     (folder / '__init__.py').write_text(PLUGIN + "model_registry['another'] = build\n")
     with pytest.raises(ModelError, match='has 2 lines'):
-        subject(folder)
+        load_candidate(folder)
     with pytest.raises(ModelError, match=r'no __init__\.py'):
-        subject(tmp_path)
+        load_candidate(tmp_path)
 
 
 def test_untrained_weights_follow_the_seed(m2m_home):
-    first, again, other = (subject('torchvision:squeezenet1_1', weights='none', seed=seed) for seed in (0, 0, 1))
+    first, again, other = (load_candidate('torchvision:squeezenet1_1', weights='none', seed=seed) for seed in (0, 0, 1))
     assert first.weights_sha256 == again.weights_sha256 != other.weights_sha256
     assert first.weights == 'none (seed 0)'

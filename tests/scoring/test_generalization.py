@@ -18,8 +18,8 @@ from m2m_benchmarks.data.digits.domains import load_digits
 from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.scoring import results
-from m2m_benchmarks.scoring.score import score_subject
-from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.scoring.candidates import load_candidate
+from m2m_benchmarks.scoring.score import score_candidate
 from m2m_benchmarks.scoring.weights import weights_sha256
 from m2m_benchmarks.testing import LabellingCandidate, SmallNetwork, write_trained
 
@@ -381,7 +381,7 @@ def test_a_run_of_a_network_with_another_number_of_outputs(two, tmp_path):
     """The file of its weights doesn't fit the network with ImageNet's outputs; what lies beside it says why."""
     network = family.network('plain_squeezenet1_1', 'none', 0, n_classes=10)
     folder = write_trained(tmp_path / 'squeezed', 'plain_squeezenet1_1', network).folder
-    found = subject('plain_squeezenet1_1', weights=folder / 'weights.safetensors')
+    found = load_candidate('plain_squeezenet1_1', weights=folder / 'weights.safetensors')
     assert found.run.classes == list('0123456789')
     assert found.weights_sha256 == weights_sha256(network)
 
@@ -477,9 +477,9 @@ def test_what_is_missing_is_said(m2m, m2m_home):
 @pytest.mark.seconds
 def test_progress_is_reported_and_brain_scores_own_is_not_shown(two, capfd):
     seen = []
-    found = subject('plain_digitnet', 'none')
+    found = load_candidate('plain_digitnet', 'none')
     names = ['Qazi2025.MNIST.Mine-accuracy', 'Qazi2025.MNIST.Mine-readout_accuracy']
-    list(score_subject(found, names, progress=lambda *each: seen.append(each)))
+    list(score_candidate(found, names, progress=lambda *each: seen.append(each)))
     assert seen == [
         ('MNIST: images', 60, 60),
         ('Mine: images', 60, 60),

@@ -15,9 +15,9 @@ from m2m_benchmarks import load_benchmark, load_metric, score
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layer_choice import calibrate, choose_layer, halves
 from m2m_benchmarks.scoring.layer_model import LayerModel
-from m2m_benchmarks.scoring.subjects import subject
 
 ONE_ANIMAL = (('VISp_1.npz', 'VISp', '101', '901', 10), ('VISp_2.npz', 'VISp', '101', '902', 10))
 
@@ -48,7 +48,7 @@ def one_animal(m2m_home, make_bundle, tmp_path):
 @pytest.mark.seconds
 def test_one_animal_is_split_by_neuroid(one_animal, kind):
     benchmark = load_benchmark(f'{one_animal}-{kind}')
-    found = subject(network(), image_size=32)
+    found = load_candidate(network(), image_size=32)
     activations = Activations(found)
     choice = choose_layer(found, activations, benchmark, None)
     assert choice.how == 'chosen on other neuroids (split by neuroid)'
@@ -104,7 +104,7 @@ def test_too_few_neuroids_to_choose_on_can_still_be_scored(m2m_home, make_bundle
 def test_named_goes_before_committed_and_committed_before_chosen(m2m_home):
     model = committed({'VISp': '2'})
     benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
-    found = subject(model)
+    found = load_candidate(model)
     by_map = choose_layer(found, Activations(found), benchmark, None)
     named = choose_layer(found, Activations(found), benchmark, '3')
     assert (by_map.layer, by_map.how, by_map.layer_scores) == ('2', 'committed by the model', {})
@@ -118,7 +118,7 @@ def test_named_goes_before_committed_and_committed_before_chosen(m2m_home):
 @pytest.mark.seconds
 def test_equal_layers_give_the_first(m2m_home):
     model = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.ReLU())
-    found = subject(model, image_size=32)
+    found = load_candidate(model, image_size=32)
     choice = choose_layer(found, Activations(found), load_benchmark('SimulatedMouse.VISp-rdm'), None)
     assert choice.layer_scores['1'] == choice.layer_scores['2']
     assert choice.layer == '1'
@@ -150,7 +150,7 @@ def test_a_map_is_not_used_on_the_recordings_that_it_was_made_with(m2m_home):
     """Its layers were chosen on neuroids that would be scored."""
     model = committed({'VISp': '2'})
     model.calibrated_on = 'SimulatedMouse'
-    found = subject(model)
+    found = load_candidate(model)
     benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
     assert choose_layer(found, Activations(found), benchmark, None).how.startswith('chosen')
     model.calibrated_on = 'Siegle2021'
@@ -162,7 +162,7 @@ def test_a_map_is_not_used_on_the_recordings_that_it_was_made_with(m2m_home):
 @pytest.mark.several
 @pytest.mark.slow
 def test_a_calibrated_layer_is_the_best_on_all_neuroids(m2m_home, kind):
-    found = subject(network(), image_size=32)
+    found = load_candidate(network(), image_size=32)
     chosen = calibrate(found, Activations(found), load_benchmark(f'SimulatedMouse-{kind}'))
     assert set(chosen) == {'VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'}
     for area in ('VISp', 'VISrl'):

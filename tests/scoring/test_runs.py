@@ -12,8 +12,8 @@ from m2m_benchmarks import load_stimulus_set, score
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.models.neurn.model import network
 from m2m_benchmarks.scoring import runs
+from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.runs import find_run, read_config, read_run, sweep, write_config, write_run
-from m2m_benchmarks.scoring.subjects import subject
 from m2m_benchmarks.storage import replacing
 
 SQUEEZE = 'plain_squeezenet1_1_at32'
@@ -207,7 +207,7 @@ def test_sweeping_takes_what_was_being_written_and_nothing_else(folder):
     assert {path.name for path in folder.iterdir()} == files | others | {'.run.json.abcdefgh'}
 
 
-# As subjects
+# As candidates
 
 
 @pytest.fixture
@@ -222,40 +222,40 @@ def test_names_and_paths(named, m2m_home, monkeypatch):
     assert read_run(find_run('./first')).config == CONFIG
     moved = named.rename(m2m_home / 'moved')
     for name in (str(moved), f'{moved}/'):
-        found = subject(f'run:{name}')
+        found = load_candidate(f'run:{name}')
         assert found.weights.startswith('run moved: SklearnDigits, seed 7 (SHA-256 ')
     monkeypatch.setenv('HOME', str(m2m_home))
     assert find_run('~/moved') == moved
     with pytest.raises(ModelError, match='there is no run first'):
-        subject('run:first')
+        load_candidate('run:first')
 
 
 @pytest.mark.seconds
 @pytest.mark.parametrize('asked', [('run:first', 'default'), (SQUEEZE, 'first')])
 def test_a_run_is_a_subject_with_its_own_weights(named, asked):
     model, weights = asked
-    found = subject(model, weights=weights)
+    found = load_candidate(model, weights=weights)
     assert found.identifier == SQUEEZE
     assert found.run.config == CONFIG
     assert all(torch.equal(value, state()[name]) for name, value in found.module.backbone.state_dict().items())
     assert found.module.backbone.classifier[1].out_channels == 10
-    assert found.weights_sha256 == subject(f'run:{named}').weights_sha256
+    assert found.weights_sha256 == load_candidate(f'run:{named}').weights_sha256
 
 
 def test_runs_and_weights_that_do_not_go_together(named):
     with pytest.raises(ModelError, match='run:first brings its own weights; --weights none is for other models'):
-        subject('run:first', weights='none')
+        load_candidate('run:first', weights='none')
     with pytest.raises(ModelError, match=f'is of {SQUEEZE}, not of plain_digitnet'):
-        subject('plain_digitnet', weights=str(named))
+        load_candidate('plain_digitnet', weights=str(named))
     (named / 'metrics.csv').write_text('')
     for options in ({'model': 'run:first'}, {'model': SQUEEZE, 'weights': 'first'}):
         with pytest.raises(ModelError, match=r'was changed after the run ended: metrics\.csv'):
-            subject(**options)
+            load_candidate(**options)
 
 
 def test_weights_that_the_network_of_the_run_does_not_have(m2m_home, tmp_path):
     with pytest.raises(ModelError, match='another architecture than plain_digitnet'):
-        subject(f'run:{write(tmp_path / "run", model="plain_digitnet").folder}')
+        load_candidate(f'run:{write(tmp_path / "run", model="plain_digitnet").folder}')
 
 
 @pytest.mark.seconds
@@ -264,7 +264,7 @@ def test_a_run_is_scored_on_what_a_mouse_saw_and_on_other_domains(named):
     neural = score('run:first', 'SimulatedMouse.VISp-rdm')
     result = neural.attrs['result']
     assert result['model'] == SQUEEZE
-    assert result['weights_sha256'] == subject('run:first').weights_sha256
+    assert result['weights_sha256'] == load_candidate('run:first').weights_sha256
     assert result['layer'].startswith('backbone.')
     thin = score('run:first', 'SklearnDigits.thin-accuracy').attrs['result']
     assert (thin['seed'], thin['source']) == (7, 'SklearnDigits')
@@ -280,7 +280,7 @@ def test_the_labels_of_a_run_are_those_of_its_classes(named, tmp_path):
     few.stimulus_paths, few.identifier = stimuli.stimulus_paths, 'few'
     answers = []
     for name in ('run:first', f'run:{reverse.folder}'):
-        found = subject(name)
+        found = load_candidate(name)
         found.model.start_task(found.model.Task.label, list('0123456789'))
         answers.append(found.model.look_at(few).values[0].astype(int))
     assert (answers[0] == 9 - answers[1]).all()

@@ -14,10 +14,10 @@ from m2m_benchmarks import load_benchmark, load_metric, score
 from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.scoring import results
 from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layer_choice import choose_layer, halves
 from m2m_benchmarks.scoring.layer_model import LayerModel
-from m2m_benchmarks.scoring.score import score_subject
-from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.scoring.score import score_candidate
 from m2m_benchmarks.testing import SmallNetwork
 
 pytestmark = pytest.mark.seconds
@@ -59,7 +59,7 @@ def test_named_layer_scores_all_neuroids(m2m_home):
 @pytest.mark.parametrize('kind', ['rdm', 'ridge'])
 def test_the_choice_does_not_see_what_is_scored(kind, m2m_home):
     benchmark = load_benchmark(f'SimulatedMouse.VISl-{kind}')
-    found = subject(SmallNetwork(), image_size=64)
+    found = load_candidate(SmallNetwork(), image_size=64)
     activations = Activations(found)
     choice = choose_layer(found, activations, benchmark, None)
     selection, scoring, _ = halves(benchmark)
@@ -91,14 +91,14 @@ def test_several_benchmarks_take_one_forward_pass(m2m_home, monkeypatch):
     passes = []
     run = Activations._run
     monkeypatch.setattr(Activations, '_run', lambda self, *args: passes.append(args[1]) or run(self, *args))
-    found = subject(SmallNetwork(), image_size=64)
-    scores = list(score_subject(found, ['SimulatedMouse-rdm', 'SimulatedMouse.VISp-ridge']))
+    found = load_candidate(SmallNetwork(), image_size=64)
+    scores = list(score_candidate(found, ['SimulatedMouse-rdm', 'SimulatedMouse.VISp-ridge']))
     assert passes == [['conv', 'hidden', 'head']]
     mean = scores[0].attrs['result']
     assert set(mean['areas']) == set(mean['layer']) == {'VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'}
     assert mean['score'] == pytest.approx(np.mean([area['score'] for area in mean['areas'].values()]))
     # and none the next time
-    again = list(score_subject(subject(SmallNetwork(), image_size=64), ['SimulatedMouse-rdm']))
+    again = list(score_candidate(load_candidate(SmallNetwork(), image_size=64), ['SimulatedMouse-rdm']))
     assert len(passes) == 1
     assert float(again[0]) == float(scores[0])
 
@@ -187,7 +187,7 @@ def test_real_recordings(layer, kind, raw, shared, siegle):
 @pytest.mark.shared
 def test_training_helps_in_every_area_but_one_seed_in_visp(shared, siegle):
     trained, untrained = (
-        next(score_subject(subject('torchvision:squeezenet1_1', weights=weights), ['Siegle2021-rdm']))
+        next(score_candidate(load_candidate('torchvision:squeezenet1_1', weights=weights), ['Siegle2021-rdm']))
         for weights in (shared / 'weights' / 'squeezenet1_1.pth', 'none')
     )
     areas = trained.attrs['areas']

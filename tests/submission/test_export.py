@@ -750,7 +750,7 @@ def interrupt(after=0):
 @pytest.mark.parametrize(
     ('where', 'name'),
     [
-        (exporting, 'subject'),
+        (exporting, 'load_candidate'),
         (exporting.models, 'self_contained'),
         (exporting.models.safetensors.torch, 'save_file'),
         (exporting, '_archive'),

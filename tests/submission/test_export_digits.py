@@ -10,7 +10,7 @@ import torch
 
 from m2m_benchmarks import score
 from m2m_benchmarks.models.neurn import model as family
-from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.testing import write_trained
 
 DOMAINS = ('MNIST', 'MNISTM', 'SVHN', 'USPS')
@@ -102,7 +102,7 @@ def test_benchmarks_and_trained_networks_work_in_brain_score_alone(m2m, paper, w
         which, identifier, value, error, targets, sha256 = json.loads(line)
         # scored here as models of their own kind, whose run says what their outputs stand for
         mine = score(
-            subject(f'run:{tmp_path / which}').model if 'Sklearn' in identifier else f'run:{tmp_path / which}',
+            load_candidate(f'run:{tmp_path / which}').model if 'Sklearn' in identifier else f'run:{tmp_path / which}',
             identifier,
         )
         assert value == pytest.approx(float(mine), abs=1e-12)
@@ -152,13 +152,13 @@ def test_the_tests_of_labels_can_fail(m2m, m2m_home, work, tmp_path):
     assert m2m('export', 'plain_digitnet', 'tree', '--to', 'brainscore-tree', '--weights', tmp_path / 'run').code == 0
     (folder,) = (work / 'tree').glob('brainscore_vision/models/*')
     test = runpy.run_path(str(folder / 'test.py'))['test_answers_with_its_classes']
-    test(subject(folder).model, tmp_path)
+    test(load_candidate(folder).model, tmp_path)
     init = folder / '__init__.py'
     text = init.read_text()
     assert "classes=['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']" in text
     init.write_text(text.replace("'9']", "'nine']"))
     with pytest.raises(ValueError, match='plain_digitnet has no output for 9; its classes are 0, 1, 2'):
-        test(subject(folder).model, tmp_path)
+        test(load_candidate(folder).model, tmp_path)
 
 
 @pytest.mark.parametrize(

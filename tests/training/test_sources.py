@@ -13,7 +13,7 @@ from m2m_benchmarks.data import versions
 from m2m_benchmarks.data.digits import domains
 from m2m_benchmarks.data.digits.domain import Digits
 from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
-from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.training.batches import Batches
 from m2m_benchmarks.training.sources import digit_source, domain_name, image_folder_source
 
@@ -99,7 +99,7 @@ def test_digits_of_another_size_are_those_of_pillow(digits, size):
 @pytest.mark.parametrize('model', ['plain_digitnet', 'plain_squeezenet1_1_at64'])
 def test_a_network_is_trained_on_what_it_is_scored_on(digits, model):
     """The same image, through the dataset and through Brain-Score's reading of its file."""
-    found = subject(model, 'none')
+    found = load_candidate(model, 'none')
     stimuli = domains.load_digit_stimuli('SklearnDigits_train')
     shown = [stimuli.get_stimulus(stimuli['stimulus_id'][place]) for place in (0, 7, 99)]
     scored = np.stack(found.wrapper._extractor.preprocess(shown))

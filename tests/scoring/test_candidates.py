@@ -10,7 +10,7 @@ from torch import nn
 
 from m2m_benchmarks import score
 from m2m_benchmarks.errors import ModelError, UnknownNameError
-from m2m_benchmarks.scoring.subjects import subject
+from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.weights import weights_sha256
 from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.testing import SmallNetwork
@@ -19,7 +19,7 @@ from m2m_benchmarks.testing import SmallNetwork
 @pytest.mark.seconds
 @pytest.mark.parametrize('name', ['torchvision:squeezenet1_1', 'torchvision:googlenet'])
 def test_untrained_torchvision_networks_follow_the_seed(name):
-    first, again, other = (subject(name, weights='none', seed=seed) for seed in (3, 3, 4))
+    first, again, other = (load_candidate(name, weights='none', seed=seed) for seed in (3, 3, 4))
     assert first.weights_sha256 == again.weights_sha256
     assert first.weights_sha256 != other.weights_sha256
     assert (first.identifier, first.weights, other.weights) == (name, 'none (seed 3)', 'none (seed 4)')
@@ -29,7 +29,7 @@ def test_torchvision_weights_from_a_file(tmp_path):
     torch.manual_seed(9)
     module = torchvision.models.squeezenet1_1(weights=None)
     torch.save(module.state_dict(), tmp_path / 'mine.pth')
-    found = subject('torchvision:squeezenet1_1', weights=tmp_path / 'mine.pth')
+    found = load_candidate('torchvision:squeezenet1_1', weights=tmp_path / 'mine.pth')
     assert found.weights_sha256 == weights_sha256(module)
     assert found.weights == f'file mine.pth (SHA-256 {sha256_file(tmp_path / "mine.pth")})'
 
@@ -40,7 +40,7 @@ def test_torchvision_weights_from_a_file(tmp_path):
 @pytest.mark.several
 def test_torchvision_weights_that_cannot_be_had(start, name, file, offline):
     with pytest.raises(ModelError) as caught:
-        subject(f'{start}{name}')
+        load_candidate(f'{start}{name}')
     assert str(caught.value).startswith(f'{start}{name} needs a file that could not be downloaded (')
     assert f'; https://download.pytorch.org/models/{file}). ' in str(caught.value)
     assert 'Connect to the network' in str(caught.value)
@@ -58,25 +58,25 @@ def test_torchvision_weights_that_cannot_be_had(start, name, file, offline):
 )
 def test_unknown_names(name, message):
     with pytest.raises((UnknownNameError, ModelError), match=message):
-        subject(name, weights='none')
+        load_candidate(name, weights='none')
 
 
 def test_a_network_of_timm():
-    first, again, other = (subject('timm:mobilenetv3_small_050', 'none', seed) for seed in (3, 3, 4))
+    first, again, other = (load_candidate('timm:mobilenetv3_small_050', 'none', seed) for seed in (3, 3, 4))
     assert first.weights_sha256 == again.weights_sha256 != other.weights_sha256
     assert first.wrapper.image_size == 224
     assert len(first.layers) > 5
     with pytest.raises(UnknownNameError, match="unknown timm model 'resnet81'"):
-        subject('timm:resnet81', 'none')
+        load_candidate('timm:resnet81', 'none')
 
 
 @pytest.mark.seconds
 def test_inception_from_a_file_is_normalised_as_the_official_one(tmp_path):
     """torchvision lets official weights change the normalisation inside the network; from a file they have to, too."""
-    found = subject('torchvision:googlenet', 'none')
+    found = load_candidate('torchvision:googlenet', 'none')
     assert found.module.transform_input
     torch.save(found.module.state_dict(), tmp_path / 'w.pth')
-    assert subject('torchvision:googlenet', tmp_path / 'w.pth').module.transform_input
+    assert load_candidate('torchvision:googlenet', tmp_path / 'w.pth').module.transform_input
 
 
 # Each brings its weights in another way: torch.hub, S3 through boto, requests. Only the last one says which file.
@@ -93,14 +93,14 @@ def test_inception_from_a_file_is_normalised_as_the_official_one(tmp_path):
 def test_registered_models_whose_weights_cannot_be_had(name, reason, offline):
     message = rf'^{name} needs a file that could not be downloaded \({reason}.*\)\. Connect to the network, or put'
     with pytest.raises(ModelError, match=message):
-        subject(name)
+        load_candidate(name)
 
 
 def test_a_registered_model_that_needs_a_package():
     if importlib.util.find_spec('cornet'):
         pytest.skip('cornet is installed')
     with pytest.raises(ModelError, match="CORnet-S needs the package 'cornet', which is not installed"):
-        subject('CORnet-S')
+        load_candidate('CORnet-S')
 
 
 @pytest.mark.seconds
@@ -118,31 +118,31 @@ def test_networks_of_other_precision(dtype, m2m_home):
 
 def test_a_network_that_takes_something_else():
     with pytest.raises(ModelError, match=r'cannot be run on an image of 3 x 224 x 224: RuntimeError: .* 1 channels'):
-        subject(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()))
+        load_candidate(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()))
     with pytest.raises(ModelError, match='cannot be run on an image of 3 x 2 x 2'):
-        subject(SmallNetwork(), image_size=2)
+        load_candidate(SmallNetwork(), image_size=2)
 
 
 def test_weights_into_a_model_that_brings_its_own(tmp_path):
     torch.save(SmallNetwork(seed=1).state_dict(), tmp_path / 'w.pth')
-    found = subject(SmallNetwork(seed=0), weights=tmp_path / 'w.pth', image_size=32)
+    found = load_candidate(SmallNetwork(seed=0), weights=tmp_path / 'w.pth', image_size=32)
     assert found.weights_sha256 == weights_sha256(SmallNetwork(seed=1))
     assert found.weights.startswith('file w.pth (SHA-256 ')
     with pytest.raises(ModelError, match='brings its own weights'):
-        subject(SmallNetwork(), weights='none', image_size=32)
+        load_candidate(SmallNetwork(), weights='none', image_size=32)
     with pytest.raises(ModelError, match='another architecture than pixels_64'):
-        subject('pixels_64', weights=tmp_path / 'w.pth')
+        load_candidate('pixels_64', weights=tmp_path / 'w.pth')
 
 
 def test_a_model_of_another_kind(tmp_path):
     class Other(BrainModel):
         identifier = 'other'
 
-    found = subject(Other())
+    found = load_candidate(Other())
     assert (found.identifier, found.module, found.weights_sha256, found.committed) == ('other', None, None, {})
     torch.save({'a': torch.ones(1)}, tmp_path / 'w.pth')
     with pytest.raises(ModelError, match='not a PyTorch network'):
-        subject(Other(), weights=tmp_path / 'w.pth')
+        load_candidate(Other(), weights=tmp_path / 'w.pth')
     with pytest.raises(ModelError, match='name one: --layer NAME'):
         found.layers
 
@@ -182,20 +182,20 @@ def test_a_plugin_folder_by_any_path(tmp_path, monkeypatch):
     folder = plugin(tmp_path / 'my-net.v2')
     monkeypatch.chdir(tmp_path)
     for path in (folder, str(folder), './my-net.v2', 'my-net.v2'):
-        found = subject(path)
+        found = load_candidate(path)
         assert (found.identifier, found.layers, found.module[0].out_channels) == ('from_a_folder', ['1'], 4)
 
 
 def test_a_folder_of_the_same_name_is_another_model(tmp_path):
     first, second = plugin(tmp_path / 'a' / 'net'), plugin(tmp_path / 'b' / 'net', width=9)
-    assert [subject(folder).module[0].out_channels for folder in (first, second, first)] == [4, 9, 4]
+    assert [load_candidate(folder).module[0].out_channels for folder in (first, second, first)] == [4, 9, 4]
 
 
 def test_an_edited_folder_is_read_again(tmp_path):
     folder = plugin(tmp_path / 'net')
-    assert subject(folder).module[0].out_channels == 4
+    assert load_candidate(folder).module[0].out_channels == 4
     plugin(folder, width=12)
-    assert subject(folder).module[0].out_channels == 12
+    assert load_candidate(folder).module[0].out_channels == 12
 
 
 @pytest.mark.parametrize(
@@ -215,5 +215,5 @@ def test_folders_that_are_no_plugin(tmp_path, init, message):
     if init is not None:
         (folder / '__init__.py').write_text(init)
     with pytest.raises(ModelError, match=message) as caught:
-        subject(folder)
+        load_candidate(folder)
     assert str(folder) in str(caught.value)

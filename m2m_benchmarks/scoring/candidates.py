@@ -30,7 +30,7 @@ _RUN = 'run:'
 
 
 @dataclass
-class Subject:
+class Candidate:
     """A model and what is known about it.
 
     Attributes
@@ -91,13 +91,13 @@ class Subject:
         return weights_sha256(self.module) if self.module is not None else None
 
 
-def subject(
+def load_candidate(
     model: str | Path | BrainModel | nn.Module,
     weights: str | Path = 'default',
     seed: int = 0,
     image_size: int = 224,
-) -> Subject:
-    """Make a subject of a model.
+) -> Candidate:
+    """Make a candidate of a model.
 
     Parameters
     ----------
@@ -125,11 +125,11 @@ def subject(
         weights_file(find_run(str(weights)))  # before anything is loaded
     if isinstance(model, BrainModel):
         identifier = getattr(model, 'identifier', None) or type(model).__name__
-        return _with_weights(Subject(str(identifier), model), weights)
+        return _with_weights(Candidate(str(identifier), model), weights)
     if isinstance(model, nn.Module):
         identifier = type(model).__name__
-        found = Subject(identifier, _commit(identifier, model, image_size, IMAGENET_MEAN, IMAGENET_STD))
-        return _with_weights(found, weights)
+        candidate = Candidate(identifier, _commit(identifier, model, image_size, IMAGENET_MEAN, IMAGENET_STD))
+        return _with_weights(candidate, weights)
     text = str(model)
     if text.startswith(_RUN):
         if str(weights) != 'default':
@@ -145,13 +145,13 @@ def subject(
     return _from_registry(text, weights, seed)
 
 
-def _from_registry(identifier: str, weights: str | Path, seed: int) -> Subject:
+def _from_registry(identifier: str, weights: str | Path, seed: int) -> Candidate:
     if str(weights) == 'none':
-        return Subject(identifier, plugins.load_model(identifier, weights='none', seed=seed), f'none (seed {seed})')
+        return Candidate(identifier, plugins.load_model(identifier, weights='none', seed=seed), f'none (seed {seed})')
     if not plugins.takes_weights(identifier):
-        return _with_weights(Subject(identifier, plugins.load_model(identifier)), weights)
+        return _with_weights(Candidate(identifier, plugins.load_model(identifier)), weights)
     if str(weights) == 'default':
-        return Subject(identifier, plugins.load_model(identifier), 'default')
+        return Candidate(identifier, plugins.load_model(identifier), 'default')
     folder = find_run(str(weights))
     if folder.name == WEIGHTS and folder.is_file():  # of a run, perhaps, which knows what the outputs stand for
         folder = folder.parent
@@ -161,10 +161,10 @@ def _from_registry(identifier: str, weights: str | Path, seed: int) -> Subject:
             raise ModelError(f'the run {folder} is of {run.model}, not of {identifier}.')
         return _from_run(run)
     # The weights of a file replace all others: nothing is downloaded for them.
-    return _with_weights(Subject(identifier, plugins.load_model(identifier, weights='none')), weights)
+    return _with_weights(Candidate(identifier, plugins.load_model(identifier, weights='none')), weights)
 
 
-def _from_run(run: Run) -> Subject:
+def _from_run(run: Run) -> Candidate:
     """The network that a run has trained."""
     model = family.commit(run.model, 'none', classes=run.classes)
     network = brainscore_adapter.network_in(model.activations_model)
@@ -173,24 +173,26 @@ def _from_run(run: Run) -> Subject:
     name, sha256 = run.folder.resolve().name, sha256_file(run.weights)
     model.activations_model.identifier = f'{run.model}-{sha256[:12]}'
     source, seed = run.data['name'], run.config['seed']
-    return Subject(run.model, model, f'run {name}: {source}, seed {seed} (SHA-256 {sha256})', run)
+    return Candidate(run.model, model, f'run {name}: {source}, seed {seed} (SHA-256 {sha256})', run)
 
 
-def _with_weights(found: Subject, weights: str | Path) -> Subject:
+def _with_weights(candidate: Candidate, weights: str | Path) -> Candidate:
     """Load weights into a model that has brought its own."""
     if str(weights) == 'default':
-        return found
+        return candidate
     if str(weights) == 'none':
         raise ModelError(
-            f'{found.identifier} brings its own weights; --weights none is for neurn_…, plain_…, torchvision:NAME and '
-            'timm:NAME.'
+            f'{candidate.identifier} brings its own weights; --weights none is for neurn_…, plain_…, torchvision:NAME '
+            'and timm:NAME.'
         )
-    if found.module is None:
-        raise ModelError(f'{found.identifier} is not a PyTorch network, so a weights file cannot be loaded into it.')
+    if candidate.module is None:
+        raise ModelError(
+            f'{candidate.identifier} is not a PyTorch network, so a weights file cannot be loaded into it.'
+        )
     path = weights_file(find_run(str(weights)))
-    apply_weights(found.module, read_weights(path), path, found.identifier)
-    found.weights = _file(path)
-    return found
+    apply_weights(candidate.module, read_weights(path), path, candidate.identifier)
+    candidate.weights = _file(path)
+    return candidate
 
 
 def _file(path: Path) -> str:
@@ -223,7 +225,7 @@ def _commit(
     )
 
 
-def _from_torchvision(name: str, weights: str | Path, seed: int) -> Subject:
+def _from_torchvision(name: str, weights: str | Path, seed: int) -> Candidate:
     import torchvision
 
     known = torchvision.models.list_models(module=torchvision.models)
@@ -248,7 +250,7 @@ def _from_torchvision(name: str, weights: str | Path, seed: int) -> Subject:
     return _built(identifier, module, weights, seed, preset.crop_size[0], preset.mean, preset.std)
 
 
-def _from_timm(name: str, weights: str | Path, seed: int) -> Subject:
+def _from_timm(name: str, weights: str | Path, seed: int) -> Candidate:
     import timm
 
     known = timm.list_models()
@@ -270,7 +272,7 @@ def _built(
     image_size: int,
     mean: tuple[float, ...],
     std: tuple[float, ...],
-) -> Subject:
+) -> Candidate:
     if str(weights) == 'default':
         source = 'default'
     elif str(weights) == 'none':
@@ -279,13 +281,13 @@ def _built(
         path = weights_file(weights)
         apply_weights(module, read_weights(path), path, identifier)
         source = _file(path)
-    return Subject(identifier, _commit(identifier, module, image_size, tuple(mean), tuple(std)), source)
+    return Candidate(identifier, _commit(identifier, module, image_size, tuple(mean), tuple(std)), source)
 
 
 _LIBRARIES = {'torchvision': _from_torchvision, 'timm': _from_timm}
 
 
-def _from_folder(folder: Path) -> Subject:
+def _from_folder(folder: Path) -> Candidate:
     """Import a model plugin from where it lies and build the one model that it registers."""
     identifier = plugins.model_in(folder)
     import brainscore_vision
@@ -306,7 +308,7 @@ def _from_folder(folder: Path) -> Subject:
     try:
         with plugins.explained_failure(str(folder), ModelError):
             spec.loader.exec_module(package)
-            return Subject(identifier, registry[identifier]())
+            return Candidate(identifier, registry[identifier]())
     finally:
         if before is not None:  # under its name, the model that was registered is still to be had
             registry[identifier] = before
