@@ -185,7 +185,7 @@ def compare(
     for number, (seed, pair) in enumerate(zip(chosen, wanted, strict=True)):
         candidates = [_candidate(each, seed or 0, weights, progress) for each in pair]
         for candidate, own in zip(candidates, scores, strict=True):
-            own += score_candidate(candidate, [benchmark], progress=progress)
+            own += score_candidate(candidate, [benchmark], progress=progress, fresh=True)
         if progress and len(chosen) > 1:
             progress('seeds', number + 1, len(chosen))
     by_seeds = len(chosen) > 1
