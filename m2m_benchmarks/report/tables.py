@@ -279,10 +279,10 @@ class _Layout:
         if any(columns[i].title for i in block):
             for line in self._row(block, widths, [column.title for column in columns], bottom=True):
                 yield indent + line, True
-        before: list[str] = []
+        before: list[str | None] = [None] * len(self.headings)
         for row, cells in zip(self._table.rows, self._cells, strict=True):
-            over = [cells[i] for i in self.headings]
-            changed = next((n for n, (one, other) in enumerate(zip(before, over)) if one != other), len(before))
+            over: list[str | None] = [cells[i] for i in self.headings]
+            changed = next((n for n, each in enumerate(over) if each != before[n]), len(over))
             for i in self.headings[changed:]:
                 label = '' if columns[i].heading or not columns[i].title else f'{columns[i].title}: '
                 for line in _folded(f'{label}{cells[i]}', self._width) if cells[i] else ():
@@ -305,7 +305,7 @@ class _Layout:
     def _row(
         self, block: list[int], widths: dict[int, int], cells: Sequence[str], *, bottom: bool = False
     ) -> Iterator[str]:
-        """Yield the lines of a row; where its cells have different numbers of lines, they stand at its top or bottom."""
+        """Yield the lines of a row; cells of fewer lines than others stand at its top, or bottom."""
         from rich.cells import cell_len
 
         folded = [_folded(cells[i], widths[i]) for i in block]
