@@ -29,10 +29,10 @@ _COMPARED = {**COMPARISONS, **PROTOCOLS}
 #: Headings of the listing, in its order: whether the data of benchmarks is on this machine.
 _HERE, _IN_PART, _NOT_HERE = 'These can run here', 'Part of the data is on this machine', 'Not on this machine'
 _NAMES = (
-    'Siegle2021-rdm is the mean over the areas, Siegle2021.VISp-rdm one area; Qazi2025.MNIST-accuracy is the mean '
-    'over the targets of MNIST, Qazi2025.MNIST.SVHN-accuracy one target.',
-    'm2m benchmarks WORD lists the names with that word in them, such as Siegle2021; --all lists every name, and '
-    "Brain-Score's. m2m data list says how to bring what is not here.",
+    'Siegle2021-rdm is the mean over the areas, Siegle2021.VISp-rdm one area; Qazi2025.MNIST-accuracy the mean over '
+    'the targets, Qazi2025.MNIST.SVHN-accuracy one.',
+    "m2m benchmarks WORD lists the names with that word in them, --all every name and Brain-Score's; m2m data list "
+    'says how to bring data.',
 )
 
 

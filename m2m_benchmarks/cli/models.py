@@ -49,9 +49,7 @@ def list_(
     if word is not None:
         listed = [plugin for plugin in listed if word.lower() in plugin.identifier.lower()]
         if not listed:
-            hint = (
-                '`m2m models --all` lists every name. A model of torchvision or timm is torchvision:NAME or timm:NAME.'
-            )
+            hint = '`m2m models --all` lists every name; those of other libraries are torchvision:NAME and timm:NAME.'
             raise UnknownNameError('model', word, [*own, *others], hint)
     if json is not None:
         write_json([{'identifier': p.identifier, 'library': p.library, 'plugin': p.folder} for p in listed], json)
