@@ -16,19 +16,19 @@ from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
 from m2m_benchmarks import plugins
-from m2m_benchmarks.errors import ModelError, UnknownNameError
+from m2m_benchmarks.errors import ModelError
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.layers import default_layers
 from m2m_benchmarks.scoring.provenance import code_of_folder, code_of_network, family_of
-from m2m_benchmarks.scoring.runs import RESULT, WEIGHTS, Run, find_run, read_run
-from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_file, weights_sha256
+from m2m_benchmarks.scoring.runs import Run, find_run, read_run, weights_file
+from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, check_candidate, is_folder, run_of_weights
+from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_sha256
 from m2m_benchmarks.storage import sha256_file
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 VISUAL_DEGREES = 8
-_RUN = 'run:'
 
 
 @dataclass
@@ -161,62 +161,49 @@ def load_candidate(
     ModelError
         When the model can't be built or the weights don't fit.
     """
-    if str(weights) not in ('default', 'none'):
-        weights_file(find_run(str(weights)))  # before anything is loaded
-    if isinstance(model, BrainModel):
-        identifier = getattr(model, 'identifier', None) or type(model).__name__
-        return _with_weights(Candidate(str(identifier), model), weights)
-    if isinstance(model, nn.Module):
+    if isinstance(model, BrainModel | nn.Module):
+        if str(weights) not in ('default', 'none'):
+            weights_file(find_run(str(weights)))  # before the network is run
+        if isinstance(model, BrainModel):
+            identifier = str(getattr(model, 'identifier', None) or type(model).__name__)
+            return _with_weights(Candidate(identifier, model), weights)
         identifier = type(model).__name__
         candidate = Candidate(identifier, _commit(identifier, model, image_size, IMAGENET_MEAN, IMAGENET_STD))
         return _with_weights(candidate, weights)
-    text = str(model)
-    if text.startswith(_RUN):
-        if str(weights) != 'default':
-            raise ModelError(f'{text} brings its own weights; --weights {weights} is for other models.')
-        return _from_run(read_run(find_run(text.removeprefix(_RUN))))
-    if isinstance(model, Path) or '/' in text or Path(text).is_dir():
-        return _with_weights(_from_folder(Path(text)), weights)
-    library, colon, name = text.partition(':')
-    if colon:
-        if library not in _LIBRARIES:
-            raise UnknownNameError('kind of model', library, [*_LIBRARIES, 'run'], f'({text})')
-        return _LIBRARIES[library](name, weights, seed)
-    return _from_registry(text, weights, seed)
+    spec = CandidateSpec(str(model), str(weights))
+    check_candidate(spec)
+    if spec.name.startswith(RUN):
+        return _from_run(read_run(find_run(spec.name.removeprefix(RUN))))
+    if is_folder(spec.name):
+        return _with_weights(_from_folder(Path(spec.name)), spec.weights)
+    library, colon, name = spec.name.partition(':')
+    return _LIBRARIES[library](name, spec.weights, seed) if colon else _from_registry(spec, seed)
 
 
-def _from_registry(identifier: str, weights: str | Path, seed: int) -> Candidate:
-    folder = _plugin_folder(identifier)
-    if str(weights) == 'none':
-        model = plugins.load_model(identifier, weights='none', seed=seed)
-        return Candidate(identifier, model, f'none (seed {seed})', None, 'none', seed, folder, {})
-    if not plugins.takes_weights(identifier):
+def _from_registry(spec: CandidateSpec, seed: int) -> Candidate:
+    folder = _plugin_folder(spec.name)
+    if spec.weights == 'none':
+        model = plugins.load_model(spec.name, weights='none', seed=seed)
+        return Candidate(spec.name, model, f'none (seed {seed})', None, 'none', seed, folder, {})
+    if not plugins.takes_weights(spec.name):
         # Those of this library have no weights: their code is all there is to know.
-        files: dict[str, str] | None = {} if identifier in plugins.registered('model') else None
-        candidate = Candidate(identifier, plugins.load_model(identifier), folder=folder, files=files)
-        return _with_weights(candidate, weights)
-    if str(weights) == 'default':
-        model, row = plugins.load_model(identifier), family.parse(identifier)
-        url = family.weights_url(row.row) if row is not None and row.row.library == 'torchvision' else None
-        return Candidate(
-            identifier,
-            model,
-            'default',
-            training_set=None if row is None else row.row.weights or None,
-            folder=folder,
-            files=None if url is None else _hub_files(url),
-        )
-    path = find_run(str(weights))
-    if path.name == WEIGHTS and path.is_file():  # of a run, perhaps, which knows what the outputs stand for
-        path = path.parent
-    if (path / RESULT).is_file():
-        run = read_run(path)
-        if run.model != identifier:
-            raise ModelError(f'the run {path} is of {run.model}, not of {identifier}.')
+        files: dict[str, str] | None = {} if spec.name in plugins.registered('model') else None
+        candidate = Candidate(spec.name, plugins.load_model(spec.name), folder=folder, files=files)
+        return _with_weights(candidate, spec.weights)
+    if spec.weights == 'default':
+        model, variant = plugins.load_model(spec.name), family.parse(spec.name)
+        candidate = Candidate(spec.name, model, 'default', folder=folder)
+        if variant is not None:
+            candidate.training_set = variant.row.weights or None
+            if variant.row.library == 'torchvision':
+                candidate.files = _hub_files(str(family.weights_url(variant.row)))
+        return candidate
+    run = run_of_weights(spec)
+    if run is not None:
         return _from_run(run)
     # The weights of a file replace all others: nothing is downloaded for them.
-    model = plugins.load_model(identifier, weights='none')
-    return _with_weights(Candidate(identifier, model, folder=folder, files={}), weights)
+    model = plugins.load_model(spec.name, weights='none')
+    return _with_weights(Candidate(spec.name, model, folder=folder, files={}), spec.weights)
 
 
 def _plugin_folder(identifier: str) -> Path | None:
@@ -308,9 +295,6 @@ def _commit(
 def _from_torchvision(name: str, weights: str | Path, seed: int) -> Candidate:
     import torchvision
 
-    known = torchvision.models.list_models(module=torchvision.models)
-    if name not in known:
-        raise UnknownNameError('torchvision model', name, known)
     identifier = f'torchvision:{name}'
     default = torchvision.models.get_model_weights(name).DEFAULT
     preset = default.transforms()
@@ -336,9 +320,6 @@ def _from_torchvision(name: str, weights: str | Path, seed: int) -> Candidate:
 def _from_timm(name: str, weights: str | Path, seed: int) -> Candidate:
     import timm
 
-    known = timm.list_models()
-    if name.split('.')[0] not in known:
-        raise UnknownNameError('timm model', name, known)
     identifier = f'timm:{name}'
     with plugins.explained_failure(identifier, ModelError):
         torch.manual_seed(seed)
