@@ -1,8 +1,7 @@
 """m2m benchmarks."""
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -17,99 +16,99 @@ from m2m_benchmarks.benchmarks.identifiers import (
     parse,
     place,
 )
-from m2m_benchmarks.cli.console import stdout, write_json
+from m2m_benchmarks.cli.console import Json, print_names, print_table, stdout, write_json
+from m2m_benchmarks.cli.data import print_commands
 from m2m_benchmarks.data import ledger, populations
 from m2m_benchmarks.data.areas import order_areas
+from m2m_benchmarks.errors import UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from m2m_benchmarks.report.tables import Column, Row, Table, heading, text
 
 #: What is compared, by the end of a benchmark's name.
 _COMPARED = {**COMPARISONS, **PROTOCOLS}
-#: How the names of the column of parts go into names of benchmarks.
-_PARTS = (
-    'Each part has a benchmark of its own: Siegle2021.VISp-rdm is of one area, deVries2020.VISp.Cux2-rdm of one '
-    'population of its neuroids, Qazi2025.MNIST.SVHN-accuracy of one target. Without a part, it is the mean over the '
-    'areas, all neuroids of the area, or the mean over the targets of the collection.'
+#: Headings of the listing, in its order: whether the data of benchmarks is on this machine.
+_HERE, _IN_PART, _NOT_HERE = 'These can run here', 'Part of the data is on this machine', 'Not on this machine'
+_NAMES = (
+    'Siegle2021-rdm is the mean over the areas, Siegle2021.VISp-rdm one area; Qazi2025.MNIST-accuracy the mean over '
+    'the targets, Qazi2025.MNIST.SVHN-accuracy one.',
+    "m2m benchmarks WORD lists the names with that word in them, --all every name and Brain-Score's; m2m data list "
+    'says how to bring data.',
 )
 
 
 def benchmarks(
-    json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False,
-    everything: Annotated[bool, typer.Option('--all', help="List brainscore_vision's benchmarks too.")] = False,
+    word: Annotated[
+        str | None, typer.Argument(help='List the names with this word in them, such as Siegle2021 or VISp.')
+    ] = None,
+    everything: Annotated[bool, typer.Option('--all', help="List every name, and brainscore_vision's.")] = False,
+    json: Json = None,
 ) -> None:
-    """List the benchmarks, and whether their data is on this machine.
+    """List the benchmarks: those whose data is on this machine, then the others.
 
-    Example:  m2m benchmarks --json
-    """
+    \b
+    Examples
+    --------
+      m2m benchmarks
+      m2m benchmarks Siegle2021.VISp
+      m2m benchmarks --all --json benchmarks.json
+    """  # noqa: D301, D411 - the mark keeps these lines as they are
     of_populations, too_few = _of_populations()
     rows = [_row(name) for name in [*_own(), *of_populations]]
-    others = [name for name in registered('benchmark', BRAIN_SCORE) if everything]
-    if json:
-        rows += [{'identifier': name, 'library': BRAIN_SCORE} for name in others]
-        write_json(rows, '-')
+    others = list(registered('benchmark', BRAIN_SCORE)) if everything or word is not None else []
+    if word is not None:
+        names = [*(row['identifier'] for row in rows), *others]
+        rows = [row for row in rows if word.lower() in row['identifier'].lower()]
+        others = [name for name in others if word.lower() in name.lower()]
+        if not rows and not others:
+            raise UnknownNameError('benchmark', word, names, '`m2m benchmarks --all` lists every name.')
+    if json is not None:
+        write_json([*rows, *({'identifier': name, 'library': BRAIN_SCORE} for name in others)], json)
+    if json == '-':
         return
-    console = stdout()
-    console.print(_table(rows))
-    console.print(f'\n{_PARTS}\n')
-    console.print(_kinds(dict.fromkeys(row['kind'] for row in rows)))
-    console.print()
-    for text in _about_populations(of_populations, too_few):
-        console.print(text, soft_wrap=True)
-    absent = {
-        needed
-        for row in rows
-        if not _made_here(row)
-        for needed, split in _needs(_name(row['identifier']))
-        if not _here(needed, split)
-    }
-    for name in sorted(absent):
-        console.print(f'Bring {name}:  {ledger.import_command(name)}', soft_wrap=True)
-    for name in others:
-        console.print(f'{BRAIN_SCORE}: {name}', markup=False)
+    if word is None and not everything:
+        print_table(_datasets(rows))
+        stdout().print()
+        print_table(_kinds(rows, _NAMES))
+        return
+    _print_names(rows, others)
+    if rows:
+        print_table(_kinds(rows, _about_populations(rows, too_few)))
+        needed = [needs for row in rows if not _made_here(row) for needs in _needs(_name(row['identifier']))]
+        absent = sorted({name for name, split in needed if not _here(name, split)})
+        print_commands({name: ledger.import_commands(name) for name in absent})
 
 
-def _table(rows: list[dict[str, Any]]) -> 'Table':
-    """One row for the benchmarks of a mean and of its parts."""
-    from rich.table import Table
-
-    table = Table(box=None, header_style='bold', pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ('Benchmark', 'Parts', 'Data'):
-        table.add_column(column, no_wrap=column != 'Parts')
-    for whole, parts in _by_whole(rows).items():
-        here = {row['data_here'] for row in parts.values()}
-        data = 'here' if here == {True} else 'in part' if True in here else 'not here'
-        first = next(iter(parts.values()))
-        if _made_here(first):
-            data = 'simulated' if first['simulated'] else 'built in'
-        table.add_row(whole, ' '.join(part for part in parts if part), data)
-    return table
-
-
-def _by_whole(rows: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Group rows by the benchmark that they are a part of; by the name of the part, empty for the whole itself."""
-    grouped: dict[str, dict[str, dict[str, Any]]] = {}
+def _datasets(rows: list[dict[str, Any]]) -> Table:
+    """Make the table of the datasets, with what they are compared by and the areas or domains that they have."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        name = _name(row['identifier'])
-        if isinstance(name, DigitsIdentifier):
-            whole, part = str(replace(name, target=None)), name.target
-        else:
-            whole, part = name.parent or str(name), name.population or name.area
-        grouped.setdefault(whole, {})[part or ''] = row
-    return grouped
+        grouped.setdefault(row['dataset'], []).append(row)
+    lines = []
+    for dataset, own in grouped.items():
+        here = {row['data_here'] or _made_here(row) for row in own}
+        state = _HERE if here == {True} else _IN_PART if True in here else _NOT_HERE
+        kinds = ' '.join(dict.fromkeys(row['kind'] for row in own))
+        # Of digits that are their own source, that one is no part of a name.
+        parts = {row[key]: None for key in ('area', 'source', 'target') for row in own if row[key] != dataset}
+        simulated = ' (simulated)' if any(row['simulated'] for row in own) else ''
+        lines.append(Row((state, dataset, kinds + simulated, ' '.join(part for part in parts if part))))
+    lines.sort(key=lambda line: (_HERE, _IN_PART, _NOT_HERE).index(str(line.cells[0])))
+    return Table([heading('Data'), Column('Dataset'), text('Compared by'), text('Areas or domains')], lines)
 
 
-def _kinds(kinds: Iterable[str]) -> 'Table':
-    """What is compared, by the end of the name."""
-    from rich.table import Table
+def _kinds(rows: list[dict[str, Any]], notes: Iterable[str]) -> Table:
+    """Make the table of what is compared, by the end of the name."""
+    kinds = dict.fromkeys(row['kind'] for row in rows)
+    return Table([Column(''), text('')], [Row((f'-{kind}', _COMPARED[kind])) for kind in kinds], notes=tuple(notes))
 
-    table = Table(box=None, header_style='bold', pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column('Ends in', no_wrap=True)
-    table.add_column('What is compared')
-    for kind in kinds:
-        table.add_row(f'-{kind}', _COMPARED[kind])
-    return table
+
+def _print_names(rows: list[dict[str, Any]], others: list[str]) -> None:
+    here = [row for row in rows if row['data_here'] or _made_here(row)]
+    simulated = [row['identifier'] for row in here if row['simulated']]
+    print_names(_HERE, [row['identifier'] for row in here if not row['simulated']])
+    print_names(f'{_HERE} (simulated)', simulated)
+    print_names(_NOT_HERE, [row['identifier'] for row in rows if row not in here])
+    print_names(f'Brain-Score ({BRAIN_SCORE})', others)
 
 
 def _own() -> list[str]:
@@ -153,13 +152,15 @@ def _of_populations() -> tuple[list[str], list[str]]:
     return names, too_few
 
 
-def _about_populations(names: list[str], too_few: list[str]) -> list[str]:
+def _about_populations(rows: list[dict[str, Any]], too_few: list[str]) -> list[str]:
     about = []
-    if not names:
+    datasets = {row['dataset'] for row in rows if row['area']}
+    if datasets and not any(row['population'] for row in rows):
         about.append(
             'DATASET.AREA.POPULATION-COMPARISON scores on one population of neuroids alone, such as those of a Cre '
             'line, a layer or a cell type: a value of any column of recordings here that groups their neuroids.'
         )
+    too_few = [each for each in too_few if each.partition('.')[0] in datasets]
     if too_few:
         least = populations.LEAST_OF_POPULATION
         about.append(f'Fewer than {least} reliable neuroids, so no score: {", ".join(too_few)}.')

@@ -3,16 +3,25 @@
 import contextlib
 import json
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.report.tables import Table, to_lines
 from m2m_benchmarks.storage import explained, replacing, writable
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+#: The option --json, which all commands have: with a file's name what is printed is written to it too, as JSON.
+Json = Annotated[
+    str | None, typer.Option('--json', metavar='FILE', help="Write the result as JSON; '-' prints it instead.")
+]
 
 
 def stdout() -> 'Console':
@@ -22,13 +31,51 @@ def stdout() -> 'Console':
     return Console(width=None if sys.stdout.isatty() or 'COLUMNS' in os.environ else 160, highlight=False)
 
 
-def check_json(target: str) -> Path:
-    """Path of a JSON file that can be written: asked before a long run, not after it."""
+def terminal_width() -> int | None:
+    """Columns of the terminal, or those that COLUMNS says; None for a file or a pipe, in which nothing is folded."""
+    if sys.stdout.isatty() or 'COLUMNS' in os.environ:
+        # Not by rich, to which every terminal is 80 columns wide whose TERM it doesn't know.
+        return shutil.get_terminal_size().columns
+    return None
+
+
+def print_table(table: Table) -> None:
+    """Print a table, as wide as the terminal."""
+    console = stdout()
+    for line in to_lines(table, terminal_width()):
+        console.print(line, soft_wrap=True)
+
+
+def print_names(title: str, names: Sequence[str], *, together: bool = False) -> None:
+    """Print names below a title with their number, each whole and on a line of its own; nothing where there is none.
+
+    `together` puts short ones side by side on a terminal.
+    """
+    if not names:
+        return
+    console = stdout()
+    console.print(f'{title}: {len(names)}', soft_wrap=True, markup=False)
+    if together and terminal_width() is not None:
+        from rich.columns import Columns
+        from rich.padding import Padding
+
+        console.print(Padding(Columns(names, column_first=True, padding=(0, 2)), (0, 0, 0, 2)))
+        return
+    for name in names:
+        console.print(f'  {name}', soft_wrap=True, markup=False)
+
+
+def check_json(target: str | None) -> None:
+    """Raise a StorageError where the file named after --json can't be written: asked before a long run, not after it.
+
+    There is no file to write for None, where the option isn't given, and for '-', which is stdout.
+    """
+    if target is None or target == '-':
+        return
     path = Path(target).absolute()
     if path.is_dir():
         raise StorageError(f'cannot write to {path}: it is a folder. Name a file after --json.')
     writable(path.parent, 'Name another file after --json.')
-    return path
 
 
 def write_json(content: Any, target: str) -> None:
@@ -37,7 +84,8 @@ def write_json(content: Any, target: str) -> None:
     if target == '-':
         print(text)
         return
-    path = check_json(target)
+    check_json(target)
+    path = Path(target).absolute()
     with explained(path.name, path.parent), replacing(path) as file:
         file.write(text + '\n')
 

@@ -1,40 +1,36 @@
 """m2m data: fetch, import, verify, list."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import progress, stdout, write_json
-from m2m_benchmarks.cli.fetch import fetch, how_it_came, splits_of
-from m2m_benchmarks.cli.recordings import made_with, print_recordings, print_renamed
+from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, stdout, write_json
+from m2m_benchmarks.cli.fetch import fetch, splits_of, splits_table
+from m2m_benchmarks.cli.groups import ListingGroup
+from m2m_benchmarks.cli.recordings import areas_table, made_with, print_recordings, print_renamed
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.errors import DataError, UnknownNameError
+from m2m_benchmarks.report.tables import Column, Row, Table, heading, number, text
 
 #: First argument of `m2m data import` for a domain of digits; with its dash it's no dataset's name.
 _DOMAIN = 'digits-domain'
 
-app = typer.Typer(help='Recordings and digits on this machine: list, fetch, import, verify.', rich_markup_mode=None)
+app = typer.Typer(
+    cls=ListingGroup, help='Recordings and digits on this machine: list, fetch, import, verify.', rich_markup_mode=None
+)
 
 app.command()(fetch)
-
-_Json = Annotated[bool, typer.Option('--json', help='Print JSON.')]
-
-
-@app.callback(invoke_without_command=True)
-def data(context: typer.Context, json: _Json = False) -> None:
-    """Recordings and digits on this machine: list, fetch, import, verify."""
-    if context.invoked_subcommand is None:
-        show(None, json)
 
 
 @app.command('list')
 def show(
     name: Annotated[str | None, typer.Argument(help='Show the card of this dataset.')] = None,
-    json: _Json = False,
+    json: Json = None,
 ) -> None:
     """List the datasets, or show one with its licence, citation and how it was made.
 
@@ -45,42 +41,59 @@ def show(
         if found is None:
             raise UnknownNameError('dataset', name, _names(), '`m2m data list` lists them.')
         entry = {**found, **state(name)}
-        if json:
-            write_json(entry, '-')
-            return
-        console = stdout()
-        for key in ('name', 'what', 'licence', 'citation', 'how_made'):
-            console.print(f'{key.replace("_", " ")}: {entry[key]}', markup=False)
-        console.print(f'on this machine: {_here(entry)}', markup=False)
-        if entry['made_with']:
-            console.print(f'made with: {entry["made_with"]}', markup=False, soft_wrap=True)
-        for area, counts in entry['areas'].items():
-            console.print(
-                f'  {area}: {counts["neuroids"]} neuroids of {counts["animals"]} animals, {counts["reliable"]} of '
-                f'reliability 0.5 or more, {counts["flat"]} that never vary'
-            )
-        for split, parts in entry['splits'].items():
-            came = how_it_came(parts['source'])
-            console.print(
-                f'  {split}: {parts["images"]:,} images in {parts["clusters"]:,} clusters, {came}',
-                markup=False,
-                soft_wrap=True,
-            )
+        if json is not None:
+            write_json(entry, json)
+        if json != '-':
+            _print_card(entry)
         return
     entries = [{**(card(each) or {}), **state(each)} for each in _names()]
-    if json:
-        write_json(entries, '-')
-        return
-    from rich.table import Table
+    if json is not None:
+        write_json(entries, json)
+    if json != '-':
+        print_table(_table(entries))
+        print_commands({entry['name']: ledger.import_commands(entry['name']) for entry in entries if _absent(entry)})
 
-    table = Table(box=None, header_style='bold')
-    for column in ('Dataset', 'On this machine', 'Content', 'Size', 'Licence'):
-        table.add_column(column, justify='right' if column == 'Size' else 'left')
-    for entry in entries:
-        size = f'{entry["bytes"] / 1e6:,.0f} MB' if entry['here'] else ''
-        licence = entry['licence'].partition(':')[0].partition('(')[0]
-        table.add_row(entry['name'], _here(entry), content(entry) if entry['here'] else '', size, licence)
-    stdout().print(table)
+
+def _table(entries: list[dict[str, Any]]) -> Table:
+    rows = []
+    for entry in sorted(entries, key=lambda entry: (not entry['here'], _absent(entry))):
+        licence = re.split(r'[:(,]|\. ', entry['licence'])[0].strip()
+        amount, size = (content(entry), entry['bytes'] / 1e6) if entry['here'] else ('', None)
+        rows.append(Row((f'On this machine: {_where(entry)}', entry['name'], amount, size, licence)))
+    return Table(
+        [heading('Where'), Column('Dataset'), text('Content'), number('MB', ',.0f'), text('Licence')],
+        rows,
+        notes=['m2m data list DATASET shows its whole licence, its citation and how it was made.'],
+    )
+
+
+def print_commands(commands: Mapping[str, list[str]]) -> None:
+    """Print the commands that bring datasets, by name; those of the same commands together.
+
+    Each command has a line of its own, which is folded by the terminal alone, so that it can be copied.
+    """
+    named: dict[tuple[str, ...], list[str]] = {}
+    for name, each in commands.items():
+        named.setdefault(tuple(each), []).append(name)
+    console = stdout()
+    for each, names in named.items():
+        console.print(f'To bring {", ".join(names)}:', soft_wrap=True, markup=False)
+        for command in each:
+            console.print(f'  {"" if command == each[0] else "or: "}{command}', soft_wrap=True, markup=False)
+
+
+def _print_card(entry: dict[str, Any]) -> None:
+    console = stdout()
+    lines = {key.replace('_', ' '): entry[key] for key in ('name', 'what', 'licence', 'citation', 'how_made')}
+    for key, value in {**lines, 'on this machine': _where(entry), 'made with': entry['made_with']}.items():
+        if value:
+            console.print(f'{key}: {value}', markup=False)
+    if _absent(entry):
+        print_commands({entry['name']: ledger.import_commands(entry['name'])})
+    if entry['areas']:
+        print_table(areas_table(entry['areas']))
+    if entry['splits']:
+        print_table(splits_table(entry['splits']))
 
 
 def _names() -> list[str]:
@@ -109,10 +122,15 @@ def content(found: dict[str, Any]) -> str:
     return f'{sum(area["neuroids"] for area in found["areas"].values()):,} neuroids'
 
 
-def _here(entry: dict[str, Any]) -> str:
+def _where(entry: dict[str, Any]) -> str:
     if entry['here']:
         return 'yes'
-    return f'no; bring it with: {entry["bring"]}' if entry['bring'] else 'no; made when first used'
+    return 'no' if entry['bring'] else 'no; made when first used'
+
+
+def _absent(entry: dict[str, Any]) -> bool:
+    """Whether a dataset isn't on this machine and isn't made here either."""
+    return not entry['here'] and entry['bring'] is not None
 
 
 @app.command('import')
@@ -128,7 +146,7 @@ def import_(
     stimuli: Annotated[Path | None, typer.Option(help='Folder of images, in the order of the image axis.')] = None,
     source: Annotated[Path | None, typer.Option('--from', help='File or folder of the digits.')] = None,
     as_split: Annotated[str | None, typer.Option('--as', help='train or test: what all of the digits become.')] = None,
-    json: _Json = False,
+    json: Json = None,
 ) -> None:
     """Import recordings from an array bundle, or a domain of digits, all or nothing.
 
@@ -142,11 +160,13 @@ def import_(
             raise _wrong_usage(f'{_DOMAIN} NAME', {'NAME': domain, '--from': source}, bundle)
         if as_split not in (None, 'train', 'test'):
             raise typer.BadParameter(f'--as takes train or test, not {as_split}.')
+        check_json(json)
         _import_digits(domain, source, as_split, json)
         return
     others = {str(domain): domain, '--from': source, '--as': as_split}
     if sessions is None or units is None or stimuli is None or any(others.values()):
         raise _wrong_usage(name, bundle, others)
+    check_json(json)
     _import_recordings(name, sessions, units, stimuli, json)
 
 
@@ -161,36 +181,29 @@ def _wrong_usage(what: str, needed: Mapping[str, object], others: Mapping[str, o
     )
 
 
-def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, json: bool) -> None:
+def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, json: str | None) -> None:
     from m2m_benchmarks.acquisition.importing import import_bundle
 
     with progress() as report:
         entry = import_bundle(name, sessions, units, stimuli, report, print_renamed)
-    if json:
-        write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256']}, '-')
-        return
-    print_recordings(name, entry, 'imported')
+    if json is not None:
+        write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256']}, json)
+    if json != '-':
+        print_recordings(name, entry, 'imported')
 
 
-def _import_digits(name: str, source: Path, as_split: str | None, json: bool) -> None:
+def _import_digits(name: str, source: Path, as_split: str | None, json: str | None) -> None:
     from m2m_benchmarks.acquisition.digit_import import import_domain
     from m2m_benchmarks.benchmarks.identifiers import PAPER_DIGITS, DigitsIdentifier
 
     with progress() as report:
         splits = splits_of(import_domain(name, source, as_split, report))
-    if json:
-        write_json({'name': name, 'splits': splits}, '-')
+    if json is not None:
+        write_json({'name': name, 'splits': splits}, json)
+    if json == '-':
         return
-    from rich.table import Table
-
-    table = Table(box=None, header_style='bold', title=f'{name}: imported', title_justify='left')
-    for column in ('split', 'images', 'classes', 'clusters', 'how it came'):
-        table.add_column(column, justify='left' if column in ('split', 'how it came') else 'right')
-    for split, parts in splits.items():
-        table.add_row(split, f'{parts["images"]:,}', 'all 10', f'{parts["clusters"]:,}', how_it_came(parts['source']))
+    print_table(splits_table(splits, f'{name}: imported'))
     console = stdout()
-    console.print(table)
-    console.print('"clusters": what was drawn or photographed apart; images of one are not independent of one another.')
     if 'test' in splits and name not in DOMAINS:
         benchmark = DigitsIdentifier(PAPER_DIGITS, 'MNIST', name, 'accuracy')
         console.print(f'Next:  m2m score MODEL {benchmark}', soft_wrap=True)
@@ -201,7 +214,7 @@ def _import_digits(name: str, source: Path, as_split: str | None, json: bool) ->
 @app.command()
 def verify(
     name: Annotated[str | None, typer.Argument(help='Only this dataset.')] = None,
-    json: _Json = False,
+    json: Json = None,
 ) -> None:
     """Compare every file of the datasets on this machine with its SHA-256.
 
@@ -209,9 +222,9 @@ def verify(
     """
     names = [name] if name is not None else ledger.names()
     found = {each: ledger.verify(each) for each in names}
-    if json:
-        write_json(found, '-')
-    else:
+    if json is not None:
+        write_json(found, json)
+    if json != '-':
         console = stdout()
         for each, problems in found.items():
             n = len(ledger.files(ledger.require(each)))

@@ -3,12 +3,11 @@
 import importlib
 import importlib.metadata
 import platform
-from typing import Annotated
 
 import typer
 from packaging.requirements import Requirement
 
-from m2m_benchmarks.cli.console import stdout, write_json
+from m2m_benchmarks.cli.console import Json, stdout, write_json
 from m2m_benchmarks.cli.data import content, state
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import cards
@@ -27,16 +26,16 @@ _EXTRAS = {
 }
 
 
-def doctor(json: Annotated[bool, typer.Option('--json', help='Print JSON.')] = False) -> None:
+def doctor(json: Json = None) -> None:
     """Say what works here, what is missing, and the command that brings it.
 
     Exit code 1 when something that is needed doesn't work.
     """
     checks = [_python(), *(_package(name) for name in _NEEDED), _device(), _home(), *_datasets()]
     checks += [_extra(name, purpose) for name, purpose in _EXTRAS.items()]
-    if json:
-        write_json(checks, '-')
-    else:
+    if json is not None:
+        write_json(checks, json)
+    if json != '-':
         console = stdout()
         marks = {'ok': '[green]ok[/green]     ', 'missing': '[yellow]missing[/yellow]', 'broken': '[red]broken[/red] '}
         for check in checks:

@@ -12,12 +12,13 @@ import typer
 from m2m_benchmarks.acquisition import surveys
 from m2m_benchmarks.acquisition.options import Option, OptionError, comma_separated
 from m2m_benchmarks.acquisition.survey import Survey
-from m2m_benchmarks.cli.console import progress, stdout, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, stdout, write_json
 from m2m_benchmarks.cli.recordings import print_fetched, print_plan, print_renamed
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.areas import renamed_areas
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.errors import DataError, UnknownNameError
+from m2m_benchmarks.report.tables import Column, Row, Table, count, text
 
 _DIGITS = 'digits'
 _NO_PHOTOS = 'it cannot be downloaded. Make it of MNIST and photos of yours: m2m data fetch digits --photos DIR'
@@ -43,12 +44,12 @@ _SURVEY_OPTIONS = (
 class _Fetchable:
     """What can be fetched: its options, and the function that fetches it.
 
-    The function is called with the command's context, the values of the options by name, and whether to print JSON.
+    The function is called with the command's context, the values of the options by name, and that of --json.
     """
 
     title: str
     options: tuple[Option, ...]
-    fetch: Callable[[typer.Context, Mapping[str, Any], bool], None]
+    fetch: Callable[[typer.Context, Mapping[str, Any], str | None], None]
 
 
 def _fetchables() -> dict[str, _Fetchable]:
@@ -101,11 +102,10 @@ class Fetch:
             inspect.Parameter('name', kind, annotation=Annotated[str, typer.Argument(help=named)]),
         ]
         parameters += [_parameter(taken_by) for taken_by in _by_option(fetchables).values()]
-        json = typer.Option('--json', help='Print JSON.')
-        parameters.append(inspect.Parameter('json', kind, annotation=Annotated[bool, json], default=False))
+        parameters.append(inspect.Parameter('json', kind, annotation=Json, default=None))
         return inspect.Signature(parameters)
 
-    def __call__(self, context: typer.Context, name: str, json: bool, **given: Any) -> None:
+    def __call__(self, context: typer.Context, name: str, json: str | None, **given: Any) -> None:
         """Fetch what is named."""
         fetchables = _fetchables()
         if name not in fetchables:
@@ -120,6 +120,7 @@ class Fetch:
             option.name: given[option.name] if _given(context, option.name) else option.default
             for option in fetchables[name].options
         }
+        check_json(json)
         try:
             fetchables[name].fetch(context, own, json)
         except OptionError as error:
@@ -168,7 +169,7 @@ def _given(context: typer.Context, parameter: str) -> bool:
     return source is not None and source.name == 'COMMANDLINE'
 
 
-def _fetch_survey(survey: Survey, context: typer.Context, given: Mapping[str, Any], json: bool) -> None:
+def _fetch_survey(survey: Survey, context: typer.Context, given: Mapping[str, Any], json: str | None) -> None:
     delete_files = given['delete_files'] or given['delete_nwb']
     if delete_files and not given['whole_files']:
         raise typer.BadParameter('--delete-files goes with --whole-files: otherwise no session file is kept.')
@@ -195,7 +196,7 @@ def _fetch_survey(survey: Survey, context: typer.Context, given: Mapping[str, An
     print_fetched(survey.name, fetched, before, json)
 
 
-def _fetch_digits(context: typer.Context, given: Mapping[str, Any], json: bool) -> None:
+def _fetch_digits(context: typer.Context, given: Mapping[str, Any], json: str | None) -> None:
     from m2m_benchmarks.acquisition.digit_import import SPLITS, fetch_digits
 
     chosen = comma_separated('--domains', given['domains'])
@@ -203,20 +204,17 @@ def _fetch_digits(context: typer.Context, given: Mapping[str, Any], json: bool) 
         entries = fetch_digits(given['photos'], chosen, given['seed'], report)
     domains = {each: splits_of(entry) for each, entry in entries.items()}
     left_out = {'MNISTM': _NO_PHOTOS} if chosen is None and 'MNISTM' not in domains else {}
-    if json:
-        write_json({'domains': domains, 'left_out': left_out}, '-')
+    if json is not None:
+        write_json({'domains': domains, 'left_out': left_out}, json)
+    if json == '-':
         return
-    from rich.table import Table
-
-    table = Table(box=None, header_style='bold')
-    for column in ('Domain', *SPLITS, 'How it came'):
-        table.add_column(column, justify='right' if column in SPLITS else 'left')
+    rows = []
     for domain, splits in domains.items():
         how = {split: how_it_came(parts['source']) for split, parts in splits.items()}
         came = how['test'] if how['test'] == how['train'] else '; '.join(f'{split} {how[split]}' for split in SPLITS)
-        table.add_row(domain, *(f'{splits[split]["images"]:,}' for split in SPLITS), came)
+        rows.append(Row((domain, *(splits[split]['images'] for split in SPLITS), came)))
+    print_table(Table([Column('Domain'), *map(count, SPLITS), text('How it came')], rows))
     console = stdout()
-    console.print(table)
     for domain, reason in left_out.items():
         console.print(f'{domain} is left out: {reason}', soft_wrap=True)
 
@@ -233,6 +231,19 @@ def splits_of(entry: dict[str, Any]) -> dict[str, Any]:
         }
         for split, parts in {**{each: every[each] for each in ('train', 'test') if each in every}, **every}.items()
     }
+
+
+def splits_table(splits: Mapping[str, Any], title: str = '') -> Table:
+    """Make the table of the splits of a domain of digits, as `splits_of` gives them."""
+    return Table(
+        [Column('split'), count('images'), count('clusters'), text('how it came')],
+        [
+            Row((split, parts['images'], parts['clusters'], how_it_came(parts['source'])))
+            for split, parts in splits.items()
+        ],
+        title,
+        ['"clusters": what was drawn or photographed apart; images of one are not independent of one another.'],
+    )
 
 
 def how_it_came(source: dict[str, Any]) -> str:

@@ -7,10 +7,12 @@ import warnings
 import typer
 
 from m2m_benchmarks.cli import benchmarks, compare, data, doctor, export, models, score, train
+from m2m_benchmarks.cli.groups import TopGroup
 from m2m_benchmarks.errors import M2MError
 
 app = typer.Typer(
     name='m2m',
+    cls=TopGroup,
     help='How mouse-like is a vision model, and how well does it hold when the domain shifts?',
     epilog='Try it without any data:  m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --weights none',
     no_args_is_help=True,

@@ -7,46 +7,68 @@ from typing import Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import check_json, progress, stdout, write_json
-from m2m_benchmarks.errors import BenchmarkError, ModelError
+from m2m_benchmarks.cli.console import Json, check_json, print_names, progress, stdout, write_json
+from m2m_benchmarks.cli.groups import SearchingGroup
+from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
 
-app = typer.Typer(help='Models that can be scored by name.', rich_markup_mode=None)
+app = typer.Typer(
+    cls=SearchingGroup,
+    help='Models that can be scored by name. `m2m models resnet` is `m2m models list resnet`.',
+    rich_markup_mode=None,
+)
 
-_Json = Annotated[bool, typer.Option('--json', help='Print JSON.')]
 _Model = Annotated[
     str, typer.Argument(help='A name from `m2m models`, torchvision:NAME, timm:NAME, or a plugin folder.')
 ]
 
 
-@app.callback(invoke_without_command=True)
-def models(context: typer.Context, json: _Json = False) -> None:
-    """List the models that can be scored by name: this library's, then brainscore_vision's.
+@app.command('list')
+def list_(
+    word: Annotated[str | None, typer.Argument(help='List the names with this word in them, such as resnet.')] = None,
+    everything: Annotated[bool, typer.Option('--all', help="List brainscore_vision's models too.")] = False,
+    json: Json = None,
+) -> None:
+    """List the models that can be scored by name: this library's; with --all or a word, brainscore_vision's too.
 
-    Example:  m2m models | grep -i resnet
-    """
-    if context.invoked_subcommand is not None:
+    \b
+    Examples
+    --------
+      m2m models
+      m2m models resnet50
+      m2m models --all --json models.json
+    """  # noqa: D301, D411 - the mark keeps these lines as they are
+    own = registered('model')
+    others = {
+        name: plugin
+        for name, plugin in sorted(registered('model', BRAIN_SCORE).items(), key=lambda item: item[0].lower())
+        if name not in own
+    }
+    short = word is None and not everything
+    listed = [*own.values()] if short else [*own.values(), *others.values()]
+    if word is not None:
+        listed = [plugin for plugin in listed if word.lower() in plugin.identifier.lower()]
+        if not listed:
+            hint = '`m2m models --all` lists every name; those of other libraries are torchvision:NAME and timm:NAME.'
+            raise UnknownNameError('model', word, [*own, *others], hint)
+    if json is not None:
+        write_json([{'identifier': p.identifier, 'library': p.library, 'plugin': p.folder} for p in listed], json)
+    if json == '-':
         return
-    own, others = registered('model'), registered('model', BRAIN_SCORE)
-    if json:
-        listed = [*own.values(), *(plugin for name, plugin in others.items() if name not in own)]
-        content = [{'identifier': p.identifier, 'library': p.library, 'plugin': p.folder} for p in listed]
-        write_json(content, '-')
-        return
-    # Plain text: hundreds of lines, read by eye or by grep.
-    lines = []
-    for title, library, names in (
-        ('This library', OWN, list(own)),
-        ('Brain-Score', BRAIN_SCORE, sorted(set(others) - set(own), key=str.lower)),
-    ):
-        lines += [f'{title} ({library}): {len(names)}', *(f'  {name}' for name in names)]
-    lines.append('Also: torchvision:NAME, timm:NAME, the path of a plugin folder, or your own network from Python.')
-    lines.append('What NeuRN can be set to is part of the name: neurn_resnet18_k5_zero_channel_after_stem.')
-    print('\n'.join(lines))
+    for title, library in (('This library', OWN), ('Brain-Score', BRAIN_SCORE)):
+        names = [plugin.identifier for plugin in listed if plugin.library == library]
+        print_names(f'{title} ({library})', names, together=short)
+    if short:
+        for line in (
+            f'Brain-Score ({BRAIN_SCORE}): {len(others)} more, with --all; m2m models WORD searches all of them.',
+            'Also: torchvision:NAME, timm:NAME, the path of a plugin folder, or your own network from Python.',
+            'What NeuRN can be set to is part of the name: neurn_resnet18_k5_zero_channel_after_stem.',
+        ):
+            stdout().print(line, markup=False)
 
 
 @app.command('show')
-def show(model: _Model, json: _Json = False) -> None:
+def show(model: _Model, json: Json = None) -> None:
     """Show a model: its input, its layers, and which of them stand for which areas. Downloads no default weights.
 
     \b
@@ -59,8 +81,9 @@ def show(model: _Model, json: _Json = False) -> None:
         report('loading', 0, 1)
         entry = _described(model)
         report('loading', 1, 1)
-    if json:
-        write_json(entry, '-')
+    if json is not None:
+        write_json(entry, json)
+    if json == '-':
         return
     console = stdout()
     for key, value in entry.items():
@@ -124,8 +147,7 @@ def calibrate(
 
     Example:  m2m models calibrate neurn_squeezenet1_1 --dataset Siegle2021 --json neurn_squeezenet1_1.json
     """
-    if json != '-':
-        check_json(json)
+    check_json(json)
     with progress() as report:
         report('loading', 0, 1)
         from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
-from m2m_benchmarks.cli.console import stdout, write_json
+from m2m_benchmarks.cli.console import print_table, stdout, write_json
 from m2m_benchmarks.data.areas import note_on_renamed
+from m2m_benchmarks.report.tables import Column, Row, Table, count
 
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.fetch import Fetched
@@ -20,7 +21,7 @@ def print_renamed(areas: Mapping[str, str]) -> None:
         print(note_on_renamed(areas), file=sys.stderr)
 
 
-def print_plan(survey: 'Survey', planned: 'Plan', json: bool) -> None:
+def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:
     """Print what a fetch would do."""
     listing = planned.listing
     numbers = {
@@ -37,21 +38,19 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: bool) -> None:
         'memory_bytes_estimate': planned.memory_bytes,
         'seconds_estimate': planned.seconds,
     }
-    if json:
-        write_json({'name': survey.name, **numbers, 'areas': planned.groups}, '-')
+    if json is not None:
+        write_json({'name': survey.name, **numbers, 'areas': planned.groups}, json)
+    if json == '-':
         return
-    from rich.table import Table
-
-    table = Table(box=None, header_style='bold')
-    columns = ['area', *([survey.group_title] if survey.group_title else []), 'sessions']
-    for column in columns:
-        table.add_column(column, justify='right' if column == 'sessions' else 'left')
-    for area, groups in planned.groups.items():
-        for group, count in groups.items():
-            table.add_row(area, *([group] if survey.group_title else []), str(count))
+    grouped = bool(survey.group_title)
+    columns = [Column('area'), *[Column(survey.group_title)] * grouped, count('sessions')]
+    rows = [
+        Row((area, *[group] * grouped, n_sessions))
+        for area, groups in planned.groups.items()
+        for group, n_sessions in groups.items()
+    ]
+    print_table(Table(columns, rows, title=f'{survey.name}: no recording was downloaded.'))
     console = stdout()
-    console.print(f'{survey.name}: no recording was downloaded.')
-    console.print(table)
     for text in (
         f'{len(listing.sessions)} of {listing.n_matching} sessions{survey.session_note}; {listing.n_failed} more '
         'are left out: they failed quality control or have no file.',
@@ -67,14 +66,14 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: bool) -> None:
         console.print('There is too little room: set M2M_HOME to another disk.', soft_wrap=True)
 
 
-def print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, json: bool) -> None:
+def print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, json: str | None) -> None:
     """Print what a fetch has done, and what it replaces: the dataset of the ledger `before`."""
     entry = fetched.ledger
     counts: dict[str, int] = {}
     for session in entry['source']['sessions']:
-        for count, n in session['counts'].items():
-            counts[count] = counts.get(count, 0) + n
-    if json:
+        for kind, n in session['counts'].items():
+            counts[kind] = counts.get(kind, 0) + n
+    if json is not None:
         came = {
             'failed': fetched.failed,
             'refused': fetched.refused,
@@ -84,7 +83,8 @@ def print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, 
             'settings': entry['source']['settings'],
             'counts': counts,
         }
-        write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256'], **came}, '-')
+        write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256'], **came}, json)
+    if json == '-':
         return
     print_recordings(name, entry, 'fetched')
     console = stdout()
@@ -94,7 +94,7 @@ def print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, 
         soft_wrap=True,
     )
     console.print(f'Made with {made_with(entry)}.', markup=False, soft_wrap=True)
-    listed = ', '.join(f'{n:,} {count.removeprefix("n_").replace("_", " ")}' for count, n in counts.items() if n)
+    listed = ', '.join(f'{n:,} {kind.removeprefix("n_").replace("_", " ")}' for kind, n in counts.items() if n)
     console.print(f'Counts over all sessions: {listed or "nothing was left out"}.', soft_wrap=True)
     if before is not None and before['assembly']['sha256'] != entry['assembly']['sha256']:
         neuroids = sum(area['neuroids'] for area in before['summary']['areas'].values())
@@ -126,21 +126,22 @@ def made_with(entry: dict[str, Any]) -> str:
     return ', '.join(texts)
 
 
+def areas_table(areas: Mapping[str, Any], title: str = '', notes: tuple[str, ...] = ()) -> Table:
+    """Make the table of the neuroids of each area of a dataset, from the `areas` of its ledger's summary."""
+    columns = ('neuroids', 'reliable', 'flat', 'animals', 'sessions')
+    return Table(
+        [Column('area'), *map(count, columns)],
+        [Row((area, *(counts[column] for column in columns))) for area, counts in areas.items()],
+        title,
+        (*notes, '"reliable": split-half reliability of 0.5 or more, these are scored; "flat": never varies, dropped.'),
+    )
+
+
 def print_recordings(name: str, entry: dict[str, Any], how: str) -> None:
     """Print how many neuroids of each area a dataset has."""
-    from rich.table import Table
-
-    table = Table(box=None, header_style='bold', title=f'{name}: {how}', title_justify='left')
-    columns = ('area', 'neuroids', 'reliable', 'flat', 'animals', 'sessions')
-    for column in columns:
-        table.add_column(column, justify='left' if column == 'area' else 'right')
-    for area, counts in entry['summary']['areas'].items():
-        table.add_row(area, *(f'{counts[column]:,}' for column in columns[1:]))
+    summary = entry['summary']
+    size = f'{summary["stimuli"]} stimuli, up to {summary["repetitions"]} repetitions.'
+    print_table(areas_table(summary['areas'], f'{name}: {how}', (size,)))
     console = stdout()
-    console.print(table)
-    console.print(
-        f'{entry["summary"]["stimuli"]} stimuli, up to {entry["summary"]["repetitions"]} repetitions. "reliable": '
-        'split-half reliability of 0.5 or more, these are scored; "flat": never varies, dropped.'
-    )
     benchmark = NeuralIdentifier(name, None, None, 'rdm')
     console.print(f'Next:  m2m score torchvision:squeezenet1_1 {benchmark} --weights none', soft_wrap=True)

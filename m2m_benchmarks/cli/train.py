@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import check_json, progress, stdout, write_json
+from m2m_benchmarks.cli.console import Json, check_json, progress, stdout, write_json
 from m2m_benchmarks.errors import M2MError, TrainingError
 from m2m_benchmarks.storage import home, writable
 
@@ -80,9 +80,7 @@ def train(
     strategy: Annotated[str, typer.Option(help="lightning's: auto, ddp, …")] = 'auto',
     num_nodes: Annotated[int, typer.Option(help="lightning's: machines.")] = 1,
     workers: Annotated[int, typer.Option(help='Processes that load the images of --dataset.')] = 0,
-    json: Annotated[
-        str | None, typer.Option('--json', metavar='FILE', help="Write the result as JSON; '-' prints it instead.")
-    ] = None,
+    json: Json = None,
 ) -> None:
     """Train a network on one source domain. The defaults are the single-source protocol.
 
@@ -104,8 +102,7 @@ def train(
         raise typer.BadParameter('name one of --steps and --epochs', param_hint='--epochs')
     require_training()
     writable(home())
-    if json not in (None, '-'):
-        check_json(json)
+    check_json(json)
     # The other processes of a run on several devices, which lightning starts with this very command, keep quiet.
     bars = (
         progress()

@@ -151,15 +151,20 @@ def _state(path: Path) -> tuple[int, ...]:
 _verified: dict[tuple[Path, str], tuple[int, ...]] = {}
 
 
-def import_command(name: str) -> str:
-    """The command that brings a dataset to this machine."""
+def import_commands(name: str) -> list[str]:
+    """The commands that bring a dataset to this machine: one of them is enough."""
     fetch = _fetch_command(name)
     if fetch.startswith('m2m data fetch digits'):
-        return fetch
+        return [fetch]
     if holds_digits(name):
-        return f'm2m data import digits-domain {name} --from PATH'
+        return [f'm2m data import digits-domain {name} --from PATH']
     bundle = f'm2m data import {name} --sessions sessions.csv --units units.csv --stimuli DIR'
-    return f'{fetch}, or from an array bundle: {bundle}' if fetch else bundle
+    return [fetch, bundle] if fetch else [bundle]
+
+
+def import_command(name: str) -> str:
+    """The commands that bring a dataset to this machine, in a sentence."""
+    return ', or from an array bundle: '.join(import_commands(name))
 
 
 def holds_digits(name: str) -> bool:

@@ -1,1 +1,1 @@
-"""Figures."""
+"""Tables and figures."""

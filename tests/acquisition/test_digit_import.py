@@ -79,7 +79,7 @@ def test_an_import(m2m, m2m_home, file):
 
 
 def test_an_import_as_json(m2m, m2m_home, file):
-    ran = m2m('data', 'import', 'digits-domain', 'MNIST', '--from', file, '--as', 'train', '--json')
+    ran = m2m('data', 'import', 'digits-domain', 'MNIST', '--from', file, '--as', 'train', '--json', '-')
     said = json.loads(ran.out)
     assert said['name'] == 'MNIST'
     assert said['splits']['train']['images'] == said['splits']['train']['clusters'] == 20
@@ -283,7 +283,7 @@ def test_domains_in_the_other_commands(m2m, m2m_home, file, tmp_path):
     listed = m2m('data', 'list').out
     assert 'Content' in listed
     assert 'train 20, test 20' in listed
-    rows = {row['name']: row for row in json.loads(m2m('data', '--json').out)}
+    rows = {row['name']: row for row in json.loads(m2m('data', '--json', '-').out)}
     assert rows['MNIST']['splits']['train']['source']['file'] == 'digits.npz'
     assert rows['Mine']['splits']['test']['images'] == rows['Mine']['splits']['test']['clusters'] == 20
     assert rows['Mine']['here']
@@ -294,8 +294,8 @@ def test_domains_in_the_other_commands(m2m, m2m_home, file, tmp_path):
     card = m2m('data', 'list', 'Mine').out
     assert 'Digits imported on this machine' in card
     assert 'test: 20 images in 20 clusters, imported from digits.npz' in card
-    assert json.loads(m2m('data', 'list', 'Mine', '--json').out)['splits']['test']['images'] == 20
-    checks = {check['what']: check for check in json.loads(m2m('doctor', '--json').out)}
+    assert json.loads(m2m('data', 'list', 'Mine', '--json', '-').out)['splits']['test']['images'] == 20
+    checks = {check['what']: check for check in json.loads(m2m('doctor', '--json', '-').out)}
     assert checks['data MNIST']['found'] == 'train 20, test 20'
     assert checks['data SklearnDigits']['state'] == 'ok'
     assert checks['data MNISTM'] == {
@@ -305,7 +305,7 @@ def test_domains_in_the_other_commands(m2m, m2m_home, file, tmp_path):
         'mend': 'm2m data fetch digits --photos DIR',
     }
     assert checks['extra train']['state'] == 'ok' or 'm2m-benchmarks[train]' in checks['extra train']['mend']
-    assert json.loads(m2m('data', 'verify', '--json').out) == {'MNIST': [], 'Mine': []}
+    assert json.loads(m2m('data', 'verify', '--json', '-').out) == {'MNIST': [], 'Mine': []}
     harm('Mine', 'test')
     ran = m2m('data', 'verify')
     assert ran.code == 1
@@ -436,7 +436,7 @@ def test_a_fetch(m2m, m2m_home, site):
     assert not any('extra' in path for path in site.asked)
     assert not (m2m_home / 'downloads').exists()  # they were needed until now
     site.asked.clear()
-    again = json.loads(m2m('data', 'fetch', 'digits', '--json').out)
+    again = json.loads(m2m('data', 'fetch', 'digits', '--json', '-').out)
     assert list(again['domains']) == ['MNIST', 'SVHN', 'USPS']
     assert list(again['left_out']) == ['MNISTM']
     assert site.asked == []

@@ -226,7 +226,7 @@ def test_command_line(bundle, m2m_home, m2m):
     assert 'VISal' in ran.out
     assert '8 stimuli, up to 10 repetitions' in ran.out
     assert ran.err == ''
-    ran = m2m('data', 'import', 'Tiny', *bundle.options, '--json')
+    ran = m2m('data', 'import', 'Tiny', *bundle.options, '--json', '-')
     assert json.loads(ran.out)['sha256'] == ledger.require('Tiny')['assembly']['sha256']
     assert m2m('data', 'verify').code == 0
     ran = m2m('data', 'verify', 'Tiny')
@@ -258,7 +258,7 @@ def test_verify_finds_damage_and_an_import_mends_it(bundle, imported, m2m_home, 
     assert str(path) in ran.out
     assert ran.err.startswith('error: Tiny: damaged')
     assert 'm2m data import Tiny' in ran.err
-    assert list(json.loads(m2m('data', 'verify', 'Tiny', '--json').out)) == ['Tiny']
+    assert list(json.loads(m2m('data', 'verify', 'Tiny', '--json', '-').out)) == ['Tiny']
     import_bundle('Tiny', *bundle.paths)
     assert ledger.verify('Tiny') == []
     assert m2m('data', 'verify').code == 0
@@ -321,7 +321,7 @@ def test_real_recordings(siegle_bundle, m2m_home):
         print(json.dumps([ran.returncode, ran.stdout.decode(), ran.stderr.decode(), seconds, peak * 1024]))
     """)
     ran = subprocess.run(
-        [sys.executable, '-c', script, 'data', 'import', 'Siegle2021', *bundle.options, '--json'],
+        [sys.executable, '-c', script, 'data', 'import', 'Siegle2021', *bundle.options, '--json', '-'],
         capture_output=True,
         check=True,
     )

@@ -18,7 +18,7 @@ def sessions(*areas):
 @pytest.mark.several
 def test_areas_and_images_of_a_lab(m2m, m2m_home, make_bundle, tmp_path, n_images):
     bundle = make_bundle(tmp_path / 'bundle', n_images, 3, sessions('POR', 'LI_a', 'VISp'))
-    came = json.loads(m2m('data', 'import', 'Lab2026', *bundle.options, '--json').out)
+    came = json.loads(m2m('data', 'import', 'Lab2026', *bundle.options, '--json', '-').out)
     assert (came['stimuli'], list(came['areas'])) == (n_images, ['POR', 'LI_a', 'VISp'])
     assert 'POR: 3 neuroids of 1 animals' in m2m('data', 'list', 'Lab2026').out
     assert f'Lab2026: {n_images + 1} of {n_images + 1} files as they were written' in m2m('data', 'verify').out
@@ -28,7 +28,7 @@ def test_areas_and_images_of_a_lab(m2m, m2m_home, make_bundle, tmp_path, n_image
 
 def test_other_names_of_an_area_are_the_area(m2m, m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle', sessions=sessions('V1', 'VISp', 'lm', 'POR'))
-    ran = m2m('data', 'import', 'Lab2026', *bundle.options, '--json')
+    ran = m2m('data', 'import', 'Lab2026', *bundle.options, '--json', '-')
     assert ran.err == 'note: areas are named as the Allen Institute names them: V1 as VISp, lm as VISl.\n'
     areas = json.loads(ran.out)['areas']
     assert {area: counts['sessions'] for area, counts in areas.items()} == {'VISp': 2, 'VISl': 1, 'POR': 1}

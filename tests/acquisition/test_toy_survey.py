@@ -86,7 +86,7 @@ def test_the_recipe(fetch, site, m2m, m2m_home):
     # The next call asks for what is missing alone.
     site.files['/a2.npz'] = whole
     site.requests.clear()
-    came = json.loads(fetch('--workers', '2', '--json').out)
+    came = json.loads(fetch('--workers', '2', '--json', '-').out)
     assert (came['failed'], came['refused'], came['extracted_before']) == ({}, {}, 3)
     assert {request['path'] for request in site.requests} == {'/a2.npz'}
     assert {area: counts['sessions'] for area, counts in came['areas'].items()} == {'POR': 2, 'VISp': 1, 'LI_a': 1}
@@ -102,10 +102,10 @@ def test_the_recipe(fetch, site, m2m, m2m_home):
 
 @pytest.mark.slow
 def test_whole_files_areas_and_settings(fetch, toy, m2m_home):
-    bytes_of = [json.loads(fetch(*options, '--json').out)['sha256'] for options in ((), ('--whole-files',))]
+    bytes_of = [json.loads(fetch(*options, '--json', '-').out)['sha256'] for options in ((), ('--whole-files',))]
     assert bytes_of[0] == bytes_of[1]
     assert sorted(path.name for path in toy.downloads().glob('npz/*.npz')) == ['a1.npz', 'a2.npz', 'b1.npz', 'b2.npz']
-    ran = fetch('--areas', 'V1,por', '--signal', 'counts', '--json')
+    ran = fetch('--areas', 'V1,por', '--signal', 'counts', '--json', '-')
     assert ran.err == 'note: areas are named as the Allen Institute names them: V1 as VISp.\n'
     assert set(json.loads(ran.out)['areas']) == {'VISp', 'POR'}
     responses = store.load_assembly('Toy').values

@@ -594,7 +594,7 @@ def test_names_that_there_are_not(m2m_home, make_domain, make_bundle, tmp_path, 
 
 
 def test_the_listing(m2m, m2m_home, make_domain):
-    rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json').out)}
+    rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json', '-').out)}
     digits = {name for name in rows if name.startswith(('Qazi2025', 'SklearnDigits'))}
     assert len(digits) == 44
     assert not any(row['data_here'] for row in rows.values())
@@ -607,7 +607,7 @@ def test_the_listing(m2m, m2m_home, make_domain):
     make_domain('MNIST', train=0)
     make_domain('SVHN')
     make_domain('Mine')
-    rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json').out)}
+    rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json', '-').out)}
     here = {name for name, row in rows.items() if row['data_here']}
     # Of MNIST there are no training images, so no readout can be fitted to it.
     assert here == {

@@ -168,7 +168,7 @@ def test_listing(recorded, m2m):
     ran = m2m('benchmarks')
     assert 'DATASET.AREA.POPULATION-COMPARISON' in ran.out
     recorded()
-    listed = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json').out)}
+    listed = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json', '-').out)}
     mine = [name for name in listed if listed[name]['population']]
     # cre_line, layer, cell_type, and cortical_layer of the bundle
     own = ('Cux2', 'Slc17a7', 'Vip', 'L23', 'L4', 'L5', 'L6', 'excitatory', 'inhibitory')

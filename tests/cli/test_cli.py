@@ -42,7 +42,7 @@ def test_models(m2m, m2m_home):
     assert 'This library (m2m_benchmarks)' in own
     assert 'pixels_64' in own
     assert 'alexnet' in others.split()
-    found = json.loads(m2m('models', '--json')[1])
+    found = json.loads(m2m('models', '--all', '--json', '-')[1])
     libraries = [plugin['library'] for plugin in found]
     assert libraries.count('brainscore_vision') > 500
     assert {'identifier': 'pixels_64', 'library': 'm2m_benchmarks', 'plugin': 'controls'} in found
@@ -61,12 +61,12 @@ def test_a_model_is_shown(m2m, m2m_home):
         '  V1: backbone.layer1.0',
     ):
         assert line in out
-    shown = json.loads(m2m('models', 'show', 'neurn_squeezenet1_1', '--json')[1])
+    shown = json.loads(m2m('models', 'show', 'neurn_squeezenet1_1', '--json', '-')[1])
     assert shown['mouse_areas_calibrated_on'] == 'Siegle2021'
     assert shown['region_layer_map']['VISp'] in shown['layers']
     assert 'at the input, before normalisation' in shown['neurn']
-    assert json.loads(m2m('models', 'show', 'torchvision:squeezenet1_1', '--json')[1])['parameters'] == 1_235_496
-    assert json.loads(m2m('models', 'show', 'pixels_64', '--json')[1])['layers'] == ['pixels']
+    assert json.loads(m2m('models', 'show', 'torchvision:squeezenet1_1', '--json', '-')[1])['parameters'] == 1_235_496
+    assert json.loads(m2m('models', 'show', 'pixels_64', '--json', '-')[1])['layers'] == ['pixels']
     code, _, err = m2m('models', 'show', 'neurn_resnet19')
     assert code == 1
     assert 'Did you mean neurn_resnet' in err
@@ -86,14 +86,14 @@ def test_a_model_is_calibrated(m2m, m2m_home, tmp_path):
 
 @pytest.mark.seconds
 def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, tmp_path):
-    rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json')[1])}
+    rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json', '-')[1])}
     n_recorded = sum(len(dataset.areas) + 1 for dataset in RECORDINGS.values()) * len(COMPARISONS)
     assert len(rows) == n_recorded + 44  # of digits
     assert not any(row['data_here'] for row in rows.values())
     _, out, _ = m2m('benchmarks')
     assert 'm2m data import Siegle2021 --sessions' in out
     import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
-    rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json')[1])}
+    rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json', '-')[1])}
     assert rows['Lab2026.VISal-ridge']['data_here']
     assert rows['SimulatedMouse-rdm']['simulated']
     assert 'MajajHong2015public.IT-pls' in m2m('benchmarks', '--all')[1]
@@ -132,7 +132,7 @@ def test_data_list(m2m, m2m_home):
     code, out, _ = m2m('data')
     assert code == 0
     assert out == m2m('data', 'list')[1]
-    listed = {row['name'] for row in json.loads(m2m('data', 'list', '--json')[1])}
+    listed = {row['name'] for row in json.loads(m2m('data', 'list', '--json', '-')[1])}
     assert listed == {*RECORDINGS, *DOMAINS, 'SklearnDigits'}
     card = m2m('data', 'list', 'Siegle2021')[1]
     assert 'Terms of Use' in card
@@ -250,7 +250,7 @@ def test_doctor(m2m, m2m_home):
     assert code == 0
     assert str(m2m_home) in out
     assert 'm2m data import Siegle2021' in out
-    checks = {check['what']: check for check in json.loads(m2m('doctor', '--json')[1])}
+    checks = {check['what']: check for check in json.loads(m2m('doctor', '--json', '-')[1])}
     assert checks['torch']['state'] == checks['M2M_HOME']['state'] == 'ok'
     assert checks['data Siegle2021']['state'] == 'missing'
 
@@ -324,7 +324,7 @@ def test_doctor_on_the_pins_of_the_allensdk(m2m, m2m_home, monkeypatch, versions
         return real(name)
 
     monkeypatch.setattr(importlib.metadata, 'version', version)
-    checks = {check['what']: check for check in json.loads(m2m('doctor', '--json')[1])}
+    checks = {check['what']: check for check in json.loads(m2m('doctor', '--json', '-')[1])}
     assert checks['extra allen']['state'] == state
     assert found in checks['extra allen']['found']
     assert 'm2m data fetch does without it' in checks['extra allen']['found']

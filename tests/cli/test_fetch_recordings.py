@@ -44,7 +44,7 @@ def test_ophys(fetch, site, m2m, m2m_home, monkeypatch):
     assert 'Made with signal dff, window 14.' in ran.out
     assert 'Counts over all sessions: 150 blank.' in ran.out
     assert 'replaces' not in ran.out
-    came = json.loads(fetch('deVries2020', '--json', '--areas', 'VISp,VISl').out)
+    came = json.loads(fetch('deVries2020', '--json', '-', '--areas', 'VISp,VISl').out)
     assert (list(came['failed']), came['extracted_before']) == (['502'], 3)
     assert came['areas']['VISp']['sessions'] == 2
     assert came['settings']['window'] == '14'
@@ -77,9 +77,9 @@ def test_dry_run(fetch, site, m2m_home):
     assert ['VISl', 'Vip-IRES-Cre', '1'] in rows
     n_bytes = sum(len(site.files[bucket.ophys_path(number)]) for number in (502, 503))
     assert f'Files of the others: {n_bytes:,} bytes' in ran.out
-    planned = json.loads(fetch('deVries2020', '--dry-run', '--json').out)
+    planned = json.loads(fetch('deVries2020', '--dry-run', '--json', '-').out)
     assert (planned['sessions'], planned['failed_quality_control']) == (4, 1)
-    assert json.loads(fetch('Siegle2021', '--dry-run', '--json').out)['sessions'] == 3
+    assert json.loads(fetch('Siegle2021', '--dry-run', '--json', '-').out)['sessions'] == 3
     assert not any(request['sent'] for request in site.requests if request['path'].endswith('.nwb'))
     assert ledger.names() == []
 

@@ -440,7 +440,7 @@ def test_no_default_weights(m2m, m2m_home):
 
 
 def test_digitnet_is_shown(m2m, m2m_home):
-    shown = json.loads(m2m('models', 'show', 'neurn_digitnet', '--json').out)
+    shown = json.loads(m2m('models', 'show', 'neurn_digitnet', '--json', '-').out)
     assert (shown['network'], shown['parameters'], shown['image_size']) == ('DigitNet', 4_547_466, 32)
     assert shown['default_weights'] is None
     assert 'mean (0.5, 0.5, 0.5)' in shown['preprocessing']

@@ -1,0 +1,41 @@
+"""Groups of commands that understand more than the names of their commands."""
+
+from itertools import pairwise
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+
+class TopGroup(TyperGroup):
+    """Group of all commands; says how --json is spelled today to those who use it without a value, as it once was."""
+
+    def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
+        """Take the command line apart."""
+        for option, value in pairwise([*arguments, '--']):
+            if option == '--json' and value != '-' and value.startswith('-'):
+                raise typer.BadParameter(
+                    'it takes the name of a file, or - to print the JSON: --json FILE, --json -',
+                    ctx=context,
+                    param_hint='--json',
+                )
+        return super().parse_args(context, arguments)
+
+
+class ListingGroup(TyperGroup):
+    """Group whose command `list` is meant where none is named: `m2m data --json -` is `m2m data list --json -`."""
+
+    def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
+        """Take the command line apart."""
+        named = arguments[:1] and not self._is_for_list(context, arguments[0])
+        return super().parse_args(context, arguments if named else ['list', *arguments])
+
+    def _is_for_list(self, context: Any, argument: str) -> bool:
+        return argument.startswith('-') and argument not in context.help_option_names
+
+
+class SearchingGroup(ListingGroup):
+    """Group in which what is no command is for `list`: `m2m models resnet` is `m2m models list resnet`."""
+
+    def _is_for_list(self, context: Any, argument: str) -> bool:
+        return argument not in (*self.commands, *context.help_option_names)
