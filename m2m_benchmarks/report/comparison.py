@@ -1,6 +1,7 @@
 """Figure of a comparison: all candidates on each measure, seed by seed, and their differences to the first."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -83,7 +84,7 @@ def _offsets(n: int) -> np.ndarray:
     return np.linspace(half, -half, n)
 
 
-def _style(number: int) -> dict[str, str]:
+def _style(number: int) -> dict[str, Any]:
     return {'color': _COLOURS[number % len(_COLOURS)], 'marker': _MARKERS[number // len(_COLOURS) % len(_MARKERS)]}
 
 
