@@ -9,6 +9,7 @@ import pytest
 import m2m_benchmarks
 from m2m_benchmarks import load_metric, load_model, plugins
 from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError, nearest
+from m2m_benchmarks.plugins.libraries import library_models
 
 
 def test_literal_lines_are_the_index(tmp_path):
@@ -192,3 +193,11 @@ def test_an_unknown_name_inside_a_plugin_is_its_own(monkeypatch):
     for load in (plugins.load_benchmark, plugins.load_dataset, plugins.load_stimulus_set):
         with pytest.raises(UnknownNameError, match="unknown cell 'x'"):
             load('registered')
+
+
+def test_models_of_other_libraries_are_those_that_they_list():
+    import timm
+    import torchvision
+
+    assert list(library_models('torchvision')) == torchvision.models.list_models(module=torchvision.models)
+    assert set(library_models('timm')) == set(timm.list_models())

@@ -27,6 +27,7 @@ from m2m_benchmarks.plugins.loading import (
     load_model,
     load_stimulus_set,
     takes_weights,
+    unknown_name,
 )
 
 __all__ = [
@@ -52,4 +53,5 @@ __all__ = [
     'registered',
     'registrations',
     'takes_weights',
+    'unknown_name',
 ]

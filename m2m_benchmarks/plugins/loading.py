@@ -85,7 +85,7 @@ def _model_factory(identifier: str) -> Callable[..., Any]:
         with refused_name():
             factory = _resolved('model', identifier)
     if factory is None:
-        raise _unknown('model', identifier)
+        raise unknown_name('model', identifier)
     return factory
 
 
@@ -141,7 +141,7 @@ def _load(kind: str, identifier: str, **options: Any) -> Any:
             return factory(**options)
     loaded = _resolved(kind, identifier)
     if loaded is None:
-        raise _unknown(kind, identifier)
+        raise unknown_name(kind, identifier)
     return loaded
 
 
@@ -167,7 +167,8 @@ def _resolved(kind: str, identifier: str) -> Any:
     return None
 
 
-def _unknown(kind: str, identifier: str) -> UnknownNameError:
+def unknown_name(kind: str, identifier: str) -> UnknownNameError:
+    """Error that suggests the registered names most like one that doesn't exist."""
     known = [*registered(kind), *registered(kind, BRAIN_SCORE)]
     hint = f'`{_LISTINGS[kind]}` lists them.' if kind in _LISTINGS else ''
     return UnknownNameError(_NAMES.get(kind, kind), identifier, known, hint)

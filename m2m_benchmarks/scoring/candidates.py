@@ -15,18 +15,18 @@ from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
 from m2m_benchmarks import plugins
-from m2m_benchmarks.errors import ModelError, UnknownNameError
+from m2m_benchmarks.errors import ModelError
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.layers import default_layers
-from m2m_benchmarks.scoring.runs import RESULT, WEIGHTS, Run, find_run, read_run
-from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_file, weights_sha256
+from m2m_benchmarks.scoring.runs import Run, find_run, read_run, weights_file
+from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, check_candidate, is_folder, run_of_weights
+from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_sha256
 from m2m_benchmarks.storage import sha256_file
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 VISUAL_DEGREES = 8
-_RUN = 'run:'
 
 
 @dataclass
@@ -121,47 +121,37 @@ def load_candidate(
     ModelError
         When the model can't be built or the weights don't fit.
     """
-    if str(weights) not in ('default', 'none'):
-        weights_file(find_run(str(weights)))  # before anything is loaded
-    if isinstance(model, BrainModel):
-        identifier = getattr(model, 'identifier', None) or type(model).__name__
-        return _with_weights(Candidate(str(identifier), model), weights)
-    if isinstance(model, nn.Module):
+    if isinstance(model, BrainModel | nn.Module):
+        if str(weights) not in ('default', 'none'):
+            weights_file(find_run(str(weights)))  # before the network is run
+        if isinstance(model, BrainModel):
+            identifier = str(getattr(model, 'identifier', None) or type(model).__name__)
+            return _with_weights(Candidate(identifier, model), weights)
         identifier = type(model).__name__
         candidate = Candidate(identifier, _commit(identifier, model, image_size, IMAGENET_MEAN, IMAGENET_STD))
         return _with_weights(candidate, weights)
-    text = str(model)
-    if text.startswith(_RUN):
-        if str(weights) != 'default':
-            raise ModelError(f'{text} brings its own weights; --weights {weights} is for other models.')
-        return _from_run(read_run(find_run(text.removeprefix(_RUN))))
-    if isinstance(model, Path) or '/' in text or Path(text).is_dir():
-        return _with_weights(_from_folder(Path(text)), weights)
-    library, colon, name = text.partition(':')
-    if colon:
-        if library not in _LIBRARIES:
-            raise UnknownNameError('kind of model', library, [*_LIBRARIES, 'run'], f'({text})')
-        return _LIBRARIES[library](name, weights, seed)
-    return _from_registry(text, weights, seed)
+    spec = CandidateSpec(str(model), str(weights))
+    check_candidate(spec)
+    if spec.name.startswith(RUN):
+        return _from_run(read_run(find_run(spec.name.removeprefix(RUN))))
+    if is_folder(spec.name):
+        return _with_weights(_from_folder(Path(spec.name)), spec.weights)
+    library, colon, name = spec.name.partition(':')
+    return _LIBRARIES[library](name, spec.weights, seed) if colon else _from_registry(spec, seed)
 
 
-def _from_registry(identifier: str, weights: str | Path, seed: int) -> Candidate:
-    if str(weights) == 'none':
-        return Candidate(identifier, plugins.load_model(identifier, weights='none', seed=seed), f'none (seed {seed})')
-    if not plugins.takes_weights(identifier):
-        return _with_weights(Candidate(identifier, plugins.load_model(identifier)), weights)
-    if str(weights) == 'default':
-        return Candidate(identifier, plugins.load_model(identifier), 'default')
-    folder = find_run(str(weights))
-    if folder.name == WEIGHTS and folder.is_file():  # of a run, perhaps, which knows what the outputs stand for
-        folder = folder.parent
-    if (folder / RESULT).is_file():
-        run = read_run(folder)
-        if run.model != identifier:
-            raise ModelError(f'the run {folder} is of {run.model}, not of {identifier}.')
+def _from_registry(spec: CandidateSpec, seed: int) -> Candidate:
+    if spec.weights == 'none':
+        return Candidate(spec.name, plugins.load_model(spec.name, weights='none', seed=seed), f'none (seed {seed})')
+    if not plugins.takes_weights(spec.name):
+        return _with_weights(Candidate(spec.name, plugins.load_model(spec.name)), spec.weights)
+    if spec.weights == 'default':
+        return Candidate(spec.name, plugins.load_model(spec.name), 'default')
+    run = run_of_weights(spec)
+    if run is not None:
         return _from_run(run)
     # The weights of a file replace all others: nothing is downloaded for them.
-    return _with_weights(Candidate(identifier, plugins.load_model(identifier, weights='none')), weights)
+    return _with_weights(Candidate(spec.name, plugins.load_model(spec.name, weights='none')), spec.weights)
 
 
 def _from_run(run: Run) -> Candidate:
@@ -228,9 +218,6 @@ def _commit(
 def _from_torchvision(name: str, weights: str | Path, seed: int) -> Candidate:
     import torchvision
 
-    known = torchvision.models.list_models(module=torchvision.models)
-    if name not in known:
-        raise UnknownNameError('torchvision model', name, known)
     identifier = f'torchvision:{name}'
     default = torchvision.models.get_model_weights(name).DEFAULT
     preset = default.transforms()
@@ -253,9 +240,6 @@ def _from_torchvision(name: str, weights: str | Path, seed: int) -> Candidate:
 def _from_timm(name: str, weights: str | Path, seed: int) -> Candidate:
     import timm
 
-    known = timm.list_models()
-    if name.split('.')[0] not in known:
-        raise UnknownNameError('timm model', name, known)
     identifier = f'timm:{name}'
     with plugins.explained_failure(identifier, ModelError):
         torch.manual_seed(seed)

@@ -1,4 +1,7 @@
-"""The folder of a training run: what is in it when it is finished, and whether it is still that."""
+"""The folder of a training run: what is in it when it is finished, and whether it is still that.
+
+This module imports torch only where weights are written: names are checked without it.
+"""
 
 import csv
 import datetime
@@ -9,13 +12,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import safetensors.torch
-import torch
+from typing import TYPE_CHECKING, Any
 
 from m2m_benchmarks.errors import ModelError
 from m2m_benchmarks.storage import home, replacing, sha256_file
+
+if TYPE_CHECKING:
+    import torch
 
 FORMAT = 1
 WEIGHTS = 'weights.safetensors'
@@ -79,6 +82,24 @@ def find_run(name: str) -> Path:
     path = Path(name).expanduser()
     inside = runs_folder() / name
     return inside if not path.exists() and inside.is_dir() else path
+
+
+def weights_file(weights: str | Path) -> Path:
+    """The weights file that a user names: itself, or the one in the folder of a trained run.
+
+    Raises
+    ------
+    ModelError
+        When there is no such file.
+    """
+    path = Path(weights)
+    if path.is_dir():
+        path = path / WEIGHTS
+        if not path.is_file():
+            raise ModelError(f'there is no weights file {path}, which the folder of a trained run would hold.')
+    if not path.is_file():
+        raise ModelError(f'there is no weights file {path}.')
+    return path
 
 
 def read_run(folder: Path) -> Run:
@@ -156,7 +177,7 @@ def read_config(folder: Path) -> dict[str, Any] | None:
 
 def write_run(
     folder: Path,
-    state: Mapping[str, torch.Tensor],
+    state: Mapping[str, 'torch.Tensor'],
     metrics: Sequence[Mapping[str, Any]],
     result: Mapping[str, Any],
     data: Mapping[str, Any],
@@ -177,6 +198,8 @@ def write_run(
     versions : mapping
         Versions of the packages that the result depends on.
     """
+    import safetensors.torch
+
     with replacing(folder / WEIGHTS, 'wb') as file:
         file.write(safetensors.torch.save({name: value.cpu().contiguous() for name, value in state.items()}))
     table = io.StringIO()

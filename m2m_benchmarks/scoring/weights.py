@@ -15,24 +15,6 @@ import torch
 from m2m_benchmarks.errors import ModelError
 
 
-def weights_file(weights: str | Path) -> Path:
-    """The file that `weights` names: itself, or `weights.safetensors` in the folder of a trained run.
-
-    Raises
-    ------
-    ModelError
-        When there is no such file.
-    """
-    path = Path(weights)
-    if path.is_dir():
-        path = path / 'weights.safetensors'
-        if not path.is_file():
-            raise ModelError(f'there is no weights file {path}, which the folder of a trained run would hold.')
-    if not path.is_file():
-        raise ModelError(f'there is no weights file {path}.')
-    return path
-
-
 def downloaded(url: str, sha256: str) -> Path:
     """A weights file from the network, kept where torch.hub keeps its own, and known by its hash.
 

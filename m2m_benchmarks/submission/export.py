@@ -9,7 +9,7 @@ from pathlib import Path
 
 from m2m_benchmarks.benchmarks.comparisons import load_comparison
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, parse
-from m2m_benchmarks.benchmarks.unregistered import standard_name
+from m2m_benchmarks.benchmarks.names import standard_name
 from m2m_benchmarks.data.digit_names import domain_and_split
 from m2m_benchmarks.errors import M2MError, ModelError, StorageError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, refused_name, registered

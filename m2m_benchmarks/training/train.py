@@ -27,7 +27,7 @@ from m2m_benchmarks.plugins import explained_failure
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring import runs
 from m2m_benchmarks.scoring.runs import Run
-from m2m_benchmarks.scoring.weights import read_weights, weights_file
+from m2m_benchmarks.scoring.weights import read_weights
 from m2m_benchmarks.storage import exclusive, free_bytes, replacing, sha256_file, writable
 from m2m_benchmarks.training.module import TrainingModule
 from m2m_benchmarks.training.settings import Settings
@@ -165,7 +165,7 @@ def _weights_path(settings: Settings) -> Path | None:
     if settings.weights in ('none', 'default'):
         return None
     path = runs.find_run(settings.weights)
-    return runs.read_run(path).weights if (path / runs.RESULT).is_file() else weights_file(path)
+    return runs.read_run(path).weights if (path / runs.RESULT).is_file() else runs.weights_file(path)
 
 
 def _network(settings: Settings, source: Source, path: Path | None) -> family.Network:

@@ -1,15 +1,19 @@
-"""The networks of the family: where each comes from, what it is shown, and which of its layers are looked at."""
+"""The networks of the family: where each comes from, what it is shown, which layers are looked at, how it is named.
 
+This module imports torch only where a network is built: names are checked without it.
+"""
+
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
-
-from .digitnet import DigitNet
+if TYPE_CHECKING:
+    from torch import nn
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+#: Smallest and largest image that a name can ask for.
+SIZES = (8, 2048)
 
 
 @dataclass(frozen=True)
@@ -223,7 +227,108 @@ BACKBONES = {
 }
 
 
-def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes: int | None = None) -> nn.Module:
+@dataclass(frozen=True)
+class Variant:
+    """What an identifier stands for.
+
+    Attributes
+    ----------
+    backbone : str
+        Key of `BACKBONES`.
+    neurn : dict or None
+        Parameters of the layer; None for a plain twin.
+    after : str
+        Module after which the layer sits; '' for the input, before normalisation.
+    image_size : int
+    """
+
+    backbone: str
+    neurn: dict[str, Any] | None
+    after: str
+    image_size: int
+
+    @property
+    def row(self) -> Backbone:
+        """The backbone's row of the table."""
+        return BACKBONES[self.backbone]
+
+    @property
+    def identifier(self) -> str:
+        """Its one name: the kind, the backbone, and what differs from the default."""
+        parts = ['plain' if self.neurn is None else 'neurn', self.backbone]
+        if self.image_size != self.row.image_size:
+            parts.append(f'at{self.image_size}')
+        if self.neurn is not None:
+            if self.neurn['kernel_size'] != 3:
+                parts.append(f'k{self.neurn["kernel_size"]}')
+            parts += [self.neurn[name] for name in ('padding', 'scope') if self.neurn[name] not in ('edge', 'image')]
+        if self.after:
+            parts.append(f'after_{"stem" if self.after == self.row.stem else self.after}')
+        return '_'.join(parts)
+
+
+#: (neurn|plain)_BACKBONE, then what differs from the default, in this order: _at64 (image size), _k5 (kernel),
+#: _zero or _reflect (padding), _channel (scope), _after_MODULE (placement; 'stem' is the backbone's stem).
+_IDENTIFIER = re.compile(
+    rf'(?P<kind>neurn|plain)_(?P<backbone>{"|".join(sorted(BACKBONES, key=len, reverse=True))})'
+    r'(?:_at(?P<size>\d+))?(?:_k(?P<kernel>-?\d+))?(?:_(?P<padding>edge|zero|reflect))?(?:_(?P<scope>image|channel))?'
+    r'(?:_after_(?P<after>[^@]+))?'
+)
+
+
+def parse(identifier: str) -> Variant | None:
+    """What an identifier of the family stands for; None for any other identifier.
+
+    Raises
+    ------
+    ValueError
+        When it names a backbone of the family and something unknown about it, or what is the default anyway.
+    """
+    start = _IDENTIFIER.match(identifier)
+    if start is None:
+        return None
+    rest = identifier[start.end() :]
+    plain = start['kind'] == 'plain'
+    if rest or (plain and any(start[part] for part in ('kernel', 'padding', 'scope', 'after'))):
+        expected = 'image size (_at64)'
+        if not plain:
+            expected += (
+                ', kernel (_k5), padding (_zero, _reflect), scope of the maximum (_channel), placement (_after_stem, '
+                '_after_MODULE), in this order'
+            )
+        raise ValueError(
+            f'{identifier}: after {start["kind"]}_{start["backbone"]}, expected nothing or {expected}'
+            + (f'; got {rest!r}' if rest else '')
+        )
+    row = BACKBONES[start['backbone']]
+    after = row.stem if start['after'] == 'stem' else start['after'] or ''
+    image_size = int(start['size'] or row.image_size)
+    if row.fixed_size and image_size != row.image_size:
+        raise ValueError(
+            f'{start["backbone"]} takes images of {row.image_size} x {row.image_size} only, got {image_size}'
+        )
+    if not SIZES[0] <= image_size <= SIZES[1]:
+        raise ValueError(f'{identifier}: expected images of {SIZES[0]} to {SIZES[1]} pixels a side, got {image_size}')
+    layer: dict[str, Any] | None = None
+    if not plain:
+        layer = {
+            'kernel_size': int(start['kernel'] or 3),
+            'padding': start['padding'] or 'edge',
+            'scope': start['scope'] or 'image',
+        }
+        kernel = layer['kernel_size']
+        if not after and kernel > image_size:
+            raise ValueError(
+                f'{identifier}: the kernel of {kernel} x {kernel} is larger than the images of '
+                f'{image_size} x {image_size}'
+            )
+    variant = Variant(start['backbone'], layer, after, image_size)
+    if variant.identifier != identifier:
+        raise ValueError(f'{identifier} is called {variant.identifier}: what is the default is not named')
+    return variant
+
+
+def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes: int | None = None) -> 'nn.Module':
     """The network as its library defines it.
 
     Parameters
@@ -252,6 +357,10 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes
         raise ValueError(
             f'{backbone.name} has no default weights: train it (m2m train), or take --weights none or a file'
         )
+    import torch
+
+    from .digitnet import DigitNet
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if not backbone.library:

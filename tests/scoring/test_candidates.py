@@ -130,7 +130,7 @@ def test_weights_into_a_model_that_brings_its_own(tmp_path):
     assert found.weights.startswith('file w.pth (SHA-256 ')
     with pytest.raises(ModelError, match='brings its own weights'):
         load_candidate(SmallNetwork(), weights='none', image_size=32)
-    with pytest.raises(ModelError, match='another architecture than pixels_64'):
+    with pytest.raises(ModelError, match='pixels_64 has no weights to choose'):
         load_candidate('pixels_64', weights=tmp_path / 'w.pth')
 
 

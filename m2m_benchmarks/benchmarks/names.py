@@ -1,0 +1,224 @@
+"""Names of benchmarks, checked without loading any data: grammar, dataset, area, comparison, domain and protocol.
+
+This module imports nothing heavy: a wrong name is answered at once.
+"""
+
+import difflib
+import sys
+from dataclasses import replace
+
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS
+from m2m_benchmarks.benchmarks.identifiers import (
+    DERIVED_DIGITS,
+    DIGITS_GRAMMAR,
+    GRAMMAR,
+    PAPER_DIGITS,
+    PROTOCOLS,
+    DigitsIdentifier,
+    NeuralIdentifier,
+    parse,
+    place,
+)
+from m2m_benchmarks.data import ledger, populations
+from m2m_benchmarks.data.areas import note_on_renamed, order_areas, standard_area
+from m2m_benchmarks.data.digit_names import DOMAINS
+from m2m_benchmarks.errors import DataNotFoundError, UnknownNameError
+from m2m_benchmarks.plugins import BRAIN_SCORE, registered
+
+
+def check_benchmark(identifier: str) -> str:
+    """Check that there is such a benchmark and that its datasets are on this machine, without loading them.
+
+    Parameters
+    ----------
+    identifier : str
+        Name of a benchmark of this library or of brainscore_vision. Other names of the six areas, such as V1, are
+        understood.
+
+    Returns
+    -------
+    str
+        The name with the area as this library calls it.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest names.
+    DataNotFoundError
+        With the commands that bring the datasets that aren't on this machine.
+    """
+    if identifier in registered('benchmark', BRAIN_SCORE):
+        return identifier
+    name = known_benchmark(identifier)
+    absent = []
+    for dataset in datasets_of(name):
+        try:
+            if not is_here(dataset):
+                ledger.require(dataset)
+        except DataNotFoundError as error:
+            absent.append(str(error))
+    if absent:
+        raise DataNotFoundError('\n'.join(absent))
+    if isinstance(name, NeuralIdentifier) and name.population is not None:
+        entry = ledger.read(name.dataset)
+        known = populations.recorded_populations(entry['summary']) if entry else {}
+        if known and name.population not in known:
+            of = place(name.dataset, name.area, name.population)
+            raise UnknownNameError('population', name.population, known, f'({of})')
+    return str(name)
+
+
+def known_benchmark(identifier: str) -> NeuralIdentifier | DigitsIdentifier:
+    """Take the name of a benchmark of this library apart.
+
+    Raises
+    ------
+    UnknownNameError
+        For a name of another grammar, and for a dataset, area, comparison, domain or protocol that doesn't exist.
+    """
+    name = parse(standard_name(identifier))
+    if name is not None and str(name) in registered('benchmark'):
+        return name
+    if isinstance(name, DigitsIdentifier):
+        _check_digits(name)
+    elif name is None:
+        of_digits = identifier.startswith((PAPER_DIGITS, DERIVED_DIGITS))
+        hint = f'Names are {DIGITS_GRAMMAR if of_digits else GRAMMAR}.'
+        raise UnknownNameError('benchmark', identifier, _all_names(), hint)
+    elif not _known(name.dataset):
+        raise _unknown_dataset(name)
+    else:
+        _check_neural(name)
+    return name
+
+
+def standard_name(identifier: str) -> str:
+    """Name of a benchmark with the area as this library calls it: VISp for V1 or visp.
+
+    What an area was understood as is said on stderr. A name that the dataset itself has for an area stays, and so does
+    whatever is no name of a benchmark of recordings that this library knows.
+    """
+    name = parse(identifier)
+    if not isinstance(name, NeuralIdentifier) or name.area is None or not _known(name.dataset):
+        return identifier
+    areas, standard = _areas(name.dataset), standard_area(name.area)
+    if name.area in areas or standard not in areas:
+        return identifier
+    renamed = str(replace(name, area=standard))
+    print(note_on_renamed({identifier: renamed}), file=sys.stderr)
+    return renamed
+
+
+def datasets_of(name: NeuralIdentifier | DigitsIdentifier) -> list[str]:
+    """Datasets that a benchmark takes, each once."""
+    if isinstance(name, NeuralIdentifier):
+        return [name.dataset]
+    if name.collection == DERIVED_DIGITS:
+        return [DERIVED_DIGITS]
+    return list(dict.fromkeys([name.source, *DIGITS[name.collection].targets_of(name)]))
+
+
+def is_here(dataset: str) -> bool:
+    """Whether a dataset is on this machine, or is made when it is first used."""
+    return dataset in ledger.MADE_HERE or ledger.read(dataset) is not None
+
+
+def own_benchmarks() -> list[str]:
+    """Registered benchmarks of this library, and those of recordings and digits imported here."""
+    names = list(registered('benchmark'))
+    domains = DIGITS[PAPER_DIGITS].domains
+    for dataset in ledger.names():
+        if dataset in (*RECORDINGS, *DIGITS, *domains):
+            continue
+        if ledger.holds_digits(dataset):
+            names += [
+                str(DigitsIdentifier(PAPER_DIGITS, source, dataset, protocol))
+                for protocol in PROTOCOLS
+                for source in domains
+            ]
+        else:
+            names += [
+                str(NeuralIdentifier(dataset, area, None, each))
+                for each in COMPARISONS
+                for area in (*_areas(dataset), None)
+            ]
+    return names
+
+
+def _known(dataset: str) -> bool:
+    return dataset in RECORDINGS or (dataset in ledger.names() and not ledger.holds_digits(dataset))
+
+
+def _areas(dataset: str) -> list[str]:
+    """Areas that a dataset has on this machine, and those that it is known to have."""
+    entry = ledger.read(dataset)
+    recorded = list(entry['summary']['areas']) if entry else []
+    return order_areas([*recorded, *(RECORDINGS[dataset].areas if dataset in RECORDINGS else ())])
+
+
+def _check_neural(name: NeuralIdentifier) -> None:
+    areas = _areas(name.dataset)
+    hint = ''
+    if name.comparison not in COMPARISONS:
+        hint = f'Comparisons are {", ".join(COMPARISONS)}.'
+    elif name.area is not None and name.area not in areas:
+        hint = f'Areas of {name.dataset} are {", ".join(areas)}.'
+    if hint:
+        every = areas if name.population else [*areas, None]
+        known = [
+            str(NeuralIdentifier(name.dataset, area, name.population, each)) for area in every for each in COMPARISONS
+        ]
+        raise UnknownNameError('benchmark', str(name), known, hint)
+
+
+def _unknown_dataset(name: NeuralIdentifier) -> UnknownNameError:
+    if name.dataset in DOMAINS or ledger.holds_digits(name.dataset):
+        why = f'{name.dataset} are digits, whose benchmarks are {DIGITS_GRAMMAR}'
+        return UnknownNameError('benchmark', str(name), [], why=why)
+    by_dataset: dict[str, list[str]] = {}
+    for each in _all_names():
+        parsed = parse(each)
+        if parsed is not None:
+            dataset = parsed.collection if isinstance(parsed, DigitsIdentifier) else parsed.dataset
+            by_dataset.setdefault(dataset, []).append(each)
+    if name.dataset in by_dataset:  # one of brainscore_vision's
+        hint = '`m2m benchmarks --all` lists them.'
+        return UnknownNameError('benchmark', str(name), by_dataset[name.dataset], hint)
+    lower = {dataset.lower(): dataset for dataset in by_dataset}
+    close = difflib.get_close_matches(name.dataset.lower(), lower, cutoff=0.7)
+    why = (
+        f'there is no dataset {name.dataset} on this machine; `m2m data list` shows those that are, '
+        f'`{ledger.import_command(name.dataset)}` brings one'
+    )
+    known = [each for dataset in close for each in by_dataset[lower[dataset]]]
+    return UnknownNameError('benchmark', str(name), known, why=why)
+
+
+def _all_names() -> list[str]:
+    """Names of benchmarks to suggest."""
+    return [*own_benchmarks(), *registered('benchmark', BRAIN_SCORE)]
+
+
+def _check_digits(name: DigitsIdentifier) -> None:
+    if name.collection == DERIVED_DIGITS:  # these have a line each
+        known = [each for each in registered('benchmark') if isinstance(parse(each), DigitsIdentifier)]
+        raise UnknownNameError('benchmark', str(name), known, '`m2m benchmarks` lists them.')
+    known = [*DIGITS[PAPER_DIGITS].domains, *(each for each in ledger.names() if ledger.holds_digits(each))]
+    known = list(dict.fromkeys([*known, DERIVED_DIGITS]))
+    unknown = [each for each in (name.source, name.target) if each is not None and each not in known]
+    if name.protocol in PROTOCOLS and not unknown:
+        return
+    hint = f'Protocols are {", ".join(PROTOCOLS)}.'
+    if name.protocol in PROTOCOLS:
+        hint = (
+            f'Domains are {", ".join(known)}; one of your own comes by `m2m data import digits-domain {unknown[0]} '
+            '--from PATH`.'
+        )
+    names = [
+        str(DigitsIdentifier(PAPER_DIGITS, source, None if source == target else target, protocol))
+        for source in known
+        for target in known
+        for protocol in PROTOCOLS
+    ]
+    raise UnknownNameError('benchmark', str(name), names, hint)

@@ -1,0 +1,101 @@
+"""Candidates by name: what a text is read as, what is refused, and that torch isn't needed for it."""
+
+import re
+
+import pytest
+
+from m2m_benchmarks.errors import M2MError, ModelError, UnknownNameError
+from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, parse_candidate
+
+PLUGIN = "from brainscore_vision import model_registry\n\nmodel_registry['mine'] = None\n"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, m2m_home):
+    """An empty folder to be in."""
+    folder = tmp_path / 'here'
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def plugin(folder):
+    folder.mkdir()
+    (folder / '__init__.py').write_text(PLUGIN)
+
+
+@pytest.mark.parametrize(
+    ('text', 'name', 'weights'),
+    [
+        ('torchvision:squeezenet1_1', 'torchvision:squeezenet1_1', 'default'),
+        ('torchvision:squeezenet1_1@none', 'torchvision:squeezenet1_1', 'none'),
+        ('torchvision:squeezenet1_1@w.pth', 'torchvision:squeezenet1_1', 'w.pth'),
+        ('torchvision:squeezenet1_1@a@b.pth', 'torchvision:squeezenet1_1', 'a@b.pth'),
+        ('torchvision:squeezenet1_1@sub/w.pth', 'torchvision:squeezenet1_1', 'sub/w.pth'),
+        ('timm:vit_tiny_patch16_224.augreg_in21k@none', 'timm:vit_tiny_patch16_224.augreg_in21k', 'none'),
+        ('neurn_resnet18_k5_after_stem@none', 'neurn_resnet18_k5_after_stem', 'none'),
+        ('alexnet@w.pth', 'alexnet', 'w.pth'),
+        ('./my_plugin', './my_plugin', 'default'),
+        ('my_plugin@w.pth', 'my_plugin', 'w.pth'),
+        ('./odd@plugin', './odd@plugin', 'default'),
+        ('./odd@plugin@a@b.pth', './odd@plugin', 'a@b.pth'),
+    ],
+)
+def test_a_candidate_is_read_and_written(here, text, name, weights):
+    for folder in ('my_plugin', 'odd@plugin'):
+        plugin(here / folder)
+    (here / 'sub').mkdir()
+    for file in ('w.pth', 'a@b.pth', 'sub/w.pth'):
+        (here / file).touch()
+    spec = parse_candidate(text)
+    assert spec == CandidateSpec(name, weights)
+    assert str(spec) == text
+    check_candidate(spec)
+
+
+def test_default_weights_are_for_candidates_that_name_none_and_can_choose(here):
+    weights = [
+        parse_candidate(text, 'none').weights
+        for text in ('plain_resnet18', 'plain_resnet18@default', 'alexnet', 'pixels_64', 'run:first')
+    ]
+    assert weights == ['none', 'default', 'none', 'default', 'default']
+
+
+def test_a_text_with_two_meanings_is_refused(here):
+    plugin(here / 'net')
+    plugin(here / 'net@none')
+    with pytest.raises(ModelError, match=r"'./net@none' with weights 'default' and as './net' with weights 'none'"):
+        parse_candidate('./net@none')
+    assert parse_candidate('./net@none@default') == CandidateSpec('./net@none')
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('squezenet', "unknown model 'squezenet'"),
+        ('torchvision:squezenet1_1@none', "unknown torchvision model 'squezenet1_1'. Did you mean squeezenet1_1 or"),
+        ('torchvision:alexnet.tag', "unknown torchvision model 'alexnet.tag'"),
+        ('timm:vit_tinny_patch16_224', 'Did you mean vit_tiny_patch16_224 or'),
+        ('timm:resnet18@nofile.pth', 'there is no weights file nofile.pth.'),
+        ('tensorflow:x@none', "unknown kind of model 'tensorflow'. There is torchvision, timm, run. (tensorflow:x)"),
+        ('neurn_resnet18_k5x', "got 'x'."),
+        ('neurn_resnet19', 'Did you mean neurn_resnet18'),
+        ('alexnet@none', 'alexnet brings its own weights'),
+        ('pixels_64@none', 'pixels_64 has no weights to choose; leave out none.'),
+        ('run:nothing', 'there is no run nothing'),
+        ('run:nothing@none', 'there is no run nothing'),
+        ('./nothing', 'there is no such folder'),
+        ('./nothing@none', 'there is no such folder'),
+        ('@none', "'@none' names no model; expected MODEL or MODEL@WEIGHTS"),
+        ('alexnet@', "'alexnet@' names no weights"),
+        ('alexnet@nothing@nowhere', 'there is no weights file nothing@nowhere.'),
+    ],
+)
+def test_what_is_wrong_is_said(here, text, message):
+    with pytest.raises(M2MError, match=re.escape(message)):
+        check_candidate(parse_candidate(text))
+
+
+def test_an_unknown_name_is_that_error(here):
+    with pytest.raises(UnknownNameError):
+        check_candidate(CandidateSpec('squezenet'))
