@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from brainscore_core.metrics import Score
 
-from m2m_benchmarks.analysis.entries import RUN, Entry, asks_for_training, parse_entries
+from m2m_benchmarks.analysis.entries import Entry, asks_for_training, parse_entries
 from m2m_benchmarks.analysis.statistics import FEWEST_SEEDS, Estimate, drawn, holm, paired, rank_ranges
 from m2m_benchmarks.arrays import standard_error
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.errors import BenchmarkError
-from m2m_benchmarks.models.neurn.model import parse as parse_variant
+from m2m_benchmarks.models.neurn.backbones import parse as parse_variant
 from m2m_benchmarks.plugins import load_benchmark
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring.candidates import Candidate, load_candidate
 from m2m_benchmarks.scoring.runs import find_run, read_run
 from m2m_benchmarks.scoring.score import score_candidate
+from m2m_benchmarks.scoring.specs import RUN
 
 if TYPE_CHECKING:
     from m2m_benchmarks.training.settings import Settings

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, parse
 from m2m_benchmarks.errors import BenchmarkError
-from m2m_benchmarks.scoring.specs import CandidateSpec, parse_candidate
-
-RUN = 'run:'
+from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, parse_candidate
 
 
 @dataclass(frozen=True)

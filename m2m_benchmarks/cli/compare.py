@@ -18,7 +18,9 @@ def compare(
         list[str],
         typer.Argument(metavar='MODEL...', help='Two or more: NAME, NAME@none, NAME@default, NAME@FILE or run:PATH.'),
     ],
-    benchmark: Annotated[list[str], typer.Option(help='Name from `m2m benchmarks`; more than one may be given.')],
+    benchmark: Annotated[
+        list[str], typer.Option(help='Name from `m2m benchmarks`, or a pattern; more than one may be given.')
+    ],
     seeds: Annotated[
         str, typer.Option(help='Random seeds of training and of untrained weights, such as 0,1,2 or 0-4.')
     ] = '0-2',
@@ -51,12 +53,17 @@ def compare(
     chosen = parse_seeds(seeds)
     if len(models) < 2:
         raise typer.BadParameter(f'expected two models or more, got {models[0]} alone', param_hint='MODEL...')
-    if figure is not None and len(benchmark) > 1:
-        raise typer.BadParameter('a figure shows one benchmark', param_hint='--figure')
     from m2m_benchmarks.analysis.entries import asks_for_training, parse_entries
+    from m2m_benchmarks.benchmarks.selection import expand_benchmarks
+    from m2m_benchmarks.scoring.specs import check_candidate
 
+    benchmarks = expand_benchmarks(benchmark)
+    if figure is not None and len(benchmarks) > 1:
+        raise typer.BadParameter(f'a figure shows one benchmark, not {len(benchmarks)}', param_hint='--figure')
     entries = parse_entries(models, weights)
-    trained = source is not None or any(asks_for_training(name) for name in benchmark)
+    for entry in entries:
+        check_candidate(entry.spec)
+    trained = source is not None or any(asks_for_training(name) for name in benchmarks)
     if trained and not all(entry.has_weights for entry in entries):
         require_training()
     writable(home())
@@ -74,7 +81,7 @@ def compare(
         report('loading', 1, 1)
         # torch.hub says on stdout what it downloads; there, results alone are expected.
         with contextlib.redirect_stdout(sys.stderr):
-            comparisons = compared(models, benchmark, chosen, weights, source, training, report)
+            comparisons = compared(models, benchmarks, chosen, weights, source, training, report)
         if figure is not None:
             write_figure(comparisons[0], figure)
     documents = [comparison.document() for comparison in comparisons]
