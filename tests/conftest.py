@@ -10,8 +10,10 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.cli.main import main
@@ -35,7 +37,7 @@ _LONG = (
         'test_neurn.py',
         'test_score.py',
     ),
-    *('test_comparison.py', 'test_ground_truth.py', 'test_neural.py', 'test_catalogue.py', 'test_generalization.py'),
+    *('test_compare.py', 'test_ground_truth.py', 'test_neural.py', 'test_catalogue.py', 'test_generalization.py'),
     *('test_interrupted.py', 'test_merge.py', 'test_vendoring.py', 'test_fetch_network.py', 'test_runs.py'),
 )
 #: What the test that runs now has started: the marks that it must have.
@@ -132,6 +134,32 @@ def digits_home(tmp_path_factory):
         patch.setenv('M2M_HOME', str(home))
         ensure()
     return home
+
+
+@pytest.fixture
+def digits(digits_home, m2m_home):
+    """M2M_HOME of one test: the data are those of `digits_home`, everything else is its own."""
+    m2m_home.mkdir()
+    (m2m_home / 'data').symlink_to(digits_home / 'data')
+    return m2m_home
+
+
+@pytest.fixture(scope='session')
+def make_images():
+    """The function make_images(folder, classes='abc', n=4) that writes train/CLASS and val/CLASS; each is a hue."""
+
+    def make(folder, classes='abc', n=4):
+        rng = np.random.default_rng(0)
+        for part in ('train', 'val'):
+            for number, name in enumerate(classes):
+                (Path(folder) / part / name).mkdir(parents=True)
+                for place in range(n):
+                    pixels = rng.integers(0, 60, (40 + place, 56, 3), dtype=np.uint8)
+                    pixels[..., number % 3] += 180
+                    Image.fromarray(pixels).save(Path(folder) / part / name / f'{place}.png')
+        return Path(folder)
+
+    return make
 
 
 @pytest.fixture(autouse=True)

@@ -1,18 +1,25 @@
-"""Figure of a comparison: both models on each measure, seed by seed, and their difference."""
+"""Figure of a comparison: all candidates on each measure, seed by seed, and their differences to the first."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from m2m_benchmarks.analysis.compare import Comparison
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.storage import explained, replacing, writable
-from m2m_benchmarks.training.comparison import Comparison
 
 FORMATS = ('.png', '.svg', '.pdf')
 #: Distinguishable to the colour-blind (Okabe & Ito).
-_COLOURS = ('#D55E00', '#0072B2')
+_COLOURS = ('#D55E00', '#0072B2', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+_MARKERS = 'osD^v'
+#: Distance between two candidates in a row of height 1: two take a quarter of it, as many as there may be 0.7.
+_STEP, _WIDEST = 0.24, 0.7
+#: Most characters of names in one line of the legend.
+_LINE = 70
 
 
 def check_figure(path: Path) -> None:
@@ -23,30 +30,25 @@ def check_figure(path: Path) -> None:
 
 
 def draw(comparison: Comparison) -> Figure:
-    """The figure.
+    """Draw a comparison.
 
-    On the left, each measure has one row: small dots are seeds, joined where they belong together, and large ones
-    their mean. On the right are the differences with their 95 % intervals.
+    On the left, each measure has one row: small dots are seeds, joined where they are pairs, and large ones their mean.
+    On the right are the differences between the first candidate and each other, with their 95 % intervals.
     """
-    rows, chance = comparison.rows, comparison.results[0].get('chance')
-    figure = Figure(figsize=(9, 1.6 + 0.55 * len(rows)), layout='constrained')
+    rows, n = comparison.rows, len(comparison.candidates)
+    chance = comparison.candidates[0].results[0].get('chance')
+    figure = Figure(
+        figsize=(9, 1.2 + 0.2 * (n + len(comparison.methods)) + max(0.55, 0.22 * n) * len(rows)), layout='constrained'
+    )
     values, differences = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
     places = np.arange(len(rows))[::-1]
-    for place, row in zip(places, rows, strict=True):
-        for one, other in zip(row.first, row.second, strict=True):
-            values.plot([one, other], [place + 0.12, place - 0.12], color='0.75', linewidth=1, zorder=1)
-    for number, offset in enumerate((0.12, -0.12)):
-        every = [row.second if number else row.first for row in rows]
-        for place, own in zip(places, every, strict=True):
-            values.scatter(own, [place + offset] * len(own), s=14, color=_COLOURS[number], alpha=0.5, zorder=2)
-        means = [np.mean(own) for own in every]
-        values.scatter(means, places + offset, s=60, color=_COLOURS[number], label=comparison.models[number], zorder=3)
-    differences.axvline(0, color='0.6', linewidth=1)
-    differences.hlines(places, *zip(*(row.interval for row in rows), strict=True), color='black')
-    differences.plot([row.difference for row in rows], places, 'o', color='black')
+    offsets = _offsets(n)
+    _draw_values(values, comparison, places, offsets)
+    _draw_differences(differences, comparison, places, offsets)
     values.set_yticks(places, [row.name for row in rows])
+    values.set_ylim(-0.6, len(rows) - 0.4)  # whole markers, in a single row too
     values.set_xlabel('score' if chance is None else 'accuracy')
-    differences.set_xlabel('difference, 95 % interval')
+    differences.set_xlabel('first minus second, 95 % interval' if n == 2 else 'first minus other, 95 % interval')
     for axes in (values, differences):
         axes.grid(axis='x', color='0.92')
         axes.set_axisbelow(True)
@@ -54,8 +56,11 @@ def draw(comparison: Comparison) -> Figure:
         axes.spines[['top', 'right']].set_visible(False)
     if chance is not None:
         values.axvline(chance, color='0.6', linewidth=1, linestyle=':', label='chance')
-    figure.legend(*values.get_legend_handles_labels(), loc='outside upper right', ncols=3, frameon=False)
-    figure.suptitle(f'{comparison.benchmark}\n{comparison.method}', x=0.01, ha='left', fontsize=10)
+    handles, labels = values.get_legend_handles_labels()
+    columns = 3 if sum(map(len, labels)) <= _LINE else 1
+    figure.legend(handles, labels, loc='outside lower left', ncols=columns, frameon=False)
+    title = '\n'.join([comparison.benchmark, *comparison.methods])
+    figure.suptitle(title, x=0.01, ha='left', fontsize=10)
     return figure
 
 
@@ -71,3 +76,43 @@ def write_figure(comparison: Comparison, path: Path) -> None:
     figure = draw(comparison)
     with explained(path.name, path.absolute().parent), replacing(path.absolute(), 'wb') as file:
         figure.savefig(file, format=path.suffix[1:].lower(), dpi=150)
+
+
+def _offsets(n: int) -> np.ndarray:
+    """Places of the candidates within a row, the first on top."""
+    half = min(_STEP * (n - 1), _WIDEST) / 2
+    return np.linspace(half, -half, n)
+
+
+def _style(number: int) -> dict[str, Any]:
+    return {'color': _COLOURS[number % len(_COLOURS)], 'marker': _MARKERS[number // len(_COLOURS) % len(_MARKERS)]}
+
+
+def _draw_values(axes: Axes, comparison: Comparison, places: np.ndarray, offsets: np.ndarray) -> None:
+    for place, row in zip(places, comparison.rows, strict=True):
+        for pair in row.differences:
+            if pair.paired and pair.second == pair.first + 1:
+                between = [place + offsets[pair.first], place + offsets[pair.second]]
+                for seed in zip(row.values[pair.first], row.values[pair.second], strict=True):
+                    axes.plot(seed, between, color='0.75', linewidth=1, zorder=1)
+    for number, (candidate, offset) in enumerate(zip(comparison.candidates, offsets, strict=True)):
+        for place, row in zip(places, comparison.rows, strict=True):
+            own = row.values[number]
+            axes.scatter(own, [place + offset] * len(own), s=14, alpha=0.5, zorder=2, **_style(number))
+        means = [row.means[number] for row in comparison.rows]
+        axes.scatter(means, places + offset, s=60, label=candidate.label, zorder=3, **_style(number))
+
+
+def _draw_differences(axes: Axes, comparison: Comparison, places: np.ndarray, offsets: np.ndarray) -> None:
+    """Draw what the first candidate has more than each other; a single other one is drawn in black, mid-row."""
+    axes.axvline(0, color='0.6', linewidth=1)
+    single = len(comparison.candidates) == 2
+    for place, row in zip(places, comparison.rows, strict=True):
+        for pair in row.differences:
+            if pair.first > 0:
+                continue
+            style = {'color': 'black', 'marker': 'o'} if single else _style(pair.second)
+            height = place if single else place + offsets[pair.second]
+            if pair.interval is not None:
+                axes.hlines([height], *pair.interval, color=style['color'])
+            axes.plot([pair.value], [height], linestyle='', **style)

@@ -1,0 +1,379 @@
+"""Several candidates on the same benchmarks: their differences, and which of them is better."""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from brainscore_core.metrics import Score
+
+from m2m_benchmarks.analysis.entries import Entry, asks_for_training, parse_entries
+from m2m_benchmarks.analysis.statistics import FEWEST_SEEDS, Estimate, drawn, holm, paired, rank_ranges
+from m2m_benchmarks.arrays import standard_error
+from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.errors import BenchmarkError
+from m2m_benchmarks.models.neurn.backbones import parse as parse_variant
+from m2m_benchmarks.plugins import load_benchmark
+from m2m_benchmarks.progress import Progress
+from m2m_benchmarks.scoring.candidates import Candidate, load_candidate
+from m2m_benchmarks.scoring.runs import find_run, read_run
+from m2m_benchmarks.scoring.score import score_candidate
+from m2m_benchmarks.scoring.specs import RUN
+
+if TYPE_CHECKING:
+    from m2m_benchmarks.training.settings import Settings
+
+#: Name of the row of the whole score; the others are its parts.
+SCORE = 'score'
+#: Largest adjusted p value of a difference that decides a rank.
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One candidate and its results.
+
+    Attributes
+    ----------
+    label : str
+        As the user named it.
+    seeds : list of int or None
+        None where nothing about it is drawn from a seed.
+    results : list of dict
+        One for each seed.
+    """
+
+    label: str
+    seeds: list[int] | None
+    results: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One pair of candidates on one measure.
+
+    Attributes
+    ----------
+    first, second : int
+        Their places among the candidates.
+    value : float
+        Mean of the first less mean of the second.
+    error : float
+        Standard error.
+    interval : (low, high) or None
+        95 % confidence interval of this pair alone; None with two seeds, which are too few.
+    p : float or None
+        Two-sided p value of no difference.
+    p_holm : float or None
+        The same, adjusted by Holm's procedure over all pairs of the measure.
+    paired : bool
+        Whether the seeds are pairs.
+    method : str
+        Where error and interval come from.
+    """
+
+    first: int
+    second: int
+    value: float
+    error: float
+    interval: tuple[float, float] | None
+    p: float | None
+    p_holm: float | None
+    paired: bool
+    method: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure of all candidates.
+
+    Attributes
+    ----------
+    name : str
+        'score', 'in-domain', or the name of a target domain or area.
+    values : list of list of float
+        Each candidate's, one for each seed.
+    errors : list of float
+        Standard error of each candidate's mean over seeds, by bootstrap.
+    spreads : list of (float or None)
+        Standard deviation of each candidate between seeds; None with a single value.
+    ranks : list of (best, worst)
+        Ranks that each candidate can have, 1 for the highest: pairs whose adjusted p value is above .05 are ties.
+    differences : list of Difference
+        All pairs.
+    """
+
+    name: str
+    values: list[list[float]]
+    errors: list[float]
+    spreads: list[float | None]
+    ranks: list[tuple[int, int]]
+    differences: list[Difference]
+
+    @property
+    def means(self) -> list[float]:
+        """Mean over seeds of each candidate."""
+        return [float(np.mean(values)) for values in self.values]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several candidates on one benchmark.
+
+    Attributes
+    ----------
+    benchmark : str
+    candidates : list of Compared
+    rows : list of Row
+        In-domain accuracy where there is one, each target domain or area, and the score last.
+    """
+
+    benchmark: str
+    candidates: list[Compared]
+    rows: list[Row]
+
+    @property
+    def methods(self) -> dict[str, list[tuple[int, int]]]:
+        """Each method and the pairs of candidates that it serves."""
+        methods: dict[str, list[tuple[int, int]]] = {}
+        for pair in self.rows[-1].differences:
+            methods.setdefault(pair.method, []).append((pair.first, pair.second))
+        return methods
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Scores of one candidate on one benchmark, one for each seed."""
+
+    entry: Entry
+    seeds: list[int] | None
+    source: str | None
+    scores: list[Score]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One measure of one candidate: a value and its bootstrap draws for each seed."""
+
+    values: list[float]
+    draws: list[np.ndarray]
+
+
+def compare(
+    candidates: Sequence[str],
+    benchmarks: Sequence[str],
+    seeds: Sequence[int] = (0, 1, 2),
+    weights: str = 'default',
+    source: str | None = None,
+    training: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> list[Comparison]:
+    """Compare candidates on benchmarks.
+
+    A candidate without weights of its own (`@`, `run:`) is trained where the benchmark is for models trained on its
+    source, or `source` is given: its runs are taken from the folder of runs, and those that aren't there are trained.
+    Candidates that are trained, or whose weights are untrained, have one score for each seed; others have one.
+
+    Two candidates with the same seeds are paired over them where a seed means the same for both: it draws the batches
+    of both, or the first weights of one backbone. With any others, stimuli, neuroids or images are drawn, the same ones
+    for both, and their scores are averaged over seeds, which are no pairs.
+
+    Parameters
+    ----------
+    candidates : sequence of str
+        NAME, NAME@WEIGHTS or run:PATH; two or more.
+    benchmarks : sequence of str
+    seeds : sequence of int
+        Random seeds of the training, or of untrained weights.
+    weights : str
+        Weights of candidates without `@`; see `scoring.candidates.load_candidate`.
+    source : str, optional
+        Domain to train on, for benchmarks that ask for no training themselves.
+    training : dict, optional
+        Settings of the runs other than the protocol's: `steps`, `batch_size`, `learning_rate`, `limit`.
+    progress : callable, optional
+
+    Returns
+    -------
+    list of Comparison
+        One for each benchmark.
+
+    Raises
+    ------
+    M2MError
+        As `parse_entries`, `score_candidate` and `train` do.
+    """
+    entries = parse_entries(candidates, weights)
+    sources = dict(_source_of(benchmark, source) for benchmark in benchmarks)
+    jobs = [job for entry in entries for job in _jobs(entry, sources, list(dict.fromkeys(seeds)), training or {})]
+    scored: dict[str, list[_Scored]] = {benchmark: [] for benchmark in sources}
+    total = sum(len(job.models) for job in jobs)
+    done = 0
+    for job in jobs:
+        scores: list[list[Score]] = []
+        for seed, model in zip(job.seeds or [0], job.models, strict=True):
+            candidate = _load(model, seed, progress)
+            scores.append(list(score_candidate(candidate, job.benchmarks, progress=progress, fresh=True)))
+            done += 1
+            if progress:
+                progress('models and seeds', done, total)
+        for benchmark, own in zip(job.benchmarks, zip(*scores, strict=True), strict=True):
+            scored[benchmark].append(_Scored(job.entry, job.seeds, job.source, list(own)))
+    return [_compared(benchmark, own) for benchmark, own in scored.items()]
+
+
+def _source_of(benchmark: str, source: str | None) -> tuple[str, str | None]:
+    """Whole name of a benchmark, and the domain that candidates without weights of their own are trained on for it."""
+    loaded = load_benchmark(benchmark)
+    name = str(loaded.identifier)
+    if not isinstance(loaded, GeneralizationBenchmark | AreaBenchmark | MeanBenchmark):
+        raise BenchmarkError(
+            f'{name} of brainscore_vision has no bootstrap draws; compare on one that `m2m benchmarks` lists.'
+        )
+    if isinstance(loaded, GeneralizationBenchmark) and asks_for_training(name):
+        if source is not None and _domain(source) != loaded.source:
+            raise BenchmarkError(f'{name} has the source {loaded.source}, not {source}; leave --source out.')
+        return name, loaded.source
+    return name, None if source is None else _domain(source)
+
+
+def _domain(source: str) -> str:
+    from m2m_benchmarks.training.sources import domain_name
+
+    return domain_name(source)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Benchmarks that one candidate is scored on with the same weights of each seed."""
+
+    entry: Entry
+    source: str | None
+    seeds: list[int] | None
+    models: 'list[Entry | Settings]'
+    benchmarks: list[str]
+
+
+def _jobs(entry: Entry, sources: dict[str, str | None], seeds: list[int], training: dict[str, Any]) -> list[_Job]:
+    """Work of one candidate; what is wrong with it is said before anything is trained."""
+    if entry.spec.name.startswith(RUN):
+        run = read_run(find_run(entry.spec.name.removeprefix(RUN)))
+        for benchmark, source in sources.items():
+            if asks_for_training(benchmark) and run.data['name'] != source:
+                raise BenchmarkError(
+                    f'the run {run.folder.name} was trained on {run.data["name"]}; {benchmark} is for models trained '
+                    f'on {source}.'
+                )
+    own_sources = {benchmark: source if entry.is_trained(source) else None for benchmark, source in sources.items()}
+    jobs = []
+    for source in dict.fromkeys(own_sources.values()):
+        own_seeds = seeds if entry.has_seeds(source) else None
+        if own_seeds == []:
+            raise BenchmarkError('there are no seeds to compare over; expected one or more, such as --seeds 0,1,2.')
+        models = [entry if source is None else _settings(entry, source, seed, training) for seed in own_seeds or [0]]
+        benchmarks = [benchmark for benchmark, own in own_sources.items() if own == source]
+        jobs.append(_Job(entry, source, own_seeds, models, benchmarks))
+    return jobs
+
+
+def _settings(entry: Entry, source: str, seed: int, training: dict[str, Any]) -> 'Settings':
+    from m2m_benchmarks.training.settings import Settings
+
+    return Settings(entry.spec.name, source, seed, **training)
+
+
+def _load(model: 'Entry | Settings', seed: int, progress: Progress | None) -> Candidate:
+    if isinstance(model, Entry):
+        return load_candidate(model.spec.name, weights=model.spec.weights, seed=seed)
+    from m2m_benchmarks.training.reuse import trained_run
+
+    return load_candidate(f'{RUN}{trained_run(model, progress).folder}')
+
+
+def _compared(benchmark: str, scored: list[_Scored]) -> Comparison:
+    candidates = [
+        Compared(each.entry.label, each.seeds, [score.attrs['result'] for score in each.scores]) for each in scored
+    ]
+    pairs = list(itertools.combinations(range(len(scored)), 2))
+    methods = {(first, second): _method(scored[first], scored[second]) for first, second in pairs}
+    measured = [[_measures(score) for score in each.scores] for each in scored]
+    rows = []
+    for name in measured[0][0]:
+        parts = [_Measured([float(seed[name][0]) for seed in own], [seed[name][1] for seed in own]) for own in measured]
+        rows.append(_row(name, parts, methods))
+    return Comparison(benchmark, candidates, rows)
+
+
+def _row(name: str, parts: list[_Measured], methods: dict[tuple[int, int], tuple[bool, str]]) -> Row:
+    draws = [np.mean(part.draws, axis=0) for part in parts]
+    means = [float(np.mean(part.values)) for part in parts]
+    estimates: dict[tuple[int, int], Estimate] = {}
+    for (first, second), (over_seeds, _) in methods.items():
+        if over_seeds:
+            estimates[first, second] = paired(parts[first].values, parts[second].values)
+        else:
+            estimates[first, second] = drawn(draws[first], draws[second], means[first] - means[second])
+    adjusted = holm([estimate.p for estimate in estimates.values()])
+    differences = [
+        Difference(*pair, estimate.value, estimate.error, estimate.interval, estimate.p, p_holm, *methods[pair])
+        for (pair, estimate), p_holm in zip(estimates.items(), adjusted, strict=True)
+    ]
+    better = {
+        (pair.first, pair.second): pair.value > 0
+        for pair in differences
+        if pair.p_holm is not None and pair.p_holm <= ALPHA
+    }
+    return Row(
+        name,
+        [part.values for part in parts],
+        [standard_error(own) for own in draws],
+        [float(np.std(part.values, ddof=1)) if len(part.values) > 1 else None for part in parts],
+        rank_ranges(len(parts), better),
+        differences,
+    )
+
+
+def _method(first: _Scored, second: _Scored) -> tuple[bool, str]:
+    """Whether a pair of candidates is paired over seeds, and its method in words."""
+    n_seeds = [len(each.scores) for each in (first, second)]
+    if min(n_seeds) > 1 and _same_seeds(first, second):
+        text = f"paired over {n_seeds[0]} seeds, Student's t"
+        if n_seeds[0] < FEWEST_SEEDS:
+            text += f': an interval needs {FEWEST_SEEDS} seeds or more'
+        return True, text
+    if _neuroids(first.scores[0]) != _neuroids(second.scores[0]):
+        draws = 'bootstrap, unpaired: they were scored on different neuroids'
+    else:
+        draws = 'bootstrap, the same draws for both'
+    return False, f'{"one of each" if max(n_seeds) == 1 else "means over seeds, which are not paired"}; {draws}'
+
+
+def _same_seeds(first: _Scored, second: _Scored) -> bool:
+    """Whether a seed draws the same for both: the batches of a training, or the first weights of one backbone."""
+    if first.source is not None and first.source == second.source:
+        return True
+    variants = [parse_variant(each.entry.spec.name) for each in (first, second)]
+    backbones = [None if variant is None else (variant.backbone, variant.image_size) for variant in variants]
+    return backbones[0] is not None and backbones[0] == backbones[1]
+
+
+def _neuroids(score: Score) -> list[int | None]:
+    """Numbers of neuroids that the whole and each area were scored on."""
+    return [part.attrs.get('n_neuroids') for part in (score, *score.attrs.get('areas', {}).values())]
+
+
+def _measures(score: Score) -> dict[str, tuple[float, np.ndarray]]:
+    """Value and bootstrap draws of each part of a score, the whole last."""
+    measures: dict[str, tuple[float, np.ndarray]] = {}
+    if 'target_draws' in score.attrs:
+        domains = {'in-domain': score.attrs['in_domain'], **score.attrs['targets']}
+        measures = {name: (domain['accuracy'], score.attrs['target_draws'][name]) for name, domain in domains.items()}
+    measures |= {area: (float(part), part.attrs['draws']) for area, part in score.attrs.get('areas', {}).items()}
+    return {**measures, SCORE: (float(score), score.attrs['draws'])}

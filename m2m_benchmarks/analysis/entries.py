@@ -1,0 +1,87 @@
+"""The candidates of a comparison, as a user names them. Imports nothing heavy: names are checked before torch loads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, parse
+from m2m_benchmarks.errors import BenchmarkError
+from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, parse_candidate
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One candidate of a comparison.
+
+    Attributes
+    ----------
+    label : str
+        The text that names it, without the folder of a file of weights.
+    spec : CandidateSpec
+    has_weights : bool
+        Whether the text names its weights (`@`, or a run): such a candidate is not trained for the comparison.
+    """
+
+    label: str
+    spec: CandidateSpec
+    has_weights: bool
+
+    def is_trained(self, source: str | None) -> bool:
+        """Whether it is to be trained on `source`, a domain or None."""
+        return source is not None and not self.has_weights
+
+    def has_seeds(self, source: str | None) -> bool:
+        """Whether it differs from seed to seed: it is trained, or its weights are drawn."""
+        return self.is_trained(source) or self.spec.weights == 'none'
+
+
+def parse_entries(candidates: Sequence[str], weights: str = 'default') -> list[Entry]:
+    """Read the candidates of a comparison.
+
+    Parameters
+    ----------
+    candidates : sequence of str
+        NAME, NAME@WEIGHTS or run:PATH; two or more.
+    weights : str
+        Weights of those without `@`.
+
+    Raises
+    ------
+    BenchmarkError
+        When there are fewer than two, or one is named twice.
+    M2MError
+        See `scoring.specs.parse_candidate`.
+    """
+    if len(candidates) < 2:
+        raise BenchmarkError(f'a comparison needs two models or more, got {len(candidates)}.')
+    specs = [parse_candidate(text, weights) for text in candidates]
+    labels = [_label(text, spec) for text, spec in zip(candidates, specs, strict=True)]
+    entries = [
+        Entry(
+            # Two files of one name are told apart by their folders.
+            text if labels.count(label) > 1 else label,
+            spec,
+            spec.name != text or spec.name.startswith(RUN),
+        )
+        for text, label, spec in zip(candidates, labels, specs, strict=True)
+    ]
+    for place, entry in enumerate(entries):
+        for earlier in entries[:place]:
+            if (entry.spec, entry.has_weights) == (earlier.spec, earlier.has_weights):
+                raise BenchmarkError(
+                    f'{entry.label} is named twice; name different models, or one model with different weights, such '
+                    f'as {entry.spec.name}@none.'
+                )
+    return entries
+
+
+def asks_for_training(benchmark: str) -> bool:
+    """Whether a benchmark of this name is for models that were trained on its source."""
+    name = parse(benchmark)
+    return isinstance(name, DigitsIdentifier) and name.protocol == 'accuracy'
+
+
+def _label(text: str, spec: CandidateSpec) -> str:
+    if spec.name == text or spec.weights in ('default', 'none'):
+        return text
+    return f'{spec.name}@{Path(spec.weights).name}'

@@ -1,0 +1,119 @@
+"""Tables of a comparison: the candidates by letter, their parts, and the differences of all pairs."""
+
+import string
+from typing import TYPE_CHECKING, Any
+
+from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS
+from m2m_benchmarks.report.tables import Column, Row, Table, estimate, interval, number, text
+
+if TYPE_CHECKING:
+    from m2m_benchmarks.analysis.compare import Comparison, Difference
+
+#: How a p value is shown.
+_P_VALUE = '.2g'
+
+
+def comparison_tables(comparison: 'Comparison') -> list[Table]:
+    """Make the tables of a comparison.
+
+    Two candidates are compared on each measure; of more, the pairs are compared on the score alone, and the document of
+    the comparison has those of its parts.
+    """
+    if len(comparison.candidates) == 2:
+        return [_candidates(comparison), _two(comparison)]
+    parts = [_parts(comparison)] if len(comparison.rows) > 1 else []
+    return [_candidates(comparison), *parts, _pairs(comparison)]
+
+
+def letter(place: int) -> str:
+    """Letter that stands for the candidate of this place."""
+    return string.ascii_uppercase[place % 26] + (str(place // 26) if place >= 26 else '')
+
+
+def _candidates(comparison: 'Comparison') -> Table:
+    row = comparison.rows[-1]
+    columns = [text(''), Column('model'), estimate('score')]
+    spreads = [spread for spread in row.spreads if spread is not None]
+    ranked = len(comparison.candidates) > 2
+    columns += [number('between seeds')] if spreads else []
+    columns += [text('rank')] if ranked else []
+    rows = []
+    for place, candidate in enumerate(comparison.candidates):
+        best, worst = row.ranks[place]
+        cells: list[Any] = [letter(place), candidate.label, (row.means[place], row.errors[place])]
+        cells += [row.spreads[place]] if spreads else []
+        cells += [str(best) if best == worst else f'{best} to {worst}'] if ranked else []
+        rows.append(Row(tuple(cells)))
+    return Table(columns, rows, comparison.benchmark)
+
+
+def _two(comparison: 'Comparison') -> Table:
+    columns = [Column(''), number('A'), number('B'), *_difference_columns('A − B', 'p')]
+    rows = [
+        Row((name, *row.means, *_difference_cells(row.differences[0])), strong=row is comparison.rows[-1])
+        for name, row in zip(_names(comparison), comparison.rows, strict=True)
+    ]
+    return Table(columns, rows, notes=_notes(comparison))
+
+
+def _parts(comparison: 'Comparison') -> Table:
+    columns = [Column(''), *(number(letter(place)) for place in range(len(comparison.candidates)))]
+    rows = [
+        Row((name, *row.means), strong=row is comparison.rows[-1])
+        for name, row in zip(_names(comparison), comparison.rows, strict=True)
+    ]
+    return Table(columns, rows)
+
+
+def _pairs(comparison: 'Comparison') -> Table:
+    columns = [Column('score'), *_difference_columns('difference', 'p (Holm)')]
+    rows = [
+        Row((f'{letter(pair.first)} − {letter(pair.second)}', *_difference_cells(pair)))
+        for pair in comparison.rows[-1].differences
+    ]
+    return Table(columns, rows, notes=_notes(comparison))
+
+
+def _difference_columns(title: str, p_value: str) -> list[Column]:
+    return [estimate(title, '+.3f'), interval('95 % interval', '+.3f'), number(p_value, _P_VALUE)]
+
+
+def _difference_cells(pair: 'Difference') -> tuple[Any, ...]:
+    return (pair.value, pair.error), pair.interval, pair.p_holm
+
+
+def _names(comparison: 'Comparison') -> list[str]:
+    """Names of the rows; the whole score is called the mean where it is one."""
+    names = [row.name for row in comparison.rows]
+    n_parts = sum(name != 'in-domain' for name in names[:-1])
+    if n_parts > 1:
+        names[-1] = 'mean of the targets' if 'in-domain' in names else 'mean'
+    return names
+
+
+def _notes(comparison: 'Comparison') -> list[str]:
+    notes = []
+    for method, pairs in comparison.methods.items():
+        of = ', '.join(f'{letter(first)} − {letter(second)}' for first, second in pairs)
+        notes.append(f'{method}.' if len(comparison.methods) == 1 else f'{of}: {method}.')
+    notes.append('±: standard error, of a score by bootstrap.')
+    seeded = next((candidate for candidate in comparison.candidates if candidate.seeds), None)
+    if seeded is not None:
+        seeds = ', '.join(map(str, seeded.seeds or []))
+        several = any(spread is not None for spread in comparison.rows[-1].spreads)
+        notes[-1] += f' Seeds: {seeds}{"; between them: standard deviation" if several else ""}.'
+    if len(comparison.candidates) > 2:
+        notes.append(
+            'Each interval holds for its pair alone; p is adjusted over all pairs, and those above .05 are ties in the '
+            'ranks.'
+        )
+        if len(comparison.rows) > 1:
+            notes.append('Differences of the parts: --json.')
+    first = comparison.candidates[0].results[0]
+    if first.get('chance') is not None:
+        notes.append(f'Shares of correct labels; chance is {first["chance"]}.')
+    if first.get('source') == DERIVED_DIGITS:
+        notes.append("SklearnDigits are scikit-learn's digits and domains derived from them, not those of the paper.")
+    if first['simulated']:
+        notes.append('SimulatedMouse is simulated: these numbers say nothing about any mouse.')
+    return notes
