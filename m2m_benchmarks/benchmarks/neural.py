@@ -102,13 +102,9 @@ class AreaBenchmark(BenchmarkBase):
     def choices(self) -> dict[str, Any]:
         """Settings of the benchmark and its comparison, by name."""
         return {
-            'metric': self.comparison.metric,
-            'reliability_threshold': RELIABLE,
-            'split_halves': N_SPLITS,
+            **_choices(self.comparison),
             'flat_neuroids_dropped': self.recordings.n_flat,
             'unreliable_neuroids_dropped': self.recordings.n_unreliable,
-            'stimuli': 'whole scene, no placement on a screen',
-            **self.comparison.settings,
         }
 
     def __call__(self, candidate: BrainModel) -> Score:
@@ -260,6 +256,16 @@ class AreaBenchmark(BenchmarkBase):
         return None if value is None else self._finite('inter_animal', value)
 
 
+def _choices(comparison: Comparison) -> dict[str, Any]:
+    return {
+        'metric': comparison.metric,
+        'reliability_threshold': RELIABLE,
+        'split_halves': N_SPLITS,
+        'stimuli': 'whole scene, no placement on a screen',
+        **comparison.settings,
+    }
+
+
 class MeanBenchmark(BenchmarkBase):
     """Mean over the areas of a dataset.
 
@@ -293,6 +299,11 @@ class MeanBenchmark(BenchmarkBase):
                 self.left_out[area] = str(error)
         if not self.areas:
             raise BenchmarkError(f'{dataset} has no area that can be scored: {"; ".join(self.left_out.values())}')
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """Settings of the areas' benchmarks and their comparison, by name."""
+        return _choices(self.comparison)
 
     def __call__(self, candidate: BrainModel) -> Score:
         """Mean of the areas' scores; see `combine`."""

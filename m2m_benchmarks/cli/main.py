@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from m2m_benchmarks.cli import benchmarks, compare, data, doctor, export, models, score, train
+from m2m_benchmarks.cli import benchmarks, compare, data, doctor, export, models, results, score, train
 from m2m_benchmarks.cli.groups import TopGroup
 from m2m_benchmarks.errors import M2MError
 
@@ -25,6 +25,7 @@ app.add_typer(models.app, name='models')
 app.command('benchmarks')(benchmarks.benchmarks)
 app.add_typer(data.app, name='data')
 app.command('score')(score.score)
+app.add_typer(results.app, name='results')
 app.command('train')(train.train)
 app.command('compare')(compare.compare)
 app.command('export')(export.export)

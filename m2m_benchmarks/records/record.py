@@ -139,6 +139,8 @@ class Result:
         What the ceiling is a ceiling of: 'trials', say, for the noise of single trials.
     formula : str or None
         How the score follows from raw and ceiling.
+    caveat : str or None
+        What a reader has to know to use the score.
     layer : str, dict or None
         Layer of the candidate; of a mean, by area.
     layer_scores : dict or None
@@ -208,6 +210,7 @@ class Result:
     error: float | None = None
     ceiling_kind: str | None = None
     formula: str | None = None
+    caveat: str | None = None
     layer: str | dict[str, str] | None = None
     layer_scores: dict[str, Any] | None = None
     n_neuroids: int | None = None

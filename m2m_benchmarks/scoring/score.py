@@ -38,7 +38,7 @@ from m2m_benchmarks.storage import home, writable
 #: Attributes of a score that its result has under the same name.
 _COPIED = (
     *('formula', 'layer', 'layer_scores', 'n_neuroids', 'n_stimuli', 'n_animals', 'noise_corrected', 'per_animal'),
-    *('inter_animal', 'commitment', 'choices'),
+    *('inter_animal', 'commitment'),
 )
 #: Those of domain generalization besides.
 _GENERALIZATION = ('source', 'protocol', 'generalization_gap', 'chance', 'n_seeds')
@@ -254,7 +254,8 @@ def _rests_on(benchmark: Benchmark) -> dict[str, Any]:
             # What responses were made with, where that was chosen when they were fetched.
             data_settings=None if entry is None else entry['source'].get('settings'),
             simulated=recorded is not None and recorded.simulated,
-            choices=None if isinstance(benchmark, MeanBenchmark) else benchmark.choices,
+            choices=benchmark.choices,
+            caveat=benchmark.comparison.description.caveat or None,
         )
     return fields
 

@@ -9,6 +9,7 @@ from m2m_benchmarks.testing.file_server import FileServer, serving_files
 from m2m_benchmarks.testing.networks import SmallNetwork
 from m2m_benchmarks.testing.pickles import MakesFolder
 from m2m_benchmarks.testing.processes import Command, context
+from m2m_benchmarks.testing.results import whole_result
 from m2m_benchmarks.testing.runs import write_trained
 from m2m_benchmarks.testing.servers import QuietHandler, serving
 
@@ -29,6 +30,7 @@ __all__ = [
     'random_features',
     'serving',
     'serving_files',
+    'whole_result',
     'write_bundle',
     'write_patterns',
     'write_trained',

@@ -1,0 +1,156 @@
+"""m2m results: list, show, export, import, delete."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from m2m_benchmarks.cli.console import Json, check_json, print_table, stdout, write_json
+from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.storage import writable
+
+app = typer.Typer(help='Scores so far: list, show, export, import, delete.', rich_markup_mode=None)
+
+_Models = Annotated[
+    list[str] | None, typer.Option('--model', help="Model or candidate, or a pattern such as 'neurn_*'; repeatable.")
+]
+_Benchmarks = Annotated[
+    list[str] | None, typer.Option('--benchmark', help="Benchmark, or a pattern such as '*-rdm'; repeatable.")
+]
+_Uids = Annotated[list[str], typer.Argument(metavar='RESULT...', help='Results by the beginning of their names.')]
+
+
+@app.callback(invoke_without_command=True)
+def results(context: typer.Context) -> None:
+    """Scores so far: list, show, export, import, delete."""
+    if context.invoked_subcommand is None:
+        list_()
+
+
+@app.command('list')
+def list_(
+    model: _Models = None,
+    benchmark: _Benchmarks = None,
+    each: Annotated[bool, typer.Option('--each', help='List result by result, newest first.')] = False,
+    csv: Annotated[bool, typer.Option('--csv', help='Print CSV, with numbers in full.')] = False,
+    json: Json = None,
+) -> None:
+    """List the newest score of each candidate on each benchmark, the best candidate first.
+
+    \b
+    Examples
+    --------
+      m2m results list
+      m2m results list --model 'neurn_*' --benchmark 'Siegle2021*'
+      m2m results list --each --csv > scores.csv
+    """  # noqa: D301, D411 - the mark keeps these lines as they are
+    from m2m_benchmarks.records import exchange, selection, store
+    from m2m_benchmarks.report.scores import list_table, matrix_table
+    from m2m_benchmarks.report.tables import to_csv
+
+    check_json(json)
+    stored = store.results()
+    if not stored:
+        print('Nothing was scored here yet; try: m2m score pixels_64 SimulatedMouse-rdm', file=sys.stderr)
+    selected = selection.select(stored, model or [], benchmark or []) if stored else []
+    shown = selected[::-1] if each else selection.newest(selected)
+    if json is not None:
+        write_json([{'uid': result.uid, **result.document()} for result in shown], json)
+    if json == '-' or not selected:
+        return
+    if csv and each:
+        exchange.write_csv(shown, sys.stdout)
+    elif csv:
+        print(to_csv(matrix_table(selected)), end='')
+    else:
+        print_table(list_table(shown, selection.contradicting(stored)) if each else matrix_table(selected))
+
+
+@app.command()
+def show(uids: _Uids, json: Json = None) -> None:
+    """Show results and what their numbers rest on.
+
+    Example:  m2m results show 3f2a
+    """
+    from m2m_benchmarks.records import selection, store
+    from m2m_benchmarks.report.scores import facts, score_tables
+
+    check_json(json)
+    selected = selection.select(store.results(), uids=uids)
+    if json is not None:
+        documents = [{'uid': result.uid, **result.document()} for result in selected]
+        write_json(documents[0] if len(documents) == 1 else documents, json)
+    if json == '-':
+        return
+    console = stdout()
+    for result in selected:
+        for table in score_tables([result]):
+            print_table(table)
+        for line in facts(result):
+            console.print(line, markup=False, soft_wrap=True)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(metavar='FILE', help='File to write: .json keeps everything; or .csv.')],
+    model: _Models = None,
+    benchmark: _Benchmarks = None,
+) -> None:
+    """Write results to a file, for another machine or a spreadsheet.
+
+    Example:  m2m results export ours.json --benchmark 'Siegle2021*'
+    """
+    from m2m_benchmarks.records import exchange, selection, store
+
+    if file.suffix.lower() not in ('.json', '.csv'):
+        raise typer.BadParameter(f'{file}: expected a name that ends in .json or .csv', param_hint='FILE')
+    if file.is_dir():
+        raise StorageError(f'cannot write to {file}: it is a folder. Name a file.')
+    writable(file.absolute().parent, 'Name another file.')
+    stored = store.results()
+    selected = selection.select(stored, model or [], benchmark or [])
+    exchange.write(selected, file.absolute())
+    print(f'{len(selected)} results: {file}')
+
+
+@app.command('import')
+def import_(
+    file: Annotated[Path, typer.Argument(metavar='FILE', help='File of `m2m results export` or `m2m score --json`.')],
+) -> None:
+    """Add the results of another machine to those here: nothing is lost, and what is here already stays once.
+
+    Example:  m2m results import theirs.json
+    """
+    from m2m_benchmarks.records import exchange, selection, store
+
+    read = exchange.read(file)
+    before = selection.contradicting(store.results())
+    added = store.add(read)
+    print(f'{added} results are new; {len(read) - added} were here already.')
+    new = selection.contradicting(store.results()) - before
+    if new:
+        print(
+            f'{len(new)} results contradict one another: the same candidate, data and code, and another score. '
+            '`m2m results list --each` marks them with !.',
+            file=sys.stderr,
+        )
+
+
+@app.command()
+def delete(
+    uids: _Uids,
+    yes: Annotated[bool, typer.Option('--yes', help='Do not ask.')] = False,
+) -> None:
+    """Delete results.
+
+    Example:  m2m results delete 3f2a --yes
+    """
+    from m2m_benchmarks.records import selection, store
+    from m2m_benchmarks.report.scores import list_table
+
+    selected = selection.select(store.results(), uids=uids)
+    print_table(list_table(selected, set()))
+    if not yes:
+        typer.confirm(f'Delete {len(selected)} results?', abort=True)
+    print(f'{store.delete(result.uid for result in selected)} results were deleted.')

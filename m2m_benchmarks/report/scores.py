@@ -1,0 +1,195 @@
+"""Tables of results: one candidate in detail, or candidates x benchmarks."""
+
+import statistics
+from collections.abc import Sequence
+
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+from m2m_benchmarks.benchmarks.datasets import RECORDINGS
+from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PROTOCOLS, NeuralIdentifier, parse
+from m2m_benchmarks.records.record import Part, Result
+from m2m_benchmarks.records.selection import contradicting, label, matrix
+from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estimate, heading, interval, number
+
+_SIMULATED = 'SimulatedMouse is simulated: these numbers say nothing about any mouse.'
+_DERIVED = "SklearnDigits are scikit-learn's digits and domains derived from them, not those of the paper."
+
+
+def score_tables(results: Sequence[Result]) -> list[Table]:
+    """Lay out results in detail: areas or domains, then the mean of each benchmark."""
+    neural = [result for result in results if result.targets is None]
+    tables = [_domains(result) for result in results if result.targets is not None]
+    return [*tables, _areas(neural)] if neural else tables
+
+
+def _areas(results: Sequence[Result]) -> Table:
+    rows = []
+    for result in results:
+        name = parse(result.benchmark)
+        over, own = result.benchmark, 'score'
+        if isinstance(name, NeuralIdentifier):
+            whole = NeuralIdentifier(name.dataset, None, None, name.comparison)
+            over = f'{whole} (simulated)' if result.simulated else str(whole)
+            own = '.'.join(part for part in (name.area, name.population) if part) or 'mean'
+        for area, part in (result.areas or {}).items():
+            rows.append(Row((label(result), over, area, str(part.layer), *_numbers(part))))
+        layer = '' if result.areas else str(result.layer or '')
+        rows.append(Row((label(result), over, own, layer, *_numbers(result)), strong=True))
+    columns = (
+        *(heading('candidate'), heading('benchmark'), Column('area'), Column('layer')),
+        *(count('neuroids'), number('raw'), number('ceiling'), estimate('score')),
+    )
+    simulated = [_SIMULATED] if any(result.simulated for result in results) else []
+    return Table(columns, rows, notes=[*simulated, *_explained(results)])
+
+
+def _numbers(result: Result | Part) -> tuple[Cell, ...]:
+    return (result.n_neuroids, result.raw, result.ceiling, (result.score, result.error))
+
+
+def _explained(results: Sequence[Result]) -> list[str]:
+    """What the numbers of a table are: a sentence for each comparison, and one for all."""
+    notes = []
+    described: dict[str, Result] = {}
+    for result in results:
+        name = parse(result.benchmark)
+        end = f'-{name.comparison}' if isinstance(name, NeuralIdentifier) else result.benchmark
+        described.setdefault(end, result)
+    for end, result in described.items():
+        part = next(iter((result.areas or {}).values()), result)  # whose formula is not of a mean over areas
+        error = (result.choices or {}).get('error')
+        notes.append(f'{end}: score = {part.formula}{f"; ± by {error}" if error else ""}.')
+        notes += [f'Note: {result.caveat}.'] if result.caveat else []
+    notes.append('score: 1 is the ceiling, 0 is chance. ±: standard error. neuroids: reliable ones that are scored.')
+    own = [name for name in map(_neural, results) if name is not None]
+    # The methods of a comparison are the same in every folder: recordings that were imported have none of their own.
+    datasets = dict.fromkeys(name.dataset for name in own)
+    folders = dict.fromkeys(RECORDINGS[name].folder if name in RECORDINGS else '*' for name in datasets)
+    methods = ', '.join(f'm2m_benchmarks/benchmarks/{folder}/METHODS.md' for folder in folders)
+    notes += [f'raw and ceiling: see {methods}.'] if methods else []
+    chosen = [result.commitment for result in results]
+    chosen += [part.commitment for result in results for part in (result.areas or {}).values()]
+    if any(how and how.startswith('chosen') for how in chosen):
+        notes.append('Each layer was chosen on one half of the neuroids and scored on the other.')
+    return notes
+
+
+def _neural(result: Result) -> NeuralIdentifier | None:
+    """Name of a benchmark that compares with recordings by one of this library's comparisons; None for others."""
+    name = parse(result.benchmark)
+    return name if isinstance(name, NeuralIdentifier) and name.comparison in COMPARISONS else None
+
+
+def _domains(result: Result) -> Table:
+    assert result.targets is not None and result.in_domain is not None and result.protocol is not None
+    over = (label(result), result.benchmark)
+    rows = [
+        Row((*over, name, part.accuracy, tuple(part.interval), part.n_images, part.n_clusters))
+        for name, part in [(f'{result.source} (source)', result.in_domain), *result.targets.items()]
+    ]
+    rows.append(Row((*over, 'mean', result.score, None, result.n_stimuli, None), strong=True))
+    columns = (
+        *(heading('candidate'), heading('benchmark'), Column('domain'), number('accuracy')),
+        *(interval('95 % interval'), count('images'), count('clusters')),
+    )
+    layer = f' ({result.layer})' if result.protocol == 'readout_accuracy' and result.layer else ''
+    notes = [
+        f'score {result.score:.3f} ± {result.error or 0:.3f}: {result.formula}.',
+        f'gap {result.generalization_gap or 0:+.3f}: accuracy on the source less the score. '
+        f'Compared: {PROTOCOLS[result.protocol]}{layer}.',
+        *([_DERIVED] if result.source == DERIVED_DIGITS else []),
+    ]
+    return Table(columns, rows, notes=notes)
+
+
+def matrix_table(results: Sequence[Result]) -> Table:
+    """Lay out the newest results as candidates x benchmarks, the best candidate first.
+
+    Candidates of which there are several seeds have a row for their mean, whose ± is the standard deviation between
+    seeds.
+    """
+    arranged = matrix(results)
+    contradictory = contradicting(results)
+    rows = []
+    for name in arranged.labels:
+        cells = [arranged.cells.get((name, benchmark)) for benchmark in arranged.benchmarks]
+        marked = any(cell is not None and cell.uid in contradictory for cell in cells)
+        shown = [None if cell is None else (cell.score, cell.error) for cell in cells]
+        rows.append(Row((f'{name} !' if marked else name, *shown)))
+    by_model: dict[str, dict[str, list[float]]] = {}
+    for (_, benchmark), result in arranged.cells.items():
+        if result.seed is not None and (result.weights or '').startswith('none'):
+            by_model.setdefault(f'{result.model}@none', {}).setdefault(benchmark, []).append(result.score)
+    means = []
+    for name, scores in by_model.items():
+        n = max(map(len, scores.values()))
+        if n > 1:
+            by_benchmark = [scores.get(benchmark, []) for benchmark in arranged.benchmarks]
+            spread = [(statistics.mean(own), statistics.stdev(own)) if len(own) > 1 else None for own in by_benchmark]
+            means.append(Row((f'{name} mean of {n} seeds', *spread), strong=True))
+    columns = (Column('candidate'), *(estimate(benchmark) for benchmark in arranged.benchmarks))
+    notes = ['score: 1 is the ceiling, 0 is chance; of digits, the share of correct labels. ±: standard error.']
+    if means:
+        notes.append('±, of a mean of seeds: standard deviation between the seeds.')
+    if contradictory:
+        notes.append('!: two results of the same candidate, data and code have another number; see --each.')
+    if any(result.simulated for result in results):
+        notes.append(_SIMULATED)
+    if any(result.source == DERIVED_DIGITS for result in results):
+        notes.append(_DERIVED)
+    return Table(columns, [*rows, *means], notes=notes)
+
+
+def list_table(results: Sequence[Result], contradictory: set[str]) -> Table:
+    """Lay out results one by one, in the order in which they are given."""
+    columns = (Column('result'), Column('created'), Column('candidate'), Column('benchmark'), estimate('score'))
+    rows = [
+        Row(
+            (
+                f'{result.uid} !' if result.uid in contradictory else result.uid,
+                result.created.replace('T', ' ').partition('+')[0],
+                label(result),
+                result.benchmark,
+                (result.score, result.error),
+            )
+        )
+        for result in results
+    ]
+    notes = ['`m2m results show RESULT` tells what a number rests on.']
+    if any(result.uid in contradictory for result in results):
+        notes.append('!: it contradicts another result of the same candidate, data and code.')
+    return Table(columns, rows, notes=notes)
+
+
+def facts(result: Result) -> list[str]:
+    """What a result rests on, a line each."""
+    lines = [f'result {result.uid}, {result.created}']
+    shown = {
+        'weights': result.weights,
+        'trained on': result.training_set,
+        'family': result.family,
+        'parameters': None if result.n_parameters is None else f'{result.n_parameters:,}',
+        'input': None if result.input is None else ' x '.join(map(str, result.input.shape)),
+        'ceiling': None if result.ceiling_kind is None else f'of {result.ceiling_kind}',
+        'other animals as a model': None if result.inter_animal is None else f'raw {result.inter_animal:.3f}',
+        'layer': result.commitment,
+        'settings': _listed(result.choices),
+        'responses made with': _listed(result.data_settings),
+        'library': None if result.library is None else f'{result.library.version}, {result.library.code_sha256[:12]}',
+        'machine': None
+        if result.machine is None
+        else f'{result.machine.platform}, {result.machine.cpu_capability}, {result.machine.threads} threads, '
+        f'{result.machine.device}',
+        'packages': _listed(result.versions),
+        'seconds': None if result.seconds is None else f'{result.seconds:.1f}',
+    }
+    lines += [f'{name}: {value}' for name, value in shown.items() if value is not None]
+    for name in ('weights', 'code', 'response', 'data', 'stimuli'):
+        value = getattr(result, f'{name}_sha256')
+        lines += [f'{name} SHA-256: {value}'] if value is not None else []
+    if result.format == 1:
+        lines.append('It was stored by version 0.1, which did not keep more.')
+    return lines
+
+
+def _listed(values: dict[str, object] | dict[str, str] | None) -> str | None:
+    return None if not values else ', '.join(f'{name} {value}' for name, value in values.items())

@@ -1,0 +1,81 @@
+"""Several candidates on several benchmarks, each score answered from the results where it can be.
+
+PyTorch is loaded only when something has to be computed.
+"""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+
+from m2m_benchmarks.progress import Progress, silent
+from m2m_benchmarks.records.record import Result
+from m2m_benchmarks.scoring import requests
+from m2m_benchmarks.scoring.specs import CandidateSpec
+
+
+def score_several(
+    specs: Sequence[CandidateSpec],
+    benchmarks: Sequence[str],
+    layer: str | None = None,
+    seeds: Sequence[int] = (0,),
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[Result]:
+    """Score several candidates on several benchmarks.
+
+    Parameters
+    ----------
+    specs : sequence of CandidateSpec
+    benchmarks : sequence of str
+        Identifiers, as `benchmarks.selection.expand_benchmarks` gives them.
+    layer : str, optional
+        Layer to score all neuroids on.
+    seeds : sequence of int
+        Random seeds of untrained weights; other candidates are scored once.
+    fresh : bool
+        Whether to compute scores that are among the results already.
+    progress : callable, optional
+
+    Yields
+    ------
+    Result
+        For each candidate and seed, one for each benchmark in their order, stored when it is yielded.
+
+    Raises
+    ------
+    M2MError
+        See `scoring.score.score`.
+    """
+    report = progress or silent
+    tasks = [(spec, seed) for spec in specs for seed in (seeds if spec.weights == 'none' else seeds[:1])]
+    for number, (spec, seed) in enumerate(tasks):
+        keys = {name: requests.key(spec.name, spec.weights, seed, name, layer) for name in benchmarks}
+        known = {} if fresh else {name: requests.answer(key) for name, key in keys.items() if key is not None}
+        missing = [name for name in benchmarks if known.get(name) is None]
+        computed = _computed(spec, seed, missing, layer, fresh, keys, report) if missing else iter(())
+        for name in benchmarks:
+            result = known.get(name)
+            yield next(computed) if result is None else result
+        if len(tasks) > 1:
+            report('candidates', number + 1, len(tasks))
+
+
+def _computed(
+    spec: CandidateSpec,
+    seed: int,
+    benchmarks: Sequence[str],
+    layer: str | None,
+    fresh: bool,
+    keys: dict[str, str | None],
+    report: Progress,
+) -> Iterator[Result]:
+    report(f'{spec}: loading', 0, 1)
+    from m2m_benchmarks.scoring.candidates import load_candidate
+    from m2m_benchmarks.scoring.score import score_candidate
+
+    # torch.hub says on stdout what it downloads; there, results alone are expected.
+    with contextlib.redirect_stdout(sys.stderr):
+        candidate = load_candidate(spec.name, weights=spec.weights, seed=seed)
+    report(f'{spec}: loading', 1, 1)
+    for score in score_candidate(candidate, benchmarks, layer, report, fresh, keys):
+        yield Result.from_document(score.attrs['result'])

@@ -1,0 +1,119 @@
+"""A result as JSON and back, and what makes two results the same."""
+
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.records.record import FORMAT, Input, Library, Machine, Result
+from m2m_benchmarks.testing import whole_result
+
+WHOLE = whole_result()
+
+
+def test_json_and_back():
+    text = json.dumps(WHOLE.document(), allow_nan=False)
+    assert Result.from_document(json.loads(text)) == WHOLE
+    assert json.loads(text)['areas']['VISp']['layer'] == 'conv'
+
+
+@given(
+    st.builds(
+        Result,
+        model=st.text(),
+        benchmark=st.text(),
+        score=st.floats(allow_nan=False, allow_infinity=False),
+        created=st.text(),
+        format=st.sampled_from([1, FORMAT]),
+        raw=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        layer=st.none() | st.text() | st.dictionaries(st.text(), st.text()),
+        per_animal=st.none() | st.dictionaries(st.text(), st.floats(allow_nan=False)),
+    )
+)
+def test_any_result_comes_back_from_json(result):
+    again = Result.from_document(json.loads(json.dumps(result.document())))
+    assert again == result
+    assert again.uid == result.uid
+
+
+def test_fields_of_others_are_kept():
+    document = {**WHOLE.document(), 'note': 'measured on a Tuesday'}
+    result = Result.from_document(document)
+    assert result.others == {'note': 'measured on a Tuesday'}
+    assert result.document() == document
+    assert result.uid != WHOLE.uid
+
+
+@pytest.mark.parametrize(
+    ('document', 'message'),
+    [
+        ([], 'is a JSON object; this is a list'),
+        ({'format': FORMAT + 1}, f'has the format {FORMAT + 1}; this version reads up to {FORMAT}'),
+        ({'format': 'new'}, 'has the format new'),
+        ({'model': 'm'}, 'missing 3 required'),
+        ({'model': 1, 'benchmark': 'b', 'score': 1.0, 'created': ''}, 'expected to be texts'),
+        ({'model': 'm', 'benchmark': 'b', 'score': 'high', 'created': ''}, "is no number: 'high'"),
+        ({'model': 'm', 'benchmark': 'b', 'score': True, 'created': ''}, 'is no number: True'),
+        ({**WHOLE.document(), 'areas': {'VISp': {'score': 1.0}}}, 'missing'),
+        ({**WHOLE.document(), 'input': 'large'}, 'cannot be read'),
+    ],
+)
+def test_what_is_no_result(document, message):
+    with pytest.raises(DataError, match=message):
+        Result.from_document(document)
+
+
+CHANGES = {
+    'model': 'other',
+    'benchmark': 'Lab2026.VISp-rdm',
+    'weights_sha256': 'z',
+    'code_sha256': 'z',
+    'response_sha256': 'z',
+    'input': Input([3, 65, 65], 'd'),
+    'data_sha256': 'z',
+    'stimuli_sha256': 'z',
+    'data_settings': {'window': 2},
+    'choices': {'metric': 'cka'},
+    'layer_named': 'conv',
+    'library': Library('0.1.0', 'z'),
+}
+
+
+@pytest.mark.parametrize('field', CHANGES)
+def test_the_claim_is_all_that_the_number_is_about(field):
+    other = dataclasses.replace(WHOLE, **{field: CHANGES[field]})
+    assert other.claim != WHOLE.claim
+    assert other.identity != WHOLE.identity
+
+
+@pytest.mark.parametrize(
+    ('field', 'value'),
+    [
+        ('machine', Machine('AVX512', 2, 'cpu', 'linux x86_64')),
+        ('machine', Machine('AVX2', 4, 'cpu', 'linux x86_64')),
+        ('versions', {'torch': '2.10'}),
+    ],
+)
+def test_the_identity_is_of_the_machine_too(field, value):
+    other = dataclasses.replace(WHOLE, **{field: value})
+    assert other.claim == WHOLE.claim
+    assert other.identity != WHOLE.identity
+
+
+def test_the_number_itself_is_no_part_of_either():
+    other = dataclasses.replace(WHOLE, score=0.1, raw=0.2, created='later', seconds=3.0, peak_memory_mb=1.0)
+    assert (other.claim, other.identity) == (WHOLE.claim, WHOLE.identity)
+    assert other.uid != WHOLE.uid
+
+
+@pytest.mark.parametrize(
+    'field',
+    ['weights_sha256', 'code_sha256', 'response_sha256', 'input', 'data_sha256', 'stimuli_sha256', 'library'],
+)
+def test_without_one_of_its_reasons_a_result_has_no_claim(field):
+    other = dataclasses.replace(WHOLE, **{field: None})
+    assert other.claim is None
+    assert other.identity is None

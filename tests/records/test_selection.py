@@ -1,0 +1,180 @@
+"""Questions to the results, and results as files."""
+
+import csv
+import dataclasses
+import json
+
+import pandas as pd
+import pytest
+
+import m2m_benchmarks
+from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
+from m2m_benchmarks.records import exchange, store
+from m2m_benchmarks.records.record import Result
+from m2m_benchmarks.records.selection import TOLERANCE, contradicting, label, matrix, newest, select
+from m2m_benchmarks.testing import whole_result
+
+WHOLE = whole_result()
+
+
+def made(model, benchmark, score, minute=0, weights='default', seed=None):
+    return Result(model, benchmark, score, f'2026-01-01T00:{minute:02d}:00+00:00', format=2, weights=weights, seed=seed)
+
+
+RESULTS = [
+    made('alpha', 'Lab2026-rdm', 0.5),
+    made('alpha', 'Lab2026-ridge', 0.1),
+    made('beta', 'Lab2026-rdm', 0.6, 1),
+    made('beta', 'Lab2026-rdm', 0.7, 2),
+    made('torchvision:gamma', 'Lab2026-rdm', 0.2, 3, 'none (seed 0)', 0),
+    made('torchvision:gamma', 'Lab2026-rdm', 0.3, 4, 'none (seed 1)', 1),
+    made('torchvision:gamma', 'Lab2026-rdm', 0.9, 5, 'file g.pth (SHA-256 0123)'),
+    made('neurn_digitnet', 'SklearnDigits-accuracy', 0.8, 6, 'run first: SklearnDigits, seed 3 (SHA-256 4)', 3),
+]
+
+
+def test_labels():
+    assert [label(each) for each in RESULTS] == [
+        'alpha',
+        'alpha',
+        'beta',
+        'beta',
+        'torchvision:gamma@none (seed 0)',
+        'torchvision:gamma@none (seed 1)',
+        'torchvision:gamma@g.pth',
+        'run:first',
+    ]
+    assert label(made('pixels_64', 'b', 0.0, weights='its own')) == 'pixels_64'
+
+
+@pytest.mark.parametrize(
+    ('filters', 'numbers'),
+    [
+        ({}, range(8)),
+        ({'models': ['alpha']}, [0, 1]),
+        ({'models': ['torchvision:*']}, [4, 5, 6]),
+        ({'models': ['torchvision:gamma@none*', 'beta']}, [2, 3, 4, 5]),
+        ({'models': ['run:first']}, [7]),
+        ({'benchmarks': ['*-ridge', 'Sklearn*']}, [1, 7]),
+        ({'models': ['alpha'], 'benchmarks': ['*-rdm']}, [0]),
+        ({'uids': [RESULTS[2].uid[:6]]}, [2]),
+    ],
+)
+def test_filters(filters, numbers):
+    assert select(RESULTS, **filters) == [RESULTS[number] for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ('filters', 'message'),
+    [
+        ({'models': ['alfa']}, "unknown scored model 'alfa'. Did you mean alpha"),
+        ({'benchmarks': ['Lab2026-cka']}, "unknown scored benchmark 'Lab2026-cka'. Did you mean Lab2026-r"),
+        ({'uids': ['xyz']}, "unknown result 'xyz'"),
+        ({'models': ['delta*']}, "unknown scored model 'delta'"),
+    ],
+)
+def test_what_nothing_fits(filters, message):
+    with pytest.raises(UnknownNameError, match=message):
+        select(RESULTS, **filters)
+
+
+def test_newest_of_each():
+    assert newest(RESULTS) == [RESULTS[0], RESULTS[1], RESULTS[3], *RESULTS[4:]]
+    assert {each.uid for each in newest(reversed(RESULTS))} == {each.uid for each in newest(RESULTS)}
+
+
+def test_the_best_is_first():
+    arranged = matrix(RESULTS[:7])
+    assert arranged.benchmarks == ['Lab2026-rdm', 'Lab2026-ridge']
+    # Shares of the others that are lower: 1, 3/4, (2/4 + 1/2) / 2, 1/4, 0; alone on a benchmark, a half.
+    assert arranged.labels == [
+        'torchvision:gamma@g.pth',
+        'beta',
+        'alpha',
+        'torchvision:gamma@none (seed 1)',
+        'torchvision:gamma@none (seed 0)',
+    ]
+    assert arranged.cells['beta', 'Lab2026-rdm'].score == 0.7
+    assert ('beta', 'Lab2026-ridge') not in arranged.cells
+
+
+def test_contradictions():
+    near = dataclasses.replace(WHOLE, score=WHOLE.score + TOLERANCE / 2)
+    far = dataclasses.replace(WHOLE, score=WHOLE.score + 2 * TOLERANCE)
+    unknown = dataclasses.replace(far, code_sha256=None)
+    assert contradicting([WHOLE, near, unknown, *RESULTS]) == set()
+    assert contradicting([WHOLE, far, unknown]) == {WHOLE.uid, far.uid}
+
+
+def test_a_data_frame(m2m_home):
+    assert m2m_benchmarks.results().empty
+    assert m2m_benchmarks.results(each=True).empty
+    store.add(RESULTS)
+    table = m2m_benchmarks.results(benchmarks='Lab*')
+    arranged = matrix(RESULTS[:7])
+    assert table.index.tolist() == arranged.labels
+    assert table.columns.tolist() == arranged.benchmarks
+    assert table.loc['beta', 'Lab2026-rdm'] == 0.7
+    assert pd.isna(table.loc['beta', 'Lab2026-ridge'])
+    rows = m2m_benchmarks.results(models=['alpha', 'beta'], each=True)
+    assert rows['uid'].tolist() == [each.uid for each in RESULTS[3::-1]]
+    assert rows['score'].tolist() == [0.7, 0.6, 0.1, 0.5]
+    assert not rows['contradicts'].any()
+    with pytest.raises(UnknownNameError, match='Did you mean alpha'):
+        m2m_benchmarks.results('alpa')
+
+
+def test_the_function_is_still_there_once_its_room_is_imported():
+    import m2m_benchmarks.records.selection as room
+
+    assert m2m_benchmarks.results is room.results
+
+
+def test_results_of_two_labs(m2m_home, tmp_path, monkeypatch):
+    theirs = [dataclasses.replace(WHOLE, score=0.9), *RESULTS[:3]]
+    exchange.write(theirs, tmp_path / 'theirs.json')
+    store.add([WHOLE, *RESULTS[2:]])
+    assert store.add(exchange.read(tmp_path / 'theirs.json')) == 3
+    assert store.results() == [WHOLE, *RESULTS[2:], *theirs[:3]]
+    assert contradicting(store.results()) == {WHOLE.uid, theirs[0].uid}
+    assert store.add(exchange.read(tmp_path / 'theirs.json')) == 0
+
+
+def test_the_json_of_a_score_can_be_imported(tmp_path):
+    path = tmp_path / 'score.json'
+    path.write_text(json.dumps(WHOLE.document()))
+    assert exchange.read(path) == [WHOLE]
+    path.write_text(json.dumps([each.document() for each in RESULTS]))
+    assert exchange.read(path) == RESULTS
+
+
+def test_csv(tmp_path):
+    exchange.write([WHOLE, *RESULTS], tmp_path / 'all.csv')
+    with (tmp_path / 'all.csv').open(newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [row['uid'] for row in rows] == [each.uid for each in (WHOLE, *RESULTS)]
+    assert [float(row['score']) for row in rows] == [each.score for each in (WHOLE, *RESULTS)]
+    assert rows[0]['version'] == '0.1.0'
+    assert rows[1]['error'] == ''
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'{', 'is no JSON'),
+        (b'\xff\xfe', 'is no JSON'),
+        (b'[1]', 'a result is a JSON object'),
+        (b'{"kind": "m2m results", "format": 2}', 'a result is a JSON object'),
+        (b'{"a": 1}', 'missing 4 required'),
+    ],
+)
+def test_a_file_of_something_else(tmp_path, content, message):
+    path = tmp_path / 'results.json'
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        exchange.read(path)
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(StorageError, match=r'none\.json cannot be read'):
+        exchange.read(tmp_path / 'none.json')

@@ -1,0 +1,344 @@
+"""Several candidates on several benchmarks, and scores that are answered from the results."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+
+from m2m_benchmarks import load_stimulus_set, score
+from m2m_benchmarks.data import ledger
+from m2m_benchmarks.errors import ModelError
+from m2m_benchmarks.records import store
+from m2m_benchmarks.scoring import candidates, requests, several
+from m2m_benchmarks.scoring.several import score_several
+from m2m_benchmarks.scoring.specs import CandidateSpec
+from m2m_benchmarks.testing import SmallNetwork
+
+pytestmark = pytest.mark.seconds
+
+BENCHMARK = 'SimulatedMouse.VISp-rdm'
+#: A network that takes a moment.
+SMALL = 'plain_squeezenet1_1_at32'
+PIXELS = CandidateSpec('pixels_64')
+
+
+@pytest.fixture(autouse=True)
+def home(m2m_home):
+    load_stimulus_set('SimulatedMouse')
+    return m2m_home
+
+
+def scored(*specs, benchmarks=(BENCHMARK,), **options):
+    return list(score_several(specs, benchmarks, **options))
+
+
+@pytest.fixture
+def nothing_is_loaded(monkeypatch):
+    def refuse(*arguments, **options):
+        raise AssertionError('a candidate is loaded')
+
+    monkeypatch.setattr(candidates, 'load_candidate', refuse)
+
+
+def test_a_repeated_score_is_answered(request):
+    first = scored(PIXELS, CandidateSpec(SMALL, 'none'), benchmarks=[BENCHMARK, 'SimulatedMouse.VISl-ridge'])
+    assert [each.model for each in first] == ['pixels_64', 'pixels_64', SMALL, SMALL]
+    assert store.results() == first
+    request.getfixturevalue('nothing_is_loaded')
+    again = scored(PIXELS, CandidateSpec(SMALL, 'none'), benchmarks=['SimulatedMouse.VISl-ridge', BENCHMARK])
+    assert again == [first[1], first[0], first[3], first[2]]
+    assert store.results() == first
+
+
+def test_what_is_missing_is_computed(monkeypatch):
+    (first,) = scored(PIXELS)
+    computed = []
+    real = several._computed
+    monkeypatch.setattr(several, '_computed', lambda *arguments: computed.append(arguments[2]) or real(*arguments))
+    results = scored(PIXELS, benchmarks=['SimulatedMouse.VISl-rdm', BENCHMARK, 'SimulatedMouse.VISl-ridge'])
+    assert computed == [['SimulatedMouse.VISl-rdm', 'SimulatedMouse.VISl-ridge']]
+    assert results[1] == first
+    assert [each.benchmark for each in results] == [
+        'SimulatedMouse.VISl-rdm',
+        BENCHMARK,
+        'SimulatedMouse.VISl-ridge',
+    ]
+
+
+def test_computed_anew(monkeypatch):
+    (first,) = scored(PIXELS)
+    (fresh,) = scored(PIXELS, fresh=True)
+    assert fresh.score == first.score
+    assert fresh.seconds != first.seconds  # it is another measurement
+    assert store.results() == [first]  # of the same number
+
+
+def test_seeds_are_of_untrained_weights():
+    results = scored(PIXELS, CandidateSpec(SMALL, 'none'), seeds=[3, 0])
+    assert [(each.model, each.seed) for each in results] == [('pixels_64', None), (SMALL, 3), (SMALL, 0)]
+    assert results[1].weights_sha256 != results[2].weights_sha256
+    assert score(SMALL, BENCHMARK, weights='none', seed=3).attrs['result'] == results[1].document()
+
+
+def key(**changes):
+    asked = {'model': 'torchvision:alexnet', 'weights': 'none', 'seed': 0, 'benchmark': BENCHMARK, 'layer': None}
+    return requests.key(**{**asked, **changes})
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'model': 'torchvision:vgg11'},
+        {'seed': 1},
+        {'weights': 'default'},
+        {'layer': 'features.0'},
+        {'benchmark': 'SimulatedMouse.VISl-rdm'},
+    ],
+)
+def test_another_request_has_another_key(change):
+    assert key() == key()
+    assert None not in (key(), key(**change))
+    assert key(**change) != key()
+
+
+@pytest.mark.parametrize('name', ['OMP_NUM_THREADS', 'ATEN_CPU_CAPABILITY', 'CUDA_VISIBLE_DEVICES'])
+def test_the_machine_is_part_of_the_key(monkeypatch, name):
+    before = key()
+    monkeypatch.setenv(name, '7')
+    assert key() != before
+
+
+def test_the_library_is_part_of_the_key(monkeypatch):
+    before = key()
+    other = requests.Library('0.1.0', 'other')
+    monkeypatch.setattr(requests, 'library', lambda: other)
+    assert key() != before
+
+
+def test_the_data_is_part_of_the_key(home):
+    before = key()
+    path = home / 'data' / 'SimulatedMouse' / 'ledger.json'
+    text = path.read_text()
+    path.write_text(text.replace('"format": 1', '"format": 1, "more": 2'))
+    assert ledger.require('SimulatedMouse')['more'] == 2
+    assert key() != before
+    path.unlink()
+    assert key() is None
+
+
+def test_a_weights_file_is_known_by_its_content(tmp_path):
+    first, second = tmp_path / 'first.pth', tmp_path / 'second.pth'
+    first.write_bytes(b'1')
+    before = key(weights=str(first))
+    assert before is not None
+    first.write_bytes(b'2')
+    assert key(weights=str(first)) != before
+    second.write_bytes(b'1')
+    assert key(weights=str(second)) != before  # the result says its name
+    (tmp_path / 'elsewhere').mkdir()
+    (tmp_path / 'elsewhere' / 'first.pth').write_bytes(b'1')
+    assert key(weights=str(tmp_path / 'elsewhere' / 'first.pth')) == before
+
+
+@pytest.mark.parametrize('model', ['./a_folder', 'alexnet', 'torchvision:alexnet'])
+def test_what_a_request_does_not_determine(model):
+    benchmark = 'MajajHong2015public.IT-pls' if ':' in model else BENCHMARK
+    assert requests.key(model, 'default', 0, benchmark, None) is None
+
+
+def test_default_weights_that_were_replaced(tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    folder = tmp_path / 'hub' / 'checkpoints'
+    folder.mkdir(parents=True)
+    weights = torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1
+    path = folder / weights.url.rpartition('/')[2]
+    spec = CandidateSpec(SMALL)
+    results = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        torch.save(torchvision.models.squeezenet1_1().state_dict(), path)
+        results += scored(spec)
+    assert results[0] == results[1]
+    assert results[0].files == {str(path): results[0].files[str(path)]}
+    assert results[0].training_set == 'IMAGENET1K_V1'
+    assert results[2].weights_sha256 != results[0].weights_sha256
+    assert results[2].score != results[0].score
+    assert len(store.results()) == 2
+
+
+INIT = """from brainscore_vision import model_registry
+
+from .model import build
+
+model_registry['edited'] = build
+"""
+MODEL = """import functools
+
+import torch
+from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
+from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
+
+
+def build():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 5, stride={stride}), torch.nn.ReLU())
+    preprocessing = functools.partial(load_preprocess_images, image_size={size})
+    wrapper = PytorchWrapper(net, preprocessing, identifier='edited')
+    return ModelCommitment('edited', wrapper, layers=['1'], region_layer_map={{}}, visual_degrees=8)
+"""
+
+
+def test_an_edited_plugin_is_never_answered_with_the_old_number(tmp_path):
+    folder = tmp_path / 'plugin'
+    folder.mkdir()
+    (folder / '__init__.py').write_text(INIT)
+    documents = []
+    for options in ({'stride': 2, 'size': 32}, {'stride': 3, 'size': 32}, {'stride': 2, 'size': 40}):
+        (folder / 'model.py').write_text(MODEL.format(**options))
+        documents.append(score(folder, BENCHMARK).attrs['result'])
+        again = score(folder, BENCHMARK)
+        assert again.attrs['result'] == documents[-1]
+        assert 'draws' not in again.attrs  # answered, not computed
+    assert len({each['score'] for each in documents}) == 3
+    assert len({each['weights_sha256'] for each in documents}) == 1
+    assert [each.document() for each in store.results()] == documents
+    (folder / 'model.py').write_text(MODEL.format(stride=2, size=32))
+    assert score(folder, BENCHMARK).attrs['result'] == documents[0]
+
+
+def test_a_network_from_python():
+    first = score(SmallNetwork(), BENCHMARK, image_size=64)
+    again = score(SmallNetwork(), BENCHMARK, image_size=64)
+    assert again.attrs['result'] == first.attrs['result']
+    assert float(again) == float(first)
+    for name in ('raw', 'ceiling', 'error', 'layer', 'per_animal', 'n_neuroids'):
+        assert again.attrs[name] == first.attrs[name]
+    assert score(SmallNetwork(), BENCHMARK, image_size=72).attrs['result'] != first.attrs['result']
+    assert score(SmallNetwork(seed=1), BENCHMARK, image_size=64).attrs['result'] != first.attrs['result']
+    assert score(SmallNetwork(), BENCHMARK, image_size=64, layer='hidden').attrs['result'] != first.attrs['result']
+    assert len(store.results()) == 4
+    fresh = score(SmallNetwork(), BENCHMARK, image_size=64, fresh=True)
+    assert 'draws' in fresh.attrs
+    assert len(store.results()) == 4
+
+
+def test_a_setting_that_is_no_weight():
+    class Scaled(SmallNetwork):
+        power = 1.0
+
+        def forward(self, images):
+            return super().forward(images) ** self.power
+
+    network = Scaled()
+    first = score(network, BENCHMARK, image_size=64).attrs['result']
+    network.power = 3.0
+    assert score(network, BENCHMARK, image_size=64).attrs['result']['code_sha256'] != first['code_sha256']
+
+
+def test_a_mean_is_answered_with_its_areas():
+    first = score(SmallNetwork(), 'SimulatedMouse-rdm', image_size=64)
+    again = score(SmallNetwork(), 'SimulatedMouse-rdm', image_size=64)
+    assert {area: float(part) for area, part in again.attrs['areas'].items()} == {
+        area: float(part) for area, part in first.attrs['areas'].items()
+    }
+    assert again.attrs['areas']['VISp'].attrs['layer'] == first.attrs['areas']['VISp'].attrs['layer']
+
+
+def test_a_network_that_answers_at_random_is_computed_each_time():
+    class Random(SmallNetwork):
+        def __init__(self):
+            super().__init__()
+            self.noise = torch.nn.Identity()
+
+        def forward(self, images):
+            noise = np.random.default_rng().normal(0, 0.1, images.shape)  # of no seed
+            return super().forward(self.noise(images + torch.tensor(noise, dtype=images.dtype)))
+
+    first, second = (score(Random(), BENCHMARK, image_size=64).attrs['result'] for _ in range(2))
+    assert first['response_sha256'] != second['response_sha256']
+    assert len(store.results()) == 2
+
+
+AGAIN = """
+import sys
+from m2m_benchmarks.cli.main import main
+sys.argv = ['m2m', 'score', {model!r}, 'pixels_64', '--benchmark', {benchmark!r}, '--seeds', '0-1', '--json', '-']
+try:
+    main()
+finally:
+    print([name for name in ('torch', 'brainscore_vision', 'xarray', 'pandas') if name in sys.modules], file=sys.stderr)
+"""
+
+
+@pytest.mark.process
+def test_an_answer_needs_no_torch(home, monkeypatch):
+    model = f'{SMALL}@none'
+    # The process below has to have the same settings as this one.
+    results = scored(CandidateSpec(SMALL, 'none'), PIXELS, seeds=[0, 1])
+    monkeypatch.setenv('M2M_HOME', str(home))
+    script = AGAIN.format(model=model, benchmark=BENCHMARK)
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', script], capture_output=True, text=True, check=False, env=os.environ
+    )
+    assert done.stderr == '[]\n'
+    assert json.loads(done.stdout) == [each.document() for each in results]
+
+
+def test_several_on_the_command_line(m2m):
+    ran = m2m('score', f'{SMALL}@none', 'pixels_64', BENCHMARK, 'SimulatedMouse.VISl-rdm', '--seeds', '0,1')
+    assert ran.code == 0
+    labels = [f'{SMALL}@none (seed {seed})' for seed in (0, 1)] + ['pixels_64']
+    for label in labels:
+        assert sum(line.startswith(label) for line in ran.out.splitlines()) == 1
+    (mean,) = [line for line in ran.out.splitlines() if line.startswith(f'{SMALL}@none mean of 2 seeds')]
+    scores = [each.score for each in store.results(SMALL, BENCHMARK)]
+    assert f'{sum(scores) / 2:.3f} ± {abs(scores[0] - scores[1]) / 2**0.5:.3f}' in mean
+    assert m2m('results', 'list').out.splitlines()[1:5] == ran.out.splitlines()[1:5]
+
+
+def test_a_failure_does_not_lose_the_scores_before(m2m, monkeypatch):
+    def refuse(name, **options):
+        if name == SMALL:
+            raise ModelError('no room for it')
+        return real(name, **options)
+
+    real = candidates.load_candidate
+    monkeypatch.setattr(candidates, 'load_candidate', refuse)
+    ran = m2m('score', 'pixels_64', SMALL, BENCHMARK, '--weights', 'none')
+    assert ran.code == 1
+    assert 'VISp' in ran.out
+    assert '1 score of this command is among the results.' in ran.err
+    assert ran.err.endswith('error: no room for it\n')
+    assert [each.model for each in store.results()] == ['pixels_64']
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'code', 'message'),
+    [
+        (['pixels_64', 'pixels_64', BENCHMARK], 2, 'pixels_64 is named twice'),
+        ([f'{SMALL}@none', SMALL, BENCHMARK, '--weights', 'none'], 2, f'{SMALL}@none is named twice'),
+        (['pixels_64', SMALL], 2, 'no benchmark is named'),
+        (['pixels_46', BENCHMARK], 1, "unknown model 'pixels_46'. Did you mean pixels_64"),
+        (['pixels_64', 'SimulatedMouse.VISP-rmd'], 1, "unknown benchmark 'SimulatedMouse.VISp-rmd'"),
+        (['pixels_64', 'torchvision:squeezenet1_2@none', BENCHMARK], 1, 'Did you mean squeezenet1_1'),
+        (
+            ['pixels_64', 'SimulatedMouse.*-rmd'],
+            1,
+            "unknown pattern of benchmarks 'SimulatedMouse.*-rmd'. Did you mean",
+        ),
+        (['pixels_64', BENCHMARK, '--seeds', '2-1'], 2, 'expected different whole numbers or ranges'),
+        (['pix\nels', BENCHMARK], 1, "unknown model 'pix\\nels'"),
+        ([f'{SMALL}@', BENCHMARK], 1, 'names no weights'),
+    ],
+)
+def test_bad_names(m2m, arguments, code, message):
+    ran = m2m('score', *arguments)
+    assert ran.code == code
+    assert message in ' '.join(ran.err.replace('│', ' ').split())
+    assert ran.out == ''
+    assert store.results() == []
