@@ -73,8 +73,8 @@ def print_commands(commands: Mapping[str, list[str]]) -> None:
     Each command has a line of its own, which is folded by the terminal alone, so that it can be copied.
     """
     named: dict[tuple[str, ...], list[str]] = {}
-    for name, each in commands.items():
-        named.setdefault(tuple(each), []).append(name)
+    for name, of_dataset in commands.items():
+        named.setdefault(tuple(of_dataset), []).append(name)
     for each, names in named.items():
         print_line(f'To bring {", ".join(names)}:')
         for command in each:

@@ -35,6 +35,7 @@ def m2m(monkeypatch, capsys):
     return run
 
 
+@pytest.mark.seconds
 def test_models(m2m, m2m_home):
     code, out, _ = m2m('models')
     assert code == 0
@@ -53,6 +54,7 @@ def test_models(m2m, m2m_home):
     assert [line.strip() for line in lines if line.startswith('  ')] == [plugin['identifier'] for plugin in every]
 
 
+@pytest.mark.seconds
 def test_a_search_of_models(m2m, m2m_home):
     names = [line.strip() for line in m2m('models', 'ResNet18')[1].splitlines()]
     assert names[:3] == ['This library (m2m_benchmarks): 2', 'plain_resnet18', 'neurn_resnet18']
@@ -116,6 +118,7 @@ def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, t
     assert 'MajajHong2015public.IT-pls' in m2m('benchmarks', '--all')[1]
 
 
+@pytest.mark.seconds
 def test_the_listing_of_benchmarks_is_short(m2m, m2m_home, monkeypatch):
     rows = [line.split() for line in m2m('benchmarks')[1].splitlines()]
     assert ['Siegle2021', *COMPARISONS, *AREAS] in rows
@@ -128,6 +131,7 @@ def test_the_listing_of_benchmarks_is_short(m2m, m2m_home, monkeypatch):
     assert [line.split() for line in lines[:8]] == rows[:8]  # one line a dataset
 
 
+@pytest.mark.seconds
 def test_benchmarks_with_a_word_in_their_name(m2m, m2m_home):
     lines = m2m('benchmarks', 'visp-RDM')[1].splitlines()
     assert lines[:5] == [
@@ -289,6 +293,7 @@ def test_wrong_usage(m2m, m2m_home, arguments):
     assert m2m(*arguments)[0] == 2
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     'arguments',
     [('models',), ('models', 'show', 'pixels_64'), ('benchmarks',), ('data', 'list'), ('data', 'verify'), ('doctor',)],

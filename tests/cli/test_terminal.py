@@ -14,6 +14,8 @@ from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.plugins import BRAIN_SCORE, registered
 
+pytestmark = pytest.mark.seconds
+
 WIDTHS = (60, 80, 100)
 DATASET = 'Vanderbilt2026TwoPhotonRecordingsOfNaturalScenes'
 AREA = 'anterolateral_area_of_the_left_hemisphere_layer_2'
@@ -91,8 +93,8 @@ def test_models(terminal, m2m, m2m_home, width):
     assert {f'  {name}' for name in {**own, **others}} <= set(terminal(width, 'models', '--all').splitlines())
 
 
-@pytest.mark.seconds
 @pytest.mark.parametrize('width', WIDTHS)
+@pytest.mark.several
 def test_a_model(terminal, m2m, m2m_home, width):
     name = 'neurn_inception_resnet_v2'
     shown = json.loads(m2m('models', 'show', name, '--json', '-').out)
@@ -109,7 +111,6 @@ def test_data(terminal, named, bundle, digits, width):
     check(terminal(width, 'data', 'verify'), width, [DATASET, DOMAIN])
 
 
-@pytest.mark.seconds
 @pytest.mark.parametrize('width', WIDTHS)
 def test_an_import(terminal, m2m_home, bundle, digits, width):
     out = terminal(width, 'data', 'import', DATASET, *bundle.options)
@@ -142,7 +143,6 @@ def test_a_pipe_folds_nothing(m2m, named):
 
 
 @pytest.mark.process
-@pytest.mark.seconds
 def test_a_process_of_its_own_on_a_terminal(named):
     user, program = pty.openpty()
     with os.fdopen(user, 'rb', buffering=0) as screen:
