@@ -1,11 +1,18 @@
 """What tests share: a data folder of their own, a small synthetic bundle, and the real recordings where they are."""
 
+import contextlib
 import csv
+import fcntl
 import os
+import pty
+import re
 import shutil
 import signal
 import socket
+import struct
 import sys
+import termios
+import threading
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -229,6 +236,41 @@ def m2m(monkeypatch, capsys):
             main()
         out, err = capsys.readouterr()
         return Ran(exit_.value.code or 0, out, err)
+
+    return run
+
+
+@pytest.fixture
+def terminal(monkeypatch, capsys):
+    """The function terminal(80, 'data', 'list') -> str: what a command prints on a terminal of so many columns.
+
+    The terminal is a pseudo-terminal; stdout is connected to it, stderr is not.
+    """
+
+    def run(width, *arguments):
+        user, program = pty.openpty()
+        fcntl.ioctl(program, termios.TIOCSWINSZ, struct.pack('HHHH', 24, width, 0, 0))
+        read = []
+
+        def reader():
+            # Reading ends with an error where the other end is closed.
+            with contextlib.suppress(OSError):
+                while part := os.read(user, 65536):
+                    read.append(part)
+
+        reading = threading.Thread(target=reader)
+        reading.start()
+        monkeypatch.setenv('TERM', 'xterm-256color')
+        monkeypatch.setattr(sys, 'argv', ['m2m', *map(str, arguments)])
+        with capsys.disabled(), os.fdopen(program, 'w', encoding='utf-8') as stdout, monkeypatch.context() as patch:
+            patch.setattr(sys, 'stdout', stdout)
+            patch.setattr(sys, '__stdout__', stdout)
+            with pytest.raises(SystemExit):
+                main()
+        reading.join()
+        os.close(user)
+        text = b''.join(read).decode().replace('\r\n', '\n')
+        return re.sub(r'\x1b\[[0-9;]*m', '', text)
 
     return run
 

@@ -72,7 +72,7 @@ def test_nothing_is_installed_at_import(monkeypatch):
 def test_unknown_names():
     with pytest.raises(UnknownNameError, match='Did you mean m2m_rdm'):
         load_metric('m2m_rmd')
-    with pytest.raises(UnknownNameError, match='`m2m models` lists them'):
+    with pytest.raises(UnknownNameError, match='`m2m models --all` lists them'):
         load_model('qqqqqqqqqqqq')
     assert nearest('visp', ['VISp', 'VISl']).startswith(' Did you mean VISp')
     assert nearest('x', ['aaa', 'bbb']) == ' There is aaa, bbb.'

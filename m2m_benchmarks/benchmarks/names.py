@@ -203,7 +203,7 @@ def _all_names() -> list[str]:
 def _check_digits(name: DigitsIdentifier) -> None:
     if name.collection == DERIVED_DIGITS:  # these have a line each
         known = [each for each in registered('benchmark') if isinstance(parse(each), DigitsIdentifier)]
-        raise UnknownNameError('benchmark', str(name), known, '`m2m benchmarks` lists them.')
+        raise UnknownNameError('benchmark', str(name), known, '`m2m benchmarks --all` lists them.')
     known = [*DIGITS[PAPER_DIGITS].domains, *(each for each in ledger.names() if ledger.holds_digits(each))]
     known = list(dict.fromkeys([*known, DERIVED_DIGITS]))
     unknown = [each for each in (name.source, name.target) if each is not None and each not in known]

@@ -74,7 +74,7 @@ def benchmarks(
     if rows:
         print_table(_kinds(rows, _about_populations(rows, too_few)))
         needed = [needs for row in rows if not _made_here(row) for needs in _needs(_name(row['identifier']))]
-        absent = sorted({name for name, split in needed if not _here(name, split)})
+        absent = sorted({name for name, part in needed if not _here(name, part)})
         print_commands({name: ledger.import_commands(name) for name in absent})
 
 
@@ -185,7 +185,7 @@ def _row(identifier: str) -> dict[str, Any]:
         'kind': kind,
         'simulated': simulated,
         'needs': list(dict.fromkeys(needed for needed, _ in needs)),
-        'data_here': all(_here(needed, split) for needed, split in needs),
+        'data_here': all(_here(needed, part) for needed, part in needs),
     }
 
 
@@ -196,18 +196,20 @@ def _name(identifier: str) -> NeuralIdentifier | DigitsIdentifier:
 
 
 def _needs(name: NeuralIdentifier | DigitsIdentifier) -> list[tuple[str, str | None]]:
-    """Datasets that a benchmark takes, and of which of their splits; None for recordings."""
+    """Datasets that a benchmark takes, and which area or split of each; None for whatever is recorded."""
     if isinstance(name, NeuralIdentifier):
-        return [(name.dataset, None)]
+        return [(name.dataset, name.area)]
     fitting = [(name.source, 'train')] if name.protocol == 'readout_accuracy' else []
     if name.collection == DERIVED_DIGITS:
         return [*fitting, (name.source, 'test')]
     return [*fitting, *((domain, 'test') for domain in (name.source, *DIGITS[name.collection].targets_of(name)))]
 
 
-def _here(name: str, split: str | None) -> bool:
+def _here(name: str, part: str | None) -> bool:
     entry = ledger.read(name)
-    return entry is not None and (split is None or split in entry.get('splits', {}))
+    if entry is None or part is None:
+        return entry is not None
+    return part in (entry['splits'] if entry.get('kind') == ledger.DIGITS else entry['summary']['areas'])
 
 
 def _made_here(row: dict[str, Any]) -> bool:

@@ -25,10 +25,10 @@ Json = Annotated[
 
 
 def stdout() -> 'Console':
-    """Console for results; as wide as COLUMNS says, else wide where it is no terminal: files and pipes fold nothing."""
+    """Console for results, as wide as the terminal; wide where it is none: files and pipes fold nothing."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() or 'COLUMNS' in os.environ else 160, highlight=False)
+    return Console(width=terminal_width() or 160, highlight=False)
 
 
 def terminal_width() -> int | None:
@@ -37,6 +37,23 @@ def terminal_width() -> int | None:
         # Not by rich, to which every terminal is 80 columns wide whose TERM it doesn't know.
         return shutil.get_terminal_size().columns
     return None
+
+
+def print_text(*parts: str | tuple[str, str]) -> None:
+    """Print prose, folded between words on a terminal; in a file or a pipe it is one line.
+
+    A part of it that is a pair is its text and its colour.
+    """
+    from rich.text import Text
+
+    stdout().print(Text.assemble(*parts), soft_wrap=terminal_width() is None)
+
+
+def print_line(text: str) -> None:
+    """Print a line that is copied as it is, such as a command or a name: only the terminal itself folds it."""
+    from rich.text import Text
+
+    stdout().print(Text(text), soft_wrap=True)
 
 
 def print_table(table: Table) -> None:
@@ -53,16 +70,15 @@ def print_names(title: str, names: Sequence[str], *, together: bool = False) -> 
     """
     if not names:
         return
-    console = stdout()
-    console.print(f'{title}: {len(names)}', soft_wrap=True, markup=False)
+    print_line(f'{title}: {len(names)}')
     if together and terminal_width() is not None:
         from rich.columns import Columns
         from rich.padding import Padding
 
-        console.print(Padding(Columns(names, column_first=True, padding=(0, 2)), (0, 0, 0, 2)))
+        stdout().print(Padding(Columns(names, column_first=True, padding=(0, 2)), (0, 0, 0, 2)))
         return
     for name in names:
-        console.print(f'  {name}', soft_wrap=True, markup=False)
+        print_line(f'  {name}')
 
 
 def check_json(target: str | None) -> None:

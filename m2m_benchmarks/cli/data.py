@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, stdout, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, print_text, progress, write_json
 from m2m_benchmarks.cli.fetch import fetch, splits_of, splits_table
 from m2m_benchmarks.cli.groups import ListingGroup
 from m2m_benchmarks.cli.recordings import areas_table, made_with, print_recordings, print_renamed
@@ -73,21 +73,19 @@ def print_commands(commands: Mapping[str, list[str]]) -> None:
     Each command has a line of its own, which is folded by the terminal alone, so that it can be copied.
     """
     named: dict[tuple[str, ...], list[str]] = {}
-    for name, each in commands.items():
-        named.setdefault(tuple(each), []).append(name)
-    console = stdout()
-    for bring, names in named.items():
-        console.print(f'To bring {", ".join(names)}:', soft_wrap=True, markup=False)
-        for command in bring:
-            console.print(f'  {"" if command == bring[0] else "or: "}{command}', soft_wrap=True, markup=False)
+    for name, of_dataset in commands.items():
+        named.setdefault(tuple(of_dataset), []).append(name)
+    for each, names in named.items():
+        print_line(f'To bring {", ".join(names)}:')
+        for command in each:
+            print_line(f'  {"" if command == each[0] else "or: "}{command}')
 
 
 def _print_card(entry: dict[str, Any]) -> None:
-    console = stdout()
     lines = {key.replace('_', ' '): entry[key] for key in ('name', 'what', 'licence', 'citation', 'how_made')}
     for key, value in {**lines, 'on this machine': _where(entry), 'made with': entry['made_with']}.items():
         if value:
-            console.print(f'{key}: {value}', markup=False)
+            print_text(f'{key}: {value}')
     if _absent(entry):
         print_commands({entry['name']: ledger.import_commands(entry['name'])})
     if entry['areas']:
@@ -203,12 +201,11 @@ def _import_digits(name: str, source: Path, as_split: str | None, json: str | No
     if json == '-':
         return
     print_table(splits_table(splits, f'{name}: imported'))
-    console = stdout()
     if 'test' in splits and name not in DOMAINS:
         benchmark = DigitsIdentifier(PAPER_DIGITS, 'MNIST', name, 'accuracy')
-        console.print(f'Next:  m2m score MODEL {benchmark}', soft_wrap=True)
+        print_line(f'Next:  m2m score MODEL {benchmark}')
     if 'train' in splits:
-        console.print(f'Next:  m2m train digitnet --source {name}', soft_wrap=True)
+        print_line(f'Next:  m2m train digitnet --source {name}')
 
 
 @app.command()
@@ -225,14 +222,13 @@ def verify(
     if json is not None:
         write_json(found, json)
     if json != '-':
-        console = stdout()
         for each, problems in found.items():
             n = len(ledger.files(ledger.require(each)))
-            console.print(f'{each}: {n - len(problems)} of {n} files as they were written', soft_wrap=True)
+            print_text(f'{each}: {n - len(problems)} of {n} files as they were written')
             for problem in problems:
-                console.print(f'  {problem}', markup=False, soft_wrap=True)
+                print_line(f'  {problem}')
         if not found:
-            console.print('No dataset is on this machine.')
+            print_text('No dataset is on this machine.')
     damaged = [each for each, problems in found.items() if problems]
     if damaged:
         again = '; '.join(ledger.repair(each) for each in damaged)

@@ -7,7 +7,7 @@ import platform
 import typer
 from packaging.requirements import Requirement
 
-from m2m_benchmarks.cli.console import Json, stdout, write_json
+from m2m_benchmarks.cli.console import Json, print_line, print_text, write_json
 from m2m_benchmarks.cli.data import content, state
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import cards
@@ -36,13 +36,12 @@ def doctor(json: Json = None) -> None:
     if json is not None:
         write_json(checks, json)
     if json != '-':
-        console = stdout()
-        marks = {'ok': '[green]ok[/green]     ', 'missing': '[yellow]missing[/yellow]', 'broken': '[red]broken[/red] '}
+        colours = {'ok': 'green', 'missing': 'yellow', 'broken': 'red'}
         for check in checks:
-            console.print(f'{marks[check["state"]]}  {check["what"]}: ', end='')
-            console.print(check['found'], markup=False, soft_wrap=True)
+            state = check['state']
+            print_text((f'{state:<7}', colours[state]), f'  {check["what"]}: {check["found"]}')
             if check['mend']:
-                console.print(f'           {check["mend"]}', markup=False, soft_wrap=True)
+                print_line(f'           {check["mend"]}')
     if any(check['state'] == 'broken' for check in checks):
         raise typer.Exit(1)
 

@@ -12,7 +12,7 @@ import typer
 from m2m_benchmarks.acquisition import surveys
 from m2m_benchmarks.acquisition.options import Option, OptionError, comma_separated
 from m2m_benchmarks.acquisition.survey import Survey
-from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, stdout, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_table, print_text, progress, write_json
 from m2m_benchmarks.cli.recordings import print_fetched, print_plan, print_renamed
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.areas import renamed_areas
@@ -214,9 +214,8 @@ def _fetch_digits(context: typer.Context, given: Mapping[str, Any], json: str | 
         came = how['test'] if how['test'] == how['train'] else '; '.join(f'{split} {how[split]}' for split in SPLITS)
         rows.append(Row((domain, *(splits[split]['images'] for split in SPLITS), came)))
     print_table(Table([Column('Domain'), *map(count, SPLITS), text('How it came')], rows))
-    console = stdout()
     for domain, reason in left_out.items():
-        console.print(f'{domain} is left out: {reason}', soft_wrap=True)
+        print_text(f'{domain} is left out: {reason}')
 
 
 def splits_of(entry: dict[str, Any]) -> dict[str, Any]:

@@ -27,8 +27,10 @@ class ListingGroup(TyperGroup):
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
         """Take the command line apart."""
-        named = arguments[:1] and not self._is_for_list(context, arguments[0])
-        return super().parse_args(context, arguments if named else ['list', *arguments])
+        # Shells that complete a command line complete the names of commands.
+        if not context.resilient_parsing and (not arguments or self._is_for_list(context, arguments[0])):
+            arguments = ['list', *arguments]
+        return super().parse_args(context, arguments)
 
     def _is_for_list(self, context: Any, argument: str) -> bool:
         return argument.startswith('-') and argument not in context.help_option_names

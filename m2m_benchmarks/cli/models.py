@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_names, progress, stdout, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_line, print_names, print_text, progress, write_json
 from m2m_benchmarks.cli.groups import SearchingGroup
 from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
@@ -64,7 +64,7 @@ def list_(
             'Also: torchvision:NAME, timm:NAME, the path of a plugin folder, or your own network from Python.',
             'What NeuRN can be set to is part of the name: neurn_resnet18_k5_zero_channel_after_stem.',
         ):
-            stdout().print(line, markup=False)
+            print_text(line)
 
 
 @app.command('show')
@@ -85,17 +85,16 @@ def show(model: _Model, json: Json = None) -> None:
         write_json(entry, json)
     if json == '-':
         return
-    console = stdout()
     for key, value in entry.items():
         name = key.replace('_', ' ')
         if value == {}:
-            console.print(f'{name}: none')
+            print_text(f'{name}: none')
         elif isinstance(value, dict):
-            console.print(f'{name}:', *(f'\n  {area}: {layer}' for area, layer in value.items()), sep='', markup=False)
+            print_line(f'{name}:' + ''.join(f'\n  {area}: {layer}' for area, layer in value.items()))
         elif isinstance(value, list):
-            console.print(f'{name} ({len(value)}):', *(f'\n  {each}' for each in value), sep='', markup=False)
+            print_line(f'{name} ({len(value)}):' + ''.join(f'\n  {each}' for each in value))
         elif value is not None:
-            console.print(f'{name}: {value}', markup=False, soft_wrap=True)
+            print_text(f'{name}: {value}')
 
 
 def _described(model: str) -> dict[str, Any]:

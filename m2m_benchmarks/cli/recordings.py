@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
-from m2m_benchmarks.cli.console import print_table, stdout, write_json
+from m2m_benchmarks.cli.console import print_line, print_table, print_text, write_json
 from m2m_benchmarks.data.areas import note_on_renamed
 from m2m_benchmarks.report.tables import Column, Row, Table, count
 
@@ -50,7 +50,6 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:
         for group, n_sessions in groups.items()
     ]
     print_table(Table(columns, rows, title=f'{survey.name}: no recording was downloaded.'))
-    console = stdout()
     for text in (
         f'{len(listing.sessions)} of {listing.n_matching} sessions{survey.session_note}; {listing.n_failed} more '
         'are left out: they failed quality control or have no file.',
@@ -61,9 +60,9 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:
         f'Disk: at most {planned.disk_bytes / 1e9:,.1f} GB; {planned.free_bytes / 1e9:,.1f} GB are free.',
         f'Estimates: {planned.memory_bytes / 1e6:,.0f} MB of memory, {planned.seconds / 60:,.0f} minutes at 10 MB/s.',
     ):
-        console.print(text, soft_wrap=True)
+        print_text(text)
     if planned.disk_bytes > planned.free_bytes:
-        console.print('There is too little room: set M2M_HOME to another disk.', soft_wrap=True)
+        print_text('There is too little room: set M2M_HOME to another disk.')
 
 
 def print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, json: str | None) -> None:
@@ -87,28 +86,22 @@ def print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, 
     if json == '-':
         return
     print_recordings(name, entry, 'fetched')
-    console = stdout()
-    console.print(
+    print_text(
         f'{fetched.bytes_moved / 1e6:,.1f} MB were moved, of which {fetched.image_bytes / 1e6:,.1f} are the images; '
-        f'{fetched.n_kept} sessions had been extracted before.',
-        soft_wrap=True,
+        f'{fetched.n_kept} sessions had been extracted before.'
     )
-    console.print(f'Made with {made_with(entry)}.', markup=False, soft_wrap=True)
+    print_text(f'Made with {made_with(entry)}.')
     listed = ', '.join(f'{n:,} {kind.removeprefix("n_").replace("_", " ")}' for kind, n in counts.items() if n)
-    console.print(f'Counts over all sessions: {listed or "nothing was left out"}.', soft_wrap=True)
+    print_text(f'Counts over all sessions: {listed or "nothing was left out"}.')
     if before is not None and before['assembly']['sha256'] != entry['assembly']['sha256']:
         neuroids = sum(area['neuroids'] for area in before['summary']['areas'].values())
-        console.print(
-            f'It replaces what was here: {neuroids:,} neuroids, made with {made_with(before)}.',
-            markup=False,
-            soft_wrap=True,
-        )
+        print_text(f'It replaces what was here: {neuroids:,} neuroids, made with {made_with(before)}.')
     for session, reason in fetched.failed.items():
-        console.print(f'Session {session} could not be read: {reason}', markup=False, soft_wrap=True)
+        print_text(f'Session {session} could not be read: {reason}')
     for session, reason in fetched.refused.items():
-        console.print(f'Session {session} is left out: {reason}', markup=False, soft_wrap=True)
+        print_text(f'Session {session} is left out: {reason}')
     if fetched.failed:
-        console.print('The same command tries those again; the others are kept.', soft_wrap=True)
+        print_text('The same command tries those again; the others are kept.')
 
 
 def made_with(entry: dict[str, Any]) -> str:
@@ -142,6 +135,5 @@ def print_recordings(name: str, entry: dict[str, Any], how: str) -> None:
     summary = entry['summary']
     size = f'{summary["stimuli"]} stimuli, up to {summary["repetitions"]} repetitions.'
     print_table(areas_table(summary['areas'], f'{name}: {how}', (size,)))
-    console = stdout()
     benchmark = NeuralIdentifier(name, None, None, 'rdm')
-    console.print(f'Next:  m2m score torchvision:squeezenet1_1 {benchmark} --weights none', soft_wrap=True)
+    print_line(f'Next:  m2m score torchvision:squeezenet1_1 {benchmark} --weights none')

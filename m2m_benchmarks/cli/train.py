@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, progress, stdout, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_line, print_text, progress, write_json
 from m2m_benchmarks.errors import M2MError, TrainingError
 from m2m_benchmarks.storage import home, writable
 
@@ -171,23 +171,20 @@ def _settings(
 def _print(run: Any) -> None:
     from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PAPER_DIGITS, DigitsIdentifier
 
-    console = stdout()
-
-    def say(line: str) -> None:
-        console.print(line, soft_wrap=True, markup=False)
-
     result, name = run.result, run.data['name']
     early = ', stopped early' if result['stopped_early'] else ''
-    say(f'{run.model}, {name}, seed {run.config["seed"]}: {result["steps"]:,} steps{early}')
-    say(f'training loss, mean of the last steps: {result["train_loss"]:.4f}')
-    say(f'accuracy on {run.data["n_validation"]:,} held-out images of the source: {result["validation_accuracy"]:.4f}')
-    say(str(run.folder))
+    print_text(f'{run.model}, {name}, seed {run.config["seed"]}: {result["steps"]:,} steps{early}')
+    print_text(f'training loss, mean of the last steps: {result["train_loss"]:.4f}')
+    print_text(
+        f'accuracy on {run.data["n_validation"]:,} held-out images of the source: {result["validation_accuracy"]:.4f}'
+    )
+    print_line(str(run.folder))
     if name.startswith('imagefolder:'):
         benchmark = 'SimulatedMouse-rdm'
     else:
         collection = DERIVED_DIGITS if name == DERIVED_DIGITS else PAPER_DIGITS
         benchmark = str(DigitsIdentifier(collection, name, None, 'accuracy'))
-    say(f'Next:  m2m score {shlex.quote(f"run:{_spelled(run.folder)}")} {benchmark}')
+    print_line(f'Next:  m2m score {shlex.quote(f"run:{_spelled(run.folder)}")} {benchmark}')
 
 
 def _spelled(folder: Path) -> str:

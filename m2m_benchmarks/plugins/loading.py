@@ -37,7 +37,7 @@ RESOLVERS: dict[str, tuple[str, ...]] = {
 #: How messages name a kind of plugin, where it isn't by the kind itself.
 _NAMES = {'data': 'dataset', 'stimulus_set': 'stimulus set'}
 #: Command that lists the identifiers of a kind.
-_LISTINGS = {'model': 'm2m models', 'benchmark': 'm2m benchmarks', 'data': 'm2m data list'}
+_LISTINGS = {'model': 'm2m models --all', 'benchmark': 'm2m benchmarks --all', 'data': 'm2m data list'}
 
 
 def load_model(identifier: str, **options: Any) -> 'BrainModel':

@@ -57,7 +57,7 @@ class Column:
     def shown(self, cell: Cell) -> str:
         """Text of a cell, on one line and without control characters."""
         if isinstance(cell, str):
-            return ''.join(each if each.isprintable() else repr(each)[1:-1] for each in cell)
+            return _printable(cell)
         numbers = cell if isinstance(cell, tuple) else (cell,)
         texts = [format(each, spec) for each, spec in zip(numbers, self.formats, strict=True) if each is not None]
         return self.joint.join(texts)
@@ -194,7 +194,7 @@ def to_lines(table: Table, width: int | None) -> Iterator['Text']:
     from rich.text import Text
 
     layout = _Layout(table, width)
-    for line in _folded(table.title, width) if table.title else ():
+    for line in _folded(_printable(table.title), width) if table.title else ():
         yield Text(line, style='bold')
     for place, block in enumerate(layout.blocks):
         if place:
@@ -202,7 +202,7 @@ def to_lines(table: Table, width: int | None) -> Iterator['Text']:
         for line, strong in layout.lines(block):
             yield Text(line, style='bold' if strong else '')
     for note in table.notes:
-        yield from map(Text, _folded(note, width))
+        yield from map(Text, _folded(_printable(note), width))
 
 
 class _Layout:
@@ -223,17 +223,18 @@ class _Layout:
         self._cells = [
             [column.shown(cell) for column, cell in zip(table.columns, row.cells, strict=True)] for row in table.rows
         ]
+        self._titles = [_printable(column.title) for column in table.columns]
         self._natural: list[int] = []
         self._least: list[int] = []
         for i, column in enumerate(table.columns):
             cells = [row[i] for row in self._cells]
-            title, widest = cell_len(column.title), max(map(cell_len, cells), default=0)
+            title, widest = cell_len(self._titles[i]), max(map(cell_len, cells), default=0)
             natural = max(title, widest)
             least = natural
             if column.kind == 'number':
                 least = max(widest, min(title, _LEAST_TITLE))
             elif column.kind == 'text':
-                words = [cell_len(word) for cell in (column.title, *cells) for word in cell.split()]
+                words = [cell_len(word) for cell in (self._titles[i], *cells) for word in cell.split()]
                 least = min(natural, max(_LEAST_TEXT, *words, 0))
             self._natural.append(natural)
             self._least.append(least)
@@ -253,7 +254,11 @@ class _Layout:
             self.headings += sorted(moved)
             return [kept]
         # The numbers alone are too wide. The first column is repeated beside each block, unless it takes most of it.
-        repeated = [i for i in labels[:1] if self._width is not None and 2 * self._least[i] <= self._width]
+        repeated = [
+            i
+            for i in labels[:1]
+            if 2 * self._least[i] <= (self._width or 0) and all(self._fits([i, number], moved) for number in kept)
+        ]
         moved = [i for i in moved if i not in repeated]
         blocks = [[*repeated]]
         for i in kept:
@@ -276,15 +281,15 @@ class _Layout:
         """Yield the lines of a block, and whether each is emphasised."""
         columns, indent = self._table.columns, _INDENT if self.headings else ''
         widths = self._widths(block)
-        if any(columns[i].title for i in block):
-            for line in self._row(block, widths, [column.title for column in columns], bottom=True):
+        if any(self._titles[i] for i in block):
+            for line in self._row(block, widths, self._titles, bottom=True):
                 yield indent + line, True
         before: list[str | None] = [None] * len(self.headings)
         for row, cells in zip(self._table.rows, self._cells, strict=True):
             over: list[str | None] = [cells[i] for i in self.headings]
             changed = next((n for n, each in enumerate(over) if each != before[n]), len(over))
             for i in self.headings[changed:]:
-                label = '' if columns[i].heading or not columns[i].title else f'{columns[i].title}: '
+                label = '' if columns[i].heading or not self._titles[i] else f'{self._titles[i]}: '
                 for line in _folded(f'{label}{cells[i]}', self._width) if cells[i] else ():
                     yield line, columns[i].heading
             before = over
@@ -318,6 +323,11 @@ class _Layout:
                 blank = ' ' * (widths[i] - cell_len(part))
                 line.append(blank + part if self._table.columns[i].kind == 'number' else part + blank)
             yield _GAP.join(line).rstrip()
+
+
+def _printable(text: str) -> str:
+    """Spell control characters out, newlines among them: a name that holds some can't break a line or colour it."""
+    return ''.join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _folded(text: str, width: int | None) -> list[str]:

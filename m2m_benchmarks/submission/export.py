@@ -216,7 +216,7 @@ def _model(name: str) -> tuple[str, Path, str]:
         raise M2MError(f'{name} is a model of brainscore_vision: it has been submitted already.')
     known = [*own, *registered('benchmark'), *_data_folders(), *registered('metric')]
     raise UnknownNameError(
-        'model, benchmark, dataset or metric', name, known, '`m2m models`, `m2m benchmarks` list them.'
+        'model, benchmark, dataset or metric', name, known, '`m2m models --all`, `m2m benchmarks --all` list them.'
     )
 
 

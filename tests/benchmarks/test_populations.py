@@ -12,7 +12,6 @@ from m2m_benchmarks import load_benchmark, load_dataset
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.data import versions
-from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.populations import groups, name_of, populations, recorded_populations
 from m2m_benchmarks.data.store import write_dataset
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
@@ -165,7 +164,7 @@ def test_names_of_populations():
 
 
 def test_listing(recorded, m2m):
-    ran = m2m('benchmarks')
+    ran = m2m('benchmarks', 'Siegle2021.VISp')
     assert 'DATASET.AREA.POPULATION-COMPARISON' in ran.out
     recorded()
     listed = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json', '-').out)}
@@ -178,12 +177,15 @@ def test_listing(recorded, m2m):
         load_benchmark(name)
     row = listed['deVries2020.VISp.L23-rdm']
     assert (row['area'], row['population'], row['data_here']) == ('VISp', 'L23', True)
-    ran = m2m('benchmarks')
+    ran = m2m('benchmarks', 'deVries2020.VISp')
     assert 'Fewer than 20 reliable neuroids, so no score: deVries2020.VISp.Rbp4 (' in ran.out
-    lines = [line.split() for line in ran.out.splitlines()]
-    assert ['deVries2020-rdm', *AREAS, 'here'] in lines
-    (parts,) = (line[1:-1] for line in lines if line[:1] == ['deVries2020.VISp-rdm'])
-    assert set(parts) == {*own, *bundled}
+    assert 'DATASET.AREA.POPULATION-COMPARISON' not in ran.out
+    lines = [line.strip() for line in ran.out.splitlines()]
+    here = lines[lines.index(f'These can run here: {len(mine) + 3}') + 1 :][: len(mine) + 3]
+    assert '  deVries2020.VISpm-rdm' in ran.out.partition('Not on this machine')[2]  # none of its neuroids was recorded
+    assert 'To bring deVries2020:' in ran.out
+    assert set(here) == {*mine, *(f'deVries2020.VISp-{kind}' for kind in COMPARISONS)}
+    assert 'Fewer than' not in m2m('benchmarks', 'Siegle2021').out
 
 
 def test_score_from_the_command_line(recorded, m2m):

@@ -35,17 +35,37 @@ def m2m(monkeypatch, capsys):
     return run
 
 
+@pytest.mark.seconds
 def test_models(m2m, m2m_home):
     code, out, _ = m2m('models')
     assert code == 0
-    own, others = out.split('Brain-Score (brainscore_vision)')
-    assert 'This library (m2m_benchmarks)' in own
-    assert 'pixels_64' in own
-    assert 'alexnet' in others.split()
-    found = json.loads(m2m('models', '--all', '--json', '-')[1])
-    libraries = [plugin['library'] for plugin in found]
+    assert out == m2m('models', 'list')[1]
+    lines = out.splitlines()
+    assert lines[0] == f'This library (m2m_benchmarks): {len(lines) - 4}'
+    assert '  pixels_64' in lines
+    assert not [line for line in lines if line.strip() == 'alexnet']
+    own = json.loads(m2m('models', '--json', '-')[1])
+    assert {'identifier': 'pixels_64', 'library': 'm2m_benchmarks', 'plugin': 'controls'} in own
+    every = json.loads(m2m('models', '--all', '--json', '-')[1])
+    libraries = [plugin['library'] for plugin in every]
     assert libraries.count('brainscore_vision') > 500
-    assert {'identifier': 'pixels_64', 'library': 'm2m_benchmarks', 'plugin': 'controls'} in found
+    assert f'Brain-Score (brainscore_vision): {libraries.count("brainscore_vision")} more, with --all' in out
+    lines = m2m('models', '--all')[1].splitlines()
+    assert [line.strip() for line in lines if line.startswith('  ')] == [plugin['identifier'] for plugin in every]
+
+
+@pytest.mark.seconds
+def test_a_search_of_models(m2m, m2m_home):
+    names = [line.strip() for line in m2m('models', 'ResNet18')[1].splitlines()]
+    assert names[:3] == ['This library (m2m_benchmarks): 2', 'plain_resnet18', 'neurn_resnet18']
+    assert names[3].startswith('Brain-Score (brainscore_vision): ')
+    assert all('resnet18' in name.lower() for name in names[4:])
+    assert names == [line.strip() for line in m2m('models', 'list', 'resnet18')[1].splitlines()]
+    assert m2m('models', 'pixels_64', '--json', '-')[1].count('identifier') == 1
+    code, out, err = m2m('models', 'resnet19')
+    assert (code, out) == (1, '')
+    assert "unknown model 'resnet19'" in err
+    assert '`m2m models --all` lists every name' in err
 
 
 @pytest.mark.seconds
@@ -90,8 +110,7 @@ def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, t
     n_recorded = sum(len(dataset.areas) + 1 for dataset in RECORDINGS.values()) * len(COMPARISONS)
     assert len(rows) == n_recorded + 44  # of digits
     assert not any(row['data_here'] for row in rows.values())
-    _, out, _ = m2m('benchmarks')
-    assert 'm2m data import Siegle2021 --sessions' in out
+    assert '  or: m2m data import Siegle2021 --sessions' in m2m('benchmarks', 'Siegle2021')[1]
     import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
     rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json', '-')[1])}
     assert rows['Lab2026.VISal-ridge']['data_here']
@@ -100,18 +119,31 @@ def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, t
 
 
 @pytest.mark.seconds
-def test_the_listing_fits_a_narrow_terminal_and_a_pipe(m2m, m2m_home, monkeypatch):
+def test_the_listing_of_benchmarks_is_short(m2m, m2m_home, monkeypatch):
     rows = [line.split() for line in m2m('benchmarks')[1].splitlines()]
-    assert ['Siegle2021-cka', *AREAS, 'not', 'here'] in rows
-    for columns in ('80', '100'):
-        monkeypatch.setenv('COLUMNS', columns)
-        narrow = m2m('benchmarks')[1].splitlines()
-        assert [line.split() for line in narrow if line.startswith(('Siegle2021', 'SklearnDigits', '-'))] == [
-            row for row in rows if row and row[0].startswith(('Siegle2021', 'SklearnDigits', '-'))
-        ]
-        table = narrow[: narrow.index('')]
-        assert all(len(line) <= int(columns) for line in table)
-        assert '…' not in ''.join(table)
+    assert ['Siegle2021', *COMPARISONS, *AREAS] in rows
+    assert rows[1] == ['These', 'can', 'run', 'here']
+    assert [row[0] for row in rows[2:4]] == ['SimulatedMouse', 'SklearnDigits']
+    monkeypatch.setenv('COLUMNS', '80')
+    lines = m2m('benchmarks')[1].splitlines()
+    assert len(lines) < 20
+    assert all(len(line) <= 80 for line in lines)
+    assert [line.split() for line in lines[:8]] == rows[:8]  # one line a dataset
+
+
+@pytest.mark.seconds
+def test_benchmarks_with_a_word_in_their_name(m2m, m2m_home):
+    lines = m2m('benchmarks', 'visp-RDM')[1].splitlines()
+    assert lines[:5] == [
+        *('These can run here (simulated): 1', '  SimulatedMouse.VISp-rdm'),
+        *('Not on this machine: 2', '  deVries2020.VISp-rdm', '  Siegle2021.VISp-rdm'),
+    ]
+    rows = json.loads(m2m('benchmarks', 'visp-rdm', '--json', '-')[1])
+    assert [row['data_here'] for row in rows] == [False] * 3
+    assert '  MajajHong2015public.IT-pls\n' in m2m('benchmarks', 'majaj')[1]
+    code, out, err = m2m('benchmarks', 'Siegle2012')
+    assert (code, out) == (1, '')
+    assert 'Did you mean Siegle2021' in err
 
 
 @pytest.mark.seconds
@@ -132,6 +164,7 @@ def test_data_list(m2m, m2m_home):
     code, out, _ = m2m('data')
     assert code == 0
     assert out == m2m('data', 'list')[1]
+    assert '\nTo bring MNIST, SVHN, USPS:\n  m2m data fetch digits\n' in out
     listed = {row['name'] for row in json.loads(m2m('data', 'list', '--json', '-')[1])}
     assert listed == {*RECORDINGS, *DOMAINS, 'SklearnDigits'}
     card = m2m('data', 'list', 'Siegle2021')[1]
@@ -258,6 +291,24 @@ def test_doctor(m2m, m2m_home):
 @pytest.mark.parametrize('arguments', [['bogus'], ['score'], ['score', 'pixels_64'], ['data', 'import', 'X'], ['--no']])
 def test_wrong_usage(m2m, m2m_home, arguments):
     assert m2m(*arguments)[0] == 2
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize(
+    'arguments',
+    [('models',), ('models', 'show', 'pixels_64'), ('benchmarks',), ('data', 'list'), ('data', 'verify'), ('doctor',)],
+)
+def test_json_to_a_file_and_as_it_once_was(m2m, m2m_home, tmp_path, arguments):
+    code, printed, _ = m2m(*arguments)
+    assert m2m(*arguments, '--json', tmp_path / 'x.json')[:2] == (code, printed)
+    assert m2m(*arguments, '--json', '-')[1] == (tmp_path / 'x.json').read_text()
+    for old in (('--json',), ('--json', '--help')):
+        code, out, err = m2m(*arguments, *old)
+        assert (code, out) == (2, '')
+        assert '--json FILE, --json -' in err
+    code, _, err = m2m(*arguments, '--json', tmp_path)
+    assert code == 1
+    assert 'it is a folder. Name a file after --json.' in err
 
 
 @pytest.mark.process

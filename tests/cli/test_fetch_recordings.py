@@ -84,6 +84,17 @@ def test_dry_run(fetch, site, m2m_home):
     assert ledger.names() == []
 
 
+@pytest.mark.parametrize('width', [60, 80, 100])
+def test_a_dry_run_on_a_terminal(terminal, site, m2m_home, width):
+    mirrors = ('--mirror', f'{site.address}/bucket/', '--warehouse', f'{site.address}/warehouse')
+    out = terminal(width, 'data', 'fetch', 'deVries2020', '--dry-run', *mirrors)
+    assert all(len(line) <= width for line in out.splitlines())
+    assert '…' not in out
+    assert ['VISl', 'Vip-IRES-Cre', '1'] in [line.split() for line in out.splitlines()]
+    n_bytes = sum(len(site.files[bucket.ophys_path(number)]) for number in (501, 502, 503, 504))
+    assert any(f' {n_bytes:,} bytes' in line for line in out.splitlines())
+
+
 def test_nothing_comes(fetch, site, m2m_home, monkeypatch):
     for number in (501, 504):
         monkeypatch.setitem(site.files, bucket.ophys_path(number), b'nothing')
