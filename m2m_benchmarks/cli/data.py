@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import progress, stdout, write_json
-from m2m_benchmarks.cli.fetch import fetch, how_it_came, splits_of
+from m2m_benchmarks.cli import fetch
+from m2m_benchmarks.cli.console import progress, stage, stdout, write_json
+from m2m_benchmarks.cli.fetch import how_it_came, splits_of
 from m2m_benchmarks.cli.recordings import made_with, print_recordings, print_renamed
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import card, cards
@@ -16,10 +17,12 @@ from m2m_benchmarks.errors import DataError, UnknownNameError
 
 #: First argument of `m2m data import` for a domain of digits; with its dash it's no dataset's name.
 _DOMAIN = 'digits-domain'
+#: What is said after a Ctrl-C in an import.
+_NOTHING_CHANGED = 'Nothing was imported, and what was there before is unchanged. Give the same command again.'
 
 app = typer.Typer(help='Recordings and digits on this machine: list, fetch, import, verify.', rich_markup_mode=None)
 
-app.command()(fetch)
+app.add_typer(fetch.app, name='fetch')
 
 _Json = Annotated[bool, typer.Option('--json', help='Print JSON.')]
 
@@ -123,11 +126,15 @@ def import_(
     domain: Annotated[
         str | None, typer.Argument(help=f'After digits-domain: {", ".join(DOMAINS)}, or a name of your own.')
     ] = None,
-    sessions: Annotated[Path | None, typer.Option(help='sessions.csv; the .npz recordings lie beside it.')] = None,
-    units: Annotated[Path | None, typer.Option(help='units.csv: one row a unit.')] = None,
+    sessions: Annotated[
+        Path | None, typer.Option(help='Table of the sessions, sessions.csv; the .npz recordings lie beside it.')
+    ] = None,
+    units: Annotated[Path | None, typer.Option(help='Table of the units, units.csv: one row a unit.')] = None,
     stimuli: Annotated[Path | None, typer.Option(help='Folder of images, in the order of the image axis.')] = None,
     source: Annotated[Path | None, typer.Option('--from', help='File or folder of the digits.')] = None,
-    as_split: Annotated[str | None, typer.Option('--as', help='train or test: what all of the digits become.')] = None,
+    as_split: Annotated[
+        str | None, typer.Option('--as', help='Split that all of the digits become: train or test.')
+    ] = None,
     json: _Json = False,
 ) -> None:
     """Import recordings from an array bundle, or a domain of digits, all or nothing.
@@ -162,9 +169,10 @@ def _wrong_usage(what: str, needed: Mapping[str, object], others: Mapping[str, o
 
 
 def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, json: bool) -> None:
-    from m2m_benchmarks.acquisition.importing import import_bundle
+    with progress(_NOTHING_CHANGED) as report:
+        with stage(report, 'loading'):
+            from m2m_benchmarks.acquisition.importing import import_bundle
 
-    with progress() as report:
         entry = import_bundle(name, sessions, units, stimuli, report, print_renamed)
     if json:
         write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256']}, '-')
@@ -173,10 +181,12 @@ def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, js
 
 
 def _import_digits(name: str, source: Path, as_split: str | None, json: bool) -> None:
-    from m2m_benchmarks.acquisition.digit_import import import_domain
     from m2m_benchmarks.benchmarks.identifiers import PAPER_DIGITS, DigitsIdentifier
 
-    with progress() as report:
+    with progress(_NOTHING_CHANGED) as report:
+        with stage(report, 'loading torch'):
+            from m2m_benchmarks.acquisition.digit_import import import_domain
+
         splits = splits_of(import_domain(name, source, as_split, report))
     if json:
         write_json({'name': name, 'splits': splits}, '-')

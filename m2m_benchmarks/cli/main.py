@@ -3,29 +3,64 @@
 import signal
 import sys
 import warnings
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
+from m2m_benchmarks import __version__
 from m2m_benchmarks.cli import benchmarks, compare, data, doctor, export, models, score, train
 from m2m_benchmarks.errors import M2MError
 
+
+class _Grouped(typer.core.TyperGroup):
+    """Commands in the help under the panel that each is registered with, in the order of their registration."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the sections of commands."""
+        sections: dict[str, list[str]] = {}
+        for name in self.list_commands(ctx):
+            sections.setdefault(getattr(self.commands[name], 'rich_help_panel', None) or 'Others', []).append(name)
+        widest = max(map(len, self.commands))
+        for title, names in sections.items():
+            with formatter.section(title):
+                shorts = [self.commands[name].get_short_help_str(formatter.width - 6 - widest) for name in names]
+                formatter.write_dl([(name.ljust(widest), short) for name, short in zip(names, shorts, strict=True)])
+
+
 app = typer.Typer(
     name='m2m',
-    help='How mouse-like is a vision model, and how well does it hold when the domain shifts?',
+    cls=_Grouped,
     epilog='Try it without any data:  m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --weights none',
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={'help_option_names': ['-h', '--help']},
 )
-app.command('doctor')(doctor.doctor)
-app.add_typer(models.app, name='models')
-app.command('benchmarks')(benchmarks.benchmarks)
-app.add_typer(data.app, name='data')
-app.command('score')(score.score)
-app.command('train')(train.train)
-app.command('compare')(compare.compare)
-app.command('export')(export.export)
+_HERE, _MEASURE, _MAKE = 'What there is', 'Measure models', 'Train and submit'
+app.command('doctor', rich_help_panel=_HERE)(doctor.doctor)
+app.add_typer(models.app, name='models', rich_help_panel=_HERE)
+app.command('benchmarks', rich_help_panel=_HERE)(benchmarks.benchmarks)
+app.add_typer(data.app, name='data', rich_help_panel=_HERE)
+app.command('score', rich_help_panel=_MEASURE)(score.score)
+app.command('compare', rich_help_panel=_MEASURE)(compare.compare)
+app.command('train', rich_help_panel=_MAKE)(train.train)
+app.command('export', rich_help_panel=_MAKE)(export.export)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f'm2m-benchmarks {__version__}')
+        raise typer.Exit
+
+
+@app.callback()
+def m2m(
+    version: Annotated[
+        bool, typer.Option('--version', help='Print the version and exit.', callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """How mouse-like is a vision model, and how well does it hold when the domain shifts?"""
 
 
 def main() -> None:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from m2m_benchmarks.benchmarks.selection import expand_benchmarks
 from m2m_benchmarks.cli.console import check_json, progress, stdout, write_json
+from m2m_benchmarks.scoring.specs import check_candidate, parse_candidate
 from m2m_benchmarks.storage import home, writable
 
 if TYPE_CHECKING:
@@ -22,13 +24,13 @@ def score(
     ],
     benchmarks: Annotated[list[str], typer.Argument(metavar='BENCHMARK...', help='Names from `m2m benchmarks`.')],
     weights: Annotated[
-        str, typer.Option(help="'default', 'none' (untrained, from --seed), or a .pth or .safetensors file.")
+        str, typer.Option(help="Weights: 'default', 'none' (untrained, from --seed), or a .pth or .safetensors file.")
     ] = 'default',
     layer: Annotated[
         str | None,
-        typer.Option(help='Score this layer on all neuroids. Without it, the layer is chosen on half of them.'),
+        typer.Option(help='Layer to score on all neuroids. Without it, the layer is chosen on half of them.'),
     ] = None,
-    seed: Annotated[int, typer.Option(help='Of untrained weights.')] = 0,
+    seed: Annotated[int, typer.Option(help='Random seed of untrained weights.')] = 0,
     json: Annotated[
         str | None, typer.Option('--json', metavar='FILE', help="Write the results as JSON; '-' prints them instead.")
     ] = None,
@@ -47,16 +49,19 @@ def score(
     writable(home())
     if json not in (None, '-'):
         check_json(json)
-    with progress() as report:
-        report('loading', 0, 1)
+    spec = parse_candidate(model, weights)
+    check_candidate(spec)
+    names = expand_benchmarks(benchmarks)
+    with progress('Finished benchmarks and responses are kept: the same command goes on from there.') as report:
+        report('loading torch', 0, 1)
         from m2m_benchmarks.scoring.candidates import load_candidate
         from m2m_benchmarks.scoring.score import score_candidate
 
         # torch.hub says on stdout what it downloads; there, results alone are expected.
         with contextlib.redirect_stdout(sys.stderr):
-            candidate = load_candidate(model, weights=weights, seed=seed)
-        report('loading', 1, 1)
-        results = [each.attrs['result'] for each in score_candidate(candidate, benchmarks, layer, report)]
+            candidate = load_candidate(spec.name, weights=spec.weights, seed=seed)
+        report('loading torch', 1, 1)
+        results = [each.attrs['result'] for each in score_candidate(candidate, names, layer, report)]
     if json is not None:
         write_json(results[0] if len(results) == 1 else results, json)
     if json != '-':
