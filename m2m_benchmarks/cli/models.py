@@ -12,7 +12,7 @@ from m2m_benchmarks.benchmarks.names import check_benchmark
 from m2m_benchmarks.cli.console import check_json, progress, stage, stdout, write_json
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
-from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, parse_candidate
+from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, parse_candidates
 
 app = typer.Typer(help='Models that can be scored by name.', rich_markup_mode=None)
 
@@ -130,7 +130,7 @@ def calibrate(
     """
     if json != '-':
         check_json(json)
-    spec = parse_candidate(model, weights)
+    (spec,) = parse_candidates([model], weights)
     check_candidate(spec)
     check_benchmark(str(NeuralIdentifier(dataset, None, None, metric)))
     with progress('No map was written. Responses are kept: the same command goes on from there.') as report:

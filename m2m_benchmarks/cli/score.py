@@ -8,7 +8,7 @@ import typer
 
 from m2m_benchmarks.benchmarks.selection import expand_benchmarks
 from m2m_benchmarks.cli.console import check_json, progress, stdout, write_json
-from m2m_benchmarks.scoring.specs import check_candidate, parse_candidate
+from m2m_benchmarks.scoring.specs import check_candidate, parse_candidates
 from m2m_benchmarks.storage import home, writable
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def score(
     writable(home())
     if json not in (None, '-'):
         check_json(json)
-    spec = parse_candidate(model, weights)
+    (spec,) = parse_candidates([model], weights)
     check_candidate(spec)
     names = expand_benchmarks(benchmarks)
     with progress('Finished benchmarks and responses are kept: the same command goes on from there.') as report:
