@@ -16,24 +16,21 @@ if TYPE_CHECKING:
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar='MODEL', help='Model, such as neurn_digitnet; or run:PATH.')],
-    second: Annotated[str, typer.Argument(metavar='MODEL', help='Model, such as plain_digitnet; or run:PATH.')],
-    benchmark: Annotated[list[str], typer.Option(help='Name from `m2m benchmarks`; the option may be repeated.')],
-    seeds: Annotated[str, typer.Option(help='Random seeds of training, or of untrained weights.')] = '0,1,2',
+    first: Annotated[str, typer.Argument(metavar='MODEL', help='Such as neurn_digitnet; or run:PATH.')],
+    second: Annotated[str, typer.Argument(metavar='MODEL', help='Such as plain_digitnet; or run:PATH.')],
+    benchmark: Annotated[list[str], typer.Option(help='From `m2m benchmarks`; more than one may be given.')],
+    seeds: Annotated[str, typer.Option(help='Of training, or of untrained weights.')] = '0,1,2',
     source: Annotated[
-        str | None, typer.Option(help='Domain to train on, for benchmarks that do not name one themselves.')
+        str | None, typer.Option(help='Train on this domain, for benchmarks that do not ask for it themselves.')
     ] = None,
     weights: Annotated[
-        str,
-        typer.Option(help="Weights of models that are not trained for this: 'default', 'none' (untrained), or a file."),
+        str, typer.Option(help="Of models that are not trained for this: 'default', 'none' (untrained), or a file.")
     ] = 'default',
-    steps: Annotated[int | None, typer.Option(help='Number of training steps; 10,000 in the protocol.')] = None,
-    batch_size: Annotated[int | None, typer.Option(help='Number of images in a batch; 32 in the protocol.')] = None,
-    lr: Annotated[float | None, typer.Option(help='Learning rate; 1e-4 in the protocol.')] = None,
-    limit: Annotated[
-        int | None, typer.Option(help='Largest number of training images; 10,000 in the protocol.')
-    ] = None,
-    figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File of the figure: .png, .svg or .pdf.')] = None,
+    steps: Annotated[int | None, typer.Option(help='Of training; 10,000 in the protocol.')] = None,
+    batch_size: Annotated[int | None, typer.Option(help='Of training; 32 in the protocol.')] = None,
+    lr: Annotated[float | None, typer.Option(help='Of training; 1e-4 in the protocol.')] = None,
+    limit: Annotated[int | None, typer.Option(help='Training images; 10,000 in the protocol.')] = None,
+    figure: Annotated[Path | None, typer.Option(metavar='FILE', help='Draw it: .png, .svg or .pdf.')] = None,
     json: Annotated[
         str | None, typer.Option('--json', metavar='FILE', help="Write the result as JSON; '-' prints it instead.")
     ] = None,
@@ -61,14 +58,14 @@ def compare(
     asked = {'steps': steps, 'batch_size': batch_size, 'learning_rate': lr, 'limit': limit}
     training = {key: value for key, value in asked.items() if value is not None}
     found = []
-    with progress('Trained networks and responses are kept: the same command goes on from there.') as report:
-        report('loading torch', 0, 1)
+    with progress() as report:
+        report('loading', 0, 1)
         from m2m_benchmarks.report.comparison import check_figure, write_figure
         from m2m_benchmarks.training.comparison import compare as compared
 
         if figure is not None:
             check_figure(figure)
-        report('loading torch', 1, 1)
+        report('loading', 1, 1)
         # torch.hub says on stdout what it downloads; there, results alone are expected.
         with contextlib.redirect_stdout(sys.stderr):
             for name in benchmark:

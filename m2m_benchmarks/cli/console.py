@@ -72,7 +72,8 @@ def progress(after_interrupt: str = '') -> Iterator[Callable[[str, int, int], No
     except KeyboardInterrupt:
         what, done, total = last
         count = f' {done:,} of {total:,}' if total > 1 else ''
-        print(f'Stopped: {what}{count}. {after_interrupt}'.rstrip(), file=sys.stderr)
+        where = f': {what}{count}' if what else ' before anything was done'
+        print(f'Stopped{where}. {after_interrupt}'.rstrip(), file=sys.stderr)
         raise
 
 

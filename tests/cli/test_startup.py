@@ -69,6 +69,54 @@ def test_help_and_wrong_names_import_nothing_heavy(m2m_home):
         assert message in ' '.join(messages.split()), command
 
 
+#: Runs commands up to their first report of progress; prints it and the heavy imports then.
+FIRST_WORDS = f"""
+import contextlib, json, sys
+from m2m_benchmarks.cli import console
+from m2m_benchmarks.cli.main import main
+
+class FirstWord(BaseException):
+    pass
+
+def report(what, done, total):
+    raise FirstWord(what)
+
+@contextlib.contextmanager
+def bars():
+    yield report
+
+console._bars = bars
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ['m2m', *arguments]
+    try:
+        main()
+    except FirstWord as word:
+        print(json.dumps([str(word), sorted(sys.modules.keys() & {set(HEAVY)!r})]))
+"""
+
+
+@pytest.mark.process
+def test_the_first_word_comes_before_anything_heavy_is_imported(m2m_home):
+    commands = [
+        ('score', 'torchvision:squeezenet1_1', BENCHMARK, '--weights', 'none'),
+        ('train', 'digitnet', '--source', 'SklearnDigits'),
+        ('models', 'show', 'neurn_resnet18'),
+        ('models', 'calibrate', 'neurn_resnet18', '--dataset', 'SimulatedMouse'),
+        ('data', 'import', 'Lab2026', '--sessions', 's.csv', '--units', 'u.csv', '--stimuli', 'stimuli'),
+        ('data', 'import', 'digits-domain', 'MNIST', '--from', 'folder'),
+        ('data', 'fetch', 'digits'),
+        ('data', 'fetch', 'Siegle2021', '--dry-run'),
+        ('doctor',),
+    ]
+    command = [sys.executable, '-c', FIRST_WORDS, json.dumps(commands)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    words = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(words) == len(commands), done.stderr
+    for command, (word, heavy) in zip(commands, words, strict=True):
+        assert word.startswith('loading'), command
+        assert heavy == [], command
+
+
 @pytest.mark.process
 @pytest.mark.parametrize(
     ('module', 'without'),
