@@ -47,7 +47,7 @@ def fetch(name, address, home, options):
     dict
         What it printed, and `cpu_s` and `peak_mb`.
     """
-    command = ['-c', COMMAND, 'data', 'fetch', name, '--sessions', '1', '--json', '-', *options]
+    command = ['-c', COMMAND, 'data', 'fetch', name, '--max-sessions', '1', '--json', '-', *options]
     command += ['--mirror', f'{address}/bucket', '--warehouse', f'{address}/warehouse']
     environment = {key: value for key, value in os.environ.items() if not key.lower().endswith('_proxy')}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

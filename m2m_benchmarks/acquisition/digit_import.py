@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from torchvision import datasets
 
 from m2m_benchmarks.acquisition.digit_files import read_domain
 from m2m_benchmarks.data import ledger, versions
@@ -227,6 +226,8 @@ def _fetch(name: str, progress: Progress | None) -> None:
 
 def _files(name: str, split: str) -> list[tuple[list[str], str, str]]:
     """Addresses, name and MD5 of each file of a split, as torchvision has them."""
+    from torchvision import datasets  # takes seconds to import
+
     if name == 'MNIST':
         start = 'train' if split == 'train' else 't10k'
         resources = [(file, md5) for file, md5 in datasets.MNIST.resources if file.startswith(start)]
@@ -237,6 +238,8 @@ def _files(name: str, split: str) -> list[tuple[list[str], str, str]]:
 
 def _downloaded(name: str, split: str, path: Path) -> Digits:
     if name == 'USPS':
+        from torchvision import datasets
+
         usps = datasets.USPS(path.parent, train=split == 'train')
         return digits(usps.data, np.array(usps.targets), None, str(path))
     return read_domain(path)[split]

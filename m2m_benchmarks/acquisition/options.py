@@ -14,8 +14,7 @@ class OptionError(DataError):
 class Option:
     """An option of `m2m data fetch` that a survey takes.
 
-    Surveys that share an option share the object. Of two that differ, each help is printed after its survey's name and
-    each survey has its own default; they have to be of the same type.
+    Surveys that share an option share the object. Each survey's command lists its own options alone.
 
     Attributes
     ----------

@@ -1,7 +1,6 @@
 """Correlations, defined for constant vectors too."""
 
 import numpy as np
-from scipy.stats import rankdata
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -56,6 +55,8 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
     float
         In [-1, 1]; 0 where either vector is constant.
     """
+    from scipy.stats import rankdata  # takes a second to import
+
     return float(pearson(rankdata(x), rankdata(y)))
 
 

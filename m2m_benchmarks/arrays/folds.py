@@ -1,7 +1,6 @@
 """Cross-validation splits over stimuli."""
 
 import numpy as np
-from sklearn.model_selection import KFold, ShuffleSplit
 
 Split = tuple[np.ndarray, np.ndarray]
 
@@ -25,6 +24,8 @@ def kfold(n_stimuli: int, n_folds: int = 10, seed: int = 1) -> list[Split]:
     ValueError
         When there are fewer stimuli than folds, or fewer than two folds.
     """
+    from sklearn.model_selection import KFold  # takes a second to import
+
     return list(KFold(n_folds, shuffle=True, random_state=seed).split(np.zeros(n_stimuli)))
 
 
@@ -33,4 +34,6 @@ def shuffle_splits(n_stimuli: int, n_splits: int = 10, train_size: float = 0.9, 
 
     Parameters and returned value are as in `kfold`.
     """
+    from sklearn.model_selection import ShuffleSplit
+
     return list(ShuffleSplit(n_splits, train_size=train_size, random_state=seed).split(np.zeros(n_stimuli)))

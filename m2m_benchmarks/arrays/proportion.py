@@ -1,7 +1,6 @@
 """Accuracies: their intervals and bootstrap draws, where images come in clusters."""
 
 import numpy as np
-from scipy import stats
 
 from m2m_benchmarks.arrays.bootstrap import N_DRAWS
 
@@ -58,6 +57,8 @@ def wilson_interval(
     ----------
     Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22(158), 209-212.
     """
+    from scipy import stats  # takes a second to import
+
     share = float(np.mean(correct))
     n = float(len(correct)) if clusters is None else effective_number(correct, clusters)
     z = float(stats.norm.ppf((1 + confidence) / 2))

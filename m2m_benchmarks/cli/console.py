@@ -107,8 +107,42 @@ def write_json(content: Any, target: str) -> None:
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Progress bars on stderr, one for each thing that is counted; silent when stderr is no terminal."""
+def stage(report: Callable[[str, int, int], None], what: str) -> Iterator[None]:
+    """Report a stage that can't be counted, such as an import, from its begin to its end."""
+    report(what, 0, 1)
+    yield
+    report(what, 1, 1)
+
+
+@contextlib.contextmanager
+def progress(after_interrupt: str = '') -> Iterator[Callable[[str, int, int], None]]:
+    """Progress bars on stderr, one for each thing that is counted; silent when stderr is no terminal.
+
+    Parameters
+    ----------
+    after_interrupt : str
+        Sentences that say what is kept after a Ctrl-C and how to go on; they follow how far the work came.
+    """
+    last = ('', 0, 0)
+    try:
+        with _bars() as show:
+
+            def report(what: str, done: int, total: int) -> None:
+                nonlocal last
+                last = (what, done, total)
+                show(what, done, total)
+
+            yield report
+    except KeyboardInterrupt:
+        what, done, total = last
+        count = f' {done:,} of {total:,}' if total > 1 else ''
+        where = f': {what}{count}' if what else ' before anything was done'
+        print(f'Stopped{where}. {after_interrupt}'.rstrip(), file=sys.stderr)
+        raise
+
+
+@contextlib.contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
     if not sys.stderr.isatty():
         yield lambda what, done, total: None
         return

@@ -7,8 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, print_text, progress, write_json
-from m2m_benchmarks.cli.fetch import fetch, splits_of, splits_table
+from m2m_benchmarks.cli import fetch
+from m2m_benchmarks.cli.console import (
+    Json,
+    check_json,
+    print_line,
+    print_table,
+    print_text,
+    progress,
+    stage,
+    write_json,
+)
+from m2m_benchmarks.cli.fetch import splits_of, splits_table
 from m2m_benchmarks.cli.groups import ListingGroup
 from m2m_benchmarks.cli.recordings import areas_table, made_with, print_recordings, print_renamed
 from m2m_benchmarks.data import ledger
@@ -19,12 +29,14 @@ from m2m_benchmarks.report.tables import Column, Row, Table, heading, number, te
 
 #: First argument of `m2m data import` for a domain of digits; with its dash it's no dataset's name.
 _DOMAIN = 'digits-domain'
+#: What is said after a Ctrl-C in an import.
+_NOTHING_CHANGED = 'Nothing was imported, and what was there before is unchanged. Give the same command again.'
 
 app = typer.Typer(
     cls=ListingGroup, help='Recordings and digits on this machine: list, fetch, import, verify.', rich_markup_mode=None
 )
 
-app.command()(fetch)
+app.add_typer(fetch.app, name='fetch')
 
 
 @app.command('list')
@@ -139,11 +151,15 @@ def import_(
     domain: Annotated[
         str | None, typer.Argument(help=f'After digits-domain: {", ".join(DOMAINS)}, or a name of your own.')
     ] = None,
-    sessions: Annotated[Path | None, typer.Option(help='sessions.csv; the .npz recordings lie beside it.')] = None,
-    units: Annotated[Path | None, typer.Option(help='units.csv: one row a unit.')] = None,
+    sessions: Annotated[
+        Path | None, typer.Option(help='Table of the sessions, sessions.csv; the .npz recordings lie beside it.')
+    ] = None,
+    units: Annotated[Path | None, typer.Option(help='Table of the units, units.csv: one row a unit.')] = None,
     stimuli: Annotated[Path | None, typer.Option(help='Folder of images, in the order of the image axis.')] = None,
     source: Annotated[Path | None, typer.Option('--from', help='File or folder of the digits.')] = None,
-    as_split: Annotated[str | None, typer.Option('--as', help='train or test: what all of the digits become.')] = None,
+    as_split: Annotated[
+        str | None, typer.Option('--as', help='Split that all of the digits become: train or test.')
+    ] = None,
     json: Json = None,
 ) -> None:
     """Import recordings from an array bundle, or a domain of digits, all or nothing.
@@ -180,9 +196,10 @@ def _wrong_usage(what: str, needed: Mapping[str, object], others: Mapping[str, o
 
 
 def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, json: str | None) -> None:
-    from m2m_benchmarks.acquisition.importing import import_bundle
+    with progress(_NOTHING_CHANGED) as report:
+        with stage(report, 'loading'):
+            from m2m_benchmarks.acquisition.importing import import_bundle
 
-    with progress() as report:
         entry = import_bundle(name, sessions, units, stimuli, report, print_renamed)
     if json is not None:
         write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256']}, json)
@@ -191,10 +208,12 @@ def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, js
 
 
 def _import_digits(name: str, source: Path, as_split: str | None, json: str | None) -> None:
-    from m2m_benchmarks.acquisition.digit_import import import_domain
     from m2m_benchmarks.benchmarks.identifiers import PAPER_DIGITS, DigitsIdentifier
 
-    with progress() as report:
+    with progress(_NOTHING_CHANGED) as report:
+        with stage(report, 'loading torch'):
+            from m2m_benchmarks.acquisition.digit_import import import_domain
+
         splits = splits_of(import_domain(name, source, as_split, report))
     if json is not None:
         write_json({'name': name, 'splits': splits}, json)

@@ -5,9 +5,8 @@ import importlib.metadata
 import platform
 
 import typer
-from packaging.requirements import Requirement
 
-from m2m_benchmarks.cli.console import Json, print_line, print_text, write_json
+from m2m_benchmarks.cli.console import Json, print_line, print_text, progress, write_json
 from m2m_benchmarks.cli.data import content, state
 from m2m_benchmarks.data import ledger
 from m2m_benchmarks.data.cards import cards
@@ -31,7 +30,12 @@ def doctor(json: Json = None) -> None:
 
     Exit code 1 when something that is needed doesn't work.
     """
-    checks = [_python(), *(_package(name) for name in _NEEDED), _device(), _home(), *_datasets()]
+    with progress() as report:
+        packages = []
+        for number, name in enumerate(_NEEDED):
+            report(f'loading {name}', number, len(_NEEDED))
+            packages.append(_package(name))
+        checks = [_python(), *packages, _device(), _home(), *_datasets()]
     checks += [_extra(name, purpose) for name, purpose in _EXTRAS.items()]
     if json is not None:
         write_json(checks, json)
@@ -99,6 +103,8 @@ def _datasets() -> list[dict[str, str]]:
 
 def _extra(name: str, purpose: str) -> dict[str, str]:
     """Whether all that an extra asks for is installed, in versions that work together."""
+    from packaging.requirements import Requirement
+
     asked = [Requirement(line) for line in importlib.metadata.requires('m2m-benchmarks') or []]
     asked = [each for each in asked if each.marker and 'extra' in str(each.marker) and f'"{name}"' in str(each.marker)]
     here = [each for each in asked if each.marker and each.marker.evaluate({'extra': name})]

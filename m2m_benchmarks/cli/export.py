@@ -23,18 +23,21 @@ def export(
         ),
     ],
     destination: Annotated[
-        Path | None, typer.Argument(help='The archive (NAME.zip here where none is named), or the folder of a tree.')
+        Path | None, typer.Argument(help='Archive to write (NAME.zip here where none is named), or folder of a tree.')
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option('--to', metavar='zip|brainscore-tree', help="For Brain-Score's website, or for a pull request."),
+        typer.Option(
+            '--to', metavar='zip|brainscore-tree', help="Form: for Brain-Score's website, or for a pull request."
+        ),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="Of neurn_… and plain_…: 'default', 'none', or a .pth or .safetensors file.")
+        str, typer.Option(help="Weights of neurn_… and plain_…: 'default', 'none', or a .pth or .safetensors file.")
     ] = 'default',
-    seed: Annotated[int, typer.Option(help='Of untrained weights.')] = 0,
+    seed: Annotated[int, typer.Option(help='Random seed of untrained weights.')] = 0,
     weights_url: Annotated[
-        str | None, typer.Option(metavar='URL', help='Where a --weights file of more than 50 MB can be downloaded.')
+        str | None,
+        typer.Option(metavar='URL', help='Address where a --weights file of more than 50 MB can be downloaded.'),
     ] = None,
     check: Annotated[
         bool, typer.Option('--check', help="Then run Brain-Score's own plugin tests and rules on it.")

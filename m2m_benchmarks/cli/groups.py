@@ -8,7 +8,10 @@ from typer.core import TyperGroup
 
 
 class TopGroup(TyperGroup):
-    """Group of all commands; says how --json is spelled today to those who use it without a value, as it once was."""
+    """Group of all commands, which stand in the help under the panels that they are registered with.
+
+    It says how --json is spelled to those who use it without a value, as it once was.
+    """
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
         """Take the command line apart."""
@@ -20,6 +23,17 @@ class TopGroup(TyperGroup):
                     param_hint='--json',
                 )
         return super().parse_args(context, arguments)
+
+    def format_commands(self, context: Any, formatter: Any) -> None:
+        """Write the sections of commands, in the order of their registration."""
+        sections: dict[str, list[str]] = {}
+        for name in self.list_commands(context):
+            sections.setdefault(getattr(self.commands[name], 'rich_help_panel', None) or 'Others', []).append(name)
+        widest = max(map(len, self.commands))
+        for title, names in sections.items():
+            with formatter.section(title):
+                shorts = [self.commands[name].get_short_help_str(formatter.width - 6 - widest) for name in names]
+                formatter.write_dl([(name.ljust(widest), short) for name, short in zip(names, shorts, strict=True)])
 
 
 class ListingGroup(TyperGroup):

@@ -3,9 +3,11 @@
 import signal
 import sys
 import warnings
+from typing import Annotated
 
 import typer
 
+from m2m_benchmarks import __version__
 from m2m_benchmarks.cli import benchmarks, compare, data, doctor, export, models, results, score, train
 from m2m_benchmarks.cli.groups import TopGroup
 from m2m_benchmarks.errors import M2MError
@@ -13,22 +15,37 @@ from m2m_benchmarks.errors import M2MError
 app = typer.Typer(
     name='m2m',
     cls=TopGroup,
-    help='How mouse-like is a vision model, and how well does it hold when the domain shifts?',
     epilog='Try it without any data:  m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --weights none',
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={'help_option_names': ['-h', '--help']},
 )
-app.command('doctor')(doctor.doctor)
-app.add_typer(models.app, name='models')
-app.command('benchmarks')(benchmarks.benchmarks)
-app.add_typer(data.app, name='data')
-app.command('score')(score.score)
-app.add_typer(results.app, name='results')
-app.command('train')(train.train)
-app.command('compare')(compare.compare)
-app.command('export')(export.export)
+_HERE, _MEASURE, _MAKE = 'What there is', 'Measure models', 'Train and submit'
+app.command('doctor', rich_help_panel=_HERE)(doctor.doctor)
+app.add_typer(models.app, name='models', rich_help_panel=_HERE)
+app.command('benchmarks', rich_help_panel=_HERE)(benchmarks.benchmarks)
+app.add_typer(data.app, name='data', rich_help_panel=_HERE)
+app.command('score', rich_help_panel=_MEASURE)(score.score)
+app.command('compare', rich_help_panel=_MEASURE)(compare.compare)
+app.add_typer(results.app, name='results', rich_help_panel=_MEASURE)
+app.command('train', rich_help_panel=_MAKE)(train.train)
+app.command('export', rich_help_panel=_MAKE)(export.export)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f'm2m-benchmarks {__version__}')
+        raise typer.Exit
+
+
+@app.callback()
+def m2m(
+    version: Annotated[
+        bool, typer.Option('--version', help='Print the version and exit.', callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """How mouse-like is a vision model, and how well does it hold when the domain shifts?"""
 
 
 def main() -> None:

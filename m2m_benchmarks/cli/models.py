@@ -7,10 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_line, print_names, print_text, progress, write_json
+from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
+from m2m_benchmarks.benchmarks.names import check_benchmark
+from m2m_benchmarks.cli.console import (
+    Json,
+    check_json,
+    print_line,
+    print_names,
+    print_text,
+    progress,
+    stage,
+    write_json,
+)
 from m2m_benchmarks.cli.groups import SearchingGroup
 from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
+from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, parse_candidates
 
 app = typer.Typer(
     cls=SearchingGroup,
@@ -77,10 +89,9 @@ def show(model: _Model, json: Json = None) -> None:
       m2m models show neurn_resnet18
       m2m models show neurn_resnet18_after_layer1.0
     """  # noqa: D301, D411 - the mark keeps these lines as they are
-    with progress() as report:
-        report('loading', 0, 1)
+    check_candidate(CandidateSpec(model))
+    with progress() as report, stage(report, 'loading torch'):
         entry = _described(model)
-        report('loading', 1, 1)
     if json is not None:
         write_json(entry, json)
     if json == '-':
@@ -135,9 +146,11 @@ def _described(model: str) -> dict[str, Any]:
 def calibrate(
     model: _Model,
     dataset: Annotated[str, typer.Option(help='Recordings to choose with, from `m2m data list`.')],
-    weights: Annotated[str, typer.Option(help="'default', 'none', or a .pth or .safetensors file.")] = 'default',
+    weights: Annotated[
+        str, typer.Option(help="Weights: 'default', 'none' (untrained), or a .pth or .safetensors file.")
+    ] = 'default',
     metric: Annotated[str, typer.Option(help='Comparison that layers are compared by, from `m2m benchmarks`.')] = 'rdm',
-    seed: Annotated[int, typer.Option(help='Of untrained weights.')] = 0,
+    seed: Annotated[int, typer.Option(help='Random seed of untrained weights.')] = 0,
     json: Annotated[str, typer.Option('--json', metavar='FILE', help="Where the map is written; '-' prints it.")] = '-',
 ) -> None:
     """Choose the layer of each mouse area on all neuroids of a dataset, for a model's region_layer_map.
@@ -147,9 +160,11 @@ def calibrate(
     Example:  m2m models calibrate neurn_squeezenet1_1 --dataset Siegle2021 --json neurn_squeezenet1_1.json
     """
     check_json(json)
-    with progress() as report:
-        report('loading', 0, 1)
-        from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
+    (spec,) = parse_candidates([model], weights)
+    check_candidate(spec)
+    check_benchmark(str(NeuralIdentifier(dataset, None, None, metric)))
+    with progress('No map was written. Responses are kept: the same command goes on from there.') as report:
+        report('loading torch', 0, 1)
         from m2m_benchmarks.benchmarks.neural import MeanBenchmark
         from m2m_benchmarks.plugins import load_benchmark
         from m2m_benchmarks.scoring.activations import Activations
@@ -161,8 +176,8 @@ def calibrate(
             raise BenchmarkError(f'{benchmark.identifier} has no mouse areas; expected a dataset from `m2m data list`.')
         # torch.hub says on stdout what it downloads; there, the map alone is expected.
         with contextlib.redirect_stdout(sys.stderr):
-            candidate = load_candidate(model, weights=weights, seed=seed)
-        report('loading', 1, 1)
+            candidate = load_candidate(spec.name, weights=spec.weights, seed=seed)
+        report('loading torch', 1, 1)
         if candidate.module is None:
             raise ModelError(f'{model} is not a PyTorch network in a ModelCommitment: its layers cannot be compared.')
         chosen = chosen_layers(candidate, Activations(candidate, report), benchmark)

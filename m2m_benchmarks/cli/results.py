@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_table, stdout, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, write_json
+from m2m_benchmarks.cli.groups import ListingGroup
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.storage import writable
 
-app = typer.Typer(help='Scores so far: list, show, export, import, delete.', rich_markup_mode=None)
+app = typer.Typer(cls=ListingGroup, help='Scores so far: list, show, export, import, delete.', rich_markup_mode=None)
 
 _Models = Annotated[
     list[str] | None, typer.Option('--model', help="Model or candidate, or a pattern such as 'neurn_*'; repeatable.")
@@ -19,13 +20,6 @@ _Benchmarks = Annotated[
     list[str] | None, typer.Option('--benchmark', help="Benchmark, or a pattern such as '*-rdm'; repeatable.")
 ]
 _Uids = Annotated[list[str], typer.Argument(metavar='RESULT...', help='Results by the beginning of their names.')]
-
-
-@app.callback(invoke_without_command=True)
-def results(context: typer.Context) -> None:
-    """Scores so far: list, show, export, import, delete."""
-    if context.invoked_subcommand is None:
-        list_()
 
 
 @app.command('list')
@@ -83,12 +77,11 @@ def show(uids: _Uids, json: Json = None) -> None:
         write_json(documents[0] if len(documents) == 1 else documents, json)
     if json == '-':
         return
-    console = stdout()
     for result in selected:
         for table in score_tables([result]):
             print_table(table)
         for line in facts(result):
-            console.print(line, markup=False, soft_wrap=True)
+            print_line(line)
 
 
 @app.command()

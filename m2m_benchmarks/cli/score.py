@@ -14,6 +14,9 @@ from m2m_benchmarks.storage import home, writable
 if TYPE_CHECKING:
     from m2m_benchmarks.scoring.specs import CandidateSpec
 
+#: What is said when not all scores came to be.
+_KEPT = 'Finished scores and responses are kept: the same command goes on from there.'
+
 
 def score(
     names: Annotated[
@@ -75,19 +78,14 @@ def score(
     check_json(json)
     results: list[Result] = []
     try:
-        with progress() as report:
+        with progress(_KEPT) as report:
             for result in score_several(list(specs.values()), expanded, layer, chosen, fresh, report):
                 results.append(result)
-    except (M2MError, KeyboardInterrupt) as error:
+    except M2MError:
         if results and json != '-':
             _print(results)
-        if results or isinstance(error, KeyboardInterrupt):
-            n = f'{len(results)} score{"" if len(results) == 1 else "s"}'
-            print(
-                f'{n} of this command {"is" if len(results) == 1 else "are"} among the results. The same command '
-                'answers them at once and goes on with the others.',
-                file=sys.stderr,
-            )
+        if results:
+            print(_KEPT, file=sys.stderr)
         raise
     documents = [result.document() for result in results]
     if json is not None:
@@ -98,10 +96,10 @@ def score(
 
 def _sorted_out(names: list[str], benchmarks: list[str], weights: str) -> tuple[list['CandidateSpec'], list[str]]:
     """Models and benchmarks among names: the first is a model, and those after it that there are as models."""
-    from m2m_benchmarks.scoring.specs import check_candidate, parse_candidate
+    from m2m_benchmarks.scoring.specs import check_candidate, parse_candidate, parse_candidates
 
     if benchmarks:
-        return [parse_candidate(name, weights) for name in names], benchmarks
+        return parse_candidates(names, weights), benchmarks
     models = [parse_candidate(names[0], weights)]
     for place, name in enumerate(names[1:], start=1):
         try:
@@ -109,7 +107,7 @@ def _sorted_out(names: list[str], benchmarks: list[str], weights: str) -> tuple[
             check_candidate(spec)
         except M2MError:
             if '@' not in name:  # which no benchmark has
-                return models, names[place:]
+                return parse_candidates(names[:place], weights), names[place:]
             raise
         models.append(spec)
     raise typer.BadParameter(

@@ -1,6 +1,7 @@
 """m2m train."""
 
 import contextlib
+import importlib.util
 import math
 import os
 import shlex
@@ -17,18 +18,16 @@ from m2m_benchmarks.storage import home, writable
 
 def require_training() -> None:
     """Raise an error that says how to get what training needs, where it isn't installed."""
-    try:
-        import lightning  # noqa: F401
-    except ModuleNotFoundError as error:
+    if importlib.util.find_spec('lightning') is None:  # found without being imported, which takes seconds
         raise M2MError(
             "training needs the package lightning, which is not installed: pip install 'm2m-benchmarks[train]'"
-        ) from error
+        )
 
 
 def train(
     backbone: Annotated[
         str,
-        typer.Argument(help='digitnet or any other backbone of `m2m models`; resnet18_at32 takes images of 32 x 32.'),
+        typer.Argument(help='Backbone: digitnet or any other of `m2m models`; resnet18_at32 takes images of 32 x 32.'),
     ],
     neurn: Annotated[bool, typer.Option('--neurn', help='With the NeuRN layer; without it, the plain twin.')] = False,
     source: Annotated[
@@ -38,10 +37,11 @@ def train(
     dataset: Annotated[
         str | None,
         typer.Option(
-            metavar='imagefolder:DIR', help='In place of --source: train/CLASS/IMAGE and val/CLASS/IMAGE in DIR.'
+            metavar='imagefolder:DIR',
+            help='Folder to train on in place of --source: train/CLASS/IMAGE and val/CLASS/IMAGE in DIR.',
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help='Of the untrained weights and the batches.')] = 0,
+    seed: Annotated[int, typer.Option(help='Random seed of the untrained weights and the batches.')] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar='DIR', help='Folder of the run. Without it, one in M2M_HOME/runs.')
     ] = None,
@@ -52,34 +52,43 @@ def train(
         str | None,
         typer.Option(
             metavar='single-source|epochs',
-            help='Batches drawn with replacement (default of --source), or shuffled epochs (default of --dataset).',
+            help='Order of the images: drawn with replacement (default of --source), or shuffled epochs (--dataset).',
         ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help='Batches to train on. 10,000 with --source.')] = None,
+    steps: Annotated[int | None, typer.Option(help='Number of batches to train on. 10,000 with --source.')] = None,
     epochs: Annotated[
-        int | None, typer.Option(help='In place of --steps: as many batches as go through the images so often.')
+        int | None, typer.Option(help='Number of passes through the images, in place of --steps.')
     ] = None,
-    batch_size: Annotated[int, typer.Option(help='Over all devices together.')] = 32,
-    lr: Annotated[float, typer.Option(help='Rate of Adam.')] = 1e-4,
+    batch_size: Annotated[int, typer.Option(help='Number of images in a batch, over all devices together.')] = 32,
+    lr: Annotated[float, typer.Option(help='Learning rate of Adam.')] = 1e-4,
     limit: Annotated[
-        int | None, typer.Option(help='Most training images: the first 10,000 of --source; all of --dataset.')
+        int | None,
+        typer.Option(
+            help='Largest number of training images. Default: the first 10,000 of --source; all of --dataset.'
+        ),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="To begin with: 'none' (untrained), 'default' (ImageNet's), or a file.")
+        str, typer.Option(help="Weights to begin with: 'none' (untrained), 'default' (ImageNet's), or a file.")
     ] = 'none',
     early_stop: Annotated[
         int | None,
         typer.Option(
-            help='Stop after so many validations, on held-out images of the source, without a better accuracy.'
+            help='Number of validations, on held-out images of the source, without a better accuracy, to stop after.'
         ),
     ] = None,
-    checkpoint_every: Annotated[int, typer.Option(help='Steps from one validation and checkpoint to the next.')] = 1000,
-    precision: Annotated[str, typer.Option(help="lightning's: 32-true, bf16-mixed, 16-mixed, …")] = '32-true',
-    accelerator: Annotated[str, typer.Option(help="lightning's: auto, cpu, gpu, …")] = 'auto',
-    devices: Annotated[str, typer.Option(help="lightning's: how many, or which.")] = '1',
-    strategy: Annotated[str, typer.Option(help="lightning's: auto, ddp, …")] = 'auto',
-    num_nodes: Annotated[int, typer.Option(help="lightning's: machines.")] = 1,
-    workers: Annotated[int, typer.Option(help='Processes that load the images of --dataset.')] = 0,
+    checkpoint_every: Annotated[
+        int, typer.Option(help='Number of steps from one validation and checkpoint to the next.')
+    ] = 1000,
+    precision: Annotated[
+        str, typer.Option(help="Precision, by lightning's names: 32-true, bf16-mixed, 16-mixed, …")
+    ] = '32-true',
+    accelerator: Annotated[str, typer.Option(help="Kind of device, by lightning's names: auto, cpu, gpu, …")] = 'auto',
+    devices: Annotated[str, typer.Option(help='Number of devices, or which ones, as lightning takes them.')] = '1',
+    strategy: Annotated[
+        str, typer.Option(help="Strategy for several devices, by lightning's names: auto, ddp, …")
+    ] = 'auto',
+    num_nodes: Annotated[int, typer.Option(help='Number of machines.')] = 1,
+    workers: Annotated[int, typer.Option(help='Number of processes that load the images of --dataset.')] = 0,
     json: Json = None,
 ) -> None:
     """Train a network on one source domain. The defaults are the single-source protocol.
@@ -105,13 +114,13 @@ def train(
     check_json(json)
     # The other processes of a run on several devices, which lightning starts with this very command, keep quiet.
     bars = (
-        progress()
+        progress('The same command with --resume goes on from there.')
         if os.environ.get('LOCAL_RANK', '0') == '0'
         else contextlib.nullcontext(lambda what, done, total: None)
     )
     # torch.hub says on stdout what it downloads; there, results alone are expected.
     with bars as report, contextlib.redirect_stdout(sys.stderr):
-        report('loading', 0, 1)
+        report('loading torch', 0, 1)
         settings = _settings(
             backbone if backbone.startswith(('neurn_', 'plain_')) else f'{"neurn" if neurn else "plain"}_{backbone}',
             source,
@@ -129,6 +138,8 @@ def train(
             precision=precision,
         )
         from m2m_benchmarks.training.train import train as train_run
+
+        report('loading torch', 1, 1)
 
         run = train_run(
             settings,

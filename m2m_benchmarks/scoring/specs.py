@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,23 @@ def parse_candidate(text: str, default_weights: str = 'default') -> CandidateSpe
         (spec for spec in splits if _exists(spec.name)),
         next((spec for spec in splits if _are_weights(spec.weights)), splits[0]),
     )
+
+
+def parse_candidates(texts: Sequence[str], default_weights: str = 'default') -> list[CandidateSpec]:
+    """Take the names of candidates apart, as `parse_candidate` does.
+
+    Raises
+    ------
+    ModelError
+        When a text can be read in more than one way, or no candidate takes the weights that are asked for.
+    """
+    specs = [parse_candidate(text, default_weights) for text in texts]
+    if default_weights not in ('default', *(spec.weights for spec in specs)):
+        raise ModelError(
+            f'--weights {default_weights} is for none of {", ".join(texts)}: candidates that name no weights and can '
+            'choose some take them.'
+        )
+    return specs
 
 
 def check_candidate(spec: CandidateSpec) -> None:

@@ -2,10 +2,11 @@
 
 import functools
 
+import numpy as np
 import torch
 from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_images
 from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
-from torchvision.transforms.functional import pil_to_tensor, resize, rgb_to_grayscale
+from PIL import Image
 
 IMAGE_SIZE = 64
 LAYERS = ['pixels']
@@ -30,8 +31,15 @@ class Pixels(torch.nn.Module):
 
 def preprocess(paths: list[str], image_size: int) -> torch.Tensor:
     """Whole images, grey, at image_size x image_size, in [0, 1]."""
-    images = [resize(image.convert('RGB'), [image_size, image_size]) for image in load_images(paths)]
-    return torch.stack([rgb_to_grayscale(pil_to_tensor(image)) / 255 for image in images])
+    size = (image_size, image_size)
+    images = [image.convert('RGB').resize(size, Image.Resampling.BILINEAR) for image in load_images(paths)]
+    return torch.stack([_grey(torch.from_numpy(np.array(image))) / 255 for image in images])
+
+
+def _grey(image: torch.Tensor) -> torch.Tensor:
+    """Turn a uint8 image (height, width, 3) grey, (1, height, width), as torchvision does, which is slow to import."""
+    red, green, blue = image.unbind(-1)
+    return (0.2989 * red + 0.587 * green + 0.114 * blue).to(torch.uint8)[None]
 
 
 def pixels() -> ModelCommitment:

@@ -122,7 +122,7 @@ def test_what_cannot_be(fetch, m2m, toy, site, m2m_home):
     ran = fetch('--areas', 'V2')
     assert (ran.code, ran.out) == (1, '')
     assert "unknown area 'V2'" in ran.err
-    assert 'Toy: Address of the server that has the sessions.' in ' '.join(m2m('data', 'fetch', '--help').out.split())
+    assert 'Address of the server that has the sessions.' in ' '.join(m2m('data', 'fetch', 'Toy', '--help').out.split())
     for path in [path for path in site.files if path.endswith('.npz')]:
         site.files[path] = npz(counts=np.zeros((2, 60, 3)), animal=np.array('m1'))
     ran = fetch('--workers', '1')

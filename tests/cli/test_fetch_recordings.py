@@ -59,7 +59,9 @@ def test_ophys(fetch, site, m2m, m2m_home, monkeypatch):
 
 @pytest.mark.slow
 def test_ecephys(fetch, m2m_home):
-    ran = fetch('Siegle2021', '--areas', 'VISp', '--sessions', '2', '--window', '50-250', '--amplitude-cutoff', 'none')
+    ran = fetch(
+        'Siegle2021', '--areas', 'VISp', '--max-sessions', '2', '--window', '50-250', '--amplitude-cutoff', 'none'
+    )
     assert ran.code == 0
     assert 'm2m score torchvision:squeezenet1_1 Siegle2021-rdm' in ran.out
     entry = ledger.require('Siegle2021')
@@ -146,17 +148,25 @@ def squeezed(text):
     return ''.join(text.split())
 
 
-def test_the_help_is_of_sentences(m2m):
-    help_ = squeezed(m2m('data', 'fetch', '--help').out)
-    options = [option for survey in SURVEYS.values() for option in (*_SURVEY_OPTIONS, *survey.options)]
-    for option in (*options, *_DIGITS_OPTIONS):
-        assert (squeezed(option.help) in help_) != option.hidden, option.name
-        assert option.help[0].isupper() and option.help.endswith('.'), option.name
-    # What all surveys take stands without their names; no flag has a counterpart that turns it off.
-    assert '--areas<str>Areaswhose' in help_
-    assert '--depthLOW-HIGHdeVries2020:Imaging' in help_
-    assert '--no-' not in help_
-    assert 'nwb' not in help_.lower()
+def test_the_help_is_of_sentences_and_of_one_dataset(m2m):
+    options = {name: (*_SURVEY_OPTIONS, *survey.options) for name, survey in SURVEYS.items()}
+    options['digits'] = _DIGITS_OPTIONS
+    for name, own in options.items():
+        help_ = squeezed(m2m('data', 'fetch', name, '--help').out)
+        assert f'm2mdatafetch{name}[OPTIONS]' in help_
+        for option in {option for each in options.values() for option in each}:
+            assert (squeezed(option.help) in help_) == (option in own and not option.hidden), (name, option.name)
+            assert option.help[0].isupper() and option.help.endswith('.'), option.name
+        # No flag has a counterpart that turns it off.
+        assert '--no-' not in help_
+        assert 'nwb' not in help_.lower()
+    assert 'Siegle2021DownloadtherecordingsSiegle2021(Neuropixels).' in squeezed(m2m('data', 'fetch', '--help').out)
+
+
+def test_the_earlier_spelling_names_the_new_one(m2m, m2m_home):
+    ran = m2m('data', 'fetch', 'Siegle2021', '--sessions', 2)
+    assert (ran.code, ran.out) == (2, '')
+    assert 'the number of sessions is --max-sessions 2, no longer --sessions.' in ' '.join(ran.err.split())
 
 
 def test_all_options_of_surveys_are_of_any_survey():

@@ -53,7 +53,7 @@ def test_torchvision_weights_that_cannot_be_had(start, name, file, offline):
         ('torchvision:fcn_resnet50', 'unknown torchvision model'),  # segmentation: no one response an image
         ('tochvision:resnet18', r"unknown kind of model 'tochvision'\. Did you mean torchvision"),
         ('alexnet_7be5', 'Did you mean alexnet_7be5be79'),
-        ('', 'not a model plugin'),
+        ('', 'names no model'),
     ],
 )
 def test_unknown_names(name, message):

@@ -312,7 +312,7 @@ def test_a_failure_does_not_lose_the_scores_before(m2m, monkeypatch):
     ran = m2m('score', 'pixels_64', SMALL, BENCHMARK, '--weights', 'none')
     assert ran.code == 1
     assert 'VISp' in ran.out
-    assert '1 score of this command is among the results.' in ran.err
+    assert 'Finished scores and responses are kept' in ran.err
     assert ran.err.endswith('error: no room for it\n')
     assert [each.model for each in store.results()] == ['pixels_64']
 

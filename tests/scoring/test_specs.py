@@ -5,7 +5,7 @@ import re
 import pytest
 
 from m2m_benchmarks.errors import M2MError, ModelError, UnknownNameError
-from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, parse_candidate
+from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, parse_candidate, parse_candidates
 
 PLUGIN = "from brainscore_vision import model_registry\n\nmodel_registry['mine'] = None\n"
 
@@ -99,3 +99,10 @@ def test_what_is_wrong_is_said(here, text, message):
 def test_an_unknown_name_is_that_error(here):
     with pytest.raises(UnknownNameError):
         check_candidate(CandidateSpec('squezenet'))
+
+
+def test_weights_that_no_candidate_takes_are_refused(here):
+    assert [spec.weights for spec in parse_candidates(['pixels_64', 'plain_resnet18'], 'none')] == ['default', 'none']
+    for texts in (['pixels_64'], ['pixels_64', 'plain_resnet18@default']):
+        with pytest.raises(ModelError, match=f'--weights none is for none of {", ".join(texts)}'):
+            parse_candidates(texts, 'none')

@@ -1,0 +1,84 @@
+"""What is said on stderr while a command works, and after a Ctrl-C."""
+
+import os
+import pty
+import sys
+
+import pytest
+
+from m2m_benchmarks.cli import console
+
+
+def interrupted(*reports, after_interrupt=''):
+    with pytest.raises(KeyboardInterrupt), console.progress(after_interrupt) as report:
+        for what, done, total in reports:
+            report(what, done, total)
+        raise KeyboardInterrupt
+
+
+def test_a_ctrl_c_says_how_far_it_came_and_how_to_go_on(capsys):
+    interrupted(('loading', 1, 1), ('images', 1_200, 2_000), after_interrupt='The same command goes on.')
+    assert capsys.readouterr().err == 'Stopped: images 1,200 of 2,000. The same command goes on.\n'
+    interrupted(('loading torch', 0, 1))
+    assert capsys.readouterr().err == 'Stopped: loading torch.\n'
+    interrupted(after_interrupt='Nothing was changed.')
+    assert capsys.readouterr().err == 'Stopped before anything was done. Nothing was changed.\n'
+
+
+def test_a_pipe_is_silent(capsys):
+    with console.progress() as report, console.stage(report, 'loading'):
+        report('images', 1, 2)
+    assert capsys.readouterr() == ('', '')
+
+
+def test_a_terminal_is_told_at_once(monkeypatch):
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, 'w') as terminal:
+        monkeypatch.setattr(sys, 'stderr', terminal)
+        with console.progress() as report:
+            report('loading torch', 0, 1)
+            said = b''
+            while b'loading torch' not in said:
+                said += os.read(ours, 1_000)
+    os.close(ours)
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize(
+    ('arguments', 'patched', 'message'),
+    [
+        (
+            ('score', 'pixels_64', 'SimulatedMouse.VISp-rdm'),
+            'm2m_benchmarks.scoring.candidates.load_candidate',
+            'Stopped: loading torch. Finished benchmarks and responses are kept',
+        ),
+        (
+            ('data', 'import', 'Lab2026', '--sessions', 's', '--units', 'u', '--stimuli', 'i'),
+            'm2m_benchmarks.acquisition.importing.import_bundle',
+            'Stopped: loading. Nothing was imported, and what was there before is unchanged.',
+        ),
+        (
+            ('data', 'fetch', 'digits'),
+            'm2m_benchmarks.acquisition.digit_import.fetch_digits',
+            'What was fetched is kept: the same command goes on from there.',
+        ),
+        (
+            ('models', 'calibrate', 'plain_squeezenet1_1', '--dataset', 'SimulatedMouse'),
+            'm2m_benchmarks.scoring.candidates.load_candidate',
+            'No map was written.',
+        ),
+        (
+            ('train', 'digitnet', '--source', 'SklearnDigits'),
+            'm2m_benchmarks.training.train.train',
+            'The same command with --resume goes on from there.',
+        ),
+    ],
+)
+def test_commands_say_how_to_go_on(m2m, m2m_home, monkeypatch, arguments, patched, message):
+    def press(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(patched, press)
+    ran = m2m(*arguments)
+    assert (ran.code, ran.out) == (130, '')
+    assert message in ran.err
