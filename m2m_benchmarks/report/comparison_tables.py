@@ -79,7 +79,7 @@ def _difference_columns(title: str, p_value: str) -> list[Column]:
 
 
 def _difference_cells(pair: 'Difference') -> tuple[Any, ...]:
-    return (pair.value, pair.error), pair.interval, pair.p_holm
+    return (pair.value, pair.error), pair.interval or (None, None), pair.p_holm
 
 
 def _names(comparison: 'Comparison') -> list[str]:
