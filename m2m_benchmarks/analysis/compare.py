@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from brainscore_core.metrics import Score
 
-from m2m_benchmarks.analysis.entries import Entry, asks_for_training, parse_entries
+from m2m_benchmarks.analysis.entries import Entry, check_different, parse_entries, source_of
 from m2m_benchmarks.analysis.statistics import FEWEST_SEEDS, Estimate, drawn, holm, paired, rank_ranges, unpaired
 from m2m_benchmarks.arrays import standard_error
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
@@ -208,10 +208,12 @@ def compare(
     Raises
     ------
     M2MError
-        As `parse_entries`, `score_candidate` and `train` do.
+        As `parse_entries`, `check_different`, `score_candidate` and `train` do.
     """
     entries = parse_entries(candidates, weights)
     sources = dict(_source_of(benchmark, source) for benchmark in benchmarks)
+    for own_source in sources.values():
+        check_different(entries, own_source)
     jobs = [job for entry in entries for job in _jobs(entry, sources, list(dict.fromkeys(seeds)), training or {})]
     scored: dict[str, list[_Scored]] = {benchmark: [] for benchmark in sources}
     total = sum(len(job.models) for job in jobs)
@@ -237,10 +239,10 @@ def _source_of(benchmark: str, source: str | None) -> tuple[str, str | None]:
         raise BenchmarkError(
             f'{name} of brainscore_vision has no bootstrap draws; compare on one that `m2m benchmarks` lists.'
         )
-    if isinstance(loaded, GeneralizationBenchmark) and asks_for_training(name):
-        if source is not None and _domain(source) != loaded.source:
-            raise BenchmarkError(f'{name} has the source {loaded.source}, not {source}; leave --source out.')
-        return name, loaded.source
+    if source_of(name) is not None:
+        if source is not None and _domain(source) != source_of(name):
+            raise BenchmarkError(f'{name} has the source {source_of(name)}, not {source}; leave --source out.')
+        return name, source_of(name)
     return name, None if source is None else _domain(source)
 
 
@@ -266,7 +268,7 @@ def _jobs(entry: Entry, sources: dict[str, str | None], seeds: list[int], traini
     if entry.spec.name.startswith(RUN):
         run = read_run(find_run(entry.spec.name.removeprefix(RUN)))
         for benchmark, source in sources.items():
-            if asks_for_training(benchmark) and run.data['name'] != source:
+            if source_of(benchmark) not in (None, run.data['name']):
                 raise BenchmarkError(
                     f'the run {run.folder.name} was trained on {run.data["name"]}; {benchmark} is for models trained '
                     f'on {source}.'
