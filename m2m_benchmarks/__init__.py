@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         load_model,
         load_stimulus_set,
     )
+    from m2m_benchmarks.records.selection import results
     from m2m_benchmarks.scoring.score import score
 
 __version__ = '0.1.0'
@@ -33,6 +34,7 @@ _WHERE = {
     'load_metric': _PLUGINS,
     'load_model': _PLUGINS,
     'load_stimulus_set': _PLUGINS,
+    'results': 'm2m_benchmarks.records.selection',
     'score': 'm2m_benchmarks.scoring.score',
 }
 
@@ -47,6 +49,7 @@ __all__ = [
     'load_metric',
     'load_model',
     'load_stimulus_set',
+    'results',
     'score',
 ]
 

@@ -222,7 +222,7 @@ def compare(
         scores: list[list[Score]] = []
         for seed, model in zip(job.seeds or [0], job.models, strict=True):
             candidate = _load(model, seed, progress)
-            scores.append(list(score_candidate(candidate, job.benchmarks, progress=progress)))
+            scores.append(list(score_candidate(candidate, job.benchmarks, progress=progress, fresh=True)))
             done += 1
             if progress:
                 progress('models and seeds', done, total)

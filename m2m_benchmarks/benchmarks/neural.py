@@ -98,6 +98,19 @@ class AreaBenchmark(BenchmarkBase):
         """Stimuli that a model is shown."""
         return self.recordings.stimuli
 
+    @property
+    def choices(self) -> dict[str, Any]:
+        """Settings of the benchmark and its comparison, by name."""
+        return {
+            'metric': self.comparison.metric,
+            'reliability_threshold': RELIABLE,
+            'split_halves': N_SPLITS,
+            'flat_neuroids_dropped': self.recordings.n_flat,
+            'unreliable_neuroids_dropped': self.recordings.n_unreliable,
+            'stimuli': 'whole scene, no placement on a screen',
+            **self.comparison.settings,
+        }
+
     def __call__(self, candidate: BrainModel) -> Score:
         """Score a model that maps this area to a layer.
 
@@ -132,15 +145,7 @@ class AreaBenchmark(BenchmarkBase):
             n_neuroids=int(self.recordings.mean.sizes['neuroid']),
             n_stimuli=int(self.recordings.mean.sizes['presentation']),
             n_animals=len(np.unique(self.recordings.animals)),
-            choices={
-                'metric': self.comparison.metric,
-                'reliability_threshold': RELIABLE,
-                'split_halves': N_SPLITS,
-                'flat_neuroids_dropped': self.recordings.n_flat,
-                'unreliable_neuroids_dropped': self.recordings.n_unreliable,
-                'stimuli': 'whole scene, no placement on a screen',
-                **self.comparison.settings,
-            },
+            choices=self.choices,
         )
         return score
 

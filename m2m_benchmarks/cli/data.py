@@ -76,10 +76,10 @@ def print_commands(commands: Mapping[str, list[str]]) -> None:
     for name, each in commands.items():
         named.setdefault(tuple(each), []).append(name)
     console = stdout()
-    for each, names in named.items():
+    for bring, names in named.items():
         console.print(f'To bring {", ".join(names)}:', soft_wrap=True, markup=False)
-        for command in each:
-            console.print(f'  {"" if command == each[0] else "or: "}{command}', soft_wrap=True, markup=False)
+        for command in bring:
+            console.print(f'  {"" if command == bring[0] else "or: "}{command}', soft_wrap=True, markup=False)
 
 
 def _print_card(entry: dict[str, Any]) -> None:

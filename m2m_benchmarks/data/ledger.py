@@ -6,6 +6,7 @@ This module imports nothing heavy: listings read it.
 """
 
 import contextlib
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,11 @@ def files(ledger: dict[str, Any]) -> list[dict[str, Any]]:
     if ledger.get('kind') == DIGITS:
         return [file for split in ledger['splits'].values() for file in split['files'].values()]
     return [ledger['assembly'], *ledger['stimuli']]
+
+
+def stimuli_sha256(ledger: dict[str, Any]) -> str:
+    """SHA-256 of the stimuli of recordings: of their files' SHA-256, in their order."""
+    return hashlib.sha256(''.join(file['sha256'] for file in ledger['stimuli']).encode()).hexdigest()
 
 
 def verify(name: str) -> list[str]:

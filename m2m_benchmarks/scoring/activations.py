@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
-from PIL import Image
 
 from m2m_benchmarks.arrays import isometric
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
@@ -28,6 +27,7 @@ from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.candidates import Candidate
 from m2m_benchmarks.scoring.layers import responses, submodules
+from m2m_benchmarks.scoring.provenance import hash_of, probed
 from m2m_benchmarks.storage import explained, free_bytes, home, replacing, sha256_file, writable
 
 #: Raised when what is kept changes meaning.
@@ -215,20 +215,15 @@ class _Probe:
 
     def __init__(self, activations: Activations, layers: Sequence[str]) -> None:
         self._candidate = activations._candidate
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / 'probe.png'
-            # Neither square nor of a usual size, so that any change of the preprocessing shows.
-            pixels = np.random.default_rng(0).integers(0, 256, (137, 211, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(path)
-            images = activations.preprocess([path])
+        images = probed(activations)
         self._shape = tuple(images.shape[1:])
-        self._image = _hash(images.cpu().numpy())
+        self._image = hash_of(images.cpu().numpy())
         found = activations.respond(images, layers)
         self.shapes = {layer: found[layer].shape[1:] for layer in layers}
         found = {layer: found[layer].reshape(len(images), -1) for layer in layers}
         self.widths = {layer: found[layer].shape[1] for layer in layers}
         self.dtypes = {layer: found[layer].dtype for layer in layers}
-        self._responses = {layer: _hash(found[layer]) for layer in layers}
+        self._responses = {layer: hash_of(found[layer]) for layer in layers}
 
     def _parts(self, layer: str, stimuli: str, form: FeatureForm) -> dict[str, Any]:
         sampled = {} if form is FeatureForm.ROTATION else {'units': MOST_UNITS, 'units_seed': _UNITS_SEED}
@@ -265,11 +260,6 @@ def _scratch(folder: Path, dtype: np.dtype, shape: tuple[int, int]) -> np.ndarra
             os.posix_fallocate(file.fileno(), 0, max(1, shape[0] * shape[1] * dtype.itemsize))
         array: np.ndarray = np.memmap(file, dtype=dtype, mode='w+', shape=shape)
     return array
-
-
-def _hash(values: np.ndarray) -> str:
-    values = np.ascontiguousarray(values)
-    return hashlib.sha256(f'{values.dtype} {values.shape} '.encode() + values.tobytes()).hexdigest()
 
 
 def _read(folder: Path, key: str) -> np.ndarray | None:

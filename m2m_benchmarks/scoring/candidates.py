@@ -4,6 +4,7 @@ import functools
 import hashlib
 import importlib.util
 import sys
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from m2m_benchmarks.errors import ModelError
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.layers import default_layers
+from m2m_benchmarks.scoring.provenance import code_of_folder, code_of_network, family_of
 from m2m_benchmarks.scoring.runs import Run, find_run, read_run, weights_file
 from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, check_candidate, is_folder, run_of_weights
 from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_sha256
@@ -41,12 +43,25 @@ class Candidate:
         Where they came from: 'default', 'none (seed 0)', 'file NAME (SHA-256 …)', 'run NAME …', or 'its own'.
     run : Run or None
         The training run that the weights are of.
+    training_set : str or None
+        What the weights were trained on, where that is known.
+    seed : int or None
+        Random seed of untrained weights.
+    folder : Path or None
+        Folder of the plugin that the model is from.
+    files : dict or None
+        Files that default weights are in, with their SHA-256. None where a candidate isn't determined by what it is
+        called, the content of such files and that of the files that the user names.
     """
 
     identifier: str
     model: BrainModel
     weights: str = 'its own'
     run: Run | None = None
+    training_set: str | None = None
+    seed: int | None = None
+    folder: Path | None = None
+    files: dict[str, str] | None = None
     _layers: list[str] | None = field(default=None, repr=False)
 
     @property
@@ -84,6 +99,31 @@ class Candidate:
                 raise ModelError(f'{self.identifier} lists no layers to choose from; name one: --layer NAME.')
             self._layers = list(dict.fromkeys(listed))
         return self._layers
+
+    @property
+    def known_layers(self) -> list[str]:
+        """Layers that the model lists, and those that it maps to areas; empty where it says neither."""
+        mapped = [[layers] if isinstance(layers, str) else layers for layers in self.committed.values()]
+        listed = getattr(self.model, 'layers', None) or []
+        return list(dict.fromkeys([*listed, *(layer for layers in mapped for layer in layers)]))
+
+    @property
+    def family(self) -> str | None:
+        """Family of the network, such as 'squeezenet'; None for a model of another kind."""
+        network = self.module
+        return None if network is None else family_of(getattr(network, 'backbone', network))
+
+    @property
+    def n_parameters(self) -> int | None:
+        """Number of parameters of the network; None for a model of another kind."""
+        return None if self.module is None else sum(parameter.numel() for parameter in self.module.parameters())
+
+    @functools.cached_property
+    def code_sha256(self) -> str | None:
+        """Fingerprint of the plugin folder, or of the source of the network; None where neither can be read."""
+        if self.folder is not None:
+            return code_of_folder(self.folder)
+        return None if self.module is None else code_of_network(self.module)
 
     @functools.cached_property
     def weights_sha256(self) -> str | None:
@@ -141,17 +181,45 @@ def load_candidate(
 
 
 def _from_registry(spec: CandidateSpec, seed: int) -> Candidate:
+    folder = _plugin_folder(spec.name)
     if spec.weights == 'none':
-        return Candidate(spec.name, plugins.load_model(spec.name, weights='none', seed=seed), f'none (seed {seed})')
+        model = plugins.load_model(spec.name, weights='none', seed=seed)
+        return Candidate(spec.name, model, f'none (seed {seed})', None, 'none', seed, folder, {})
     if not plugins.takes_weights(spec.name):
-        return _with_weights(Candidate(spec.name, plugins.load_model(spec.name)), spec.weights)
+        # Those of this library have no weights: their code is all there is to know.
+        files: dict[str, str] | None = {} if spec.name in plugins.registered('model') else None
+        candidate = Candidate(spec.name, plugins.load_model(spec.name), folder=folder, files=files)
+        return _with_weights(candidate, spec.weights)
     if spec.weights == 'default':
-        return Candidate(spec.name, plugins.load_model(spec.name), 'default')
+        model, variant = plugins.load_model(spec.name), family.parse(spec.name)
+        candidate = Candidate(spec.name, model, 'default', folder=folder)
+        if variant is not None:
+            candidate.training_set = variant.row.weights or None
+            if variant.row.library == 'torchvision':
+                candidate.files = _hub_files(str(family.weights_url(variant.row)))
+        return candidate
     run = run_of_weights(spec)
     if run is not None:
         return _from_run(run)
     # The weights of a file replace all others: nothing is downloaded for them.
-    return _with_weights(Candidate(spec.name, plugins.load_model(spec.name, weights='none')), spec.weights)
+    model = plugins.load_model(spec.name, weights='none')
+    return _with_weights(Candidate(spec.name, model, folder=folder, files={}), spec.weights)
+
+
+def _plugin_folder(identifier: str) -> Path | None:
+    """Folder of the plugin that a model is from; that of the family for its variants."""
+    plugin = plugins.registered('model').get(identifier)
+    library = plugins.OWN if plugin is not None else plugins.BRAIN_SCORE
+    plugin = plugin or plugins.registered('model', library).get(identifier)
+    name = 'neurn' if plugin is None or plugin.folder == 'baselines' else plugin.folder
+    folder = plugins.plugins_folder(plugins.OWN if plugin is None else library, 'models')
+    return None if folder is None else folder / name
+
+
+def _hub_files(url: str) -> dict[str, str] | None:
+    """The file that PyTorch keeps a download in, and its SHA-256; None where it isn't there."""
+    path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(urllib.parse.urlsplit(url).path).name
+    return {str(path.absolute()): sha256_file(path)} if path.is_file() else None
 
 
 def _from_run(run: Run) -> Candidate:
@@ -163,7 +231,16 @@ def _from_run(run: Run) -> Candidate:
     name, sha256 = run.folder.resolve().name, sha256_file(run.weights)
     model.activations_model.identifier = f'{run.model}-{sha256[:12]}'
     source, seed = run.data['name'], run.config['seed']
-    return Candidate(run.model, model, f'run {name}: {source}, seed {seed} (SHA-256 {sha256})', run)
+    return Candidate(
+        run.model,
+        model,
+        f'run {name}: {source}, seed {seed} (SHA-256 {sha256})',
+        run,
+        source,
+        seed,
+        _plugin_folder(run.model),
+        {},
+    )
 
 
 def _with_weights(candidate: Candidate, weights: str | Path) -> Candidate:
@@ -234,7 +311,10 @@ def _from_torchvision(name: str, weights: str | Path, seed: int) -> Candidate:
             if chosen is not None:  # downloaders rarely say what they were after
                 error.add_note(f'Its weights are downloaded from {chosen.url}')
             raise
-    return _built(identifier, module, weights, seed, preset.crop_size[0], preset.mean, preset.std)
+    candidate = _built(identifier, module, weights, seed, preset.crop_size[0], preset.mean, preset.std)
+    if chosen is not None:
+        candidate.training_set, candidate.files = chosen.name, _hub_files(chosen.url)
+    return candidate
 
 
 def _from_timm(name: str, weights: str | Path, seed: int) -> Candidate:
@@ -245,7 +325,10 @@ def _from_timm(name: str, weights: str | Path, seed: int) -> Candidate:
         torch.manual_seed(seed)
         module = timm.create_model(name, pretrained=str(weights) == 'default')
     config = timm.data.resolve_model_data_config(module)
-    return _built(identifier, module, weights, seed, config['input_size'][-1], config['mean'], config['std'])
+    candidate = _built(identifier, module, weights, seed, config['input_size'][-1], config['mean'], config['std'])
+    if str(weights) == 'default':  # a name on a server, whose file may change
+        candidate.training_set, candidate.files = getattr(timm.get_pretrained_cfg(name), 'tag', None), None
+    return candidate
 
 
 def _built(
@@ -257,15 +340,24 @@ def _built(
     mean: tuple[float, ...],
     std: tuple[float, ...],
 ) -> Candidate:
+    untrained = str(weights) == 'none'
     if str(weights) == 'default':
         source = 'default'
-    elif str(weights) == 'none':
+    elif untrained:
         source = f'none (seed {seed})'
     else:
         path = weights_file(weights)
         apply_weights(module, read_weights(path), path, identifier)
         source = _file(path)
-    return Candidate(identifier, _commit(identifier, module, image_size, tuple(mean), tuple(std)), source)
+    model = _commit(identifier, module, image_size, tuple(mean), tuple(std))
+    return Candidate(
+        identifier,
+        model,
+        source,
+        training_set='none' if untrained else None,
+        seed=seed if untrained else None,
+        files={},
+    )
 
 
 _LIBRARIES = {'torchvision': _from_torchvision, 'timm': _from_timm}
@@ -292,7 +384,7 @@ def _from_folder(folder: Path) -> Candidate:
     try:
         with plugins.explained_failure(str(folder), ModelError):
             spec.loader.exec_module(package)
-            return Candidate(identifier, registry[identifier]())
+            return Candidate(identifier, registry[identifier](), folder=folder)
     finally:
         if before is not None:  # under its name, the model that was registered is still to be had
             registry[identifier] = before

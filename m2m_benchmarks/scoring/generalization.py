@@ -45,18 +45,18 @@ def score_generalization(
         When the candidate can't answer: it has another number of outputs than ten, say.
     """
     if benchmark.protocol == 'readout_accuracy':
-        candidate, read, how = _readout(candidate, layer)
+        model, read, how = _readout(candidate, layer)
     else:
         if layer is not None:
             raise BenchmarkError(
                 f'--layer {layer} is for readouts; {benchmark.identifier} takes the outputs of the model.'
             )
-        candidate, read, how = _trained(candidate, benchmark), 'outputs', 'trained on the source'
+        model, read, how = _trained(candidate, benchmark), 'outputs', 'trained on the source'
     if progress is not None:
         benchmark.report = progress
     passive = brainscore_adapter.afterwards_passive(candidate.model)
     with _explained(candidate, benchmark), no_stored_activations(), _silent(), passive:
-        result = benchmark(candidate)
+        result = benchmark(model)
     result.attrs.update(layer=read, layer_scores={}, commitment=how)
     return result
 

@@ -1,12 +1,13 @@
 """Score a model on a benchmark."""
 
+import contextlib
+import dataclasses
 import datetime
-import importlib.metadata
-import platform
 import resource
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,28 @@ from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.data import ledger
-from m2m_benchmarks.errors import BenchmarkError, ModelError
+from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError
 from m2m_benchmarks.plugins import explained_failure, load_benchmark, no_stored_activations
 from m2m_benchmarks.progress import Progress
-from m2m_benchmarks.scoring import brainscore_adapter, results
+from m2m_benchmarks.records import store
+from m2m_benchmarks.records.record import FORMAT, Domain, Part, Result
+from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import Candidate, load_candidate
 from m2m_benchmarks.scoring.generalization import score_generalization
 from m2m_benchmarks.scoring.layer_choice import choose_layer
 from m2m_benchmarks.scoring.layer_model import LayerModel
+from m2m_benchmarks.scoring.provenance import input_of, machine, responses_of
+from m2m_benchmarks.scoring.requests import library, versions
 from m2m_benchmarks.storage import home, writable
 
-#: What a result of domain generalization says besides.
-_GENERALIZATION = ('source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds')
-_PACKAGES = ('m2m-benchmarks', 'brainscore-vision', 'torch', 'torchvision', 'numpy', 'scipy')
+#: Attributes of a score that its result has under the same name.
+_COPIED = (
+    *('formula', 'layer', 'layer_scores', 'n_neuroids', 'n_stimuli', 'n_animals', 'noise_corrected', 'per_animal'),
+    *('inter_animal', 'commitment', 'choices'),
+)
+#: Those of domain generalization besides.
+_GENERALIZATION = ('source', 'protocol', 'generalization_gap', 'chance', 'n_seeds')
 
 
 def score(
@@ -43,6 +52,7 @@ def score(
     layer: str | None = None,
     seed: int = 0,
     image_size: int = 224,
+    fresh: bool = False,
 ) -> Score:
     """Score a model on a benchmark.
 
@@ -59,24 +69,33 @@ def score(
     seed : int
         Random seed of untrained weights.
     image_size : int
-        For an nn.Module.
+        Side of the images for an nn.Module, in pixels.
+    fresh : bool
+        Whether to compute a score that is among the results already.
 
     Returns
     -------
     Score
         Scalar. `attrs['result']` is the result as a dictionary that goes into JSON; it is also stored under M2M_HOME.
+        A score that is answered from the results has the attributes `raw`, `ceiling`, `error`, `layer` and `areas`, and
+        no bootstrap draws.
 
     Raises
     ------
     M2MError
-        With what was expected, what came, and what to do.
+        What was expected, what is wrong, and what to do.
     """
     candidate = load_candidate(model, weights=weights, seed=seed, image_size=image_size)
-    return next(iter(score_candidate(candidate, [benchmark], layer)))
+    return next(iter(score_candidate(candidate, [benchmark], layer, fresh=fresh)))
 
 
 def score_candidate(
-    candidate: Candidate, benchmarks: Sequence[str], layer: str | None = None, progress: Progress | None = None
+    candidate: Candidate,
+    benchmarks: Sequence[str],
+    layer: str | None = None,
+    progress: Progress | None = None,
+    fresh: bool = False,
+    requests: Mapping[str, str | None] = types.MappingProxyType({}),
 ) -> Iterator[Score]:
     """Score one candidate on several benchmarks; its layers run over the stimuli once.
 
@@ -86,38 +105,61 @@ def score_candidate(
     benchmarks : sequence of str
     layer : str, optional
     progress : callable, optional
+    fresh : bool
+        Whether to compute scores that are among the results already: those of the same weights, code, input, responses
+        to a fixed image, data, settings, library, packages and machine.
+    requests : mapping
+        Key of the request for each benchmark, see `scoring.requests`.
 
     Yields
     ------
     Score
-        As from `score`, stored when it is yielded.
+        Score as from `score`, stored when it is yielded.
     """
     writable(home())
     loaded = [load_benchmark(identifier) for identifier in benchmarks]
     activations = Activations(candidate, progress) if candidate.module is not None else None
-    for benchmark in loaded:
+    facts = _facts(candidate, activations, layer)
+    for asked, benchmark in zip(benchmarks, loaded, strict=True):
+        expected = dataclasses.replace(facts, **_rests_on(benchmark))
+        known = [] if expected.identity is None or fresh else store.answers(identity=expected.identity)
+        if known:
+            yield _answered(known[0])
+            continue
         start = time.perf_counter()
-        if isinstance(benchmark, MeanBenchmark):
-            scores = []
-            for i, area in enumerate(benchmark.areas):
-                scores.append(_score_area(candidate, activations, area, layer))
-                if progress:
-                    progress(benchmark.identifier, i + 1, len(benchmark.areas))
-            result = benchmark.combine(scores)
-            result.attrs['layer'] = {area: part.attrs['layer'] for area, part in result.attrs['areas'].items()}
-            result.attrs['layer_scores'] = {
-                area: part.attrs['layer_scores'] for area, part in result.attrs['areas'].items()
-            }
-        elif isinstance(benchmark, AreaBenchmark):
-            result = _score_area(candidate, activations, benchmark, layer)
-        elif isinstance(benchmark, GeneralizationBenchmark):
-            result = score_generalization(candidate, benchmark, layer, progress)
-        else:
-            result = _score_foreign(candidate, benchmark, layer)
-        document = _document(candidate, benchmark, result, time.perf_counter() - start)
-        result.attrs['result'] = document
-        results.record([document])
-        yield result
+        score = _score(candidate, activations, benchmark, layer, progress)
+        seconds = time.perf_counter() - start
+        request = requests.get(asked) if candidate.files is not None else None
+        result = _result(expected, benchmark, score, seconds, request, candidate.files)
+        score.attrs['result'] = result.document()
+        same = [] if result.identity is None else store.answers(identity=result.identity)
+        if not any(each.score == result.score for each in same):
+            store.add([result])
+        yield score
+
+
+def _score(
+    candidate: Candidate,
+    activations: Activations | None,
+    benchmark: Benchmark,
+    layer: str | None,
+    progress: Progress | None,
+) -> Score:
+    if isinstance(benchmark, MeanBenchmark):
+        scores = []
+        for i, area in enumerate(benchmark.areas):
+            scores.append(_score_area(candidate, activations, area, layer))
+            if progress:
+                progress(benchmark.identifier, i + 1, len(benchmark.areas))
+        mean = benchmark.combine(scores)
+        mean.attrs['layer'] = {area: part.attrs['layer'] for area, part in mean.attrs['areas'].items()}
+        mean.attrs['layer_scores'] = {area: part.attrs['layer_scores'] for area, part in mean.attrs['areas'].items()}
+        return mean
+    if isinstance(benchmark, AreaBenchmark):
+        return _score_area(candidate, activations, benchmark, layer)
+    if isinstance(benchmark, GeneralizationBenchmark):
+        return score_generalization(candidate, benchmark, layer, progress)
+    return _score_foreign(candidate, benchmark, layer)
 
 
 def _score_area(candidate: Candidate, activations: Activations | None, area: AreaBenchmark, layer: str | None) -> Score:
@@ -165,70 +207,123 @@ def _score_foreign(candidate: Candidate, benchmark: Benchmark, layer: str | None
     return result
 
 
-def _document(candidate: Candidate, benchmark: Benchmark, result: Score, seconds: float) -> dict[str, Any]:
-    attrs = result.attrs
-    document = {
-        'model': candidate.identifier,
-        'benchmark': benchmark.identifier,
-        'score': float(result),
-        'raw': _number(attrs.get(Score.RAW_VALUES_KEY)),
-        'ceiling': _number(attrs.get('ceiling')),
-        'error': _number(attrs.get('error')),
-        'formula': attrs.get('formula'),
-        'layer': attrs.get('layer'),
-        'layer_scores': attrs.get('layer_scores'),
-        'n_neuroids': attrs.get('n_neuroids'),
-        'n_stimuli': attrs.get('n_stimuli'),
-        'n_animals': attrs.get('n_animals'),
-        'noise_corrected': attrs.get('noise_corrected'),
-        'raw_error': _number(getattr(attrs.get(Score.RAW_VALUES_KEY), 'attrs', {}).get('error')),
-        'per_animal': attrs.get('per_animal'),
-        'inter_animal': attrs.get('inter_animal'),
-        'commitment': attrs.get('commitment'),
-        'choices': attrs.get('choices'),
-        'weights': candidate.weights,
-        'simulated': _simulated(benchmark),
-        'seconds': round(seconds, 3),
-        'peak_memory_mb': round(_peak_memory_mb(), 1),
-        'weights_sha256': candidate.weights_sha256,
-        'data_sha256': _data_sha256(benchmark),
-        'data_settings': _data_settings(benchmark),
-        'device': None if candidate.wrapper is None else str(brainscore_adapter.device_of(candidate.wrapper)),
-        'versions': _versions(),
-        'created': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
-    }
-    if 'areas' in attrs:
-        document['areas'] = {area: _area(part) for area, part in attrs['areas'].items()}
-        document['left_out'] = attrs['left_out']
-    if isinstance(benchmark, GeneralizationBenchmark):
-        document.update({key: attrs[key] for key in _GENERALIZATION})
-        document['seed'] = None if candidate.run is None else candidate.run.config['seed']
-    return document
-
-
-def _simulated(benchmark: Benchmark) -> bool:
-    recorded = RECORDINGS.get(getattr(benchmark, 'dataset', ''))
-    return recorded is not None and recorded.simulated
-
-
-def _area(part: Score) -> dict[str, Any]:
-    kept = (
-        'formula',
-        'layer',
-        'n_neuroids',
-        'n_animals',
-        'noise_corrected',
-        'per_animal',
-        'inter_animal',
-        'commitment',
+def _facts(candidate: Candidate, activations: Activations | None, layer: str | None) -> Result:
+    """Fields of a result that are the same for all benchmarks; its score and benchmark are to be replaced."""
+    device = None if candidate.wrapper is None else str(brainscore_adapter.device_of(candidate.wrapper))
+    shown = None if activations is None else input_of(activations)
+    responses = None
+    if activations is not None:
+        named = [] if layer is None else [layer]
+        with contextlib.suppress(M2MError):  # whatever is wrong with a layer is said when it is scored
+            responses = responses_of(activations, dict.fromkeys([*candidate.known_layers, *named]))
+    return Result(
+        model=candidate.identifier,
+        benchmark='',
+        score=0.0,
+        created='',
+        format=FORMAT,
+        seed=candidate.seed,
+        weights=candidate.weights,
+        family=candidate.family,
+        n_parameters=candidate.n_parameters,
+        training_set=candidate.training_set,
+        weights_sha256=candidate.weights_sha256,
+        code_sha256=candidate.code_sha256,
+        response_sha256=responses,
+        input=shown,
+        layer_named=layer,
+        library=library(),
+        machine=machine(device),
+        versions=versions(),
+        device=device,
     )
-    return {
-        'score': float(part),
-        'raw': _number(part.attrs[Score.RAW_VALUES_KEY]),
-        'ceiling': _number(part.attrs['ceiling']),
-        'error': part.attrs['error'],
-        **{key: part.attrs[key] for key in kept},
-    }
+
+
+def _rests_on(benchmark: Benchmark) -> dict[str, Any]:
+    """Fields of a result that follow from the benchmark and its data alone."""
+    fields: dict[str, Any] = {'benchmark': benchmark.identifier}
+    if isinstance(benchmark, GeneralizationBenchmark):
+        fields.update(source=benchmark.source, data_sha256=benchmark.sha256, stimuli_sha256=benchmark.sha256)
+    elif isinstance(benchmark, AreaBenchmark | MeanBenchmark):
+        entry = ledger.read(benchmark.dataset)
+        area = benchmark.areas[0] if isinstance(benchmark, MeanBenchmark) else benchmark
+        recorded = RECORDINGS.get(benchmark.dataset)
+        fields.update(
+            data_sha256=area.recordings.sha256 or None,
+            stimuli_sha256=None if entry is None else ledger.stimuli_sha256(entry),
+            # What responses were made with, where that was chosen when they were fetched.
+            data_settings=None if entry is None else entry['source'].get('settings'),
+            simulated=recorded is not None and recorded.simulated,
+            choices=None if isinstance(benchmark, MeanBenchmark) else benchmark.choices,
+        )
+    return fields
+
+
+def _result(
+    facts: Result,
+    benchmark: Benchmark,
+    score: Score,
+    seconds: float,
+    request: str | None,
+    files: dict[str, str] | None,
+) -> Result:
+    attrs = score.attrs
+    fields = {key: attrs.get(key) for key in _COPIED}
+    if isinstance(benchmark, AreaBenchmark | MeanBenchmark):
+        fields['ceiling_kind'] = benchmark.comparison.description.ceiling_kind
+    if 'areas' in attrs:
+        fields['areas'] = {area: _part(part) for area, part in attrs['areas'].items()}
+        fields['left_out'] = attrs['left_out']
+    if isinstance(benchmark, GeneralizationBenchmark):
+        fields.update({key: attrs[key] for key in _GENERALIZATION})
+        fields['ceiling_kind'] = 'all labels are known'
+        fields['in_domain'] = Domain(**attrs['in_domain'])
+        fields['targets'] = {name: Domain(**part) for name, part in attrs['targets'].items()}
+    return dataclasses.replace(
+        facts,
+        score=float(score),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
+        raw=_number(attrs.get(Score.RAW_VALUES_KEY)),
+        ceiling=_number(attrs.get('ceiling')),
+        error=_number(attrs.get('error')),
+        raw_error=_number(getattr(attrs.get(Score.RAW_VALUES_KEY), 'attrs', {}).get('error')),
+        seconds=round(seconds, 3),
+        peak_memory_mb=round(_peak_memory_mb(), 1),
+        request=request,
+        files=files if request is not None else None,
+        **fields,
+    )
+
+
+def _part(score: Score) -> Part:
+    attrs = score.attrs
+    copied = {each.name: attrs.get(each.name) for each in dataclasses.fields(Part)}
+    copied.update(
+        score=float(score),
+        raw=_number(attrs[Score.RAW_VALUES_KEY]),
+        ceiling=_number(attrs['ceiling']),
+    )
+    return Part(**copied)
+
+
+def _answered(result: Result) -> Score:
+    """A score from the results, as far as they have it."""
+    score = _from_numbers(result, result.document())
+    if result.areas is not None:
+        score.attrs['areas'] = {
+            name: _from_numbers(part, dataclasses.asdict(part)) for name, part in result.areas.items()
+        }
+    score.attrs['result'] = result.document()
+    return score
+
+
+def _from_numbers(numbers: Result | Part, fields: dict[str, Any]) -> Score:
+    score = Score(numbers.score)
+    score.attrs.update({name: value for name, value in fields.items() if name not in ('score', 'areas')})
+    for name in (Score.RAW_VALUES_KEY, 'ceiling'):
+        if fields.get(name) is not None:
+            score.attrs[name] = Score(fields[name])
+    return score
 
 
 def _number(value: Any) -> float | None:
@@ -241,32 +336,6 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _data_sha256(benchmark: Benchmark) -> str | None:
-    if isinstance(benchmark, MeanBenchmark):
-        return benchmark.areas[0].recordings.sha256
-    if isinstance(benchmark, GeneralizationBenchmark):
-        return benchmark.sha256
-    return benchmark.recordings.sha256 if isinstance(benchmark, AreaBenchmark) else None
-
-
-def _data_settings(benchmark: Benchmark) -> dict[str, Any] | None:
-    """What responses were made with, where that was chosen when they were fetched."""
-    if not isinstance(benchmark, AreaBenchmark | MeanBenchmark):
-        return None
-    entry = ledger.read(benchmark.dataset)
-    return None if entry is None else entry['source'].get('settings')
-
-
 def _peak_memory_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == 'darwin' else 2**10)
-
-
-def _versions() -> dict[str, str]:
-    versions = {'python': platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions

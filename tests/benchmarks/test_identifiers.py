@@ -24,7 +24,7 @@ from m2m_benchmarks.data import versions
 from m2m_benchmarks.data.names import as_part, is_dataset_name, is_part_name
 from m2m_benchmarks.data.store import write_dataset
 from m2m_benchmarks.errors import DataNotFoundError, UnknownNameError
-from m2m_benchmarks.scoring import results
+from m2m_benchmarks.records import store
 
 NAMES = st.from_regex(r'[A-Za-z][A-Za-z0-9]{0,8}', fullmatch=True)
 PARTS = st.from_regex(r'[A-Za-z0-9_]{1,8}', fullmatch=True)
@@ -215,7 +215,7 @@ def test_a_score_is_recorded_under_the_standard_name(m2m, m2m_home):
     assert ran.code == 0
     assert json.loads(ran.out)['benchmark'] == 'SimulatedMouse.VISp-rdm'
     assert ran.err.endswith('SimulatedMouse.V1-rdm as SimulatedMouse.VISp-rdm.\n')
-    assert [row['benchmark'] for row in results.recorded('pixels_64')] == ['SimulatedMouse.VISp-rdm']
+    assert [row.benchmark for row in store.results('pixels_64')] == ['SimulatedMouse.VISp-rdm']
 
 
 @given(st.text(max_size=30))

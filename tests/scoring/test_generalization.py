@@ -17,7 +17,7 @@ from m2m_benchmarks.data.digits.domain import rgb
 from m2m_benchmarks.data.digits.domains import load_digits
 from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError
 from m2m_benchmarks.models.neurn import model as family
-from m2m_benchmarks.scoring import results
+from m2m_benchmarks.records import store
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.score import score_candidate
 from m2m_benchmarks.scoring.weights import weights_sha256
@@ -85,11 +85,11 @@ def test_a_network_of_ones_own_with_ten_outputs(m2m_home):
     assert (document['simulated'], document['n_neuroids']) == (False, None)
     assert document['weights_sha256'] == weights_sha256(network)
     assert document['data_sha256'] == load_benchmark('SklearnDigits-accuracy').sha256
-    assert results.recorded('SmallNetwork', 'SklearnDigits-accuracy') == [document]
+    assert [each.document() for each in store.results('SmallNetwork', 'SklearnDigits-accuracy')] == [document]
     # One of the targets has the same number alone.
     alone = score(network, 'SklearnDigits.thin-accuracy', image_size=32)
     assert float(alone) == document['targets']['thin']['accuracy']
-    assert len(results.recorded('SmallNetwork')) == 2
+    assert len(store.results('SmallNetwork')) == 2
 
 
 @pytest.mark.seconds
@@ -110,7 +110,7 @@ def test_a_network_with_seven_outputs(m2m_home, benchmark):
         'SmallNetwork has 7 outputs, expected 10: one for each of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. A network that was not '
         f'trained on the digits of SklearnDigits can be scored on {benchmark.replace("-", "-readout_")}.'
     )
-    assert results.recorded() == []
+    assert store.results() == []
 
 
 @pytest.mark.seconds
@@ -290,7 +290,7 @@ def test_any_brain_model(two, protocol):
     assert document['weights_sha256'] is None
     with pytest.raises(ModelError, match='perfect does not work here: RuntimeError: the cable fell out'):
         score(perfect(fail=True), f'Qazi2025.MNIST.Mine-{protocol}')
-    assert len(results.recorded('perfect')) == 1
+    assert len(store.results('perfect')) == 1
 
 
 def test_a_model_without_behaviour(two):
@@ -424,7 +424,7 @@ def test_the_table_of_both_protocols_and_of_a_mouse(m2m, m2m_home):
         'score = raw / ceiling',
     ):
         assert text in ran.out
-    assert [row['benchmark'] for row in results.recorded('plain_digitnet')] == [
+    assert [row.benchmark for row in store.results('plain_digitnet')] == [
         'SklearnDigits.thin-accuracy',
         'SklearnDigits.thick-readout_accuracy',
         'SimulatedMouse.VISp-rdm',
@@ -440,7 +440,7 @@ def test_a_layer_on_the_command_line(m2m, two):
     assert (ran.code, ran.err) == (0, '')
     document = json.loads(ran.out)
     assert (document['layer'], document['commitment']) == ('backbone.pool2', 'readout of the named layer')
-    assert results.recorded() == [document]
+    assert [each.document() for each in store.results()] == [document]
     ran = m2m('score', 'plain_digitnet', 'Qazi2025.MNIST.Mine-accuracy', '--weights', 'none', '--layer', 'backbone.fc1')
     assert (ran.code, ran.out) == (1, '')
     assert '--layer backbone.fc1 is for readouts' in ran.err
@@ -455,7 +455,7 @@ def test_json_of_several(m2m, two, tmp_path):
     documents = json.loads(target.read_text())
     assert [document['benchmark'] for document in documents] == names
     assert [document['protocol'] for document in documents] == ['accuracy', 'readout_accuracy']
-    assert results.recorded() == documents
+    assert [each.document() for each in store.results()] == documents
     for document in documents:
         part = document['targets']['Mine']
         assert set(part) == {'accuracy', 'interval', 'n_images', 'n_clusters'}

@@ -12,7 +12,7 @@ from torch import nn
 
 from m2m_benchmarks import load_benchmark, load_metric, score
 from m2m_benchmarks.errors import M2MError, ModelError
-from m2m_benchmarks.scoring import results
+from m2m_benchmarks.records import store
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layer_choice import choose_layer, halves
@@ -45,7 +45,7 @@ def test_a_network_of_ones_own(kind, m2m_home):
     assert document['simulated'] is True
     assert document['device'] == ('cuda' if torch.cuda.is_available() else 'cpu')
     assert len(document['weights_sha256']) == len(document['data_sha256']) == 64
-    assert results.recorded('SmallNetwork') == [document]
+    assert [each.document() for each in store.results('SmallNetwork')] == [document]
 
 
 def test_named_layer_scores_all_neuroids(m2m_home):
@@ -144,9 +144,10 @@ def test_a_registered_model_whose_weights_are_not_here(m2m_home, offline):
 
 WRITER = """
 import sys
-from m2m_benchmarks.scoring import results
+from m2m_benchmarks.records import store
+from m2m_benchmarks.records.record import Result
 for i in range(10):
-    results.record([{'model': 'm', 'benchmark': 'b', 'score': 10 * int(sys.argv[1]) + i, 'created': 'now'}])
+    store.add([Result('m', 'b', 10 * int(sys.argv[1]) + i, 'now')])
 """
 
 
@@ -154,14 +155,14 @@ for i in range(10):
 def test_interleaved_results_of_several_writers(m2m_home):
     writers = [subprocess.Popen([sys.executable, '-c', WRITER, str(number)]) for number in range(4)]
     assert [writer.wait() for writer in writers] == [0] * 4
-    assert sorted(row['score'] for row in results.recorded('m')) == list(range(40))
+    assert sorted(row.score for row in store.results('m')) == list(range(40))
 
 
 def test_a_results_file_that_is_none(m2m_home):
     m2m_home.mkdir()
     (m2m_home / 'results.sqlite').write_bytes(b'no database' * 500)
     with pytest.raises(M2MError, match=r'results\.sqlite cannot be used'):
-        results.recorded()
+        store.results()
 
 
 @pytest.mark.shared

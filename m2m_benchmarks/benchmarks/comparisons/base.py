@@ -112,6 +112,8 @@ class Description:
         Publication of the method.
     settings : mapping
         Choices of the method by name; 'error' where it isn't by bootstrap over the comparison's unit.
+    ceiling_kind : str
+        What the ceiling is a ceiling of, in a word or two.
     """
 
     raw: str
@@ -120,6 +122,7 @@ class Description:
     caveat: str = ''
     reference: str = ''
     settings: Mapping[str, str] = field(default_factory=dict)
+    ceiling_kind: str = 'trials'
 
 
 class Comparison(ABC):

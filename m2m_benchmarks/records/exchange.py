@@ -1,0 +1,77 @@
+"""Results as a file: to another machine and back, nothing lost."""
+
+import csv
+import dataclasses
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from m2m_benchmarks.errors import DataError, StorageError
+from m2m_benchmarks.records.record import FORMAT, Result
+from m2m_benchmarks.records.selection import label
+from m2m_benchmarks.storage import explained, replacing
+
+_KIND = 'm2m results'
+#: Columns of the CSV: what spreadsheets are asked for. The JSON has everything.
+COLUMNS = (
+    *('uid', 'candidate', 'model', 'weights', 'seed', 'benchmark', 'score', 'error', 'raw', 'ceiling'),
+    *('ceiling_kind', 'layer', 'n_neuroids', 'n_stimuli', 'n_animals', 'formula', 'simulated', 'created'),
+    *('weights_sha256', 'code_sha256', 'data_sha256', 'stimuli_sha256', 'version'),
+)
+
+
+def write(results: Iterable[Result], path: Path) -> None:
+    """Write results to a file: CSV where its name ends so, else JSON that `read` takes.
+
+    Raises
+    ------
+    StorageError
+        When it can't be written.
+    """
+    with explained(path.name, path.parent), replacing(path) as file:
+        if path.suffix.lower() == '.csv':
+            write_csv(results, file)
+        else:
+            content = {'kind': _KIND, 'format': FORMAT, 'results': [result.document() for result in results]}
+            json.dump(content, file, indent=1, allow_nan=False)
+            file.write('\n')
+
+
+def write_csv(results: Iterable[Result], file: object) -> None:
+    """Write results to an open text file as CSV, one line each."""
+    writer = csv.writer(file)  # type: ignore[arg-type]
+    writer.writerow(COLUMNS)
+    for result in results:
+        fields = dataclasses.asdict(result)
+        fields['uid'], fields['candidate'] = result.uid, label(result)
+        fields['version'] = None if result.library is None else result.library.version
+        if isinstance(result.layer, dict):
+            fields['layer'] = json.dumps(result.layer)
+        writer.writerow(['' if fields[column] is None else fields[column] for column in COLUMNS])
+
+
+def read(path: Path) -> list[Result]:
+    """Read the results of a file that `write` wrote, or the JSON of `m2m score --json`.
+
+    Raises
+    ------
+    StorageError
+        When the file can't be read.
+    DataError
+        When it holds something else.
+    """
+    expected = 'expected a file of `m2m results export FILE.json` or `m2m score --json FILE`'
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise StorageError(f'{path} cannot be read: {error.strerror or error}.') from error
+    except ValueError as error:
+        raise DataError(f'{path} is no JSON: {error}; {expected}.') from error
+    if isinstance(content, dict) and content.get('kind') == _KIND:
+        content = content.get('results')
+    documents = content if isinstance(content, list) else [content]
+    try:
+        results = [Result.from_document(document) for document in documents]
+    except DataError as error:
+        raise DataError(f'{path}: {error} {expected.capitalize()}.') from error
+    return results

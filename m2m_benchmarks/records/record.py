@@ -1,0 +1,353 @@
+"""One result: a score, and all that its number rests on."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from m2m_benchmarks.errors import DataError
+
+#: Format of a result's JSON; raised when a field changes meaning. Results of versions before have none and count as 1.
+FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """Score of one area of a dataset, in the result of their mean.
+
+    Attributes
+    ----------
+    score, raw, ceiling, error : float
+    formula : str
+        How the score follows from raw and ceiling.
+    layer : str
+        Layer of the candidate that stands for the area.
+    n_neuroids, n_animals : int
+    noise_corrected : float
+    per_animal : dict
+        Raw value on the neuroids of each animal.
+    inter_animal : float or None
+        Mean over animals of the raw value of all other animals as a model of one.
+    commitment : str
+        How the layer was chosen.
+    """
+
+    score: float
+    raw: float | None
+    ceiling: float | None
+    error: float | None
+    formula: str | None
+    layer: str | None
+    n_neuroids: int | None
+    n_animals: int | None
+    noise_corrected: float | None
+    per_animal: dict[str, float] | None
+    inter_animal: float | None
+    commitment: str | None
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Accuracy on one domain of digits.
+
+    Attributes
+    ----------
+    accuracy : float
+    interval : list of float
+        Its 95 % interval: low, high.
+    n_images, n_clusters : int
+        Images, and groups of images that are not independent of one another.
+    """
+
+    accuracy: float
+    interval: list[float]
+    n_images: int
+    n_clusters: int
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a candidate makes of an image before its first layer.
+
+    Attributes
+    ----------
+    shape : list of int
+        Channels, height and width.
+    sha256 : str
+        SHA-256 of a fixed image, preprocessed: another size, crop or normalisation gives another.
+    """
+
+    shape: list[int]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Library:
+    """The version of this library.
+
+    Attributes
+    ----------
+    version : str
+    code_sha256 : str
+        SHA-256 of the source files that numbers depend on.
+    """
+
+    version: str
+    code_sha256: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a score was computed on.
+
+    Attributes
+    ----------
+    cpu_capability : str
+        Instructions that PyTorch's kernels use, such as 'AVX2'.
+    threads : int
+        Threads of one operation.
+    device : str or None
+        Device of the network; None for a model of another kind.
+    platform : str
+        Operating system and processor architecture.
+    """
+
+    cpu_capability: str
+    threads: int
+    device: str | None
+    platform: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """A score on record.
+
+    Fields that a benchmark or a candidate does not have are None. So are, in results of version 0.1, those that it did
+    not write; `format` is 1 there.
+
+    Attributes
+    ----------
+    model, benchmark : str
+    score : float
+    created : str
+        Time in UTC, as ISO 8601.
+    format : int
+    raw, ceiling, error : float or None
+    ceiling_kind : str or None
+        What the ceiling is a ceiling of: 'trials', say, for the noise of single trials.
+    formula : str or None
+        How the score follows from raw and ceiling.
+    layer : str, dict or None
+        Layer of the candidate; of a mean, by area.
+    layer_scores : dict or None
+        Raw score of each layer in the choice of one.
+    n_neuroids, n_stimuli, n_animals : int or None
+    noise_corrected, raw_error : float or None
+    per_animal : dict or None
+    inter_animal : float or None
+    commitment : str or None
+        How the layer was chosen.
+    choices : dict or None
+        Settings of the benchmark and its comparison.
+    areas : dict of Part, or None
+    left_out : dict or None
+        Areas that can't be scored, and why.
+    source, protocol : str or None
+        Of a benchmark of domain generalization.
+    in_domain : Domain or None
+    targets : dict of Domain, or None
+    generalization_gap, chance : float or None
+    n_seeds : int or None
+    seed : int or None
+        Random seed of untrained weights, or of a training run.
+    weights : str or None
+        Where the weights are from, in words.
+    simulated : bool
+        Whether the recordings are.
+    family : str or None
+        Family of the network, such as 'squeezenet'.
+    n_parameters : int or None
+    training_set : str or None
+        What the weights were trained on.
+    weights_sha256 : str or None
+        SHA-256 of all parameters and buffers of the network.
+    code_sha256 : str or None
+        SHA-256 of the candidate's code: its plugin folder, or the source files of the network.
+    response_sha256 : str or None
+        SHA-256 of the network's responses to a fixed image.
+    input : Input or None
+    data_sha256, stimuli_sha256 : str or None
+    data_settings : dict or None
+        Settings that the responses were extracted with.
+    layer_named : str or None
+        Layer that the user named.
+    library : Library or None
+    machine : Machine or None
+    versions : dict or None
+        Versions of the packages.
+    seconds, peak_memory_mb : float or None
+    device : str or None
+        Device of the network, which `machine` has too.
+    request : str or None
+        Key of what was asked for, where that alone determines the number (`scoring.requests`).
+    files : dict or None
+        Files that the answer to such a request also depends on, with their SHA-256.
+    others : dict
+        Fields that this version doesn't know.
+    """
+
+    model: str
+    benchmark: str
+    score: float
+    created: str
+    format: int = 1
+    raw: float | None = None
+    ceiling: float | None = None
+    error: float | None = None
+    ceiling_kind: str | None = None
+    formula: str | None = None
+    layer: str | dict[str, str] | None = None
+    layer_scores: dict[str, Any] | None = None
+    n_neuroids: int | None = None
+    n_stimuli: int | None = None
+    n_animals: int | None = None
+    noise_corrected: float | None = None
+    raw_error: float | None = None
+    per_animal: dict[str, float] | None = None
+    inter_animal: float | None = None
+    commitment: str | None = None
+    choices: dict[str, Any] | None = None
+    areas: dict[str, Part] | None = None
+    left_out: dict[str, str] | None = None
+    source: str | None = None
+    protocol: str | None = None
+    in_domain: Domain | None = None
+    targets: dict[str, Domain] | None = None
+    generalization_gap: float | None = None
+    chance: float | None = None
+    n_seeds: int | None = None
+    seed: int | None = None
+    weights: str | None = None
+    simulated: bool = False
+    family: str | None = None
+    n_parameters: int | None = None
+    training_set: str | None = None
+    weights_sha256: str | None = None
+    code_sha256: str | None = None
+    response_sha256: str | None = None
+    input: Input | None = None
+    data_sha256: str | None = None
+    stimuli_sha256: str | None = None
+    data_settings: dict[str, Any] | None = None
+    layer_named: str | None = None
+    library: Library | None = None
+    machine: Machine | None = None
+    versions: dict[str, str] | None = None
+    seconds: float | None = None
+    peak_memory_mb: float | None = None
+    device: str | None = None
+    request: str | None = None
+    files: dict[str, str] | None = None
+    others: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> 'Result':
+        """Read a result from its JSON, of this version or of 0.1.
+
+        Raises
+        ------
+        DataError
+            When it is of a later format, or no result.
+        """
+        if not isinstance(document, Mapping):
+            raise DataError(f'a result is a JSON object; this is a {type(document).__name__}.')
+        number = document.get('format', 1)
+        if not isinstance(number, int) or number > FORMAT:
+            raise DataError(f'a result has the format {number}; this version reads up to {FORMAT}. Update M2M.')
+        known = {each.name for each in dataclasses.fields(cls)} - {'others'}
+        fields = {name: value for name, value in document.items() if name in known}
+        try:
+            for name, kind in _NESTED.items():
+                if fields.get(name) is not None:
+                    fields[name] = kind(**fields[name])
+            for name, kind in _NESTED_BY_NAME.items():
+                if fields.get(name) is not None:
+                    fields[name] = {key: kind(**value) for key, value in fields[name].items()}
+            result = cls(**fields, others={name: value for name, value in document.items() if name not in known})
+        except (TypeError, AttributeError) as error:
+            raise DataError(f'a result cannot be read: {error}.') from error
+        if not (
+            isinstance(result.model, str) and isinstance(result.benchmark, str) and isinstance(result.created, str)
+        ):
+            raise DataError('a result cannot be read: model, benchmark and created are expected to be texts.')
+        if isinstance(result.score, bool) or not isinstance(result.score, int | float):
+            raise DataError(f'the score of {result.model} on {result.benchmark} is no number: {result.score!r}.')
+        return result
+
+    def document(self) -> dict[str, Any]:
+        """As JSON; `from_document` gives the same result back."""
+        document = {
+            each.name: getattr(self, each.name)
+            for each in dataclasses.fields(self)
+            if each.name != 'others' and (getattr(self, each.name) is not None or each.name in _ALWAYS)
+        }
+        for name in _NESTED:
+            if document.get(name) is not None:
+                document[name] = dataclasses.asdict(document[name])
+        for name in _NESTED_BY_NAME:
+            if document.get(name) is not None:
+                document[name] = {key: dataclasses.asdict(value) for key, value in document[name].items()}
+        if self.format == 1:  # which its version did not write
+            del document['format']
+        return {**document, **self.others}
+
+    @property
+    def uid(self) -> str:
+        """Name of this very result: the first 12 digits of the SHA-256 of its JSON, without what is null."""
+        return _sha256({name: value for name, value in self.document().items() if value is not None})[:12]
+
+    @property
+    def claim(self) -> str | None:
+        """Key of what the number is about: equal for two results that should have the same number.
+
+        None where something that the number rests on isn't known: for results of version 0.1, models that aren't
+        PyTorch networks, code whose source can't be read, and benchmarks of brainscore_vision.
+        """
+        parts = {name: getattr(self, name) for name in _CLAIM}
+        needed = ('weights_sha256', 'code_sha256', 'response_sha256', 'input', 'data_sha256', 'stimuli_sha256')
+        if any(parts[name] is None for name in (*needed, 'library')):
+            return None
+        for name in ('input', 'library'):
+            parts[name] = dataclasses.asdict(parts[name])
+        return _sha256(parts)
+
+    @property
+    def identity(self) -> str | None:
+        """Key of all that the number rests on, machine and packages included; None where the claim is."""
+        if self.claim is None or self.machine is None or self.versions is None:
+            return None
+        return _sha256([self.claim, dataclasses.asdict(self.machine), self.versions])
+
+
+_NESTED: dict[str, Any] = {'in_domain': Domain, 'input': Input, 'library': Library, 'machine': Machine}
+_NESTED_BY_NAME: dict[str, Any] = {'areas': Part, 'targets': Domain}
+#: Fields that are part of every result's JSON, as null where there is none.
+_ALWAYS = frozenset(
+    each.name
+    for each in dataclasses.fields(Result)
+    if each.name
+    not in {
+        *('areas', 'left_out', 'request', 'files'),
+        *('source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds'),
+    }
+)
+_CLAIM = (
+    *('model', 'benchmark', 'weights_sha256', 'code_sha256', 'response_sha256', 'input', 'data_sha256'),
+    *('stimuli_sha256', 'data_settings', 'choices', 'layer_named', 'library', 'source'),
+)
+
+
+def _sha256(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,146 @@
+"""What is asked for, as a key: a request whose key was answered before has that answer, before PyTorch is loaded.
+
+This module imports nothing heavy.
+"""
+
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from m2m_benchmarks.benchmarks.datasets import DIGITS
+from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, DigitsIdentifier, NeuralIdentifier, parse
+from m2m_benchmarks.data import ledger
+from m2m_benchmarks.plugins import OWN, plugins_folder, registered
+from m2m_benchmarks.records import store
+from m2m_benchmarks.records.record import Library, Result
+from m2m_benchmarks.storage import sha256_file
+
+#: Rooms whose code numbers depend on.
+_ROOMS = ('arrays', 'benchmarks', 'data', 'metrics', 'models', 'plugins', 'scoring')
+#: Packages that numbers depend on.
+PACKAGES = ('m2m-benchmarks', 'brainscore-vision', 'torch', 'torchvision', 'timm', 'numpy', 'scipy', 'scikit-learn')
+#: Environment variables that choose kernels, threads or devices.
+_VARIABLES = (
+    *('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'ATEN_CPU_CAPABILITY', 'ONEDNN_MAX_CPU_ISA', 'DNNL_MAX_CPU_ISA'),
+    *('CUDA_VISIBLE_DEVICES', 'OPENBLAS_NUM_THREADS'),
+)
+
+
+def key(model: str, weights: str, seed: int, benchmark: str, layer: str | None) -> str | None:
+    """Key of a request; None where the request doesn't determine the number.
+
+    It does for torchvision's and timm's networks, this library's models and training runs, on this library's
+    benchmarks whose data is here. It doesn't for default weights that a library may replace, for models of
+    Brain-Score, and for plugin folders, whose code may read anything.
+
+    Parameters
+    ----------
+    model, weights : str
+        See `scoring.candidates.load_candidate`.
+    seed : int
+        Random seed of untrained weights.
+    benchmark : str
+        Identifier.
+    layer : str or None
+        Layer that the user names.
+    """
+    candidate, data = _candidate(model, weights, seed), _data(benchmark)
+    if candidate is None or data is None:
+        return None
+    content = [candidate, benchmark, data, layer, library().code_sha256, versions(), _machine()]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def answer(request: str) -> Result | None:
+    """The newest result of a request, if the files that it depends on are still the same."""
+    for result in store.answers(request=request):
+        files = result.files or {}
+        if all(Path(path).is_file() and sha256_file(Path(path)) == sha256 for path, sha256 in files.items()):
+            return result
+    return None
+
+
+@functools.cache
+def library() -> Library:
+    """The version of this library, and a hash of its source files that numbers depend on."""
+    spec = importlib.util.find_spec(OWN)
+    assert spec is not None and spec.submodule_search_locations
+    package = Path(next(iter(spec.submodule_search_locations)))
+    digest = hashlib.sha256()
+    for room in _ROOMS:
+        folder = plugins_folder(OWN, room) or package / room
+        for path in sorted(folder.rglob('*.py')):
+            digest.update(f'{room}/{path.relative_to(folder).as_posix()} '.encode() + path.read_bytes())
+    return Library(importlib.metadata.version('m2m-benchmarks'), digest.hexdigest())
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers depend on."""
+    installed = {'python': platform.python_version()}
+    for package in PACKAGES:
+        try:
+            installed[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return installed
+
+
+def _candidate(model: str, weights: str, seed: int) -> list[Any] | None:
+    if model.startswith('run:'):
+        return _run(model.removeprefix('run:'))
+    if '/' in model or Path(model).is_dir():
+        return None
+    if ':' not in model and model not in registered('model') and not model.startswith(('neurn_', 'plain_')):
+        return None
+    if weights == 'none':
+        return [model, 'none', seed]
+    if weights == 'default':  # its files are known once it was loaded, and compared with the answer's
+        return [model, 'default']
+    path = Path(weights).expanduser()
+    if path.is_file():
+        return [model, path.name, sha256_file(path)]
+    run = _run(weights)
+    return None if run is None else [model, *run]
+
+
+def _run(name: str) -> list[Any] | None:
+    from m2m_benchmarks.scoring.runs import RESULT, WEIGHTS, find_run
+
+    files = [find_run(name) / file for file in (RESULT, WEIGHTS)]
+    if not all(path.is_file() for path in files):
+        return None
+    return [files[0].parent.name, *map(sha256_file, files)]
+
+
+def _data(benchmark: str) -> list[str] | None:
+    """Content of the ledgers of all datasets that a benchmark takes; None where one isn't here."""
+    name = parse(benchmark)
+    if isinstance(name, NeuralIdentifier):
+        datasets = [name.dataset]
+    elif isinstance(name, DigitsIdentifier) and name.collection == DERIVED_DIGITS:
+        datasets = [DERIVED_DIGITS]
+    elif isinstance(name, DigitsIdentifier):
+        datasets = [name.source, *DIGITS[name.collection].targets_of(name)]
+    else:
+        return None
+    ledgers = [ledger.data_folder() / dataset / 'ledger.json' for dataset in dict.fromkeys(datasets)]
+    return [sha256_file(path) for path in ledgers] if all(path.is_file() for path in ledgers) else None
+
+
+def _machine() -> list[Any]:
+    """What PyTorch chooses its kernels, threads and device by."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    processor = platform.processor()
+    information = Path('/proc/cpuinfo')
+    if information.is_file():
+        lines = information.read_text(errors='replace').splitlines()
+        processor = str(sorted({line for line in lines if line.startswith(('model name', 'flags', 'Features'))}))
+    devices = sorted(path.name for path in Path('/dev').glob('nvidia[0-9]*'))
+    chosen = {name: os.environ.get(name) for name in _VARIABLES}
+    return [platform.system(), platform.machine(), processor, cpus, devices, chosen]

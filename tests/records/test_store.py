@@ -1,0 +1,268 @@
+"""The file of all results."""
+
+import json
+import os
+import pwd
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from m2m_benchmarks.errors import DataError, StorageError
+from m2m_benchmarks.records import store
+from m2m_benchmarks.records.record import Result
+
+
+def made(i=0, **changes):
+    fields = {
+        'model': f'model {i % 2}',
+        'benchmark': f'benchmark {i % 3}',
+        'score': i / 7,
+        'created': f'2026-01-01T00:00:{i:02d}+00:00',
+        'layer_scores': {'a': 0.25, 'ü': None},
+        **changes,
+    }
+    return Result(**fields)
+
+
+def test_round_trip(m2m_home):
+    assert store.results() == []
+    assert not m2m_home.exists()  # who only looks writes nothing
+    results = [made(i) for i in range(12)]
+    assert store.add(results[:5]) == 5
+    for each in results[5:]:
+        assert store.add([each]) == 1
+    assert store.results() == results  # the oldest first, nothing lost in between
+    assert store.results(model='model 1') == results[1::2]
+    assert store.results(benchmark='benchmark 2') == results[2::3]
+    assert store.results('model 0', 'benchmark 0') == results[::6]
+    assert store.results('nobody') == []
+
+
+def test_the_same_result_is_stored_once(m2m_home):
+    assert store.add([made(1), made(1), made(2)]) == 2
+    assert store.add([made(2), made(3), made(1, score=0.5)]) == 2
+    assert [each.score for each in store.results()] == [1 / 7, 2 / 7, 3 / 7, 0.5]
+
+
+def test_more_than_sqlite_takes_at_once(m2m_home):
+    assert store.add([made(i) for i in range(2_000)]) == 2_000
+    assert len(store.results()) == 2_000
+
+
+def test_delete(m2m_home):
+    store.add([made(i) for i in range(4)])
+    assert store.delete([made(1).uid, made(2).uid, 'nobody']) == 2
+    assert store.results() == [made(0), made(3)]
+
+
+def test_other_programs_can_read_it(m2m_home):
+    store.add([made(3)])
+    with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
+        ((model, value, content),) = connection.execute('select model, score, document from result')
+    assert (model, value) == ('model 1', 3 / 7)
+    assert json.loads(content) == made(3).document()
+
+
+def test_all_or_none(m2m_home):
+    store.add([made(0)])
+    for broken in (made(2, score=None), made(2, seconds=object()), made(2, score=float('nan'))):
+        with pytest.raises((TypeError, ValueError, StorageError)):
+            store.add([made(1), broken])
+    assert store.results() == [made(0)]
+
+
+def test_another_home_has_other_results(m2m_home, tmp_path, monkeypatch):
+    store.add([made(0)])
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'another'))
+    assert store.results() == []
+    store.add([made(1)])
+    monkeypatch.setenv('M2M_HOME', str(m2m_home))
+    assert store.results() == [made(0)]
+
+
+OLD = """
+create table "result" ("id" integer not null primary key, "model" text not null, "benchmark" text not null,
+  "score" real not null, "created" text not null, "document" json not null);
+create index "result_model" on "result" ("model");
+create index "result_benchmark" on "result" ("benchmark");
+"""
+
+
+def old_document(i):
+    """What version 0.1 wrote, in part."""
+    return {
+        'model': 'pixels_64',
+        'benchmark': 'SimulatedMouse-rdm',
+        'score': 0.1 * i,
+        'raw': 0.09 * i,
+        'ceiling': 0.9,
+        'error': 0.01,
+        'formula': 'mean over areas of raw / ceiling',
+        'layer': {'VISp': 'pixels'},
+        'weights': 'its own',
+        'simulated': True,
+        'weights_sha256': 'a' * 64,
+        'data_sha256': 'b' * 64,
+        'versions': {'torch': '2.7'},
+        'created': f'2026-01-0{i + 1}T00:00:00+00:00',
+        'peak_memory_mb': 1.5,
+        'areas': {
+            'VISp': {
+                'score': 0.1,
+                'raw': 0.09,
+                'ceiling': 0.9,
+                'error': 0.01,
+                'formula': 'raw / ceiling',
+                'layer': 'pixels',
+                'n_neuroids': 48,
+                'n_animals': 2,
+                'noise_corrected': 0.1,
+                'per_animal': {'1': 0.1},
+                'inter_animal': None,
+                'commitment': 'named',
+            }
+        },
+        'left_out': {},
+    }
+
+
+def insert_old(path, numbers):
+    with sqlite3.connect(path) as connection:
+        connection.executemany(
+            'insert into result (model, benchmark, score, created, document) values (?, ?, ?, ?, ?)',
+            [
+                (each['model'], each['benchmark'], each['score'], each['created'], json.dumps(each))
+                for each in map(old_document, numbers)
+            ],
+        )
+
+
+def test_a_file_of_version_0_1(m2m_home):
+    m2m_home.mkdir()
+    path = m2m_home / 'results.sqlite'
+    with sqlite3.connect(path) as connection:
+        connection.executescript(OLD)
+    insert_old(path, range(3))
+    before = store.results()
+    assert [each.score for each in before] == [0.0, 0.1, 0.2]
+    assert {each.format for each in before} == {1}
+    for number, each in enumerate(before):
+        document = each.document()
+        assert {key: document[key] for key in old_document(number)} == old_document(number)
+        assert each.identity is None
+        assert each.request is None
+    store.add([made(5)])
+    insert_old(path, [4])  # that version goes on writing to the same file
+    assert [each.created for each in store.results()] == [
+        *(each.created for each in before),
+        made(5).created,
+        old_document(4)['created'],
+    ]
+    assert store.add(before) == 0
+    assert store.delete([before[0].uid, store.results()[-1].uid]) == 2
+    assert len(store.results()) == 3
+
+
+def test_a_result_of_a_later_version(m2m_home):
+    store.add([made(0)])
+    with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
+        text = json.dumps({**made(1).document(), 'format': 99})
+        connection.execute('update result set document = ?', (text,))
+    with pytest.raises(DataError, match=r'results\.sqlite, row 1: a result has the format 99'):
+        store.results()
+
+
+@pytest.mark.parametrize('content', [b'no database' * 500, b'SQLite format 3\0' + b'\0' * 2000])
+def test_a_file_that_is_no_database(m2m_home, content):
+    m2m_home.mkdir()
+    path = m2m_home / 'results.sqlite'
+    path.write_bytes(content)
+    for use in (store.results, lambda: store.add([made()])):
+        with pytest.raises(StorageError, match=r'results\.sqlite'):
+            use()
+    assert path.read_bytes() == content  # left for whoever can mend it
+
+
+def test_a_file_damaged_in_the_middle(m2m_home):
+    for i in range(12):
+        store.add([made(i, commitment='x' * 3000)])
+    path = m2m_home / 'results.sqlite'
+    with path.open('r+b') as file:
+        file.seek(4096)
+        file.write(os.urandom(path.stat().st_size - 4096))
+    with pytest.raises(StorageError):
+        store.results()
+
+
+def test_a_document_that_is_no_json(m2m_home):
+    store.add([made(0)])
+    with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
+        connection.execute("update result set document = '{'")
+    with pytest.raises(DataError, match=r'results\.sqlite, row 1: a result is a JSON object'):
+        store.results()
+
+
+def test_a_table_of_another_make(m2m_home):
+    m2m_home.mkdir()
+    with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
+        connection.execute('create table result (id integer primary key, something text)')
+    with pytest.raises(StorageError):
+        store.add([made()])
+
+
+def test_a_file_that_another_program_holds(m2m_home, monkeypatch):
+    store.add([made(0)])
+    monkeypatch.setattr(store, 'WAIT_S', 0.1)
+    holder = sqlite3.connect(m2m_home / 'results.sqlite', isolation_level=None)
+    holder.execute('begin exclusive')
+    try:
+        with pytest.raises(StorageError, match='locked'):
+            store.add([made(1)])
+    finally:
+        holder.execute('rollback')
+        holder.close()
+    assert store.add([made(1)]) == 1
+
+
+def test_home_under_a_file(tmp_path, monkeypatch):
+    (tmp_path / 'file').write_text('')
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'file' / 'home'))
+    with pytest.raises(StorageError, match='Set M2M_HOME'):
+        store.add([made()])
+
+
+WRITE = """
+import os, sys
+from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.records import store
+from m2m_benchmarks.records.record import Result
+if os.geteuid() == 0:  # permissions don't hold root back; imported first, as others may not read the interpreter
+    os.setgid({user.pw_gid}); os.setuid({user.pw_uid})
+try:
+    store.add([Result('m', 'b', 1.0, 'now')])
+except StorageError as error:
+    sys.exit(f'refused: {{error}}')
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize('what', ['folder', 'file'])
+def test_read_only(monkeypatch, what):
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to other users
+        home = Path(folder)
+        monkeypatch.setenv('M2M_HOME', folder)
+        store.add([made()])
+        (home / 'results.sqlite').chmod(0o444)
+        home.chmod(0o555 if what == 'folder' else 0o777)
+        script = WRITE.format(user=pwd.getpwnam('nobody'))
+        done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=False)
+        home.chmod(0o755)
+        assert done.returncode == 1
+        assert done.stderr.startswith('refused: ')
+        assert 'Traceback' not in done.stderr
+        (home / 'results.sqlite').chmod(0o644)
+        assert store.results() == [made()]
