@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from m2m_benchmarks import score
+from m2m_benchmarks.analysis.compare import compare
 from m2m_benchmarks.data.simulated.population import generating_variables
-from m2m_benchmarks.training.comparison import compare
 
 
 class PerfectModel(BrainModel):
@@ -70,10 +70,9 @@ def mouse():
 
 
 def digits():
-    comparison = compare(
-        'neurn_digitnet',
-        'plain_digitnet',
-        'SklearnDigits-accuracy',
+    (comparison,) = compare(
+        ['neurn_digitnet', 'plain_digitnet'],
+        ['SklearnDigits-accuracy'],
         seeds=SEEDS,
         training={'steps': STEPS},
         progress=lambda what, done, total: print(f'digits: {what}', file=sys.stderr) if done == total > 1 else None,
@@ -83,10 +82,11 @@ def digits():
     for column in ('with NeuRN', 'plain', 'difference', '95 % interval'):
         table.add_column(column, justify='right')
     for row in comparison.rows:
-        first, second = (f'{np.mean(values):.3f}' for values in (row.first, row.second))
-        low, high = row.interval
+        first, second = (f'{mean:.3f}' for mean in row.means)
+        (pair,) = row.differences
+        low, high = pair.interval
         name = 'mean of the five' if row.name == 'score' else row.name
-        table.add_row(name, first, second, f'{row.difference:+.3f} ± {row.error:.3f}', f'{low:+.3f} to {high:+.3f}')
+        table.add_row(name, first, second, f'{pair.value:+.3f} ± {pair.error:.3f}', f'{low:+.3f} to {high:+.3f}')
     return table
 
 

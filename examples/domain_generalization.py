@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from m2m_benchmarks.acquisition.digit_import import import_domain
+from m2m_benchmarks.analysis.compare import compare
 from m2m_benchmarks.cli.console import progress
 from m2m_benchmarks.report.comparison import write_figure
-from m2m_benchmarks.training.comparison import compare
 
 FILES = {
     'MNIST': ('mnist', None),
@@ -31,37 +31,41 @@ FILES = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--digits', type=Path, metavar='FOLDER')
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1])
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
     parser.add_argument('--figure', type=Path, metavar='FILE')
     arguments = parser.parse_args()
     if arguments.digits:
         for name, (file, split) in FILES.items():
             import_domain(name, arguments.digits / file, split)
     with progress() as report:
-        found = compare(
-            'neurn_digitnet', 'plain_digitnet', 'Qazi2025.MNIST-accuracy', seeds=arguments.seeds, progress=report
+        (comparison,) = compare(
+            ['neurn_digitnet', 'plain_digitnet'], ['Qazi2025.MNIST-accuracy'], arguments.seeds, progress=report
         )
     table = Table(title=f'DigitNet trained on MNIST: accuracy in %, seeds {", ".join(map(str, arguments.seeds))}')
     for column in ('domain', 'images', 'with NeuRN', 'plain', 'difference', '95 % interval'):
         table.add_column(column, justify='left' if column == 'domain' else 'right')
-    targets = found.results[0]['targets']
-    for row in found.rows:
+    result = comparison.candidates[0].results[0]
+    for row in comparison.rows:
         name = {'in-domain': 'MNIST', 'score': 'mean of the targets'}.get(row.name, row.name)
-        part = found.results[0]['in_domain'] if row.name == 'in-domain' else targets.get(row.name)
-        first, second = (' / '.join(f'{100 * value:.1f}' for value in values) for values in (row.first, row.second))
-        low, high = 100 * np.array(row.interval)
+        part = result['in_domain'] if row.name == 'in-domain' else result['targets'].get(row.name)
+        first, second = (' / '.join(f'{100 * value:.1f}' for value in values) for values in row.values)
+        (pair,) = row.differences
+        interval = ''  # with two seeds
+        if pair.interval is not None:
+            low, high = 100 * np.array(pair.interval)
+            interval = f'{low:+.1f} to {high:+.1f}'
         table.add_row(
             name,
             '' if part is None else f'{part["n_images"]:,}',
             first,
             second,
-            f'{100 * row.difference:+.1f} ± {100 * row.error:.1f}',
-            f'{low:+.1f} to {high:+.1f}',
+            f'{100 * pair.value:+.1f} ± {100 * pair.error:.1f}',
+            interval,
         )
     Console(width=110).print(table)
-    print(f'{found.method}; ± is a standard error.')
+    print(f'{next(iter(comparison.methods))}; ± is a standard error.')
     if arguments.figure:
-        write_figure(found, arguments.figure)
+        write_figure(comparison, arguments.figure)
 
 
 if __name__ == '__main__':

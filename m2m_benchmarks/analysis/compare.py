@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from brainscore_core.metrics import Score
 
-from m2m_benchmarks.analysis.entries import Entry, asks_for_training, parse_entries
-from m2m_benchmarks.analysis.statistics import FEWEST_SEEDS, Estimate, drawn, holm, paired, rank_ranges
+from m2m_benchmarks.analysis.entries import Entry, check_different, parse_entries, source_of
+from m2m_benchmarks.analysis.statistics import FEWEST_SEEDS, Estimate, drawn, holm, paired, rank_ranges, unpaired
 from m2m_benchmarks.arrays import standard_error
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
@@ -64,7 +64,7 @@ class Difference:
     error : float
         Standard error.
     interval : (low, high) or None
-        95 % confidence interval of this pair alone; None with two seeds, which are too few.
+        95 % confidence interval of this pair alone; None where one of them has two seeds, which are too few.
     p : float or None
         Two-sided p value of no difference.
     p_holm : float or None
@@ -182,8 +182,8 @@ def compare(
     Candidates that are trained, or whose weights are untrained, have one score for each seed; others have one.
 
     Two candidates with the same seeds are paired over them where a seed means the same for both: it draws the batches
-    of both, or the first weights of one backbone. With any others, stimuli, neuroids or images are drawn, the same ones
-    for both, and their scores are averaged over seeds, which are no pairs.
+    of both, or the first weights of one backbone. For any others, stimuli, neuroids or images are drawn, the same ones
+    for both. Their scores are averaged over seeds, which are no pairs and add to the error.
 
     Parameters
     ----------
@@ -208,10 +208,12 @@ def compare(
     Raises
     ------
     M2MError
-        As `parse_entries`, `score_candidate` and `train` do.
+        As `parse_entries`, `check_different`, `score_candidate` and `train` do.
     """
     entries = parse_entries(candidates, weights)
     sources = dict(_source_of(benchmark, source) for benchmark in benchmarks)
+    for own_source in sources.values():
+        check_different(entries, own_source)
     jobs = [job for entry in entries for job in _jobs(entry, sources, list(dict.fromkeys(seeds)), training or {})]
     scored: dict[str, list[_Scored]] = {benchmark: [] for benchmark in sources}
     total = sum(len(job.models) for job in jobs)
@@ -237,10 +239,10 @@ def _source_of(benchmark: str, source: str | None) -> tuple[str, str | None]:
         raise BenchmarkError(
             f'{name} of brainscore_vision has no bootstrap draws; compare on one that `m2m benchmarks` lists.'
         )
-    if isinstance(loaded, GeneralizationBenchmark) and asks_for_training(name):
-        if source is not None and _domain(source) != loaded.source:
-            raise BenchmarkError(f'{name} has the source {loaded.source}, not {source}; leave --source out.')
-        return name, loaded.source
+    if source_of(name) is not None:
+        if source is not None and _domain(source) != source_of(name):
+            raise BenchmarkError(f'{name} has the source {source_of(name)}, not {source}; leave --source out.')
+        return name, source_of(name)
     return name, None if source is None else _domain(source)
 
 
@@ -266,7 +268,7 @@ def _jobs(entry: Entry, sources: dict[str, str | None], seeds: list[int], traini
     if entry.spec.name.startswith(RUN):
         run = read_run(find_run(entry.spec.name.removeprefix(RUN)))
         for benchmark, source in sources.items():
-            if asks_for_training(benchmark) and run.data['name'] != source:
+            if source_of(benchmark) not in (None, run.data['name']):
                 raise BenchmarkError(
                     f'the run {run.folder.name} was trained on {run.data["name"]}; {benchmark} is for models trained '
                     f'on {source}.'
@@ -316,10 +318,13 @@ def _row(name: str, parts: list[_Measured], methods: dict[tuple[int, int], tuple
     means = [float(np.mean(part.values)) for part in parts]
     estimates: dict[tuple[int, int], Estimate] = {}
     for (first, second), (over_seeds, _) in methods.items():
+        values, difference = (parts[first].values, parts[second].values), means[first] - means[second]
         if over_seeds:
-            estimates[first, second] = paired(parts[first].values, parts[second].values)
+            estimates[first, second] = paired(*values)
+        elif max(map(len, values)) > 1:
+            estimates[first, second] = unpaired(values, draws[first] - draws[second], difference)
         else:
-            estimates[first, second] = drawn(draws[first], draws[second], means[first] - means[second])
+            estimates[first, second] = drawn(draws[first], draws[second], difference)
     adjusted = holm([estimate.p for estimate in estimates.values()])
     differences = [
         Difference(*pair, estimate.value, estimate.error, estimate.interval, estimate.p, p_holm, *methods[pair])
@@ -343,16 +348,18 @@ def _row(name: str, parts: list[_Measured], methods: dict[tuple[int, int], tuple
 def _method(first: _Scored, second: _Scored) -> tuple[bool, str]:
     """Whether a pair of candidates is paired over seeds, and its method in words."""
     n_seeds = [len(each.scores) for each in (first, second)]
-    if min(n_seeds) > 1 and _same_seeds(first, second):
+    over_seeds = min(n_seeds) > 1 and _same_seeds(first, second)
+    if over_seeds:
         text = f"paired over {n_seeds[0]} seeds, Student's t"
-        if n_seeds[0] < FEWEST_SEEDS:
-            text += f': an interval needs {FEWEST_SEEDS} seeds or more'
-        return True, text
-    if _neuroids(first.scores[0]) != _neuroids(second.scores[0]):
-        draws = 'bootstrap, unpaired: they were scored on different neuroids'
     else:
-        draws = 'bootstrap, the same draws for both'
-    return False, f'{"one of each" if max(n_seeds) == 1 else "means over seeds, which are not paired"}; {draws}'
+        text = 'one of each' if max(n_seeds) == 1 else 'means over seeds, which are no pairs'
+        if _neuroids(first.scores[0]) != _neuroids(second.scores[0]):
+            text += '; bootstrap, unpaired: they were scored on different neuroids'
+        else:
+            text += '; bootstrap, the same draws for both'
+        text += '' if max(n_seeds) == 1 else ', and variance between seeds'
+    few = any(1 < n < FEWEST_SEEDS for n in n_seeds)
+    return over_seeds, text + (f'; no interval: it needs {FEWEST_SEEDS} seeds or more' if few else '')
 
 
 def _same_seeds(first: _Scored, second: _Scored) -> bool:

@@ -48,7 +48,7 @@ def parse_entries(candidates: Sequence[str], weights: str = 'default') -> list[E
     Raises
     ------
     BenchmarkError
-        When there are fewer than two, or one is named twice.
+        When there are fewer than two.
     M2MError
         See `scoring.specs.parse_candidate`.
     """
@@ -56,7 +56,7 @@ def parse_entries(candidates: Sequence[str], weights: str = 'default') -> list[E
         raise BenchmarkError(f'a comparison needs two models or more, got {len(candidates)}.')
     specs = [parse_candidate(text, weights) for text in candidates]
     labels = [_label(text, spec) for text, spec in zip(candidates, specs, strict=True)]
-    entries = [
+    return [
         Entry(
             # Two files of one name are told apart by their folders.
             text if labels.count(label) > 1 else label,
@@ -65,20 +65,40 @@ def parse_entries(candidates: Sequence[str], weights: str = 'default') -> list[E
         )
         for text, label, spec in zip(candidates, labels, specs, strict=True)
     ]
-    for place, entry in enumerate(entries):
-        for earlier in entries[:place]:
-            if (entry.spec, entry.has_weights) == (earlier.spec, earlier.has_weights):
-                raise BenchmarkError(
-                    f'{entry.label} is named twice; name different models, or one model with different weights, such '
-                    f'as {entry.spec.name}@none.'
-                )
-    return entries
 
 
-def asks_for_training(benchmark: str) -> bool:
-    """Whether a benchmark of this name is for models that were trained on its source."""
+def source_of(benchmark: str, source: str | None = None) -> str | None:
+    """Name the domain that candidates without weights of their own are trained on for a benchmark.
+
+    It is the benchmark's own where it is for models that were trained on its source, else `source`.
+    """
     name = parse(benchmark)
-    return isinstance(name, DigitsIdentifier) and name.protocol == 'accuracy'
+    return name.source if isinstance(name, DigitsIdentifier) and name.protocol == 'accuracy' else source
+
+
+def check_different(entries: Sequence[Entry], source: str | None) -> None:
+    """Check that no candidate is named twice.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+    source : str or None
+        Domain that those without weights of their own are trained on: then they differ from the same model with `@`.
+
+    Raises
+    ------
+    BenchmarkError
+        When one is.
+    """
+    known: set[tuple[CandidateSpec, bool]] = set()
+    for entry in entries:
+        candidate = (entry.spec, entry.is_trained(source))
+        if candidate in known:
+            raise BenchmarkError(
+                f'{entry.label} is named twice; name different models, or one model with different weights, such as '
+                f'{entry.spec.name}@none.'
+            )
+        known.add(candidate)
 
 
 def _label(text: str, spec: CandidateSpec) -> str:

@@ -77,6 +77,42 @@ def drawn(first: np.ndarray, second: np.ndarray, difference: float) -> Estimate:
     return Estimate(difference, error, (float(low), float(high)), _two_sided(difference, error, stats.norm))
 
 
+def unpaired(values: Sequence[Sequence[float]], draws: np.ndarray, difference: float) -> Estimate:
+    """Estimate a difference between means over seeds that are no pairs, from seeds and bootstrap draws together.
+
+    The seeds of each candidate are a sample, and so are the stimuli, neuroids or images: the variances of both add up.
+    What differs between seeds from stimulus to stimulus is in both, so that the error is rather too large than too
+    small.
+
+    Parameters
+    ----------
+    values : (first, second), sequences of float
+        Scores of each candidate, one for each seed; a single one has no variance between seeds. Two have no interval
+        and no p value.
+    draws : array, shape (n_draws,)
+        Differences between the means over seeds, over the same draws for both.
+    difference : float
+        Difference of the means themselves.
+
+    Returns
+    -------
+    Estimate
+        By Student's t with the degrees of freedom of Welch (1947), Biometrika 34, 28-35, in which the draws, of many
+        stimuli, count as infinitely many.
+    """
+    samples = [(len(each), float(np.var(each, ddof=1)) / len(each)) for each in values if len(each) > 1]
+    variance = standard_error(draws) ** 2 + sum(own for _, own in samples)
+    error = variance**0.5
+    if any(n < FEWEST_SEEDS for n, _ in samples):
+        return Estimate(difference, error, None, None)
+    inverse = sum(own**2 / (n - 1) for n, own in samples) / variance**2 if variance else 0.0
+    distribution = stats.t(1 / inverse) if inverse else stats.norm
+    half = float(distribution.ppf(0.975)) * error
+    return Estimate(
+        difference, error, (difference - half, difference + half), _two_sided(difference, error, distribution)
+    )
+
+
 def _two_sided(difference: float, error: float, distribution: 'stats.rv_continuous') -> float:
     if error == 0:
         return float(difference == 0)

@@ -53,7 +53,7 @@ def compare(
     chosen = parse_seeds(seeds)
     if len(models) < 2:
         raise typer.BadParameter(f'expected two models or more, got {models[0]} alone', param_hint='MODEL...')
-    from m2m_benchmarks.analysis.entries import asks_for_training, parse_entries
+    from m2m_benchmarks.analysis.entries import check_different, parse_entries, source_of
     from m2m_benchmarks.benchmarks.selection import expand_benchmarks
     from m2m_benchmarks.scoring.specs import check_candidate
 
@@ -63,8 +63,10 @@ def compare(
     entries = parse_entries(models, weights)
     for entry in entries:
         check_candidate(entry.spec)
-    trained = source is not None or any(asks_for_training(name) for name in benchmarks)
-    if trained and not all(entry.has_weights for entry in entries):
+    sources = {source_of(name, source) for name in benchmarks}
+    for each in sources:
+        check_different(entries, each)
+    if any(entry.is_trained(each) for entry in entries for each in sources):
         require_training()
     writable(home())
     check_json(json)

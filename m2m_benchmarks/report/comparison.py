@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from m2m_benchmarks.analysis.compare import Comparison
 from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.report.comparison_tables import row_names
 from m2m_benchmarks.storage import explained, replacing, writable
 
 FORMATS = ('.png', '.svg', '.pdf')
@@ -45,7 +46,7 @@ def draw(comparison: Comparison) -> Figure:
     offsets = _offsets(n)
     _draw_values(values, comparison, places, offsets)
     _draw_differences(differences, comparison, places, offsets)
-    values.set_yticks(places, [row.name for row in rows])
+    values.set_yticks(places, row_names(comparison))
     values.set_ylim(-0.6, len(rows) - 0.4)  # whole markers, in a single row too
     values.set_xlabel('score' if chance is None else 'accuracy')
     differences.set_xlabel('first minus second, 95 % interval' if n == 2 else 'first minus other, 95 % interval')

@@ -51,7 +51,7 @@ def _two(comparison: 'Comparison') -> Table:
     columns = [Column(''), number('A'), number('B'), *_difference_columns('A − B', 'p')]
     rows = [
         Row((name, *row.means, *_difference_cells(row.differences[0])), strong=row is comparison.rows[-1])
-        for name, row in zip(_names(comparison), comparison.rows, strict=True)
+        for name, row in zip(row_names(comparison), comparison.rows, strict=True)
     ]
     return Table(columns, rows, notes=_notes(comparison))
 
@@ -60,7 +60,7 @@ def _parts(comparison: 'Comparison') -> Table:
     columns = [Column(''), *(number(letter(place)) for place in range(len(comparison.candidates)))]
     rows = [
         Row((name, *row.means), strong=row is comparison.rows[-1])
-        for name, row in zip(_names(comparison), comparison.rows, strict=True)
+        for name, row in zip(row_names(comparison), comparison.rows, strict=True)
     ]
     return Table(columns, rows)
 
@@ -79,11 +79,11 @@ def _difference_columns(title: str, p_value: str) -> list[Column]:
 
 
 def _difference_cells(pair: 'Difference') -> tuple[Any, ...]:
-    return (pair.value, pair.error), pair.interval, pair.p_holm
+    return (pair.value, pair.error), pair.interval or (None, None), pair.p_holm
 
 
-def _names(comparison: 'Comparison') -> list[str]:
-    """Names of the rows; the whole score is called the mean where it is one."""
+def row_names(comparison: 'Comparison') -> list[str]:
+    """Name the rows for a reader; the whole score is called the mean where it is one."""
     names = [row.name for row in comparison.rows]
     n_parts = sum(name != 'in-domain' for name in names[:-1])
     if n_parts > 1:

@@ -24,6 +24,7 @@ NEURN, PLAIN = 'neurn_squeezenet1_1_at32', 'plain_squeezenet1_1_at32'
 TWINS = [NEURN, PLAIN]
 TRAINING = {'steps': 3, 'batch_size': 8, 'interval': 1, 'learning_rate': 1e-3}
 SAME_DRAWS = 'one of each; bootstrap, the same draws for both'
+NO_PAIRS = 'means over seeds, which are no pairs; bootstrap, the same draws for both, and variance between seeds'
 
 
 def asked(model, seed=0, **options):
@@ -134,7 +135,7 @@ def test_trained_candidates_are_paired_over_seeds(trained, runs):
 @pytest.mark.slow
 def test_two_seeds_have_no_interval(runs):
     comparison = on(THIN, seeds=(0, 1), training=TRAINING)
-    assert list(comparison.methods) == ["paired over 2 seeds, Student's t: an interval needs 3 seeds or more"]
+    assert list(comparison.methods) == ["paired over 2 seeds, Student's t; no interval: it needs 3 seeds or more"]
     for row in comparison.rows:
         (pair,) = row.differences
         differences = np.subtract(*row.values)
@@ -179,7 +180,7 @@ def test_a_run_against_a_model_that_is_trained_for_it(runs):
     """The mean over seeds of one, the one value of the other: images are drawn, the same ones for all."""
     comparison = on(THIN, [f'run:{asked(NEURN, 0).folder()}', PLAIN], training=TRAINING)
     assert [each['seed'] for each in results(comparison)] == [0, 0, 1, 2]
-    assert list(comparison.methods) == ['means over seeds, which are not paired; bootstrap, the same draws for both']
+    assert list(comparison.methods) == [NO_PAIRS]
     run, *others = (
         score(f'run:{asked(*each).folder()}', THIN) for each in [(NEURN, 0), *((PLAIN, i) for i in range(3))]
     )
@@ -187,9 +188,10 @@ def test_a_run_against_a_model_that_is_trained_for_it(runs):
     row = comparison.rows[-1]
     (pair,) = row.differences
     assert pair.value == pytest.approx(float(run) - np.mean([float(other) for other in others]))
-    assert pair.error == pytest.approx(np.std(draws, ddof=1))
-    assert pair.interval == pytest.approx(tuple(np.percentile(draws, [2.5, 97.5])))
-    assert row.spreads == [None, pytest.approx(np.std([float(other) for other in others], ddof=1))]
+    spread = np.std([float(other) for other in others], ddof=1)
+    assert pair.error == pytest.approx((np.var(draws, ddof=1) + spread**2 / 3) ** 0.5)
+    assert pair.interval[0] + pair.interval[1] == pytest.approx(2 * pair.value)
+    assert row.spreads == [None, pytest.approx(spread)]
     assert not pair.paired
 
 
@@ -219,7 +221,7 @@ def test_untrained_twins_are_paired_over_seeds_and_strangers_are_not(digits):
     assert row.values[0][0] != row.values[0][1]
     assert comparison.methods == {
         "paired over 3 seeds, Student's t": [(0, 1)],
-        'means over seeds, which are not paired; bootstrap, the same draws for both': [(0, 2), (1, 2)],
+        NO_PAIRS: [(0, 2), (1, 2)],
     }
     twins, stranger, _ = row.differences
     assert twins.error == pytest.approx(np.std(np.subtract(*row.values[:2]), ddof=1) / 3**0.5)
@@ -227,7 +229,8 @@ def test_untrained_twins_are_paired_over_seeds_and_strangers_are_not(digits):
         np.mean([score(name.split('@')[0], VISP, weights='none', seed=i).attrs['draws'] for i in (0, 3, 4)], axis=0)
         for name in (candidates[0], candidates[2])
     ]
-    assert stranger.error == pytest.approx(np.std(draws[0] - draws[1], ddof=1))
+    seeds = sum(row.spreads[place] ** 2 / 3 for place in (0, 2))
+    assert stranger.error == pytest.approx((np.var(draws[0] - draws[1], ddof=1) + seeds) ** 0.5)
     assert row.errors[0] == pytest.approx(np.std(draws[0], ddof=1))
     assert not (digits / 'runs').exists()
 

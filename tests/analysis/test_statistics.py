@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from m2m_benchmarks.analysis.statistics import Estimate, drawn, holm, paired, rank_ranges
+from m2m_benchmarks.analysis.statistics import Estimate, drawn, holm, paired, rank_ranges, unpaired
 
 VALUES = st.floats(-1, 1).map(lambda value: round(value, 6))
 P_VALUES = st.floats(0, 1)
@@ -72,6 +72,63 @@ def test_the_p_value_of_draws_is_that_of_a_z_test():
     assert estimate.p == pytest.approx(2 * (1 - stats.norm.cdf(0.05 / np.std(first - second, ddof=1))))
     assert drawn(first, first, 0).p == 1
     assert drawn(first, first + 0.25, -0.25).p < 1e-12
+
+
+NO_DRAWS = np.zeros(10)
+
+
+@settings(deadline=None)
+@given(*[st.lists(VALUES, min_size=3, max_size=9).filter(lambda values: np.ptp(values) > 1e-3)] * 2)
+@pytest.mark.seconds
+def test_seeds_that_are_no_pairs_are_compared_by_the_t_test_of_welch(first, second):
+    estimate = unpaired((first, second), NO_DRAWS, np.mean(first) - np.mean(second))
+    expected = stats.ttest_ind(first, second, equal_var=False)
+    assert estimate.p == pytest.approx(expected.pvalue, rel=1e-6)
+    assert estimate.interval == pytest.approx(tuple(expected.confidence_interval(0.95)), rel=1e-6, abs=1e-9)
+    single = unpaired((first, [0.25]), NO_DRAWS, np.mean(first) - 0.25)
+    assert single.p == pytest.approx(stats.ttest_1samp(first, 0.25).pvalue, rel=1e-6)
+
+
+def test_errors_of_seeds_and_draws_add_up():
+    draws = np.random.default_rng(0).normal(0, 0.02, 1000)
+    values = ([0.30, 0.36, 0.33], [0.2])
+    estimate = unpaired(values, draws, 0.13)
+    assert estimate.error == pytest.approx((np.var(draws, ddof=1) + np.var(values[0], ddof=1) / 3) ** 0.5)
+    # The draws have no end of degrees of freedom, the seeds have two.
+    freedom = 2 * (estimate.error**2 / (0.03**2 / 3)) ** 2
+    assert estimate.interval[1] - 0.13 == pytest.approx(stats.t.ppf(0.975, freedom) * estimate.error)
+    alike = unpaired(([0.3, 0.3, 0.3], [0.2]), draws, 0.1)
+    assert alike.p == pytest.approx(drawn(draws, np.zeros(1000), 0.1).p)
+    assert unpaired(([0.5] * 3, [0.5]), NO_DRAWS, 0) == Estimate(0, 0, (0, 0), 1)
+
+
+def test_two_seeds_that_are_no_pairs_have_no_interval_either():
+    estimate = unpaired(([0.3, 0.4], [0.2, 0.3, 0.1]), NO_DRAWS, 0.15)
+    assert estimate.error > 0
+    assert (estimate.interval, estimate.p) == (None, None)
+
+
+@pytest.mark.slow
+@pytest.mark.seconds
+@pytest.mark.parametrize(('between_seeds', 'n_seeds'), [(0.0, 3), (0.1, 3), (0.1, 8), (1.0, 3)])
+def test_intervals_hold_where_seeds_and_stimuli_are_both_drawn(between_seeds, n_seeds):
+    """One trained network against untrained ones: 95 % of the intervals hold the difference, whatever varies more."""
+    rng = np.random.default_rng(3)
+    n_stimuli, n_draws, n_comparisons, held, by_draws_alone = 100, 300, 1000, 0, 0
+    for _ in range(n_comparisons):
+        of_stimuli = rng.normal(size=(2, n_stimuli))  # what a stimulus is to each architecture
+        trained = 0.5 + of_stimuli[0]
+        untrained = of_stimuli[1] + between_seeds * rng.normal(size=(n_seeds, 1))
+        counts = rng.multinomial(n_stimuli, np.full(n_stimuli, 1 / n_stimuli), n_draws)
+        draws = counts @ (trained - untrained.mean(axis=0)) / n_stimuli
+        values = ([trained.mean()], untrained.mean(axis=1))
+        low, high = unpaired(values, draws, trained.mean() - values[1].mean()).interval
+        held += low <= 0.5 <= high
+        low, high = np.percentile(draws, [2.5, 97.5])
+        by_draws_alone += low <= 0.5 <= high
+    assert 0.93 * n_comparisons < held < 0.98 * n_comparisons
+    if between_seeds == 1:
+        assert by_draws_alone < 0.5 * n_comparisons  # that is why the seeds have to be in it
 
 
 def test_adjusted_p_values_by_hand():

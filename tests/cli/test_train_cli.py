@@ -1,4 +1,4 @@
-"""`m2m train` and `m2m compare`, as their users meet them."""
+"""`m2m train`, as its users meet it."""
 
 import importlib
 import json
@@ -11,8 +11,6 @@ from m2m_benchmarks.scoring.runs import read_run
 
 SQUEEZE = 'squeezenet1_1_at32'
 QUICK = ('--source', 'SklearnDigits', '--steps', 2, '--batch-size', 4)
-THIN = ('--benchmark', 'SklearnDigits.thin-accuracy')
-TWINS = (f'neurn_{SQUEEZE}', f'plain_{SQUEEZE}')
 
 
 @pytest.fixture(scope='module')
@@ -38,11 +36,6 @@ def home(trained, monkeypatch):
             ],
             '--source --dataset --seed --out --resume --protocol --steps --epochs --batch-size --lr --limit --weights '
             '--early-stop --checkpoint-every --precision --accelerator --devices --strategy --num-nodes --json',
-        ),
-        (
-            'compare',
-            ['m2m compare neurn_digitnet plain_digitnet --benchmark Qazi2025.MNIST-accuracy --seeds 0,1\n'],
-            '--benchmark --seeds --source --weights --steps --batch-size --lr --limit --figure --json',
         ),
     ],
 )
@@ -73,16 +66,6 @@ def test_help_has_examples_and_every_option(m2m, command, examples, options):
         (('train', 'digitnet', '--source', 'mnist', '--steps', 'many'), 'Input should be a valid integer'),
         (('train', 'digitnet', '--source', 'mnist', '--lr', 'fast'), 'Input should be a valid number'),
         (('train', 'digitnet', '--source', 'mnist', '--stepz', '3'), 'No such option: --stepz'),
-        (('compare', 'a'), 'Missing argument'),
-        (('compare', 'a', 'b'), "Missing option '--benchmark'"),
-        (('compare', 'a', 'b', '--benchmark', 'c', '--seeds', '0,x'), "'0,x': expected different whole numbers"),
-        (('compare', 'a', 'b', '--benchmark', 'c', '--seeds', '0,0'), 'expected different whole numbers'),
-        (('compare', 'a', 'b', '--benchmark', 'c', '--seeds', '-1'), 'expected different whole numbers'),
-        (('compare', 'a', 'b', '--benchmark', 'c', '--seeds', ''), 'expected different whole numbers'),
-        (
-            ('compare', 'a', 'b', '--benchmark', 'c', '--benchmark', 'd', '--figure', 'f.png'),
-            'a figure shows one benchmark',
-        ),
     ],
 )
 @pytest.mark.seconds
@@ -107,12 +90,6 @@ def test_wrong_usage(m2m, m2m_home, arguments, message):
         (('train', 'digitnet', '--dataset', 'imagefolder:/nowhere'), '/nowhere has no folder train'),
         (('train', 'digitnet', *QUICK, '--out', '/dev/null/run'), 'cannot write to /dev/null/run'),
         (('train', 'digitnet', *QUICK, '--json', '/dev/null/x.json'), 'Name another file after --json'),
-        (('compare', *TWINS, *THIN, '--figure', 'twins.gif'), 'expected a file that ends in .png, .svg, .pdf'),
-        (('compare', *TWINS, *THIN, '--json', '/dev/null/x.json'), 'Name another file after --json'),
-        (('compare', *TWINS, '--benchmark', 'Sklearn-accuracy'), "unknown benchmark 'Sklearn-accuracy'"),
-        (('compare', *TWINS, *THIN, '--source', 'usps'), 'leave --source out'),
-        (('compare', 'run:nowhere', TWINS[0], *THIN), 'there is no run nowhere'),
-        (('compare', *TWINS, *THIN, '--steps', 0), 'steps is 0'),
     ],
 )
 @pytest.mark.seconds
@@ -125,12 +102,11 @@ def test_what_can_be_mended_is_one_sentence(m2m, m2m_home, arguments, message):
     assert not list((m2m_home / 'runs').glob('*'))
 
 
-@pytest.mark.parametrize('command', [('train', 'digitnet', *QUICK), ('compare', *TWINS, *THIN)])
-def test_without_lightning(m2m, m2m_home, monkeypatch, command):
+def test_without_lightning(m2m, m2m_home, monkeypatch):
     monkeypatch.setitem(sys.modules, 'lightning', None)
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module('lightning')
-    ran = m2m(*command)
+    ran = m2m('train', 'digitnet', *QUICK)
     assert (ran.code, ran.out) == (1, '')
     assert ran.err == (
         "error: training needs the package lightning, which is not installed: pip install 'm2m-benchmarks[train]'\n"
@@ -190,50 +166,3 @@ def test_the_other_processes_of_a_run_draw_no_bars(m2m, home, tmp_path, monkeypa
     hidden = m2m('train', SQUEEZE, *QUICK, '--out', tmp_path / 'run', '--resume').err
     assert 'training: steps' in shown
     assert hidden == ''
-
-
-@pytest.mark.slow
-@pytest.mark.seconds
-def test_a_comparison_as_table_json_and_figure(m2m, home, tmp_path):
-    options = ('--seeds', '0,1', '--steps', 2, '--batch-size', 4, '--figure', tmp_path / 'twins.svg')
-    ran = m2m('compare', *TWINS, *THIN, *options, '--json', tmp_path / 'twins.json')
-    assert (ran.code, ran.err) == (0, '')
-    document = json.loads((tmp_path / 'twins.json').read_text())
-    assert document['seeds'] == [0, 1]
-    lines = ran.out.splitlines()
-    assert lines[0].strip() == 'SklearnDigits.thin-accuracy'
-    for row in document['rows']:
-        (line,) = (line for line in lines if line.startswith(f' {row["name"]} '))
-        assert f'{row["difference"]:+.3f} ± {row["error"]:.3f}' in line
-        assert f'{row["interval"][0]:+.3f} to {row["interval"][1]:+.3f}' in line
-        mean = sum(row['first']) / 2
-        assert f'{mean:.3f} ± {abs(row["first"][0] - row["first"][1]) / 2:.3f}' in line
-    assert "paired over 2 seeds, Student's t; ± is a standard error. Seeds: 0, 1." in ran.out
-    assert 'chance is 0.1' in ran.out
-    assert "scikit-learn's digits and domains derived from them, not those of the paper" in ran.out
-    assert lines[-1] == str(tmp_path / 'twins.svg')
-    assert (tmp_path / 'twins.svg').read_text().startswith('<?xml')
-    ran = m2m('compare', *TWINS, *THIN, *options[:6], '--json', '-')
-    printed = json.loads(ran.out)
-    assert printed['rows'] == document['rows']
-
-
-@pytest.mark.seconds
-@pytest.mark.slow
-def test_several_benchmarks_at_once(m2m, home):
-    names = ('SklearnDigits.thin-accuracy', 'SklearnDigits.thick-accuracy')
-    benchmarks = [part for name in names for part in ('--benchmark', name)]
-    options = ('--seeds', '0', '--steps', 2, '--batch-size', 4)
-    ran = m2m('compare', *TWINS, *benchmarks, *options, '--json', '-')
-    assert [each['benchmark'] for each in json.loads(ran.out)] == list(names)
-    assert len(list((home / 'runs').glob(f'plain_{SQUEEZE}-SklearnDigits-seed0-*'))) <= 2  # trained once for both
-
-
-@pytest.mark.seconds
-@pytest.mark.slow
-def test_simulated_recordings_are_called_that(m2m, home):
-    ran = m2m('compare', *TWINS, '--benchmark', 'SimulatedMouse.VISp-rdm', '--weights', 'none', '--seeds', '0')
-    assert ran.code == 0
-    assert 'SimulatedMouse is simulated: these numbers say nothing about any mouse.' in ran.out
-    assert 'bootstrap, the same draws for both' in ran.out
-    assert 'chance' not in ran.out

@@ -1,0 +1,298 @@
+"""`m2m compare`, as its users meet it."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import termios
+
+import numpy as np
+import pytest
+import typer
+
+from m2m_benchmarks.cli.seeds import parse_seeds
+
+SQUEEZE = 'squeezenet1_1_at32'
+THIN = ('--benchmark', 'SklearnDigits.thin-accuracy')
+VISP = ('--benchmark', 'SimulatedMouse.VISp-rdm')
+TWINS = (f'neurn_{SQUEEZE}', f'plain_{SQUEEZE}')
+UNTRAINED = ('neurn_digitnet@none', 'plain_digitnet@none', 'pixels_64')
+
+
+@pytest.fixture(scope='module')
+def trained(digits_home, tmp_path_factory):
+    """An M2M_HOME with the digits in it, whose runs are those of all tests here."""
+    return shutil.copytree(digits_home, tmp_path_factory.mktemp('trained') / 'm2m_home')
+
+
+@pytest.fixture
+def home(trained, monkeypatch):
+    monkeypatch.setenv('M2M_HOME', str(trained))
+    return trained
+
+
+def test_help_has_examples_and_every_option(m2m):
+    for flag in ('-h', '--help'):
+        ran = m2m('compare', flag)
+        assert (ran.code, ran.err) == (0, '')
+        assert 'm2m compare neurn_digitnet plain_digitnet --benchmark Qazi2025.MNIST-accuracy --seeds 0-4\n' in ran.out
+        options = '--benchmark --seeds --source --weights --steps --batch-size --lr --limit --figure --json'
+        for option in options.split():
+            assert option in ran.out
+    assert 'compare' in m2m('--help').out
+
+
+@pytest.mark.parametrize(
+    ('text', 'seeds'),
+    [
+        ('0', [0]),
+        ('0,1,2', [0, 1, 2]),
+        ('0-4', [0, 1, 2, 3, 4]),
+        ('7, 0-2', [7, 0, 1, 2]),
+        ('3-3', [3]),
+        ('0-999', list(range(1000))),
+    ],
+)
+def test_seeds(text, seeds):
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize(
+    'text', ['', ',', '0,', '0,x', '0,0', '0-2,1', '-1', '4-2', '1-', '0-1-2', '1.5', '٣', '0-1000']
+)
+def test_malformed_seeds(text):
+    with pytest.raises(typer.BadParameter, match='expected different whole numbers or ranges of them'):
+        parse_seeds(text)
+
+
+def test_a_range_of_seeds_that_fills_the_memory_is_refused_at_once():
+    with pytest.raises(typer.BadParameter, match='at most 1,000'):
+        parse_seeds('0-99999999999999')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ((), 'Missing argument'),
+        (('pixels_64',), "Missing option '--benchmark'"),
+        (('pixels_64', *VISP), 'expected two models or more, got pixels_64 alone'),
+        ((*UNTRAINED, *VISP, '--seeds', '0,x'), "'0,x': expected different whole numbers"),
+        ((*UNTRAINED, *VISP, *THIN, '--figure', 'f.png'), 'a figure shows one benchmark, not 2'),
+        (
+            (*UNTRAINED, '--benchmark', 'SimulatedMouse.*-rdm', '--figure', 'f.png'),
+            'a figure shows one benchmark, not ',
+        ),
+    ],
+)
+@pytest.mark.seconds
+def test_wrong_usage(m2m, m2m_home, arguments, message):
+    ran = m2m('compare', *arguments)
+    assert (ran.code, ran.out) == (2, '')
+    assert message in ran.err
+    assert 'Traceback' not in ran.err
+    assert not m2m_home.exists()
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ((*TWINS, *THIN, '--figure', 'twins.gif'), 'expected a file that ends in .png, .svg, .pdf'),
+        ((*TWINS, *THIN, '--json', '/dev/null/x.json'), 'Name another file after --json'),
+        ((*TWINS, '--benchmark', 'Sklearn-accuracy'), "unknown benchmark 'Sklearn-accuracy'"),
+        ((*TWINS, *THIN, '--source', 'usps'), 'leave --source out'),
+        (('run:nowhere', TWINS[0], *THIN), 'there is no run nowhere'),
+        ((*TWINS, *THIN, '--steps', 0), 'steps is 0'),
+        (('pixels_64', 'pixels_64', *VISP), 'pixels_64 is named twice; name different models'),
+        ((*TWINS, f'{TWINS[0]}@none', *VISP, '--weights', 'none'), f'{TWINS[0]}@none is named twice'),
+        (('pixels_64', 'torchvision:squezenet1_1', *VISP), 'Did you mean squeezenet1_1'),
+        (('pixels_64', 'torchvision:squeezenet1_1@nowhere.pth', *VISP), 'there is no weights file nowhere.pth'),
+        (('pixels_64@none', TWINS[0], *VISP), 'pixels_64'),
+    ],
+)
+@pytest.mark.seconds
+def test_what_can_be_mended_is_one_sentence(m2m, m2m_home, arguments, message):
+    ran = m2m('compare', *arguments)
+    assert (ran.code, ran.out) == (1, '')
+    assert ran.err.startswith('error: ')
+    assert message in ran.err
+    assert ran.err.count('error') == 1
+    assert not list((m2m_home / 'runs').glob('*'))
+
+
+NO_TORCH = """
+import sys
+sys.modules['torch'] = None
+from m2m_benchmarks.cli.main import main
+sys.argv = ['m2m', 'compare', *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.process
+@pytest.mark.seconds
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ('pixels_64', 'torchvision:squezenet1_1', *VISP),
+        ('pixels_64', 'plain_digitnet@none', '--benchmark', 'SimulatedMouse.VISp-rmd'),
+        ('pixels_64', 'pixels_64', *VISP),
+    ],
+)
+def test_names_are_answered_before_torch_is_loaded(m2m_home, arguments):
+    command = [sys.executable, '-c', NO_TORCH, *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (1, '')
+    assert ran.stderr.startswith('error: ')
+    assert 'Traceback' not in ran.stderr
+
+
+def test_training_without_lightning(m2m, m2m_home, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'lightning', None)
+    ran = m2m('compare', *TWINS, *THIN)
+    assert (ran.code, ran.out) == (1, '')
+    assert ran.err == (
+        "error: training needs the package lightning, which is not installed: pip install 'm2m-benchmarks[train]'\n"
+    )
+
+
+@pytest.mark.seconds
+def test_a_comparison_on_recordings_without_lightning(m2m, home, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'lightning', None)
+    monkeypatch.delitem(sys.modules, 'm2m_benchmarks.training.train', raising=False)
+    ran = m2m('compare', 'plain_digitnet@none', 'pixels_64', *VISP, '--seeds', '0')
+    assert (ran.code, ran.err) == (0, '')
+
+
+@pytest.mark.slow
+@pytest.mark.seconds
+def test_a_comparison_as_table_json_and_figure(m2m, home, tmp_path):
+    options = ('--seeds', '0-2', '--steps', 2, '--batch-size', 4, '--figure', tmp_path / 'twins.svg')
+    ran = m2m('compare', *TWINS, *THIN, *options, '--json', tmp_path / 'twins.json')
+    assert (ran.code, ran.err) == (0, '')
+    document = json.loads((tmp_path / 'twins.json').read_text())
+    assert [candidate['seeds'] for candidate in document['candidates']] == [[0, 1, 2]] * 2
+    lines = ran.out.splitlines()
+    assert lines[0].strip() == 'SklearnDigits.thin-accuracy'
+    for row in document['rows']:
+        (line,) = (line for line in lines if line.split()[:1] == [row['name']])
+        (pair,) = row['differences']
+        assert f'{pair["value"]:+.3f} ± {pair["error"]:.3f}' in line
+        assert f'{pair["interval"][0]:+.3f} to {pair["interval"][1]:+.3f}' in line
+        for values in row['values']:
+            assert f'{np.mean(values):.3f}' in line
+    for candidate, spread in zip(document['candidates'], document['rows'][-1]['spreads'], strict=True):
+        (line,) = (line for line in lines if candidate['label'] in line)
+        assert line.split()[-1] == f'{spread:.3f}'
+    assert "paired over 3 seeds, Student's t.\n" in ran.out
+    assert 'Seeds: 0, 1, 2; between them: standard deviation.' in ran.out
+    assert 'chance is 0.1' in ran.out
+    assert "scikit-learn's digits and domains derived from them, not those of the paper" in ran.out
+    assert lines[-1] == str(tmp_path / 'twins.svg')
+    assert (tmp_path / 'twins.svg').read_text().startswith('<?xml')
+    ran = m2m('compare', *TWINS, *THIN, *options[:6], '--json', '-')
+    assert json.loads(ran.out)['rows'] == document['rows']
+
+
+@pytest.mark.seconds
+@pytest.mark.slow
+def test_two_seeds_have_no_interval_and_the_table_says_why(m2m, home):
+    ran = m2m('compare', *TWINS, *THIN, '--seeds', '0,1', '--steps', 2, '--batch-size', 4)
+    assert "paired over 2 seeds, Student's t; no interval: it needs 3 seeds or more." in ran.out
+    assert ' to ' not in ran.out.partition('paired over')[0]
+
+
+@pytest.mark.seconds
+@pytest.mark.slow
+def test_several_benchmarks_at_once(m2m, home):
+    names = ('SklearnDigits.thin-accuracy', 'SklearnDigits.thick-accuracy')
+    benchmarks = [part for name in names for part in ('--benchmark', name)]
+    options = ('--seeds', '0', '--steps', 2, '--batch-size', 4)
+    ran = m2m('compare', *TWINS, *benchmarks, *options, '--json', '-')
+    assert [each['benchmark'] for each in json.loads(ran.out)] == list(names)
+    assert len(list((home / 'runs').glob(f'plain_{SQUEEZE}-SklearnDigits-seed0-*'))) == 1  # trained once for both
+
+
+@pytest.mark.seconds
+def test_the_default_of_the_weights_is_for_models_that_have_some(m2m, home):
+    """Pixels have none: they are not asked for them."""
+    ran = m2m('compare', 'plain_digitnet', 'pixels_64', *VISP, '--weights', 'none', '--seeds', '0', '--json', '-')
+    assert ran.code == 0
+    first, second = json.loads(ran.out)['candidates']
+    assert [first['seeds'], second['seeds']] == [[0], None]
+    assert first['results'][0]['weights'] == 'none (seed 0)'
+
+
+@pytest.mark.seconds
+def test_an_at_sign_in_the_name_of_a_file(m2m, home, tmp_path):
+    """The file's own @ is no end of the model's name."""
+    import torch
+
+    from m2m_benchmarks.scoring.candidates import load_candidate
+
+    file = tmp_path / 'of@none.pth'
+    torch.save(load_candidate('plain_digitnet', weights='none', seed=3).module.state_dict(), file)
+    ran = m2m('compare', f'plain_digitnet@{file}', 'pixels_64', *VISP, '--json', '-')
+    candidate = json.loads(ran.out)['candidates'][0]
+    assert candidate['label'] == 'plain_digitnet@of@none.pth'
+    assert candidate['results'][0]['weights'].startswith('file of@none.pth')
+    ran = m2m('compare', 'plain_digitnet@none', 'pixels_64', *VISP, '--seeds', '3', '--json', '-')
+    assert json.loads(ran.out)['rows'][0]['values'][0] == [candidate['results'][0]['score']]
+
+
+@pytest.mark.seconds
+@pytest.mark.slow
+def test_simulated_recordings_are_called_that(m2m, home):
+    ran = m2m('compare', *TWINS, *VISP, '--weights', 'none', '--seeds', '0')
+    assert ran.code == 0
+    assert 'SimulatedMouse is simulated: these numbers say nothing about any mouse.' in ran.out
+    assert 'bootstrap, the same draws for both' in ran.out
+    assert 'chance' not in ran.out
+
+
+def in_terminal(columns, *arguments):
+    """What a command writes to a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != 'COLUMNS'} | {'TERM': 'xterm'}
+    command = [sys.executable, '-W', 'ignore', '-m', 'm2m_benchmarks.cli.main', *map(str, arguments)]
+    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE, env=environment) as process:
+        os.close(theirs)
+        written = b''
+        while True:
+            try:
+                part = os.read(ours, 1 << 16)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            written += part
+        _, errors = process.communicate()
+    os.close(ours)
+    assert process.returncode == 0, errors.decode()
+    return written.decode()
+
+
+@pytest.mark.process
+@pytest.mark.slow
+@pytest.mark.seconds
+@pytest.mark.parametrize('columns', [60, 80, 100])
+def test_a_terminal_shows_whole_numbers_and_names(home, tmp_path, columns):
+    json_file = tmp_path / 'result.json'
+    arguments = ('compare', *UNTRAINED, '--benchmark', 'SimulatedMouse-rdm', '--seeds', '0-2', '--json', json_file)
+    text = re.sub(r'\x1b\[[0-9;]*m', '', in_terminal(columns, *arguments))
+    lines = text.replace('\r\n', '\n').split('\n')
+    assert max(map(len, lines)) <= columns
+    assert '…' not in text
+    document = json.loads(json_file.read_text())
+    for label in UNTRAINED:
+        assert label in text
+    for area in ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl', 'mean'):
+        assert sum(line.split()[:1] == [area] for line in lines) == 1
+    for pair in document['rows'][-1]['differences']:
+        assert f'{pair["value"]:+.3f} ± {pair["error"]:.3f}' in text
+        assert f'{pair["interval"][0]:+.3f} to {pair["interval"][1]:+.3f}' in text

@@ -1,0 +1,235 @@
+"""The figure and the tables of a comparison."""
+
+import errno
+import itertools
+import os
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from PIL import Image
+
+from m2m_benchmarks.analysis.compare import Compared, Comparison, Difference, Row
+from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.report.comparison import check_figure, draw, write_figure
+from m2m_benchmarks.report.comparison_tables import comparison_tables, letter
+from m2m_benchmarks.report.tables import to_lines
+
+LONGEST = (
+    'torchvision:shufflenet_v2_x0_5@shufflenet_v2_x0_5-of-a-long-name.safetensors',
+    'run:neurn_inception_resnet_v2-MNIST-seed0-a5e9f2e5',
+    'neurn_inception_resnet_v2_at128_k5_reflect_channel_after_conv2d_1a@none',
+)
+AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl', 'score')
+DOMAINS = ('in-domain', 'thin', 'score')
+
+
+def comparison(
+    labels=('neurn_net', 'plain_net'), names=DOMAINS, chance=0.1, n_seeds=3, interval=(-0.45, 0.3), method='as drawn'
+):
+    rng = np.random.default_rng(0)
+    pairs = list(itertools.combinations(range(len(labels)), 2))
+    rows = []
+    for name in names:
+        differences = [Difference(*pair, -0.2, 0.1, interval, 0.04, 0.08, n_seeds > 1, method) for pair in pairs]
+        values = rng.random((len(labels), n_seeds)).tolist()
+        spreads = [0.025 if n_seeds > 1 else None for _ in labels]
+        rows.append(Row(name, values, [0.044] * len(labels), spreads, [(1, len(labels))] * len(labels), differences))
+    result = {'simulated': True, **({'chance': chance} if chance else {})}
+    candidates = [Compared(label, list(range(n_seeds)), [result] * n_seeds) for label in labels]
+    return Comparison('Bench-mark', candidates, rows)
+
+
+# Figures
+
+
+def test_a_figure_shows_every_seed_the_means_and_the_intervals():
+    compared = comparison()
+    figure = draw(compared)
+    values, differences = figure.axes
+    dots = {}
+    for collection in values.collections:
+        for x, y in collection.get_offsets():
+            dots.setdefault((to_hex(collection.get_facecolor()[0]), round(float(y), 2)), []).append(round(float(x), 6))
+    colours = sorted({colour for colour, _ in dots})
+    assert len(colours) == 2
+    for number, row in enumerate(compared.rows):
+        place = len(compared.rows) - 1 - number  # the first on top
+        shown = [
+            dots[colour, round(place + offset, 2)]
+            for offset in (0.12, -0.12)
+            for colour in colours
+            if (colour, round(place + offset, 2)) in dots
+        ]
+        for own, expected in zip(shown, row.values, strict=True):
+            assert sorted(own) == pytest.approx(sorted([*expected, np.mean(expected)]), abs=1e-5)
+    assert [text.get_text() for text in values.get_yticklabels()] == list(DOMAINS)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ['neurn_net', 'plain_net', 'chance']
+    assert 'Bench-mark\nas drawn' in figure.get_suptitle()
+    intervals = [collection.get_segments()[0][:, 0].tolist() for collection in differences.collections]
+    assert intervals == [[-0.45, 0.3]] * 3
+    assert len(draw(comparison(chance=None)).legends[0].get_texts()) == 2
+
+
+def joined(figure):
+    """How many lines join seeds."""
+    return sum(len(line.get_xdata()) == 2 and line.get_color() == '0.75' for line in figure.axes[0].lines)
+
+
+def test_seeds_are_joined_where_they_are_pairs():
+    assert joined(draw(comparison())) == 3 * 3
+    assert joined(draw(comparison(n_seeds=1))) == 0
+
+
+def test_many_candidates_have_a_look_of_their_own_each():
+    figure = draw(comparison([f'model{number}' for number in range(9)], ['score'], n_seeds=1))
+    looks = {
+        (to_hex(collection.get_facecolor()[0]), str(collection.get_paths()[0].vertices[:3]))
+        for collection in figure.axes[0].collections
+    }
+    assert len(looks) == 9
+    assert len(figure.legends[0].get_texts()) == 10
+    assert len(figure.axes[1].collections) == 8  # the first against each other one
+
+
+def test_without_an_interval_the_difference_is_a_point():
+    differences = draw(comparison(interval=None)).axes[1]
+    assert not differences.collections
+    assert [list(line.get_xdata()) for line in differences.lines if line.get_marker() == 'o'] == [[-0.2]] * 3
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize('n', [2, 3, 9])
+def test_the_markers_of_a_single_row_are_whole(n):
+    """They were cut by the upper and lower edge of the axes."""
+    figure = draw(comparison([f'model{number}' for number in range(n)], ['score']))
+    FigureCanvasAgg(figure).draw()
+    values = figure.axes[0]
+    for collection in values.collections:
+        radius = np.sqrt(collection.get_sizes().max()) / 2 * figure.dpi / 72
+        for _, y in values.transData.transform(collection.get_offsets()):
+            assert values.bbox.y0 + radius <= y <= values.bbox.y1 - radius
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize('labels', [('neurn_net', 'plain_net'), LONGEST])
+@pytest.mark.parametrize('names', [('score',), AREAS])
+def test_no_text_of_a_figure_is_cut_and_none_lies_on_another(labels, names):
+    figure = draw(comparison(labels, names, method="paired over 3 seeds, Student's t"))
+    FigureCanvasAgg(figure).draw()
+    legend, title = figure.legends[0].get_window_extent(), figure._suptitle.get_window_extent()
+    whole = figure.bbox
+    for part in (legend, title):
+        assert whole.x0 <= part.x0 < part.x1 <= whole.x1
+        assert whole.y0 <= part.y0 < part.y1 <= whole.y1
+    for axes in figure.axes:
+        extent = axes.get_tightbbox()
+        assert legend.y1 <= extent.y0
+        assert extent.y1 <= title.y0
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize(('name', 'start'), [('a.png', b'\x89PNG'), ('a.svg', b'<?xml'), ('a.PDF', b'%PDF')])
+@pytest.mark.parametrize('n_seeds', [1, 3])
+def test_figures_of_each_format(tmp_path, name, start, n_seeds):
+    write_figure(comparison(n_seeds=n_seeds), tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(start)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    if name == 'a.png':
+        with Image.open(tmp_path / name) as image:
+            assert image.width > 1000
+            assert len(image.convert('RGB').getcolors(1 << 20)) > 20
+
+
+@pytest.mark.parametrize('before', [None, b'an earlier one'])
+@pytest.mark.seconds
+def test_a_figure_is_written_whole_or_not_at_all(tmp_path, monkeypatch, before):
+    path = tmp_path / 'a.png'
+    if before is not None:
+        path.write_bytes(before)
+
+    def savefig(self, file, **options):
+        file.write(b'half of it')
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Figure, 'savefig', savefig)
+    with pytest.raises(StorageError, match=r'cannot write a\.png to .*No space left on device'):
+        write_figure(comparison(), path)
+    assert (path.read_bytes() if path.exists() else None) == before
+    assert len(list(tmp_path.iterdir())) == (before is not None)
+
+
+@pytest.mark.parametrize('name', ['a.gif', 'a', 'a.png.txt', '.png', 'folder.png'])
+def test_figures_that_cannot_be_drawn(tmp_path, name):
+    (tmp_path / 'folder.png').mkdir()
+    with pytest.raises(StorageError, match=r'expected a file that ends in \.png, \.svg, \.pdf'):
+        check_figure(tmp_path / name)
+    (tmp_path / 'file').touch()
+    with pytest.raises(StorageError, match='Name another file after --figure'):
+        check_figure(tmp_path / 'file' / 'a.png')
+
+
+# Tables
+
+
+def lines_of(compared, width):
+    return [line.plain for table in comparison_tables(compared) for line in to_lines(table, width)]
+
+
+@pytest.mark.parametrize('width', [60, 80, 100, None])
+@pytest.mark.parametrize('labels', [LONGEST[:2], LONGEST])
+@pytest.mark.parametrize('names', [('score',), AREAS, DOMAINS])
+def test_no_number_and_no_name_is_cut(width, labels, names):
+    compared = comparison(labels, names)
+    lines = lines_of(compared, width)
+    assert width is None or max(map(len, lines)) <= width
+    assert not any('…' in line for line in lines)
+    text = ' '.join(lines)
+    for row in compared.rows:
+        for mean in row.means:
+            assert f'{mean:.3f}' in text
+    score = compared.rows[-1].means
+    for mean in score:
+        assert f'{mean:.3f} ± 0.044' in text
+    assert text.count('-0.200 ± 0.100') == (len(names) if len(labels) == 2 else 3)
+    assert text.count('-0.450 to +0.300') == text.count('-0.200 ± 0.100')
+    unfolded = ''.join(line.strip() for line in lines)
+    for label in labels:
+        assert label in unfolded
+    for name in names[:-1]:
+        assert sum(line.split()[:1] == [name] for line in lines) == 1
+
+
+def test_the_mean_stands_last_and_is_called_that():
+    for names, mean in [(AREAS, 'mean'), (('in-domain', 'thin', 'thick', 'score'), 'mean of the targets')]:
+        parts = comparison_tables(comparison(names=names))[1]
+        assert parts.rows[-1].cells[0] == mean
+        assert [row.strong for row in parts.rows] == [False] * (len(names) - 1) + [True]
+    assert comparison_tables(comparison(names=['score']))[1].rows[0].cells[0] == 'score'
+
+
+def test_what_the_numbers_are_stands_below_them():
+    lines = lines_of(comparison(), None)
+    assert lines[-4:] == [
+        'as drawn.',
+        '±: standard error, of a score by bootstrap. Seeds: 0, 1, 2; between them: standard deviation.',
+        'Shares of correct labels; chance is 0.1.',
+        'SimulatedMouse is simulated: these numbers say nothing about any mouse.',
+    ]
+    several = comparison(LONGEST)
+    row = several.rows[-1]
+    row.differences[1] = Difference(0, 2, 0.1, 0.1, None, None, None, False, 'another way')
+    text = '\n'.join(lines_of(several, None))
+    assert 'A − B, B − C: as drawn.\nA − C: another way.' in text
+    assert 'p is adjusted over all pairs' in text
+    assert 'Differences of the parts: --json.' in text
+
+
+def test_ranks_and_letters():
+    compared = comparison(LONGEST, ['score'])
+    compared.rows[-1].ranks[:] = [(1, 1), (2, 3), (2, 3)]
+    ranks = [row.cells[-1] for row in comparison_tables(compared)[0].rows]
+    assert ranks == ['1', '2 to 3', '2 to 3']
+    assert [letter(place) for place in (0, 25, 26, 52)] == ['A', 'Z', 'A1', 'A2']
