@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from brainscore_core.benchmarks import Benchmark
 from brainscore_core.metrics import Score
@@ -35,23 +35,48 @@ _GENERALIZATION = ('source', 'protocol', 'in_domain', 'targets', 'generalization
 _PACKAGES = ('m2m-benchmarks', 'brainscore-vision', 'torch', 'torchvision', 'numpy', 'scipy')
 
 
+@overload
 def score(
     model: str | Path | BrainModel | nn.Module,
-    benchmark: str,
+    benchmark: str | Benchmark,
+    *,
+    weights: str | Path = ...,
+    layer: str | None = ...,
+    seed: int = ...,
+    image_size: int = ...,
+) -> Score: ...
+
+
+@overload
+def score(
+    model: str | Path | BrainModel | nn.Module,
+    benchmark: list[Any] | tuple[Any, ...],
+    *,
+    weights: str | Path = ...,
+    layer: str | None = ...,
+    seed: int = ...,
+    image_size: int = ...,
+) -> list[Score]: ...
+
+
+def score(
+    model: str | Path | BrainModel | nn.Module,
+    benchmark: str | Benchmark | list[Any] | tuple[Any, ...],
     *,
     weights: str | Path = 'default',
     layer: str | None = None,
     seed: int = 0,
     image_size: int = 224,
-) -> Score:
-    """Score a model on a benchmark.
+) -> Score | list[Score]:
+    """Score a model on a benchmark, or on several.
 
     Parameters
     ----------
     model : str, Path, BrainModel or nn.Module
         See `scoring.candidates.load_candidate`.
-    benchmark : str
-        Identifier, such as 'Siegle2021.VISp-rdm'.
+    benchmark : str, Benchmark, or a list of these
+        Identifier, such as 'Siegle2021.VISp-rdm'; a benchmark that `m2m_benchmarks.benchmark` makes; or another
+        benchmark of Brain-Score. The layers of the model run over the stimuli once for all of a list.
     weights : 'default', 'none' or a file
     layer : str, optional
         Score this layer on all neuroids. Without it, and where the model maps the area to no layer, the layer is
@@ -63,8 +88,9 @@ def score(
 
     Returns
     -------
-    Score
-        Scalar. `attrs['result']` is the result as a dictionary that goes into JSON; it is also stored under M2M_HOME.
+    Score, or a list of them
+        Scalar; one for each benchmark of a list. `attrs['result']` is the result as a dictionary that goes into JSON;
+        it is also stored under M2M_HOME.
 
     Raises
     ------
@@ -72,18 +98,23 @@ def score(
         With what was expected, what came, and what to do.
     """
     candidate = load_candidate(model, weights=weights, seed=seed, image_size=image_size)
-    return next(iter(score_candidate(candidate, [benchmark], layer)))
+    if isinstance(benchmark, list | tuple):
+        return list(score_candidate(candidate, benchmark, layer))
+    return next(score_candidate(candidate, [benchmark], layer))
 
 
 def score_candidate(
-    candidate: Candidate, benchmarks: Sequence[str], layer: str | None = None, progress: Progress | None = None
+    candidate: Candidate,
+    benchmarks: Sequence[str | Benchmark],
+    layer: str | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Score]:
     """Score one candidate on several benchmarks; its layers run over the stimuli once.
 
     Parameters
     ----------
     candidate : Candidate
-    benchmarks : sequence of str
+    benchmarks : sequence of str or Benchmark
     layer : str, optional
     progress : callable, optional
 
@@ -93,7 +124,7 @@ def score_candidate(
         As from `score`, stored when it is yielded.
     """
     writable(home())
-    loaded = [load_benchmark(identifier) for identifier in benchmarks]
+    loaded = [_loaded(benchmark) for benchmark in benchmarks]
     activations = Activations(candidate, progress) if candidate.module is not None else None
     for benchmark in loaded:
         start = time.perf_counter()
@@ -118,6 +149,17 @@ def score_candidate(
         result.attrs['result'] = document
         results.record([document])
         yield result
+
+
+def _loaded(benchmark: str | Benchmark) -> Benchmark:
+    if isinstance(benchmark, str):
+        return load_benchmark(benchmark)
+    if not (callable(benchmark) and hasattr(benchmark, 'identifier')):  # brainscore_vision's are no subclass of core's
+        raise BenchmarkError(
+            f'an object of type {type(benchmark).__name__} is no benchmark; expected are a name, such as '
+            "'Siegle2021.VISp-rdm', or a benchmark of m2m_benchmarks.benchmark or of Brain-Score."
+        )
+    return benchmark
 
 
 def _score_area(candidate: Candidate, activations: Activations | None, area: AreaBenchmark, layer: str | None) -> Score:
@@ -174,6 +216,7 @@ def _document(candidate: Candidate, benchmark: Benchmark, result: Score, seconds
         'raw': _number(attrs.get(Score.RAW_VALUES_KEY)),
         'ceiling': _number(attrs.get('ceiling')),
         'error': _number(attrs.get('error')),
+        'ceiling_kind': attrs.get('ceiling_kind'),
         'formula': attrs.get('formula'),
         'layer': attrs.get('layer'),
         'layer_scores': attrs.get('layer_scores'),
