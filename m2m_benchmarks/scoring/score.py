@@ -154,7 +154,8 @@ def score_candidate(
 def _loaded(benchmark: str | Benchmark) -> Benchmark:
     if isinstance(benchmark, str):
         return load_benchmark(benchmark)
-    if not (callable(benchmark) and hasattr(benchmark, 'identifier')):  # brainscore_vision's are no subclass of core's
+    # By what is used of it: those of brainscore_vision are no subclass of those of brainscore_core.
+    if not (callable(benchmark) and isinstance(getattr(benchmark, 'identifier', None), str)):
         raise BenchmarkError(
             f'an object of type {type(benchmark).__name__} is no benchmark; expected are a name, such as '
             "'Siegle2021.VISp-rdm', or a benchmark of m2m_benchmarks.benchmark or of Brain-Score."
