@@ -7,6 +7,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from m2m_benchmarks.benchmarks.custom import benchmark
+    from m2m_benchmarks.data.trials import average_repetitions
+    from m2m_benchmarks.metrics.dissimilarity import rdm
     from m2m_benchmarks.plugins import (
         list_benchmarks,
         list_datasets,
@@ -25,6 +28,8 @@ __version__ = '0.1.0'
 
 _PLUGINS = 'm2m_benchmarks.plugins'
 _WHERE = {
+    'average_repetitions': 'm2m_benchmarks.data.trials',
+    'benchmark': 'm2m_benchmarks.benchmarks.custom',
     'list_benchmarks': _PLUGINS,
     'list_datasets': _PLUGINS,
     'list_metrics': _PLUGINS,
@@ -34,12 +39,15 @@ _WHERE = {
     'load_metric': _PLUGINS,
     'load_model': _PLUGINS,
     'load_stimulus_set': _PLUGINS,
+    'rdm': 'm2m_benchmarks.metrics.dissimilarity',
     'results': 'm2m_benchmarks.records.selection',
     'score': 'm2m_benchmarks.scoring.score',
 }
 
 __all__ = [
     '__version__',
+    'average_repetitions',
+    'benchmark',
     'list_benchmarks',
     'list_datasets',
     'list_metrics',
@@ -49,6 +57,7 @@ __all__ = [
     'load_metric',
     'load_model',
     'load_stimulus_set',
+    'rdm',
     'results',
     'score',
 ]

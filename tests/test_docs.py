@@ -1,5 +1,6 @@
 """What CONTRIBUTING.md and docs/ say, held against the code."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -62,3 +63,23 @@ def test_the_longest_times_are_those_of_the_policy():
 def test_examples_are_as_short_as_is_said(example):
     n_lines = len((ROOT / example).read_text().splitlines())
     assert f'`{example}` is an example of {n_lines} lines' in page('CONTRIBUTING.md')
+
+
+@pytest.mark.seconds
+def test_the_python_of_the_readme_runs_as_it_stands(m2m_home, capsys):
+    text = (ROOT / 'README.md').read_text(encoding='utf-8')
+    blocks = re.findall(r'^```python\n(.*?)^```$', text, re.M | re.S)
+    assert len(blocks) == 2
+    names = {}
+    exec(blocks[0], names)
+    printed = capsys.readouterr().out
+    assert printed.strip() in text
+    exec(blocks[1], names)
+    first, second, own = capsys.readouterr().out.splitlines()
+    assert first.startswith('m2m_rdm ') and second.startswith('cka ')
+    assert own.startswith('SimulatedMouse.VISrl-linear_cka ') and own.endswith('half of the trials')
+    assert 0 < float(names['result']) < 1
+    assert names['result'].attrs['error'] > 0
+    result = names['result'].attrs['result']
+    assert (result['benchmark'], result['ceiling_kind']) == (names['own'].identifier, 'half of the trials')
+    assert json.dumps(result, allow_nan=False)

@@ -19,7 +19,7 @@ from m2m_benchmarks.storage import sha256_file
 
 #: Coordinates that an assembly has of its own; a column of that name in units.csv becomes unit_NAME.
 _OWN: tuple[str, ...] = ('neuroid_id', 'region', 'animal', 'session', 'reliability', 'stimulus_id', 'repetition')
-_OWN += ('neuroid', 'presentation', 'time_bin', 'time_bin_start', 'time_bin_end', 'data')
+_OWN += ('neuroid', 'presentation', 'object_name', 'time_bin', 'time_bin_start', 'time_bin_end', 'data')
 #: What netCDF takes as a name.
 _COLUMN = re.compile(r'\w([^/\x00-\x1f\x7f]*[^/\x00-\x20\x7f])?\Z')
 

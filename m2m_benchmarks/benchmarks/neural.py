@@ -114,8 +114,8 @@ class AreaBenchmark(BenchmarkBase):
         -------
         Score
             Scalar, 1 at the ceiling. Attributes: `raw` and `ceiling` (Scores), `error`, `draws` (bootstrap draws of
-            the score), `formula`, `noise_corrected`, `per_animal`, `inter_animal`, `n_neuroids`, `n_stimuli`,
-            `n_animals`, `choices`.
+            the score), `formula`, `ceiling_kind`, `noise_corrected`, `per_animal`, `inter_animal`, `n_neuroids`,
+            `n_stimuli`, `n_animals`, `choices`.
 
         Raises
         ------
@@ -137,6 +137,7 @@ class AreaBenchmark(BenchmarkBase):
         }
         score.attrs.update(
             benchmark_identifier=self.identifier,
+            ceiling_kind=ceiling.kind,
             inter_animal=self.inter_animal,
             n_neuroids=int(self.recordings.mean.sizes['neuroid']),
             n_stimuli=int(self.recordings.mean.sizes['presentation']),
@@ -342,9 +343,11 @@ class MeanBenchmark(BenchmarkBase):
         score.attrs['error'] = standard_error(score.attrs['draws'])
         inter_animal = [score.attrs['inter_animal'] for score in scores]
         animals = {name for benchmark in self.areas for name in benchmark.recordings.animals}
+        kinds = dict.fromkeys(score.attrs['ceiling_kind'] for score in scores)
         score.attrs.update(
             benchmark_identifier=self.identifier,
             formula=f'mean over areas of {scores[0].attrs["formula"]}',
+            ceiling_kind='; '.join(kinds),
             noise_corrected=mean('noise_corrected'),
             inter_animal=None if None in inter_animal else float(np.mean(inter_animal)),
             n_neuroids=sum(score.attrs['n_neuroids'] for score in scores),

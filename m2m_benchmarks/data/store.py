@@ -15,7 +15,7 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
 from m2m_benchmarks.arrays import split_half_reliability
 from m2m_benchmarks.data import ledger, populations
-from m2m_benchmarks.data.trials import RELIABLE
+from m2m_benchmarks.data.trials import NO_OBJECT, OBJECT, RELIABLE
 from m2m_benchmarks.data.versions import write_version
 
 #: Bytes of the responses that are compressed and written at a time, one neuroid at least.
@@ -249,7 +249,8 @@ def load_stimuli(name: str) -> StimulusSet:
     Returns
     -------
     StimulusSet
-        Columns stimulus_id and sha256 (of the image file); its identifier holds a hash over all of them.
+        Columns stimulus_id, sha256 (of the image file) and object_name, which is the same for all; its identifier
+        holds a hash over all images.
 
     Raises
     ------
@@ -261,6 +262,7 @@ def load_stimuli(name: str) -> StimulusSet:
     entry = ledger.require(name)
     paths = {file['stimulus_id']: ledger.intact(name, entry, file) for file in entry['stimuli']}
     stimuli = StimulusSet({column: [file[column] for file in entry['stimuli']] for column in ('stimulus_id', 'sha256')})
+    stimuli[OBJECT] = NO_OBJECT
     stimuli.stimulus_paths = paths
     stimuli.identifier = f'{name}_{entry["version"]}'
     return stimuli
@@ -272,8 +274,9 @@ def load_assembly(name: str) -> NeuronRecordingAssembly:
     Returns
     -------
     NeuronRecordingAssembly
-        presentation x neuroid x time_bin (one bin), with `stimulus_set` and `sha256` in its attributes. The same
-        object for the same file: don't change its values.
+        presentation x neuroid x time_bin (one bin), with `stimulus_set` and `sha256` in its attributes. The
+        coordinates of a presentation are stimulus_id, repetition and object_name, which is the same for all and is not
+        in the file. The same object for the same file: don't change its values.
 
     Raises
     ------
@@ -301,6 +304,8 @@ def assembly_here(name: str) -> NeuronRecordingAssembly | None:
 def _read(name: str, path: Path, sha256: str) -> NeuronRecordingAssembly:
     stimuli = load_stimuli(name)
     with xr.open_dataset(path) as stored:
+        if OBJECT not in stored:  # a bundle imported by an earlier version may have a column of that name
+            stored = stored.assign_coords({OBJECT: ('presentation', np.full(stored.sizes['presentation'], NO_OBJECT))})
         # netCDF cannot mark a coordinate whose name holds a space: whatever isn't the data is one
         assembly = NeuronRecordingAssembly(stored.set_coords([*stored.drop_vars('data').data_vars])['data'].load())
     assembly.attrs.update(stimulus_set=stimuli, stimulus_set_identifier=stimuli.identifier, sha256=sha256)

@@ -10,6 +10,10 @@ from m2m_benchmarks.errors import DataError
 
 #: Least Spearman-Brown split-half reliability of a neuroid that is scored.
 RELIABLE = 0.5
+#: Coordinate that Brain-Score's cross-validation balances over its folds. The images of recordings show no one object,
+#: so it is the same for all. It is also the second coordinate of a stimulus: one alone would become the dimension when
+#: Brain-Score averages, and its metrics expect `presentation`.
+OBJECT, NO_OBJECT = 'object_name', 'scene'
 #: Halvings of the repetitions that reliabilities are averaged over.
 N_SPLITS = 100
 
@@ -50,16 +54,23 @@ def cube(assembly: NeuronRecordingAssembly) -> tuple[np.ndarray, np.ndarray]:
 
 
 def average_repetitions(assembly: NeuronRecordingAssembly) -> NeuronRecordingAssembly:
-    """Mean response to each stimulus; what wasn't recorded doesn't count.
+    """Average the trials of each stimulus; those that were not recorded (NaN) are left out.
 
     Parameters
     ----------
     assembly : presentation x neuroid [x time_bin of one bin], with stimulus_id and repetition
+        From `load_dataset`, say.
 
     Returns
     -------
     NeuronRecordingAssembly
-        stimulus (presentation) x neuroid, float64, with the neuroid coordinates and attributes of the input.
+        stimulus (presentation) x neuroid, float64, in the order in which the stimuli first appear, with the neuroid
+        coordinates and attributes of the input. It can be given to the metrics of this library and of Brain-Score.
+
+    Raises
+    ------
+    DataError
+        When a repetition of a stimulus is there twice.
     """
     responses, stimulus_ids = cube(assembly)
     coords: dict[str, Any] = {
@@ -67,5 +78,6 @@ def average_repetitions(assembly: NeuronRecordingAssembly) -> NeuronRecordingAss
     }
     coords['stimulus_id'] = ('presentation', stimulus_ids)
     coords['stimulus_index'] = ('presentation', np.arange(len(stimulus_ids)))
+    coords[OBJECT] = ('presentation', np.full(len(stimulus_ids), NO_OBJECT))
     mean = np.nanmean(responses, axis=0, dtype=float)
     return NeuronRecordingAssembly(mean, coords=coords, dims=['presentation', 'neuroid'], attrs=assembly.attrs)

@@ -54,17 +54,47 @@ def align(source: NeuroidAssembly, target: NeuroidAssembly) -> Aligned:
 
 
 def _by_stimulus(assembly: NeuroidAssembly, side: str) -> tuple[np.ndarray, np.ndarray]:
+    values, ids = patterns(assembly, side)
+    order = np.argsort(ids, kind='stable')
+    return values[order], ids[order]
+
+
+def patterns(assembly: NeuroidAssembly, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Responses to each stimulus, as a matrix.
+
+    Parameters
+    ----------
+    assembly : presentation x neuroid [x time_bin of one bin], averaged over repetitions
+        The dimension of the stimuli may also be `stimulus_id`, which xarray makes of a single coordinate.
+    name : str
+        What messages call it.
+
+    Returns
+    -------
+    values : array, shape (n_stimuli, n_neuroids)
+    ids : array of str, shape (n_stimuli,)
+
+    Raises
+    ------
+    DataError
+        When it has other dimensions, holds a stimulus twice, or holds NaN.
+    """
     if 'time_bin' in assembly.dims and assembly.sizes['time_bin'] == 1:
         assembly = assembly.squeeze('time_bin')
-    if set(assembly.dims) != {'presentation', 'neuroid'}:
-        raise DataError(f'the {side} has dimensions {assembly.dims}, expected presentation and neuroid.')
-    values = assembly.transpose('presentation', 'neuroid').values
+    stimulus = assembly['stimulus_id'].dims if hasattr(assembly, 'stimulus_id') else ()
+    if len(stimulus) != 1 or set(assembly.dims) != {*stimulus, 'neuroid'}:
+        raise DataError(
+            f'the {name} has dimensions {assembly.dims}, expected presentation and neuroid, with the coordinate '
+            'stimulus_id.'
+        )
+    values = assembly.transpose(*stimulus, 'neuroid').values
     ids = assembly['stimulus_id'].values.astype(str)
-    order = np.argsort(ids, kind='stable')
-    ids = ids[order]
-    if (ids[1:] == ids[:-1]).any():
-        repeated = ids[1:][ids[1:] == ids[:-1]][0]
-        raise DataError(f'the {side} holds stimulus {repeated!r} more than once: average its repetitions first.')
+    unique, counts = np.unique(ids, return_counts=True)
+    if (counts > 1).any():
+        raise DataError(
+            f'the {name} holds stimulus {unique[counts > 1][0]!r} more than once: average its repetitions first, with '
+            'm2m_benchmarks.average_repetitions.'
+        )
     if not np.isfinite(values).all():
-        raise DataError(f'the {side} holds NaN or infinity: average over the repetitions that were recorded first.')
-    return values[order], ids
+        raise DataError(f'the {name} holds NaN or infinity: average over the repetitions that were recorded first.')
+    return values, ids

@@ -177,6 +177,8 @@ class Result:
         SHA-256 of all parameters and buffers of the network.
     code_sha256 : str or None
         SHA-256 of the candidate's code: its plugin folder, or the source files of the network.
+    benchmark_sha256 : str or None
+        SHA-256 of the benchmark's code: that of this library's. None for others, such as one with a metric of others.
     response_sha256 : str or None
         SHA-256 of the network's responses to a fixed image.
     input : Input or None
@@ -239,6 +241,7 @@ class Result:
     training_set: str | None = None
     weights_sha256: str | None = None
     code_sha256: str | None = None
+    benchmark_sha256: str | None = None
     response_sha256: str | None = None
     input: Input | None = None
     data_sha256: str | None = None
@@ -316,11 +319,10 @@ class Result:
         """Key of what the number is about: equal for two results that should have the same number.
 
         None where something that the number rests on isn't known: for results of version 0.1, models that aren't
-        PyTorch networks, code whose source can't be read, and benchmarks of brainscore_vision.
+        PyTorch networks, code whose source can't be read, and benchmarks whose code isn't this library's.
         """
         parts = {name: getattr(self, name) for name in _CLAIM}
-        needed = ('weights_sha256', 'code_sha256', 'response_sha256', 'input', 'data_sha256', 'stimuli_sha256')
-        if any(parts[name] is None for name in (*needed, 'library')):
+        if any(parts[name] is None for name in _REASONS):
             return None
         for name in ('input', 'library'):
             parts[name] = dataclasses.asdict(parts[name])
@@ -346,9 +348,14 @@ _ALWAYS = frozenset(
         *('source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds'),
     }
 )
+#: Fields without which it isn't known what a number rests on.
+_REASONS = (
+    *('weights_sha256', 'code_sha256', 'benchmark_sha256', 'response_sha256', 'input', 'data_sha256'),
+    *('stimuli_sha256', 'library'),
+)
 _CLAIM = (
-    *('model', 'benchmark', 'weights_sha256', 'code_sha256', 'response_sha256', 'input', 'data_sha256'),
-    *('stimuli_sha256', 'data_settings', 'choices', 'layer_named', 'library', 'source'),
+    *_REASONS,
+    *('model', 'benchmark', 'data_settings', 'choices', 'layer_named', 'source'),
 )
 
 

@@ -9,13 +9,14 @@ import time
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from brainscore_core.benchmarks import Benchmark
 from brainscore_core.metrics import Score
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
@@ -38,30 +39,57 @@ from m2m_benchmarks.storage import home, writable
 #: Attributes of a score that its result has under the same name.
 _COPIED = (
     *('formula', 'layer', 'layer_scores', 'n_neuroids', 'n_stimuli', 'n_animals', 'noise_corrected', 'per_animal'),
-    *('inter_animal', 'commitment'),
+    *('inter_animal', 'commitment', 'ceiling_kind'),
 )
 #: Those of domain generalization besides.
 _GENERALIZATION = ('source', 'protocol', 'generalization_gap', 'chance', 'n_seeds')
 
 
+@overload
 def score(
     model: str | Path | BrainModel | nn.Module,
-    benchmark: str,
+    benchmark: str | Benchmark,
+    *,
+    weights: str | Path = ...,
+    layer: str | None = ...,
+    seed: int = ...,
+    image_size: int = ...,
+    fresh: bool = ...,
+) -> Score: ...
+
+
+@overload
+def score(
+    model: str | Path | BrainModel | nn.Module,
+    benchmark: list[Any] | tuple[Any, ...],
+    *,
+    weights: str | Path = ...,
+    layer: str | None = ...,
+    seed: int = ...,
+    image_size: int = ...,
+    fresh: bool = ...,
+) -> list[Score]: ...
+
+
+def score(
+    model: str | Path | BrainModel | nn.Module,
+    benchmark: str | Benchmark | list[Any] | tuple[Any, ...],
     *,
     weights: str | Path = 'default',
     layer: str | None = None,
     seed: int = 0,
     image_size: int = 224,
     fresh: bool = False,
-) -> Score:
-    """Score a model on a benchmark.
+) -> Score | list[Score]:
+    """Score a model on a benchmark, or on several.
 
     Parameters
     ----------
     model : str, Path, BrainModel or nn.Module
         See `scoring.candidates.load_candidate`.
-    benchmark : str
-        Identifier, such as 'Siegle2021.VISp-rdm'.
+    benchmark : str, Benchmark, or a list of these
+        Identifier, such as 'Siegle2021.VISp-rdm'; a benchmark that `m2m_benchmarks.benchmark` makes; or another
+        benchmark of Brain-Score. The layers of the model run over the stimuli once for all of a list.
     weights : 'default', 'none' or a file
     layer : str, optional
         Score this layer on all neuroids. Without it, and where the model maps the area to no layer, the layer is
@@ -75,10 +103,10 @@ def score(
 
     Returns
     -------
-    Score
-        Scalar. `attrs['result']` is the result as a dictionary that goes into JSON; it is also stored under M2M_HOME.
-        A score that is answered from the results has the attributes `raw`, `ceiling`, `error`, `layer` and `areas`, and
-        no bootstrap draws.
+    Score, or a list of them
+        Scalar; one for each benchmark of a list. `attrs['result']` is the result as a dictionary that goes into JSON;
+        it is also stored under M2M_HOME. A score that is answered from the results has the attributes `raw`, `ceiling`,
+        `error`, `layer` and `areas`, and no bootstrap draws.
 
     Raises
     ------
@@ -86,12 +114,14 @@ def score(
         What was expected, what is wrong, and what to do.
     """
     candidate = load_candidate(model, weights=weights, seed=seed, image_size=image_size)
-    return next(iter(score_candidate(candidate, [benchmark], layer, fresh=fresh)))
+    if isinstance(benchmark, list | tuple):
+        return list(score_candidate(candidate, benchmark, layer, fresh=fresh))
+    return next(score_candidate(candidate, [benchmark], layer, fresh=fresh))
 
 
 def score_candidate(
     candidate: Candidate,
-    benchmarks: Sequence[str],
+    benchmarks: Sequence[str | Benchmark],
     layer: str | None = None,
     progress: Progress | None = None,
     fresh: bool = False,
@@ -102,7 +132,7 @@ def score_candidate(
     Parameters
     ----------
     candidate : Candidate
-    benchmarks : sequence of str
+    benchmarks : sequence of str or Benchmark
     layer : str, optional
     progress : callable, optional
     fresh : bool
@@ -117,7 +147,7 @@ def score_candidate(
         Score as from `score`, stored when it is yielded.
     """
     writable(home())
-    loaded = [load_benchmark(identifier) for identifier in benchmarks]
+    loaded = [_loaded(benchmark) for benchmark in benchmarks]
     activations = Activations(candidate, progress) if candidate.module is not None else None
     facts = _facts(candidate, activations, layer)
     for asked, benchmark in zip(benchmarks, loaded, strict=True):
@@ -129,7 +159,7 @@ def score_candidate(
         start = time.perf_counter()
         score = _score(candidate, activations, benchmark, layer, progress)
         seconds = time.perf_counter() - start
-        request = requests.get(asked) if candidate.files is not None else None
+        request = requests.get(asked) if isinstance(asked, str) and candidate.files is not None else None
         result = _result(expected, benchmark, score, seconds, request, candidate.files)
         score.attrs['result'] = result.document()
         same = [] if result.identity is None else store.answers(identity=result.identity)
@@ -160,6 +190,18 @@ def _score(
     if isinstance(benchmark, GeneralizationBenchmark):
         return score_generalization(candidate, benchmark, layer, progress)
     return _score_foreign(candidate, benchmark, layer)
+
+
+def _loaded(benchmark: str | Benchmark) -> Benchmark:
+    if isinstance(benchmark, str):
+        return load_benchmark(benchmark)
+    # By what is used of it: those of brainscore_vision are no subclass of those of brainscore_core.
+    if not (callable(benchmark) and isinstance(getattr(benchmark, 'identifier', None), str)):
+        raise BenchmarkError(
+            f'an object of type {type(benchmark).__name__} is no benchmark; expected are a name, such as '
+            "'Siegle2021.VISp-rdm', or a benchmark of m2m_benchmarks.benchmark or of Brain-Score."
+        )
+    return benchmark
 
 
 def _score_area(candidate: Candidate, activations: Activations | None, area: AreaBenchmark, layer: str | None) -> Score:
@@ -244,6 +286,7 @@ def _rests_on(benchmark: Benchmark) -> dict[str, Any]:
     fields: dict[str, Any] = {'benchmark': benchmark.identifier}
     if isinstance(benchmark, GeneralizationBenchmark):
         fields.update(source=benchmark.source, data_sha256=benchmark.sha256, stimuli_sha256=benchmark.sha256)
+        fields['benchmark_sha256'] = library().code_sha256
     elif isinstance(benchmark, AreaBenchmark | MeanBenchmark):
         entry = ledger.read(benchmark.dataset)
         area = benchmark.areas[0] if isinstance(benchmark, MeanBenchmark) else benchmark
@@ -254,6 +297,7 @@ def _rests_on(benchmark: Benchmark) -> dict[str, Any]:
             # What responses were made with, where that was chosen when they were fetched.
             data_settings=None if entry is None else entry['source'].get('settings'),
             simulated=recorded is not None and recorded.simulated,
+            benchmark_sha256=library().code_sha256 if benchmark.comparison.name in COMPARISONS else None,
             choices=benchmark.choices,
             caveat=benchmark.comparison.description.caveat or None,
         )
@@ -270,8 +314,6 @@ def _result(
 ) -> Result:
     attrs = score.attrs
     fields = {key: attrs.get(key) for key in _COPIED}
-    if isinstance(benchmark, AreaBenchmark | MeanBenchmark):
-        fields['ceiling_kind'] = benchmark.comparison.description.ceiling_kind
     if 'areas' in attrs:
         fields['areas'] = {area: _part(part) for area, part in attrs['areas'].items()}
         fields['left_out'] = attrs['left_out']

@@ -15,6 +15,7 @@ def whole_result() -> Result:
         left_out={'VISl': 'too few'},
         weights_sha256='a',
         code_sha256='b',
+        benchmark_sha256='h',
         response_sha256='c',
         input=Input([3, 64, 64], 'd'),
         data_sha256='e',

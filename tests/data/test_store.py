@@ -2,11 +2,15 @@
 
 import warnings
 
+import netCDF4
 import numpy as np
+import pandas as pd
 import pytest
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly
+from brainscore_vision.benchmark_helpers.neural_common import average_repetition
 
 from m2m_benchmarks import load_dataset, load_stimulus_set
+from m2m_benchmarks.acquisition import importing
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.data import ledger
@@ -14,6 +18,7 @@ from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.data.trials import average_repetitions, cube
 from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
+from m2m_benchmarks.storage import sha256_file
 
 
 def assembly(values, stimuli, repetitions):
@@ -129,6 +134,36 @@ def test_a_stimulus_that_a_neuroid_never_saw():
 
 def test_loading_twice_reads_once(m2m_home):
     assert load_dataset('SimulatedMouse') is load_dataset('SimulatedMouse')
+
+
+def test_presentations_have_a_second_coordinate_that_is_not_in_the_file(simulated_home):
+    """With one alone, averages of Brain-Score would have the dimension stimulus_id, and its metrics would refuse."""
+    entry = ledger.require('SimulatedMouse')
+    path = ledger.path_of('SimulatedMouse', entry, entry['assembly'])
+    recordings = load_dataset('SimulatedMouse')
+    assert recordings.indexes['presentation'].names == ['stimulus_id', 'repetition', 'object_name']
+    assert set(recordings['object_name'].values) == set(load_stimulus_set('SimulatedMouse')['object_name']) == {'scene'}
+    mean = average_repetition(recordings)
+    assert mean.dims == ('presentation', 'neuroid', 'time_bin')
+    with netCDF4.Dataset(path) as file:
+        assert 'object_name' not in file.variables
+    assert sha256_file(path) == recordings.attrs['sha256'] == entry['assembly']['sha256']
+
+
+def test_a_column_of_that_name_is_kept(m2m_home, make_bundle, tmp_path, monkeypatch):
+    """A bundle that an earlier version imported may have one; it is renamed now, as other coordinates are."""
+    bundle = make_bundle(tmp_path / 'bundle')
+    units = pd.read_csv(bundle.units)
+    units.assign(object_name='mine').to_csv(bundle.units, index=False)
+    import_bundle('Lab2026', *bundle.paths)
+    recordings = load_dataset('Lab2026')
+    assert (set(recordings['object_name'].values), set(recordings['unit_object_name'].values)) == ({'scene'}, {'mine'})
+    monkeypatch.setattr(importing, '_OWN', tuple(name for name in importing._OWN if name != 'object_name'))
+    import_bundle('Lab2027', *bundle.paths)
+    recordings = load_dataset('Lab2027')
+    assert set(recordings['object_name'].values) == {'mine'}
+    assert recordings['object_name'].dims == ('neuroid',)
+    assert average_repetitions(recordings).sizes['neuroid'] == recordings.sizes['neuroid']
 
 
 def test_the_simulated_mouse_is_made_again_when_it_changes(m2m_home):

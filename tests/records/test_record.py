@@ -71,6 +71,7 @@ CHANGES = {
     'benchmark': 'Lab2026.VISp-rdm',
     'weights_sha256': 'z',
     'code_sha256': 'z',
+    'benchmark_sha256': 'z',
     'response_sha256': 'z',
     'input': Input([3, 65, 65], 'd'),
     'data_sha256': 'z',
@@ -111,7 +112,10 @@ def test_the_number_itself_is_no_part_of_either():
 
 @pytest.mark.parametrize(
     'field',
-    ['weights_sha256', 'code_sha256', 'response_sha256', 'input', 'data_sha256', 'stimuli_sha256', 'library'],
+    [
+        *('weights_sha256', 'code_sha256', 'benchmark_sha256', 'response_sha256', 'input', 'data_sha256'),
+        *('stimuli_sha256', 'library'),
+    ],
 )
 def test_without_one_of_its_reasons_a_result_has_no_claim(field):
     other = dataclasses.replace(WHOLE, **{field: None})

@@ -7,11 +7,14 @@ import sys
 import numpy as np
 import pytest
 import torch
+from brainscore_core.metrics import Score
+from brainscore_vision.benchmarks import BenchmarkBase
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
-from m2m_benchmarks import load_benchmark, load_metric, score
-from m2m_benchmarks.errors import M2MError, ModelError
+from m2m_benchmarks import benchmark, load_benchmark, load_metric, score
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark
+from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError
 from m2m_benchmarks.records import store
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
@@ -117,6 +120,56 @@ def test_a_changed_network_is_never_scored_with_old_activations(m2m_home):
     other_code = score(Changed(seed=0), 'SimulatedMouse.VISp-rdm', layer='conv', image_size=64)
     assert other_code.attrs['result']['weights_sha256'] == first.attrs['result']['weights_sha256']
     assert len({float(result) for result in (first, other_weights, other_size, other_code)}) == 4
+
+
+def linear_cka(source, target):
+    first, second = (np.cov(each.values) for each in (source, target))
+    return float(np.sum(first * second) / np.linalg.norm(first) / np.linalg.norm(second))
+
+
+def test_a_benchmark_object_is_scored_like_a_name(m2m_home):
+    named = score(SmallNetwork(), 'SimulatedMouse.VISp-rdm', image_size=64)
+    given = score(SmallNetwork(), load_benchmark('SimulatedMouse.VISp-rdm'), image_size=64)
+    assert float(given) == float(named)
+    assert given.attrs['result']['benchmark'] == 'SimulatedMouse.VISp-rdm'
+
+
+def test_a_list_of_names_and_benchmarks(m2m_home):
+    own = benchmark('SimulatedMouse', 'VISl', linear_cka, n_draws=5)
+    names = ['SimulatedMouse.VISp-rdm', 'SimulatedMouse.VISl-linear_cka']
+    scores = score(SmallNetwork(), [names[0], own], image_size=64)
+    documents = [each.attrs['result'] for each in scores]
+    assert [each['benchmark'] for each in documents] == names
+    assert [each.document() for each in store.results('SmallNetwork')] == documents
+    mine = documents[1]
+    # its layer is chosen by the metric itself, on neuroids that aren't scored
+    assert mine['layer'] == max(mine['layer_scores'], key=mine['layer_scores'].get)
+    assert mine['commitment'] == 'chosen on other neuroids (split by animal)'
+    assert (mine['ceiling_kind'], documents[0]['ceiling_kind']) == ('half of the trials', 'trials')
+    assert mine['error'] > 0
+    assert score(SmallNetwork(), [], image_size=64) == []
+
+
+class Foreign(BenchmarkBase):
+    """A benchmark as brainscore_vision has them, of anything."""
+
+    def __init__(self):
+        super().__init__(identifier='Foreign2026-one', ceiling_func=None, version=1, parent='engineering', bibtex='')
+
+    def __call__(self, candidate):
+        return Score(1.0)
+
+
+def test_a_benchmark_of_brain_score(m2m_home):
+    result = score(SmallNetwork(), Foreign(), image_size=64)
+    assert result.attrs['result']['benchmark'] == 'Foreign2026-one'
+    assert float(result) == 1
+
+
+@pytest.mark.parametrize('wrong', [5, None, AreaBenchmark, ['SimulatedMouse.VISp-rdm', 5]], ids=str)
+def test_what_is_no_benchmark(wrong, m2m_home):
+    with pytest.raises(BenchmarkError, match='is no benchmark; expected are a name'):
+        score(SmallNetwork(), wrong, image_size=64)
 
 
 def test_a_model_of_another_kind_has_no_layers(m2m_home):

@@ -88,12 +88,16 @@ class Ceiling:
     per_neuroid : array, shape (n_neuroids,), or None
     details : mapping
         Numbers that it was computed from, by name; part of the result.
+    kind : str
+        What it is a ceiling of, in a few words: 'trials' for the noise of the trials. 'none: …' with the reason where
+        there is none, and the value is 1.
     """
 
     value: float
     error: float
     per_neuroid: np.ndarray | None = None
     details: Mapping[str, float] = field(default_factory=dict)
+    kind: str = 'trials'
 
 
 @dataclass(frozen=True)
@@ -112,8 +116,6 @@ class Description:
         Publication of the method.
     settings : mapping
         Choices of the method by name; 'error' where it isn't by bootstrap over the comparison's unit.
-    ceiling_kind : str
-        What the ceiling is a ceiling of, in a word or two.
     """
 
     raw: str
@@ -122,7 +124,6 @@ class Description:
     caveat: str = ''
     reference: str = ''
     settings: Mapping[str, str] = field(default_factory=dict)
-    ceiling_kind: str = 'trials'
 
 
 class Comparison(ABC):
@@ -156,8 +157,8 @@ class Comparison(ABC):
     description : Description
     """
 
-    name: ClassVar[str]
-    metric: ClassVar[str]
+    name: str
+    metric: str
     unit: ClassVar[Literal['stimuli', 'neuroids']]
     invariant_to: ClassVar[frozenset[str]]
     features: ClassVar[FeatureForm] = FeatureForm.ROTATION
@@ -165,7 +166,7 @@ class Comparison(ABC):
     least_neuroids: ClassVar[int] = 3
     least_per_animal: ClassVar[int] = 1
     least_trials: ClassVar[int] = 2
-    description: ClassVar[Description]
+    description: Description
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
