@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, terminal_width, write_json
 from m2m_benchmarks.cli.groups import ListingGroup
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.storage import writable
@@ -58,7 +58,9 @@ def list_(
     elif csv:
         print(to_csv(matrix_table(selected)), end='')
     else:
-        print_table(list_table(shown, selection.contradicting(stored)) if each else matrix_table(selected))
+        print_table(
+            list_table(shown, selection.contradicting(stored)) if each else matrix_table(selected, terminal_width())
+        )
 
 
 @app.command()

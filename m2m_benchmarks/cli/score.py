@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, terminal_width, write_json
 from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.errors import M2MError
 from m2m_benchmarks.records.record import Result
@@ -121,7 +121,7 @@ def _print(results: list[Result]) -> None:
     from m2m_benchmarks.report.scores import matrix_table, score_tables
 
     if len({label(result) for result in results}) > 1:
-        print_table(matrix_table(results))
+        print_table(matrix_table(results, terminal_width()))
         return
     for number, table in enumerate(score_tables(results)):
         if number:

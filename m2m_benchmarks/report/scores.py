@@ -1,14 +1,14 @@
 """Tables of results: one candidate in detail, or candidates x benchmarks."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PROTOCOLS, NeuralIdentifier, parse
 from m2m_benchmarks.records.record import Part, Result
 from m2m_benchmarks.records.selection import contradicting, label, matrix
-from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estimate, heading, interval, number
+from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estimate, fits, heading, interval, number
 
 _SIMULATED = 'SimulatedMouse is simulated: these numbers say nothing about any mouse.'
 _DERIVED = "SklearnDigits are scikit-learn's digits and domains derived from them, not those of the paper."
@@ -101,32 +101,20 @@ def _domains(result: Result) -> Table:
     return Table(columns, rows, notes=notes)
 
 
-def matrix_table(results: Sequence[Result]) -> Table:
+def matrix_table(results: Sequence[Result], width: int | None = None) -> Table:
     """Lay out the newest results as candidates x benchmarks, the best candidate first.
 
-    Candidates of which there are several seeds have a row for their mean, whose ± is the standard deviation between
-    seeds.
+    Where so many columns of a terminal don't hold that, benchmark by benchmark. Candidates of which there are several
+    seeds have a row for their mean, whose ± is the standard deviation between seeds.
     """
     arranged = matrix(results)
     contradictory = contradicting(results)
-    rows = []
+    rows: dict[str, dict[str, tuple[float, float | None]]] = {}
     for name in arranged.labels:
-        cells = [arranged.cells.get((name, benchmark)) for benchmark in arranged.benchmarks]
-        marked = any(cell is not None and cell.uid in contradictory for cell in cells)
-        shown = [None if cell is None else (cell.score, cell.error) for cell in cells]
-        rows.append(Row((f'{name} !' if marked else name, *shown)))
-    by_model: dict[str, dict[str, list[float]]] = {}
-    for (_, benchmark), result in arranged.cells.items():
-        if result.seed is not None and (result.weights or '').startswith('none'):
-            by_model.setdefault(f'{result.model}@none', {}).setdefault(benchmark, []).append(result.score)
-    means = []
-    for name, scores in by_model.items():
-        n = max(map(len, scores.values()))
-        if n > 1:
-            by_benchmark = [scores.get(benchmark, []) for benchmark in arranged.benchmarks]
-            spread = [(statistics.mean(own), statistics.stdev(own)) if len(own) > 1 else None for own in by_benchmark]
-            means.append(Row((f'{name} mean of {n} seeds', *spread), strong=True))
-    columns = (Column('candidate'), *(estimate(benchmark) for benchmark in arranged.benchmarks))
+        cells = {each: arranged.cells[name, each] for each in arranged.benchmarks if (name, each) in arranged.cells}
+        marked = any(cell.uid in contradictory for cell in cells.values())
+        rows[f'{name} !' if marked else name] = {each: (cell.score, cell.error) for each, cell in cells.items()}
+    means = _means_of_seeds(arranged.cells.values())
     notes = ['score: 1 is the ceiling, 0 is chance; of digits, the share of correct labels. ±: standard error.']
     if means:
         notes.append('±, of a mean of seeds: standard deviation between the seeds.')
@@ -136,7 +124,40 @@ def matrix_table(results: Sequence[Result]) -> Table:
         notes.append(_SIMULATED)
     if any(result.source == DERIVED_DIGITS for result in results):
         notes.append(_DERIVED)
-    return Table(columns, [*rows, *means], notes=notes)
+    columns = (Column('candidate'), *(estimate(benchmark) for benchmark in arranged.benchmarks))
+    lines = [
+        Row((name, *(own.get(benchmark) for benchmark in arranged.benchmarks)), strong=name in means)
+        for name, own in [*rows.items(), *means.items()]
+    ]
+    table = Table(columns, lines, notes=notes)
+    if fits(table, width):
+        return table
+    lines = []
+    for benchmark in arranged.benchmarks:
+        scored = {name: own[benchmark] for name, own in rows.items() if benchmark in own}
+        best_first = sorted(scored, key=lambda name: -scored[name][0])
+        lines += [Row((benchmark, name, scored[name])) for name in best_first]
+        lines += [
+            Row((benchmark, name, own[benchmark]), strong=True) for name, own in means.items() if benchmark in own
+        ]
+    return Table((heading('benchmark'), Column('candidate'), estimate('score')), lines, notes=notes)
+
+
+def _means_of_seeds(results: Iterable[Result]) -> dict[str, dict[str, tuple[float, float | None]]]:
+    """Mean and standard deviation between seeds of untrained candidates, by their name and by benchmark."""
+    scores: dict[str, dict[str, list[float]]] = {}
+    for result in results:
+        if result.seed is not None and (result.weights or '').startswith('none'):
+            scores.setdefault(f'{result.model}@none', {}).setdefault(result.benchmark, []).append(result.score)
+    means: dict[str, dict[str, tuple[float, float | None]]] = {}
+    for name, by_benchmark in scores.items():
+        several = {benchmark: own for benchmark, own in by_benchmark.items() if len(own) > 1}
+        if several:
+            n = max(map(len, several.values()))
+            means[f'{name} mean of {n} seeds'] = {
+                benchmark: (statistics.mean(own), statistics.stdev(own)) for benchmark, own in several.items()
+            }
+    return means
 
 
 def list_table(results: Sequence[Result], contradictory: set[str]) -> Table:

@@ -205,11 +205,22 @@ def to_lines(table: Table, width: int | None) -> Iterator['Text']:
         yield from map(Text, _folded(_printable(note), width))
 
 
+def fits(table: Table, width: int | None) -> bool:
+    """Whether the columns of a table stand side by side in so many columns of a terminal, nothing folded."""
+    if width is None:
+        return True
+    layout = _Layout(table, None)
+    taken = sum(layout.natural[i] for i in layout.blocks[0]) + len(_GAP) * (len(layout.blocks[0]) - 1)
+    return taken + len(_INDENT) * bool(layout.headings) <= width
+
+
 class _Layout:
     """Which columns of a table are headings, and which of the others stand side by side.
 
     Attributes
     ----------
+    natural : list of int
+        Width of each column, nothing folded.
     headings : list of int
         Columns whose cells are headings over their rows.
     blocks : list of list of int
@@ -224,7 +235,7 @@ class _Layout:
             [column.shown(cell) for column, cell in zip(table.columns, row.cells, strict=True)] for row in table.rows
         ]
         self._titles = [_printable(column.title) for column in table.columns]
-        self._natural: list[int] = []
+        self.natural: list[int] = []
         self._least: list[int] = []
         for i, column in enumerate(table.columns):
             cells = [row[i] for row in self._cells]
@@ -236,7 +247,7 @@ class _Layout:
             elif column.kind == 'text':
                 words = [cell_len(word) for cell in (self._titles[i], *cells) for word in cell.split()]
                 least = min(natural, max(_LEAST_TEXT, *words, 0))
-            self._natural.append(natural)
+            self.natural.append(natural)
             self._least.append(least)
         self.headings = [i for i, column in enumerate(table.columns) if column.heading]
         self.blocks = self._arranged([i for i, column in enumerate(table.columns) if not column.heading])
@@ -299,10 +310,10 @@ class _Layout:
     def _widths(self, block: list[int]) -> dict[int, int]:
         """Width of each column of a block: what is spare goes to those that are folded, from left to right."""
         if self._width is None:
-            return {i: self._natural[i] for i in block}
+            return {i: self.natural[i] for i in block}
         widths, spare = {}, self._spare(block, bool(self.headings))
         for i in block:
-            more = max(0, min(spare, self._natural[i] - self._least[i]))
+            more = max(0, min(spare, self.natural[i] - self._least[i]))
             widths[i] = self._least[i] + more
             spare -= more
         return widths
