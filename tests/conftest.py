@@ -24,7 +24,7 @@ from PIL import Image
 
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.cli.main import main
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.simulated import dataset as simulated
 from m2m_benchmarks.data.sklearn_digits.domains import ensure
 from m2m_benchmarks.testing import Bundle, write_bundle, write_patterns
@@ -127,7 +127,7 @@ def simulated_mouse(request, monkeypatch):
     def copy():
         monkeypatch.setattr(simulated, '_write', make)  # for the one that `simulated_data` makes
         made = request.getfixturevalue('simulated_data')
-        shutil.copytree(made / simulated.NAME, ledger.data_folder() / simulated.NAME, dirs_exist_ok=True)
+        shutil.copytree(made / simulated.NAME, manifest.data_folder() / simulated.NAME, dirs_exist_ok=True)
         monkeypatch.setattr(simulated, '_write', copy)
 
     monkeypatch.setattr(simulated, '_write', copy)

@@ -70,8 +70,8 @@ def test_imports_point_one_way():
     [
         (
             'm2m_benchmarks/storage.py',
-            'from m2m_benchmarks.data import ledger',
-            'storage -> m2m_benchmarks.data.ledger',
+            'from m2m_benchmarks.data import manifest',
+            'storage -> m2m_benchmarks.data.manifest',
         ),
         ('m2m_benchmarks/errors.py', 'from .models.neurn import neurn', 'errors -> m2m_benchmarks.models.neurn.neurn'),
         ('models/controls/model.py', 'from m2m_benchmarks.errors import M2MError', 'model -> m2m_benchmarks.errors'),

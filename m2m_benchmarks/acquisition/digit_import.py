@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from m2m_benchmarks.acquisition.digit_files import read_domain
-from m2m_benchmarks.data import ledger, versions
+from m2m_benchmarks.data import manifest, versions
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.domain import SIZE, Digits, digits, rgb
@@ -25,7 +25,7 @@ from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import home, sha256_file
 
 SPLITS = ('train', 'test')
-#: What the ledger says of how a split was made.
+#: What the manifest says of how a split was made.
 IMPORTED = 'm2m data import'
 FETCHED = 'm2m data fetch'
 SYNTHESISED = 'm2m data fetch: synthesised'
@@ -54,7 +54,7 @@ def import_domain(
     Returns
     -------
     dict
-        The domain's ledger.
+        The domain's manifest.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def import_domain(
         raise DataError(f'{as_split!r} is no split of a domain; expected train or test.')
     if not is_dataset_name(name):
         raise DataError(f'{name!r} cannot be a domain: letters and digits are expected, as in MNISTM.')
-    if name in ledger.MADE_HERE:
+    if name in manifest.MADE_HERE:
         raise DataError(f'{name} is made by this library; import digits under a name of their own.')
     if name in registered('data'):
         raise DataError(f'{name} is a dataset of recordings; import digits under a name of their own.')
@@ -112,7 +112,7 @@ def fetch_digits(
     Returns
     -------
     dict
-        Name to ledger, of what was asked for, and of MNIST where MNISTM is made of it.
+        Name to manifest, of what was asked for, and of MNIST where MNISTM is made of it.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def fetch_digits(
                     _synthesise(blending, seed, progress or silent)
                 else:
                     _fetch(name, progress)
-            entries[name] = ledger.require(name)
+            entries[name] = manifest.require(name)
         except M2MError as error:
             failed[name] = str(error)
     if failed:
@@ -161,12 +161,12 @@ def fetch_digits(
 
 
 def _entry(name: str) -> dict[str, Any] | None:
-    """Ledger of a domain; None when it isn't here."""
+    """Manifest of a domain; None when it isn't here."""
     try:
-        entry = ledger.read(name)
+        entry = manifest.read(name)
     except DataError:
         return None  # nobody can read what it names
-    if entry is not None and entry.get('kind') != ledger.DIGITS:
+    if entry is not None and entry.get('kind') != manifest.DIGITS:
         raise DataError(f'{name} is the name of recordings on this machine; choose another for the digits.')
     return entry
 

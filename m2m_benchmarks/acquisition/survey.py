@@ -1,6 +1,6 @@
 """A survey of recordings that can be fetched: the class from which each one derives, and what it deals in.
 
-`m2m data fetch SURVEY`, its dry run, workers, messages and the ledger ask the class; nothing else knows a survey by
+`m2m data fetch SURVEY`, its dry run, workers, messages and the manifest ask the class; nothing else knows a survey by
 name. A new one is a class and a line in `acquisition.surveys`; `tests/acquisition/toy_survey` is an example.
 This module imports nothing heavy: the command line reads it.
 """
@@ -171,7 +171,7 @@ class Survey:
         """Raise a DataError unless there is in a whole file what the extraction needs: no mirror would help."""
 
     def provenance(self, listing: Listing, settings: Any) -> dict[str, Any]:
-        """What the ledger says of how the dataset was made."""
+        """What the manifest says of how the dataset was made."""
         return {
             'made_by': f'm2m data fetch {self.name}',
             'settings': asdict(settings),

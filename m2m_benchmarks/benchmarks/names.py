@@ -20,7 +20,7 @@ from m2m_benchmarks.benchmarks.identifiers import (
     parse,
     place,
 )
-from m2m_benchmarks.data import ledger, populations
+from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import note_on_renamed, order_areas, standard_area
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.errors import DataNotFoundError, UnknownNameError
@@ -55,13 +55,13 @@ def check_benchmark(identifier: str) -> str:
     for dataset in datasets_of(name):
         try:
             if not is_here(dataset):
-                ledger.require(dataset)
+                manifest.require(dataset)
         except DataNotFoundError as error:
             absent.append(str(error))
     if absent:
         raise DataNotFoundError('\n'.join(absent))
     if isinstance(name, NeuralIdentifier) and name.population is not None:
-        entry = ledger.read(name.dataset)
+        entry = manifest.read(name.dataset)
         known = populations.recorded_populations(entry['summary']) if entry else {}
         if known and name.population not in known:
             of = place(name.dataset, name.area, name.population)
@@ -121,17 +121,17 @@ def datasets_of(name: NeuralIdentifier | DigitsIdentifier) -> list[str]:
 
 def is_here(dataset: str) -> bool:
     """Whether a dataset is on this machine, or is made when it is first used."""
-    return dataset in ledger.MADE_HERE or ledger.read(dataset) is not None
+    return dataset in manifest.MADE_HERE or manifest.read(dataset) is not None
 
 
 def own_benchmarks() -> list[str]:
     """Registered benchmarks of this library, and those of recordings and digits imported here."""
     names = list(registered('benchmark'))
     domains = DIGITS[PAPER_DIGITS].domains
-    for dataset in ledger.names():
+    for dataset in manifest.names():
         if dataset in (*RECORDINGS, *DIGITS, *domains):
             continue
-        if ledger.holds_digits(dataset):
+        if manifest.holds_digits(dataset):
             names += [
                 str(DigitsIdentifier(PAPER_DIGITS, source, dataset, protocol))
                 for protocol in PROTOCOLS
@@ -147,12 +147,12 @@ def own_benchmarks() -> list[str]:
 
 
 def _known(dataset: str) -> bool:
-    return dataset in RECORDINGS or (dataset in ledger.names() and not ledger.holds_digits(dataset))
+    return dataset in RECORDINGS or (dataset in manifest.names() and not manifest.holds_digits(dataset))
 
 
 def _areas(dataset: str) -> list[str]:
     """Areas that a dataset has on this machine, and those that it is known to have."""
-    entry = ledger.read(dataset)
+    entry = manifest.read(dataset)
     recorded = list(entry['summary']['areas']) if entry else []
     return order_areas([*recorded, *(RECORDINGS[dataset].areas if dataset in RECORDINGS else ())])
 
@@ -173,7 +173,7 @@ def _check_neural(name: NeuralIdentifier) -> None:
 
 
 def _unknown_dataset(name: NeuralIdentifier) -> UnknownNameError:
-    if name.dataset in DOMAINS or ledger.holds_digits(name.dataset):
+    if name.dataset in DOMAINS or manifest.holds_digits(name.dataset):
         why = f'{name.dataset} are digits, whose benchmarks are {DIGITS_GRAMMAR}'
         return UnknownNameError('benchmark', str(name), [], why=why)
     by_dataset: dict[str, list[str]] = {}
@@ -189,7 +189,7 @@ def _unknown_dataset(name: NeuralIdentifier) -> UnknownNameError:
     close = difflib.get_close_matches(name.dataset.lower(), lower, cutoff=0.7)
     why = (
         f'there is no dataset {name.dataset} on this machine; `m2m data list` shows those that are, '
-        f'`{ledger.import_command(name.dataset)}` brings one'
+        f'`{manifest.import_command(name.dataset)}` brings one'
     )
     known = [each for dataset in close for each in by_dataset[lower[dataset]]]
     return UnknownNameError('benchmark', str(name), known, why=why)
@@ -204,7 +204,7 @@ def _check_digits(name: DigitsIdentifier) -> None:
     if name.collection == DERIVED_DIGITS:  # these have a line each
         known = [each for each in registered('benchmark') if isinstance(parse(each), DigitsIdentifier)]
         raise UnknownNameError('benchmark', str(name), known, '`m2m benchmarks --all` lists them.')
-    known = [*DIGITS[PAPER_DIGITS].domains, *(each for each in ledger.names() if ledger.holds_digits(each))]
+    known = [*DIGITS[PAPER_DIGITS].domains, *(each for each in manifest.names() if manifest.holds_digits(each))]
     known = list(dict.fromkeys([*known, DERIVED_DIGITS]))
     unknown = [each for each in (name.source, name.target) if each is not None and each not in known]
     if name.protocol in PROTOCOLS and not unknown:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, NeuralIdentifier, parse, place
 from m2m_benchmarks.benchmarks.names import check_benchmark, datasets_of, is_here, own_benchmarks
-from m2m_benchmarks.data import ledger, populations
+from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.errors import DataNotFoundError, UnknownNameError
 
@@ -73,10 +73,10 @@ def population_benchmarks() -> tuple[list[str], list[str]]:
         Names of the benchmarks; the populations, with their numbers of reliable neuroids, that are too small for one.
     """
     names, too_few = [], []
-    for dataset in ledger.names():
-        if ledger.holds_digits(dataset):
+    for dataset in manifest.names():
+        if manifest.holds_digits(dataset):
             continue
-        summary = ledger.require(dataset)['summary']
+        summary = manifest.require(dataset)['summary']
         areas = summary['areas']
         for area in order_areas(areas):
             for population in populations.recorded_populations(summary).values():
@@ -127,4 +127,4 @@ def _absent(benchmark: str) -> list[str]:
 def _commands(benchmarks: Sequence[str]) -> str:
     """The commands that bring the data of benchmarks, a line each."""
     absent = dict.fromkeys(dataset for benchmark in benchmarks for dataset in _absent(benchmark))
-    return ''.join(f'\n  {command}' for command in dict.fromkeys(map(ledger.import_command, absent)))
+    return ''.join(f'\n  {command}' for command in dict.fromkeys(map(manifest.import_command, absent)))

@@ -18,7 +18,7 @@ from m2m_benchmarks.benchmarks.identifiers import (
 )
 from m2m_benchmarks.cli.console import Json, print_names, print_table, stdout, write_json
 from m2m_benchmarks.cli.data import print_commands
-from m2m_benchmarks.data import ledger, populations
+from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.errors import UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
@@ -75,7 +75,7 @@ def benchmarks(
         print_table(_kinds(rows, _about_populations(rows, too_few)))
         needed = [needs for row in rows if not _made_here(row) for needs in _needs(_name(row['identifier']))]
         absent = sorted({name for name, part in needed if not _here(name, part)})
-        print_commands({name: ledger.import_commands(name) for name in absent})
+        print_commands({name: manifest.import_commands(name) for name in absent})
 
 
 def _datasets(rows: list[dict[str, Any]]) -> Table:
@@ -115,11 +115,11 @@ def _own() -> list[str]:
     """Registered benchmarks, and those of recordings and digits imported here under names of their own."""
     names = list(registered('benchmark'))
     domains = DIGITS[PAPER_DIGITS].domains
-    for dataset in ledger.names():
+    for dataset in manifest.names():
         if dataset in (*RECORDINGS, *DIGITS, *domains):
             continue
-        entry = ledger.require(dataset)
-        if entry.get('kind') == ledger.DIGITS:
+        entry = manifest.require(dataset)
+        if entry.get('kind') == manifest.DIGITS:
             names += [
                 str(DigitsIdentifier(PAPER_DIGITS, source, dataset, protocol))
                 for protocol in PROTOCOLS
@@ -136,9 +136,9 @@ def _own() -> list[str]:
 def _of_populations() -> tuple[list[str], list[str]]:
     """Benchmarks of populations of the recordings here, and the populations that are too small for one."""
     names, too_few = [], []
-    for dataset in ledger.names():
-        entry = ledger.require(dataset)
-        if entry.get('kind') == ledger.DIGITS:
+    for dataset in manifest.names():
+        entry = manifest.require(dataset)
+        if entry.get('kind') == manifest.DIGITS:
             continue
         areas = entry['summary']['areas']
         for area in order_areas(areas):
@@ -206,11 +206,11 @@ def _needs(name: NeuralIdentifier | DigitsIdentifier) -> list[tuple[str, str | N
 
 
 def _here(name: str, part: str | None) -> bool:
-    entry = ledger.read(name)
+    entry = manifest.read(name)
     if entry is None or part is None:
         return entry is not None
-    return part in (entry['splits'] if entry.get('kind') == ledger.DIGITS else entry['summary']['areas'])
+    return part in (entry['splits'] if entry.get('kind') == manifest.DIGITS else entry['summary']['areas'])
 
 
 def _made_here(row: dict[str, Any]) -> bool:
-    return row['dataset'] in ledger.MADE_HERE
+    return row['dataset'] in manifest.MADE_HERE

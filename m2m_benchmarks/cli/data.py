@@ -21,7 +21,7 @@ from m2m_benchmarks.cli.console import (
 from m2m_benchmarks.cli.fetch import splits_of, splits_table
 from m2m_benchmarks.cli.groups import ListingGroup
 from m2m_benchmarks.cli.recordings import areas_table, made_with, print_recordings, print_renamed
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.errors import DataError, UnknownNameError
@@ -63,7 +63,7 @@ def show(
         write_json(entries, json)
     if json != '-':
         print_table(_table(entries))
-        print_commands({entry['name']: ledger.import_commands(entry['name']) for entry in entries if _absent(entry)})
+        print_commands({entry['name']: manifest.import_commands(entry['name']) for entry in entries if _absent(entry)})
 
 
 def _table(entries: list[dict[str, Any]]) -> Table:
@@ -99,7 +99,7 @@ def _print_card(entry: dict[str, Any]) -> None:
         if value:
             print_text(f'{key}: {value}')
     if _absent(entry):
-        print_commands({entry['name']: ledger.import_commands(entry['name'])})
+        print_commands({entry['name']: manifest.import_commands(entry['name'])})
     if entry['areas']:
         print_table(areas_table(entry['areas']))
     if entry['splits']:
@@ -107,21 +107,21 @@ def _print_card(entry: dict[str, Any]) -> None:
 
 
 def _names() -> list[str]:
-    return list(dict.fromkeys([*(found['name'] for found in cards()), *ledger.names()]))
+    return list(dict.fromkeys([*(found['name'] for found in cards()), *manifest.names()]))
 
 
 def state(name: str) -> dict[str, Any]:
     """Whether a dataset is on this machine, how much of it, and the command that brings it."""
-    entry = ledger.read(name)
-    recordings = entry if entry and entry.get('kind') != ledger.DIGITS else None
+    entry = manifest.read(name)
+    recordings = entry if entry and entry.get('kind') != manifest.DIGITS else None
     return {
         'here': entry is not None,
-        'bytes': sum(file['bytes'] for file in ledger.files(entry)) if entry else 0,
+        'bytes': sum(file['bytes'] for file in manifest.files(entry)) if entry else 0,
         'sha256': recordings['assembly']['sha256'] if recordings else None,
         'areas': recordings['summary']['areas'] if recordings else {},
         'made_with': made_with(recordings) if recordings else None,
         'splits': splits_of(entry) if entry and not recordings else {},
-        'bring': None if name in ledger.MADE_HERE else ledger.import_command(name),
+        'bring': None if name in manifest.MADE_HERE else manifest.import_command(name),
     }
 
 
@@ -236,13 +236,13 @@ def verify(
 
     Example:  m2m data verify Siegle2021
     """
-    names = [name] if name is not None else ledger.names()
-    found = {each: ledger.verify(each) for each in names}
+    names = [name] if name is not None else manifest.names()
+    found = {each: manifest.verify(each) for each in names}
     if json is not None:
         write_json(found, json)
     if json != '-':
         for each, problems in found.items():
-            n = len(ledger.files(ledger.require(each)))
+            n = len(manifest.files(manifest.require(each)))
             print_text(f'{each}: {n - len(problems)} of {n} files as they were written')
             for problem in problems:
                 print_line(f'  {problem}')
@@ -250,5 +250,5 @@ def verify(
             print_text('No dataset is on this machine.')
     damaged = [each for each, problems in found.items() if problems]
     if damaged:
-        again = '; '.join(ledger.repair(each) for each in damaged)
+        again = '; '.join(manifest.repair(each) for each in damaged)
         raise DataError(f'{", ".join(damaged)}: damaged files. {again}')

@@ -8,7 +8,7 @@ import typer
 
 from m2m_benchmarks.cli.console import Json, print_line, print_text, progress, write_json
 from m2m_benchmarks.cli.data import content, state
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import cards
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.plugins import BRAIN_SCORE, registered
@@ -88,7 +88,7 @@ def _home() -> dict[str, str]:
 
 def _datasets() -> list[dict[str, str]]:
     found = []
-    for name in dict.fromkeys([*(each['name'] for each in cards()), *ledger.names()]):
+    for name in dict.fromkeys([*(each['name'] for each in cards()), *manifest.names()]):
         entry = state(name)
         simulated = 'simulated; ' if name == 'SimulatedMouse' else ''
         if entry['here']:

@@ -15,7 +15,7 @@ from m2m_benchmarks.acquisition.options import Option, OptionError, comma_separa
 from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.cli.console import Json, check_json, print_table, print_text, progress, stage, write_json
 from m2m_benchmarks.cli.recordings import print_fetched, print_plan, print_renamed
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.areas import renamed_areas
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.errors import DataError, UnknownNameError
@@ -209,7 +209,7 @@ def _fetch_survey(survey: Survey, context: typer.Context, given: Mapping[str, An
         return
     before = None
     with contextlib.suppress(DataError):  # one that can't be read is replaced
-        before = ledger.read(survey.name)
+        before = manifest.read(survey.name)
     with progress(_KEPT) as report:
         with stage(report, 'loading'):
             from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey
@@ -242,7 +242,7 @@ def _fetch_digits(context: typer.Context, given: Mapping[str, Any], json: str | 
 
 
 def splits_of(entry: dict[str, Any]) -> dict[str, Any]:
-    """What the ledger of a domain says of each split; train and test come first."""
+    """What the manifest of a domain says of each split; train and test come first."""
     every = entry['splits']
     return {
         split: {

@@ -66,8 +66,8 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:
 
 
 def print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, json: str | None) -> None:
-    """Print what a fetch has done, and what it replaces: the dataset of the ledger `before`."""
-    entry = fetched.ledger
+    """Print what a fetch has done, and what it replaces: the dataset of the manifest `before`."""
+    entry = fetched.manifest
     counts: dict[str, int] = {}
     for session in entry['source']['sessions']:
         for kind, n in session['counts'].items():
@@ -120,7 +120,7 @@ def made_with(entry: dict[str, Any]) -> str:
 
 
 def areas_table(areas: Mapping[str, Any], title: str = '', notes: tuple[str, ...] = ()) -> Table:
-    """Make the table of the neuroids of each area of a dataset, from the `areas` of its ledger's summary."""
+    """Make the table of the neuroids of each area of a dataset, from the `areas` of its manifest's summary."""
     columns = ('neuroids', 'reliable', 'flat', 'animals', 'sessions')
     return Table(
         [Column('area'), *map(count, columns)],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 
 _FIELDS = ('name', 'what', 'licence', 'citation', 'how_made')
 
@@ -21,12 +21,12 @@ def card(name: str) -> dict[str, str] | None:
     for own in cards():
         if own['name'] == name:
             return own
-    entry = ledger.read(name)
+    entry = manifest.read(name)
     if entry is None:
         return None
     return {
         'name': name,
-        'what': f'{"Digits" if entry.get("kind") == ledger.DIGITS else "Recordings"} imported on this machine.',
+        'what': f'{"Digits" if entry.get("kind") == manifest.DIGITS else "Recordings"} imported on this machine.',
         'licence': 'whatever whoever made them says',
         'citation': 'none given',
         'how_made': f'{entry["source"]["made_by"]}, {entry["created"]}',

@@ -108,7 +108,7 @@ def populations(columns: Mapping[str, Iterable[object]]) -> dict[str, Population
 
 
 def recorded_populations(summary: Mapping[str, Any]) -> dict[str, Population]:
-    """Populations of the recordings that the summary of a ledger describes; none where an earlier version wrote it.
+    """Populations of the recordings that the summary of a manifest describes; none where an earlier version wrote it.
 
     Parameters
     ----------

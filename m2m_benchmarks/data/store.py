@@ -14,7 +14,7 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRe
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
 from m2m_benchmarks.arrays import split_half_reliability
-from m2m_benchmarks.data import ledger, populations
+from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.trials import NO_OBJECT, OBJECT, RELIABLE
 from m2m_benchmarks.data.versions import write_version
 
@@ -37,7 +37,7 @@ class Recordings:
     window_ms : (start, end)
         After stimulus onset; the time bin of the assembly.
     source : mapping
-        What it was made from; kept in the ledger. `made_by` says how in a few words.
+        What it was made from; kept in the manifest. `made_by` says how in a few words.
     """
 
     neuroids: pd.DataFrame
@@ -74,7 +74,7 @@ def write_dataset(
     Returns
     -------
     dict
-        The ledger.
+        The manifest.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def write_recordings(
     Returns
     -------
     dict
-        The ledger.
+        The manifest.
 
     Raises
     ------
@@ -259,8 +259,8 @@ def load_stimuli(name: str) -> StimulusSet:
     DataError
         When a stimulus is missing or was changed.
     """
-    entry = ledger.require(name)
-    paths = {file['stimulus_id']: ledger.intact(name, entry, file) for file in entry['stimuli']}
+    entry = manifest.require(name)
+    paths = {file['stimulus_id']: manifest.intact(name, entry, file) for file in entry['stimuli']}
     stimuli = StimulusSet({column: [file[column] for file in entry['stimuli']] for column in ('stimulus_id', 'sha256')})
     stimuli[OBJECT] = NO_OBJECT
     stimuli.stimulus_paths = paths
@@ -285,19 +285,19 @@ def load_assembly(name: str) -> NeuronRecordingAssembly:
     DataError
         When a file is missing or was changed.
     """
-    entry = ledger.require(name)
-    path = ledger.intact(name, entry, entry['assembly'])
+    entry = manifest.require(name)
+    path = manifest.intact(name, entry, entry['assembly'])
     return _read(name, path, entry['assembly']['sha256'])
 
 
 def stimuli_here(name: str) -> StimulusSet | None:
     """Stimuli of a dataset, see `load_stimuli`; None when the dataset isn't on this machine."""
-    return None if ledger.read(name) is None else load_stimuli(name)
+    return None if manifest.read(name) is None else load_stimuli(name)
 
 
 def assembly_here(name: str) -> NeuronRecordingAssembly | None:
     """Recordings of a dataset, see `load_assembly`; None when the dataset isn't on this machine."""
-    return None if ledger.read(name) is None else load_assembly(name)
+    return None if manifest.read(name) is None else load_assembly(name)
 
 
 @functools.lru_cache(maxsize=2)

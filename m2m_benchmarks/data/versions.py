@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import exclusive, explained, sha256_file, sync_file, sync_folder, writable
 
@@ -20,7 +20,7 @@ _UNFINISHED = '.tmp-'
 
 def writing(name: str, wait_s: float = 0) -> AbstractContextManager[None]:
     """Lock under which a dataset is written."""
-    folder = writable(ledger.data_folder())
+    folder = writable(manifest.data_folder())
     return exclusive(folder / f'.{name}.lock', f'writing {name}', wait_s)
 
 
@@ -40,21 +40,21 @@ def write_version(
     fill : callable
         Is given an empty folder, writes the files there, and returns their paths.
     describe : callable
-        Is given what the ledger says of each file (`file`, `sha256`, `bytes`), in that order, and returns what the
-        ledger says of the dataset.
+        Is given what the manifest says of each file (`file`, `sha256`, `bytes`), in that order, and returns what the
+        manifest says of the dataset.
 
     Returns
     -------
     dict
-        The ledger.
+        The manifest.
 
     Raises
     ------
     StorageError
         When the disk is full or can't be written.
     """
-    folder = ledger.data_folder() / name
-    with explained(name, ledger.data_folder()):
+    folder = manifest.data_folder() / name
+    with explained(name, manifest.data_folder()):
         folder.mkdir(exist_ok=True)
         try:
             _sweep(name)
@@ -70,9 +70,9 @@ def write_version(
                 **describe(files),
             }
             _place(made, name, entry)
-            return ledger.write(name, entry)
+            return manifest.write(name, entry)
         finally:
-            # The ledger says which version counts; the others go, whether or not this one got as far as the ledger.
+            # The manifest says which version counts; the others go, whether or not this one got as far as the manifest.
             _sweep(name)
             with contextlib.suppress(OSError):
                 folder.rmdir()  # empty where there never was a version
@@ -86,9 +86,9 @@ def _version(files: Sequence[Mapping[str, Any]]) -> str:
 
 def _place(made: Path, name: str, entry: dict[str, Any]) -> None:
     """Move a finished version to its place. The same content that is already there, unharmed, stays there."""
-    final = ledger.data_folder() / name / entry['version']
+    final = manifest.data_folder() / name / entry['version']
     if final.exists():
-        if not any(ledger.damage(ledger.path_of(name, entry, file), file) for file in ledger.files(entry)):
+        if not any(manifest.damage(manifest.path_of(name, entry, file), file) for file in manifest.files(entry)):
             return
         shutil.rmtree(final)
     made.chmod(0o755)
@@ -97,15 +97,15 @@ def _place(made: Path, name: str, entry: dict[str, Any]) -> None:
 
 
 def _sweep(name: str) -> None:
-    """Remove all that the ledger doesn't name: earlier versions, what an interrupted run left."""
+    """Remove all that the manifest doesn't name: earlier versions, what an interrupted run left."""
     try:
-        current = ledger.read(name)
+        current = manifest.read(name)
     except DataError:
         kept = None  # any of the versions may be the one that counts
     else:
         kept = str(current['version']) if current else ''
     with contextlib.suppress(OSError):
-        for path in (ledger.data_folder() / name).iterdir():
+        for path in (manifest.data_folder() / name).iterdir():
             if path.is_dir() and (path.name.startswith(_UNFINISHED) or kept not in (None, path.name)):
                 shutil.rmtree(path, ignore_errors=True)
             elif path.name.startswith('.ledger.json.'):

@@ -15,7 +15,7 @@ from typing import Any
 
 from m2m_benchmarks.benchmarks.datasets import DIGITS
 from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, DigitsIdentifier, NeuralIdentifier, parse
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.plugins import OWN, plugins_folder, registered
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Library, Result
@@ -119,7 +119,7 @@ def _run(name: str) -> list[Any] | None:
 
 
 def _data(benchmark: str) -> list[str] | None:
-    """Content of the ledgers of all datasets that a benchmark takes; None where one isn't here."""
+    """Content of the manifests of all datasets that a benchmark takes; None where one isn't here."""
     name = parse(benchmark)
     if isinstance(name, NeuralIdentifier):
         datasets = [name.dataset]
@@ -129,8 +129,8 @@ def _data(benchmark: str) -> list[str] | None:
         datasets = [name.source, *DIGITS[name.collection].targets_of(name)]
     else:
         return None
-    ledgers = [ledger.data_folder() / dataset / 'ledger.json' for dataset in dict.fromkeys(datasets)]
-    return [sha256_file(path) for path in ledgers] if all(path.is_file() for path in ledgers) else None
+    manifests = [manifest.data_folder() / dataset / 'ledger.json' for dataset in dict.fromkeys(datasets)]
+    return [sha256_file(path) for path in manifests] if all(path.is_file() for path in manifests) else None
 
 
 def _machine() -> list[Any]:

@@ -20,7 +20,7 @@ from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError
 from m2m_benchmarks.plugins import explained_failure, load_benchmark, no_stored_activations
 from m2m_benchmarks.progress import Progress
@@ -288,12 +288,12 @@ def _rests_on(benchmark: Benchmark) -> dict[str, Any]:
         fields.update(source=benchmark.source, data_sha256=benchmark.sha256, stimuli_sha256=benchmark.sha256)
         fields['benchmark_sha256'] = library().code_sha256
     elif isinstance(benchmark, AreaBenchmark | MeanBenchmark):
-        entry = ledger.read(benchmark.dataset)
+        entry = manifest.read(benchmark.dataset)
         area = benchmark.areas[0] if isinstance(benchmark, MeanBenchmark) else benchmark
         recorded = RECORDINGS.get(benchmark.dataset)
         fields.update(
             data_sha256=area.recordings.sha256 or None,
-            stimuli_sha256=None if entry is None else ledger.stimuli_sha256(entry),
+            stimuli_sha256=None if entry is None else manifest.stimuli_sha256(entry),
             # What responses were made with, where that was chosen when they were fetched.
             data_settings=None if entry is None else entry['source'].get('settings'),
             simulated=recorded is not None and recorded.simulated,

@@ -8,7 +8,7 @@ import yaml
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, parse
 from m2m_benchmarks.benchmarks.registry import line, metadata
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.populations import Population, recorded_populations
 from m2m_benchmarks.errors import UnknownNameError
 
@@ -53,7 +53,7 @@ def _is_population(name: object) -> TypeGuard[NeuralIdentifier]:
 
 
 def _population(name: NeuralIdentifier) -> Population:
-    known = recorded_populations(ledger.require(name.dataset)['summary'])
+    known = recorded_populations(manifest.require(name.dataset)['summary'])
     if name.population not in known:
         raise UnknownNameError('population', str(name.population), known, f'({name})')
     return known[name.population]

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.data.digits.domain import CLASSES, SIZE, Digits, require_all_classes
 from m2m_benchmarks.data.digits.domains import digits_sha256, load_digits
@@ -69,7 +69,7 @@ def domain_name(text: str) -> str:
         For a domain that isn't known.
     """
     known = {*DOMAINS, sklearn_digits.NAME}
-    known |= {name for name in ledger.names() if ledger.holds_digits(name)}
+    known |= {name for name in manifest.names() if manifest.holds_digits(name)}
     spelled = {name.lower(): name for name in known}
     found = spelled.get(text.lower().replace('-', '').replace('_', ''))
     if found is None:
@@ -79,7 +79,7 @@ def domain_name(text: str) -> str:
 
 def source_sha256(name: str) -> str | None:
     """Fingerprint of what a domain's training split is on this machine; None where it isn't there."""
-    there = ledger.holds_digits(name) and 'train' in ledger.require(name)['splits']
+    there = manifest.holds_digits(name) and 'train' in manifest.require(name)['splits']
     return digits_sha256(name, 'train') if there else None
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.cli.main import main
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import M2MError
 from m2m_benchmarks.testing import MakesFolder
 
@@ -136,7 +136,7 @@ def test_nothing_is_written(case, make_bundle, m2m_home, tmp_path, monkeypatch, 
     assert re.search(message, output.err, re.DOTALL), output.err
     assert 'Traceback' not in output.err
     assert not (bundle.folder / 'ran').exists()
-    assert ledger.names() == []
+    assert manifest.names() == []
     assert [path.name for path in (m2m_home / 'data').rglob('*')] == ['.Lab2026.lock']
     # and what was there before under the same name stays as it was
     entry = import_bundle('Lab2026', *make_bundle(tmp_path / 'good').paths)
@@ -144,8 +144,8 @@ def test_nothing_is_written(case, make_bundle, m2m_home, tmp_path, monkeypatch, 
     with pytest.raises(M2MError, match=re.compile(message, re.DOTALL)):
         import_bundle('Lab2026', *bundle.paths)
     assert not (bundle.folder / 'ran').exists()
-    assert ledger.require('Lab2026') == entry
-    assert ledger.verify('Lab2026') == []
+    assert manifest.require('Lab2026') == entry
+    assert manifest.verify('Lab2026') == []
     after = {path: path.stat().st_mtime_ns for path in (m2m_home / 'data').rglob('*')}
     assert {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} <= {
         m2m_home / 'data' / '.Lab2026.lock'

@@ -18,7 +18,7 @@ from torchvision import datasets
 
 from m2m_benchmarks.acquisition.digit_import import fetch_digits, import_domain
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.data import ledger, versions
+from m2m_benchmarks.data import manifest, versions
 from m2m_benchmarks.data.digits.domains import load_digits
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net import download as transport
@@ -57,7 +57,7 @@ def below(home):
 
 
 def split_sizes(name):
-    return {split: parts['images'] for split, parts in ledger.require(name)['splits'].items()}
+    return {split: parts['images'] for split, parts in manifest.require(name)['splits'].items()}
 
 
 # Import
@@ -73,9 +73,9 @@ def test_an_import(m2m, m2m_home, file):
     found = load_digits('Mine', 'test')
     np.testing.assert_array_equal(found.images[..., 0], draw(0, size=32))
     np.testing.assert_array_equal(found.labels, LABELS)
-    source = ledger.require('Mine')['splits']['test']['source']
+    source = manifest.require('Mine')['splits']['test']['source']
     assert source == {'made_by': 'm2m data import', 'file': 'digits.npz', 'sha256': sha256(file)}
-    assert ledger.verify('Mine') == []
+    assert manifest.verify('Mine') == []
 
 
 def test_an_import_as_json(m2m, m2m_home, file):
@@ -90,13 +90,13 @@ def test_an_import_as_json(m2m, m2m_home, file):
 
 def test_another_split_stays(m2m_home, tmp_path):
     import_domain('Mine', npz(tmp_path / 'a.npz', train_images=draw(1), train_labels=LABELS))
-    before = ledger.require('Mine')['splits']['train']
+    before = manifest.require('Mine')['splits']['train']
     import_domain('Mine', npz(tmp_path / 'b.npz', test_images=draw(2), test_labels=LABELS))
     import_domain('Mine', npz(tmp_path / 'c.npz', test_images=draw(3, 10), test_labels=LABELS[:10]))
-    after = ledger.require('Mine')['splits']
+    after = manifest.require('Mine')['splits']
     assert after['train'] == before
     assert (after['test']['images'], after['test']['source']['file']) == (10, 'c.npz')
-    assert ledger.verify('Mine') == []
+    assert manifest.verify('Mine') == []
 
 
 @pytest.mark.parametrize('split', ['train', 'test'])
@@ -186,7 +186,7 @@ def test_files_that_are_wrong(m2m, m2m_home, tmp_path, file, name, there_already
     assert ran.err.count('\n') == 1
     assert message in ran.err
     assert below(m2m_home) == before
-    assert not there_already or ledger.verify('Mine') == []
+    assert not there_already or manifest.verify('Mine') == []
 
 
 def test_an_array_that_fits_into_no_memory(m2m, m2m_home, tmp_path):
@@ -218,8 +218,8 @@ def test_a_name_of_recordings_is_refused(m2m_home, make_bundle, tmp_path, file):
     for path in (file, tmp_path / 'absent.npz'):  # said before anything is read
         with pytest.raises(DataError, match='Lab2026 is the name of recordings on this machine'):
             import_domain('Lab2026', path)
-    assert ledger.require('Lab2026') == entry
-    assert ledger.verify('Lab2026') == []
+    assert manifest.require('Lab2026') == entry
+    assert manifest.verify('Lab2026') == []
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def full_disk(*arguments, **options):
 
 def test_a_full_disk(m2m, m2m_home, tmp_path, file, monkeypatch):
     import_domain('Mine', file)
-    before, files = ledger.require('Mine'), below(m2m_home)
+    before, files = manifest.require('Mine'), below(m2m_home)
     other = npz(tmp_path / 'other.npz', train_images=draw(7), train_labels=LABELS)
     with monkeypatch.context() as patch:
         patch.setattr(np, 'save', full_disk)
@@ -257,7 +257,7 @@ def test_a_full_disk(m2m, m2m_home, tmp_path, file, monkeypatch):
     assert ran.code == 1
     assert 'cannot write Mine' in ran.err
     assert 'No space left on device' in ran.err
-    assert (ledger.require('Mine'), below(m2m_home)) == (before, files)
+    assert (manifest.require('Mine'), below(m2m_home)) == (before, files)
     import_domain('Mine', other)
     assert split_sizes('Mine') == {'train': 20, 'test': 20}
 
@@ -314,8 +314,8 @@ def test_domains_in_the_other_commands(m2m, m2m_home, file, tmp_path):
 
 
 def harm(name, split):
-    entry = ledger.require(name)
-    path = ledger.path_of(name, entry, entry['splits'][split]['files']['images'])
+    entry = manifest.require(name)
+    path = manifest.path_of(name, entry, entry['splits'][split]['files']['images'])
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -420,7 +420,7 @@ def test_a_fetch(m2m, m2m_home, site):
     assert '--photos DIR' in ran.out
     for name in ('MNIST', 'SVHN', 'USPS'):
         assert split_sizes(name) == {'train': 20, 'test': 20}
-        assert ledger.verify(name) == []
+        assert manifest.verify(name) == []
     close(load_digits('MNIST', 'train').images[..., 0], resized(draw(1)))
     close(load_digits('MNIST', 'test').images[..., 0], resized(draw(2)))
     np.testing.assert_array_equal(load_digits('SVHN', 'train').images, draw(5, 20, 32, 3))
@@ -429,7 +429,7 @@ def test_a_fetch(m2m, m2m_home, site):
     written = np.round(draw(5, 20, 16) / 127.5 - 1, 4).astype(np.float32)
     close(load_digits('USPS', 'train').images[..., 0], resized(((written + 1) / 2 * 255).astype(np.uint8)))
     np.testing.assert_array_equal(load_digits('USPS', 'train').labels, LABELS)
-    source = ledger.require('MNIST')['splits']['test']['source']
+    source = manifest.require('MNIST')['splits']['test']['source']
     assert source['made_by'] == 'm2m data fetch'
     assert source['urls'][0].endswith('/gone/t10k-images-idx3-ubyte.gz')
     assert source['md5'] == [checksum for name, checksum in datasets.MNIST.resources if name.startswith('t10k')]
@@ -445,7 +445,7 @@ def test_a_fetch(m2m, m2m_home, site):
 @pytest.mark.network
 def test_some_domains(m2m, m2m_home, site):
     assert m2m('data', 'fetch', 'digits', '--domains', 'USPS, SVHN').code == 0
-    assert ledger.names() == ['SVHN', 'USPS']
+    assert manifest.names() == ['SVHN', 'USPS']
 
 
 @pytest.mark.network
@@ -468,7 +468,7 @@ def test_a_fetch_that_cannot_be(m2m, m2m_home, site, arguments, code, message):
     assert (ran.code, ran.out) == (code, '')
     assert message in ran.err
     assert site.asked == []
-    assert ledger.names() == []
+    assert manifest.names() == []
 
 
 @pytest.mark.network
@@ -483,7 +483,7 @@ def test_one_that_fails_does_not_lose_the_others(m2m, m2m_home, site):
     assert 'SVHN: test_32x32.mat could not be downloaded.' in ran.err
     assert 'it answered 404' in ran.err
     assert 'usps.bz2: the file has the MD5' in ran.err
-    assert ledger.names() == ['MNIST']
+    assert manifest.names() == ['MNIST']
     absent.write_bytes(content)
     site.asked.clear()
     assert m2m('data', 'fetch', 'digits', '--domains', 'SVHN').code == 0
@@ -498,7 +498,7 @@ def test_a_full_disk_keeps_what_was_downloaded(m2m, m2m_home, site, monkeypatch)
         ran = m2m('data', 'fetch', 'digits', '--domains', 'USPS')
     assert ran.code == 1
     assert 'No space left on device' in ran.err
-    assert ledger.names() == []
+    assert manifest.names() == []
     site.asked.clear()
     assert m2m('data', 'fetch', 'digits', '--domains', 'USPS').code == 0
     assert site.asked == []
@@ -508,22 +508,22 @@ def test_a_full_disk_keeps_what_was_downloaded(m2m, m2m_home, site, monkeypatch)
 @pytest.mark.network
 def test_only_what_is_lacking_is_fetched(m2m_home, site, file):
     import_domain('MNIST', file, 'test')
-    mine = ledger.require('MNIST')['splits']['test']
+    mine = manifest.require('MNIST')['splits']['test']
     fetch_digits(domains=['MNIST'])
     assert not any('t10k' in path for path in site.asked)
-    assert ledger.require('MNIST')['splits']['test'] == mine
+    assert manifest.require('MNIST')['splits']['test'] == mine
     site.asked.clear()
     harm('MNIST', 'train')
     fetch_digits(domains=['MNIST'])
     assert any('train' in path for path in site.asked)
-    assert ledger.verify('MNIST') == []
+    assert manifest.verify('MNIST') == []
 
 
 @pytest.mark.network
 def test_a_domain_that_is_being_written(m2m_home, site):
     with versions.writing('USPS'), pytest.raises(DataError, match='writing USPS is already running'):
         fetch_digits(domains=['USPS', 'SVHN'])
-    assert ledger.names() == ['SVHN']
+    assert manifest.names() == ['SVHN']
 
 
 @pytest.mark.network
@@ -600,23 +600,23 @@ def test_mnistm_is_synthesised(m2m, mnist, photos):
         found = load_digits('MNISTM', split)
         np.testing.assert_array_equal(found.images, slow_blend(images, read(photos, names), 3))
         np.testing.assert_array_equal(found.labels, load_digits('MNIST', split).labels)
-        source = ledger.require('MNISTM')['splits'][split]['source']
+        source = manifest.require('MNISTM')['splits'][split]['source']
         assert source['made_by'] == 'm2m data fetch: synthesised'
         assert (source['seed'], source['photos']) == (3, len(names))
 
 
 def test_an_imported_test_split_of_mnistm_stays(mnist, photos, tmp_path):
     import_domain('MNISTM', npz(tmp_path / 'm.npz', images=draw(5, size=32, channels=3), labels=LABELS))
-    before = ledger.require('MNISTM')['splits']['test']
+    before = manifest.require('MNISTM')['splits']['test']
     fetch_digits(photos, ['MNISTM'], seed=1)
-    assert ledger.require('MNISTM')['splits']['test'] == before
+    assert manifest.require('MNISTM')['splits']['test'] == before
     # There is nothing to share them with: all photos serve the training split.
     expected = slow_blend(draw(11, size=32), read(photos, 'abcde'), 1)
     np.testing.assert_array_equal(load_digits('MNISTM', 'train').images, expected)
 
 
 def hashes(name):
-    return [file['sha256'] for file in ledger.files(ledger.require(name))]
+    return [file['sha256'] for file in manifest.files(manifest.require(name))]
 
 
 def test_seeds(mnist, photos, m2m_home, monkeypatch, tmp_path):
@@ -638,7 +638,7 @@ def test_damaged_splits_of_mnistm(mnist, photos, tmp_path):
         fetch_digits(None, ['MNISTM'])
     fetch_digits(photos, ['MNISTM'])
     assert hashes('MNISTM') == before
-    assert ledger.verify('MNISTM') == []
+    assert manifest.verify('MNISTM') == []
     import_domain('MNISTM', npz(tmp_path / 'm.npz', images=draw(5, size=32, channels=3), labels=LABELS))
     harm('MNISTM', 'test')
     with pytest.raises(DataError, match=r'its test split was imported and is damaged\. Import it again'):
@@ -649,7 +649,7 @@ def test_damaged_splits_of_mnistm(mnist, photos, tmp_path):
 def test_mnist_is_fetched_for_mnistm(m2m, m2m_home, site, photos):
     ran = m2m('data', 'fetch', 'digits', '--domains', 'MNISTM', '--photos', photos)
     assert ran.code == 0
-    assert ledger.names() == ['MNIST', 'MNISTM']
+    assert manifest.names() == ['MNIST', 'MNISTM']
     grey = load_digits('MNIST', 'train').images[..., 0]
     np.testing.assert_array_equal(load_digits('MNISTM', 'train').images, slow_blend(grey, read(photos, 'ace'), 0))
 
@@ -667,7 +667,7 @@ def test_photos_of_all_kinds(mnist, photos):
     Image.fromarray(rng.integers(0, 256, (40, 40, 4), dtype=np.uint8), 'CMYK').save(photos / 'print.jpeg')
     Image.fromarray(rng.integers(0, 256, (40, 40, 4), dtype=np.uint8)).save(photos / 'alpha.png')
     fetch_digits(photos, ['MNISTM'])
-    assert ledger.require('MNISTM')['splits']['train']['source']['photos'] == 4
+    assert manifest.require('MNISTM')['splits']['train']['source']['photos'] == 4
 
 
 def bomb(path):
@@ -689,7 +689,7 @@ def test_photos_that_are_wrong(mnist, photos, make, message):
     make(photos / 'z.png')
     with pytest.raises(DataError, match=message):
         fetch_digits(photos, ['MNISTM'])
-    assert ledger.names() == ['MNIST']
+    assert manifest.names() == ['MNIST']
 
 
 def test_too_few_photos(mnist, photos):
@@ -724,7 +724,7 @@ def test_the_real_domains(m2m, m2m_home, shared):
         assert split_sizes(name) == sizes
     assert m2m('data', 'verify').code == 0
     np.testing.assert_array_equal(load_digits('MNISTM', 'test').labels, load_digits('MNIST', 'test').labels[:9001])
-    crops = ledger.require('SVHN')['splits']['test']
+    crops = manifest.require('SVHN')['splits']['test']
     assert crops['clusters'] < crops['images']
     entry = import_domain('Crops', folder / 'svhn' / 'svhn_crops.npz', 'test')
     assert entry['splits']['test']['images'] == 554 + 486
@@ -737,23 +737,23 @@ def test_the_real_domains(m2m, m2m_home, shared):
 def test_recordings_do_not_take_the_name_of_digits(m2m_home, make_bundle, file, m2m, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
     import_domain('Lab2026', file)
-    before = ledger.require('Lab2026')
+    before = manifest.require('Lab2026')
     ran = m2m('data', 'import', 'Lab2026', *bundle.options)
     assert ran.code == 1
     assert 'Lab2026 is the name of digits on this machine; choose another for the recordings' in ran.err
-    assert ledger.require('Lab2026') == before
+    assert manifest.require('Lab2026') == before
 
 
 def test_what_is_damaged_does_not_stop_a_repair(m2m_home, file):
     import_domain('MyShift', file, 'train')
     import_domain('MyShift', file, 'test')
-    entry = ledger.require('MyShift')
+    entry = manifest.require('MyShift')
     for split in ('train', 'test'):
-        ledger.path_of('MyShift', entry, entry['splits'][split]['files']['labels']).write_bytes(b'damaged')
+        manifest.path_of('MyShift', entry, entry['splits'][split]['files']['labels']).write_bytes(b'damaged')
     import_domain('MyShift', file, 'train')  # without `test`, of which nothing can be kept
-    assert list(ledger.require('MyShift')['splits']) == ['train']
+    assert list(manifest.require('MyShift')['splits']) == ['train']
     import_domain('MyShift', file, 'test')
-    assert ledger.verify('MyShift') == []
+    assert manifest.verify('MyShift') == []
     (m2m_home / 'data' / 'MyShift' / 'ledger.json').write_text('{')
     import_domain('MyShift', file, 'test')
-    assert list(ledger.require('MyShift')['splits']) == ['test']
+    assert list(manifest.require('MyShift')['splits']) == ['test']

@@ -9,7 +9,7 @@ import pytest
 
 from m2m_benchmarks import load_dataset
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import M2MError
 
 pytestmark = pytest.mark.seconds
@@ -142,7 +142,7 @@ def test_mutated_bundles(part, make_bundle, m2m_home, tmp_path):
             raise AssertionError(f'seed {seed}: {done} ended with {type(error).__name__}: {error}') from error
         else:
             accepted += 1
-            assert ledger.verify('Lab2026') == [], (seed, done)
+            assert manifest.verify('Lab2026') == [], (seed, done)
             values = load_dataset('Lab2026').values
             assert np.isfinite(values[~np.isnan(values)]).all(), (seed, done)
         shutil.rmtree(folder)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.store import load_assembly, load_stimuli
 from m2m_benchmarks.errors import DataError
 
@@ -144,7 +144,7 @@ def test_column_names_that_cannot_be_kept(m2m_home, bundle, column):
     bundle.units.write_text('\n'.join([f'{lines[0]},{column}', *(line + ',1' * n for line in lines[1:])]))
     with pytest.raises(DataError, match=r'a column cannot be called .*Rename'):
         import_bundle('Tiny', *bundle.paths)
-    assert ledger.read('Tiny') is None
+    assert manifest.read('Tiny') is None
 
 
 def test_responses_are_kept_as_they_are(m2m_home, bundle):
@@ -187,12 +187,12 @@ def test_stimuli(bundle, m2m_home):
                 np.testing.assert_array_equal(np.asarray(found), np.asarray(original.convert('RGB')))
 
 
-def test_ledger(bundle, imported, m2m_home):
-    entry = ledger.require('Tiny')
+def test_manifest(bundle, imported, m2m_home):
+    entry = manifest.require('Tiny')
     assert entry == imported
     folder = m2m_home / 'data' / 'Tiny'
     assert json.loads((folder / 'ledger.json').read_text()) == entry
-    named = ledger.files(entry)
+    named = manifest.files(entry)
     assert len(named) == 1 + 8
     for file in named:
         path = folder / entry['version'] / file['file']
@@ -214,7 +214,7 @@ def test_ledger(bundle, imported, m2m_home):
     by_layer = entry['summary']['areas']['VISp']['reliable_by']
     assert set(by_layer) == {'cortical_layer'}
     assert sum(by_layer['cortical_layer'].values()) == entry['summary']['areas']['VISp']['reliable']
-    # Nothing lies there that the ledger doesn't vouch for.
+    # Nothing lies there that the manifest doesn't vouch for.
     expected = {'ledger.json', entry['version'], f'{entry["version"]}/stimuli'}
     assert files_below(folder) == expected | {f'{entry["version"]}/{file["file"]}' for file in named}
     assert load_assembly('Tiny').attrs['stimulus_set_identifier'] == load_stimuli('Tiny').identifier
@@ -227,7 +227,7 @@ def test_command_line(bundle, m2m_home, m2m):
     assert '8 stimuli, up to 10 repetitions' in ran.out
     assert ran.err == ''
     ran = m2m('data', 'import', 'Tiny', *bundle.options, '--json', '-')
-    assert json.loads(ran.out)['sha256'] == ledger.require('Tiny')['assembly']['sha256']
+    assert json.loads(ran.out)['sha256'] == manifest.require('Tiny')['assembly']['sha256']
     assert m2m('data', 'verify').code == 0
     ran = m2m('data', 'verify', 'Tiny')
     assert (ran.code, ran.out) == (0, 'Tiny: 9 of 9 files as they were written\n')
@@ -260,7 +260,7 @@ def test_verify_finds_damage_and_an_import_mends_it(bundle, imported, m2m_home, 
     assert 'm2m data import Tiny' in ran.err
     assert list(json.loads(m2m('data', 'verify', 'Tiny', '--json', '-').out)) == ['Tiny']
     import_bundle('Tiny', *bundle.paths)
-    assert ledger.verify('Tiny') == []
+    assert manifest.verify('Tiny') == []
     assert m2m('data', 'verify').code == 0
 
 
@@ -278,7 +278,7 @@ def test_same_content_again(bundle, imported, m2m_home):
     assert again['assembly'] == imported['assembly']
     # Files in use stay: a kill at any moment of a second import leaves a whole dataset.
     assert {path: path.stat().st_ino for path in folder.rglob('*')} == inodes
-    assert ledger.verify('Tiny') == []
+    assert manifest.verify('Tiny') == []
 
 
 def test_other_content_replaces_the_old(make_bundle, imported, m2m_home, tmp_path):
@@ -351,7 +351,7 @@ def test_real_values(siegle_bundle, siegle):
         start += counts.shape[2]
     layers = {unit['unit_id']: int(unit['cortical_layer']) for unit in rows(siegle_bundle.units)}
     assert [layers[unit] for unit in assembly['unit_id'].values] == list(assembly['cortical_layer'].values)
-    assert ledger.verify('Siegle2021') == []
+    assert manifest.verify('Siegle2021') == []
     stimuli = load_stimuli('Siegle2021')
     assert list(stimuli['stimulus_id']) == [f'scene_{i:03d}' for i in range(118)]
     scene = stimuli.get_stimulus('scene_007')

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.plugins import load_benchmark
 
 
@@ -34,7 +34,12 @@ def test_other_names_of_an_area_are_the_area(m2m, m2m_home, make_bundle, tmp_pat
     areas = json.loads(ran.out)['areas']
     assert {area: counts['sessions'] for area, counts in areas.items()} == {'VISp': 2, 'VISl': 1, 'POR': 1}
     # What the lab wrote is kept.
-    assert [row['area'] for row in ledger.require('Lab2026')['source']['session_table']] == ['V1', 'VISp', 'lm', 'POR']
+    assert [row['area'] for row in manifest.require('Lab2026')['source']['session_table']] == [
+        'V1',
+        'VISp',
+        'lm',
+        'POR',
+    ]
 
 
 def test_tables_that_name_an_area_differently(m2m_home, make_bundle, tmp_path):

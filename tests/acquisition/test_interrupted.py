@@ -11,7 +11,7 @@ import time
 import pytest
 
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.data import ledger, versions
+from m2m_benchmarks.data import manifest, versions
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.testing import Command
 
@@ -30,11 +30,11 @@ def no_fsync():
 
 
 def stray(home):
-    """Whatever lies in the data folder that no ledger vouches for."""
+    """Whatever lies in the data folder that no manifest vouches for."""
     known = set()
-    for name in ledger.names():
-        entry = ledger.require(name)
-        known |= {ledger.path_of(name, entry, file) for file in ledger.files(entry)}
+    for name in manifest.names():
+        entry = manifest.require(name)
+        known |= {manifest.path_of(name, entry, file) for file in manifest.files(entry)}
         known.add(home / 'data' / name / 'ledger.json')
     known |= {folder for path in known for folder in path.parents}
     return {path for path in (home / 'data').rglob('*') if path.suffix != '.lock'} - known
@@ -59,7 +59,7 @@ def big_bundle(make_bundle, tmp_path_factory):
 
 @pytest.fixture
 def earlier(request, make_bundle, big_bundle, m2m_home, tmp_path):
-    """Ledger of what was imported before under the same name: nothing, other content or the same content."""
+    """Manifest of what was imported before under the same name: nothing, other content or the same content."""
     if request.param == 'nothing':
         return None
     bundle = make_bundle(tmp_path / 'earlier') if request.param == 'other' else big_bundle
@@ -95,16 +95,16 @@ def _interrupted(bundle, home, how, moment):
 def test_ctrl_c(big_bundle, m2m_home, moment, earlier):
     code, messages = _interrupted(big_bundle, m2m_home, signal.SIGINT, moment)
     assert 'Traceback' not in messages
-    found = ledger.read('Lab2026')
+    found = manifest.read('Lab2026')
     if found == earlier:
         assert code in (1, 130)
     else:  # it was done already, and was interrupted while it said so, or not at all
         assert moment in ('stimuli', 'in place')
         assert code in (0, 1, 130, -signal.SIGINT)
-    assert found is None or not ledger.verify('Lab2026')
+    assert found is None or not manifest.verify('Lab2026')
     assert not stray(m2m_home)
     import_bundle('Lab2026', *big_bundle.paths)
-    assert not ledger.verify('Lab2026')
+    assert not manifest.verify('Lab2026')
     assert not stray(m2m_home)
 
 
@@ -117,16 +117,16 @@ def test_ctrl_c(big_bundle, m2m_home, moment, earlier):
 )
 def test_kill(big_bundle, m2m_home, moment, earlier):
     code, _ = _interrupted(big_bundle, m2m_home, signal.SIGKILL, moment)
-    found = ledger.read('Lab2026')
+    found = manifest.read('Lab2026')
     if moment != 'in place':
         assert code == -signal.SIGKILL
         assert found == earlier
         assert stray(m2m_home)  # it was stopped in the midst of it
     # Whatever it left, no dataset is half there,
-    assert found is None or not ledger.verify('Lab2026')
+    assert found is None or not manifest.verify('Lab2026')
     # and the next run cleans up.
     import_bundle('Lab2026', *big_bundle.paths)
-    assert not ledger.verify('Lab2026')
+    assert not manifest.verify('Lab2026')
     assert not stray(m2m_home)
 
 
@@ -156,9 +156,9 @@ def test_an_interrupt_at_any_step_of_writing(make_bundle, m2m_home, tmp_path, mo
                 patch.setattr(os, name, stopping(getattr(os, name)))
             with contextlib.suppress(KeyboardInterrupt):
                 import_bundle('Lab2026', *second.paths)
-        assert not ledger.verify('Lab2026'), number
+        assert not manifest.verify('Lab2026'), number
         assert not stray(m2m_home), number
-        outcomes.append(ledger.require('Lab2026')['version'] == earlier['version'])
+        outcomes.append(manifest.require('Lab2026')['version'] == earlier['version'])
         if left > 0:
             break
     # The old version up to one step, the new one from there on; the last run was not stopped.
@@ -183,8 +183,8 @@ def test_no_room_for_a_file(make_bundle, m2m_home, tmp_path, monkeypatch):
     assert 'Traceback' not in done.stderr
     assert 'cannot write Lab2026' in done.stderr
     assert 'Nothing was changed' in done.stderr
-    assert ledger.require('Lab2026') == earlier
-    assert not ledger.verify('Lab2026')
+    assert manifest.require('Lab2026') == earlier
+    assert not manifest.verify('Lab2026')
     assert not stray(m2m_home)
 
 
@@ -208,7 +208,7 @@ def test_full_disk(make_bundle, tmp_path, monkeypatch):
         assert not stray(disk)
         small = make_bundle(tmp_path / 'small', n_images=8)
         import_bundle('Lab2026', *small.paths)  # and with what fits, all is well
-        assert not ledger.verify('Lab2026')
+        assert not manifest.verify('Lab2026')
     finally:
         subprocess.run(['umount', str(disk)], check=True)
 
@@ -265,7 +265,7 @@ def test_two_imports_at_once(make_bundle, m2m_home, tmp_path):
     assert done.returncode == 1
     assert 'already running' in done.stderr
     assert 'Traceback' not in done.stderr
-    assert ledger.read('Lab2026') is None
+    assert manifest.read('Lab2026') is None
     with versions.writing('Other2026'):  # another dataset is no obstacle
         assert run(bundle).returncode == 0
 

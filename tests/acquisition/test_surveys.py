@@ -8,7 +8,7 @@ import pytest
 
 import m2m_benchmarks
 from m2m_benchmarks.acquisition.surveys import SURVEYS, find_survey
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import cards
 
 PACKAGE = Path(m2m_benchmarks.__file__).parent
@@ -39,7 +39,7 @@ def test_what_cards_say_of_a_survey_agrees_with_the_table(m2m_home):
         command = '' if card['fetch'].startswith('m2m data fetch digits') else card['fetch']
         assert command == (f'm2m data fetch {name}' if name in SURVEYS else '')
         assert f'`{command}`' in card['how_made'] or not command
-        assert ledger.import_command(name).startswith(card['fetch'] or 'm2m data import')
+        assert manifest.import_command(name).startswith(card['fetch'] or 'm2m data import')
 
 
 @pytest.mark.process

@@ -13,7 +13,7 @@ from m2m_benchmarks.acquisition import surveys
 from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey, longest_silence_s
 from m2m_benchmarks.acquisition.pipeline.plan import plan
 from m2m_benchmarks.acquisition.survey import Survey
-from m2m_benchmarks.data import ledger, store
+from m2m_benchmarks.data import manifest, store
 from m2m_benchmarks.errors import DataError, M2MError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.plugins import load_benchmark
@@ -82,7 +82,7 @@ def test_the_recipe(fetch, site, m2m, m2m_home):
     ran = fetch('--workers', '2')
     assert ran.code == 0, ran.err
     assert 'Session a2 could not be read' in ran.out
-    assert len(ledger.require('Toy')['source']['sessions']) == 3
+    assert len(manifest.require('Toy')['source']['sessions']) == 3
     # The next call asks for what is missing alone.
     site.files['/a2.npz'] = whole
     site.requests.clear()
@@ -97,7 +97,7 @@ def test_the_recipe(fetch, site, m2m, m2m_home):
     assert benchmark.stimulus_set['stimulus_id'].tolist() == [f'image_{number:02d}' for number in range(12)]
     assert benchmark.identifier == 'Toy.POR-rdm'
     # What brings it again is said of it, though no plugin of this library is named after it.
-    assert ledger.import_command('Toy').startswith('m2m data fetch Toy, or ')
+    assert manifest.import_command('Toy').startswith('m2m data fetch Toy, or ')
 
 
 @pytest.mark.slow
@@ -135,7 +135,7 @@ def test_python_calls_take_the_defaults_of_the_options(toy, site, m2m_home, monk
     server, *others = toy.options
     monkeypatch.setattr(type(toy), 'options', (replace(server, default=site.address), *others))
     assert len(plan(toy).listing.sessions) == 4
-    entry = fetch_survey(surveys.find_survey('Toy')).ledger
+    entry = fetch_survey(surveys.find_survey('Toy')).manifest
     assert (len(entry['source']['sessions']), entry['source']['settings']) == (4, {'signal': 'rates'})
 
 

@@ -99,12 +99,12 @@ def units(layer):
 COUNTED = """
 import json, sys
 from m2m_benchmarks import load_benchmark
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.plugins import index
 from m2m_benchmarks.testing import RecordedCandidate
 hashed, read = [], []
-hash_file, lines_of = ledger.sha256_file, index.registrations
-ledger.sha256_file = lambda path: hashed.append(path.name) or hash_file(path)
+hash_file, lines_of = manifest.sha256_file, index.registrations
+manifest.sha256_file = lambda path: hashed.append(path.name) or hash_file(path)
 index.registrations = lambda init: read.append(str(init)) or lines_of(init)
 for name in sys.argv[1:]:
     load_benchmark(name)(RecordedCandidate())

@@ -22,7 +22,7 @@ from m2m_benchmarks import list_benchmarks, load_benchmark
 from m2m_benchmarks.acquisition.digit_files import read_domain
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.arrays import accuracy_draws, wilson_interval
-from m2m_benchmarks.data import ledger, versions
+from m2m_benchmarks.data import manifest, versions
 from m2m_benchmarks.data.digits.domain import rgb
 from m2m_benchmarks.data.digits.domains import load_digits, write_domain
 from m2m_benchmarks.errors import BenchmarkError, DataError, DataNotFoundError, UnknownNameError
@@ -528,8 +528,8 @@ def test_a_domain_that_is_not_here(m2m_home, make_domain):
 def test_a_domain_that_was_damaged(m2m_home, make_domain):
     make_domain('MNIST')
     make_domain('Mine')
-    entry = ledger.require('Mine')
-    path = ledger.path_of('Mine', entry, entry['splits']['test']['files']['labels'])
+    entry = manifest.require('Mine')
+    path = manifest.path_of('Mine', entry, entry['splits']['test']['files']['labels'])
     path.write_bytes(path.read_bytes()[:-1] + b'\xff')
     with pytest.raises(
         DataError, match=r'labels\.npy of Mine is damaged: .* m2m data import digits-domain Mine --from'

@@ -11,7 +11,7 @@ import m2m_benchmarks
 from m2m_benchmarks import list_benchmarks, list_datasets, load_benchmark, load_dataset
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.plugins import registered
@@ -41,7 +41,7 @@ def test_registered_for_every_dataset_and_area():
 
 
 def test_metadata_and_references_are_there():
-    root = Path(ledger.__file__).parents[1] / 'benchmarks'
+    root = Path(manifest.__file__).parents[1] / 'benchmarks'
     plugins = registered('benchmark').values()
     written = {
         folder: yaml.safe_load((root / folder / 'metadata.yaml').read_text(encoding='utf-8'))['benchmarks']

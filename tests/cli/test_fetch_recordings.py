@@ -8,7 +8,7 @@ from allen_warehouse import Warehouse
 
 from m2m_benchmarks.acquisition.surveys import SURVEYS
 from m2m_benchmarks.cli.fetch import _DIGITS_OPTIONS, _SURVEY_OPTIONS
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.testing import serving_files
 
 pytestmark = pytest.mark.network
@@ -64,7 +64,7 @@ def test_ecephys(fetch, m2m_home):
     )
     assert ran.code == 0
     assert 'm2m score torchvision:squeezenet1_1 Siegle2021-rdm' in ran.out
-    entry = ledger.require('Siegle2021')
+    entry = manifest.require('Siegle2021')
     assert entry['summary']['areas']['VISp']['sessions'] == 2
     assert entry['source']['settings']['window_ms'] == [50, 250]
     assert entry['source']['settings']['amplitude_cutoff'] is None
@@ -83,7 +83,7 @@ def test_dry_run(fetch, site, m2m_home):
     assert (planned['sessions'], planned['failed_quality_control']) == (4, 1)
     assert json.loads(fetch('Siegle2021', '--dry-run', '--json', '-').out)['sessions'] == 3
     assert not any(request['sent'] for request in site.requests if request['path'].endswith('.nwb'))
-    assert ledger.names() == []
+    assert manifest.names() == []
 
 
 @pytest.mark.parametrize('width', [60, 80, 100])
@@ -133,7 +133,7 @@ def test_what_cannot_be(fetch, m2m_home, arguments, code, message):
     ran = fetch(*arguments)
     assert (ran.code, ran.out) == (code, '')
     assert message in ' '.join(ran.err.replace('│', ' ').split())
-    assert ledger.names() == []
+    assert manifest.names() == []
 
 
 def test_what_brings_them(m2m, m2m_home):

@@ -18,7 +18,7 @@ from sklearn.datasets import load_sample_images
 
 from m2m_benchmarks import load_stimulus_set
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.data import ledger, versions
+from m2m_benchmarks.data import manifest, versions
 from m2m_benchmarks.data.digit_names import DOMAINS, domain_and_split, stimulus_set_name
 from m2m_benchmarks.data.digits import domains
 from m2m_benchmarks.data.digits.blending import blend
@@ -54,8 +54,8 @@ def folders(home, name):
 
 
 def file_of(name, split, part):
-    entry = ledger.require(name)
-    return ledger.path_of(name, entry, entry['splits'][split]['files'][part])
+    entry = manifest.require(name)
+    return manifest.path_of(name, entry, entry['splits'][split]['files'][part])
 
 
 # In the data folder
@@ -64,7 +64,7 @@ def file_of(name, split, part):
 def test_what_is_written_is_read(m2m_home):
     train, test = draw(30, 1, 3), draw(20, 2)
     entry = write('Mine', train=train, test=test)
-    assert entry == ledger.require('Mine')
+    assert entry == manifest.require('Mine')
     assert (entry['kind'], list(entry['splits'])) == ('digits', ['train', 'test'])
     assert [(split['images'], split['clusters']) for split in entry['splits'].values()] == [(30, 15), (20, 10)]
     assert entry['source'] == {'made_by': 'a test of train, a test of test'}
@@ -79,9 +79,9 @@ def test_what_is_written_is_read(m2m_home):
         ]
         assert isinstance(found.images, np.memmap)
         assert not found.images.flags.writeable
-    assert ledger.verify('Mine') == []
-    assert len(ledger.files(entry)) == 6
-    assert ledger.holds_digits('Mine')
+    assert manifest.verify('Mine') == []
+    assert len(manifest.files(entry)) == 6
+    assert manifest.holds_digits('Mine')
 
 
 def test_a_split_takes_the_place_of_an_earlier_one_and_the_others_stay(m2m_home):
@@ -97,7 +97,7 @@ def test_a_split_takes_the_place_of_an_earlier_one_and_the_others_stay(m2m_home)
     third = write('Mine', other=newer)
     assert sorted(third['splits']) == ['other', 'test', 'train']
     assert third['splits']['other']['files']['images']['sha256'] == third['splits']['test']['files']['images']['sha256']
-    assert ledger.verify('Mine') == []
+    assert manifest.verify('Mine') == []
 
 
 def test_a_version_is_its_content(m2m_home):
@@ -130,7 +130,7 @@ def test_damage_is_noticed(m2m, m2m_home, part, damage):
     if damage != 'missing':
         path.write_bytes(content[:-5] if damage == 'short' else content[:-1] + bytes([content[-1] ^ 1]))
     expected = {'missing': 'missing', 'short': 'bytes, expected', 'changed': 'SHA-256'}[damage]
-    (problem,) = ledger.verify('Mine')
+    (problem,) = manifest.verify('Mine')
     assert problem.startswith(f'{path}: ')
     assert expected in problem
     ran = m2m('data', 'verify', 'Mine')
@@ -143,7 +143,7 @@ def test_damage_is_noticed(m2m, m2m_home, part, damage):
     # The other split is whole, and stays when a new one comes.
     assert same(load_digits('Mine', 'train'), train)
     write('Mine', test=draw(20, 3))
-    assert ledger.verify('Mine') == []
+    assert manifest.verify('Mine') == []
     assert same(load_digits('Mine', 'train'), train)
 
 
@@ -185,8 +185,8 @@ def test_recordings_are_no_digits(m2m_home, make_bundle, tmp_path):
         write('Lab2026', test=draw())
     with pytest.raises(DataError, match='Lab2026 holds recordings, not digits'):
         load_digits('Lab2026', 'test')
-    assert ledger.verify('Lab2026') == []
-    assert not ledger.holds_digits('Lab2026')
+    assert manifest.verify('Lab2026') == []
+    assert not manifest.holds_digits('Lab2026')
     assert domains.digit_stimuli_here('Lab2026_test') is None
 
 
@@ -252,8 +252,8 @@ def test_a_stimulus_set(m2m_home, channels):
             assert (image.format, image.mode, image.size) == ('PNG', 'RGB', (32, 32))
             np.testing.assert_array_equal(np.asarray(image), np.broadcast_to(made.images[place], (32, 32, 3)))
     assert len({stimuli.get_stimulus(stimulus) for stimulus in stimuli['stimulus_id']}) == 20
-    # They aren't part of what the ledger vouches for: a copy of the data without them is whole.
-    assert ledger.verify('Mine') == []
+    # They aren't part of what the manifest vouches for: a copy of the data without them is whole.
+    assert manifest.verify('Mine') == []
 
 
 def test_paths_are_a_mapping(m2m_home):
@@ -398,18 +398,18 @@ def ready(digits_home, monkeypatch):
 
 @pytest.mark.seconds
 def test_they_are_made_when_they_are_first_used(m2m_home):
-    assert ledger.read('SklearnDigits') is None
+    assert manifest.read('SklearnDigits') is None
     stimuli = load_stimulus_set('SklearnDigits_inverted')
     assert len(stimuli) == 597
-    entry = ledger.require('SklearnDigits')
+    entry = manifest.require('SklearnDigits')
     assert list(entry['splits']) == ['train', 'test', *DERIVED]
     assert [split['images'] for split in entry['splits'].values()] == [1200] + [597] * 6
     assert "scikit-learn's digits" in entry['source']['made_by']
-    assert ledger.verify('SklearnDigits') == []
+    assert manifest.verify('SklearnDigits') == []
     # The same again, wherever and however often it is made.
     shutil.rmtree(m2m_home)
     load_stimulus_set('SklearnDigits_train')
-    assert ledger.require('SklearnDigits')['version'] == entry['version']
+    assert manifest.require('SklearnDigits')['version'] == entry['version']
 
 
 def test_they_are_those_of_scikit_learn(ready):
@@ -488,20 +488,20 @@ def test_derived_domains_against_slow_loops(ready, place):
 @pytest.mark.seconds
 def test_an_older_version_of_them_is_replaced(m2m_home, monkeypatch):
     made_here.ensure()
-    before = ledger.require('SklearnDigits')
+    before = manifest.require('SklearnDigits')
     monkeypatch.setattr(made_here, 'VERSION', made_here.VERSION + 1)
     monkeypatch.setitem(
         made_here.DERIVED, 'inverted', lambda test: Digits(test.images // 2, test.labels, test.clusters)
     )
     stimuli = load_stimulus_set('SklearnDigits_inverted')
-    after = ledger.require('SklearnDigits')
+    after = manifest.require('SklearnDigits')
     assert after['version'] != before['version']
     assert after['splits']['train']['files'] == before['splits']['train']['files']
     test = load_digits('SklearnDigits', 'test')
     with Image.open(stimuli.get_stimulus('SklearnDigits_inverted_000007')) as image:
         np.testing.assert_array_equal(np.asarray(image), rgb(test.images[7] // 2))
     made_here.ensure()
-    assert ledger.require('SklearnDigits') == after  # not once more
+    assert manifest.require('SklearnDigits') == after  # not once more
 
 
 @pytest.mark.seconds
@@ -513,7 +513,7 @@ def test_a_split_that_is_missing_is_made(m2m_home):
     del entry['splits']['thick']
     path.write_text(json.dumps(entry))
     assert len(load_stimulus_set('SklearnDigits_thick')) == 597
-    assert ledger.require('SklearnDigits')['version'] == whole
+    assert manifest.require('SklearnDigits')['version'] == whole
 
 
 @pytest.mark.seconds
@@ -536,7 +536,7 @@ AT_ONCE = """
 import sys, time
 from pathlib import Path
 from m2m_benchmarks import load_stimulus_set
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 import m2m_benchmarks.data.sklearn_digits
 
 Path(sys.argv[1], sys.argv[2]).touch()
@@ -546,7 +546,7 @@ stimuli = load_stimulus_set('SklearnDigits_blended')
 for stimulus in stimuli['stimulus_id']:
     content = stimuli.get_stimulus(stimulus).read_bytes()
     assert content.startswith(b'\\x89PNG') and content.endswith(b'IEND\\xaeB`\\x82'), stimulus
-print(len(stimuli), stimuli.identifier, ledger.verify('SklearnDigits'))
+print(len(stimuli), stimuli.identifier, manifest.verify('SklearnDigits'))
 """
 
 

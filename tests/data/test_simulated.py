@@ -16,7 +16,7 @@ from m2m_benchmarks.arrays import (
     standard_error,
     upper_triangle,
 )
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.simulated.population import (
     N_ANIMALS,
@@ -109,7 +109,7 @@ def test_the_dataset(m2m_home):
     np.testing.assert_array_equal(
         assembly['true_reliability'].values, np.concatenate([population(area).reliability for area in AREAS])
     )
-    counted = ledger.require('SimulatedMouse')['summary']['areas']
+    counted = manifest.require('SimulatedMouse')['summary']['areas']
     assert list(counted) == list(AREAS)
     assert {area['flat'] for area in counted.values()} == {N_ANIMALS}
     stimuli = assembly.attrs['stimulus_set']

@@ -13,7 +13,7 @@ from m2m_benchmarks import load_dataset, load_stimulus_set
 from m2m_benchmarks.acquisition import importing
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.data.trials import average_repetitions, cube
@@ -99,7 +99,7 @@ def test_damaged_files_are_not_loaded(m2m_home, make_bundle, tmp_path, file, har
     bundle = make_bundle(tmp_path / 'bundle')
     entry = import_bundle('Siegle2021', *bundle.paths)
     named = entry['assembly'] if file == 'assembly' else entry['stimuli'][3]
-    path = ledger.path_of('Siegle2021', entry, named)
+    path = manifest.path_of('Siegle2021', entry, named)
     content = path.read_bytes()
     if harm == 'missing':
         path.unlink()
@@ -138,8 +138,8 @@ def test_loading_twice_reads_once(m2m_home):
 
 def test_presentations_have_a_second_coordinate_that_is_not_in_the_file(simulated_home):
     """With one alone, averages of Brain-Score would have the dimension stimulus_id, and its metrics would refuse."""
-    entry = ledger.require('SimulatedMouse')
-    path = ledger.path_of('SimulatedMouse', entry, entry['assembly'])
+    entry = manifest.require('SimulatedMouse')
+    path = manifest.path_of('SimulatedMouse', entry, entry['assembly'])
     recordings = load_dataset('SimulatedMouse')
     assert recordings.indexes['presentation'].names == ['stimulus_id', 'repetition', 'object_name']
     assert set(recordings['object_name'].values) == set(load_stimulus_set('SimulatedMouse')['object_name']) == {'scene'}
@@ -168,11 +168,11 @@ def test_a_column_of_that_name_is_kept(m2m_home, make_bundle, tmp_path, monkeypa
 
 def test_the_simulated_mouse_is_made_again_when_it_changes(m2m_home):
     load_dataset('SimulatedMouse')
-    entry = ledger.require('SimulatedMouse')
+    entry = manifest.require('SimulatedMouse')
     entry['source']['version'] = -1
-    ledger.write('SimulatedMouse', entry)
+    manifest.write('SimulatedMouse', entry)
     load_dataset('SimulatedMouse')
-    assert ledger.require('SimulatedMouse')['source']['version'] != -1
+    assert manifest.require('SimulatedMouse')['source']['version'] != -1
 
 
 def test_cards():

@@ -11,7 +11,7 @@ import torch
 import torchvision
 
 from m2m_benchmarks import load_stimulus_set, score
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import ModelError
 from m2m_benchmarks.records import store
 from m2m_benchmarks.scoring import candidates, requests, several
@@ -125,7 +125,7 @@ def test_the_data_is_part_of_the_key(home):
     path = home / 'data' / 'SimulatedMouse' / 'ledger.json'
     text = path.read_text()
     path.write_text(text.replace('"format": 1', '"format": 1, "more": 2'))
-    assert ledger.require('SimulatedMouse')['more'] == 2
+    assert manifest.require('SimulatedMouse')['more'] == 2
     assert key() != before
     path.unlink()
     assert key() is None

@@ -21,12 +21,12 @@ pytestmark = pytest.mark.seconds
 WAYS = {
     'names_of_a_package': 'from m2m_benchmarks.arrays import ALPHAS, pearson\n'
     'def value():\n    return len(ALPHAS), pearson.__name__, float(pearson([[1.0], [2.0]], [[2.0], [9.0]])[0])\n',
-    'a_module_as_a_name': 'from m2m_benchmarks.data import ledger\n'
-    'def value():\n    return ledger.data_folder().name, issubclass(ledger.DataNotFoundError, Exception)\n',
+    'a_module_as_a_name': 'from m2m_benchmarks.data import manifest\n'
+    'def value():\n    return manifest.data_folder().name, issubclass(manifest.DataNotFoundError, Exception)\n',
     'a_package_as_a_name': 'from m2m_benchmarks import arrays, errors as wrong\n'
     'def value():\n    return sorted(arrays.__all__), wrong.M2MError.__name__\n',
     'other_names': 'from m2m_benchmarks.arrays import rdm as matrix, ALPHAS as A\n'
-    'from m2m_benchmarks.data import ledger as l\n'
+    'from m2m_benchmarks.data import manifest as l\n'
     'def value():\n    return matrix.__name__, A[0], l.DataError.__name__\n',
     'in_a_function': 'def value():\n    from m2m_benchmarks.errors import nearest\n'
     '    return nearest("abc", ["abd"])\n',
@@ -204,7 +204,7 @@ def test_only_what_is_used_is_copied(copied):
 @pytest.mark.process
 def test_a_script_in_a_subfolder(tmp_path):
     script = (
-        'import sys\nfrom m2m_benchmarks.errors import M2MError\nfrom m2m_benchmarks.data import ledger as known\n'
+        'import sys\nfrom m2m_benchmarks.errors import M2MError\nfrom m2m_benchmarks.data import manifest as known\n'
         'assert "m2m_benchmarks" not in sys.modules\nprint(M2MError.__module__, known.__name__)\n'
     )
     source = plugin(tmp_path / 'made_up', data_packaging__package=script)
@@ -214,7 +214,7 @@ def test_a_script_in_a_subfolder(tmp_path):
     assert OWN not in modules(copy)
     done = run(tmp_path / 'tree', copy / 'data_packaging' / 'package.py')
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [f'brainscore_vision.data.made_up.m2m.{name}' for name in ('errors', 'data_ledger')]
+    assert done.stdout.split() == [f'brainscore_vision.data.made_up.m2m.{name}' for name in ('errors', 'data_manifest')]
 
 
 @pytest.mark.process
@@ -277,7 +277,7 @@ def test_requirements(tmp_path):
 
 
 def test_requirements_of_what_is_copied(tmp_path):
-    source = plugin(tmp_path / 'made_up', main='from m2m_benchmarks.data import ledger\n')
+    source = plugin(tmp_path / 'made_up', main='from m2m_benchmarks.data import manifest\n')
     self_contained(source, 'made_up', 'models', tmp_path / 'copy')
     assert (tmp_path / 'copy' / 'requirements.txt').read_text() == 'filelock\nplatformdirs\n'
 

@@ -50,7 +50,7 @@ class AllenSurvey(Survey):
         return home() / 'downloads' / 'allen' / self.name
 
     def provenance(self, listing: Listing, settings: Any) -> dict[str, Any]:
-        """What the ledger says; sessions that are left out are counted under the name that it has had."""
+        """What the manifest says; sessions that are left out are counted under the name that it has had."""
         source = super().provenance(listing, settings)
         source['n_failed_containers'] = source.pop('n_failed')
         return source

@@ -32,8 +32,8 @@ class Fetched:
 
     Attributes
     ----------
-    ledger : dict
-        Ledger of the fetched dataset.
+    manifest : dict
+        Manifest of the fetched dataset.
     failed, refused : dict
         Session to why it couldn't be extracted, or doesn't fit to the others.
     n_kept : int
@@ -44,7 +44,7 @@ class Fetched:
         Of these, for the images, which come once.
     """
 
-    ledger: dict[str, Any]
+    manifest: dict[str, Any]
     failed: dict[str, str]
     refused: dict[str, str]
     n_kept: int
@@ -149,7 +149,7 @@ def fetch_survey(
             merged = merge_sessions(survey.name, extracted.values(), read_images(paths), source, progress)
         finally:
             _sweep(survey, folder, whole_files)
-    return Fetched(merged.ledger, failed, merged.refused, n_kept, moved + image_bytes, image_bytes)
+    return Fetched(merged.manifest, failed, merged.refused, n_kept, moved + image_bytes, image_bytes)
 
 
 def _extract(

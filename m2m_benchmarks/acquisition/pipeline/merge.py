@@ -28,13 +28,13 @@ class Merged:
 
     Attributes
     ----------
-    ledger : dict
-        Ledger of the merged dataset.
+    manifest : dict
+        Manifest of the merged dataset.
     refused : dict
-        Session to why it isn't in the dataset; also in the ledger, as `source['refused']`.
+        Session to why it isn't in the dataset; also in the manifest, as `source['refused']`.
     """
 
-    ledger: dict[str, Any]
+    manifest: dict[str, Any]
     refused: dict[str, str]
 
 
@@ -75,7 +75,7 @@ def merge_sessions(
         In the order of their numbers, passed through once. A session that was shown others, has no neuroids
         or one that is in an earlier session, or a single repetition is refused; the rest goes on.
     source : mapping
-        For the ledger, which adds `sessions` and `refused`. `made_by` says how in a few words.
+        For the manifest, which adds `sessions` and `refused`. `made_by` says how in a few words.
     progress : callable, optional
         Called with what is being done, how many are done, and how many there are.
 
@@ -133,8 +133,8 @@ def merge_sessions(
         )
 
     with versions.writing(name):
-        ledger = store.write_recordings(name, stimuli(), record)
-    return Merged(ledger, refused)
+        manifest = store.write_recordings(name, stimuli(), record)
+    return Merged(manifest, refused)
 
 
 def _without_responses(path: Path) -> _Session:

@@ -1,4 +1,4 @@
-"""Session files that are kept whole: downloaded, looked into, and vouched for by a small ledger beside each."""
+"""Session files that are kept whole: downloaded, looked into, and vouched for by a small manifest beside each."""
 
 import contextlib
 import json
@@ -27,9 +27,9 @@ def whole_file(
     progress: Progress | None = None,
     retry: RetryPolicy = RETRY,
 ) -> int:
-    """Download a file to `path`; the ledger `NAME.json` beside it says its bytes, ETag and SHA-256.
+    """Download a file to `path`; the manifest `NAME.json` beside it says its bytes, ETag and SHA-256.
 
-    One that is there already is compared with its ledger, and fetched again when it isn't what it was. It takes its
+    One that is there already is compared with its manifest, and fetched again when it isn't what it was. It takes its
     name only when its size is that which the server says, it can be opened and has the required content; until then it
     is `NAME.new`, with which or whose parts a later call goes on.
 
@@ -86,7 +86,7 @@ def whole_file(
         except DataError:
             discard(new)
             raise
-        with replacing(_ledger(path)) as note:
+        with replacing(_manifest(path)) as note:
             json.dump({'bytes': size, 'etag': etag, 'sha256': sha256_file(new)}, note, indent=1)
         new.replace(path)
         sync_folder(path.parent)
@@ -95,8 +95,8 @@ def whole_file(
 
 
 def forget(path: Path) -> None:
-    """Remove a file and its ledger."""
-    _ledger(path).unlink(missing_ok=True)
+    """Remove a file and its manifest."""
+    _manifest(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 
 
@@ -125,14 +125,14 @@ def _said(new: Path) -> str:
         return ''
 
 
-def _ledger(path: Path) -> Path:
+def _manifest(path: Path) -> Path:
     return path.with_name(f'{path.name}.json')
 
 
 def intact(path: Path) -> bool:
-    """Whether a file is there and is what its ledger says."""
+    """Whether a file is there and is what its manifest says."""
     try:
-        noted = json.loads(_ledger(path).read_text(encoding='utf-8'))
+        noted = json.loads(_manifest(path).read_text(encoding='utf-8'))
         return bool(path.stat().st_size == noted['bytes'] and sha256_file(path) == noted['sha256'])
     except (OSError, ValueError, LookupError, TypeError):
         return False

@@ -11,7 +11,7 @@ import numpy as np
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from PIL import Image
 
-from m2m_benchmarks.data import ledger
+from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.digit_names import domain_and_split, stimulus_set_name
 from m2m_benchmarks.data.versions import write_version
 from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
@@ -34,12 +34,12 @@ def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, 
     splits : mapping
         Name of the split, 'train' or 'test', to its images.
     sources : mapping
-        What each split was made from; kept in the ledger. `made_by` says how in a few words.
+        What each split was made from; kept in the manifest. `made_by` says how in a few words.
 
     Returns
     -------
     dict
-        The ledger.
+        The manifest.
 
     Raises
     ------
@@ -49,10 +49,10 @@ def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, 
         When the name is that of recordings.
     """
     try:
-        before = ledger.read(name)
+        before = manifest.read(name)
     except DataError:
         before = None  # nobody can read what it names
-    if before is not None and before.get('kind') != ledger.DIGITS:
+    if before is not None and before.get('kind') != manifest.DIGITS:
         raise DataError(f'{name} is the name of recordings on this machine; choose another for the digits.')
     there: dict[str, Any] = before['splits'] if before is not None else {}
     kept = [split for split in there if split not in splits and not damaged(name, before or {}, split)]
@@ -81,7 +81,7 @@ def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, 
             for split, found in every.items()
         }
         made_by = dict.fromkeys(str(every_source[split]['made_by']) for split in every)
-        return {'kind': ledger.DIGITS, 'splits': described, 'source': {'made_by': ', '.join(made_by)}}
+        return {'kind': manifest.DIGITS, 'splits': described, 'source': {'made_by': ', '.join(made_by)}}
 
     return write_version(name, fill, describe)
 
@@ -101,15 +101,15 @@ def load_digits(name: str, split: str) -> Digits:
     DataError
         When a file is missing or was changed.
     """
-    entry = ledger.require(name)
-    if entry.get('kind') != ledger.DIGITS:
+    entry = manifest.require(name)
+    if entry.get('kind') != manifest.DIGITS:
         raise DataError(f'{name} holds recordings, not digits.')
     if split not in entry['splits']:
         raise DataNotFoundError(
             f'{name} has no {split} split on this machine, only {", ".join(entry["splits"])}. Bring it with:\n'
-            f'  {ledger.import_command(name)}'
+            f'  {manifest.import_command(name)}'
         )
-    paths = {part: ledger.intact(name, entry, entry['splits'][split]['files'][part]) for part in _PARTS}
+    paths = {part: manifest.intact(name, entry, entry['splits'][split]['files'][part]) for part in _PARTS}
     images = np.load(paths['images'], mmap_mode='r', allow_pickle=False)
     return Digits(images, np.load(paths['labels'], allow_pickle=False), np.load(paths['clusters'], allow_pickle=False))
 
@@ -117,12 +117,12 @@ def load_digits(name: str, split: str) -> Digits:
 def damaged(name: str, entry: dict[str, Any], split: str) -> bool:
     """Whether a file of a split is missing or was changed."""
     files = entry['splits'][split]['files'].values()
-    return any(ledger.damage(ledger.path_of(name, entry, file), file) for file in files)
+    return any(manifest.damage(manifest.path_of(name, entry, file), file) for file in files)
 
 
 def digits_sha256(name: str, split: str) -> str:
     """Fingerprint of a split: its images' and labels' SHA-256, joined."""
-    files = ledger.require(name)['splits'][split]['files']
+    files = manifest.require(name)['splits'][split]['files']
     return f'{files["images"]["sha256"]}+{files["labels"]["sha256"]}'
 
 
@@ -147,7 +147,7 @@ def load_digit_stimuli(identifier: str) -> StimulusSet:
     """
     name, split = domain_and_split(identifier)
     found = load_digits(name, split)
-    entry = ledger.require(name)
+    entry = manifest.require(name)
     stimulus_ids = [f'{identifier}_{place:06d}' for place in range(len(found))]
     stimuli = StimulusSet(
         {
@@ -156,7 +156,7 @@ def load_digit_stimuli(identifier: str) -> StimulusSet:
             'cluster': found.clusters,
         }
     )
-    folder = ledger.data_folder() / name / str(entry['version']) / split / 'png'
+    folder = manifest.data_folder() / name / str(entry['version']) / split / 'png'
     stimuli.stimulus_paths = _Pictures(folder, dict(zip(stimulus_ids, range(len(found)), strict=True)), found.images)
     stimuli.identifier = f'{identifier}_{entry["version"]}'
     return stimuli
@@ -165,8 +165,8 @@ def load_digit_stimuli(identifier: str) -> StimulusSet:
 def digit_stimuli_here(identifier: str) -> StimulusSet | None:
     """As `load_digit_stimuli`, for a domain imported under a name of its own; None when there is none."""
     name, split = domain_and_split(identifier)
-    entry = ledger.read(name) if name else None
-    if entry is None or entry.get('kind') != ledger.DIGITS:
+    entry = manifest.read(name) if name else None
+    if entry is None or entry.get('kind') != manifest.DIGITS:
         return None
     if split not in (*_SPLITS, *entry['splits']):
         raise UnknownNameError('stimulus set', identifier, [stimulus_set_name(name, each) for each in entry['splits']])
@@ -187,7 +187,7 @@ class _Pictures(Mapping[str, Path]):
         if not path.is_file() or path.read_bytes() != content:
             # Another process may be writing the same: each its own file, the last one renamed counts. Not synced:
             # whatever a crash leaves is compared when it is next asked for.
-            with explained('a stimulus', ledger.data_folder()):
+            with explained('a stimulus', manifest.data_folder()):
                 self._folder.mkdir(exist_ok=True)
                 handle, temporary = tempfile.mkstemp(dir=self._folder, prefix='.')
                 try:

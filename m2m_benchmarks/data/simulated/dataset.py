@@ -8,7 +8,7 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRe
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from PIL import Image
 
-from m2m_benchmarks.data import ledger, store, versions
+from m2m_benchmarks.data import manifest, store, versions
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.simulated import population as simulation
 
@@ -40,7 +40,7 @@ def _ensure() -> None:
 
 
 def _current() -> bool:
-    entry = ledger.read(NAME)
+    entry = manifest.read(NAME)
     return entry is not None and entry['source'].get('version') == VERSION
 
 

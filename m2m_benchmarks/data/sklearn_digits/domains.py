@@ -7,7 +7,7 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from scipy import ndimage
 from sklearn.datasets import load_digits, load_sample_images
 
-from m2m_benchmarks.data import ledger, versions
+from m2m_benchmarks.data import manifest, versions
 from m2m_benchmarks.data.digit_names import stimulus_set_name
 from m2m_benchmarks.data.digits import domains
 from m2m_benchmarks.data.digits.blending import blend
@@ -57,7 +57,7 @@ def ensure() -> None:
 
 
 def _current() -> bool:
-    entry = ledger.read(NAME)
+    entry = manifest.read(NAME)
     return entry is not None and all(
         split in entry['splits'] and entry['splits'][split]['source'].get('version') == VERSION
         for split in ('train', 'test', *DERIVED)

@@ -23,7 +23,7 @@ from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey
 from m2m_benchmarks.acquisition.pipeline.plan import plan
 from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, extract_session, responses_folder
 from m2m_benchmarks.acquisition.surveys import SURVEYS, find_survey
-from m2m_benchmarks.data import ledger, store
+from m2m_benchmarks.data import manifest, store
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.storage import exclusive, writable
@@ -81,7 +81,7 @@ def choice(site, **chosen):
 
 
 def sha256(fetched):
-    return fetched.ledger['assembly']['sha256']
+    return fetched.manifest['assembly']['sha256']
 
 
 def strays(home):
@@ -118,12 +118,12 @@ def test_cold(fetch, site, m2m_home, name):
     first = fetch(name)
     n = 4 if name == 'deVries2020' else 3
     assert (first.failed, first.refused, first.n_kept) == ({}, {}, 0)
-    assert len(first.ledger['source']['sessions']) == n
-    assert first.ledger['summary']['repetitions'] == 3
-    assert first.ledger['summary']['stimuli'] == 118
+    assert len(first.manifest['source']['sessions']) == n
+    assert first.manifest['summary']['repetitions'] == 3
+    assert first.manifest['summary']['stimuli'] == 118
     assembly = store.load_assembly(name)
     assert assembly.shape[0] == 3 * 118
-    assert ledger.verify(name) == []
+    assert manifest.verify(name) == []
     assert strays(m2m_home) == []
     site.requests.clear()
     again = fetch(name)
@@ -157,14 +157,14 @@ def test_the_catalogue_is_right_about_cre_lines(fetch, site, m2m_home):
 @pytest.mark.slow
 def test_filters(fetch, m2m_home):
     found = fetch('deVries2020', areas=['VISl'])
-    assert {each['session'] for each in found.ledger['source']['sessions']} == {'502', '503'}
+    assert {each['session'] for each in found.manifest['source']['sessions']} == {'502', '503'}
     found = fetch('deVries2020', depth_um=(175, 275), cre_lines=['Cux2-CreERT2'])
-    assert {each['session'] for each in found.ledger['source']['sessions']} == {'501', '502'}
+    assert {each['session'] for each in found.manifest['source']['sessions']} == {'501', '502'}
     assert found.n_kept == 1
     found = fetch('deVries2020', number=1)
-    assert list(found.ledger['summary']['areas']) == ['VISp']
+    assert list(found.manifest['summary']['areas']) == ['VISp']
     found = fetch('Siegle2021', areas=['visp'])
-    assert list(found.ledger['summary']['areas']) == ['VISp']
+    assert list(found.manifest['summary']['areas']) == ['VISp']
     with pytest.raises(UnknownNameError, match='unknown area'):
         fetch('Siegle2021', areas=['V2'])
     with pytest.raises(DataError, match='no imaging depth'):
@@ -209,7 +209,7 @@ def test_other_settings_are_extracted_again(fetch, m2m_home):
     fetch('deVries2020')
     other = fetch('deVries2020', OphysSettings(window='7'))
     assert other.n_kept == 0
-    assert other.ledger['source']['settings']['window'] == '7'
+    assert other.manifest['source']['settings']['window'] == '7'
 
 
 @pytest.mark.slow
@@ -298,8 +298,8 @@ def test_a_bad_session_stops_no_other(fetch, changed, m2m_home, bad, whole_files
     found = fetch('deVries2020', whole_files=whole_files)
     assert list(found.failed) == ['502']
     assert reasons[whole_files] in found.failed['502']
-    assert len(found.ledger['source']['sessions']) == 3
-    assert found.ledger['source']['failed'] == found.failed
+    assert len(found.manifest['source']['sessions']) == 3
+    assert found.manifest['source']['failed'] == found.failed
     assert strays(m2m_home) == []
 
 
@@ -331,7 +331,7 @@ def test_other_images(fetch, changed, m2m_home):
     found = fetch('deVries2020')
     assert list(found.refused) == ['501']
     assert 'other images (1 of 5 differ, the first is number 29)' in found.refused['501']
-    assert len(found.ledger['source']['sessions']) == 3
+    assert len(found.manifest['source']['sessions']) == 3
 
 
 def test_nothing_can_be_had(fetch, site, m2m_home):
@@ -339,7 +339,7 @@ def test_nothing_can_be_had(fetch, site, m2m_home):
         del site.files[bucket.ophys_path(number)]
     with pytest.raises(DataError, match='none of 4 sessions of deVries2020 could be extracted'):
         fetch('deVries2020')
-    assert ledger.names() == []
+    assert manifest.names() == []
 
 
 @pytest.mark.slow
@@ -391,7 +391,7 @@ def test_whole_files_and_parts_of_them_compare_the_same_images(fetch, changed, m
 def test_scenes_of_the_sessions(fetch, site, m2m_home, undisturbed, how, options):
     """Where the server hasn't what sessions were shown, they come from a session: the same pixels, so the same data."""
     tiffs = [bucket.scene_path(number) for number in range(118)]
-    shown = ledger_of(fetch('deVries2020'))
+    shown = manifest_of(fetch('deVries2020'))
     other = m2m_home.with_name('other')
     for path in tiffs if how in ('lacks them', 'has others') else tiffs[3:4]:
         content = site.files.pop(path)
@@ -402,15 +402,15 @@ def test_scenes_of_the_sessions(fetch, site, m2m_home, undisturbed, how, options
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('M2M_HOME', str(other))
         found = fetch('deVries2020', **options)
-        assert (sha256(found), ledger_of(found)) == (undisturbed['deVries2020'], shown)
+        assert (sha256(found), manifest_of(found)) == (undisturbed['deVries2020'], shown)
         assert strays(other) == []
         site.requests.clear()
         assert fetch('deVries2020', **options).bytes_moved == 0
         assert site.requests == []
 
 
-def ledger_of(fetched):
-    return {key: fetched.ledger[key] for key in ('version', 'stimuli', 'assembly')}
+def manifest_of(fetched):
+    return {key: fetched.manifest[key] for key in ('version', 'stimuli', 'assembly')}
 
 
 @pytest.mark.slow
@@ -427,7 +427,7 @@ def test_scenes_of_other_pixels_than_the_screen_has(fetch, site, m2m_home):
     site.files[bucket.scene_path(3)] = tiff(np.full((6, 9), 300.5, np.float32))
     with pytest.raises(DataError, match='holds other values than grey or RGB'):
         fetch('Siegle2021')
-    assert ledger.names() == []
+    assert manifest.names() == []
     # Whole numbers are pixels, whatever type they are of.
     site.files[bucket.scene_path(3)] = tiff(bucket.SCENES[3].astype(np.float32))
     assert fetch('Siegle2021').refused == {}
@@ -466,7 +466,7 @@ def test_the_network_goes_away(fetch, site, m2m_home, workers, fault, whole_file
         site.faulty[bucket.ophys_path(number)] = fault
     with pytest.raises(DataError, match='3 sessions one after the other could not be reached'):
         fetch('deVries2020', workers=workers, whole_files=whole_files)
-    assert ledger.require('deVries2020')['assembly']['sha256'] == before
+    assert manifest.require('deVries2020')['assembly']['sha256'] == before
     assert strays(m2m_home) == []
     site.faulty.clear()
     assert fetch('deVries2020').failed == {}
@@ -566,11 +566,11 @@ def test_types_of_neuropixels_sessions(fetch, site, m2m_home):
     rows = site.files[f'{bucket.ECEPHYS}/sessions.csv'].decode().replace('brain_observatory_1.1', 'functional_x', 1)
     rows = rows.replace('functional_x', 'functional_connectivity')
     site.files[f'{bucket.ECEPHYS}/sessions.csv'] = rows.encode()
-    assert [each['session'] for each in fetch('Siegle2021').ledger['source']['sessions']] == ['702', '703']
+    assert [each['session'] for each in fetch('Siegle2021').manifest['source']['sessions']] == ['702', '703']
     types = ['functional_connectivity', 'brain_observatory_1.1']
     found = fetch('Siegle2021', session_types=types)
     # Whatever the type is called, a session counts when its file shows the natural scenes.
-    assert [each['session'] for each in found.ledger['source']['sessions']] == ['701', '702', '703']
+    assert [each['session'] for each in found.manifest['source']['sessions']] == ['701', '702', '703']
     with pytest.raises(UnknownNameError, match='session type'):
         fetch('Siegle2021', session_types=['brain_observatory_1.0'])
 

@@ -52,7 +52,7 @@ def fetch(site, number=None, **options):
 
 
 def sha256(fetched):
-    return fetched.ledger['assembly']['sha256']
+    return fetched.manifest['assembly']['sha256']
 
 
 @pytest.fixture(scope='module')

@@ -22,7 +22,7 @@ from m2m_benchmarks.acquisition.pipeline.merge import merge_sessions
 from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
 from m2m_benchmarks.acquisition.pipeline.session_file import write_session
 from m2m_benchmarks.arrays import split_half_reliability
-from m2m_benchmarks.data import ledger, store, versions
+from m2m_benchmarks.data import manifest, store, versions
 from m2m_benchmarks.data.store import load_assembly, load_stimuli
 from m2m_benchmarks.errors import DataError, StorageError
 
@@ -63,14 +63,14 @@ def keep(tmp_path):
 
 
 def netcdf(entry):
-    return ledger.path_of(entry['name'], entry, entry['assembly']).read_bytes()
+    return manifest.path_of(entry['name'], entry, entry['assembly']).read_bytes()
 
 
 def strays(home):
     """What lies in the data folder and belongs to no dataset."""
-    known = {home / 'data' / name for name in ledger.names()}
-    for name in ledger.names():
-        entry = ledger.require(name)
+    known = {home / 'data' / name for name in manifest.names()}
+    for name in manifest.names():
+        entry = manifest.require(name)
         folder = home / 'data' / name / entry['version']
         known |= {home / 'data' / name / 'ledger.json', folder, *folder.rglob('*')}
     return {path for path in (home / 'data').rglob('*') if path.suffix != '.lock'} - known
@@ -104,14 +104,14 @@ def test_the_same_dataset_as_an_import(m2m_home, make_bundle, tmp_path, keep):
             assert list(found) == list(expected), name
     assert (ours['time_bin_start'].item(), ours['time_bin_end'].item()) == (50, 250)
     assert set(ours.attrs) == set(theirs.attrs)
-    assert merged.ledger == ledger.require('Merged')
-    assert merged.ledger['summary'] == imported['summary']
-    assert set(merged.ledger) == set(imported)
-    assert [file['stimulus_id'] for file in merged.ledger['stimuli']] == [f'image_{i:03d}' for i in range(8)]
+    assert merged.manifest == manifest.require('Merged')
+    assert merged.manifest['summary'] == imported['summary']
+    assert set(merged.manifest) == set(imported)
+    assert [file['stimulus_id'] for file in merged.manifest['stimuli']] == [f'image_{i:03d}' for i in range(8)]
     for name, image in images:
         with Image.open(load_stimuli('Merged').get_stimulus(name)) as found:
             np.testing.assert_array_equal(np.asarray(found), image)
-    assert not ledger.verify('Merged')
+    assert not manifest.verify('Merged')
     assert not strays(m2m_home)
 
 
@@ -142,9 +142,9 @@ def test_values_and_padding(m2m_home, keep, monkeypatch, slab_bytes):
     assert (assembly['time_bin_start'].item(), assembly['time_bin_end'].item()) == (-10, 250)
     assert list(assembly['window_start_ms'].values) == [0] * 5 + [-10] * 4 + [0] * 10
     assert list(assembly['window_end_ms'].values) == [250] * 5 + [200] * 4 + [250] * 10
-    assert merged.ledger['summary']['repetitions'] == 4
-    assert merged.ledger['summary']['areas']['VISp']['sessions'] == 4
-    source = merged.ledger['source']
+    assert merged.manifest['summary']['repetitions'] == 4
+    assert merged.manifest['summary']['areas']['VISp']['sessions'] == 4
+    source = merged.manifest['source']
     assert source['made_by'] == 'a test'
     assert [each['session'] for each in source['sessions']] == ['11', '12', '13', '14']
     assert source['sessions'][1]['neuroids'] == 4
@@ -157,11 +157,11 @@ def test_the_same_bytes_in_any_order_at_any_time(m2m_home, keep, tmp_path):
     paths = keep(
         made_session('9', line='Sst'), made_session('10', 7, depth_um=0.5), made_session('11', 3, line='Vip', seen=1)
     )
-    first = merge_sessions('Tiny', paths, scene_images(), SOURCE).ledger
+    first = merge_sessions('Tiny', paths, scene_images(), SOURCE).manifest
     content = netcdf(first)
     time.sleep(1.1)
     for order in ([2, 1, 0], [1, 2, 0]):
-        again = merge_sessions('Tiny', [paths[i] for i in order], scene_images(), SOURCE).ledger
+        again = merge_sessions('Tiny', [paths[i] for i in order], scene_images(), SOURCE).manifest
         assert again['version'] == first['version']
         assert again['assembly'] == first['assembly']
         assert netcdf(again) == content
@@ -173,7 +173,7 @@ def test_the_same_bytes_in_any_order_at_any_time(m2m_home, keep, tmp_path):
         with np.load({str(tmp_path / 'scenes.npz')!r}) as file:
             images = [(name, file[name]) for name in file.files]
         paths = Path({str(paths[0].parent)!r}).glob('*.npz')
-        print(merge_sessions('Tiny', paths, images, {SOURCE!r}).ledger['assembly']['sha256'])
+        print(merge_sessions('Tiny', paths, images, {SOURCE!r}).manifest['assembly']['sha256'])
     """
     np.savez(tmp_path / 'scenes.npz', **dict(scene_images()))
     for seed in ('1', '2'):
@@ -215,7 +215,7 @@ def test_neuroids_with_hardly_a_response(m2m_home, keep):
     assert list(np.isnan(reliability)) == [True, True, False, False]
     expected = split_half_reliability(session.responses[:2, :, [2]])
     np.testing.assert_allclose(reliability[[2]], expected)
-    assert merged.ledger['summary']['areas']['VISp']['flat'] == 2
+    assert merged.manifest['summary']['areas']['VISp']['flat'] == 2
 
 
 def test_sessions_that_are_refused(m2m_home, keep):
@@ -242,7 +242,7 @@ def test_sessions_that_are_refused(m2m_home, keep):
         '7': 'it has no neuroids',
     }
     assert merged.refused == expected
-    assert merged.ledger['source']['refused'] == expected
+    assert merged.manifest['source']['refused'] == expected
     assembly = load_assembly('Tiny')
     assert list(assembly['session'].values) == ['1'] * 5 + ['8'] * 5
     np.testing.assert_array_equal(assembly.values[..., 5:, 0].reshape(4, N_SCENES, 5), later.responses)
@@ -259,13 +259,13 @@ def test_sessions_that_are_refused(m2m_home, keep):
     ],
 )
 def test_what_cannot_be_merged(m2m_home, keep, paths, message):
-    earlier = merge_sessions('Tiny', keep(made_session('1')), scene_images(), SOURCE).ledger
+    earlier = merge_sessions('Tiny', keep(made_session('1')), scene_images(), SOURCE).manifest
     folder = keep(replace(made_session('2'), images_sha256=hashes(scene_images())[:5]))[0].parent
     (folder / 'damaged.npz').write_bytes((folder / '1.npz').read_bytes()[:-100])
     with pytest.raises(DataError, match=message):
         merge_sessions('Tiny', [folder / path for path in paths], scene_images(), SOURCE)
-    assert ledger.require('Tiny') == earlier
-    assert not ledger.verify('Tiny')
+    assert manifest.require('Tiny') == earlier
+    assert not manifest.verify('Tiny')
     assert not strays(m2m_home)
 
 
@@ -280,7 +280,7 @@ def test_images_that_cannot_be_used(m2m_home, keep):
     with pytest.raises(DataError, match='an image of type float64; uint8 is expected'):
         merge_sessions('Tiny', paths, [(name, image / 255) for name, image in scene_images()], SOURCE)
     assert not strays(m2m_home)
-    assert ledger.names() == []
+    assert manifest.names() == []
 
 
 def test_a_session_that_changes_meanwhile(m2m_home, keep):
@@ -318,11 +318,11 @@ def test_one_at_a_time(m2m_home, keep):
         merge_sessions('Tiny', keep(made_session('1')), scene_images(), SOURCE)
 
 
-@pytest.mark.parametrize('step', ['stimuli', 'coordinates', 'responses', 'fsync', 'rename', 'ledger'])
+@pytest.mark.parametrize('step', ['stimuli', 'coordinates', 'responses', 'fsync', 'rename', 'manifest'])
 @pytest.mark.seconds
 def test_a_full_disk(m2m_home, keep, monkeypatch, step):
     paths = keep(made_session('1'), made_session('2'))
-    earlier = merge_sessions('Tiny', paths[:1], scene_images(), SOURCE).ledger
+    earlier = merge_sessions('Tiny', paths[:1], scene_images(), SOURCE).manifest
 
     def full(*arguments, **options):
         raise OSError(errno.ENOSPC, 'No space left on device')
@@ -340,16 +340,16 @@ def test_a_full_disk(m2m_home, keep, monkeypatch, step):
         'responses': (store, '_slabs', some),
         'fsync': (os, 'fsync', full),
         'rename': (Path, 'rename', full),
-        'ledger': (json, 'dump', full),
+        'manifest': (json, 'dump', full),
     }
     with monkeypatch.context() as patch:
         patch.setattr(*targets[step])
         with pytest.raises(StorageError, match=r'cannot write Tiny .*Nothing was changed'):
             merge_sessions('Tiny', paths, scene_images(), SOURCE)
-    assert ledger.require('Tiny') == earlier
-    assert not ledger.verify('Tiny')
+    assert manifest.require('Tiny') == earlier
+    assert not manifest.verify('Tiny')
     assert not strays(m2m_home)
-    assert merge_sessions('Tiny', paths, scene_images(), SOURCE).ledger['version'] != earlier['version']
+    assert merge_sessions('Tiny', paths, scene_images(), SOURCE).manifest['version'] != earlier['version']
 
 
 #: Merges the sessions of a folder and says how much memory that took at most, in KiB.
@@ -406,7 +406,7 @@ def test_memory_does_not_grow_with_the_number_of_sessions(m2m_home, many):
     for number in (50, N_SESSIONS):
         done = subprocess.run(merger(many, number), capture_output=True, text=True, timeout=500, check=True)
         peak[number] = int(done.stdout.split()[-1]) / 1024
-        areas = ledger.require('Tiny')['summary']['areas'].values()
+        areas = manifest.require('Tiny')['summary']['areas'].values()
         assert sum(area['neuroids'] for area in areas) == number * SHAPE[2]
     assert peak[N_SESSIONS] < 1.1 * peak[50], peak
 
@@ -427,20 +427,20 @@ MOMENTS = {
 def test_kill(m2m_home, many, keep, moment, earlier):
     before = None
     if earlier:
-        before = merge_sessions('Tiny', keep(made_session('1')), scene_images(), SOURCE).ledger
+        before = merge_sessions('Tiny', keep(made_session('1')), scene_images(), SOURCE).manifest
     there = set((m2m_home / 'data').rglob('*'))
     process = subprocess.Popen(merger(many, 30), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while process.poll() is None and not set((m2m_home / 'data').glob(MOMENTS[moment])) - there:
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    found = ledger.read('Tiny')
+    found = manifest.read('Tiny')
     if moment != 'in place':
         assert process.returncode == -signal.SIGKILL
         assert found == before
         assert strays(m2m_home)  # it was stopped in the midst of it
-    assert found is None or not ledger.verify('Tiny')
+    assert found is None or not manifest.verify('Tiny')
     assert len(list(many.glob('*.npz'))) == N_SESSIONS
     merge_sessions('Tiny', keep(made_session('1'), made_session('2')), scene_images(), SOURCE)
-    assert not ledger.verify('Tiny')
+    assert not manifest.verify('Tiny')
     assert not strays(m2m_home)

@@ -1,7 +1,7 @@
-"""What is in the data folder: one ledger a dataset, with the SHA-256 of each of its files.
+"""What is in the data folder: one manifest a dataset, with the SHA-256 of each of its files.
 
-The ledger is the only thing that makes files a dataset. Files are written into a folder named after their content,
-the ledger is replaced last and in one step; whatever it doesn't name is left from an interrupted run.
+The manifest is the only thing that makes files a dataset. Files are written into a folder named after their content,
+the manifest is replaced last and in one step; whatever it doesn't name is left from an interrupted run.
 This module imports nothing heavy: listings read it.
 """
 
@@ -15,7 +15,7 @@ from m2m_benchmarks.errors import DataError, DataNotFoundError
 from m2m_benchmarks.storage import home, replacing, sha256_file
 
 FORMAT = 1
-#: Kind of a ledger whose dataset is a domain of digits, not recordings.
+#: Kind of a manifest whose dataset is a domain of digits, not recordings.
 DIGITS = 'digits'
 
 #: Datasets that this library makes when they are first used.
@@ -32,47 +32,47 @@ def _path(name: str) -> Path:
 
 
 def read(name: str) -> dict[str, Any] | None:
-    """Ledger of a dataset, or None when it isn't on this machine.
+    """Manifest of a dataset, or None when it isn't on this machine.
 
     Raises
     ------
     DataError
-        When there is a ledger that can't be read.
+        When there is a manifest that can't be read.
     """
     path = _path(name)
     try:
-        ledger: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        raise DataError(f'the ledger {path} cannot be read ({error}). {repair(name)}') from error
-    if not isinstance(ledger, dict) or ledger.get('format') != FORMAT:
-        raise DataError(f'the ledger {path} is not one that this version reads. {repair(name)}')
-    return ledger
+        raise DataError(f'the manifest {path} cannot be read ({error}). {repair(name)}') from error
+    if not isinstance(manifest, dict) or manifest.get('format') != FORMAT:
+        raise DataError(f'the manifest {path} is not one that this version reads. {repair(name)}')
+    return manifest
 
 
 def require(name: str) -> dict[str, Any]:
-    """Ledger of a dataset that has to be here.
+    """Manifest of a dataset that has to be here.
 
     Raises
     ------
     DataNotFoundError
         With the command that brings it.
     """
-    ledger = read(name)
-    if ledger is None:
+    manifest = read(name)
+    if manifest is None:
         raise DataNotFoundError(
             f'{name} is not on this machine (looked in {data_folder()}). Bring it with:\n  {import_command(name)}'
         )
-    return ledger
+    return manifest
 
 
 def write(name: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Put a ledger in place, in one step; return it as `read` does."""
-    ledger = {'format': FORMAT, **content}
+    """Put a manifest in place, in one step; return it as `read` does."""
+    manifest = {'format': FORMAT, **content}
     with replacing(_path(name)) as file:
-        json.dump(ledger, file, indent=1)
-    return ledger
+        json.dump(manifest, file, indent=1)
+    return manifest
 
 
 def names() -> list[str]:
@@ -80,21 +80,21 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in data_folder().glob('*/ledger.json'))
 
 
-def path_of(name: str, ledger: dict[str, Any], file: dict[str, Any]) -> Path:
-    """Path of a file that the ledger names."""
-    return data_folder() / name / str(ledger['version']) / str(file['file'])
+def path_of(name: str, manifest: dict[str, Any], file: dict[str, Any]) -> Path:
+    """Path of a file that the manifest names."""
+    return data_folder() / name / str(manifest['version']) / str(file['file'])
 
 
-def files(ledger: dict[str, Any]) -> list[dict[str, Any]]:
-    """Everything the ledger vouches for: the assembly and the stimuli, or the arrays of each split of digits."""
-    if ledger.get('kind') == DIGITS:
-        return [file for split in ledger['splits'].values() for file in split['files'].values()]
-    return [ledger['assembly'], *ledger['stimuli']]
+def files(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Everything the manifest vouches for: the assembly and the stimuli, or the arrays of each split of digits."""
+    if manifest.get('kind') == DIGITS:
+        return [file for split in manifest['splits'].values() for file in split['files'].values()]
+    return [manifest['assembly'], *manifest['stimuli']]
 
 
-def stimuli_sha256(ledger: dict[str, Any]) -> str:
+def stimuli_sha256(manifest: dict[str, Any]) -> str:
     """SHA-256 of the stimuli of recordings: of their files' SHA-256, in their order."""
-    return hashlib.sha256(''.join(file['sha256'] for file in ledger['stimuli']).encode()).hexdigest()
+    return hashlib.sha256(''.join(file['sha256'] for file in manifest['stimuli']).encode()).hexdigest()
 
 
 def verify(name: str) -> list[str]:
@@ -105,10 +105,10 @@ def verify(name: str) -> list[str]:
     list of str
         One sentence for each file that is missing or differs; empty when all is well.
     """
-    ledger = require(name)
+    manifest = require(name)
     problems = []
-    for file in files(ledger):
-        path = path_of(name, ledger, file)
+    for file in files(manifest):
+        path = path_of(name, manifest, file)
         problem = damage(path, file)
         if problem:
             problems.append(f'{path}: {problem}')
@@ -116,7 +116,7 @@ def verify(name: str) -> list[str]:
 
 
 def damage(path: Path, file: dict[str, Any]) -> str | None:
-    """What is wrong with a file that the ledger names, or None."""
+    """What is wrong with a file that the manifest names, or None."""
     if not path.is_file():
         return 'missing'
     size = path.stat().st_size
@@ -128,7 +128,7 @@ def damage(path: Path, file: dict[str, Any]) -> str | None:
     return None
 
 
-def intact(name: str, ledger: dict[str, Any], file: dict[str, Any]) -> Path:
+def intact(name: str, manifest: dict[str, Any], file: dict[str, Any]) -> Path:
     """Path of a file, known to be what was written.
 
     Raises
@@ -136,7 +136,7 @@ def intact(name: str, ledger: dict[str, Any], file: dict[str, Any]) -> Path:
     DataError
         When it is missing or was changed.
     """
-    path = path_of(name, ledger, file)
+    path = path_of(name, manifest, file)
     with contextlib.suppress(OSError):
         if _state(path) == _verified.get((path, file['sha256'])):
             return path
@@ -174,15 +174,15 @@ def import_command(name: str) -> str:
 
 
 def holds_digits(name: str) -> bool:
-    """Whether a dataset on this machine is a domain of digits; False where its ledger can't be read."""
+    """Whether a dataset on this machine is a domain of digits; False where its manifest can't be read."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         return bool(json.loads(_path(name).read_text(encoding='utf-8')).get('kind') == DIGITS)
     return False
 
 
 def _fetch_command(name: str) -> str:
-    """The command that downloads a dataset, as its card or its ledger says; '' for one that is imported."""
-    from m2m_benchmarks.data.cards import cards  # which reads ledgers itself
+    """The command that downloads a dataset, as its card or its manifest says; '' for one that is imported."""
+    from m2m_benchmarks.data.cards import cards  # which reads manifests itself
 
     for card in cards():
         if card['name'] == name and card['fetch']:
