@@ -49,10 +49,10 @@ def show(
     Example:  m2m data list Siegle2021
     """
     if name is not None:
-        found = card(name)
-        if found is None:
+        own_card = card(name)
+        if own_card is None:
             raise UnknownNameError('dataset', name, _names(), '`m2m data list` lists them.')
-        entry = {**found, **state(name)}
+        entry = {**own_card, **state(name)}
         if json is not None:
             write_json(entry, json)
         if json != '-':
@@ -107,7 +107,7 @@ def _print_card(entry: dict[str, Any]) -> None:
 
 
 def _names() -> list[str]:
-    return list(dict.fromkeys([*(found['name'] for found in cards()), *manifest.names()]))
+    return list(dict.fromkeys([*(each['name'] for each in cards()), *manifest.names()]))
 
 
 def state(name: str) -> dict[str, Any]:
@@ -125,11 +125,11 @@ def state(name: str) -> dict[str, Any]:
     }
 
 
-def content(found: dict[str, Any]) -> str:
+def content(entry: dict[str, Any]) -> str:
     """How much a dataset holds, in a few words: neuroids of its `areas`, or the images of its `splits`."""
-    if found['splits']:
-        return ', '.join(f'{split} {parts["images"]:,}' for split, parts in found['splits'].items())
-    return f'{sum(area["neuroids"] for area in found["areas"].values()):,} neuroids'
+    if entry['splits']:
+        return ', '.join(f'{split} {parts["images"]:,}' for split, parts in entry['splits'].items())
+    return f'{sum(area["neuroids"] for area in entry["areas"].values()):,} neuroids'
 
 
 def _where(entry: dict[str, Any]) -> str:
@@ -237,18 +237,18 @@ def verify(
     Example:  m2m data verify Siegle2021
     """
     names = [name] if name is not None else manifest.names()
-    found = {each: manifest.verify(each) for each in names}
+    problems_of = {each: manifest.verify(each) for each in names}
     if json is not None:
-        write_json(found, json)
+        write_json(problems_of, json)
     if json != '-':
-        for each, problems in found.items():
+        for each, problems in problems_of.items():
             n = len(manifest.files(manifest.require(each)))
             print_text(f'{each}: {n - len(problems)} of {n} files as they were written')
             for problem in problems:
                 print_line(f'  {problem}')
-        if not found:
+        if not problems_of:
             print_text('No dataset is on this machine.')
-    damaged = [each for each, problems in found.items() if problems]
+    damaged = [each for each, problems in problems_of.items() if problems]
     if damaged:
         again = '; '.join(manifest.repair(each) for each in damaged)
         raise DataError(f'{", ".join(damaged)}: damaged files. {again}')

@@ -138,9 +138,8 @@ def test_what_cannot_be(fetch, m2m_home, arguments, code, message):
 
 def test_what_brings_them(m2m, m2m_home):
     for name in ('deVries2020', 'Siegle2021'):
-        assert (
-            f'm2m data fetch {name}, or from an array bundle: m2m data import {name}' in m2m('data', 'list', name).out
-        )
+        commands = f'  m2m data fetch {name}\n  or: m2m data import {name} --sessions'
+        assert commands in m2m('data', 'list', name).out
 
 
 def squeezed(text):
