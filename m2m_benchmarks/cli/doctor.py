@@ -19,7 +19,7 @@ _NEEDED = ('brainscore_vision', 'torch', 'torchvision')
 _OLDER = 'Use Python 3.11.'
 #: Extra, and what it is for.
 _EXTRAS = {
-    'train': 'training of networks: m2m train, m2m compare',
+    'train': 'training of networks: m2m train, and m2m compare where it trains',
     'dask': 'recordings fetched on many machines: m2m data fetch --scheduler',
     'allen': "the Allen Institute's own reader, to compare with; m2m data fetch does without it",
 }

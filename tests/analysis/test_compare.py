@@ -31,6 +31,11 @@ def asked(model, seed=0, **options):
     return Settings(model, 'SklearnDigits', seed, **{**TRAINING, **options})
 
 
+def anew(model, benchmark, **options):
+    """Score with bootstrap draws, which an answer from the results does not have."""
+    return score(model, benchmark, fresh=True, **options)
+
+
 def on(benchmark, candidates=TWINS, seeds=(0, 1, 2), **options):
     """The one comparison on one benchmark."""
     (comparison,) = compare(candidates, [benchmark], seeds, **options)
@@ -106,7 +111,7 @@ def test_trained_candidates_are_paired_over_seeds(trained, runs):
     _, comparison, _ = trained
     assert [(each.label, each.seeds) for each in comparison.candidates] == [(NEURN, [0, 1, 2]), (PLAIN, [0, 1, 2])]
     assert (comparison.benchmark, comparison.methods) == (THIN, {"paired over 3 seeds, Student's t": [(0, 1)]})
-    scores = [[score(f'run:{asked(model, seed).folder()}', THIN) for seed in (0, 1, 2)] for model in TWINS]
+    scores = [[anew(f'run:{asked(model, seed).folder()}', THIN) for seed in (0, 1, 2)] for model in TWINS]
     assert [each['seed'] for each in results(comparison)] == [0, 1, 2] * 2
     assert [each['model'] for each in results(comparison)] == [NEURN] * 3 + [PLAIN] * 3
     values = {
@@ -163,7 +168,7 @@ def numbers(row):
 @pytest.mark.seconds
 def test_a_single_seed_and_two_runs_are_compared_on_the_same_draws(runs):
     paths = [f'run:{asked(model, 1).folder()}' for model in TWINS]
-    expected = bootstrap(*(score(path, THIN) for path in paths))
+    expected = bootstrap(*(anew(path, THIN) for path in paths))
     single = on(THIN, seeds=[1], training=TRAINING)
     named = on(THIN, paths)
     mixed = on(THIN, [paths[0], f'run:{asked(PLAIN, 1).folder().name}'], (5, 6))
@@ -182,7 +187,7 @@ def test_a_run_against_a_model_that_is_trained_for_it(runs):
     assert [each['seed'] for each in results(comparison)] == [0, 0, 1, 2]
     assert list(comparison.methods) == [NO_PAIRS]
     run, *others = (
-        score(f'run:{asked(*each).folder()}', THIN) for each in [(NEURN, 0), *((PLAIN, i) for i in range(3))]
+        anew(f'run:{asked(*each).folder()}', THIN) for each in [(NEURN, 0), *((PLAIN, i) for i in range(3))]
     )
     draws = run.attrs['draws'] - np.mean([other.attrs['draws'] for other in others], axis=0)
     row = comparison.rows[-1]
@@ -216,7 +221,7 @@ def test_untrained_twins_are_paired_over_seeds_and_strangers_are_not(digits):
     comparison = on(VISP, candidates, (0, 3, 4), weights='none')
     assert [each['weights'] for each in results(comparison)] == [f'none (seed {i})' for i in (0, 3, 4)] * 3
     (row,) = comparison.rows
-    last = [float(score(model, VISP, weights='none', seed=3)) for model in candidates[:2]]
+    last = [float(anew(model, VISP, weights='none', seed=3)) for model in candidates[:2]]
     assert [values[1] for values in row.values[:2]] == last
     assert row.values[0][0] != row.values[0][1]
     assert comparison.methods == {
@@ -226,7 +231,7 @@ def test_untrained_twins_are_paired_over_seeds_and_strangers_are_not(digits):
     twins, stranger, _ = row.differences
     assert twins.error == pytest.approx(np.std(np.subtract(*row.values[:2]), ddof=1) / 3**0.5)
     draws = [
-        np.mean([score(name.split('@')[0], VISP, weights='none', seed=i).attrs['draws'] for i in (0, 3, 4)], axis=0)
+        np.mean([anew(name.split('@')[0], VISP, weights='none', seed=i).attrs['draws'] for i in (0, 3, 4)], axis=0)
         for name in (candidates[0], candidates[2])
     ]
     seeds = sum(row.spreads[place] ** 2 / 3 for place in (0, 2))
@@ -241,7 +246,7 @@ def test_areas_have_a_row_each(digits):
     comparison = on('SimulatedMouse-rdm', ['neurn_digitnet', 'plain_digitnet'], [2], weights='none')
     assert [row.name for row in comparison.rows] == ['VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl', 'score']
     assert comparison.rows[-1].values[0][0] == pytest.approx(np.mean([row.means[0] for row in comparison.rows[:-1]]))
-    areas = [score(each.label, 'SimulatedMouse.VISal-rdm', weights='none', seed=2) for each in comparison.candidates]
+    areas = [anew(each.label, 'SimulatedMouse.VISal-rdm', weights='none', seed=2) for each in comparison.candidates]
     assert numbers(comparison.rows[2]) == [bootstrap(*areas)]
 
 
@@ -265,8 +270,8 @@ def test_several_candidates_on_several_benchmarks(digits):
     for comparison in comparisons:
         assert [each.label for each in comparison.candidates] == candidates
         assert [each.seeds for each in comparison.candidates] == [[1], [1], None]
-        scores = [score('neurn_digitnet', comparison.benchmark, weights='none', seed=1)]
-        scores += [score(PLAIN, comparison.benchmark, weights='none', seed=1), score('pixels_64', comparison.benchmark)]
+        scores = [anew('neurn_digitnet', comparison.benchmark, weights='none', seed=1)]
+        scores += [anew(PLAIN, comparison.benchmark, weights='none', seed=1), anew('pixels_64', comparison.benchmark)]
         (row,) = comparison.rows
         assert [(pair.first, pair.second) for pair in row.differences] == [(0, 1), (0, 2), (1, 2)]
         assert numbers(row) == [bootstrap(*pair) for pair in itertools.combinations(scores, 2)]
@@ -391,5 +396,5 @@ print(json.dumps([comparison.rows[0].means, training]))
 def test_a_comparison_on_recordings_needs_no_lightning(digits):
     command = [sys.executable, '-W', 'ignore', '-c', WITHOUT_LIGHTNING]
     means, training = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    assert means[1] == pytest.approx(float(score('pixels_64', VISP)))
+    assert means[1] == pytest.approx(float(anew('pixels_64', VISP)))
     assert training == []
