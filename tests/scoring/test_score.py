@@ -150,6 +150,22 @@ def test_a_list_of_names_and_benchmarks(m2m_home):
     assert score(SmallNetwork(), [], image_size=64) == []
 
 
+def test_an_edited_metric_gets_its_own_number(m2m_home):
+    """Under its old name too: what a metric of others does can't be told from its name."""
+    factors = [1.0, 0.5]
+    scores = [
+        score(
+            SmallNetwork(),
+            benchmark('SimulatedMouse', 'VISp', lambda *both, factor=factor: factor * linear_cka(*both), name='mine'),
+            layer='conv',
+            image_size=64,
+        )
+        for factor in factors
+    ]
+    first, second = (float(each.attrs['raw']) for each in scores)
+    assert second == pytest.approx(first / 2)
+
+
 class Foreign(BenchmarkBase):
     """A benchmark as brainscore_vision has them, of anything."""
 
