@@ -23,7 +23,7 @@ from m2m_benchmarks.scoring.layers import default_layers
 from m2m_benchmarks.scoring.provenance import code_of_folder, code_of_network, family_of
 from m2m_benchmarks.scoring.runs import Run, find_run, read_run, weights_file
 from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, check_candidate, is_folder, run_of_weights
-from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_sha256
+from m2m_benchmarks.scoring.weights import apply_weights, n_outputs, read_weights, weights_sha256
 from m2m_benchmarks.storage import sha256_file
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -304,13 +304,16 @@ def _from_torchvision(name: str, weights: str | Path, seed: int) -> Candidate:
         # GoogLeNet and Inception warn unless told, and need their auxiliary heads for the official weights. Those
         # expect another normalisation than the preset's and turn it into theirs; so they have to from a file.
         own_way = chosen is None and name in ('googlenet', 'inception_v3')
-        options = {'init_weights': True, 'transform_input': True} if own_way else {}
+        options: dict[str, Any] = {'init_weights': True, 'transform_input': True} if own_way else {}
         try:
             module = torchvision.models.get_model(name, weights=chosen, **options)
         except Exception as error:
             if chosen is not None:  # downloaders rarely say what they were after
                 error.add_note(f'Its weights are downloaded from {chosen.url}')
             raise
+    n = _other_outputs(module, weights)
+    if n is not None:
+        module = torchvision.models.get_model(name, num_classes=n, **options)
     candidate = _built(identifier, module, weights, seed, preset.crop_size[0], preset.mean, preset.std)
     if chosen is not None:
         candidate.training_set, candidate.files = chosen.name, _hub_files(chosen.url)
@@ -324,11 +327,22 @@ def _from_timm(name: str, weights: str | Path, seed: int) -> Candidate:
     with plugins.explained_failure(identifier, ModelError):
         torch.manual_seed(seed)
         module = timm.create_model(name, pretrained=str(weights) == 'default')
+        n = _other_outputs(module, weights)
+        if n is not None:
+            module = timm.create_model(name, num_classes=n)
     config = timm.data.resolve_model_data_config(module)
     candidate = _built(identifier, module, weights, seed, config['input_size'][-1], config['mean'], config['std'])
     if str(weights) == 'default':  # a name on a server, whose file may change
         candidate.training_set, candidate.files = getattr(timm.get_pretrained_cfg(name), 'tag', None), None
     return candidate
+
+
+def _other_outputs(module: nn.Module, weights: str | Path) -> int | None:
+    """Number of classes in a weights file, where it isn't the network's own: it was trained for something else."""
+    if str(weights) in ('default', 'none'):
+        return None
+    path = weights_file(find_run(str(weights)))
+    return n_outputs(read_weights(path), module.state_dict())
 
 
 def _built(

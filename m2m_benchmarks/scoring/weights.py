@@ -75,8 +75,9 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, identifier: str) -> None:
     """Load a state dict that has to fit in full.
 
-    The `module.` before all names of a DataParallel may be there, and the `backbone.` of a network that has something
-    in front of one may be missing: the weights of a library's network fit its twin with NeuRN.
+    All names may have one prefix more, such as the `module.` of a DataParallel and the `model.` of a Lightning module,
+    and the `backbone.` of a network that has something in front of one may be missing: the weights of a library's
+    network fit its twin with NeuRN.
 
     Raises
     ------
@@ -84,11 +85,7 @@ def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], pa
         With what is missing, left over or of another shape, when it is that of another architecture.
     """
     own = module.state_dict()
-    if not own.keys() & state.keys():
-        state = {name.removeprefix('module.'): value for name, value in state.items()}
-    if not own.keys() & state.keys():
-        in_front = {f'backbone.{name}': value for name, value in state.items()}
-        state = in_front if own.keys() & in_front.keys() else state
+    state = renamed(state, own)
     missing = [name for name in own if name not in state]
     extra = [name for name in state if name not in own]
     reshaped = [name for name in own if name in state and own[name].shape != state[name].shape]
@@ -106,6 +103,31 @@ def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], pa
             )
         raise ModelError(f'{path} holds the weights of another architecture than {identifier}: {"; ".join(problems)}.')
     module.load_state_dict(dict(state))
+
+
+def renamed(state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+    """Rename the tensors of a state dict as a network does: without the prefix of a wrapper, or in its backbone."""
+    if own.keys() & state.keys():
+        return state
+    for prefix in sorted({name.removesuffix(last) for last in own for name in state if name.endswith(f'.{last}')}):
+        if all(name.startswith(prefix) for name in state):
+            return {name.removeprefix(prefix): value for name, value in state.items()}
+    in_front = {f'backbone.{name}': value for name, value in state.items()}
+    if own.keys() & in_front.keys():
+        return in_front
+    of_wrapper = {f'backbone.{name.partition(".")[2]}': value for name, value in state.items()}
+    return of_wrapper if own.keys() & of_wrapper.keys() else state
+
+
+def n_outputs(state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> int | None:
+    """Count the classes of a state dict that differs from a network's own in their number alone; None for others."""
+    state = renamed(state, own)
+    if state.keys() != own.keys():
+        return None
+    reshaped = [name for name in own if state[name].shape != own[name].shape]
+    counts = {(state[name].shape[0], own[name].shape[0]) for name in reshaped if state[name].dim() and own[name].dim()}
+    same = all(state[name].shape[1:] == own[name].shape[1:] for name in reshaped)
+    return counts.pop()[0] if len(counts) == 1 and same else None
 
 
 def weights_sha256(module: torch.nn.Module) -> str:

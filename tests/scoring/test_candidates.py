@@ -3,6 +3,7 @@
 import importlib.util
 
 import pytest
+import timm
 import torch
 import torchvision
 from brainscore_vision.model_interface import BrainModel
@@ -32,6 +33,20 @@ def test_torchvision_weights_from_a_file(tmp_path):
     found = load_candidate('torchvision:squeezenet1_1', weights=tmp_path / 'mine.pth')
     assert found.weights_sha256 == weights_sha256(module)
     assert found.weights == f'file mine.pth (SHA-256 {sha256_file(tmp_path / "mine.pth")})'
+
+
+@pytest.mark.parametrize(
+    ('name', 'make'),
+    [
+        ('torchvision:squeezenet1_1', lambda: torchvision.models.squeezenet1_1(num_classes=10)),
+        ('timm:mobilenetv3_small_050', lambda: timm.create_model('mobilenetv3_small_050', num_classes=10)),
+    ],
+)
+def test_weights_of_a_network_that_was_trained_for_other_classes(tmp_path, name, make):
+    module = make()
+    state = {f'model.{key}': value for key, value in module.state_dict().items()}
+    torch.save({'state_dict': state, 'epoch': 3}, tmp_path / 'lightning.ckpt')
+    assert load_candidate(name, tmp_path / 'lightning.ckpt').weights_sha256 == weights_sha256(module)
 
 
 @pytest.mark.seconds

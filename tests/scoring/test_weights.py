@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from m2m_benchmarks.errors import ModelError
-from m2m_benchmarks.scoring.weights import apply_weights, downloaded, read_weights, weights_sha256
+from m2m_benchmarks.scoring.weights import apply_weights, downloaded, n_outputs, read_weights, weights_sha256
 from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.testing import MakesFolder, serving
 
@@ -54,7 +54,7 @@ def test_old_format_without_zip(tmp_path):
 
 
 @pytest.mark.parametrize('key', ['state_dict', 'model'])
-@pytest.mark.parametrize('prefix', ['', 'module.'])
+@pytest.mark.parametrize('prefix', ['', 'module.', 'model.', 'net.encoder.', '_orig_mod.'])
 def test_wrappings_of_training_scripts(tmp_path, key, prefix):
     state = built().state_dict()
     content = {key: {f'{prefix}{name}': value for name, value in state.items()}, 'epoch': 3, 'best': 0.5}
@@ -271,3 +271,14 @@ def test_downloaded_weights_are_known_by_their_hash(served):
         downloaded(url, sha256)
     with pytest.raises(ModelError, match='unknown url type'):
         downloaded('w.safetensors', sha256)
+
+
+def test_the_number_of_classes():
+    own = {'conv.weight': torch.zeros(4, 3, 3, 3), 'fc.weight': torch.zeros(1000, 4), 'fc.bias': torch.zeros(1000)}
+    state = {**own, 'fc.weight': torch.zeros(7, 4), 'fc.bias': torch.zeros(7)}
+    assert n_outputs(state, own) == 7
+    assert n_outputs({f'model.{name}': value for name, value in state.items()}, own) == 7
+    assert n_outputs(own, own) is None
+    assert n_outputs({**state, 'fc.weight': torch.zeros(7, 5)}, own) is None  # another width before it
+    assert n_outputs({**state, 'conv.weight': torch.zeros(5, 3, 3, 3)}, own) is None
+    assert n_outputs({'fc.weight': torch.zeros(7, 4)}, own) is None
