@@ -151,6 +151,7 @@ def train(
             num_nodes=num_nodes,
             workers=workers,
             progress=report,
+            log=lambda line: print(line, file=sys.stderr, flush=True),
         )
     document = {'folder': str(run.folder), 'config': run.config, 'result': run.result, 'data': run.data}
     if json is not None:

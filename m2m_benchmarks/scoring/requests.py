@@ -80,6 +80,7 @@ def library() -> Library:
     return Library(importlib.metadata.version('m2m-benchmarks'), digest.hexdigest())
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that numbers depend on."""
     installed = {'python': platform.python_version()}

@@ -1,8 +1,8 @@
 """A run with given settings: the one that is there, or a new one."""
 
-from m2m_benchmarks.errors import TrainingError
+from m2m_benchmarks.errors import ModelError, TrainingError
 from m2m_benchmarks.progress import Progress
-from m2m_benchmarks.scoring.runs import RESULT, Run, read_run
+from m2m_benchmarks.scoring.runs import RESULT, Run, read_run, runs_folder
 from m2m_benchmarks.training.settings import Settings
 from m2m_benchmarks.training.sources import source_sha256
 from m2m_benchmarks.training.train import train
@@ -11,7 +11,7 @@ from m2m_benchmarks.training.train import train
 def trained_run(settings: Settings, progress: Progress | None = None) -> Run:
     """Read the finished run with these settings from the folder of runs; train it where there is none.
 
-    A run that was broken off goes on.
+    A run that was broken off goes on. How often a run was validated does not matter, unless that can stop it early.
 
     Parameters
     ----------
@@ -27,6 +27,9 @@ def trained_run(settings: Settings, progress: Progress | None = None) -> Run:
     """
     folder = settings.folder()
     if not (folder / RESULT).is_file():
+        same = _validated_otherwise(settings)
+        if same is not None:
+            return same
 
         def report(what: str, done: int, total: int) -> None:
             if progress:
@@ -45,3 +48,19 @@ def trained_run(settings: Settings, progress: Progress | None = None) -> Run:
             'machine. Move it, so that it is trained again.'
         )
     return run
+
+
+def _validated_otherwise(settings: Settings) -> Run | None:
+    """A finished run in the folder of runs that differs in its interval of validation alone, so not in its weights."""
+    if settings.early_stop is not None:
+        return None
+    expected = {name: value for name, value in settings.document().items() if name != 'interval'}
+    for path in sorted(runs_folder().glob(f'{settings.model}-*/{RESULT}')):
+        try:
+            run = read_run(path.parent)
+        except ModelError:  # a damaged run is no answer, and no hindrance
+            continue
+        same_data = source_sha256(settings.dataset) in (None, run.data['sha256'])
+        if same_data and {name: run.config.get(name) for name in expected} == expected:
+            return run
+    return None

@@ -9,7 +9,7 @@ import pickle
 import platform
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ def train(
     num_nodes: int = 1,
     workers: int = 0,
     progress: Progress | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> Run:
     """Train a network on a source.
 
@@ -62,6 +63,8 @@ def train(
         Processes that load the images of a folder.
     progress : callable, optional
         Called with what is being done, how many are done, and how many there are.
+    log : callable, optional
+        Called with a line of text where the training begins, and after each validation with the loss and accuracy.
 
     Returns
     -------
@@ -79,6 +82,7 @@ def train(
     """
     first = getattr(rank_zero_only, 'rank', 0) == 0  # other processes of the same run read along
     report = progress if progress and first else (lambda what, done, total: None)
+    say = log if log and first else (lambda line: None)
     report('loading', 0, 1)
     versions = _versions()  # of the code that is loaded now, whatever becomes of its files
     folder = (folder or settings.folder()).absolute()
@@ -101,14 +105,24 @@ def train(
                 return finished
         network = _network(settings, source, path)
         trainer = _trainer(
-            settings, folder, report, accelerator=accelerator, devices=devices, strategy=strategy, num_nodes=num_nodes
+            settings,
+            folder,
+            report,
+            say,
+            accelerator=accelerator,
+            devices=devices,
+            strategy=strategy,
+            num_nodes=num_nodes,
         )
         _check_shares(settings, source, trainer.world_size)
         module = TrainingModule(network, source, settings, workers)
         if first and runs.read_config(folder) is None:
             runs.write_config(folder, config)
         report('loading', 1, 1)
-        _fit(trainer, module, checkpoint if resume and checkpoint.is_file() else None)
+        before = checkpoint if resume and checkpoint.is_file() else None
+        if resume and before is None:
+            say(f'There is no checkpoint to go on from in {folder}: the training begins at step 0.')
+        _fit(trainer, module, before)
         if not first:
             raise SystemExit(0)
         rows = module.rows
@@ -233,9 +247,11 @@ def _fit(trainer: lightning.Trainer, module: TrainingModule, checkpoint: Path | 
             launcher.kill(signal.SIGKILL)  # they would wait for this one, some of them for ever
 
 
-def _trainer(settings: Settings, folder: Path, report: Progress, **machine: Any) -> lightning.Trainer:
+def _trainer(
+    settings: Settings, folder: Path, report: Progress, say: Callable[[str], None], **machine: Any
+) -> lightning.Trainer:
     callbacks: list[Callback] = [
-        _Report(report, settings.steps),
+        _Report(report, say, settings.steps),
         ModelCheckpoint(
             dirpath=folder,
             filename=Path(runs.CHECKPOINT).stem,
@@ -284,11 +300,22 @@ def _trainer(settings: Settings, folder: Path, report: Progress, **machine: Any)
 
 
 class _Report(Callback):
-    """Progress, step by step."""
+    """Progress step by step, and a line for each validation."""
 
-    def __init__(self, report: Progress, steps: int) -> None:
+    def __init__(self, report: Progress, say: Callable[[str], None], steps: int) -> None:
         self._report = report
+        self._say = say
         self._steps = steps
+
+    def on_train_start(self, trainer: Any, module: Any) -> None:
+        if trainer.global_step:
+            self._say(f'The training goes on from step {trainer.global_step:,} of {self._steps:,}.')
+
+    def on_validation_end(self, trainer: Any, module: Any) -> None:
+        losses = [row['train_loss'] for row in module.rows if 'train_loss' in row]
+        loss = f'training loss {losses[-1]:.4f}, ' if losses else ''
+        accuracy = module.rows[-1]['validation_accuracy']
+        self._say(f'step {trainer.global_step:,} of {self._steps:,}: {loss}held-out accuracy {accuracy:.4f}')
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         self._report('training: steps', trainer.global_step, self._steps)

@@ -30,6 +30,7 @@ from m2m_benchmarks.models.neurn.model import network
 from m2m_benchmarks.scoring.runs import read_run
 from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.testing import context
+from m2m_benchmarks.training.reuse import trained_run
 from m2m_benchmarks.training.settings import Settings
 from m2m_benchmarks.training.sources import digit_source, image_folder_source
 from m2m_benchmarks.training.train import train
@@ -186,12 +187,45 @@ def test_a_run_is_a_folder_that_says_what_it_is(digits, tmp_path):
     assert read_run(run.folder) == run
 
 
+def test_lines_for_a_log(digits, tmp_path):
+    asked, lines, folder = settings(steps=5, interval=2), [], tmp_path / 'run'
+
+    def stop(what, done, total):
+        if what == 'training: steps' and done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(asked, folder, progress=stop, log=lines.append)
+    assert [line.partition(':')[0] for line in lines] == ['step 2 of 5']
+    run = train(asked, folder, resume=True, log=lines.append)
+    assert [line.partition(':')[0] for line in lines[1:]] == [
+        'The training goes on from step 2 of 5.',
+        'step 4 of 5',
+        'step 5 of 5',
+    ]
+    result = run.result
+    end = f'training loss {result["train_loss"]:.4f}, held-out accuracy {result["validation_accuracy"]:.4f}'
+    assert lines[-1] == f'step 5 of 5: {end}'
+
+
+def test_a_run_that_was_validated_otherwise_is_used(digits):
+    often, seldom = settings(steps=4, interval=2), settings(steps=4, interval=4)
+    run = train(often)
+    assert trained_run(seldom) == run
+    assert trained_run(settings(steps=4, interval=4, seed=1)).folder != run.folder
+    early = settings(steps=4, interval=4, early_stop=1)
+    assert trained_run(early).folder == early.folder()
+    (run.folder / 'weights.safetensors').write_bytes(b'')
+    assert trained_run(seldom).folder == seldom.folder()
+
+
 @pytest.mark.slow
 def test_300_steps_learn_the_digits(digits, m2m, tmp_path):
     command = ('train', 'digitnet', '--neurn', '--source', 'sklearn-digits', '--steps', 300, '--batch-size', 8)
     ran = m2m(*command, '--out', tmp_path / 'run')
-    assert (ran.code, ran.err) == (0, '')
+    assert ran.code == 0
     run = read_run(tmp_path / 'run')
+    assert ran.err.startswith('step 300 of 300: training loss ')
     losses = [row['train_loss'] for row in rows(run)]
     assert [row['step'] for row in rows(run)] == [100, 200, 300]
     assert losses[0] > 1.5 * losses[1]
@@ -492,7 +526,8 @@ def test_a_rate_that_diverges(digits, m2m, tmp_path, model):
     assert 'at step 2: the training has diverged. Lower the learning rate (it is 1e+30)' in ran.err
     assert len(ran.err.splitlines()) == 1
     assert names(tmp_path / 'run') == ['.lock', 'config.json']
-    assert m2m(*arguments, '--resume').err == ran.err
+    anew = f'There is no checkpoint to go on from in {tmp_path / "run"}: the training begins at step 0.\n'
+    assert m2m(*arguments, '--resume').err == anew + ran.err
 
 
 @pytest.mark.parametrize(('step', 'message'), [(3, 'the loss is nan at step 4'), (4, 'images is nan at step 4')])

@@ -1,0 +1,215 @@
+"""m2m results, and its tables on terminals of several widths."""
+
+import csv
+import dataclasses
+import io
+import json
+import sqlite3
+
+import pytest
+
+import m2m_benchmarks
+from m2m_benchmarks.records import store
+from m2m_benchmarks.records.record import Part
+from m2m_benchmarks.records.selection import label
+from m2m_benchmarks.testing import whole_result
+
+WHOLE = whole_result()
+DATASET = 'Vanderbilt2026TwoPhotonRecordingsOfNaturalScenes'
+AREA = 'anterolateral_area_of_the_left_hemisphere_layer_2'
+LAYER = 'features.denseblock4.denselayer32.conv2'
+RUN = 'neurn_efficientnet_b0_k5_zero_channel_after_features.4-MNIST-seed0-a5e9f2e5'
+
+
+def made(model, benchmark, score, minute=0, **changes):
+    fields = {
+        'model': model,
+        'benchmark': benchmark,
+        'score': score,
+        'error': 0.0123,
+        'created': f'2026-03-04T05:{minute:02d}:00+00:00',
+        'targets': None,
+        'in_domain': None,
+        'areas': None,
+        **changes,
+    }
+    return dataclasses.replace(WHOLE, **fields)
+
+
+PART = Part(-0.1234, 0.4567, 0.9876, 0.0123, 'raw / ceiling', LAYER, 12345, 12, 0.5, {}, None, 'named')
+RESULTS = [
+    made('pixels_64', f'{DATASET}-ridge', 0.1111),
+    made('neurn_digitnet', f'{DATASET}-ridge', 0.2222, 1, weights=f'run {RUN}: MNIST, seed 0 (SHA-256 12)'),
+    made(
+        'torchvision:efficientnet_v2_l',
+        f'{DATASET}.{AREA}-ridge',
+        -0.3333,
+        2,
+        weights='none (seed 10)',
+        seed=10,
+        layer=LAYER,
+        n_neuroids=12345,
+        raw=0.4567,
+        ceiling=0.9876,
+    ),
+    made('timm:vit_base_patch16_clip_224.openai_ft_in12k_in1k', 'SimulatedMouse-rdm', 0.4444, 3, simulated=True),
+    made('pixels_64', 'SimulatedMouse-rdm', 0.0555, 4, areas={'VISp': PART, AREA: PART}, n_neuroids=24690),
+    dataclasses.replace(
+        WHOLE,
+        model='plain_digitnet',
+        benchmark='Qazi2025.MNIST-accuracy',
+        score=0.6543,
+        source='MNIST',
+        protocol='accuracy',
+        generalization_gap=0.2457,
+        n_stimuli=200,
+        areas=None,
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def stored(m2m_home):
+    store.add(RESULTS)
+
+
+def test_the_matrix(m2m):
+    out = m2m('results', 'list').out
+    table = m2m_benchmarks.results()
+    assert [name for name in table.index if name in out] == list(table.index)
+    assert out.splitlines()[0].split() == ['candidate', *table.columns]
+    for line, (name, row) in zip(out.splitlines()[1:], table.iterrows(), strict=False):
+        assert line.startswith(name)
+        scores = [f'{score:.3f} ± ' for score in row.dropna()]
+        assert [score in line for score in scores] == [True] * len(scores)
+    assert m2m('results').out == out
+
+
+def test_filters(m2m):
+    out = m2m('results', 'list', '--model', 'pixels*', '--benchmark', 'Simulated*').out
+    assert '0.056 ± 0.012' in out
+    assert 'timm' not in out
+    ran = m2m('results', 'list', '--model', 'pixel_64')
+    assert (ran.code, ran.out) == (1, '')
+    assert 'Did you mean pixels_64' in ran.err
+
+
+def test_one_by_one(m2m):
+    lines = m2m('results', 'list', '--each').out.splitlines()
+    assert [line.split()[0] for line in lines[1:7]] == [each.uid for each in reversed(RESULTS)]
+    assert '2026-03-04 05:04:00' in lines[2]
+
+
+def test_json_and_csv(m2m, tmp_path):
+    ran = m2m('results', 'list', '--each', '--json', '-')
+    assert [each['uid'] for each in json.loads(ran.out)] == [each.uid for each in reversed(RESULTS)]
+    rows = list(csv.DictReader(io.StringIO(m2m('results', 'list', '--csv').out)))
+    assert {row['candidate'] for row in rows} == {label(each) for each in RESULTS}
+    (row,) = [row for row in rows if row['candidate'] == 'pixels_64']
+    assert float(row['SimulatedMouse-rdm']) == 0.0555
+    assert m2m('results', 'list', '--json', tmp_path / 'all.json').out.startswith('candidate')
+    assert len(json.loads((tmp_path / 'all.json').read_text())) == len(RESULTS)
+
+
+def test_show(m2m):
+    result = RESULTS[4]
+    out = m2m('results', 'show', result.uid[:6]).out
+    for text in (result.uid, '24,690', LAYER, 'VISp', AREA, 'weights SHA-256: a', 'AVX2, 2 threads, cpu', 'torch 2.9'):
+        assert text in out
+    assert json.loads(m2m('results', 'show', result.uid, '--json', '-').out) == {
+        'uid': result.uid,
+        **result.document(),
+    }
+    digits = m2m('results', 'show', RESULTS[5].uid).out
+    assert 'MNIST (source)' in digits
+    assert 'mean' in digits
+
+
+def test_to_another_machine_and_back(m2m, tmp_path, monkeypatch):
+    assert m2m('results', 'export', tmp_path / 'ours.json').out == f'6 results: {tmp_path / "ours.json"}\n'
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'theirs'))
+    store.add([RESULTS[0], dataclasses.replace(RESULTS[1], score=0.9)])
+    ran = m2m('results', 'import', tmp_path / 'ours.json')
+    assert (ran.code, ran.out) == (0, '5 results are new; 1 were here already.\n')
+    assert ran.err.startswith('2 results contradict one another')
+    out = m2m('results', 'list', '--each').out
+    assert sum(f'{uid} !' in out for uid in (RESULTS[1].uid, dataclasses.replace(RESULTS[1], score=0.9).uid)) == 2
+    assert m2m('results', 'export', tmp_path / 'all.csv').code == 0
+    assert len((tmp_path / 'all.csv').read_text().splitlines()) == 8
+
+
+def test_delete(m2m):
+    ran = m2m('results', 'delete', RESULTS[0].uid, RESULTS[2].uid[:8], '--yes')
+    assert ran.out.endswith('2 results were deleted.\n')
+    assert store.results() == [RESULTS[1], *RESULTS[3:]]
+    assert m2m('results', 'delete', RESULTS[1].uid).code != 0  # nobody has said yes
+    assert len(store.results()) == 4
+
+
+def test_nothing_yet(m2m, tmp_path, monkeypatch):
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'empty'))
+    ran = m2m('results', 'list')
+    assert (ran.code, ran.out) == (0, '')
+    assert 'Nothing was scored here yet' in ran.err
+    assert not (tmp_path / 'empty').exists()
+    assert m2m('results', 'list', '--json', '-').out == '[]\n'
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'code', 'message'),
+    [
+        (['show', 'zzz'], 1, "unknown result 'zzz'"),
+        (['export', 'file.txt'], 2, 'expected a name that ends in .json or .csv'),
+        (['import', 'nowhere.json'], 1, 'nowhere.json cannot be read'),
+        (['delete', 'zzz', '--yes'], 1, "unknown result 'zzz'"),
+        (['list', '--benchmark', '*-cka'], 1, "unknown scored benchmark '*-cka'"),
+        (['list', '--json'], 2, '--json FILE'),
+    ],
+)
+def test_bad_input(m2m, arguments, code, message):
+    ran = m2m('results', *arguments)
+    assert (ran.code, ran.out) == (code, '')
+    assert message in ' '.join(ran.err.replace('│', ' ').split())
+    assert store.results() == RESULTS
+
+
+@pytest.mark.parametrize('content', [b'no database' * 500, None])
+def test_a_damaged_file(m2m, m2m_home, content):
+    path = m2m_home / 'results.sqlite'
+    if content is None:
+        with sqlite3.connect(path) as connection:
+            connection.execute("update result set document = json_set(document, '$.format', 99)")
+    else:
+        path.write_bytes(content)
+    ran = m2m('results', 'list')
+    assert (ran.code, ran.out) == (1, '')
+    assert ran.err.startswith('error: ')
+    assert 'results.sqlite' in ran.err
+    assert ran.err.count('\n') == 1
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize('width', [60, 80, 100])
+@pytest.mark.parametrize('command', [('results', 'list'), ('results', 'list', '--each')])
+def test_nothing_is_cut_on_a_terminal(terminal, width, command):
+    out = terminal(width, *command)
+    assert '…' not in out
+    whole = ''.join(line.strip() for line in out.splitlines())
+    for result in RESULTS:
+        assert label(result).replace(' ', '') in whole.replace(' ', '')
+        assert f'{result.score:.3f}' in out.replace('±', ' ').split()
+    for name in (f'{DATASET}-ridge', f'{DATASET}.{AREA}-ridge'):
+        assert name in whole
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize('width', [60, 80, 100])
+def test_a_score_on_a_terminal(terminal, width):
+    out = terminal(width, 'results', 'show', *(each.uid for each in RESULTS))
+    assert '…' not in out
+    numbers = out.replace('±', ' ').split()
+    for number in ('-0.123', '0.457', '0.988', '12,345', '24,690', '0.654', '-0.333'):
+        assert number in numbers
+    whole = ''.join(line.strip() for line in out.splitlines())
+    for name in (AREA, LAYER, 'pixels_64', f'run:{RUN}'):
+        assert name in whole
