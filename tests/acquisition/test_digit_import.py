@@ -481,7 +481,7 @@ def test_one_that_fails_does_not_lose_the_others(m2m, m2m_home, site):
     assert ran.code == 1
     assert 'not fetched: SVHN, USPS; on this machine by now: MNIST.' in ran.err
     assert 'SVHN: test_32x32.mat could not be downloaded.' in ran.err
-    assert 'it answered 404' in ran.err
+    assert 'the server answered 404' in ran.err
     assert 'usps.bz2: the file has the MD5' in ran.err
     assert manifest.names() == ['MNIST']
     absent.write_bytes(content)

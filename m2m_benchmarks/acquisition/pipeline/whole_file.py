@@ -8,7 +8,7 @@ from pathlib import Path
 
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.client import HttpClient
-from m2m_benchmarks.net.download import KEPT, complete, discard, downloading, origin_note, partial_bytes
+from m2m_benchmarks.net.download import KEPT, complete, discard, lock_download, origin_note, partial_bytes
 from m2m_benchmarks.net.failures import FileUnusable, RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.net.sizes import file_version
@@ -61,7 +61,7 @@ def whole_file(
         return 0
     new = path.with_name(f'{path.name}.new')
     moved = _ByteCounter(partial_bytes(new), progress)
-    with downloading(new), contextlib.closing(retry.client()) as client:
+    with lock_download(new), contextlib.closing(retry.client()) as client:
 
         def attempt(url: str, end: float) -> tuple[int, str]:
             version = _unchanged(client, url, new, moved, end)

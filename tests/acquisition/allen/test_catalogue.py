@@ -404,7 +404,7 @@ def test_a_server_that_cannot_be_reached_is_not_asked_once_more(site, ask):
     (ask.folder / 'ecephys_units.csv').unlink()
     site.faulty[f'{ECEPHYS}/units.csv'] = file_server.status(503)
     site.requests.clear()
-    with pytest.raises(DataError, match='it answered 503'):
+    with pytest.raises(DataError, match='the server answered 503'):
         ask(ecephys_sessions)
     assert [path for _, path in site.asked if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv'] * 2  # two tries
     site.faulty.clear()
@@ -525,8 +525,8 @@ def test_both_out_of_order(site, ask):
     site.faulty[QUERY] = file_server.status(503)
     with pytest.raises(DataError) as caught:
         ask(ophys_sessions)
-    assert 'it answered 404' in str(caught.value)
-    assert 'it answered 503' in str(caught.value)
+    assert 'the server answered 404' in str(caught.value)
+    assert 'the server answered 503' in str(caught.value)
     assert list(ask.folder.glob('*.json')) == []
 
 
@@ -604,7 +604,7 @@ def test_sizes_of_files_that_are_not_there(site, listed):
 def test_sizes_behind_a_login(site, listed):
     site.faulty[listed[0].urls[0].removeprefix(site.address)] = file_server.page
     site.faulty[listed[0].urls[1].removeprefix(site.address)] = file_server.page
-    with pytest.raises(DataError, match='a web page came in place'):
+    with pytest.raises(DataError, match='a web page in place'):
         file_sizes(mirrors(listed))
 
 
