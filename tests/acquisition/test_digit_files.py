@@ -50,11 +50,11 @@ def expected(image):
     return np.asarray(image.convert('RGB')).astype(int)
 
 
-def check(found, images, labels=LABELS):
-    assert found.images.shape == (len(images), 32, 32, 1 if images.ndim == 3 else 3)
-    assert found.images.dtype == np.uint8
-    np.testing.assert_array_equal(found.labels, labels)
-    for one, other in zip(rgb(found.images), images, strict=True):
+def check(digits, images, labels=LABELS):
+    assert digits.images.shape == (len(images), 32, 32, 1 if images.ndim == 3 else 3)
+    assert digits.images.dtype == np.uint8
+    np.testing.assert_array_equal(digits.labels, labels)
+    for one, other in zip(rgb(digits.images), images, strict=True):
         assert np.abs(one.astype(int) - expected(other)).max() <= 1  # Pillow rounds after each direction
 
 
@@ -62,10 +62,10 @@ def check(found, images, labels=LABELS):
 def test_idx(images, tmp_path, packed):
     file = write_idx(tmp_path / 'mnist', images, packed=packed)
     write_idx(tmp_path / 'mnist', images[:10], LABELS[:10], 't10k', packed)
-    found = read_domain(tmp_path / 'mnist')
-    assert list(found) == ['test', 'train'] or list(found) == ['train', 'test']
-    check(found['train'], images)
-    check(found['test'], images[:10], LABELS[:10])
+    splits = read_domain(tmp_path / 'mnist')
+    assert list(splits) == ['test', 'train'] or list(splits) == ['train', 'test']
+    check(splits['train'], images)
+    check(splits['test'], images[:10], LABELS[:10])
     for one in (file, file.with_name(file.name.replace('images-idx3', 'labels-idx1'))):
         alone = read_domain(one)
         assert list(alone) == ['train']
@@ -75,14 +75,14 @@ def test_idx(images, tmp_path, packed):
 def test_npz(images, tmp_path):
     photos = np.repeat(['a', 'b'], 10)
     np.savez(tmp_path / 'crops.npz', test_images=images, test_labels=LABELS, test_files=photos)
-    found = read_domain(tmp_path / 'crops.npz')
-    check(found['test'], images)
-    np.testing.assert_array_equal(found['test'].clusters, np.repeat([0, 1], 10))
+    splits = read_domain(tmp_path / 'crops.npz')
+    check(splits['test'], images)
+    np.testing.assert_array_equal(splits['test'].clusters, np.repeat([0, 1], 10))
     np.savez(tmp_path / 'my_train.npz', images=images / 255, labels=LABELS)
-    found = read_domain(tmp_path / 'my_train.npz')
-    assert list(found) == ['train']
-    check(found['train'], images)
-    assert len(set(found['train'].clusters)) == 20
+    splits = read_domain(tmp_path / 'my_train.npz')
+    assert list(splits) == ['train']
+    check(splits['train'], images)
+    assert len(set(splits['train'].clusters)) == 20
 
 
 def test_h5(images, tmp_path):
@@ -90,18 +90,18 @@ def test_h5(images, tmp_path):
         for split in ('train', 'test'):
             file[f'{split}/data'] = (images / 255).reshape(20, -1).astype(np.float32)
             file[f'{split}/target'] = LABELS
-    found = read_domain(tmp_path / 'usps.h5')
-    check(found['train'], images)
-    check(found['test'], images)
+    splits = read_domain(tmp_path / 'usps.h5')
+    check(splits['train'], images)
+    check(splits['test'], images)
 
 
 def test_mat_as_of_svhn(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     ten_for_zero = np.where(LABELS == 0, 10, LABELS)[:, None]
     scipy.io.savemat(tmp_path / 'train_32x32.mat', {'X': np.moveaxis(images, 0, 3), 'y': ten_for_zero})
-    found = read_domain(tmp_path / 'train_32x32.mat')['train']
-    np.testing.assert_array_equal(found.images, images)
-    np.testing.assert_array_equal(found.labels, LABELS)
+    train = read_domain(tmp_path / 'train_32x32.mat')['train']
+    np.testing.assert_array_equal(train.images, images)
+    np.testing.assert_array_equal(train.labels, LABELS)
 
 
 @pytest.mark.parametrize('folder', ['', 'mnist_m_test/'])
@@ -120,9 +120,9 @@ def test_a_folder_for_each_class(images, tmp_path):
             place = tmp_path / 'mine' / split / str(label)
             place.mkdir(parents=True, exist_ok=True)
             (place / f'{number:03}.png').write_bytes(png(image))
-    found = read_domain(tmp_path / 'mine')
+    splits = read_domain(tmp_path / 'mine')
     for split in ('train', 'test'):  # dealt out, one of each class after the other: the order that the images had
-        check(found[split], images)
+        check(splits[split], images)
     assert list(read_domain(tmp_path / 'mine' / 'train')) == ['train']
 
 
@@ -187,7 +187,7 @@ def test_idx_files_that_are_wrong(images, tmp_path):
             read_domain(tmp_path / 'mnist')
     file.write_bytes(content)
     (tmp_path / 'mnist' / 'train-labels-idx1-ubyte').unlink()
-    with pytest.raises(DataError, match='there is no train-labels-idx1-ubyte'):
+    with pytest.raises(DataError, match=r'needs train-labels-idx1-ubyte.* beside it'):
         read_domain(tmp_path / 'mnist')
 
 
@@ -214,11 +214,11 @@ def test_other_files_that_are_wrong(images, tmp_path):
     (tmp_path / 'empty').mkdir()
     for name, message in [
         ('nowhere', 'there is no .*nowhere; expected a folder'),
-        ('d.csv', 'is of no known form; expected a folder'),
+        ('d.csv', 'has an unknown format; expected a folder'),
         ('empty', 'holds no images in folders 0 to 9'),
         ('code.npz', 'cannot be read as an .npz of plain arrays'),
         ('other.npz', 'holds x; expected images and labels'),
-        ('rows.h5', 'rows of 783 pixels, which is no square image'),
+        ('rows.h5', 'rows of 783 pixels, which do not make a square image'),
         ('names.h5', 'holds pixels in /train; expected data and target'),
         ('names.mat', 'lacks X'),
         ('unlabelled.zip', 'holds no text file of labels'),
@@ -245,16 +245,16 @@ def test_the_real_domains(shared, tmp_path):
         'usps/usps.h5': {'train': 7291, 'test': 2007},
         'svhn/svhn_crops.npz': {'train': 554, 'test': 486},
     }
-    found = {name: read_domain(folder / name) for name in counts}
-    assert {name: {split: len(part) for split, part in parts.items()} for name, parts in found.items()} == counts
+    domains = {name: read_domain(folder / name) for name in counts}
+    assert {name: {split: len(part) for split, part in parts.items()} for name, parts in domains.items()} == counts
     # torchvision reads the same labels in the official files
     unpacked = tmp_path / 'labels'
     unpacked.write_bytes(gzip.decompress((folder / 'mnist' / 't10k-labels-idx1-ubyte.gz').read_bytes()))
     official = torchvision.datasets.mnist.read_label_file(str(unpacked)).numpy()
-    np.testing.assert_array_equal(found['mnist']['test'].labels, official)
+    np.testing.assert_array_equal(domains['mnist']['test'].labels, official)
     # MNIST-M's test split shows MNIST's
     np.testing.assert_array_equal(
-        found['mnist_m/mnist_m_test.zip']['test'].labels, found['mnist']['test'].labels[:9001]
+        domains['mnist_m/mnist_m_test.zip']['test'].labels, domains['mnist']['test'].labels[:9001]
     )
-    crops = found['svhn/svhn_crops.npz']['test']
+    crops = domains['svhn/svhn_crops.npz']['test']
     assert len(set(crops.clusters)) < len(crops)

@@ -102,9 +102,9 @@ def test_coordinates(bundle, imported):
     assert list(assembly['animal'].values) == [animal_of[unit['file']] for unit in units]
     assert list(assembly['session'].values) == ['901'] * 5 + ['902'] * 5 + ['901'] * 5
     for column in units[0]:
-        found = assembly[column].values
-        kind = {'U': str, 'O': str, 'i': int, 'f': float}[found.dtype.kind]
-        assert list(found) == [kind(unit[column]) for unit in units], column
+        values = assembly[column].values
+        kind = {'U': str, 'O': str, 'i': int, 'f': float}[values.dtype.kind]
+        assert list(values) == [kind(unit[column]) for unit in units], column
     assert (assembly['time_bin_start'].item(), assembly['time_bin_end'].item()) == (50, 250)
     # The fifth unit of the first file never fires; the others are well tuned.
     reliability = assembly['reliability'].values
@@ -159,8 +159,8 @@ def test_responses_are_kept_as_they_are(m2m_home, bundle):
     import_bundle('Tiny', *bundle.paths)
     assembly = load_assembly('Tiny')
     for number, responses in enumerate(given.values()):
-        found = assembly.values[..., 0].reshape(10, 8, 15)[: len(responses), :, 5 * number : 5 * number + 5]
-        np.testing.assert_array_equal(found, responses.astype(np.float32))
+        actual = assembly.values[..., 0].reshape(10, 8, 15)[: len(responses), :, 5 * number : 5 * number + 5]
+        np.testing.assert_array_equal(actual, responses.astype(np.float32))
 
 
 def test_stimuli(bundle, m2m_home):
@@ -182,9 +182,9 @@ def test_stimuli(bundle, m2m_home):
         if given.suffix == '.png':
             assert path.read_bytes() == given.read_bytes()
         else:
-            with Image.open(path) as found, Image.open(given) as original:
-                assert found.format == 'PNG'
-                np.testing.assert_array_equal(np.asarray(found), np.asarray(original.convert('RGB')))
+            with Image.open(path) as stored, Image.open(given) as original:
+                assert stored.format == 'PNG'
+                np.testing.assert_array_equal(np.asarray(stored), np.asarray(original.convert('RGB')))
 
 
 def test_manifest(bundle, imported, m2m_home):

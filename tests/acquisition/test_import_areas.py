@@ -18,8 +18,8 @@ def sessions(*areas):
 @pytest.mark.several
 def test_areas_and_images_of_a_lab(m2m, m2m_home, make_bundle, tmp_path, n_images):
     bundle = make_bundle(tmp_path / 'bundle', n_images, 3, sessions('POR', 'LI_a', 'VISp'))
-    came = json.loads(m2m('data', 'import', 'Lab2026', *bundle.options, '--json', '-').out)
-    assert (came['stimuli'], list(came['areas'])) == (n_images, ['POR', 'LI_a', 'VISp'])
+    summary = json.loads(m2m('data', 'import', 'Lab2026', *bundle.options, '--json', '-').out)
+    assert (summary['stimuli'], list(summary['areas'])) == (n_images, ['POR', 'LI_a', 'VISp'])
     listed = [line.split() for line in m2m('data', 'list', 'Lab2026').out.splitlines()]
     assert ['POR', '3'] in [line[:2] for line in listed]
     assert f'Lab2026: {n_images + 1} of {n_images + 1} files as they were written' in m2m('data', 'verify').out

@@ -95,13 +95,13 @@ def _interrupted(bundle, home, how, moment):
 def test_ctrl_c(big_bundle, m2m_home, moment, earlier):
     code, messages = _interrupted(big_bundle, m2m_home, signal.SIGINT, moment)
     assert 'Traceback' not in messages
-    found = manifest.read('Lab2026')
-    if found == earlier:
+    current = manifest.read('Lab2026')
+    if current == earlier:
         assert code in (1, 130)
     else:  # it was done already, and was interrupted while it said so, or not at all
         assert moment in ('stimuli', 'in place')
         assert code in (0, 1, 130, -signal.SIGINT)
-    assert found is None or not manifest.verify('Lab2026')
+    assert current is None or not manifest.verify('Lab2026')
     assert not stray(m2m_home)
     import_bundle('Lab2026', *big_bundle.paths)
     assert not manifest.verify('Lab2026')
@@ -117,13 +117,13 @@ def test_ctrl_c(big_bundle, m2m_home, moment, earlier):
 )
 def test_kill(big_bundle, m2m_home, moment, earlier):
     code, _ = _interrupted(big_bundle, m2m_home, signal.SIGKILL, moment)
-    found = manifest.read('Lab2026')
+    current = manifest.read('Lab2026')
     if moment != 'in place':
         assert code == -signal.SIGKILL
-        assert found == earlier
+        assert current == earlier
         assert stray(m2m_home)  # it was stopped in the midst of it
     # Whatever it left, no dataset is half there,
-    assert found is None or not manifest.verify('Lab2026')
+    assert current is None or not manifest.verify('Lab2026')
     # and the next run cleans up.
     import_bundle('Lab2026', *big_bundle.paths)
     assert not manifest.verify('Lab2026')

@@ -18,7 +18,7 @@ PACKAGE = Path(m2m_benchmarks.__file__).parent
 def test_each_survey_is_complete(name):
     survey = find_survey(name)
     assert survey.name == name
-    selection, settings = survey.checked(None, None)
+    selection, settings = survey.complete_arguments(None, None)
     assert (selection.areas, selection.number) == (None, None)
     assert settings == survey.settings_type()
     assert len({option.name for option in survey.options}) == len(survey.options)

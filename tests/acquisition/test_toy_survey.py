@@ -35,18 +35,18 @@ def npz(**arrays):
 def site():
     """A server with the sessions, their images, and the index of both."""
     rng = np.random.default_rng(0)
-    with serving_files(FileServer()) as found:
+    with serving_files(FileServer()) as server:
         images = [f'image_{number:02d}.png' for number in range(12)]
         for image in images:
             buffer = io.BytesIO()
             Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save(buffer, format='png')
-            found.files[f'/{image}'] = buffer.getvalue()
+            server.files[f'/{image}'] = buffer.getvalue()
         for session, _, animal in SESSIONS:
             expected = rng.gamma(1, 20, (12, 6))
-            found.files[f'/{session}.npz'] = npz(counts=rng.poisson(expected, (8, 12, 6)), animal=np.array(animal))
+            server.files[f'/{session}.npz'] = npz(counts=rng.poisson(expected, (8, 12, 6)), animal=np.array(animal))
         listed = [{'id': session, 'area': area, 'file': f'{session}.npz'} for session, area, _ in SESSIONS]
-        found.files['/index.json'] = json.dumps({'sessions': listed, 'images': images}).encode()
-        yield found
+        server.files['/index.json'] = json.dumps({'sessions': listed, 'images': images}).encode()
+        yield server
 
 
 @pytest.fixture
@@ -86,11 +86,11 @@ def test_the_recipe(fetch, site, m2m, m2m_home):
     # The next call asks for what is missing alone.
     site.files['/a2.npz'] = whole
     site.requests.clear()
-    came = json.loads(fetch('--workers', '2', '--json', '-').out)
-    assert (came['failed'], came['refused'], came['extracted_before']) == ({}, {}, 3)
+    summary = json.loads(fetch('--workers', '2', '--json', '-').out)
+    assert (summary['failed'], summary['refused'], summary['extracted_before']) == ({}, {}, 3)
     assert {request['path'] for request in site.requests} == {'/a2.npz'}
-    assert {area: counts['sessions'] for area, counts in came['areas'].items()} == {'POR': 2, 'VISp': 1, 'LI_a': 1}
-    assert came['settings'] == {'signal': 'rates'}
+    assert {area: counts['sessions'] for area, counts in summary['areas'].items()} == {'POR': 2, 'VISp': 1, 'LI_a': 1}
+    assert summary['settings'] == {'signal': 'rates'}
     assert m2m('data', 'verify', 'Toy').code == 0
     # The dataset is in the data folder: its benchmarks are there.
     benchmark = load_benchmark('Toy.POR-rdm')
@@ -144,7 +144,7 @@ def test_images_that_are_not_as_many_as_the_class_says(fetch, site, m2m_home):
     site.files['/index.json'] = json.dumps({**index, 'images': index['images'][:5]}).encode()
     ran = fetch('--workers', '1')
     assert (ran.code, ran.out) == (1, '')
-    assert 'Toy gave 5 images; expected 12, as its class says.' in ran.err
+    assert 'Toy has 5 images; expected 12, the n_images of its class.' in ran.err
 
 
 @pytest.mark.parametrize('part', ['n_images', 'settings_type', 'list_sessions', 'extract', 'stimuli'])
@@ -191,7 +191,7 @@ def test_a_server_that_stalls_for_no_longer_than_is_said(toy, site, m2m_home, fa
     site.sleep = clock.sleep
     retry = RetryPolicy(tries=2, sleep=clock.wait, clock=clock)
     selection = replace(toy.selection(None, None, {'server': site.address}), retry=retry)
-    with pytest.raises(DataError, match='3 sessions one after the other could not be reached'):
+    with pytest.raises(DataError, match='3 sessions in a row could not be reached'):
         fetch_survey(toy, selection, whole_files=whole_files)
     # A wait was 1 s and not the minute that a server may ask for. The server is at most one byte, of 5 s, ahead of its
     # client at each of the two ends of the 3 x 2 tries.

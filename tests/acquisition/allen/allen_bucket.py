@@ -59,7 +59,7 @@ def put_ophys(site, folder, n_repetitions=3, sessions=SESSIONS, **options):
             f'{nwb.PLANE}/imaging depth': f'{depth} microns',
         }
         nwb.write_nwb(path, seed=number, n_cells=3, n_repetitions=n_repetitions, metadata=metadata, **options)
-        edit(path, nwb.TEMPLATES, lambda found, images=images: found.write_direct(images))
+        edit(path, nwb.TEMPLATES, lambda dataset, images=images: dataset.write_direct(images))
         edit(path, f'{nwb.PIPELINE}/ImageSegmentation/cell_specimen_ids', lambda ids, n=number: _number(ids, n))
         site.files[ophys_path(number)] = path.read_bytes()
         events = np.random.default_rng(number).random((3, _frames(path)), dtype=np.float32) ** 9

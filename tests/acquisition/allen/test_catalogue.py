@@ -97,18 +97,18 @@ CHANNELS = {
 
 def ecephys_tables():
     """Rows of the four tables, by name, as dicts."""
-    found = {'sessions': [], 'probes': [], 'channels': [], 'units': []}
+    tables = {'sessions': [], 'probes': [], 'channels': [], 'units': []}
     for number, specimen, kind, genotype, has_nwb in SESSIONS:
         row = {'specimen_id': specimen, 'session_type': kind, 'genotype': genotype, 'has_nwb': has_nwb, 'sex': 'F'}
-        found['sessions'].append({'id': number, **row})
+        tables['sessions'].append({'id': number, **row})
         for i, (area, has_unit) in enumerate(CHANNELS[number]):
             probe, channel = 10 * number + i % 2, 100 * number + i
             if i < 2:
-                found['probes'].append({'name': f'probe{i}', 'id': probe, 'ecephys_session_id': number})
-            found['channels'].append({'id': channel, 'ecephys_probe_id': probe, 'ecephys_structure_acronym': area})
+                tables['probes'].append({'name': f'probe{i}', 'id': probe, 'ecephys_session_id': number})
+            tables['channels'].append({'id': channel, 'ecephys_probe_id': probe, 'ecephys_structure_acronym': area})
             if has_unit:
-                found['units'].append({'snr': 1.5, 'ecephys_channel_id': channel, 'id': 1000 * number + i})
-    return found
+                tables['units'].append({'snr': 1.5, 'ecephys_channel_id': channel, 'id': 1000 * number + i})
+    return tables
 
 
 def as_csv(rows, columns=None):
@@ -122,11 +122,11 @@ def as_csv(rows, columns=None):
 @pytest.fixture
 def site():
     """A server with a bucket; its warehouse is empty."""
-    with serving_files(Warehouse()) as found:
-        found.files[EXPERIMENTS] = json.dumps(OPHYS + BEHAVIOR).encode()
+    with serving_files(Warehouse()) as server:
+        server.files[EXPERIMENTS] = json.dumps(OPHYS + BEHAVIOR).encode()
         for name, rows in ecephys_tables().items():
-            found.files[f'{ECEPHYS}/{name}.csv'] = as_csv(rows)
-        yield found
+            server.files[f'{ECEPHYS}/{name}.csv'] = as_csv(rows)
+        yield server
 
 
 def use_warehouse(site):
@@ -234,7 +234,7 @@ def test_ecephys(site, ask, monkeypatch, source, most_rows):
 
 
 @pytest.mark.parametrize(
-    ('options', 'found'),
+    ('options', 'expected'),
     [
         ({'areas': ['VISl']}, [503]),
         ({'areas': ['visl', 'VISp']}, [501, 503, 505]),
@@ -248,10 +248,10 @@ def test_ecephys(site, ask, monkeypatch, source, most_rows):
         ({'areas': ['VISp'], 'depth_um': (300, None), 'number': 1}, [505]),
     ],
 )
-def test_filters(ask, options, found):
+def test_filters(ask, options, expected):
     listing = ask(ophys_sessions, **options)
-    assert ids(listing) == found
-    assert listing.n_matching == (3 if 'number' in options and 'areas' not in options else len(found))
+    assert ids(listing) == expected
+    assert listing.n_matching == (3 if 'number' in options and 'areas' not in options else len(expected))
 
 
 def test_failed_containers_are_counted_where_they_match(ask):
@@ -296,7 +296,7 @@ def test_names_that_there_are_not(site, ask):
     ],
 )
 def test_nothing_that_matches(ask, options):
-    with pytest.raises(DataError, match=r'no session of .* of 4 in the catalogue'):
+    with pytest.raises(DataError, match=r'no usable session of .* is among the 4 in the catalogue'):
         ask(ophys_sessions, **options)
 
 
@@ -350,10 +350,10 @@ CATALOGUE = json.dumps(OPHYS).encode()
 BAD_JSON = {
     b'': 'an empty file',
     b'\n ': 'an empty file',
-    CATALOGUE[: len(CATALOGUE) // 2]: 'something that is cut short or damaged',
+    CATALOGUE[: len(CATALOGUE) // 2]: 'a cut short or damaged file',
     b'<html><body>Log in</body></html>': 'a web page',
-    b'\xff\xfe\x00': 'something that is cut short or damaged',
-    b'[' * 100_000: 'something that is cut short or damaged',
+    b'\xff\xfe\x00': 'a cut short or damaged file',
+    b'[' * 100_000: 'a cut short or damaged file',
     b'[]': 'lists nothing',
     b'{"success": true, "msg": []}': 'lists nothing',
     b'{"success": false, "msg": "no such model"}': 'answered: no such model',
@@ -371,7 +371,7 @@ def test_a_catalogue_that_is_none(site, ask, content):
     with pytest.raises(DataError) as caught:
         ask(ophys_sessions)
     message = str(caught.value)
-    assert message.startswith('there is no catalogue of 2-photon sessions that can be read. ')
+    assert message.startswith('no catalogue of 2-photon sessions can be read. ')
     assert BAD_JSON[content] in message
     assert '\n' not in message
     # It isn't in the way of the next call, nor of the warehouse.
@@ -545,12 +545,12 @@ def test_scenes(site):
 @pytest.fixture
 def listed(site, ask):
     """Sessions whose files the bucket has: 1,000 bytes and their id."""
-    found = ask(ophys_sessions).sessions
-    for session in found:
+    sessions = ask(ophys_sessions).sessions
+    for session in sessions:
         site.files[session.urls[0].removeprefix(site.address)] = bytes(1000 + session.id)
         site.files[session.events_urls[0].removeprefix(site.address)] = bytes(session.id)
     site.requests.clear()
-    return found
+    return sessions
 
 
 def mirrors(sessions):

@@ -48,14 +48,14 @@ def content(tmp_path_factory):
 
 @pytest.fixture
 def site(content):
-    with serving_files(Warehouse()) as found:
-        found.files.update(content)
-        yield found
+    with serving_files(Warehouse()) as server:
+        server.files.update(content)
+        yield server
 
 
 @pytest.fixture
 def fetch(site):
-    """The function fetch('deVries2020', areas=['VISp'], whole_files=True) -> Fetched."""
+    """The function fetch('deVries2020', areas=['VISp'], whole_files=True) -> FetchResult."""
 
     def run(name, settings=None, *, run=fetch_survey, **options):
         chosen = {
@@ -86,11 +86,11 @@ def sha256(fetched):
 
 def strays(home):
     """Whatever is left that no later fetch would use."""
-    found = [path for path in (home / 'downloads').rglob('*') if path.is_file() and path.name != '.lock']
+    paths = [path for path in (home / 'downloads').rglob('*') if path.is_file() and path.name != '.lock']
     known = {'.npz': 'sessions', '.json': 'tables', '.csv': 'tables', '.png': None, '.tiff': 'scenes', '.nwb': 'nwb'}
     return [
         path.name
-        for path in found
+        for path in paths
         if path.name.startswith('.')
         or path.suffix not in known
         or (path.suffix == '.nwb' and not path.with_name(f'{path.name}.json').exists())
@@ -100,15 +100,15 @@ def strays(home):
 @pytest.fixture(scope='module')
 def undisturbed(content, tmp_path_factory):
     """SHA-256 of the assemblies that come when nothing goes wrong."""
-    found = {}
+    hashes = {}
     with pytest.MonkeyPatch.context() as patch, serving_files(Warehouse()) as site:
         patch.setenv('M2M_HOME', str(tmp_path_factory.mktemp('undisturbed')))
         for name in ('HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'):
             patch.delenv(name, raising=False)
         site.files.update(content)
         for name, settings in SETTINGS.items():
-            found[name] = sha256(fetch_survey(SURVEYS[name], choice(site), settings))
-    return found
+            hashes[name] = sha256(fetch_survey(SURVEYS[name], choice(site), settings))
+    return hashes
 
 
 @NAMES
@@ -156,15 +156,15 @@ def test_the_catalogue_is_right_about_cre_lines(fetch, site, m2m_home):
 
 @pytest.mark.slow
 def test_filters(fetch, m2m_home):
-    found = fetch('deVries2020', areas=['VISl'])
-    assert {each['session'] for each in found.manifest['source']['sessions']} == {'502', '503'}
-    found = fetch('deVries2020', depth_um=(175, 275), cre_lines=['Cux2-CreERT2'])
-    assert {each['session'] for each in found.manifest['source']['sessions']} == {'501', '502'}
-    assert found.n_kept == 1
-    found = fetch('deVries2020', number=1)
-    assert list(found.manifest['summary']['areas']) == ['VISp']
-    found = fetch('Siegle2021', areas=['visp'])
-    assert list(found.manifest['summary']['areas']) == ['VISp']
+    fetched = fetch('deVries2020', areas=['VISl'])
+    assert {each['session'] for each in fetched.manifest['source']['sessions']} == {'502', '503'}
+    fetched = fetch('deVries2020', depth_um=(175, 275), cre_lines=['Cux2-CreERT2'])
+    assert {each['session'] for each in fetched.manifest['source']['sessions']} == {'501', '502'}
+    assert fetched.n_kept == 1
+    fetched = fetch('deVries2020', number=1)
+    assert list(fetched.manifest['summary']['areas']) == ['VISp']
+    fetched = fetch('Siegle2021', areas=['visp'])
+    assert list(fetched.manifest['summary']['areas']) == ['VISp']
     with pytest.raises(UnknownNameError, match='unknown area'):
         fetch('Siegle2021', areas=['V2'])
     with pytest.raises(DataError, match='no imaging depth'):
@@ -181,9 +181,9 @@ def test_filters(fetch, m2m_home):
     'options', [{'whole_files': True}, {'whole_files': True, 'delete_files': True}, {'workers': 2}]
 )
 def test_ways_that_give_the_same_bytes(fetch, m2m_home, undisturbed, name, options):
-    found = fetch(name, **options)
-    assert sha256(found) == undisturbed[name]
-    assert found.failed == {}
+    fetched = fetch(name, **options)
+    assert sha256(fetched) == undisturbed[name]
+    assert fetched.failed == {}
     kept = sorted((m2m_home / 'downloads').rglob('*.nwb'))
     assert len(kept) == ((4 if name == 'deVries2020' else 3) if options == {'whole_files': True} else 0)
     assert strays(m2m_home) == []
@@ -194,10 +194,10 @@ def test_events(fetch, site, m2m_home, content):
     settings = OphysSettings('events')
     del site.files[f'{bucket.OPHYS}/ophys_experiment_events/503_events.npz']
     site.files[f'{bucket.OPHYS}/ophys_experiment_events/502_events.npz'] = b'short'
-    found = fetch('deVries2020', settings)
-    assert list(found.failed) == ['502', '503']
-    assert 'cannot be read as events' in found.failed['502']
-    assert '404' in found.failed['503']
+    fetched = fetch('deVries2020', settings)
+    assert list(fetched.failed) == ['502', '503']
+    assert 'cannot be read as events' in fetched.failed['502']
+    assert '404' in fetched.failed['503']
     site.files.update(content)
     assert fetch('deVries2020', settings).n_kept == 2
     assert list((m2m_home / 'downloads').rglob('*_events.npz')) == []
@@ -295,11 +295,11 @@ BAD = {
 def test_a_bad_session_stops_no_other(fetch, changed, m2m_home, bad, whole_files):
     edit, *reasons = BAD[bad]
     changed(bucket.ophys_path(502), edit)
-    found = fetch('deVries2020', whole_files=whole_files)
-    assert list(found.failed) == ['502']
-    assert reasons[whole_files] in found.failed['502']
-    assert len(found.manifest['source']['sessions']) == 3
-    assert found.manifest['source']['failed'] == found.failed
+    fetched = fetch('deVries2020', whole_files=whole_files)
+    assert list(fetched.failed) == ['502']
+    assert reasons[whole_files] in fetched.failed['502']
+    assert len(fetched.manifest['source']['sessions']) == 3
+    assert fetched.manifest['source']['failed'] == fetched.failed
     assert strays(m2m_home) == []
 
 
@@ -315,23 +315,23 @@ def test_files_that_are_none(fetch, site, content, m2m_home, undisturbed, name, 
     )
     site.files[first] = b'<!DOCTYPE html><html><body>Moved</body></html>' * 99
     site.files[second] = content[second][: len(content[second]) // 2]
-    found = fetch(name, whole_files=whole_files)
-    assert sorted(found.failed) == (['501', '503'] if name == 'deVries2020' else ['701', '703'])
-    assert all(len(reason) > 20 for reason in found.failed.values())
+    fetched = fetch(name, whole_files=whole_files)
+    assert sorted(fetched.failed) == (['501', '503'] if name == 'deVries2020' else ['701', '703'])
+    assert all(len(reason) > 20 for reason in fetched.failed.values())
     assert strays(m2m_home) == []
     site.files.update(content)
-    found = fetch(name, whole_files=whole_files)
-    assert (found.failed, sha256(found)) == ({}, undisturbed[name])
+    fetched = fetch(name, whole_files=whole_files)
+    assert (fetched.failed, sha256(fetched)) == ({}, undisturbed[name])
 
 
 @pytest.mark.slow
 def test_other_images(fetch, changed, m2m_home):
     """The first session has other images than the rest: it's that one that doesn't fit."""
     changed(bucket.ophys_path(501), other_images)
-    found = fetch('deVries2020')
-    assert list(found.refused) == ['501']
-    assert 'other images (1 of 5 differ, the first is number 29)' in found.refused['501']
-    assert len(found.manifest['source']['sessions']) == 3
+    fetched = fetch('deVries2020')
+    assert list(fetched.refused) == ['501']
+    assert 'other images (1 of 5 differ, the first is number 29)' in fetched.refused['501']
+    assert len(fetched.manifest['source']['sessions']) == 3
 
 
 def test_nothing_can_be_had(fetch, site, m2m_home):
@@ -357,8 +357,8 @@ def test_a_poisoned_file_is_fetched_again(fetch, site, m2m_home, undisturbed):
     site.requests.clear()
     for path in (m2m_home / 'downloads').rglob('50?.npz'):
         path.unlink()
-    found = fetch('deVries2020', whole_files=True)
-    assert sha256(found) == undisturbed['deVries2020']
+    fetched = fetch('deVries2020', whole_files=True)
+    assert sha256(fetched) == undisturbed['deVries2020']
     asked = {request['path'] for request in site.requests if request['method'] == 'GET'}
     assert asked == {bucket.ophys_path(number) for number in (501, 502, 503)}
 
@@ -371,9 +371,9 @@ def test_whole_files_and_parts_of_them_compare_the_same_images(fetch, changed, m
         file[bucket.nwb.TEMPLATES][1] = 0
 
     changed(bucket.ophys_path(501), another)
-    found = [fetch('deVries2020', whole_files=whole_files) for whole_files in (False, True)]
-    assert [each.refused for each in found] == [{}, {}]
-    assert sha256(found[0]) == sha256(found[1])
+    results = [fetch('deVries2020', whole_files=whole_files) for whole_files in (False, True)]
+    assert [each.refused for each in results] == [{}, {}]
+    assert sha256(results[0]) == sha256(results[1])
 
 
 @pytest.mark.slow
@@ -401,8 +401,8 @@ def test_scenes_of_the_sessions(fetch, site, m2m_home, undisturbed, how, options
             site.files[path] = content[:30]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('M2M_HOME', str(other))
-        found = fetch('deVries2020', **options)
-        assert (sha256(found), manifest_of(found)) == (undisturbed['deVries2020'], shown)
+        fetched = fetch('deVries2020', **options)
+        assert (sha256(fetched), manifest_of(fetched)) == (undisturbed['deVries2020'], shown)
         assert strays(other) == []
         site.requests.clear()
         assert fetch('deVries2020', **options).bytes_moved == 0
@@ -464,7 +464,7 @@ def test_the_network_goes_away(fetch, site, m2m_home, workers, fault, whole_file
     (m2m_home / 'downloads' / 'allen' / 'deVries2020' / 'tables' / 'ophys_experiments.json').unlink()
     for number in (502, 503, 504):
         site.faulty[bucket.ophys_path(number)] = fault
-    with pytest.raises(DataError, match='3 sessions one after the other could not be reached'):
+    with pytest.raises(DataError, match='3 sessions in a row could not be reached'):
         fetch('deVries2020', workers=workers, whole_files=whole_files)
     assert manifest.require('deVries2020')['assembly']['sha256'] == before
     assert strays(m2m_home) == []
@@ -478,8 +478,8 @@ def test_whole_files_of_sessions_that_are_extracted(fetch, site, m2m_home, undis
     planned = fetch('deVries2020', run=plan, whole_files=True)
     assert (planned.n_extracted, planned.image_bytes) == (4, 0)
     assert planned.moved_bytes == planned.file_bytes
-    found = fetch('deVries2020', whole_files=True)
-    assert (sha256(found), found.bytes_moved) == (undisturbed['deVries2020'], planned.moved_bytes)
+    fetched = fetch('deVries2020', whole_files=True)
+    assert (sha256(fetched), fetched.bytes_moved) == (undisturbed['deVries2020'], planned.moved_bytes)
     assert len(list((m2m_home / 'downloads').rglob('*.nwb'))) == 4
     # Whole files that are here serve any other settings.
     site.requests.clear()
@@ -501,8 +501,8 @@ def test_a_file_that_changes_is_read_once_more(fetch, site, m2m_home, undisturbe
         file_server.serve(handler, site)
 
     site.faulty[path] = change
-    found = fetch('deVries2020')
-    assert (found.failed, sha256(found)) == ({}, undisturbed['deVries2020'])
+    fetched = fetch('deVries2020')
+    assert (fetched.failed, sha256(fetched)) == ({}, undisturbed['deVries2020'])
 
 
 @pytest.mark.slow
@@ -568,9 +568,9 @@ def test_types_of_neuropixels_sessions(fetch, site, m2m_home):
     site.files[f'{bucket.ECEPHYS}/sessions.csv'] = rows.encode()
     assert [each['session'] for each in fetch('Siegle2021').manifest['source']['sessions']] == ['702', '703']
     types = ['functional_connectivity', 'brain_observatory_1.1']
-    found = fetch('Siegle2021', session_types=types)
+    fetched = fetch('Siegle2021', session_types=types)
     # Whatever the type is called, a session counts when its file shows the natural scenes.
-    assert [each['session'] for each in found.manifest['source']['sessions']] == ['701', '702', '703']
+    assert [each['session'] for each in fetched.manifest['source']['sessions']] == ['701', '702', '703']
     with pytest.raises(UnknownNameError, match='session type'):
         fetch('Siegle2021', session_types=['brain_observatory_1.0'])
 
@@ -642,11 +642,11 @@ def test_bytes_are_told_as_they_come(site, m2m_home, monkeypatch, workers, whole
         ExtractionTask(SURVEYS['deVries2020'], session, OphysSettings(), m2m_home, whole_files, retry=retry)
         for session in listed.sessions
     ]
-    told = []
-    outcomes = list(workers_.run(extract_session, tasks, workers, moved=told.append))
+    reported = []
+    outcomes = list(workers_.run(extract_session, tasks, workers, moved=reported.append))
     assert len(outcomes) == 4
-    assert told == sorted(told)
-    assert told[-1] == sum(outcome.bytes_moved for outcome in outcomes) > 0
+    assert reported == sorted(reported)
+    assert reported[-1] == sum(outcome.bytes_moved for outcome in outcomes) > 0
 
 
 def test_no_dask(fetch, m2m_home, monkeypatch):

@@ -36,9 +36,9 @@ def content(tmp_path_factory):
 
 @pytest.fixture
 def site(content):
-    with serving_files(Warehouse()) as found:
-        found.files.update(content)
-        yield found
+    with serving_files(Warehouse()) as server:
+        server.files.update(content)
+        yield server
 
 
 def fetch(site, number=None, **options):
@@ -68,9 +68,9 @@ def undisturbed(content, tmp_path_factory):
 
 def left(home):
     """Files in the folder of downloads, but for those of which it's known what they are for."""
-    found = [path for path in (home / 'downloads').rglob('*') if path.is_file() and path.name != '.lock']
+    paths = [path for path in (home / 'downloads').rglob('*') if path.is_file() and path.name != '.lock']
     kept = {'.npz', '.png', '.json', '.nwb'}
-    return [path.name for path in found if path.name.startswith('.') or path.suffix not in kept] + [
+    return [path.name for path in paths if path.name.startswith('.') or path.suffix not in kept] + [
         path.name for path in (home / 'data').rglob('.tmp-*')
     ]
 
@@ -152,11 +152,11 @@ def fetch_all(site, **options):
     """Run a fetch again until nothing is missing, as its user would."""
     for _ in range(4):
         try:
-            found = fetch(site, 1, **options)
+            fetched = fetch(site, 1, **options)
         except M2MError:
             continue
-        if not found.failed:
-            return found
+        if not fetched.failed:
+            return fetched
     return pytest.fail('it goes on failing')
 
 
@@ -171,8 +171,8 @@ def test_faults_and_pairs_of_them(content, undisturbed, monkeypatch, tmp_path, f
             site.files.update(content)
             patch.setenv('M2M_HOME', str(home))
             spoil(site, bucket.ophys_path(501), faults, patch, skip=number % 3)
-            found = fetch_all(site, whole_files=whole_files)
-            assert sha256(found) == undisturbed[1], (faults, whole_files)
+            fetched = fetch_all(site, whole_files=whole_files)
+            assert sha256(fetched) == undisturbed[1], (faults, whole_files)
             assert left(home) == [], (faults, whole_files)
 
 
@@ -258,23 +258,23 @@ def test_killed_at_random(nursery, site, undisturbed, monkeypatch, tmp_path, who
         assert not any(map(alive, children))
         monkeypatch.setenv('M2M_HOME', str(home))
         finished = len(list((home / 'downloads').rglob('50?.npz')))
-        found = fetch(site, whole_files=bool(whole_files))
-        assert found.n_kept == finished
-        assert sha256(found) == undisturbed[None]
+        fetched = fetch(site, whole_files=bool(whole_files))
+        assert fetched.n_kept == finished
+        assert sha256(fetched) == undisturbed[None]
         assert left(home) == []
 
 
 def workers_of(pid):
     """Processes that a process has started."""
-    found = []
+    workers = []
     for folder in Path('/proc').glob('[0-9]*'):
         try:
             parent = int((folder / 'stat').read_text().rpartition(')')[2].split()[1])
         except OSError:
             continue
         if parent == pid:
-            found.append(int(folder.name))
-    return found
+            workers.append(int(folder.name))
+    return workers
 
 
 def alive(pid):
@@ -292,15 +292,15 @@ def test_bytes_of_a_session_of_full_size(site, tmp_path, m2m_home, name, share, 
     """All that a fetch of one session moves, the images and the catalogue included."""
     path = put(site, tmp_path)
     selection = AllenSelection(number=1, mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse')
-    found = fetch_survey(SURVEYS[name], selection)
-    assert (found.failed, found.refused) == ({}, {})
+    fetched = fetch_survey(SURVEYS[name], selection)
+    assert (fetched.failed, fetched.refused) == ({}, {})
     catalogue = sum(request['sent'] for request in site.requests if is_table(request))
-    assert found.bytes_moved == site.sent - catalogue
-    print(f'{site.sent:,} of {len(site.files[path]):,} bytes, of which {found.image_bytes:,} are the images')
-    assert found.image_bytes == sum(len(site.files[bucket.scene_path(number)]) for number in range(118))
+    assert fetched.bytes_moved == site.sent - catalogue
+    print(f'{site.sent:,} of {len(site.files[path]):,} bytes, of which {fetched.image_bytes:,} are the images')
+    assert fetched.image_bytes == sum(len(site.files[bucket.scene_path(number)]) for number in range(118))
     assert site.sent <= share * len(site.files[path])
     # The next session needs no images.
-    assert found.bytes_moved - found.image_bytes <= 0.75 * share * len(site.files[path])
+    assert fetched.bytes_moved - fetched.image_bytes <= 0.75 * share * len(site.files[path])
 
 
 def is_table(request):

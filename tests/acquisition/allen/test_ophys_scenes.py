@@ -38,9 +38,9 @@ def session(tmp_path_factory):
 @pytest.fixture
 def site(session):
     """A server with the sessions, and without the images as files of their own."""
-    with serving_files(FileServer()) as found:
-        found.files = {f'/{number}': session[0] for number in NUMBERS}
-        yield found
+    with serving_files(FileServer()) as server:
+        server.files = {f'/{number}': session[0] for number in NUMBERS}
+        yield server
 
 
 @pytest.fixture

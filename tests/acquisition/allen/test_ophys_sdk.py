@@ -33,12 +33,12 @@ from allensdk.core.brain_observatory_nwb_data_set import BrainObservatoryNwbData
 for path, has_peak in json.load(sys.stdin):
     scenes = NaturalScenes(BrainObservatoryNwbDataSet(path))
     table, means = scenes.stim_table, scenes.mean_sweep_response
-    found = {'scene': table.frame.to_numpy(int), 'onset': table.start.to_numpy(int)}
-    found['speed'] = means.dx.to_numpy(float)
-    found['responses'] = means.drop(columns='dx').to_numpy(float)
+    arrays = {'scene': table.frame.to_numpy(int), 'onset': table.start.to_numpy(int)}
+    arrays['speed'] = means.dx.to_numpy(float)
+    arrays['responses'] = means.drop(columns='dx').to_numpy(float)
     if has_peak:
-        found['reliability'] = scenes.peak.reliability_ns.to_numpy(float)
-    np.savez(path + '.npz', **found)
+        arrays['reliability'] = scenes.peak.reliability_ns.to_numpy(float)
+    np.savez(path + '.npz', **arrays)
 """
 
 

@@ -96,12 +96,12 @@ def test_the_same_dataset_as_an_import(m2m_home, make_bundle, tmp_path, keep):
     for dimension in ours.dims:
         assert ours.indexes[dimension].names == theirs.indexes[dimension].names
     for name in theirs.indexes['neuroid'].names + theirs.indexes['presentation'].names:
-        found, expected = ours[name].values, theirs[name].values
-        assert found.dtype == expected.dtype, name
+        actual, expected = ours[name].values, theirs[name].values
+        assert actual.dtype == expected.dtype, name
         if name == 'reliability':
-            np.testing.assert_allclose(found, expected, rtol=1e-10)
+            np.testing.assert_allclose(actual, expected, rtol=1e-10)
         else:
-            assert list(found) == list(expected), name
+            assert list(actual) == list(expected), name
     assert (ours['time_bin_start'].item(), ours['time_bin_end'].item()) == (50, 250)
     assert set(ours.attrs) == set(theirs.attrs)
     assert merged.manifest == manifest.require('Merged')
@@ -109,8 +109,8 @@ def test_the_same_dataset_as_an_import(m2m_home, make_bundle, tmp_path, keep):
     assert set(merged.manifest) == set(imported)
     assert [file['stimulus_id'] for file in merged.manifest['stimuli']] == [f'image_{i:03d}' for i in range(8)]
     for name, image in images:
-        with Image.open(load_stimuli('Merged').get_stimulus(name)) as found:
-            np.testing.assert_array_equal(np.asarray(found), image)
+        with Image.open(load_stimuli('Merged').get_stimulus(name)) as actual:
+            np.testing.assert_array_equal(np.asarray(actual), image)
     assert not manifest.verify('Merged')
     assert not strays(m2m_home)
 
@@ -127,11 +127,11 @@ def test_values_and_padding(m2m_home, keep, monkeypatch, slab_bytes):
     ]
     merged = merge_sessions('Tiny', keep(*sessions), scene_images(), SOURCE)
     assembly = load_assembly('Tiny')
-    found = assembly.values[..., 0].reshape(4, N_SCENES, 19)
+    responses = assembly.values[..., 0].reshape(4, N_SCENES, 19)
     start = 0
     for session in sessions:
         n_repetitions, _, n = session.responses.shape
-        part = found[:, :, start : start + n]
+        part = responses[:, :, start : start + n]
         np.testing.assert_array_equal(part[:n_repetitions], session.responses)
         assert np.isnan(part[n_repetitions:]).all()
         reliability = assembly['reliability'].values[start : start + n]
@@ -235,10 +235,10 @@ def test_sessions_that_are_refused(m2m_home, keep):
     merged = merge_sessions('Tiny', reversed(paths), scene_images(), SOURCE)
     expected = {
         '2': 'it was shown other images (1 of 6 differ, the first is number 3)',
-        '3': 'it was shown 5 images, expected 6',
-        '4': 'it has responses to 5 images, expected 6',
+        '3': 'it was shown 5 images; expected 6',
+        '4': 'it has responses to 5 images; expected 6',
         '5': '5 of its neuroids are in session 1 already, such as 1000',
-        '6': 'it has 1 repetition of the images, at least 2 are needed for a reliability',
+        '6': 'it has 1 repetition of the images; at least 2 are needed to compute a reliability',
         '7': 'it has no neuroids',
     }
     assert merged.refused == expected
@@ -255,7 +255,7 @@ def test_sessions_that_are_refused(m2m_home, keep):
         (['1.npz', '1.npz'], 'session 1 is given twice'),
         (['missing.npz', '1.npz'], 'missing.npz is missing; extract the session again'),
         (['damaged.npz', '1.npz'], 'damaged.npz cannot be read as a session'),
-        (['2.npz'], 'none of 1 sessions can be merged. 2: it was shown 5 images, expected 6'),
+        (['2.npz'], 'none of 1 sessions can be merged. 2: it was shown 5 images; expected 6'),
     ],
 )
 def test_what_cannot_be_merged(m2m_home, keep, paths, message):
@@ -277,7 +277,7 @@ def test_images_that_cannot_be_used(m2m_home, keep):
     paths = keep(made_session('1'))
     with pytest.raises(DataError, match='scene_003 is damaged'):
         merge_sessions('Tiny', paths, broken(), SOURCE)
-    with pytest.raises(DataError, match='an image of type float64; uint8 is expected'):
+    with pytest.raises(DataError, match='an image of type float64; expected uint8'):
         merge_sessions('Tiny', paths, [(name, image / 255) for name, image in scene_images()], SOURCE)
     assert not strays(m2m_home)
     assert manifest.names() == []
@@ -290,7 +290,7 @@ def test_a_session_that_changes_meanwhile(m2m_home, keep):
         if what == 'sessions':
             write_session(path.parent, made_session('1', 4), 'mine')
 
-    with pytest.raises(DataError, match='was changed while it was merged'):
+    with pytest.raises(DataError, match='changed during the merge'):
         merge_sessions('Tiny', [path], scene_images(), SOURCE, progress)
     assert not strays(m2m_home)
 
@@ -434,12 +434,12 @@ def test_kill(m2m_home, many, keep, moment, earlier):
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    found = manifest.read('Tiny')
+    current = manifest.read('Tiny')
     if moment != 'in place':
         assert process.returncode == -signal.SIGKILL
-        assert found == before
+        assert current == before
         assert strays(m2m_home)  # it was stopped in the midst of it
-    assert found is None or not manifest.verify('Tiny')
+    assert current is None or not manifest.verify('Tiny')
     assert len(list(many.glob('*.npz'))) == N_SESSIONS
     merge_sessions('Tiny', keep(made_session('1'), made_session('2')), scene_images(), SOURCE)
     assert not manifest.verify('Tiny')
