@@ -1,4 +1,4 @@
-"""Bundles that aren't right: each says what was expected and what came, and nothing is written."""
+"""Wrong bundles: the message names the problem, and nothing is written."""
 
 import re
 import shutil
@@ -138,7 +138,7 @@ def test_nothing_is_written(case, make_bundle, m2m_home, tmp_path, monkeypatch, 
     assert not (bundle.folder / 'ran').exists()
     assert manifest.names() == []
     assert [path.name for path in (m2m_home / 'data').rglob('*')] == ['.Lab2026.lock']
-    # and what was there before under the same name stays as it was
+    # An earlier dataset of the same name is unchanged.
     entry = import_bundle('Lab2026', *make_bundle(tmp_path / 'good').paths)
     before = {path: path.stat().st_mtime_ns for path in (m2m_home / 'data').rglob('*')}
     with pytest.raises(M2MError, match=re.compile(message, re.DOTALL)):

@@ -1,4 +1,4 @@
-"""Domains of digits: every form they are handed around in, and every way in which a file can be wrong."""
+"""Digit domains in all file formats, and wrong files of each."""
 
 import gzip
 import io
@@ -45,7 +45,7 @@ def png(image):
 
 
 def expected(image):
-    """Grey to RGB and the size, by Pillow in place of torch."""
+    """Convert to RGB and resize with Pillow in place of torch."""
     image = Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR)
     return np.asarray(image.convert('RGB')).astype(int)
 
@@ -54,8 +54,8 @@ def check(digits, images, labels=LABELS):
     assert digits.images.shape == (len(images), 32, 32, 1 if images.ndim == 3 else 3)
     assert digits.images.dtype == np.uint8
     np.testing.assert_array_equal(digits.labels, labels)
-    for one, other in zip(rgb(digits.images), images, strict=True):
-        assert np.abs(one.astype(int) - expected(other)).max() <= 1  # Pillow rounds after each direction
+    for actual, original in zip(rgb(digits.images), images, strict=True):
+        assert np.abs(actual.astype(int) - expected(original)).max() <= 1  # Pillow rounds after each direction
 
 
 @pytest.mark.parametrize('packed', [True, False])
@@ -95,7 +95,7 @@ def test_h5(images, tmp_path):
     check(splits['test'], images)
 
 
-def test_mat_as_of_svhn(tmp_path):
+def test_mat_like_svhn(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     ten_for_zero = np.where(LABELS == 0, 10, LABELS)[:, None]
     scipy.io.savemat(tmp_path / 'train_32x32.mat', {'X': np.moveaxis(images, 0, 3), 'y': ten_for_zero})
@@ -105,7 +105,7 @@ def test_mat_as_of_svhn(tmp_path):
 
 
 @pytest.mark.parametrize('folder', ['', 'mnist_m_test/'])
-def test_zip_as_of_mnist_m(images, tmp_path, folder):
+def test_zip_like_mnist_m(images, tmp_path, folder):
     with zipfile.ZipFile(tmp_path / 'digits.zip', 'w') as archive:
         for number, image in enumerate(images):
             archive.writestr(f'{folder}{number:08}.png', png(image))
@@ -126,7 +126,7 @@ def test_a_folder_for_each_class(images, tmp_path):
     assert list(read_domain(tmp_path / 'mine' / 'train')) == ['train']
 
 
-def test_the_form_is_kept_where_it_is_the_form(tmp_path):
+def test_images_of_the_final_size_are_unchanged(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 4), dtype=np.uint8)
     np.savez(tmp_path / 'd.npz', images=images, labels=LABELS.astype(float))
     np.testing.assert_array_equal(read_domain(tmp_path / 'd.npz')['test'].images, images[..., :3])

@@ -26,7 +26,7 @@ def extract(path, **settings):
 
 
 def slow_rates(session, taken, start_s, end_s, n_repetitions):
-    """Spikes/s, one trial and one spike at a time."""
+    """Compute spikes/s trial by trial and spike by spike."""
     rates = np.full((n_repetitions, SCENES, len(taken)), np.nan)
     for column, spikes in enumerate(taken['spikes']):
         shown = [0] * SCENES
@@ -41,7 +41,7 @@ def slow_rates(session, taken, start_s, end_s, n_repetitions):
 
 
 def slow_units(session, cutoff=0.1, presence=0.95, violations=0.5, areas=AREAS, only_valid=True, missing=True):
-    """Rows of the units that are taken."""
+    """Select the rows of the units that pass the filters."""
     rows = []
     for row, unit in session.units.iterrows():
         passes = [
@@ -80,7 +80,7 @@ def test_rates(session, window_ms, shuffled):
     assert (extracted.counts['n_blank'], extracted.counts['n_masked'], extracted.counts['n_missing']) == (5, 0, 0)
 
 
-def test_default_window_is_that_of_the_recordings_that_others_extracted(shared):
+def test_default_window_is_that_of_the_shared_recordings(shared):
     table = pd.read_csv(shared / 'allen' / 'neuropixels' / 'sessions.csv')
     expected = (1000 * table['window_start_s'].min(), 1000 * table['window_end_s'].max())
     np.testing.assert_allclose(EcephysSettings().window_ms, expected)
@@ -134,7 +134,7 @@ def test_filters(session, settings, slow):
     extracted = extract(made.path, **settings)
     expected = [str(unit) for unit in slow_units(made, **slow)['id']]
     assert list(extracted.neuroids['neuroid_id']) == expected
-    assert expected != [str(unit) for unit in slow_units(made)['id']]  # it makes a difference
+    assert expected != [str(unit) for unit in slow_units(made)['id']]  # the setting makes a difference
 
 
 def test_a_filter_that_is_off_needs_no_column(session):
@@ -180,7 +180,7 @@ def test_tables_are_right_about_the_areas_of_channels(session):
 
 
 @pytest.mark.parametrize('limit', [float('nan'), float('inf')])
-def test_limits_that_are_none(limit):
+def test_wrong_limits(limit):
     with pytest.raises(DataError, match=r'amplitude_cutoff is .*; expected a number'):
         EcephysSettings(amplitude_cutoff=limit)
 
@@ -228,7 +228,7 @@ def test_times_in_which_the_screen_or_a_probe_failed(session):
     assert n_lost > len(taken)
 
 
-def test_spikes_in_no_order(session):
+def test_unsorted_spikes(session):
     made = session(n_repetitions=1)
     expected = extract(made.path).responses
     with h5py.File(made.path, 'a') as file:
@@ -238,7 +238,7 @@ def test_spikes_in_no_order(session):
 
 
 class _Counting(io.FileIO):
-    """A file that knows which of its bytes were read."""
+    """A file that records which of its bytes were read."""
 
     def __init__(self, path):
         super().__init__(path)
@@ -340,7 +340,7 @@ def test_another_kind_of_session(session):
 
 
 @pytest.mark.parametrize('content', [b'<!DOCTYPE html><html>Sign in</html>', b'', b'\x89HDF\r\n\x1a\n', b'x' * 4096])
-def test_what_is_no_recording(tmp_path, content):
+def test_files_that_are_not_recordings(tmp_path, content):
     path = tmp_path / 'session.nwb'
     path.write_bytes(content)
     with pytest.raises(DataError, match='web page' if content.startswith(b'<') else 'cannot be read as NWB'):
@@ -376,14 +376,14 @@ def test_damaged_anywhere(session, tmp_path):
                 extracted = extract(path)
         except DataError:
             outcomes.add('refused')
-        else:  # what was harmed isn't needed, or is a number like any other
+        else:  # the damaged part isn't needed, or is another valid number
             assert extracted.responses.shape[1] == SCENES
             outcomes.add('read')
     assert outcomes == {'refused', 'read'}
 
 
 @pytest.mark.parametrize('window_ms', [(250, 250), (250, 0), (0, 0.1), (0, 250_000), (float('nan'), 250)])
-def test_windows_that_cannot_be(window_ms):
+def test_wrong_windows(window_ms):
     with pytest.raises(DataError, match='the window is'):
         EcephysSettings(window_ms=window_ms)
 
@@ -413,7 +413,7 @@ np.savez(path + '.npz', counts=counts.values[:, 0], frame=shown.frame.to_numpy(f
 
 @pytest.fixture(scope='module')
 def ecephys_python(sdk_python):
-    """The AllenSDK's interpreter with an hdmf that its pynwb can work with: with hdmf 6, pynwb 2 makes no file."""
+    """The AllenSDK's interpreter with an hdmf that its pynwb supports: with hdmf 6, pynwb 2 writes no file."""
     uv = shutil.which('uv', path=str(Path(sys.executable).parent)) or shutil.which('uv')
     command = [uv, 'pip', 'install', '--quiet', '--python', sdk_python, 'hdmf<4']
     ran = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)

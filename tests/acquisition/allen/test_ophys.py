@@ -1,4 +1,4 @@
-"""Responses of 2-photon sessions, against loops that anyone would write."""
+"""Responses of 2-photon sessions, against simple loops."""
 
 import hashlib
 import itertools
@@ -34,7 +34,7 @@ def put(file, path, value):
 
 
 def signal(session, nwb, kind):
-    """All traces, in float64."""
+    """Compute all traces in float64."""
     with h5py.File(session.path) as file:
         if kind == 'dff':
             return file[f'{nwb.DFF}/data'][()].astype(float)
@@ -44,7 +44,7 @@ def signal(session, nwb, kind):
 
 
 def slow(session, traces, start, stop, baseline, percent=False):
-    """Responses (sweep by cell), one after the other."""
+    """Compute the responses (sweep x cell) one by one."""
     responses = np.full((len(session.onset), len(traces)), np.nan)
     for sweep, onset in enumerate(session.onset):
         if onset - baseline < 0 or onset + stop > session.n_frames:
@@ -113,7 +113,7 @@ def test_sweeps_that_leave_the_recording_are_masked(session):
     assert extracted.counts['n_masked'] == lost.sum() == 3
     assert np.isnan(extracted.responses).all(axis=2).sum() == (lost & (written.scene >= 0)).sum()
     assert not np.isnan(extracted.responses).any(axis=2)[~np.isnan(extracted.responses).all(axis=2)].any()
-    # A reliability over the other sweeps is still there.
+    # The reliability is that of the other sweeps.
     assert np.isfinite(extracted.neuroids['reliability_ns']).all()
     assert np.isfinite(split_half_reliability(extracted.responses)).all()
 
@@ -150,7 +150,7 @@ def test_reliability_of_the_preferred_image(session, nwb, settings):
 
 
 def test_huge_values_and_nan_stay_where_they_are(session, nwb):
-    """A cumulative sum would carry them into all later sweeps."""
+    """A cumulative sum would spread them over all later sweeps."""
     written = session()
     before = extract(written)
     frame = written.onset[(written.scene >= 0) & np.roll(written.scene >= 0, -1)][50] + 9
@@ -171,7 +171,7 @@ def test_far_from_zero(session, nwb):
     change(written, lambda file: put(file, f'{nwb.FLUORESCENCE}_demixed_signal/data', traces))
     change(written, lambda file: put(file, f'{nwb.FLUORESCENCE}_neuropil_response/r', np.zeros(4)))
     extracted = extract(written, signal='corrected')
-    # Responses are of the order of 1e-8 %; a double tells fluorescences apart that differ by 1e-16 of their size.
+    # Responses are of the order of 1e-8 %; doubles resolve fluorescences to 1e-16 of their size.
     check(written, extracted, slow(written, traces, 0, 14, 28, percent=True), rtol=0, atol=1e-13)
     assert np.std(extracted.responses) > 1e-8
 
@@ -188,7 +188,7 @@ def test_an_image_that_was_shown_less_often(session, nwb):
     assert np.isnan(extracted.responses[3, 7]).all()
     others = np.arange(118) != 7
     np.testing.assert_array_equal(extracted.responses[:, others], shown.responses[:, others])
-    # What isn't there counts neither for the reliability nor for the modulation by running.
+    # Missing presentations count neither for the reliability nor for the running modulation.
     assert np.isfinite(extracted.neuroids['reliability_ns']).all()
     assert np.isfinite(extracted.neuroids['running_modulation']).all()
 
@@ -339,8 +339,8 @@ def test_a_session_without_running_speed(session, nwb):
 
 
 @pytest.mark.seconds
-def test_modulation_is_found_in_the_cells_that_have_it(session):
-    """Odd cells respond twice as strongly while the animal runs; averaged over seeds, as responses are few."""
+def test_running_modulation_of_synthetic_cells(session):
+    """Odd cells respond twice as strongly while the animal runs; averaged over seeds because responses are few."""
     modulations = [extract(session(seed=seed)).neuroids['running_modulation'].to_numpy() for seed in range(8)]
     even, odd = np.mean(modulations, axis=0).reshape(2, 2).T.mean(axis=1)
     assert odd > even + 0.1
@@ -386,7 +386,7 @@ def test_any_layout_on_disk(session, storage):
 def test_few_traces_and_images_are_in_memory_at_a_time(session):
     written = session(n_cells=40, gap=40_000, scene_shape=(400, 400))
     with open_nwb(written.path) as file:
-        extract_ophys(file, OphysSettings(signal='corrected'))  # what is loaded once
+        extract_ophys(file, OphysSettings(signal='corrected'))  # imports and caches
         tracemalloc.start()
         extract_ophys(file, OphysSettings(signal='corrected'))
         _, peak = tracemalloc.get_traced_memory()
@@ -431,7 +431,7 @@ def test_only_the_frames_that_are_needed_are_read(session, nwb, monkeypatch):
         ({'sdk_compatible': True, 'signal': 'events'}, 'leave them out'),
     ],
 )
-def test_settings_that_cannot_be_followed(settings, message):
+def test_wrong_settings(settings, message):
     with pytest.raises(DataError, match=message):
         OphysSettings(**settings)
 

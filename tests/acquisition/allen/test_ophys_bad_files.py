@@ -1,4 +1,4 @@
-"""Files that are no sessions with natural scenes, or only half there: each says in a sentence what is wrong."""
+"""Wrong, incomplete and damaged files: each has a message that says what is wrong."""
 
 import io
 import random
@@ -30,7 +30,7 @@ def extract(path, **settings):
 
 
 def put(path, change):
-    """The edit that replaces a dataset by what `change` makes of its content."""
+    """Make the edit that applies `change` to the content of a dataset."""
 
     def edit(file):
         content = change(file[path][()])
@@ -54,7 +54,7 @@ def session_a(file):
 
 
 def visual_behavior(file):
-    """As the files of that survey are: NWB 2, with other groups."""
+    """Change a file to the format of Visual Behavior: NWB 2, with other groups."""
     drop('processing', 'stimulus')(file)
     file.attrs['nwb_version'] = '2.2.5'
     file['processing/ophys/dff/traces/data'] = np.zeros((9, 4))
@@ -137,7 +137,7 @@ def explained(error, path, message):
 
 @pytest.mark.parametrize('case', BAD)
 @pytest.mark.seconds
-def test_a_sentence_says_what_is_wrong(case, session):
+def test_messages(case, session):
     edit, message = BAD[case]
     path = spoiled(session, edit)
     with pytest.raises(DataError) as error:
@@ -154,8 +154,7 @@ def test_a_sentence_says_what_is_wrong(case, session):
     ],
 )
 @pytest.mark.seconds
-def test_what_corrected_fluorescence_needs(session, edit, message):
-    """And dF/F doesn't."""
+def test_data_that_only_corrected_fluorescence_needs(session, edit, message):
     path = spoiled(session, edit)
     with pytest.raises(DataError) as error:
         extract(path, signal='corrected')
@@ -181,7 +180,7 @@ def test_cut_anywhere(session, seed):
 
 
 class Lost(io.BytesIO):
-    """A file whose reads fail from some number on, as over a network."""
+    """A file whose reads fail after some number, like a lost connection."""
 
     left = None
 

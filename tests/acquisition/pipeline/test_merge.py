@@ -1,4 +1,4 @@
-"""Merging of sessions: the dataset that an import gives, the same bytes whatever their order, little memory."""
+"""Merging sessions: the same dataset as an import, the same bytes in any order, little memory."""
 
 import errno
 import hashlib
@@ -39,7 +39,7 @@ def hashes(images):
     return [hashlib.sha256(image.tobytes()).hexdigest() for _, image in images]
 
 
-def made_session(session, n_neuroids=5, n_repetitions=4, seed=0, region='VISp', **columns):
+def make_session(session, n_neuroids=5, n_repetitions=4, seed=0, region='VISp', **columns):
     """Responses with a tuning, so that most neuroids are reliable."""
     rng = np.random.default_rng([seed, int(session)])
     tuning = rng.normal(size=(N_SCENES, n_neuroids))
@@ -67,7 +67,7 @@ def netcdf(entry):
 
 
 def strays(home):
-    """What lies in the data folder and belongs to no dataset."""
+    """List the files in the data folder that belong to no dataset."""
     known = {home / 'data' / name for name in manifest.names()}
     for name in manifest.names():
         entry = manifest.require(name)
@@ -120,10 +120,10 @@ def test_the_same_dataset_as_an_import(m2m_home, make_bundle, tmp_path, keep):
 def test_values_and_padding(m2m_home, keep, monkeypatch, slab_bytes):
     monkeypatch.setattr(store, '_SLAB', slab_bytes)
     sessions = [
-        made_session('11', 5),
-        replace(made_session('12', 4, n_repetitions=3), window_ms=(-10.0, 200.0)),
-        made_session('13', 1),
-        made_session('14', 9, n_repetitions=2),
+        make_session('11', 5),
+        replace(make_session('12', 4, n_repetitions=3), window_ms=(-10.0, 200.0)),
+        make_session('13', 1),
+        make_session('14', 9, n_repetitions=2),
     ]
     merged = merge_sessions('Tiny', keep(*sessions), scene_images(), SOURCE)
     assembly = load_assembly('Tiny')
@@ -155,7 +155,7 @@ def test_values_and_padding(m2m_home, keep, monkeypatch, slab_bytes):
 @pytest.mark.slow
 def test_the_same_bytes_in_any_order_at_any_time(m2m_home, keep, tmp_path):
     paths = keep(
-        made_session('9', line='Sst'), made_session('10', 7, depth_um=0.5), made_session('11', 3, line='Vip', seen=1)
+        make_session('9', line='Sst'), make_session('10', 7, depth_um=0.5), make_session('11', 3, line='Vip', seen=1)
     )
     first = merge_sessions('Tiny', paths, scene_images(), SOURCE).manifest
     content = netcdf(first)
@@ -165,7 +165,7 @@ def test_the_same_bytes_in_any_order_at_any_time(m2m_home, keep, tmp_path):
         assert again['version'] == first['version']
         assert again['assembly'] == first['assembly']
         assert netcdf(again) == content
-    # A run whose sets are in another order.
+    # A process whose sets have another order.
     script = f"""
         from pathlib import Path
         import numpy as np
@@ -190,9 +190,9 @@ def test_the_same_bytes_in_any_order_at_any_time(m2m_home, keep, tmp_path):
 
 def test_columns_that_only_some_sessions_have(m2m_home, keep):
     paths = keep(
-        made_session('1', 2, text='a', number=1, mixed='VI', flag=True, always=7),
-        made_session('2', 2, number=2.5, mixed=4, always=8),
-        made_session('3', 2, text='c', flag=False, always=9),
+        make_session('1', 2, text='a', number=1, mixed='VI', flag=True, always=7),
+        make_session('2', 2, number=2.5, mixed=4, always=8),
+        make_session('3', 2, text='c', flag=False, always=9),
     )
     merge_sessions('Tiny', paths, scene_images(), SOURCE)
     assembly = load_assembly('Tiny')
@@ -206,7 +206,7 @@ def test_columns_that_only_some_sessions_have(m2m_home, keep):
 
 
 def test_neuroids_with_hardly_a_response(m2m_home, keep):
-    session = made_session('1', 4)
+    session = make_session('1', 4)
     session.responses[:, :, 0] = np.nan
     session.responses[1:, :, 1] = np.nan
     session.responses[2:, :, 2] = np.nan
@@ -219,18 +219,18 @@ def test_neuroids_with_hardly_a_response(m2m_home, keep):
 
 
 def test_sessions_that_are_refused(m2m_home, keep):
-    good, later = made_session('1'), made_session('8')
+    good, later = make_session('1'), make_session('8')
     other = scene_images()
     other[3] = ('scene_003', 255 - other[3][1])
     paths = keep(
         good,
-        replace(made_session('2'), images_sha256=hashes(other)),
-        replace(made_session('3'), images_sha256=hashes(other)[:5]),
-        replace(made_session('4'), responses=np.zeros((4, 5, 5), dtype=np.float32)),
-        replace(made_session('5'), neuroids=good.neuroids.assign(session='5')),
-        made_session('6', n_repetitions=1),
-        made_session('7', 0),
-        replace(later, images_sha256=[]),  # it doesn't say which images, as Neuropixels files
+        replace(make_session('2'), images_sha256=hashes(other)),
+        replace(make_session('3'), images_sha256=hashes(other)[:5]),
+        replace(make_session('4'), responses=np.zeros((4, 5, 5), dtype=np.float32)),
+        replace(make_session('5'), neuroids=good.neuroids.assign(session='5')),
+        make_session('6', n_repetitions=1),
+        make_session('7', 0),
+        replace(later, images_sha256=[]),  # it doesn't identify its images, like Neuropixels files
     )
     merged = merge_sessions('Tiny', reversed(paths), scene_images(), SOURCE)
     expected = {
@@ -258,9 +258,9 @@ def test_sessions_that_are_refused(m2m_home, keep):
         (['2.npz'], 'none of 1 sessions can be merged. 2: it was shown 5 images; expected 6'),
     ],
 )
-def test_what_cannot_be_merged(m2m_home, keep, paths, message):
-    earlier = merge_sessions('Tiny', keep(made_session('1')), scene_images(), SOURCE).manifest
-    folder = keep(replace(made_session('2'), images_sha256=hashes(scene_images())[:5]))[0].parent
+def test_sessions_that_cannot_be_merged(m2m_home, keep, paths, message):
+    earlier = merge_sessions('Tiny', keep(make_session('1')), scene_images(), SOURCE).manifest
+    folder = keep(replace(make_session('2'), images_sha256=hashes(scene_images())[:5]))[0].parent
     (folder / 'damaged.npz').write_bytes((folder / '1.npz').read_bytes()[:-100])
     with pytest.raises(DataError, match=message):
         merge_sessions('Tiny', [folder / path for path in paths], scene_images(), SOURCE)
@@ -274,7 +274,7 @@ def test_images_that_cannot_be_used(m2m_home, keep):
         yield from scene_images()[:3]
         raise DataError('scene_003 is damaged')
 
-    paths = keep(made_session('1'))
+    paths = keep(make_session('1'))
     with pytest.raises(DataError, match='scene_003 is damaged'):
         merge_sessions('Tiny', paths, broken(), SOURCE)
     with pytest.raises(DataError, match='an image of type float64; expected uint8'):
@@ -284,11 +284,11 @@ def test_images_that_cannot_be_used(m2m_home, keep):
 
 
 def test_a_session_that_changes_meanwhile(m2m_home, keep):
-    path = keep(made_session('1'))[0]
+    path = keep(make_session('1'))[0]
 
     def progress(what, done, total):
         if what == 'sessions':
-            write_session(path.parent, made_session('1', 4), 'mine')
+            write_session(path.parent, make_session('1', 4), 'mine')
 
     with pytest.raises(DataError, match='changed during the merge'):
         merge_sessions('Tiny', [path], scene_images(), SOURCE, progress)
@@ -297,7 +297,7 @@ def test_a_session_that_changes_meanwhile(m2m_home, keep):
 
 @pytest.mark.parametrize('n', [3, 6])
 def test_blocks_of_another_number_of_neuroids(m2m_home, n):
-    session = made_session('1')
+    session = make_session('1')
     recordings = store.Recordings(
         session.neuroids.assign(reliability=0.5), 4, [np.zeros((4, 1, n))], session.window_ms, SOURCE
     )
@@ -308,20 +308,20 @@ def test_blocks_of_another_number_of_neuroids(m2m_home, n):
 
 def test_progress(m2m_home, keep):
     said = []
-    paths = keep(made_session('1'), made_session('2'))
+    paths = keep(make_session('1'), make_session('2'))
     merge_sessions('Tiny', paths, scene_images(), SOURCE, lambda *what: said.append(what))
     assert said == [('sessions', 1, 2), ('sessions', 2, 2), ('writing', 1, 2), ('writing', 2, 2)]
 
 
 def test_one_at_a_time(m2m_home, keep):
     with versions.writing('Tiny'), pytest.raises(StorageError, match='already running in another process'):
-        merge_sessions('Tiny', keep(made_session('1')), scene_images(), SOURCE)
+        merge_sessions('Tiny', keep(make_session('1')), scene_images(), SOURCE)
 
 
 @pytest.mark.parametrize('step', ['stimuli', 'coordinates', 'responses', 'fsync', 'rename', 'manifest'])
 @pytest.mark.seconds
 def test_a_full_disk(m2m_home, keep, monkeypatch, step):
-    paths = keep(made_session('1'), made_session('2'))
+    paths = keep(make_session('1'), make_session('2'))
     earlier = merge_sessions('Tiny', paths[:1], scene_images(), SOURCE).manifest
 
     def full(*arguments, **options):
@@ -352,7 +352,7 @@ def test_a_full_disk(m2m_home, keep, monkeypatch, step):
     assert merge_sessions('Tiny', paths, scene_images(), SOURCE).manifest['version'] != earlier['version']
 
 
-#: Merges the sessions of a folder and says how much memory that took at most, in KiB.
+#: Merges the sessions of a folder and prints the peak memory in KiB.
 MERGER = """
 import re
 import sys
@@ -363,10 +363,10 @@ rng = np.random.default_rng(0)
 images = ((f'scene_{i:03d}', rng.integers(0, 256, (90, 110), dtype=np.uint8)) for i in range(118))
 paths = sorted(Path(sys.argv[2]).glob('*.npz'))[: int(sys.argv[3])]
 merge_sessions(sys.argv[1], paths, images, {'made_by': 'a test'})
-# not ru_maxrss, which a process takes over from the one that started it
+# not ru_maxrss, which a process inherits from its parent
 print(re.search(r'VmHWM:\\s+(\\d+) kB', Path('/proc/self/status').read_text())[1])
 """
-#: Together 86 MB of responses: several times what a tenth of a process is.
+#: Together 86 MB of responses: several times a tenth of a process.
 N_SESSIONS, SHAPE = 456, (10, 118, 40)
 
 
@@ -376,11 +376,11 @@ def merger(folder, number, name='Tiny'):
 
 @pytest.fixture(scope='module')
 def many(tmp_path_factory):
-    """Folder of as many sessions as the 2-photon survey has, all small."""
+    """Folder of as many sessions as in the 2-photon survey, all small."""
     folder = tmp_path_factory.mktemp('many')
     rng = np.random.default_rng(0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, 'fsync', lambda file: None)  # nobody pulls the plug here
+        patch.setattr(os, 'fsync', lambda file: None)  # no loss of power is tested here
         for number in range(N_SESSIONS):
             session = str(500_000_000 + number)
             neuroids = pd.DataFrame(
@@ -411,7 +411,7 @@ def test_memory_does_not_grow_with_the_number_of_sessions(m2m_home, many):
     assert peak[N_SESSIONS] < 1.1 * peak[50], peak
 
 
-#: Moments of a merge, by what is then in the data folder.
+#: Moment of a merge to a pattern of files that exist then.
 MOMENTS = {
     'writing': 'Tiny/.tmp-*',
     'stimuli': 'Tiny/.tmp-*/stimuli/scene_050.png',
@@ -427,7 +427,7 @@ MOMENTS = {
 def test_kill(m2m_home, many, keep, moment, earlier):
     before = None
     if earlier:
-        before = merge_sessions('Tiny', keep(made_session('1')), scene_images(), SOURCE).manifest
+        before = merge_sessions('Tiny', keep(make_session('1')), scene_images(), SOURCE).manifest
     there = set((m2m_home / 'data').rglob('*'))
     process = subprocess.Popen(merger(many, 30), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while process.poll() is None and not set((m2m_home / 'data').glob(MOMENTS[moment])) - there:
@@ -438,9 +438,9 @@ def test_kill(m2m_home, many, keep, moment, earlier):
     if moment != 'in place':
         assert process.returncode == -signal.SIGKILL
         assert current == before
-        assert strays(m2m_home)  # it was stopped in the midst of it
+        assert strays(m2m_home)  # it was killed during the merge
     assert current is None or not manifest.verify('Tiny')
     assert len(list(many.glob('*.npz'))) == N_SESSIONS
-    merge_sessions('Tiny', keep(made_session('1'), made_session('2')), scene_images(), SOURCE)
+    merge_sessions('Tiny', keep(make_session('1'), make_session('2')), scene_images(), SOURCE)
     assert not manifest.verify('Tiny')
     assert not strays(m2m_home)

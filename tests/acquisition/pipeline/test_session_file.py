@@ -1,4 +1,4 @@
-"""Files of sessions: whole or not there, whatever happens while they are written or lie there."""
+"""Session files are complete or ignored, even if they are damaged or their writing is interrupted."""
 
 import errno
 import json
@@ -52,7 +52,7 @@ def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_round_trip(tmp_path):
     written = responses()
     path = write_session(tmp_path / 'new' / 'folder', written, SETTINGS)
     assert path == tmp_path / 'new' / 'folder' / '715093703.npz'
@@ -66,7 +66,7 @@ def test_what_is_written_is_read(tmp_path):
         assert getattr(stored, field) == getattr(written, field)
     with np.load(path, allow_pickle=False) as file:
         assert {'responses', 'about', 'sha256'} <= set(file.files)
-        # The name that the hashes of the images have in files of every version.
+        # The key of the image hashes in files of every version.
         assert json.loads(str(file['about']))['scenes_sha256'] == written.images_sha256
 
 
@@ -84,7 +84,7 @@ def test_same_content_same_bytes(tmp_path):
     assert write_session(tmp_path / 'b', responses(), SETTINGS).read_bytes() == first
 
 
-def test_finished_are_those_of_the_same_settings(tmp_path):
+def test_only_files_with_the_same_settings_count(tmp_path):
     assert extracted_sessions(tmp_path / 'nowhere', SETTINGS) == {}
     others = fingerprint(EcephysSettings(window_ms=(0, 250)))
     assert others != SETTINGS
@@ -95,7 +95,7 @@ def test_finished_are_those_of_the_same_settings(tmp_path):
     (tmp_path / 'notes.txt').write_text('not a session')
     assert extracted_sessions(tmp_path, SETTINGS) == {name: tmp_path / f'{name}.npz' for name in ('100', '30', '4')}
     assert extracted_sessions(tmp_path, others) == {'5': tmp_path / '5.npz'}
-    write_session(tmp_path, responses('5'), SETTINGS)  # takes its place
+    write_session(tmp_path, responses('5'), SETTINGS)  # replaces it
     assert set(extracted_sessions(tmp_path, SETTINGS)) == {'100', '30', '4', '5'}
 
 
@@ -124,7 +124,7 @@ def test_damage_anywhere(tmp_path):
             assert '\n' not in str(error)
             assert extracted_sessions(tmp_path, SETTINGS) == {}
             n_refused += 1
-        else:  # it hit a date, say, that means nothing
+        else:  # it hit something unused, such as a date
             np.testing.assert_array_equal(session.responses, expected.responses)
             pd.testing.assert_frame_equal(session.neuroids, expected.neuroids)
     assert n_refused > 280
@@ -166,7 +166,7 @@ def test_other_files(tmp_path):
 
 
 @pytest.mark.parametrize('session', ['', '../up', 'a/b', '.hidden', 'a b', 'é'])
-def test_names_that_are_no_files(tmp_path, session):
+def test_names_that_cannot_be_files(tmp_path, session):
     with pytest.raises(DataError, match='a session cannot be called'):
         write_session(tmp_path, responses(session), SETTINGS)
     assert files(tmp_path) == []
@@ -198,7 +198,7 @@ def test_a_file_in_the_way_of_the_folder(tmp_path):
         write_session(tmp_path / 'file', responses(), SETTINGS)
 
 
-#: Writes sessions 0, 1, 2, … one after the other and says when each of them is there.
+#: Writes sessions 0, 1, 2, … and prints each when it is written.
 WRITER = """
 import sys
 from pathlib import Path
@@ -226,14 +226,14 @@ def test_kill_at_any_time(tmp_path, number):
         process.stdout.readline()
     if number:
         time.sleep(0.01 * number**2)
-    else:  # in the midst of a file
+    else:  # while a file is written
         while not list(tmp_path.glob('.*.npz.*')):
             time.sleep(0.0001)
     process.send_signal(signal.SIGKILL)
     said = [b'0', b'1', b'2', *process.stdout.read().split()]
     process.wait()
     whole = extracted_sessions(tmp_path, 'mine')
-    # All that it said are there, and one more at most, which it had no time to say.
+    # All printed sessions exist, and at most one more, which it had no time to print.
     assert {name.decode() for name in said} <= set(whole)
     assert len(whole) <= len(said) + 1
     assert all(read_session(path).responses.shape == (50, 118, 200) for path in whole.values())
@@ -241,7 +241,7 @@ def test_kill_at_any_time(tmp_path, number):
     assert set(files(tmp_path)) == {f'{name}.npz' for name in whole}
 
 
-def test_sweeping_leaves_all_else(tmp_path):
+def test_only_leftovers_are_removed(tmp_path):
     write_session(tmp_path, responses(), SETTINGS)
     (tmp_path / '.lock').write_text('')
     (tmp_path / '.715093703.npz.abcdefgh').write_bytes(b'half')
