@@ -96,14 +96,14 @@ def _classes(path: Path) -> _Raw:
     return images, np.array(labels), None
 
 
-def _image(content: bytes, what: str) -> np.ndarray:
+def _image(content: bytes, name: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > _MOST_PIXELS:
-                raise DataError(f'{what} has {image.width} x {image.height} pixels; expected an image of one digit.')
+                raise DataError(f'{name} has {image.width} x {image.height} pixels; expected an image of one digit.')
             return np.asarray(image.convert('L' if image.mode in ('1', 'L') else 'RGB'))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f'{what} is not an image that can be read: {error}.') from error
+        raise DataError(f'{name} cannot be read as an image: {error}.') from error
 
 
 def _idx_split(path: Path) -> dict[str, _Raw]:

@@ -173,7 +173,7 @@ def field(record: Any, kind: type | tuple[type, ...], *names: str) -> Any:
     return value
 
 
-def integers(table: pd.DataFrame, column: str, what: str) -> pd.Series:
+def integers(table: pd.DataFrame, column: str, table_name: str) -> pd.Series:
     """Convert a column of ids to integers.
 
     Raises
@@ -183,7 +183,7 @@ def integers(table: pd.DataFrame, column: str, what: str) -> pd.Series:
     """
     ids = pd.to_numeric(table[column].astype(str), errors='coerce')
     if ids.isna().any() or (ids % 1 != 0).any():
-        raise DataError(f'the table of {what} lacks a {column}, or has one that is not a whole number.')
+        raise DataError(f'the table of {table_name} lacks a {column}, or has one that is not a whole number.')
     return ids.astype('int64')
 
 

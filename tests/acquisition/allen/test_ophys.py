@@ -419,7 +419,7 @@ def test_only_the_frames_that_are_needed_are_read(session, nwb, monkeypatch):
         ({'signal': 'spikes'}, 'unknown signal'),
         ({'window': '0'}, 'is empty'),
         ({'window': '12-12f'}, 'is empty'),
-        ({'window': '12-2f'}, "window '12-2f' is none"),
+        ({'window': '12-2f'}, "'12-2f' is not a valid window"),
         ({'window': '1.5f'}, 'whole frames'),
         ({'window': 'fourteen'}, 'whole frames'),
         ({'window': '-14'}, 'whole frames'),

@@ -76,7 +76,7 @@ def read(site, session, tmp_path):
     return run
 
 
-def asked(site):
+def requested(site):
     return list(dict.fromkeys(request['path'] for request in site.requests if len(request['path']) < 5))
 
 
@@ -85,7 +85,7 @@ def test_unreachable_sessions_end_the_search(site, read, fault):
     site.faulty = dict.fromkeys(site.files, fault)
     with pytest.raises(DataError, match=r'cannot be read from 3 of 8 sessions\. 1: .* Check the connection'):
         read()
-    assert asked(site) == ['/1', '/2', '/3']
+    assert requested(site) == ['/1', '/2', '/3']
     # Each takes the limit of a request; at either end the server is ahead of its client by at most one byte of 5 s.
     assert read.retry.clock() <= 3 * (read.retry.limit_s + read.retry.tries * 2 * 5)
 
@@ -96,6 +96,6 @@ def test_unreadable_sessions_are_skipped(site, read, session):
     for number in (3, 6):
         site.files[f'/{number}'] = b'no recording'
     paths, moved = read()
-    assert asked(site) == [f'/{number}' for number in range(1, 8)]
+    assert requested(site) == [f'/{number}' for number in range(1, 8)]
     assert len(paths) == 118
     assert moved > 0

@@ -36,7 +36,7 @@ class Siegle2021(AllenSurvey):
     name = 'Siegle2021'
     title = 'Neuropixels'
     settings_type = EcephysSettings
-    session_note = ' (one of Neuropixels counts in each of its areas)'
+    session_note = ' (a Neuropixels session counts in each of its areas)'
     estimate = Estimate(moved_share=1 / 5, session_s=20, responses_bytes=8e6)
     required = ('units/spike_times', 'units/spike_times_index', 'intervals/natural_scenes_presentations/frame')
     options = (

@@ -54,9 +54,9 @@ def shown_scenes(
     }
     # A session with other images must not exclude all others; on a tie the first counts.
     usual = Counter(shown.values()).most_common(1)[0][0]
-    own = folder / hashlib.sha256(' '.join(usual).encode()).hexdigest()[:16]
+    session_folder = folder / hashlib.sha256(' '.join(usual).encode()).hexdigest()[:16]
     moved = 0
-    if not all(path.exists() for path in _own_paths(own)):
+    if not all(path.exists() for path in _scene_paths(session_folder)):
         try:
             paths, moved = server_scenes(folder, urls, progress, SOME_SCENES, retry)
             if tuple(_sha256(read_image(paths[number])) for number in SOME_SCENES) == usual:
@@ -65,22 +65,22 @@ def shown_scenes(
         except DataError:
             pass  # they are read from a session instead
     sources = [tasks[session] for session, scenes in shown.items() if scenes == usual]
-    paths, more = _session_scenes(own, sources, progress)
+    paths, more = _session_scenes(session_folder, sources, progress)
     return paths, moved + more
 
 
 def scenes_kept(folder: Path) -> bool:
     """Whether scenes that were read from a session are on this machine."""
-    return any(all(path.exists() for path in _own_paths(own)) for own in folder.glob('*/'))
+    return any(all(path.exists() for path in _scene_paths(session_folder)) for session_folder in folder.glob('*/'))
 
 
-def _own_paths(folder: Path) -> list[Path]:
+def _scene_paths(folder: Path) -> list[Path]:
     return [folder / f'scene_{number:03d}.png' for number in range(N_SCENES)]
 
 
 def _session_scenes(folder: Path, tasks: Sequence[ExtractionTask], progress: Progress) -> tuple[list[Path], int]:
     """Write the scenes as PNG, from the file of the first session that can be read."""
-    paths = _own_paths(folder)
+    paths = _scene_paths(folder)
     moved, failures, unreachable = 0, [], 0
     with lock_scenes(folder):
         for task in tasks:
