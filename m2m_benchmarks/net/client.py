@@ -13,7 +13,7 @@ from m2m_benchmarks.net.failures import LONGEST_WAIT_S, FileMissing, RequestFail
 
 #: Bytes/s below which a server counts as stalled: one that sends a byte now and then never runs into a timeout.
 _SLOWEST_BYTES_S = 1000
-_PROXY_LOGIN = 'the proxy requires a user name and password (407): set HTTPS_PROXY and HTTP_PROXY to http://USER:PASSWORD@HOST:PORT'
+_PROXY_LOGIN = 'the proxy requires a login (407): set HTTPS_PROXY and HTTP_PROXY to http://USER:PASSWORD@HOST:PORT'
 _CONTENT_RANGE = re.compile(r'bytes (\d+)-(\d+)/(\d+)\Z')
 
 

@@ -112,7 +112,7 @@ def complete(
     RequestFailed
     """
     part = _part(path)
-    have, validator = _resumable(part, url)
+    have, validator = _resume_point(part, url)
     headers = {'Range': f'bytes={have}-', 'If-Range': validator} if have else {}
     with client.answer('GET', url, end, **headers) as response:
         begin, total = _start_part(response, url, part, have, validator)
@@ -127,12 +127,11 @@ def complete(
                     if progress:
                         progress(path.name, done, total or 0)
             if total is not None and done != total:
-                raise RequestFailed(f'the server sent {done:,} bytes; expected {total:,}', retryable=True)
+                raise RequestFailed(f'the file has {done:,} bytes; expected {total:,}', retryable=True)
     computed = _md5(part) if md5 else None
     if computed != md5:
         discard(part)
-        # Pieces may be of different versions, so a download in one piece may succeed; after one in one piece, the
-        # server has another file.
+        # Pieces may be of different versions, so a download in one piece may succeed.
         raise RequestFailed(f'the file has the MD5 {computed}; expected {md5}', retryable=begin > 0)
     sync_file(part)
     part.replace(path)
@@ -194,7 +193,7 @@ def _part(path: Path) -> Path:
     return path.with_name(f'{path.name}.part')
 
 
-def _resumable(part: Path, url: str) -> tuple[int, str]:
+def _resume_point(part: Path, url: str) -> tuple[int, str]:
     """Number of bytes of a partial file that can be resumed, and their validator."""
     try:
         noted = origin_note(part).read_text(encoding='utf-8').splitlines()

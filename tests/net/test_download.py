@@ -491,7 +491,7 @@ def test_a_proxy(site, get, path, monkeypatch):
 def test_a_proxy_that_requires_a_password(site, get, path, monkeypatch, scheme):
     monkeypatch.setenv(f'{scheme}_proxy', site.address)
     site.faults = [status(407)]
-    with pytest.raises(DataError, match='the proxy requires a user name and password') as caught:
+    with pytest.raises(DataError, match='the proxy requires a login') as caught:
         get(f'{scheme}://elsewhere.invalid/file')
     assert 'http://USER:PASSWORD@HOST:PORT' in str(caught.value)
     assert get.slept == []

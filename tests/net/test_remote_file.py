@@ -197,7 +197,7 @@ def test_faults_that_stay(site, ranged_file, fault):
         (file_server.page, 'a web page in place of the file'),
         (file_server.status(403), 'the server answered 403 Forbidden'),
         (file_server.status(204), 'the server answered 204'),
-        (file_server.status(407), 'the proxy requires a user name and password'),
+        (file_server.status(407), 'the proxy requires a login'),
         (file_server.status(416), 'empty'),
         (file_server.status(302, Location='/file2'), 'the server answered 404'),
         (file_server.status(302, Location='ftp://elsewhere/file'), 'ftp'),

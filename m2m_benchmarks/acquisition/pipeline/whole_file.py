@@ -64,7 +64,7 @@ def whole_file(
     with lock_download(new), contextlib.closing(retry.client()) as client:
 
         def attempt(url: str, end: float) -> tuple[int, str]:
-            version = _unchanged(client, url, new, moved, end)
+            version = _download_unchanged(client, url, new, moved, end)
             try:
                 check_readable(new)
             except DataError as error:
@@ -100,7 +100,7 @@ def remove_whole_file(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _unchanged(client: HttpClient, url: str, new: Path, progress: Progress, end: float) -> tuple[int, str]:
+def _download_unchanged(client: HttpClient, url: str, new: Path, progress: Progress, end: float) -> tuple[int, str]:
     """Try once to download a file that doesn't change meanwhile; return its size and ETag."""
     version = file_version(client, url, end)
     size, etag = version
