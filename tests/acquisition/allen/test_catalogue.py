@@ -476,7 +476,7 @@ def test_any_other_json(site, ask, seed):
 @pytest.mark.several
 def test_wrong_csv(site, ask, table, content):
     site.files[f'{ECEPHYS}/{table}.csv'] = content
-    with pytest.raises(DataError, match=f'{table}.csv gave ') as caught:
+    with pytest.raises(DataError, match=f'{table}.csv sent ') as caught:
         ask(ecephys_sessions)
     assert '\n' not in str(caught.value)
     use_warehouse(site)

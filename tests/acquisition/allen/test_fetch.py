@@ -624,7 +624,7 @@ def test_dask(fetch, site, m2m_home, undisturbed):
 
 def test_a_scheduler_without_workers(fetch, m2m_home, monkeypatch):
     distributed = pytest.importorskip('distributed')
-    monkeypatch.setattr(workers_, '_WORKERS_S', 0.3)
+    monkeypatch.setattr(workers_, '_LONGEST_START_S', 0.3)
     with (
         distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None, protocol='inproc://') as cluster,
         pytest.raises(DataError, match='has no workers: start some'),
@@ -635,7 +635,7 @@ def test_a_scheduler_without_workers(fetch, m2m_home, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize(('workers', 'whole_files'), [(1, False), (1, True), (2, False), (2, True)])
 def test_bytes_are_reported_during_the_fetch(site, m2m_home, monkeypatch, workers, whole_files):
-    monkeypatch.setattr(workers_, '_EVERY_S', 0.01)
+    monkeypatch.setattr(workers_, '_REPORT_INTERVAL_S', 0.01)
     retry = RetryPolicy(sleep=float)
     listed = ophys_sessions(m2m_home / 'tables', AllenSelection(mirror=f'{site.address}/bucket'))
     tasks = [
