@@ -284,7 +284,7 @@ def other_images(file):
 BAD = {
     'Visual Behavior': (drop(bucket.nwb.PIPELINE), 'Visual Behavior', 'a session without natural scenes'),
     'session A': (session_a, 'three_session_A', 'a session without natural scenes'),
-    'another session': (other_number, 'that of session 77', 'that of session 77'),
+    'another session': (other_number, 'is of session 77', 'is of session 77'),
     'no templates': (drop(bucket.nwb.TEMPLATES), 'natural_scenes_image_stack', 'natural_scenes_image_stack'),
 }
 
@@ -425,7 +425,7 @@ def test_scenes_are_downloaded_once_for_all_datasets(fetch, site, m2m_home):
 @pytest.mark.slow
 def test_scenes_with_wrong_pixels(fetch, site, m2m_home):
     site.files[bucket.scene_path(3)] = tiff(np.full((6, 9), 300.5, np.float32))
-    with pytest.raises(DataError, match='holds other values than grey or RGB'):
+    with pytest.raises(DataError, match='is not a grey or RGB image'):
         fetch('Siegle2021')
     assert manifest.names() == []
     # Whole numbers of any type are pixels.
@@ -627,7 +627,7 @@ def test_a_scheduler_without_workers(fetch, m2m_home, monkeypatch):
     monkeypatch.setattr(workers_, '_LONGEST_START_S', 0.3)
     with (
         distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None, protocol='inproc://') as cluster,
-        pytest.raises(DataError, match='has no workers: start some'),
+        pytest.raises(DataError, match='has no workers; start some'),
     ):
         fetch('deVries2020', scheduler=cluster.scheduler_address)
 
