@@ -1,1 +1,1 @@
-"""From the outside world to assemblies."""
+"""Turns recordings and image files into datasets."""

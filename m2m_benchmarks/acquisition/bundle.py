@@ -1,8 +1,8 @@
-"""Array bundles: what a lab hands over, read and checked before anything is written.
+"""Array bundles: recordings of a lab as plain files, read and checked before anything is written.
 
-A bundle is `sessions.csv` (one row a recording: file, area, animal, shape, response window), an ``.npz`` file for each
-row (`spike_counts` or `responses`, trials x images x units, and `unit_id`), `units.csv` (one row a unit), and a folder
-of images in the order of the image axis.
+A bundle is `sessions.csv` (one row per recording: file, area, animal, shape, response window), an ``.npz`` file for
+each row (`spike_counts` or `responses`, trials x images x units, and `unit_id`), `units.csv` (one row per unit), and a
+folder of images in the order of the image axis.
 """
 
 import io
@@ -25,7 +25,7 @@ _SESSION_COUNTS = ('n_trials', 'n_images', 'n_units')
 _WINDOW = ('window_start_s', 'window_end_s')
 _UNIT_COLUMNS = ('file', 'column', 'unit_id', 'area')
 
-#: Endings that are taken for stimuli; anything else in the folder is passed over (notes, hidden files).
+#: File extensions of stimuli; anything else in the folder is ignored (notes, hidden files).
 IMAGES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
 
 
@@ -54,13 +54,13 @@ def read_sessions(path: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Identifiers as text, counts as integers, windows in seconds; other columns as pandas reads them. Areas are named
-        as they stand in the file.
+        Identifiers as text, counts as integers, windows in seconds; other columns as pandas reads them. Areas have the
+        names that the file gives them.
 
     Raises
     ------
     DataError
-        With the row and column that isn't right.
+        When a value is wrong; the message names its row and column.
     """
     table = _read_csv(path, (*_SESSION_TEXT, *_SESSION_COUNTS, *_WINDOW), text=_SESSION_TEXT)
     for column in _SESSION_COUNTS:
@@ -82,10 +82,10 @@ def read_sessions(path: Path) -> pd.DataFrame:
                 'after stimulus onset are expected, not milliseconds: at least 0.001 s, within a minute of the onset.'
             )
         if session['n_trials'] < 2:
-            raise DataError(f'{where}: {session["n_trials"]} trial; at least 2 are needed for a reliability.')
+            raise DataError(f'{where}: {session["n_trials"]} trial; at least 2 are needed to compute a reliability.')
     repeated = table['file'][table['file'].duplicated()]
     if len(repeated):
-        raise DataError(f'{path}: {repeated.iloc[0]} is listed more than once; one row a file is expected.')
+        raise DataError(f'{path}: {repeated.iloc[0]} is listed more than once; expected one row per file.')
     if table['n_images'].nunique() > 1:
         raise DataError(
             f'{path}: n_images differs between rows ({sorted(table["n_images"].unique())}); '
@@ -100,21 +100,21 @@ def read_units(path: Path, sessions: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     DataError
-        When it lacks a session's units, names others, or holds a unit twice.
+        When a unit is listed twice, or belongs to a file that isn't one of the sessions.
     """
     table = _read_csv(path, _UNIT_COLUMNS, text=('file', 'unit_id', 'area', 'specimen_id', 'session_id'))
     table['column'] = _numbers(path, table, 'column', least=0).astype(int)
-    twice = table['unit_id'][table['unit_id'].duplicated()]
-    if len(twice):
+    repeated = table['unit_id'][table['unit_id'].duplicated()]
+    if len(repeated):
         raise DataError(
-            f'{path}: unit_id {twice.iloc[0]} stands in {int((table["unit_id"] == twice.iloc[0]).sum())} rows; '
+            f'{path}: unit_id {repeated.iloc[0]} is in {int((table["unit_id"] == repeated.iloc[0]).sum())} rows; '
             'unit ids have to be unique over all sessions.'
         )
-    strangers = sorted(set(table['file']) - set(sessions['file']))
-    if strangers:
+    unlisted = sorted(set(table['file']) - set(sessions['file']))
+    if unlisted:
         raise DataError(
-            f'{path} has units of {strangers[0]} ({len(strangers)} such files), which sessions.csv does not list: '
-            'it belongs to other sessions. Give the units.csv of these sessions.'
+            f'{path} has units of {unlisted[0]} ({len(unlisted)} such files), which sessions.csv does not list: '
+            'it belongs to other sessions. Use the units.csv of these sessions.'
         )
     return table
 
@@ -125,7 +125,7 @@ def read_recordings(sessions: pd.DataFrame, units: pd.DataFrame, folder: Path) -
     Raises
     ------
     DataError
-        When a file is missing, cut short, of another shape than its row says, or belongs to other units.
+        When a file is missing or cut short, or its shape or units differ from those in the tables.
     """
     by_file = {str(file): group.sort_values('column') for file, group in units.groupby('file')}
     for _, session in sessions.iterrows():
@@ -157,13 +157,14 @@ def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path) 
             raise DataError(f'{path}: responses are too large for single precision; check their unit.')
     ids = arrays['unit_id']
     if ids.shape != responses.shape[2:]:
-        raise DataError(f'{path}: unit_id has shape {ids.shape}, expected ({responses.shape[2]},), one id a unit.')
+        raise DataError(f'{path}: unit_id has shape {ids.shape}, expected ({responses.shape[2]},), one id per unit.')
     ids = ids.astype(str)
     if units is None:
         raise DataError(f'units.csv has no rows for {path.name}: it belongs to other sessions.')
     if units['column'].tolist() != list(range(len(ids))):
         raise DataError(
-            f'units.csv has columns {_few(units["column"])} for {path.name}; expected 0 to {len(ids) - 1}, each once.'
+            f'units.csv has columns {_abbreviate(units["column"])} for {path.name}; '
+            f'expected 0 to {len(ids) - 1}, each once.'
         )
     differing = np.flatnonzero(units['unit_id'].to_numpy().astype(str) != ids)
     if len(differing):
@@ -197,7 +198,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             ) from error
         raise DataError(f'{path} cannot be read as .npz ({error}): cut short or not an .npz. Copy it again.') from error
     except (NotImplementedError, RuntimeError, SyntaxError, TypeError, OverflowError) as error:
-        # zipfile and numpy answer damaged headers with any of these
+        # zipfile and numpy raise any of these for damaged headers
         raise DataError(f'{path} cannot be read as .npz ({error}): it is damaged. Copy it again.') from error
 
 
@@ -229,13 +230,13 @@ def _rates(path: Path, counts: np.ndarray, window_s: float) -> np.ndarray:
 
 
 def read_stimuli(folder: Path, n_images: int) -> dict[str, bytes]:
-    """Read the images of a stimulus folder, each decoded in full once.
+    """Read the images of a stimulus folder, and check that each can be decoded.
 
     Returns
     -------
     dict
-        stimulus_id (the file's name without its ending) to PNG content, in sorted order. PNG files are kept byte for
-        byte; other formats are converted.
+        stimulus_id (the file's name without its extension) to PNG content, in sorted order. PNG files are kept byte
+        for byte; other formats are converted.
 
     Raises
     ------
@@ -253,7 +254,7 @@ def read_stimuli(folder: Path, n_images: int) -> dict[str, bytes]:
     stimuli: dict[str, bytes] = {}
     for path in paths:
         if path.stem in stimuli:
-            raise DataError(f'{folder} holds {path.stem} in two formats; expected one file an image.')
+            raise DataError(f'{folder} holds {path.stem} in two formats; expected one file per image.')
         stimuli[path.stem] = _png(path)
     return stimuli
 
@@ -281,8 +282,8 @@ def _read_csv(path: Path, needed: tuple[str, ...], text: tuple[str, ...]) -> pd.
         raise DataError(f'{path} is missing.') from error
     except (OSError, ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
         raise DataError(f'{path} cannot be read as CSV ({error}).') from error
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too many for row labels
-        raise DataError(f'{path}: its rows have more cells than its first row has names of columns.')
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes surplus cells for row labels
+        raise DataError(f'{path}: its rows have more cells than its first row has column names.')
     missing = [column for column in needed if column not in table]
     if missing:
         raise DataError(f'{path} has no column {", ".join(missing)}; it has {", ".join(map(str, table.columns))}.')
@@ -309,6 +310,6 @@ def _numbers(path: Path, table: pd.DataFrame, column: str, least: int | None = N
     return numbers
 
 
-def _few(values: pd.Series) -> str:
+def _abbreviate(values: pd.Series) -> str:
     shown = ', '.join(map(str, values[:5]))
     return f'{shown}, … ({len(values)})' if len(values) > 5 else shown

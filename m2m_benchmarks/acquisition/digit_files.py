@@ -1,4 +1,4 @@
-"""Domains of digits, read from the forms in which they are handed around."""
+"""Domains of digits, read from the file formats in which they are distributed."""
 
 import gzip
 import io
@@ -17,9 +17,9 @@ from m2m_benchmarks.data.digits.domain import Digits, digits
 from m2m_benchmarks.errors import DataError
 
 _IMAGES = ('.png', '.jpg', '.jpeg', '.bmp', '.gif', '.tif', '.tiff', '.webp')
-#: Largest picture that is opened: a small file may hold a huge one.
+#: Pixels of the largest image that is opened: a small file may hold a huge one.
 _MOST_PIXELS = 4096 * 4096
-_FORMS = (
+_FORMATS = (
     'a folder with a folder for each class (in train/ and test/, or one of them), idx files (…-images-idx3-ubyte.gz '
     'beside …-labels-idx1-ubyte.gz), .npz, .h5, .mat, or a .zip of images with a text file of their labels'
 )
@@ -34,34 +34,34 @@ def read_domain(path: Path) -> dict[str, Digits]:
     Parameters
     ----------
     path : Path
-        - A folder of idx files, as MNIST has them, or one of them; plain or .gz.
+        - A folder of idx files, the format of MNIST, or one of them; plain or .gz.
         - A folder with folders `0` to `9` of images; or with these in `train` and `test`.
         - .npz with `images` and `labels`, or `train_images`, `train_labels`, `test_images`, `test_labels`; optional
           `files` (`train_files`, …) name the photo that an image was cut from.
         - .h5 with `data` or `images` and `target` or `labels`, in groups `train` and `test` or without; rows of a
           square grey image count as that image.
-        - .mat with X (height, width, 3, n) and y, where 10 stands for 0, as SVHN has them.
-        - .zip of images with a text file of lines `name label`, as MNIST-M has them.
+        - .mat with X (height, width, 3, n) and y, where 10 stands for 0, as in SVHN.
+        - .zip of images with a text file of lines `name label`, as in MNIST-M.
 
     Returns
     -------
     dict
-        'train', 'test' or both. A single split is 'train' when its name says so, else 'test'.
+        'train', 'test' or both to digits. A single split is 'train' if its name contains that, else 'test'.
 
     Raises
     ------
     DataError
-        When there is nothing of these forms, or a file isn't what it has to be.
+        When there is no file, of another format, or with wrong content.
     """
     if not path.exists():
-        raise DataError(f'there is no {path}; expected {_FORMS}.')
+        raise DataError(f'there is no {path}; expected {_FORMATS}.')
     if path.is_dir():
         return _folder(path)
     reader = _READERS.get(path.suffix.lower())
     if path.suffix.lower() == '.gz' or 'idx' in path.name:
         reader = _idx_split
     if reader is None:
-        raise DataError(f'{path} is of no known form; expected {_FORMS}.')
+        raise DataError(f'{path} has an unknown format; expected {_FORMATS}.')
     raw = reader(path)
     return {split: digits(*parts, f'{path} ({split})') for split, parts in raw.items()}
 
@@ -71,13 +71,17 @@ def _split(name: str) -> str:
 
 
 def _folder(path: Path) -> dict[str, Digits]:
-    idx = sorted(each for each in path.iterdir() if 'images-idx3' in each.name or 'images.idx3' in each.name)
-    if idx:
-        return {split: digits(*parts, f'{file} ({split})') for file in idx for split, parts in _idx_split(file).items()}
+    idx_files = sorted(file for file in path.iterdir() if 'images-idx3' in file.name or 'images.idx3' in file.name)
+    if idx_files:
+        return {
+            split: digits(*parts, f'{file} ({split})')
+            for file in idx_files
+            for split, parts in _idx_split(file).items()
+        }
     splits = {split: path / split for split in ('train', 'test') if (path / split).is_dir()} or {
         _split(path.name): path
     }
-    return {split: digits(*_classes(place), f'{place} ({split})') for split, place in splits.items()}
+    return {split: digits(*_classes(folder), f'{folder} ({split})') for split, folder in splits.items()}
 
 
 def _classes(path: Path) -> _Raw:
@@ -88,18 +92,18 @@ def _classes(path: Path) -> _Raw:
         images += [_image(file.read_bytes(), str(file)) for file in files]
         labels += [label] * len(files)
     if not images:
-        raise DataError(f'{path} holds no images in folders 0 to 9; expected {_FORMS}.')
+        raise DataError(f'{path} holds no images in folders 0 to 9; expected {_FORMATS}.')
     return images, np.array(labels), None
 
 
-def _image(content: bytes, what: str) -> np.ndarray:
+def _image(content: bytes, name: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > _MOST_PIXELS:
-                raise DataError(f'{what} has {image.width} x {image.height} pixels; expected a picture of one digit.')
+                raise DataError(f'{name} has {image.width} x {image.height} pixels; expected an image of one digit.')
             return np.asarray(image.convert('L' if image.mode in ('1', 'L') else 'RGB'))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f'{what} is not an image that can be read: {error}.') from error
+        raise DataError(f'{name} cannot be read as an image: {error}.') from error
 
 
 def _idx_split(path: Path) -> dict[str, _Raw]:
@@ -109,13 +113,13 @@ def _idx_split(path: Path) -> dict[str, _Raw]:
         else path.name.replace('labels-idx1', 'images-idx3').replace('labels.idx1', 'images.idx3')
     )
     if other == path or not other.is_file():
-        raise DataError(f'{path} needs its other half, images or labels, beside it; there is no {other.name}.')
+        raise DataError(f'{path} needs {other.name} beside it, because images and labels are separate files.')
     images, labels = (path, other) if 'images' in path.name else (other, path)
     return {_split(path.name): (_idx(images, 3), _idx(labels, 1), None)}
 
 
 def _idx(path: Path, n_dims: int) -> np.ndarray:
-    """An idx file of bytes: magic number 0, 0, 8 (unsigned byte), number of dimensions; sizes; values."""
+    """Read an idx file of bytes: magic number 0, 0, 8 (unsigned byte), number of dimensions; sizes; values."""
     try:
         content = path.read_bytes()
         if content[:2] == b'\x1f\x8b':
@@ -130,7 +134,7 @@ def _idx(path: Path, n_dims: int) -> np.ndarray:
         )
     start = 4 + 4 * n_dims
     if len(content) < start:
-        raise DataError(f'{path} is cut short: {len(content)} bytes, not even a header.')
+        raise DataError(f'{path} is cut short: it has {len(content)} bytes, less than its header.')
     shape = struct.unpack(f'>{n_dims}I', content[4:start])
     expected = start + int(np.prod(shape, dtype=object))
     if len(content) != expected:
@@ -174,7 +178,9 @@ def _h5(path: Path) -> dict[str, _Raw]:
                 if values.ndim == 2:
                     side = round(values.shape[1] ** 0.5)
                     if side * side != values.shape[1]:
-                        raise DataError(f'{path} has rows of {values.shape[1]} pixels, which is no square image.')
+                        raise DataError(
+                            f'{path} has rows of {values.shape[1]} pixels, which do not make a square image.'
+                        )
                     values = values.reshape(-1, side, side)
                 splits[split] = (values, labels[()], None)
     except (OSError, KeyError, AttributeError, RuntimeError) as error:
@@ -185,7 +191,7 @@ def _h5(path: Path) -> dict[str, _Raw]:
 def _mat(path: Path) -> dict[str, _Raw]:
     try:
         stored = scipy.io.loadmat(path, variable_names=['X', 'y'])
-    except Exception as error:  # whatever its parser meets in a damaged file
+    except Exception as error:  # its parser raises many types for damaged files
         raise DataError(f'{path} cannot be read as a MATLAB file: {type(error).__name__}: {error}.') from error
     if 'X' not in stored or 'y' not in stored or stored['X'].ndim != 4:
         raise DataError(f'{path} lacks X (height, width, 3, n) or y; expected both, as in the files of SVHN.')
@@ -200,7 +206,7 @@ def _zip(path: Path) -> dict[str, _Raw]:
             texts = [name for name in names if name.endswith('.txt') and 'label' in name.lower()]
             if not texts:
                 raise DataError(f'{path} holds no text file of labels, such as labels.txt with lines `name label`.')
-            # An image is found by its name alone: the lists of MNIST-M don't name the folder.
+            # Images are looked up by file name, because the label files of MNIST-M don't name the folder.
             by_split = {
                 _split(text): {
                     PurePosixPath(name).name: name

@@ -1,4 +1,4 @@
-"""From files of digits, here or on their authors' servers, to domains in the data folder."""
+"""Import of digit domains from local files, and their download from the authors' servers."""
 
 import contextlib
 import hashlib
@@ -25,31 +25,31 @@ from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import home, sha256_file
 
 SPLITS = ('train', 'test')
-#: What the manifest says of how a split was made.
+#: Values of `made_by` in the manifest: how a split was made.
 IMPORTED = 'm2m data import'
 FETCHED = 'm2m data fetch'
 SYNTHESISED = 'm2m data fetch: synthesised'
 
 _SUFFIXES = ('.png', '.jpg', '.jpeg')
-#: Of all photos together: they are held in memory, three bytes a pixel.
+#: Most pixels of all photos together: they are held in memory, three bytes a pixel.
 _MOST_PIXELS = 400_000_000
 
 
 def import_domain(
     name: str, path: Path, as_split: str | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Import a domain of digits, all or nothing; splits that it has already and that aren't in the files stay.
+    """Import a domain of digits, all or nothing; other splits of the domain are kept.
 
     Parameters
     ----------
     name : str
-        One of the paper's, MNIST, MNISTM, SVHN and USPS, or a name of your own: letters and digits.
+        One of the paper's domains, MNIST, MNISTM, SVHN and USPS, or any other name of letters and digits.
     path : Path
-        In any of the forms that `digit_files.read_domain` reads.
+        File or folder in a format that `digit_files.read_domain` reads.
     as_split : {'train', 'test'}, optional
-        The split that all images become, whatever the files say.
+        Split that all images become, regardless of the names in the files.
     progress : callable, optional
-        Called with what is being done, how many are done, and how many there are.
+        Called with the name of the step, the number done, and the number in all.
 
     Returns
     -------
@@ -59,32 +59,32 @@ def import_domain(
     Raises
     ------
     DataError
-        When the name isn't one for digits or the files aren't what they have to be; nothing is written then.
+        When the name can't be that of digits, or the files are wrong; nothing is written then.
     StorageError
-        When it can't be written; what was there is as it was.
+        When the domain can't be written; an earlier version is unchanged.
     """
     if as_split not in (None, *SPLITS):
-        raise DataError(f'{as_split!r} is no split of a domain; expected train or test.')
+        raise DataError(f'{as_split!r} is not a split of a domain; expected train or test.')
     if not is_dataset_name(name):
-        raise DataError(f'{name!r} cannot be a domain: letters and digits are expected, as in MNISTM.')
+        raise DataError(f'{name!r} cannot be the name of a domain; expected letters and digits, as in MNISTM.')
     if name in manifest.MADE_HERE:
-        raise DataError(f'{name} is made by this library; import digits under a name of their own.')
+        raise DataError(f'{name} is made by this library; import digits under another name.')
     if name in registered('data'):
-        raise DataError(f'{name} is a dataset of recordings; import digits under a name of their own.')
+        raise DataError(f'{name} is a dataset of recordings; import digits under another name.')
     report = progress or silent
     with versions.writing(name):
-        _entry(name)  # raises for the name of recordings, before anything is read
+        _entry(name)  # raises if recordings have this name, before anything is read
         report(f'reading {path.name}', 0, 1)
         try:
             splits = read_domain(path)
             source = {'made_by': IMPORTED, 'file': path.resolve().name, 'sha256': _sha256(path)}
         except OSError as error:
-            raise DataError(f'{path} cannot be read: {error}. Mend its permissions, or copy it again.') from error
+            raise DataError(f'{path} cannot be read: {error}. Fix its permissions, or copy it again.') from error
         except MemoryError as error:
             raise DataError(f'{path} does not fit into memory; import fewer images.') from error
         report(f'reading {path.name}', 1, 1)
         if as_split is not None:
-            splits = {as_split: _joined(list(splits.values()))}
+            splits = {as_split: _join(list(splits.values()))}
         return write_domain(name, splits, dict.fromkeys(splits, source))
 
 
@@ -94,33 +94,33 @@ def fetch_digits(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Bring the paper's domains of digits to this machine. Splits that are here, undamaged, stay as they are.
+    """Download or synthesise the paper's domains of digits; undamaged splits on this machine are kept.
 
     Parameters
     ----------
     photos : Path, optional
-        Folder of photos (PNG, JPEG) to synthesise MNISTM with: nobody serves its images for download. Only splits that
-        weren't imported are synthesised; where that is both, every other photo serves `test`. Without photos, MNISTM
-        is left out.
+        Folder of photos (PNG, JPEG) for synthesising MNISTM, which cannot be downloaded. Only splits that weren't
+        imported are synthesised; if both are, every other photo is used for `test`. Without photos, MNISTM is left
+        out.
     domains : sequence of str, optional
         Some of MNIST, MNISTM, SVHN and USPS. Default: all.
     seed : int
-        Of the patches of the photos.
+        Random seed for the photo patches.
     progress : callable, optional
-        Called with what is being done, how many are done, and how many there are.
+        Called with the name of the step, the number done, and the number in all.
 
     Returns
     -------
     dict
-        Name to manifest, of what was asked for, and of MNIST where MNISTM is made of it.
+        Name to manifest for each domain, and for MNIST if MNISTM is made from it.
 
     Raises
     ------
     UnknownNameError
-        For other domains.
+        When a domain is unknown.
     DataError
-        When MNISTM is asked for by name without photos, or the photos won't do: nothing is done then. When a domain
-        can't be had: the others are there by then.
+        When `domains` names MNISTM but there are no photos or wrong ones; nothing is done then. When a domain can't be
+        fetched; the others are written.
     """
     for name in domains or ():
         if name not in DOMAINS:
@@ -129,7 +129,7 @@ def fetch_digits(
     blending = None
     if 'MNISTM' in wanted and _to_synthesise():
         if photos is not None:
-            blending = _photos(photos)
+            blending = _read_photos(photos)
             wanted = [name for name in DOMAINS if name in (*wanted, 'MNIST')]
         elif domains is None:
             wanted.remove('MNISTM')
@@ -152,35 +152,35 @@ def fetch_digits(
             failed[name] = str(error)
     if failed:
         reasons = '\n'.join(f'{name}: {reason}' for name, reason in failed.items())
-        here = f'; on this machine by now: {", ".join(entries)}' if entries else ''
+        here = f'; already on this machine: {", ".join(entries)}' if entries else ''
         raise DataError(
-            f'not fetched: {", ".join(failed)}{here}.\n{reasons}\nFiles that you have from elsewhere are imported by: '
+            f'not fetched: {", ".join(failed)}{here}.\n{reasons}\nIf you have the files from elsewhere, import them: '
             'm2m data import digits-domain NAME --from PATH'
         )
     return entries
 
 
 def _entry(name: str) -> dict[str, Any] | None:
-    """Manifest of a domain; None when it isn't here."""
+    """Read the manifest of a domain; None if there is none, or it can't be read."""
     try:
         entry = manifest.read(name)
     except DataError:
-        return None  # nobody can read what it names
+        return None
     if entry is not None and entry.get('kind') != manifest.DIGITS:
         raise DataError(f'{name} is the name of recordings on this machine; choose another for the digits.')
     return entry
 
 
-def _lacking(name: str) -> list[str]:
-    """Splits that aren't on this machine or were damaged."""
+def _missing_splits(name: str) -> list[str]:
+    """List the splits that aren't on this machine or are damaged."""
     entry = _entry(name)
     if entry is None:
         return list(SPLITS)
     return [split for split in SPLITS if split not in entry['splits'] or damaged(name, entry, split)]
 
 
-def _joined(parts: Sequence[Digits]) -> Digits:
-    """All images as one split; clusters of different parts stay different."""
+def _join(parts: Sequence[Digits]) -> Digits:
+    """Join images into one split; clusters of different parts stay different."""
     grey = all(part.images.shape[3] == 1 for part in parts)
     starts = np.cumsum([0, *(part.clusters.max() + 1 for part in parts)])
     return Digits(
@@ -191,7 +191,7 @@ def _joined(parts: Sequence[Digits]) -> Digits:
 
 
 def _sha256(path: Path) -> str:
-    """Of a file's content, or of the names and contents of all files in a folder."""
+    """SHA-256 of a file's content, or of the names and contents of all files in a folder."""
     if path.is_file():
         return sha256_file(path)
     return _listed_sha256(path, (file for file in path.rglob('*') if file.is_file()))
@@ -203,14 +203,14 @@ def _listed_sha256(folder: Path, files: Iterable[Path]) -> str:
 
 
 def _fetch(name: str, progress: Progress | None) -> None:
-    """Download the splits of a domain that aren't here. What has come is kept until all of it is in place."""
+    """Download the missing splits of a domain; downloaded files are kept until all splits are written."""
     folder = home() / 'downloads' / 'digits' / name
     splits: dict[str, Digits] = {}
     sources: dict[str, dict[str, Any]] = {}
-    for split in _lacking(name):
+    for split in _missing_splits(name):
         files = _files(name, split)
         paths = [download(urls, folder / file, md5, progress) for urls, file, md5 in files]
-        splits[split] = _downloaded(name, split, paths[0])
+        splits[split] = _read_download(name, split, paths[0])
         sources[split] = {
             'made_by': FETCHED,
             'urls': [urls[0] for urls, _, _ in files],
@@ -219,13 +219,13 @@ def _fetch(name: str, progress: Progress | None) -> None:
     if splits:
         write_domain(name, splits, sources)
     shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):  # another domain's may still be there
+    with contextlib.suppress(OSError):  # not if they hold downloads of another domain
         folder.parent.rmdir()
         folder.parent.parent.rmdir()
 
 
 def _files(name: str, split: str) -> list[tuple[list[str], str, str]]:
-    """Addresses, name and MD5 of each file of a split, as torchvision has them."""
+    """List the addresses, name and MD5 of each file of a split, which are those of torchvision."""
     from torchvision import datasets  # takes seconds to import
 
     if name == 'MNIST':
@@ -236,7 +236,7 @@ def _files(name: str, split: str) -> list[tuple[list[str], str, str]]:
     return [([url], file, md5)]
 
 
-def _downloaded(name: str, split: str, path: Path) -> Digits:
+def _read_download(name: str, split: str, path: Path) -> Digits:
     if name == 'USPS':
         from torchvision import datasets
 
@@ -252,12 +252,12 @@ class _Photos:
     images: list[np.ndarray]
 
 
-def _photos(folder: Path) -> _Photos:
-    """All photos of a folder, sorted by name."""
+def _read_photos(folder: Path) -> _Photos:
+    """Read all photos of a folder, sorted by name."""
     try:
         files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
     except OSError as error:
-        raise DataError(f'{folder} is no folder of photos: {error.strerror}. Name one after --photos.') from error
+        raise DataError(f'{folder} is not a folder of photos: {error.strerror}. Give one with --photos DIR.') from error
     if len(files) < 2:
         raise DataError(f'{folder} holds {len(files)} photos; expected at least 2, as PNG or JPEG.')
     images: list[np.ndarray] = []
@@ -267,46 +267,46 @@ def _photos(folder: Path) -> _Photos:
             with Image.open(file) as image:
                 if min(image.size) < SIZE:
                     raise DataError(
-                        f'{file} has {image.width} x {image.height} pixels; expected at least {SIZE} x {SIZE}. Take it '
-                        'out of the folder.'
+                        f'{file} has {image.width} x {image.height} pixels; expected at least {SIZE} x {SIZE}. Remove '
+                        'it from the folder.'
                     )
                 pixels += image.width * image.height
                 if pixels > _MOST_PIXELS:
                     raise DataError(
                         f'the photos up to {file} have {pixels:,} pixels; expected at most {_MOST_PIXELS:,} in all. '
-                        'Take fewer or smaller ones.'
+                        'Use fewer or smaller ones.'
                     )
                 images.append(np.asarray(image.convert('RGB')))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(f'{file} is not a photo that can be read: {error}. Take it out of the folder.') from error
+            raise DataError(f'{file} cannot be read as a photo: {error}. Remove it from the folder.') from error
     return _Photos(folder, files, images)
 
 
 def _to_synthesise() -> list[str]:
-    """Splits of MNISTM to make: all that weren't imported, when one of these isn't here or was damaged."""
+    """List the splits of MNISTM to make: all that weren't imported, if one of these is missing or damaged."""
     entry = _entry('MNISTM')
     imported = [
         split for split, parts in (entry['splits'].items() if entry else ()) if parts['source']['made_by'] == IMPORTED
     ]
-    made = [split for split in SPLITS if split not in imported]
-    return made if set(made) & set(_lacking('MNISTM')) else []
+    synthetic = [split for split in SPLITS if split not in imported]
+    return synthetic if set(synthetic) & set(_missing_splits('MNISTM')) else []
 
 
 def _synthesise(photos: _Photos | None, seed: int, report: Progress) -> None:
-    made = _to_synthesise()
-    harmed = [split for split in _lacking('MNISTM') if split not in made]
-    if harmed:
+    splits_to_make = _to_synthesise()
+    damaged_imports = [split for split in _missing_splits('MNISTM') if split not in splits_to_make]
+    if damaged_imports:
         raise DataError(
-            f'its {harmed[0]} split was imported and is damaged. Import it again: m2m data import digits-domain MNISTM '
-            '--from PATH'
+            f'its {damaged_imports[0]} split was imported and is damaged. Import it again: m2m data import '
+            'digits-domain MNISTM --from PATH'
         )
-    if photos is None or not made:
+    if photos is None or not splits_to_make:
         return
     splits: dict[str, Digits] = {}
     sources: dict[str, dict[str, Any]] = {}
-    for place, split in enumerate(made):
-        report('MNISTM, synthesised splits', place, len(made))
-        share = slice(place, None, len(made))
+    for i, split in enumerate(splits_to_make):
+        report('MNISTM, synthesised splits', i, len(splits_to_make))
+        share = slice(i, None, len(splits_to_make))
         splits[split] = blend(load_digits('MNIST', split), photos.images[share], seed)
         sources[split] = {
             'made_by': SYNTHESISED,
@@ -315,4 +315,4 @@ def _synthesise(photos: _Photos | None, seed: int, report: Progress) -> None:
             'photos_sha256': _listed_sha256(photos.folder, photos.files[share]),
         }
     write_domain('MNISTM', splits, sources)
-    report('MNISTM, synthesised splits', len(made), len(made))
+    report('MNISTM, synthesised splits', len(splits_to_make), len(splits_to_make))

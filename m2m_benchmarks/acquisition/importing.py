@@ -1,4 +1,4 @@
-"""From an array bundle to a dataset in the data folder."""
+"""Import of array bundles into the data folder."""
 
 import json
 import re
@@ -17,10 +17,10 @@ from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import sha256_file
 
-#: Coordinates that an assembly has of its own; a column of that name in units.csv becomes unit_NAME.
+#: Coordinates that every assembly has; a column of that name in units.csv becomes unit_NAME.
 _OWN: tuple[str, ...] = ('neuroid_id', 'region', 'animal', 'session', 'reliability', 'stimulus_id', 'repetition')
 _OWN += ('neuroid', 'presentation', 'object_name', 'time_bin', 'time_bin_start', 'time_bin_end', 'data')
-#: What netCDF takes as a name.
+#: Names that netCDF allows.
 _COLUMN = re.compile(r'\w([^/\x00-\x1f\x7f]*[^/\x00-\x20\x7f])?\Z')
 
 
@@ -37,16 +37,16 @@ def import_bundle(
     Parameters
     ----------
     name : str
-        `Siegle2021`, `deVries2020`, or a name of your own: letters and digits, as in AuthorYEAR.
+        `Siegle2021`, `deVries2020`, or any other name of letters and digits, as in AuthorYEAR.
     sessions, units : Path
-        The tables; recordings are looked for beside `sessions`.
+        Tables of the bundle; the recordings are in the folder of `sessions`.
     stimuli : Path
         Folder of images in the sorted order of the image axis.
     progress : callable, optional
-        Called with what is being done, how many are done, and how many there are.
+        Called with the name of the step, the number done, and the number in all.
     renamed : callable, optional
-        Called with the areas of the bundle that are other names of the mouse's six, and what they become: V1 and VISp
-        are one area. Called only where there are any.
+        Called with area name to standard name for areas of the bundle with other names, such as V1 for VISp, if there
+        are any.
 
     Returns
     -------
@@ -56,14 +56,14 @@ def import_bundle(
     Raises
     ------
     DataError
-        When the bundle isn't right; nothing is written then.
+        When the bundle is wrong; nothing is written then.
     StorageError
-        When it can't be written; an earlier version of the dataset stays as it was.
+        When the dataset can't be written; an earlier version is unchanged.
     """
     if not is_dataset_name(name):
-        raise DataError(f'{name!r} cannot be a dataset: letters and digits are expected, as in Siegle2021.')
+        raise DataError(f'{name!r} cannot be the name of a dataset; expected letters and digits, as in Siegle2021.')
     if name == 'SimulatedMouse':
-        raise DataError('SimulatedMouse is simulated by this library; import recordings under a name of their own.')
+        raise DataError('SimulatedMouse is simulated by this library; import recordings under another name.')
     report = progress or silent
     with versions.writing(name):
         if manifest.holds_digits(name):
@@ -74,7 +74,7 @@ def import_bundle(
             renamed(names)
         unit_table = read_units(units, session_table)
         images = read_stimuli(stimuli, int(session_table['n_images'].iloc[0]))
-        responses = _room(sessions, session_table)
+        responses = _allocate(sessions, session_table)
         neuroids, trials, start = [], [], 0
         for i, recording in enumerate(read_recordings(session_table, unit_table, sessions.parent)):
             n_trials, _, n_units = recording.responses.shape
@@ -98,8 +98,8 @@ def import_bundle(
     return entry
 
 
-def _room(path: Path, table: pd.DataFrame) -> np.ndarray:
-    """Uninitialised array for all responses: it takes memory only where recordings as large as promised fill it."""
+def _allocate(path: Path, table: pd.DataFrame) -> np.ndarray:
+    """Allocate the array of all responses; it takes memory only as recordings of the stated size fill it."""
     shape = (int(table['n_trials'].max()), int(table['n_images'].iloc[0]), int(table['n_units'].sum()))
     try:
         return np.empty(shape, dtype=np.float32)
@@ -125,8 +125,8 @@ def _coordinates(path: Path, units: pd.DataFrame, session: pd.Series) -> pd.Data
         name = f'unit_{column}' if column in taken else column
         if name in kept or not _COLUMN.match(name):
             raise DataError(
-                f'{path}: a column cannot be called {column!r}: expected are names that begin with a letter or '
-                'digit, hold no slash, do not end in a space, and are unique. Rename or remove it.'
+                f'{path}: a column cannot be called {column!r}: names have to be unique, begin with a letter or '
+                'digit, contain no slash and not end in a space. Rename or remove it.'
             )
         kept[name] = units[column]
     return pd.DataFrame({**own, **kept}, index=units.index)
@@ -138,6 +138,6 @@ def _source(sessions: Path, units: Path, stimuli: Path, table: pd.DataFrame) -> 
         'sessions': {'file': sessions.name, 'sha256': sha256_file(sessions)},
         'units': {'file': units.name, 'sha256': sha256_file(units)},
         'recordings': {str(file): sha256_file(sessions.parent / file) for file in table['file']},
-        # every column of sessions.csv, for whoever wants to know more about a session
+        # every column of sessions.csv, since labs add their own
         'session_table': json.loads(table.to_json(orient='records')),
     }

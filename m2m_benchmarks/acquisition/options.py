@@ -1,4 +1,4 @@
-"""Options of the command line that surveys declare, without any of the command line."""
+"""Command-line options that surveys declare, independent of the command line."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,21 +7,19 @@ from m2m_benchmarks.errors import DataError
 
 
 class OptionError(DataError):
-    """An option of the command line that can't be followed."""
+    """A command-line option has a wrong value."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """An option of `m2m data fetch` that a survey takes.
-
-    Surveys that share an option share the object. Each survey's command lists its own options alone.
+    """An option of `m2m data fetch SURVEY`; surveys that share an option share the object.
 
     Attributes
     ----------
     name : str
         Name of the value, as in `session_types` for --session-types.
     help : str
-        Sentence that says what the value is, or of a flag what it does.
+        Sentence that says what the value is, or what a flag does.
     type : type
         str, int, Path, or bool for a flag.
     default : str, int, bool or None
@@ -29,7 +27,7 @@ class Option:
     least : int, optional
         Smallest number that is accepted.
     hidden : bool
-        The help doesn't list it, as an earlier name of another option.
+        Whether the help leaves it out, such as an earlier name of another option.
     """
 
     name: str
@@ -42,21 +40,21 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """The option as it is written."""
+        """The option on the command line, such as --session-types."""
         return f'--{self.name.replace("_", "-")}'
 
 
 def comma_separated(flag: str, text: str | None) -> list[str] | None:
-    """Read the names in an option, separated by commas; None where it isn't given.
+    """Split the value of an option at its commas; None if the option isn't given.
 
     Raises
     ------
     OptionError
-        When there is no name in it.
+        When it holds no name.
     """
     if text is None:
         return None
-    names = [each.strip() for each in text.split(',') if each.strip()]
+    names = [name.strip() for name in text.split(',') if name.strip()]
     if not names:
         raise OptionError(f'{flag} is empty; expected one name or several, separated by commas.')
     return names

@@ -1,4 +1,4 @@
-"""Sessions of a survey that can be fetched, and which of them are wanted."""
+"""Sessions of a survey, and the selection among them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +20,9 @@ class Session:
     urls : tuple of str
         Mirrors of its file, in order.
     areas : tuple of str
-        Areas that were recorded from and, in a `Listing`, asked for.
+        Recorded areas; in a `Listing`, only the selected ones.
     usable : bool
-        False for one that is listed and can't be used: it failed quality control, or has no file.
+        False if the session failed quality control or has no file.
     """
 
     id: int | str
@@ -32,22 +32,22 @@ class Session:
 
     @property
     def group(self) -> str:
-        """What sessions of an area are counted by in a dry run, such as a Cre line; '' for nothing."""
+        """Group by which a dry run counts the sessions of an area, such as a Cre line; '' for none."""
         return ''
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Sessions that are wanted.
+    """Criteria by which sessions are selected.
 
     Attributes
     ----------
     areas : sequence of str, optional
-        All by default; upper and lower case are the same.
+        Areas, in upper or lower case; all by default.
     number : int, optional
-        Only so many, the first by id: always the same ones, which are not spread over areas.
+        Largest number of sessions, the first by id; they are not spread over areas.
     retry : RetryPolicy
-        How often and how long servers are asked.
+        Number of attempts and time limits of requests.
     """
 
     areas: Sequence[str] | None = None
@@ -60,16 +60,16 @@ AnySession = TypeVar('AnySession', bound=Session)
 
 @dataclass(frozen=True)
 class Listing:
-    """Sessions that were asked for.
+    """Selected sessions.
 
     Attributes
     ----------
     sessions : tuple of Session
-        By id.
+        Sessions in the order of their ids.
     n_matching : int
-        How many there are without a limit of their number.
+        Number of usable sessions that match, before `Selection.number` limits it.
     n_failed : int
-        Sessions that match too but are left out because they aren't usable.
+        Number of further matching sessions, which aren't usable.
     """
 
     sessions: tuple[Session, ...]
@@ -78,17 +78,17 @@ class Listing:
 
 
 def choose_areas(names: Sequence[str] | None, known: Sequence[str]) -> set[str]:
-    """Areas as they are known; all of them when none are named."""
+    """Return the standard names of areas; all known ones if `names` is None."""
     return choose('area', None if names is None else [standard_area(name) for name in names], known)
 
 
 def choose(kind: str, names: Sequence[str] | None, known: Sequence[str]) -> set[str]:
-    """Names as they are known, in upper or lower case; all of them when none are given.
+    """Return the known spelling of names, matched without case; all known names if `names` is None.
 
     Raises
     ------
     UnknownNameError
-        For one that isn't among them.
+        When a name isn't known.
     """
     if names is None:
         return set(known)
@@ -107,29 +107,30 @@ def match_sessions(
     described: str = '',
     choices: str = 'areas',
 ) -> Listing:
-    """Those of all sessions that are wanted.
+    """Select sessions.
 
     Parameters
     ----------
     sessions : sequence of Session
-        All that there are.
+        All sessions of the survey.
     selection : Selection
+        Areas and number of sessions.
     known_areas : sequence of str, optional
-        In their order; by default those of the sessions.
+        Areas of the survey, in order; by default those of the sessions.
     matches : callable
-        Whether a session matches what else is wanted.
+        Returns whether a session meets further criteria.
     described, choices : str
-        For the message when none matches: what is wanted beside areas, and what to choose otherwise.
+        Words for the message when no session matches: the further criteria, and the options to change.
 
     Raises
     ------
     DataError
-        When no session matches, or an area has a name that can't be in a benchmark's.
+        When no session matches, or the name of an area can't be part of a benchmark's name.
     UnknownNameError
-        For an area that there isn't.
+        When an area is unknown.
     """
     if selection.number is not None and selection.number < 1:
-        raise DataError(f'{selection.number} sessions were asked for; expected at least 1.')
+        raise DataError(f'the number of sessions is {selection.number}; expected at least 1.')
     recorded = order_areas(area for session in sessions for area in session.areas)
     areas = recorded if known_areas is None else known_areas
     for area in areas:
@@ -137,21 +138,21 @@ def match_sessions(
             raise DataError(f'the catalogue has the area {area!r}; expected letters, digits and underscores.')
     wanted = choose_areas(selection.areas, areas)
     matching = [
-        replace(each, areas=tuple(area for area in areas if area in each.areas and area in wanted))
-        for each in sorted(sessions, key=lambda each: each.id)
-        if wanted.intersection(each.areas) and matches(each)
+        replace(session, areas=tuple(area for area in areas if area in session.areas and area in wanted))
+        for session in sorted(sessions, key=lambda session: session.id)
+        if wanted.intersection(session.areas) and matches(session)
     ]
-    usable = [each for each in matching if each.usable]
+    usable = [session for session in matching if session.usable]
     if not usable:
         raise DataError(
-            f'no session of {", ".join(area for area in areas if area in wanted)}{described}, of {len(sessions)} in '
-            f'the catalogue; choose other {choices}.'
+            f'no usable session of {", ".join(area for area in areas if area in wanted)}{described} is among the '
+            f'{len(sessions)} in the catalogue; choose other {choices}.'
         )
     return Listing(tuple(usable[: selection.number]), len(usable), len(matching) - len(usable))
 
 
 def count_sessions(sessions: Iterable[Session]) -> dict[str, dict[str, int]]:
-    """Number of sessions by area and, in it, by group; a session of several areas counts in each."""
+    """Count sessions by area and group; a session of several areas counts in each."""
     listed = sorted(sessions, key=lambda session: session.group)
     counts: dict[str, dict[str, int]] = {
         area: {} for area in order_areas(area for session in listed for area in session.areas)

@@ -1,7 +1,7 @@
-"""A survey of recordings that can be fetched: the class from which each one derives, and what it deals in.
+"""The base class of surveys, collections of recordings that can be fetched.
 
-`m2m data fetch SURVEY`, its dry run, workers, messages and the manifest ask the class; nothing else knows a survey by
-name. A new one is a class and a line in `acquisition.surveys`; `tests/acquisition/toy_survey` is an example.
+`m2m data fetch SURVEY`, its dry run, workers, messages and the manifest use the class; no other code names a survey. A
+new one is a class and a line in `acquisition.surveys`; `tests/acquisition/toy_survey` is an example.
 This module imports nothing heavy: the command line reads it.
 """
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a fetch of a survey costs, as far as one can say before.
+    """Expected cost of a session, for dry runs.
 
     Attributes
     ----------
     moved_share : float
-        Largest share of a session's file that is moved when it is read where it lies.
+        Largest share of a session's file that is transferred when it is read on the server.
     session_s : float
-        Seconds of computing and of waiting for answers a session.
+        Seconds of computing and of waiting for answers.
     responses_bytes : float
-        Size of a session's file of responses.
+        Size of the file of responses.
     """
 
     moved_share: float = 1
@@ -41,32 +41,33 @@ class Estimate:
 
 
 class Survey:
-    """Base of all surveys; it has no state and can be sent to another process.
+    """Base class of surveys; it has no state and can be pickled.
 
-    A survey has to have `name`, `n_images`, `settings_type`, `list_sessions`, `extract` and `stimuli`; all else has a
-    default.
+    A survey has to define `name`, `n_images`, `settings_type`, `list_sessions`, `extract` and `stimuli`; everything
+    else has a default.
 
     Attributes
     ----------
     name : str
         Name of the dataset.
     title : str
-        What it was recorded with, in a word or two, for the help of the command line.
+        Recording technique in a word or two, for the help of the command line.
     n_images : int
-        Images that each session was shown.
+        Number of images that each session was shown.
     settings_type : type
-        Dataclass of the settings of the extraction; session files of other settings stay beside one another.
+        Dataclass of the settings of the extraction. Session files of different settings are kept side by side.
     options : tuple of Option
-        Its own options on the command line.
+        Command-line options of the survey.
     file_type : str
-        Ending of the sessions' files.
+        Extension of the sessions' files.
     stimuli_from_sessions : bool
-        Its images can be had once sessions are extracted; by default they are there before.
+        Whether the images are known only after the extraction.
     group_title : str
-        What `Session.group` is; '' for nothing.
+        Title of `Session.group`; '' for none.
     session_note : str
-        What a dry run adds to the number of sessions.
+        Note that a dry run adds to the number of sessions.
     estimate : Estimate
+        Expected cost of a session.
     """
 
     name: ClassVar[str]
@@ -80,16 +81,16 @@ class Survey:
     session_note: ClassVar[str] = ''
     estimate: ClassVar[Estimate] = Estimate()
 
-    # --- what each survey has to have
+    # --- required
 
     def list_sessions(self, selection: Any, folder: Path, progress: Progress | None) -> Listing:
-        """Sessions that are wanted; `match_sessions` makes the listing of all that there are.
+        """List the selected sessions; `match_sessions` selects them from all sessions.
 
         Parameters
         ----------
         selection : Selection
         folder : Path
-            For the tables that say so, which are kept.
+            Folder where the tables of the catalogue are kept.
         progress : callable, optional
 
         Raises
@@ -97,17 +98,17 @@ class Survey:
         DataError
             When there is no catalogue, or no session matches.
         UnknownNameError
-            For an area that there isn't.
+            When an area is unknown.
         """
         raise self._lacks('list_sessions')
 
     def extract(self, session: Any, settings: Any, files: 'SessionFiles') -> 'SessionResponses':
-        """Responses of a session, whose file is opened or downloaded by `files`.
+        """Extract the responses of a session, whose file `files` opens or downloads.
 
         Raises
         ------
         DataError
-            Whatever is wrong with the session; the others go on.
+            When something is wrong with the session; the other sessions are still extracted.
         """
         raise self._lacks('extract')
 
@@ -132,46 +133,46 @@ class Survey:
         Returns
         -------
         paths : list of Path
-            Image files in the order of the image axis; their names without the ending are the stimulus ids.
+            Image files in the order of the image axis; their names without the extension are the stimulus ids.
         bytes_moved : int
         """
         raise self._lacks('stimuli')
 
-    # --- what has a default
+    # --- optional
 
     def settings(self, given: Mapping[str, Any]) -> Any:
-        """Settings of the survey's options, all of which are in `given` by name; here, those that are their fields."""
+        """Make the settings from all options of the survey, which `given` holds by name."""
         names = {field.name for field in fields(self.settings_type)}
         return self.settings_type(**{name: value for name, value in given.items() if name in names})
 
     def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> Selection:
-        """Sessions that are wanted: `areas` and `number` are None for all; all options are in `given` by name."""
+        """Make the selection; None selects all areas or sessions, and `given` holds all options by name."""
         return Selection(areas=areas, number=number)
 
     def settings_for(self, settings: Any, selection: Any) -> Any:
-        """Settings for the sessions that are wanted."""
+        """Adapt the settings to the selection."""
         return settings
 
     def downloads(self) -> Path:
-        """Folder of all that a fetch keeps."""
+        """Folder of the files that a fetch keeps."""
         return home() / 'downloads' / self.name
 
     def further_urls(self, session: Any, settings: Any) -> Sequence[str]:
-        """Mirrors of a second file of a session that is moved as a whole; none by default. Only a dry run asks."""
+        """Mirrors of a second file of a session, downloaded as a whole, for a dry run; none by default."""
         return ()
 
     def stimuli_bytes(self, selection: Any, progress: Progress | None) -> int:
-        """Bytes of the images that aren't here yet, for a dry run."""
+        """Bytes of the images that aren't on this machine yet, for a dry run."""
         return 0
 
     def check_readable(self, path: Path) -> None:
-        """Raise a DataError unless a whole file can be opened: another mirror is asked then."""
+        """Raise a DataError unless a downloaded file can be opened; the next mirror is tried then."""
 
     def check_content(self, path: Path, url: str) -> None:
-        """Raise a DataError unless there is in a whole file what the extraction needs: no mirror would help."""
+        """Raise a DataError unless a downloaded file has the content that the extraction needs."""
 
     def provenance(self, listing: Listing, settings: Any) -> dict[str, Any]:
-        """What the manifest says of how the dataset was made."""
+        """Describe for the manifest how the dataset was made."""
         return {
             'made_by': f'm2m data fetch {self.name}',
             'settings': asdict(settings),
@@ -179,10 +180,10 @@ class Survey:
             'n_failed': listing.n_failed,
         }
 
-    # --- what is the same for all
+    # --- the same for all surveys
 
-    def checked(self, selection: Selection | None, settings: Any) -> tuple[Any, Any]:
-        """Check what a fetch is called with; what it leaves out is that of the defaults of the survey's options.
+    def complete_arguments(self, selection: Selection | None, settings: Any) -> tuple[Any, Any]:
+        """Check the arguments of a fetch, and fill in the defaults of the survey's options.
 
         Parameters
         ----------
@@ -193,14 +194,14 @@ class Survey:
         -------
         selection : Selection
         settings : dataclass instance
-            For the sessions that are wanted.
+            Settings adapted to the selection.
 
         Raises
         ------
         DataError
             When the settings are those of another survey.
         M2MError
-            As for `check_complete`.
+            When the class is incomplete (see `check_complete`).
         """
         self.check_complete()
         defaults = {option.name: option.default for option in self.options}
@@ -211,12 +212,12 @@ class Survey:
         return selection, self.settings_for(settings, selection)
 
     def check_complete(self) -> None:
-        """Check that the class has all that a survey has to have.
+        """Check that the class defines all required parts.
 
         Raises
         ------
         M2MError
-            With the name of the survey and the part that is missing or wrong.
+            When a part is missing or wrong.
         """
         for part in ('name', 'n_images', 'settings_type', 'list_sessions', 'extract', 'stimuli'):
             if getattr(type(self), part, None) is getattr(Survey, part, None):

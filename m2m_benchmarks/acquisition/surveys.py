@@ -1,4 +1,4 @@
-"""The table of surveys that can be fetched: a line each. Importing it imports nothing heavy."""
+"""The table of surveys that can be fetched, one line each. It imports nothing heavy."""
 
 from m2m_benchmarks.acquisition.allen.ecephys.survey import Siegle2021
 from m2m_benchmarks.acquisition.allen.ophys.survey import DeVries2020
@@ -12,14 +12,14 @@ SURVEYS: dict[str, Survey] = {
 
 
 def find_survey(name: str) -> Survey:
-    """Find a survey in the table.
+    """Look up a survey in the table.
 
     Raises
     ------
     UnknownNameError
         When there is no such survey.
     M2MError
-        When a part of its class is missing or wrong, or its `name` isn't that in the table; the message says which.
+        When a part of its class is missing or wrong, or its `name` differs from that in the table.
     """
     if name not in SURVEYS:
         raise UnknownNameError('dataset to fetch', name, SURVEYS)

@@ -10,7 +10,7 @@ from m2m_benchmarks.data.areas import note_on_renamed
 from m2m_benchmarks.report.tables import Column, Row, Table, count
 
 if TYPE_CHECKING:
-    from m2m_benchmarks.acquisition.pipeline.fetch import Fetched
+    from m2m_benchmarks.acquisition.pipeline.fetch import FetchResult
     from m2m_benchmarks.acquisition.pipeline.plan import Plan
     from m2m_benchmarks.acquisition.survey import Survey
 
@@ -65,7 +65,7 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:
         print_text('There is too little room: set M2M_HOME to another disk.')
 
 
-def print_fetched(name: str, fetched: 'Fetched', before: dict[str, Any] | None, json: str | None) -> None:
+def print_fetched(name: str, fetched: 'FetchResult', before: dict[str, Any] | None, json: str | None) -> None:
     """Print what a fetch has done, and what it replaces: the dataset of the manifest `before`."""
     entry = fetched.manifest
     counts: dict[str, int] = {}

@@ -1,1 +1,1 @@
-"""Requests, downloads and remote files over HTTP, whatever they hold: every one of them ends in time."""
+"""HTTP requests, downloads and remote files, all with hard time limits."""

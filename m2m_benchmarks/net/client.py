@@ -1,4 +1,4 @@
-"""An HTTP client whose requests end in time, whatever the server does, and what their failures mean."""
+"""An HTTP client with hard time limits, which turns bad answers into `RequestFailed`."""
 
 import contextlib
 import re
@@ -13,26 +13,24 @@ from m2m_benchmarks.net.failures import LONGEST_WAIT_S, FileMissing, RequestFail
 
 #: Bytes/s below which a server counts as stalled: one that sends a byte now and then never runs into a timeout.
 _SLOWEST_BYTES_S = 1000
-_PROXY_LOGIN = (
-    'the proxy wants a user name and password (407): set HTTPS_PROXY and HTTP_PROXY to http://USER:PASSWORD@HOST:PORT'
-)
+_PROXY_LOGIN = 'the proxy requires a login (407): set HTTPS_PROXY and HTTP_PROXY to http://USER:PASSWORD@HOST:PORT'
 _CONTENT_RANGE = re.compile(r'bytes (\d+)-(\d+)/(\d+)\Z')
 
 
 class HttpClient:
-    """Requests, one at a time, that end in time.
+    """HTTP client with a time limit for whole requests; it sends one at a time.
 
-    The timeouts of httpx are those of a single read and never expire where a byte comes now and then. A thread that
-    watches could deadlock with h5py (see `net.remote_file`), so each connection and each read is given what is left of
-    the time.
+    The timeouts of httpx apply to a single read and never expire while a server sends a byte now and then. A watching
+    thread could deadlock with h5py (see `net.remote_file`), so each connection and each read gets the time that is
+    left of its request.
 
     Parameters
     ----------
     timeout_s : float
-        Time for a connection and for each read. Headers have to be there after twice that time, and in any such time
-        some kilobytes of content have to come.
+        Time limit of a connection and of each read. Headers have to arrive within twice that time, and afterwards
+        some kilobytes of content in each such time.
     clock : callable
-        Clock in s by which the time of a request is measured.
+        Clock in s that measures the time of a request.
     """
 
     def __init__(self, timeout_s: float = 30, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,15 +41,15 @@ class HttpClient:
 
     @contextlib.contextmanager
     def answer(self, method: str, url: str, end: float, **headers: str) -> Iterator[httpx.Response]:
-        """Send a request; its answer, before its content has come, for the length of the block.
+        """Send a request and yield its answer, whose content has not been read yet.
 
         Parameters
         ----------
         method, url : str
         end : float
-            When all has to have come, by the client's clock.
+            Time on the client's clock by which the whole answer has to be here.
         headers : str
-            Further headers of the request.
+            Additional headers of the request.
 
         Raises
         ------
@@ -69,24 +67,26 @@ class HttpClient:
 
     @contextlib.contextmanager
     def file_answer(self, method: str, url: str, end: float, **headers: str) -> Iterator[httpx.Response]:
-        """Send a request for a file; its answer, of status 200, 206 or 416 and no web page, as `answer` gives it.
+        """Send a request for a file and yield its answer: status 200, 206 or 416, and not a web page.
+
+        Parameters are those of `answer`.
 
         Raises
         ------
         RequestFailed
-            It is a `FileMissing` when the server says that it doesn't have the file.
+            A `FileMissing` when the server answers that it doesn't have the file.
         """
         with self.answer(method, url, end, **headers) as response:
             _check(response)
             yield response
 
     def content(self, response: httpx.Response) -> Iterator[bytes]:
-        """The content of an answer as it comes.
+        """Yield the content of an answer, piece by piece.
 
         Raises
         ------
         RequestFailed
-            When it comes too slowly.
+            When the server sends too slowly.
         """
         counted, since = 0, self._clock()
         for piece in response.iter_raw():
@@ -95,7 +95,7 @@ class HttpClient:
             seconds = self._clock() - since
             if seconds >= self.timeout_s:
                 if counted < _SLOWEST_BYTES_S * seconds:
-                    raise RequestFailed(f'only {counted:,} bytes came in {seconds:.0f} s', retryable=True)
+                    raise RequestFailed(f'the server sent only {counted:,} bytes in {seconds:.0f} s', retryable=True)
                 counted, since = 0, self._clock()
                 self._allow()
 
@@ -103,19 +103,19 @@ class HttpClient:
         self._end = min(self._last, self._clock() + 2 * self.timeout_s)
 
     def _limit(self, event: str, info: dict[str, Any]) -> None:
-        """Bound the making of each connection, and its reads; it serves several requests."""
+        """Limit the time of each connection and of its reads; a connection serves several requests."""
         if event.endswith(('.connect_tcp.started', '.start_tls.started')):
-            # The arguments with which httpcore goes on.
+            # httpcore uses this dictionary as its arguments.
             info['timeout'] = self._left(info.get('timeout'))
         elif event.endswith(('.connect_tcp.complete', '.start_tls.complete')):
             stream = info['return_value']
             read = stream.read
 
-            def limited(max_bytes: int, timeout: float | None = None) -> bytes:
+            def read_in_time(max_bytes: int, timeout: float | None = None) -> bytes:
                 content: bytes = read(max_bytes, self._left(timeout))
                 return content
 
-            stream.read = limited
+            stream.read = read_in_time
 
     def _left(self, timeout_s: float | None) -> float:
         left = self._end - self._clock()
@@ -124,31 +124,31 @@ class HttpClient:
         return left if timeout_s is None else min(left, timeout_s)
 
     def close(self) -> None:
-        """Give up all connections."""
+        """Close all connections."""
         self._client.close()
 
 
-def refused(response: httpx.Response, kind: type[RequestFailed] = RequestFailed) -> RequestFailed:
-    """What an answer without the file means, and whether to ask again."""
+def status_failure(response: httpx.Response, kind: type[RequestFailed] = RequestFailed) -> RequestFailed:
+    """Describe an answer without the file, and whether to send the request again."""
     status, wait = response.status_code, response.headers.get('Retry-After', '')
     return kind(
-        _PROXY_LOGIN if status == 407 else f'it answered {status} {response.reason_phrase}'.rstrip(),
+        _PROXY_LOGIN if status == 407 else f'the server answered {status} {response.reason_phrase}'.rstrip(),
         retryable=status in (408, 429) or status >= 500,
         wait_s=min(int(wait), LONGEST_WAIT_S) if wait.isdecimal() else 0,
     )
 
 
 def parse_content_range(response: httpx.Response) -> tuple[int, int, int]:
-    """First and last byte of what a partial answer holds, and the length of the whole file.
+    """Return the first and last byte of a partial answer, and the length of the whole file.
 
     Raises
     ------
     RequestFailed
-        When it doesn't say them.
+        When the answer lacks them.
     """
     match = _CONTENT_RANGE.match(response.headers.get('Content-Range', ''))
     if response.status_code != 206 or match is None:
-        raise RequestFailed('it says neither which bytes it sends nor how many there are', retryable=True)
+        raise RequestFailed('the server does not say which bytes it sends, or how long the file is', retryable=True)
     first, last, length = map(int, match.groups())
     return first, last, length
 
@@ -156,31 +156,31 @@ def parse_content_range(response: httpx.Response) -> tuple[int, int, int]:
 def _check(response: httpx.Response) -> None:
     status = response.status_code
     if status in (200, 206) and response.headers.get('Content-Type', '').startswith('text/html'):
-        raise RequestFailed('a web page came in place of the file, of a proxy or a login', retryable=False)
+        raise RequestFailed('the server sent a web page in place of the file, such as a login', retryable=False)
     if status not in (200, 206, 416):
-        raise refused(response, FileMissing if status in (404, 410) else RequestFailed)
+        raise status_failure(response, FileMissing if status in (404, 410) else RequestFailed)
 
 
 def _new_client(timeout_s: float) -> httpx.Client:
-    """Client that asks for files as they lie on the server, by the proxies of the environment."""
-    # A file is wanted as it lies there: packed on the way it would have another length and MD5.
+    """Make an httpx client that uses the proxies of the environment."""
+    # Compressed in transit, a file would have another length and MD5.
     headers = {'Accept-Encoding': 'identity', 'User-Agent': 'm2m-benchmarks'}
     try:
         return httpx.Client(timeout=timeout_s, follow_redirects=True, headers=headers)
     except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
         raise DataError(
-            f'an environment variable that names a proxy or certificates has a wrong value: {error}. Correct or unset '
-            'those of HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR that are set.'
+            f'an environment variable that names a proxy or certificates has a wrong value: {error}. Check '
+            'HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR; correct or unset the wrong one.'
         ) from error
 
 
 def _as_failure(error: httpx.RequestError | httpx.InvalidURL) -> RequestFailed:
-    """What went wrong on the way, and whether it may go right another time."""
+    """Describe a request without an answer, and whether to send it again."""
     text = str(error).rstrip('.') or type(error).__name__
     if isinstance(error, httpx.ProxyError) and '407' in text:
         return RequestFailed(_PROXY_LOGIN, retryable=False)
     if 'CERTIFICATE_VERIFY_FAILED' in text:
-        text += '; if your network has certificates of its own, name their file in SSL_CERT_FILE'
+        text += '; if your network uses its own certificates, set SSL_CERT_FILE to their file'
         return RequestFailed(text, retryable=False)
-    lasting = isinstance(error, httpx.UnsupportedProtocol | httpx.TooManyRedirects | httpx.InvalidURL)
-    return RequestFailed(text, retryable=not lasting)
+    permanent = isinstance(error, httpx.UnsupportedProtocol | httpx.TooManyRedirects | httpx.InvalidURL)
+    return RequestFailed(text, retryable=not permanent)

@@ -1,4 +1,4 @@
-"""Files over HTTP: whole and checked, or not there. The next download goes on where one was interrupted."""
+"""Downloads of whole, checked files. An interrupted one is resumed by the next call."""
 
 import contextlib
 import hashlib
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import httpx
 
-from m2m_benchmarks.net.client import HttpClient, refused
+from m2m_benchmarks.net.client import HttpClient, status_failure
 from m2m_benchmarks.net.failures import RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import exclusive, explained, sync_file, sync_folder, writable
 
 #: End of the message of a download that failed.
-KEPT = ': what has come is kept'
+KEPT = ': the part that was downloaded is kept'
 _RANGE = re.compile(r'bytes (?:(\d+)-\d+|\*)/(\d+|\*)\Z')
 
 
@@ -29,23 +29,23 @@ def download(
     unmeasured: bool = False,
     retry: RetryPolicy = RETRY,
 ) -> Path:
-    """Download a file. Until it is whole it is called `NAME.part`, with which a later call goes on.
+    """Download a file. Until it is complete it is called `NAME.part`, which a later call resumes.
 
     Parameters
     ----------
     urls : sequence of str
-        Where it is: mirrors, in the order in which they are tried.
+        Mirrors of the file, in the order in which they are tried.
     path : Path
-        Where it goes. A file that is there already is kept when its MD5 is right, or none is given.
+        Destination. A file that exists already is kept when its MD5 is right, or none is given.
     md5 : str, optional
-        Without it only the length can be checked, and the server has to tell it.
+        Expected MD5. Without it only the length can be checked, and the server has to state it.
     progress : callable, optional
-        Called with the file's name, the bytes that have come, and how many there are (0: the server doesn't say).
+        Called with the file's name, the bytes downloaded, and the bytes of the file (0: the server doesn't say).
     unmeasured : bool
-        The server needn't tell the length: the caller can see from the content whether the file came short.
+        Accept an answer without a length, because the caller can recognise an incomplete file by its content.
     retry : RetryPolicy
-        How often mirrors are tried. A try by which another 1 MiB came isn't counted. A mirror that sends nothing is
-        given up after `retry.longest_s()`.
+        Number of attempts and waits between them. Attempts that transfer at least 1 MiB do not count. A mirror that
+        sends nothing is given up after `retry.longest_s()`.
 
     Returns
     -------
@@ -55,12 +55,12 @@ def download(
     Raises
     ------
     DataError
-        When no mirror gives the file: what each of them answered, and what to do. It is a `ServerUnreachable` when
-        another time one of them may.
+        When no mirror sends the file: what each of them answered, and what to do. A `ServerUnreachable` when one of
+        them may send it later.
     StorageError
-        When it can't be written, or another process is downloading it.
+        When the file can't be written, or another process is downloading it.
     """
-    with downloading(path), contextlib.closing(retry.client()) as client:
+    with lock_download(path), contextlib.closing(retry.client()) as client:
         if path.exists() and md5 in (None, _md5(path)):
             return path
 
@@ -79,13 +79,13 @@ def download(
 
 
 @contextlib.contextmanager
-def downloading(path: Path) -> Iterator[None]:
-    """Lock a file for the length of the block, so that no other process downloads it.
+def lock_download(path: Path) -> Iterator[None]:
+    """Prevent other processes from downloading a file for the length of the block.
 
     Raises
     ------
     StorageError
-        When its folder can't be written, or another process is downloading it.
+        When the folder can't be written, or another process is downloading the file.
     """
     writable(path.parent)
     lock = exclusive(path.with_name(f'.{path.name}.lock'), f'downloading {path.name}')
@@ -103,21 +103,21 @@ def complete(
     unmeasured: bool = False,
     end: float = math.inf,
 ) -> None:
-    """Try once to complete a file's part, and check its MD5; the file takes its name when it is whole.
+    """Try once to complete a partial file, check its MD5, and rename it to `path`.
 
-    Parameters are those of `download`, whose lock the caller holds.
+    Parameters are those of `download`; the caller holds the lock of `lock_download`.
 
     Raises
     ------
     RequestFailed
     """
     part = _part(path)
-    have, validator = _kept(part, url)
+    have, validator = _resume_point(part, url)
     headers = {'Range': f'bytes={have}-', 'If-Range': validator} if have else {}
     with client.answer('GET', url, end, **headers) as response:
-        begin, total = _opened(response, url, part, have, validator)
+        begin, total = _start_part(response, url, part, have, validator)
         if total is None and md5 is None and not unmeasured:
-            raise RequestFailed('it does not say how long the file is', retryable=True)
+            raise RequestFailed('the server does not say how long the file is', retryable=True)
         if begin != total:
             done = begin
             with part.open('ab') as file:
@@ -127,11 +127,11 @@ def complete(
                     if progress:
                         progress(path.name, done, total or 0)
             if total is not None and done != total:
-                raise RequestFailed(f'{done:,} bytes came; expected {total:,}', retryable=True)
+                raise RequestFailed(f'the file has {done:,} bytes; expected {total:,}', retryable=True)
     computed = _md5(part) if md5 else None
     if computed != md5:
         discard(part)
-        # Pieces may not have fitted together: worth a try in one piece. What came in one piece is another file.
+        # Pieces may be of different versions, so a download in one piece may succeed.
         raise RequestFailed(f'the file has the MD5 {computed}; expected {md5}', retryable=begin > 0)
     sync_file(part)
     part.replace(path)
@@ -140,24 +140,27 @@ def complete(
 
 
 def partial_bytes(path: Path) -> int:
-    """Bytes of a file that isn't whole yet."""
+    """Count the bytes of an unfinished download."""
     part = _part(path)
     return part.stat().st_size if part.exists() else 0
 
 
 def origin_note(unfinished: Path) -> Path:
-    """File that says which version, at which address, an unfinished file is of."""
+    """Path of the note of the address and version of an unfinished file."""
     return unfinished.with_name(f'{unfinished.name}.from')
 
 
 def discard(unfinished: Path) -> None:
     """Remove an unfinished file and the note of its origin."""
-    origin_note(unfinished).unlink(missing_ok=True)  # first: without it, no download goes on with the file
+    origin_note(unfinished).unlink(missing_ok=True)  # first: a file without its note is never resumed
     unfinished.unlink(missing_ok=True)
 
 
-def _opened(response: httpx.Response, url: str, part: Path, have: int, validator: str) -> tuple[int, int | None]:
-    """Where in the file the content of an answer begins, and how long the file is, if that is known."""
+def _start_part(response: httpx.Response, url: str, part: Path, have: int, validator: str) -> tuple[int, int | None]:
+    """Prepare the partial file for an answer.
+
+    Returns the offset of the answer's content in the file, and the length of the whole file if it is known.
+    """
     status = response.status_code
     span = _RANGE.match(response.headers.get('Content-Range', ''))
     total = int(span[2]) if span and span[2].isdigit() else None
@@ -167,7 +170,7 @@ def _opened(response: httpx.Response, url: str, part: Path, have: int, validator
         return have, total
     if status in (206, 416) and have:
         discard(part)
-        raise RequestFailed(f'it answered {status} with other bytes than those asked for', retryable=True)
+        raise RequestFailed(f'the server answered {status} with other bytes than those requested', retryable=True)
     if status == 200:
         discard(part)
         part.touch()
@@ -175,13 +178,13 @@ def _opened(response: httpx.Response, url: str, part: Path, have: int, validator
             origin_note(part).write_text(f'{url}\n{_validator(response)}\n', encoding='utf-8')
         length = response.headers.get('Content-Length')
         return 0, None if length is None else int(length)
-    raise refused(response)
+    raise status_failure(response)
 
 
 def _validator(response: httpx.Response) -> str:
-    """What tells this version of a file from others; '' when the server doesn't say."""
+    """ETag or date that identifies this version of a file; '' when the server sends neither."""
     etag = response.headers.get('ETag', '')
-    # A weak one (W/"…") doesn't vouch for every byte.
+    # A weak ETag (W/"…") doesn't guarantee every byte.
     version: str = etag if etag.startswith('"') else response.headers.get('Last-Modified', '')
     return version if version.isascii() else ''
 
@@ -190,8 +193,8 @@ def _part(path: Path) -> Path:
     return path.with_name(f'{path.name}.part')
 
 
-def _kept(part: Path, url: str) -> tuple[int, str]:
-    """Bytes of a part that can be gone on with, and their validator."""
+def _resume_point(part: Path, url: str) -> tuple[int, str]:
+    """Number of bytes of a partial file that can be resumed, and their validator."""
     try:
         noted = origin_note(part).read_text(encoding='utf-8').splitlines()
         size = part.stat().st_size

@@ -1,20 +1,20 @@
-"""What requests and all tries of a file fail with."""
+"""Errors of single requests, and of files after all attempts."""
 
 from m2m_benchmarks.errors import DataError
 
-#: Longest wait between tries that a server may ask for, in s.
+#: Longest wait between attempts that a server may ask for, in s.
 LONGEST_WAIT_S = 60
 
 
-class RequestFailed(Exception):  # noqa: N818 - a request that fails is no error until all tries have failed
+class RequestFailed(Exception):  # noqa: N818 - no error before all attempts have failed
     """A request that failed.
 
     Attributes
     ----------
     retryable : bool
-        Whether the same address is worth another request.
+        Whether the same request may succeed later.
     wait_s : int
-        How long the server asks to wait before it.
+        Wait before the next request that the server asks for.
     """
 
     def __init__(self, reason: str, retryable: bool, wait_s: int = 0) -> None:
@@ -24,23 +24,23 @@ class RequestFailed(Exception):  # noqa: N818 - a request that fails is no error
 
 
 class FileMissing(RequestFailed):
-    """A server that answers that it doesn't have the file."""
+    """The server answered that it doesn't have the file."""
 
 
 class FileUnusable(RequestFailed):
-    """A file that came and can't be used, as its reason says: another mirror may have a good one."""
+    """The downloaded file can't be used, for the reason given; another mirror may have a good one."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, retryable=False)
 
 
 class ServerUnreachable(DataError):  # noqa: N818
-    """No mirror gave the file, for reasons that pass: the network is down, or the servers are."""
+    """No mirror sent the file, for reasons that may pass, such as a network that is down."""
 
 
 class RemoteFileNotFound(DataError):  # noqa: N818
-    """None of the mirrors has the file, and all of them say so."""
+    """All mirrors answered that they don't have the file."""
 
 
 class RemoteFileChanged(DataError):  # noqa: N818
-    """A file became another one while it was read: from the start it may be read well."""
+    """The file changed while it was read; reading it again from the start may succeed."""

@@ -1,9 +1,9 @@
-"""A file on a server, read where it lies: only the blocks that a reader asks for are moved.
+"""Files on a server, read in place: only the blocks that are needed are transferred.
 
-fsspec's HTTPFileSystem isn't used for it. It fetches in a thread of its own, which can deadlock with h5py (h5py's lock
-is held while a file object is read, and whatever thread collects garbage may want it; h5py's documentation warns of
-this), it mixes the bytes of two versions of a file, it takes a short answer for the end of the file, and it needs
-aiohttp. Here everything happens in the thread that reads.
+fsspec's HTTPFileSystem isn't used: it fetches in a separate thread, which can deadlock with h5py (h5py's lock is held
+while a file object is read, and any thread that collects garbage may need it; h5py's documentation warns of this),
+mixes the bytes of two versions of a file, takes a short answer for the end of the file, and needs aiohttp. Here
+everything happens in the thread that reads.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from m2m_benchmarks.net.client import parse_content_range
 from m2m_benchmarks.net.failures import RemoteFileChanged, RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 
-#: Bytes of the largest request: one that fails is asked for again as a whole.
+#: Bytes of the largest request; one that fails is repeated as a whole.
 _LARGEST = 2**22
 
 
@@ -31,28 +31,28 @@ class RemoteFile(io.RawIOBase):
     Parameters
     ----------
     urls : sequence of str
-        Where the file is: mirrors, in the order in which they are tried. Once one has answered, another is read from
-        only where it provably holds the same version: its length and ETag are the same.
+        Mirrors of the file, in the order in which they are tried. Once one has answered, another is read only if it
+        provably holds the same version: its length and ETag are the same.
     block_bytes : int
-        Blocks are fetched as a whole.
+        Size of a block, the smallest piece that is fetched.
     cache_bytes : int
-        Memory for blocks that have come; at least that of the largest request, 4 MiB.
+        Memory for fetched blocks; at least that of the largest request, 4 MiB.
     retry : RetryPolicy
-        How often and how long mirrors are asked for each block.
+        Number of attempts and time limit for each block.
     progress : callable, optional
-        Called after each request with the bytes that were moved so far.
+        Called after each request with the bytes transferred so far.
 
     Attributes
     ----------
     bytes_moved, requests : int
-        What reading has cost so far, failures included.
+        Bytes and requests so far, failures included.
     error : BaseException or None
-        What ended the reading: h5py may raise another one in its place, or none. Later reads raise it again.
+        Error that ended the reading: h5py may raise another one in its place, or none. Later reads raise it again.
 
     Raises
     ------
     DataError
-        When no mirror gives the file, or it changes while it is read. Reading raises it too.
+        When no mirror sends the file, or it changes while it is read; reading raises it too.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class RemoteFile(io.RawIOBase):
         self.bytes_moved = self.requests = 0
         self.error: BaseException | None = None
         self._size = block_bytes
-        self._most = max(_LARGEST // block_bytes, 1)
-        self._room = max(cache_bytes // block_bytes, self._most)
+        self._most_fetched = max(_LARGEST // block_bytes, 1)
+        self._most_cached = max(cache_bytes // block_bytes, self._most_fetched)
         self._retry = retry
         self._progress = progress
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._lock = threading.RLock()
         self._position = 0
-        #: ETag, Last-Modified and length of the version that is read, and the mirror that told them.
+        #: ETag, Last-Modified and length of the version that is read, and the mirror that stated them.
         self._version: tuple[str, str, int] | None = None
         self._mirror = ''
         self._client = retry.client()
@@ -113,7 +113,7 @@ class RemoteFile(io.RawIOBase):
         super().close()
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer, which stays short only at the end of the file: h5py doesn't look at the number returned."""
+        """Fill a buffer completely except at the end of the file: h5py ignores the number returned."""
         if self.closed:
             raise ValueError('the file is closed')
         with self._lock:
@@ -135,79 +135,80 @@ class RemoteFile(io.RawIOBase):
             return count
 
     def _block(self, index: int, stop: int) -> bytes:
-        """A block. If it has to be fetched, those up to byte `stop` come with it, and some that are ahead.
+        """Return a block; one that isn't cached is fetched with those up to byte `stop` and some read ahead.
 
-        They are as many as the blocks held just before it: reading on doubles them, reading elsewhere fetches none.
+        As many are read ahead as are cached just before it: sequential reading doubles them, other reading fetches
+        none.
         """
         if index in self._blocks:
             self._blocks.move_to_end(index)
             return self._blocks[index]
         size, held = self._size, 0
-        while held < self._most and index - held - 1 in self._blocks:
+        while held < self._most_fetched and index - held - 1 in self._blocks:
             held += 1
-        end = min(-(-stop // size) + held, index + self._most, -(-self.length // size))
-        end = next((each for each in range(index + 1, end) if each in self._blocks), end)
+        end = min(-(-stop // size) + held, index + self._most_fetched, -(-self.length // size))
+        end = next((later for later in range(index + 1, end) if later in self._blocks), end)
         content = self._fetch(index * size, min(end * size, self.length))
-        for each in range(index, end):
-            self._blocks[each] = content[(each - index) * size : (each - index + 1) * size]
-        while len(self._blocks) > self._room:
+        for i in range(index, end):
+            self._blocks[i] = content[(i - index) * size : (i - index + 1) * size]
+        while len(self._blocks) > self._most_cached:
             self._blocks.popitem(last=False)
         return self._blocks[index]
 
     def _fetch(self, start: int, stop: int) -> bytes:
-        # The mirror that the others have to agree with comes first.
+        # First the mirror with which the others have to agree.
         urls = sorted(self.urls, key=lambda url: url != self._mirror)
-        content = self._retry.run(urls, lambda url, end: self._ask(url, end, start, stop))
+        content = self._retry.run(urls, lambda url, end: self._request(url, end, start, stop))
         if self._progress:
             self._progress(self.bytes_moved)
         return content
 
-    def _ask(self, url: str, end: float, start: int, stop: int) -> bytes:
-        """One try."""
+    def _request(self, url: str, end: float, start: int, stop: int) -> bytes:
+        """Try once to fetch the bytes from `start` up to `stop`."""
         self.requests += 1
         content = bytearray()
         with self._client.file_answer('GET', url, end, Range=f'bytes={start}-{stop - 1}') as response:
-            expected = self._checked(response, url, start, stop) - start
+            expected = self._check_version(response, url, start, stop) - start
             for piece in self._client.content(response):
                 self.bytes_moved += len(piece)
                 content += piece
                 if len(content) > expected:
                     break
         if len(content) != expected:
-            came = 'more' if len(content) > expected else f'{len(content):,}'
-            raise RequestFailed(f'{came} bytes came; expected {expected:,}', retryable=True)
+            number = 'more' if len(content) > expected else f'{len(content):,}'
+            raise RequestFailed(f'the server sent {number} bytes; expected {expected:,}', retryable=True)
         return bytes(content)
 
-    def _checked(self, response: httpx.Response, url: str, start: int, stop: int) -> int:
-        """Where the content of an answer ends in the file, once it is known to be of the version that is read."""
-        status, ours = response.status_code, url == self._mirror
+    def _check_version(self, response: httpx.Response, url: str, start: int, stop: int) -> int:
+        """Check that an answer is of the version that is read; return where its content ends in the file."""
+        status, same_mirror = response.status_code, url == self._mirror
         if status == 200:
-            raise RequestFailed('it has no byte ranges, only the whole file: fetch whole files', retryable=False)
+            raise RequestFailed('the server sends only whole files, no byte ranges: fetch whole files', retryable=False)
         if status == 416:
-            if ours:
-                raise self._changed(f'there is no byte {start:,} any more')
-            raise RequestFailed('it says that the file is empty or shorter (416)', retryable=False)
+            if same_mirror:
+                raise self._change_error(f'it no longer has a byte {start:,}')
+            raise RequestFailed('the server answered that the file is empty or shorter (416)', retryable=False)
         first, last, length = parse_content_range(response)
         version = (response.headers.get('ETag', ''), response.headers.get('Last-Modified', ''), length)
         if self._version is None:
             same = True
-        elif ours:
+        elif same_mirror:
             same = version == self._version
         else:
-            # A weak ETag (W/"…") doesn't vouch for every byte.
+            # A weak ETag (W/"…") doesn't guarantee every byte.
             same = version[::2] == self._version[::2] and version[0].startswith('"')
-        if not same and ours:
-            before, after = (' '.join(filter(None, map(str, each))) for each in (self._version or (), version))
-            raise self._changed(f'{before} became {after} (ETag, Last-Modified, length)')
+        if not same and same_mirror:
+            before, after = (' '.join(filter(None, map(str, parts))) for parts in (self._version or (), version))
+            raise self._change_error(f'{before} became {after} (ETag, Last-Modified, length)')
         if not same:
-            raise RequestFailed('it may hold another version of the file', retryable=False)
+            raise RequestFailed('the mirror may hold another version of the file', retryable=False)
         if (first, last + 1) != (start, min(stop, length)):
-            raise RequestFailed('it sent other bytes than those asked for', retryable=True)
+            raise RequestFailed('the server sent other bytes than those requested', retryable=True)
         if self._version is None:
             self._version, self._mirror = version, url
         return last + 1
 
-    def _changed(self, how: str) -> RemoteFileChanged:
+    def _change_error(self, how: str) -> RemoteFileChanged:
         return RemoteFileChanged(f'{self._mirror} changed while it was read: {how}. Read it again from the start.')
 
 
@@ -218,8 +219,8 @@ def reading(file: RemoteFile) -> Iterator[RemoteFile]:
     Raises
     ------
     DataError
-        Whatever the reader made of it, the reason why the file can't be read. Nothing that was read in the block is to
-        be trusted then: h5py, for one, may take a part that can't be read for one that isn't there.
+        When a part of the file couldn't be read, whichever error the block raised or ignored. Don't trust anything
+        read in the block then: h5py, for example, may take an unreadable part for a missing one.
     """
     with file:
         try:
@@ -239,14 +240,14 @@ def open_remote_hdf5(source: Sequence[str] | RemoteFile, **options: Any) -> Iter
     Parameters
     ----------
     source : sequence of str, or RemoteFile
-        Mirrors; or a file of your own making, which can tell afterwards what was moved and is closed too.
+        Mirrors; or an open remote file, which is closed afterwards and still has its counts.
     options
-        Options of `RemoteFile`.
+        Options of `RemoteFile`, for mirrors.
 
     Raises
     ------
     DataError
-        As for `reading`, and when it is no HDF5 file.
+        When the file can't be read (see `reading`), or isn't an HDF5 file.
     """
     with reading(source if isinstance(source, RemoteFile) else RemoteFile(source, **options)) as file:
         try:

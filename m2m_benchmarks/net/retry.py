@@ -1,4 +1,4 @@
-"""The one policy of this library by which requests are sent again, and the longest time that follows from it."""
+"""The retry policy of all requests, and the longest time that follows from it."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,9 +19,9 @@ from m2m_benchmarks.net.failures import (
 if TYPE_CHECKING:
     from m2m_benchmarks.net.client import HttpClient
 
-#: Bytes that have to come in a try that fails for it to be none of those that are counted.
+#: Bytes after which a failed attempt does not count.
 _PROGRESS_BYTES = 2**20
-#: How often a file is read from its start when it changes on the server while it is read.
+#: How often a file is read from its start if it changes meanwhile.
 _READINGS = 2
 
 T = TypeVar('T')
@@ -29,27 +29,26 @@ T = TypeVar('T')
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how long the mirrors of a file are asked.
+    """Number of attempts, waits and time limits for the mirrors of a file.
 
-    `run` is the one loop over requests that fail: what is tried is one request, or the few requests that belong
-    together (a file's size, its content, and its size again). What a server has answered may lead to more requests: a
-    file that changed while it was read is read once more (`read`). A server that sends nothing is waited for once.
-    A policy can be sent to another process.
+    `run` is the only loop over failing requests. One attempt is one request, or the few requests that belong together
+    (a file's size, its content, and its size again). `read` repeats reading a file that changed meanwhile. A policy
+    can be pickled.
 
     Attributes
     ----------
     tries : int
-        Tries of each mirror; the wait doubles after each, from 1 s on. A server may ask for another wait, up to 60 s.
+        Attempts per mirror; the wait doubles after each, from 1 s on. A server may ask for a longer one, up to 60 s.
     timeout_s : float
-        Time for a connection and for each read, as in `HttpClient`.
+        Time limit of a connection and of each read (see `HttpClient`).
     limit_s : float
-        Time for all tries of a request that moves little: a block of a file, or its size. Mirrors that are left share
-        what is left of it. Whole files have no such limit.
+        Time limit of all attempts of a small request: a block of a file, or its size. The mirrors not tried yet share
+        the time that is left. Whole files have no such limit.
     sleep : callable
-        What waits between the tries.
+        Function that waits between attempts.
     clock : callable
-        Clock in s by which all these times are measured, but for that in which nothing at all comes: the operating
-        system measures that one.
+        Clock in s that measures all these times, except the time in which a server sends nothing at all, which the
+        operating system measures.
     """
 
     tries: int = 4
@@ -59,8 +58,8 @@ class RetryPolicy:
     clock: Callable[[], float] = time.monotonic
 
     def client(self) -> 'HttpClient':
-        """An HTTP client with the policy's timeout, which the caller closes."""
-        # The command line makes policies without asking any server; httpx takes long to import.
+        """Make an HTTP client with the policy's timeout; the caller closes it."""
+        # The command line makes policies without sending requests; httpx takes long to import.
         from m2m_benchmarks.net.client import HttpClient
 
         return HttpClient(self.timeout_s, self.clock)
@@ -75,27 +74,27 @@ class RetryPolicy:
         kept: str = '',
         progress: Callable[[], int] | None = None,
     ) -> T:
-        """Ask mirrors in order, each of them several times, until one gives what is wanted.
+        """Call `attempt` with each mirror in order, several times each, until one succeeds.
 
         Parameters
         ----------
         urls : sequence of str
             Mirrors.
         attempt : callable
-            One try: called with an address and until when, by the policy's clock, that mirror may take. It raises
-            a `RequestFailed` when it fails; whatever else it raises ends the tries.
+            One attempt: called with an address and the time on the policy's clock at which that mirror's time ends.
+            A `RequestFailed` leads to the next attempt; any other error ends them all.
         limit_s : float, optional
-            Time for all of it; the policy's by default. Infinity for whole files.
+            Time limit of all attempts; the policy's by default. Infinity for whole files.
         failed, kept : str
-            First sentence of the message when no mirror helps, and what of the work is kept for the next run.
+            First and last words of the message when all attempts fail: what failed, and what is kept for the next run.
         progress : callable, optional
-            Bytes that are here: a try by which another 1 MiB came isn't counted.
+            Returns the bytes transferred so far. Attempts that transfer at least 1 MiB do not count.
 
         Raises
         ------
         DataError
-            When no mirror helps: what each of them answered. It is a `RemoteFileNotFound` when none has the file, a
-            `ServerUnreachable` when another time one of them may.
+            When all attempts fail: what each mirror answered. A `RemoteFileNotFound` when none has the file, a
+            `ServerUnreachable` when one of them may send it later.
         """
         failures: dict[str, RequestFailed] = {}
         last = self.clock() + (self.limit_s if limit_s is None else limit_s)
@@ -109,9 +108,9 @@ class RetryPolicy:
                     return attempt(url, end)
                 except RequestFailed as failure:
                     failures[url] = failure
-                    # A file of which more comes with each try is whole in the end, however often it breaks off.
-                    more_came = progress is not None and progress() >= before + _PROGRESS_BYTES
-                    counted = 0 if more_came else counted + 1
+                    # As long as attempts make progress, the file will be complete in the end.
+                    advanced = progress is not None and progress() >= before + _PROGRESS_BYTES
+                    counted = 0 if advanced else counted + 1
                     wait = max(2 ** max(counted - 1, 0), failure.wait_s)
                     if not failure.retryable or counted >= self.tries or self.clock() + wait >= end:
                         break
@@ -119,12 +118,12 @@ class RetryPolicy:
         raise _error(failures, failed, kept)
 
     def read(self, reading: Callable[[], T]) -> T:
-        """Read a file; once more from the start if it changes meanwhile.
+        """Call `reading`, which reads a file; once more if the file changes meanwhile.
 
         Raises
         ------
         RemoteFileChanged
-            When it changes again.
+            When the file changes again.
         """
         for _ in range(_READINGS - 1):
             try:
@@ -134,38 +133,38 @@ class RetryPolicy:
         return reading()
 
     def longest_s(self, n_mirrors: int = 1, n_requests: int = 1) -> float:
-        """Longest time in s that `run` takes without a limit while nothing comes, until it gives up.
+        """Longest time in s until `run` gives up, without a limit and while servers send nothing.
 
-        In each try a request has 2 `timeout_s` to connect and to bring its headers, and 2 `timeout_s` more in which
-        its content may stall; after each try but the last of a mirror there is a wait, of which a server may ask for
+        In each attempt a request has 2 `timeout_s` to connect and to receive headers, and 2 `timeout_s` more in which
+        its content may stall; after each attempt but the last of a mirror there is a wait, for which a server may ask
         up to 60 s. With the default policy that is 11 minutes for one request to one mirror. A request with a limit
-        takes no longer than that limit, `limit_s`. The time in which the system looks up the name of a server is not
-        bounded by this library, and a connection has its time with each address of a name.
+        takes no longer than `limit_s`. The time in which the system looks up a server's name is not limited by this
+        library, and a connection has its full time with each address of a name.
 
         Parameters
         ----------
         n_mirrors : int
+            Number of mirrors.
         n_requests : int
-            Most requests of a try: for a whole file `MOST_REQUESTS` of `acquisition.pipeline.whole_file`.
+            Most requests in an attempt: for a whole file `MOST_REQUESTS` of `acquisition.pipeline.whole_file`.
         """
         waits = float(sum(max(2**number, LONGEST_WAIT_S) for number in range(self.tries - 1)))
         return n_mirrors * (self.tries * n_requests * 4 * self.timeout_s + waits)
 
 
-#: The policy of whoever has none of their own.
+#: The default policy.
 RETRY = RetryPolicy()
 
 
 def _error(failures: dict[str, RequestFailed], failed: str, kept: str) -> DataError:
-    """What is raised when no mirror helped."""
+    """Make the error for a file that no mirror sent."""
     reasons = list(failures.values())
     if len(reasons) == 1 and isinstance(reasons[0], FileUnusable):
         return DataError(str(reasons[0]))
     listed = ' '.join(f'{url}: {str(reason).rstrip(".")}.' for url, reason in failures.items())
     if all(isinstance(reason, FileMissing) for reason in reasons):
         return RemoteFileNotFound(f'no server has the file. {listed}')
-    passing = any(reason.retryable for reason in reasons)
-    kind = ServerUnreachable if passing else DataError
+    kind = ServerUnreachable if any(reason.retryable for reason in reasons) else DataError
     return kind(
         f'{failed} {listed} Check the connection (a proxy is taken from HTTPS_PROXY or HTTP_PROXY), then run this '
         f'again{kept}.'

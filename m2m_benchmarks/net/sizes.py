@@ -1,4 +1,4 @@
-"""How large files on servers are, and which version of them is there, without moving them."""
+"""Sizes and versions of files on servers, without downloading them."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,14 @@ Key = TypeVar('Key')
 
 
 def file_version(client: HttpClient, url: str, end: float) -> tuple[int, str]:
-    """Bytes of a file and its ETag ('' where there is none): one try, of at most two requests.
+    """Return the bytes of a file and its ETag ('' if it has none), in one attempt of at most two requests.
 
     Parameters
     ----------
     client : HttpClient
     url : str
     end : float
-        When the answer has to be there, as `time.monotonic` counts.
+        Time on the client's clock by which the answer has to be here.
 
     Raises
     ------
@@ -45,33 +45,34 @@ def file_sizes(
     progress: Progress | None = None,
     retry: RetryPolicy = RETRY,
 ) -> dict[Key, int | None]:
-    """Bytes of files, without moving them.
+    """Return the bytes of files without downloading them.
 
     Parameters
     ----------
     files : mapping
-        Mirrors of each, by any key.
+        Key of any kind to the mirrors of a file.
     workers : int
-        Requests at once.
+        Number of simultaneous requests.
     progress : callable, optional
-        Called with 'sizes', how many are known and how many there are.
+        Called with 'sizes', the number of known sizes, and the number of files.
     retry : RetryPolicy
+        Number of attempts and time limits.
 
     Returns
     -------
     dict
-        By the same keys; None where no mirror has the file.
+        The same keys to bytes; None if no mirror has the file.
 
     Raises
     ------
     DataError
-        When a size can't be had for another reason.
+        When a size is unknown for another reason.
     """
     sizes: dict[Key, int | None] = {}
     stopped = threading.Event()
     keys = list(files)
 
-    def ask(share: Sequence[Key]) -> None:
+    def read_sizes(share: Sequence[Key]) -> None:
         client = retry.client()
         try:
             for key in share:
@@ -92,7 +93,7 @@ def file_sizes(
 
     with ThreadPoolExecutor(workers) as pool:
         try:
-            list(pool.map(ask, [keys[i::workers] for i in range(workers)]))
+            list(pool.map(read_sizes, [keys[i::workers] for i in range(workers)]))
         finally:
             stopped.set()
     return {key: sizes[key] for key in keys}

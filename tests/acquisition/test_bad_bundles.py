@@ -1,4 +1,4 @@
-"""Bundles that aren't right: each says what was expected and what came, and nothing is written."""
+"""Wrong bundles: the message names the problem, and nothing is written."""
 
 import re
 import shutil
@@ -79,7 +79,7 @@ BAD = {
     ),
     'units of other files': (lambda b: edit(b.units, 'VISp_1.npz', 'VISp_9.npz'), 'VISp_9.npz.*belongs to other'),
     'missing units': (lambda b: edit(b.units, 'VISp_1.npz,4,', 'VISp_2.npz,5,'), 'expected 0 to 4'),
-    'duplicate unit': (lambda b: edit(b.units, ',1001,', ',1000,'), 'unit_id 1000 stands in 2 rows'),
+    'duplicate unit': (lambda b: edit(b.units, ',1001,', ',1000,'), 'unit_id 1000 is in 2 rows'),
     'unit elsewhere': (lambda b: edit(b.units, '1000,VISp', '1000,VISal'), r'in VISal, sessions\.csv says VISp'),
     'objects': (
         lambda b: rewrite(npz(b), unit_id=np.array([MakesFolder(b.folder / 'ran')] * 5, dtype=object)),
@@ -138,7 +138,7 @@ def test_nothing_is_written(case, make_bundle, m2m_home, tmp_path, monkeypatch, 
     assert not (bundle.folder / 'ran').exists()
     assert manifest.names() == []
     assert [path.name for path in (m2m_home / 'data').rglob('*')] == ['.Lab2026.lock']
-    # and what was there before under the same name stays as it was
+    # An earlier dataset of the same name is unchanged.
     entry = import_bundle('Lab2026', *make_bundle(tmp_path / 'good').paths)
     before = {path: path.stat().st_mtime_ns for path in (m2m_home / 'data').rglob('*')}
     with pytest.raises(M2MError, match=re.compile(message, re.DOTALL)):
@@ -154,7 +154,7 @@ def test_nothing_is_written(case, make_bundle, m2m_home, tmp_path, monkeypatch, 
 
 @pytest.mark.parametrize('name', ['Lab-2026', '../x', '', '2026', 'SimulatedMouse', 'a b', 'x\n'])
 def test_bad_names(name, make_bundle, m2m_home, tmp_path):
-    with pytest.raises(M2MError, match=r'letters and digits|of their own'):
+    with pytest.raises(M2MError, match=r'letters and digits|under another name'):
         import_bundle(name, *make_bundle(tmp_path / 'bundle').paths)
     assert not m2m_home.exists()
 

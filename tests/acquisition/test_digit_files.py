@@ -1,4 +1,4 @@
-"""Domains of digits: every form they are handed around in, and every way in which a file can be wrong."""
+"""Digit domains in all file formats, and wrong files of each."""
 
 import gzip
 import io
@@ -45,27 +45,27 @@ def png(image):
 
 
 def expected(image):
-    """Grey to RGB and the size, by Pillow in place of torch."""
+    """Convert to RGB and resize with Pillow in place of torch."""
     image = Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR)
     return np.asarray(image.convert('RGB')).astype(int)
 
 
-def check(found, images, labels=LABELS):
-    assert found.images.shape == (len(images), 32, 32, 1 if images.ndim == 3 else 3)
-    assert found.images.dtype == np.uint8
-    np.testing.assert_array_equal(found.labels, labels)
-    for one, other in zip(rgb(found.images), images, strict=True):
-        assert np.abs(one.astype(int) - expected(other)).max() <= 1  # Pillow rounds after each direction
+def check(digits, images, labels=LABELS):
+    assert digits.images.shape == (len(images), 32, 32, 1 if images.ndim == 3 else 3)
+    assert digits.images.dtype == np.uint8
+    np.testing.assert_array_equal(digits.labels, labels)
+    for actual, original in zip(rgb(digits.images), images, strict=True):
+        assert np.abs(actual.astype(int) - expected(original)).max() <= 1  # Pillow rounds after each direction
 
 
 @pytest.mark.parametrize('packed', [True, False])
 def test_idx(images, tmp_path, packed):
     file = write_idx(tmp_path / 'mnist', images, packed=packed)
     write_idx(tmp_path / 'mnist', images[:10], LABELS[:10], 't10k', packed)
-    found = read_domain(tmp_path / 'mnist')
-    assert list(found) == ['test', 'train'] or list(found) == ['train', 'test']
-    check(found['train'], images)
-    check(found['test'], images[:10], LABELS[:10])
+    splits = read_domain(tmp_path / 'mnist')
+    assert list(splits) == ['test', 'train'] or list(splits) == ['train', 'test']
+    check(splits['train'], images)
+    check(splits['test'], images[:10], LABELS[:10])
     for one in (file, file.with_name(file.name.replace('images-idx3', 'labels-idx1'))):
         alone = read_domain(one)
         assert list(alone) == ['train']
@@ -75,14 +75,14 @@ def test_idx(images, tmp_path, packed):
 def test_npz(images, tmp_path):
     photos = np.repeat(['a', 'b'], 10)
     np.savez(tmp_path / 'crops.npz', test_images=images, test_labels=LABELS, test_files=photos)
-    found = read_domain(tmp_path / 'crops.npz')
-    check(found['test'], images)
-    np.testing.assert_array_equal(found['test'].clusters, np.repeat([0, 1], 10))
+    splits = read_domain(tmp_path / 'crops.npz')
+    check(splits['test'], images)
+    np.testing.assert_array_equal(splits['test'].clusters, np.repeat([0, 1], 10))
     np.savez(tmp_path / 'my_train.npz', images=images / 255, labels=LABELS)
-    found = read_domain(tmp_path / 'my_train.npz')
-    assert list(found) == ['train']
-    check(found['train'], images)
-    assert len(set(found['train'].clusters)) == 20
+    splits = read_domain(tmp_path / 'my_train.npz')
+    assert list(splits) == ['train']
+    check(splits['train'], images)
+    assert len(set(splits['train'].clusters)) == 20
 
 
 def test_h5(images, tmp_path):
@@ -90,22 +90,22 @@ def test_h5(images, tmp_path):
         for split in ('train', 'test'):
             file[f'{split}/data'] = (images / 255).reshape(20, -1).astype(np.float32)
             file[f'{split}/target'] = LABELS
-    found = read_domain(tmp_path / 'usps.h5')
-    check(found['train'], images)
-    check(found['test'], images)
+    splits = read_domain(tmp_path / 'usps.h5')
+    check(splits['train'], images)
+    check(splits['test'], images)
 
 
-def test_mat_as_of_svhn(tmp_path):
+def test_mat_like_svhn(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
     ten_for_zero = np.where(LABELS == 0, 10, LABELS)[:, None]
     scipy.io.savemat(tmp_path / 'train_32x32.mat', {'X': np.moveaxis(images, 0, 3), 'y': ten_for_zero})
-    found = read_domain(tmp_path / 'train_32x32.mat')['train']
-    np.testing.assert_array_equal(found.images, images)
-    np.testing.assert_array_equal(found.labels, LABELS)
+    train = read_domain(tmp_path / 'train_32x32.mat')['train']
+    np.testing.assert_array_equal(train.images, images)
+    np.testing.assert_array_equal(train.labels, LABELS)
 
 
 @pytest.mark.parametrize('folder', ['', 'mnist_m_test/'])
-def test_zip_as_of_mnist_m(images, tmp_path, folder):
+def test_zip_like_mnist_m(images, tmp_path, folder):
     with zipfile.ZipFile(tmp_path / 'digits.zip', 'w') as archive:
         for number, image in enumerate(images):
             archive.writestr(f'{folder}{number:08}.png', png(image))
@@ -120,13 +120,13 @@ def test_a_folder_for_each_class(images, tmp_path):
             place = tmp_path / 'mine' / split / str(label)
             place.mkdir(parents=True, exist_ok=True)
             (place / f'{number:03}.png').write_bytes(png(image))
-    found = read_domain(tmp_path / 'mine')
+    splits = read_domain(tmp_path / 'mine')
     for split in ('train', 'test'):  # dealt out, one of each class after the other: the order that the images had
-        check(found[split], images)
+        check(splits[split], images)
     assert list(read_domain(tmp_path / 'mine' / 'train')) == ['train']
 
 
-def test_the_form_is_kept_where_it_is_the_form(tmp_path):
+def test_images_of_the_final_size_are_unchanged(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 4), dtype=np.uint8)
     np.savez(tmp_path / 'd.npz', images=images, labels=LABELS.astype(float))
     np.testing.assert_array_equal(read_domain(tmp_path / 'd.npz')['test'].images, images[..., :3])
@@ -175,7 +175,7 @@ def test_idx_files_that_are_wrong(images, tmp_path):
         (b'\x00\x00\x0d\x03' + content[4:], 'begins with 00 00 0d 03; expected the magic number 00 00 08 03'),
         (b'<html>' + content, 'begins with 3c 68 74 6d'),
         (b'', 'begins with nothing'),
-        (content[:9], 'is cut short: 9 bytes'),
+        (content[:9], 'is cut short: it has 9 bytes'),
         (content[:-1], '15,695 bytes; expected 15,696 for 20 x 28 x 28'),
         (content + b'0', '15,697 bytes; expected 15,696'),
         (gzip.compress(content)[:200], 'cut short or damaged'),
@@ -187,7 +187,7 @@ def test_idx_files_that_are_wrong(images, tmp_path):
             read_domain(tmp_path / 'mnist')
     file.write_bytes(content)
     (tmp_path / 'mnist' / 'train-labels-idx1-ubyte').unlink()
-    with pytest.raises(DataError, match='there is no train-labels-idx1-ubyte'):
+    with pytest.raises(DataError, match=r'needs train-labels-idx1-ubyte.* beside it'):
         read_domain(tmp_path / 'mnist')
 
 
@@ -214,16 +214,16 @@ def test_other_files_that_are_wrong(images, tmp_path):
     (tmp_path / 'empty').mkdir()
     for name, message in [
         ('nowhere', 'there is no .*nowhere; expected a folder'),
-        ('d.csv', 'is of no known form; expected a folder'),
+        ('d.csv', 'has an unknown format; expected a folder'),
         ('empty', 'holds no images in folders 0 to 9'),
         ('code.npz', 'cannot be read as an .npz of plain arrays'),
         ('other.npz', 'holds x; expected images and labels'),
-        ('rows.h5', 'rows of 783 pixels, which is no square image'),
+        ('rows.h5', 'rows of 783 pixels, which do not make a square image'),
         ('names.h5', 'holds pixels in /train; expected data and target'),
         ('names.mat', 'lacks X'),
         ('unlabelled.zip', 'holds no text file of labels'),
         ('unknown.zip', "line 1 of labels.txt is '0.png 1'; expected the name of an image in the archive"),
-        ('noimage.zip', 'is not an image that can be read'),
+        ('noimage.zip', 'cannot be read as an image'),
         ('cut.npz', 'cannot be read as an .npz'),
         ('cut.h5', 'cannot be read as HDF5'),
         ('cut.mat', 'cannot be read as a MATLAB file'),
@@ -245,16 +245,16 @@ def test_the_real_domains(shared, tmp_path):
         'usps/usps.h5': {'train': 7291, 'test': 2007},
         'svhn/svhn_crops.npz': {'train': 554, 'test': 486},
     }
-    found = {name: read_domain(folder / name) for name in counts}
-    assert {name: {split: len(part) for split, part in parts.items()} for name, parts in found.items()} == counts
+    domains = {name: read_domain(folder / name) for name in counts}
+    assert {name: {split: len(part) for split, part in parts.items()} for name, parts in domains.items()} == counts
     # torchvision reads the same labels in the official files
     unpacked = tmp_path / 'labels'
     unpacked.write_bytes(gzip.decompress((folder / 'mnist' / 't10k-labels-idx1-ubyte.gz').read_bytes()))
     official = torchvision.datasets.mnist.read_label_file(str(unpacked)).numpy()
-    np.testing.assert_array_equal(found['mnist']['test'].labels, official)
+    np.testing.assert_array_equal(domains['mnist']['test'].labels, official)
     # MNIST-M's test split shows MNIST's
     np.testing.assert_array_equal(
-        found['mnist_m/mnist_m_test.zip']['test'].labels, found['mnist']['test'].labels[:9001]
+        domains['mnist_m/mnist_m_test.zip']['test'].labels, domains['mnist']['test'].labels[:9001]
     )
-    crops = found['svhn/svhn_crops.npz']['test']
+    crops = domains['svhn/svhn_crops.npz']['test']
     assert len(set(crops.clusters)) < len(crops)

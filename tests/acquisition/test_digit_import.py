@@ -1,4 +1,4 @@
-"""Domains of digits into the data folder: from files, from a server on loopback, and made of photos."""
+"""Digit domains imported from files, downloaded from a local server, and synthesised from photos."""
 
 import bz2
 import errno
@@ -52,7 +52,7 @@ def sha256(path):
 
 
 def below(home):
-    """All files in the data folder but the locks, which stay where they are by design."""
+    """List all files in the data folder without the locks, which are kept by design."""
     return {str(path.relative_to(home)) for path in home.rglob('*') if path.is_file() and path.suffix != '.lock'}
 
 
@@ -70,9 +70,9 @@ def test_an_import(m2m, m2m_home, file):
     assert 'm2m train' not in ran.out
     for word in ('test', '20', 'imported from digits.npz'):
         assert word in ran.out
-    found = load_digits('Mine', 'test')
-    np.testing.assert_array_equal(found.images[..., 0], draw(0, size=32))
-    np.testing.assert_array_equal(found.labels, LABELS)
+    digits = load_digits('Mine', 'test')
+    np.testing.assert_array_equal(digits.images[..., 0], draw(0, size=32))
+    np.testing.assert_array_equal(digits.labels, LABELS)
     source = manifest.require('Mine')['splits']['test']['source']
     assert source == {'made_by': 'm2m data import', 'file': 'digits.npz', 'sha256': sha256(file)}
     assert manifest.verify('Mine') == []
@@ -111,12 +111,12 @@ def test_all_as_one_split(m2m_home, tmp_path, split):
         test_files=np.repeat(['a', 'c', 'd', 'e'], 5),
     )
     assert list(import_domain('Mine', path, split)['splits']) == [split]
-    found = load_digits('Mine', split)
-    np.testing.assert_array_equal(found.labels, [*LABELS, *LABELS[::-1]])
-    # Of different splits, so different ones, even where they share the name of a photo.
-    np.testing.assert_array_equal(found.clusters, np.repeat([0, 1, 2, 3, 4, 5], [10, 10, 5, 5, 5, 5]))
+    digits = load_digits('Mine', split)
+    np.testing.assert_array_equal(digits.labels, [*LABELS, *LABELS[::-1]])
+    # Clusters of different splits differ, even if their photos have the same name.
+    np.testing.assert_array_equal(digits.clusters, np.repeat([0, 1, 2, 3, 4, 5], [10, 10, 5, 5, 5, 5]))
     grey = np.repeat(draw(0, size=32)[..., None], 3, axis=3)
-    np.testing.assert_array_equal(found.images, np.concatenate([grey, draw(1, size=32, channels=3)]))
+    np.testing.assert_array_equal(digits.images, np.concatenate([grey, draw(1, size=32, channels=3)]))
 
 
 def test_the_fingerprint_of_a_folder(m2m_home, tmp_path):
@@ -150,7 +150,7 @@ def bad_h5(path):
 
 BAD = {
     'absent.npz': (lambda path: None, 'there is no'),
-    'unknown.tar': (lambda path: path.write_bytes(b'x'), 'is of no known form'),
+    'unknown.tar': (lambda path: path.write_bytes(b'x'), 'has an unknown format'),
     'folder': (lambda path: path.mkdir(), 'holds no images in folders 0 to 9'),
     'class.npz': (lambda path: npz(path, images=draw(0)[:19], labels=LABELS[:19] // 9 * 9), 'no image of the class'),
     'nine.npz': (
@@ -166,7 +166,10 @@ BAD = {
     'cut.mat': (lambda path: path.write_bytes(b'MATLAB 5.0' + bytes(300)), 'MATLAB file'),
     'text.zip': (lambda path: path.write_bytes(b'PK\x03\x04' + bytes(30)), 'cannot be unpacked'),
     'unlisted.zip': (bad_zip, 'expected the name of an image in the archive'),
-    'train-images-idx3-ubyte.gz': (lambda path: path.write_bytes(b'\x1f\x8b'), 'needs its other half'),
+    'train-images-idx3-ubyte.gz': (
+        lambda path: path.write_bytes(b'\x1f\x8b'),
+        'beside it, because images and labels are separate files',
+    ),
 }
 
 
@@ -189,7 +192,7 @@ def test_files_that_are_wrong(m2m, m2m_home, tmp_path, file, name, there_already
     assert not there_already or manifest.verify('Mine') == []
 
 
-def test_an_array_that_fits_into_no_memory(m2m, m2m_home, tmp_path):
+def test_an_array_too_large_for_memory(m2m, m2m_home, tmp_path):
     header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 28, 28), }"
     header = header.ljust(118) + '\n'
     with zipfile.ZipFile(tmp_path / 'huge.npz', 'w') as archive:
@@ -209,7 +212,7 @@ def test_an_array_that_fits_into_no_memory(m2m, m2m_home, tmp_path):
 def test_names_that_are_refused(m2m, m2m_home, file, name):
     ran = m2m('data', 'import', 'digits-domain', '--from', file, '--', name)
     assert (ran.code, ran.out) == (1, '')
-    assert 'letters and digits are expected' in ran.err or 'import digits under a name of their own' in ran.err
+    assert 'expected letters and digits' in ran.err or 'import digits under another name' in ran.err
     assert below(m2m_home) == set()
 
 
@@ -268,11 +271,11 @@ def test_two_at_once(m2m_home, file):
 
 
 def test_a_split_that_does_not_exist(m2m_home, file):
-    with pytest.raises(DataError, match="'validation' is no split of a domain; expected train or test"):
+    with pytest.raises(DataError, match="'validation' is not a split of a domain; expected train or test"):
         import_domain('Mine', file, 'validation')
 
 
-# What the other commands say of domains
+# Domains in other commands
 
 
 @pytest.mark.seconds
@@ -348,19 +351,19 @@ def usps_text(images, labels):
 
 
 class Site:
-    """A folder that is served, and the paths that were asked for."""
+    """A local server of a folder that lists the requested paths."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.asked = []
-        asked = self.asked
+        self.requested = []
+        requested = self.requested
 
         class Handler(SimpleHTTPRequestHandler):
             def __init__(self, *arguments):
                 super().__init__(*arguments, directory=str(folder))
 
             def do_GET(self):
-                asked.append(self.path)
+                requested.append(self.path)
                 super().do_GET()
 
             def log_message(self, *arguments):
@@ -373,42 +376,42 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path, monkeypatch, no_waits):
-    """A server with small files of the names that torchvision downloads, whose classes point to them."""
+    """A server with small files, to which torchvision's addresses are redirected."""
     folder = tmp_path / 'site'
     (folder / 'mnist').mkdir(parents=True)
-    found = Site(folder)
+    server = Site(folder)
     for split, seed in (('train', 1), ('t10k', 2)):
         idx(folder / 'mnist' / f'{split}-images-idx3-ubyte.gz', draw(seed))
         idx(folder / 'mnist' / f'{split}-labels-idx1-ubyte.gz', LABELS.astype(np.uint8))
-    monkeypatch.setattr(datasets.MNIST, 'mirrors', [f'{found.address}/gone/', f'{found.address}/mnist/'])
+    monkeypatch.setattr(datasets.MNIST, 'mirrors', [f'{server.address}/gone/', f'{server.address}/mnist/'])
     names = [name for name, _ in datasets.MNIST.resources]
     monkeypatch.setattr(datasets.MNIST, 'resources', [(name, md5(folder / 'mnist' / name)) for name in names])
     ten_for_zero = np.where(LABELS == 0, 10, LABELS)[:, None]
     svhn, usps = {}, {}
     for split, (_, name, _) in datasets.SVHN.split_list.items():
         scipy.io.savemat(folder / name, {'X': np.moveaxis(draw(len(split), 20, 32, 3), 0, 3), 'y': ten_for_zero})
-        svhn[split] = [f'{found.address}/{name}', name, md5(folder / name)]
+        svhn[split] = [f'{server.address}/{name}', name, md5(folder / name)]
     for split, (_, name, _) in datasets.USPS.split_list.items():
         values = draw(len(split), 20, 16) / 127.5 - 1
         (folder / name).write_bytes(bz2.compress(usps_text(values, LABELS).encode()))
-        usps[split] = [f'{found.address}/{name}', name, md5(folder / name)]
+        usps[split] = [f'{server.address}/{name}', name, md5(folder / name)]
     monkeypatch.setattr(datasets.SVHN, 'split_list', svhn)
     monkeypatch.setattr(datasets.USPS, 'split_list', usps)
-    found.thread.start()
-    yield found
-    found.server.shutdown()
-    found.server.server_close()
-    found.thread.join()
+    server.thread.start()
+    yield server
+    server.server.shutdown()
+    server.server.server_close()
+    server.thread.join()
 
 
-def resized(images):
-    """To 32 x 32, by Pillow in place of torch."""
+def resize(images):
+    """Resize to 32 x 32 with Pillow in place of torch."""
     bilinear = Image.Resampling.BILINEAR
     return np.stack([np.asarray(Image.fromarray(image).resize((32, 32), bilinear)) for image in images])
 
 
-def close(found, expected):
-    assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1  # Pillow rounds after each direction
+def close(actual, expected):
+    assert np.abs(actual.astype(int) - expected.astype(int)).max() <= 1  # Pillow rounds after each direction
 
 
 @pytest.mark.network
@@ -421,25 +424,25 @@ def test_a_fetch(m2m, m2m_home, site):
     for name in ('MNIST', 'SVHN', 'USPS'):
         assert split_sizes(name) == {'train': 20, 'test': 20}
         assert manifest.verify(name) == []
-    close(load_digits('MNIST', 'train').images[..., 0], resized(draw(1)))
-    close(load_digits('MNIST', 'test').images[..., 0], resized(draw(2)))
+    close(load_digits('MNIST', 'train').images[..., 0], resize(draw(1)))
+    close(load_digits('MNIST', 'test').images[..., 0], resize(draw(2)))
     np.testing.assert_array_equal(load_digits('SVHN', 'train').images, draw(5, 20, 32, 3))
     np.testing.assert_array_equal(load_digits('SVHN', 'test').images, draw(4, 20, 32, 3))
     np.testing.assert_array_equal(load_digits('SVHN', 'test').labels, LABELS)
     written = np.round(draw(5, 20, 16) / 127.5 - 1, 4).astype(np.float32)
-    close(load_digits('USPS', 'train').images[..., 0], resized(((written + 1) / 2 * 255).astype(np.uint8)))
+    close(load_digits('USPS', 'train').images[..., 0], resize(((written + 1) / 2 * 255).astype(np.uint8)))
     np.testing.assert_array_equal(load_digits('USPS', 'train').labels, LABELS)
     source = manifest.require('MNIST')['splits']['test']['source']
     assert source['made_by'] == 'm2m data fetch'
     assert source['urls'][0].endswith('/gone/t10k-images-idx3-ubyte.gz')
     assert source['md5'] == [checksum for name, checksum in datasets.MNIST.resources if name.startswith('t10k')]
-    assert not any('extra' in path for path in site.asked)
+    assert not any('extra' in path for path in site.requested)
     assert not (m2m_home / 'downloads').exists()  # they were needed until now
-    site.asked.clear()
+    site.requested.clear()
     again = json.loads(m2m('data', 'fetch', 'digits', '--json', '-').out)
     assert list(again['domains']) == ['MNIST', 'SVHN', 'USPS']
     assert list(again['left_out']) == ['MNISTM']
-    assert site.asked == []
+    assert site.requested == []
 
 
 @pytest.mark.network
@@ -460,34 +463,34 @@ def test_some_domains(m2m, m2m_home, site):
         (['digits', '--domains', 'MNISTM'], 1, '--photos DIR'),
         (['digits', '--domains', ','], 2, '--domains is empty'),
         (['digits', '--seed', '-1'], 2, '--seed'),
-        (['digits', '--photos', 'nowhere'], 1, 'nowhere is no folder of photos'),
+        (['digits', '--photos', 'nowhere'], 1, 'nowhere is not a folder of photos'),
     ],
 )
 def test_a_fetch_that_cannot_be(m2m, m2m_home, site, arguments, code, message):
     ran = m2m('data', 'fetch', *arguments)
     assert (ran.code, ran.out) == (code, '')
     assert message in ran.err
-    assert site.asked == []
+    assert site.requested == []
     assert manifest.names() == []
 
 
 @pytest.mark.network
-def test_one_that_fails_does_not_lose_the_others(m2m, m2m_home, site):
+def test_a_failed_domain_does_not_stop_the_others(m2m, m2m_home, site):
     absent = site.folder / 'test_32x32.mat'
     content = absent.read_bytes()
     absent.unlink()
     (site.folder / 'usps.bz2').write_bytes(b'something else')
     ran = m2m('data', 'fetch', 'digits')
     assert ran.code == 1
-    assert 'not fetched: SVHN, USPS; on this machine by now: MNIST.' in ran.err
+    assert 'not fetched: SVHN, USPS; already on this machine: MNIST.' in ran.err
     assert 'SVHN: test_32x32.mat could not be downloaded.' in ran.err
-    assert 'it answered 404' in ran.err
+    assert 'the server answered 404' in ran.err
     assert 'usps.bz2: the file has the MD5' in ran.err
     assert manifest.names() == ['MNIST']
     absent.write_bytes(content)
-    site.asked.clear()
+    site.requested.clear()
     assert m2m('data', 'fetch', 'digits', '--domains', 'SVHN').code == 0
-    assert site.asked == ['/test_32x32.mat']  # what came before was kept
+    assert site.requested == ['/test_32x32.mat']  # earlier downloads were kept
     assert split_sizes('SVHN') == {'train': 20, 'test': 20}
 
 
@@ -499,23 +502,23 @@ def test_a_full_disk_keeps_what_was_downloaded(m2m, m2m_home, site, monkeypatch)
     assert ran.code == 1
     assert 'No space left on device' in ran.err
     assert manifest.names() == []
-    site.asked.clear()
+    site.requested.clear()
     assert m2m('data', 'fetch', 'digits', '--domains', 'USPS').code == 0
-    assert site.asked == []
+    assert site.requested == []
     assert not (m2m_home / 'downloads').exists()
 
 
 @pytest.mark.network
-def test_only_what_is_lacking_is_fetched(m2m_home, site, file):
+def test_only_missing_splits_are_fetched(m2m_home, site, file):
     import_domain('MNIST', file, 'test')
     mine = manifest.require('MNIST')['splits']['test']
     fetch_digits(domains=['MNIST'])
-    assert not any('t10k' in path for path in site.asked)
+    assert not any('t10k' in path for path in site.requested)
     assert manifest.require('MNIST')['splits']['test'] == mine
-    site.asked.clear()
+    site.requested.clear()
     harm('MNIST', 'train')
     fetch_digits(domains=['MNIST'])
-    assert any('train' in path for path in site.asked)
+    assert any('train' in path for path in site.requested)
     assert manifest.verify('MNIST') == []
 
 
@@ -531,7 +534,7 @@ def test_a_name_that_recordings_have(m2m_home, site, make_bundle, tmp_path):
     import_bundle('USPS', *make_bundle(tmp_path / 'bundle').paths)
     with pytest.raises(DataError, match='USPS is the name of recordings'):
         fetch_digits(domains=['USPS'])
-    assert site.asked == []
+    assert site.requested == []
 
 
 def test_unknown_domains_from_python(m2m_home):
@@ -547,7 +550,7 @@ SIZES = {'b': (40, 33), 'a': (32, 32), 'd': (50, 60), 'c': (35, 41), 'e': (32, 7
 
 @pytest.fixture
 def photos(tmp_path):
-    """Five photos; their names, not their order in the folder, say which is which."""
+    """Five photos, written in another order than that of their names."""
     folder = tmp_path / 'photos'
     folder.mkdir()
     for seed, (name, (height, width)) in enumerate(SIZES.items()):
@@ -559,7 +562,7 @@ def photos(tmp_path):
 
 @pytest.fixture
 def mnist(m2m_home, tmp_path):
-    """MNIST on this machine: grey digits of 32 x 32, so that they are what they were."""
+    """MNIST on this machine: grey digits of 32 x 32, which need no resizing."""
     path = npz(
         tmp_path / 'mnist.npz',
         train_images=draw(11, size=32),
@@ -571,7 +574,7 @@ def mnist(m2m_home, tmp_path):
 
 
 def slow_blend(images, photos, seed):
-    """One pixel after the other, in plain integers."""
+    """Blend pixel by pixel, in plain integers."""
     rng = np.random.default_rng(seed)
     which = [int(place) for place in rng.integers(0, len(photos), len(images))]
     blended = []
@@ -597,9 +600,9 @@ def test_mnistm_is_synthesised(m2m, mnist, photos):
     assert ran.code == 0
     assert 'train synthesised from 3 photos, seed 3; test synthesised from 2 photos, seed 3' in ran.out
     for split, images, names in (('train', draw(11, size=32), 'ace'), ('test', draw(12, 10, 32), 'bd')):
-        found = load_digits('MNISTM', split)
-        np.testing.assert_array_equal(found.images, slow_blend(images, read(photos, names), 3))
-        np.testing.assert_array_equal(found.labels, load_digits('MNIST', split).labels)
+        digits = load_digits('MNISTM', split)
+        np.testing.assert_array_equal(digits.images, slow_blend(images, read(photos, names), 3))
+        np.testing.assert_array_equal(digits.labels, load_digits('MNIST', split).labels)
         source = manifest.require('MNISTM')['splits'][split]['source']
         assert source['made_by'] == 'm2m data fetch: synthesised'
         assert (source['seed'], source['photos']) == (3, len(names))
@@ -610,7 +613,7 @@ def test_an_imported_test_split_of_mnistm_stays(mnist, photos, tmp_path):
     before = manifest.require('MNISTM')['splits']['test']
     fetch_digits(photos, ['MNISTM'], seed=1)
     assert manifest.require('MNISTM')['splits']['test'] == before
-    # There is nothing to share them with: all photos serve the training split.
+    # All photos are used for the only synthesised split.
     expected = slow_blend(draw(11, size=32), read(photos, 'abcde'), 1)
     np.testing.assert_array_equal(load_digits('MNISTM', 'train').images, expected)
 
@@ -657,7 +660,7 @@ def test_mnist_is_fetched_for_mnistm(m2m, m2m_home, site, photos):
 @pytest.mark.network
 def test_without_mnist_no_mnistm(m2m_home, site, photos):
     (site.folder / 'mnist' / 'train-images-idx3-ubyte.gz').unlink()
-    with pytest.raises(DataError, match='not fetched: MNIST, MNISTM; on this machine by now: SVHN, USPS'):
+    with pytest.raises(DataError, match='not fetched: MNIST, MNISTM; already on this machine: SVHN, USPS'):
         fetch_digits(photos)
 
 
@@ -679,10 +682,13 @@ def bomb(path):
     ('make', 'message'),
     [
         (lambda path: Image.new('RGB', (31, 400)).save(path), r'z\.png has 31 x 400 pixels; expected at least 32 x 32'),
-        (lambda path: path.write_text('no photo'), r'z\.png is not a photo that can be read'),
-        (lambda path: path.write_bytes((path.parent / 'd.png').read_bytes()[:3000]), r'z\.png is not a photo'),
-        (lambda path: path.mkdir(), r'z\.png is not a photo'),
-        (bomb, r'z\.png is not a photo|pixels; expected at most'),
+        (lambda path: path.write_text('no photo'), r'z\.png cannot be read as a photo'),
+        (
+            lambda path: path.write_bytes((path.parent / 'd.png').read_bytes()[:3000]),
+            r'z\.png cannot be read as a photo',
+        ),
+        (lambda path: path.mkdir(), r'z\.png cannot be read as a photo'),
+        (bomb, r'z\.png cannot be read as a photo|pixels; expected at most'),
     ],
 )
 def test_photos_that_are_wrong(mnist, photos, make, message):
@@ -728,9 +734,9 @@ def test_the_real_domains(m2m, m2m_home, shared):
     assert crops['clusters'] < crops['images']
     entry = import_domain('Crops', folder / 'svhn' / 'svhn_crops.npz', 'test')
     assert entry['splits']['test']['images'] == 554 + 486
-    # All that is lacking of the paper's domains can be made of the photos.
-    found = fetch_digits(folder / 'photos')
-    assert list(found) == ['MNIST', 'MNISTM', 'SVHN', 'USPS']
+    # The missing one of the paper's domains is synthesised.
+    manifests = fetch_digits(folder / 'photos')
+    assert list(manifests) == ['MNIST', 'MNISTM', 'SVHN', 'USPS']
     assert split_sizes('MNISTM') == {'test': 9001, 'train': 60000}
 
 
@@ -744,7 +750,7 @@ def test_recordings_do_not_take_the_name_of_digits(m2m_home, make_bundle, file, 
     assert manifest.require('Lab2026') == before
 
 
-def test_what_is_damaged_does_not_stop_a_repair(m2m_home, file):
+def test_a_damaged_domain_can_be_imported_again(m2m_home, file):
     import_domain('MyShift', file, 'train')
     import_domain('MyShift', file, 'test')
     entry = manifest.require('MyShift')

@@ -26,7 +26,7 @@ def rows(path):
 
 
 def slow_values(bundle):
-    """Trials x images x neuroids of a bundle, one number at a time, from its files alone."""
+    """Read the trials x images x neuroids of a bundle from its files, number by number."""
     sessions = rows(bundle.sessions)
     n_trials = max(int(session['n_trials']) for session in sessions)
     columns = []
@@ -46,7 +46,7 @@ def slow_values(bundle):
 
 
 def files_below(folder):
-    """All files but the locks, which stay where they are by design."""
+    """List all files without the locks, which are kept by design."""
     return {str(path.relative_to(folder)) for path in folder.rglob('*') if not path.name.endswith('.lock')}
 
 
@@ -85,7 +85,7 @@ def test_windows_differ_between_sessions(m2m_home, bundle):
         writer.writerows(table)
     import_bundle('Tiny', *bundle.paths)
     assembly = load_assembly('Tiny')
-    # One time bin has to hold them all; each neuroid keeps its own.
+    # One time bin contains all windows; each neuroid has its own as a coordinate.
     assert (assembly['time_bin_start'].item(), assembly['time_bin_end'].item()) == (30, 350)
     np.testing.assert_allclose(assembly['window_start_ms'], np.repeat([50, 30, 50], 5))
     np.testing.assert_allclose(assembly['window_end_ms'], np.repeat([250, 130, 350], 5))
@@ -102,9 +102,9 @@ def test_coordinates(bundle, imported):
     assert list(assembly['animal'].values) == [animal_of[unit['file']] for unit in units]
     assert list(assembly['session'].values) == ['901'] * 5 + ['902'] * 5 + ['901'] * 5
     for column in units[0]:
-        found = assembly[column].values
-        kind = {'U': str, 'O': str, 'i': int, 'f': float}[found.dtype.kind]
-        assert list(found) == [kind(unit[column]) for unit in units], column
+        values = assembly[column].values
+        kind = {'U': str, 'O': str, 'i': int, 'f': float}[values.dtype.kind]
+        assert list(values) == [kind(unit[column]) for unit in units], column
     assert (assembly['time_bin_start'].item(), assembly['time_bin_end'].item()) == (50, 250)
     # The fifth unit of the first file never fires; the others are well tuned.
     reliability = assembly['reliability'].values
@@ -159,12 +159,12 @@ def test_responses_are_kept_as_they_are(m2m_home, bundle):
     import_bundle('Tiny', *bundle.paths)
     assembly = load_assembly('Tiny')
     for number, responses in enumerate(given.values()):
-        found = assembly.values[..., 0].reshape(10, 8, 15)[: len(responses), :, 5 * number : 5 * number + 5]
-        np.testing.assert_array_equal(found, responses.astype(np.float32))
+        actual = assembly.values[..., 0].reshape(10, 8, 15)[: len(responses), :, 5 * number : 5 * number + 5]
+        np.testing.assert_array_equal(actual, responses.astype(np.float32))
 
 
 def test_stimuli(bundle, m2m_home):
-    # Numbers in the wrong order on purpose: the axis is in the sorted order of the names, whatever the format.
+    # Formats are mixed on purpose: the axis is in the sorted order of the names.
     (bundle.stimuli / 'image_003.png').unlink()
     pixels = np.arange(32 * 32 * 3, dtype=np.uint32).reshape(32, 32, 3).astype(np.uint8)
     Image.fromarray(pixels).save(bundle.stimuli / 'image_003.jpg', quality=95)
@@ -182,9 +182,9 @@ def test_stimuli(bundle, m2m_home):
         if given.suffix == '.png':
             assert path.read_bytes() == given.read_bytes()
         else:
-            with Image.open(path) as found, Image.open(given) as original:
-                assert found.format == 'PNG'
-                np.testing.assert_array_equal(np.asarray(found), np.asarray(original.convert('RGB')))
+            with Image.open(path) as stored, Image.open(given) as original:
+                assert stored.format == 'PNG'
+                np.testing.assert_array_equal(np.asarray(stored), np.asarray(original.convert('RGB')))
 
 
 def test_manifest(bundle, imported, m2m_home):
@@ -214,7 +214,7 @@ def test_manifest(bundle, imported, m2m_home):
     by_layer = entry['summary']['areas']['VISp']['reliable_by']
     assert set(by_layer) == {'cortical_layer'}
     assert sum(by_layer['cortical_layer'].values()) == entry['summary']['areas']['VISp']['reliable']
-    # Nothing lies there that the manifest doesn't vouch for.
+    # The folder holds only files of the manifest.
     expected = {'ledger.json', entry['version'], f'{entry["version"]}/stimuli'}
     assert files_below(folder) == expected | {f'{entry["version"]}/{file["file"]}' for file in named}
     assert load_assembly('Tiny').attrs['stimulus_set_identifier'] == load_stimuli('Tiny').identifier
@@ -233,20 +233,20 @@ def test_command_line(bundle, m2m_home, m2m):
     assert (ran.code, ran.out) == (0, 'Tiny: 9 of 9 files as they were written\n')
 
 
-def changed(path):
+def change(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
 
 
-def truncated(path):
+def truncate(path):
     os.truncate(path, path.stat().st_size - 1)
 
 
-@pytest.mark.parametrize('harm', [changed, truncated, 'missing'])
+@pytest.mark.parametrize('harm', [change, truncate, 'missing'])
 @pytest.mark.parametrize('file', ['assembly.nc', 'stimuli/image_002.png'])
 @pytest.mark.seconds
-def test_verify_finds_damage_and_an_import_mends_it(bundle, imported, m2m_home, m2m, harm, file):
+def test_verify_finds_damage_and_an_import_fixes_it(bundle, imported, m2m_home, m2m, harm, file):
     path = m2m_home / 'data' / 'Tiny' / imported['version'] / file
     if harm == 'missing':
         path.unlink()
@@ -264,7 +264,7 @@ def test_verify_finds_damage_and_an_import_mends_it(bundle, imported, m2m_home, 
     assert m2m('data', 'verify').code == 0
 
 
-def test_verify_of_what_is_not_here(m2m_home, m2m):
+def test_verify_a_missing_dataset(m2m_home, m2m):
     ran = m2m('data', 'verify', 'Tiny')
     assert ran.code == 1
     assert 'm2m data import Tiny' in ran.err
@@ -276,7 +276,7 @@ def test_same_content_again(bundle, imported, m2m_home):
     again = import_bundle('Tiny', *bundle.paths)
     assert again['version'] == imported['version']
     assert again['assembly'] == imported['assembly']
-    # Files in use stay: a kill at any moment of a second import leaves a whole dataset.
+    # Files are not rewritten, so that a killed second import leaves a complete dataset.
     assert {path: path.stat().st_ino for path in folder.rglob('*')} == inodes
     assert manifest.verify('Tiny') == []
 
@@ -294,7 +294,7 @@ def test_other_content_replaces_the_old(make_bundle, imported, m2m_home, tmp_pat
 
 
 def test_other_stimuli_alone_are_another_version(bundle, imported, m2m_home):
-    """Same responses, one other image: what was computed from the old image must not count for the new one."""
+    """With the same responses and another image, cached results of the old image must not be used."""
     first = load_assembly('Tiny')
     Image.new('L', (32, 32), 7).save(bundle.stimuli / 'image_005.png')
     entry = import_bundle('Tiny', *bundle.paths)
@@ -310,7 +310,7 @@ def test_other_stimuli_alone_are_another_version(bundle, imported, m2m_home):
 @pytest.mark.shared
 @pytest.mark.slow
 def test_real_recordings(siegle_bundle, m2m_home):
-    """In a process of its own, for its time and memory."""
+    """Run in a separate process, to measure its time and memory."""
     bundle = siegle_bundle
     script = textwrap.dedent("""
         import json, resource, subprocess, sys, time

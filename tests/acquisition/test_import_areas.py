@@ -1,4 +1,4 @@
-"""Bundles of areas and numbers of images that are not the Allen Institute's."""
+"""Bundles with other areas and numbers of images than the Allen Institute's."""
 
 import csv
 import json
@@ -18,8 +18,8 @@ def sessions(*areas):
 @pytest.mark.several
 def test_areas_and_images_of_a_lab(m2m, m2m_home, make_bundle, tmp_path, n_images):
     bundle = make_bundle(tmp_path / 'bundle', n_images, 3, sessions('POR', 'LI_a', 'VISp'))
-    came = json.loads(m2m('data', 'import', 'Lab2026', *bundle.options, '--json', '-').out)
-    assert (came['stimuli'], list(came['areas'])) == (n_images, ['POR', 'LI_a', 'VISp'])
+    summary = json.loads(m2m('data', 'import', 'Lab2026', *bundle.options, '--json', '-').out)
+    assert (summary['stimuli'], list(summary['areas'])) == (n_images, ['POR', 'LI_a', 'VISp'])
     listed = [line.split() for line in m2m('data', 'list', 'Lab2026').out.splitlines()]
     assert ['POR', '3'] in [line[:2] for line in listed]
     assert f'Lab2026: {n_images + 1} of {n_images + 1} files as they were written' in m2m('data', 'verify').out
@@ -33,7 +33,7 @@ def test_other_names_of_an_area_are_the_area(m2m, m2m_home, make_bundle, tmp_pat
     assert ran.err == 'note: areas are named as the Allen Institute names them: V1 as VISp, lm as VISl.\n'
     areas = json.loads(ran.out)['areas']
     assert {area: counts['sessions'] for area, counts in areas.items()} == {'VISp': 2, 'VISl': 1, 'POR': 1}
-    # What the lab wrote is kept.
+    # The names in the lab's table are kept.
     assert [row['area'] for row in manifest.require('Lab2026')['source']['session_table']] == [
         'V1',
         'VISp',
@@ -52,7 +52,7 @@ def test_tables_that_name_an_area_differently(m2m_home, make_bundle, tmp_path):
     assert renamed == [{'V1': 'VISp'}]
 
 
-def test_the_six_areas_say_nothing(m2m, m2m_home, make_bundle, tmp_path):
+def test_the_six_areas_give_no_message(m2m, m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
     assert m2m('data', 'import', 'Lab2026', *bundle.options).err == ''
     with bundle.sessions.open(newline='') as file:

@@ -1,4 +1,4 @@
-"""Imports that end before their time: nothing half-written, and the next run starts clean."""
+"""Interrupted imports leave no partial dataset, and the next run starts clean."""
 
 import contextlib
 import os
@@ -26,11 +26,11 @@ def run(bundle, name='Lab2026', **options):
 
 @pytest.fixture(autouse=True)
 def no_fsync():
-    """Overrides that of all tests: durability is the subject here."""
+    """Override the fixture of all tests, because these test durability."""
 
 
 def stray(home):
-    """Whatever lies in the data folder that no manifest vouches for."""
+    """List files in the data folder that are in no manifest."""
     known = set()
     for name in manifest.names():
         entry = manifest.require(name)
@@ -40,7 +40,7 @@ def stray(home):
     return {path for path in (home / 'data').rglob('*') if path.suffix != '.lock'} - known
 
 
-#: Moments of an import, by what is then in the data folder.
+#: Moment of an import to a pattern of files that exist then.
 MOMENTS = {
     'reading': '.Lab2026.lock',
     'writing': 'Lab2026/.tmp-*',
@@ -52,14 +52,14 @@ MOMENTS = {
 
 @pytest.fixture(scope='module')
 def big_bundle(make_bundle, tmp_path_factory):
-    """One whose import takes long enough to be interrupted at will."""
+    """A bundle whose import takes long enough to be interrupted."""
     sessions = tuple((f'VISp_{i}.npz', 'VISp', f'{i}', f'{i}', 30) for i in range(6))
     return make_bundle(tmp_path_factory.mktemp('big') / 'bundle', n_images=300, n_units=60, sessions=sessions)
 
 
 @pytest.fixture
 def earlier(request, make_bundle, big_bundle, m2m_home, tmp_path):
-    """Manifest of what was imported before under the same name: nothing, other content or the same content."""
+    """Manifest of an earlier import under the same name: none, of other content, or of the same content."""
     if request.param == 'nothing':
         return None
     bundle = make_bundle(tmp_path / 'earlier') if request.param == 'other' else big_bundle
@@ -68,8 +68,8 @@ def earlier(request, make_bundle, big_bundle, m2m_home, tmp_path):
     return entry
 
 
-def _interrupted(bundle, home, how, moment):
-    """Start an import and stop it at a moment; its exit code and messages."""
+def _interrupt(bundle, home, how, moment):
+    """Start an import and stop it at a moment; return its exit code and messages."""
     before = set((home / 'data').rglob('*'))
     process = Command('data', 'import', 'Lab2026', *bundle.options)
     while process.returncode is None and not set((home / 'data').glob(MOMENTS[moment])) - before:
@@ -93,15 +93,15 @@ def _interrupted(bundle, home, how, moment):
     indirect=['earlier'],
 )
 def test_ctrl_c(big_bundle, m2m_home, moment, earlier):
-    code, messages = _interrupted(big_bundle, m2m_home, signal.SIGINT, moment)
+    code, messages = _interrupt(big_bundle, m2m_home, signal.SIGINT, moment)
     assert 'Traceback' not in messages
-    found = manifest.read('Lab2026')
-    if found == earlier:
+    current = manifest.read('Lab2026')
+    if current == earlier:
         assert code in (1, 130)
     else:  # it was done already, and was interrupted while it said so, or not at all
         assert moment in ('stimuli', 'in place')
         assert code in (0, 1, 130, -signal.SIGINT)
-    assert found is None or not manifest.verify('Lab2026')
+    assert current is None or not manifest.verify('Lab2026')
     assert not stray(m2m_home)
     import_bundle('Lab2026', *big_bundle.paths)
     assert not manifest.verify('Lab2026')
@@ -116,14 +116,14 @@ def test_ctrl_c(big_bundle, m2m_home, moment, earlier):
     indirect=['earlier'],
 )
 def test_kill(big_bundle, m2m_home, moment, earlier):
-    code, _ = _interrupted(big_bundle, m2m_home, signal.SIGKILL, moment)
-    found = manifest.read('Lab2026')
+    code, _ = _interrupt(big_bundle, m2m_home, signal.SIGKILL, moment)
+    current = manifest.read('Lab2026')
     if moment != 'in place':
         assert code == -signal.SIGKILL
-        assert found == earlier
+        assert current == earlier
         assert stray(m2m_home)  # it was stopped in the midst of it
-    # Whatever it left, no dataset is half there,
-    assert found is None or not manifest.verify('Lab2026')
+    # No dataset is incomplete,
+    assert current is None or not manifest.verify('Lab2026')
     # and the next run cleans up.
     import_bundle('Lab2026', *big_bundle.paths)
     assert not manifest.verify('Lab2026')
@@ -132,7 +132,7 @@ def test_kill(big_bundle, m2m_home, moment, earlier):
 
 @pytest.mark.seconds
 def test_an_interrupt_at_any_step_of_writing(make_bundle, m2m_home, tmp_path, monkeypatch):
-    """Stopped at its first step that touches the disk, at its second, and so on until it gets to its end."""
+    """Stop an import at its first disk operation, at its second, and so on until it is complete."""
     first = make_bundle(tmp_path / 'first', n_images=2, n_units=2)
     second = make_bundle(tmp_path / 'second', n_images=2, n_units=2, seed=1)
     left = 0
@@ -161,7 +161,7 @@ def test_an_interrupt_at_any_step_of_writing(make_bundle, m2m_home, tmp_path, mo
         outcomes.append(manifest.require('Lab2026')['version'] == earlier['version'])
         if left > 0:
             break
-    # The old version up to one step, the new one from there on; the last run was not stopped.
+    # The old version up to one step, then the new one; the last run was not stopped.
     assert outcomes == sorted(outcomes, reverse=True)
     assert outcomes.count(True) > 8
     assert not outcomes[-1]
@@ -174,7 +174,7 @@ def _small_files():
 
 @pytest.mark.process
 def test_no_room_for_a_file(make_bundle, m2m_home, tmp_path, monkeypatch):
-    # Python 3.11 takes a bytecode file that it could write in part for a whole one: every later process would fail.
+    # Python 3.11 accepts partially written bytecode files, so every later process would fail.
     monkeypatch.setenv('PYTHONDONTWRITEBYTECODE', '1')
     bundle = make_bundle(tmp_path / 'bundle', n_images=40, n_units=20)
     earlier = import_bundle('Lab2026', *make_bundle(tmp_path / 'earlier').paths)
@@ -231,7 +231,7 @@ def test_read_only_home(make_bundle, tmp_path, monkeypatch):
     home.mkdir()
     monkeypatch.setenv('M2M_HOME', str(home))
     bundle = make_bundle(tmp_path / 'bundle')
-    # Root writes where permissions forbid it, but not on a disk that is mounted read-only.
+    # Root ignores permissions, but not a read-only mount.
     mounted = (
         os.geteuid() == 0
         and not subprocess.run(
@@ -276,8 +276,8 @@ def test_two_imports_at_once_in_one_process(make_bundle, m2m_home, tmp_path):
         import_bundle('Lab2026', *bundle.paths)
 
 
-def test_a_lock_of_somebody_else(make_bundle, m2m_home, tmp_path):
-    # What root cannot open either stands for what another user owns.
+def test_a_lock_of_another_user(make_bundle, m2m_home, tmp_path):
+    # A file that even root can't open stands for one of another user.
     (m2m_home / 'data' / '.Lab2026.lock').mkdir(parents=True)
     with pytest.raises(StorageError, match=r'cannot open the lock .*Lab2026\.lock'):
         import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)

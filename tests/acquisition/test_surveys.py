@@ -1,4 +1,4 @@
-"""The table of surveys, and what has to agree with it."""
+"""The table of surveys, and its agreement with cards and options."""
 
 import subprocess
 import sys
@@ -18,22 +18,22 @@ PACKAGE = Path(m2m_benchmarks.__file__).parent
 def test_each_survey_is_complete(name):
     survey = find_survey(name)
     assert survey.name == name
-    selection, settings = survey.checked(None, None)
+    selection, settings = survey.complete_arguments(None, None)
     assert (selection.areas, selection.number) == (None, None)
     assert settings == survey.settings_type()
     assert len({option.name for option in survey.options}) == len(survey.options)
 
 
 def test_options_of_the_same_name_are_of_the_same_type():
-    """The command line has one option of each name, whatever its default and help are for each survey."""
+    """The command line has one option per name; defaults and help may differ between surveys."""
     types = {}
     for survey in SURVEYS.values():
         for option in survey.options:
             assert types.setdefault(option.name, option.type) is option.type
 
 
-def test_what_cards_say_of_a_survey_agrees_with_the_table(m2m_home):
-    """The data room doesn't know the surveys: the card of a dataset names the command that downloads it."""
+def test_cards_agree_with_the_table(m2m_home):
+    """A card names the command that downloads its dataset, because data/ doesn't know the surveys."""
     for card in cards():
         name = card['name']
         command = '' if card['fetch'].startswith('m2m data fetch digits') else card['fetch']

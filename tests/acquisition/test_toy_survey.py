@@ -1,4 +1,4 @@
-"""The recipe "add a survey": a class in a folder of its own and a line in the table are all that a fetch needs."""
+"""The recipe "a survey": a class and a line in the table are all that a fetch needs."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from m2m_benchmarks.testing import Clock, FileServer, file_server, serving_files
 
 pytestmark = [pytest.mark.network, pytest.mark.process]
 
-#: Session, area, animal: two areas of the lab's own and one of the mouse's six.
+#: Session, area, animal: two areas with names of the lab and one of the six.
 SESSIONS = (('a1', 'POR', 'm1'), ('a2', 'POR', 'm2'), ('b1', 'VISp', 'm1'), ('b2', 'LI_a', 'm2'))
 
 
@@ -35,23 +35,23 @@ def npz(**arrays):
 def site():
     """A server with the sessions, their images, and the index of both."""
     rng = np.random.default_rng(0)
-    with serving_files(FileServer()) as found:
+    with serving_files(FileServer()) as server:
         images = [f'image_{number:02d}.png' for number in range(12)]
         for image in images:
             buffer = io.BytesIO()
             Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save(buffer, format='png')
-            found.files[f'/{image}'] = buffer.getvalue()
+            server.files[f'/{image}'] = buffer.getvalue()
         for session, _, animal in SESSIONS:
             expected = rng.gamma(1, 20, (12, 6))
-            found.files[f'/{session}.npz'] = npz(counts=rng.poisson(expected, (8, 12, 6)), animal=np.array(animal))
+            server.files[f'/{session}.npz'] = npz(counts=rng.poisson(expected, (8, 12, 6)), animal=np.array(animal))
         listed = [{'id': session, 'area': area, 'file': f'{session}.npz'} for session, area, _ in SESSIONS]
-        found.files['/index.json'] = json.dumps({'sessions': listed, 'images': images}).encode()
-        yield found
+        server.files['/index.json'] = json.dumps({'sessions': listed, 'images': images}).encode()
+        yield server
 
 
 @pytest.fixture
 def toy(monkeypatch):
-    """The survey, with its line in the table; worker processes find its folder as this one does."""
+    """The survey, registered in the table and importable in worker processes."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     from toy_survey.survey import Toy
 
@@ -76,27 +76,27 @@ def test_the_recipe(fetch, site, m2m, m2m_home):
     ]
     assert '4 of 4 sessions' in ran.out
     assert not any(request['sent'] for request in site.requests if request['path'].endswith('.npz'))
-    # One session is cut short on the server: the others are extracted by two processes and merged.
+    # One session is cut short on the server; the others are extracted by two processes and merged.
     whole = site.files['/a2.npz']
     site.files['/a2.npz'] = whole[: len(whole) // 2]
     ran = fetch('--workers', '2')
     assert ran.code == 0, ran.err
     assert 'Session a2 could not be read' in ran.out
     assert len(manifest.require('Toy')['source']['sessions']) == 3
-    # The next call asks for what is missing alone.
+    # The next call fetches only the missing session.
     site.files['/a2.npz'] = whole
     site.requests.clear()
-    came = json.loads(fetch('--workers', '2', '--json', '-').out)
-    assert (came['failed'], came['refused'], came['extracted_before']) == ({}, {}, 3)
+    summary = json.loads(fetch('--workers', '2', '--json', '-').out)
+    assert (summary['failed'], summary['refused'], summary['extracted_before']) == ({}, {}, 3)
     assert {request['path'] for request in site.requests} == {'/a2.npz'}
-    assert {area: counts['sessions'] for area, counts in came['areas'].items()} == {'POR': 2, 'VISp': 1, 'LI_a': 1}
-    assert came['settings'] == {'signal': 'rates'}
+    assert {area: counts['sessions'] for area, counts in summary['areas'].items()} == {'POR': 2, 'VISp': 1, 'LI_a': 1}
+    assert summary['settings'] == {'signal': 'rates'}
     assert m2m('data', 'verify', 'Toy').code == 0
-    # The dataset is in the data folder: its benchmarks are there.
+    # The imported dataset has benchmarks.
     benchmark = load_benchmark('Toy.POR-rdm')
     assert benchmark.stimulus_set['stimulus_id'].tolist() == [f'image_{number:02d}' for number in range(12)]
     assert benchmark.identifier == 'Toy.POR-rdm'
-    # What brings it again is said of it, though no plugin of this library is named after it.
+    # Its listing names the fetch command, though the library has no plugin of that name.
     assert manifest.import_command('Toy').startswith('m2m data fetch Toy, or ')
 
 
@@ -112,7 +112,7 @@ def test_whole_files_areas_and_settings(fetch, toy, m2m_home):
     assert np.array_equal(responses, responses.round())
 
 
-def test_what_cannot_be(fetch, m2m, toy, site, m2m_home):
+def test_wrong_usage(fetch, m2m, toy, site, m2m_home):
     ran = fetch('--cre', 'Cux2-CreERT2')
     assert ran.code == 2
     assert '--cre is for deVries2020 and Siegle2021, not Toy.' in ' '.join(ran.err.split())
@@ -139,12 +139,12 @@ def test_python_calls_take_the_defaults_of_the_options(toy, site, m2m_home, monk
     assert (len(entry['source']['sessions']), entry['source']['settings']) == (4, {'signal': 'rates'})
 
 
-def test_images_that_are_not_as_many_as_the_class_says(fetch, site, m2m_home):
+def test_another_number_of_images(fetch, site, m2m_home):
     index = json.loads(site.files['/index.json'])
     site.files['/index.json'] = json.dumps({**index, 'images': index['images'][:5]}).encode()
     ran = fetch('--workers', '1')
     assert (ran.code, ran.out) == (1, '')
-    assert 'Toy gave 5 images; expected 12, as its class says.' in ran.err
+    assert 'Toy has 5 images; expected 12, the n_images of its class.' in ran.err
 
 
 @pytest.mark.parametrize('part', ['n_images', 'settings_type', 'list_sessions', 'extract', 'stimuli'])
@@ -159,7 +159,7 @@ def test_a_class_that_lacks_a_part(toy, m2m, m2m_home, monkeypatch, part):
         surveys.find_survey('Lacking')
     with pytest.raises(M2MError, match=f'has no {part}'):
         fetch_survey(lacking())
-    # Other surveys are fetched as before.
+    # Other surveys are unaffected.
     assert m2m('data', 'fetch', 'deVries2020', '--depth', '-').code == 2
 
 
@@ -174,7 +174,7 @@ def test_settings_that_are_no_dataclass(toy, m2m, m2m_home, monkeypatch, setting
         fetch_survey(toy)
 
 
-def test_a_name_that_is_another_in_the_table(toy, m2m, m2m_home, monkeypatch):
+def test_another_name_in_the_table(toy, m2m, m2m_home, monkeypatch):
     monkeypatch.setitem(surveys.SURVEYS, 'Toys', toy)
     ran = m2m('data', 'fetch', 'Toys')
     assert (ran.code, ran.out) == (1, '')
@@ -184,15 +184,15 @@ def test_a_name_that_is_another_in_the_table(toy, m2m, m2m_home, monkeypatch):
 @pytest.mark.parametrize('fault', [file_server.hang_up, file_server.drip('headers'), file_server.drip('body')])
 @pytest.mark.parametrize('whole_files', [False, True])
 @pytest.mark.several
-def test_a_server_that_stalls_for_no_longer_than_is_said(toy, site, m2m_home, fault, whole_files):
+def test_a_stalling_server_takes_no_longer_than_documented(toy, site, m2m_home, fault, whole_files):
     for session, _, _ in SESSIONS:
         site.faulty[f'/{session}.npz'] = fault
     clock = Clock()
     site.sleep = clock.sleep
     retry = RetryPolicy(tries=2, sleep=clock.wait, clock=clock)
     selection = replace(toy.selection(None, None, {'server': site.address}), retry=retry)
-    with pytest.raises(DataError, match='3 sessions one after the other could not be reached'):
+    with pytest.raises(DataError, match='3 sessions in a row could not be reached'):
         fetch_survey(toy, selection, whole_files=whole_files)
-    # A wait was 1 s and not the minute that a server may ask for. The server is at most one byte, of 5 s, ahead of its
-    # client at each of the two ends of the 3 x 2 tries.
+    # Waits were 1 s, not the minute that a server may ask for. At either end of the 3 x 2 attempts the server is ahead
+    # of its client by at most one byte, which takes 5 s.
     assert clock() <= longest_silence_s(retry) - 3 * (60 - 1) + 3 * 2 * 2 * 5

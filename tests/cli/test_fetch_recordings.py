@@ -125,7 +125,7 @@ def test_nothing_comes(fetch, site, m2m_home, monkeypatch):
         (['deVries2020', '--signal', 'spikes'], 1, 'unknown signal'),
         (['deVries2020', '--areas', 'V2'], 1, "unknown area 'V2'"),
         (['deVries2020', '--cre', 'Cux2'], 1, 'Did you mean Cux2-CreERT2?'),
-        (['deVries2020', '--depth', '900-'], 1, 'no session of'),
+        (['deVries2020', '--depth', '900-'], 1, 'no usable session of'),
         (['devries2020'], 1, 'Did you mean deVries2020?'),
     ],
 )

@@ -1,4 +1,4 @@
-"""Downloads from a server on loopback that does everything wrong that servers do."""
+"""Downloads from a local server with all the faults that real servers have."""
 
 import contextlib
 import errno
@@ -26,17 +26,17 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 @pytest.fixture
 def site():
-    with serving_files(FileServer()) as found:
-        found.files['/file'] = CONTENT
-        found.validators = {'ETag': '"1"'}
-        yield found
+    with serving_files(FileServer()) as server:
+        server.files['/file'] = CONTENT
+        server.validators = {'ETag': '"1"'}
+        yield server
 
 
-def asked(site):
+def requested(site):
     return [(request['path'], request['range']) for request in site.requests]
 
 
-def sent(site):
+def bytes_sent(site):
     return [request['sent'] for request in site.requests]
 
 
@@ -47,7 +47,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def get(site, path):
-    """Download /file; what the waits between tries were is in get.slept."""
+    """Download /file; get.slept lists the waits between attempts."""
 
     def run(*names, md5=MD5, **options):
         slept = []
@@ -59,17 +59,17 @@ def get(site, path):
     return run
 
 
-def left(path):
-    """Names of what lies beside a file, itself and the lock left out."""
-    return sorted(each.name for each in path.parent.iterdir() if each.name not in (path.name, f'.{path.name}.lock'))
+def leftovers(path):
+    """List the names beside a file, without its lock."""
+    return sorted(other.name for other in path.parent.iterdir() if other.name not in (path.name, f'.{path.name}.lock'))
 
 
 def test_a_file(site, get, path):
     reported = []
     assert get(progress=lambda *what: reported.append(what)) == path
     assert path.read_bytes() == CONTENT
-    assert left(path) == []
-    assert asked(site) == [('/file', None)]
+    assert leftovers(path) == []
+    assert requested(site) == [('/file', None)]
     assert get.slept == []
     assert {what for what, _, _ in reported} == {'file'}
     assert [done for _, done, _ in reported] == sorted(done for _, done, _ in reported)
@@ -77,20 +77,20 @@ def test_a_file(site, get, path):
 
 
 @pytest.mark.parametrize('validators', [{'ETag': '"1"'}, {'Last-Modified': 'Wed, 21 Oct 2015 07:28:00 GMT'}])
-def test_a_lost_connection_is_gone_on_with(site, get, path, validators):
+def test_a_lost_connection_is_resumed(site, get, path, validators):
     site.validators = validators
     site.faults = [cut(100_000), cut(50_000)]
     get()
     assert path.read_bytes() == CONTENT
-    assert left(path) == []
-    assert asked(site) == [('/file', None), ('/file', 'bytes=100000-'), ('/file', 'bytes=150000-')]
+    assert leftovers(path) == []
+    assert requested(site) == [('/file', None), ('/file', 'bytes=100000-'), ('/file', 'bytes=150000-')]
     assert {request['if_range'] for request in site.requests[1:]} == set(validators.values())
-    assert sent(site) == [100_000, 50_000, 150_000]  # nothing moved twice
+    assert bytes_sent(site) == [100_000, 50_000, 150_000]  # nothing moved twice
     assert get.slept == [1, 2]
 
 
 @pytest.mark.parametrize('seed', range(5))
-def test_lost_connections_at_any_place(site, get, path, seed):
+def test_connections_lost_anywhere(site, get, path, seed):
     rng = random.Random(seed)
     site.faults = [cut(rng.choice([0, 1, rng.randrange(100_000)])) for _ in range(rng.randrange(1, 7))]
     get(tries=8)
@@ -98,7 +98,7 @@ def test_lost_connections_at_any_place(site, get, path, seed):
     assert site.sent == len(CONTENT)
 
 
-def test_a_later_call_goes_on(site, get, path):
+def test_a_later_call_resumes(site, get, path):
     def stop(what, done, total):
         if done > 100_000:
             raise KeyboardInterrupt
@@ -106,13 +106,13 @@ def test_a_later_call_goes_on(site, get, path):
     with pytest.raises(KeyboardInterrupt):
         get(progress=stop)
     assert not path.exists()
-    assert left(path) == ['file.part', 'file.part.from']
+    assert leftovers(path) == ['file.part', 'file.part.from']
     have = (path.parent / 'file.part').stat().st_size
     assert have > 100_000
     get()
     assert path.read_bytes() == CONTENT
-    assert sent(site)[-1] == len(CONTENT) - have
-    assert left(path) == []
+    assert bytes_sent(site)[-1] == len(CONTENT) - have
+    assert leftovers(path) == []
 
 
 @pytest.mark.parametrize('validators', [{}, {'ETag': 'W/"1"'}, {'ETag': '"\xe9"'}])
@@ -121,7 +121,7 @@ def test_without_a_validator_it_starts_over(site, get, path, validators):
     site.faults = [cut(100_000)]
     get()
     assert path.read_bytes() == CONTENT
-    assert asked(site) == [('/file', None)] * 2
+    assert requested(site) == [('/file', None)] * 2
 
 
 @pytest.mark.parametrize('honours_if_range', [True, False])
@@ -136,28 +136,28 @@ def test_a_file_that_changes_between_tries(site, get, path, honours_if_range):
     get(md5=None)
     assert path.read_bytes() == CONTENT[::-1]
     assert site.requests[1]['range'] == 'bytes=100000-'
-    # In the answer with the whole new file, or in the request after the one whose answer was another file's.
-    assert sent(site)[-1] == len(CONTENT)
+    # Either the answer to the range is the whole new file, or a further request fetches it.
+    assert bytes_sent(site)[-1] == len(CONTENT)
     assert len(site.requests) == (2 if honours_if_range else 3)
 
 
-def test_a_part_of_another_mirror_is_not_gone_on_with(site, get, path):
+def test_a_part_of_another_mirror_is_not_resumed(site, get, path):
     site.files['/other'] = CONTENT[::-1]
     site.faults = [cut(100_000), status(404)]
     get('file', 'other', md5=None)
     assert path.read_bytes() == CONTENT[::-1]
-    assert asked(site) == [('/file', None), ('/file', 'bytes=100000-'), ('/other', None)]
+    assert requested(site) == [('/file', None), ('/file', 'bytes=100000-'), ('/other', None)]
 
 
 @pytest.mark.parametrize('note', [None, '', '\x00\xff', 'http://elsewhere/file\n"1"\n'])
-def test_a_part_whose_note_is_of_no_use(site, get, path, note):
+def test_a_part_with_an_unusable_note(site, get, path, note):
     path.parent.mkdir()
     (path.parent / 'file.part').write_bytes(b'x' * 400_000)
     if note is not None:
         (path.parent / 'file.part.from').write_bytes(note.encode('latin-1'))
     get(md5=None)
     assert path.read_bytes() == CONTENT
-    assert asked(site) == [('/file', None)]
+    assert requested(site) == [('/file', None)]
 
 
 def make_part(site, path, content):
@@ -166,27 +166,27 @@ def make_part(site, path, content):
     (path.parent / 'file.part.from').write_text(f'{site.address}/file\n"1"\n')
 
 
-def test_a_part_that_is_whole_already(site, get, path):
+def test_a_part_that_is_complete(site, get, path):
     make_part(site, path, CONTENT)
     get()
     assert path.read_bytes() == CONTENT
-    assert sent(site) == [0]  # 416: there is nothing after it
-    assert left(path) == []
+    assert bytes_sent(site) == [0]  # 416: there is nothing after it
+    assert leftovers(path) == []
 
 
 def test_a_part_that_is_too_long(site, get, path):
     make_part(site, path, CONTENT + b'x')
     get()
     assert path.read_bytes() == CONTENT
-    assert asked(site) == [('/file', f'bytes={len(CONTENT) + 1}-'), ('/file', None)]
+    assert requested(site) == [('/file', f'bytes={len(CONTENT) + 1}-'), ('/file', None)]
 
 
 @pytest.mark.parametrize('part', [b'x' * 1000, b'x' * len(CONTENT)])
-def test_pieces_that_do_not_fit_are_fetched_as_one(site, get, path, part):
+def test_pieces_that_do_not_fit_are_fetched_in_one(site, get, path, part):
     make_part(site, path, part)
     get()
     assert path.read_bytes() == CONTENT
-    assert asked(site)[1:] == [('/file', None)]
+    assert requested(site)[1:] == [('/file', None)]
 
 
 def test_a_range_that_ends_early(site, get, path):
@@ -200,7 +200,7 @@ def test_a_range_that_ends_early(site, get, path):
     assert site.sent == len(CONTENT)
 
 
-def test_a_range_that_was_not_asked_for(site, get, path):
+def test_another_range_than_requested(site, get, path):
     def other(handler, site):
         headers = {**site.validators, 'Content-Range': f'bytes 5-{len(CONTENT) - 1}/{len(CONTENT)}'}
         send(handler, 206, CONTENT[5:], **headers)
@@ -210,13 +210,13 @@ def test_a_range_that_was_not_asked_for(site, get, path):
     assert path.read_bytes() == CONTENT
     site.faults = [other]
     path.unlink()
-    with pytest.raises(DataError, match='it answered 206 Partial Content'):
+    with pytest.raises(DataError, match='the server answered 206 Partial Content'):
         get(md5=None)
 
 
-def test_a_range_though_none_was_asked_for(site, get, path):
+def test_a_range_though_none_was_requested(site, get, path):
     path.parent.mkdir()
-    (path.parent / 'file.part').write_bytes(b'x' * 1000)  # whatever it is of
+    (path.parent / 'file.part').write_bytes(b'x' * 1000)  # of unknown origin
 
     def ranged(handler, site):
         send(handler, 206, CONTENT, **{'Content-Range': f'bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}'})
@@ -234,29 +234,29 @@ def test_servers_that_are_busy(site, get, path, code):
     assert get.slept == [1, 2, 4]
 
 
-@pytest.mark.parametrize(('said', 'slept'), [('7', 7), ('100000', 60), ('0', 1), ('soon', 1), ('-5', 1)])
-def test_the_wait_that_a_server_asks_for(site, get, path, said, slept):
-    site.faults = [status(503, Retry_After=said)]
+@pytest.mark.parametrize(('retry_after', 'slept'), [('7', 7), ('100000', 60), ('0', 1), ('soon', 1), ('-5', 1)])
+def test_the_wait_that_a_server_requests(site, get, path, retry_after, slept):
+    site.faults = [status(503, Retry_After=retry_after)]
     get()
     assert get.slept == [slept]
 
 
 def test_a_server_that_stays_busy(site, get, path):
     site.faults = [status(503)] * 4
-    with pytest.raises(DataError, match=f'{site.address}/file: it answered 503 Service Unavailable') as caught:
+    with pytest.raises(DataError, match=f'{site.address}/file: the server answered 503 Service Unavailable') as caught:
         get()
     assert 'run this again' in str(caught.value)
-    assert len(site.requests) == 4  # bounded
+    assert len(site.requests) == 4
     assert get.slept == [1, 2, 4]
     assert not path.exists()
 
 
 @pytest.mark.parametrize('code', [401, 403, 404, 410, 204, 304])
-def test_what_is_not_there_is_fetched_from_the_next_mirror(site, get, path, code):
+def test_a_missing_file_is_fetched_from_the_next_mirror(site, get, path, code):
     site.faults = [status(code)]
     get('gone', 'file')
     assert path.read_bytes() == CONTENT
-    assert asked(site) == [('/gone', None), ('/file', None)]
+    assert requested(site) == [('/gone', None), ('/file', None)]
     assert get.slept == []
 
 
@@ -264,13 +264,13 @@ def test_mirrors_are_all_named_when_none_has_it(site, get, path):
     with pytest.raises(DataError) as caught:
         get('a', 'b', 'ftp://elsewhere/file', 'http://[bad/file')
     message = str(caught.value)
-    for said in (
-        f'{site.address}/a: it answered 404',
-        f'{site.address}/b: it answered 404',
+    for part in (
+        f'{site.address}/a: the server answered 404',
+        f'{site.address}/b: the server answered 404',
         'ftp://',
         'http://[bad/file: ',
     ):
-        assert said in message
+        assert part in message
     assert '\n' not in message
 
 
@@ -278,7 +278,7 @@ def test_a_redirect(site, get, path):
     site.faults = [status(302, Location='/file'), cut(100_000), status(307, Location='/file')]
     get('old')
     assert path.read_bytes() == CONTENT
-    assert asked(site) == [('/old', None), ('/file', None), ('/old', 'bytes=100000-'), ('/file', 'bytes=100000-')]
+    assert requested(site) == [('/old', None), ('/file', None), ('/old', 'bytes=100000-'), ('/file', 'bytes=100000-')]
 
 
 def test_a_redirect_that_never_ends(site, get, path):
@@ -292,13 +292,13 @@ def test_a_wrong_md5(site, get, path):
     site.files['/wrong'] = CONTENT[::-1]
     get('wrong', 'file')
     assert path.read_bytes() == CONTENT
-    assert asked(site) == [('/wrong', None), ('/file', None)]
+    assert requested(site) == [('/wrong', None), ('/file', None)]
     path.unlink()
     wrong = hashlib.md5(CONTENT[::-1]).hexdigest()
     with pytest.raises(DataError, match=f'the file has the MD5 {wrong}; expected {MD5}'):
         get('wrong')
     assert not path.exists()
-    assert left(path) == []
+    assert leftovers(path) == []
 
 
 def test_an_answer_without_a_length(site, get, path):
@@ -310,13 +310,13 @@ def test_an_answer_without_a_length(site, get, path):
         handler.wfile.write(b'0\r\n\r\n')
 
     reported = []
-    for checked in ({'md5': MD5}, {'md5': None, 'unmeasured': True}):
+    for options in ({'md5': MD5}, {'md5': None, 'unmeasured': True}):
         site.faults = [chunked]
         path.unlink(missing_ok=True)
-        get(**checked, progress=lambda *what: reported.append(what))
+        get(**options, progress=lambda *what: reported.append(what))
         assert path.read_bytes() == CONTENT
         assert reported[-1] == ('file', len(CONTENT), 0)
-    # With nothing to check it by, it may have come short.
+    # Without a way to check it, the file may be incomplete.
     path.unlink()
     site.faults = [chunked]
     get(md5=None, progress=lambda *what: reported.append(what))
@@ -329,8 +329,8 @@ def test_an_answer_without_a_length(site, get, path):
     assert not path.exists()
 
 
-def test_a_drip_that_gives_no_content(site, get, path):
-    """Between the chunks of an answer a server may send as much as it likes."""
+def test_a_slow_answer_without_content(site, get, path):
+    """Between the chunks of an answer a server can send any number of bytes."""
 
     def endless(handler, site):
         send(handler, 200, **{'Content-Length': None, 'Transfer-Encoding': 'chunked'})
@@ -348,13 +348,13 @@ def test_a_drip_that_gives_no_content(site, get, path):
     assert clock() < 100
 
 
-def test_however_often_it_breaks_off_a_file_that_gets_on_comes(site, get, path):
+def test_attempts_that_make_progress_are_continued(site, get, path):
     site.files['/file'] = random.Random(1).randbytes(12 * 2**20)
     site.faults = [cut(after=3 * 2**19)] * 7
     get(md5=None)
     assert path.read_bytes() == site.files['/file']
     assert get.slept == [1] * 7
-    # One that hardly gets on is given up as any other.
+    # Attempts with little progress are limited.
     path.unlink()
     site.faults = [cut(after=1000)] * 9
     with pytest.raises(DataError, match='could not be downloaded'):
@@ -367,20 +367,20 @@ def test_no_server_at_all(get, path):
         get('http://127.0.0.1:9/file', tries=1)
 
 
-def test_a_file_of_nothing(site, get, path):
+def test_an_empty_file(site, get, path):
     site.files['/file'] = b''
     get(md5=None)
     assert path.read_bytes() == b''
 
 
-def test_a_packed_file_stays_packed(site, get, path):
+def test_a_compressed_file_stays_compressed(site, get, path):
     site.validators = {'Content-Encoding': 'gzip'}
     get()
     assert path.read_bytes() == CONTENT
-    assert site.requests[0]['encoding'] == 'identity'  # none is asked for, on the way
+    assert site.requests[0]['encoding'] == 'identity'
 
 
-@pytest.mark.parametrize(('what', 'message'), [('body', 'bytes came in'), ('headers', 'timed out')])
+@pytest.mark.parametrize(('what', 'message'), [('body', 'the server sent only'), ('headers', 'timed out')])
 def test_a_server_that_sends_a_byte_now_and_then(site, get, path, what, message):
     site.faults = [drip(what)] * 2
     clock = Clock()
@@ -389,29 +389,29 @@ def test_a_server_that_sends_a_byte_now_and_then(site, get, path, what, message)
         get(tries=2, timeout_s=30, clock=clock)
     assert clock() <= 2 * (2 * 30 + 2 * 5) + 1  # the whole file would take two weeks
     assert not path.exists()
-    get()  # what came of it before is not in the way
+    get()  # despite the leftovers
     assert path.read_bytes() == CONTENT
 
 
-def test_a_server_that_says_nothing(site, get, path):
+def test_a_silent_server(site, get, path):
     site.faults = [silent] * 2
     with pytest.raises(DataError, match='timed out'):
         get(tries=2, timeout_s=0.2)
     assert site.faults == []
 
 
-def test_a_port_where_nobody_is(site, get, path):
+def test_a_port_without_a_server(site, get, path):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
-        nobody = f'http://127.0.0.1:{free.getsockname()[1]}/file'
-    with pytest.raises(DataError, match=f'{nobody}: .*refused'):
-        get(nobody)
+        closed_port = f'http://127.0.0.1:{free.getsockname()[1]}/file'
+    with pytest.raises(DataError, match=f'{closed_port}: .*refused'):
+        get(closed_port)
     assert get.slept == [1, 2, 4]
-    get(nobody, 'file')
+    get(closed_port, 'file')
     assert path.read_bytes() == CONTENT
 
 
-def test_what_is_there_already(site, get, path):
+def test_a_file_that_exists_already(site, get, path):
     get()
     get()
     get(md5=None)
@@ -484,14 +484,14 @@ def test_a_proxy(site, get, path, monkeypatch):
     monkeypatch.setenv('HTTP_PROXY', site.address)
     get('http://elsewhere.invalid/file')
     assert path.read_bytes() == CONTENT
-    assert asked(site) == [('http://elsewhere.invalid/file', None)]
+    assert requested(site) == [('http://elsewhere.invalid/file', None)]
 
 
 @pytest.mark.parametrize('scheme', ['http', 'https'])
-def test_a_proxy_that_wants_a_password(site, get, path, monkeypatch, scheme):
+def test_a_proxy_that_requires_a_password(site, get, path, monkeypatch, scheme):
     monkeypatch.setenv(f'{scheme}_proxy', site.address)
     site.faults = [status(407)]
-    with pytest.raises(DataError, match='the proxy wants a user name and password') as caught:
+    with pytest.raises(DataError, match='the proxy requires a login') as caught:
         get(f'{scheme}://elsewhere.invalid/file')
     assert 'http://USER:PASSWORD@HOST:PORT' in str(caught.value)
     assert get.slept == []
@@ -500,7 +500,7 @@ def test_a_proxy_that_wants_a_password(site, get, path, monkeypatch, scheme):
 @pytest.mark.parametrize(
     ('name', 'value'), [('HTTPS_PROXY', 'gopher://somewhere:70'), ('SSL_CERT_FILE', '/nowhere/certificates.pem')]
 )
-def test_settings_that_are_wrong(site, get, path, monkeypatch, name, value):
+def test_wrong_settings(site, get, path, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(DataError, match=f'proxy or certificates has a wrong value: .*{name}'):
         get()

@@ -1,4 +1,4 @@
-"""Files read in pieces from a server on loopback that does everything wrong that servers do."""
+"""Files read in pieces from a local server with all the faults that real servers have."""
 
 import gc
 import io
@@ -32,7 +32,7 @@ PASSING = {
     'connection lost before the first byte': file_server.part(only=0),
     'short, without a length': file_server.part(lambda content: content[:100], close=True, **{'Content-Length': None}),
     'short, with its own length': file_server.part(lambda content: content[:100]),
-    'longer than asked for': file_server.part(lambda content: content + b'x'),
+    'longer than requested': file_server.part(lambda content: content + b'x'),
     'other bytes': file_server.part(said=lambda first, last, length: f'bytes {first + 1}-{last + 1}/{length}'),
     'fewer bytes': file_server.part(
         lambda content: content[:-1], said=lambda first, last, length: f'bytes {first}-{last - 1}/{length}'
@@ -49,20 +49,20 @@ SLOW = {
 
 @pytest.fixture
 def site():
-    with serving_files(FileServer()) as found:
-        found.files['/file'] = CONTENT
-        yield found
+    with serving_files(FileServer()) as server:
+        server.files['/file'] = CONTENT
+        yield server
 
 
 @pytest.fixture
 def ranged_file(site):
-    """The function ranged_file('file', 'mirror', **options); its time is that of ranged_file.clock."""
+    """The function ranged_file('file', 'mirror', **options), whose clock is ranged_file.clock."""
     files = []
 
     def make(*names, **options):
         urls = [name if '://' in name else f'{site.address}/{name}' for name in names or ('file',)]
         policy = {name: options.pop(name) for name in ('tries', 'timeout_s', 'limit_s') if name in options}
-        # By the clock no time passes but that for which somebody sleeps by it: no pause of this machine is a time-out.
+        # Time on this clock passes only by its own sleeps, so that no pause of the machine is a time-out.
         site.sleep = make.clock.sleep
         retry = RetryPolicy(sleep=make.clock.wait, clock=make.clock, **{'timeout_s': 120, **policy})
         files.append(RemoteFile(urls, **{'block_bytes': BLOCK, 'retry': retry, **options}))
@@ -99,7 +99,7 @@ def test_it_reads_like_a_local_file(site, ranged_file, block_bytes):
     assert file.length == length
 
 
-def test_what_it_is(ranged_file):
+def test_it_is_a_read_only_file(ranged_file):
     with ranged_file() as file:
         assert file.readable()
         assert file.seekable()
@@ -111,7 +111,7 @@ def test_what_it_is(ranged_file):
         file.read(1)
 
 
-def test_only_what_is_needed_is_moved(site, ranged_file):
+def test_only_needed_blocks_are_fetched(site, ranged_file):
     file = ranged_file()
     assert at(file, 505_000, 4000) == CONTENT[505_000:509_000]
     assert at(file, 507_000, 100) == CONTENT[507_000:507_100]
@@ -125,14 +125,14 @@ def test_only_what_is_needed_is_moved(site, ranged_file):
     assert file.bytes_moved == site.sent == 30_003
 
 
-def test_reading_on_takes_few_requests(site, ranged_file):
+def test_sequential_reading_takes_few_requests(site, ranged_file):
     file = ranged_file()
     assert b''.join(iter(lambda: file.read(1000), b'')) == CONTENT
     assert file.requests <= 8  # 1, 1, 2, 4, … blocks
     assert file.bytes_moved == len(CONTENT)
 
 
-def test_two_places_read_on_at_once(site, ranged_file):
+def test_two_interleaved_sequential_readers(site, ranged_file):
     file = ranged_file()
     for start in range(0, 200_000, 5000):
         assert at(file, 200_000 + start, 5000) == CONTENT[200_000 + start : 205_000 + start]
@@ -152,7 +152,7 @@ def test_memory_is_bounded(site, ranged_file):
     finally:
         tracemalloc.stop()
     assert not target.any()
-    assert peak < 6 * 2**22  # of the server's pieces, too, which are in the same process
+    assert peak < 6 * 2**22  # with those of the server in the same process
     assert file.bytes_moved == len(target)
 
 
@@ -181,10 +181,10 @@ def test_faults_that_stay(site, ranged_file, fault):
     site.faults = [(PASSING | SLOW)[fault]] * 2
     with pytest.raises(DataError, match=f'{site.address}/file: ') as caught:
         at(file, 500_000, 1000)
-    assert ranged_file.clock() <= 2 * (2 * 30 + 2 * 5) + 1  # its bytes would take 14 h
+    assert ranged_file.clock() <= 2 * (2 * 30 + 2 * 5) + 1  # the whole content would take 14 h
     assert '\n' not in str(caught.value)
     assert file.error is caught.value
-    with pytest.raises(DataError) as again:  # what follows would be missing a part
+    with pytest.raises(DataError) as again:
         at(file, 0, 10)
     assert again.value is caught.value
     assert file.requests == 3
@@ -193,17 +193,17 @@ def test_faults_that_stay(site, ranged_file, fault):
 @pytest.mark.parametrize(
     ('fault', 'message'),
     [
-        (file_server.whole, 'it has no byte ranges'),
-        (file_server.page, 'a web page came in place of the file'),
-        (file_server.status(403), 'it answered 403 Forbidden'),
-        (file_server.status(204), 'it answered 204'),
-        (file_server.status(407), 'the proxy wants a user name and password'),
+        (file_server.whole, 'the server sends only whole files'),
+        (file_server.page, 'a web page in place of the file'),
+        (file_server.status(403), 'the server answered 403 Forbidden'),
+        (file_server.status(204), 'the server answered 204'),
+        (file_server.status(407), 'the proxy requires a login'),
         (file_server.status(416), 'empty'),
-        (file_server.status(302, Location='/file2'), 'it answered 404'),
+        (file_server.status(302, Location='/file2'), 'the server answered 404'),
         (file_server.status(302, Location='ftp://elsewhere/file'), 'ftp'),
     ],
 )
-def test_faults_that_no_further_try_mends(site, ranged_file, fault, message):
+def test_permanent_faults(site, ranged_file, fault, message):
     site.faulty['/file'] = fault
     with pytest.raises(DataError, match=message) as caught:
         ranged_file()
@@ -214,7 +214,7 @@ def test_faults_that_no_further_try_mends(site, ranged_file, fault, message):
     assert at(ranged_file('file', 'mirror'), 5, 5) == CONTENT[5:10]
 
 
-def test_an_answer_of_everything_is_not_read(site, ranged_file):
+def test_an_answer_with_the_whole_file_is_not_read(site, ranged_file):
     site.files['/file'] = bytes(50_000_000)
     site.faulty['/file'] = file_server.whole
     tracemalloc.start()
@@ -227,11 +227,11 @@ def test_an_answer_of_everything_is_not_read(site, ranged_file):
     assert peak < 10_000_000
 
 
-def test_a_file_that_is_nowhere(site, ranged_file):
+def test_a_file_that_no_mirror_has(site, ranged_file):
     with pytest.raises(RemoteFileNotFound, match='no server has the file') as caught:
         ranged_file('a', 'b')
-    assert f'{site.address}/a: it answered 404' in str(caught.value)
-    assert f'{site.address}/b: it answered 404' in str(caught.value)
+    assert f'{site.address}/a: the server answered 404' in str(caught.value)
+    assert f'{site.address}/b: the server answered 404' in str(caught.value)
     site.faulty['/b'] = file_server.status(403)
     with pytest.raises(DataError) as caught:
         ranged_file('a', 'b')
@@ -275,7 +275,7 @@ def test_a_file_that_changes_meanwhile(site, ranged_file, change, before):
     site.faults = list(before)
     with pytest.raises(DataError, match=f'{site.address}/file changed while it was read: .* Read it again') as caught:
         at(file, 500_000, 10)
-    assert file.requests == 3 + len(before)  # asking again would be of no use
+    assert file.requests == 3 + len(before)  # not tried again
     with pytest.raises(DataError) as again:
         at(file, 0, 10)
     assert again.value is caught.value
@@ -291,7 +291,7 @@ def test_a_change_without_validators_shows_in_the_length(site, ranged_file):
 
 
 @pytest.mark.parametrize(
-    ('etag', 'content', 'goes_on'),
+    ('etag', 'content', 'same'),
     [
         ('"1"', CONTENT, True),
         ('"2"', CONTENT, False),
@@ -300,7 +300,7 @@ def test_a_change_without_validators_shows_in_the_length(site, ranged_file):
         ('"1"', CONTENT + b'x', False),
     ],
 )
-def test_another_mirror_goes_on_only_with_the_same_version(site, ranged_file, etag, content, goes_on):
+def test_another_mirror_is_read_only_if_it_has_the_same_version(site, ranged_file, etag, content, same):
     site.validators = {'ETag': 'W/"1"' if etag == 'W/"1"' else '"1"'} if etag else {}
     with serving_files(FileServer()) as other:
         other.files['/file'] = content
@@ -308,10 +308,10 @@ def test_another_mirror_goes_on_only_with_the_same_version(site, ranged_file, et
         file = ranged_file('file', f'{other.address}/file', tries=2)
         assert other.requests == []
         site.faulty['/file'] = file_server.status(503)
-        if goes_on:
+        if same:
             assert at(file, 500_000, 10) == CONTENT[500_000:500_010]
         else:
-            with pytest.raises(DataError, match=r'503.*it may hold another version of the file'):
+            with pytest.raises(DataError, match=r'503.*the mirror may hold another version of the file'):
                 at(file, 500_000, 10)
 
 
@@ -319,7 +319,7 @@ def test_mirrors_in_order(site, ranged_file):
     site.files['/mirror'] = CONTENT
     file = ranged_file('gone', 'mirror', 'file')
     assert at(file, 500_000, 10) == CONTENT[500_000:500_010]
-    # One that didn't answer isn't asked again for each block.
+    # A mirror that failed isn't tried again for each block.
     assert [path for _, path in site.asked] == ['/gone', '/mirror', '/mirror']
 
 
@@ -327,7 +327,7 @@ def test_the_time_is_limited_and_shared_by_mirrors(site, ranged_file):
     site.faulty['/file'] = file_server.drip('headers')
     site.files['/mirror'] = CONTENT
     file = ranged_file('file', 'mirror', tries=100, limit_s=200, timeout_s=30)
-    # At each end of a try a server is at most one byte, of 5 s, ahead of its client.
+    # At either end of an attempt the server is ahead of its client by at most one byte, which takes 5 s.
     assert 90 < ranged_file.clock() <= 100 + 4 * 5
     assert at(file, 5, 5) == CONTENT[5:10]
     before = ranged_file.clock()
@@ -345,7 +345,7 @@ def test_a_proxy(site, ranged_file, monkeypatch):
 
 
 @pytest.mark.parametrize('scheme', ['http', 'https'])
-def test_a_proxy_that_wants_a_password(site, ranged_file, monkeypatch, scheme):
+def test_a_proxy_that_requires_a_password(site, ranged_file, monkeypatch, scheme):
     monkeypatch.setenv(f'{scheme}_proxy', site.address)
     site.faults = [file_server.status(407)]
     with pytest.raises(DataError, match='http://USER:PASSWORD@HOST:PORT'):
@@ -361,23 +361,23 @@ def hdf5(path, write):
 
 @pytest.fixture
 def arrays(site, tmp_path):
-    """Arrays by their names, which /file holds as HDF5."""
+    """Name to array in the HDF5 file /file."""
     rng = np.random.default_rng(0)
-    found = {
+    arrays = {
         'contiguous': rng.normal(size=(60, 2000)).astype(np.float32),
         'deep/chunked': rng.integers(0, 50, (300, 40, 17)),
         'deep/packed': rng.integers(0, 5, (40, 5000)).astype(np.int16),
     }
 
     def write(stored):
-        stored['contiguous'] = found['contiguous']
-        stored.create_dataset('deep/chunked', data=found['deep/chunked'], chunks=(16, 8, 17))
-        stored.create_dataset('deep/packed', data=found['deep/packed'], chunks=(3, 700), compression='gzip')
+        stored['contiguous'] = arrays['contiguous']
+        stored.create_dataset('deep/chunked', data=arrays['deep/chunked'], chunks=(16, 8, 17))
+        stored.create_dataset('deep/packed', data=arrays['deep/packed'], chunks=(3, 700), compression='gzip')
         for i in range(200):
             stored[f'many/{i}'] = i
 
     site.files['/file'] = hdf5(tmp_path / 'local.h5', write)
-    return found
+    return arrays
 
 
 @pytest.mark.parametrize('block_bytes', [512, 4096, 2**18])
@@ -406,15 +406,15 @@ def test_hdf5_with_faults(site, ranged_file, arrays):
 
 def test_hdf5_in_threads(site, ranged_file, arrays, monkeypatch):
     wrong = []
-    ask = RemoteFile._ask
+    request = RemoteFile._request
 
-    def collect_and_ask(file, *arguments):
-        """As it may happen at any time, garbage of h5py is collected while h5py waits for its file."""
+    def collect_and_request(file, *arguments):
+        """Collect garbage of h5py while h5py waits for its file, as may happen at any time."""
         gc.collect(0)
-        return ask(file, *arguments)
+        return request(file, *arguments)
 
     with open_remote_hdf5(ranged_file(block_bytes=1024, cache_bytes=0)) as stored:
-        monkeypatch.setattr(RemoteFile, '_ask', collect_and_ask)
+        monkeypatch.setattr(RemoteFile, '_request', collect_and_request)
 
         def read(seed):
             rng = np.random.default_rng(seed)
@@ -442,12 +442,12 @@ def test_hdf5_in_threads(site, ranged_file, arrays, monkeypatch):
         lambda stored: stored['deep/packed'][:],
         lambda stored: 'many/150' in stored,
         lambda stored: stored.get('many/150'),
-        lambda stored: [each[()] for each in stored['many'].values()],
+        lambda stored: [dataset[()] for dataset in stored['many'].values()],
         lambda stored: stored.visititems(lambda name, item: item.shape and item[()] and None),
     ],
 )
 @pytest.mark.parametrize('caught_in_the_block', [False, True])
-def test_the_reason_comes_through_hdf5(site, ranged_file, arrays, read, caught_in_the_block):
+def test_the_reason_passes_through_hdf5(site, ranged_file, arrays, read, caught_in_the_block):
     file = ranged_file(block_bytes=512, tries=1)
 
     def body():
@@ -459,7 +459,7 @@ def test_the_reason_comes_through_hdf5(site, ranged_file, arrays, read, caught_i
                 if not caught_in_the_block:
                     raise
 
-    with pytest.raises(DataError, match=f'{site.address}/file: it answered 503 Service Unavailable'):
+    with pytest.raises(DataError, match=f'{site.address}/file: the server answered 503 Service Unavailable'):
         body()
     assert file.closed
 
@@ -478,7 +478,7 @@ def test_a_file_that_changes_under_hdf5(site, ranged_file, arrays, tmp_path):
         stored['contiguous'][:]
 
 
-def test_what_is_no_hdf5(site, ranged_file, arrays):
+def test_files_that_are_not_hdf5(site, ranged_file, arrays):
     good = site.files['/file']
     for content in (b'{"not": "HDF5"}' * 1000, good[: len(good) // 2], b'\x89HDF\r\n\x1a\n' + bytes(5000)):
         site.files['/file'] = content
@@ -506,19 +506,19 @@ def test_an_interrupt_stays_one(site, ranged_file, arrays, monkeypatch):
 
 
 def measure(site, ranged_file, content, read):
-    """What of a file is moved at the default settings."""
+    """Read a file at the default settings; return the content, and the share of the file that was transferred."""
     site.files['/file'] = content
     file = ranged_file(block_bytes=2**18)
     with open_remote_hdf5(file) as stored:
-        found = read(stored)
+        content_read = read(stored)
     print(f'moved {file.bytes_moved:,} of {len(content):,} bytes, in {file.requests} requests')
     assert file.bytes_moved == site.sent
-    return found, file.bytes_moved / len(content)
+    return content_read, file.bytes_moved / len(content)
 
 
 @pytest.mark.parametrize('compression', [None, 'gzip'])
 def test_how_much_of_a_2_photon_file_is_moved(site, ranged_file, tmp_path, compression):
-    """The layout of the real files: the templates are most of it, and three more signals are of the size of dF/F."""
+    """As in the real files, most is image templates and three more signals of the size of dF/F."""
     rng = np.random.default_rng(0)
     cells, frames = 30, 40_000
     signals = {
@@ -555,13 +555,13 @@ def test_how_much_of_a_2_photon_file_is_moved(site, ranged_file, tmp_path, compr
         stored[f'{process}/DfOverF/imaging_plane_1/timestamps'][:]
         return np.stack(list(stored[f'{process}/{places["dff"]}']))
 
-    found, share = measure(site, ranged_file, hdf5(tmp_path / 'ophys.nwb', write), read)
-    np.testing.assert_array_equal(found, signals['dff'])
+    dff, share = measure(site, ranged_file, hdf5(tmp_path / 'ophys.nwb', write), read)
+    np.testing.assert_array_equal(dff, signals['dff'])
     assert share < 1 / 3
 
 
 def test_how_much_of_a_neuropixels_file_is_moved(site, ranged_file, tmp_path):
-    """The layout of NWB 2: spike times of all units end to end, beside waveforms and more."""
+    """As in NWB 2, spike times of all units are end to end, beside waveforms and more."""
     rng = np.random.default_rng(0)
     ends = np.sort(rng.integers(0, 1_000_000, 400))
     times = rng.uniform(0, 9000, ends[-1])
@@ -585,6 +585,6 @@ def test_how_much_of_a_neuropixels_file_is_moved(site, ranged_file, tmp_path):
         index = stored['units/spike_times_index'][:]
         return [stored['units/spike_times'][start:stop] for start, stop in zip([0, *index[:-1]], index, strict=True)]
 
-    found, share = measure(site, ranged_file, hdf5(tmp_path / 'ecephys.nwb', write), read)
-    np.testing.assert_array_equal(np.concatenate(found), times)
+    units, share = measure(site, ranged_file, hdf5(tmp_path / 'ecephys.nwb', write), read)
+    np.testing.assert_array_equal(np.concatenate(units), times)
     assert share < 1 / 5

@@ -1,4 +1,4 @@
-"""The retry policy: what it tries again, and that nothing takes longer than it says."""
+"""The retry policy: which requests it repeats, and the longest time they take."""
 
 import socket
 import time
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.network
 
 @pytest.fixture
 def site():
-    with serving_files(FileServer()) as found:
-        found.files['/file'] = bytes(5000)
-        yield found
+    with serving_files(FileServer()) as server:
+        server.files['/file'] = bytes(5000)
+        yield server
 
 
 @pytest.fixture
@@ -37,11 +37,11 @@ def clock(site):
 
 
 def test_the_longest_time_is_a_number():
-    """By hand: four tries of 2 x 30 s for headers and 2 x 30 s for content, and three waits of a minute."""
+    """Four attempts of 2 x 30 s for headers and 2 x 30 s for content, and three waits of a minute."""
     assert RetryPolicy().longest_s() == 4 * 120 + 3 * 60
     assert RetryPolicy(tries=1).longest_s() == 120
     assert RetryPolicy(tries=2, timeout_s=1).longest_s(n_mirrors=3, n_requests=5) == 3 * (2 * 5 * 4 + 60)
-    # The wait doubles: from the eighth try on it is longer than a server may ask for.
+    # The wait doubles: from the seventh on it is longer than a server may ask for.
     assert RetryPolicy(tries=9, timeout_s=0).longest_s() == 6 * 60 + 64 + 128
 
 
@@ -52,17 +52,17 @@ def test_a_server_that_stalls_takes_no_longer(site, clock, tmp_path, what, n_mir
     retry = RetryPolicy(sleep=clock.wait, clock=clock)
     with pytest.raises(ServerUnreachable):
         download([f'{site.address}/file?{number}' for number in range(n_mirrors)], tmp_path / 'file', retry=retry)
-    # Nothing of it is trusted to be shorter than it may be, but for the waits: a server can ask for a minute each.
+    # The longest time, but for the waits: a server could ask for a minute each, and this one does not.
     waits = n_mirrors * (1 + 2 + 4)
     assert sum(clock.slept) == waits
     n_tries = n_mirrors * retry.tries
     longest_s = retry.longest_s(n_mirrors) - n_mirrors * 3 * 60 + waits
-    # A server is at most one byte, of 5 s, ahead of its client at each of the two ends of a try.
+    # At either end of an attempt the server is ahead of its client by at most one byte, which takes 5 s.
     assert 0.2 * longest_s < clock() <= longest_s + n_tries * 2 * 5
 
 
-def test_a_server_that_says_nothing(site, tmp_path):
-    """That nothing comes only the operating system notices, after the policy's timeout."""
+def test_a_silent_server(site, tmp_path):
+    """Only the operating system notices silence, after the policy's timeout."""
     site.faulty['/file'] = file_server.silent
     retry = RetryPolicy(tries=3, timeout_s=0.1, sleep=float)
     with pytest.raises(ServerUnreachable, match='timed out'):
@@ -79,39 +79,39 @@ def test_a_request_with_a_limit_takes_no_longer_than_it(site, clock):
 
 
 def test_a_host_that_does_not_answer_has_no_more_time_than_is_left():
-    """Connections end with the request's time, though each alone could take the whole of the timeout."""
+    """A connection ends with the time of its request, even if its own timeout is longer."""
     with socket.socket() as full:
         full.bind(('127.0.0.1', 0))
         full.listen(0)
         address = full.getsockname()
         waiting = [socket.socket() for _ in range(3)]
         try:
-            for each in waiting:  # until no more are taken, nor refused
-                each.setblocking(False)
-                each.connect_ex(address)
+            for connection in waiting:  # until the server neither accepts nor refuses more
+                connection.setblocking(False)
+                connection.connect_ex(address)
             retry = RetryPolicy(tries=1, timeout_s=600, limit_s=0.5, sleep=float)
             begin = time.monotonic()
             with pytest.raises(ServerUnreachable):
                 RemoteFile([f'http://127.0.0.1:{address[1]}/file'], retry=retry)
             assert time.monotonic() - begin < 300  # the operating system's time-out, however slow this machine is
         finally:
-            for each in waiting:
-                each.close()
+            for connection in waiting:
+                connection.close()
 
 
 def failing(*reasons):
-    """A try that fails for each reason in turn, and then gives 7."""
-    left = list(reasons)
+    """Make an attempt that fails for each reason in turn, and then returns 7."""
+    remaining = list(reasons)
 
     def attempt(url, end):
-        if left:
-            raise left.pop(0)
+        if remaining:
+            raise remaining.pop(0)
         return 7
 
     return attempt
 
 
-def test_what_is_tried_again():
+def test_which_failures_are_retried():
     slept = []
     retry = RetryPolicy(sleep=slept.append)
     passing = [RequestFailed('busy', retryable=True) for _ in range(3)]
@@ -120,25 +120,25 @@ def test_what_is_tried_again():
     slept.clear()
     assert retry.run(['a'], failing(RequestFailed('busy', retryable=True, wait_s=50))) == 7
     assert slept == [50]
-    # Another mirror is asked at once.
+    # The next mirror is tried at once.
     assert retry.run(['a', 'b'], failing(RequestFailed('no', retryable=False))) == 7
     assert retry.run(['a', 'b'], failing(FileUnusable('of no use'))) == 7
     assert slept == [50]
 
 
-def test_tries_that_get_on_are_not_counted():
-    here = [0]
+def test_attempts_that_make_progress_do_not_count():
+    transferred = [0]
 
     def attempt(url, end):
-        here[0] += 2**20
-        if here[0] < 20 * 2**20:
+        transferred[0] += 2**20
+        if transferred[0] < 20 * 2**20:
             raise RequestFailed('lost', retryable=True)
         return 'whole'
 
-    assert RetryPolicy(tries=2, sleep=float).run(['a'], attempt, progress=lambda: here[0]) == 'whole'
+    assert RetryPolicy(tries=2, sleep=float).run(['a'], attempt, progress=lambda: transferred[0]) == 'whole'
 
 
-def test_what_is_said_when_nothing_helps():
+def test_messages_when_all_attempts_fail():
     retry = RetryPolicy(tries=1, sleep=float)
     with pytest.raises(ServerUnreachable, match=r'a: busy\. b: no\. Check .* run this again: it is kept\.'):
         retry.run(
@@ -152,17 +152,17 @@ def test_what_is_said_when_nothing_helps():
         retry.run(['a'], failing(FileUnusable('it is a web page.')))
 
 
-def test_what_is_no_failure_of_a_request_ends_the_tries():
+def test_another_error_ends_the_attempts():
     """A file that changed is read again from its start, not from another mirror."""
-    asked = []
+    tried = []
 
     def attempt(url, end):
-        asked.append(url)
+        tried.append(url)
         raise RemoteFileChanged('changed')
 
     with pytest.raises(RemoteFileChanged):
         RetryPolicy().run(['a', 'b'], attempt)
-    assert asked == ['a']
+    assert tried == ['a']
 
 
 def test_a_file_that_changes_is_read_once_more():

@@ -1,4 +1,4 @@
-"""The Allen Brain Observatory: what its two surveys of mouse visual cortex share."""
+"""The two surveys of mouse visual cortex of the Allen Brain Observatory."""
 
-#: Natural scenes that both surveys showed.
+#: Number of natural scenes, the same in both surveys.
 N_SCENES = 118

@@ -1,4 +1,4 @@
-"""Reading of NWB 1 files as the Allen Institute's 2-photon pipeline wrote them; whatever goes wrong is a DataError."""
+"""Reads the Allen Institute's NWB files; all errors of damaged files become a DataError."""
 
 import contextlib
 import math
@@ -11,23 +11,23 @@ import numpy as np
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.remote_file import RemoteFile, open_remote_hdf5
 
-#: What the pipeline made of the microscope's images.
+#: Group of the data that the pipeline extracted from the microscope's images.
 PIPELINE = 'processing/brain_observatory_pipeline'
-#: Bytes of a matrix that are held at a time, one row at least.
+#: Most bytes of a matrix in memory at a time, though one row at least.
 _BLOCK = 32 * 2**20
-#: What h5py answers damaged files with: a wrong address, type or size may be met anywhere.
+#: Errors that h5py raises for damaged files, anywhere in them.
 _DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
 _WEB_PAGE = (b'<!doctype', b'<html', b'<?xml')
 
 
 @contextlib.contextmanager
 def open_nwb(path: Path) -> Iterator[h5py.File]:
-    """Open a file for reading.
+    """Open an NWB file for reading.
 
     Raises
     ------
     DataError
-        When it is missing, cut short, or no HDF5 file, such as a web page that was saved in its place.
+        When it is missing, cut short, or not an HDF5 file, such as a web page that was saved in its place.
     """
     try:
         with path.open('rb') as content:
@@ -35,7 +35,7 @@ def open_nwb(path: Path) -> Iterator[h5py.File]:
     except OSError as error:
         raise DataError(f'{path} cannot be opened ({error.strerror or error}).') from error
     if begin.startswith(_WEB_PAGE):
-        raise DataError(f'{path} is a web page, not a recording: what was downloaded is an error message or a login.')
+        raise DataError(f'{path} is a web page, such as an error message or a login, not a recording; fetch it again.')
     try:
         file = h5py.File(path, 'r')
     except _DAMAGE as error:
@@ -48,13 +48,13 @@ def open_nwb(path: Path) -> Iterator[h5py.File]:
 
 @contextlib.contextmanager
 def open_source(source: Path | RemoteFile) -> Iterator[h5py.File]:
-    """Open a file that is here, or is read over the network; errors are those of `open_nwb` and `open_remote_hdf5`."""
+    """Open a local or remote file; errors are those of `open_nwb` and `open_remote_hdf5`."""
     with open_nwb(source) if isinstance(source, Path) else open_remote_hdf5(source) as file:
         yield file
 
 
 class NwbFile:
-    """An open file, each read of which gives what was asked for or a DataError that says what is wrong.
+    """An open file whose reads check the content, and raise a DataError if it is wrong.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class NwbFile:
 
     def __init__(self, file: h5py.File) -> None:
         self._file = file
-        # Of a file object h5py knows an address in memory: who opened it knows its name.
+        # For a file object h5py has no name, only an address in memory.
         self.name = 'the file' if file.driver == 'fileobj' else str(file.filename)
 
     @contextlib.contextmanager
@@ -77,23 +77,23 @@ class NwbFile:
             ) from error
 
     def has(self, path: str) -> bool:
-        """Whether there is an object of this path."""
+        """Whether the file has an object at this path."""
         with self._reading(path):
             return path in self._file
 
     def dataset(self, path: str, shape: Sequence[int | None]) -> h5py.Dataset:
-        """A dataset of a given shape, without its content.
+        """Return a dataset after checking its type and shape, without reading its content.
 
         Parameters
         ----------
         path : str
         shape : sequence of int or None
-            None stands for any size.
+            Expected sizes; None for any.
 
         Raises
         ------
         DataError
-            When it is missing, not of numbers, or of another shape.
+            When it is missing, not numeric, or of another shape.
         """
         if not self.has(path):
             raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; fetch it again.')
@@ -103,19 +103,19 @@ class NwbFile:
             actual = dataset.shape if kind else ()
         if kind not in tuple('fiu'):
             raise DataError(f'{self.name}: {path} holds no numbers.')
-        if len(actual) != len(shape) or any(want not in (None, have) for want, have in zip(shape, actual, strict=True)):
-            wanted = ' x '.join('any' if size is None else str(size) for size in shape)
-            raise DataError(f'{self.name}: {path} is of shape {" x ".join(map(str, actual))}, expected {wanted}.')
+        if len(actual) != len(shape) or any(size not in (None, n) for size, n in zip(shape, actual, strict=True)):
+            expected = ' x '.join('any' if size is None else str(size) for size in shape)
+            raise DataError(f'{self.name}: {path} is of shape {" x ".join(map(str, actual))}, expected {expected}.')
         return dataset
 
     def array(self, path: str, shape: Sequence[int | None]) -> np.ndarray:
-        """Content of a dataset of a given shape, as in `dataset`."""
+        """Read a dataset, with the checks and errors of `dataset`."""
         dataset = self.dataset(path, shape)
         with self._reading(path):
             return np.asarray(dataset[()])
 
     def text(self, path: str) -> str:
-        """A text, however it is stored: of fixed or variable length, alone or in a list, whose first entry it is.
+        """Read a text, of fixed or variable length, stored alone or as the first entry of a list.
 
         Raises
         ------
@@ -137,33 +137,33 @@ class NwbFile:
         spans: Sequence[slice] = (slice(None),),
         wanted: Collection[int] | None = None,
     ) -> Iterator[np.ndarray]:
-        """Entries along the first axis of a dataset, of which few are in memory at a time.
+        """Yield the entries along the first axis of a dataset, with few in memory at a time.
 
         Parameters
         ----------
         dataset : h5py.Dataset, at least two-dimensional
         spans : sequence of slice
-            Parts of the second axis that are read, and joined.
+            Parts of the second axis to read and join.
         wanted : collection of int, optional
-            Only these entries, in their order. All by default.
+            Indices of the entries to read, in increasing order; all by default.
 
         Yields
         ------
         array
-            One dimension less than the dataset.
+            Entry, with one dimension less than the dataset.
         """
         path = 'a dataset'
         with self._reading(path):
             path, shape, chunks = dataset.name, dataset.shape, dataset.chunks
             size = max(1, math.prod(shape[1:]) * dataset.dtype.itemsize)
-        # Chunks are unpacked as a whole: those of several rows are read once and not once a row.
+        # Chunks are decompressed as a whole: one of several rows is read once, not once per row.
         step = max(1, min(chunks[0] if chunks else 1, _BLOCK // size))
         for start in range(0, shape[0], step):
             stop = min(start + step, shape[0])
-            picked = [each for each in range(start, stop) if wanted is None or each in wanted]
-            if not picked:
+            indices = [i for i in range(start, stop) if wanted is None or i in wanted]
+            if not indices:
                 continue
             with self._reading(path):
-                block = np.concatenate([dataset[start : picked[-1] + 1, span] for span in spans], axis=1)
-            for each in picked:
-                yield block[each - start]
+                block = np.concatenate([dataset[start : indices[-1] + 1, span] for span in spans], axis=1)
+            for i in indices:
+                yield block[i - start]

@@ -1,4 +1,4 @@
-"""The natural scenes as image files, written once for all datasets that show them."""
+"""The natural scenes as image files, downloaded once for both surveys."""
 
 import contextlib
 import threading
@@ -17,9 +17,9 @@ from m2m_benchmarks.storage import exclusive, writable
 
 
 def scene_urls(mirror: str) -> tuple[str, ...]:
-    """Where the natural scenes are, as TIFF, in the order of their numbers."""
-    place = f'{mirror}{ECEPHYS}/natural_scene_templates'
-    return tuple(f'{place}/natural_scene_{number}.tiff' for number in range(N_SCENES))
+    """Addresses of the natural scenes, which are TIFF files, in the order of their numbers."""
+    folder = f'{mirror}{ECEPHYS}/natural_scene_templates'
+    return tuple(f'{folder}/natural_scene_{number}.tiff' for number in range(N_SCENES))
 
 
 def server_scenes(
@@ -29,33 +29,35 @@ def server_scenes(
     wanted: Sequence[int] = range(N_SCENES),
     retry: RetryPolicy = RETRY,
 ) -> tuple[list[Path], int]:
-    """The scenes as the server has them, one TIFF each; only those that are wanted have to be there afterwards.
+    """Download the natural scenes that aren't on this machine yet.
 
     Parameters
     ----------
     folder : Path
-        Where they are kept, so that the next fetch doesn't download them again.
+        Folder where the scenes are kept.
     urls : sequence of str
-        Those of `scene_urls`.
+        Addresses of all scenes (see `scene_urls`).
     progress : callable
     wanted : sequence of int
+        Numbers of the scenes to download.
     retry : RetryPolicy
 
     Returns
     -------
     paths : list of Path
-        In the order of the scenes' numbers.
+        TIFF files of all scenes in the order of their numbers; those not wanted needn't exist.
     bytes_moved : int
+        Bytes transferred.
 
     Raises
     ------
     DataError
-        When they can't be had.
+        When a scene can't be downloaded.
     StorageError
-        When they can't be written.
+        When a scene can't be written.
     """
     paths = [scene_path(folder, number) for number in range(N_SCENES)]
-    lacking = [number for number in wanted if not paths[number].exists()]
+    missing = [number for number in wanted if not paths[number].exists()]
     stopped = threading.Event()
 
     def fetch(number: int) -> int:
@@ -63,19 +65,19 @@ def server_scenes(
             return 0
         try:
             download([urls[number]], paths[number], retry=retry)
-            read_image(paths[number])  # one that can't be read isn't kept
+            read_image(paths[number])  # removes a file that can't be read
         except BaseException:
-            # Without a network, each of the others would be tried for as long as this one.
+            # Without a network, each of the others would take as long as this one.
             stopped.set()
             raise
         return paths[number].stat().st_size
 
     moved = 0
-    with holding_scenes(folder), ThreadPoolExecutor(4) as pool:
+    with lock_scenes(folder), ThreadPoolExecutor(4) as pool:
         try:
-            for done, size in enumerate(pool.map(fetch, lacking)):
+            for done, size in enumerate(pool.map(fetch, missing)):
                 moved += size
-                progress('scenes', done + 1, len(lacking))
+                progress('scenes', done + 1, len(missing))
         finally:
             stopped.set()
             pool.shutdown(cancel_futures=True)
@@ -83,21 +85,21 @@ def server_scenes(
 
 
 def scene_sizes(folder: Path, mirror: str, retry: RetryPolicy, progress: Progress | None) -> list[int | None]:
-    """Bytes of each scene that isn't here yet; None for one that the server lacks."""
-    lacking = {
+    """Return the bytes of each scene that isn't on this machine yet; None if the server doesn't have it."""
+    missing = {
         number: [url] for number, url in enumerate(scene_urls(mirror)) if not scene_path(folder, number).exists()
     }
-    return list(file_sizes(lacking, progress=progress, retry=retry).values())
+    return list(file_sizes(missing, progress=progress, retry=retry).values())
 
 
 def scene_path(folder: Path, number: int) -> Path:
-    """Where `server_scenes` keeps a scene."""
+    """Path of a downloaded scene."""
     return folder / f'scene_{number:03d}.tiff'
 
 
 @contextlib.contextmanager
-def holding_scenes(folder: Path) -> Iterator[None]:
-    """Lock a folder of scenes, and remove what killed runs left half-written in it, but for parts of downloads."""
+def lock_scenes(folder: Path) -> Iterator[None]:
+    """Lock the scenes folder; on exit, delete partial files of killed runs, except resumable downloads."""
     with exclusive(writable(folder) / '.lock', 'fetching the natural scenes', wait_s=600):
         try:
             yield

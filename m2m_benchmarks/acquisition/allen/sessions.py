@@ -1,7 +1,7 @@
-"""Sessions of the Allen Brain Observatory, where its servers are, and the choice among sessions.
+"""Sessions of the Allen Brain Observatory, the addresses of its servers, and the selection of sessions.
 
-The tables come from the public bucket; where it can't be reached, or gives something else, from the warehouse
-(api.brain-map.org), by the queries that AllenSDK sends. A table that is in the folder already is not asked for again.
+The tables are downloaded once, from the public bucket or, if that fails, from the warehouse (api.brain-map.org), with
+the queries of AllenSDK.
 This module imports nothing heavy: the command line reads it.
 """
 
@@ -15,24 +15,24 @@ from m2m_benchmarks.data.areas import AREAS
 
 MIRROR = 'https://allen-brain-observatory.s3.us-west-2.amazonaws.com'
 WAREHOUSE = 'https://api.brain-map.org'
-#: Where the warehouse answers queries.
+#: Path of the warehouse's query service.
 QUERY = '/api/v2/data/query.json'
 #: Folders of the bucket.
 OPHYS, ECEPHYS = '/visual-coding-2p', '/visual-coding-neuropixels/ecephys-cache'
-#: What stands for the Cre line of an animal that has none.
+#: Cre line of an animal without one.
 NO_CRE = 'none'
 
 
 @dataclass(frozen=True, kw_only=True)
 class AllenSelection(Selection):
-    """Sessions that are wanted, and where their tables and files are.
+    """Criteria by which sessions are selected, and addresses of their tables and files.
 
     Attributes
     ----------
     cre_lines : sequence of str, optional
-        All by default; upper and lower case are the same.
+        Cre lines, in upper or lower case; all by default.
     depth_um : (low, high)
-        Imaging depth of 2-photon sessions, both included; None leaves a side open.
+        Range of the imaging depth of 2-photon sessions, both ends included; None leaves a side open.
     session_types : sequence of str, optional
         Types of Neuropixels sessions.
     mirror, warehouse : str
@@ -48,25 +48,25 @@ class AllenSelection(Selection):
 
 @dataclass(frozen=True, kw_only=True)
 class AllenSession(Session):
-    """A recording of the Allen Brain Observatory; `areas` are some of the mouse's six.
+    """A session of the Allen Brain Observatory; `areas` are some of the six visual areas.
 
-    It is usable when its container passed quality control (2-photon), or it has an NWB file (Neuropixels).
+    It is usable if its container passed quality control (2-photon), or it has an NWB file (Neuropixels).
 
     Attributes
     ----------
     session_type : str
     container : int or None
-        Sessions of one container are of the same cells; None for Neuropixels.
+        Id shared by the 2-photon sessions of the same cells; None for Neuropixels.
     animal : str
-        The donor's name (2-photon), the specimen's id (Neuropixels).
+        Name of the donor (2-photon) or id of the specimen (Neuropixels).
     cre_line : str
-        As in `Cux2-CreERT2`, or `NO_CRE`.
+        Cre line, such as `Cux2-CreERT2`, or `NO_CRE`.
     depth_um : int or None
         Depth of the imaging plane; None for Neuropixels.
     events_urls : tuple of str
-        Mirrors of its events, which some 2-photon sessions lack, in order.
+        Mirrors of the file of events, which some 2-photon sessions lack, in order.
     channel_areas : mapping
-        Structure by id of channel (Neuropixels): the tables are right where files hold an earlier annotation.
+        Channel id to structure (Neuropixels); files may hold an older annotation than these.
     """
 
     id: int
@@ -85,35 +85,35 @@ class AllenSession(Session):
 
 
 def choose_sessions(sessions: Sequence[AllenSession], selection: AllenSelection) -> Listing:
-    """Those of all sessions that are wanted.
+    """Select sessions.
 
     Raises
     ------
     DataError
         When no session matches.
     UnknownNameError
-        For an area or a Cre line that there isn't.
+        When an area or a Cre line is unknown.
     """
-    lines = choose('Cre line', selection.cre_lines, sorted({each.cre_line for each in sessions}))
+    lines = choose('Cre line', selection.cre_lines, sorted({session.cre_line for session in sessions}))
     low, high = selection.depth_um[0] or 0, math.inf if selection.depth_um[1] is None else selection.depth_um[1]
-    depths = '' if selection.depth_um == (None, None) else f', {low:g} to {high:g} µm deep'
+    depths = '' if selection.depth_um == (None, None) else f', {low:g} to {high:g} µm deep,'
     return match_sessions(
         sessions,
         selection,
         AREAS,
-        lambda each: each.cre_line in lines and (each.depth_um is None or low <= each.depth_um <= high),
-        f' has a Cre line of {", ".join(sorted(lines))}{depths}',
+        lambda session: session.cre_line in lines and (session.depth_um is None or low <= session.depth_um <= high),
+        f' with Cre line {" or ".join(sorted(lines))}{depths}',
         'areas, Cre lines or depths',
     )
 
 
 def file_links(record: dict[str, Any], kind: str, warehouse: str) -> tuple[str, ...]:
-    """Where the warehouse has a session's files of a kind, as far as its record says."""
+    """Addresses of a session's files of one kind in the warehouse, according to its record."""
     from m2m_benchmarks.acquisition.allen.tables import field
 
     files = [] if record.get('well_known_files') is None else field(record, list, 'well_known_files')
     return tuple(
-        warehouse + field(each, str, 'download_link')
-        for each in files
-        if field(each, str, 'well_known_file_type', 'name') == kind
+        warehouse + field(file, str, 'download_link')
+        for file in files
+        if field(file, str, 'well_known_file_type', 'name') == kind
     )

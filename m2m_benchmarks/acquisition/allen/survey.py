@@ -1,4 +1,4 @@
-"""What the two surveys of the Allen Brain Observatory have in common.
+"""The base class of the two surveys of the Allen Brain Observatory.
 
 This module imports nothing heavy: the command line reads it.
 """
@@ -17,8 +17,8 @@ from m2m_benchmarks.storage import home
 
 CRE = Option('cre', 'Cre lines of the animals, separated by commas, as in Cux2-CreERT2,Vip-IRES-Cre. Default: all.')
 SERVERS = (
-    Option('mirror', "URL of a copy of the Allen Institute's bucket, which is read in its place."),
-    Option('warehouse', "URL of a copy of the Allen Institute's API, which is asked in its place."),
+    Option('mirror', "URL of a copy of the Allen Institute's bucket to use instead."),
+    Option('warehouse', "URL of a copy of the Allen Institute's API to use instead."),
 )
 
 
@@ -28,7 +28,7 @@ class AllenSurvey(Survey):
     Attributes
     ----------
     required : tuple of str
-        Paths in a session's file without which there would be nothing to extract.
+        Paths in a session's file that the extraction needs.
     """
 
     n_images = N_SCENES
@@ -36,7 +36,7 @@ class AllenSurvey(Survey):
     required: ClassVar[tuple[str, ...]]
 
     def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> AllenSelection:
-        """Sessions of the Cre lines that are named, from the servers that are."""
+        """Make the selection from the options of both surveys."""
         return AllenSelection(
             areas=areas,
             number=number,
@@ -46,32 +46,32 @@ class AllenSurvey(Survey):
         )
 
     def downloads(self) -> Path:
-        """Folder of all that a fetch keeps; the scenes are beside it, for both surveys."""
+        """Folder of the files that a fetch keeps; the scenes are beside it, for both surveys."""
         return home() / 'downloads' / 'allen' / self.name
 
     def provenance(self, listing: Listing, settings: Any) -> dict[str, Any]:
-        """What the manifest says; sessions that are left out are counted under the name that it has had."""
+        """Describe for the manifest how the dataset was made, with the keys of earlier manifests."""
         source = super().provenance(listing, settings)
         source['n_failed_containers'] = source.pop('n_failed')
         return source
 
     def check_readable(self, path: Path) -> None:
-        """Raise a DataError unless it is HDF5."""
+        """Raise a DataError unless a file is HDF5."""
         from m2m_benchmarks.acquisition.allen.nwb import open_nwb
 
         with open_nwb(path):
             pass
 
     def check_content(self, path: Path, url: str) -> None:
-        """Raise a DataError unless it has what is required."""
+        """Raise a DataError unless a file has all `required` paths."""
         from m2m_benchmarks.acquisition.allen.nwb import NwbFile, open_nwb
 
         with open_nwb(path) as file:
             nwb = NwbFile(file)
-            lacking = [each for each in self.required if not nwb.has(each)]
-        if lacking:
+            missing = [required for required in self.required if not nwb.has(required)]
+        if missing:
             raise DataError(
-                f'{url} has no {lacking[0]}: it is of another survey, a session without natural scenes, or damaged.'
+                f'{url} has no {missing[0]}: it is of another survey, a session without natural scenes, or damaged.'
             )
 
     @property

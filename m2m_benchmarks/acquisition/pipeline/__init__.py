@@ -1,1 +1,1 @@
-"""What any survey needs: session files on this disk, workers, and the merge of sessions into a dataset."""
+"""The steps of a fetch, the same for all surveys: download, extraction in workers, merge into a dataset."""

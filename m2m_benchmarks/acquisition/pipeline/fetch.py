@@ -1,4 +1,4 @@
-"""From nothing to a dataset: sessions of a survey are listed, extracted, and merged."""
+"""Fetch of a survey: its sessions are listed, extracted, and merged into a dataset."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -8,15 +8,15 @@ from typing import Any
 
 from m2m_benchmarks.acquisition.pipeline.images import read_images
 from m2m_benchmarks.acquisition.pipeline.merge import merge_sessions
-from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, finished, sweep
+from m2m_benchmarks.acquisition.pipeline.session_file import extracted_sessions, fingerprint, remove_leftovers
 from m2m_benchmarks.acquisition.pipeline.tasks import (
-    MOST_UNREACHED,
+    MAX_UNREACHABLE,
     ExtractionTask,
     extract_session,
     responses_folder,
     tasks_to_do,
 )
-from m2m_benchmarks.acquisition.pipeline.whole_file import MOST_REQUESTS, forget
+from m2m_benchmarks.acquisition.pipeline.whole_file import MOST_REQUESTS, remove_whole_file
 from m2m_benchmarks.acquisition.pipeline.workers import run
 from m2m_benchmarks.acquisition.sessions import Selection
 from m2m_benchmarks.acquisition.survey import Survey
@@ -27,21 +27,21 @@ from m2m_benchmarks.storage import exclusive, writable
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """What a fetch has brought.
+class FetchResult:
+    """Result of a fetch.
 
     Attributes
     ----------
     manifest : dict
-        Manifest of the fetched dataset.
+        Manifest of the dataset.
     failed, refused : dict
-        Session to why it couldn't be extracted, or doesn't fit to the others.
+        Session to the reason why it couldn't be extracted, or doesn't fit the other sessions.
     n_kept : int
-        Sessions that had been extracted before.
+        Number of sessions that were extracted by earlier fetches.
     bytes_moved : int
-        In this call, without the catalogue.
+        Bytes transferred by this fetch, without the catalogue.
     image_bytes : int
-        Of these, for the images, which come once.
+        Bytes of these for the images, which are downloaded once.
     """
 
     manifest: dict[str, Any]
@@ -53,20 +53,19 @@ class Fetched:
 
 
 def longest_silence_s(retry: RetryPolicy, n_mirrors: int = 1) -> float:
-    """Longest time in s that sessions are asked for while nothing comes, until the fetch gives up.
+    """Longest time in s without any data from the servers until a fetch gives up its sessions.
 
-    `MOST_UNREACHED` sessions one after the other, each for as long as `RetryPolicy.longest_s` allows for a whole file;
-    sessions that are read where they lie, images and tables give up earlier. With the default policy and one mirror
-    that is 129 minutes: a server that stalls in every one of five requests of four tries, and asks for a minute between
-    them, three times.
+    That is `MAX_UNREACHABLE` sessions in a row, each for as long as `RetryPolicy.longest_s` allows for a whole file;
+    sessions that are read on the server, images and tables are given up earlier. With the default policy and one mirror
+    it is 129 minutes: three times four attempts of five requests that all stall, with a minute between attempts.
 
     Parameters
     ----------
     retry : RetryPolicy
     n_mirrors : int
-        Mirrors of a session's file.
+        Number of mirrors of a session's file.
     """
-    return MOST_UNREACHED * retry.longest_s(n_mirrors, MOST_REQUESTS)
+    return MAX_UNREACHABLE * retry.longest_s(n_mirrors, MOST_REQUESTS)
 
 
 def fetch_survey(
@@ -79,45 +78,44 @@ def fetch_survey(
     workers: int = 1,
     scheduler: str | None = None,
     progress: Progress | None = None,
-) -> Fetched:
-    """Bring the dataset of a survey to this machine.
+) -> FetchResult:
+    """Fetch the dataset of a survey.
 
-    Sessions that were extracted with the same settings before aren't read again, whatever stopped the earlier call. A
-    script that takes more than one worker needs `if __name__ == '__main__':`, as with any spawned process.
+    Sessions that were extracted before with the same settings aren't read again, even if the earlier call was
+    interrupted. A script with more than one worker needs `if __name__ == '__main__':`, because workers are spawned.
 
     Parameters
     ----------
     survey : Survey
-        `acquisition.surveys.find_survey` finds one by its name.
+        Survey, such as `acquisition.surveys.find_survey` returns by name.
     selection : Selection, optional
-        All sessions by default, from the survey's own servers.
+        Sessions to fetch; by default all, from the survey's own servers.
     settings : dataclass instance, optional
-        Settings of the survey; by default those of the defaults of its options.
+        Settings of the survey; by default those of its options' defaults.
     whole_files, delete_files, workers, scheduler
-        Those of `ExtractionTask` and `workers.run`. Whether files are kept whole or read where they lie changes no
-        number.
+        See `ExtractionTask` and `workers.run`. The numbers are the same with and without whole files.
     progress : callable, optional
-        Called with what is counted, how many are done, and how many there are.
+        Called with the name of the step, the number done, and the number in all.
 
     Returns
     -------
-    Fetched
+    FetchResult
 
     Raises
     ------
     DataError
-        When there is no catalogue, not one session that can be had, or three in a row that can't be reached: the
-        network is down, and the dataset stays as it was. What was extracted is kept.
+        When there is no catalogue, no session can be extracted, or three in a row can't be reached because the network
+        is down. The dataset is unchanged then, and extracted sessions are kept.
     StorageError
-        When the disk is full, can't be written, or another process fetches the same dataset.
+        When the disk is full or can't be written, or another process fetches the same dataset.
     UnknownNameError
-        For an area, or whatever else sessions are chosen by, that there isn't.
+        When an area or another criterion of the selection is unknown.
     """
-    selection, settings = survey.checked(selection, settings)
+    selection, settings = survey.complete_arguments(selection, settings)
     report = progress or silent
     folder = writable(survey.downloads())
     with exclusive(folder / '.lock', f'fetching {survey.name}'):
-        _sweep(survey, folder, whole_files)
+        _remove_leftovers(survey, folder, whole_files)
         try:
             listing = survey.list_sessions(selection, folder, progress)
             tasks = {
@@ -126,10 +124,10 @@ def fetch_survey(
                 )
                 for session in listing.sessions
             }
-            done = finished(responses_folder(folder, settings), fingerprint(settings))
+            done = extracted_sessions(responses_folder(folder, settings), fingerprint(settings))
             extracted = {session: done[session] for session in tasks if session in done}
             n_kept = len(extracted)
-            if not survey.stimuli_from_sessions:  # first: without them, sessions are of no use
+            if not survey.stimuli_from_sessions:  # first, because sessions are useless without them
                 paths, image_bytes = survey.stimuli(selection, tasks, {}, report)
             waiting = tasks_to_do(list(tasks.values()), extracted)
             failed, moved = _extract(waiting, extracted, workers, scheduler, report)
@@ -140,16 +138,16 @@ def fetch_survey(
                 paths, image_bytes = survey.stimuli(selection, tasks, extracted, report)
             if len(paths) != survey.n_images:
                 raise DataError(
-                    f'{survey.name} gave {len(paths)} images; expected {survey.n_images}, as its class says.'
+                    f'{survey.name} has {len(paths)} images; expected {survey.n_images}, the n_images of its class.'
                 )
             if delete_files:
                 for session in extracted:
-                    forget(tasks[session].path)
+                    remove_whole_file(tasks[session].path)
             source = {**survey.provenance(listing, settings), 'failed': failed}
             merged = merge_sessions(survey.name, extracted.values(), read_images(paths), source, progress)
         finally:
-            _sweep(survey, folder, whole_files)
-    return Fetched(merged.manifest, failed, merged.refused, n_kept, moved + image_bytes, image_bytes)
+            _remove_leftovers(survey, folder, whole_files)
+    return FetchResult(merged.manifest, failed, merged.refused, n_kept, moved + image_bytes, image_bytes)
 
 
 def _extract(
@@ -159,37 +157,36 @@ def _extract(
     scheduler: str | None,
     report: Progress,
 ) -> tuple[dict[str, str], int]:
-    """Extract sessions, which are added to `extracted`; why the others couldn't be, and the bytes that were moved."""
-    failed, moved, unreached = {}, 0, 0
+    """Extract sessions and add them to `extracted`; return why others failed, and the bytes transferred."""
+    failed, moved, unreachable = {}, 0, 0
     report('sessions', 0, len(waiting))
     results = run(extract_session, waiting, workers, scheduler, lambda n: report('MB moved', n // 10**6, 0))
     with closing(results):
         for number, result in enumerate(results):
             moved += result.bytes_moved
-            unreached = unreached + 1 if result.unreached else 0
-            if unreached == MOST_UNREACHED:
+            unreachable = unreachable + 1 if result.unreachable else 0
+            if unreachable == MAX_UNREACHABLE:
                 raise DataError(
-                    f'{unreached} sessions one after the other could not be reached, the last one because '
-                    f'{result.reason} The {len(extracted)} sessions that were extracted are kept, and the dataset '
-                    'stays as it was.'
+                    f'{unreachable} sessions in a row could not be reached, the last one because {result.reason} '
+                    f'The {len(extracted)} sessions extracted so far are kept, and the dataset is unchanged.'
                 )
             if result.path is None:
                 failed[result.session] = result.reason
             else:
                 extracted[result.session] = result.path
             report('sessions', number + 1, len(waiting))
-    # In the order of the listing, whichever worker was faster.
+    # in the order of the listing, which doesn't depend on the speed of workers
     return {
         str(task.session.id): failed[str(task.session.id)] for task in waiting if str(task.session.id) in failed
     }, moved
 
 
-def _sweep(survey: Survey, folder: Path, whole_files: bool) -> None:
-    """Remove what killed runs left half-written, but for downloads that go on; and locks nobody holds.
+def _remove_leftovers(survey: Survey, folder: Path, whole_files: bool) -> None:
+    """Remove partial files and locks of killed runs, except downloads that can be resumed.
 
     The caller holds the lock of the folder.
     """
-    sweep(folder / 'sessions')
+    remove_leftovers(folder / 'sessions')
     unfinished = folder.glob(f'{survey.file_type}/*.{survey.file_type}.new*')
     for path in [*folder.glob('*/.*'), *(() if whole_files else unfinished)]:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Image files of a survey's stimuli, kept on this disk and read pixel by pixel."""
+"""Reads the image files of a survey's stimuli."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,18 +8,18 @@ from PIL import Image
 
 from m2m_benchmarks.errors import DataError
 
-#: What PIL answers damaged files with.
+#: Errors that PIL raises for damaged files.
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError)
 
 
 def read_images(paths: Sequence[Path]) -> Iterator[tuple[str, np.ndarray]]:
-    """Name and pixels of each image, one at a time; errors are those of `read_image`."""
+    """Yield the name and pixels of each image; errors are those of `read_image`."""
     for path in paths:
         yield path.stem, read_image(path)
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Pixels of an image file.
+    """Read the pixels of an image file.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def read_image(path: Path) -> np.ndarray:
     Raises
     ------
     DataError
-        When it is damaged, or holds other values than 0 to 255; it is removed then, so that it comes again.
+        When it is damaged, or holds other values than 0 to 255; it is removed then, so that it is downloaded again.
     """
     try:
         with Image.open(path) as image:
@@ -40,5 +40,5 @@ def read_image(path: Path) -> np.ndarray:
         pixels = stored.astype(np.uint8)
     if pixels.shape[2:] not in ((), (3,)) or not np.array_equal(pixels, stored):
         path.unlink(missing_ok=True)
-        raise DataError(f'{path.name} holds other values than grey or RGB of 0 to 255, and was removed.')
+        raise DataError(f'{path.name} is not a grey or RGB image of values 0 to 255, and was removed; run this again.')
     return pixels

@@ -1,4 +1,4 @@
-"""From the files of many sessions to a dataset in the data folder, of which few are in memory at a time."""
+"""Merge of session files into a dataset in the data folder, with few sessions in memory at a time."""
 
 import hashlib
 import io
@@ -18,20 +18,20 @@ from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import sha256_file
 
-#: Columns of an assembly that come first; all that a session has beside them follow.
+#: First columns of an assembly; the other columns of the sessions follow.
 _FIRST = ('neuroid_id', 'region', 'animal', 'session', 'window_start_ms', 'window_end_ms')
 
 
 @dataclass(frozen=True)
-class Merged:
-    """What became of the sessions.
+class MergeResult:
+    """Result of a merge.
 
     Attributes
     ----------
     manifest : dict
-        Manifest of the merged dataset.
+        Manifest of the dataset.
     refused : dict
-        Session to why it isn't in the dataset; also in the manifest, as `source['refused']`.
+        Session to the reason why it isn't in the dataset; also in the manifest, as `source['refused']`.
     """
 
     manifest: dict[str, Any]
@@ -40,7 +40,7 @@ class Merged:
 
 @dataclass(frozen=True)
 class _Session:
-    """All of a session but its responses; `columns` are those of its neuroids."""
+    """A session without its responses; `columns` are those of its neuroids."""
 
     path: Path
     sha256: str
@@ -58,37 +58,37 @@ def merge_sessions(
     images: Iterable[tuple[str, np.ndarray]],
     source: Mapping[str, Any],
     progress: Progress | None = None,
-) -> Merged:
-    """Merge sessions into dataset `name`, all or nothing; the same sessions give the same bytes, in whatever order.
+) -> MergeResult:
+    """Merge sessions into dataset `name`, all or nothing; the order of `paths` doesn't matter.
 
-    The dataset is that of an import: `window_start_ms`, `window_end_ms` and `reliability` are added to the neuroids;
-    one time bin holds all windows; repetitions that a session lacks are NaN. A column that only some sessions have is
-    '' or NaN for the others.
+    The dataset has the form of an imported one: `window_start_ms`, `window_end_ms` and `reliability` are added to the
+    neuroids; one time bin holds all windows; missing repetitions are NaN. A column that only some sessions have is ''
+    or NaN for the others.
 
     Parameters
     ----------
     name : str
         Identifier of the dataset.
     paths : iterable of Path
-        Files of `session_file.write_session`.
+        Session files written by `session_file.write_session`.
     images : iterable of (stimulus_id, uint8 array of shape (height, width) or (height, width, 3))
-        In the order of their numbers, passed through once. A session that was shown others, has no neuroids
-        or one that is in an earlier session, or a single repetition is refused; the rest goes on.
+        Images in the order of their numbers, iterated once. A session is refused when it was shown other images, has
+        a single repetition, no neuroids, or a neuroid of an earlier session; the others are merged.
     source : mapping
-        For the manifest, which adds `sessions` and `refused`. `made_by` says how in a few words.
+        Provenance for the manifest, to which `sessions` and `refused` are added; `made_by` is the command.
     progress : callable, optional
-        Called with what is being done, how many are done, and how many there are.
+        Called with the name of the step, the number done, and the number in all.
 
     Returns
     -------
-    Merged
+    MergeResult
 
     Raises
     ------
     DataError
-        When a file is damaged or changes meanwhile, a session is given twice, or none is left.
+        When a file is damaged or changes meanwhile, a session is given twice, or all are refused.
     StorageError
-        When it can't be written, or another process is writing it; an earlier version stays as it was.
+        When the dataset can't be written, or another process is writing it; an earlier version is unchanged.
     """
     report = progress or silent
     hashes: list[str] = []
@@ -97,7 +97,7 @@ def merge_sessions(
     def stimuli() -> Iterator[tuple[str, bytes]]:
         for stimulus_id, image in images:
             if image.dtype != np.uint8:
-                raise DataError(f'{stimulus_id} is an image of type {image.dtype}; uint8 is expected.')
+                raise DataError(f'{stimulus_id} is an image of type {image.dtype}; expected uint8.')
             hashes.append(hashlib.sha256(image.tobytes()).hexdigest())
             yield stimulus_id, _png(image)
 
@@ -107,11 +107,11 @@ def merge_sessions(
         for i, path in enumerate(listed):
             read.append(_without_responses(path))
             report('sessions', i + 1, len(listed))
-        kept = _kept(sorted(read, key=lambda session: session.session), hashes, refused)
+        kept = _check_sessions(sorted(read, key=lambda session: session.session), hashes, refused)
         return store.Recordings(
             neuroids=_table(kept),
             n_repetitions=max(session.shape[0] for session in kept),
-            # nothing of the tables, which are no longer needed when the responses are
+            # without the tables, so that their memory is free while responses are written
             blocks=_blocks([(session.path, session.sha256) for session in kept], report),
             window_ms=(
                 min(session.window_ms[0] for session in kept),
@@ -134,7 +134,7 @@ def merge_sessions(
 
     with versions.writing(name):
         manifest = store.write_recordings(name, stimuli(), record)
-    return Merged(manifest, refused)
+    return MergeResult(manifest, refused)
 
 
 def _without_responses(path: Path) -> _Session:
@@ -154,11 +154,11 @@ def _without_responses(path: Path) -> _Session:
 
 
 def _compact(values: np.ndarray) -> np.ndarray:
-    """The same values, in which equal texts are one object: most are the same for all neuroids of a session."""
+    """Share one object between equal texts, since most are the same for all neuroids of a session."""
     if values.dtype != object:
         return values
-    places, texts = pd.factorize(values)
-    compact: np.ndarray = texts[places]
+    codes, texts = pd.factorize(values)
+    compact: np.ndarray = texts[codes]
     return compact
 
 
@@ -170,8 +170,8 @@ def _reliability(responses: np.ndarray) -> np.ndarray:
     return reliability
 
 
-def _kept(sessions: list[_Session], hashes: list[str], refused: dict[str, str]) -> list[_Session]:
-    """Sessions that go into the dataset; why others don't is added to `refused`."""
+def _check_sessions(sessions: list[_Session], hashes: list[str], refused: dict[str, str]) -> list[_Session]:
+    """Return the sessions that fit together; the reason against each of the others is added to `refused`."""
     kept: list[_Session] = []
     owner: dict[str, str] = {}
     for i, session in enumerate(sessions):
@@ -190,20 +190,20 @@ def _kept(sessions: list[_Session], hashes: list[str], refused: dict[str, str]) 
 
 
 def _problem(session: _Session, hashes: list[str], owner: Mapping[str, str]) -> str:
-    """Why a session isn't merged, or ''."""
+    """Return why a session can't be merged, or ''."""
     n_repetitions, n_images, n_neuroids = session.shape
     if n_images != len(hashes):
-        return f'it has responses to {n_images} images, expected {len(hashes)}'
-    # A file without images says their numbers alone; of others some may not have been read.
+        return f'it has responses to {n_images} images; expected {len(hashes)}'
+    # Some files have only the numbers of the images, and of others only some images were read.
     shown = session.images_sha256 or [''] * len(hashes)
     if len(shown) != len(hashes):
-        return f'it was shown {len(shown)} images, expected {len(hashes)}'
+        return f'it was shown {len(shown)} images; expected {len(hashes)}'
     read = [number for number, sha256 in enumerate(shown) if sha256]
     other = [number for number in read if shown[number] != hashes[number]]
     if other:
         return f'it was shown other images ({len(other)} of {len(read)} differ, the first is number {other[0]})'
     if n_repetitions < 2:
-        return f'it has {n_repetitions} repetition of the images, at least 2 are needed for a reliability'
+        return f'it has {n_repetitions} repetition of the images; at least 2 are needed to compute a reliability'
     if not n_neuroids:
         return 'it has no neuroids'
     known = [neuroid for neuroid in session.columns['neuroid_id'] if neuroid in owner]
@@ -213,19 +213,19 @@ def _problem(session: _Session, hashes: list[str], owner: Mapping[str, str]) -> 
 
 
 def _blocks(files: list[tuple[Path, str]], report: Progress) -> Iterator[np.ndarray]:
-    """Responses of the sessions in some files, whose SHA-256 are known."""
+    """Yield the responses of session files, after comparing each with its SHA-256."""
     for i, (path, sha256) in enumerate(files):
         if sha256_file(path) != sha256:
-            raise DataError(f'{path} was changed while it was merged; run this again.')
+            raise DataError(f'{path} changed during the merge; run this again.')
         yield read_session(path).responses
         report('writing', i + 1, len(files))
 
 
 def _table(sessions: list[_Session]) -> pd.DataFrame:
-    """Neuroids of all sessions, with the columns of any of them: text if it is that anywhere, else numbers."""
+    """Join the neuroids of all sessions; a column is text if it is text in any session, else numeric."""
     columns = dict.fromkeys(column for session in sessions for column in session.columns)
     merged: dict[str, np.ndarray] = {}
-    # reliability stands last, as in any dataset
+    # reliability is last, as in imported datasets
     for column in sorted(columns, key=lambda name: name == 'reliability'):
         present = [session.columns[column] for session in sessions if column in session.columns]
         is_text = any(values.dtype == object for values in present)

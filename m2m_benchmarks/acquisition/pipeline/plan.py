@@ -1,9 +1,9 @@
-"""What a fetch would do: what comes, and what it takes of the network, the disk, memory and time."""
+"""Dry run of a fetch: its sessions, and the transfer, disk, memory and time that it needs."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, finished
+from m2m_benchmarks.acquisition.pipeline.session_file import extracted_sessions, fingerprint
 from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, responses_folder, tasks_to_do
 from m2m_benchmarks.acquisition.sessions import Listing, Selection, count_sessions
 from m2m_benchmarks.acquisition.survey import Survey
@@ -11,35 +11,36 @@ from m2m_benchmarks.net.sizes import file_sizes
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import free_bytes
 
-#: Estimates: bytes of memory of the fetch and of each worker beside it, as measured; bytes/s
-#: of a good line.
+#: Measured bytes of memory of the fetch, and of each worker process.
 _BYTES, _WORKER_BYTES = 400e6, 250e6
-_LINE_BYTES_S = 10e6
+#: Bytes/s of a good connection.
+_CONNECTION_BYTES_S = 10e6
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a fetch would do.
+    """Estimated work of a fetch.
 
     Attributes
     ----------
     listing : Listing
+        Selected sessions.
     groups : dict
         Area to group, such as a Cre line, to number of sessions.
     n_extracted : int
-        Sessions that are extracted already and would not be read again.
+        Number of sessions that are extracted already and would not be read again.
     file_bytes : int
-        Size of the files of the others, second files included where these are read.
+        Size of the files of the other sessions, second files included where they are read.
     n_without_file : int
-        Sessions whose file no server has.
+        Number of sessions whose file no server has.
     image_bytes : int
-        Size of the images that aren't here yet, which come once.
+        Size of the images that aren't on this machine yet.
     moved_bytes : int
-        Most bytes that would be moved, images included.
+        Largest transfer, images included.
     disk_bytes, free_bytes : int
-        Disk that would be filled at most, and that is free.
+        Disk space needed at most, and free.
     memory_bytes, seconds : int
-        Estimates.
+        Estimated memory and time.
     """
 
     listing: Listing
@@ -65,23 +66,22 @@ def plan(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Plan:
-    """What `fetch_survey` would do with the same arguments; of the sessions, only sizes are asked for.
+    """Estimate the work of `fetch_survey` with the same arguments, from the sizes of the files.
 
-    Time and memory are estimates: 10 MB/s, and of computing and waiting for answers the survey's own time a session;
-    400 MB and 250 MB for each of several workers; and of files that are read where they lie the largest share that is
-    moved, as the survey says.
+    The estimates assume 10 MB/s, 400 MB of memory and 250 MB for each of several workers, and the survey's estimates of
+    the time per session and of the share that is transferred of files that are read on the server.
 
     Raises
     ------
     DataError
-        When there is no catalogue, no session that is wanted, or no answer.
+        When there is no catalogue, no session matches, or a server doesn't answer.
     UnknownNameError
-        For an area, or whatever else sessions are chosen by, that there isn't.
+        When an area or another criterion of the selection is unknown.
     """
-    selection, settings = survey.checked(selection, settings)
+    selection, settings = survey.complete_arguments(selection, settings)
     folder, estimate = survey.downloads(), survey.estimate
     listing = survey.list_sessions(selection, folder, progress)
-    extracted = finished(responses_folder(folder, settings), fingerprint(settings))
+    extracted = extracted_sessions(responses_folder(folder, settings), fingerprint(settings))
     tasks = [
         ExtractionTask(survey, session, settings, folder, whole_files, delete_files, selection.retry)
         for session in listing.sessions
@@ -107,9 +107,9 @@ def plan(
         n_without_file=sum(size is None for size in sizes.values()),
         image_bytes=image_bytes,
         moved_bytes=int(moved + image_bytes),
-        # Responses are there twice, as files of sessions and in the dataset; so are the images.
+        # Responses and images are stored twice: as files of the fetch and in the dataset.
         disk_bytes=int(kept + 2 * image_bytes + 2 * estimate.responses_bytes * len(listing.sessions)),
         free_bytes=free_bytes(folder),
         memory_bytes=int(_BYTES + (_WORKER_BYTES * processes if processes > 1 else 0)),
-        seconds=int((moved + image_bytes) / _LINE_BYTES_S + estimate.session_s * len(waiting) / workers),
+        seconds=int((moved + image_bytes) / _CONNECTION_BYTES_S + estimate.session_s * len(waiting) / workers),
     )

@@ -1,4 +1,4 @@
-"""What is taken from a recording of a survey, whatever it was recorded with."""
+"""The responses of a session, in the same form for all surveys."""
 
 from dataclasses import dataclass
 
@@ -13,19 +13,19 @@ class SessionResponses:
     Attributes
     ----------
     session : str
-        Its number.
+        Id of the session.
     responses : float32 array, shape (n_repetitions, n_images, n_neuroids)
-        Spikes/s, dF/F, % dF/F or events. Repetitions are in the order of time, images in that of their numbers. NaN
-        where nothing was recorded.
+        Spikes/s, dF/F, % dF/F or events. Repetitions are in the order of time, images in the order of their numbers.
+        NaN where nothing was recorded.
     neuroids : DataFrame, n_neuroids rows
         neuroid_id, region, animal and session as text; further columns of text or numbers.
     window_ms : (start, end)
-        After the onset of an image.
+        Response window in ms after the onset of an image.
     counts : dict
-        What was left out, and how much of it: `n_masked`, …
+        Numbers of excluded trials, units and others, such as `n_masked`.
     images_sha256 : list of n_images str
-        Of the pixels of each image (uint8, row by row); '' stands for one that wasn't read. Empty where the file holds
-        no images.
+        SHA-256 of the pixels of each image (uint8, row by row); '' for one that wasn't read. Empty if the file holds no
+        images.
     """
 
     session: str

@@ -1,7 +1,7 @@
-"""One file for each session that was extracted: there whole, with what it was made with, or not there.
+"""Session files: the responses of one extracted session and the settings they were extracted with.
 
-It is an .npz without Python objects: `responses`, a text array `about` (JSON), `column_0`, `column_1`, … for the
-columns of the neuroids, and `sha256` of all of these.
+A session file is an .npz without Python objects: `responses`, a text array `about` (JSON), `column_0`, `column_1`, …
+for the columns of the neuroids, and `sha256` of all of these.
 """
 
 import dataclasses
@@ -20,17 +20,17 @@ from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.storage import explained, replacing, writable
 
-#: Raised whenever an extraction changes what it gives for the same settings: files of other formats don't count.
+#: Incremented when an extraction gives other responses for the same settings; files of other formats are ignored.
 FORMAT = 2
 
 _NAME = re.compile(r'[A-Za-z0-9][\w.-]*\Z', re.ASCII)
-#: What numpy and zipfile answer damaged files with, and what content of another shape leads to.
+#: Errors that numpy and zipfile raise for damaged files, and those that wrong content leads to.
 _DAMAGE: tuple[type[Exception], ...] = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError)
 _DAMAGE += (ArithmeticError, MemoryError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error)
 
 
 def fingerprint(settings: Any) -> str:
-    """Settings as a text that is the same for the same settings.
+    """Convert settings to a text that identifies them.
 
     Parameters
     ----------
@@ -45,15 +45,15 @@ def fingerprint(settings: Any) -> str:
 
 
 def write_session(folder: Path, responses: SessionResponses, settings_fingerprint: str) -> Path:
-    """Write a session in one step; it replaces an earlier file of the session.
+    """Write a session file atomically, replacing an earlier one of the session.
 
     Parameters
     ----------
     folder : Path
-        Made where it isn't there.
+        Folder, which is created if necessary.
     responses : SessionResponses
     settings_fingerprint : str
-        What they were made with: the text of `fingerprint`.
+        Fingerprint of the settings of the extraction.
 
     Returns
     -------
@@ -63,12 +63,12 @@ def write_session(folder: Path, responses: SessionResponses, settings_fingerprin
     Raises
     ------
     DataError
-        When the name of the session can't be that of a file.
+        When the id of the session can't be the name of a file.
     StorageError
-        When the disk is full or can't be written; an earlier file stays as it was.
+        When the disk is full or can't be written; an earlier file is unchanged.
     """
     if not _NAME.match(responses.session):
-        raise DataError(f'the session {responses.session!r} cannot be kept: letters, digits, "-" and "." are expected.')
+        raise DataError(f'a session cannot be called {responses.session!r}; expected letters, digits, "-" and ".".')
     about = {
         'format': FORMAT,
         'session': responses.session,
@@ -88,7 +88,7 @@ def write_session(folder: Path, responses: SessionResponses, settings_fingerprin
 
 
 def read_session(path: Path) -> SessionResponses:
-    """Read a session, checked against its SHA-256.
+    """Read a session file and check it against its SHA-256.
 
     Raises
     ------
@@ -98,18 +98,18 @@ def read_session(path: Path) -> SessionResponses:
     return _read(path)[0]
 
 
-def finished(folder: Path, settings_fingerprint: str) -> dict[str, Path]:
-    """Sessions that are there whole and were made with the same settings.
+def extracted_sessions(folder: Path, settings_fingerprint: str) -> dict[str, Path]:
+    """Find the session files that were extracted with the same settings.
 
-    Every file is read. One that is damaged, of other settings or of another format counts as not there;
-    `write_session` replaces it.
+    Every file is read. One that is damaged, of other settings or of another format is ignored; `write_session` replaces
+    it.
 
     Parameters
     ----------
     folder : Path
-        Needn't be there.
+        Folder, which needn't exist.
     settings_fingerprint : str
-        As given to `write_session`.
+        Fingerprint of the settings.
 
     Returns
     -------
@@ -119,22 +119,22 @@ def finished(folder: Path, settings_fingerprint: str) -> dict[str, Path]:
     extracted = {}
     for path in sorted(folder.glob('*.npz')):
         try:
-            responses, made_with = _read(path)
+            responses, stored_fingerprint = _read(path)
         except DataError:
             continue
-        if made_with == settings_fingerprint and path.stem == responses.session:
+        if stored_fingerprint == settings_fingerprint and path.stem == responses.session:
             extracted[responses.session] = path
     return extracted
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed runs left half-written in a folder and those in it. The caller knows that none is running."""
+def remove_leftovers(folder: Path) -> None:
+    """Remove partial files of killed runs in a folder and its subfolders; no run may be writing there."""
     for path in folder.rglob('.*.npz.*'):
         path.unlink(missing_ok=True)
 
 
 def _plain(column: pd.Series) -> np.ndarray:
-    """Numbers and truth values as they are, all else as text; a missing text is ''."""
+    """Keep numbers and truth values, and convert everything else to text; a missing text is ''."""
     values = column.to_numpy()
     if isinstance(values, np.ndarray) and values.dtype.kind in 'biuf':
         return values
@@ -151,15 +151,15 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
 
 
 def _read(path: Path) -> tuple[SessionResponses, str]:
-    """Responses, and the fingerprint of what they were made with."""
+    """Read the responses, and the fingerprint of their settings."""
     try:
         with path.open('rb') as content, np.load(content, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         if str(arrays.pop('sha256')) != _digest(arrays):
-            raise DataError(f'{path} is damaged: its SHA-256 is not that of its content; extract the session again.')
+            raise DataError(f'{path} is damaged: its content does not have its SHA-256; extract the session again.')
         about = json.loads(str(arrays['about']))
         if about['format'] != FORMAT:
-            raise DataError(f'{path} was written by another version; extract the session again.')
+            raise DataError(f'{path} was written by another version of M2M; extract the session again.')
         neuroids = pd.DataFrame({name: arrays[f'column_{i}'] for i, name in enumerate(about['columns'])})
         responses = SessionResponses(
             session=about['session'],
@@ -174,5 +174,5 @@ def _read(path: Path) -> tuple[SessionResponses, str]:
         raise DataError(f'{path} is missing; extract the session again.') from error
     except _DAMAGE as error:
         raise DataError(
-            f'{path} cannot be read as a session ({error}): it is damaged; extract the session again.'
+            f'{path} cannot be read as a session file ({error}): it is damaged; extract the session again.'
         ) from error

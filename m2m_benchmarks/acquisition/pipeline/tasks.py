@@ -1,4 +1,4 @@
-"""One session: from its file on a server to its file of responses on this disk."""
+"""Extraction of one session: from its file on a server to a session file on this disk."""
 
 import contextlib
 import hashlib
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, write_session
-from m2m_benchmarks.acquisition.pipeline.whole_file import forget, intact, whole_file
+from m2m_benchmarks.acquisition.pipeline.whole_file import is_intact, remove_whole_file, whole_file
 from m2m_benchmarks.acquisition.sessions import Session
 from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.errors import DataError, StorageError
@@ -18,13 +18,13 @@ from m2m_benchmarks.net.remote_file import RemoteFile, reading
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.progress import Progress
 
-#: Sessions one after the other that can't be reached, after which no other is asked for: the network is down.
-MOST_UNREACHED = 3
+#: Number of unreachable sessions in a row after which a fetch stops, because the network is down.
+MAX_UNREACHABLE = 3
 
 
 @dataclass(frozen=True)
 class ExtractionTask:
-    """All that the extraction of a session needs; it can be sent to another process or machine.
+    """Arguments of the extraction of a session; they can be pickled.
 
     Attributes
     ----------
@@ -33,12 +33,13 @@ class ExtractionTask:
     settings : dataclass instance
         Settings of the survey.
     folder : Path
-        Under which the responses and whole files are; other machines have to see the same one.
+        Folder of the responses and whole files, which all machines have to share.
     whole_files : bool
-        Keep the session's file, in place of reading it where it lies.
+        Whether the session's file is downloaded, in place of reading it on the server.
     delete_files : bool
-        Remove it when the session is extracted.
+        Whether it is removed when the session is extracted.
     retry : RetryPolicy
+        Number of attempts and time limits of requests.
     """
 
     survey: Survey
@@ -51,49 +52,50 @@ class ExtractionTask:
 
     @property
     def path(self) -> Path:
-        """Where the whole file goes."""
+        """Path of the whole file."""
         return self.beside(f'{self.session.id}.{self.survey.file_type}')
 
     def beside(self, name: str) -> Path:
-        """Where another file of the session goes."""
+        """Path of another file of the session."""
         return self.folder / self.survey.file_type / name
 
     @property
     def responses_folder(self) -> Path:
-        """Where the responses of sessions go: those of other settings stay beside them."""
+        """Folder of the session files with these settings."""
         return responses_folder(self.folder, self.settings)
 
 
 @dataclass(frozen=True)
 class ExtractionResult:
-    """What became of a task.
+    """Result of a task.
 
     Attributes
     ----------
     session : str
     path : Path or None
-        File of the responses.
+        Session file; None if the extraction failed.
     reason : str
-        Why there is none.
+        Reason of a failure.
     bytes_moved : int
-    unreached : bool
-        The reason is the network, or the servers.
+        Bytes transferred.
+    unreachable : bool
+        Whether the network or the servers are the reason.
     """
 
     session: str
     path: Path | None
     reason: str
     bytes_moved: int
-    unreached: bool = False
+    unreachable: bool = False
 
 
 def responses_folder(folder: Path, settings: Any) -> Path:
-    """Where the responses of sessions go, in the folder of a fetch: those of other settings stay beside them."""
+    """Folder of the session files with some settings, in the folder of a fetch."""
     return folder / 'sessions' / hashlib.sha256(fingerprint(settings).encode()).hexdigest()[:16]
 
 
 def tasks_to_do(tasks: Sequence[ExtractionTask], extracted: Collection[str]) -> list[ExtractionTask]:
-    """Tasks whose session isn't extracted, and those whose whole file is to be kept and isn't there."""
+    """Select tasks whose session isn't extracted, or whose whole file should be kept and is missing."""
     return [
         task
         for task in tasks
@@ -103,17 +105,18 @@ def tasks_to_do(tasks: Sequence[ExtractionTask], extracted: Collection[str]) -> 
 
 
 class SessionFiles:
-    """The files of a task's session: read where they lie, or downloaded.
+    """The files of a task's session, read on the server or downloaded.
 
     Parameters
     ----------
     task : ExtractionTask
     progress : callable, optional
-        Called with a file's name, the bytes of it that have come, and how many there are (0: not known).
+        Called with a file's name, the bytes downloaded, and the bytes of the file (0: unknown).
 
     Attributes
     ----------
     bytes_moved : int
+        Bytes transferred.
     """
 
     def __init__(self, task: ExtractionTask, progress: Progress | None = None) -> None:
@@ -124,15 +127,15 @@ class SessionFiles:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Path | RemoteFile]:
-        """The session's file for the length of the block: its path, or a binary file that is read over the network.
+        """Open the session's file for the length of the block: its path, or a remote file.
 
         Raises
         ------
         DataError, StorageError
-            Those of `whole_file` and `RemoteFile`.
+            See `whole_file` and `RemoteFile`.
         """
         task, survey = self._task, self._task.survey
-        if task.whole_files or intact(task.path):
+        if task.whole_files or is_intact(task.path):
             self.bytes_moved += whole_file(
                 task.session.urls,
                 task.path,
@@ -143,8 +146,8 @@ class SessionFiles:
             )
             yield task.path
             return
-        tell, name = self._progress, task.path.name
-        progress = None if tell is None else lambda moved: tell(name, moved, 0)
+        report, name = self._progress, task.path.name
+        progress = None if report is None else lambda moved: report(name, moved, 0)
         remote = RemoteFile(task.session.urls, progress=progress, retry=task.retry)
         try:
             with reading(remote):
@@ -153,7 +156,7 @@ class SessionFiles:
             self.bytes_moved += remote.bytes_moved
 
     def download(self, urls: Sequence[str], name: str) -> Path:
-        """Path of another file of the session, downloaded; it goes when the session's own file does."""
+        """Download another file of the session, which is deleted with the session's file."""
         path = self._task.beside(name)
         self._further.add(path)
         download(urls, path, retry=self._task.retry)
@@ -161,7 +164,7 @@ class SessionFiles:
         return path
 
     def discard_downloads(self) -> None:
-        """Remove what `download` has brought."""
+        """Remove the files that `download` downloaded."""
         for path in self._further:
             path.unlink(missing_ok=True)
 
@@ -173,34 +176,34 @@ def extract_session(task: ExtractionTask, progress: Progress | None = None) -> E
     ----------
     task : ExtractionTask
     progress : callable, optional
-        As for `SessionFiles`.
+        See `SessionFiles`.
 
     Returns
     -------
     ExtractionResult
-        Whatever is wrong with the session is its `reason`.
+        A failure, with its `reason`, when something is wrong with the session.
 
     Raises
     ------
     StorageError
-        When the disk is full or can't be written: no other session would fare better.
+        When the disk is full or can't be written, so that no other session could be extracted either.
     """
     name, files = str(task.session.id), SessionFiles(task, progress)
     try:
         responses = task.retry.read(lambda: task.survey.extract(task.session, task.settings, files))
         if responses.session != name:
-            raise DataError(f'its file is that of session {responses.session}.')
+            raise DataError(f'its file is of session {responses.session}.')
         path = write_session(task.responses_folder, responses, fingerprint(task.settings))
     except StorageError:
         raise
     except Exception as error:
-        # Files are others': no matter what one holds, the other sessions go on.
+        # Unknown content of one file must not stop the other sessions.
         reason = str(error) if isinstance(error, DataError) else f'{type(error).__name__}: {error}'
-        # A second file that doesn't fit to the first may be that of another version of it.
+        # A second file that doesn't fit the first may be of another version.
         files.discard_downloads()
         return ExtractionResult(name, None, reason, files.bytes_moved, isinstance(error, ServerUnreachable))
     if task.delete_files:
-        forget(task.path)
+        remove_whole_file(task.path)
     if task.delete_files or not task.whole_files:
         files.discard_downloads()
     return ExtractionResult(name, path, '', files.bytes_moved)

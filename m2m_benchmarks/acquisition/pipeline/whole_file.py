@@ -1,4 +1,4 @@
-"""Session files that are kept whole: downloaded, looked into, and vouched for by a small manifest beside each."""
+"""Downloads of whole session files, each with a small manifest by which it is checked later."""
 
 import contextlib
 import json
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.client import HttpClient
-from m2m_benchmarks.net.download import KEPT, complete, discard, downloading, origin_note, partial_bytes
+from m2m_benchmarks.net.download import KEPT, complete, discard, lock_download, origin_note, partial_bytes
 from m2m_benchmarks.net.failures import FileUnusable, RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.net.sizes import file_version
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import explained, replacing, sha256_file, sync_folder
 
-#: Most requests of a try: the size, which may take two, before and after, and the content.
+#: Most requests of an attempt: the size before and after, up to two each, and the content.
 MOST_REQUESTS = 5
 
 
@@ -27,44 +27,44 @@ def whole_file(
     progress: Progress | None = None,
     retry: RetryPolicy = RETRY,
 ) -> int:
-    """Download a file to `path`; the manifest `NAME.json` beside it says its bytes, ETag and SHA-256.
+    """Download a file to `path`, with a manifest `NAME.json` of its bytes, ETag and SHA-256.
 
-    One that is there already is compared with its manifest, and fetched again when it isn't what it was. It takes its
-    name only when its size is that which the server says, it can be opened and has the required content; until then it
-    is `NAME.new`, with which or whose parts a later call goes on.
+    An existing file that differs from its manifest is downloaded again. The file is called `NAME.new`, which a later
+    call resumes, until it has the size that the server states, can be opened, and has the required content.
 
     Parameters
     ----------
     urls, progress
-        Those of `download`.
+        See `download`.
     path : Path
+        Destination.
     check_readable : callable
-        Raises a DataError unless the file of a path can be opened: another mirror is asked then.
+        Called with a path; raises a DataError unless the file can be opened. The next mirror is tried then.
     check_content : callable
-        Called with a path and the first mirror's address; raises a DataError unless it has what is required.
+        Called with a path and the first mirror's address; raises a DataError unless the file has the required content.
     retry : RetryPolicy
         A mirror that sends nothing is given up after `retry.longest_s(1, MOST_REQUESTS)`.
 
     Returns
     -------
     int
-        Bytes that were moved.
+        Bytes transferred.
 
     Raises
     ------
     DataError
-        When no mirror gives it, or it is something else.
+        When no mirror sends the file, or it lacks the required content.
     StorageError
         When it can't be written, or another process is downloading it.
     """
-    if intact(path):
+    if is_intact(path):
         return 0
     new = path.with_name(f'{path.name}.new')
     moved = _ByteCounter(partial_bytes(new), progress)
-    with downloading(new), contextlib.closing(retry.client()) as client:
+    with lock_download(new), contextlib.closing(retry.client()) as client:
 
         def attempt(url: str, end: float) -> tuple[int, str]:
-            version = _unchanged(client, url, new, moved, end)
+            version = _download_unchanged(client, url, new, moved, end)
             try:
                 check_readable(new)
             except DataError as error:
@@ -94,31 +94,31 @@ def whole_file(
     return moved.bytes
 
 
-def forget(path: Path) -> None:
+def remove_whole_file(path: Path) -> None:
     """Remove a file and its manifest."""
     _manifest(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 
 
-def _unchanged(client: HttpClient, url: str, new: Path, progress: Progress, end: float) -> tuple[int, str]:
-    """Try once to download a file that is the same on the server before and after; return its size and ETag."""
+def _download_unchanged(client: HttpClient, url: str, new: Path, progress: Progress, end: float) -> tuple[int, str]:
+    """Try once to download a file that doesn't change meanwhile; return its size and ETag."""
     version = file_version(client, url, end)
     size, etag = version
-    said = json.dumps([url, size, etag])
-    if not (etag and _said(new) == said and new.exists() and new.stat().st_size == size):
+    origin = json.dumps([url, size, etag])
+    if not (etag and _read_origin(new) == origin and new.exists() and new.stat().st_size == size):
         new.unlink(missing_ok=True)
         with replacing(origin_note(new)) as note:
-            note.write(said)
+            note.write(origin)
         complete(client, url, new, progress=progress, end=end)
-    # The length of an answer that doesn't tell it can't be checked otherwise.
+    # Answers without a length can't be checked otherwise.
     if new.stat().st_size != size or file_version(client, url, end) != version:
         new.unlink()
-        raise RequestFailed('it came short, or changed meanwhile', retryable=True)
+        raise RequestFailed('the file is incomplete, or changed during the download', retryable=True)
     return version
 
 
-def _said(new: Path) -> str:
-    """What the note of a file's origin says; '' where there is none."""
+def _read_origin(new: Path) -> str:
+    """Read the note of a file's origin; '' if there is none."""
     try:
         return origin_note(new).read_text(encoding='utf-8')
     except (OSError, ValueError):
@@ -129,17 +129,17 @@ def _manifest(path: Path) -> Path:
     return path.with_name(f'{path.name}.json')
 
 
-def intact(path: Path) -> bool:
-    """Whether a file is there and is what its manifest says."""
+def is_intact(path: Path) -> bool:
+    """Whether a file exists and agrees with its manifest."""
     try:
-        noted = json.loads(_manifest(path).read_text(encoding='utf-8'))
-        return bool(path.stat().st_size == noted['bytes'] and sha256_file(path) == noted['sha256'])
+        manifest = json.loads(_manifest(path).read_text(encoding='utf-8'))
+        return bool(path.stat().st_size == manifest['bytes'] and sha256_file(path) == manifest['sha256'])
     except (OSError, ValueError, LookupError, TypeError):
         return False
 
 
 class _ByteCounter:
-    """Counts the bytes of a download by its progress, on whose way it stands."""
+    """Progress of a download that also counts its bytes."""
 
     def __init__(self, done: int, progress: Progress | None) -> None:
         self.bytes = 0
@@ -147,7 +147,7 @@ class _ByteCounter:
         self._progress = progress
 
     def __call__(self, name: str, done: int, total: int) -> None:
-        # A try that goes back to the start moves all of it again.
+        # An attempt that begins at the start again transfers all of it again.
         self.bytes += done - self._done if done > self._done else done
         self._done = done
         if self._progress:

@@ -1,4 +1,4 @@
-"""Many tasks: one after the other, or spread over processes or machines."""
+"""Runs tasks one after the other, or in several processes or machines."""
 
 import contextlib
 import multiprocessing
@@ -14,11 +14,12 @@ from typing import Any
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.progress import Progress
 
-#: How often the bytes that workers move are reported, and how long a scheduler may take to have a worker, in s.
-_EVERY_S = 0.5
-_WORKERS_S = 60
+#: Interval in s at which the bytes of the workers are reported.
+_REPORT_INTERVAL_S = 0.5
+#: Longest time in s until a scheduler has a worker.
+_LONGEST_START_S = 60
 
-#: Function that does a task; its second argument, if any, is called with a file's name, bytes so far, and bytes in all.
+#: Function of a task and a callable, if any, for a file's name, its bytes so far and its bytes in all.
 Work = Callable[[Any, Progress | None], Any]
 
 #: State of a worker process.
@@ -32,30 +33,29 @@ def run(
     scheduler: str | None = None,
     moved: Callable[[int], None] | None = None,
 ) -> Generator[Any, None, None]:
-    """Do tasks, in any order. Whoever doesn't go through all of them has to close the iterator.
+    """Run tasks and yield their results in any order. Close the iterator if you don't exhaust it.
 
     Parameters
     ----------
     work : callable
-        Function of a module: does one task, and is given what to call with the progress of each file.
+        Module-level function that runs one task; called with the task and a callable for the progress of files.
     tasks : sequence
     workers : int
-        Processes; with 1, this one.
+        Number of processes; with 1, this process.
     scheduler : str, optional
-        Address of a scheduler of dask.distributed in place of them. Its workers have this library and see the same
+        Address of a dask.distributed scheduler, used in place of processes. Its workers need this library and the same
         folder.
     moved : callable, optional
-        Called with the bytes that have come so far; workers of a scheduler don't report theirs.
+        Called with the bytes transferred so far; workers of a scheduler don't report theirs.
 
     Yields
     ------
-    What `work` returns, as it comes.
+    Results of `work`.
 
     Raises
     ------
     DataError
-        When a worker dies, or there is no scheduler. What was extracted by then is kept.
-    Whatever `work` raises.
+        When a worker dies, or there is no scheduler; extracted sessions are kept. Errors of `work` are raised too.
     """
     if scheduler is not None and tasks:
         yield from _on_dask(work, tasks, scheduler)
@@ -68,37 +68,37 @@ def run(
 
 
 class _ByteSum:
-    """Bytes of all files, of the progress of each."""
+    """Adds up the bytes of files from the progress of each."""
 
-    def __init__(self, tell: Callable[[int], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[int], None]) -> None:
+        self._report = report
         self._bytes: dict[str, int] = {}
 
     def __call__(self, name: str, done: int, total: int) -> None:
         self._bytes[name] = done
-        self._tell(sum(self._bytes.values()))
+        self._report(sum(self._bytes.values()))
 
 
 def _in_processes(work: Work, tasks: Sequence[Any], workers: int, moved: Callable[[int], None] | None) -> Iterator[Any]:
     others = set(multiprocessing.active_children())
-    # Spawned: a fork would copy HDF5's and the network's locks as they happen to be.
+    # Spawned, because a fork would copy the locks of HDF5 and of connections in any state.
     context = multiprocessing.get_context('spawn')
-    # A place for each worker, without a lock: one that is killed can't keep it.
-    bytes_of, next_place = context.RawArray('q', workers), context.Value('i', 0)
-    pool = ProcessPoolExecutor(workers, context, _start_worker, (bytes_of, next_place))
+    # One entry per worker, without a lock, which a killed worker would never release.
+    worker_bytes, next_index = context.RawArray('q', workers), context.Value('i', 0)
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (worker_bytes, next_index))
     try:
-        with _report_progress(bytes_of, moved):
-            with _uninterrupted():
+        with _report_progress(worker_bytes, moved):
+            with _block_interrupts():
                 futures = [pool.submit(_work, work, task) for task in tasks]
             for future in as_completed(futures):
                 yield future.result()
     except BrokenProcessPool as error:
         raise DataError(
-            'a worker process was killed, as by a system that is out of memory. Take fewer --workers and '
-            'run this again: sessions that were extracted are kept.'
+            'a worker process was killed, possibly because memory ran out. Use fewer --workers and run this again: '
+            'extracted sessions are kept.'
         ) from error
     except BaseException:
-        # All that a worker leaves is swept; waiting for its session may take minutes.
+        # Waiting for a worker's session may take minutes; the caller removes its partial files.
         pool.shutdown(wait=False, cancel_futures=True)
         for child in set(multiprocessing.active_children()) - others:
             child.terminate()
@@ -108,19 +108,19 @@ def _in_processes(work: Work, tasks: Sequence[Any], workers: int, moved: Callabl
 
 
 @contextlib.contextmanager
-def _report_progress(bytes_of: Sequence[int], moved: Callable[[int], None] | None) -> Iterator[None]:
-    """Report now and then how many bytes the workers have moved, for the length of the block."""
+def _report_progress(worker_bytes: Sequence[int], moved: Callable[[int], None] | None) -> Iterator[None]:
+    """Report the bytes that the workers have transferred at intervals, for the length of the block."""
     if moved is None:
         yield
         return
     ended = threading.Event()
 
-    def tell() -> None:
-        while not ended.wait(_EVERY_S):
-            moved(sum(bytes_of))
-        moved(sum(bytes_of))
+    def report() -> None:
+        while not ended.wait(_REPORT_INTERVAL_S):
+            moved(sum(worker_bytes))
+        moved(sum(worker_bytes))
 
-    thread = threading.Thread(target=tell, daemon=True)
+    thread = threading.Thread(target=report, daemon=True)
     thread.start()
     try:
         yield
@@ -130,8 +130,8 @@ def _report_progress(bytes_of: Sequence[int], moved: Callable[[int], None] | Non
 
 
 @contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold back Ctrl-C for the length of the block; processes that begin in it never see it: their parent ends them."""
+def _block_interrupts() -> Iterator[None]:
+    """Block SIGINT while workers start, so that only the parent handles Ctrl-C."""
     if not hasattr(signal, 'pthread_sigmask'):
         yield
         return
@@ -142,20 +142,20 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(bytes_of: Any, next_place: Any) -> None:
-    """Let a worker process end when its parent does, however that ends, and give it a place for its bytes."""
+def _start_worker(worker_bytes: Any, next_index: Any) -> None:
+    """Make a worker process exit with its parent, and report its bytes in its own entry."""
     global _progress
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_exit_with_parent, args=(parent.sentinel,), daemon=True).start()
-    with next_place.get_lock():
-        place = next_place.value
-        next_place.value += 1
+    with next_index.get_lock():
+        index = next_index.value
+        next_index.value += 1
 
-    def tell(moved: int) -> None:
-        bytes_of[place] = moved
+    def report(moved: int) -> None:
+        worker_bytes[index] = moved
 
-    _progress = _ByteSum(tell)
+    _progress = _ByteSum(report)
 
 
 def _work(work: Work, task: Any) -> Any:
@@ -172,25 +172,25 @@ def _on_dask(work: Work, tasks: Sequence[Any], scheduler: str) -> Iterator[Any]:
         import distributed
     except ImportError as error:
         raise DataError(
-            "a scheduler needs dask.distributed: pip install 'm2m-benchmarks[dask]', here and where its workers run."
+            "a scheduler needs dask.distributed: pip install 'm2m-benchmarks[dask]' here and on its workers."
         ) from error
     try:
         client = distributed.Client(scheduler, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise DataError(f'there is no scheduler of dask.distributed at {scheduler}: {error}.') from error
+        raise DataError(f'there is no dask.distributed scheduler at {scheduler}: {error}.') from error
     with client, client.as_current():
         try:
-            client.wait_for_workers(1, timeout=_WORKERS_S)
+            client.wait_for_workers(1, timeout=_LONGEST_START_S)
         except TimeoutError as error:
-            raise DataError(f'the scheduler at {scheduler} has no workers: start some, then run this again.') from error
+            raise DataError(f'the scheduler at {scheduler} has no workers; start some, then run this again.') from error
         futures = [client.submit(work, task, None, pure=False) for task in tasks]
         try:
             for future in distributed.as_completed(futures):
                 yield future.result()
         except distributed.KilledWorker as error:
             raise DataError(
-                f'{error}. Give the workers more memory or fewer threads and run this again: sessions that were '
-                'extracted are kept.'
+                f'{error}. Give the workers more memory or fewer threads and run this again: extracted sessions are '
+                'kept.'
             ) from error
         finally:
             client.cancel(futures)

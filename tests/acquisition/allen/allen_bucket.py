@@ -1,4 +1,4 @@
-"""The Allen Institute's bucket in small, on a `testing.FileServer`: catalogues, session files and images."""
+"""A small copy of the Allen Institute's bucket on a `testing.FileServer`: catalogues, session files and images."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from PIL import Image
 from m2m_benchmarks.testing.file_server import OnDisk
 
 OPHYS, ECEPHYS = '/bucket/visual-coding-2p', '/bucket/visual-coding-neuropixels/ecephys-cache'
-#: Session, container, area, Cre line, depth: four that can be had, and one of a failed container.
+#: Session, container, area, Cre line, depth: four usable sessions, and one of a failed container.
 SESSIONS = (
     (501, 901, 'VISp', 'Cux2-CreERT2', 175, False),
     (502, 902, 'VISl', 'Cux2-CreERT2', 275, False),
@@ -24,12 +24,12 @@ SESSIONS = (
 UNITS = ((701, 801, 'wt/wt'), (702, 802, 'Sst-IRES-Cre/wt;Ai32/wt'), (703, 803, 'wt/wt'))
 
 
-#: Shown in all sessions.
+#: Images of all sessions.
 SCENES = np.random.default_rng(7).integers(0, 256, (118, 6, 9), dtype=np.uint8)
 
 
 def ophys_path(number):
-    """Where the NWB file of a session lies on the server."""
+    """Path of a session's NWB file on the server."""
     return f'{OPHYS}/ophys_experiment_data/{number}.nwb'
 
 
@@ -59,7 +59,7 @@ def put_ophys(site, folder, n_repetitions=3, sessions=SESSIONS, **options):
             f'{nwb.PLANE}/imaging depth': f'{depth} microns',
         }
         nwb.write_nwb(path, seed=number, n_cells=3, n_repetitions=n_repetitions, metadata=metadata, **options)
-        edit(path, nwb.TEMPLATES, lambda found, images=images: found.write_direct(images))
+        edit(path, nwb.TEMPLATES, lambda dataset, images=images: dataset.write_direct(images))
         edit(path, f'{nwb.PIPELINE}/ImageSegmentation/cell_specimen_ids', lambda ids, n=number: _number(ids, n))
         site.files[ophys_path(number)] = path.read_bytes()
         events = np.random.default_rng(number).random((3, _frames(path)), dtype=np.float32) ** 9
@@ -118,7 +118,7 @@ def put_scenes(site, images=SCENES):
 
 
 def put_full_ophys(site, folder, n_cells=174):
-    """A 2-photon session of full size and its images; where its file is. What isn't read has no content.
+    """Put a full-size 2-photon session and its images on a server; return its path. Data not read have no content.
 
     They are those of a real session: 174 cells, 113,888 frames, 118 images of 918 x 1174 shown 50 times in three
     blocks.
@@ -133,7 +133,7 @@ def put_full_ophys(site, folder, n_cells=174):
         without_content(file, f'{nwb.FLUORESCENCE}/data', (n_cells, 113_888), '<f4')
         del file[nwb.TEMPLATES]
         without_content(file, nwb.TEMPLATES, images.shape, '<f4')
-        for number in range(0, 118, 29):  # those that are compared
+        for number in range(0, 118, 29):  # the images that are compared
             file[nwb.TEMPLATES][number] = images[number]
     put_scenes(site, images)
     site.files[ophys_path(501)] = OnDisk(path)
@@ -141,7 +141,7 @@ def put_full_ophys(site, folder, n_cells=174):
 
 
 def put_full_ecephys(site, folder, n_units=1700, n_spikes=60_000):
-    """A Neuropixels session of full size and the images; where its file is. What isn't read has no content.
+    """Put a full-size Neuropixels session and the images on a server; return its path. Data not read have no content.
 
     As in real sessions, spike amplitudes and waveforms (82 samples on 374 channels of each unit) are the larger part,
     and a sixth of the units are good ones of the six areas.
@@ -174,7 +174,7 @@ def put_full_ecephys(site, folder, n_units=1700, n_spikes=60_000):
 
 
 def without_content(group, name, shape, dtype):
-    """A dataset with a place in the file, in which nothing was written: it costs no disk."""
+    """Allocate a dataset in the file without writing to it, so that it needs no disk space."""
     layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)

@@ -27,7 +27,7 @@ METRICS = (
 
 @dataclass(frozen=True)
 class Session:
-    """What was written.
+    """Content of a written session.
 
     Attributes
     ----------
@@ -159,7 +159,7 @@ def _write_units(file, rng, n_units, onset, stop, metrics):
     spikes = []
     for rate in rng.gamma(2, 4, n_units):
         times = np.sort(rng.uniform(0, stop[-1] + 10, rng.poisson(rate * (stop[-1] + 10))))
-        # Some lie on the ends of windows.
+        # Some spikes are exactly on the ends of windows.
         spikes.append(np.sort(np.concatenate([times, rng.choice(onset, 20) + 0.065, rng.choice(onset, 20) + 0.255])))
     columns = {
         'peak_channel_id': electrodes['id'][:][row],

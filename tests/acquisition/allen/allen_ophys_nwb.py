@@ -17,7 +17,7 @@ FLUORESCENCE = f'{PIPELINE}/Fluorescence/imaging_plane_1'
 PRESENTATION = 'stimulus/presentation/natural_scenes_stimulus'
 TEMPLATES = 'stimulus/templates/natural_scenes_image_stack/data'
 PLANE = 'general/optophysiology/imaging_plane_1'
-#: Of a transient, from one frame to the next.
+#: Decay of a transient from one frame to the next.
 DECAY = 0.85
 
 METADATA = {
@@ -41,7 +41,7 @@ METADATA = {
 
 @dataclass(frozen=True)
 class Session:
-    """What was written: the table of natural scenes, in the order of time.
+    """Table of natural scenes of a written session, in the order of time.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ def _traces(file, session, rng, n_cells, nan_cells, extra_frames, storage):
     dff, demixed, neuropil = (
         file.create_dataset(name, (n_cells, length), 'float32', **storage) for name, length in shapes.items()
     )
-    # It runs and rests by turns, and the encoder begins late.
+    # The animal runs and rests in turn, and the encoder starts late.
     speed = np.abs(6 * np.sin(times / 9) + rng.normal(0, 0.3, n_frames))
     file[f'{PIPELINE}/BehavioralTimeSeries/running_speed/data'] = speed[3:].astype(np.float32)
     file[f'{PIPELINE}/BehavioralTimeSeries/running_speed/timestamps'] = times[3:]
@@ -167,7 +167,7 @@ def _traces(file, session, rng, n_cells, nan_cells, extra_frames, storage):
         tuning = rng.gamma(0.4, 1.0, SCENES)
         spikes = np.zeros(n_frames + extra_frames)
         hit = rng.random(shown.sum()) < 0.7
-        # A spike comes about 100 ms after the image; running adds to it in every other cell.
+        # Spikes follow the image by about 100 ms; running adds to them in every other cell.
         gain = 1 + (cell % 2) * (speed[session.onset[shown]] >= 1)
         spikes[session.onset[shown] + 3] = hit * gain * tuning[session.scene[shown]]
         kernel = 0.2 * DECAY ** np.arange(30)

@@ -1,4 +1,4 @@
-"""The Allen Institute's warehouse in small: a file server that also answers queries of its API."""
+"""A small copy of the Allen Institute's warehouse: a file server that also answers queries of its API."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What tests of the Allen Institute's files share: synthetic sessions, and the AllenSDK where it can be installed."""
+"""Fixtures for the Allen Institute's files: synthetic sessions, and the AllenSDK where it can be installed."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(scope='session')
 def nwb():
-    """The module allen_ophys_nwb.py beside this file: `write_nwb` and the paths of what is in a session."""
+    """The module allen_ophys_nwb.py beside this file: `write_nwb` and the paths in a session."""
     return allen_ophys_nwb
 
 
@@ -23,7 +23,7 @@ def session(nwb, tmp_path):
 
 @pytest.fixture(scope='session')
 def sdk_python(tmp_path_factory):
-    """Interpreter of an environment of its own that holds the AllenSDK, whose dependencies are older than ours."""
+    """Python of a separate environment with the AllenSDK, whose dependencies are older than ours."""
     uv = shutil.which('uv', path=str(Path(sys.executable).parent)) or shutil.which('uv')
     if uv is None:
         pytest.skip('no uv to install the AllenSDK with')

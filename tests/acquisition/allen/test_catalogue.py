@@ -1,4 +1,4 @@
-"""Sessions of the Allen Institute's catalogues, from a server on loopback in place of its bucket and its warehouse."""
+"""Sessions of the Allen Institute's catalogues, from a local server in place of its bucket and its warehouse."""
 
 import copy
 import csv
@@ -65,7 +65,7 @@ OPHYS = [
     experiment(505, 905, 'VISp', 'Rbp4-Cre_KL100', 375, '222005'),
     experiment(506, 906, 'VISam', 'Cux2-CreERT2', 275, '222006', 'three_session_C2'),
 ]
-#: Sessions of Visual Behavior, which the warehouse has in the same table.
+#: Sessions of Visual Behavior, which the warehouse lists in the same table.
 BEHAVIOR = [
     experiment(601, 961, 'VISp', 'Vip-IRES-Cre', 175, '333001', 'OPHYS_1_images_A'),
     experiment(602, 961, 'VISp', 'Vip-IRES-Cre', 175, '333001', 'three_session_B'),
@@ -96,19 +96,19 @@ CHANNELS = {
 
 
 def ecephys_tables():
-    """Rows of the four tables, by name, as dicts."""
-    found = {'sessions': [], 'probes': [], 'channels': [], 'units': []}
+    """Make the rows of the four tables, by name, as dicts."""
+    tables = {'sessions': [], 'probes': [], 'channels': [], 'units': []}
     for number, specimen, kind, genotype, has_nwb in SESSIONS:
         row = {'specimen_id': specimen, 'session_type': kind, 'genotype': genotype, 'has_nwb': has_nwb, 'sex': 'F'}
-        found['sessions'].append({'id': number, **row})
+        tables['sessions'].append({'id': number, **row})
         for i, (area, has_unit) in enumerate(CHANNELS[number]):
             probe, channel = 10 * number + i % 2, 100 * number + i
             if i < 2:
-                found['probes'].append({'name': f'probe{i}', 'id': probe, 'ecephys_session_id': number})
-            found['channels'].append({'id': channel, 'ecephys_probe_id': probe, 'ecephys_structure_acronym': area})
+                tables['probes'].append({'name': f'probe{i}', 'id': probe, 'ecephys_session_id': number})
+            tables['channels'].append({'id': channel, 'ecephys_probe_id': probe, 'ecephys_structure_acronym': area})
             if has_unit:
-                found['units'].append({'snr': 1.5, 'ecephys_channel_id': channel, 'id': 1000 * number + i})
-    return found
+                tables['units'].append({'snr': 1.5, 'ecephys_channel_id': channel, 'id': 1000 * number + i})
+    return tables
 
 
 def as_csv(rows, columns=None):
@@ -122,15 +122,15 @@ def as_csv(rows, columns=None):
 @pytest.fixture
 def site():
     """A server with a bucket; its warehouse is empty."""
-    with serving_files(Warehouse()) as found:
-        found.files[EXPERIMENTS] = json.dumps(OPHYS + BEHAVIOR).encode()
+    with serving_files(Warehouse()) as server:
+        server.files[EXPERIMENTS] = json.dumps(OPHYS + BEHAVIOR).encode()
         for name, rows in ecephys_tables().items():
-            found.files[f'{ECEPHYS}/{name}.csv'] = as_csv(rows)
-        yield found
+            server.files[f'{ECEPHYS}/{name}.csv'] = as_csv(rows)
+        yield server
 
 
 def use_warehouse(site):
-    """Take the tables from the bucket and put them into the warehouse, as it gives them."""
+    """Move the tables from the bucket to the warehouse, in its format."""
     site.files.clear()
     rows = ecephys_tables()
     site.models = {
@@ -152,7 +152,7 @@ def use_warehouse(site):
             for row in rows['sessions']
         ],
         'EcephysProbe': rows['probes'],
-        # Tables with chosen columns hold text only.
+        # The warehouse answers queries for some columns with text only.
         'EcephysChannel': [{name: str(value) for name, value in row.items()} for row in rows['channels']],
         'EcephysUnit': rows['units'],
     }
@@ -234,7 +234,7 @@ def test_ecephys(site, ask, monkeypatch, source, most_rows):
 
 
 @pytest.mark.parametrize(
-    ('options', 'found'),
+    ('options', 'expected'),
     [
         ({'areas': ['VISl']}, [503]),
         ({'areas': ['visl', 'VISp']}, [501, 503, 505]),
@@ -248,10 +248,10 @@ def test_ecephys(site, ask, monkeypatch, source, most_rows):
         ({'areas': ['VISp'], 'depth_um': (300, None), 'number': 1}, [505]),
     ],
 )
-def test_filters(ask, options, found):
+def test_filters(ask, options, expected):
     listing = ask(ophys_sessions, **options)
-    assert ids(listing) == found
-    assert listing.n_matching == (3 if 'number' in options and 'areas' not in options else len(found))
+    assert ids(listing) == expected
+    assert listing.n_matching == (3 if 'number' in options and 'areas' not in options else len(expected))
 
 
 def test_failed_containers_are_counted_where_they_match(ask):
@@ -261,7 +261,7 @@ def test_failed_containers_are_counted_where_they_match(ask):
 
 @pytest.mark.parametrize('seed', range(3))
 def test_the_order_of_a_catalogue_does_not_matter(site, ask, seed):
-    records = copy.deepcopy(OPHYS + BEHAVIOR + OPHYS[:2])  # with some that are listed twice
+    records = copy.deepcopy(OPHYS + BEHAVIOR + OPHYS[:2])  # some are listed twice
     random.Random(seed).shuffle(records)
     site.files[EXPERIMENTS] = json.dumps(records).encode()
     rng = random.Random(seed)
@@ -274,7 +274,7 @@ def test_the_order_of_a_catalogue_does_not_matter(site, ask, seed):
     assert ids(ask(ecephys_sessions)) == [701, 703]
 
 
-def test_names_that_there_are_not(site, ask):
+def test_unknown_names(site, ask):
     with pytest.raises(UnknownNameError, match=r"unknown area 'VISpp'. Did you mean VISp"):
         ask(ophys_sessions, areas=['VISpp'])
     with pytest.raises(UnknownNameError, match=r"unknown session type 'brain_observatory'. Did you mean brain_obs"):
@@ -292,16 +292,16 @@ def test_names_that_there_are_not(site, ask):
         {'areas': ['VISrl']},
         {'depth_um': (200, 100)},
         {'areas': ['VISl'], 'cre_lines': ['Cux2-CreERT2']},
-        {'depth_um': (274, 276), 'areas': ['VISp']},  # that one failed
+        {'depth_um': (274, 276), 'areas': ['VISp']},  # its container failed
     ],
 )
-def test_nothing_that_matches(ask, options):
-    with pytest.raises(DataError, match=r'no session of .* of 4 in the catalogue'):
+def test_no_session_matches(ask, options):
+    with pytest.raises(DataError, match=r'no usable session of .* is among the 4 in the catalogue'):
         ask(ophys_sessions, **options)
 
 
 @pytest.mark.parametrize('number', [0, -1])
-def test_numbers_that_make_no_sense(ask, number):
+def test_wrong_numbers_of_sessions(ask, number):
     with pytest.raises(DataError, match='expected at least 1'):
         ask(ophys_sessions, number=number)
 
@@ -311,14 +311,14 @@ def test_tables_are_kept(site, ask):
     ask(ophys_sessions, areas=['VISp'])
     assert site.asked == [('GET', EXPERIMENTS)]
     ask(ecephys_sessions)
-    # The four tables, and the one question where else the files are.
+    # The four tables, and the optional query for second mirrors.
     assert len(site.requests) == 1 + 4 + 1
     assert 'model::EcephysSession' in site.requests[-1]['path']
     ask(ecephys_sessions)
     assert len(site.requests) == 6
 
 
-def test_containers_say_what_the_sessions_do_not(site, ask):
+def test_sessions_without_the_state_of_their_container(site, ask):
     records = copy.deepcopy(OPHYS)
     for record in records:
         del record['experiment_container']
@@ -350,10 +350,10 @@ CATALOGUE = json.dumps(OPHYS).encode()
 BAD_JSON = {
     b'': 'an empty file',
     b'\n ': 'an empty file',
-    CATALOGUE[: len(CATALOGUE) // 2]: 'something that is cut short or damaged',
+    CATALOGUE[: len(CATALOGUE) // 2]: 'a cut short or damaged file',
     b'<html><body>Log in</body></html>': 'a web page',
-    b'\xff\xfe\x00': 'something that is cut short or damaged',
-    b'[' * 100_000: 'something that is cut short or damaged',
+    b'\xff\xfe\x00': 'a cut short or damaged file',
+    b'[' * 100_000: 'a cut short or damaged file',
     b'[]': 'lists nothing',
     b'{"success": true, "msg": []}': 'lists nothing',
     b'{"success": false, "msg": "no such model"}': 'answered: no such model',
@@ -366,29 +366,29 @@ BAD_JSON = {
 
 @pytest.mark.parametrize('content', BAD_JSON)
 @pytest.mark.several
-def test_a_catalogue_that_is_none(site, ask, content):
+def test_a_wrong_catalogue(site, ask, content):
     site.files[EXPERIMENTS] = content
     with pytest.raises(DataError) as caught:
         ask(ophys_sessions)
     message = str(caught.value)
-    assert message.startswith('there is no catalogue of 2-photon sessions that can be read. ')
+    assert message.startswith('no catalogue of 2-photon sessions can be read. ')
     assert BAD_JSON[content] in message
     assert '\n' not in message
-    # It isn't in the way of the next call, nor of the warehouse.
+    # It affects neither the next call nor the warehouse.
     use_warehouse(site)
     assert ids(ask(ophys_sessions)) == [501, 503, 505]
 
 
 @pytest.mark.parametrize('content', [b'[', b'', b'<html>'])
-def test_a_table_here_that_is_damaged_comes_again(site, ask, content):
+def test_a_damaged_table_is_downloaded_again(site, ask, content):
     listed = [ids(ask(sessions)) for sessions in (ophys_sessions, ecephys_sessions)]
     for table in ask.folder.iterdir():
         table.write_bytes(content)
     assert [ids(ask(sessions)) for sessions in (ophys_sessions, ecephys_sessions)] == listed
 
 
-def test_tables_here_are_read_anew_once(site, ask):
-    """However many of them are damaged, each is asked for once."""
+def test_damaged_tables_are_downloaded_again_once(site, ask):
+    """Each table is requested once, even if several are damaged."""
     listed = ids(ask(ecephys_sessions))
     for table in ask.folder.glob('*.csv'):
         table.write_bytes(b'[')
@@ -398,22 +398,22 @@ def test_tables_here_are_read_anew_once(site, ask):
     assert sorted(tables) == sorted(f'{ECEPHYS}/{name}.csv' for name in ('sessions', 'probes', 'channels', 'units'))
 
 
-def test_a_server_that_cannot_be_reached_is_not_asked_once_more(site, ask):
-    """For a table that isn't here; those that are stay for the next call."""
+def test_an_unreachable_server_is_not_tried_twice(site, ask):
+    """A table is missing; the existing tables are kept for the next call."""
     listed = ids(ask(ecephys_sessions))
     (ask.folder / 'ecephys_units.csv').unlink()
     site.faulty[f'{ECEPHYS}/units.csv'] = file_server.status(503)
     site.requests.clear()
-    with pytest.raises(DataError, match='it answered 503'):
+    with pytest.raises(DataError, match='the server answered 503'):
         ask(ecephys_sessions)
-    assert [path for _, path in site.asked if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv'] * 2  # two tries
+    assert [path for _, path in site.asked if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv'] * 2  # two attempts
     site.faulty.clear()
     site.requests.clear()
     assert ids(ask(ecephys_sessions)) == listed
     assert [path for _, path in site.asked if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv']
 
 
-#: Paths of what is needed, with values that are right in another place.
+#: Paths of required fields, with values that are wrong there.
 NEEDED = {
     ('id',): [True, 'x', [7]],
     ('imaging_depth',): [True, 'x', 1.5, float('nan')],
@@ -449,7 +449,7 @@ ODD = [None, True, 7, -1.5, float('nan'), 'x', '', [], [7], {}, {'id': 1}]
 
 
 def spoil(rng, value):
-    """Put something odd into a random place of JSON."""
+    """Replace a random part of JSON by an odd value."""
     if not isinstance(value, list | dict) or not value or rng.random() < 0.15:
         return rng.choice(ODD)
     key = rng.choice(list(value) if isinstance(value, dict) else range(len(value)))
@@ -474,9 +474,9 @@ def test_any_other_json(site, ask, seed):
     'content', [b'', b'<html><body>Log in</body></html>', b'\xff\xfe\x00', b'{"a": 1}', b'id\n1\n', b'a,"b\n1,2\n']
 )
 @pytest.mark.several
-def test_csv_that_is_none(site, ask, table, content):
+def test_wrong_csv(site, ask, table, content):
     site.files[f'{ECEPHYS}/{table}.csv'] = content
-    with pytest.raises(DataError, match=f'{table}.csv gave ') as caught:
+    with pytest.raises(DataError, match=f'{table}.csv sent ') as caught:
         ask(ecephys_sessions)
     assert '\n' not in str(caught.value)
     use_warehouse(site)
@@ -495,7 +495,7 @@ def test_csv_that_is_none(site, ask, table, content):
 )
 @pytest.mark.parametrize('value', ['', 'x', '1.5'])
 @pytest.mark.several
-def test_ids_that_are_none(site, ask, table, column, value):
+def test_wrong_ids(site, ask, table, column, value):
     rows = ecephys_tables()[table]
     rows[0][column] = value
     site.files[f'{ECEPHYS}/{table}.csv'] = as_csv(rows)
@@ -525,8 +525,8 @@ def test_both_out_of_order(site, ask):
     site.faulty[QUERY] = file_server.status(503)
     with pytest.raises(DataError) as caught:
         ask(ophys_sessions)
-    assert 'it answered 404' in str(caught.value)
-    assert 'it answered 503' in str(caught.value)
+    assert 'the server answered 404' in str(caught.value)
+    assert 'the server answered 503' in str(caught.value)
     assert list(ask.folder.glob('*.json')) == []
 
 
@@ -544,13 +544,13 @@ def test_scenes(site):
 
 @pytest.fixture
 def listed(site, ask):
-    """Sessions whose files the bucket has: 1,000 bytes and their id."""
-    found = ask(ophys_sessions).sessions
-    for session in found:
+    """Sessions with files in the bucket, of 1,000 bytes plus their id."""
+    sessions = ask(ophys_sessions).sessions
+    for session in sessions:
         site.files[session.urls[0].removeprefix(site.address)] = bytes(1000 + session.id)
         site.files[session.events_urls[0].removeprefix(site.address)] = bytes(session.id)
     site.requests.clear()
-    return found
+    return sessions
 
 
 def mirrors(sessions):
@@ -604,7 +604,7 @@ def test_sizes_of_files_that_are_not_there(site, listed):
 def test_sizes_behind_a_login(site, listed):
     site.faulty[listed[0].urls[0].removeprefix(site.address)] = file_server.page
     site.faulty[listed[0].urls[1].removeprefix(site.address)] = file_server.page
-    with pytest.raises(DataError, match='a web page came in place'):
+    with pytest.raises(DataError, match='a web page in place'):
         file_sizes(mirrors(listed))
 
 
@@ -619,7 +619,7 @@ def test_sizes_without_a_network(listed):
     assert len(slept) <= 8 * 3  # not for each of them
 
 
-def test_sizes_are_asked_for_at_once_but_not_all(site, listed):
+def test_several_sizes_are_requested_at_once_but_not_all(site, listed):
     running, most = [], []
     lock = threading.Lock()
 

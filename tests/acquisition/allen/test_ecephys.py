@@ -26,7 +26,7 @@ def extract(path, **settings):
 
 
 def slow_rates(session, taken, start_s, end_s, n_repetitions):
-    """Spikes/s, one trial and one spike at a time."""
+    """Compute spikes/s trial by trial and spike by spike."""
     rates = np.full((n_repetitions, SCENES, len(taken)), np.nan)
     for column, spikes in enumerate(taken['spikes']):
         shown = [0] * SCENES
@@ -41,7 +41,7 @@ def slow_rates(session, taken, start_s, end_s, n_repetitions):
 
 
 def slow_units(session, cutoff=0.1, presence=0.95, violations=0.5, areas=AREAS, only_valid=True, missing=True):
-    """Rows of the units that are taken."""
+    """Select the rows of the units that pass the filters."""
     rows = []
     for row, unit in session.units.iterrows():
         passes = [
@@ -69,18 +69,18 @@ def session(tmp_path):
 @pytest.mark.seconds
 def test_rates(session, window_ms, shuffled):
     made = session(seed=int(window_ms[1]), shuffled=shuffled)
-    found = extract(made.path, window_ms=window_ms)
+    extracted = extract(made.path, window_ms=window_ms)
     taken = slow_units(made)
     expected = slow_rates(made, taken, window_ms[0] / 1000, window_ms[1] / 1000, 3)
-    assert found.responses.dtype == np.float32
-    np.testing.assert_allclose(found.responses, expected, rtol=1e-6)
-    assert list(found.neuroids['neuroid_id']) == [str(unit) for unit in taken['id']]
-    assert found.window_ms == window_ms
-    assert found.images_sha256 == []  # these files hold no images
-    assert (found.counts['n_blank'], found.counts['n_masked'], found.counts['n_missing']) == (5, 0, 0)
+    assert extracted.responses.dtype == np.float32
+    np.testing.assert_allclose(extracted.responses, expected, rtol=1e-6)
+    assert list(extracted.neuroids['neuroid_id']) == [str(unit) for unit in taken['id']]
+    assert extracted.window_ms == window_ms
+    assert extracted.images_sha256 == []  # these files hold no images
+    assert (extracted.counts['n_blank'], extracted.counts['n_masked'], extracted.counts['n_missing']) == (5, 0, 0)
 
 
-def test_default_window_is_that_of_the_recordings_that_others_extracted(shared):
+def test_default_window_is_that_of_the_shared_recordings(shared):
     table = pd.read_csv(shared / 'allen' / 'neuropixels' / 'sessions.csv')
     expected = (1000 * table['window_start_s'].min(), 1000 * table['window_end_s'].max())
     np.testing.assert_allclose(EcephysSettings().window_ms, expected)
@@ -88,10 +88,10 @@ def test_default_window_is_that_of_the_recordings_that_others_extracted(shared):
 
 def test_neuroids(session):
     made = session()
-    found = extract(made.path)
+    extracted = extract(made.path)
     taken = slow_units(made)
-    neuroids = found.neuroids
-    assert found.session == '715093703'
+    neuroids = extracted.neuroids
+    assert extracted.session == '715093703'
     assert set(neuroids['session']) == {'715093703'}
     assert set(neuroids['animal']) == {'699733573'}
     assert set(neuroids['genotype']) == {'Sst-IRES-Cre/wt'}
@@ -105,7 +105,7 @@ def test_neuroids(session):
     assert list(neuroids['anterior_posterior_ccf']) == [x[channel] for channel in taken['peak_channel_id']]
     assert {'l_ratio', 'waveform_spread'}.isdisjoint(neuroids)  # the file lacks them
     n = len(made.units)
-    counts = found.counts
+    counts = extracted.counts
     elsewhere = sum(structure not in AREAS for structure in made.units['structure'])
     assert (counts['n_units'], counts['n_elsewhere']) == (n, elsewhere)
     left = n - elsewhere - counts['n_invalid'] - counts['n_filtered']
@@ -131,10 +131,10 @@ def test_filters(session, settings, slow):
     made = session(
         n_repetitions=1, metrics={'amplitude_cutoff': cutoff, 'presence_ratio': np.resize([1, 0.95, 0.9], 40)}
     )
-    found = extract(made.path, **settings)
+    extracted = extract(made.path, **settings)
     expected = [str(unit) for unit in slow_units(made, **slow)['id']]
-    assert list(found.neuroids['neuroid_id']) == expected
-    assert expected != [str(unit) for unit in slow_units(made)['id']]  # it makes a difference
+    assert list(extracted.neuroids['neuroid_id']) == expected
+    assert expected != [str(unit) for unit in slow_units(made)['id']]  # the setting makes a difference
 
 
 def test_a_filter_that_is_off_needs_no_column(session):
@@ -143,10 +143,10 @@ def test_a_filter_that_is_off_needs_no_column(session):
         del file['units/amplitude_cutoff'], file['units/quality'], file['general/extracellular_ephys/electrodes/x']
     with pytest.raises(DataError, match='has no units/amplitude_cutoff'):
         extract(made.path)
-    found = extract(made.path, amplitude_cutoff=None)
-    assert 'amplitude_cutoff' not in found.neuroids
+    extracted = extract(made.path, amplitude_cutoff=None)
+    assert 'amplitude_cutoff' not in extracted.neuroids
     made.units['quality'] = 'good'
-    assert len(found.neuroids) == len(slow_units(made, cutoff=None))
+    assert len(extracted.neuroids) == len(slow_units(made, cutoff=None))
 
 
 def test_parts_of_structures_and_channels_that_are_not_there(session):
@@ -169,31 +169,31 @@ def test_tables_are_right_about_the_areas_of_channels(session):
     moved = {channels[0]: 'VISam', channels[1]: 'root', channels[2]: 'nan'}
     with open_nwb(made.path) as file:
         settings = EcephysSettings(areas=('VISp', 'VISl', 'VISam'), only_valid=False)
-        found = extract_ecephys(file, settings, moved)
+        extracted = extract_ecephys(file, settings, moved)
     before = own.neuroids.set_index('neuroid_id')['region']
-    after = found.neuroids.set_index('neuroid_id')['region']
+    after = extracted.neuroids.set_index('neuroid_id')['region']
     kept = own.neuroids['neuroid_id'][~own.neuroids['peak_channel_id'].isin(list(moved))]
     assert after[kept].tolist() == before[kept].tolist()
-    others = found.neuroids[found.neuroids['peak_channel_id'].isin(list(moved))]
+    others = extracted.neuroids[extracted.neuroids['peak_channel_id'].isin(list(moved))]
     assert set(others['region']) == {'VISam'} and set(others['peak_channel_id']) == {channels[0]}
     assert channels[0] in peaks
 
 
 @pytest.mark.parametrize('limit', [float('nan'), float('inf')])
-def test_limits_that_are_none(limit):
+def test_wrong_limits(limit):
     with pytest.raises(DataError, match=r'amplitude_cutoff is .*; expected a number'):
         EcephysSettings(amplitude_cutoff=limit)
 
 
 def test_scenes_that_were_shown_less_often(session):
     made = session(left_out=[(7, 1), (7, 2), (99, 0)], shuffled=True)
-    found = extract(made.path)
+    extracted = extract(made.path)
     expected = slow_rates(made, slow_units(made), 0.065, 0.255, 3)
-    np.testing.assert_allclose(found.responses, expected, rtol=1e-6)
-    assert np.isnan(found.responses[1:, 7]).all()
-    assert np.isnan(found.responses[2, 99]).all()
-    assert np.isnan(found.responses).sum() == 3 * len(found.neuroids)
-    assert found.counts['n_missing'] == 3
+    np.testing.assert_allclose(extracted.responses, expected, rtol=1e-6)
+    assert np.isnan(extracted.responses[1:, 7]).all()
+    assert np.isnan(extracted.responses[2, 99]).all()
+    assert np.isnan(extracted.responses).sum() == 3 * len(extracted.neuroids)
+    assert extracted.counts['n_missing'] == 3
 
 
 def test_times_in_which_the_screen_or_a_probe_failed(session):
@@ -208,7 +208,7 @@ def test_times_in_which_the_screen_or_a_probe_failed(session):
             (plain.onset[90], plain.onset[99], ['EcephysSession', '715093703', 'optotagging']),
         ]
     )
-    found = extract(made.path)
+    extracted = extract(made.path)
     taken = slow_units(made)
     expected = slow_rates(made, taken, 0.065, 0.255, 3)
     shown = pd.Series(made.frame).groupby(made.frame).cumcount().to_numpy()
@@ -223,12 +223,12 @@ def test_times_in_which_the_screen_or_a_probe_failed(session):
                 expected[repetition, frame, column] = np.nan
                 n_lost += 1
         n_masked += 20 <= trial <= 25
-    np.testing.assert_allclose(found.responses, expected, rtol=1e-6)
-    assert (found.counts['n_masked'], found.counts['n_lost']) == (n_masked, n_lost)
+    np.testing.assert_allclose(extracted.responses, expected, rtol=1e-6)
+    assert (extracted.counts['n_masked'], extracted.counts['n_lost']) == (n_masked, n_lost)
     assert n_lost > len(taken)
 
 
-def test_spikes_in_no_order(session):
+def test_unsorted_spikes(session):
     made = session(n_repetitions=1)
     expected = extract(made.path).responses
     with h5py.File(made.path, 'a') as file:
@@ -238,7 +238,7 @@ def test_spikes_in_no_order(session):
 
 
 class _Counting(io.FileIO):
-    """A file that knows which of its bytes were read."""
+    """A file that records which of its bytes were read."""
 
     def __init__(self, path):
         super().__init__(path)
@@ -256,10 +256,10 @@ def test_only_the_spikes_that_are_needed_are_read(session):
     with _Counting(made.path) as content:
         with h5py.File(content, 'r') as file:
             place = file['units/spike_times'].id.get_offset()
-            found = extract_ecephys(file, EcephysSettings(areas=('VISam',)))
+            extracted = extract_ecephys(file, EcephysSettings(areas=('VISam',)))
         touched = content.touched[place : place + 8 * sum(map(len, made.units['spikes']))].reshape(-1, 8).any(axis=1)
     taken = slow_units(made, areas=('VISam',))
-    assert list(found.neuroids['neuroid_id']) == [str(unit) for unit in taken['id']]
+    assert list(extracted.neuroids['neuroid_id']) == [str(unit) for unit in taken['id']]
     assert 0 < len(taken) < 5
     needed = np.concatenate([np.full(len(unit['spikes']), row in taken.index) for row, unit in made.units.iterrows()])
     np.testing.assert_array_equal(touched, needed)
@@ -309,14 +309,14 @@ def _replace(path, values):
         (_replace(f'{PRESENTATIONS}/start_time', np.arange(7.0)), r'start_time is of shape 7, expected \d+'),
         (_replace(f'{PRESENTATIONS}/frame', np.zeros((9, 2))), 'frame is of shape 9 x 2'),
         (_replace('units/peak_channel_id', np.arange(3)), 'is of shape 3, expected 40'),
-        (_replace('units/id', np.zeros(40, dtype=int)), 'units/id holds 40 numbers, 1 different ones'),
+        (_replace('units/id', np.zeros(40, dtype=int)), 'units/id holds 40 ids, 1 of them different'),
         (_put('units/spike_times_index', 0, 10**9), 'index of its spike times is damaged'),
         (_put('units/spike_times_index', -1, 0), 'index of its spike times is damaged'),
         (_replace('units/spike_times_index', np.arange(3)), 'index of its spike times is damaged'),
-        (_put('units/spike_times', slice(None), np.nan), 'no numbers'),
+        (_put('units/spike_times', slice(None), np.nan), 'are not numbers'),
         (_replace('units/spike_times', ['a', 'b']), 'units/spike_times holds no numbers'),
         (_replace('units/quality', np.ones((4, 4))), 'units/quality cannot be read'),
-        (_replace('units/presence_ratio', np.zeros(40)), 'none of its 40 units can be taken: .* fail the quality'),
+        (_replace('units/presence_ratio', np.zeros(40)), 'none of its 40 units can be used: .* fail the quality'),
         (_replace('general/extracellular_ephys/electrodes/location', ['CA1'] * 16), '40 are not in VISp, VISl'),
     ],
 )
@@ -340,14 +340,14 @@ def test_another_kind_of_session(session):
 
 
 @pytest.mark.parametrize('content', [b'<!DOCTYPE html><html>Sign in</html>', b'', b'\x89HDF\r\n\x1a\n', b'x' * 4096])
-def test_what_is_no_recording(tmp_path, content):
+def test_files_that_are_not_recordings(tmp_path, content):
     path = tmp_path / 'session.nwb'
     path.write_bytes(content)
     with pytest.raises(DataError, match='web page' if content.startswith(b'<') else 'cannot be read as NWB'):
         extract(path)
     with h5py.File(tmp_path / 'empty.nwb', 'w'):
         pass
-    with pytest.raises(DataError, match='no session of Visual Coding - Neuropixels'):
+    with pytest.raises(DataError, match='not a session of Visual Coding - Neuropixels'):
         extract(tmp_path / 'empty.nwb')
 
 
@@ -373,17 +373,17 @@ def test_damaged_anywhere(session, tmp_path):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter('error')
-                found = extract(path)
+                extracted = extract(path)
         except DataError:
             outcomes.add('refused')
-        else:  # what was harmed isn't needed, or is a number like any other
-            assert found.responses.shape[1] == SCENES
+        else:  # the damaged part isn't needed, or is another valid number
+            assert extracted.responses.shape[1] == SCENES
             outcomes.add('read')
     assert outcomes == {'refused', 'read'}
 
 
 @pytest.mark.parametrize('window_ms', [(250, 250), (250, 0), (0, 0.1), (0, 250_000), (float('nan'), 250)])
-def test_windows_that_cannot_be(window_ms):
+def test_wrong_windows(window_ms):
     with pytest.raises(DataError, match='the window is'):
         EcephysSettings(window_ms=window_ms)
 
@@ -413,7 +413,7 @@ np.savez(path + '.npz', counts=counts.values[:, 0], frame=shown.frame.to_numpy(f
 
 @pytest.fixture(scope='module')
 def ecephys_python(sdk_python):
-    """The AllenSDK's interpreter with an hdmf that its pynwb can work with: with hdmf 6, pynwb 2 makes no file."""
+    """The AllenSDK's interpreter with an hdmf that its pynwb supports: with hdmf 6, pynwb 2 writes no file."""
     uv = shutil.which('uv', path=str(Path(sys.executable).parent)) or shutil.which('uv')
     command = [uv, 'pip', 'install', '--quiet', '--python', sdk_python, 'hdmf<4']
     ran = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)

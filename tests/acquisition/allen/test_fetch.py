@@ -1,4 +1,4 @@
-"""Whole fetches from a server on loopback: what comes, what is said, and what is left."""
+"""Whole fetches from a local server: their datasets, messages and files."""
 
 import io
 import json
@@ -38,7 +38,7 @@ NAMES = pytest.mark.parametrize('name', SETTINGS)
 
 @pytest.fixture(scope='module')
 def content(tmp_path_factory):
-    """What the server serves."""
+    """Path to content of the server's files."""
     folder = tmp_path_factory.mktemp('bucket')
     with serving_files(Warehouse()) as site:
         bucket.put_ophys(site, folder / 'ophys')
@@ -48,14 +48,14 @@ def content(tmp_path_factory):
 
 @pytest.fixture
 def site(content):
-    with serving_files(Warehouse()) as found:
-        found.files.update(content)
-        yield found
+    with serving_files(Warehouse()) as server:
+        server.files.update(content)
+        yield server
 
 
 @pytest.fixture
 def fetch(site):
-    """The function fetch('deVries2020', areas=['VISp'], whole_files=True) -> Fetched."""
+    """The function fetch('deVries2020', areas=['VISp'], whole_files=True) -> FetchResult."""
 
     def run(name, settings=None, *, run=fetch_survey, **options):
         chosen = {
@@ -69,13 +69,13 @@ def fetch(site):
 
 
 @pytest.mark.parametrize(('name', 'folder'), [('deVries2020', '3000024381f25434'), ('Siegle2021', '3c43cc64384a7346')])
-def test_sessions_that_were_extracted_before_are_found(name, folder):
-    """Their folder is named after the settings: this changes only where the extraction with the same settings does."""
+def test_the_folder_of_sessions_stays_the_same(name, folder):
+    """Sessions are kept in a folder named after the settings, so that later versions use them."""
     assert responses_folder(Path(), SETTINGS[name]).name == folder
 
 
 def choice(site, **chosen):
-    # float waits for nothing, and other processes can have it too
+    # float doesn't wait, and can be pickled
     retry = RetryPolicy(sleep=float)
     return AllenSelection(mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse', retry=retry, **chosen)
 
@@ -85,12 +85,12 @@ def sha256(fetched):
 
 
 def strays(home):
-    """Whatever is left that no later fetch would use."""
-    found = [path for path in (home / 'downloads').rglob('*') if path.is_file() and path.name != '.lock']
+    """List files that no later fetch would use."""
+    paths = [path for path in (home / 'downloads').rglob('*') if path.is_file() and path.name != '.lock']
     known = {'.npz': 'sessions', '.json': 'tables', '.csv': 'tables', '.png': None, '.tiff': 'scenes', '.nwb': 'nwb'}
     return [
         path.name
-        for path in found
+        for path in paths
         if path.name.startswith('.')
         or path.suffix not in known
         or (path.suffix == '.nwb' and not path.with_name(f'{path.name}.json').exists())
@@ -99,16 +99,16 @@ def strays(home):
 
 @pytest.fixture(scope='module')
 def undisturbed(content, tmp_path_factory):
-    """SHA-256 of the assemblies that come when nothing goes wrong."""
-    found = {}
+    """Name to SHA-256 of the assembly of an undisturbed fetch."""
+    hashes = {}
     with pytest.MonkeyPatch.context() as patch, serving_files(Warehouse()) as site:
         patch.setenv('M2M_HOME', str(tmp_path_factory.mktemp('undisturbed')))
         for name in ('HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'):
             patch.delenv(name, raising=False)
         site.files.update(content)
         for name, settings in SETTINGS.items():
-            found[name] = sha256(fetch_survey(SURVEYS[name], choice(site), settings))
-    return found
+            hashes[name] = sha256(fetch_survey(SURVEYS[name], choice(site), settings))
+    return hashes
 
 
 @NAMES
@@ -132,7 +132,7 @@ def test_cold(fetch, site, m2m_home, name):
 
 
 @pytest.mark.slow
-def test_the_catalogue_is_right_about_cre_lines(fetch, site, m2m_home):
+def test_cre_lines_and_animals_are_those_of_the_catalogue(fetch, site, m2m_home):
     fetch('deVries2020')
     assembly = store.load_assembly('deVries2020')
     line = dict(zip(assembly['session'].values, assembly['cre_line'].values, strict=True))
@@ -146,7 +146,7 @@ def test_the_catalogue_is_right_about_cre_lines(fetch, site, m2m_home):
     assembly = store.load_assembly('Siegle2021')
     assert set(assembly['cre_line'].values) == {'none', 'Sst-IRES-Cre'}
     assert 'cell_type' not in assembly.coords
-    # Specimens, as in tables and bundles; the files say 10801 to 10803, the donors.
+    # Ids of specimens, as in tables and bundles; the files have those of donors, 10801 to 10803.
     assert set(zip(assembly['session'].values, assembly['animal'].values, strict=True)) == {
         ('701', '801'),
         ('702', '802'),
@@ -156,15 +156,15 @@ def test_the_catalogue_is_right_about_cre_lines(fetch, site, m2m_home):
 
 @pytest.mark.slow
 def test_filters(fetch, m2m_home):
-    found = fetch('deVries2020', areas=['VISl'])
-    assert {each['session'] for each in found.manifest['source']['sessions']} == {'502', '503'}
-    found = fetch('deVries2020', depth_um=(175, 275), cre_lines=['Cux2-CreERT2'])
-    assert {each['session'] for each in found.manifest['source']['sessions']} == {'501', '502'}
-    assert found.n_kept == 1
-    found = fetch('deVries2020', number=1)
-    assert list(found.manifest['summary']['areas']) == ['VISp']
-    found = fetch('Siegle2021', areas=['visp'])
-    assert list(found.manifest['summary']['areas']) == ['VISp']
+    fetched = fetch('deVries2020', areas=['VISl'])
+    assert {each['session'] for each in fetched.manifest['source']['sessions']} == {'502', '503'}
+    fetched = fetch('deVries2020', depth_um=(175, 275), cre_lines=['Cux2-CreERT2'])
+    assert {each['session'] for each in fetched.manifest['source']['sessions']} == {'501', '502'}
+    assert fetched.n_kept == 1
+    fetched = fetch('deVries2020', number=1)
+    assert list(fetched.manifest['summary']['areas']) == ['VISp']
+    fetched = fetch('Siegle2021', areas=['visp'])
+    assert list(fetched.manifest['summary']['areas']) == ['VISp']
     with pytest.raises(UnknownNameError, match='unknown area'):
         fetch('Siegle2021', areas=['V2'])
     with pytest.raises(DataError, match='no imaging depth'):
@@ -180,10 +180,10 @@ def test_filters(fetch, m2m_home):
 @pytest.mark.parametrize(
     'options', [{'whole_files': True}, {'whole_files': True, 'delete_files': True}, {'workers': 2}]
 )
-def test_ways_that_give_the_same_bytes(fetch, m2m_home, undisturbed, name, options):
-    found = fetch(name, **options)
-    assert sha256(found) == undisturbed[name]
-    assert found.failed == {}
+def test_options_that_do_not_change_the_dataset(fetch, m2m_home, undisturbed, name, options):
+    fetched = fetch(name, **options)
+    assert sha256(fetched) == undisturbed[name]
+    assert fetched.failed == {}
     kept = sorted((m2m_home / 'downloads').rglob('*.nwb'))
     assert len(kept) == ((4 if name == 'deVries2020' else 3) if options == {'whole_files': True} else 0)
     assert strays(m2m_home) == []
@@ -194,10 +194,10 @@ def test_events(fetch, site, m2m_home, content):
     settings = OphysSettings('events')
     del site.files[f'{bucket.OPHYS}/ophys_experiment_events/503_events.npz']
     site.files[f'{bucket.OPHYS}/ophys_experiment_events/502_events.npz'] = b'short'
-    found = fetch('deVries2020', settings)
-    assert list(found.failed) == ['502', '503']
-    assert 'cannot be read as events' in found.failed['502']
-    assert '404' in found.failed['503']
+    fetched = fetch('deVries2020', settings)
+    assert list(fetched.failed) == ['502', '503']
+    assert 'cannot be read as events' in fetched.failed['502']
+    assert '404' in fetched.failed['503']
     site.files.update(content)
     assert fetch('deVries2020', settings).n_kept == 2
     assert list((m2m_home / 'downloads').rglob('*_events.npz')) == []
@@ -213,16 +213,16 @@ def test_other_settings_are_extracted_again(fetch, m2m_home):
 
 
 @pytest.mark.slow
-def test_a_plan_moves_no_recording(fetch, site, m2m_home):
+def test_a_plan_downloads_no_recording(fetch, site, m2m_home):
     for name, n in (('deVries2020', 4), ('Siegle2021', 3)):
         planned = fetch(name, run=plan)
         assert len(planned.listing.sessions) == n
-        place = bucket.ophys_path if name == 'deVries2020' else bucket.ecephys_path
-        paths = {place(session.id) for session in planned.listing.sessions}
+        path_of = bucket.ophys_path if name == 'deVries2020' else bucket.ecephys_path
+        paths = {path_of(session.id) for session in planned.listing.sessions}
         assert planned.file_bytes == sum(len(site.files[path]) for path in paths)
-        asked = [request for request in site.requests if request['path'].endswith('.nwb')]
-        assert {request['path'] for request in asked} >= paths
-        assert sum(request['sent'] for request in asked) == 0
+        requests = [request for request in site.requests if request['path'].endswith('.nwb')]
+        assert {request['path'] for request in requests} >= paths
+        assert sum(request['sent'] for request in requests) == 0
         assert planned.moved_bytes < planned.file_bytes
         assert not (m2m_home / 'data').exists()
     assert fetch('deVries2020', run=plan).groups == {
@@ -239,12 +239,12 @@ def test_a_plan_moves_no_recording(fetch, site, m2m_home):
     assert fetch('deVries2020', run=plan).n_without_file == 1
 
 
-# --- sessions that are none
+# --- wrong session files
 
 
 @pytest.fixture
 def changed(site, content, tmp_path):
-    """The function changed(path, edit): a session file of the server after h5py has edited it."""
+    """The function changed(path, edit): apply an edit to a session file of the server."""
 
     def change(path, edit):
         local = tmp_path / 'changed.nwb'
@@ -280,11 +280,11 @@ def other_images(file):
     images[29] = 255 - images[29]
 
 
-#: What becomes of the file of session 502, why it's missing, and why it's missing with whole files.
+#: Change of the file of session 502, the reason of its failure, and the reason with whole files.
 BAD = {
     'Visual Behavior': (drop(bucket.nwb.PIPELINE), 'Visual Behavior', 'a session without natural scenes'),
     'session A': (session_a, 'three_session_A', 'a session without natural scenes'),
-    'another session': (other_number, 'that of session 77', 'that of session 77'),
+    'another session': (other_number, 'is of session 77', 'is of session 77'),
     'no templates': (drop(bucket.nwb.TEMPLATES), 'natural_scenes_image_stack', 'natural_scenes_image_stack'),
 }
 
@@ -295,11 +295,11 @@ BAD = {
 def test_a_bad_session_stops_no_other(fetch, changed, m2m_home, bad, whole_files):
     edit, *reasons = BAD[bad]
     changed(bucket.ophys_path(502), edit)
-    found = fetch('deVries2020', whole_files=whole_files)
-    assert list(found.failed) == ['502']
-    assert reasons[whole_files] in found.failed['502']
-    assert len(found.manifest['source']['sessions']) == 3
-    assert found.manifest['source']['failed'] == found.failed
+    fetched = fetch('deVries2020', whole_files=whole_files)
+    assert list(fetched.failed) == ['502']
+    assert reasons[whole_files] in fetched.failed['502']
+    assert len(fetched.manifest['source']['sessions']) == 3
+    assert fetched.manifest['source']['failed'] == fetched.failed
     assert strays(m2m_home) == []
 
 
@@ -307,7 +307,7 @@ def test_a_bad_session_stops_no_other(fetch, changed, m2m_home, bad, whole_files
 @pytest.mark.parametrize('whole_files', [False, True])
 @pytest.mark.several
 @pytest.mark.slow
-def test_files_that_are_none(fetch, site, content, m2m_home, undisturbed, name, whole_files):
+def test_files_of_other_formats(fetch, site, content, m2m_home, undisturbed, name, whole_files):
     first, second = (
         (bucket.ophys_path(501), bucket.ophys_path(503))
         if name == 'deVries2020'
@@ -315,26 +315,26 @@ def test_files_that_are_none(fetch, site, content, m2m_home, undisturbed, name, 
     )
     site.files[first] = b'<!DOCTYPE html><html><body>Moved</body></html>' * 99
     site.files[second] = content[second][: len(content[second]) // 2]
-    found = fetch(name, whole_files=whole_files)
-    assert sorted(found.failed) == (['501', '503'] if name == 'deVries2020' else ['701', '703'])
-    assert all(len(reason) > 20 for reason in found.failed.values())
+    fetched = fetch(name, whole_files=whole_files)
+    assert sorted(fetched.failed) == (['501', '503'] if name == 'deVries2020' else ['701', '703'])
+    assert all(len(reason) > 20 for reason in fetched.failed.values())
     assert strays(m2m_home) == []
     site.files.update(content)
-    found = fetch(name, whole_files=whole_files)
-    assert (found.failed, sha256(found)) == ({}, undisturbed[name])
+    fetched = fetch(name, whole_files=whole_files)
+    assert (fetched.failed, sha256(fetched)) == ({}, undisturbed[name])
 
 
 @pytest.mark.slow
 def test_other_images(fetch, changed, m2m_home):
-    """The first session has other images than the rest: it's that one that doesn't fit."""
+    """A first session with other images than the rest is refused, not the rest."""
     changed(bucket.ophys_path(501), other_images)
-    found = fetch('deVries2020')
-    assert list(found.refused) == ['501']
-    assert 'other images (1 of 5 differ, the first is number 29)' in found.refused['501']
-    assert len(found.manifest['source']['sessions']) == 3
+    fetched = fetch('deVries2020')
+    assert list(fetched.refused) == ['501']
+    assert 'other images (1 of 5 differ, the first is number 29)' in fetched.refused['501']
+    assert len(fetched.manifest['source']['sessions']) == 3
 
 
-def test_nothing_can_be_had(fetch, site, m2m_home):
+def test_no_session_can_be_extracted(fetch, site, m2m_home):
     for number in (501, 502, 503, 504):
         del site.files[bucket.ophys_path(number)]
     with pytest.raises(DataError, match='none of 4 sessions of deVries2020 could be extracted'):
@@ -357,23 +357,23 @@ def test_a_poisoned_file_is_fetched_again(fetch, site, m2m_home, undisturbed):
     site.requests.clear()
     for path in (m2m_home / 'downloads').rglob('50?.npz'):
         path.unlink()
-    found = fetch('deVries2020', whole_files=True)
-    assert sha256(found) == undisturbed['deVries2020']
-    asked = {request['path'] for request in site.requests if request['method'] == 'GET'}
-    assert asked == {bucket.ophys_path(number) for number in (501, 502, 503)}
+    fetched = fetch('deVries2020', whole_files=True)
+    assert sha256(fetched) == undisturbed['deVries2020']
+    requested = {request['path'] for request in site.requests if request['method'] == 'GET'}
+    assert requested == {bucket.ophys_path(number) for number in (501, 502, 503)}
 
 
 @pytest.mark.slow
 def test_whole_files_and_parts_of_them_compare_the_same_images(fetch, changed, m2m_home):
-    """An image of those that nobody compares is another one in one session: no way to fetch finds it, as is said."""
+    """A difference in an image that isn't compared is accepted with and without whole files, as documented."""
 
     def another(file):
         file[bucket.nwb.TEMPLATES][1] = 0
 
     changed(bucket.ophys_path(501), another)
-    found = [fetch('deVries2020', whole_files=whole_files) for whole_files in (False, True)]
-    assert [each.refused for each in found] == [{}, {}]
-    assert sha256(found[0]) == sha256(found[1])
+    results = [fetch('deVries2020', whole_files=whole_files) for whole_files in (False, True)]
+    assert [each.refused for each in results] == [{}, {}]
+    assert sha256(results[0]) == sha256(results[1])
 
 
 @pytest.mark.slow
@@ -389,7 +389,7 @@ def test_whole_files_and_parts_of_them_compare_the_same_images(fetch, changed, m
     ],
 )
 def test_scenes_of_the_sessions(fetch, site, m2m_home, undisturbed, how, options):
-    """Where the server hasn't what sessions were shown, they come from a session: the same pixels, so the same data."""
+    """Images that the server lacks are read from a session, with the same pixels and so the same dataset."""
     tiffs = [bucket.scene_path(number) for number in range(118)]
     shown = manifest_of(fetch('deVries2020'))
     other = m2m_home.with_name('other')
@@ -401,8 +401,8 @@ def test_scenes_of_the_sessions(fetch, site, m2m_home, undisturbed, how, options
             site.files[path] = content[:30]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('M2M_HOME', str(other))
-        found = fetch('deVries2020', **options)
-        assert (sha256(found), manifest_of(found)) == (undisturbed['deVries2020'], shown)
+        fetched = fetch('deVries2020', **options)
+        assert (sha256(fetched), manifest_of(fetched)) == (undisturbed['deVries2020'], shown)
         assert strays(other) == []
         site.requests.clear()
         assert fetch('deVries2020', **options).bytes_moved == 0
@@ -414,7 +414,7 @@ def manifest_of(fetched):
 
 
 @pytest.mark.slow
-def test_scenes_come_once_for_all_datasets(fetch, site, m2m_home):
+def test_scenes_are_downloaded_once_for_all_datasets(fetch, site, m2m_home):
     first = fetch('deVries2020', number=1)
     assert first.image_bytes == sum(len(site.files[bucket.scene_path(number)]) for number in range(118))
     assert fetch('Siegle2021').image_bytes == 0
@@ -423,12 +423,12 @@ def test_scenes_come_once_for_all_datasets(fetch, site, m2m_home):
 
 
 @pytest.mark.slow
-def test_scenes_of_other_pixels_than_the_screen_has(fetch, site, m2m_home):
+def test_scenes_with_wrong_pixels(fetch, site, m2m_home):
     site.files[bucket.scene_path(3)] = tiff(np.full((6, 9), 300.5, np.float32))
-    with pytest.raises(DataError, match='holds other values than grey or RGB'):
+    with pytest.raises(DataError, match='is not a grey or RGB image'):
         fetch('Siegle2021')
     assert manifest.names() == []
-    # Whole numbers are pixels, whatever type they are of.
+    # Whole numbers of any type are pixels.
     site.files[bucket.scene_path(3)] = tiff(bucket.SCENES[3].astype(np.float32))
     assert fetch('Siegle2021').refused == {}
 
@@ -450,21 +450,21 @@ def tiff(pixels):
 )
 @pytest.mark.several
 @pytest.mark.slow
-def test_the_network_goes_away(fetch, site, m2m_home, workers, fault, whole_files):
-    """What was there stays, and not each of hundreds of sessions is tried in vain.
+def test_the_network_fails(fetch, site, m2m_home, workers, fault, whole_files):
+    """Extracted sessions are kept, and not each of hundreds of sessions is tried.
 
     That the second mirror doesn't have the files changes nothing.
     """
     before = sha256(fetch('deVries2020', number=1))
     listed = json.loads(site.files[f'{bucket.OPHYS}/ophys_experiments.json'])
-    for each in listed:
+    for record in listed:
         link = {'download_link': '/none', 'well_known_file_type': {'name': 'NWBOphys'}}
-        each['well_known_files'] = [link]
+        record['well_known_files'] = [link]
     site.files[f'{bucket.OPHYS}/ophys_experiments.json'] = json.dumps(listed).encode()
     (m2m_home / 'downloads' / 'allen' / 'deVries2020' / 'tables' / 'ophys_experiments.json').unlink()
     for number in (502, 503, 504):
         site.faulty[bucket.ophys_path(number)] = fault
-    with pytest.raises(DataError, match='3 sessions one after the other could not be reached'):
+    with pytest.raises(DataError, match='3 sessions in a row could not be reached'):
         fetch('deVries2020', workers=workers, whole_files=whole_files)
     assert manifest.require('deVries2020')['assembly']['sha256'] == before
     assert strays(m2m_home) == []
@@ -478,13 +478,13 @@ def test_whole_files_of_sessions_that_are_extracted(fetch, site, m2m_home, undis
     planned = fetch('deVries2020', run=plan, whole_files=True)
     assert (planned.n_extracted, planned.image_bytes) == (4, 0)
     assert planned.moved_bytes == planned.file_bytes
-    found = fetch('deVries2020', whole_files=True)
-    assert (sha256(found), found.bytes_moved) == (undisturbed['deVries2020'], planned.moved_bytes)
+    fetched = fetch('deVries2020', whole_files=True)
+    assert (sha256(fetched), fetched.bytes_moved) == (undisturbed['deVries2020'], planned.moved_bytes)
     assert len(list((m2m_home / 'downloads').rglob('*.nwb'))) == 4
-    # Whole files that are here serve any other settings.
+    # Existing whole files are used for other settings.
     site.requests.clear()
     assert fetch('deVries2020', OphysSettings('corrected')).bytes_moved == 0
-    # And what was extracted with others before is still there.
+    # Sessions extracted with the earlier settings are kept.
     assert fetch('deVries2020').n_kept == 4
     assert site.requests == []
 
@@ -492,26 +492,26 @@ def test_whole_files_of_sessions_that_are_extracted(fetch, site, m2m_home, undis
 @pytest.mark.slow
 def test_a_file_that_changes_is_read_once_more(fetch, site, m2m_home, undisturbed):
     path = bucket.ophys_path(501)
-    asked = []
+    handlers = []
 
     def change(handler, site):
-        asked.append(handler)
-        if len(asked) == 2:
+        handlers.append(handler)
+        if len(handlers) == 2:
             site.validators = {'ETag': '"2"', 'Last-Modified': 'Wed, 21 Oct 2025 07:28:00 GMT'}
         file_server.serve(handler, site)
 
     site.faulty[path] = change
-    found = fetch('deVries2020')
-    assert (found.failed, sha256(found)) == ({}, undisturbed['deVries2020'])
+    fetched = fetch('deVries2020')
+    assert (fetched.failed, sha256(fetched)) == ({}, undisturbed['deVries2020'])
 
 
 @pytest.mark.slow
-def test_events_that_do_not_fit_come_again(fetch, site, m2m_home, content):
+def test_events_that_do_not_fit_are_downloaded_again(fetch, site, m2m_home, content):
     path = f'{bucket.OPHYS}/ophys_experiment_events/501_events.npz'
     settings = OphysSettings('events')
     before = sha256(fetch('deVries2020', settings))
-    for each in (m2m_home / 'downloads').rglob('50?.npz'):
-        each.unlink()
+    for path in (m2m_home / 'downloads').rglob('50?.npz'):
+        path.unlink()
     buffer = io.BytesIO()
     np.savez(buffer, ev=np.zeros((2, 7)))
     site.files[path] = buffer.getvalue()
@@ -521,7 +521,7 @@ def test_events_that_do_not_fit_come_again(fetch, site, m2m_home, content):
 
 
 @pytest.mark.slow
-def test_a_whole_file_that_was_not_yet_named_is_not_fetched_again(fetch, site, m2m_home, undisturbed, monkeypatch):
+def test_a_complete_file_without_its_name_is_not_downloaded_again(fetch, site, m2m_home, undisturbed, monkeypatch):
     def interrupt(path):
         raise KeyboardInterrupt
 
@@ -568,16 +568,16 @@ def test_types_of_neuropixels_sessions(fetch, site, m2m_home):
     site.files[f'{bucket.ECEPHYS}/sessions.csv'] = rows.encode()
     assert [each['session'] for each in fetch('Siegle2021').manifest['source']['sessions']] == ['702', '703']
     types = ['functional_connectivity', 'brain_observatory_1.1']
-    found = fetch('Siegle2021', session_types=types)
-    # Whatever the type is called, a session counts when its file shows the natural scenes.
-    assert [each['session'] for each in found.manifest['source']['sessions']] == ['701', '702', '703']
+    fetched = fetch('Siegle2021', session_types=types)
+    # Sessions of any type are extracted if their file shows the natural scenes.
+    assert [each['session'] for each in fetched.manifest['source']['sessions']] == ['701', '702', '703']
     with pytest.raises(UnknownNameError, match='session type'):
         fetch('Siegle2021', session_types=['brain_observatory_1.0'])
 
 
 @pytest.mark.slow
-def test_a_shorter_table_without_a_length_is_asked_for_again(fetch, site, m2m_home, undisturbed):
-    """Of CSV nobody sees that it is short."""
+def test_an_incomplete_table_without_a_length_is_downloaded_again(fetch, site, m2m_home, undisturbed):
+    """Incomplete CSV can't be recognised by its content."""
     path = f'{bucket.ECEPHYS}/units.csv'
 
     def cut(handler, site):
@@ -590,7 +590,7 @@ def test_a_shorter_table_without_a_length_is_asked_for_again(fetch, site, m2m_ho
 
 
 @pytest.mark.slow
-def test_damaged_scenes_come_again(fetch, m2m_home, undisturbed):
+def test_damaged_scenes_are_downloaded_again(fetch, m2m_home, undisturbed):
     for name in ('deVries2020', 'Siegle2021'):
         fetch(name)
         path = sorted((m2m_home / 'downloads' / 'allen' / 'scenes').glob('*.tiff'))[7]
@@ -624,29 +624,29 @@ def test_dask(fetch, site, m2m_home, undisturbed):
 
 def test_a_scheduler_without_workers(fetch, m2m_home, monkeypatch):
     distributed = pytest.importorskip('distributed')
-    monkeypatch.setattr(workers_, '_WORKERS_S', 0.3)
+    monkeypatch.setattr(workers_, '_LONGEST_START_S', 0.3)
     with (
         distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None, protocol='inproc://') as cluster,
-        pytest.raises(DataError, match='has no workers: start some'),
+        pytest.raises(DataError, match='has no workers; start some'),
     ):
         fetch('deVries2020', scheduler=cluster.scheduler_address)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(('workers', 'whole_files'), [(1, False), (1, True), (2, False), (2, True)])
-def test_bytes_are_told_as_they_come(site, m2m_home, monkeypatch, workers, whole_files):
-    monkeypatch.setattr(workers_, '_EVERY_S', 0.01)
+def test_bytes_are_reported_during_the_fetch(site, m2m_home, monkeypatch, workers, whole_files):
+    monkeypatch.setattr(workers_, '_REPORT_INTERVAL_S', 0.01)
     retry = RetryPolicy(sleep=float)
     listed = ophys_sessions(m2m_home / 'tables', AllenSelection(mirror=f'{site.address}/bucket'))
     tasks = [
         ExtractionTask(SURVEYS['deVries2020'], session, OphysSettings(), m2m_home, whole_files, retry=retry)
         for session in listed.sessions
     ]
-    told = []
-    outcomes = list(workers_.run(extract_session, tasks, workers, moved=told.append))
+    reported = []
+    outcomes = list(workers_.run(extract_session, tasks, workers, moved=reported.append))
     assert len(outcomes) == 4
-    assert told == sorted(told)
-    assert told[-1] == sum(outcome.bytes_moved for outcome in outcomes) > 0
+    assert reported == sorted(reported)
+    assert reported[-1] == sum(outcome.bytes_moved for outcome in outcomes) > 0
 
 
 def test_no_dask(fetch, m2m_home, monkeypatch):

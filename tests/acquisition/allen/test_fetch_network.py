@@ -1,4 +1,4 @@
-"""Fetches over a network that fails, by processes that are killed, and what they cost in bytes."""
+"""Fetches over a failing network and by killed processes, and the bytes that they transfer."""
 
 import os
 import random
@@ -28,7 +28,7 @@ SETTINGS = OphysSettings()
 
 @pytest.fixture(scope='module')
 def content(tmp_path_factory):
-    """What the server serves."""
+    """Path to content of the server's files."""
     with serving_files(Warehouse()) as site:
         bucket.put_ophys(site, tmp_path_factory.mktemp('bucket'))
         return site.files
@@ -36,9 +36,9 @@ def content(tmp_path_factory):
 
 @pytest.fixture
 def site(content):
-    with serving_files(Warehouse()) as found:
-        found.files.update(content)
-        yield found
+    with serving_files(Warehouse()) as server:
+        server.files.update(content)
+        yield server
 
 
 def fetch(site, number=None, **options):
@@ -57,7 +57,7 @@ def sha256(fetched):
 
 @pytest.fixture(scope='module')
 def undisturbed(content, tmp_path_factory):
-    """SHA-256 of the assemblies of one session and of all, when nothing goes wrong."""
+    """SHA-256 of the assemblies of undisturbed fetches of one session and of all."""
     with pytest.MonkeyPatch.context() as patch, serving_files(Warehouse()) as site:
         patch.setenv('M2M_HOME', str(tmp_path_factory.mktemp('undisturbed')))
         for name in ('HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'):
@@ -66,11 +66,11 @@ def undisturbed(content, tmp_path_factory):
         return {number: sha256(fetch(site, number)) for number in (1, None)}
 
 
-def left(home):
-    """Files in the folder of downloads, but for those of which it's known what they are for."""
-    found = [path for path in (home / 'downloads').rglob('*') if path.is_file() and path.name != '.lock']
+def unexpected_files(home):
+    """List unexpected files in the downloads folder."""
+    paths = [path for path in (home / 'downloads').rglob('*') if path.is_file() and path.name != '.lock']
     kept = {'.npz', '.png', '.json', '.nwb'}
-    return [path.name for path in found if path.name.startswith('.') or path.suffix not in kept] + [
+    return [path.name for path in paths if path.name.startswith('.') or path.suffix not in kept] + [
         path.name for path in (home / 'data').rglob('.tmp-*')
     ]
 
@@ -108,7 +108,7 @@ def other_etag(handler, site):
 
 
 def changed(handler, site):
-    """From now on the file is another version, which holds the same."""
+    """Change the version of the file, but not its content."""
     site.validators = {'ETag': '"3"', 'Last-Modified': 'Wed, 21 Oct 2025 07:28:00 GMT'}
     file_server.serve(handler, site)
 
@@ -129,7 +129,7 @@ FAULTS = {
 
 
 def spoil(site, path, names, patch, skip):
-    """Answer requests of a file with faults, one after the other, after some that are served as they should be."""
+    """Answer requests of a file with faults in turn, after `skip` normal answers."""
     faults = [file_server.serve] * skip + [FAULTS[name] for name in names if FAULTS[name]]
 
     def fault(handler, site):
@@ -140,7 +140,7 @@ def spoil(site, path, names, patch, skip):
     full = [names.count('disk full')]
 
     def fsync(handle):
-        # Waiting for the disk is most of the time of a small fetch: here nobody pulls the plug.
+        # Waiting for the disk takes most of the time of a small fetch, and no loss of power is tested.
         if full[0]:
             full[0] -= 1
             raise OSError(28, 'No space left on device')
@@ -149,14 +149,14 @@ def spoil(site, path, names, patch, skip):
 
 
 def fetch_all(site, **options):
-    """Run a fetch again until nothing is missing, as its user would."""
+    """Repeat a fetch until no session is missing."""
     for _ in range(4):
         try:
-            found = fetch(site, 1, **options)
+            fetched = fetch(site, 1, **options)
         except M2MError:
             continue
-        if not found.failed:
-            return found
+        if not fetched.failed:
+            return fetched
     return pytest.fail('it goes on failing')
 
 
@@ -171,9 +171,9 @@ def test_faults_and_pairs_of_them(content, undisturbed, monkeypatch, tmp_path, f
             site.files.update(content)
             patch.setenv('M2M_HOME', str(home))
             spoil(site, bucket.ophys_path(501), faults, patch, skip=number % 3)
-            found = fetch_all(site, whole_files=whole_files)
-            assert sha256(found) == undisturbed[1], (faults, whole_files)
-            assert left(home) == [], (faults, whole_files)
+            fetched = fetch_all(site, whole_files=whole_files)
+            assert sha256(fetched) == undisturbed[1], (faults, whole_files)
+            assert unexpected_files(home) == [], (faults, whole_files)
 
 
 def test_faults_of_the_catalogue(content, undisturbed, monkeypatch, tmp_path):
@@ -185,10 +185,10 @@ def test_faults_of_the_catalogue(content, undisturbed, monkeypatch, tmp_path):
             spoil(site, '', [name], patch, skip=0)
             site.faults = [fault] if fault else []
             assert sha256(fetch_all(site)) == undisturbed[1]
-            assert left(home) == []
+            assert unexpected_files(home) == []
 
 
-#: Forks a process for each line of home, address, whether files are kept whole, and workers; it's ready at once.
+#: Forks a process for each line of home, address, whole files or not, and workers, so that it starts at once.
 NURSERY = """
 import os, sys
 if __name__ == '__main__':
@@ -252,29 +252,29 @@ def test_killed_at_random(nursery, site, undisturbed, monkeypatch, tmp_path, who
         children = workers_of(pid)
         os.kill(pid, signal.SIGKILL)
         wait()
-        end = time.monotonic() + 60  # one that is still importing ends after that
+        end = time.monotonic() + 60  # a process that is still importing ends by then
         while any(map(alive, children)) and time.monotonic() < end:
             time.sleep(0.01)
         assert not any(map(alive, children))
         monkeypatch.setenv('M2M_HOME', str(home))
         finished = len(list((home / 'downloads').rglob('50?.npz')))
-        found = fetch(site, whole_files=bool(whole_files))
-        assert found.n_kept == finished
-        assert sha256(found) == undisturbed[None]
-        assert left(home) == []
+        fetched = fetch(site, whole_files=bool(whole_files))
+        assert fetched.n_kept == finished
+        assert sha256(fetched) == undisturbed[None]
+        assert unexpected_files(home) == []
 
 
 def workers_of(pid):
-    """Processes that a process has started."""
-    found = []
+    """List the child processes of a process."""
+    workers = []
     for folder in Path('/proc').glob('[0-9]*'):
         try:
             parent = int((folder / 'stat').read_text().rpartition(')')[2].split()[1])
         except OSError:
             continue
         if parent == pid:
-            found.append(int(folder.name))
-    return found
+            workers.append(int(folder.name))
+    return workers
 
 
 def alive(pid):
@@ -289,18 +289,18 @@ def alive(pid):
     [('deVries2020', 1 / 3, bucket.put_full_ophys), ('Siegle2021', 1 / 5, bucket.put_full_ecephys)],
 )
 def test_bytes_of_a_session_of_full_size(site, tmp_path, m2m_home, name, share, put):
-    """All that a fetch of one session moves, the images and the catalogue included."""
+    """Measure the transfer of one session, including the images and the catalogue."""
     path = put(site, tmp_path)
     selection = AllenSelection(number=1, mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse')
-    found = fetch_survey(SURVEYS[name], selection)
-    assert (found.failed, found.refused) == ({}, {})
+    fetched = fetch_survey(SURVEYS[name], selection)
+    assert (fetched.failed, fetched.refused) == ({}, {})
     catalogue = sum(request['sent'] for request in site.requests if is_table(request))
-    assert found.bytes_moved == site.sent - catalogue
-    print(f'{site.sent:,} of {len(site.files[path]):,} bytes, of which {found.image_bytes:,} are the images')
-    assert found.image_bytes == sum(len(site.files[bucket.scene_path(number)]) for number in range(118))
+    assert fetched.bytes_moved == site.sent - catalogue
+    print(f'{site.sent:,} of {len(site.files[path]):,} bytes, of which {fetched.image_bytes:,} are the images')
+    assert fetched.image_bytes == sum(len(site.files[bucket.scene_path(number)]) for number in range(118))
     assert site.sent <= share * len(site.files[path])
     # The next session needs no images.
-    assert found.bytes_moved - found.image_bytes <= 0.75 * share * len(site.files[path])
+    assert fetched.bytes_moved - fetched.image_bytes <= 0.75 * share * len(site.files[path])
 
 
 def is_table(request):

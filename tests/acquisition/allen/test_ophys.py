@@ -1,4 +1,4 @@
-"""Responses of 2-photon sessions, against loops that anyone would write."""
+"""Responses of 2-photon sessions, against simple loops."""
 
 import hashlib
 import itertools
@@ -34,7 +34,7 @@ def put(file, path, value):
 
 
 def signal(session, nwb, kind):
-    """All traces, in float64."""
+    """Compute all traces in float64."""
     with h5py.File(session.path) as file:
         if kind == 'dff':
             return file[f'{nwb.DFF}/data'][()].astype(float)
@@ -44,7 +44,7 @@ def signal(session, nwb, kind):
 
 
 def slow(session, traces, start, stop, baseline, percent=False):
-    """Responses (sweep by cell), one after the other."""
+    """Compute the responses (sweep x cell) one by one."""
     responses = np.full((len(session.onset), len(traces)), np.nan)
     for sweep, onset in enumerate(session.onset):
         if onset - baseline < 0 or onset + stop > session.n_frames:
@@ -58,11 +58,11 @@ def slow(session, traces, start, stop, baseline, percent=False):
     return responses
 
 
-def check(session, found, expected, **tolerance):
+def check(session, extracted, expected, **tolerance):
     """Compare responses with those of `slow`, whose sweeps are in the order of time."""
-    for scene, repetition in itertools.product(range(118), range(len(found.responses))):
+    for scene, repetition in itertools.product(range(118), range(len(extracted.responses))):
         sweep = np.flatnonzero(session.scene == scene)[repetition]
-        np.testing.assert_allclose(found.responses[repetition, scene], expected[sweep], **tolerance)
+        np.testing.assert_allclose(extracted.responses[repetition, scene], expected[sweep], **tolerance)
 
 
 @pytest.mark.parametrize('seed', range(3))
@@ -85,13 +85,13 @@ def test_agrees_with_a_slow_loop(session, nwb, settings, frames, seed):
     written = session(seed=seed, first_frame=20, tail=12, shuffled=seed == 1)
     corrected = 'dff' not in (settings.get('signal', 'dff'),) or settings.get('sdk_compatible', False)
     traces = signal(written, nwb, 'corrected' if corrected else 'dff')
-    found = extract(written, **settings)
+    extracted = extract(written, **settings)
     expected = slow(written, traces, *frames, percent=corrected)
-    check(written, found, expected, rtol=1e-6, atol=1e-9)
-    assert found.counts['n_masked'] == np.isnan(expected).all(axis=1).sum()
-    assert found.window_ms == pytest.approx((1000 * frames[0] / nwb.RATE, 1000 * frames[1] / nwb.RATE))
-    assert found.responses.shape == (3, 118, 4)
-    assert found.responses.dtype == np.float32
+    check(written, extracted, expected, rtol=1e-6, atol=1e-9)
+    assert extracted.counts['n_masked'] == np.isnan(expected).all(axis=1).sum()
+    assert extracted.window_ms == pytest.approx((1000 * frames[0] / nwb.RATE, 1000 * frames[1] / nwb.RATE))
+    assert extracted.responses.shape == (3, 118, 4)
+    assert extracted.responses.dtype == np.float32
 
 
 @pytest.mark.parametrize('dtype', ['float32', 'float64', 'int32'])
@@ -100,22 +100,22 @@ def test_events(session, tmp_path, dtype):
     written = session(first_frame=2, tail=5)
     events = (20 * np.random.default_rng(0).random((4, written.n_frames)) ** 9).astype(dtype)
     np.savez_compressed(tmp_path / 'events.npz', ev=events)
-    found = extract(written, signal='events', window='2-12', events=read_events(tmp_path / 'events.npz'))
-    check(written, found, slow(written, events, 2, 12, 0), rtol=1e-6)
+    extracted = extract(written, signal='events', window='2-12', events=read_events(tmp_path / 'events.npz'))
+    check(written, extracted, slow(written, events, 2, 12, 0), rtol=1e-6)
 
 
 def test_sweeps_that_leave_the_recording_are_masked(session):
     whole = extract(session())
     assert whole.counts['n_masked'] == 0
     written = session(first_frame=20, tail=9)
-    found = extract(written, signal='corrected')
+    extracted = extract(written, signal='corrected')
     lost = (written.onset < 28) | (written.onset + 14 > written.n_frames)
-    assert found.counts['n_masked'] == lost.sum() == 3
-    assert np.isnan(found.responses).all(axis=2).sum() == (lost & (written.scene >= 0)).sum()
-    assert not np.isnan(found.responses).any(axis=2)[~np.isnan(found.responses).all(axis=2)].any()
-    # A reliability over the other sweeps is still there.
-    assert np.isfinite(found.neuroids['reliability_ns']).all()
-    assert np.isfinite(split_half_reliability(found.responses)).all()
+    assert extracted.counts['n_masked'] == lost.sum() == 3
+    assert np.isnan(extracted.responses).all(axis=2).sum() == (lost & (written.scene >= 0)).sum()
+    assert not np.isnan(extracted.responses).any(axis=2)[~np.isnan(extracted.responses).all(axis=2)].any()
+    # The reliability is that of the other sweeps.
+    assert np.isfinite(extracted.neuroids['reliability_ns']).all()
+    assert np.isfinite(split_half_reliability(extracted.responses)).all()
 
 
 @pytest.mark.parametrize(('first_frame', 'tail', 'lost'), [(28, 14, 0), (27, 14, 1), (28, 13, 1)])
@@ -135,33 +135,33 @@ def test_reliability_of_the_preferred_image(session, nwb, settings):
             for onset in written.onset[written.scene == scene]:
                 scale = np.nanmax(file[path][0]) * np.linspace(1, 2, 7)
                 file[path][0, onset : onset + 7] = scale * np.random.default_rng(onset).uniform(1, 1.5, 7)
-    found = extract(written, **settings)
+    extracted = extract(written, **settings)
     corrected = 'signal' in settings
     traces = signal(written, nwb, 'corrected' if corrected else 'dff')
     n_frames, baseline = (14, 28) if corrected else (7, 0)
-    means = np.nanmean(found.responses, axis=0)
+    means = np.nanmean(extracted.responses, axis=0)
     assert np.argmax(means[:, 0]) == scene
     for cell, trace in enumerate(traces):
         onsets = written.onset[written.scene == np.argmax(means[:, cell])]
         kept = onsets[(onsets >= baseline) & (onsets + n_frames <= written.n_frames)]
         pairs = itertools.combinations([trace[onset : onset + n_frames] for onset in kept], 2)
         expected = np.mean([scipy.stats.pearsonr(a, b)[0] for a, b in pairs])
-        assert found.neuroids['reliability_ns'][cell] == pytest.approx(expected, rel=1e-6)
+        assert extracted.neuroids['reliability_ns'][cell] == pytest.approx(expected, rel=1e-6)
 
 
 def test_huge_values_and_nan_stay_where_they_are(session, nwb):
-    """A cumulative sum would carry them into all later sweeps."""
+    """A cumulative sum would spread them over all later sweeps."""
     written = session()
     before = extract(written)
     frame = written.onset[(written.scene >= 0) & np.roll(written.scene >= 0, -1)][50] + 9
     with h5py.File(written.path, 'r+') as file:
         file[f'{nwb.DFF}/data'][:2, frame] = [1e20, np.nan]
-    found = extract(written)
+    extracted = extract(written)
     hit = (written.onset <= frame) & (written.onset + 14 > frame)
     assert hit.sum() == 2
-    check(written, found, slow(written, signal(written, nwb, 'dff'), 0, 14, 0), rtol=1e-6)
-    assert (before.responses != found.responses).sum(axis=(0, 1)).tolist() == [2, 2, 0, 0]
-    assert found.counts['n_nan_cells'] == 0
+    check(written, extracted, slow(written, signal(written, nwb, 'dff'), 0, 14, 0), rtol=1e-6)
+    assert (before.responses != extracted.responses).sum(axis=(0, 1)).tolist() == [2, 2, 0, 0]
+    assert extracted.counts['n_nan_cells'] == 0
 
 
 def test_far_from_zero(session, nwb):
@@ -170,10 +170,10 @@ def test_far_from_zero(session, nwb):
     traces = 1e9 + np.random.default_rng(0).normal(size=(4, written.n_frames))
     change(written, lambda file: put(file, f'{nwb.FLUORESCENCE}_demixed_signal/data', traces))
     change(written, lambda file: put(file, f'{nwb.FLUORESCENCE}_neuropil_response/r', np.zeros(4)))
-    found = extract(written, signal='corrected')
-    # Responses are of the order of 1e-8 %; a double tells fluorescences apart that differ by 1e-16 of their size.
-    check(written, found, slow(written, traces, 0, 14, 28, percent=True), rtol=0, atol=1e-13)
-    assert np.std(found.responses) > 1e-8
+    extracted = extract(written, signal='corrected')
+    # Responses are of the order of 1e-8 %; doubles resolve fluorescences to 1e-16 of their size.
+    check(written, extracted, slow(written, traces, 0, 14, 28, percent=True), rtol=0, atol=1e-13)
+    assert np.std(extracted.responses) > 1e-8
 
 
 def test_an_image_that_was_shown_less_often(session, nwb):
@@ -182,15 +182,15 @@ def test_an_image_that_was_shown_less_often(session, nwb):
     lost = np.flatnonzero(written.scene == 7)[1]
     onset = f'{nwb.PRESENTATION}/data'
     change(written, lambda file: put(file, onset, np.where(np.arange(len(written.scene)) == lost, -1, written.scene)))
-    found = extract(written)
-    assert (found.counts['n_missing'], found.counts['n_blank']) == (1, shown.counts['n_blank'] + 1)
-    np.testing.assert_array_equal(found.responses[:3, 7], shown.responses[[0, 2, 3], 7])
-    assert np.isnan(found.responses[3, 7]).all()
+    extracted = extract(written)
+    assert (extracted.counts['n_missing'], extracted.counts['n_blank']) == (1, shown.counts['n_blank'] + 1)
+    np.testing.assert_array_equal(extracted.responses[:3, 7], shown.responses[[0, 2, 3], 7])
+    assert np.isnan(extracted.responses[3, 7]).all()
     others = np.arange(118) != 7
-    np.testing.assert_array_equal(found.responses[:, others], shown.responses[:, others])
-    # What isn't there counts neither for the reliability nor for the modulation by running.
-    assert np.isfinite(found.neuroids['reliability_ns']).all()
-    assert np.isfinite(found.neuroids['running_modulation']).all()
+    np.testing.assert_array_equal(extracted.responses[:, others], shown.responses[:, others])
+    # Missing presentations count neither for the reliability nor for the running modulation.
+    assert np.isfinite(extracted.neuroids['reliability_ns']).all()
+    assert np.isfinite(extracted.neuroids['running_modulation']).all()
 
 
 def test_blanks_are_kept_apart(session):
@@ -212,17 +212,17 @@ def test_frames_without_a_timestamp(session):
 def test_timestamps_without_a_frame(session, nwb):
     written = session(tail=14)
     change(written, lambda file: put(file, f'{nwb.DFF}/data', file[f'{nwb.DFF}/data'][:, :-1]))
-    found = extract(written)
-    assert (found.counts['frames_dropped'], found.counts['n_masked']) == (1, 1)
+    extracted = extract(written)
+    assert (extracted.counts['frames_dropped'], extracted.counts['n_masked']) == (1, 1)
 
 
 def test_nan_cells_stay(session):
-    found = extract(session(nan_cells=(0, 2)))
-    assert found.counts['n_nan_cells'] == 2
-    assert np.isnan(found.responses).all(axis=(0, 1)).tolist() == [True, False, True, False]
-    assert np.isnan(found.neuroids['reliability_ns']).tolist() == [True, False, True, False]
-    assert np.isnan(found.neuroids['running_modulation']).tolist() == [True, False, True, False]
-    assert len(found.neuroids) == 4
+    extracted = extract(session(nan_cells=(0, 2)))
+    assert extracted.counts['n_nan_cells'] == 2
+    assert np.isnan(extracted.responses).all(axis=(0, 1)).tolist() == [True, False, True, False]
+    assert np.isnan(extracted.neuroids['reliability_ns']).tolist() == [True, False, True, False]
+    assert np.isnan(extracted.neuroids['running_modulation']).tolist() == [True, False, True, False]
+    assert len(extracted.neuroids) == 4
 
 
 def test_a_baseline_of_zero_gives_nan(session, nwb):
@@ -258,8 +258,8 @@ def test_neuroids(session, nwb, variable):
 
 
 def test_a_specimen_without_a_number(session):
-    found = extract(session(metadata={'general/specimen_name': 'Mouse A'}))
-    assert set(found.neuroids['animal']) == {'Mouse A'}
+    extracted = extract(session(metadata={'general/specimen_name': 'Mouse A'}))
+    assert set(extracted.neuroids['animal']) == {'Mouse A'}
 
 
 @pytest.mark.parametrize(
@@ -333,28 +333,28 @@ def test_too_few_running_sweeps(n_running):
 def test_a_session_without_running_speed(session, nwb):
     written = session()
     change(written, lambda file: file.pop(f'{nwb.PIPELINE}/BehavioralTimeSeries'))
-    found = extract(written)
-    assert np.isnan(found.neuroids['running_modulation']).all()
-    assert np.isfinite(found.responses).all()
+    extracted = extract(written)
+    assert np.isnan(extracted.neuroids['running_modulation']).all()
+    assert np.isfinite(extracted.responses).all()
 
 
 @pytest.mark.seconds
-def test_modulation_is_found_in_the_cells_that_have_it(session):
-    """Odd cells respond twice as strongly while the animal runs; averaged over seeds, as responses are few."""
-    found = [extract(session(seed=seed)).neuroids['running_modulation'].to_numpy() for seed in range(8)]
-    even, odd = np.mean(found, axis=0).reshape(2, 2).T.mean(axis=1)
+def test_running_modulation_of_synthetic_cells(session):
+    """Odd cells respond twice as strongly while the animal runs; averaged over seeds because responses are few."""
+    modulations = [extract(session(seed=seed)).neuroids['running_modulation'].to_numpy() for seed in range(8)]
+    even, odd = np.mean(modulations, axis=0).reshape(2, 2).T.mean(axis=1)
     assert odd > even + 0.1
 
 
 def test_stimuli(session, nwb):
     written = session()
-    found = extract(written)
+    extracted = extract(written)
     with h5py.File(written.path) as file:
         images = file[nwb.TEMPLATES][()].astype(np.uint8)
         scenes = list(iterate_scenes(file))
     np.testing.assert_array_equal(scenes, images)
     assert {scene.dtype for scene in scenes} == {np.dtype('uint8')}
-    assert found.images_sha256 == [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
+    assert extracted.images_sha256 == [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
     assert extract(written, hash_scenes=()).images_sha256 == []
 
 
@@ -386,7 +386,7 @@ def test_any_layout_on_disk(session, storage):
 def test_few_traces_and_images_are_in_memory_at_a_time(session):
     written = session(n_cells=40, gap=40_000, scene_shape=(400, 400))
     with open_nwb(written.path) as file:
-        extract_ophys(file, OphysSettings(signal='corrected'))  # what is loaded once
+        extract_ophys(file, OphysSettings(signal='corrected'))  # imports and caches
         tracemalloc.start()
         extract_ophys(file, OphysSettings(signal='corrected'))
         _, peak = tracemalloc.get_traced_memory()
@@ -402,10 +402,10 @@ def test_only_the_frames_that_are_needed_are_read(session, nwb, monkeypatch):
     original = h5py.Dataset.__getitem__
 
     def counting(dataset, key):
-        found = original(dataset, key)
+        content = original(dataset, key)
         if dataset.name == f'/{nwb.DFF}/data':
-            read.append(found.size)
-        return found
+            read.append(content.size)
+        return content
 
     monkeypatch.setattr(h5py.Dataset, '__getitem__', counting)
     extract(written)
@@ -419,7 +419,7 @@ def test_only_the_frames_that_are_needed_are_read(session, nwb, monkeypatch):
         ({'signal': 'spikes'}, 'unknown signal'),
         ({'window': '0'}, 'is empty'),
         ({'window': '12-12f'}, 'is empty'),
-        ({'window': '12-2f'}, "window '12-2f' is none"),
+        ({'window': '12-2f'}, "'12-2f' is not a valid window"),
         ({'window': '1.5f'}, 'whole frames'),
         ({'window': 'fourteen'}, 'whole frames'),
         ({'window': '-14'}, 'whole frames'),
@@ -431,7 +431,7 @@ def test_only_the_frames_that_are_needed_are_read(session, nwb, monkeypatch):
         ({'sdk_compatible': True, 'signal': 'events'}, 'leave them out'),
     ],
 )
-def test_settings_that_cannot_be_followed(settings, message):
+def test_wrong_settings(settings, message):
     with pytest.raises(DataError, match=message):
         OphysSettings(**settings)
 

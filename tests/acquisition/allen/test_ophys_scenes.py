@@ -1,4 +1,4 @@
-"""The images of 2-photon sessions where the server lacks them: which sessions are asked, and for how long."""
+"""Images of 2-photon sessions that the server lacks: which sessions are read, and for how long."""
 
 import hashlib
 
@@ -37,10 +37,10 @@ def session(tmp_path_factory):
 
 @pytest.fixture
 def site(session):
-    """A server with the sessions, and without the images as files of their own."""
-    with serving_files(FileServer()) as found:
-        found.files = {f'/{number}': session[0] for number in NUMBERS}
-        yield found
+    """A server with the sessions and without image files."""
+    with serving_files(FileServer()) as server:
+        server.files = {f'/{number}': session[0] for number in NUMBERS}
+        yield server
 
 
 @pytest.fixture
@@ -76,26 +76,26 @@ def read(site, session, tmp_path):
     return run
 
 
-def asked(site):
+def requested(site):
     return list(dict.fromkeys(request['path'] for request in site.requests if len(request['path']) < 5))
 
 
 @pytest.mark.parametrize('fault', [file_server.drip('headers'), file_server.drip('body')])
-def test_sessions_that_cannot_be_reached_end_it(site, read, fault):
+def test_unreachable_sessions_end_the_search(site, read, fault):
     site.faulty = dict.fromkeys(site.files, fault)
     with pytest.raises(DataError, match=r'cannot be read from 3 of 8 sessions\. 1: .* Check the connection'):
         read()
-    assert asked(site) == ['/1', '/2', '/3']
-    # Each for the limit of a request; a server is at most one byte, of 5 s, ahead of its client at the ends of a try.
+    assert requested(site) == ['/1', '/2', '/3']
+    # Each takes the limit of a request; at either end the server is ahead of its client by at most one byte of 5 s.
     assert read.retry.clock() <= 3 * (read.retry.limit_s + read.retry.tries * 2 * 5)
 
 
-def test_sessions_that_cannot_be_read_end_nothing(site, read, session):
+def test_unreadable_sessions_are_skipped(site, read, session):
     for number in (1, 2, 4, 5):
         site.faulty[f'/{number}'] = file_server.hang_up
     for number in (3, 6):
         site.files[f'/{number}'] = b'no recording'
     paths, moved = read()
-    assert asked(site) == [f'/{number}' for number in range(1, 8)]
+    assert requested(site) == [f'/{number}' for number in range(1, 8)]
     assert len(paths) == 118
     assert moved > 0

@@ -1,4 +1,4 @@
-"""The AllenSDK as an oracle: `sdk_compatible` gives what its class NaturalScenes gives."""
+"""The AllenSDK as an oracle: `sdk_compatible` gives the responses of its class NaturalScenes."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ SESSIONS = {
     'sweeps of 8 frames': {'seed': 3, 'sweep_frames': 8, 'n_blanks': 5, 'storage': {'chunks': (2, 999)}},
     'out of bounds': {'seed': 4, 'first_frame': 20, 'tail': 9},
 }
-#: Sessions of which the SDK gives a reliability: its peak raises on NaN, and knows sweeps of 7 frames alone.
+#: Sessions for which the SDK computes a reliability: its peak raises on NaN, and supports only sweeps of 7 frames.
 WITH_PEAK = ('plain', 'more repetitions')
 
 #: Run with the AllenSDK's interpreter: each file's results beside it.
@@ -33,18 +33,18 @@ from allensdk.core.brain_observatory_nwb_data_set import BrainObservatoryNwbData
 for path, has_peak in json.load(sys.stdin):
     scenes = NaturalScenes(BrainObservatoryNwbDataSet(path))
     table, means = scenes.stim_table, scenes.mean_sweep_response
-    found = {'scene': table.frame.to_numpy(int), 'onset': table.start.to_numpy(int)}
-    found['speed'] = means.dx.to_numpy(float)
-    found['responses'] = means.drop(columns='dx').to_numpy(float)
+    arrays = {'scene': table.frame.to_numpy(int), 'onset': table.start.to_numpy(int)}
+    arrays['speed'] = means.dx.to_numpy(float)
+    arrays['responses'] = means.drop(columns='dx').to_numpy(float)
     if has_peak:
-        found['reliability'] = scenes.peak.reliability_ns.to_numpy(float)
-    np.savez(path + '.npz', **found)
+        arrays['reliability'] = scenes.peak.reliability_ns.to_numpy(float)
+    np.savez(path + '.npz', **arrays)
 """
 
 
 @pytest.fixture(scope='module')
 def oracle(nwb, sdk_python, tmp_path_factory):
-    """For each session its file, and what the SDK makes of it; all of them in one process, which starts slowly."""
+    """File and SDK result of each session, from one process, since the SDK starts slowly."""
     folder = tmp_path_factory.mktemp('sdk')
     paths = {}
     for number, (name, options) in enumerate(SESSIONS.items()):
@@ -59,7 +59,7 @@ def oracle(nwb, sdk_python, tmp_path_factory):
 
 @pytest.fixture
 def case(request, oracle):
-    """An open file, what we make of it, and what the SDK makes of it."""
+    """An open file, our responses and those of the SDK."""
     path, theirs = oracle[request.param]
     with open_nwb(path) as file:
         yield file, extract_ophys(file, OphysSettings(sdk_compatible=True)), theirs
@@ -70,7 +70,7 @@ def test_mean_sweep_response(case):
     _, ours, theirs = case
     by_scene = np.stack([theirs['responses'][theirs['scene'] == scene] for scene in range(118)], axis=1)
     blanks = theirs['responses'][theirs['scene'] == -1]
-    # The SDK averages what there is of a sweep that leaves the recording; here it is NaN.
+    # The SDK averages the rest of a sweep that leaves the recording; here it is NaN.
     masked = np.isnan(ours.responses).all(axis=2)
     assert masked.sum() <= ours.counts['n_masked']
     np.testing.assert_allclose(ours.responses[~masked], by_scene[~masked], rtol=1e-6)

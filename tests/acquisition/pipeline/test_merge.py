@@ -1,4 +1,4 @@
-"""Merging of sessions: the dataset that an import gives, the same bytes whatever their order, little memory."""
+"""Merging sessions: the same dataset as an import, the same bytes in any order, little memory."""
 
 import errno
 import hashlib
@@ -39,7 +39,7 @@ def hashes(images):
     return [hashlib.sha256(image.tobytes()).hexdigest() for _, image in images]
 
 
-def made_session(session, n_neuroids=5, n_repetitions=4, seed=0, region='VISp', **columns):
+def make_session(session, n_neuroids=5, n_repetitions=4, seed=0, region='VISp', **columns):
     """Responses with a tuning, so that most neuroids are reliable."""
     rng = np.random.default_rng([seed, int(session)])
     tuning = rng.normal(size=(N_SCENES, n_neuroids))
@@ -67,7 +67,7 @@ def netcdf(entry):
 
 
 def strays(home):
-    """What lies in the data folder and belongs to no dataset."""
+    """List the files in the data folder that belong to no dataset."""
     known = {home / 'data' / name for name in manifest.names()}
     for name in manifest.names():
         entry = manifest.require(name)
@@ -96,12 +96,12 @@ def test_the_same_dataset_as_an_import(m2m_home, make_bundle, tmp_path, keep):
     for dimension in ours.dims:
         assert ours.indexes[dimension].names == theirs.indexes[dimension].names
     for name in theirs.indexes['neuroid'].names + theirs.indexes['presentation'].names:
-        found, expected = ours[name].values, theirs[name].values
-        assert found.dtype == expected.dtype, name
+        actual, expected = ours[name].values, theirs[name].values
+        assert actual.dtype == expected.dtype, name
         if name == 'reliability':
-            np.testing.assert_allclose(found, expected, rtol=1e-10)
+            np.testing.assert_allclose(actual, expected, rtol=1e-10)
         else:
-            assert list(found) == list(expected), name
+            assert list(actual) == list(expected), name
     assert (ours['time_bin_start'].item(), ours['time_bin_end'].item()) == (50, 250)
     assert set(ours.attrs) == set(theirs.attrs)
     assert merged.manifest == manifest.require('Merged')
@@ -109,8 +109,8 @@ def test_the_same_dataset_as_an_import(m2m_home, make_bundle, tmp_path, keep):
     assert set(merged.manifest) == set(imported)
     assert [file['stimulus_id'] for file in merged.manifest['stimuli']] == [f'image_{i:03d}' for i in range(8)]
     for name, image in images:
-        with Image.open(load_stimuli('Merged').get_stimulus(name)) as found:
-            np.testing.assert_array_equal(np.asarray(found), image)
+        with Image.open(load_stimuli('Merged').get_stimulus(name)) as actual:
+            np.testing.assert_array_equal(np.asarray(actual), image)
     assert not manifest.verify('Merged')
     assert not strays(m2m_home)
 
@@ -120,18 +120,18 @@ def test_the_same_dataset_as_an_import(m2m_home, make_bundle, tmp_path, keep):
 def test_values_and_padding(m2m_home, keep, monkeypatch, slab_bytes):
     monkeypatch.setattr(store, '_SLAB', slab_bytes)
     sessions = [
-        made_session('11', 5),
-        replace(made_session('12', 4, n_repetitions=3), window_ms=(-10.0, 200.0)),
-        made_session('13', 1),
-        made_session('14', 9, n_repetitions=2),
+        make_session('11', 5),
+        replace(make_session('12', 4, n_repetitions=3), window_ms=(-10.0, 200.0)),
+        make_session('13', 1),
+        make_session('14', 9, n_repetitions=2),
     ]
     merged = merge_sessions('Tiny', keep(*sessions), scene_images(), SOURCE)
     assembly = load_assembly('Tiny')
-    found = assembly.values[..., 0].reshape(4, N_SCENES, 19)
+    responses = assembly.values[..., 0].reshape(4, N_SCENES, 19)
     start = 0
     for session in sessions:
         n_repetitions, _, n = session.responses.shape
-        part = found[:, :, start : start + n]
+        part = responses[:, :, start : start + n]
         np.testing.assert_array_equal(part[:n_repetitions], session.responses)
         assert np.isnan(part[n_repetitions:]).all()
         reliability = assembly['reliability'].values[start : start + n]
@@ -155,7 +155,7 @@ def test_values_and_padding(m2m_home, keep, monkeypatch, slab_bytes):
 @pytest.mark.slow
 def test_the_same_bytes_in_any_order_at_any_time(m2m_home, keep, tmp_path):
     paths = keep(
-        made_session('9', line='Sst'), made_session('10', 7, depth_um=0.5), made_session('11', 3, line='Vip', seen=1)
+        make_session('9', line='Sst'), make_session('10', 7, depth_um=0.5), make_session('11', 3, line='Vip', seen=1)
     )
     first = merge_sessions('Tiny', paths, scene_images(), SOURCE).manifest
     content = netcdf(first)
@@ -165,7 +165,7 @@ def test_the_same_bytes_in_any_order_at_any_time(m2m_home, keep, tmp_path):
         assert again['version'] == first['version']
         assert again['assembly'] == first['assembly']
         assert netcdf(again) == content
-    # A run whose sets are in another order.
+    # A process whose sets have another order.
     script = f"""
         from pathlib import Path
         import numpy as np
@@ -190,9 +190,9 @@ def test_the_same_bytes_in_any_order_at_any_time(m2m_home, keep, tmp_path):
 
 def test_columns_that_only_some_sessions_have(m2m_home, keep):
     paths = keep(
-        made_session('1', 2, text='a', number=1, mixed='VI', flag=True, always=7),
-        made_session('2', 2, number=2.5, mixed=4, always=8),
-        made_session('3', 2, text='c', flag=False, always=9),
+        make_session('1', 2, text='a', number=1, mixed='VI', flag=True, always=7),
+        make_session('2', 2, number=2.5, mixed=4, always=8),
+        make_session('3', 2, text='c', flag=False, always=9),
     )
     merge_sessions('Tiny', paths, scene_images(), SOURCE)
     assembly = load_assembly('Tiny')
@@ -206,7 +206,7 @@ def test_columns_that_only_some_sessions_have(m2m_home, keep):
 
 
 def test_neuroids_with_hardly_a_response(m2m_home, keep):
-    session = made_session('1', 4)
+    session = make_session('1', 4)
     session.responses[:, :, 0] = np.nan
     session.responses[1:, :, 1] = np.nan
     session.responses[2:, :, 2] = np.nan
@@ -219,26 +219,26 @@ def test_neuroids_with_hardly_a_response(m2m_home, keep):
 
 
 def test_sessions_that_are_refused(m2m_home, keep):
-    good, later = made_session('1'), made_session('8')
+    good, later = make_session('1'), make_session('8')
     other = scene_images()
     other[3] = ('scene_003', 255 - other[3][1])
     paths = keep(
         good,
-        replace(made_session('2'), images_sha256=hashes(other)),
-        replace(made_session('3'), images_sha256=hashes(other)[:5]),
-        replace(made_session('4'), responses=np.zeros((4, 5, 5), dtype=np.float32)),
-        replace(made_session('5'), neuroids=good.neuroids.assign(session='5')),
-        made_session('6', n_repetitions=1),
-        made_session('7', 0),
-        replace(later, images_sha256=[]),  # it doesn't say which images, as Neuropixels files
+        replace(make_session('2'), images_sha256=hashes(other)),
+        replace(make_session('3'), images_sha256=hashes(other)[:5]),
+        replace(make_session('4'), responses=np.zeros((4, 5, 5), dtype=np.float32)),
+        replace(make_session('5'), neuroids=good.neuroids.assign(session='5')),
+        make_session('6', n_repetitions=1),
+        make_session('7', 0),
+        replace(later, images_sha256=[]),  # it doesn't identify its images, like Neuropixels files
     )
     merged = merge_sessions('Tiny', reversed(paths), scene_images(), SOURCE)
     expected = {
         '2': 'it was shown other images (1 of 6 differ, the first is number 3)',
-        '3': 'it was shown 5 images, expected 6',
-        '4': 'it has responses to 5 images, expected 6',
+        '3': 'it was shown 5 images; expected 6',
+        '4': 'it has responses to 5 images; expected 6',
         '5': '5 of its neuroids are in session 1 already, such as 1000',
-        '6': 'it has 1 repetition of the images, at least 2 are needed for a reliability',
+        '6': 'it has 1 repetition of the images; at least 2 are needed to compute a reliability',
         '7': 'it has no neuroids',
     }
     assert merged.refused == expected
@@ -255,12 +255,12 @@ def test_sessions_that_are_refused(m2m_home, keep):
         (['1.npz', '1.npz'], 'session 1 is given twice'),
         (['missing.npz', '1.npz'], 'missing.npz is missing; extract the session again'),
         (['damaged.npz', '1.npz'], 'damaged.npz cannot be read as a session'),
-        (['2.npz'], 'none of 1 sessions can be merged. 2: it was shown 5 images, expected 6'),
+        (['2.npz'], 'none of 1 sessions can be merged. 2: it was shown 5 images; expected 6'),
     ],
 )
-def test_what_cannot_be_merged(m2m_home, keep, paths, message):
-    earlier = merge_sessions('Tiny', keep(made_session('1')), scene_images(), SOURCE).manifest
-    folder = keep(replace(made_session('2'), images_sha256=hashes(scene_images())[:5]))[0].parent
+def test_sessions_that_cannot_be_merged(m2m_home, keep, paths, message):
+    earlier = merge_sessions('Tiny', keep(make_session('1')), scene_images(), SOURCE).manifest
+    folder = keep(replace(make_session('2'), images_sha256=hashes(scene_images())[:5]))[0].parent
     (folder / 'damaged.npz').write_bytes((folder / '1.npz').read_bytes()[:-100])
     with pytest.raises(DataError, match=message):
         merge_sessions('Tiny', [folder / path for path in paths], scene_images(), SOURCE)
@@ -274,30 +274,30 @@ def test_images_that_cannot_be_used(m2m_home, keep):
         yield from scene_images()[:3]
         raise DataError('scene_003 is damaged')
 
-    paths = keep(made_session('1'))
+    paths = keep(make_session('1'))
     with pytest.raises(DataError, match='scene_003 is damaged'):
         merge_sessions('Tiny', paths, broken(), SOURCE)
-    with pytest.raises(DataError, match='an image of type float64; uint8 is expected'):
+    with pytest.raises(DataError, match='an image of type float64; expected uint8'):
         merge_sessions('Tiny', paths, [(name, image / 255) for name, image in scene_images()], SOURCE)
     assert not strays(m2m_home)
     assert manifest.names() == []
 
 
 def test_a_session_that_changes_meanwhile(m2m_home, keep):
-    path = keep(made_session('1'))[0]
+    path = keep(make_session('1'))[0]
 
     def progress(what, done, total):
         if what == 'sessions':
-            write_session(path.parent, made_session('1', 4), 'mine')
+            write_session(path.parent, make_session('1', 4), 'mine')
 
-    with pytest.raises(DataError, match='was changed while it was merged'):
+    with pytest.raises(DataError, match='changed during the merge'):
         merge_sessions('Tiny', [path], scene_images(), SOURCE, progress)
     assert not strays(m2m_home)
 
 
 @pytest.mark.parametrize('n', [3, 6])
 def test_blocks_of_another_number_of_neuroids(m2m_home, n):
-    session = made_session('1')
+    session = make_session('1')
     recordings = store.Recordings(
         session.neuroids.assign(reliability=0.5), 4, [np.zeros((4, 1, n))], session.window_ms, SOURCE
     )
@@ -308,20 +308,20 @@ def test_blocks_of_another_number_of_neuroids(m2m_home, n):
 
 def test_progress(m2m_home, keep):
     said = []
-    paths = keep(made_session('1'), made_session('2'))
+    paths = keep(make_session('1'), make_session('2'))
     merge_sessions('Tiny', paths, scene_images(), SOURCE, lambda *what: said.append(what))
     assert said == [('sessions', 1, 2), ('sessions', 2, 2), ('writing', 1, 2), ('writing', 2, 2)]
 
 
 def test_one_at_a_time(m2m_home, keep):
     with versions.writing('Tiny'), pytest.raises(StorageError, match='already running in another process'):
-        merge_sessions('Tiny', keep(made_session('1')), scene_images(), SOURCE)
+        merge_sessions('Tiny', keep(make_session('1')), scene_images(), SOURCE)
 
 
 @pytest.mark.parametrize('step', ['stimuli', 'coordinates', 'responses', 'fsync', 'rename', 'manifest'])
 @pytest.mark.seconds
 def test_a_full_disk(m2m_home, keep, monkeypatch, step):
-    paths = keep(made_session('1'), made_session('2'))
+    paths = keep(make_session('1'), make_session('2'))
     earlier = merge_sessions('Tiny', paths[:1], scene_images(), SOURCE).manifest
 
     def full(*arguments, **options):
@@ -352,7 +352,7 @@ def test_a_full_disk(m2m_home, keep, monkeypatch, step):
     assert merge_sessions('Tiny', paths, scene_images(), SOURCE).manifest['version'] != earlier['version']
 
 
-#: Merges the sessions of a folder and says how much memory that took at most, in KiB.
+#: Merges the sessions of a folder and prints the peak memory in KiB.
 MERGER = """
 import re
 import sys
@@ -363,10 +363,10 @@ rng = np.random.default_rng(0)
 images = ((f'scene_{i:03d}', rng.integers(0, 256, (90, 110), dtype=np.uint8)) for i in range(118))
 paths = sorted(Path(sys.argv[2]).glob('*.npz'))[: int(sys.argv[3])]
 merge_sessions(sys.argv[1], paths, images, {'made_by': 'a test'})
-# not ru_maxrss, which a process takes over from the one that started it
+# not ru_maxrss, which a process inherits from its parent
 print(re.search(r'VmHWM:\\s+(\\d+) kB', Path('/proc/self/status').read_text())[1])
 """
-#: Together 86 MB of responses: several times what a tenth of a process is.
+#: Together 86 MB of responses: several times a tenth of a process.
 N_SESSIONS, SHAPE = 456, (10, 118, 40)
 
 
@@ -376,11 +376,11 @@ def merger(folder, number, name='Tiny'):
 
 @pytest.fixture(scope='module')
 def many(tmp_path_factory):
-    """Folder of as many sessions as the 2-photon survey has, all small."""
+    """Folder of as many sessions as in the 2-photon survey, all small."""
     folder = tmp_path_factory.mktemp('many')
     rng = np.random.default_rng(0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, 'fsync', lambda file: None)  # nobody pulls the plug here
+        patch.setattr(os, 'fsync', lambda file: None)  # no loss of power is tested here
         for number in range(N_SESSIONS):
             session = str(500_000_000 + number)
             neuroids = pd.DataFrame(
@@ -411,7 +411,7 @@ def test_memory_does_not_grow_with_the_number_of_sessions(m2m_home, many):
     assert peak[N_SESSIONS] < 1.1 * peak[50], peak
 
 
-#: Moments of a merge, by what is then in the data folder.
+#: Moment of a merge to a pattern of files that exist then.
 MOMENTS = {
     'writing': 'Tiny/.tmp-*',
     'stimuli': 'Tiny/.tmp-*/stimuli/scene_050.png',
@@ -427,20 +427,20 @@ MOMENTS = {
 def test_kill(m2m_home, many, keep, moment, earlier):
     before = None
     if earlier:
-        before = merge_sessions('Tiny', keep(made_session('1')), scene_images(), SOURCE).manifest
+        before = merge_sessions('Tiny', keep(make_session('1')), scene_images(), SOURCE).manifest
     there = set((m2m_home / 'data').rglob('*'))
     process = subprocess.Popen(merger(many, 30), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while process.poll() is None and not set((m2m_home / 'data').glob(MOMENTS[moment])) - there:
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    found = manifest.read('Tiny')
+    current = manifest.read('Tiny')
     if moment != 'in place':
         assert process.returncode == -signal.SIGKILL
-        assert found == before
-        assert strays(m2m_home)  # it was stopped in the midst of it
-    assert found is None or not manifest.verify('Tiny')
+        assert current == before
+        assert strays(m2m_home)  # it was killed during the merge
+    assert current is None or not manifest.verify('Tiny')
     assert len(list(many.glob('*.npz'))) == N_SESSIONS
-    merge_sessions('Tiny', keep(made_session('1'), made_session('2')), scene_images(), SOURCE)
+    merge_sessions('Tiny', keep(make_session('1'), make_session('2')), scene_images(), SOURCE)
     assert not manifest.verify('Tiny')
     assert not strays(m2m_home)

@@ -1,4 +1,4 @@
-"""Files of sessions: whole or not there, whatever happens while they are written or lie there."""
+"""Session files are complete or ignored, even if they are damaged or their writing is interrupted."""
 
 import errno
 import json
@@ -16,7 +16,13 @@ import pytest
 
 from m2m_benchmarks.acquisition.allen.ecephys.settings import EcephysSettings
 from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
-from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, finished, read_session, sweep, write_session
+from m2m_benchmarks.acquisition.pipeline.session_file import (
+    extracted_sessions,
+    fingerprint,
+    read_session,
+    remove_leftovers,
+    write_session,
+)
 from m2m_benchmarks.errors import DataError, StorageError
 
 SETTINGS = fingerprint(EcephysSettings())
@@ -46,30 +52,30 @@ def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_round_trip(tmp_path):
     written = responses()
     path = write_session(tmp_path / 'new' / 'folder', written, SETTINGS)
     assert path == tmp_path / 'new' / 'folder' / '715093703.npz'
     assert files(path.parent) == ['715093703.npz']
-    found = read_session(path)
-    np.testing.assert_array_equal(found.responses, written.responses)
-    assert found.responses.dtype == np.float32
+    stored = read_session(path)
+    np.testing.assert_array_equal(stored.responses, written.responses)
+    assert stored.responses.dtype == np.float32
     expected = written.neuroids.assign(läyer=['', '2/3', 'VI'])  # a missing text is an empty one
-    pd.testing.assert_frame_equal(found.neuroids, expected)
+    pd.testing.assert_frame_equal(stored.neuroids, expected)
     for field in ('session', 'window_ms', 'counts', 'images_sha256'):
-        assert getattr(found, field) == getattr(written, field)
+        assert getattr(stored, field) == getattr(written, field)
     with np.load(path, allow_pickle=False) as file:
         assert {'responses', 'about', 'sha256'} <= set(file.files)
-        # The name that the hashes of the images have in files of every version.
+        # The key of the image hashes in files of every version.
         assert json.loads(str(file['about']))['scenes_sha256'] == written.images_sha256
 
 
 def test_no_neuroids_and_no_images(tmp_path):
     written = replace(responses(n_neuroids=0), images_sha256=[])
-    found = read_session(write_session(tmp_path, written, SETTINGS))
-    assert found.responses.shape == (4, 118, 0)
-    assert list(found.neuroids) == list(written.neuroids)
-    assert found.images_sha256 == []
+    stored = read_session(write_session(tmp_path, written, SETTINGS))
+    assert stored.responses.shape == (4, 118, 0)
+    assert list(stored.neuroids) == list(written.neuroids)
+    assert stored.images_sha256 == []
 
 
 def test_same_content_same_bytes(tmp_path):
@@ -78,8 +84,8 @@ def test_same_content_same_bytes(tmp_path):
     assert write_session(tmp_path / 'b', responses(), SETTINGS).read_bytes() == first
 
 
-def test_finished_are_those_of_the_same_settings(tmp_path):
-    assert finished(tmp_path / 'nowhere', SETTINGS) == {}
+def test_only_files_with_the_same_settings_count(tmp_path):
+    assert extracted_sessions(tmp_path / 'nowhere', SETTINGS) == {}
     others = fingerprint(EcephysSettings(window_ms=(0, 250)))
     assert others != SETTINGS
     for session in ('30', '4', '100'):
@@ -87,10 +93,10 @@ def test_finished_are_those_of_the_same_settings(tmp_path):
     write_session(tmp_path, responses('5'), others)
     (tmp_path / 'renamed.npz').write_bytes((tmp_path / '4.npz').read_bytes())
     (tmp_path / 'notes.txt').write_text('not a session')
-    assert finished(tmp_path, SETTINGS) == {name: tmp_path / f'{name}.npz' for name in ('100', '30', '4')}
-    assert finished(tmp_path, others) == {'5': tmp_path / '5.npz'}
-    write_session(tmp_path, responses('5'), SETTINGS)  # takes its place
-    assert set(finished(tmp_path, SETTINGS)) == {'100', '30', '4', '5'}
+    assert extracted_sessions(tmp_path, SETTINGS) == {name: tmp_path / f'{name}.npz' for name in ('100', '30', '4')}
+    assert extracted_sessions(tmp_path, others) == {'5': tmp_path / '5.npz'}
+    write_session(tmp_path, responses('5'), SETTINGS)  # replaces it
+    assert set(extracted_sessions(tmp_path, SETTINGS)) == {'100', '30', '4', '5'}
 
 
 def test_fingerprints():
@@ -113,14 +119,14 @@ def test_damage_anywhere(tmp_path):
     for place in rng.integers(0, len(whole), 300):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << rng.integers(8)]) + whole[place + 1 :])
         try:
-            found = read_session(path)
+            session = read_session(path)
         except DataError as error:
             assert '\n' not in str(error)
-            assert finished(tmp_path, SETTINGS) == {}
+            assert extracted_sessions(tmp_path, SETTINGS) == {}
             n_refused += 1
-        else:  # it hit a date, say, that means nothing
-            np.testing.assert_array_equal(found.responses, expected.responses)
-            pd.testing.assert_frame_equal(found.neuroids, expected.neuroids)
+        else:  # it hit something unused, such as a date
+            np.testing.assert_array_equal(session.responses, expected.responses)
+            pd.testing.assert_frame_equal(session.neuroids, expected.neuroids)
     assert n_refused > 280
 
 
@@ -131,9 +137,9 @@ def test_cut_short(tmp_path, kept):
     path.write_bytes(whole[: int(len(whole) * kept) if isinstance(kept, float) else kept])
     with pytest.raises(DataError, match='extract the session again'):
         read_session(path)
-    assert finished(tmp_path, SETTINGS) == {}
+    assert extracted_sessions(tmp_path, SETTINGS) == {}
     write_session(tmp_path, responses(), SETTINGS)
-    assert set(finished(tmp_path, SETTINGS)) == {'715093703'}
+    assert set(extracted_sessions(tmp_path, SETTINGS)) == {'715093703'}
 
 
 def test_content_that_was_exchanged(tmp_path):
@@ -143,7 +149,7 @@ def test_content_that_was_exchanged(tmp_path):
     arrays['responses'][0, 0, 0] += 1
     with path.open('wb') as content:
         np.savez(content, **arrays)
-    with pytest.raises(DataError, match='its SHA-256 is not that of its content'):
+    with pytest.raises(DataError, match='its content does not have its SHA-256'):
         read_session(path)
 
 
@@ -156,12 +162,12 @@ def test_other_files(tmp_path):
     for path in (*tmp_path.iterdir(), tmp_path / 'missing.npz'):
         with pytest.raises(DataError):
             read_session(path)
-    assert finished(tmp_path, SETTINGS) == {}
+    assert extracted_sessions(tmp_path, SETTINGS) == {}
 
 
 @pytest.mark.parametrize('session', ['', '../up', 'a/b', '.hidden', 'a b', 'é'])
-def test_names_that_are_no_files(tmp_path, session):
-    with pytest.raises(DataError, match='cannot be kept'):
+def test_names_that_cannot_be_files(tmp_path, session):
+    with pytest.raises(DataError, match='a session cannot be called'):
         write_session(tmp_path, responses(session), SETTINGS)
     assert files(tmp_path) == []
 
@@ -192,7 +198,7 @@ def test_a_file_in_the_way_of_the_folder(tmp_path):
         write_session(tmp_path / 'file', responses(), SETTINGS)
 
 
-#: Writes sessions 0, 1, 2, … one after the other and says when each of them is there.
+#: Writes sessions 0, 1, 2, … and prints each when it is written.
 WRITER = """
 import sys
 from pathlib import Path
@@ -220,25 +226,25 @@ def test_kill_at_any_time(tmp_path, number):
         process.stdout.readline()
     if number:
         time.sleep(0.01 * number**2)
-    else:  # in the midst of a file
+    else:  # while a file is written
         while not list(tmp_path.glob('.*.npz.*')):
             time.sleep(0.0001)
     process.send_signal(signal.SIGKILL)
     said = [b'0', b'1', b'2', *process.stdout.read().split()]
     process.wait()
-    whole = finished(tmp_path, 'mine')
-    # All that it said are there, and one more at most, which it had no time to say.
+    whole = extracted_sessions(tmp_path, 'mine')
+    # All printed sessions exist, and at most one more, which it had no time to print.
     assert {name.decode() for name in said} <= set(whole)
     assert len(whole) <= len(said) + 1
     assert all(read_session(path).responses.shape == (50, 118, 200) for path in whole.values())
-    sweep(tmp_path)
+    remove_leftovers(tmp_path)
     assert set(files(tmp_path)) == {f'{name}.npz' for name in whole}
 
 
-def test_sweeping_leaves_all_else(tmp_path):
+def test_only_leftovers_are_removed(tmp_path):
     write_session(tmp_path, responses(), SETTINGS)
     (tmp_path / '.lock').write_text('')
     (tmp_path / '.715093703.npz.abcdefgh').write_bytes(b'half')
-    sweep(tmp_path)
+    remove_leftovers(tmp_path)
     assert files(tmp_path) == ['.lock', '715093703.npz']
-    sweep(tmp_path / 'nowhere')
+    remove_leftovers(tmp_path / 'nowhere')

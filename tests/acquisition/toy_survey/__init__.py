@@ -1,1 +1,1 @@
-"""A survey of a lab that shares its sessions as .npz files: the example of what a new survey has to say."""
+"""Example of a new survey: a lab that shares its sessions as .npz files."""

@@ -1,4 +1,4 @@
-"""Toy: sessions that a JSON file on a web server lists, an .npz each, and the images that they were shown.
+"""Toy: a JSON file on a web server that lists sessions (.npz files) and the images they were shown.
 
 The command line imports this module: what is heavy is imported where it is used.
 """
@@ -17,20 +17,20 @@ from m2m_benchmarks.errors import DataError
 
 @dataclass(frozen=True)
 class ToySettings:
-    """How responses are made of a session; each field is an option of the command line."""
+    """How responses are computed; each field is a command-line option."""
 
     signal: str = 'rates'
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToySelection(Selection):
-    """Sessions that are wanted, and the server that has them."""
+    """Criteria by which sessions are selected, and their server."""
 
     server: str
 
 
 class Toy(Survey):
-    """Sessions of areas of the lab's own naming."""
+    """Sessions of areas with names of the lab."""
 
     name = 'Toy'
     title = 'toy'
@@ -44,11 +44,11 @@ class Toy(Survey):
     estimate = Estimate(moved_share=1, session_s=0.1, responses_bytes=1e4)
 
     def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> ToySelection:
-        """Sessions that are wanted, of the options of the command line."""
+        """Make the selection from the options."""
         return ToySelection(areas=areas, number=number, server=given['server'])
 
     def list_sessions(self, selection: ToySelection, folder: Path, progress: Any) -> Listing:
-        """Sessions of the server's index."""
+        """List the selected sessions in the server's index."""
         sessions = [
             Session(id=each['id'], areas=(each['area'],), urls=(f'{selection.server}/{each["file"]}',))
             for each in self._index(selection)['sessions']
@@ -56,7 +56,7 @@ class Toy(Survey):
         return match_sessions(sessions, selection)
 
     def extract(self, session: Session, settings: ToySettings, files: Any) -> Any:
-        """Responses of a session: spike counts of (repetitions, images, neurons), or rates."""
+        """Extract the responses of a session: spike counts of (repetitions, images, neurons), or rates."""
         import numpy as np
         import pandas as pd
 
@@ -79,7 +79,7 @@ class Toy(Survey):
         )
 
     def stimuli(self, selection: ToySelection, tasks: Any, extracted: Any, progress: Any) -> tuple[list[Path], int]:
-        """The images that the index lists, in the order of the image axis."""
+        """Download the images that the index lists, in the order of the image axis."""
         from m2m_benchmarks.net.download import download
 
         images = self._index(selection)['images']

@@ -1,6 +1,6 @@
-"""Responses of single units to the natural scenes, from the session files of Visual Coding - Neuropixels (NWB 2).
+"""Extraction of single-unit responses to the natural scenes from NWB 2 files of Visual Coding - Neuropixels.
 
-Units, trials and counts are those of AllenSDK's `EcephysSession`, up to what `settings.EcephysSettings` says.
+Units, trials and counts are those of AllenSDK's `EcephysSession`, except as `settings.EcephysSettings` documents.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,13 +21,13 @@ _UNITS = 'units'
 _ELECTRODES = 'general/extracellular_ephys/electrodes'
 _PRESENTATIONS = 'intervals/natural_scenes_presentations'
 
-#: What is the same for all units of a session, and where it is, if it is.
+#: Columns that are the same for all units of a session, and their paths, which some files lack.
 _SESSION = {
     'session_type': 'general/stimulus',
     'genotype': 'general/subject/genotype',
     'sex': 'general/subject/sex',
 }
-#: Columns of the channel, and what they are called in the file.
+#: Columns of a unit's channel, and their names in the file.
 _CHANNEL = {
     'probe_vertical_position': 'probe_vertical_position',
     'probe_horizontal_position': 'probe_horizontal_position',
@@ -35,7 +35,7 @@ _CHANNEL = {
     'dorsal_ventral_ccf': 'y',
     'left_right_ccf': 'z',
 }
-#: Those of the unit: how well it is isolated, and its waveform, named as in AllenSDK's table.
+#: Columns of the unit (isolation quality, waveform), named as in AllenSDK, and their names in the file.
 _METRICS = {name: name for name in ('firing_rate', 'amplitude_cutoff', 'presence_ratio', 'isi_violations', 'snr')}
 _METRICS |= {name: name for name in ('isolation_distance', 'l_ratio', 'd_prime', 'nn_hit_rate', 'nn_miss_rate')}
 _METRICS |= {name: name for name in ('silhouette_score', 'max_drift', 'cumulative_drift')}
@@ -51,11 +51,12 @@ class _Trials:
     Attributes
     ----------
     onset : array, shape (n_trials,)
-        In s.
+        Onset in s.
     repetition, scene : int arrays, shape (n_trials,)
     masked : bool array, shape (n_trials,)
-        The screen did not show what it should.
+        Whether the screen failed.
     n_blank : int
+        Number of blank presentations.
     """
 
     onset: np.ndarray
@@ -68,9 +69,9 @@ class _Trials:
 def extract_ecephys(
     file: h5py.File, settings: EcephysSettings, channel_areas: Mapping[int, str] | None = None
 ) -> SessionResponses:
-    """Firing rates of a session's units in response to the natural scenes.
+    """Extract the firing rates of a session's units in response to the natural scenes.
 
-    Spikes are read for one unit at a time, and only for those that are taken.
+    Spikes are read for one unit at a time, and only for included units.
 
     Parameters
     ----------
@@ -78,19 +79,19 @@ def extract_ecephys(
         Open for reading; `nwb.open_nwb` opens one, and so does h5py with a `net.remote_file.RemoteFile`.
     settings : EcephysSettings
     channel_areas : mapping, optional
-        Structure by id of channel. For others the file's own say counts.
+        Channel id to structure. Channels not listed use the structure stored in the file.
 
     Returns
     -------
     SessionResponses
         Spikes/s. NaN where a scene was shown less often than others (`n_missing` of its repetitions), where the screen
-        failed (`n_masked` trials, which AllenSDK leaves out), and where the unit's probe did (`n_lost` responses, of
-        which AllenSDK says zero spikes). The `n_blank` presentations of grey aren't among them.
+        failed (`n_masked` trials, which AllenSDK leaves out), and where the unit's probe failed (`n_lost` responses,
+        for which AllenSDK counts zero spikes). The `n_blank` presentations of grey are left out.
 
     Raises
     ------
     DataError
-        When the file isn't a session with natural scenes, no unit can be taken, or it is cut short or damaged.
+        When the file isn't a session with natural scenes, is cut short or damaged, or no unit passes the filters.
     """
     nwb = Nwb2File(file)
     failures = read_failures(nwb)
@@ -132,7 +133,7 @@ def _read_trials(nwb: NwbFile, failures: list[Failure]) -> _Trials:
                 'expected one of type brain_observatory_1.1.'
             )
         raise DataError(
-            f'{nwb.name} has no {_PRESENTATIONS}: it is no session of Visual Coding - Neuropixels that shows natural '
+            f'{nwb.name} has no {_PRESENTATIONS}: it is not a session of Visual Coding - Neuropixels with natural '
             'scenes, or it is damaged.'
         )
     frame = nwb.array(f'{_PRESENTATIONS}/frame', (None,))
@@ -140,10 +141,10 @@ def _read_trials(nwb: NwbFile, failures: list[Failure]) -> _Trials:
     end = nwb.array(f'{_PRESENTATIONS}/stop_time', (len(frame),)).astype(float)
     if not (np.isfinite(frame).all() and np.isfinite(begin).all() and (end >= begin).all()):
         raise DataError(f'{nwb.name}: the table of natural scenes is damaged; fetch it again.')
-    strange = frame[~np.isin(frame, np.arange(-1, N_SCENES))]
-    if len(strange):
+    unknown = frame[~np.isin(frame, np.arange(-1, N_SCENES))]
+    if len(unknown):
         raise DataError(
-            f'{nwb.name} shows an image of number {strange[0]:g}; expected the {N_SCENES} natural scenes, numbered 0 '
+            f'{nwb.name} shows an image of number {unknown[0]:g}; expected the {N_SCENES} natural scenes, numbered 0 '
             f'to {N_SCENES - 1}, and -1 for blanks.'
         )
     shown = np.unique(frame[frame >= 0])
@@ -164,33 +165,33 @@ def _read_trials(nwb: NwbFile, failures: list[Failure]) -> _Trials:
 def _read_units(
     nwb: Nwb2File, settings: EcephysSettings, channel_areas: Mapping[int, str]
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Units that are taken, their index being the row in the file; and how many there are and weren't taken."""
+    """Read the units that pass the filters, indexed by their rows in the file, and the numbers of excluded units."""
     ids = _unique(nwb, f'{_UNITS}/id')
     channel_ids = _unique(nwb, f'{_ELECTRODES}/id')
-    place = 'location' if nwb.has(f'{_ELECTRODES}/location') else 'ecephys_structure_acronym'
-    named = zip(channel_ids.tolist(), nwb.texts(f'{_ELECTRODES}/{place}', len(channel_ids)), strict=True)
-    # Of a part of a structure (LGd-sh) the SDK too keeps the structure.
+    structure = 'location' if nwb.has(f'{_ELECTRODES}/location') else 'ecephys_structure_acronym'
+    named = zip(channel_ids.tolist(), nwb.texts(f'{_ELECTRODES}/{structure}', len(channel_ids)), strict=True)
+    # Parts of a structure (LGd-sh) count as the structure, as in the SDK.
     structures = pd.Series([channel_areas.get(channel, name).split('-')[0] for channel, name in named])
     peak_ids = nwb.array(f'{_UNITS}/peak_channel_id', ids.shape)
     channel = pd.Index(channel_ids).get_indexer(peak_ids)
     region = np.where(channel >= 0, structures.to_numpy()[channel], '')
-    here = np.isin(region, settings.areas)
+    in_areas = np.isin(region, settings.areas)
     valid = np.ones(len(ids), dtype=bool)
     if settings.only_valid and nwb.has(f'{_UNITS}/quality'):
         valid &= nwb.texts(f'{_UNITS}/quality', len(ids)) == 'good'
     if settings.only_valid and nwb.has(f'{_ELECTRODES}/valid_data'):
         valid &= nwb.flags(f'{_ELECTRODES}/valid_data', len(channel_ids))[channel]
-    good = _good(nwb, len(ids), settings)
-    taken = here & valid & good
+    good = _passes_filters(nwb, len(ids), settings)
+    included = in_areas & valid & good
     counts = {
         'n_units': len(ids),
-        'n_elsewhere': int((~here).sum()),
-        'n_invalid': int((here & ~valid).sum()),
-        'n_filtered': int((here & valid & ~good).sum()),
+        'n_elsewhere': int((~in_areas).sum()),
+        'n_invalid': int((in_areas & ~valid).sum()),
+        'n_filtered': int((in_areas & valid & ~good).sum()),
     }
-    if not taken.any():
+    if not included.any():
         raise DataError(
-            f'{nwb.name}: none of its {len(ids)} units can be taken: {counts["n_elsewhere"]} are not in '
+            f'{nwb.name}: none of its {len(ids)} units can be used: {counts["n_elsewhere"]} are not in '
             f'{", ".join(settings.areas)}, {counts["n_invalid"]} are not valid, {counts["n_filtered"]} fail the '
             'quality filters.'
         )
@@ -209,18 +210,20 @@ def _read_units(
     for name, column in _METRICS.items():
         if nwb.has(f'{_UNITS}/{column}'):
             columns[name] = nwb.array(f'{_UNITS}/{column}', ids.shape)
-    return pd.DataFrame(columns)[taken], counts
+    return pd.DataFrame(columns)[included], counts
 
 
 def _unique(nwb: NwbFile, path: str) -> np.ndarray:
     ids = nwb.array(path, (None,))
     if not len(ids) or len(np.unique(ids)) != len(ids):
-        raise DataError(f'{nwb.name}: {path} holds {len(ids)} numbers, {len(np.unique(ids))} different ones.')
+        raise DataError(
+            f'{nwb.name}: {path} holds {len(ids)} ids, {len(np.unique(ids))} of them different; fetch it again.'
+        )
     return ids
 
 
-def _good(nwb: NwbFile, n_units: int, settings: EcephysSettings) -> np.ndarray:
-    """Which units pass the quality filters."""
+def _passes_filters(nwb: NwbFile, n_units: int, settings: EcephysSettings) -> np.ndarray:
+    """Mark the units that pass the quality filters."""
     good = np.ones(n_units, dtype=bool)
     for name, limit, sign in (
         ('amplitude_cutoff', settings.amplitude_cutoff, 1),
@@ -234,7 +237,7 @@ def _good(nwb: NwbFile, n_units: int, settings: EcephysSettings) -> np.ndarray:
 
 
 def _spikes(nwb: Nwb2File, rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Spike times in s of the units in some rows, one unit at a time."""
+    """Yield the spike times in s of each unit in `rows`."""
     times = nwb.dataset(f'{_UNITS}/spike_times', (None,))
     stops = nwb.array(f'{_UNITS}/spike_times_index', (None,)).astype(int)
     bounds = np.append(0, stops)
@@ -243,5 +246,5 @@ def _spikes(nwb: Nwb2File, rows: np.ndarray) -> Iterator[np.ndarray]:
     for row in rows:
         spikes = nwb.part(times, bounds[row], bounds[row + 1]).astype(float, copy=False)
         if not np.isfinite(spikes).all():
-            raise DataError(f'{nwb.name}: spike times of a unit are no numbers; fetch it again.')
+            raise DataError(f'{nwb.name}: spike times of a unit are not numbers; fetch it again.')
         yield np.sort(spikes)

@@ -1,4 +1,4 @@
-"""Which Neuropixels sessions of the Allen Brain Observatory there are, and where their files are."""
+"""Lists the Neuropixels sessions of the Allen Brain Observatory and the addresses of their files."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,13 +16,13 @@ from m2m_benchmarks.acquisition.allen.sessions import (
     choose_sessions,
     file_links,
 )
-from m2m_benchmarks.acquisition.allen.tables import Tables, field, first_of, integers
+from m2m_benchmarks.acquisition.allen.tables import Tables, field, integers, read_catalogue
 from m2m_benchmarks.acquisition.sessions import Listing, choose, choose_areas
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.progress import Progress
 
-#: Types of Neuropixels sessions of the survey; other studies are in the same tables.
+#: Types of Neuropixels sessions of the survey; the tables also list other studies.
 ECEPHYS_TYPES = ('brain_observatory_1.1', 'functional_connectivity')
 _SESSIONS = 'EcephysSession,rma::include,specimen(donor(age)),well_known_files(well_known_file_type)'
 _CHANNELS = (
@@ -32,23 +32,23 @@ _CHANNELS = (
 
 
 def ecephys_sessions(folder: Path, selection: AllenSelection, progress: Progress | None = None) -> Listing:
-    """Neuropixels sessions with sorted units in the areas that are wanted, whatever the quality of these.
+    """List Neuropixels sessions with sorted units of any quality in the selected areas.
 
     Sessions of the first type in `ECEPHYS_TYPES` show the natural scenes and are listed by default; those of the
-    second, as published, don't. Parameters and errors are those of `ophys_sessions`.
+    second don't, as published. Parameters and errors are those of `ophys_sessions`.
     """
-    choose_areas(selection.areas, AREAS)  # a wrong one is said before anything is asked for
+    choose_areas(selection.areas, AREAS)  # raises for unknown areas before anything is downloaded
     types = choose(
         'session type',
         ECEPHYS_TYPES[:1] if selection.session_types is None else selection.session_types,
         ECEPHYS_TYPES,
     )
     sessions = _all_sessions(folder, selection, progress)
-    return choose_sessions([each for each in sessions if each.session_type in types], selection)
+    return choose_sessions([session for session in sessions if session.session_type in types], selection)
 
 
 def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | None) -> list[AllenSession]:
-    """All Neuropixels sessions with sorted units in any of the six areas."""
+    """List all Neuropixels sessions with sorted units in any of the six areas."""
     warehouse = selection.warehouse
     place, query = f'{selection.mirror}{ECEPHYS}', f'{warehouse}{QUERY}'
 
@@ -68,7 +68,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
         )
 
     def second_mirrors(first_time: bool) -> dict[str, tuple[str, ...]]:
-        # The bucket's tables don't name them. Without them there is one mirror; they aren't asked for each time.
+        # The bucket's tables don't name them. They are optional, so a failed request isn't repeated each time.
         if not first_time and not (folder / 'ecephys_sessions_rma-0.json').exists():
             return {}
         tables = Tables(folder, replace(selection.retry, tries=1), progress)
@@ -104,7 +104,9 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
             place,
         )
 
-    return first_of('Neuropixels sessions', lambda anew: Tables(folder, selection.retry, progress, anew), bucket, api)
+    return read_catalogue(
+        'Neuropixels sessions', lambda anew: Tables(folder, selection.retry, progress, anew), bucket, api
+    )
 
 
 def _ecephys(
@@ -130,7 +132,7 @@ def _ecephys(
         for number, rows in recorded.groupby('session')
     }
     ids = integers(sessions, 'id', 'sessions')
-    made = [
+    all_sessions = [
         AllenSession(
             id=number,
             session_type=str(kind),
@@ -152,14 +154,14 @@ def _ecephys(
             strict=True,
         )
     ]
-    if not any(session.areas for session in made):
+    if not any(session.areas for session in all_sessions):
         raise DataError(
-            f'no session has units in {", ".join(AREAS)}: its tables are cut short, or of different origin.'
+            f'no session has units in {", ".join(AREAS)}: the tables are cut short, or of different origin.'
         )
-    return [session for session in made if session.areas]
+    return [session for session in all_sessions if session.areas]
 
 
 def _driver(genotype: Any) -> str:
-    """`Sst-IRES-Cre` of `Sst-IRES-Cre/wt;Ai32(…)/wt`; nothing stands for the wild type."""
+    """Driver line of a genotype: `Sst-IRES-Cre` for `Sst-IRES-Cre/wt;Ai32(…)/wt`, `NO_CRE` for the wild type."""
     first = str(genotype).split(';')[0].split('/')[0]
     return first if 'Cre' in first else NO_CRE

@@ -1,4 +1,4 @@
-"""Reading of NWB 2 session files of Visual Coding - Neuropixels: their tables, and when a recording failed."""
+"""Reads the tables of NWB 2 session files of Visual Coding - Neuropixels, and the times of failed recording."""
 
 from dataclasses import dataclass
 
@@ -12,21 +12,21 @@ _PATH = 'intervals/invalid_times'
 
 
 class Nwb2File(NwbFile):
-    """A file with tables as NWB 2 has them: a group whose datasets are the columns."""
+    """A file with NWB 2 tables: groups whose datasets are the columns."""
 
     def texts(self, path: str, n: int | None) -> np.ndarray:
-        """A column of `n` texts, or of any number."""
+        """Read a column of `n` texts; None for any number."""
         column = self._column(path, n)
-        # Texts of variable length are Python objects.
+        # h5py reads texts of variable length as Python objects.
         with self._reading(path):
-            return np.array([each.decode() if isinstance(each, bytes) else str(each) for each in column], dtype=str)
+            return np.array([text.decode() if isinstance(text, bytes) else str(text) for text in column], dtype=str)
 
     def flags(self, path: str, n: int) -> np.ndarray:
-        """A column of `n` truth values."""
+        """Read a column of `n` truth values."""
         return np.asarray(self._column(path, n) != 0)
 
     def part(self, dataset: h5py.Dataset, start: int, stop: int) -> np.ndarray:
-        """Entries of a column of numbers."""
+        """Read the entries `start` to `stop` of a column of numbers."""
         with self._reading(dataset.name):
             return np.asarray(dataset[start:stop])
 
@@ -42,7 +42,7 @@ class Nwb2File(NwbFile):
 
 @dataclass(frozen=True)
 class Failure:
-    """A time in s in which something was not recorded as it should, and what it was."""
+    """An interval in s of failed recording, and the tags of the devices that failed."""
 
     start: float
     stop: float
@@ -50,9 +50,9 @@ class Failure:
 
 
 def read_failures(nwb: Nwb2File) -> list[Failure]:
-    """Times that the file calls invalid.
+    """Read the invalid intervals of a file.
 
-    Their tags say of what: `stimulus` is the screen, `all_probes` or `probeA` are probes.
+    Their tags name what failed: `stimulus` is the screen, `all_probes` or `probeA` are probes.
     """
     if not nwb.has(_PATH):
         return []
@@ -65,7 +65,7 @@ def read_failures(nwb: Nwb2File) -> list[Failure]:
 
 
 def overlap(start: np.ndarray, end: np.ndarray, failures: list[Failure], tags: set[str]) -> np.ndarray:
-    """Which of some intervals touch a failure that has one of the tags."""
+    """Mark the intervals that overlap a failure with one of the tags."""
     overlap = np.zeros(len(start), dtype=bool)
     for failure in failures:
         if failure.tags & tags:

@@ -1,4 +1,4 @@
-"""Which units of a Neuropixels recording are taken, and when their spikes count."""
+"""Settings of the extraction of Neuropixels recordings: quality filters and response window."""
 
 import math
 from dataclasses import dataclass
@@ -9,31 +9,30 @@ from m2m_benchmarks.errors import DataError, UnknownNameError
 
 @dataclass(frozen=True)
 class EcephysSettings:
-    """Which units are taken, and when after an image their spikes count.
+    """Quality filters of units, and the window in which their spikes are counted.
 
     Attributes
     ----------
     window_ms : (start, end)
-        After the onset of an image, both ends included. By default from the earliest start to the latest end of the
-        windows in which others counted the spikes of these recordings (VISp mostly 65 to 255 ms, higher areas 85 to
-        255). The images follow one another every 250 ms; no response to the next one has arrived by 255.
+        Window after the onset of an image, both ends included. The default spans the windows of other studies of these
+        recordings (VISp mostly 65 to 255 ms, higher areas 85 to 255). The images follow one
+        another every 250 ms; no response to the next one has arrived by 255.
     amplitude_cutoff, presence_ratio, isi_violations : float or None
-        Most missing spikes (fraction), least presence (fraction of the session), most violations of the refractory
-        period (relative rate). None takes all units.
+        Maximum fraction of missing spikes, minimum presence (fraction of the session), maximum violations of the
+        refractory period (relative rate). None disables a filter.
     only_valid : bool
-        Only units of quality `good` on channels with valid data.
+        Whether units need the quality `good` and a channel with valid data.
     missing_passes : bool
-        A unit whose amplitude cutoff, presence ratio or violations weren't computed is taken. AllenSDK 2.16 leaves it
-        out.
+        Whether units pass a filter whose metric wasn't computed. AllenSDK 2.16 leaves them out.
     areas : tuple of str
-        Areas whose units are read, some of the mouse's six.
+        Areas whose units are read, some of the six visual areas.
 
     Raises
     ------
     DataError
-        When the window can't be one.
+        When the window or a filter is wrong.
     UnknownNameError
-        For an area that is none of the six.
+        When an area is not one of the six.
     """
 
     window_ms: tuple[float, float] = (65, 255)
@@ -45,7 +44,7 @@ class EcephysSettings:
     areas: tuple[str, ...] = AREAS
 
     def __post_init__(self) -> None:
-        """Refuse what can't be followed."""
+        """Validate the settings."""
         start, end = self.window_ms
         if not (end - start >= 1 and max(abs(start), abs(end)) <= 60_000):
             raise DataError(
@@ -54,7 +53,7 @@ class EcephysSettings:
         for name in ('amplitude_cutoff', 'presence_ratio', 'isi_violations'):
             limit = getattr(self, name)
             if limit is not None and not math.isfinite(limit):
-                raise DataError(f'{name} is {limit}; expected a number, or none for all units.')
+                raise DataError(f'{name} is {limit}; expected a number, or none to disable the filter.')
         for area in self.areas:
             if area not in AREAS:
                 raise UnknownNameError('area', area, AREAS)

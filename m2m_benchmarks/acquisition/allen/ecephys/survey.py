@@ -36,35 +36,37 @@ class Siegle2021(AllenSurvey):
     name = 'Siegle2021'
     title = 'Neuropixels'
     settings_type = EcephysSettings
-    session_note = ' (one of Neuropixels counts in each of its areas)'
+    session_note = ' (a Neuropixels session counts in each of its areas)'
     estimate = Estimate(moved_share=1 / 5, session_s=20, responses_bytes=8e6)
     required = ('units/spike_times', 'units/spike_times_index', 'intervals/natural_scenes_presentations/frame')
     options = (
         CRE,
         _TYPES,
-        Option('window', 'Time from the onset of an image in which spikes count, in milliseconds. Default: 65-255ms.'),
+        Option('window', 'Window after image onset in which spikes are counted, in milliseconds. Default: 65-255ms.'),
         Option(
             'amplitude_cutoff',
-            'Largest share of missing spikes with which a unit is taken, or none to take any.',
+            'Maximum fraction of missing spikes of a unit; none disables the filter.',
             default='0.1',
         ),
         Option(
             'presence_ratio',
-            'Smallest share of the session in which a unit has to fire to be taken, or none to take any.',
+            'Minimum fraction of the session in which a unit fires; none disables the filter.',
             default='0.95',
         ),
         Option(
             'isi_violations',
-            'Largest rate of spikes in the refractory period with which a unit is taken, or none to take any.',
+            'Maximum relative rate of spikes in the refractory period of a unit; none disables the filter.',
             default='0.5',
         ),
-        Option('any_quality', 'Take units that are called noise or lie on invalid channels, too.', bool, default=False),
-        Option('require_metrics', 'Leave out units whose quality was not computed.', bool, default=False),
+        Option(
+            'any_quality', 'Include units that are marked as noise or are on invalid channels.', bool, default=False
+        ),
+        Option('require_metrics', 'Leave out units with a quality metric that was not computed.', bool, default=False),
         *SERVERS,
     )
 
     def settings(self, given: Mapping[str, Any]) -> EcephysSettings:
-        """Settings of the options of the command line."""
+        """Make the settings from the options."""
         return EcephysSettings(
             _milliseconds(given['window'] or '65-255ms'),
             amplitude_cutoff=_limit('--amplitude-cutoff', given['amplitude_cutoff']),
@@ -75,36 +77,36 @@ class Siegle2021(AllenSurvey):
         )
 
     def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> AllenSelection:
-        """Sessions of the types that are wanted, too."""
+        """Make the selection, which includes session types."""
         types = comma_separated(_TYPES.flag, given['session_types'])
         return replace(super().selection(areas, number, given), session_types=types)
 
     def settings_for(self, settings: EcephysSettings, selection: AllenSelection) -> EcephysSettings:
-        """Settings of the areas that are wanted: a session is of several, and the others are left out of it too."""
+        """Restrict the settings to the selected areas, since a session records several."""
         if selection.areas is None:
             return settings
         wanted = {standard_area(area) for area in selection.areas}
         return replace(settings, areas=tuple(area for area in settings.areas if area in wanted))
 
     def list_sessions(self, selection: AllenSelection, folder: Path, progress: Progress | None) -> Listing:
-        """Sessions that show the natural scenes, or are of the types that are named."""
+        """List the sessions with natural scenes, or of the selected types."""
         from m2m_benchmarks.acquisition.allen.ecephys.listing import ecephys_sessions
 
         if selection.depth_um != (None, None):
-            raise DataError(f'{self.name} has no imaging depth to choose sessions by.')
+            raise DataError(f'{self.name} has no imaging depth; leave the depth out.')
         return ecephys_sessions(folder / 'tables', selection, progress)
 
     def extract(self, session: AllenSession, settings: EcephysSettings, files: 'SessionFiles') -> 'SessionResponses':
-        """Firing rates of a session's units; Cre line and animal are those of the catalogue."""
+        """Extract the firing rates of a session's units; Cre line and animal are those of the catalogue."""
         from m2m_benchmarks.acquisition.allen.ecephys.extraction import extract_ecephys
         from m2m_benchmarks.acquisition.allen.nwb import open_source
 
         with files.open() as source, open_source(source) as file:
             responses = extract_ecephys(file, settings, session.channel_areas)
-        # The line is that of the cells that light drives, not of those recorded: it says nothing of a unit's type. The
-        # animal is the number of the specimen, as in the tables of the survey: files have the donor's.
-        known = {'cre_line': session.cre_line, **({'animal': session.animal} if session.animal else {})}
-        return replace(responses, neuroids=responses.neuroids.assign(**known))
+        # The Cre line is that of the optogenetically driven cells, so it doesn't tell a unit's type. The animal is the
+        # specimen's id, as in the tables of the survey; files have the donor's.
+        from_catalogue = {'cre_line': session.cre_line, **({'animal': session.animal} if session.animal else {})}
+        return replace(responses, neuroids=responses.neuroids.assign(**from_catalogue))
 
     def stimuli(
         self,
@@ -113,13 +115,13 @@ class Siegle2021(AllenSurvey):
         extracted: Mapping[str, Path],
         progress: Progress,
     ) -> tuple[list[Path], int]:
-        """The scenes of the server: session files hold none."""
+        """Download the scenes from the server, since session files hold none."""
         from m2m_benchmarks.acquisition.allen.scenes import scene_urls, server_scenes
 
         return server_scenes(self.scenes_folder, scene_urls(selection.mirror), progress, retry=selection.retry)
 
     def stimuli_bytes(self, selection: AllenSelection, progress: Progress | None) -> int:
-        """Bytes of the scenes that aren't here yet."""
+        """Bytes of the scenes that aren't on this machine yet."""
         from m2m_benchmarks.acquisition.allen.scenes import scene_sizes
 
         sizes = scene_sizes(self.scenes_folder, selection.mirror, selection.retry, progress)

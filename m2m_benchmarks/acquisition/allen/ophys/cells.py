@@ -1,26 +1,26 @@
-"""Properties of 2-photon neurons beside their responses: layer, type, and how steady they are."""
+"""Per-cell metadata of 2-photon sessions: layer, cell type, running modulation, reliability."""
 
 import numpy as np
 from scipy.special import stdtr
 
 #: Running speed in cm/s from which the Allen Institute counts an animal as running.
 RUNNING = 1.0
-#: Fewest sweeps of either kind from which a modulation by running is computed, as in the AllenSDK.
+#: Smallest number of running and of stationary sweeps for a running modulation, as in the AllenSDK.
 _LEAST_SWEEPS = 5
 _INHIBITORY = ('Vip', 'Sst', 'Pvalb')
 
 
 def layer(depth_um: float) -> str:
-    """Cortical layer at an imaging depth, by the rough rule of the Allen Institute's own courses.
+    """Return the cortical layer at an imaging depth, by the rough rule of the Allen Institute's courses.
 
     Less than 250 um is layer 2/3, 250 to 350 is 4, 350 to 500 is 5, more is 6 (databook of the Summer Workshop on the
-    Dynamic Brain, 2023, chapter Visual Coding 2P). It names 350 twice, which counts as 5 here, and it adds that the Cre
-    line is the better guide to a layer.
+    Dynamic Brain, 2023, chapter Visual Coding 2P). It assigns 350 to both 4 and 5, here 5, and adds that the Cre line
+    is the better guide to a layer.
 
     Parameters
     ----------
     depth_um : float
-        Below the surface of the cortex.
+        Depth below the surface of the cortex.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def layer(depth_um: float) -> str:
 
 
 def cre_line(genotype: str) -> str:
-    """Driver line of a genotype, without the allele: 'Cux2-CreERT2/wt;Camk2a-tTA/wt;…' has 'Cux2-CreERT2'."""
+    """Driver line of a genotype: 'Cux2-CreERT2' for 'Cux2-CreERT2/wt;Camk2a-tTA/wt;…'."""
     genes = [gene.split('/')[0].strip() for gene in genotype.split(';')]
     return next((gene for gene in genes if 'Cre' in gene), genes[0])
 
@@ -45,18 +45,18 @@ def cell_type(line: str) -> str:
 
 
 def running_modulation(responses: np.ndarray, speed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How much more a neuron responds while the animal runs, whatever the image.
+    """Compute how much more each cell responds while the animal runs, independent of the image.
 
-    From each response the mean response to its image is taken away. The modulation is the difference of the means of
-    running (1 cm/s or more) and stationary sweeps over the root of the mean of their variances (Cohen's d); with it
-    comes the probability of Welch's t-test. The AllenSDK's `run_modulation_ns` looks at the preferred image alone.
+    The mean response to its image is subtracted from each response. The modulation is the difference between the means
+    of running (1 cm/s or more) and stationary sweeps, divided by the root of the mean of their variances (Cohen's d);
+    `p` is that of Welch's t-test. The AllenSDK's `run_modulation_ns` uses only the preferred image.
 
     Parameters
     ----------
     responses : array, shape (n_repetitions, n_scenes, n_cells)
-        NaN where there is none.
+        Responses; NaN where there is none.
     speed : array, shape (n_repetitions, n_scenes)
-        cm/s; NaN where it isn't known.
+        Running speed in cm/s; NaN where unknown.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def running_modulation(responses: np.ndarray, speed: np.ndarray) -> tuple[np.nda
 
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Number, mean and unbiased variance of what isn't NaN in each column."""
+    """Compute the number, mean and unbiased variance of each column without NaN."""
     present = ~np.isnan(values)
     n = present.sum(axis=0)
     mean = np.where(present, values, 0).sum(axis=0) / n
@@ -90,7 +90,7 @@ def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def mean_recorded(values: np.ndarray) -> np.ndarray:
-    """Mean over the first axis of what isn't NaN; NaN where nothing else is."""
+    """Compute the mean over the first axis without NaN; NaN where all are NaN."""
     present = ~np.isnan(values)
     with np.errstate(invalid='ignore'):
         mean: np.ndarray = np.where(present, values, 0).sum(axis=0, dtype=float) / present.sum(axis=0)
@@ -98,23 +98,23 @@ def mean_recorded(values: np.ndarray) -> np.ndarray:
 
 
 def trial_correlation(courses: np.ndarray) -> float:
-    """Mean correlation of the time courses of all pairs of trials.
+    """Compute the mean correlation between the time courses of all pairs of trials.
 
-    With the trials of the preferred image this is the AllenSDK's `reliability_ns`. It says how alike responses are from
-    frame to frame, and nothing of the tuning over images that a split-half reliability measures.
+    For the trials of the preferred image this is the AllenSDK's `reliability_ns`. It measures how similar responses are
+    from frame to frame, not the reliability of the tuning over images, as split-half reliability does.
 
     Parameters
     ----------
     courses : array, shape (n_trials, n_frames)
-        Trials that are constant or hold NaN don't count.
+        Time courses; those that are constant or hold NaN are ignored.
 
     Returns
     -------
     float
-        NaN with fewer than two trials that count.
+        Mean correlation; NaN with fewer than two usable trials.
     """
-    counts = np.isfinite(courses).all(axis=1) & (courses != courses[:, :1]).any(axis=1)
-    centred = courses[counts] - courses[counts].mean(axis=1, keepdims=True)
+    usable = np.isfinite(courses).all(axis=1) & (courses != courses[:, :1]).any(axis=1)
+    centred = courses[usable] - courses[usable].mean(axis=1, keepdims=True)
     n = len(centred)
     if n < 2:
         return np.nan

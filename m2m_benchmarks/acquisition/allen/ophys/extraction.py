@@ -1,4 +1,4 @@
-"""Responses to the natural scenes, from a file of the Allen Institute's 2-photon survey, one neuron at a time."""
+"""Extraction of responses to the natural scenes from files of the Allen Institute's 2-photon survey."""
 
 import hashlib
 import io
@@ -28,13 +28,12 @@ _DFF = f'{PIPELINE}/DfOverF/imaging_plane_1'
 _FLUORESCENCE = f'{PIPELINE}/Fluorescence/imaging_plane_1'
 _DEMIXED = f'{_FLUORESCENCE}_demixed_signal/data'
 _NEUROPIL = f'{_FLUORESCENCE}_neuropil_response'
-#: Frames by which a signal and its clock may differ; more are not of the same recording.
+#: Largest difference in frames between a signal and its timestamps of the same recording.
 _MOST_DROPPED = 100
-#: Gap in frames over which it costs more to read on than to begin a new stretch.
+#: Gap in frames above which a new read costs less than reading on.
 _GAP = 1000
 
-
-#: Scenes that tell the images of one session from those of others, where reading all of them costs too much.
+#: Scenes by which the images of sessions are compared, since reading all of them costs too much.
 SOME_SCENES = range(0, N_SCENES, 29)
 
 
@@ -44,9 +43,9 @@ def extract_ophys(
     events: np.ndarray | None = None,
     hash_scenes: Collection[int] = range(N_SCENES),
 ) -> SessionResponses:
-    """Responses of a session's cells to the natural scenes.
+    """Extract the responses of a session's cells to the natural scenes.
 
-    Only the frames that a window or baseline needs are read, and few traces are in memory at a time.
+    Only the frames of windows and baselines are read, with few traces in memory at a time.
 
     Parameters
     ----------
@@ -54,51 +53,51 @@ def extract_ophys(
         Open for reading; `nwb.open_nwb` opens one.
     settings : OphysSettings
     events : array, shape (n_cells, n_frames), optional
-        Events that `read_events` gives; for the signal 'events'.
+        Events from `read_events`, for the signal 'events'.
     hash_scenes : collection of int
-        Scenes that are read for their SHA-256; all of them are the larger half of a file. For the others '' stands in
+        Scenes that are read for their SHA-256; all of them are the larger half of a file. The others are '' in
         `images_sha256`.
 
     Returns
     -------
     SessionResponses
-        dF/F, % dF/F (corrected) or events. NaN where the window or baseline of a sweep leaves the recording, and where
-        a trace is NaN, and where an image was shown less often than others. The neuroids have cell_specimen_id,
+        dF/F, % dF/F (corrected) or events. NaN where the window or baseline of a sweep leaves the recording, where a
+        trace is NaN, and where an image was shown less often than others. The neuroids have cell_specimen_id,
         container, cre_line, cell_type, depth_um, layer, running_modulation and running_p
         (`cells.running_modulation`), and reliability_ns (`cells.trial_correlation` in the window, for the
         scene with the largest mean response). The counts are
 
         - n_masked: sweeps, blanks included, whose window or baseline leaves the recording;
-        - n_missing: repetitions of an image that others have and it hasn't;
+        - n_missing: repetitions that some images have and others lack;
         - n_blank: blank sweeps;
         - n_nan_cells: cells without a single response;
-        - frames_dropped: frames of the signal that have no timestamp, or timestamps without a frame; they don't count
-          as recorded.
+        - frames_dropped: frames of the signal without a timestamp, or timestamps without a frame, which count as not
+          recorded.
 
     Raises
     ------
     DataError
-        When the file isn't a session with natural scenes, lacks what is asked for, is cut short or damaged.
+        When the file isn't a session with natural scenes, lacks the signal, is cut short or damaged.
     """
     nwb = NwbFile(file)
     sweeps = read_sweeps(nwb)
     neuroids = read_neuroids(nwb)
     signal = _Signal(nwb, settings.used_signal, events)
     if signal.n_cells != len(neuroids):
-        raise DataError(f'{nwb.name} has {len(neuroids)} cells, but {signal.n_cells} traces ({signal.what}).')
+        raise DataError(f'{nwb.name} has {len(neuroids)} cells, but {signal.n_cells} traces ({signal.description}).')
     times, frame_ms = read_timestamps(nwb, signal.clock)
     dropped = abs(signal.n_frames - len(times))
     if dropped > _MOST_DROPPED:
         raise DataError(
-            f'{nwb.name}: {signal.what} have {signal.n_frames:,} frames, but there are {len(times):,} timestamps; '
-            'they are not of the same recording.'
+            f'{nwb.name}: {signal.description} have {signal.n_frames:,} frames, but there are {len(times):,} '
+            'timestamps; they are not of the same recording.'
         )
     start, stop, baseline = settings.frames(frame_ms, sweeps.length)
     recorded = (sweeps.onset >= baseline) & (sweeps.onset + stop <= min(signal.n_frames, len(times)))
     if not recorded.any():
         raise DataError(f'{nwb.name}: the window and baseline of every sweep leave the recording; choose shorter ones.')
     stretches, onset = _stretches(sweeps.onset[recorded], baseline, stop)
-    # The last row stands for presentations that there aren't, of which `of_scene` says -1.
+    # The last row is NaN, for missing presentations, which are -1 in `of_scene`.
     responses = np.full((len(sweeps.onset) + 1, signal.n_cells), np.nan)
     reliability = np.full(signal.n_cells, np.nan)
     of_course = np.append(np.where(recorded, np.cumsum(recorded) - 1, -1), -1)
@@ -138,12 +137,12 @@ def _scene_hashes(file: h5py.File, numbers: Collection[int]) -> list[str]:
 
 
 class _Signal:
-    """The traces that are asked for.
+    """The traces of one kind of signal.
 
     Attributes
     ----------
-    what : str
-        For messages.
+    description : str
+        Kind of the traces, for messages.
     clock : str
         Path of their timestamps.
     n_cells, n_frames : int
@@ -157,24 +156,24 @@ class _Signal:
         if kind == 'events':
             if events is None:
                 raise DataError('the signal is events, but none were given; read_events reads their file.')
-            self.what, self._matrices = 'events', [events]
+            self.description, self._matrices = 'events', [events]
         elif kind == 'dff':
-            self.what, self._matrices = 'dF/F traces', [nwb.dataset(f'{_DFF}/data', (None, None))]
+            self.description, self._matrices = 'dF/F traces', [nwb.dataset(f'{_DFF}/data', (None, None))]
         else:
             if not nwb.has(_DEMIXED):
                 raise DataError(
                     f'{nwb.name} has no demixed traces, like a few other sessions, so its fluorescence cannot be '
-                    'corrected for neuropil; take the signal dff or leave the session out.'
+                    'corrected for neuropil; use the signal dff or leave the session out.'
                 )
             demixed = nwb.dataset(_DEMIXED, (None, None))
             neuropil = nwb.dataset(f'{_NEUROPIL}/data', demixed.shape)
-            self.what, self._matrices = 'demixed traces', [demixed, neuropil]
+            self.description, self._matrices = 'demixed traces', [demixed, neuropil]
             self._r = nwb.array(f'{_NEUROPIL}/r', (len(demixed),)).astype(float)
         self.n_cells: int = self._matrices[0].shape[0]
         self.n_frames: int = self._matrices[0].shape[1]
 
     def traces(self, stretches: Sequence[slice]) -> Iterator[np.ndarray]:
-        """Trace of each cell in float64: some stretches of its frames, joined."""
+        """Yield the trace of each cell in float64, with the stretches of frames joined."""
         rows = [self._rows(matrix, stretches) for matrix in self._matrices]
         if self._r is None:
             for trace in rows[0]:
@@ -190,15 +189,16 @@ class _Signal:
 
 
 def _stretches(onset: np.ndarray, before: int, after: int) -> tuple[list[slice], np.ndarray]:
-    """Stretches of frames that hold [onset - before, onset + after), and the onsets' places in the joined stretches.
+    """Find stretches of frames that contain [onset - before, onset + after), and the onsets in the joined stretches.
 
     Parameters
     ----------
     onset : int array, shape (n_sweeps,)
-        Increasing.
+        Frames, in increasing order.
     before, after : int
+        Numbers of frames.
     """
-    # Natural scenes come in three blocks, which make up less than half of a session.
+    # Natural scenes are shown in three blocks, less than half of a session.
     new = np.concatenate([[True], np.diff(onset) > before + after + _GAP])
     first, last = onset[new] - before, onset[np.append(new[1:], True)] + after
     shift = first - np.concatenate([[0], np.cumsum(last - first)[:-1]])
@@ -207,24 +207,24 @@ def _stretches(onset: np.ndarray, before: int, after: int) -> tuple[list[slice],
 
 
 def _courses(trace: np.ndarray, onset: np.ndarray, frames: tuple[int, int, int], percent: bool) -> np.ndarray:
-    """Time course of each sweep's window, relative to its baseline.
+    """Compute the time course of each sweep's window, relative to its baseline.
 
-    Windows are averaged one by one: differences of a cumulative sum would spread a NaN or a huge value over all that
-    follows, and lose digits far from zero.
+    Windows are averaged one by one: differences of a cumulative sum would spread a NaN or a huge value over all later
+    windows, and lose digits far from zero.
 
     Parameters
     ----------
     trace : array, shape (n_frames,)
     onset : int array, shape (n_sweeps,)
     frames : start, stop, baseline
-        Those that `OphysSettings.frames` gives.
+        See `OphysSettings.frames`.
     percent : bool
-        100 * (F / F0 - 1) in place of the difference.
+        Whether the course is 100 * (F / F0 - 1) in place of the difference.
 
     Returns
     -------
     array, shape (n_sweeps, stop - start)
-        NaN where it isn't finite.
+        Time courses; NaN where not finite.
     """
     start, stop, baseline = frames
     courses = np.lib.stride_tricks.sliding_window_view(trace, stop - start)[onset + start]
@@ -237,7 +237,7 @@ def _courses(trace: np.ndarray, onset: np.ndarray, frames: tuple[int, int, int],
 
 
 def read_events(path: Path) -> np.ndarray:
-    """L0 events of a session, from the file NUMBER_events.npz of the survey.
+    """Read the L0 events of a session from its file NUMBER_events.npz.
 
     Returns
     -------
@@ -247,7 +247,8 @@ def read_events(path: Path) -> np.ndarray:
     Raises
     ------
     DataError
-        When it is missing, damaged, or no matrix of numbers `ev`. Python objects are not read: they can run code.
+        When the file is missing, damaged, or has no matrix of numbers `ev`. Python objects are not read, because they
+        can run code.
     """
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:

@@ -1,4 +1,4 @@
-"""Which 2-photon sessions of the Allen Brain Observatory show the natural scenes, and where their files are."""
+"""Lists the 2-photon sessions of the Allen Brain Observatory with natural scenes and the addresses of their files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from m2m_benchmarks.acquisition.allen.sessions import (
     choose_sessions,
     file_links,
 )
-from m2m_benchmarks.acquisition.allen.tables import Tables, field, first_of
+from m2m_benchmarks.acquisition.allen.tables import Tables, field, read_catalogue
 from m2m_benchmarks.acquisition.sessions import Listing, choose_areas
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import DataError
@@ -30,31 +30,31 @@ _CONTAINERS = f'q=model::ExperimentContainer,{_ALL}'
 
 
 def ophys_sessions(folder: Path, selection: AllenSelection, progress: Progress | None = None) -> Listing:
-    """2-photon sessions with natural scenes that are wanted.
+    """List the selected 2-photon sessions with natural scenes.
 
     Parameters
     ----------
     folder : Path
-        Where the tables go.
+        Folder for the tables.
     selection : AllenSelection
     progress : callable, optional
-        The progress of `download`.
+        See `download`.
 
     Raises
     ------
     DataError
-        When neither server gives a catalogue that can be read, or no session matches.
+        When the catalogue of neither server can be read, or no session matches.
     UnknownNameError
-        For an area or a Cre line that there isn't.
+        When an area or a Cre line is unknown.
     StorageError
         When the folder can't be written to.
     """
-    choose_areas(selection.areas, AREAS)  # a wrong one is said before anything is asked for
+    choose_areas(selection.areas, AREAS)  # raises for unknown areas before anything is downloaded
     return choose_sessions(_all_sessions(folder, selection, progress), selection)
 
 
 def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | None) -> list[AllenSession]:
-    """All 2-photon sessions with natural scenes."""
+    """List all 2-photon sessions with natural scenes."""
     warehouse = selection.warehouse
     place, query = f'{selection.mirror}{OPHYS}', f'{warehouse}{QUERY}'
 
@@ -74,38 +74,40 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
             warehouse,
         )
 
-    return first_of('2-photon sessions', lambda anew: Tables(folder, selection.retry, progress, anew), bucket, api)
+    return read_catalogue(
+        '2-photon sessions', lambda anew: Tables(folder, selection.retry, progress, anew), bucket, api
+    )
 
 
 def _ophys(
     records: list[dict[str, Any]], containers: Callable[[], list[dict[str, Any]]], place: str, warehouse: str
 ) -> list[AllenSession]:
-    # The warehouse has the sessions of other studies in the same table; what their records lack doesn't matter.
-    others = {
-        str(each.get('experiment_container_id'))
-        for each in records
-        if str(each.get('stimulus_name')).upper().startswith('OPHYS_')
+    # The warehouse lists other studies in the same table, with records that may lack fields.
+    other_containers = {
+        str(record.get('experiment_container_id'))
+        for record in records
+        if str(record.get('stimulus_name')).upper().startswith('OPHYS_')
     }
     records = [
-        each
-        for each in records
-        if each.get('stimulus_name') == _OPHYS_TYPE and str(each.get('experiment_container_id')) not in others
+        record
+        for record in records
+        if record.get('stimulus_name') == _OPHYS_TYPE
+        and str(record.get('experiment_container_id')) not in other_containers
     ]
     if not records:
         raise DataError(f'the catalogue lists no session of type {_OPHYS_TYPE}.')
-    if not all(isinstance(each.get('experiment_container'), dict) for each in records):
-        known = {field(each, int, 'id'): each for each in containers()}
-        for each in records:
-            each['experiment_container'] = known.get(field(each, int, 'experiment_container_id'))
-    return [
-        _ophys_session(each, place, warehouse) for each in {field(each, int, 'id'): each for each in records}.values()
-    ]
+    if not all(isinstance(record.get('experiment_container'), dict) for record in records):
+        container_by_id = {field(container, int, 'id'): container for container in containers()}
+        for record in records:
+            record['experiment_container'] = container_by_id.get(field(record, int, 'experiment_container_id'))
+    record_by_id = {field(record, int, 'id'): record for record in records}
+    return [_ophys_session(record, place, warehouse) for record in record_by_id.values()]
 
 
 def _ophys_session(record: dict[str, Any], place: str, warehouse: str) -> AllenSession:
     number = field(record, int, 'id')
     lines = field(record, list, 'specimen', 'donor', 'transgenic_lines')
-    drivers = [field(each, str, 'name') for each in lines if field(each, str, 'transgenic_line_type_name') == 'driver']
+    drivers = [field(line, str, 'name') for line in lines if field(line, str, 'transgenic_line_type_name') == 'driver']
     events = f'{place}/ophys_experiment_events/{number}_events.npz'
     return AllenSession(
         id=number,

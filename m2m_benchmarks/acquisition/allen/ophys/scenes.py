@@ -1,4 +1,4 @@
-"""The natural scenes that 2-photon sessions were shown: the server's own files, or read from a session."""
+"""The natural scenes that 2-photon sessions were shown, from the server's image files or from a session."""
 
 import hashlib
 from collections import Counter
@@ -13,10 +13,10 @@ from m2m_benchmarks.acquisition.allen import N_SCENES
 from m2m_benchmarks.acquisition.allen.nwb import open_source
 from m2m_benchmarks.acquisition.allen.ophys.extraction import SOME_SCENES
 from m2m_benchmarks.acquisition.allen.ophys.session import iterate_scenes
-from m2m_benchmarks.acquisition.allen.scenes import holding_scenes, server_scenes
+from m2m_benchmarks.acquisition.allen.scenes import lock_scenes, server_scenes
 from m2m_benchmarks.acquisition.pipeline.images import read_image
 from m2m_benchmarks.acquisition.pipeline.session_file import read_session
-from m2m_benchmarks.acquisition.pipeline.tasks import MOST_UNREACHED, ExtractionTask, SessionFiles
+from m2m_benchmarks.acquisition.pipeline.tasks import MAX_UNREACHABLE, ExtractionTask, SessionFiles
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
@@ -32,76 +32,76 @@ def shown_scenes(
     progress: Progress,
     retry: RetryPolicy = RETRY,
 ) -> tuple[list[Path], int]:
-    """The scenes that most 2-photon sessions were shown.
+    """Get the scenes that most 2-photon sessions were shown.
 
-    They are the larger half of a session's file. The server has them as files of their own too, which are taken where
-    those of `SOME_SCENES` are what the sessions hold; else they are read from the first of these sessions.
+    They are the larger half of a session's file. The server's image files are used if those of `SOME_SCENES` equal the
+    images in the sessions; otherwise the scenes are read from the first of these sessions.
 
     Parameters
     ----------
     folder : Path
-        Where they are kept, so that the next fetch doesn't read them again.
+        Folder where the scenes are kept.
     extracted : mapping
         Session to its file of responses.
     tasks : mapping
-        Session to its task, which says where its NWB file is.
+        Session to its task, with the addresses of its NWB file.
     urls, progress, retry
-        Those of `server_scenes`, and so is what is returned and raised.
+        See `server_scenes`, also for what is returned and raised.
     """
     shown = {
         session: tuple(read_session(path).images_sha256[number] for number in SOME_SCENES)
-        for session, path in sorted(extracted.items(), key=lambda each: int(each[0]))
+        for session, path in sorted(extracted.items(), key=lambda item: int(item[0]))
     }
-    # One session with other images must not keep out all the rest; of equals the first counts.
+    # A session with other images must not exclude all others; on a tie the first counts.
     usual = Counter(shown.values()).most_common(1)[0][0]
-    own = folder / hashlib.sha256(' '.join(usual).encode()).hexdigest()[:16]
+    session_folder = folder / hashlib.sha256(' '.join(usual).encode()).hexdigest()[:16]
     moved = 0
-    if not all(path.exists() for path in _own_paths(own)):
+    if not all(path.exists() for path in _scene_paths(session_folder)):
         try:
             paths, moved = server_scenes(folder, urls, progress, SOME_SCENES, retry)
             if tuple(_sha256(read_image(paths[number])) for number in SOME_SCENES) == usual:
                 paths, more = server_scenes(folder, urls, progress, retry=retry)
                 return paths, moved + more
         except DataError:
-            pass  # the sessions have them as well
+            pass  # they are read from a session instead
     sources = [tasks[session] for session, scenes in shown.items() if scenes == usual]
-    paths, more = _session_scenes(own, sources, progress)
+    paths, more = _session_scenes(session_folder, sources, progress)
     return paths, moved + more
 
 
 def scenes_kept(folder: Path) -> bool:
-    """Whether scenes of 2-photon sessions are there, read from one of these."""
-    return any(all(path.exists() for path in _own_paths(own)) for own in folder.glob('*/'))
+    """Whether scenes that were read from a session are on this machine."""
+    return any(all(path.exists() for path in _scene_paths(session_folder)) for session_folder in folder.glob('*/'))
 
 
-def _own_paths(folder: Path) -> list[Path]:
+def _scene_paths(folder: Path) -> list[Path]:
     return [folder / f'scene_{number:03d}.png' for number in range(N_SCENES)]
 
 
 def _session_scenes(folder: Path, tasks: Sequence[ExtractionTask], progress: Progress) -> tuple[list[Path], int]:
-    """The scenes from the file of the first session that gives them, as PNG."""
-    paths = _own_paths(folder)
-    moved, failures, unreached = 0, [], 0
-    with holding_scenes(folder):
+    """Write the scenes as PNG, from the file of the first session that can be read."""
+    paths = _scene_paths(folder)
+    moved, failures, unreachable = 0, [], 0
+    with lock_scenes(folder):
         for task in tasks:
-            lacking = [number for number, path in enumerate(paths) if not path.exists()]
-            if not lacking or unreached == MOST_UNREACHED:
+            missing = [number for number, path in enumerate(paths) if not path.exists()]
+            if not missing or unreachable == MAX_UNREACHABLE:
                 break
-            # A whole file that is here is read; for the images alone none is downloaded.
+            # Uses a whole file if there is one, but downloads none only for the images.
             files = SessionFiles(replace(task, whole_files=False))
             try:
                 with files.open() as source, open_source(source) as file:
-                    for number, image in zip(lacking, iterate_scenes(file, lacking), strict=True):
+                    for number, image in zip(missing, iterate_scenes(file, missing), strict=True):
                         with explained(paths[number].name, folder), replacing(paths[number], 'wb') as out:
                             Image.fromarray(image).save(out, format='png')
                         progress('scenes', number + 1, N_SCENES)
             except DataError as error:
                 failures.append(f'{task.session.id}: {error}')
-                unreached = unreached + 1 if isinstance(error, ServerUnreachable) else 0
+                unreachable = unreachable + 1 if isinstance(error, ServerUnreachable) else 0
             moved += files.bytes_moved
     if not all(path.exists() for path in paths):
-        asked = f'{len(failures)} of {len(tasks)} sessions' if unreached == MOST_UNREACHED else 'any session'
-        raise DataError(f'the natural scenes cannot be read from {asked}. {" ".join(failures[-MOST_UNREACHED:])}')
+        tried = f'{len(failures)} of {len(tasks)} sessions' if unreachable == MAX_UNREACHABLE else 'any session'
+        raise DataError(f'the natural scenes cannot be read from {tried}. {" ".join(failures[-MAX_UNREACHABLE:])}')
     return paths, moved
 
 

@@ -1,4 +1,4 @@
-"""What a 2-photon session of the Visual Coding survey holds: the mouse, the cells, the images and when they came."""
+"""Reads 2-photon sessions of the Visual Coding survey: animal, cells, images and their presentations."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -27,13 +27,13 @@ class Sweeps:
     Attributes
     ----------
     onset : int array, shape (n_sweeps,)
-        Frame of the microscope at which an image came.
+        Frame of the microscope at the onset of an image.
     length : int
-        Frames of the second sweep, from which the AllenSDK takes the length of all.
+        Frames of the second sweep, which the AllenSDK uses as the length of all.
     of_scene : int array, shape (n_repetitions, 118)
-        Places of each image's presentations in `onset`; -1 where an image was shown less often than others.
+        Indices in `onset` of each image's presentations; -1 where an image was shown less often than others.
     of_blank : int array, shape (n_blanks,)
-        Places of the grey screens among them.
+        Indices in `onset` of the blank sweeps.
     """
 
     onset: np.ndarray
@@ -43,7 +43,7 @@ class Sweeps:
 
 
 def read_sweeps(nwb: NwbFile) -> Sweeps:
-    """The table of natural scenes.
+    """Read the table of natural scenes.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def read_sweeps(nwb: NwbFile) -> Sweeps:
     """
     if not nwb.has(PIPELINE):
         raise DataError(
-            f'{nwb.name} has no {PIPELINE}: it is no 2-photon session of Visual Coding but one of Visual Behavior or '
+            f'{nwb.name} has no {PIPELINE}: it is not a 2-photon session of Visual Coding but of Visual Behavior or '
             f'another survey; expected a Visual Coding session of type {_SESSION_TYPE}.'
         )
     path = 'stimulus/presentation/natural_scenes_stimulus'
@@ -71,10 +71,10 @@ def read_sweeps(nwb: NwbFile) -> Sweeps:
     span = span.astype(int)
     order = np.lexsort((span[:, 1], span[:, 0]))
     scene, span = scene[order], span[order]
-    strange = scene[~np.isin(scene, np.arange(-1, N_SCENES))]
-    if len(strange):
+    unknown = scene[~np.isin(scene, np.arange(-1, N_SCENES))]
+    if len(unknown):
         raise DataError(
-            f'{nwb.name} shows an image of number {strange[0]:g}; expected the {N_SCENES} natural scenes, numbered 0 '
+            f'{nwb.name} shows an image of number {unknown[0]:g}; expected the {N_SCENES} natural scenes, numbered 0 '
             f'to {N_SCENES - 1}, and -1 for blanks.'
         )
     shown = np.bincount(scene[scene >= 0].astype(int), minlength=N_SCENES)
@@ -84,28 +84,30 @@ def read_sweeps(nwb: NwbFile) -> Sweeps:
     if (span[:, 1] <= span[:, 0]).any():
         raise DataError(f'{nwb.name}: natural scenes end before they begin; fetch it again.')
     of_scene = np.full((shown.max(), N_SCENES), -1)
-    for each in range(N_SCENES):
-        of_scene[: shown[each], each] = np.flatnonzero(scene == each)
+    for number in range(N_SCENES):
+        of_scene[: shown[number], number] = np.flatnonzero(scene == number)
     return Sweeps(span[:, 0], int(span[1, 1] - span[1, 0]), of_scene, np.flatnonzero(scene < 0))
 
 
 def read_neuroids(nwb: NwbFile) -> pd.DataFrame:
-    """The cells and what is known of their mouse.
+    """Read the cells and the metadata of their animal.
 
     Returns
     -------
     DataFrame, n_cells rows
-        neuroid_id (the cell specimen as text), region, animal (number of the donor, with which a specimen's name ends),
+        neuroid_id (the cell specimen as text), region, animal (number of the donor, the end of the specimen's name),
         session, cell_specimen_id, container, cre_line, cell_type, depth_um, layer.
 
     Raises
     ------
     DataError
-        When something is missing, or no area of the survey is named.
+        When something is missing, or the area is not one of the survey.
     """
     ids = nwb.array(f'{PIPELINE}/ImageSegmentation/cell_specimen_ids', (None,))
     if not len(ids) or len(np.unique(ids)) != len(ids):
-        raise DataError(f'{nwb.name} has {len(ids)} cells of {len(np.unique(ids))} names; expected one name each.')
+        raise DataError(
+            f'{nwb.name} has {len(ids)} cells with {len(np.unique(ids))} different ids; expected one id each.'
+        )
     region = nwb.text(f'{_PLANE}/location')
     if region not in AREAS:
         raise DataError(f'{nwb.name} is of the area {region!r}; expected one of {", ".join(AREAS)}.')
@@ -133,12 +135,12 @@ def read_neuroids(nwb: NwbFile) -> pd.DataFrame:
 
 
 def read_timestamps(nwb: NwbFile, path: str) -> tuple[np.ndarray, float]:
-    """Times of the frames in s, and the median time between two in ms.
+    """Read the times of the frames in s, and their median interval in ms.
 
     Raises
     ------
     DataError
-        When they don't increase.
+        When the times don't increase.
     """
     times = nwb.array(path, (None,)).astype(float)
     steps = np.diff(times)
@@ -148,13 +150,13 @@ def read_timestamps(nwb: NwbFile, path: str) -> tuple[np.ndarray, float]:
 
 
 def running_speed(nwb: NwbFile, times: np.ndarray) -> np.ndarray:
-    """Running speed in cm/s at given times; NaN where it wasn't measured, or the file has none.
+    """Interpolate the running speed in cm/s at given times; NaN where it wasn't measured, or the file has none.
 
     Parameters
     ----------
     nwb : NwbFile
     times : array, shape (n_frames,)
-        In s.
+        Times in s.
 
     Returns
     -------
@@ -168,23 +170,23 @@ def running_speed(nwb: NwbFile, times: np.ndarray) -> np.ndarray:
 
 
 def iterate_scenes(file: h5py.File, numbers: Collection[int] = range(N_SCENES)) -> Iterator[np.ndarray]:
-    """The 118 images or some of them, one at a time.
+    """Yield natural scenes of a file.
 
     Parameters
     ----------
     file : h5py.File
     numbers : collection of int
-        Those that are wanted; as far as the layout of the file allows, no others are read.
+        Numbers of the scenes; others are read only as far as the layout of the file requires.
 
     Yields
     ------
     uint8 array, shape (height, width)
-        In the order of their numbers. Files hold them as floating-point numbers.
+        Scenes in the order of their numbers, which files store in floating point.
 
     Raises
     ------
     DataError
-        When there aren't 118, or a value is none of 0 to 255.
+        When there aren't 118 scenes, or a value isn't a whole number of 0 to 255.
     """
     if not numbers:
         return

@@ -1,11 +1,11 @@
-"""What is taken as the response of a neuron to an image in a 2-photon recording."""
+"""Settings of the extraction of 2-photon recordings: signal, response window and baseline."""
 
 import re
 from dataclasses import dataclass
 
 from m2m_benchmarks.errors import DataError
 
-#: What responses can be made of.
+#: Signals that responses can be computed from.
 SIGNALS = ('dff', 'corrected', 'events')
 
 _FORM = re.compile(r'(?:(?P<start>\d+(?:\.\d+)?)\s*-\s*)?(?P<stop>\d+(?:\.\d+)?)\s*(?P<unit>f|ms)?\Z')
@@ -13,7 +13,7 @@ _FORM = re.compile(r'(?:(?P<start>\d+(?:\.\d+)?)\s*-\s*)?(?P<stop>\d+(?:\.\d+)?)
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of time in frames of the microscope or in milliseconds.
+    """A time span in frames of the microscope or in milliseconds.
 
     Attributes
     ----------
@@ -26,8 +26,8 @@ class Span:
     unit: str
 
     @classmethod
-    def parse(cls, text: str, what: str) -> 'Span':
-        """Read `14`, `14f`, `500ms`, `2-12f` or `50-250ms`; a number without a unit counts frames.
+    def parse(cls, text: str, name: str) -> 'Span':
+        """Parse `14`, `14f`, `500ms`, `2-12f` or `50-250ms`; a number without a unit counts frames.
 
         Raises
         ------
@@ -38,11 +38,13 @@ class Span:
         start, stop = (float(match['start'] or 0), float(match['stop'])) if match else (0, -1)
         unit = (match and match['unit']) or 'f'
         if stop < start or (unit == 'f' and (start % 1 or stop % 1)):
-            raise DataError(f'the {what} {text!r} is none: expected whole frames (14, 2-12f) or milliseconds (500ms).')
+            raise DataError(
+                f'{text!r} is not a valid {name}: expected whole frames (14, 2-12f) or milliseconds (500ms).'
+            )
         return cls(start, stop, unit)
 
     def frames(self, frame_ms: float) -> tuple[int, int]:
-        """First frame, and the one after the last; milliseconds are rounded to the nearest frame.
+        """Return the first frame and the one after the last; milliseconds are rounded to the nearest frame.
 
         Parameters
         ----------
@@ -55,11 +57,11 @@ class Span:
 
 @dataclass(frozen=True)
 class OphysSettings:
-    """How responses are made of a session.
+    """How responses are computed from a session.
 
     The defaults suit images that follow one another every 250 ms without a gap. A calcium signal rises 50 to 100 ms
     after an image and outlasts it: the window is the 14 frames (0.46 s) after its onset, which is what the Allen
-    Institute averages. It takes in the onset of the next image; as the order is random, that adds noise but no bias.
+    Institute averages. It includes the onset of the next image; as the order is random, that adds noise but no bias.
     The stored dF/F and the events already refer to a running baseline, so none is subtracted: the 28 frames before an
     onset show four other images, whose responses a local baseline would add with the opposite sign.
 
@@ -68,19 +70,20 @@ class OphysSettings:
     signal : {'dff', 'corrected', 'events'}
         - dff: the stored dF/F; with a baseline, mean of the window - mean of the baseline.
         - corrected: fluorescence F, demixed - r * neuropil; 100 * (mean F of the window / mean F of the baseline - 1).
-        - events: L0 events, from a file of their own; else like dff.
+        - events: L0 events, from a separate file; else like dff.
     window : str
-        From the onset of an image: '14' or '14f' are frames, '500ms' is a time, '2-12f' begins two frames late.
+        Window from image onset: '14' or '14f' are frames, '500ms' is a time, '2-12f' begins two frames late.
     baseline : str, optional
-        Up to the onset, in frames or milliseconds. '0' is none. By default '28' for corrected, else '0'.
+        Length of the baseline before the onset, in frames or milliseconds; '0' for none. By default '28' for corrected,
+        else '0'.
     sdk_compatible : bool
-        Reproduce `mean_sweep_response` of AllenSDK's NaturalScenes: corrected fluorescence, a window of twice and a
-        baseline of four times the sweep length, which is that of the second sweep: 14 and 28 frames as a rule.
+        Whether to reproduce `mean_sweep_response` of AllenSDK's NaturalScenes: corrected fluorescence, a window of
+        twice and a baseline of four times the length of the second sweep, usually 14 and 28 frames.
 
     Raises
     ------
     DataError
-        When they can't be followed.
+        When a setting is wrong, or two contradict each other.
     """
 
     signal: str = 'dff'
@@ -89,9 +92,9 @@ class OphysSettings:
     sdk_compatible: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what can't be followed."""
+        """Validate the settings."""
         if self.signal not in SIGNALS:
-            raise DataError(f'unknown signal {self.signal!r}; there is {", ".join(SIGNALS)}.')
+            raise DataError(f'unknown signal {self.signal!r}; expected one of {", ".join(SIGNALS)}.')
         if self.sdk_compatible and (self.signal == 'events' or self.window != '14' or self.baseline is not None):
             raise DataError('sdk_compatible sets the signal, window and baseline itself; leave them out.')
         window = Span.parse(self.window, 'window')
@@ -99,13 +102,13 @@ class OphysSettings:
             raise DataError(f'the window {self.window!r} is empty; expected at least one frame.')
         baseline = Span.parse(self.used_baseline, 'baseline')
         if baseline.start:
-            raise DataError(f'the baseline {self.baseline!r} has to end at the onset: give its length alone.')
+            raise DataError(f'the baseline {self.baseline!r} has to end at the onset: give only its length.')
         if not baseline.stop and self.used_signal == 'corrected':
-            raise DataError('corrected fluorescence is measured against a baseline; it cannot be 0.')
+            raise DataError('corrected fluorescence needs a baseline; it cannot be 0.')
 
     @property
     def used_signal(self) -> str:
-        """The signal that is read."""
+        """The signal, with `sdk_compatible` applied."""
         return 'corrected' if self.sdk_compatible else self.signal
 
     @property
@@ -116,14 +119,14 @@ class OphysSettings:
         return '28' if self.used_signal == 'corrected' else '0'
 
     def frames(self, frame_ms: float, sweep_frames: int) -> tuple[int, int, int]:
-        """Frames of the window and the baseline in a session.
+        """Return the frames of the window and the baseline in a session.
 
         Parameters
         ----------
         frame_ms : float
             Time from one frame to the next.
         sweep_frames : int
-            Length of its second sweep.
+            Frames of the session's second sweep.
 
         Returns
         -------
@@ -133,7 +136,7 @@ class OphysSettings:
         Raises
         ------
         DataError
-            When the window or a baseline that is needed is shorter than one frame.
+            When the window or a required baseline is shorter than one frame.
         """
         if self.sdk_compatible:
             start, stop, baseline = 0, 2 * sweep_frames, 4 * sweep_frames

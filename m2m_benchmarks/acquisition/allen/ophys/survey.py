@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
     from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
 
-#: Bytes of the images as a session holds them, at most.
+#: Most bytes of the images in a session's file.
 _STORED_SCENES_BYTES = N_SCENES * 918 * 1174 * 4
 
 
@@ -33,7 +33,7 @@ class DeVries2020(AllenSurvey):
     name = 'deVries2020'
     title = '2-photon'
     settings_type = OphysSettings
-    # The images tell which of them sessions were shown.
+    # Sessions may have been shown other images than those on the server.
     stimuli_from_sessions = True
     estimate = Estimate(moved_share=1 / 3, session_s=10, responses_bytes=4e6)
     required = (
@@ -43,7 +43,9 @@ class DeVries2020(AllenSurvey):
     options = (
         CRE,
         Option('depth', 'Imaging depth of the sessions in µm, as in 175-275, 300- or -300.', metavar='LOW-HIGH'),
-        Option('signal', 'Signal that responses are made of: dff, corrected (fluorescence) or events.', default='dff'),
+        Option(
+            'signal', 'Signal that responses are computed from: dff, corrected (fluorescence) or events.', default='dff'
+        ),
         Option(
             'window',
             'Time from the onset of an image over which the signal is averaged, in frames or milliseconds, as in 14, '
@@ -56,7 +58,7 @@ class DeVries2020(AllenSurvey):
         ),
         Option(
             'sdk_compatible',
-            "Make responses as AllenSDK's NaturalScenes does: sets the signal, window and baseline.",
+            "Compute responses like AllenSDK's NaturalScenes: sets the signal, window and baseline.",
             bool,
             default=False,
         ),
@@ -64,23 +66,25 @@ class DeVries2020(AllenSurvey):
     )
 
     def settings(self, given: Mapping[str, Any]) -> OphysSettings:
-        """Settings of the options of the command line."""
+        """Make the settings from the options."""
         return OphysSettings(given['signal'], given['window'] or '14', given['baseline'], given['sdk_compatible'])
 
     def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> AllenSelection:
-        """Sessions of the imaging depths that are wanted, too."""
+        """Make the selection, which includes the imaging depth."""
         return replace(super().selection(areas, number, given), depth_um=_depth(given['depth']))
 
     def list_sessions(self, selection: AllenSelection, folder: Path, progress: Progress | None) -> Listing:
-        """Sessions that show the natural scenes."""
+        """List the sessions with natural scenes."""
         from m2m_benchmarks.acquisition.allen.ophys.listing import ophys_sessions
 
         if selection.session_types is not None:
-            raise DataError(f'{self.name} has one type of session with natural scenes; leave out the types.')
+            raise DataError(
+                f'{self.name} has only one type of session with natural scenes; leave the session types out.'
+            )
         return ophys_sessions(folder / 'tables', selection, progress)
 
     def extract(self, session: AllenSession, settings: OphysSettings, files: 'SessionFiles') -> 'SessionResponses':
-        """Responses of a session's cells, whose Cre line and type are those of the catalogue."""
+        """Extract the responses of a session's cells; Cre line and cell type are those of the catalogue."""
         from m2m_benchmarks.acquisition.allen.nwb import open_source
         from m2m_benchmarks.acquisition.allen.ophys.cells import cell_type
         from m2m_benchmarks.acquisition.allen.ophys.extraction import SOME_SCENES, extract_ophys, read_events
@@ -90,12 +94,12 @@ class DeVries2020(AllenSurvey):
             events = read_events(files.download(session.events_urls, f'{session.id}_events.npz'))
         with files.open() as source, open_source(source) as file:
             responses = extract_ophys(file, settings, events, SOME_SCENES)
-        # The catalogue is right about Cre lines where files name alleles or the line's older name.
+        # Files may have alleles or older names of Cre lines.
         neuroids = responses.neuroids.assign(cre_line=session.cre_line, cell_type=cell_type(session.cre_line))
         return replace(responses, neuroids=neuroids)
 
     def further_urls(self, session: AllenSession, settings: OphysSettings) -> Sequence[str]:
-        """Mirrors of the events, where these are read."""
+        """Mirrors of the events, if the settings need them."""
         return session.events_urls if settings.used_signal == 'events' else ()
 
     def stimuli(
@@ -105,7 +109,7 @@ class DeVries2020(AllenSurvey):
         extracted: Mapping[str, Path],
         progress: Progress,
     ) -> tuple[list[Path], int]:
-        """The scenes that most sessions were shown."""
+        """Get the scenes that most sessions were shown."""
         from m2m_benchmarks.acquisition.allen.ophys.scenes import shown_scenes
         from m2m_benchmarks.acquisition.allen.scenes import scene_urls
 
@@ -113,7 +117,7 @@ class DeVries2020(AllenSurvey):
         return shown_scenes(self.scenes_folder, urls, extracted, tasks, progress, selection.retry)
 
     def stimuli_bytes(self, selection: AllenSelection, progress: Progress | None) -> int:
-        """Bytes of the scenes; where the server lacks one, of those that a session holds."""
+        """Bytes of the scenes on the server, or of those in a session if the server lacks one."""
         from m2m_benchmarks.acquisition.allen.ophys.scenes import scenes_kept
         from m2m_benchmarks.acquisition.allen.scenes import scene_sizes
 
