@@ -138,11 +138,12 @@ def test_to_another_machine_and_back(m2m, tmp_path, monkeypatch):
     assert len((tmp_path / 'all.csv').read_text().splitlines()) == 8
 
 
-def test_delete(m2m):
+def test_delete(m2m, monkeypatch):
     ran = m2m('results', 'delete', RESULTS[0].uid, RESULTS[2].uid[:8], '--yes')
     assert ran.out.endswith('2 results were deleted.\n')
     assert store.results() == [RESULTS[1], *RESULTS[3:]]
-    assert m2m('results', 'delete', RESULTS[1].uid).code != 0  # nobody has said yes
+    monkeypatch.setattr('sys.stdin', io.StringIO('n\n'))
+    assert m2m('results', 'delete', RESULTS[1].uid).code == 1
     assert len(store.results()) == 4
 
 
