@@ -155,7 +155,7 @@ def test_everything_about_the_simulated_mouse_says_so(m2m, m2m_home):
     code, out, _ = m2m('score', 'pixels_64', 'SimulatedMouse.VISp-rdm')
     assert code == 0
     assert 'simulated: these numbers say nothing about any mouse' in out
-    assert 'SimulatedMouse.VISp-rdm (simulated)' in out
+    assert 'SimulatedMouse-rdm (simulated)' in out
     assert json.loads(m2m('score', 'pixels_64', 'SimulatedMouse.VISp-rdm', '--json', '-')[1])['simulated'] is True
 
 
