@@ -50,7 +50,7 @@ def test_a_terminal_shows_progress_at_once(monkeypatch):
         (
             ('score', 'pixels_64', 'SimulatedMouse.VISp-rdm'),
             'm2m_benchmarks.scoring.candidates.load_candidate',
-            'Stopped: loading torch. Finished scores and responses are kept.',
+            'Stopped: pixels_64: loading. Finished scores and responses are kept.',
         ),
         (
             ('data', 'import', 'Lab2026', '--sessions', 's', '--units', 'u', '--stimuli', 'i'),

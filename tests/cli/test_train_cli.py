@@ -98,7 +98,7 @@ def test_errors_that_the_user_can_fix(m2m, m2m_home, arguments, message):
     assert (ran.code, ran.out) == (1, '')
     assert ran.err.startswith('error: ')
     assert message in ran.err
-    assert ran.err.count('error') == 1
+    assert ran.err.count('error:') == 1
     assert not list((m2m_home / 'runs').glob('*'))
 
 
