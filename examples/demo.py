@@ -1,4 +1,4 @@
-"""What a score is: three candidates on the simulated mouse, and NeuRN against its twin on shifted digits.
+"""A first look at scores: three candidates on the simulated mouse, and NeuRN against its twin on shifted digits.
 
 Run with `make demo`, or `python examples/demo.py` where the package is installed.
 """
@@ -17,9 +17,9 @@ from m2m_benchmarks.data.simulated.population import generating_variables
 
 
 class PerfectModel(BrainModel):
-    """Responds with the very variables that the simulated neuroids are tuned to, each as an ON and an OFF unit.
+    """Model whose units are the variables that the simulated neuroids are tuned to, each as an ON and an OFF unit.
 
-    Also an example of a model of your own: anything that answers `start_recording` and `look_at` can be scored.
+    It is also an example of your own model: any object with `start_recording` and `look_at` can be scored.
     """
 
     identifier = 'perfect model'
@@ -44,7 +44,7 @@ class PerfectModel(BrainModel):
         )
 
 
-SUBJECTS = [
+CANDIDATES = [
     (PerfectModel(), 'default'),
     ('torchvision:squeezenet1_1', 'none'),
     ('pixels_64', 'default'),
@@ -59,7 +59,7 @@ def mouse():
     table.add_column('model')
     table.add_column('population geometry (RSA)', justify='right')
     table.add_column('single neurons (regression)', justify='right')
-    for model, weights in SUBJECTS:
+    for model, weights in CANDIDATES:
         name = NAMES.get(model, getattr(model, 'identifier', model))
         print(f'scoring: {name}', file=sys.stderr)
         results = [

@@ -1,11 +1,11 @@
-"""NeuRN and domain generalization on real digits: DigitNet with it and without, trained on MNIST, tested on the others.
+"""Domain generalization on real digits: DigitNet with NeuRN and without, trained on MNIST, tested on other domains.
 
-python examples/domain_generalization.py                      # domains that `m2m data fetch digits` has brought
+python examples/domain_generalization.py                      # domains of `m2m data fetch digits`
 python examples/domain_generalization.py --digits FOLDER      # imports them from FOLDER first
 
 The single-source protocol: the first 10,000 training images of MNIST, 10,000 steps of 32. Each run takes some minutes;
-runs that are there already, under M2M_HOME, are used. FOLDER holds mnist/, mnist_m/mnist_m_test.zip, usps/usps.h5 and
-svhn/svhn_crops.npz; of the last one, all crops are test images.
+finished runs in M2M_HOME are reused. FOLDER holds mnist/, mnist_m/mnist_m_test.zip, usps/usps.h5 and
+svhn/svhn_crops.npz, all crops of which become test images.
 """
 
 import argparse

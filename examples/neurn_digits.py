@@ -1,11 +1,11 @@
-"""What NeuRN (k = 3) makes of digits of four domains: ten of each, and its output below.
+"""Draw ten digits of each of four domains, and the output of NeuRN (k = 3) below them.
 
     python examples/neurn_digits.py
     python examples/neurn_digits.py --digits FOLDER --out picture.png
 
-Without a folder, digits that this script draws itself, after the manner of the four domains. FOLDER holds `mnist/`
+Without a folder, the script draws digits in the style of the four domains. FOLDER holds `mnist/`
 (the official files), `mnist_m/mnist_m_test.zip`, `svhn/svhn_crops.npz` and `usps/usps.h5`. SVHN is
-for non-commercial use and MNIST-M derives from BSDS500: mind that before you publish the picture.
+for non-commercial use and MNIST-M derives from BSDS500: consider this before you publish the picture.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def mnist_m(folder):
     with zipfile.ZipFile(folder / 'mnist_m' / 'mnist_m_test.zip') as archive:
         rows = [row.split() for row in archive.read('mnist_m_test_labels.txt').decode().splitlines()]
         chosen = first_of_each_class([int(label) for _, label in rows])
-        files = [archive.read(f'mnist_m_test/{rows[place][0]}') for place in chosen]
+        files = [archive.read(f'mnist_m_test/{rows[index][0]}') for index in chosen]
     return np.stack([np.array(Image.open(io.BytesIO(file)).convert('RGB')) for file in files])
 
 
@@ -59,8 +59,8 @@ def usps(folder):
 DOMAINS = {'MNIST': mnist, 'MNIST-M': mnist_m, 'SVHN': svhn, 'USPS': usps}
 
 
-def drawn(size):
-    """Strokes of the digits 0 to 9, slanted each in its own way, in [0, 1]."""
+def draw_digits(size):
+    """Draw the digits 0 to 9, each with another slant, in [0, 1]."""
     font = ImageFont.load_default(230)
     slants = np.random.default_rng(0).uniform(-15, 15, 10)
     digits = []
@@ -72,33 +72,33 @@ def drawn(size):
 
 
 def texture(rng, size, cells):
-    """Smooth patches of colour, in place of a photo."""
+    """Draw smooth patches of colour, which stand for a photo."""
     colour, shades = rng.integers(40, 200, 3), rng.integers(-40, 41, (cells, cells, 1))
     coarse = Image.fromarray(np.uint8(np.clip(colour + shades, 0, 255)))
     return np.asarray(coarse.resize((size, size), Image.Resampling.BICUBIC)) / 255
 
 
-def drawn_blended(rng):
-    """As MNIST-M: the absolute difference to a photo."""
-    return np.stack([np.abs(texture(rng, 32, 9) - digit[..., None]) for digit in drawn(32)])
+def draw_blended(rng):
+    """Draw digits in the style of MNIST-M: the absolute difference to a photo."""
+    return np.stack([np.abs(texture(rng, 32, 9) - digit[..., None]) for digit in draw_digits(32)])
 
 
-def drawn_coloured(rng):
-    """As house numbers: one colour on a shaded wall of another."""
+def draw_coloured(rng):
+    """Draw digits in the style of house numbers: one colour on a shaded wall of another."""
     walls = np.stack([texture(rng, 32, 2) for _ in range(10)])
-    return walls + 0.3 * drawn(32)[..., None] * (1 - 2 * walls)
+    return walls + 0.3 * draw_digits(32)[..., None] * (1 - 2 * walls)
 
 
 DRAWN = {
-    'plain': lambda rng: drawn(28),
-    'blended': drawn_blended,
-    'coloured': drawn_coloured,
-    'small': lambda rng: drawn(16),
+    'plain': lambda rng: draw_digits(28),
+    'blended': draw_blended,
+    'coloured': draw_coloured,
+    'small': lambda rng: draw_digits(16),
 }
 
 
 def neurn(images):
-    """NeuRN of images in [0, 255], shape (n, height, width) or (n, height, width, 3), in the same form."""
+    """Apply NeuRN to images in [0, 255], shape (n, height, width) or (n, height, width, 3)."""
     pixels = torch.tensor(images / 255, dtype=torch.float32)
     channels_first = pixels.permute(0, 3, 1, 2) if images.ndim == 4 else pixels[:, None]
     output = (255 * NeuRN()(channels_first)).round().byte()
@@ -106,7 +106,7 @@ def neurn(images):
 
 
 def paste(sheet, images, top):
-    """One row of images, each pixel as large a square as the cell has room for."""
+    """Paste a row of images into the sheet, each enlarged by the largest whole factor that fits its cell."""
     for column, image in enumerate(images):
         size = CELL // len(image) * len(image)
         enlarged = Image.fromarray(image).resize((size, size), Image.Resampling.NEAREST)

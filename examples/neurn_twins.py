@@ -1,4 +1,4 @@
-"""What NeuRN in front of a network does to its mouse scores: the network with it against its plain twin.
+"""Mouse scores of a network with NeuRN in front, and of its plain twin.
 
 python examples/neurn_twins.py --backbone squeezenet1_1 --weights squeezenet1_1.pth
 
@@ -34,10 +34,10 @@ def main():
             score(f'{twin}_{arguments.backbone}', benchmark, weights=arguments.weights) for twin in ('neurn', 'plain')
         )
         rows = [(area, neurn.attrs['areas'][area], plain.attrs['areas'][area]) for area in neurn.attrs['areas']]
-        for area, one, other in [*rows, ('mean', neurn, plain)]:
-            error = standard_error(one.attrs['draws'] - other.attrs['draws'])
-            scores = [f'{float(each):.3f} ± {each.attrs["error"]:.3f}' for each in (one, other)]
-            table.add_row(area, metric, *scores, f'{float(one) - float(other):+.3f} ± {error:.3f}')
+        for area, first, second in [*rows, ('mean', neurn, plain)]:
+            error = standard_error(first.attrs['draws'] - second.attrs['draws'])
+            scores = [f'{float(score_):.3f} ± {score_.attrs["error"]:.3f}' for score_ in (first, second)]
+            table.add_row(area, metric, *scores, f'{float(first) - float(second):+.3f} ± {error:.3f}')
         table.add_section()
     Console(width=100).print(table)
 

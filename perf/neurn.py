@@ -1,12 +1,12 @@
-"""Time and memory of the NeuRN layer against what it is made of, and against the obvious way to write it.
+"""Time and memory of the NeuRN layer, beside a pooling, a copy and the textbook form.
 
     python perf/neurn.py
     python perf/neurn.py --images 8 --repeats 5  # a quick look
 
-"pool" is the mean of the same windows: the image padded, then average-pooled. "unfold" copies all windows out and takes
-their standard deviation. "copy" reads the images once and writes them once into memory that is there already: no layer
-can be faster. All are timed in turn, in this one process and without gradients. Peak memory is that of one call in a
-process of its own, beyond what it held before; the result counts.
+"pool" is the mean of the same windows: the image padded, then average-pooled. "unfold" copies all windows and takes
+their standard deviation. "copy" reads the images once and writes them once into allocated memory: no layer can be
+faster. All are timed in turn, in one process and without gradients. Peak memory is the increase during one call in a
+separate process, with the result.
 
 The exit status is 1 when the layer takes more than 1.5 times as long as the pool, is less than 5 times faster than
 unfold (both by the median), takes more than three times the memory of the images, or differs from unfold.
@@ -53,7 +53,7 @@ def unfold(images: torch.Tensor, kernel_size: int) -> torch.Tensor:
 
 
 def interleaved(functions: dict[str, Callable], repeats: dict[str, int]) -> dict[str, list[float]]:
-    """Milliseconds of each function, called in turn, so that what else the machine does falls on all of them."""
+    """Time the functions in turn, in milliseconds, so that other load on the machine affects all of them."""
     spent: dict[str, list[float]] = {name: [] for name in functions}
     for turn in range(-1, max(repeats.values())):
         for name, function in functions.items():
@@ -66,8 +66,8 @@ def interleaved(functions: dict[str, Callable], repeats: dict[str, int]) -> dict
 
 
 def memory_bytes(kind: str) -> int:
-    """What this process holds now (VmRSS), or the most that it ever held (VmHWM)."""
-    # Not getrusage: its maximum is inherited from the process that started this one.
+    """Return the present size of this process (VmRSS), or its peak (VmHWM)."""
+    # getrusage would inherit the maximum of the parent process.
     lines = Path('/proc/self/status').read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f'{kind}:'))
 
@@ -82,7 +82,7 @@ def print_memory(number: int, kernel_size: int) -> None:
         layer(images[:1])  # thread pools and the like
         before = memory_bytes('VmRSS')
         layer(images)
-    # At most too high: where the imports held more for a moment than the call did.
+    # An upper bound: the imports may have held more than the call.
     print((memory_bytes('VmHWM') - before) / images.nbytes)
 
 
@@ -118,8 +118,8 @@ def main() -> int:
     repeats = {name: arguments.unfold_repeats if 'unfold' in name else arguments.repeats for name in functions}
 
     threads = torch.get_num_threads()
-    # Where other processes want the same cores, several threads wait for each other at every one of the layer's many
-    # small steps: its ratio to the pool is then several times what it is on an idle machine, or with OMP_NUM_THREADS=1.
+    # On a busy machine, threads wait for each other at each of the layer's many small steps: its ratio to the pool is
+    # then several times that on an idle machine, or with OMP_NUM_THREADS=1.
     load = f'load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores'
     print(f'{arguments.images} x 3 x 224 x 224, {threads} threads, torch {torch.__version__}, {load}', flush=True)
     failures = []

@@ -4,10 +4,10 @@
     python perf/ophys_extraction.py --sdk                              # some minutes more, and 1 GB for its environment
     python perf/ophys_extraction.py --cells 20 --repetitions 5 --sdk   # a quick look
 
-The session is synthetic: 174 cells, 113,888 frames, 118 scenes of 918 x 1174 pixels shown 50 times. Each side runs in a
-process of its own, whose time and peak memory include its imports. Ours reads the table, the traces and all scenes
-(for their SHA-256); the SDK's `NaturalScenes.mean_sweep_response` does without the scenes. The exit status is 1 when
-ours takes more than 10 s or 400 MB, or the two disagree.
+The session is synthetic: 174 cells, 113,888 frames, 118 scenes of 918 x 1174 pixels shown 50 times. Each library runs
+in a separate process, whose time and peak memory include its imports. Ours reads the table, the traces and all scenes
+(for their SHA-256); the SDK's `NaturalScenes.mean_sweep_response` doesn't read the scenes. The exit status is 1 when
+ours takes more than 10 s or 400 MB, or the results differ.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-# The writer of the tests.
+# The tests' writer of sessions.
 sys.path.insert(0, str(Path(__file__).parents[1] / 'tests' / 'acquisition' / 'allen'))
 from allen_ophys_nwb import write_nwb
 
@@ -32,7 +32,7 @@ SIGNALS = {'dff': {}, 'corrected': {'signal': 'corrected'}, 'sdk_compatible': {'
 
 
 def make(path, cells, repetitions, compression):
-    """Write the session, with the maker of the tests."""
+    """Write the session."""
     write_nwb(
         path,
         n_cells=int(cells),
@@ -46,7 +46,7 @@ def make(path, cells, repetitions, compression):
 
 
 def ours(path, signal):
-    """Extract a session, and leave its responses beside it."""
+    """Extract a session, and write its responses to the same folder."""
     import numpy as np
 
     from m2m_benchmarks.acquisition.allen.nwb import open_nwb
@@ -54,12 +54,12 @@ def ours(path, signal):
     from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
 
     with open_nwb(Path(path)) as file:
-        found = extract_ophys(file, OphysSettings(**SIGNALS[signal]))
-    np.save(f'{path}.{signal}.npy', found.responses)
+        extracted = extract_ophys(file, OphysSettings(**SIGNALS[signal]))
+    np.save(f'{path}.{signal}.npy', extracted.responses)
 
 
 def theirs(path):
-    """The same with the AllenSDK."""
+    """Do the same with the AllenSDK."""
     import warnings
 
     import numpy as np
@@ -78,28 +78,28 @@ STEPS = {'make': make, 'ours': ours, 'theirs': theirs}
 
 
 def measured(python, step, *arguments):
-    """Run a step in a process of its own.
+    """Run a step in a separate process.
 
     Returns
     -------
     seconds : float
-        Of the processor.
+        CPU time.
     megabytes : float
-        Largest resident size.
+        Peak resident size.
     """
     ran = subprocess.run([python, __file__, '--step', step, *arguments], stdout=subprocess.PIPE, text=True, check=True)
     return tuple(json.loads(ran.stdout.splitlines()[-1]))
 
 
 def step(name, *arguments):
-    """What `measured` runs."""
+    """Run a step in this process, and print its CPU time and peak size."""
     STEPS[name](*arguments)
     used = resource.getrusage(resource.RUSAGE_SELF)
     print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
 
 
 def sdk_python(folder):
-    """Interpreter of an environment with the AllenSDK, made in a folder."""
+    """Make an environment with the AllenSDK in a folder, and return its interpreter."""
     uv = shutil.which('uv', path=str(Path(sys.executable).parent)) or shutil.which('uv') or sys.exit('There is no uv.')
     python = str(folder / 'venv' / 'bin' / 'python')
     subprocess.run([uv, 'venv', '--quiet', '--python', '3.11', str(folder / 'venv')], check=True)
@@ -118,7 +118,7 @@ def main():
     parser.add_argument('--repetitions', default='50')
     parser.add_argument('--compression', default='none', choices=['none', 'gzip'])
     parser.add_argument('--sdk', action='store_true', help='measure the AllenSDK as well')
-    parser.add_argument('--folder', help='where the session is written for as long as this runs; 1 GB')
+    parser.add_argument('--folder', help='temporary folder for the session (1 GB)')
     parser.add_argument('--step', nargs='+', help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.step:
@@ -143,11 +143,11 @@ def main():
 
 
 def agree(path, reference):
-    """Whether two files of responses do, to single precision; it is said."""
+    """Compare two files of responses, and print their largest difference."""
     import numpy as np
 
-    found, expected = np.load(path), np.load(reference)
-    difference = float(np.max(np.abs(found - expected) / np.abs(expected)))
+    ours, expected = np.load(path), np.load(reference)
+    difference = float(np.max(np.abs(ours - expected) / np.abs(expected)))
     print(f'Largest relative difference from the AllenSDK: {difference:.1e} (at most {TOLERANCE:g} expected)')
     return difference <= TOLERANCE
 

@@ -1,11 +1,11 @@
-"""Whether two versions of the library give the same scores: every number of every result, to 1e-12.
+"""Compare the scores of two versions of the library: every number of every result, to 1e-12.
 
     python perf/same_numbers.py score before.json --weights FOLDER          (in the environment of one version)
     python perf/same_numbers.py score after.json --weights FOLDER           (in that of the other)
     python perf/same_numbers.py compare before.json after.json
 
 Scores the candidates of `examples/siegle2021.md`, and the NeuRN twins, on the dataset `Siegle2021` of M2M_HOME with the
-weights in FOLDER (squeezenet1_1.pth, shufflenet_v2_x0_5.pth). Layers and what each choice was are compared too.
+weights in FOLDER (squeezenet1_1.pth, shufflenet_v2_x0_5.pth). Layers and settings are compared too.
 """
 
 import argparse
@@ -16,13 +16,13 @@ import tempfile
 from pathlib import Path
 
 BENCHMARKS = ('Siegle2021-rdm', 'Siegle2021-ridge')
-#: What differs between two runs of the same version, or describes the machine.
+#: Keys that differ between two runs of the same version, or describe the machine.
 IGNORED = {'seconds', 'peak_memory_mb', 'created', 'versions'}
 TOLERANCE = 1e-12
 
 
 def candidates(weights):
-    """Candidates and their weights."""
+    """Return the candidates and their weights."""
     return {
         'squeezenet': ('torchvision:squeezenet1_1', weights / 'squeezenet1_1.pth'),
         'shufflenet': ('torchvision:shufflenet_v2_x0_5', weights / 'shufflenet_v2_x0_5.pth'),
@@ -59,7 +59,7 @@ def leaves(value, path=''):
 
 
 def compare(before, after):
-    """Print what differs; return whether any number does."""
+    """Print the differences, and return whether any number differs."""
     first, second = (dict(leaves(json.loads(path.read_text()))) for path in (before, after))
     numbers, differing, largest = 0, [], 0.0
     for path, value in first.items():

@@ -1,6 +1,6 @@
-"""How much CPU time commands take to start, and what they import: `python perf/startup.py`.
+"""CPU time and imports of commands at their start: `python perf/startup.py`.
 
-Each command runs in a process of its own up to a point: its end, its first message of progress, or the first forward
+Each command runs in a separate process up to a point: its end, its first message of progress, or the first forward
 pass of the network. Run it twice: the first run may compile modules.
 """
 
@@ -57,7 +57,7 @@ def run_up_to(point: str, arguments: list[str]) -> None:
 
 
 def measured(arguments: tuple[str, ...], point: str, home: str) -> tuple[str, str]:
-    """Milliseconds of CPU of a command up to a point, and the heavy packages that it has imported then."""
+    """Measure the CPU time of a command up to a point, in ms, and list the heavy packages imported so far."""
     read, write = os.pipe()
     environment = {**os.environ, 'M2M_HOME': home}
     command = ['sh', '-c', f'exec "$@" 3>&{write}', 'sh', sys.executable, '-W', 'ignore', __file__, point, *arguments]

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-# Brain-Score would install requirements of a metric, and draw progress bars.
+# Otherwise Brain-Score installs a metric's requirements and draws progress bars.
 os.environ.setdefault('BS_INSTALL_DEPENDENCIES', 'no')
 os.environ.setdefault('TQDM_DISABLE', '1')
 
@@ -34,7 +34,7 @@ RDM_TOLERANCE = 1e-9
 
 
 def simulate(n_stimuli: int, n_features: int, n_neurons: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features, and neurons that follow a few directions of them, in noise."""
+    """Simulate features, and noisy neurons that follow a few directions of them."""
     rng = np.random.default_rng(0)
     latent = rng.normal(size=(n_stimuli, 12))
     features = latent @ rng.normal(size=(12, n_features)) + 2 * rng.normal(size=(n_stimuli, n_features))
@@ -65,7 +65,7 @@ def stock_rdm(source: NeuroidAssembly, target: NeuroidAssembly) -> float:
 
 
 def our_stock_ridge(features: np.ndarray, responses: np.ndarray) -> float:
-    """What the stock metric computes: its splits, its penalty, its aggregation."""
+    """Compute the stock metric with our functions: same splits, penalty and aggregation."""
     products = kernel(features)
     medians = []
     for train, test in shuffle_splits(len(features)):
@@ -75,7 +75,7 @@ def our_stock_ridge(features: np.ndarray, responses: np.ndarray) -> float:
 
 
 def our_default_ridge(features: np.ndarray, responses: np.ndarray) -> float:
-    """Ten folds, a penalty for each neuron by leave-one-out, one correlation over all stimuli."""
+    """Use ten folds, a penalty for each neuron by leave-one-out, and one correlation over all stimuli."""
     predictions = cross_predict(features, responses, kfold(len(features)))
     return float(np.median(pearson(predictions, responses)))
 
@@ -101,7 +101,7 @@ def main() -> int:
     parser.add_argument('--repeats', type=int, default=3)
     args = parser.parse_args()
 
-    # Imports, plugin loading and thread pools are paid for here, on both sides.
+    # Both sides import, load plugins and start thread pools here.
     tiny = simulate(30, 20, 5)
     tiny_assemblies = assembly(tiny[0], 'unit'), assembly(tiny[1], 'neuron')
     for function in (stock_ridge, stock_rdm):
@@ -117,7 +117,7 @@ def main() -> int:
     def measure(name: str, function: Callable[..., float], data: tuple, repeats: int, stock: float = 0) -> tuple:
         score, seconds = timed(function, *data, repeats=repeats)
         middle = float(np.median(seconds))
-        # The median, not the fastest of ours against the only one of theirs.
+        # The median: the fastest of several runs of ours would be compared with a single run of theirs.
         ratio = stock / middle
         shown = f'{ratio:14.0f}' if stock else ''
         print(f'{name:32}{min(seconds):12.4f}{middle:12.4f}{score:12.6f}{shown}', flush=True)

@@ -1,9 +1,9 @@
-"""Steps a second of `m2m train` beside a bare PyTorch loop: the same network, batches and optimizer, in turns.
+"""Steps per second of `m2m train` and of a bare PyTorch loop: the same network, batches and optimizer, in turns.
 
 python perf/training.py [--model neurn_digitnet] [--steps 150] [--rounds 4]
 
-The bare loop draws its batches from tensors in memory and does nothing else. `m2m train` brings lightning, the check of
-the loss and the progress report; its validations and checkpoints come once in 1,000 steps and are timed apart.
+The bare loop draws its batches from tensors in memory and does nothing else. `m2m train` adds lightning, the check of
+the loss and the progress report; its validations and checkpoints, every 1,000 steps, are timed separately.
 """
 
 import argparse
@@ -25,17 +25,17 @@ WARM_UP = 20
 
 
 def bare(model, steps):
-    """Seconds of the loop that anyone would write."""
+    """Time a simple loop, in seconds."""
     source = digit_source('SklearnDigits', 32)
     images, labels = source.train[0, torch.arange(source.n_train).numpy()]
     images = images.contiguous()
-    built = network(model, 'none', 0, 10).train()
-    optimizer = torch.optim.Adam(built.parameters(), lr=1e-4)
+    module = network(model, 'none', 0, 10).train()
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-4)
     for step in range(WARM_UP + steps):
         if step == WARM_UP:
             start = time.perf_counter()
-        places = torch.randint(0, len(images), (32,))
-        loss = functional.cross_entropy(built(images[places].float() / 255), labels[places])
+        batch = torch.randint(0, len(images), (32,))
+        loss = functional.cross_entropy(module(images[batch].float() / 255), labels[batch])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -43,7 +43,7 @@ def bare(model, steps):
 
 
 def ours(model, steps):
-    """Seconds of the same steps in `train`, and of all that comes after the last one."""
+    """Time the same steps of `train`, and everything after the last one, in seconds."""
     clock = {}
 
     def report(what, done, total):

@@ -1,4 +1,4 @@
-"""Time of one model's twelve area benchmarks of a dataset, inside and outside the forward passes.
+"""Time of a model's twelve area benchmarks of a dataset, inside and outside the forward passes.
 
     python perf/twelve_benchmarks.py --weights squeezenet1_1.pth --dataset Siegle2021
 
@@ -49,10 +49,12 @@ def main():
         if data.is_dir():
             (Path(folder) / 'data').symlink_to(data)
         os.environ['M2M_HOME'] = folder
-        found = load_candidate(arguments.model, weights=arguments.weights)
+        candidate = load_candidate(arguments.model, weights=arguments.weights)
         start = time.perf_counter()
-        benchmarks = [str(NeuralIdentifier(arguments.dataset, None, None, each)) for each in ('rdm', 'ridge')]
-        scores = list(score_candidate(found, benchmarks))
+        benchmarks = [
+            str(NeuralIdentifier(arguments.dataset, None, None, comparison)) for comparison in ('rdm', 'ridge')
+        ]
+        scores = list(score_candidate(candidate, benchmarks))
         total = time.perf_counter() - start
     forward = sum(spent.values())
     for score in scores:
@@ -60,7 +62,7 @@ def main():
         print(f'{result["benchmark"]}: {result["score"]:.3f} ± {result["error"]:.3f}')
     print(f'image decoding and resizing  {spent["preprocess"]:6.1f} s')
     print(f'forward passes               {spent["respond"]:6.1f} s')
-    print(f'everything else              {total - forward:6.1f} s  ({len(found.layers)} layers)')
+    print(f'everything else              {total - forward:6.1f} s  ({len(candidate.layers)} layers)')
 
 
 if __name__ == '__main__':

@@ -24,20 +24,20 @@ def main():
     from m2m_benchmarks.scoring.layer_model import LayerModel
 
     benchmark = load_benchmark(arguments.benchmark)
-    both = halves(benchmark)[:2]
+    selection_and_scoring = halves(benchmark)[:2]
     rows = [('trained', load_candidate(arguments.model, weights=arguments.weights))]
     rows += [
         (f'seed {seed}', load_candidate(arguments.model, weights='none', seed=seed)) for seed in range(arguments.seeds)
     ]
     print(f'{arguments.benchmark}: raw score of the layer that is best on all neuroids')
     print(f'{"network":10} {"layer":14} {"all":>6} {"selection half":>15} {"scoring half":>13}')
-    for name, found in rows:
-        activations = Activations(found)
-        activations(benchmark.stimulus_set, found.layers)
-        models = {layer: LayerModel(found, activations, {benchmark.region: layer}) for layer in found.layers}
+    for name, candidate in rows:
+        activations = Activations(candidate)
+        activations(benchmark.stimulus_set, candidate.layers)
+        models = {layer: LayerModel(candidate, activations, {benchmark.region: layer}) for layer in candidate.layers}
         scores = {layer: benchmark.raw(model) for layer, model in models.items()}
         best = max(scores, key=lambda layer: scores[layer])
-        selection, scoring = (half.raw(models[best]) for half in both)
+        selection, scoring = (half.raw(models[best]) for half in selection_and_scoring)
         print(f'{name:10} {best:14} {scores[best]:6.3f} {selection:15.3f} {scoring:13.3f}')
 
 

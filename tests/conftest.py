@@ -1,4 +1,4 @@
-"""What tests share: a data folder of their own, a small synthetic bundle, and the real recordings where they are."""
+"""Fixtures of all tests: separate data folders, synthetic bundles, and the real recordings where available."""
 
 import contextlib
 import csv
@@ -29,11 +29,11 @@ from m2m_benchmarks.data.simulated import dataset as simulated
 from m2m_benchmarks.data.sklearn_digits.domains import ensure
 from m2m_benchmarks.testing import Bundle, write_bundle, write_patterns
 
-#: Of the cells of `recorded` in turn; the first four of an animal are Rbp4.
+#: Cre lines of the cells of `recorded`, in turn; the first four cells of an animal are Rbp4.
 LINES = ('Cux2-CreERT2', 'Vip-IRES-Cre', 'Cux2-CreERT2', 'Slc17a7-IRES2-Cre')
 
 
-#: Files whose tests take longest, by CPU time.
+#: Files with the longest tests, by CPU time.
 _LONG = (
     *(
         'test_demo.py',
@@ -47,12 +47,12 @@ _LONG = (
     *('test_compare.py', 'test_ground_truth.py', 'test_neural.py', 'test_catalogue.py', 'test_generalization.py'),
     *('test_interrupted.py', 'test_merge.py', 'test_vendoring.py', 'test_fetch_network.py', 'test_runs.py'),
 )
-#: What the test that runs now has started: the marks that it must have.
+#: Marks that the running test needs, by what it has started.
 _STARTED: set[str] = set()
 
 
 def _note(event, arguments):
-    """Audit hook: processes that run Python, and servers."""
+    """Audit hook that notes Python processes and servers."""
     if event == 'os.fork' or (event == 'subprocess.Popen' and 'python' in str(arguments[0])):
         _STARTED.add('process')
     elif event == 'socket.bind' and arguments[0].family in (socket.AF_INET, socket.AF_INET6):
@@ -60,19 +60,19 @@ def _note(event, arguments):
 
 
 def pytest_configure(config):
-    # A shell that starts the tests in the background has SIGINT ignored, and every process that they start inherits it.
+    # A shell that starts the tests in the background makes them, and every process that they start, ignore SIGINT.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # A width of whoever runs the tests, or of xdist's workers: what is printed to files doesn't fold without one.
+    # COLUMNS of the user or of xdist would fold output to files.
     os.environ.pop('COLUMNS', None)
-    if 'PYTEST_XDIST_WORKER' in os.environ:  # the workers share the cores, and so do the processes that they start
+    if 'PYTEST_XDIST_WORKER' in os.environ:  # workers and their processes share the cores
         torch.set_num_threads(int(os.environ.setdefault('OMP_NUM_THREADS', '1')))
     sys.addaudithook(_note)
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m is looked at
+@pytest.hookimpl(tryfirst=True)  # before -m is applied
 def pytest_collection_modifyitems(items):
-    # Files with long tests first: two processes that take whole files end at the same time.
+    # Long files first, so that two processes with whole files end at about the same time.
     long = {name: i for i, name in enumerate(_LONG)}
     items.sort(key=lambda item: long.get(item.path.name, len(long)))
     first: set[tuple[Path, str]] = set()
@@ -91,17 +91,17 @@ def pytest_runtest_setup():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """Fail a test that starts a process or a server without the mark that says so: it would slow `make quick` down."""
+    """Fail a test that starts a process or a server without its mark: it would slow `make quick` down."""
     result = yield
-    lacking = {mark for mark in _STARTED if not item.get_closest_marker(mark)}
-    if lacking:
-        pytest.fail(f'this test needs the mark: {", ".join(sorted(lacking))}; see docs/tests.md', pytrace=False)
+    missing = {mark for mark in _STARTED if not item.get_closest_marker(mark)}
+    if missing:
+        pytest.fail(f'this test needs the mark: {", ".join(sorted(missing))}; see docs/tests.md', pytrace=False)
     return result
 
 
 @pytest.fixture(scope='session')
 def simulated_data(tmp_path_factory):
-    """The data folder of an M2M_HOME in which SimulatedMouse is, made once. It is shared: change nothing in it."""
+    """Return a data folder with SimulatedMouse, made once. It is shared: change nothing in it."""
     home = tmp_path_factory.mktemp('simulated') / 'm2m_home'
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('M2M_HOME', str(home))
@@ -111,21 +111,21 @@ def simulated_data(tmp_path_factory):
 
 @pytest.fixture
 def simulated_home(simulated_data, monkeypatch):
-    """Set M2M_HOME to that of `simulated_data`, whose recordings a process reads once: change nothing in it."""
+    """Set M2M_HOME to the folder of `simulated_data`. It is shared: change nothing in it."""
     monkeypatch.setenv('M2M_HOME', str(simulated_data.parent))
     return simulated_data.parent
 
 
 @pytest.fixture(autouse=True)
 def simulated_mouse(request, monkeypatch):
-    """Where a test needs SimulatedMouse made, it gets a copy of the one of `simulated_data`.
+    """Copy SimulatedMouse from `simulated_data` where a test would make it.
 
-    Tests whose subject is how it is made override this fixture.
+    Tests of its making override this fixture.
     """
     make = simulated._write
 
     def copy():
-        monkeypatch.setattr(simulated, '_write', make)  # for the one that `simulated_data` makes
+        monkeypatch.setattr(simulated, '_write', make)  # `simulated_data` makes the original
         made = request.getfixturevalue('simulated_data')
         shutil.copytree(made / simulated.NAME, manifest.data_folder() / simulated.NAME, dirs_exist_ok=True)
         monkeypatch.setattr(simulated, '_write', copy)
@@ -135,7 +135,7 @@ def simulated_mouse(request, monkeypatch):
 
 @pytest.fixture(scope='session')
 def digits_home(tmp_path_factory):
-    """An M2M_HOME with SklearnDigits, made once. It is shared: change nothing in it."""
+    """Return an M2M_HOME with SklearnDigits, made once. It is shared: change nothing in it."""
     home = tmp_path_factory.mktemp('digits') / 'm2m_home'
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('M2M_HOME', str(home))
@@ -145,7 +145,7 @@ def digits_home(tmp_path_factory):
 
 @pytest.fixture
 def digits(digits_home, m2m_home):
-    """M2M_HOME of one test: the data are those of `digits_home`, everything else is its own."""
+    """Set M2M_HOME to a new folder with the data of `digits_home`."""
     m2m_home.mkdir()
     (m2m_home / 'data').symlink_to(digits_home / 'data')
     return m2m_home
@@ -153,17 +153,17 @@ def digits(digits_home, m2m_home):
 
 @pytest.fixture(scope='session')
 def make_images():
-    """The function make_images(folder, classes='abc', n=4) that writes train/CLASS and val/CLASS; each is a hue."""
+    """Return make_images(folder, classes='abc', n=4), which writes train/CLASS and val/CLASS; each class is a hue."""
 
     def make(folder, classes='abc', n=4):
         rng = np.random.default_rng(0)
         for part in ('train', 'val'):
             for number, name in enumerate(classes):
                 (Path(folder) / part / name).mkdir(parents=True)
-                for place in range(n):
-                    pixels = rng.integers(0, 60, (40 + place, 56, 3), dtype=np.uint8)
+                for index in range(n):
+                    pixels = rng.integers(0, 60, (40 + index, 56, 3), dtype=np.uint8)
                     pixels[..., number % 3] += 180
-                    Image.fromarray(pixels).save(Path(folder) / part / name / f'{place}.png')
+                    Image.fromarray(pixels).save(Path(folder) / part / name / f'{index}.png')
         return Path(folder)
 
     return make
@@ -171,13 +171,13 @@ def make_images():
 
 @pytest.fixture(autouse=True)
 def no_fsync(monkeypatch):
-    """Nobody pulls the plug while tests run. Those whose subject is durability override this fixture."""
+    """Make fsync do nothing. Tests of durability override this fixture."""
     monkeypatch.setattr(os, 'fsync', lambda handle: None)
 
 
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch):
-    """Servers on this machine are asked directly; a proxy of a test's own is set after this."""
+    """Remove proxies from the environment, so that local servers are reached directly."""
     for name in ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -185,23 +185,23 @@ def no_proxies(monkeypatch):
 
 @pytest.fixture
 def offline(no_proxies, monkeypatch, tmp_path):
-    """No weights are here, and a download would run into a closed port."""
+    """Hide downloaded weights, and send downloads to a closed port."""
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
     monkeypatch.setenv('BRAINSCORE_HOME', str(tmp_path / 'brainscore'))
     for name in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'):
         monkeypatch.setenv(name, 'http://127.0.0.1:9')
-    monkeypatch.setattr(urllib.request, '_opener', None)  # urllib keeps the proxies that it met first
+    monkeypatch.setattr(urllib.request, '_opener', None)  # urllib keeps the first proxies that it reads
 
 
 @pytest.fixture(scope='session')
 def make_bundle():
-    """The function `testing.write_bundle`."""
+    """Return the function `testing.write_bundle`."""
     return write_bundle
 
 
 @pytest.fixture
 def m2m_home(tmp_path, monkeypatch):
-    """An empty M2M_HOME, for this process and those it starts."""
+    """Set M2M_HOME to a new folder, for this process and its children."""
     home = tmp_path / 'm2m_home'
     monkeypatch.setenv('M2M_HOME', str(home))
     return home
@@ -209,13 +209,13 @@ def m2m_home(tmp_path, monkeypatch):
 
 @pytest.fixture(scope='session')
 def make_domain():
-    """The function `testing.write_patterns`."""
+    """Return the function `testing.write_patterns`."""
     return write_patterns
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command left: its exit code, stdout and stderr."""
+    """Exit code, stdout and stderr of a command."""
 
     code: int
     out: str
@@ -224,9 +224,9 @@ class Ran:
 
 @pytest.fixture
 def m2m(monkeypatch, capsys):
-    """The function m2m('data', 'verify') -> Ran: the command line in this process, which is fast.
+    """Return m2m('data', 'verify') -> Ran, which runs a command in this process, which is fast.
 
-    An exception that it lets through, a traceback to its user, goes through to the test.
+    An exception that would be a traceback for the user is raised in the test.
     """
 
     def run(*arguments):
@@ -242,24 +242,24 @@ def m2m(monkeypatch, capsys):
 
 @pytest.fixture
 def terminal(monkeypatch, capsys):
-    """The function terminal(80, 'data', 'list') -> str: what a command prints on a terminal of so many columns.
+    """Return terminal(80, 'data', 'list') -> str, which runs a command on a terminal of 80 columns.
 
-    The terminal is a pseudo-terminal; stdout is connected to it, stderr is not.
+    The result is the output. The terminal is a pseudo-terminal; stdout is connected to it, stderr is not.
     """
 
     def run(width, *arguments):
         user, program = pty.openpty()
         fcntl.ioctl(program, termios.TIOCSWINSZ, struct.pack('HHHH', 24, width, 0, 0))
-        read = []
+        parts = []
 
-        def reader():
-            # Reading ends with an error where the other end is closed.
+        def read():
+            # Reading ends with an error when the other end is closed.
             with contextlib.suppress(OSError):
                 while part := os.read(user, 65536):
-                    read.append(part)
+                    parts.append(part)
 
-        reading = threading.Thread(target=reader)
-        reading.start()
+        reader = threading.Thread(target=read)
+        reader.start()
         monkeypatch.setenv('TERM', 'xterm-256color')
         monkeypatch.setattr(sys, 'argv', ['m2m', *map(str, arguments)])
         with capsys.disabled(), os.fdopen(program, 'w', encoding='utf-8') as stdout, monkeypatch.context() as patch:
@@ -267,9 +267,9 @@ def terminal(monkeypatch, capsys):
             patch.setattr(sys, '__stdout__', stdout)
             with pytest.raises(SystemExit):
                 main()
-        reading.join()
+        reader.join()
         os.close(user)
-        text = b''.join(read).decode().replace('\r\n', '\n')
+        text = b''.join(parts).decode().replace('\r\n', '\n')
         return re.sub(r'\x1b\[[0-9;]*m', '', text)
 
     return run
@@ -277,7 +277,7 @@ def terminal(monkeypatch, capsys):
 
 @pytest.fixture
 def recorded(m2m_home, make_bundle, tmp_path):
-    """The function recorded(columns=True): import 64 cells of each of two animals in VISp as deVries2020."""
+    """Return recorded(columns=True), which imports 64 cells of each of two animals in VISp as deVries2020."""
 
     def run(columns=True):
         sessions = [(f'VISp_{i}.npz', 'VISp', f'10{i}', f'90{i}', 6) for i in (1, 2)]
@@ -299,7 +299,7 @@ def recorded(m2m_home, make_bundle, tmp_path):
 
 @pytest.fixture(scope='session')
 def shared():
-    """Folder of the real recordings, weights and digits; tests that need it are skipped where it is absent."""
+    """Return the folder of the real recordings, weights and digits; skip the test where it is missing."""
     beside = Path(__file__).resolve().parents[2] / 'shared'
     folder = Path(os.environ.get('M2M_SHARED', beside)).expanduser().absolute()
     if not (folder / 'allen').is_dir():
@@ -309,7 +309,7 @@ def shared():
 
 @pytest.fixture(scope='session')
 def siegle_bundle(shared):
-    """The real Neuropixels bundle."""
+    """Return the real Neuropixels bundle."""
     return _Siegle(shared / 'allen' / 'neuropixels', {})
 
 
@@ -321,7 +321,7 @@ class _Siegle(Bundle):
 
 @pytest.fixture(scope='session')
 def siegle_home(siegle_bundle, tmp_path_factory):
-    """M2M_HOME that holds Siegle2021, imported once for all tests. It is shared: change nothing in it."""
+    """Return an M2M_HOME with Siegle2021, imported once. It is shared: change nothing in it."""
     home = tmp_path_factory.mktemp('siegle') / 'm2m_home'
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('M2M_HOME', str(home))
@@ -331,6 +331,6 @@ def siegle_home(siegle_bundle, tmp_path_factory):
 
 @pytest.fixture
 def siegle(siegle_home, monkeypatch):
-    """Set M2M_HOME to `siegle_home` for the length of a test."""
+    """Set M2M_HOME to `siegle_home`."""
     monkeypatch.setenv('M2M_HOME', str(siegle_home))
     return siegle_home

@@ -1,4 +1,4 @@
-"""Which tests run in which lane: the table of docs/tests.md, as `python tests/lanes.py` prints it."""
+"""Print the number of tests by file and lane, the table of docs/tests.md: `python tests/lanes.py`."""
 
 import contextlib
 import io
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-#: Lane, and the marks of the tests that it leaves out.
+#: Lanes, and the marks of the tests that they leave out.
 LANES = {
     'make quick': {'seconds', 'process', 'network', 'slow'},
     'make test': {'slow'},
@@ -16,20 +16,20 @@ LANES = {
 
 
 class Count:
-    """Plugin of pytest: the marks of every test."""
+    """Plugin of pytest that collects the marks of every test."""
 
     def __init__(self) -> None:
         self.tests: dict[str, list[set[str]]] = {}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note the tests by their file."""
+        """Note the marks of each test by its file."""
         for item in session.items:
             file = item.path.relative_to(session.config.rootpath).as_posix()
             self.tests.setdefault(file, []).append({mark.name for mark in item.iter_markers()})
 
 
 def main() -> None:
-    """Print a row a file and the sums, in Markdown."""
+    """Print a row per file and the sums, in Markdown."""
     count = Count()
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main(['--collect-only', '--quiet', f'--rootdir={Path(__file__).parents[1]}'], plugins=[count])

@@ -1,4 +1,4 @@
-"""The rooms of the library: what imports what, by statement and by string, and who knows Brain-Score's inside."""
+"""Import contracts: imports by statement and by string, and the use of Brain-Score's private parts."""
 
 import ast
 import importlib
@@ -44,14 +44,14 @@ ADAPTER = 'scoring/brainscore_adapter.py'
 
 
 def sources(folder=LIBRARY):
-    """(path inside the folder, syntax tree) of each module that is no test of a plugin."""
+    """Yield the path inside the folder and the syntax tree of each module, except tests of plugins."""
     for path in sorted(folder.rglob('*.py')):
         if path.name != 'test.py':
             yield path.relative_to(folder).as_posix(), ast.parse(path.read_text(encoding='utf-8'))
 
 
 def checked(root):
-    """`lint-imports` on the package of a checkout, laid out as it is installed."""
+    """Run `lint-imports` on the package of a checkout, laid out as installed."""
     if importlib.util.find_spec('importlinter') is None:
         pytest.skip('import-linter is not installed; it comes with the extra dev')
     command = [sys.executable, str(root / '.ci' / 'as_installed.py'), 'lint-imports']
@@ -81,7 +81,7 @@ def test_imports_point_one_way():
     ],
 )
 @pytest.mark.several
-def test_what_is_planted_against_the_contract_is_caught(tmp_path, file, line, message):
+def test_an_import_against_the_contract_is_caught(tmp_path, file, line, message):
     for folder in ('.ci', 'm2m_benchmarks', 'models'):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns('__pycache__'))
     shutil.copy(ROOT / 'pyproject.toml', tmp_path)
@@ -104,24 +104,24 @@ def test_only_the_tables_import_by_string():
     assert calls == BY_STRING
 
 
-def test_every_resolver_is_there():
+def test_every_resolver_exists():
     for kind, resolvers in RESOLVERS.items():
         for resolver in resolvers:
             module, _, function = resolver.partition(':')
             resolve = getattr(importlib.import_module(module), function)
             try:
                 assert resolve('no such identifier') is None, (kind, resolver)
-            except UnknownNameError as error:  # of one that says what is wrong with a name
+            except UnknownNameError as error:  # a resolver that explains what is wrong with a name
                 assert 'no such identifier' in str(error)
 
 
-def test_every_public_name_is_there():
+def test_every_public_name_exists():
     for name in m2m_benchmarks.__all__:
         assert getattr(m2m_benchmarks, name) is not None
 
 
-def inside(tree):
-    """Names of `PRIVATE` that a module uses on anything but its own `self` and `cls`, by a dot or by getattr."""
+def private_names(tree):
+    """Yield the names of `PRIVATE` that a module uses on anything but `self` and `cls`, by a dot or by getattr."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr in PRIVATE:
             if not (isinstance(node.value, ast.Name) and node.value.id in ('self', 'cls')):
@@ -133,15 +133,15 @@ def inside(tree):
 
 
 @pytest.mark.seconds
-def test_only_the_adapter_knows_brain_scores_inside():
-    found = {name: set(inside(tree)) for name, tree in sources()}
-    assert found[ADAPTER] == PRIVATE - {'_tensor_to_numpy'}  # which it compares, in a table of names
-    assert {name: names for name, names in found.items() if names and name != ADAPTER} == {}
+def test_only_the_adapter_uses_private_parts_of_brain_score():
+    used = {name: set(private_names(tree)) for name, tree in sources()}
+    assert used[ADAPTER] == PRIVATE - {'_tensor_to_numpy'}  # which stands in a table of names there
+    assert {name: names for name, names in used.items() if names and name != ADAPTER} == {}
 
 
 @pytest.mark.seconds
 def test_no_base_class_of_brain_score_with_private_parts_is_extended():
-    # self._model of a subclass would be Brain-Score's again.
+    # self._model of a subclass would be Brain-Score's private part again.
     for name, tree in sources():
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
@@ -150,9 +150,9 @@ def test_no_base_class_of_brain_score_with_private_parts_is_extended():
 
 
 def test_models_keep_their_own_knowledge_in_one_place():
-    # A model folder is what is submitted, and imports nothing of this library: the one exception.
-    found = {name: set(inside(tree)) for name, tree in sources(ROOT / 'models')}
-    assert {name: names for name, names in found.items() if names} == {
+    # The only exception: a model folder is submitted alone and imports nothing of this library.
+    used = {name: set(private_names(tree)) for name, tree in sources(ROOT / 'models')}
+    assert {name: names for name, names in used.items() if names} == {
         'neurn/labels.py': {'_model', '_extractor', '_device', '_forward_kwargs'},
         'neurn/model.py': {'behavior_model'},
     }

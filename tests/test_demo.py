@@ -1,4 +1,4 @@
-"""What `make demo` prints is what the README says that it prints."""
+"""The output of `make demo` agrees with the README."""
 
 import re
 import runpy
@@ -13,8 +13,8 @@ NUMBER = re.compile(r'-?\+?\d+\.\d+')
 
 
 def numbers(text):
-    """First cell of each row -> its numbers."""
-    return {name: [float(each) for each in NUMBER.findall(cells)] for name, cells in ROW.findall(text)}
+    """Return the numbers of each row, by its first cell."""
+    return {name: [float(number) for number in NUMBER.findall(cells)] for name, cells in ROW.findall(text)}
 
 
 @pytest.mark.slow
@@ -28,8 +28,8 @@ def test_the_numbers_of_the_readme(m2m_home, capsys):
     for name in models:  # nothing is trained: the same sums, in another order on other machines
         assert printed[name] == pytest.approx(written[name], abs=0.002)
     for name in written.keys() - set(models):
-        # Training goes apart by rounding from one version of PyTorch to the next: the means of three runs over 597
-        # images move by a few images. The last two numbers are an interval, Student's t times 4.3 errors.
+        # Rounding makes trainings diverge between versions of PyTorch: the means of three runs over 597 images move by
+        # a few images. The last two numbers are an interval, Student's t times 4.3 errors.
         *means, error, low, high = (abs(a - b) for a, b in zip(printed[name], written[name], strict=True))
         assert max(means) < 0.02
         assert error < 0.02

@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md and docs/ say, held against the code."""
+"""CONTRIBUTING.md, docs/ and README.md agree with the code."""
 
 import json
 import re
@@ -16,16 +16,16 @@ FOLDERS = ('m2m_benchmarks/', 'models/', 'tests/', 'docs/', 'perf/', 'examples/'
 
 
 def page(name):
-    """Text of a page, its lines joined: a phrase may run over two of them."""
+    """Return the text of a page, its lines joined: a phrase may run over two of them."""
     return ' '.join((ROOT / name).read_text(encoding='utf-8').split())
 
 
 @pytest.mark.parametrize('path', PAGES, ids=lambda path: path.name)
-def test_files_that_are_named_exist(path):
+def test_named_files_exist(path):
     named = re.findall(r'`([^`\s]+)`', path.read_text(encoding='utf-8'))
-    named = [each for each in named if each.startswith(FOLDERS) or each in ('pyproject.toml', 'CHANGELOG.md')]
-    assert named
-    assert not [each for each in named if not (ROOT / each).exists()]
+    paths = [name for name in named if name.startswith(FOLDERS) or name in ('pyproject.toml', 'CHANGELOG.md')]
+    assert paths
+    assert not [path for path in paths if not (ROOT / path).exists()]
 
 
 def test_the_rooms_are_those_of_the_contract():
@@ -37,11 +37,11 @@ def test_the_rooms_are_those_of_the_contract():
         for cell in re.findall(r'^\| (`.*?) \|', section, re.M)
     ]
     rooms = [{room.strip('( )') for room in layer.split('|')} for layer in layers]
-    there = [
+    existing = [
         {room for room in layer if room == 'models' or list((ROOT / 'm2m_benchmarks').glob(f'{room}*'))}
         for layer in rooms
     ]
-    assert lines == [layer for layer in there if layer]  # rooms that don't know one another stand on one line
+    assert lines == [layer for layer in existing if layer]  # rooms that don't import one another share a line
 
 
 def test_the_lanes_are_those_of_the_makefile():
@@ -52,7 +52,7 @@ def test_the_lanes_are_those_of_the_makefile():
 
 def test_the_longest_times_are_those_of_the_policy():
     text = page('docs/architecture.md')
-    assert f'at most {RetryPolicy().longest_s() / 60:.0f} minutes in which nothing comes' in text
+    assert f'at most {RetryPolicy().longest_s() / 60:.0f} minutes without any data' in text
     assert f'at most {longest_silence_s(RetryPolicy()) / 60:.0f} minutes for each mirror' in text
     assert longest_silence_s(RetryPolicy(), n_mirrors=2) == 2 * longest_silence_s(RetryPolicy())
 
@@ -60,7 +60,7 @@ def test_the_longest_times_are_those_of_the_policy():
 @pytest.mark.parametrize(
     'example', ['m2m_benchmarks/benchmarks/comparisons/cka.py', 'tests/acquisition/toy_survey/survey.py']
 )
-def test_examples_are_as_short_as_is_said(example):
+def test_examples_have_the_stated_length(example):
     n_lines = len((ROOT / example).read_text().splitlines())
     assert f'`{example}` is an example of {n_lines} lines' in page('CONTRIBUTING.md')
 

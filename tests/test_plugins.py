@@ -1,4 +1,4 @@
-"""One identifier space over two libraries."""
+"""Identifiers of two libraries in one name space."""
 
 import os
 import urllib.error
@@ -33,7 +33,7 @@ def test_literal_lines_are_the_index(tmp_path):
 
 
 def test_every_registered_line_is_found_by_brain_scores_own_search():
-    # Brain-Score looks for registry['id'] in the text: an identifier that it can't see would work here only.
+    # Brain-Score searches the text for registry['id']: an identifier in another form would work here only.
     for kind, folder in (('model', 'models'), ('benchmark', 'benchmarks'), ('metric', 'metrics'), ('data', 'data')):
         for plugin in plugins.registered(kind).values():
             init = plugins.plugins_folder(plugins.OWN, folder) / plugin.folder / '__init__.py'
@@ -91,7 +91,7 @@ DOWNLOAD = 'm needs a file that could not be downloaded ({}). Connect to the net
 def test_a_failed_download_says_why():
     with pytest.raises(ModelError) as caught, plugins.explained_failure('m', ModelError):
         urllib.request.urlopen('http://127.0.0.1:9/weights/some_network-abc123.pth', timeout=5)
-    # The address was only in variables of other libraries, which are theirs.
+    # The address was only in other libraries' variables, which are not read.
     start, end = DOWNLOAD.split('{}')
     assert str(caught.value).startswith(f'{start}URLError: <urlopen error ')
     assert end in str(caught.value)
@@ -102,7 +102,7 @@ def test_a_failed_download_says_its_url_where_an_exception_has_it():
     assert explained(urllib.error.URLError(f'no route to {url}.')).startswith(
         DOWNLOAD.format(f'URLError: <urlopen error no route to {url}.>')
     )
-    # Brain-Score hands on what both of its attempts met.
+    # Brain-Score wraps the exceptions of both of its attempts.
     wrapped = Exception([ValueError('x'), urllib.error.URLError(f'no route to {url}')])
     assert f'(URLError: <urlopen error no route to {url}>)' in explained(wrapped)
     # The address is in the message of another exception, or in a note.
@@ -112,7 +112,7 @@ def test_a_failed_download_says_its_url_where_an_exception_has_it():
     noted = ConnectionResetError()
     noted.add_note(f'Its weights are downloaded from {url}')
     assert explained(noted).startswith(DOWNLOAD.format(f'ConnectionResetError: ConnectionResetError; {url}'))
-    # An address alone makes no download.
+    # An address alone is not a download.
     assert explained(ValueError(url)) == f'm does not work here: ValueError: {url}'
 
 
@@ -148,7 +148,7 @@ def test_installed_plugins_are_read_once(monkeypatch):
     first = plugins.registered('model', plugins.BRAIN_SCORE)
     n_folders = len(read)
     assert n_folders > 100
-    first.clear()  # the caller's own
+    first.clear()  # the caller's copy
     assert 'alexnet' in plugins.registered('model', plugins.BRAIN_SCORE)
     assert len(read) == n_folders
 

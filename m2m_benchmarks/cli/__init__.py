@@ -1,1 +1,1 @@
-"""The command line: one file a command. Nothing heavy is imported before a command needs it."""
+"""The command line: one file per command. A command imports heavy packages only when it needs them."""

@@ -1,4 +1,4 @@
-"""m2m benchmarks."""
+"""The command `m2m benchmarks`."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -24,26 +24,26 @@ from m2m_benchmarks.errors import UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
 from m2m_benchmarks.report.tables import Column, Row, Table, heading, text
 
-#: What is compared, by the end of a benchmark's name.
-_COMPARED = {**COMPARISONS, **PROTOCOLS}
-#: Headings of the listing, in its order: whether the data of benchmarks is on this machine.
-_HERE, _IN_PART, _NOT_HERE = 'These can run here', 'Part of the data is on this machine', 'Not on this machine'
+#: Descriptions of comparisons and protocols, by their names, which end the names of benchmarks.
+_DESCRIPTIONS = {**COMPARISONS, **PROTOCOLS}
+#: Headings of the listing, in its order, by where the data is.
+_HERE, _PARTLY_HERE, _NOT_HERE = 'These can run here', 'Part of the data is on this machine', 'Not on this machine'
 _NAMES = (
-    'Siegle2021-rdm is the mean over the areas, Siegle2021.VISp-rdm one area; Qazi2025.MNIST-accuracy the mean over '
-    'the targets, Qazi2025.MNIST.SVHN-accuracy one.',
-    "m2m benchmarks WORD lists the names with that word in them, --all every name and Brain-Score's; m2m data list "
-    'says how to bring data.',
+    'Siegle2021-rdm is the mean over areas, Siegle2021.VISp-rdm is one area. Qazi2025.MNIST-accuracy is the mean over '
+    'target domains, Qazi2025.MNIST.SVHN-accuracy is one target.',
+    "m2m benchmarks WORD lists the names that contain WORD; --all lists every name, Brain-Score's too. "
+    'm2m data list shows how to get the data.',
 )
 
 
 def benchmarks(
     word: Annotated[
-        str | None, typer.Argument(help='List the names with this word in them, such as Siegle2021 or VISp.')
+        str | None, typer.Argument(help='List the names that contain this word, such as Siegle2021 or VISp.')
     ] = None,
-    everything: Annotated[bool, typer.Option('--all', help="List every name, and brainscore_vision's.")] = False,
+    everything: Annotated[bool, typer.Option('--all', help="List every name, brainscore_vision's too.")] = False,
     json: Json = None,
 ) -> None:
-    """List the benchmarks: those whose data is on this machine, then the others.
+    """List the benchmarks, those that can run here first.
 
     \b
     Examples
@@ -51,9 +51,9 @@ def benchmarks(
       m2m benchmarks
       m2m benchmarks Siegle2021.VISp
       m2m benchmarks --all --json benchmarks.json
-    """  # noqa: D301, D411 - the mark keeps these lines as they are
-    of_populations, too_few = _of_populations()
-    rows = [_row(name) for name in [*_own(), *of_populations]]
+    """  # noqa: D301, D411 - \b keeps these lines from being joined
+    population_benchmarks, too_few = _population_benchmarks()
+    rows = [_row(name) for name in [*_area_benchmarks(), *population_benchmarks]]
     others = list(registered('benchmark', BRAIN_SCORE)) if everything or word is not None else []
     if word is not None:
         names = [*(row['identifier'] for row in rows), *others]
@@ -72,47 +72,47 @@ def benchmarks(
         return
     _print_names(rows, others)
     if rows:
-        print_table(_kinds(rows, _about_populations(rows, too_few)))
-        needed = [needs for row in rows if not _made_here(row) for needs in _needs(_name(row['identifier']))]
-        absent = sorted({name for name, part in needed if not _here(name, part)})
-        print_commands({name: manifest.import_commands(name) for name in absent})
+        print_table(_kinds(rows, _population_notes(rows, too_few)))
+        needed = [needs for row in rows if not _is_made_here(row) for needs in _needs(_parse(row['identifier']))]
+        missing = sorted({name for name, part in needed if not _is_here(name, part)})
+        print_commands({name: manifest.import_commands(name) for name in missing})
 
 
 def _datasets(rows: list[dict[str, Any]]) -> Table:
-    """Make the table of the datasets, with what they are compared by and the areas or domains that they have."""
+    """Make the table of the datasets, with their comparisons and their areas or domains."""
     grouped: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         grouped.setdefault(row['dataset'], []).append(row)
     lines = []
     for dataset, own in grouped.items():
-        here = {row['data_here'] or _made_here(row) for row in own}
-        state = _HERE if here == {True} else _IN_PART if True in here else _NOT_HERE
+        runnable = {row['data_here'] or _is_made_here(row) for row in own}
+        state = _HERE if runnable == {True} else _PARTLY_HERE if True in runnable else _NOT_HERE
         kinds = ' '.join(dict.fromkeys(row['kind'] for row in own))
-        # Of digits that are their own source, that one is no part of a name.
+        # Derived digits are their own source, which their benchmarks' names leave out.
         parts = {row[key]: None for key in ('area', 'source', 'target') for row in own if row[key] != dataset}
         simulated = ' (simulated)' if any(row['simulated'] for row in own) else ''
         lines.append(Row((state, dataset, kinds + simulated, ' '.join(part for part in parts if part))))
-    lines.sort(key=lambda line: (_HERE, _IN_PART, _NOT_HERE).index(str(line.cells[0])))
+    lines.sort(key=lambda line: (_HERE, _PARTLY_HERE, _NOT_HERE).index(str(line.cells[0])))
     return Table([heading('Data'), Column('Dataset'), text('Compared by'), text('Areas or domains')], lines)
 
 
 def _kinds(rows: list[dict[str, Any]], notes: Iterable[str]) -> Table:
-    """Make the table of what is compared, by the end of the name."""
+    """Make the table that describes each comparison."""
     kinds = dict.fromkeys(row['kind'] for row in rows)
-    return Table([Column(''), text('')], [Row((f'-{kind}', _COMPARED[kind])) for kind in kinds], notes=tuple(notes))
+    return Table([Column(''), text('')], [Row((f'-{kind}', _DESCRIPTIONS[kind])) for kind in kinds], notes=tuple(notes))
 
 
 def _print_names(rows: list[dict[str, Any]], others: list[str]) -> None:
-    here = [row for row in rows if row['data_here'] or _made_here(row)]
-    simulated = [row['identifier'] for row in here if row['simulated']]
-    print_names(_HERE, [row['identifier'] for row in here if not row['simulated']])
+    runnable = [row for row in rows if row['data_here'] or _is_made_here(row)]
+    simulated = [row['identifier'] for row in runnable if row['simulated']]
+    print_names(_HERE, [row['identifier'] for row in runnable if not row['simulated']])
     print_names(f'{_HERE} (simulated)', simulated)
-    print_names(_NOT_HERE, [row['identifier'] for row in rows if row not in here])
+    print_names(_NOT_HERE, [row['identifier'] for row in rows if row not in runnable])
     print_names(f'Brain-Score ({BRAIN_SCORE})', others)
 
 
-def _own() -> list[str]:
-    """Registered benchmarks, and those of recordings and digits imported here under names of their own."""
+def _area_benchmarks() -> list[str]:
+    """List registered benchmarks, and those of recordings and digits imported under other names."""
     names = list(registered('benchmark'))
     domains = DIGITS[PAPER_DIGITS].domains
     for dataset in manifest.names():
@@ -128,13 +128,15 @@ def _own() -> list[str]:
         else:
             areas = order_areas(entry['summary']['areas'])
             names += [
-                str(NeuralIdentifier(dataset, area, None, each)) for each in COMPARISONS for area in (*areas, None)
+                str(NeuralIdentifier(dataset, area, None, comparison))
+                for comparison in COMPARISONS
+                for area in (*areas, None)
             ]
     return names
 
 
-def _of_populations() -> tuple[list[str], list[str]]:
-    """Benchmarks of populations of the recordings here, and the populations that are too small for one."""
+def _population_benchmarks() -> tuple[list[str], list[str]]:
+    """List benchmarks of populations of the recordings here, and the populations that are too small for one."""
     names, too_few = [], []
     for dataset in manifest.names():
         entry = manifest.require(dataset)
@@ -143,32 +145,34 @@ def _of_populations() -> tuple[list[str], list[str]]:
         areas = entry['summary']['areas']
         for area in order_areas(areas):
             for population in populations.recorded_populations(entry['summary']).values():
-                counted = areas[area]['reliable_by'].get(population.column, {})
-                n = sum(number for value, number in counted.items() if value in population.values)
+                counts = areas[area]['reliable_by'].get(population.column, {})
+                n = sum(count for value, count in counts.items() if value in population.values)
                 if n >= populations.LEAST_OF_POPULATION:
-                    names += [str(NeuralIdentifier(dataset, area, population.name, each)) for each in COMPARISONS]
+                    names += [
+                        str(NeuralIdentifier(dataset, area, population.name, comparison)) for comparison in COMPARISONS
+                    ]
                 elif n:
                     too_few.append(f'{place(dataset, area, population.name)} ({n})')
     return names, too_few
 
 
-def _about_populations(rows: list[dict[str, Any]], too_few: list[str]) -> list[str]:
-    about = []
+def _population_notes(rows: list[dict[str, Any]], too_few: list[str]) -> list[str]:
+    notes = []
     datasets = {row['dataset'] for row in rows if row['area']}
     if datasets and not any(row['population'] for row in rows):
-        about.append(
-            'DATASET.AREA.POPULATION-COMPARISON scores on one population of neuroids alone, such as those of a Cre '
-            'line, a layer or a cell type: a value of any column of recordings here that groups their neuroids.'
+        notes.append(
+            'DATASET.AREA.POPULATION-COMPARISON scores on one population of neuroids, such as a Cre line, a layer or '
+            'a cell type. Populations are the values of the columns that group the neuroids of recordings here.'
         )
-    too_few = [each for each in too_few if each.partition('.')[0] in datasets]
+    too_few = [population for population in too_few if population.partition('.')[0] in datasets]
     if too_few:
         least = populations.LEAST_OF_POPULATION
-        about.append(f'Fewer than {least} reliable neuroids, so no score: {", ".join(too_few)}.')
-    return about
+        notes.append(f'Fewer than {least} reliable neuroids, so no score: {", ".join(too_few)}.')
+    return notes
 
 
 def _row(identifier: str) -> dict[str, Any]:
-    name = _name(identifier)
+    name = _parse(identifier)
     if isinstance(name, DigitsIdentifier):
         dataset, kind, simulated = name.collection, name.protocol, False
         parts = {'area': None, 'population': None, 'source': name.source, 'target': name.target}
@@ -185,32 +189,32 @@ def _row(identifier: str) -> dict[str, Any]:
         'kind': kind,
         'simulated': simulated,
         'needs': list(dict.fromkeys(needed for needed, _ in needs)),
-        'data_here': all(_here(needed, part) for needed, part in needs),
+        'data_here': all(_is_here(needed, part) for needed, part in needs),
     }
 
 
-def _name(identifier: str) -> NeuralIdentifier | DigitsIdentifier:
+def _parse(identifier: str) -> NeuralIdentifier | DigitsIdentifier:
     name = parse(identifier)
     assert name is not None  # benchmarks of this library follow its grammar
     return name
 
 
 def _needs(name: NeuralIdentifier | DigitsIdentifier) -> list[tuple[str, str | None]]:
-    """Datasets that a benchmark takes, and which area or split of each; None for whatever is recorded."""
+    """List the datasets that a benchmark needs, with the area or split of each; None for all areas."""
     if isinstance(name, NeuralIdentifier):
         return [(name.dataset, name.area)]
-    fitting = [(name.source, 'train')] if name.protocol == 'readout_accuracy' else []
+    training = [(name.source, 'train')] if name.protocol == 'readout_accuracy' else []
     if name.collection == DERIVED_DIGITS:
-        return [*fitting, (name.source, 'test')]
-    return [*fitting, *((domain, 'test') for domain in (name.source, *DIGITS[name.collection].targets_of(name)))]
+        return [*training, (name.source, 'test')]
+    return [*training, *((domain, 'test') for domain in (name.source, *DIGITS[name.collection].targets_of(name)))]
 
 
-def _here(name: str, part: str | None) -> bool:
+def _is_here(name: str, part: str | None) -> bool:
     entry = manifest.read(name)
     if entry is None or part is None:
         return entry is not None
     return part in (entry['splits'] if entry.get('kind') == manifest.DIGITS else entry['summary']['areas'])
 
 
-def _made_here(row: dict[str, Any]) -> bool:
+def _is_made_here(row: dict[str, Any]) -> bool:
     return row['dataset'] in manifest.MADE_HERE

@@ -1,4 +1,4 @@
-"""m2m compare."""
+"""The command `m2m compare`."""
 
 import contextlib
 import sys
@@ -19,14 +19,12 @@ def compare(
         typer.Argument(metavar='MODEL...', help='Two or more: NAME, NAME@none, NAME@default, NAME@FILE or run:PATH.'),
     ],
     benchmark: Annotated[
-        list[str], typer.Option(help='Name from `m2m benchmarks`, or a pattern; more than one may be given.')
+        list[str], typer.Option(help='Name from `m2m benchmarks`, pattern or suite; may be repeated.')
     ],
     seeds: Annotated[
         str, typer.Option(help='Random seeds of training and of untrained weights, such as 0,1,2 or 0-4.')
     ] = '0-2',
-    source: Annotated[
-        str | None, typer.Option(help='Domain to train on, for benchmarks that do not ask for it themselves.')
-    ] = None,
+    source: Annotated[str | None, typer.Option(help='Domain to train on, for benchmarks that do not name one.')] = None,
     weights: Annotated[
         str, typer.Option(help="Weights of models without @: 'default', 'none' (untrained), or a file.")
     ] = 'default',
@@ -34,14 +32,14 @@ def compare(
     batch_size: Annotated[int | None, typer.Option(help='Images in a training step; 32 in the protocol.')] = None,
     lr: Annotated[float | None, typer.Option(help='Learning rate of training; 1e-4 in the protocol.')] = None,
     limit: Annotated[int | None, typer.Option(help='Training images; 10,000 in the protocol.')] = None,
-    figure: Annotated[Path | None, typer.Option(metavar='FILE', help='Figure to draw: .png, .svg or .pdf.')] = None,
+    figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
     json: Json = None,
 ) -> None:
-    """Compare models on the same benchmarks: all pairs, with intervals and ranks.
+    """Compare models on the same benchmarks: all pairs, with ranks.
 
-    Models with weights are compared on the same bootstrap draws. Untrained ones have a score for each seed; twins with
-    and without NeuRN are paired over seeds. For benchmarks of models that are trained on their source (…-accuracy),
-    models without @ are trained on it with each seed; runs that are there already, or were broken off, are used.
+    Models with weights are compared on the same bootstrap draws. Untrained models are scored once per seed; twins with
+    and without NeuRN are paired over seeds. For benchmarks of trained models (…-accuracy), models without @ are trained
+    on the source domain with each seed; finished runs are reused and interrupted ones are continued.
 
     \b
     Examples
@@ -49,8 +47,8 @@ def compare(
       m2m compare torchvision:squeezenet1_1 torchvision:squeezenet1_1@none pixels_64 --benchmark SimulatedMouse-rdm
       m2m compare neurn_digitnet plain_digitnet --benchmark SklearnDigits-accuracy --steps 300 --figure twins.png
       m2m compare neurn_digitnet plain_digitnet --benchmark Qazi2025.MNIST-accuracy --seeds 0-4
-    """  # noqa: D301, D411 - the mark keeps these lines as they are
-    chosen = parse_seeds(seeds)
+    """  # noqa: D301, D411 - \b keeps these lines from being joined
+    seed_list = parse_seeds(seeds)
     if len(models) < 2:
         raise typer.BadParameter(f'expected two models or more, got {models[0]} alone', param_hint='MODEL...')
     from m2m_benchmarks.analysis.entries import check_different, parse_entries, source_of
@@ -64,9 +62,9 @@ def compare(
     for entry in entries:
         check_candidate(entry.spec)
     sources = {source_of(name, source) for name in benchmarks}
-    for each in sources:
-        check_different(entries, each)
-    if any(entry.is_trained(each) for entry in entries for each in sources):
+    for domain in sources:
+        check_different(entries, domain)
+    if any(entry.is_trained(domain) for entry in entries for domain in sources):
         require_training()
     writable(home())
     check_json(json)
@@ -74,16 +72,16 @@ def compare(
     training = {key: value for key, value in options.items() if value is not None}
     with progress() as report:
         report('loading', 0, 1)
-        from m2m_benchmarks.analysis.compare import compare as compared
+        from m2m_benchmarks.analysis.compare import compare as compare_models
 
         if figure is not None:
             from m2m_benchmarks.report.comparison import check_figure, write_figure
 
             check_figure(figure)
         report('loading', 1, 1)
-        # torch.hub says on stdout what it downloads; there, results alone are expected.
+        # torch.hub announces downloads on stdout, which is for results only.
         with contextlib.redirect_stdout(sys.stderr):
-            comparisons = compared(models, benchmarks, chosen, weights, source, training, report)
+            comparisons = compare_models(models, benchmarks, seed_list, weights, source, training, report)
         if figure is not None:
             write_figure(comparisons[0], figure)
     documents = [comparison.document() for comparison in comparisons]
@@ -93,7 +91,7 @@ def compare(
         return
     from m2m_benchmarks.report.comparison_tables import comparison_tables
 
-    for number, table in enumerate(table for each in comparisons for table in comparison_tables(each)):
+    for number, table in enumerate(table for comparison in comparisons for table in comparison_tables(comparison)):
         if number:
             print()
         print_table(table)

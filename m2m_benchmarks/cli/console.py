@@ -1,4 +1,4 @@
-"""What goes to the terminal: results on stdout, everything else on stderr."""
+"""Output of the commands: results on stdout, everything else on stderr."""
 
 import contextlib
 import json
@@ -18,31 +18,34 @@ from m2m_benchmarks.storage import explained, replacing, writable
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: The option --json, which all commands have: with a file's name what is printed is written to it too, as JSON.
+#: The option --json of all commands. It takes the name of a file, or - for stdout.
 Json = Annotated[
-    str | None, typer.Option('--json', metavar='FILE', help="Write the result as JSON; '-' prints it instead.")
+    str | None, typer.Option('--json', metavar='FILE', help="Write the result to FILE as JSON; '-' prints it instead.")
 ]
 
 
 def stdout() -> 'Console':
-    """Console for results, as wide as the terminal; wide where it is none: files and pipes fold nothing."""
+    """Make a console for results, as wide as the terminal, or 160 columns for files and pipes."""
     from rich.console import Console
 
     return Console(width=terminal_width() or 160, highlight=False)
 
 
 def terminal_width() -> int | None:
-    """Columns of the terminal, or those that COLUMNS says; None for a file or a pipe, in which nothing is folded."""
+    """Return the width of the terminal, or COLUMNS; None for files and pipes, in which nothing is folded."""
     if sys.stdout.isatty() or 'COLUMNS' in os.environ:
-        # Not by rich, to which every terminal is 80 columns wide whose TERM it doesn't know.
+        # rich takes every terminal whose TERM it doesn't know for 80 columns wide.
         return shutil.get_terminal_size().columns
     return None
 
 
 def print_text(*parts: str | tuple[str, str]) -> None:
-    """Print prose, folded between words on a terminal; in a file or a pipe it is one line.
+    """Print prose: folded between words on a terminal, on one line in a file or a pipe.
 
-    A part of it that is a pair is its text and its colour.
+    Parameters
+    ----------
+    *parts : str or tuple of (str, str)
+        Text, or text and its colour.
     """
     from rich.text import Text
 
@@ -50,7 +53,7 @@ def print_text(*parts: str | tuple[str, str]) -> None:
 
 
 def print_line(text: str) -> None:
-    """Print a line that is copied as it is, such as a command or a name: only the terminal itself folds it."""
+    """Print a line to be copied, such as a command or a name. Only the terminal itself folds it."""
     from rich.text import Text
 
     stdout().print(Text(text), soft_wrap=True)
@@ -64,9 +67,16 @@ def print_table(table: Table) -> None:
 
 
 def print_names(title: str, names: Sequence[str], *, together: bool = False) -> None:
-    """Print names below a title with their number, each whole and on a line of its own; nothing where there is none.
+    """Print a title with the number of names, and the names below it, one per line. Print nothing for no names.
 
-    `together` puts short ones side by side on a terminal.
+    Parameters
+    ----------
+    title : str
+        Heading, without the number.
+    names : sequence of str
+        Names, which are never cut.
+    together : bool
+        Whether names stand side by side on a terminal.
     """
     if not names:
         return
@@ -82,9 +92,17 @@ def print_names(title: str, names: Sequence[str], *, together: bool = False) -> 
 
 
 def check_json(target: str | None) -> None:
-    """Raise a StorageError where the file named after --json can't be written: asked before a long run, not after it.
+    """Check, before a long run, that the file named after --json can be written.
 
-    There is no file to write for None, where the option isn't given, and for '-', which is stdout.
+    Parameters
+    ----------
+    target : str or None
+        Value of --json: a file, '-' for stdout, or None where the option isn't given.
+
+    Raises
+    ------
+    StorageError
+        When the file can't be written.
     """
     if target is None or target == '-':
         return
@@ -108,7 +126,7 @@ def write_json(content: Any, target: str) -> None:
 
 @contextlib.contextmanager
 def stage(report: Callable[[str, int, int], None], what: str) -> Iterator[None]:
-    """Report a stage that can't be counted, such as an import, from its begin to its end."""
+    """Report the start and the end of a stage that can't be counted, such as an import."""
     report(what, 0, 1)
     yield
     report(what, 1, 1)
@@ -116,12 +134,12 @@ def stage(report: Callable[[str, int, int], None], what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def progress(after_interrupt: str = '') -> Iterator[Callable[[str, int, int], None]]:
-    """Progress bars on stderr, one for each thing that is counted; silent when stderr is no terminal.
+    """Show progress bars on stderr, one for each thing that is counted; nothing when stderr is no terminal.
 
     Parameters
     ----------
     after_interrupt : str
-        Sentences that say what is kept after a Ctrl-C and how to go on; they follow how far the work came.
+        Sentences that say what is kept after Ctrl-C and how to continue. They follow the last progress.
     """
     last = ('', 0, 0)
     try:
@@ -136,8 +154,8 @@ def progress(after_interrupt: str = '') -> Iterator[Callable[[str, int, int], No
     except KeyboardInterrupt:
         what, done, total = last
         count = f' {done:,} of {total:,}' if total > 1 else ''
-        where = f': {what}{count}' if what else ' before anything was done'
-        print(f'Stopped{where}. {after_interrupt}'.rstrip(), file=sys.stderr)
+        position = f': {what}{count}' if what else ' before anything was done'
+        print(f'Stopped{position}. {after_interrupt}'.rstrip(), file=sys.stderr)
         raise
 
 
@@ -150,7 +168,7 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    # Bound to the stream itself: what silences the progress bars of others must not silence these.
+    # Bound to the stream itself: silencing the progress bars of other libraries must not silence these.
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bars:
         tasks: dict[str, Any] = {}
 

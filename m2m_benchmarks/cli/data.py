@@ -1,4 +1,4 @@
-"""m2m data: fetch, import, verify, list."""
+"""The commands `m2m data`: list, fetch, import, verify."""
 
 import re
 from collections.abc import Mapping
@@ -18,33 +18,31 @@ from m2m_benchmarks.cli.console import (
     stage,
     write_json,
 )
-from m2m_benchmarks.cli.fetch import splits_of, splits_table
+from m2m_benchmarks.cli.fetch import splits_table, summarize_splits
 from m2m_benchmarks.cli.groups import ListingGroup
-from m2m_benchmarks.cli.recordings import areas_table, made_with, print_recordings, print_renamed
+from m2m_benchmarks.cli.recordings import areas_table, describe_settings, print_recordings, print_renamed
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.report.tables import Column, Row, Table, heading, number, text
 
-#: First argument of `m2m data import` for a domain of digits; with its dash it's no dataset's name.
-_DOMAIN = 'digits-domain'
-#: What is said after a Ctrl-C in an import.
-_NOTHING_CHANGED = 'Nothing was imported, and what was there before is unchanged. Give the same command again.'
+#: First argument of `m2m data import` for a domain of digits. No dataset's name has a dash.
+_DIGITS_DOMAIN = 'digits-domain'
+#: Message after Ctrl-C in an import.
+_AFTER_INTERRUPT = 'Nothing was imported or changed. Run the same command again.'
 
-app = typer.Typer(
-    cls=ListingGroup, help='Recordings and digits on this machine: list, fetch, import, verify.', rich_markup_mode=None
-)
+app = typer.Typer(cls=ListingGroup, help='List, fetch, import and verify recordings and digits.', rich_markup_mode=None)
 
 app.add_typer(fetch.app, name='fetch')
 
 
 @app.command('list')
 def show(
-    name: Annotated[str | None, typer.Argument(help='Show the card of this dataset.')] = None,
+    name: Annotated[str | None, typer.Argument(help='Dataset to show. Without it, all are listed.')] = None,
     json: Json = None,
 ) -> None:
-    """List the datasets, or show one with its licence, citation and how it was made.
+    """List the datasets, or show one: its licence, citation and origin.
 
     Example:  m2m data list Siegle2021
     """
@@ -52,53 +50,58 @@ def show(
         own_card = card(name)
         if own_card is None:
             raise UnknownNameError('dataset', name, _names(), '`m2m data list` lists them.')
-        entry = {**own_card, **state(name)}
+        entry = {**own_card, **dataset_state(name)}
         if json is not None:
             write_json(entry, json)
         if json != '-':
             _print_card(entry)
         return
-    entries = [{**(card(each) or {}), **state(each)} for each in _names()]
+    entries = [{**(card(dataset) or {}), **dataset_state(dataset)} for dataset in _names()]
     if json is not None:
         write_json(entries, json)
     if json != '-':
         print_table(_table(entries))
-        print_commands({entry['name']: manifest.import_commands(entry['name']) for entry in entries if _absent(entry)})
+        missing = [entry['name'] for entry in entries if _is_missing(entry)]
+        print_commands({dataset: manifest.import_commands(dataset) for dataset in missing})
 
 
 def _table(entries: list[dict[str, Any]]) -> Table:
     rows = []
-    for entry in sorted(entries, key=lambda entry: (not entry['here'], _absent(entry))):
+    for entry in sorted(entries, key=lambda entry: (not entry['here'], _is_missing(entry))):
         licence = re.split(r'[:(,]|\. ', entry['licence'])[0].strip()
-        amount, size = (content(entry), entry['bytes'] / 1e6) if entry['here'] else ('', None)
-        rows.append(Row((f'On this machine: {_where(entry)}', entry['name'], amount, size, licence)))
+        amount, size = (describe_content(entry), entry['bytes'] / 1e6) if entry['here'] else ('', None)
+        rows.append(Row((f'On this machine: {_availability(entry)}', entry['name'], amount, size, licence)))
     return Table(
         [heading('Where'), Column('Dataset'), text('Content'), number('MB', ',.0f'), text('Licence')],
         rows,
-        notes=['m2m data list DATASET shows its whole licence, its citation and how it was made.'],
+        notes=['m2m data list DATASET shows the full licence, the citation and the origin.'],
     )
 
 
 def print_commands(commands: Mapping[str, list[str]]) -> None:
-    """Print the commands that bring datasets, by name; those of the same commands together.
+    """Print the commands that get datasets, one per line so that they can be copied.
 
-    Each command has a line of its own, which is folded by the terminal alone, so that it can be copied.
+    Parameters
+    ----------
+    commands : mapping of str to list of str
+        Names of datasets, and the alternative commands for each. Datasets with the same commands are printed together.
     """
-    named: dict[tuple[str, ...], list[str]] = {}
-    for name, of_dataset in commands.items():
-        named.setdefault(tuple(of_dataset), []).append(name)
-    for each, names in named.items():
-        print_line(f'To bring {", ".join(names)}:')
-        for command in each:
-            print_line(f'  {"" if command == each[0] else "or: "}{command}')
+    grouped: dict[tuple[str, ...], list[str]] = {}
+    for name, alternatives in commands.items():
+        grouped.setdefault(tuple(alternatives), []).append(name)
+    for (first, *others), names in grouped.items():
+        print_line(f'To get {", ".join(names)}:')
+        print_line(f'  {first}')
+        for command in others:
+            print_line(f'  or: {command}')
 
 
 def _print_card(entry: dict[str, Any]) -> None:
     lines = {key.replace('_', ' '): entry[key] for key in ('name', 'what', 'licence', 'citation', 'how_made')}
-    for key, value in {**lines, 'on this machine': _where(entry), 'made with': entry['made_with']}.items():
+    for key, value in {**lines, 'on this machine': _availability(entry), 'made with': entry['made_with']}.items():
         if value:
             print_text(f'{key}: {value}')
-    if _absent(entry):
+    if _is_missing(entry):
         print_commands({entry['name']: manifest.import_commands(entry['name'])})
     if entry['areas']:
         print_table(areas_table(entry['areas']))
@@ -107,11 +110,11 @@ def _print_card(entry: dict[str, Any]) -> None:
 
 
 def _names() -> list[str]:
-    return list(dict.fromkeys([*(each['name'] for each in cards()), *manifest.names()]))
+    return list(dict.fromkeys([*(own_card['name'] for own_card in cards()), *manifest.names()]))
 
 
-def state(name: str) -> dict[str, Any]:
-    """Whether a dataset is on this machine, how much of it, and the command that brings it."""
+def dataset_state(name: str) -> dict[str, Any]:
+    """Describe a dataset: whether it is on this machine, its size and areas or splits, and the command that gets it."""
     entry = manifest.read(name)
     recordings = entry if entry and entry.get('kind') != manifest.DIGITS else None
     return {
@@ -119,84 +122,86 @@ def state(name: str) -> dict[str, Any]:
         'bytes': sum(file['bytes'] for file in manifest.files(entry)) if entry else 0,
         'sha256': recordings['assembly']['sha256'] if recordings else None,
         'areas': recordings['summary']['areas'] if recordings else {},
-        'made_with': made_with(recordings) if recordings else None,
-        'splits': splits_of(entry) if entry and not recordings else {},
+        'made_with': describe_settings(recordings) if recordings else None,
+        'splits': summarize_splits(entry) if entry and not recordings else {},
         'bring': None if name in manifest.MADE_HERE else manifest.import_command(name),
     }
 
 
-def content(entry: dict[str, Any]) -> str:
-    """How much a dataset holds, in a few words: neuroids of its `areas`, or the images of its `splits`."""
+def describe_content(entry: dict[str, Any]) -> str:
+    """Describe the size of a dataset: the neuroids of its `areas`, or the images of its `splits`."""
     if entry['splits']:
         return ', '.join(f'{split} {parts["images"]:,}' for split, parts in entry['splits'].items())
     return f'{sum(area["neuroids"] for area in entry["areas"].values()):,} neuroids'
 
 
-def _where(entry: dict[str, Any]) -> str:
+def _availability(entry: dict[str, Any]) -> str:
     if entry['here']:
         return 'yes'
     return 'no' if entry['bring'] else 'no; made when first used'
 
 
-def _absent(entry: dict[str, Any]) -> bool:
-    """Whether a dataset isn't on this machine and isn't made here either."""
+def _is_missing(entry: dict[str, Any]) -> bool:
+    """Tell whether a dataset is neither on this machine nor made here."""
     return not entry['here'] and entry['bring'] is not None
 
 
 @app.command('import')
 def import_(
     name: Annotated[
-        str, typer.Argument(help='Siegle2021, deVries2020, a name of your own such as Smith2026, or: digits-domain')
+        str, typer.Argument(help='Siegle2021, deVries2020, a new name such as Smith2026, or digits-domain.')
     ],
     domain: Annotated[
-        str | None, typer.Argument(help=f'After digits-domain: {", ".join(DOMAINS)}, or a name of your own.')
+        str | None, typer.Argument(help=f'After digits-domain: {", ".join(DOMAINS)} or a new name.')
     ] = None,
     sessions: Annotated[
-        Path | None, typer.Option(help='Table of the sessions, sessions.csv; the .npz recordings lie beside it.')
+        Path | None, typer.Option(help='Table of sessions, sessions.csv, in the folder of the .npz recordings.')
     ] = None,
-    units: Annotated[Path | None, typer.Option(help='Table of the units, units.csv: one row a unit.')] = None,
-    stimuli: Annotated[Path | None, typer.Option(help='Folder of images, in the order of the image axis.')] = None,
-    source: Annotated[Path | None, typer.Option('--from', help='File or folder of the digits.')] = None,
-    as_split: Annotated[
-        str | None, typer.Option('--as', help='Split that all of the digits become: train or test.')
+    units: Annotated[Path | None, typer.Option(help='Table of units, units.csv, one row per unit.')] = None,
+    stimuli: Annotated[
+        Path | None, typer.Option(help='Folder of images, sorted by name in the order of the image axis.')
     ] = None,
+    source: Annotated[Path | None, typer.Option('--from', help='File or folder of digits.')] = None,
+    as_split: Annotated[str | None, typer.Option('--as', help='Split for all digits: train or test.')] = None,
     json: Json = None,
 ) -> None:
-    """Import recordings from an array bundle, or a domain of digits, all or nothing.
+    """Import recordings or digits from files.
+
+    Nothing is imported when any part of the files is wrong.
 
     Example:  m2m data import Siegle2021 --sessions sessions.csv --units units.csv --stimuli stimuli
 
     Example:  m2m data import digits-domain MNISTM --from mnist_m_test.zip
     """
     bundle = {'--sessions': sessions, '--units': units, '--stimuli': stimuli}
-    if name == _DOMAIN:
+    if name == _DIGITS_DOMAIN:
         if domain is None or source is None or any(bundle.values()):
-            raise _wrong_usage(f'{_DOMAIN} NAME', {'NAME': domain, '--from': source}, bundle)
+            raise _usage_error(f'{_DIGITS_DOMAIN} NAME', {'NAME': domain, '--from': source}, bundle)
         if as_split not in (None, 'train', 'test'):
-            raise typer.BadParameter(f'--as takes train or test, not {as_split}.')
+            raise typer.BadParameter(f'expected train or test, got {as_split}', param_hint='--as')
         check_json(json)
         _import_digits(domain, source, as_split, json)
         return
     others = {str(domain): domain, '--from': source, '--as': as_split}
     if sessions is None or units is None or stimuli is None or any(others.values()):
-        raise _wrong_usage(name, bundle, others)
+        raise _usage_error(name, bundle, others)
     check_json(json)
     _import_recordings(name, sessions, units, stimuli, json)
 
 
-def _wrong_usage(what: str, needed: Mapping[str, object], others: Mapping[str, object]) -> typer.BadParameter:
-    """Usage error that names what is missing and what doesn't belong there."""
+def _usage_error(what: str, needed: Mapping[str, object], others: Mapping[str, object]) -> typer.BadParameter:
+    """Make a usage error that names the missing options and the superfluous ones."""
     missing = ', '.join(option for option, value in needed.items() if not value)
     given = ', '.join(option for option, value in others.items() if value)
     parts = [f'it lacks {missing}'] * bool(missing) + [f'it does not take {given}'] * bool(given)
     return typer.BadParameter(
         f'm2m data import {what}: {"; ".join(parts)}. Recordings: m2m data import NAME --sessions FILE --units FILE '
-        f'--stimuli DIR. Digits: m2m data import {_DOMAIN} NAME --from PATH.'
+        f'--stimuli DIR. Digits: m2m data import {_DIGITS_DOMAIN} NAME --from PATH.'
     )
 
 
 def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, json: str | None) -> None:
-    with progress(_NOTHING_CHANGED) as report:
+    with progress(_AFTER_INTERRUPT) as report:
         with stage(report, 'loading'):
             from m2m_benchmarks.acquisition.importing import import_bundle
 
@@ -210,11 +215,11 @@ def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, js
 def _import_digits(name: str, source: Path, as_split: str | None, json: str | None) -> None:
     from m2m_benchmarks.benchmarks.identifiers import PAPER_DIGITS, DigitsIdentifier
 
-    with progress(_NOTHING_CHANGED) as report:
+    with progress(_AFTER_INTERRUPT) as report:
         with stage(report, 'loading torch'):
             from m2m_benchmarks.acquisition.digit_import import import_domain
 
-        splits = splits_of(import_domain(name, source, as_split, report))
+        splits = summarize_splits(import_domain(name, source, as_split, report))
     if json is not None:
         write_json({'name': name, 'splits': splits}, json)
     if json == '-':
@@ -229,26 +234,26 @@ def _import_digits(name: str, source: Path, as_split: str | None, json: str | No
 
 @app.command()
 def verify(
-    name: Annotated[str | None, typer.Argument(help='Only this dataset.')] = None,
+    name: Annotated[str | None, typer.Argument(help='Dataset to check. Without it, all are checked.')] = None,
     json: Json = None,
 ) -> None:
-    """Compare every file of the datasets on this machine with its SHA-256.
+    """Check the files of datasets against their SHA-256.
 
     Example:  m2m data verify Siegle2021
     """
     names = [name] if name is not None else manifest.names()
-    problems_of = {each: manifest.verify(each) for each in names}
+    problems = {dataset: manifest.verify(dataset) for dataset in names}
     if json is not None:
-        write_json(problems_of, json)
+        write_json(problems, json)
     if json != '-':
-        for each, problems in problems_of.items():
-            n = len(manifest.files(manifest.require(each)))
-            print_text(f'{each}: {n - len(problems)} of {n} files as they were written')
-            for problem in problems:
+        for dataset, of_dataset in problems.items():
+            n = len(manifest.files(manifest.require(dataset)))
+            print_text(f'{dataset}: {n - len(of_dataset)} of {n} files intact')
+            for problem in of_dataset:
                 print_line(f'  {problem}')
-        if not problems_of:
+        if not problems:
             print_text('No dataset is on this machine.')
-    damaged = [each for each, problems in problems_of.items() if problems]
+    damaged = [dataset for dataset in problems if problems[dataset]]
     if damaged:
-        again = '; '.join(manifest.repair(each) for each in damaged)
-        raise DataError(f'{", ".join(damaged)}: damaged files. {again}')
+        repairs = '; '.join(manifest.repair(dataset) for dataset in damaged)
+        raise DataError(f'{", ".join(damaged)}: damaged files. {repairs}')

@@ -1,4 +1,4 @@
-"""m2m doctor."""
+"""The command `m2m doctor`."""
 
 import importlib
 import importlib.metadata
@@ -7,33 +7,33 @@ import platform
 import typer
 
 from m2m_benchmarks.cli.console import Json, print_line, print_text, progress, write_json
-from m2m_benchmarks.cli.data import content, state
+from m2m_benchmarks.cli.data import dataset_state, describe_content
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import cards
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.plugins import BRAIN_SCORE, registered
 from m2m_benchmarks.storage import free_bytes, home, writable
 
-#: Packages without which nothing works.
-_NEEDED = ('brainscore_vision', 'torch', 'torchvision')
-_OLDER = 'Use Python 3.11.'
-#: Extra, and what it is for.
+#: Packages that every command needs.
+_REQUIRED = ('brainscore_vision', 'torch', 'torchvision')
+_USE_3_11 = 'Use Python 3.11.'
+#: Optional dependencies, and their purpose.
 _EXTRAS = {
-    'train': 'training of networks: m2m train, and m2m compare where it trains',
-    'dask': 'recordings fetched on many machines: m2m data fetch --scheduler',
-    'allen': "the Allen Institute's own reader, to compare with; m2m data fetch does without it",
+    'train': 'trains networks: m2m train, and m2m compare on benchmarks of trained models',
+    'dask': 'fetches recordings on several machines: m2m data fetch --scheduler',
+    'allen': "the Allen Institute's own reader, for comparison; m2m data fetch does not need it",
 }
 
 
 def doctor(json: Json = None) -> None:
-    """Say what works here, what is missing, and the command that brings it.
+    """Check what works here, and say how to get what is missing.
 
-    Exit code 1 when something that is needed doesn't work.
+    The exit code is 1 when a required part doesn't work.
     """
     with progress() as report:
         packages = []
-        for number, name in enumerate(_NEEDED):
-            report(f'loading {name}', number, len(_NEEDED))
+        for number, name in enumerate(_REQUIRED):
+            report(f'loading {name}', number, len(_REQUIRED))
             packages.append(_package(name))
         checks = [_python(), *packages, _device(), _home(), *_datasets()]
     checks += [_extra(name, purpose) for name, purpose in _EXTRAS.items()]
@@ -50,8 +50,8 @@ def doctor(json: Json = None) -> None:
         raise typer.Exit(1)
 
 
-def _check(what: str, state: str, found: str, mend: str = '') -> dict[str, str]:
-    return {'what': what, 'state': state, 'found': found, 'mend': mend}
+def _check(what: str, state: str, details: str, fix: str = '') -> dict[str, str]:
+    return {'what': what, 'state': state, 'found': details, 'mend': fix}
 
 
 def _python() -> dict[str, str]:
@@ -62,8 +62,8 @@ def _package(name: str) -> dict[str, str]:
     try:
         importlib.import_module(name)
         return _check(name, 'ok', importlib.metadata.version(name))
-    except Exception as error:  # a broken install fails in ways of its own; that is what is being looked for
-        mend = 'Install matching torch and torchvision of one source: pip install --upgrade torch torchvision'
+    except Exception as error:  # a broken installation can fail in any way
+        mend = 'Install matching versions of torch and torchvision: pip install --upgrade torch torchvision'
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         return _check(name, 'broken', reason, mend)
 
@@ -87,42 +87,42 @@ def _home() -> dict[str, str]:
 
 
 def _datasets() -> list[dict[str, str]]:
-    found = []
-    for name in dict.fromkeys([*(each['name'] for each in cards()), *manifest.names()]):
-        entry = state(name)
+    checks = []
+    for name in dict.fromkeys([*(card['name'] for card in cards()), *manifest.names()]):
+        entry = dataset_state(name)
         simulated = 'simulated; ' if name == 'SimulatedMouse' else ''
         if entry['here']:
-            found.append(_check(f'data {name}', 'ok', f'{simulated}{content(entry)}'))
+            checks.append(_check(f'data {name}', 'ok', f'{simulated}{describe_content(entry)}'))
         elif entry['bring']:
-            found.append(_check(f'data {name}', 'missing', 'not on this machine', entry['bring']))
+            checks.append(_check(f'data {name}', 'missing', 'not on this machine', entry['bring']))
         else:
-            found.append(_check(f'data {name}', 'ok', f'{simulated}made when first used'))
+            checks.append(_check(f'data {name}', 'ok', f'{simulated}made when first used'))
     n_models = f'{len(registered("model"))} of this library, {len(registered("model", BRAIN_SCORE))} of Brain-Score'
-    return [*found, _check('models', 'ok', n_models)]
+    return [*checks, _check('models', 'ok', n_models)]
 
 
 def _extra(name: str, purpose: str) -> dict[str, str]:
-    """Whether all that an extra asks for is installed, in versions that work together."""
+    """Check that the packages of an extra are installed, in versions that work together."""
     from packaging.requirements import Requirement
 
-    asked = [Requirement(line) for line in importlib.metadata.requires('m2m-benchmarks') or []]
-    asked = [each for each in asked if each.marker and 'extra' in str(each.marker) and f'"{name}"' in str(each.marker)]
-    here = [each for each in asked if each.marker and each.marker.evaluate({'extra': name})]
-    if not here:
-        return _check(f'extra {name}', 'missing', f'{purpose}. Not for Python {platform.python_version()}', _OLDER)
-    found: list[str] = []
-    wrong: list[str] = []
-    for each in here:
+    requirements = [Requirement(line) for line in importlib.metadata.requires('m2m-benchmarks') or []]
+    of_extra = [each for each in requirements if 'extra' in str(each.marker) and f'"{name}"' in str(each.marker)]
+    applicable = [each for each in of_extra if each.marker and each.marker.evaluate({'extra': name})]
+    if not applicable:
+        return _check(f'extra {name}', 'missing', f'{purpose}. Not for Python {platform.python_version()}', _USE_3_11)
+    installed: list[str] = []
+    problems: list[str] = []
+    for requirement in applicable:
         try:
-            version = importlib.metadata.version(each.name)
+            version = importlib.metadata.version(requirement.name)
         except importlib.metadata.PackageNotFoundError:
-            wrong.append(f'{each.name} is missing')
+            problems.append(f'{requirement.name} is missing')
             continue
-        if each.specifier.contains(version, prereleases=True):
-            found.append(f'{each.name} {version}')
+        if requirement.specifier.contains(version, prereleases=True):
+            installed.append(f'{requirement.name} {version}')
         else:
-            wrong.append(f'{each.name} is {version}, {each.specifier} is needed')
-    if wrong:
+            problems.append(f'{requirement.name} is {version}, {requirement.specifier} is needed')
+    if problems:
         command = f"pip install 'm2m-benchmarks[{name}]'"
-        return _check(f'extra {name}', 'missing', f'{purpose}. {", ".join(wrong)}', command)
-    return _check(f'extra {name}', 'ok', f'{", ".join(found)} ({purpose})')
+        return _check(f'extra {name}', 'missing', f'{purpose}. {", ".join(problems)}', command)
+    return _check(f'extra {name}', 'ok', f'{", ".join(installed)} ({purpose})')

@@ -1,4 +1,4 @@
-"""m2m export."""
+"""The command `m2m export`."""
 
 import contextlib
 import sys
@@ -19,16 +19,16 @@ def export(
         str,
         typer.Argument(
             help='A model, benchmark, dataset or metric of this library, or the folder of a model plugin. '
-            'With --check alone: an archive or folder that is there already.'
+            'With --check and without --to: an existing archive or folder.'
         ),
     ],
     destination: Annotated[
-        Path | None, typer.Argument(help='Archive to write (NAME.zip here where none is named), or folder of a tree.')
+        Path | None, typer.Argument(help='Archive (default: NAME.zip in this folder) or folder of a tree to write.')
     ] = None,
     to: Annotated[
         str | None,
         typer.Option(
-            '--to', metavar='zip|brainscore-tree', help="Form: for Brain-Score's website, or for a pull request."
+            '--to', metavar='zip|brainscore-tree', help="Format: for Brain-Score's website, or for a pull request."
         ),
     ] = None,
     weights: Annotated[
@@ -37,13 +37,13 @@ def export(
     seed: Annotated[int, typer.Option(help='Random seed of untrained weights.')] = 0,
     weights_url: Annotated[
         str | None,
-        typer.Option(metavar='URL', help='Address where a --weights file of more than 50 MB can be downloaded.'),
+        typer.Option(metavar='URL', help='Download address of a --weights file of more than 50 MB.'),
     ] = None,
     check: Annotated[
-        bool, typer.Option('--check', help="Then run Brain-Score's own plugin tests and rules on it.")
+        bool, typer.Option('--check', help="Check the result by Brain-Score's rules and plugin tests.")
     ] = False,
 ) -> None:
-    """Write a model, benchmark, dataset or metric as Brain-Score takes it.
+    """Export a model, benchmark, dataset or metric to Brain-Score.
 
     \b
     Examples
@@ -51,11 +51,11 @@ def export(
       m2m export neurn_resnet18 --to zip --check
       m2m export Siegle2021.VISp-rdm --to brainscore-tree ~/vision --check
       m2m export my_submission.zip --check
-    """  # noqa: D301, D411 - the mark keeps these lines as they are
+    """  # noqa: D301, D411 - \b keeps these lines from being joined
     if to not in ('zip', 'brainscore-tree', None):
-        raise typer.BadParameter(f'{to!r} is not zip or brainscore-tree', param_hint='--to')
+        raise typer.BadParameter(f'expected zip or brainscore-tree, got {to!r}', param_hint='--to')
     if to is None and not check:
-        raise typer.BadParameter('name what to write, zip or brainscore-tree, or --check', param_hint='--to')
+        raise typer.BadParameter('give --to zip, --to brainscore-tree or --check', param_hint='--to')
     if to == 'brainscore-tree' and destination is None:
         raise typer.BadParameter('brainscore-tree needs a folder to write to', param_hint='DESTINATION')
     with progress() as report:
@@ -64,34 +64,34 @@ def export(
         if to is None:
             from m2m_benchmarks.submission.check import check_path
 
-            broken, n_tests = check_path(Path(name))
+            violations, n_tests = check_path(Path(name))
         else:
             from m2m_benchmarks.submission.check import check_path, check_plugins
             from m2m_benchmarks.submission.export import Weights, export_tree, export_zip
 
-            chosen = Weights(weights, seed, weights_url)
-            # torch.hub says on stdout what it downloads; there, paths alone are expected.
+            exported = Weights(weights, seed, weights_url)
+            # torch.hub announces downloads on stdout, which is for paths only.
             with contextlib.redirect_stdout(sys.stderr):
                 if to == 'zip':
-                    written = [export_zip(name, destination, chosen)]
+                    written = [export_zip(name, destination, exported)]
                 else:
                     assert destination is not None
-                    written = export_tree(name, destination, chosen)
+                    written = export_tree(name, destination, exported)
             report('export', 1, steps)
             for path in written:
                 print(path)
             if not check:
                 return
             if to == 'zip':
-                broken, n_tests = check_path(written[0])
+                violations, n_tests = check_path(written[0])
             else:
-                broken, n_tests = check_plugins({folder: folder.parent.name for folder in written}, False)
+                violations, n_tests = check_plugins({folder: folder.parent.name for folder in written}, False)
         report('export', steps, steps)
-    _verdict(broken, n_tests)
+    _report(violations, n_tests)
 
 
-def _verdict(broken: 'list[Broken]', n_tests: int) -> None:
-    if broken:
-        lines = ''.join(f'\n  {each}' for each in broken)
-        raise M2MError(f'{len(broken)} of the rules and tests of Brain-Score failed:{lines}')
-    print(f"All rules are kept, and all {n_tests} tests passed (Brain-Score's generic ones and the plugins' own).")
+def _report(violations: 'list[Broken]', n_tests: int) -> None:
+    if violations:
+        lines = ''.join(f'\n  {violation}' for violation in violations)
+        raise M2MError(f'{len(violations)} of the rules and tests of Brain-Score failed:{lines}')
+    print(f"All rules are kept, and all {n_tests} tests passed (Brain-Score's generic tests and the plugins' own).")

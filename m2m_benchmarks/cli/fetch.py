@@ -1,4 +1,4 @@
-"""m2m data fetch: digits, and the recordings of the surveys that publish them."""
+"""The command `m2m data fetch`: digits, and recordings of the surveys that publish them."""
 
 import contextlib
 import inspect
@@ -22,33 +22,40 @@ from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.report.tables import Column, Row, Table, count, text
 
 _DIGITS = 'digits'
-_NO_PHOTOS = 'it cannot be downloaded. Make it of MNIST and photos of yours: m2m data fetch digits --photos DIR'
+_NO_PHOTOS = 'it is made from MNIST and a folder of photos: m2m data fetch digits --photos DIR'
 _DIGITS_OPTIONS = (
-    Option('domains', f'Some of {",".join(DOMAINS)}. Default: all.'),
-    Option('photos', 'Folder of photos, PNG or JPEG, to make MNISTM with.', Path),
-    Option('seed', 'Random seed for the patches of the photos.', int, default=0, least=0),
+    Option('domains', f'Domains to download, of {",".join(DOMAINS)}. Default: all.'),
+    Option('photos', 'Folder of PNG or JPEG photos to make MNISTM from.', Path),
+    Option('seed', 'Random seed for the photo patches.', int, default=0, least=0),
 )
-#: What is said after a Ctrl-C in a fetch.
-_KEPT = 'What was fetched is kept: the same command goes on from there.'
-_OF_DIGITS = """Download the domains of digits.
+#: Message after Ctrl-C in a fetch.
+_AFTER_INTERRUPT = 'Finished downloads are kept. Run the same command again to continue.'
+_DIGITS_HELP = """Download domains of digits.
 
-MNISTM (MNIST-M) cannot be downloaded: it is made of MNIST and photos of yours. What was interrupted goes on.
+MNISTM (MNIST-M) is not downloaded but made from MNIST and a folder of your photos. Run an interrupted command again to
+continue it.
 
 Example:  m2m data fetch digits --photos BSDS500/images
 """
-_OF_RECORDINGS = """They become one dataset of all sessions that are asked for, which replaces an earlier one of its
-name. Sessions that were extracted with the same settings before aren't read again; what was interrupted goes on."""
-#: Options of all surveys.
+_RECORDINGS_HELP = """The selected sessions become one dataset, which replaces an earlier one of the same name. Sessions
+extracted before with the same settings are not read again. Run an interrupted command again to continue it."""
+#: Options of every survey.
 _SURVEY_OPTIONS = (
-    Option('areas', 'Areas whose sessions are fetched, separated by commas. Default: all.'),
-    Option('max_sessions', 'Largest number of sessions: the first ones by id are fetched. Default: all.', int, least=1),
+    Option('areas', 'Areas to fetch sessions of, separated by commas. Default: all.'),
+    Option('max_sessions', 'Largest number of sessions, in order of their ids. Default: all.', int, least=1),
     Option('sessions', 'Earlier name of --max-sessions.', hidden=True),
-    Option('dry_run', 'Say what would be fetched and what it takes, and move no recording.', bool, default=False),
-    Option('whole_files', 'Keep whole session files, in place of reading parts of them.', bool, default=False),
-    Option('delete_files', 'With --whole-files: remove each file once it is extracted.', bool, default=False),
+    Option(
+        'dry_run', 'Show what would be fetched, and its size, without downloading any recording.', bool, default=False
+    ),
+    Option(
+        'whole_files', 'Download and keep whole session files instead of reading parts of them.', bool, default=False
+    ),
+    Option('delete_files', 'With --whole-files: delete each file after it is extracted.', bool, default=False),
     Option('delete_nwb', 'Earlier name of --delete-files.', bool, default=False, hidden=True),
-    Option('workers', 'Number of sessions at a time, each in a process of its own.', int, default=4, least=1),
-    Option('scheduler', 'Address of a dask.distributed scheduler, whose workers take the place of --workers.'),
+    Option(
+        'workers', 'Number of sessions extracted at the same time, each in its own process.', int, default=4, least=1
+    ),
+    Option('scheduler', 'Address of a dask.distributed scheduler, whose workers replace --workers.'),
 )
 
 
@@ -56,7 +63,7 @@ _SURVEY_OPTIONS = (
 class _Fetchable:
     """A dataset that can be fetched: its options, and the function that fetches it.
 
-    The function is called with the command's context, the values of the options by name, and that of --json.
+    The function takes the command's context, the values of the options by name, and the value of --json.
     """
 
     help: str
@@ -65,26 +72,26 @@ class _Fetchable:
 
 
 def _fetchables() -> dict[str, _Fetchable]:
-    """All that can be fetched, by name."""
+    """Return all datasets that can be fetched, by name."""
 
     def fetchable(name: str, survey: Survey) -> _Fetchable:
         return _Fetchable(
-            f'Download the recordings {name}{f" ({survey.title})" if survey.title else ""}.\n\n{_OF_RECORDINGS}',
+            f'Download the recordings {name}{f" ({survey.title})" if survey.title else ""}.\n\n{_RECORDINGS_HELP}',
             (*_SURVEY_OPTIONS, *survey.options),
-            lambda context, given, json: _fetch_survey(surveys.find_survey(name), context, given, json),
+            lambda context, values, json: _fetch_survey(surveys.find_survey(name), context, values, json),
         )
 
     return {
-        _DIGITS: _Fetchable(_OF_DIGITS, _DIGITS_OPTIONS, _fetch_digits),
+        _DIGITS: _Fetchable(_DIGITS_HELP, _DIGITS_OPTIONS, _fetch_digits),
         **{name: fetchable(name, survey) for name, survey in surveys.SURVEYS.items()},
     }
 
 
 class FetchGroup(typer.core.TyperGroup):
-    """A subcommand for each of the datasets that can be fetched when it is called."""
+    """Group with a subcommand for each dataset that can be fetched."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Names of the datasets."""
+        """List the names of the datasets."""
         return list(_fetchables())
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -97,7 +104,7 @@ class FetchGroup(typer.core.TyperGroup):
         """
         fetchables = _fetchables()
         if cmd_name not in fetchables:
-            hint = 'Recordings of yours are brought by `m2m data import`.'
+            hint = '`m2m data import` imports your own recordings.'
             raise UnknownNameError('dataset to fetch', cmd_name, fetchables, hint)
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
         single.command(cmd_name)(_Fetch(cmd_name, fetchables))
@@ -108,7 +115,7 @@ app = typer.Typer(
     cls=FetchGroup,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="""Download the domains of digits, or recordings. What was interrupted goes on.
+    help="""Download digits or recordings. Run an interrupted command again to continue it.
 
     \b
     Examples
@@ -122,25 +129,28 @@ app = typer.Typer(
 
 
 class _Fetch:
-    """The command that fetches one dataset. Options of others are taken, hidden, to say whose they are."""
+    """Command that fetches one dataset.
+
+    Options of other datasets are hidden. Using one gives a message that names its dataset.
+    """
 
     def __init__(self, name: str, fetchables: Mapping[str, _Fetchable]) -> None:
         self.__name__ = name
         self.__annotations__: dict[str, Any] = {}
         self.__doc__ = fetchables[name].help
         self._fetchable = fetchables[name]
-        self._taken_by: dict[Option, list[str]] = {}
+        self._others_options: dict[Option, list[str]] = {}
         own = {option.name for option in self._fetchable.options}
         for other, fetchable in fetchables.items():
             for option in fetchable.options:
                 if option.name not in own:
-                    self._taken_by.setdefault(option, []).append(other)
+                    self._others_options.setdefault(option, []).append(other)
 
     @property
     def __signature__(self) -> inspect.Signature:
-        """Parameters from which typer makes the options."""
+        """Return the parameters that typer makes the options from."""
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        others = {option.name: replace(option, hidden=True) for option in self._taken_by}
+        others = {option.name: replace(option, hidden=True) for option in self._others_options}
         return inspect.Signature(
             [
                 inspect.Parameter('context', kind, annotation=typer.Context),
@@ -149,13 +159,15 @@ class _Fetch:
             ]
         )
 
-    def __call__(self, context: typer.Context, json: str | None, **given: Any) -> None:
+    def __call__(self, context: typer.Context, json: str | None, **values: Any) -> None:
         """Fetch the dataset."""
-        for option in self._taken_by:
-            if _given(context, option.name):
-                takers = [name for each, names in self._taken_by.items() if each.name == option.name for name in names]
+        for option in self._others_options:
+            if _is_given(context, option.name):
+                takers = [
+                    name for other, names in self._others_options.items() if other.name == option.name for name in names
+                ]
                 raise typer.BadParameter(f'{option.flag} is for {" and ".join(takers)}, not {self.__name__}.')
-        own = {option.name: given[option.name] for option in self._fetchable.options}
+        own = {option.name: values[option.name] for option in self._fetchable.options}
         check_json(json)
         try:
             self._fetchable.fetch(context, own, json)
@@ -164,9 +176,9 @@ class _Fetch:
 
 
 def _parameter(option: Option) -> inspect.Parameter:
-    """Parameter of the command for an option."""
+    """Make the parameter of the command for an option."""
     declared = typer.Option(
-        *([option.flag] if option.type is bool else []),  # a flag that is off has no --no-FLAG
+        *([option.flag] if option.type is bool else []),  # without this, typer adds --no-FLAG
         help=option.help,
         min=option.least,
         metavar=option.metavar,
@@ -181,25 +193,25 @@ def _parameter(option: Option) -> inspect.Parameter:
     )
 
 
-def _given(context: typer.Context, parameter: str) -> bool:
+def _is_given(context: typer.Context, parameter: str) -> bool:
     source = context.get_parameter_source(parameter)
     return source is not None and source.name == 'COMMANDLINE'
 
 
-def _fetch_survey(survey: Survey, context: typer.Context, given: Mapping[str, Any], json: str | None) -> None:
-    if given['sessions'] is not None:
-        raise typer.BadParameter(f'the number of sessions is --max-sessions {given["sessions"]}, no longer --sessions.')
-    delete_files = given['delete_files'] or given['delete_nwb']
-    if delete_files and not given['whole_files']:
-        raise typer.BadParameter('--delete-files goes with --whole-files: otherwise no session file is kept.')
-    if given['scheduler'] is not None and _given(context, 'workers'):
-        raise typer.BadParameter('--scheduler has workers of its own; leave out --workers.')
-    areas = comma_separated('--areas', given['areas'])
-    selection = survey.selection(areas, given['max_sessions'], given)
-    settings = survey.settings(given)
+def _fetch_survey(survey: Survey, context: typer.Context, values: Mapping[str, Any], json: str | None) -> None:
+    if values['sessions'] is not None:
+        raise typer.BadParameter(f'--sessions is now --max-sessions: use --max-sessions {values["sessions"]}.')
+    delete_files = values['delete_files'] or values['delete_nwb']
+    if delete_files and not values['whole_files']:
+        raise typer.BadParameter('--delete-files needs --whole-files: without it, no session file is kept.')
+    if values['scheduler'] is not None and _is_given(context, 'workers'):
+        raise typer.BadParameter('--scheduler brings its own workers; leave out --workers.')
+    areas = comma_separated('--areas', values['areas'])
+    selection = survey.selection(areas, values['max_sessions'], values)
+    settings = survey.settings(values)
     print_renamed(renamed_areas(areas or ()))
-    files = {'whole_files': given['whole_files'], 'delete_files': delete_files, 'workers': given['workers']}
-    if given['dry_run']:
+    files = {'whole_files': values['whole_files'], 'delete_files': delete_files, 'workers': values['workers']}
+    if values['dry_run']:
         with progress() as report:
             with stage(report, 'loading'):
                 from m2m_benchmarks.acquisition.pipeline.plan import plan
@@ -207,43 +219,44 @@ def _fetch_survey(survey: Survey, context: typer.Context, given: Mapping[str, An
             planned = plan(survey, selection, settings, **files, progress=report)
         print_plan(survey, planned, json)
         return
-    before = None
-    with contextlib.suppress(DataError):  # one that can't be read is replaced
-        before = manifest.read(survey.name)
-    with progress(_KEPT) as report:
+    previous = None
+    with contextlib.suppress(DataError):  # a damaged manifest is replaced
+        previous = manifest.read(survey.name)
+    with progress(_AFTER_INTERRUPT) as report:
         with stage(report, 'loading'):
             from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey
 
-        fetched = fetch_survey(survey, selection, settings, **files, scheduler=given['scheduler'], progress=report)
-    print_fetched(survey.name, fetched, before, json)
+        fetched = fetch_survey(survey, selection, settings, **files, scheduler=values['scheduler'], progress=report)
+    print_fetched(survey.name, fetched, previous, json)
 
 
-def _fetch_digits(context: typer.Context, given: Mapping[str, Any], json: str | None) -> None:
-    chosen = comma_separated('--domains', given['domains'])
-    with progress(_KEPT) as report:
+def _fetch_digits(context: typer.Context, values: Mapping[str, Any], json: str | None) -> None:
+    selected = comma_separated('--domains', values['domains'])
+    with progress(_AFTER_INTERRUPT) as report:
         with stage(report, 'loading torch'):
             from m2m_benchmarks.acquisition.digit_import import SPLITS, fetch_digits
 
-        entries = fetch_digits(given['photos'], chosen, given['seed'], report)
-    domains = {each: splits_of(entry) for each, entry in entries.items()}
-    left_out = {'MNISTM': _NO_PHOTOS} if chosen is None and 'MNISTM' not in domains else {}
+        entries = fetch_digits(values['photos'], selected, values['seed'], report)
+    domains = {domain: summarize_splits(entry) for domain, entry in entries.items()}
+    left_out = {'MNISTM': _NO_PHOTOS} if selected is None and 'MNISTM' not in domains else {}
     if json is not None:
         write_json({'domains': domains, 'left_out': left_out}, json)
     if json == '-':
         return
     rows = []
     for domain, splits in domains.items():
-        how = {split: how_it_came(parts['source']) for split, parts in splits.items()}
-        came = how['test'] if how['test'] == how['train'] else '; '.join(f'{split} {how[split]}' for split in SPLITS)
-        rows.append(Row((domain, *(splits[split]['images'] for split in SPLITS), came)))
-    print_table(Table([Column('Domain'), *map(count, SPLITS), text('How it came')], rows))
+        origins = {split: describe_origin(parts['source']) for split, parts in splits.items()}
+        same = origins['test'] == origins['train']
+        origin = origins['test'] if same else '; '.join(f'{split} {origins[split]}' for split in SPLITS)
+        rows.append(Row((domain, *(splits[split]['images'] for split in SPLITS), origin)))
+    print_table(Table([Column('Domain'), *map(count, SPLITS), text('Origin')], rows))
     for domain, reason in left_out.items():
         print_text(f'{domain} is left out: {reason}')
 
 
-def splits_of(entry: dict[str, Any]) -> dict[str, Any]:
-    """What the manifest of a domain says of each split; train and test come first."""
-    every = entry['splits']
+def summarize_splits(entry: dict[str, Any]) -> dict[str, Any]:
+    """Summarize the splits in the manifest of a domain, train and test first."""
+    splits = entry['splits']
     return {
         split: {
             'images': parts['images'],
@@ -251,25 +264,25 @@ def splits_of(entry: dict[str, Any]) -> dict[str, Any]:
             'source': parts['source'],
             'sha256': {part: file['sha256'] for part, file in parts['files'].items()},
         }
-        for split, parts in {**{each: every[each] for each in ('train', 'test') if each in every}, **every}.items()
+        for split, parts in {**{each: splits[each] for each in ('train', 'test') if each in splits}, **splits}.items()
     }
 
 
 def splits_table(splits: Mapping[str, Any], title: str = '') -> Table:
-    """Make the table of the splits of a domain of digits, as `splits_of` gives them."""
+    """Make the table of the splits of a domain of digits, from the result of `summarize_splits`."""
     return Table(
-        [Column('split'), count('images'), count('clusters'), text('how it came')],
+        [Column('split'), count('images'), count('clusters'), text('origin')],
         [
-            Row((split, parts['images'], parts['clusters'], how_it_came(parts['source'])))
+            Row((split, parts['images'], parts['clusters'], describe_origin(parts['source'])))
             for split, parts in splits.items()
         ],
         title,
-        ['"clusters": what was drawn or photographed apart; images of one are not independent of one another.'],
+        ['clusters: groups of images that are not independent, such as crops of the same photo.'],
     )
 
 
-def how_it_came(source: dict[str, Any]) -> str:
-    """How a split came, in a few words."""
+def describe_origin(source: dict[str, Any]) -> str:
+    """Describe the origin of a split in a few words."""
     if 'photos' in source:
         return f'synthesised from {source["photos"]} photos, seed {source["seed"]}'
     if 'urls' in source:

@@ -15,17 +15,17 @@ from m2m_benchmarks.errors import M2MError
 app = typer.Typer(
     name='m2m',
     cls=TopGroup,
-    epilog='Try it without any data:  m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --weights none',
+    epilog='Without any data:  m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --weights none',
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={'help_option_names': ['-h', '--help']},
 )
-_HERE, _MEASURE, _MAKE = 'What there is', 'Measure models', 'Train and submit'
-app.command('doctor', rich_help_panel=_HERE)(doctor.doctor)
-app.add_typer(models.app, name='models', rich_help_panel=_HERE)
-app.command('benchmarks', rich_help_panel=_HERE)(benchmarks.benchmarks)
-app.add_typer(data.app, name='data', rich_help_panel=_HERE)
+_AVAILABLE, _MEASURE, _MAKE = 'See what is available', 'Measure models', 'Train and submit'
+app.command('doctor', rich_help_panel=_AVAILABLE)(doctor.doctor)
+app.add_typer(models.app, name='models', rich_help_panel=_AVAILABLE)
+app.command('benchmarks', rich_help_panel=_AVAILABLE)(benchmarks.benchmarks)
+app.add_typer(data.app, name='data', rich_help_panel=_AVAILABLE)
 app.command('score', rich_help_panel=_MEASURE)(score.score)
 app.command('compare', rich_help_panel=_MEASURE)(compare.compare)
 app.add_typer(results.app, name='results', rich_help_panel=_MEASURE)
@@ -33,8 +33,8 @@ app.command('train', rich_help_panel=_MAKE)(train.train)
 app.command('export', rich_help_panel=_MAKE)(export.export)
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         print(f'm2m-benchmarks {__version__}')
         raise typer.Exit
 
@@ -49,10 +49,10 @@ def m2m(
 
 
 def main() -> None:
-    """Run the command line; what a user can mend ends with a message and exit code 1, without a traceback."""
-    # Brain-Score's own classes, at every import; nothing a user could do about it.
+    """Run the command line. An error that the user can fix ends with a message and exit code 1, without a traceback."""
+    # Brain-Score's own classes warn at every import; users can't change that.
     warnings.filterwarnings('ignore', message='xarray subclass Score should explicitly define __slots__')
-    # How a plugin of somebody else's calls torchvision.
+    # Other people's plugins call torchvision in deprecated ways.
     warnings.filterwarnings('ignore', category=UserWarning, module='torchvision')
     try:
         app()
@@ -65,11 +65,11 @@ def main() -> None:
 
 
 def run() -> None:
-    """`main` as a process of its own."""
+    """Run `main` in its own process."""
     try:
         main()
     finally:
-        # All is done or undone by now: a late Ctrl-C must not end Python's own shutdown with a traceback.
+        # All work is finished or undone: a late Ctrl-C must not end Python's shutdown with a traceback.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -1,4 +1,4 @@
-"""m2m models: list, show, calibrate."""
+"""The commands `m2m models`: list, show, calibrate."""
 
 import contextlib
 import sys
@@ -26,22 +26,22 @@ from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, parse_c
 
 app = typer.Typer(
     cls=SearchingGroup,
-    help='Models that can be scored by name. `m2m models resnet` is `m2m models list resnet`.',
+    help='List, show and calibrate models. `m2m models resnet` is short for `m2m models list resnet`.',
     rich_markup_mode=None,
 )
 
-_Model = Annotated[
-    str, typer.Argument(help='A name from `m2m models`, torchvision:NAME, timm:NAME, or a plugin folder.')
-]
+_Model = Annotated[str, typer.Argument(help='Name from `m2m models`, torchvision:NAME, timm:NAME, or a plugin folder.')]
 
 
 @app.command('list')
 def list_(
-    word: Annotated[str | None, typer.Argument(help='List the names with this word in them, such as resnet.')] = None,
+    word: Annotated[str | None, typer.Argument(help='List the names that contain this word, such as resnet.')] = None,
     everything: Annotated[bool, typer.Option('--all', help="List brainscore_vision's models too.")] = False,
     json: Json = None,
 ) -> None:
-    """List the models that can be scored by name: this library's; with --all or a word, brainscore_vision's too.
+    """List the models that can be scored by name.
+
+    These are this library's; with --all or a word, brainscore_vision's too.
 
     \b
     Examples
@@ -49,7 +49,7 @@ def list_(
       m2m models
       m2m models resnet50
       m2m models --all --json models.json
-    """  # noqa: D301, D411 - the mark keeps these lines as they are
+    """  # noqa: D301, D411 - \b keeps these lines from being joined
     own = registered('model')
     others = {
         name: plugin
@@ -72,26 +72,28 @@ def list_(
         print_names(f'{title} ({library})', names, together=short)
     if short:
         for line in (
-            f'Brain-Score ({BRAIN_SCORE}): {len(others)} more, with --all; m2m models WORD searches all of them.',
-            'Also: torchvision:NAME, timm:NAME, the path of a plugin folder, or your own network from Python.',
-            'What NeuRN can be set to is part of the name: neurn_resnet18_k5_zero_channel_after_stem.',
+            f'Brain-Score ({BRAIN_SCORE}): {len(others)} more; list them with --all, search them with m2m models WORD.',
+            'Other models: torchvision:NAME, timm:NAME, the path of a plugin folder, or your own network from Python.',
+            'The settings of NeuRN are part of the name: neurn_resnet18_k5_zero_channel_after_stem.',
         ):
             print_text(line)
 
 
 @app.command('show')
 def show(model: _Model, json: Json = None) -> None:
-    """Show a model: its input, its layers, and which of them stand for which areas. Downloads no default weights.
+    """Show a model's input, its layers and their areas.
+
+    Default weights are not downloaded.
 
     \b
     Examples
     --------
       m2m models show neurn_resnet18
       m2m models show neurn_resnet18_after_layer1.0
-    """  # noqa: D301, D411 - the mark keeps these lines as they are
+    """  # noqa: D301, D411 - \b keeps these lines from being joined
     check_candidate(CandidateSpec(model))
     with progress() as report, stage(report, 'loading torch'):
-        entry = _described(model)
+        entry = _describe(model)
     if json is not None:
         write_json(entry, json)
     if json == '-':
@@ -108,7 +110,7 @@ def show(model: _Model, json: Json = None) -> None:
             print_text(f'{name}: {value}')
 
 
-def _described(model: str) -> dict[str, Any]:
+def _describe(model: str) -> dict[str, Any]:
     from m2m_benchmarks.models.neurn.backbones import weights_url
     from m2m_benchmarks.models.neurn.model import Network, parse
     from m2m_benchmarks.plugins import takes_weights
@@ -129,12 +131,12 @@ def _described(model: str) -> dict[str, Any]:
         variant = parse(candidate.identifier)
         assert variant is not None
         mean, std = variant.row.normalization
-        place = f'after {variant.after}' if variant.after else 'at the input, before normalisation'
+        position = f'after {variant.after}' if variant.after else 'at the input, before normalisation'
         entry['preprocessing'] = (
             f'the whole image at {variant.image_size} x {variant.image_size}, RGB in [0, 1]; '
             f'normalised by mean {mean} and standard deviation {std}'
         )
-        entry['neurn'] = 'none' if network.neurn is None else f'{network.neurn} {place}'
+        entry['neurn'] = 'none' if network.neurn is None else f'{network.neurn} {position}'
         entry['default_weights'] = weights_url(variant.row)
     entry['layers'] = candidate.layers
     entry['region_layer_map'] = dict(candidate.committed)
@@ -145,17 +147,18 @@ def _described(model: str) -> dict[str, Any]:
 @app.command('calibrate')
 def calibrate(
     model: _Model,
-    dataset: Annotated[str, typer.Option(help='Recordings to choose with, from `m2m data list`.')],
+    dataset: Annotated[str, typer.Option(help='Dataset to choose the layers on, from `m2m data list`.')],
     weights: Annotated[
         str, typer.Option(help="Weights: 'default', 'none' (untrained), or a .pth or .safetensors file.")
     ] = 'default',
-    metric: Annotated[str, typer.Option(help='Comparison that layers are compared by, from `m2m benchmarks`.')] = 'rdm',
+    metric: Annotated[str, typer.Option(help='Comparison that ranks the layers, from `m2m benchmarks`.')] = 'rdm',
     seed: Annotated[int, typer.Option(help='Random seed of untrained weights.')] = 0,
-    json: Annotated[str, typer.Option('--json', metavar='FILE', help="Where the map is written; '-' prints it.")] = '-',
+    json: Annotated[str, typer.Option('--json', metavar='FILE', help="File for the map; '-' prints it.")] = '-',
 ) -> None:
-    """Choose the layer of each mouse area on all neuroids of a dataset, for a model's region_layer_map.
+    """Choose a model's layer for each mouse area.
 
-    Such a map is for scores on other recordings, and for Brain-Score; `m2m score` doesn't use it on the same ones.
+    The layers are chosen on all neuroids of a dataset. The map (region_layer_map) is for scores on other recordings and
+    for Brain-Score; `m2m score` doesn't use it on the dataset that it was chosen on.
 
     Example:  m2m models calibrate neurn_squeezenet1_1 --dataset Siegle2021 --json neurn_squeezenet1_1.json
     """
@@ -163,23 +166,23 @@ def calibrate(
     (spec,) = parse_candidates([model], weights)
     check_candidate(spec)
     check_benchmark(str(NeuralIdentifier(dataset, None, None, metric)))
-    with progress('No map was written. Responses are kept: the same command goes on from there.') as report:
+    with progress('No map was written. Finished responses are kept. Run the same command again to continue.') as report:
         report('loading torch', 0, 1)
         from m2m_benchmarks.benchmarks.neural import MeanBenchmark
         from m2m_benchmarks.plugins import load_benchmark
         from m2m_benchmarks.scoring.activations import Activations
         from m2m_benchmarks.scoring.candidates import load_candidate
-        from m2m_benchmarks.scoring.layer_choice import calibrate as chosen_layers
+        from m2m_benchmarks.scoring.layer_choice import calibrate as choose_layers
 
         benchmark = load_benchmark(str(NeuralIdentifier(dataset, None, None, metric)))
         if not isinstance(benchmark, MeanBenchmark):
-            raise BenchmarkError(f'{benchmark.identifier} has no mouse areas; expected a dataset from `m2m data list`.')
-        # torch.hub says on stdout what it downloads; there, the map alone is expected.
+            raise BenchmarkError(f'{benchmark.identifier} has no mouse areas; name a dataset from `m2m data list`.')
+        # torch.hub announces downloads on stdout, which is for the map only.
         with contextlib.redirect_stdout(sys.stderr):
             candidate = load_candidate(spec.name, weights=spec.weights, seed=seed)
         report('loading torch', 1, 1)
         if candidate.module is None:
             raise ModelError(f'{model} is not a PyTorch network in a ModelCommitment: its layers cannot be compared.')
-        chosen = chosen_layers(candidate, Activations(candidate, report), benchmark)
-    primate = {area: layer for area, layer in candidate.committed.items() if area not in chosen}
-    write_json({**primate, **chosen}, json)
+        layers = choose_layers(candidate, Activations(candidate, report), benchmark)
+    primate = {area: layer for area, layer in candidate.committed.items() if area not in layers}
+    write_json({**primate, **layers}, json)

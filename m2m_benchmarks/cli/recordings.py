@@ -1,4 +1,4 @@
-"""What the command line says of recordings that are fetched or imported."""
+"""Reports on recordings that are fetched or imported."""
 
 import sys
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def print_renamed(areas: Mapping[str, str]) -> None:
-    """Say on stderr which names of areas were understood as others; nothing where none was."""
+    """Print on stderr which names of areas were replaced, such as V1 by VISp."""
     if areas:
         print(note_on_renamed(areas), file=sys.stderr)
 
@@ -49,31 +49,31 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:
         for area, groups in planned.groups.items()
         for group, n_sessions in groups.items()
     ]
-    print_table(Table(columns, rows, title=f'{survey.name}: no recording was downloaded.'))
+    print_table(Table(columns, rows, title=f'{survey.name}: dry run, no recording was downloaded.'))
     for text in (
         f'{len(listing.sessions)} of {listing.n_matching} sessions{survey.session_note}; {listing.n_failed} more '
-        'are left out: they failed quality control or have no file.',
-        f'{planned.n_extracted} are extracted already with these settings'
-        + (f'; of {planned.n_without_file} no server has the file.' if planned.n_without_file else '.'),
-        f'Files of the others: {planned.file_bytes:,} bytes; the images, which come once: {planned.image_bytes:,}. '
-        f'At most {planned.moved_bytes:,} are moved.',
+        'failed quality control or have no file.',
+        f'{planned.n_extracted} were extracted before with these settings'
+        + (f'; the files of {planned.n_without_file} are on no server.' if planned.n_without_file else '.'),
+        f'Files of the others: {planned.file_bytes:,} bytes; images, downloaded once: {planned.image_bytes:,} bytes. '
+        f'At most {planned.moved_bytes:,} bytes will be downloaded.',
         f'Disk: at most {planned.disk_bytes / 1e9:,.1f} GB; {planned.free_bytes / 1e9:,.1f} GB are free.',
         f'Estimates: {planned.memory_bytes / 1e6:,.0f} MB of memory, {planned.seconds / 60:,.0f} minutes at 10 MB/s.',
     ):
         print_text(text)
     if planned.disk_bytes > planned.free_bytes:
-        print_text('There is too little room: set M2M_HOME to another disk.')
+        print_text('The disk is too small: set M2M_HOME to a folder on another disk.')
 
 
-def print_fetched(name: str, fetched: 'FetchResult', before: dict[str, Any] | None, json: str | None) -> None:
-    """Print what a fetch has done, and what it replaces: the dataset of the manifest `before`."""
+def print_fetched(name: str, fetched: 'FetchResult', previous: dict[str, Any] | None, json: str | None) -> None:
+    """Print the result of a fetch, and which dataset it replaced: that of the manifest `previous`."""
     entry = fetched.manifest
     counts: dict[str, int] = {}
     for session in entry['source']['sessions']:
         for kind, n in session['counts'].items():
             counts[kind] = counts.get(kind, 0) + n
     if json is not None:
-        came = {
+        outcome = {
             'failed': fetched.failed,
             'refused': fetched.refused,
             'extracted_before': fetched.n_kept,
@@ -82,30 +82,30 @@ def print_fetched(name: str, fetched: 'FetchResult', before: dict[str, Any] | No
             'settings': entry['source']['settings'],
             'counts': counts,
         }
-        write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256'], **came}, json)
+        write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256'], **outcome}, json)
     if json == '-':
         return
     print_recordings(name, entry, 'fetched')
     print_text(
-        f'{fetched.bytes_moved / 1e6:,.1f} MB were moved, of which {fetched.image_bytes / 1e6:,.1f} are the images; '
+        f'{fetched.bytes_moved / 1e6:,.1f} MB were downloaded, {fetched.image_bytes / 1e6:,.1f} of them images; '
         f'{fetched.n_kept} sessions had been extracted before.'
     )
-    print_text(f'Made with {made_with(entry)}.')
+    print_text(f'Made with {describe_settings(entry)}.')
     listed = ', '.join(f'{n:,} {kind.removeprefix("n_").replace("_", " ")}' for kind, n in counts.items() if n)
     print_text(f'Counts over all sessions: {listed or "nothing was left out"}.')
-    if before is not None and before['assembly']['sha256'] != entry['assembly']['sha256']:
-        neuroids = sum(area['neuroids'] for area in before['summary']['areas'].values())
-        print_text(f'It replaces what was here: {neuroids:,} neuroids, made with {made_with(before)}.')
+    if previous is not None and previous['assembly']['sha256'] != entry['assembly']['sha256']:
+        neuroids = sum(area['neuroids'] for area in previous['summary']['areas'].values())
+        print_text(f'It replaces an earlier dataset of {neuroids:,} neuroids, made with {describe_settings(previous)}.')
     for session, reason in fetched.failed.items():
         print_text(f'Session {session} could not be read: {reason}')
     for session, reason in fetched.refused.items():
         print_text(f'Session {session} is left out: {reason}')
     if fetched.failed:
-        print_text('The same command tries those again; the others are kept.')
+        print_text('Run the same command to try them again; the other sessions are kept.')
 
 
-def made_with(entry: dict[str, Any]) -> str:
-    """Settings of an extraction, or how else the recordings came, in a few words."""
+def describe_settings(entry: dict[str, Any]) -> str:
+    """Describe the settings of an extraction, or else the origin of recordings, in a few words."""
     settings = entry['source'].get('settings')
     if settings is None:
         return str(entry['source']['made_by'])
@@ -120,18 +120,22 @@ def made_with(entry: dict[str, Any]) -> str:
 
 
 def areas_table(areas: Mapping[str, Any], title: str = '', notes: tuple[str, ...] = ()) -> Table:
-    """Make the table of the neuroids of each area of a dataset, from the `areas` of its manifest's summary."""
-    columns = ('neuroids', 'reliable', 'flat', 'animals', 'sessions')
+    """Make the table of the neuroids in each area, from the `areas` of a manifest's summary."""
+    keys = ('neuroids', 'reliable', 'flat', 'animals', 'sessions')  # of the manifest, whose format is older
+    columns = ('neuroids', 'reliable', 'constant', 'animals', 'sessions')
     return Table(
         [Column('area'), *map(count, columns)],
-        [Row((area, *(counts[column] for column in columns))) for area, counts in areas.items()],
+        [Row((area, *(counts[key] for key in keys))) for area, counts in areas.items()],
         title,
-        (*notes, '"reliable": split-half reliability of 0.5 or more, these are scored; "flat": never varies, dropped.'),
+        (
+            *notes,
+            'reliable: split-half reliability of 0.5 or more; only these are scored. constant: never varies, excluded.',
+        ),
     )
 
 
 def print_recordings(name: str, entry: dict[str, Any], how: str) -> None:
-    """Print how many neuroids of each area a dataset has."""
+    """Print the number of neuroids in each area of a dataset."""
     summary = entry['summary']
     size = f'{summary["stimuli"]} stimuli, up to {summary["repetitions"]} repetitions.'
     print_table(areas_table(summary['areas'], f'{name}: {how}', (size,)))

@@ -1,4 +1,4 @@
-"""m2m results: list, show, export, import, delete."""
+"""The commands `m2m results`: list, show, export, import, delete."""
 
 import sys
 from pathlib import Path
@@ -11,26 +11,33 @@ from m2m_benchmarks.cli.groups import ListingGroup
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.storage import writable
 
-app = typer.Typer(cls=ListingGroup, help='Scores so far: list, show, export, import, delete.', rich_markup_mode=None)
+app = typer.Typer(cls=ListingGroup, help='List, show, export, import and delete earlier scores.', rich_markup_mode=None)
 
 _Models = Annotated[
-    list[str] | None, typer.Option('--model', help="Model or candidate, or a pattern such as 'neurn_*'; repeatable.")
+    list[str] | None, typer.Option('--model', help="Model, or a pattern such as 'neurn_*'; may be repeated.")
 ]
 _Benchmarks = Annotated[
-    list[str] | None, typer.Option('--benchmark', help="Benchmark, or a pattern such as '*-rdm'; repeatable.")
+    list[str] | None, typer.Option('--benchmark', help="Benchmark, or a pattern such as '*-rdm'; may be repeated.")
 ]
-_Uids = Annotated[list[str], typer.Argument(metavar='RESULT...', help='Results by the beginning of their names.')]
+_Uids = Annotated[
+    list[str],
+    typer.Argument(
+        metavar='RESULT...', help='Ids of results, from `m2m results list --each`, or their first characters.'
+    ),
+]
 
 
 @app.command('list')
 def list_(
     model: _Models = None,
     benchmark: _Benchmarks = None,
-    each: Annotated[bool, typer.Option('--each', help='List result by result, newest first.')] = False,
-    csv: Annotated[bool, typer.Option('--csv', help='Print CSV, with numbers in full.')] = False,
+    each: Annotated[bool, typer.Option('--each', help='List every result with its id, newest first.')] = False,
+    csv: Annotated[bool, typer.Option('--csv', help='Print CSV, with all digits of the numbers.')] = False,
     json: Json = None,
 ) -> None:
-    """List the newest score of each candidate on each benchmark, the best candidate first.
+    """List the newest scores, the best model first.
+
+    The table has a row per model and a column per benchmark.
 
     \b
     Examples
@@ -38,7 +45,7 @@ def list_(
       m2m results list
       m2m results list --model 'neurn_*' --benchmark 'Siegle2021*'
       m2m results list --each --csv > scores.csv
-    """  # noqa: D301, D411 - the mark keeps these lines as they are
+    """  # noqa: D301, D411 - \b keeps these lines from being joined
     from m2m_benchmarks.records import exchange, selection, store
     from m2m_benchmarks.report.scores import list_table, matrix_table
     from m2m_benchmarks.report.tables import to_csv
@@ -46,7 +53,7 @@ def list_(
     check_json(json)
     stored = store.results()
     if not stored:
-        print('Nothing was scored here yet; try: m2m score pixels_64 SimulatedMouse-rdm', file=sys.stderr)
+        print('There are no results yet. Try: m2m score pixels_64 SimulatedMouse-rdm', file=sys.stderr)
     selected = selection.select(stored, model or [], benchmark or []) if stored else []
     shown = selected[::-1] if each else selection.newest(selected)
     if json is not None:
@@ -65,7 +72,7 @@ def list_(
 
 @app.command()
 def show(uids: _Uids, json: Json = None) -> None:
-    """Show results and what their numbers rest on.
+    """Show results with the hashes and settings behind them.
 
     Example:  m2m results show 3f2a
     """
@@ -88,11 +95,13 @@ def show(uids: _Uids, json: Json = None) -> None:
 
 @app.command()
 def export(
-    file: Annotated[Path, typer.Argument(metavar='FILE', help='File to write: .json keeps everything; or .csv.')],
+    file: Annotated[
+        Path, typer.Argument(metavar='FILE', help='File to write: .json, which keeps everything, or .csv.')
+    ],
     model: _Models = None,
     benchmark: _Benchmarks = None,
 ) -> None:
-    """Write results to a file, for another machine or a spreadsheet.
+    """Export results to a JSON or CSV file.
 
     Example:  m2m results export ours.json --benchmark 'Siegle2021*'
     """
@@ -113,21 +122,23 @@ def export(
 def import_(
     file: Annotated[Path, typer.Argument(metavar='FILE', help='File of `m2m results export` or `m2m score --json`.')],
 ) -> None:
-    """Add the results of another machine to those here: nothing is lost, and what is here already stays once.
+    """Add results from another machine to those here.
+
+    Results that are here already are not added twice.
 
     Example:  m2m results import theirs.json
     """
     from m2m_benchmarks.records import exchange, selection, store
 
-    read = exchange.read(file)
-    before = selection.contradicting(store.results())
-    added = store.add(read)
-    print(f'{added} results are new; {len(read) - added} were here already.')
-    new = selection.contradicting(store.results()) - before
-    if new:
+    imported = exchange.read(file)
+    known_contradictions = selection.contradicting(store.results())
+    n_added = store.add(imported)
+    print(f'{n_added} results are new; {len(imported) - n_added} were here already.')
+    new_contradictions = selection.contradicting(store.results()) - known_contradictions
+    if new_contradictions:
         print(
-            f'{len(new)} results contradict one another: the same candidate, data and code, and another score. '
-            '`m2m results list --each` marks them with !.',
+            f'{len(new_contradictions)} results contradict one another: same candidate, data and code, different '
+            'scores. `m2m results list --each` marks them with !.',
             file=sys.stderr,
         )
 
@@ -135,7 +146,7 @@ def import_(
 @app.command()
 def delete(
     uids: _Uids,
-    yes: Annotated[bool, typer.Option('--yes', help='Do not ask.')] = False,
+    yes: Annotated[bool, typer.Option('--yes', help='Delete without asking for confirmation.')] = False,
 ) -> None:
     """Delete results.
 

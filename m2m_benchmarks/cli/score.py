@@ -1,4 +1,4 @@
-"""m2m score."""
+"""The command `m2m score`."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +14,8 @@ from m2m_benchmarks.storage import home, writable
 if TYPE_CHECKING:
     from m2m_benchmarks.scoring.specs import CandidateSpec
 
-#: What is said when not all scores came to be.
-_KEPT = 'Finished scores and responses are kept: the same command goes on from there.'
+#: Message after Ctrl-C or an error.
+_AFTER_INTERRUPT = 'Finished scores and responses are kept. Run the same command again to continue.'
 
 
 def score(
@@ -30,27 +30,29 @@ def score(
     ],
     benchmark: Annotated[
         list[str] | None,
-        typer.Option(help='Name, pattern or suite of benchmarks; may be repeated. All other names are then models.'),
+        typer.Option(help='Name, pattern or suite of benchmarks; may be repeated. With it, all arguments are models.'),
     ] = None,
     weights: Annotated[
         str, typer.Option(help="Weights of models without @: 'default', 'none' (untrained), or a file.")
     ] = 'default',
     layer: Annotated[
         str | None,
-        typer.Option(help='Layer to score all neuroids on. Without it, the layer is chosen on half of them.'),
+        typer.Option(
+            help='Layer to score on all neuroids. Default: chosen on one half of the neuroids, scored on the other.'
+        ),
     ] = None,
     seeds: Annotated[
         str, typer.Option('--seeds', '--seed', help='Random seeds of untrained weights, such as 0 or 0,1,2 or 0-4.')
     ] = '0',
     fresh: Annotated[
-        bool, typer.Option('--fresh', help='Compute scores anew that are among the results already.')
+        bool, typer.Option('--fresh', help='Compute all scores, even those that are among the results already.')
     ] = False,
     json: Json = None,
 ) -> None:
     """Score models on benchmarks.
 
-    What was scored before, with the same weights, code, data, settings, packages and machine, is answered from the
-    results at once. With --json, one score gives an object and several give a list.
+    A score computed before with the same weights, code, data, settings, packages and machine is taken from the results.
+    With --json, a single score is an object and several scores are a list.
 
     \b
     Examples
@@ -60,13 +62,13 @@ def score(
       m2m score neurn_resnet18 plain_resnet18 SklearnDigits-readout_accuracy
       m2m score torchvision:resnet18 torchvision:resnet18@none 'Siegle2021.*-rdm' --seeds 0-4
       m2m score torchvision:resnet18 --benchmark suite:paper
-    """  # noqa: D301, D411 - the mark keeps these lines as they are
-    chosen = parse_seeds(seeds)
+    """  # noqa: D301, D411 - \b keeps these lines from being joined
+    seed_list = parse_seeds(seeds)
     from m2m_benchmarks.benchmarks.selection import expand_benchmarks
     from m2m_benchmarks.scoring.several import score_several
     from m2m_benchmarks.scoring.specs import check_candidate
 
-    models, benchmarks = _sorted_out(names, benchmark or [], weights)
+    models, benchmarks = _split_names(names, benchmark or [], weights)
     specs: dict[str, CandidateSpec] = {}
     for spec in models:
         check_candidate(spec)
@@ -78,45 +80,45 @@ def score(
     check_json(json)
     results: list[Result] = []
     try:
-        with progress(_KEPT) as report:
-            for result in score_several(list(specs.values()), expanded, layer, chosen, fresh, report):
+        with progress(_AFTER_INTERRUPT) as report:
+            for result in score_several(list(specs.values()), expanded, layer, seed_list, fresh, report):
                 results.append(result)
     except M2MError:
         if results and json != '-':
-            _print(results)
+            _print_results(results)
         if results:
-            print(_KEPT, file=sys.stderr)
+            print(_AFTER_INTERRUPT, file=sys.stderr)
         raise
     documents = [result.document() for result in results]
     if json is not None:
         write_json(documents[0] if len(documents) == 1 else documents, json)
     if json != '-':
-        _print(results)
+        _print_results(results)
 
 
-def _sorted_out(names: list[str], benchmarks: list[str], weights: str) -> tuple[list['CandidateSpec'], list[str]]:
-    """Models and benchmarks among names: the first is a model, and those after it that there are as models."""
+def _split_names(names: list[str], benchmarks: list[str], weights: str) -> tuple[list['CandidateSpec'], list[str]]:
+    """Split names into models and benchmarks. The first is a model, and so are the known models that follow it."""
     from m2m_benchmarks.scoring.specs import check_candidate, parse_candidate, parse_candidates
 
     if benchmarks:
         return parse_candidates(names, weights), benchmarks
     models = [parse_candidate(names[0], weights)]
-    for place, name in enumerate(names[1:], start=1):
+    for index, name in enumerate(names[1:], start=1):
         try:
             spec = parse_candidate(name, weights)
             check_candidate(spec)
         except M2MError:
-            if '@' not in name:  # which no benchmark has
-                return parse_candidates(names[:place], weights), names[place:]
+            if '@' not in name:  # benchmarks' names have no @
+                return parse_candidates(names[:index], weights), names[index:]
             raise
         models.append(spec)
     raise typer.BadParameter(
-        'no benchmark is named; `m2m benchmarks` lists them, and suite:paper has those of the paper',
+        'no benchmark is named; `m2m benchmarks` lists them, and suite:paper stands for those of the paper',
         param_hint='BENCHMARK',
     )
 
 
-def _print(results: list[Result]) -> None:
+def _print_results(results: list[Result]) -> None:
     from m2m_benchmarks.records.selection import label
     from m2m_benchmarks.report.scores import matrix_table, score_tables
 

@@ -58,6 +58,8 @@ class Column:
         """Text of a cell, on one line and without control characters."""
         if isinstance(cell, str):
             return _printable(cell)
+        if cell is None:
+            return ''
         numbers = cell if isinstance(cell, tuple) else (cell,)
         texts = [format(each, spec) for each, spec in zip(numbers, self.formats, strict=True) if each is not None]
         return self.joint.join(texts)

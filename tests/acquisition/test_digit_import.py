@@ -236,7 +236,7 @@ def test_a_name_of_recordings_is_refused(m2m_home, make_bundle, tmp_path, file):
         (['digits-domain'], 'lacks NAME, --from'),
         (['digits-domain', 'X'], 'lacks --from'),
         (['digits-domain', 'X', '--from', 'f', '--units', 'u'], 'does not take --units'),
-        (['digits-domain', 'X', '--from', 'f', '--as', 'validation'], '--as takes train or test, not validation'),
+        (['digits-domain', 'X', '--from', 'f', '--as', 'validation'], 'expected train or test, got'),
     ],
 )
 def test_wrong_usage(m2m, m2m_home, arguments, message):

@@ -230,7 +230,7 @@ def test_command_line(bundle, m2m_home, m2m):
     assert json.loads(ran.out)['sha256'] == manifest.require('Tiny')['assembly']['sha256']
     assert m2m('data', 'verify').code == 0
     ran = m2m('data', 'verify', 'Tiny')
-    assert (ran.code, ran.out) == (0, 'Tiny: 9 of 9 files as they were written\n')
+    assert (ran.code, ran.out) == (0, 'Tiny: 9 of 9 files intact\n')
 
 
 def change(path):

@@ -22,7 +22,7 @@ def test_areas_and_images_of_a_lab(m2m, m2m_home, make_bundle, tmp_path, n_image
     assert (summary['stimuli'], list(summary['areas'])) == (n_images, ['POR', 'LI_a', 'VISp'])
     listed = [line.split() for line in m2m('data', 'list', 'Lab2026').out.splitlines()]
     assert ['POR', '3'] in [line[:2] for line in listed]
-    assert f'Lab2026: {n_images + 1} of {n_images + 1} files as they were written' in m2m('data', 'verify').out
+    assert f'Lab2026: {n_images + 1} of {n_images + 1} files intact' in m2m('data', 'verify').out
     benchmark = load_benchmark('Lab2026.LI_a-ridge')
     assert (benchmark.region, len(benchmark.stimulus_set)) == ('LI_a', n_images)
 

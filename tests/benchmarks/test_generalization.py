@@ -635,9 +635,9 @@ def test_the_table(m2m, m2m_home, make_domain):
     assert '-accuracy labels by a model that was trained on the source' in compared
     assert '-readout_accuracy labels by a linear readout that is fitted to the source' in compared
     listed = m2m('benchmarks', 'qazi2025').out
-    assert 'To bring MNISTM:\n  m2m data fetch digits --photos DIR\n' in listed
-    assert 'To bring SVHN, USPS:\n  m2m data fetch digits\n' in listed
-    assert 'To bring Mine:\n  m2m data import digits-domain Mine --from PATH\n' in listed
+    assert 'To get MNISTM:\n  m2m data fetch digits --photos DIR\n' in listed
+    assert 'To get SVHN, USPS:\n  m2m data fetch digits\n' in listed
+    assert 'To get Mine:\n  m2m data import digits-domain Mine --from PATH\n' in listed
     make_domain('USPS')
     lines = m2m('benchmarks').out.splitlines()
     assert lines[lines.index('Part of the data is on this machine') + 1].startswith('  Qazi2025 ')

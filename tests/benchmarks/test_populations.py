@@ -183,7 +183,7 @@ def test_listing(recorded, m2m):
     lines = [line.strip() for line in ran.out.splitlines()]
     here = lines[lines.index(f'These can run here: {len(mine) + 3}') + 1 :][: len(mine) + 3]
     assert '  deVries2020.VISpm-rdm' in ran.out.partition('Not on this machine')[2]  # none of its neuroids was recorded
-    assert 'To bring deVries2020:' in ran.out
+    assert 'To get deVries2020:' in ran.out
     assert set(here) == {*mine, *(f'deVries2020.VISp-{kind}' for kind in COMPARISONS)}
     assert 'Fewer than' not in m2m('benchmarks', 'Siegle2021').out
 

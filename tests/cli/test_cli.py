@@ -1,4 +1,4 @@
-"""The command line: what it prints, where, and how it ends."""
+"""The command line: output and exit codes."""
 
 import ctypes
 import importlib.metadata
@@ -49,7 +49,7 @@ def test_models(m2m, m2m_home):
     every = json.loads(m2m('models', '--all', '--json', '-')[1])
     libraries = [plugin['library'] for plugin in every]
     assert libraries.count('brainscore_vision') > 500
-    assert f'Brain-Score (brainscore_vision): {libraries.count("brainscore_vision")} more, with --all' in out
+    assert f'Brain-Score (brainscore_vision): {libraries.count("brainscore_vision")} more; list them with --all' in out
     lines = m2m('models', '--all')[1].splitlines()
     assert [line.strip() for line in lines if line.startswith('  ')] == [plugin['identifier'] for plugin in every]
 
@@ -97,15 +97,15 @@ def test_a_model_is_calibrated(m2m, m2m_home, tmp_path):
     target = tmp_path / 'map.json'
     arguments = ('models', 'calibrate', 'neurn_squeezenet1_1_k5', '--dataset', 'SimulatedMouse', '--weights', 'none')
     assert m2m(*arguments, '--json', target)[0] == 0
-    found = json.loads(target.read_text())
-    assert list(found) == ['V1', 'V2', 'V4', 'IT', 'VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl']
+    layers = json.loads(target.read_text())
+    assert list(layers) == ['V1', 'V2', 'V4', 'IT', 'VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl']
     code, _, err = m2m('models', 'calibrate', 'pixels_64', '--dataset', 'MajajHong2015public.IT', '--metric', 'pls')
     assert code == 1
     assert 'has no mouse areas' in err or 'could not be downloaded' in err
 
 
 @pytest.mark.seconds
-def test_benchmarks_and_whether_their_data_is_here(m2m, m2m_home, make_bundle, tmp_path):
+def test_benchmarks_say_whether_their_data_is_here(m2m, m2m_home, make_bundle, tmp_path):
     rows = {row['identifier']: row for row in json.loads(m2m('benchmarks', '--json', '-')[1])}
     n_recorded = sum(len(dataset.areas) + 1 for dataset in RECORDINGS.values()) * len(COMPARISONS)
     assert len(rows) == n_recorded + 44  # of digits
@@ -155,7 +155,7 @@ def test_everything_about_the_simulated_mouse_says_so(m2m, m2m_home):
     code, out, _ = m2m('score', 'pixels_64', 'SimulatedMouse.VISp-rdm')
     assert code == 0
     assert 'simulated: these numbers say nothing about any mouse' in out
-    assert 'SimulatedMouse.VISp-rdm (simulated)' in out
+    assert 'SimulatedMouse-rdm (simulated)' in out
     assert json.loads(m2m('score', 'pixels_64', 'SimulatedMouse.VISp-rdm', '--json', '-')[1])['simulated'] is True
 
 
@@ -164,7 +164,7 @@ def test_data_list(m2m, m2m_home):
     code, out, _ = m2m('data')
     assert code == 0
     assert out == m2m('data', 'list')[1]
-    assert '\nTo bring MNIST, SVHN, USPS:\n  m2m data fetch digits\n' in out
+    assert '\nTo get MNIST, SVHN, USPS:\n  m2m data fetch digits\n' in out
     listed = {row['name'] for row in json.loads(m2m('data', 'list', '--json', '-')[1])}
     assert listed == {*RECORDINGS, *DOMAINS, 'SklearnDigits'}
     card = m2m('data', 'list', 'Siegle2021')[1]
@@ -182,7 +182,7 @@ def test_score_prints_a_table(m2m, m2m_home):
 
 
 @pytest.mark.seconds
-def test_what_the_numbers_are_is_said_in_a_line_for_each_comparison(m2m, m2m_home):
+def test_each_comparison_is_explained_in_a_line(m2m, m2m_home):
     names = [f'SimulatedMouse.VISp-{comparison}' for comparison in COMPARISONS]
     lines = m2m('score', 'pixels_64', *names)[1].splitlines()
     assert '-rdm: score = raw / ceiling; ± by bootstrap over stimuli, 1000 draws.' in lines
@@ -199,8 +199,8 @@ def test_numbers_are_whole_on_a_narrow_terminal(m2m, m2m_home, monkeypatch):
     monkeypatch.setenv('COLUMNS', '60')
     table = m2m('score', 'pixels_64', name)[1].partition('-ridge: score')[0].splitlines()[2:]
     assert all(len(line) <= 60 for line in table)
-    numbers = [f'{document[key]:.3f}' for key in ('raw', 'ceiling', 'score', 'error')]
-    assert [line.split()[-4:] for line in table if numbers[0] in line] == [numbers]
+    raw, ceiling, score, error = (f'{document[key]:.3f}' for key in ('raw', 'ceiling', 'score', 'error'))
+    assert [line.split()[-5:] for line in table if raw in line] == [[raw, ceiling, score, '±', error]]
 
 
 @pytest.mark.seconds
@@ -252,7 +252,7 @@ SQUEEZENET = ('torchvision:squeezenet1_1', 'SimulatedMouse.VISp-rdm')
         ),
     ],
 )
-def test_what_the_user_can_mend(m2m, m2m_home, arguments, message):
+def test_errors_that_the_user_can_fix(m2m, m2m_home, arguments, message):
     code, out, err = m2m('score', *arguments)
     assert code == 1
     assert err.startswith('error: ')
@@ -298,7 +298,7 @@ def test_wrong_usage(m2m, m2m_home, arguments):
     'arguments',
     [('models',), ('models', 'show', 'pixels_64'), ('benchmarks',), ('data', 'list'), ('data', 'verify'), ('doctor',)],
 )
-def test_json_to_a_file_and_as_it_once_was(m2m, m2m_home, tmp_path, arguments):
+def test_json_to_a_file_and_in_its_earlier_form(m2m, m2m_home, tmp_path, arguments):
     code, printed, _ = m2m(*arguments)
     assert m2m(*arguments, '--json', tmp_path / 'x.json')[:2] == (code, printed)
     assert m2m(*arguments, '--json', '-')[1] == (tmp_path / 'x.json').read_text()
@@ -326,7 +326,7 @@ def test_listings_import_nothing_heavy(arguments, m2m_home):
 
 
 def obey_permissions():
-    """Permissions don't hold root back until it gives up that right (24: PR_CAPBSET_DROP, 1: CAP_DAC_OVERRIDE)."""
+    """Make permissions apply to root too, by dropping a right (24: PR_CAPBSET_DROP, 1: CAP_DAC_OVERRIDE)."""
     if os.geteuid() == 0 and sys.platform == 'linux':
         ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)
 
@@ -352,7 +352,7 @@ def test_a_home_that_is_read_only(arguments, m2m_home):
 
 
 @pytest.mark.parametrize(
-    ('versions', 'found', 'state'),
+    ('versions', 'details', 'state'),
     [
         (
             {'allensdk': '2.16.2', 'setuptools': '80.1', 'statsmodels': '0.14.6', 'hdmf': '5.1'},
@@ -364,7 +364,7 @@ def test_a_home_that_is_read_only(arguments, m2m_home):
     ],
 )
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason='the AllenSDK has no release for this Python')
-def test_doctor_on_the_pins_of_the_allensdk(m2m, m2m_home, monkeypatch, versions, found, state):
+def test_doctor_on_the_pins_of_the_allensdk(m2m, m2m_home, monkeypatch, versions, details, state):
     real = importlib.metadata.version
 
     def version(name):
@@ -377,6 +377,6 @@ def test_doctor_on_the_pins_of_the_allensdk(m2m, m2m_home, monkeypatch, versions
     monkeypatch.setattr(importlib.metadata, 'version', version)
     checks = {check['what']: check for check in json.loads(m2m('doctor', '--json', '-')[1])}
     assert checks['extra allen']['state'] == state
-    assert found in checks['extra allen']['found']
-    assert 'm2m data fetch does without it' in checks['extra allen']['found']
+    assert details in checks['extra allen']['found']
+    assert 'm2m data fetch does not need it' in checks['extra allen']['found']
     assert checks['extra allen']['mend'] == ('' if state == 'ok' else "pip install 'm2m-benchmarks[allen]'")

@@ -1,4 +1,4 @@
-"""`m2m compare`, as its users meet it."""
+"""The command `m2m compare`."""
 
 import fcntl
 import json
@@ -26,7 +26,7 @@ UNTRAINED = ('neurn_digitnet@none', 'plain_digitnet@none', 'pixels_64')
 
 @pytest.fixture(scope='module')
 def trained(digits_home, tmp_path_factory):
-    """An M2M_HOME with the digits in it, whose runs are those of all tests here."""
+    """Return an M2M_HOME with the digits, in which all tests of this module train."""
     return shutil.copytree(digits_home, tmp_path_factory.mktemp('trained') / 'm2m_home')
 
 
@@ -66,7 +66,7 @@ def test_seeds(text, seeds):
     'text', ['', ',', '0,', '0,x', '0,0', '0-2,1', '-1', '4-2', '1-', '0-1-2', '1.5', '٣', '0-1000']
 )
 def test_malformed_seeds(text):
-    with pytest.raises(typer.BadParameter, match='expected different whole numbers or ranges of them'):
+    with pytest.raises(typer.BadParameter, match='expected different whole numbers or ranges'):
         parse_seeds(text)
 
 
@@ -115,12 +115,12 @@ def test_wrong_usage(m2m, m2m_home, arguments, message):
     ],
 )
 @pytest.mark.seconds
-def test_what_can_be_mended_is_one_sentence(m2m, m2m_home, arguments, message):
+def test_errors_that_the_user_can_fix(m2m, m2m_home, arguments, message):
     ran = m2m('compare', *arguments)
     assert (ran.code, ran.out) == (1, '')
     assert ran.err.startswith('error: ')
     assert message in ran.err
-    assert ran.err.count('error') == 1
+    assert ran.err.count('error:') == 1
     assert not list((m2m_home / 'runs').glob('*'))
 
 
@@ -213,13 +213,13 @@ def test_several_benchmarks_at_once(m2m, home):
     benchmarks = [part for name in names for part in ('--benchmark', name)]
     options = ('--seeds', '0', '--steps', 2, '--batch-size', 4)
     ran = m2m('compare', *TWINS, *benchmarks, *options, '--json', '-')
-    assert [each['benchmark'] for each in json.loads(ran.out)] == list(names)
+    assert [comparison['benchmark'] for comparison in json.loads(ran.out)] == list(names)
     assert len(list((home / 'runs').glob(f'plain_{SQUEEZE}-SklearnDigits-seed0-*'))) == 1  # trained once for both
 
 
 @pytest.mark.seconds
 def test_the_default_of_the_weights_is_for_models_that_have_some(m2m, home):
-    """Pixels have none: they are not asked for them."""
+    """Pixels have no weights, so --weights does not apply to them."""
     ran = m2m('compare', 'plain_digitnet', 'pixels_64', *VISP, '--weights', 'none', '--seeds', '0', '--json', '-')
     assert ran.code == 0
     first, second = json.loads(ran.out)['candidates']
@@ -229,7 +229,7 @@ def test_the_default_of_the_weights_is_for_models_that_have_some(m2m, home):
 
 @pytest.mark.seconds
 def test_an_at_sign_in_the_name_of_a_file(m2m, home, tmp_path):
-    """The file's own @ is no end of the model's name."""
+    """An @ may be part of a file's name."""
     import torch
 
     from m2m_benchmarks.scoring.candidates import load_candidate
@@ -255,7 +255,7 @@ def test_simulated_recordings_are_called_that(m2m, home):
 
 
 def in_terminal(columns, *arguments):
-    """What a command writes to a terminal of so many columns."""
+    """Run a command on a terminal of a given width, and return its output."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name != 'COLUMNS'} | {'TERM': 'xterm'}

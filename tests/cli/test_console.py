@@ -1,4 +1,4 @@
-"""What is said on stderr while a command works, and after a Ctrl-C."""
+"""Messages on stderr while a command runs, and after Ctrl-C."""
 
 import os
 import pty
@@ -16,7 +16,7 @@ def interrupted(*reports, after_interrupt=''):
         raise KeyboardInterrupt
 
 
-def test_a_ctrl_c_says_how_far_it_came_and_how_to_go_on(capsys):
+def test_ctrl_c_reports_progress_and_how_to_continue(capsys):
     interrupted(('loading', 1, 1), ('images', 1_200, 2_000), after_interrupt='The same command goes on.')
     assert capsys.readouterr().err == 'Stopped: images 1,200 of 2,000. The same command goes on.\n'
     interrupted(('loading torch', 0, 1))
@@ -31,15 +31,15 @@ def test_a_pipe_is_silent(capsys):
     assert capsys.readouterr() == ('', '')
 
 
-def test_a_terminal_is_told_at_once(monkeypatch):
+def test_a_terminal_shows_progress_at_once(monkeypatch):
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, 'w') as terminal:
         monkeypatch.setattr(sys, 'stderr', terminal)
         with console.progress() as report:
             report('loading torch', 0, 1)
-            said = b''
-            while b'loading torch' not in said:
-                said += os.read(ours, 1_000)
+            output = b''
+            while b'loading torch' not in output:
+                output += os.read(ours, 1_000)
     os.close(ours)
 
 
@@ -50,17 +50,17 @@ def test_a_terminal_is_told_at_once(monkeypatch):
         (
             ('score', 'pixels_64', 'SimulatedMouse.VISp-rdm'),
             'm2m_benchmarks.scoring.candidates.load_candidate',
-            'Stopped: loading torch. Finished benchmarks and responses are kept',
+            'Stopped: pixels_64: loading. Finished scores and responses are kept.',
         ),
         (
             ('data', 'import', 'Lab2026', '--sessions', 's', '--units', 'u', '--stimuli', 'i'),
             'm2m_benchmarks.acquisition.importing.import_bundle',
-            'Stopped: loading. Nothing was imported, and what was there before is unchanged.',
+            'Stopped: loading. Nothing was imported or changed.',
         ),
         (
             ('data', 'fetch', 'digits'),
             'm2m_benchmarks.acquisition.digit_import.fetch_digits',
-            'What was fetched is kept: the same command goes on from there.',
+            'Finished downloads are kept. Run the same command again to continue.',
         ),
         (
             ('models', 'calibrate', 'plain_squeezenet1_1', '--dataset', 'SimulatedMouse'),
@@ -70,11 +70,11 @@ def test_a_terminal_is_told_at_once(monkeypatch):
         (
             ('train', 'digitnet', '--source', 'SklearnDigits'),
             'm2m_benchmarks.training.train.train',
-            'The same command with --resume goes on from there.',
+            'Run the same command with --resume to continue from the last checkpoint.',
         ),
     ],
 )
-def test_commands_say_how_to_go_on(m2m, m2m_home, monkeypatch, arguments, patched, message):
+def test_commands_say_how_to_continue(m2m, m2m_home, monkeypatch, arguments, patched, message):
     def press(*_arguments, **_options):
         raise KeyboardInterrupt
 

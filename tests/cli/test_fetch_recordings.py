@@ -17,10 +17,10 @@ pytestmark = pytest.mark.network
 @pytest.fixture(scope='module')
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp('bucket')
-    with serving_files(Warehouse()) as found:
-        bucket.put_ophys(found, folder / 'ophys', n_repetitions=50)
-        bucket.put_ecephys(found, folder / 'ecephys')
-        yield found
+    with serving_files(Warehouse()) as server:
+        bucket.put_ophys(server, folder / 'ophys', n_repetitions=50)
+        bucket.put_ecephys(server, folder / 'ecephys')
+        yield server
 
 
 @pytest.fixture
@@ -40,19 +40,19 @@ def test_ophys(fetch, site, m2m, m2m_home, monkeypatch):
     assert '118 stimuli, up to 50 repetitions' in ran.out
     assert 'Session 502 could not be read: ' in ran.out
     assert 'cannot be read as HDF5' in ran.out
-    assert 'The same command tries those again' in ran.out
+    assert 'Run the same command to try them again' in ran.out
     assert 'Made with signal dff, window 14.' in ran.out
     assert 'Counts over all sessions: 150 blank.' in ran.out
     assert 'replaces' not in ran.out
-    came = json.loads(fetch('deVries2020', '--json', '-', '--areas', 'VISp,VISl').out)
-    assert (list(came['failed']), came['extracted_before']) == (['502'], 3)
-    assert came['areas']['VISp']['sessions'] == 2
-    assert came['settings']['window'] == '14'
-    assert came['counts']['n_blank'] == 150
+    document = json.loads(fetch('deVries2020', '--json', '-', '--areas', 'VISp,VISl').out)
+    assert (list(document['failed']), document['extracted_before']) == (['502'], 3)
+    assert document['areas']['VISp']['sessions'] == 2
+    assert document['settings']['window'] == '14'
+    assert document['counts']['n_blank'] == 150
     assert m2m('data', 'verify').code == 0
     assert 'made with: signal dff, window 14\n' in m2m('data', 'list', 'deVries2020').out
     ran = fetch('deVries2020', '--areas', 'VISp', '--sdk-compatible')
-    assert 'It replaces what was here: 9 neuroids, made with signal dff, window 14.' in ran.out
+    assert 'It replaces an earlier dataset of 9 neuroids, made with signal dff, window 14.' in ran.out
     scored = m2m('score', 'pixels_64', 'deVries2020.VISp-ridge', '--layer', 'pixels', '--json', '-')
     assert json.loads(scored.out)['data_settings']['sdk_compatible'] is True
 
@@ -97,7 +97,7 @@ def test_a_dry_run_on_a_terminal(terminal, site, m2m_home, width):
     assert any(f' {n_bytes:,} bytes' in line for line in out.splitlines())
 
 
-def test_nothing_comes(fetch, site, m2m_home, monkeypatch):
+def test_no_session_can_be_extracted(fetch, site, m2m_home, monkeypatch):
     for number in (501, 504):
         monkeypatch.setitem(site.files, bucket.ophys_path(number), b'nothing')
     ran = fetch('deVries2020', '--areas', 'VISp')
@@ -118,8 +118,8 @@ def test_nothing_comes(fetch, site, m2m_home, monkeypatch):
         (['deVries2020', '--depth', '300-200'], 2, '--depth is 300-200'),
         (['deVries2020', '--depth', '-'], 2, '--depth is -'),
         (['deVries2020', '--areas', ','], 2, '--areas is empty; expected one name or several'),
-        (['deVries2020', '--delete-files'], 2, '--delete-files goes with --whole-files'),
-        (['deVries2020', '--delete-nwb'], 2, '--delete-files goes with --whole-files'),  # its earlier name
+        (['deVries2020', '--delete-files'], 2, '--delete-files needs --whole-files'),
+        (['deVries2020', '--delete-nwb'], 2, '--delete-files needs --whole-files'),  # its earlier name
         (['deVries2020', '--workers', '2', '--scheduler', 'tcp://127.0.0.1:1'], 2, 'leave out --workers'),
         (['deVries2020', '--workers', '0'], 2, '--workers'),
         (['deVries2020', '--signal', 'spikes'], 1, 'unknown signal'),
@@ -129,25 +129,25 @@ def test_nothing_comes(fetch, site, m2m_home, monkeypatch):
         (['devries2020'], 1, 'Did you mean deVries2020?'),
     ],
 )
-def test_what_cannot_be(fetch, m2m_home, arguments, code, message):
+def test_invalid_options(fetch, m2m_home, arguments, code, message):
     ran = fetch(*arguments)
     assert (ran.code, ran.out) == (code, '')
     assert message in ' '.join(ran.err.replace('│', ' ').split())
     assert manifest.names() == []
 
 
-def test_what_brings_them(m2m, m2m_home):
+def test_the_commands_that_get_them(m2m, m2m_home):
     for name in ('deVries2020', 'Siegle2021'):
         commands = f'  m2m data fetch {name}\n  or: m2m data import {name} --sessions'
         assert commands in m2m('data', 'list', name).out
 
 
 def squeezed(text):
-    """A text without its spaces: lines may be broken at a dash."""
+    """Return a text without its spaces: lines may be broken at a dash."""
     return ''.join(text.split())
 
 
-def test_the_help_is_of_sentences_and_of_one_dataset(m2m):
+def test_the_help_has_sentences_and_the_options_of_one_dataset(m2m):
     options = {name: (*_SURVEY_OPTIONS, *survey.options) for name, survey in SURVEYS.items()}
     options['digits'] = _DIGITS_OPTIONS
     for name, own in options.items():
@@ -156,7 +156,7 @@ def test_the_help_is_of_sentences_and_of_one_dataset(m2m):
         for option in {option for each in options.values() for option in each}:
             assert (squeezed(option.help) in help_) == (option in own and not option.hidden), (name, option.name)
             assert option.help[0].isupper() and option.help.endswith('.'), option.name
-        # No flag has a counterpart that turns it off.
+        # Flags have no --no- form.
         assert '--no-' not in help_
         assert 'nwb' not in help_.lower()
     assert 'Siegle2021DownloadtherecordingsSiegle2021(Neuropixels).' in squeezed(m2m('data', 'fetch', '--help').out)
@@ -165,10 +165,10 @@ def test_the_help_is_of_sentences_and_of_one_dataset(m2m):
 def test_the_earlier_spelling_names_the_new_one(m2m, m2m_home):
     ran = m2m('data', 'fetch', 'Siegle2021', '--sessions', 2)
     assert (ran.code, ran.out) == (2, '')
-    assert 'the number of sessions is --max-sessions 2, no longer --sessions.' in ' '.join(ran.err.split())
+    assert '--sessions is now --max-sessions: use --max-sessions 2.' in ' '.join(ran.err.split())
 
 
-def test_all_options_of_surveys_are_of_any_survey():
-    """They name nothing of a single one: areas and file types are each survey's own."""
+def test_common_options_name_no_single_survey():
+    """Areas and file types differ between surveys."""
     text = ' '.join(option.help for option in _SURVEY_OPTIONS if not option.hidden)
     assert not [word for word in ('VIS', 'NWB', 'scene', 'Allen', 'cell', 'unit') if word in text]

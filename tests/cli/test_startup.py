@@ -1,4 +1,4 @@
-"""What commands import before they need it: nothing heavy for a help page or a wrong name."""
+"""Imports at start-up: nothing heavy for help pages and wrong names."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ HEAVY = (
     'torchvision',
     'xarray',
 )
-#: Runs commands one after the other; prints the exit code, the messages and the heavy imports after each as JSON.
+#: Runs commands one after the other. Prints, as JSON, the exit code, messages and heavy imports after each.
 SCRIPT = f"""
 import contextlib, io, json, sys
 from m2m_benchmarks.cli.main import main
@@ -36,7 +36,7 @@ for arguments in json.loads(sys.argv[1]):
     print(json.dumps([code, messages.getvalue(), sorted(sys.modules.keys() & {set(HEAVY)!r})]))
 """
 BENCHMARK = 'SimulatedMouse-rdm'
-#: Command, exit code and what it says.
+#: Command, exit code, and a part of the message.
 COMMANDS = [
     (('--help',), 0, ''),
     (('--version',), 0, ''),
@@ -64,12 +64,12 @@ def test_help_and_wrong_names_import_nothing_heavy(m2m_home):
     done = subprocess.run([sys.executable, '-c', SCRIPT, arguments], capture_output=True, text=True, check=True)
     results = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(results) == len(COMMANDS)
-    for (command, code, message), (came, messages, heavy) in zip(COMMANDS, results, strict=True):
-        assert (command, came, heavy) == (command, code, [])
+    for (command, code, message), (actual_code, messages, heavy) in zip(COMMANDS, results, strict=True):
+        assert (command, actual_code, heavy) == (command, code, [])
         assert message in ' '.join(messages.split()), command
 
 
-#: Runs commands up to their first report of progress; prints it and the heavy imports then.
+#: Runs commands up to their first report of progress. Prints it with the heavy imports so far.
 FIRST_WORDS = f"""
 import contextlib, json, sys
 from m2m_benchmarks.cli import console
@@ -129,7 +129,7 @@ def test_the_first_word_comes_before_anything_heavy_is_imported(m2m_home):
     ],
 )
 @pytest.mark.several
-def test_modules_import_what_they_need_alone(module, without):
+def test_modules_import_only_what_they_need(module, without):
     script = f'import sys, {module}; print(sorted(sys.modules.keys() & {set(without)!r}))'
     done = subprocess.run([sys.executable, '-W', 'ignore', '-c', script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == '[]'

@@ -1,4 +1,4 @@
-"""What the commands print on terminals of several widths, and into pipes, with the longest names there are."""
+"""Output on terminals of several widths and into pipes, with very long names."""
 
 import json
 import os
@@ -24,14 +24,14 @@ DOMAIN = 'StreetViewHouseNumbersOfInvertedContrastAndBlur'
 
 @pytest.fixture(scope='module')
 def bundle(make_bundle, tmp_path_factory):
-    """Recordings of an area with a long name, and of VISp."""
+    """Return recordings of an area with a long name, and of VISp."""
     sessions = [(f'{area}.npz', area, f'10{i}', f'90{i}', 6) for i, area in enumerate((AREA, 'VISp'))]
     return make_bundle(tmp_path_factory.mktemp('long'), n_images=24, n_units=40, sessions=sessions)
 
 
 @pytest.fixture(scope='module')
 def digits(tmp_path_factory):
-    """A file of digits with a long name."""
+    """Return a file of digits with a long name."""
     path = tmp_path_factory.mktemp('digits') / f'{DOMAIN}.npz'
     images = np.random.default_rng(0).integers(0, 255, (20, 32, 32, 3), np.uint8)
     labels = np.arange(20) % 10
@@ -41,7 +41,7 @@ def digits(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def home(bundle, digits, tmp_path_factory):
-    """An M2M_HOME with recordings and digits of long names. It is shared: change nothing in it."""
+    """Return an M2M_HOME with recordings and digits of long names. It is shared: change nothing in it."""
     folder = tmp_path_factory.mktemp('named') / 'm2m_home'
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('M2M_HOME', str(folder))
@@ -56,7 +56,7 @@ def named(home, monkeypatch):
 
 
 def check(out, width, names, numbers=()):
-    """Check that nothing is cut, that names and numbers are whole, and that lines fit but for what is to be copied."""
+    """Check that names and numbers are whole, and that lines fit, except for text to be copied."""
     assert '…' not in out
     lines = out.splitlines()
     for name in names:
@@ -66,7 +66,7 @@ def check(out, width, names, numbers=()):
     for number in numbers:
         assert any(number in line.replace(',', ' ').split() for line in lines), number
     for line in lines:
-        # Only commands, paths and lists of names go on in the next line of the terminal.
+        # Only commands, paths and lists of names may continue on the next line of the terminal.
         assert len(line) <= width or 'm2m ' in line or 'pip ' in line or len(line.split()) == 1, line
 
 
@@ -86,7 +86,7 @@ def test_models(terminal, m2m, m2m_home, width):
     own, others = registered('model'), registered('model', BRAIN_SCORE)
     check(out, width, own, [str(len(others))])
     assert len(out.splitlines()) < 30
-    assert out.count('\n') < m2m('models').out.count('\n')  # side by side, which they are not in a pipe
+    assert out.count('\n') < m2m('models').out.count('\n')  # names stand side by side, but not in a pipe
     longest = max(others, key=len)
     assert len(longest) > 60
     assert f'  {longest}\n' in terminal(width, 'models', longest[3:].upper())
@@ -123,8 +123,8 @@ def test_an_import(terminal, m2m_home, bundle, digits, width):
 def test_doctor(terminal, m2m, named, width):
     checks = json.loads(m2m('doctor', '--json', '-').out)
     out = terminal(width, 'doctor')
-    check(out, width, [word for each in checks for word in each['what'].split()])
-    assert all(each['mend'] in out for each in checks)
+    check(out, width, [word for row in checks for word in row['what'].split()])
+    assert all(row['mend'] in out for row in checks)
 
 
 def test_listings_on_a_fresh_machine_are_short(terminal, m2m_home):

@@ -1,4 +1,4 @@
-"""`m2m train`, as its users meet it."""
+"""The command `m2m train`."""
 
 import importlib
 import json
@@ -15,7 +15,7 @@ QUICK = ('--source', 'SklearnDigits', '--steps', 2, '--batch-size', 4)
 
 @pytest.fixture(scope='module')
 def trained(digits_home, tmp_path_factory):
-    """An M2M_HOME with the digits in it, whose runs are those of all tests here."""
+    """Return an M2M_HOME with the digits, in which all tests of this module train."""
     return shutil.copytree(digits_home, tmp_path_factory.mktemp('trained') / 'm2m_home')
 
 
@@ -52,16 +52,16 @@ def test_help_has_examples_and_every_option(m2m, command, examples, options):
     ('arguments', 'message'),
     [
         (('train',), 'Missing argument'),
-        (('train', 'digitnet'), 'name one of --source and --dataset'),
+        (('train', 'digitnet'), 'give either --source or --dataset'),
         (
             ('train', 'digitnet', '--source', 'mnist', '--dataset', 'imagefolder:x'),
-            'name one of --source and --dataset',
+            'give either --source or --dataset',
         ),
-        (('train', 'digitnet', '--dataset', 'x'), "'x' is not of the form imagefolder:DIR"),
-        (('train', 'digitnet', '--dataset', 'imagefolder:'), 'is not of the form imagefolder:DIR'),
+        (('train', 'digitnet', '--dataset', 'x'), "expected imagefolder:DIR, got 'x'"),
+        (('train', 'digitnet', '--dataset', 'imagefolder:'), 'expected imagefolder:DIR, got'),
         (
             ('train', 'digitnet', '--source', 'mnist', '--steps', '3', '--epochs', '2'),
-            'name one of --steps and --epochs',
+            'give either --steps or --epochs',
         ),
         (('train', 'digitnet', '--source', 'mnist', '--steps', 'many'), 'Input should be a valid integer'),
         (('train', 'digitnet', '--source', 'mnist', '--lr', 'fast'), 'Input should be a valid number'),
@@ -93,12 +93,12 @@ def test_wrong_usage(m2m, m2m_home, arguments, message):
     ],
 )
 @pytest.mark.seconds
-def test_what_can_be_mended_is_one_sentence(m2m, m2m_home, arguments, message):
+def test_errors_that_the_user_can_fix(m2m, m2m_home, arguments, message):
     ran = m2m(*arguments)
     assert (ran.code, ran.out) == (1, '')
     assert ran.err.startswith('error: ')
     assert message in ran.err
-    assert ran.err.count('error') == 1
+    assert ran.err.count('error:') == 1
     assert not list((m2m_home / 'runs').glob('*'))
 
 
@@ -114,7 +114,7 @@ def test_without_lightning(m2m, m2m_home, monkeypatch):
 
 
 @pytest.mark.seconds
-def test_stdout_of_training_is_the_result_and_what_comes_next(m2m, home):
+def test_stdout_of_training_is_the_result_and_the_next_command(m2m, home):
     ran = m2m('train', SQUEEZE, *QUICK, '--neurn', '--seed', 4)
     assert ran.code == 0
     (folder,) = (home / 'runs').glob(f'neurn_{SQUEEZE}-SklearnDigits-seed4-*')
@@ -123,7 +123,7 @@ def test_stdout_of_training_is_the_result_and_what_comes_next(m2m, home):
     assert ran.err == f'step 2 of 2: {losses}\n'  # also where stderr is no terminal, such as the log of a cluster
     assert ran.out.splitlines() == [
         f'neurn_{SQUEEZE}, SklearnDigits, seed 4: 2 steps',
-        f'training loss, mean of the last steps: {run.result["train_loss"]:.4f}',
+        f'training loss, mean over the last steps: {run.result["train_loss"]:.4f}',
         f'accuracy on 120 held-out images of the source: {run.result["validation_accuracy"]:.4f}',
         str(folder),
         f'Next:  m2m score run:{folder.name} SklearnDigits-accuracy',
@@ -145,7 +145,7 @@ def test_training_as_json(m2m, home, tmp_path):
 
 
 @pytest.mark.seconds
-def test_what_a_library_prints_is_no_result(m2m, home, tmp_path, monkeypatch):
+def test_output_of_libraries_goes_to_stderr(m2m, home, tmp_path, monkeypatch):
     """torch.hub announces downloads on stdout."""
     from m2m_benchmarks.models.neurn import model
 
@@ -161,7 +161,7 @@ def test_what_a_library_prints_is_no_result(m2m, home, tmp_path, monkeypatch):
     assert ran.err.splitlines()[0] == 'Downloading: "https://…"'
 
 
-def test_the_other_processes_of_a_run_draw_no_bars(m2m, home, tmp_path, monkeypatch):
+def test_only_the_first_process_of_a_run_draws_bars(m2m, home, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
     shown = m2m('train', SQUEEZE, *QUICK, '--out', tmp_path / 'run').err
     monkeypatch.setenv('LOCAL_RANK', '1')

@@ -191,6 +191,11 @@ def test_csv_has_full_precision():
     assert second == ['c', '', '0.1', '', '', '']
 
 
+def test_a_missing_estimate_is_an_empty_cell():
+    table = Table([Column('model'), estimate('score')], [Row(('a', (0.1, 0.02))), Row(('b', None))])
+    assert [line.rstrip() for line in shown(table)] == ['model          score', 'a      0.100 ± 0.020', 'b']
+
+
 def test_a_row_of_the_wrong_length():
     with pytest.raises(ValueError, match='a row has 1 cells; expected 2'):
         Table([Column('a'), number('b')], [Row(('x',))])

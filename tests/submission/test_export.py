@@ -608,8 +608,8 @@ def test_refusals(arguments, message, m2m, m2m_home, work, offline):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (('pixels_64', '--to', 'tar'), "'tar' is not zip or brainscore-tree"),
-        (('pixels_64',), 'name what to write, zip or brainscore-tree, or --check'),
+        (('pixels_64', '--to', 'tar'), "expected zip or brainscore-tree, got 'tar'"),
+        (('pixels_64',), 'give --to zip, --to brainscore-tree or --check'),
         (('pixels_64', '--to', 'brainscore-tree'), 'brainscore-tree needs a folder to write to'),
         ((), 'Missing argument'),
     ],
