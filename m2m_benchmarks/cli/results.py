@@ -58,9 +58,8 @@ def list_(
     elif csv:
         print(to_csv(matrix_table(selected)), end='')
     else:
-        print_table(
-            list_table(shown, selection.contradicting(stored)) if each else matrix_table(selected, terminal_width())
-        )
+        contradictions = selection.find_contradictions(stored)
+        print_table(list_table(shown, contradictions) if each else matrix_table(selected, terminal_width()))
 
 
 @app.command()
@@ -120,10 +119,10 @@ def import_(
     from m2m_benchmarks.records import exchange, selection, store
 
     read = exchange.read(file)
-    before = selection.contradicting(store.results())
+    before = selection.find_contradictions(store.results())
     added = store.add(read)
     print(f'{added} results are new; {len(read) - added} were here already.')
-    new = selection.contradicting(store.results()) - before
+    new = selection.find_contradictions(store.results()) - before
     if new:
         print(
             f'{len(new)} results contradict one another: the same candidate, data and code, and another score. '

@@ -7,7 +7,7 @@ from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PROTOCOLS, NeuralIdentifier, parse
 from m2m_benchmarks.records.record import Part, Result
-from m2m_benchmarks.records.selection import contradicting, label, matrix
+from m2m_benchmarks.records.selection import find_contradictions, label, matrix
 from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estimate, fits, heading, interval, number
 
 _SIMULATED = 'SimulatedMouse is simulated: these numbers say nothing about any mouse.'
@@ -108,7 +108,7 @@ def matrix_table(results: Sequence[Result], width: int | None = None) -> Table:
     seeds have a row for their mean, whose ± is the standard deviation between seeds.
     """
     arranged = matrix(results)
-    contradictory = contradicting(results)
+    contradictory = find_contradictions(results)
     rows: dict[str, dict[str, tuple[float, float | None]]] = {}
     for name in arranged.labels:
         cells = {each: arranged.cells[name, each] for each in arranged.benchmarks if (name, each) in arranged.cells}

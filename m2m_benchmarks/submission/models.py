@@ -58,7 +58,7 @@ model_registry['$identifier'] = with_weights
 
 _ELSEWHERE = '''from brainscore_vision import model_registry
 
-from m2m_benchmarks.scoring.weights import apply_weights, downloaded, read_weights
+from m2m_benchmarks.scoring.weights import apply_weights, download_weights, read_weights
 
 from .model import commit
 
@@ -68,7 +68,7 @@ SHA256 = '$sha256'
 
 def with_weights():
     """The model with the weights at the URL, checked by their SHA-256: $weights."""
-    path = downloaded(URL, SHA256)
+    path = download_weights(URL, SHA256)
     model = commit('$identifier', weights='none'$trained)
     apply_weights(model.activations_model._model, read_weights(path), path, '$identifier')
     model.activations_model.identifier = '$identifier-$short'

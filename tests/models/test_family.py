@@ -314,7 +314,7 @@ def test_default_weights_come_from_the_library(tmp_path, monkeypatch):
 
 def test_weights_that_do_not_fit(tmp_path):
     torch.save(torchvision.models.shufflenet_v2_x0_5(weights=None).state_dict(), tmp_path / 'other.pth')
-    with pytest.raises(ModelError, match=r'52 of its 52 tensors .* 338 tensors are none of its own, such as conv1'):
+    with pytest.raises(ModelError, match=r'52 of its 52 tensors .* 338 tensors do not belong to it, such as conv1'):
         load_candidate('neurn_squeezenet1_1', weights=tmp_path / 'other.pth')
     content = (tmp_path / 'other.pth').read_bytes()
     (tmp_path / 'short.pth').write_bytes(content[: len(content) // 2])

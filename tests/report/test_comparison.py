@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
-from m2m_benchmarks.analysis.compare import Compared, Comparison, Difference, Row
+from m2m_benchmarks.analysis.compare import ComparedCandidate, Comparison, Difference, Row
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.report.comparison import check_figure, draw, write_figure
 from m2m_benchmarks.report.comparison_tables import comparison_tables, letter
@@ -38,7 +38,7 @@ def comparison(
         spreads = [0.025 if n_seeds > 1 else None for _ in labels]
         rows.append(Row(name, values, [0.044] * len(labels), spreads, [(1, len(labels))] * len(labels), differences))
     result = {'simulated': True, **({'chance': chance} if chance else {})}
-    candidates = [Compared(label, list(range(n_seeds)), [result] * n_seeds) for label in labels]
+    candidates = [ComparedCandidate(label, list(range(n_seeds)), [result] * n_seeds) for label in labels]
     return Comparison('Bench-mark', candidates, rows)
 
 

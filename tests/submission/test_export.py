@@ -268,7 +268,7 @@ def test_too_large_weights_are_downloaded_and_checked(
     out = in_tree({folder: 'models'}, DOWNLOADS, 'neurn_squeezenet1_1', host.url, file, tmp_path / 'homes')
     ran = [json.loads(line) for line in out.splitlines()]
     for served, result, files in ran[:4]:
-        assert f'the weights at {url} could not be had with SHA-256 {sha256}: ' in result, served
+        assert f'could not download weights with SHA-256 {sha256} from {url}: ' in result, served
         assert result.startswith('brainscore_vision.models.neurn_squeezenet1_1.m2m.errors: ')
         assert files == {}, served  # neither a wrong file nor a part of one
     assert 'HTTP Error 404' in ran[1][1]
