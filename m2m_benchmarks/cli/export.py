@@ -11,7 +11,7 @@ from m2m_benchmarks.cli.console import progress
 from m2m_benchmarks.errors import M2MError
 
 if TYPE_CHECKING:
-    from m2m_benchmarks.submission.rules import Broken
+    from m2m_benchmarks.submission.rules import Violation
 
 
 def export(
@@ -90,7 +90,7 @@ def export(
     _verdict(broken, n_tests)
 
 
-def _verdict(broken: 'list[Broken]', n_tests: int) -> None:
+def _verdict(broken: 'list[Violation]', n_tests: int) -> None:
     if broken:
         lines = ''.join(f'\n  {each}' for each in broken)
         raise M2MError(f'{len(broken)} of the rules and tests of Brain-Score failed:{lines}')

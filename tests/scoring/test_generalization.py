@@ -402,7 +402,7 @@ def test_the_table(m2m, two):
         assert row[-2:] == ['60', '60']
     assert 'share of correct labels, mean over the targets; chance is 0.1' in ran.out
     gap = raw_accuracy(network, 'MNIST') - raw_accuracy(network, 'Mine')
-    assert f'gap {gap:+.3f}: accuracy on the source less the score' in ran.out
+    assert f'gap {gap:+.3f}: accuracy on the source minus the score' in ran.out
     assert 'Compared: labels by a model that was trained on the source.' in ran.out
     assert 'not those of the paper' not in ran.out
 

@@ -309,7 +309,7 @@ def test_numbers_that_make_no_sense(ask, number):
 def test_tables_are_kept(site, ask):
     ask(ophys_sessions)
     ask(ophys_sessions, areas=['VISp'])
-    assert site.asked == [('GET', EXPERIMENTS)]
+    assert site.requested == [('GET', EXPERIMENTS)]
     ask(ecephys_sessions)
     # The four tables, and the one question where else the files are.
     assert len(site.requests) == 1 + 4 + 1
@@ -394,7 +394,7 @@ def test_tables_here_are_read_anew_once(site, ask):
         table.write_bytes(b'[')
     site.requests.clear()
     assert ids(ask(ecephys_sessions)) == listed
-    tables = [path for _, path in site.asked if path.endswith('.csv')]
+    tables = [path for _, path in site.requested if path.endswith('.csv')]
     assert sorted(tables) == sorted(f'{ECEPHYS}/{name}.csv' for name in ('sessions', 'probes', 'channels', 'units'))
 
 
@@ -406,11 +406,11 @@ def test_a_server_that_cannot_be_reached_is_not_asked_once_more(site, ask):
     site.requests.clear()
     with pytest.raises(DataError, match='it answered 503'):
         ask(ecephys_sessions)
-    assert [path for _, path in site.asked if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv'] * 2  # two tries
+    assert [path for _, path in site.requested if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv'] * 2  # two tries
     site.faulty.clear()
     site.requests.clear()
     assert ids(ask(ecephys_sessions)) == listed
-    assert [path for _, path in site.asked if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv']
+    assert [path for _, path in site.requested if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv']
 
 
 #: Paths of what is needed, with values that are right in another place.
