@@ -86,7 +86,7 @@ def _domains(result: Result) -> Table:
         Row((*group, name, part.accuracy, tuple(part.interval), part.n_images, part.n_clusters))
         for name, part in [(f'{result.source} (source)', result.in_domain), *result.targets.items()]
     ]
-    rows.append(Row((*group, 'mean', result.score, None, result.n_stimuli, None), strong=True))
+    rows.append(Row((*group, 'mean', result.score, (None, None), result.n_stimuli, None), strong=True))
     columns = (
         *(heading('candidate'), heading('benchmark'), Column('domain'), number('accuracy')),
         *(interval('95 % interval'), count('images'), count('clusters')),
