@@ -20,11 +20,11 @@ def main():
     from m2m_benchmarks import load_benchmark
     from m2m_benchmarks.scoring.activations import Activations
     from m2m_benchmarks.scoring.candidates import load_candidate
-    from m2m_benchmarks.scoring.layer_choice import halves
+    from m2m_benchmarks.scoring.layer_choice import split_neuroids
     from m2m_benchmarks.scoring.layer_model import LayerModel
 
     benchmark = load_benchmark(arguments.benchmark)
-    selection_and_scoring = halves(benchmark)[:2]
+    selection_and_scoring = split_neuroids(benchmark)[:2]
     rows = [('trained', load_candidate(arguments.model, weights=arguments.weights))]
     rows += [
         (f'seed {seed}', load_candidate(arguments.model, weights='none', seed=seed)) for seed in range(arguments.seeds)

@@ -1,1 +1,1 @@
-"""Candidates compared with one another."""
+"""Compares candidates with one another."""

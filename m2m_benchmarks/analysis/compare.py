@@ -1,4 +1,4 @@
-"""Several candidates on the same benchmarks: their differences, and which of them is better."""
+"""Compares several candidates on the same benchmarks: differences, their errors, and ranks."""
 
 import dataclasses
 import itertools
@@ -10,7 +10,15 @@ import numpy as np
 from brainscore_core.metrics import Score
 
 from m2m_benchmarks.analysis.entries import Entry, check_different, parse_entries, source_of
-from m2m_benchmarks.analysis.statistics import FEWEST_SEEDS, Estimate, drawn, holm, paired, rank_ranges, unpaired
+from m2m_benchmarks.analysis.statistics import (
+    FEWEST_SEEDS,
+    Estimate,
+    bootstrap_difference,
+    holm,
+    paired_difference,
+    rank_ranges,
+    unpaired_difference,
+)
 from m2m_benchmarks.arrays import standard_error
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
@@ -26,24 +34,24 @@ from m2m_benchmarks.scoring.specs import RUN
 if TYPE_CHECKING:
     from m2m_benchmarks.training.settings import Settings
 
-#: Name of the row of the whole score; the others are its parts.
+#: Name of the row of the score itself; other rows are its parts.
 SCORE = 'score'
-#: Largest adjusted p value of a difference that decides a rank.
+#: Largest adjusted p value of a difference that counts for ranks.
 ALPHA = 0.05
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedCandidate:
     """One candidate and its results.
 
     Attributes
     ----------
     label : str
-        As the user named it.
+        Name that the user gives it.
     seeds : list of int or None
-        None where nothing about it is drawn from a seed.
+        Random seeds; None where the candidate does not depend on a seed.
     results : list of dict
-        One for each seed.
+        Result for each seed.
     """
 
     label: str
@@ -58,21 +66,21 @@ class Difference:
     Attributes
     ----------
     first, second : int
-        Their places among the candidates.
+        Indices of the candidates.
     value : float
-        Mean of the first less mean of the second.
+        Mean of the first minus mean of the second.
     error : float
         Standard error.
     interval : (low, high) or None
-        95 % confidence interval of this pair alone; None where one of them has two seeds, which are too few.
+        95 % confidence interval for this pair alone; None where a candidate has two seeds, which are too few.
     p : float or None
-        Two-sided p value of no difference.
+        Two-sided p value for no difference.
     p_holm : float or None
-        The same, adjusted by Holm's procedure over all pairs of the measure.
+        p value adjusted by Holm's procedure over all pairs of the measure.
     paired : bool
-        Whether the seeds are pairs.
+        Whether the seeds are paired.
     method : str
-        Where error and interval come from.
+        Method of the error and the interval, in words.
     """
 
     first: int
@@ -95,15 +103,15 @@ class Row:
     name : str
         'score', 'in-domain', or the name of a target domain or area.
     values : list of list of float
-        Each candidate's, one for each seed.
+        Values of each candidate, one for each seed.
     errors : list of float
         Standard error of each candidate's mean over seeds, by bootstrap.
     spreads : list of (float or None)
         Standard deviation of each candidate between seeds; None with a single value.
     ranks : list of (best, worst)
-        Ranks that each candidate can have, 1 for the highest: pairs whose adjusted p value is above .05 are ties.
+        Range of ranks of each candidate, from 1 for the highest; pairs with an adjusted p value above .05 are ties.
     differences : list of Difference
-        All pairs.
+        Differences of all pairs.
     """
 
     name: str
@@ -126,25 +134,25 @@ class Comparison:
     Attributes
     ----------
     benchmark : str
-    candidates : list of Compared
+    candidates : list of ComparedCandidate
     rows : list of Row
-        In-domain accuracy where there is one, each target domain or area, and the score last.
+        Rows of the in-domain accuracy where there is one, of each target domain or area, and last of the score.
     """
 
     benchmark: str
-    candidates: list[Compared]
+    candidates: list[ComparedCandidate]
     rows: list[Row]
 
     @property
     def methods(self) -> dict[str, list[tuple[int, int]]]:
-        """Each method and the pairs of candidates that it serves."""
+        """Pairs of candidates that each method compares."""
         methods: dict[str, list[tuple[int, int]]] = {}
         for pair in self.rows[-1].differences:
             methods.setdefault(pair.method, []).append((pair.first, pair.second))
         return methods
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
+        """Convert to a dictionary for JSON."""
         return dataclasses.asdict(self)
 
 
@@ -177,38 +185,38 @@ def compare(
 ) -> list[Comparison]:
     """Compare candidates on benchmarks.
 
-    A candidate without weights of its own (`@`, `run:`) is trained where the benchmark is for models trained on its
-    source, or `source` is given: its runs are taken from the folder of runs, and those that aren't there are trained.
-    Candidates that are trained, or whose weights are untrained, have one score for each seed; others have one.
+    A candidate without named weights (`@`, `run:`) is trained if the benchmark is for models trained on its source, or
+    if `source` is given; finished runs in the folder of runs are used again. Candidates that are trained or untrained
+    have one score for each seed; others have one score.
 
-    Two candidates with the same seeds are paired over them where a seed means the same for both: it draws the batches
-    of both, or the first weights of one backbone. For any others, stimuli, neuroids or images are drawn, the same ones
-    for both. Their scores are averaged over seeds, which are no pairs and add to the error.
+    Two candidates with the same seeds are paired over them if a seed determines the same for both: the training
+    batches, or the initial weights of one backbone. Other pairs are compared by bootstrap draws of stimuli, neuroids or
+    images, the same for both; their scores are averaged over seeds, whose variance adds to the error.
 
     Parameters
     ----------
     candidates : sequence of str
-        NAME, NAME@WEIGHTS or run:PATH; two or more.
+        Two or more of NAME, NAME@WEIGHTS and run:PATH.
     benchmarks : sequence of str
     seeds : sequence of int
         Random seeds of the training, or of untrained weights.
     weights : str
         Weights of candidates without `@`; see `scoring.candidates.load_candidate`.
     source : str, optional
-        Domain to train on, for benchmarks that ask for no training themselves.
+        Domain to train on, for benchmarks that are not for models trained on their source.
     training : dict, optional
-        Settings of the runs other than the protocol's: `steps`, `batch_size`, `learning_rate`, `limit`.
+        Settings of the runs that differ from the protocol: `steps`, `batch_size`, `learning_rate`, `limit`.
     progress : callable, optional
 
     Returns
     -------
     list of Comparison
-        One for each benchmark.
+        Comparison on each benchmark.
 
     Raises
     ------
     M2MError
-        As `parse_entries`, `check_different`, `score_candidate` and `train` do.
+        See `parse_entries`, `check_different`, `score_candidate` and `train`.
     """
     entries = parse_entries(candidates, weights)
     sources = dict(_source_of(benchmark, source) for benchmark in benchmarks)
@@ -226,18 +234,18 @@ def compare(
             done += 1
             if progress:
                 progress('models and seeds', done, total)
-        for benchmark, own in zip(job.benchmarks, zip(*scores, strict=True), strict=True):
-            scored[benchmark].append(_Scored(job.entry, job.seeds, job.source, list(own)))
-    return [_compared(benchmark, own) for benchmark, own in scored.items()]
+        for benchmark, over_seeds in zip(job.benchmarks, zip(*scores, strict=True), strict=True):
+            scored[benchmark].append(_Scored(job.entry, job.seeds, job.source, list(over_seeds)))
+    return [_comparison(benchmark, candidate_scores) for benchmark, candidate_scores in scored.items()]
 
 
 def _source_of(benchmark: str, source: str | None) -> tuple[str, str | None]:
-    """Whole name of a benchmark, and the domain that candidates without weights of their own are trained on for it."""
+    """Full name of a benchmark, and the domain that candidates without named weights are trained on for it."""
     loaded = load_benchmark(benchmark)
     name = str(loaded.identifier)
     if not isinstance(loaded, GeneralizationBenchmark | AreaBenchmark | MeanBenchmark):
         raise BenchmarkError(
-            f'{name} of brainscore_vision has no bootstrap draws; compare on one that `m2m benchmarks` lists.'
+            f'{name} of brainscore_vision has no bootstrap draws; name a benchmark that `m2m benchmarks` lists.'
         )
     if source_of(name) is not None:
         if source is not None and _domain(source) != source_of(name):
@@ -254,7 +262,7 @@ def _domain(source: str) -> str:
 
 @dataclass(frozen=True)
 class _Job:
-    """Benchmarks that one candidate is scored on with the same weights of each seed."""
+    """Benchmarks that one candidate is scored on with the same weights for each seed."""
 
     entry: Entry
     source: str | None
@@ -264,7 +272,7 @@ class _Job:
 
 
 def _jobs(entry: Entry, sources: dict[str, str | None], seeds: list[int], training: dict[str, Any]) -> list[_Job]:
-    """Work of one candidate; what is wrong with it is said before anything is trained."""
+    """List the jobs of one candidate, checking all before any is trained."""
     if entry.spec.name.startswith(RUN):
         run = read_run(find_run(entry.spec.name.removeprefix(RUN)))
         for benchmark, source in sources.items():
@@ -278,7 +286,7 @@ def _jobs(entry: Entry, sources: dict[str, str | None], seeds: list[int], traini
     for source in dict.fromkeys(own_sources.values()):
         own_seeds = seeds if entry.has_seeds(source) else None
         if own_seeds == []:
-            raise BenchmarkError('there are no seeds to compare over; expected one or more, such as --seeds 0,1,2.')
+            raise BenchmarkError('there are no seeds; expected one or more, such as --seeds 0,1,2.')
         models = [entry if source is None else _settings(entry, source, seed, training) for seed in own_seeds or [0]]
         benchmarks = [benchmark for benchmark, own in own_sources.items() if own == source]
         jobs.append(_Job(entry, source, own_seeds, models, benchmarks))
@@ -299,16 +307,20 @@ def _load(model: 'Entry | Settings', seed: int, progress: Progress | None) -> Ca
     return load_candidate(f'{RUN}{trained_run(model, progress).folder}')
 
 
-def _compared(benchmark: str, scored: list[_Scored]) -> Comparison:
+def _comparison(benchmark: str, scored: list[_Scored]) -> Comparison:
     candidates = [
-        Compared(each.entry.label, each.seeds, [score.attrs['result'] for score in each.scores]) for each in scored
+        ComparedCandidate(candidate.entry.label, candidate.seeds, [score.attrs['result'] for score in candidate.scores])
+        for candidate in scored
     ]
     pairs = list(itertools.combinations(range(len(scored)), 2))
     methods = {(first, second): _method(scored[first], scored[second]) for first, second in pairs}
-    measured = [[_measures(score) for score in each.scores] for each in scored]
+    measures = [[_measures(score) for score in candidate.scores] for candidate in scored]
     rows = []
-    for name in measured[0][0]:
-        parts = [_Measured([float(seed[name][0]) for seed in own], [seed[name][1] for seed in own]) for own in measured]
+    for name in measures[0][0]:
+        parts = [
+            _Measured([float(seed[name][0]) for seed in over_seeds], [seed[name][1] for seed in over_seeds])
+            for over_seeds in measures
+        ]
         rows.append(_row(name, parts, methods))
     return Comparison(benchmark, candidates, rows)
 
@@ -320,11 +332,11 @@ def _row(name: str, parts: list[_Measured], methods: dict[tuple[int, int], tuple
     for (first, second), (over_seeds, _) in methods.items():
         values, difference = (parts[first].values, parts[second].values), means[first] - means[second]
         if over_seeds:
-            estimates[first, second] = paired(*values)
+            estimates[first, second] = paired_difference(*values)
         elif max(map(len, values)) > 1:
-            estimates[first, second] = unpaired(values, draws[first] - draws[second], difference)
+            estimates[first, second] = unpaired_difference(values, draws[first] - draws[second], difference)
         else:
-            estimates[first, second] = drawn(draws[first], draws[second], difference)
+            estimates[first, second] = bootstrap_difference(draws[first], draws[second], difference)
     adjusted = holm([estimate.p for estimate in estimates.values()])
     differences = [
         Difference(*pair, estimate.value, estimate.error, estimate.interval, estimate.p, p_holm, *methods[pair])
@@ -338,7 +350,7 @@ def _row(name: str, parts: list[_Measured], methods: dict[tuple[int, int], tuple
     return Row(
         name,
         [part.values for part in parts],
-        [standard_error(own) for own in draws],
+        [standard_error(candidate_draws) for candidate_draws in draws],
         [float(np.std(part.values, ddof=1)) if len(part.values) > 1 else None for part in parts],
         rank_ranges(len(parts), better),
         differences,
@@ -346,38 +358,38 @@ def _row(name: str, parts: list[_Measured], methods: dict[tuple[int, int], tuple
 
 
 def _method(first: _Scored, second: _Scored) -> tuple[bool, str]:
-    """Whether a pair of candidates is paired over seeds, and its method in words."""
-    n_seeds = [len(each.scores) for each in (first, second)]
+    """Whether a pair of candidates is paired over seeds, and the method in words."""
+    n_seeds = [len(scored.scores) for scored in (first, second)]
     over_seeds = min(n_seeds) > 1 and _same_seeds(first, second)
     if over_seeds:
         text = f"paired over {n_seeds[0]} seeds, Student's t"
     else:
-        text = 'one of each' if max(n_seeds) == 1 else 'means over seeds, which are no pairs'
+        text = 'one score each' if max(n_seeds) == 1 else 'means over seeds, not paired'
         if _neuroids(first.scores[0]) != _neuroids(second.scores[0]):
-            text += '; bootstrap, unpaired: they were scored on different neuroids'
+            text += '; bootstrap, different draws: they were scored on different neuroids'
         else:
             text += '; bootstrap, the same draws for both'
         text += '' if max(n_seeds) == 1 else ', and variance between seeds'
-    few = any(1 < n < FEWEST_SEEDS for n in n_seeds)
-    return over_seeds, text + (f'; no interval: it needs {FEWEST_SEEDS} seeds or more' if few else '')
+    too_few = any(1 < n < FEWEST_SEEDS for n in n_seeds)
+    return over_seeds, text + (f'; no interval: it needs {FEWEST_SEEDS} seeds or more' if too_few else '')
 
 
 def _same_seeds(first: _Scored, second: _Scored) -> bool:
-    """Whether a seed draws the same for both: the batches of a training, or the first weights of one backbone."""
+    """Whether a seed determines the same for both: the training batches, or the initial weights of one backbone."""
     if first.source is not None and first.source == second.source:
         return True
-    variants = [parse_variant(each.entry.spec.name) for each in (first, second)]
+    variants = [parse_variant(scored.entry.spec.name) for scored in (first, second)]
     backbones = [None if variant is None else (variant.backbone, variant.image_size) for variant in variants]
     return backbones[0] is not None and backbones[0] == backbones[1]
 
 
 def _neuroids(score: Score) -> list[int | None]:
-    """Numbers of neuroids that the whole and each area were scored on."""
+    """Numbers of neuroids that the benchmark and each area were scored on."""
     return [part.attrs.get('n_neuroids') for part in (score, *score.attrs.get('areas', {}).values())]
 
 
 def _measures(score: Score) -> dict[str, tuple[float, np.ndarray]]:
-    """Value and bootstrap draws of each part of a score, the whole last."""
+    """Value and bootstrap draws of each part of a score, and last of the score itself."""
     measures: dict[str, tuple[float, np.ndarray]] = {}
     if 'target_draws' in score.attrs:
         domains = {'in-domain': score.attrs['in_domain'], **score.attrs['targets']}

@@ -1,4 +1,4 @@
-"""The candidates of a comparison, as a user names them. Imports nothing heavy: names are checked before torch loads."""
+"""Parses the candidates of a comparison. It has no slow imports: names are checked before torch is loaded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ class Entry:
     Attributes
     ----------
     label : str
-        The text that names it, without the folder of a file of weights.
+        Text that names the candidate, without the folder of a weights file.
     spec : CandidateSpec
     has_weights : bool
-        Whether the text names its weights (`@`, or a run): such a candidate is not trained for the comparison.
+        Whether the text names the weights (`@`, or a run); such a candidate is not trained for the comparison.
     """
 
     label: str
@@ -27,28 +27,28 @@ class Entry:
     has_weights: bool
 
     def is_trained(self, source: str | None) -> bool:
-        """Whether it is to be trained on `source`, a domain or None."""
+        """Whether the candidate is trained on `source`, a domain or None."""
         return source is not None and not self.has_weights
 
     def has_seeds(self, source: str | None) -> bool:
-        """Whether it differs from seed to seed: it is trained, or its weights are drawn."""
+        """Whether the candidate differs between seeds: it is trained, or has random weights."""
         return self.is_trained(source) or self.spec.weights == 'none'
 
 
 def parse_entries(candidates: Sequence[str], weights: str = 'default') -> list[Entry]:
-    """Read the candidates of a comparison.
+    """Parse the candidates of a comparison.
 
     Parameters
     ----------
     candidates : sequence of str
-        NAME, NAME@WEIGHTS or run:PATH; two or more.
+        Two or more of NAME, NAME@WEIGHTS and run:PATH.
     weights : str
-        Weights of those without `@`.
+        Weights of candidates without `@`.
 
     Raises
     ------
     BenchmarkError
-        When there are fewer than two.
+        When there are fewer than two candidates.
     M2MError
         See `scoring.specs.parse_candidate`.
     """
@@ -58,7 +58,7 @@ def parse_entries(candidates: Sequence[str], weights: str = 'default') -> list[E
     labels = [_label(text, spec) for text, spec in zip(candidates, specs, strict=True)]
     return [
         Entry(
-            # Two files of one name are told apart by their folders.
+            # Two files with the same name are distinguished by their folders.
             text if labels.count(label) > 1 else label,
             spec,
             spec.name != text or spec.name.startswith(RUN),
@@ -68,9 +68,9 @@ def parse_entries(candidates: Sequence[str], weights: str = 'default') -> list[E
 
 
 def source_of(benchmark: str, source: str | None = None) -> str | None:
-    """Name the domain that candidates without weights of their own are trained on for a benchmark.
+    """Name the domain that candidates without named weights are trained on for a benchmark.
 
-    It is the benchmark's own where it is for models that were trained on its source, else `source`.
+    It is the source of a benchmark for models trained on its source; for other benchmarks it is `source`.
     """
     name = parse(benchmark)
     return name.source if isinstance(name, DigitsIdentifier) and name.protocol == 'accuracy' else source
@@ -83,12 +83,12 @@ def check_different(entries: Sequence[Entry], source: str | None) -> None:
     ----------
     entries : sequence of Entry
     source : str or None
-        Domain that those without weights of their own are trained on: then they differ from the same model with `@`.
+        Domain that candidates without named weights are trained on; they then differ from the same model with `@`.
 
     Raises
     ------
     BenchmarkError
-        When one is.
+        When a candidate is named twice.
     """
     known: set[tuple[CandidateSpec, bool]] = set()
     for entry in entries:

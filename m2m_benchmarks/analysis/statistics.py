@@ -1,4 +1,4 @@
-"""Differences between two scores, and what holds of many of them at once."""
+"""Differences between scores: estimates, and corrections for multiple comparisons."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from scipy import stats
 
 from m2m_benchmarks.arrays import standard_error
 
-#: Fewest seeds for an interval: with two, Student's t has one degree of freedom and is 12.7 standard errors wide.
+#: Smallest number of seeds for an interval: with two, Student's t has one degree of freedom, and 12.7 standard errors.
 FEWEST_SEEDS = 3
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A difference and how well it is known.
+    """A difference and its uncertainty.
 
     Attributes
     ----------
@@ -22,9 +22,9 @@ class Estimate:
     error : float
         Standard error.
     interval : (low, high) or None
-        95 % confidence interval; None where there is too little to base it on.
+        95 % confidence interval; None where there are too few seeds.
     p : float or None
-        Two-sided p value of no difference.
+        Two-sided p value for no difference; None where there are too few seeds.
     """
 
     value: float
@@ -33,13 +33,13 @@ class Estimate:
     p: float | None
 
 
-def paired(first: Sequence[float], second: Sequence[float]) -> Estimate:
-    """Estimate a mean difference of pairs by Student's t.
+def paired_difference(first: Sequence[float], second: Sequence[float]) -> Estimate:
+    """Estimate the mean difference of pairs by Student's t.
 
     Parameters
     ----------
     first, second : sequence of float
-        Two pairs or more. Two have no interval and no p value.
+        Values of two or more pairs. With two there is no interval and no p value.
 
     Returns
     -------
@@ -54,18 +54,18 @@ def paired(first: Sequence[float], second: Sequence[float]) -> Estimate:
     return Estimate(mean, error, (mean - half, mean + half), _two_sided(mean, error, stats.t(n - 1)))
 
 
-def drawn(first: np.ndarray, second: np.ndarray, difference: float) -> Estimate:
+def bootstrap_difference(first: np.ndarray, second: np.ndarray, difference: float) -> Estimate:
     """Estimate a difference from bootstrap draws of both scores.
 
-    The interval is that of the percentiles. The p value takes the difference for normal with the standard error of the
-    draws: counted among 1,000 draws it could not get below .002, too much for a correction over many pairs.
+    The interval is given by percentiles. The p value is that of a normal distribution with the standard error of the
+    draws: counted among 1,000 draws it could not be below .002, too large to be corrected for many pairs.
 
     Parameters
     ----------
     first, second : array, shape (n_draws,)
-        Scores over the same draws of images, stimuli or neuroids.
+        Scores on the same bootstrap draws of images, stimuli or neuroids.
     difference : float
-        Difference of the scores themselves.
+        Difference of the scores on the whole sample.
 
     Returns
     -------
@@ -77,35 +77,34 @@ def drawn(first: np.ndarray, second: np.ndarray, difference: float) -> Estimate:
     return Estimate(difference, error, (float(low), float(high)), _two_sided(difference, error, stats.norm))
 
 
-def unpaired(values: Sequence[Sequence[float]], draws: np.ndarray, difference: float) -> Estimate:
-    """Estimate a difference between means over seeds that are no pairs, from seeds and bootstrap draws together.
+def unpaired_difference(values: Sequence[Sequence[float]], draws: np.ndarray, difference: float) -> Estimate:
+    """Estimate a difference between means over unpaired seeds, from seeds and bootstrap draws together.
 
-    The seeds of each candidate are a sample, and so are the stimuli, neuroids or images: the variances of both add up.
-    What differs between seeds from stimulus to stimulus is in both, so that the error is rather too large than too
-    small.
+    The seeds of each candidate are a sample, and so are the stimuli, neuroids or images: their variances add up. The
+    interaction of seeds and stimuli is in both, so the error is too large rather than too small.
 
     Parameters
     ----------
     values : (first, second), sequences of float
-        Scores of each candidate, one for each seed; a single one has no variance between seeds. Two have no interval
-        and no p value.
+        Scores of each candidate, one for each seed. A single one has no variance between seeds; with two there is no
+        interval and no p value.
     draws : array, shape (n_draws,)
-        Differences between the means over seeds, over the same draws for both.
+        Differences between the means over seeds, on the same bootstrap draws for both.
     difference : float
-        Difference of the means themselves.
+        Difference of the means on the whole sample.
 
     Returns
     -------
     Estimate
-        By Student's t with the degrees of freedom of Welch (1947), Biometrika 34, 28-35, in which the draws, of many
-        stimuli, count as infinitely many.
+        Estimate by Student's t with the degrees of freedom of Welch (1947), Biometrika 34, 28-35; those of the draws
+        count as infinite.
     """
-    samples = [(len(each), float(np.var(each, ddof=1)) / len(each)) for each in values if len(each) > 1]
-    variance = standard_error(draws) ** 2 + sum(own for _, own in samples)
+    samples = [(len(scores), float(np.var(scores, ddof=1)) / len(scores)) for scores in values if len(scores) > 1]
+    variance = standard_error(draws) ** 2 + sum(squared_error for _, squared_error in samples)
     error = variance**0.5
     if any(n < FEWEST_SEEDS for n, _ in samples):
         return Estimate(difference, error, None, None)
-    inverse = sum(own**2 / (n - 1) for n, own in samples) / variance**2 if variance else 0.0
+    inverse = sum(squared_error**2 / (n - 1) for n, squared_error in samples) / variance**2 if variance else 0.0
     distribution = stats.t(1 / inverse) if inverse else stats.norm
     half = float(distribution.ppf(0.975)) * error
     return Estimate(
@@ -125,12 +124,12 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     Parameters
     ----------
     p_values : sequence of float or None
-        Those that are None are no part of the family.
+        p values; None is not part of the family.
 
     Returns
     -------
     list of float or None
-        In the same order.
+        Adjusted p values in the same order.
 
     Notes
     -----
@@ -138,29 +137,29 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     dependence of the tests.
     """
     adjusted: list[float | None] = [None] * len(p_values)
-    ordered = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    ordered = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
     largest = 0.0
-    for number, (p, place) in enumerate(ordered):
+    for number, (p, index) in enumerate(ordered):
         largest = max(largest, min(1.0, (len(ordered) - number) * p))
-        adjusted[place] = largest
+        adjusted[index] = largest
     return adjusted
 
 
 def rank_ranges(n: int, better: Mapping[tuple[int, int], bool]) -> list[tuple[int, int]]:
-    """Range of each candidate's rank that is left by the pairs whose order is known.
+    """Compute the range of each candidate's rank from the pairs whose order is known.
 
     Parameters
     ----------
     n : int
         Number of candidates.
     better : mapping
-        Pairs (first, second) of different scores to whether the first is the better one; all other pairs are ties.
+        Whether the first candidate is the better one, for each pair (first, second) that differs; others are ties.
 
     Returns
     -------
     list of (best, worst)
-        1 is the best rank. Where the pairs hold the family-wise error at .05, all ranges together hold the true ranks
-        with a confidence of 95 %.
+        Ranks from 1, the best. If the family-wise error of the pairs is at most .05, all ranges together contain the
+        true ranks with a confidence of 95 %.
 
     Notes
     -----
@@ -171,4 +170,4 @@ def rank_ranges(n: int, better: Mapping[tuple[int, int], bool]) -> list[tuple[in
         winner, loser = (first, second) if first_is_better else (second, first)
         above[loser] += 1
         below[winner] += 1
-    return [(1 + above[place], n - below[place]) for place in range(n)]
+    return [(1 + above[index], n - below[index]) for index in range(n)]

@@ -11,7 +11,7 @@ from m2m_benchmarks.cli.console import progress
 from m2m_benchmarks.errors import M2MError
 
 if TYPE_CHECKING:
-    from m2m_benchmarks.submission.rules import Broken
+    from m2m_benchmarks.submission.rules import Violation
 
 
 def export(
@@ -90,7 +90,7 @@ def export(
     _report(violations, n_tests)
 
 
-def _report(violations: 'list[Broken]', n_tests: int) -> None:
+def _report(violations: 'list[Violation]', n_tests: int) -> None:
     if violations:
         lines = ''.join(f'\n  {violation}' for violation in violations)
         raise M2MError(f'{len(violations)} of the rules and tests of Brain-Score failed:{lines}')

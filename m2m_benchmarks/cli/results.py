@@ -65,9 +65,8 @@ def list_(
     elif csv:
         print(to_csv(matrix_table(selected)), end='')
     else:
-        print_table(
-            list_table(shown, selection.contradicting(stored)) if each else matrix_table(selected, terminal_width())
-        )
+        contradictions = selection.find_contradictions(stored)
+        print_table(list_table(shown, contradictions) if each else matrix_table(selected, terminal_width()))
 
 
 @app.command()
@@ -131,10 +130,10 @@ def import_(
     from m2m_benchmarks.records import exchange, selection, store
 
     imported = exchange.read(file)
-    known_contradictions = selection.contradicting(store.results())
+    known_contradictions = selection.find_contradictions(store.results())
     n_added = store.add(imported)
     print(f'{n_added} results are new; {len(imported) - n_added} were here already.')
-    new_contradictions = selection.contradicting(store.results()) - known_contradictions
+    new_contradictions = selection.find_contradictions(store.results()) - known_contradictions
     if new_contradictions:
         print(
             f'{len(new_contradictions)} results contradict one another: same candidate, data and code, different '

@@ -1,4 +1,4 @@
-"""Results: what a score is on record, what its number rests on, and the file that keeps all of them.
+"""Results: the record of a score and of everything its number depends on, and the file that stores them.
 
-The room is called `records` because `m2m_benchmarks.results` is the function that returns them.
+The package is called `records` because `m2m_benchmarks.results` is the function that returns them.
 """

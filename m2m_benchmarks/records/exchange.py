@@ -1,4 +1,4 @@
-"""Results as a file: to another machine and back, nothing lost."""
+"""Writes results to a file and reads them again, to move them between machines."""
 
 import csv
 import dataclasses
@@ -12,7 +12,7 @@ from m2m_benchmarks.records.selection import label
 from m2m_benchmarks.storage import explained, replacing
 
 _KIND = 'm2m results'
-#: Columns of the CSV: what spreadsheets are asked for. The JSON has everything.
+#: Columns of the CSV, a selection for spreadsheets. The JSON has every field.
 COLUMNS = (
     *('uid', 'candidate', 'model', 'weights', 'seed', 'benchmark', 'score', 'error', 'raw', 'ceiling'),
     *('ceiling_kind', 'layer', 'n_neuroids', 'n_stimuli', 'n_animals', 'formula', 'simulated', 'created'),
@@ -21,12 +21,12 @@ COLUMNS = (
 
 
 def write(results: Iterable[Result], path: Path) -> None:
-    """Write results to a file: CSV where its name ends so, else JSON that `read` takes.
+    """Write results to a file: CSV if its name ends in .csv, else JSON, which `read` reads.
 
     Raises
     ------
     StorageError
-        When it can't be written.
+        When the file can't be written.
     """
     with explained(path.name, path.parent), replacing(path) as file:
         if path.suffix.lower() == '.csv':
@@ -58,7 +58,7 @@ def read(path: Path) -> list[Result]:
     StorageError
         When the file can't be read.
     DataError
-        When it holds something else.
+        When the file does not hold results.
     """
     expected = 'expected a file of `m2m results export FILE.json` or `m2m score --json FILE`'
     try:
@@ -66,7 +66,7 @@ def read(path: Path) -> list[Result]:
     except OSError as error:
         raise StorageError(f'{path} cannot be read: {error.strerror or error}.') from error
     except ValueError as error:
-        raise DataError(f'{path} is no JSON: {error}; {expected}.') from error
+        raise DataError(f'{path} is not JSON: {error}; {expected}.') from error
     if isinstance(content, dict) and content.get('kind') == _KIND:
         content = content.get('results')
     documents = content if isinstance(content, list) else [content]

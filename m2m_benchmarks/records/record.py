@@ -1,4 +1,4 @@
-"""One result: a score, and all that its number rests on."""
+"""One result: a score, and everything its number depends on."""
 
 import dataclasses
 import hashlib
@@ -9,13 +9,13 @@ from typing import Any
 
 from m2m_benchmarks.errors import DataError
 
-#: Format of a result's JSON; raised when a field changes meaning. Results of versions before have none and count as 1.
+#: Format of a result's JSON, increased when a field changes meaning. Results without the field have format 1.
 FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Part:
-    """Score of one area of a dataset, in the result of their mean.
+    """Score of one area of a dataset, in the result of the mean over areas.
 
     Attributes
     ----------
@@ -23,13 +23,13 @@ class Part:
     formula : str
         How the score follows from raw and ceiling.
     layer : str
-        Layer of the candidate that stands for the area.
+        Layer of the candidate that models the area.
     n_neuroids, n_animals : int
     noise_corrected : float
     per_animal : dict
         Raw value on the neuroids of each animal.
     inter_animal : float or None
-        Mean over animals of the raw value of all other animals as a model of one.
+        Mean over animals of the raw value that all other animals reach as a model of one.
     commitment : str
         How the layer was chosen.
     """
@@ -56,9 +56,9 @@ class Domain:
     ----------
     accuracy : float
     interval : list of float
-        Its 95 % interval: low, high.
+        95 % confidence interval: low, high.
     n_images, n_clusters : int
-        Images, and groups of images that are not independent of one another.
+        Numbers of images, and of groups of images that are not independent of one another.
     """
 
     accuracy: float
@@ -69,14 +69,14 @@ class Domain:
 
 @dataclass(frozen=True)
 class Input:
-    """What a candidate makes of an image before its first layer.
+    """Input of a candidate: a preprocessed image.
 
     Attributes
     ----------
     shape : list of int
         Channels, height and width.
     sha256 : str
-        SHA-256 of a fixed image, preprocessed: another size, crop or normalisation gives another.
+        SHA-256 of a preprocessed fixed image; it depends on size, crop and normalisation.
     """
 
     shape: list[int]
@@ -100,7 +100,7 @@ class Library:
 
 @dataclass(frozen=True)
 class Machine:
-    """What a score was computed on.
+    """Machine that a score was computed on.
 
     Attributes
     ----------
@@ -124,8 +124,8 @@ class Machine:
 class Result:
     """A score on record.
 
-    Fields that a benchmark or a candidate does not have are None. So are, in results of version 0.1, those that it did
-    not write; `format` is 1 there.
+    Fields that a benchmark or a candidate does not have are None. Results of version 0.1 have format 1 and lack some
+    fields, which are None as well.
 
     Attributes
     ----------
@@ -136,15 +136,15 @@ class Result:
     format : int
     raw, ceiling, error : float or None
     ceiling_kind : str or None
-        What the ceiling is a ceiling of: 'trials', say, for the noise of single trials.
+        Kind of the ceiling, such as 'trials' for the noise of single trials.
     formula : str or None
         How the score follows from raw and ceiling.
     caveat : str or None
-        What a reader has to know to use the score.
+        Limitation that readers of the score have to know.
     layer : str, dict or None
-        Layer of the candidate; of a mean, by area.
+        Layer of the candidate; for a mean, a layer for each area.
     layer_scores : dict or None
-        Raw score of each layer in the choice of one.
+        Raw score of each layer that was compared to choose one.
     n_neuroids, n_stimuli, n_animals : int or None
     noise_corrected, raw_error : float or None
     per_animal : dict or None
@@ -155,9 +155,9 @@ class Result:
         Settings of the benchmark and its comparison.
     areas : dict of Part, or None
     left_out : dict or None
-        Areas that can't be scored, and why.
+        Areas that can't be scored, and the reasons.
     source, protocol : str or None
-        Of a benchmark of domain generalization.
+        Source domain and protocol of a benchmark of domain generalization.
     in_domain : Domain or None
     targets : dict of Domain, or None
     generalization_gap, chance : float or None
@@ -165,20 +165,20 @@ class Result:
     seed : int or None
         Random seed of untrained weights, or of a training run.
     weights : str or None
-        Where the weights are from, in words.
+        Origin of the weights, in words.
     simulated : bool
-        Whether the recordings are.
+        Whether the recordings are simulated.
     family : str or None
         Family of the network, such as 'squeezenet'.
     n_parameters : int or None
     training_set : str or None
-        What the weights were trained on.
+        Training data of the weights.
     weights_sha256 : str or None
         SHA-256 of all parameters and buffers of the network.
     code_sha256 : str or None
         SHA-256 of the candidate's code: its plugin folder, or the source files of the network.
     benchmark_sha256 : str or None
-        SHA-256 of the benchmark's code: that of this library's. None for others, such as one with a metric of others.
+        SHA-256 of this library's code, for its own benchmarks; None for others, such as one with a user's metric.
     response_sha256 : str or None
         SHA-256 of the network's responses to a fixed image.
     input : Input or None
@@ -186,20 +186,20 @@ class Result:
     data_settings : dict or None
         Settings that the responses were extracted with.
     layer_named : str or None
-        Layer that the user named.
+        Layer that the user names.
     library : Library or None
     machine : Machine or None
     versions : dict or None
         Versions of the packages.
     seconds, peak_memory_mb : float or None
     device : str or None
-        Device of the network, which `machine` has too.
+        Device of the network, as in `machine`.
     request : str or None
-        Key of what was asked for, where that alone determines the number (`scoring.requests`).
+        Key of the request, where it determines the number (`scoring.requests`).
     files : dict or None
-        Files that the answer to such a request also depends on, with their SHA-256.
+        Further files that the result of the request depends on, with their SHA-256.
     others : dict
-        Fields that this version doesn't know.
+        Fields that this version does not define.
     """
 
     model: str
@@ -265,39 +265,39 @@ class Result:
         Raises
         ------
         DataError
-            When it is of a later format, or no result.
+            When the document has a later format, or is not a result.
         """
         if not isinstance(document, Mapping):
             raise DataError(f'a result is a JSON object; this is a {type(document).__name__}.')
         number = document.get('format', 1)
         if not isinstance(number, int) or number > FORMAT:
-            raise DataError(f'a result has the format {number}; this version reads up to {FORMAT}. Update M2M.')
-        known = {each.name for each in dataclasses.fields(cls)} - {'others'}
+            raise DataError(f'a result has format {number}; this version reads formats up to {FORMAT}. Update M2M.')
+        known = {declared.name for declared in dataclasses.fields(cls)} - {'others'}
         fields = {name: value for name, value in document.items() if name in known}
         try:
-            for name, kind in _NESTED.items():
+            for name, nested in _NESTED.items():
                 if fields.get(name) is not None:
-                    fields[name] = kind(**fields[name])
-            for name, kind in _NESTED_BY_NAME.items():
+                    fields[name] = nested(**fields[name])
+            for name, nested in _NESTED_BY_NAME.items():
                 if fields.get(name) is not None:
-                    fields[name] = {key: kind(**value) for key, value in fields[name].items()}
+                    fields[name] = {key: nested(**value) for key, value in fields[name].items()}
             result = cls(**fields, others={name: value for name, value in document.items() if name not in known})
         except (TypeError, AttributeError) as error:
             raise DataError(f'a result cannot be read: {error}.') from error
         if not (
             isinstance(result.model, str) and isinstance(result.benchmark, str) and isinstance(result.created, str)
         ):
-            raise DataError('a result cannot be read: model, benchmark and created are expected to be texts.')
+            raise DataError('a result cannot be read: model, benchmark and created must be strings.')
         if isinstance(result.score, bool) or not isinstance(result.score, int | float):
-            raise DataError(f'the score of {result.model} on {result.benchmark} is no number: {result.score!r}.')
+            raise DataError(f'the score of {result.model} on {result.benchmark} is not a number: {result.score!r}.')
         return result
 
     def document(self) -> dict[str, Any]:
-        """As JSON; `from_document` gives the same result back."""
+        """Convert to a dictionary for JSON, from which `from_document` makes the same result."""
         document = {
-            each.name: getattr(self, each.name)
-            for each in dataclasses.fields(self)
-            if each.name != 'others' and (getattr(self, each.name) is not None or each.name in _ALWAYS)
+            declared.name: getattr(self, declared.name)
+            for declared in dataclasses.fields(self)
+            if declared.name != 'others' and (getattr(self, declared.name) is not None or declared.name in _ALWAYS)
         }
         for name in _NESTED:
             if document.get(name) is not None:
@@ -305,24 +305,24 @@ class Result:
         for name in _NESTED_BY_NAME:
             if document.get(name) is not None:
                 document[name] = {key: dataclasses.asdict(value) for key, value in document[name].items()}
-        if self.format == 1:  # which its version did not write
+        if self.format == 1:  # version 0.1 did not write it
             del document['format']
         return {**document, **self.others}
 
     @property
     def uid(self) -> str:
-        """Name of this very result: the first 12 digits of the SHA-256 of its JSON, without what is null."""
+        """Identifier of this result: the first 12 digits of the SHA-256 of its JSON without null fields."""
         return _sha256({name: value for name, value in self.document().items() if value is not None})[:12]
 
     @property
     def claim(self) -> str | None:
-        """Key of what the number is about: equal for two results that should have the same number.
+        """Key of everything that determines the number: two results with one claim should have the same number.
 
-        None where something that the number rests on isn't known: for results of version 0.1, models that aren't
+        None where part of it isn't known: for results of version 0.1, models that aren't
         PyTorch networks, code whose source can't be read, and benchmarks whose code isn't this library's.
         """
         parts = {name: getattr(self, name) for name in _CLAIM}
-        if any(parts[name] is None for name in _REASONS):
+        if any(parts[name] is None for name in _REQUIRED):
             return None
         for name in ('input', 'library'):
             parts[name] = dataclasses.asdict(parts[name])
@@ -330,7 +330,7 @@ class Result:
 
     @property
     def identity(self) -> str | None:
-        """Key of all that the number rests on, machine and packages included; None where the claim is."""
+        """Key of the claim together with the machine and the packages; None where the claim is None."""
         if self.claim is None or self.machine is None or self.versions is None:
             return None
         return _sha256([self.claim, dataclasses.asdict(self.machine), self.versions])
@@ -338,23 +338,23 @@ class Result:
 
 _NESTED: dict[str, Any] = {'in_domain': Domain, 'input': Input, 'library': Library, 'machine': Machine}
 _NESTED_BY_NAME: dict[str, Any] = {'areas': Part, 'targets': Domain}
-#: Fields that are part of every result's JSON, as null where there is none.
+#: Fields that every result's JSON has; they are null where they have no value.
 _ALWAYS = frozenset(
-    each.name
-    for each in dataclasses.fields(Result)
-    if each.name
+    declared.name
+    for declared in dataclasses.fields(Result)
+    if declared.name
     not in {
         *('areas', 'left_out', 'request', 'files'),
         *('source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds'),
     }
 )
-#: Fields without which it isn't known what a number rests on.
-_REASONS = (
+#: Fields of the claim that must not be None.
+_REQUIRED = (
     *('weights_sha256', 'code_sha256', 'benchmark_sha256', 'response_sha256', 'input', 'data_sha256'),
     *('stimuli_sha256', 'library'),
 )
 _CLAIM = (
-    *_REASONS,
+    *_REQUIRED,
     *('model', 'benchmark', 'data_settings', 'choices', 'layer_named', 'source'),
 )
 

@@ -1,4 +1,4 @@
-"""Questions to the results: which there are, the newest of each, models by benchmarks, and what contradicts what."""
+"""Queries of results: filters, the newest of each, models x benchmarks, and contradictions."""
 
 import fnmatch
 from collections import defaultdict
@@ -12,21 +12,21 @@ from m2m_benchmarks.records.record import Result
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Difference of two scores above which they contradict each other: other processors differ by less.
+#: Largest difference of two scores that do not contradict each other: different processors differ by less.
 TOLERANCE = 1e-3
 
 
 def label(result: Result) -> str:
-    """Name of a candidate in a table: its model, with the weights where they aren't those that it comes with.
+    """Name a candidate in a table: its model, and its weights unless they are the model's own.
 
     Weights are written as on the command line, `@none` or `@FILE`, and untrained ones with their seed.
     """
-    kind, _, rest = (result.weights or '').partition(' ')
-    if kind == 'file':
+    origin, _, rest = (result.weights or '').partition(' ')
+    if origin == 'file':
         return f'{result.model}@{rest.partition(" (SHA-256")[0]}'
-    if kind == 'run':
+    if origin == 'run':
         return f'run:{rest.partition(":")[0]}'
-    if kind == 'none':
+    if origin == 'none':
         return f'{result.model}@none {rest}'
     return result.model
 
@@ -40,28 +40,26 @@ def select(
     ----------
     results : iterable of Result
     models, benchmarks : sequence of str
-        Names, or patterns such as 'neurn_*'; a candidate is known by its model and by its label. All, where there are
-        none.
+        Names, or patterns such as 'neurn_*', of the model or the label of a candidate; all if empty.
     uids : sequence of str
-        Beginnings of uids.
+        First characters of uids; all if empty.
 
     Raises
     ------
     UnknownNameError
-        With the nearest names, for one that nothing fits.
+        When a name or pattern matches nothing; the message lists the nearest names.
     """
-    selected = list(results)
-    wanted: tuple[tuple[str, Sequence[str], Callable[[Result], tuple[str, ...]]], ...] = (
+    everything = selected = list(results)
+    filters: tuple[tuple[str, Sequence[str], Callable[[Result], tuple[str, ...]]], ...] = (
         ('scored model', models, lambda result: (result.model, label(result))),
         ('scored benchmark', benchmarks, lambda result: (result.benchmark,)),
         ('result', [f'{uid}*' for uid in uids], lambda result: (result.uid,)),
     )
-    everything = selected
-    for kind, patterns, names in wanted:
+    for noun, patterns, names in filters:
         for pattern in patterns:
             known = list(dict.fromkeys(name for result in everything for name in names(result)))
             if not any(fnmatch.fnmatchcase(name, pattern) for name in known):
-                raise UnknownNameError(kind, pattern.removesuffix('*'), known, '`m2m results list` lists them.')
+                raise UnknownNameError(noun, pattern.removesuffix('*'), known, '`m2m results list` lists them.')
         if patterns:
             selected = [
                 result
@@ -79,8 +77,8 @@ def newest(results: Iterable[Result]) -> list[Result]:
     return list(kept.values())
 
 
-def contradicting(results: Iterable[Result]) -> set[str]:
-    """Uids of results that claim another number for what another result claims: same candidate, data and code."""
+def find_contradictions(results: Iterable[Result]) -> set[str]:
+    """Find the uids of results whose scores differ although they have the same candidate, data and code."""
     by_claim: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         if result.claim is not None:
@@ -100,12 +98,12 @@ class Matrix:
     Attributes
     ----------
     labels : list of str
-        Candidates, the best first: by the mean, over the benchmarks that they were scored on, of the share of the other
-        candidates whose score is lower.
+        Candidates, the best first. They are ordered by the share of the other candidates with a lower score, averaged
+        over the benchmarks that they were scored on.
     benchmarks : list of str
-        In alphabetical order.
+        Benchmarks in alphabetical order.
     cells : dict
-        (label, benchmark) to the newest result.
+        Newest result for each (label, benchmark).
     """
 
     labels: list[str]
@@ -131,25 +129,25 @@ def matrix(results: Iterable[Result]) -> Matrix:
 def results(
     models: str | Sequence[str] = (), benchmarks: str | Sequence[str] = (), each: bool = False
 ) -> 'pd.DataFrame':
-    """Results on this machine, as a table.
+    """List the results on this machine as a table.
 
     Parameters
     ----------
     models, benchmarks : str or sequence of str
-        Names, or patterns such as 'Siegle2021.*-rdm'. All, where there are none.
+        Names, or patterns such as 'Siegle2021.*-rdm'; all if empty.
     each : bool
-        Whether to give a row for each result, newest first, in place of candidates x benchmarks.
+        Whether the table has a row for each result, newest first, instead of candidates x benchmarks.
 
     Returns
     -------
     DataFrame
-        Scores, candidates (the best first) x benchmarks, the newest of each; NaN where there is none. With `each`, the
-        fields of each result, its `uid`, and whether it `contradicts` another.
+        Newest scores, candidates (the best first) x benchmarks; NaN where there is none. With `each`, the fields of
+        each result, its `uid`, and whether it `contradicts` another.
 
     Raises
     ------
     UnknownNameError
-        With the nearest names, for a name or pattern that nothing was scored of.
+        When a name or pattern matches no result; the message lists the nearest names.
     StorageError
         When the file of results can't be read.
     """
@@ -161,7 +159,7 @@ def results(
     texts = [[names] if isinstance(names, str) else list(names) for names in (models, benchmarks)]
     selected = select(stored, *texts) if stored else []
     if each:
-        contradictions = contradicting(stored)
+        contradictions = find_contradictions(stored)
         rows = [
             {
                 'uid': result.uid,

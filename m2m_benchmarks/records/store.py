@@ -1,4 +1,4 @@
-"""Every score that was computed here, in one SQLite file."""
+"""Stores every result of this machine in one SQLite file."""
 
 import contextlib
 import json
@@ -12,16 +12,16 @@ from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.storage import home, writable
 
-#: Seconds that a writer waits for another.
+#: Longest time that a writer waits for another, in seconds.
 WAIT_S = 30.0
 
 _database = peewee.DatabaseProxy()
-#: Columns that version 0.1 did not have. It still reads and writes a file that has them.
+#: Columns that version 0.1 lacks; it can still read and write a file with them.
 _NEW = ('uid', 'identity', 'request')
 
 
 class Row(peewee.Model):
-    """One result: what is asked for as columns, everything as `document`."""
+    """One result: the fields of queries as columns, the whole result as `document`."""
 
     id = peewee.AutoField()
     model = peewee.TextField(index=True)
@@ -34,21 +34,21 @@ class Row(peewee.Model):
     request = peewee.TextField(null=True, index=True)
 
     class Meta:
-        """Where it is kept."""
+        """Database and table."""
 
         database = _database
         table_name = 'result'
 
 
 def path() -> Path:
-    """File of all results."""
+    """Path of the file of all results."""
     return home() / 'results.sqlite'
 
 
 def add(results: Iterable[Result]) -> int:
-    """Append results, all or none of them, and return how many were new. Several processes may do so at once.
+    """Append results, all or none of them, and return the number of new ones.
 
-    A result that is there already, in every field, is not stored again.
+    Results that are already stored are skipped. Several processes may add results at once.
 
     Raises
     ------
@@ -68,28 +68,28 @@ def add(results: Iterable[Result]) -> int:
         }
         for result in results
     ]
-    with _opened(), _database.atomic('IMMEDIATE'):
+    with _connection(), _database.atomic('IMMEDIATE'):
         uids = {str(row['uid']) for row in rows}
-        there = {row.uid for row in Row.select(Row.uid).where(Row.uid.is_null(False)) if row.uid in uids}
-        new = list({row['uid']: row for row in rows if row['uid'] not in there}.values())
-        for start in range(0, len(new), 50):  # SQLite takes a limited number of values at once
+        stored = {row.uid for row in Row.select(Row.uid).where(Row.uid.is_null(False)) if row.uid in uids}
+        new = list({row['uid']: row for row in rows if row['uid'] not in stored}.values())
+        for start in range(0, len(new), 50):  # SQLite limits the number of values in a statement
             Row.insert_many(new[start : start + 50]).execute()
     return len(new)
 
 
 def results(model: str | None = None, benchmark: str | None = None) -> list[Result]:
-    """Results so far, oldest first, of one model or benchmark where they are given.
+    """Read the stored results, oldest first, optionally those of one model or benchmark.
 
     Raises
     ------
     StorageError
         When the file can't be read.
     DataError
-        When a result in it is of a later format.
+        When a result in it has a later format.
     """
     if not path().exists():
         return []
-    with _opened():
+    with _connection():
         query = Row.select().order_by(Row.id)
         if model is not None:
             query = query.where(Row.model == model)
@@ -99,21 +99,21 @@ def results(model: str | None = None, benchmark: str | None = None) -> list[Resu
 
 
 def answers(identity: str | None = None, request: str | None = None) -> list[Result]:
-    """Results of one identity or of one request, the newest first."""
+    """Read the results of an identity or of a request, newest first."""
     if not path().exists():
         return []
-    wanted = Row.request == request if identity is None else Row.identity == identity
-    with _opened():
-        return [_read(row) for row in Row.select().where(wanted).order_by(Row.id.desc())]
+    condition = Row.request == request if identity is None else Row.identity == identity
+    with _connection():
+        return [_read(row) for row in Row.select().where(condition).order_by(Row.id.desc())]
 
 
 def delete(uids: Iterable[str]) -> int:
-    """Delete results by their uid, and return how many there were."""
-    n = 0
-    with _opened(), _database.atomic('IMMEDIATE'):
+    """Delete results by their uids, and return the number of deleted ones."""
+    n_deleted = 0
+    with _connection(), _database.atomic('IMMEDIATE'):
         for uid in uids:
-            n += Row.delete().where(Row.uid == uid).execute()
-    return n
+            n_deleted += Row.delete().where(Row.uid == uid).execute()
+    return n_deleted
 
 
 def _read(row: Row) -> Result:
@@ -124,10 +124,10 @@ def _read(row: Row) -> Result:
 
 
 @contextlib.contextmanager
-def _opened() -> Iterator[None]:
-    """Connection to the results of the current home folder."""
+def _connection() -> Iterator[None]:
+    """Connect to the results of the current home folder."""
     file = writable(home()) / path().name
-    # A write-ahead log lets readers read while one writes; a writer waits for another.
+    # A write-ahead log lets others read while one process writes; writers wait for one another.
     _database.initialize(peewee.SqliteDatabase(str(file), pragmas={'journal_mode': 'wal'}, timeout=WAIT_S))
     try:
         try:
@@ -135,8 +135,8 @@ def _opened() -> Iterator[None]:
             _make_table()
         except peewee.DatabaseError as error:
             raise StorageError(
-                f'the results file {file} cannot be used: {error}. Wait where another program holds it; where it is '
-                'damaged or no results file of M2M, move it away, and a new one is begun.'
+                f'the results file {file} cannot be used: {error}. If another program has locked it, wait. If it is '
+                'damaged, or not a results file of M2M, move it away; M2M then creates a new one.'
             ) from error
         try:
             yield
@@ -147,16 +147,16 @@ def _opened() -> Iterator[None]:
 
 
 def _make_table() -> None:
-    """Make the table, or bring one of version 0.1 to this version's form: that version still reads and writes it."""
+    """Create the table, or add this version's columns to one of version 0.1, which can still use it."""
     if Row.table_exists() and not set(_NEW) <= _columns():
         with _database.atomic('IMMEDIATE'):
-            for name in set(_NEW) - _columns():  # another process may have been here
+            for name in set(_NEW) - _columns():  # another process may have added some
                 _database.execute_sql(f'ALTER TABLE result ADD COLUMN {name} TEXT')
     _database.create_tables([Row])
     if Row.select().where(Row.uid.is_null()).exists():
         with _database.atomic('IMMEDIATE'):
             for row in Row.select().where(Row.uid.is_null()):
-                with contextlib.suppress(DataError):  # whoever reads it is told
+                with contextlib.suppress(DataError):  # reported when it is read
                     Row.update(uid=_read(row).uid).where(Row.id == row.id).execute()
 
 

@@ -1,1 +1,1 @@
-"""Tables and figures."""
+"""Makes tables and figures of results."""

@@ -1,4 +1,4 @@
-"""Figure of a comparison: all candidates on each measure, seed by seed, and their differences to the first."""
+"""Figure of a comparison: all candidates on each measure and seed, and their differences from the first."""
 
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,17 @@ from m2m_benchmarks.report.comparison_tables import row_names
 from m2m_benchmarks.storage import explained, replacing, writable
 
 FORMATS = ('.png', '.svg', '.pdf')
-#: Distinguishable to the colour-blind (Okabe & Ito).
+#: Colours that colour-blind people can distinguish (Okabe & Ito).
 _COLOURS = ('#D55E00', '#0072B2', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 _MARKERS = 'osD^v'
-#: Distance between two candidates in a row of height 1: two take a quarter of it, as many as there may be 0.7.
+#: Distance between two candidates in a row of height 1, and most height that all candidates take together.
 _STEP, _WIDEST = 0.24, 0.7
-#: Most characters of names in one line of the legend.
+#: Maximum number of characters of names in one line of the legend.
 _LINE = 70
 
 
 def check_figure(path: Path) -> None:
-    """Raise a StorageError when a figure can't be written there: asked before a long run, not after it."""
+    """Raise a StorageError when a figure can't be written to a file: check before a long run."""
     if path.suffix.lower() not in FORMATS or path.is_dir():
         raise StorageError(f'cannot draw a figure to {path}: expected a file that ends in {", ".join(FORMATS)}.')
     writable(path.absolute().parent, 'Name another file after --figure.')
@@ -33,7 +33,7 @@ def check_figure(path: Path) -> None:
 def draw(comparison: Comparison) -> Figure:
     """Draw a comparison.
 
-    On the left, each measure has one row: small dots are seeds, joined where they are pairs, and large ones their mean.
+    On the left, each measure has one row: small dots are seeds, joined where they are paired, large dots their mean.
     On the right are the differences between the first candidate and each other, with their 95 % intervals.
     """
     rows, n = comparison.rows, len(comparison.candidates)
@@ -42,11 +42,11 @@ def draw(comparison: Comparison) -> Figure:
         figsize=(9, 1.2 + 0.2 * (n + len(comparison.methods)) + max(0.55, 0.22 * n) * len(rows)), layout='constrained'
     )
     values, differences = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
-    places = np.arange(len(rows))[::-1]
+    heights = np.arange(len(rows))[::-1]
     offsets = _offsets(n)
-    _draw_values(values, comparison, places, offsets)
-    _draw_differences(differences, comparison, places, offsets)
-    values.set_yticks(places, row_names(comparison))
+    _draw_values(values, comparison, heights, offsets)
+    _draw_differences(differences, comparison, heights, offsets)
+    values.set_yticks(heights, row_names(comparison))
     values.set_ylim(-0.6, len(rows) - 0.4)  # whole markers, in a single row too
     values.set_xlabel('score' if chance is None else 'accuracy')
     differences.set_xlabel('first minus second, 95 % interval' if n == 2 else 'first minus other, 95 % interval')
@@ -66,12 +66,12 @@ def draw(comparison: Comparison) -> Figure:
 
 
 def write_figure(comparison: Comparison, path: Path) -> None:
-    """Draw a comparison to a file, whole or not at all.
+    """Draw a comparison to a file, completely or not at all.
 
     Raises
     ------
     StorageError
-        When it can't be written.
+        When the file can't be written.
     """
     check_figure(path)
     figure = draw(comparison)
@@ -80,7 +80,7 @@ def write_figure(comparison: Comparison, path: Path) -> None:
 
 
 def _offsets(n: int) -> np.ndarray:
-    """Places of the candidates within a row, the first on top."""
+    """Heights of the candidates within a row, the first on top."""
     half = min(_STEP * (n - 1), _WIDEST) / 2
     return np.linspace(half, -half, n)
 
@@ -89,31 +89,31 @@ def _style(number: int) -> dict[str, Any]:
     return {'color': _COLOURS[number % len(_COLOURS)], 'marker': _MARKERS[number // len(_COLOURS) % len(_MARKERS)]}
 
 
-def _draw_values(axes: Axes, comparison: Comparison, places: np.ndarray, offsets: np.ndarray) -> None:
-    for place, row in zip(places, comparison.rows, strict=True):
+def _draw_values(axes: Axes, comparison: Comparison, heights: np.ndarray, offsets: np.ndarray) -> None:
+    for height, row in zip(heights, comparison.rows, strict=True):
         for pair in row.differences:
             if pair.paired and pair.second == pair.first + 1:
-                between = [place + offsets[pair.first], place + offsets[pair.second]]
+                between = [height + offsets[pair.first], height + offsets[pair.second]]
                 for seed in zip(row.values[pair.first], row.values[pair.second], strict=True):
                     axes.plot(seed, between, color='0.75', linewidth=1, zorder=1)
     for number, (candidate, offset) in enumerate(zip(comparison.candidates, offsets, strict=True)):
-        for place, row in zip(places, comparison.rows, strict=True):
-            own = row.values[number]
-            axes.scatter(own, [place + offset] * len(own), s=14, alpha=0.5, zorder=2, **_style(number))
+        for height, row in zip(heights, comparison.rows, strict=True):
+            seeds = row.values[number]
+            axes.scatter(seeds, [height + offset] * len(seeds), s=14, alpha=0.5, zorder=2, **_style(number))
         means = [row.means[number] for row in comparison.rows]
-        axes.scatter(means, places + offset, s=60, label=candidate.label, zorder=3, **_style(number))
+        axes.scatter(means, heights + offset, s=60, label=candidate.label, zorder=3, **_style(number))
 
 
-def _draw_differences(axes: Axes, comparison: Comparison, places: np.ndarray, offsets: np.ndarray) -> None:
-    """Draw what the first candidate has more than each other; a single other one is drawn in black, mid-row."""
+def _draw_differences(axes: Axes, comparison: Comparison, heights: np.ndarray, offsets: np.ndarray) -> None:
+    """Draw the first candidate minus each other; the difference of only two is black and centred in its row."""
     axes.axvline(0, color='0.6', linewidth=1)
     single = len(comparison.candidates) == 2
-    for place, row in zip(places, comparison.rows, strict=True):
+    for row_height, row in zip(heights, comparison.rows, strict=True):
         for pair in row.differences:
             if pair.first > 0:
                 continue
             style = {'color': 'black', 'marker': 'o'} if single else _style(pair.second)
-            height = place if single else place + offsets[pair.second]
+            height = row_height if single else row_height + offsets[pair.second]
             if pair.interval is not None:
                 axes.hlines([height], *pair.interval, color=style['color'])
             axes.plot([pair.value], [height], linestyle='', **style)

@@ -1,4 +1,4 @@
-"""Tables of a comparison: the candidates by letter, their parts, and the differences of all pairs."""
+"""Tables of a comparison: the candidates, the parts of their scores, and the differences of all pairs."""
 
 import string
 from typing import TYPE_CHECKING, Any
@@ -9,15 +9,15 @@ from m2m_benchmarks.report.tables import Column, Row, Table, estimate, interval,
 if TYPE_CHECKING:
     from m2m_benchmarks.analysis.compare import Comparison, Difference
 
-#: How a p value is shown.
+#: Format of p values.
 _P_VALUE = '.2g'
 
 
 def comparison_tables(comparison: 'Comparison') -> list[Table]:
     """Make the tables of a comparison.
 
-    Two candidates are compared on each measure; of more, the pairs are compared on the score alone, and the document of
-    the comparison has those of its parts.
+    Two candidates are compared on each measure. The pairs of more candidates are compared on the score alone; the
+    JSON of the comparison has their differences on its parts.
     """
     if len(comparison.candidates) == 2:
         return [_candidates(comparison), _two(comparison)]
@@ -25,9 +25,9 @@ def comparison_tables(comparison: 'Comparison') -> list[Table]:
     return [_candidates(comparison), *parts, _pairs(comparison)]
 
 
-def letter(place: int) -> str:
-    """Letter that stands for the candidate of this place."""
-    return string.ascii_uppercase[place % 26] + (str(place // 26) if place >= 26 else '')
+def letter(index: int) -> str:
+    """Return the letter of a candidate."""
+    return string.ascii_uppercase[index % 26] + (str(index // 26) if index >= 26 else '')
 
 
 def _candidates(comparison: 'Comparison') -> Table:
@@ -38,10 +38,10 @@ def _candidates(comparison: 'Comparison') -> Table:
     columns += [number('between seeds')] if spreads else []
     columns += [text('rank')] if ranked else []
     rows = []
-    for place, candidate in enumerate(comparison.candidates):
-        best, worst = row.ranks[place]
-        cells: list[Any] = [letter(place), candidate.label, (row.means[place], row.errors[place])]
-        cells += [row.spreads[place]] if spreads else []
+    for index, candidate in enumerate(comparison.candidates):
+        best, worst = row.ranks[index]
+        cells: list[Any] = [letter(index), candidate.label, (row.means[index], row.errors[index])]
+        cells += [row.spreads[index]] if spreads else []
         cells += [str(best) if best == worst else f'{best} to {worst}'] if ranked else []
         rows.append(Row(tuple(cells)))
     return Table(columns, rows, comparison.benchmark)
@@ -57,7 +57,7 @@ def _two(comparison: 'Comparison') -> Table:
 
 
 def _parts(comparison: 'Comparison') -> Table:
-    columns = [Column(''), *(number(letter(place)) for place in range(len(comparison.candidates)))]
+    columns = [Column(''), *(number(letter(index)) for index in range(len(comparison.candidates)))]
     rows = [
         Row((name, *row.means), strong=row is comparison.rows[-1])
         for name, row in zip(row_names(comparison), comparison.rows, strict=True)
@@ -83,7 +83,7 @@ def _difference_cells(pair: 'Difference') -> tuple[Any, ...]:
 
 
 def row_names(comparison: 'Comparison') -> list[str]:
-    """Name the rows for a reader; the whole score is called the mean where it is one."""
+    """Name the rows of a table; the row of a score that is a mean is called so."""
     names = [row.name for row in comparison.rows]
     n_parts = sum(name != 'in-domain' for name in names[:-1])
     if n_parts > 1:
@@ -94,21 +94,21 @@ def row_names(comparison: 'Comparison') -> list[str]:
 def _notes(comparison: 'Comparison') -> list[str]:
     notes = []
     for method, pairs in comparison.methods.items():
-        of = ', '.join(f'{letter(first)} − {letter(second)}' for first, second in pairs)
-        notes.append(f'{method}.' if len(comparison.methods) == 1 else f'{of}: {method}.')
-    notes.append('±: standard error, of a score by bootstrap.')
+        differences = ', '.join(f'{letter(first)} − {letter(second)}' for first, second in pairs)
+        notes.append(f'{method}.' if len(comparison.methods) == 1 else f'{differences}: {method}.')
+    notes.append('±: standard error; for scores, by bootstrap.')
     seeded = next((candidate for candidate in comparison.candidates if candidate.seeds), None)
     if seeded is not None:
         seeds = ', '.join(map(str, seeded.seeds or []))
         several = any(spread is not None for spread in comparison.rows[-1].spreads)
-        notes[-1] += f' Seeds: {seeds}{"; between them: standard deviation" if several else ""}.'
+        notes[-1] += f' Seeds: {seeds}{"; between seeds: standard deviation" if several else ""}.'
     if len(comparison.candidates) > 2:
         notes.append(
-            'Each interval holds for its pair alone; p is adjusted over all pairs, and those above .05 are ties in the '
+            'Each interval is for its pair alone. p is adjusted over all pairs; pairs with p above .05 are ties in the '
             'ranks.'
         )
         if len(comparison.rows) > 1:
-            notes.append('Differences of the parts: --json.')
+            notes.append('--json has the differences of the parts.')
     first = comparison.candidates[0].results[0]
     if first.get('chance') is not None:
         notes.append(f'Shares of correct labels; chance is {first["chance"]}.')

@@ -7,7 +7,7 @@ from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PROTOCOLS, NeuralIdentifier, parse
 from m2m_benchmarks.records.record import Part, Result
-from m2m_benchmarks.records.selection import contradicting, label, matrix
+from m2m_benchmarks.records.selection import find_contradictions, label, matrix
 from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estimate, fits, heading, interval, number
 
 _SIMULATED = 'SimulatedMouse is simulated: these numbers say nothing about any mouse.'
@@ -25,44 +25,44 @@ def _areas(results: Sequence[Result]) -> Table:
     rows = []
     for result in results:
         name = parse(result.benchmark)
-        over, own = result.benchmark, 'score'
+        group, own_name = result.benchmark, 'score'
         if isinstance(name, NeuralIdentifier):
             whole = NeuralIdentifier(name.dataset, None, None, name.comparison)
-            over = f'{whole} (simulated)' if result.simulated else str(whole)
-            own = '.'.join(part for part in (name.area, name.population) if part) or 'mean'
+            group = f'{whole} (simulated)' if result.simulated else str(whole)
+            own_name = '.'.join(part for part in (name.area, name.population) if part) or 'mean'
         for area, part in (result.areas or {}).items():
-            rows.append(Row((label(result), over, area, str(part.layer), *_numbers(part))))
+            rows.append(Row((label(result), group, area, str(part.layer), *_numbers(part))))
         layer = '' if result.areas else str(result.layer or '')
-        rows.append(Row((label(result), over, own, layer, *_numbers(result)), strong=True))
+        rows.append(Row((label(result), group, own_name, layer, *_numbers(result)), strong=True))
     columns = (
         *(heading('candidate'), heading('benchmark'), Column('area'), Column('layer')),
         *(count('neuroids'), number('raw'), number('ceiling'), estimate('score')),
     )
     simulated = [_SIMULATED] if any(result.simulated for result in results) else []
-    return Table(columns, rows, notes=[*simulated, *_explained(results)])
+    return Table(columns, rows, notes=[*simulated, *_notes_on(results)])
 
 
 def _numbers(result: Result | Part) -> tuple[Cell, ...]:
     return (result.n_neuroids, result.raw, result.ceiling, (result.score, result.error))
 
 
-def _explained(results: Sequence[Result]) -> list[str]:
-    """What the numbers of a table are: a sentence for each comparison, and one for all."""
+def _notes_on(results: Sequence[Result]) -> list[str]:
+    """Explain the numbers of a table: a sentence for each comparison, and one for all."""
     notes = []
-    described: dict[str, Result] = {}
+    examples: dict[str, Result] = {}
     for result in results:
         name = parse(result.benchmark)
         end = f'-{name.comparison}' if isinstance(name, NeuralIdentifier) else result.benchmark
-        described.setdefault(end, result)
-    for end, result in described.items():
-        part = next(iter((result.areas or {}).values()), result)  # whose formula is not of a mean over areas
+        examples.setdefault(end, result)
+    for end, result in examples.items():
+        part = next(iter((result.areas or {}).values()), result)  # the formula of an area, not that of the mean
         error = (result.choices or {}).get('error')
         notes.append(f'{end}: score = {part.formula}{f"; ± by {error}" if error else ""}.')
         notes += [f'Note: {result.caveat}.'] if result.caveat else []
-    notes.append('score: 1 is the ceiling, 0 is chance. ±: standard error. neuroids: reliable ones that are scored.')
-    own = [name for name in map(_neural, results) if name is not None]
-    # The methods of a comparison are the same in every folder: recordings that were imported have none of their own.
-    datasets = dict.fromkeys(name.dataset for name in own)
+    notes.append('score: 1 is the ceiling, 0 is chance. ±: standard error. neuroids: number of reliable ones.')
+    names = [name for name in map(_neural, results) if name is not None]
+    # Imported recordings have no METHODS.md; those of all datasets describe the comparisons alike.
+    datasets = dict.fromkeys(name.dataset for name in names)
     folders = dict.fromkeys(RECORDINGS[name].folder if name in RECORDINGS else '*' for name in datasets)
     methods = ', '.join(f'm2m_benchmarks/benchmarks/{folder}/METHODS.md' for folder in folders)
     notes += [f'raw and ceiling: see {methods}.'] if methods else []
@@ -74,19 +74,19 @@ def _explained(results: Sequence[Result]) -> list[str]:
 
 
 def _neural(result: Result) -> NeuralIdentifier | None:
-    """Name of a benchmark that compares with recordings by one of this library's comparisons; None for others."""
+    """Name of a benchmark on recordings with one of this library's comparisons; None for others."""
     name = parse(result.benchmark)
     return name if isinstance(name, NeuralIdentifier) and name.comparison in COMPARISONS else None
 
 
 def _domains(result: Result) -> Table:
     assert result.targets is not None and result.in_domain is not None and result.protocol is not None
-    over = (label(result), result.benchmark)
+    group = (label(result), result.benchmark)
     rows = [
-        Row((*over, name, part.accuracy, tuple(part.interval), part.n_images, part.n_clusters))
+        Row((*group, name, part.accuracy, tuple(part.interval), part.n_images, part.n_clusters))
         for name, part in [(f'{result.source} (source)', result.in_domain), *result.targets.items()]
     ]
-    rows.append(Row((*over, 'mean', result.score, None, result.n_stimuli, None), strong=True))
+    rows.append(Row((*group, 'mean', result.score, (None, None), result.n_stimuli, None), strong=True))
     columns = (
         *(heading('candidate'), heading('benchmark'), Column('domain'), number('accuracy')),
         *(interval('95 % interval'), count('images'), count('clusters')),
@@ -94,7 +94,7 @@ def _domains(result: Result) -> Table:
     layer = f' ({result.layer})' if result.protocol == 'readout_accuracy' and result.layer else ''
     notes = [
         f'score {result.score:.3f} ± {result.error or 0:.3f}: {result.formula}.',
-        f'gap {result.generalization_gap or 0:+.3f}: accuracy on the source less the score. '
+        f'gap {result.generalization_gap or 0:+.3f}: accuracy on the source minus the score. '
         f'Compared: {PROTOCOLS[result.protocol]}{layer}.',
         *([_DERIVED] if result.source == DERIVED_DIGITS else []),
     ]
@@ -104,22 +104,28 @@ def _domains(result: Result) -> Table:
 def matrix_table(results: Sequence[Result], width: int | None = None) -> Table:
     """Lay out the newest results as candidates x benchmarks, the best candidate first.
 
-    Where so many columns of a terminal don't hold that, benchmark by benchmark. Candidates of which there are several
-    seeds have a row for their mean, whose ± is the standard deviation between seeds.
+    If the table is wider than `width`, the benchmarks are below one another. A candidate with several seeds also has a
+    row for their mean, whose ± is the standard deviation between seeds.
     """
     arranged = matrix(results)
-    contradictory = contradicting(results)
+    contradictory = find_contradictions(results)
     rows: dict[str, dict[str, tuple[float, float | None]]] = {}
     for name in arranged.labels:
-        cells = {each: arranged.cells[name, each] for each in arranged.benchmarks if (name, each) in arranged.cells}
+        cells = {
+            benchmark: arranged.cells[name, benchmark]
+            for benchmark in arranged.benchmarks
+            if (name, benchmark) in arranged.cells
+        }
         marked = any(cell.uid in contradictory for cell in cells.values())
-        rows[f'{name} !' if marked else name] = {each: (cell.score, cell.error) for each, cell in cells.items()}
+        rows[f'{name} !' if marked else name] = {
+            benchmark: (cell.score, cell.error) for benchmark, cell in cells.items()
+        }
     means = _means_of_seeds(arranged.cells.values())
-    notes = ['score: 1 is the ceiling, 0 is chance; of digits, the share of correct labels. ±: standard error.']
+    notes = ['score: 1 is the ceiling, 0 is chance; for digits, the share of correct labels. ±: standard error.']
     if means:
-        notes.append('±, of a mean of seeds: standard deviation between the seeds.')
+        notes.append('± of a mean of seeds: standard deviation between the seeds.')
     if contradictory:
-        notes.append('!: two results of the same candidate, data and code have another number; see --each.')
+        notes.append('!: results of the same candidate, data and code have different scores; see --each.')
     if any(result.simulated for result in results):
         notes.append(_SIMULATED)
     if any(result.source == DERIVED_DIGITS for result in results):
@@ -161,7 +167,7 @@ def _means_of_seeds(results: Iterable[Result]) -> dict[str, dict[str, tuple[floa
 
 
 def list_table(results: Sequence[Result], contradictory: set[str]) -> Table:
-    """Lay out results one by one, in the order in which they are given."""
+    """Lay out results one by one, in the given order."""
     columns = (Column('result'), Column('created'), Column('candidate'), Column('benchmark'), estimate('score'))
     rows = [
         Row(
@@ -175,16 +181,16 @@ def list_table(results: Sequence[Result], contradictory: set[str]) -> Table:
         )
         for result in results
     ]
-    notes = ['`m2m results show RESULT` tells what a number rests on.']
+    notes = ['`m2m results show RESULT` shows what a score depends on.']
     if any(result.uid in contradictory for result in results):
-        notes.append('!: it contradicts another result of the same candidate, data and code.')
+        notes.append('!: another result of the same candidate, data and code has a different score.')
     return Table(columns, rows, notes=notes)
 
 
 def facts(result: Result) -> list[str]:
-    """What a result rests on, a line each."""
+    """List everything that a result depends on, one line each."""
     lines = [f'result {result.uid}, {result.created}']
-    shown = {
+    entries = {
         'weights': result.weights,
         'trained on': result.training_set,
         'family': result.family,
@@ -203,12 +209,12 @@ def facts(result: Result) -> list[str]:
         'packages': _listed(result.versions),
         'seconds': None if result.seconds is None else f'{result.seconds:.1f}',
     }
-    lines += [f'{name}: {value}' for name, value in shown.items() if value is not None]
+    lines += [f'{name}: {value}' for name, value in entries.items() if value is not None]
     for name in ('weights', 'code', 'response', 'data', 'stimuli'):
         value = getattr(result, f'{name}_sha256')
         lines += [f'{name} SHA-256: {value}'] if value is not None else []
     if result.format == 1:
-        lines.append('It was stored by version 0.1, which did not keep more.')
+        lines.append('This result was stored by version 0.1, which recorded no more.')
     return lines
 
 

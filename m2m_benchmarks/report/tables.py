@@ -1,4 +1,4 @@
-"""Tables: typed columns and rows, as lines of a terminal, as Markdown and as CSV."""
+"""Tables of typed columns, rendered for terminals, as Markdown and as CSV."""
 
 import csv
 import io
@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from rich.text import Text
 
-#: Number of a cell, or the numbers that stand in it together, such as an estimate and its error; None where it's empty.
+#: Number of a cell, or several, such as an estimate and its error; None where it is empty.
 Number = float | None | tuple[float | None, ...]
 Cell = str | Number
 
-#: Between two columns.
+#: Space between two columns.
 _GAP = '  '
-#: Rows stand under their headings.
+#: Indentation of rows below their headings.
 _INDENT = '  '
-#: Prose isn't folded to fewer columns of the terminal than this, nor the titles of numbers to fewer than that.
+#: Smallest widths that prose and the titles of numbers are folded to, in columns of the terminal.
 _LEAST_TEXT = 20
 _LEAST_TITLE = 12
-#: Where a line is broken: between words; in a longer word, after what separates the parts of a name.
+#: Pieces that a line is broken into: words, and the parts of a long word after its separators.
 _BREAKS = (re.compile(r'\S+\s*|\s+'), re.compile(r'[^-._:/@]*[-._:/@]+|[^-._:/@]+'))
-#: What Markdown would take for markup; an underscore between letters or digits is none.
+#: Characters that are markup in Markdown, as an underscore between letters or digits is not.
 _MARKUP = re.compile(r'([\\`*<>|\[\]~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))')
 
 
@@ -35,16 +35,16 @@ class Column:
     ----------
     title : str
     kind : {'name', 'text', 'number'}
-        A name stands whole on one line wherever it fits, so that it can be copied; prose is folded between words; a
-        number is never folded.
+        A name is on one line wherever it fits, so that it can be copied; prose is folded between words; a number is
+        never folded.
     heading : bool
-        Whether its cells are headings over their rows, in the terminal, instead of cells.
+        Whether a terminal shows its cells as headings above their rows.
     formats : tuple of str
-        Of a number: format of each of the numbers of a cell, such as '.3f'.
+        Format of each number of a cell, such as '.3f'.
     joint : str
         Text between the numbers of a cell.
     parts : tuple of str
-        Titles of the numbers of a cell in CSV, where each has a column; empty where a cell has one number.
+        Titles in CSV, where each number of a cell has a column; empty if a cell has one number.
     """
 
     title: str
@@ -54,53 +54,53 @@ class Column:
     joint: str = ' ± '
     parts: tuple[str, ...] = ()
 
-    def shown(self, cell: Cell) -> str:
-        """Text of a cell, on one line and without control characters."""
+    def format(self, cell: Cell) -> str:
+        """Format a cell as one line of text without control characters."""
         if isinstance(cell, str):
             return _printable(cell)
         if cell is None:
             return ''
         numbers = cell if isinstance(cell, tuple) else (cell,)
-        texts = [format(each, spec) for each, spec in zip(numbers, self.formats, strict=True) if each is not None]
+        texts = [format(value, spec) for value, spec in zip(numbers, self.formats, strict=True) if value is not None]
         return self.joint.join(texts)
 
 
 def text(title: str) -> Column:
-    """Column of prose."""
+    """Make a column of prose."""
     return Column(title, 'text')
 
 
 def heading(title: str) -> Column:
-    """Column of names that are headings over their rows."""
+    """Make a column of names that are headings above their rows."""
     return Column(title, heading=True)
 
 
 def number(title: str, spec: str = '.3f') -> Column:
-    """Column of numbers."""
+    """Make a column of numbers."""
     return Column(title, 'number', formats=(spec,))
 
 
 def count(title: str) -> Column:
-    """Column of whole numbers."""
+    """Make a column of whole numbers."""
     return number(title, ',')
 
 
 def estimate(title: str, spec: str = '.3f', error: str = 'error') -> Column:
-    """Column of pairs: an estimate and its error, which is None where there is none.
+    """Make a column of pairs: an estimate and its error, or None.
 
-    `spec` is the format of the estimate; `error` the title of the error in CSV, where it follows the one of the column.
+    `spec` is the format of the estimate. In CSV, the title of the error is that of the column followed by `error`.
     """
     return Column(title, 'number', formats=(spec, spec.lstrip('+')), parts=(title, f'{title} {error}'.strip()))
 
 
 def interval(title: str, spec: str = '.3f') -> Column:
-    """Column of pairs: both ends of an interval."""
+    """Make a column of pairs: both ends of an interval."""
     return Column(title, 'number', formats=(spec, spec), joint=' to ', parts=(f'{title} low', f'{title} high'))
 
 
 @dataclass(frozen=True)
 class Row:
-    """Cells of a row, one for each column, and whether it is emphasised, as a mean is."""
+    """Cells of a row, one for each column, and whether it is emphasised, as means are."""
 
     cells: tuple[Cell, ...]
     strong: bool = False
@@ -114,7 +114,7 @@ class Table:
     ----------
     columns : sequence of Column
     rows : sequence of Row
-        Rows of one heading stand together; the mean of a dataset is the last of its rows and is called "mean".
+        Rows of one heading are together; the mean of a dataset is the last of its rows and is called "mean".
     title : str
     notes : sequence of str
         Sentences below the table.
@@ -137,31 +137,31 @@ class Table:
 
 
 def to_markdown(table: Table) -> str:
-    """Write a table as Markdown; its notes become a paragraph each.
+    """Render a table as Markdown, with a paragraph for each note.
 
     Returns
     -------
     str
-        Without a newline at its end.
+        Markdown without a final newline.
     """
 
-    def escaped(text: str) -> str:
+    def escape(text: str) -> str:
         return _MARKUP.sub(r'\\\1', text)
 
-    def line(cells: Sequence[str]) -> str:
+    def join(cells: Sequence[str]) -> str:
         return f'| {" | ".join(cells)} |'
 
-    lines = [f'**{escaped(table.title)}**', ''] if table.title else []
-    lines.append(line([escaped(column.title) for column in table.columns]))
+    lines = [f'**{escape(table.title)}**', ''] if table.title else []
+    lines.append(join([escape(column.title) for column in table.columns]))
     lines.append('|'.join(['', *('--:' if column.kind == 'number' else '---' for column in table.columns), '']))
     for row in table.rows:
-        cells = [escaped(column.shown(cell)) for column, cell in zip(table.columns, row.cells, strict=True)]
-        lines.append(line([f'**{cell}**' if cell and row.strong else cell for cell in cells]))
-    return '\n'.join([*lines, *(each for note in table.notes for each in ('', escaped(note)))])
+        cells = [escape(column.format(cell)) for column, cell in zip(table.columns, row.cells, strict=True)]
+        lines.append(join([f'**{cell}**' if cell and row.strong else cell for cell in cells]))
+    return '\n'.join([*lines, *(line for note in table.notes for line in ('', escape(note)))])
 
 
 def to_csv(table: Table) -> str:
-    """Write the columns and rows of a table as CSV, with numbers in full precision."""
+    """Render the columns and rows of a table as CSV, with numbers in full precision."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator='\n')
     writer.writerow([title for column in table.columns for title in column.parts or (column.title,)])
@@ -169,8 +169,8 @@ def to_csv(table: Table) -> str:
         cells: list[str | float | None] = []
         for column, cell in zip(table.columns, row.cells, strict=True):
             values = cell if isinstance(cell, tuple) else (cell, *[None] * (len(column.parts) - 1))
-            # NumPy's numbers are written as Python's are.
-            cells += [each if each is None or isinstance(each, str | int) else float(each) for each in values]
+            # NumPy's numbers are written as Python's.
+            cells += [value if value is None or isinstance(value, str | int) else float(value) for value in values]
         writer.writerow(cells)
     return file.getvalue()
 
@@ -178,37 +178,37 @@ def to_csv(table: Table) -> str:
 def to_lines(table: Table, width: int | None) -> Iterator['Text']:
     """Lay a table out for a terminal.
 
-    Numbers are never folded, and nothing is cut. Where the width doesn't hold all columns, names and prose become
-    headings over their rows, the widest first and the first column last; where it doesn't hold all numbers, they are
-    continued in further blocks, below.
+    Numbers are never folded, and nothing is cut. If the columns don't fit the width, names and prose become headings
+    above their rows, the widest first and the first column last; if the numbers alone don't fit, they continue in
+    further blocks below.
 
     Parameters
     ----------
     table : Table
     width : int or None
-        Columns of the terminal; None for a file or a pipe, in which nothing is folded.
+        Number of columns of the terminal; None for a file or a pipe, where nothing is folded.
 
     Yields
     ------
     rich.text.Text
-        One for each line.
+        Text of each line.
     """
     from rich.text import Text
 
     layout = _Layout(table, width)
-    for line in _folded(_printable(table.title), width) if table.title else ():
+    for line in _fold(_printable(table.title), width) if table.title else ():
         yield Text(line, style='bold')
-    for place, block in enumerate(layout.blocks):
-        if place:
+    for number, block in enumerate(layout.blocks):
+        if number:
             yield Text()
         for line, strong in layout.lines(block):
             yield Text(line, style='bold' if strong else '')
     for note in table.notes:
-        yield from map(Text, _folded(_printable(note), width))
+        yield from map(Text, _fold(_printable(note), width))
 
 
 def fits(table: Table, width: int | None) -> bool:
-    """Whether the columns of a table stand side by side in so many columns of a terminal, nothing folded."""
+    """Whether a table fits a terminal of a given width with its columns side by side and nothing folded."""
     if width is None:
         return True
     layout = _Layout(table, None)
@@ -217,16 +217,16 @@ def fits(table: Table, width: int | None) -> bool:
 
 
 class _Layout:
-    """Which columns of a table are headings, and which of the others stand side by side.
+    """Arrangement of a table: columns that are headings, and blocks of columns side by side.
 
     Attributes
     ----------
     natural : list of int
-        Width of each column, nothing folded.
+        Width of each column if nothing is folded.
     headings : list of int
-        Columns whose cells are headings over their rows.
+        Columns whose cells are headings above their rows.
     blocks : list of list of int
-        Columns that stand side by side; blocks follow one another.
+        Columns that are side by side; blocks are below one another.
     """
 
     def __init__(self, table: Table, width: int | None) -> None:
@@ -234,7 +234,7 @@ class _Layout:
 
         self._table, self._width = table, width
         self._cells = [
-            [column.shown(cell) for column, cell in zip(table.columns, row.cells, strict=True)] for row in table.rows
+            [column.format(cell) for column, cell in zip(table.columns, row.cells, strict=True)] for row in table.rows
         ]
         self._titles = [_printable(column.title) for column in table.columns]
         self.natural: list[int] = []
@@ -252,10 +252,10 @@ class _Layout:
             self.natural.append(natural)
             self._least.append(least)
         self.headings = [i for i, column in enumerate(table.columns) if column.heading]
-        self.blocks = self._arranged([i for i, column in enumerate(table.columns) if not column.heading])
+        self.blocks = self._arrange([i for i, column in enumerate(table.columns) if not column.heading])
 
-    def _arranged(self, columns: list[int]) -> list[list[int]]:
-        """Blocks of columns that fit the width; those that don't are added to the headings."""
+    def _arrange(self, columns: list[int]) -> list[list[int]]:
+        """Arrange columns in blocks that fit the width, moving some to the headings."""
         labels = [i for i in columns if self._table.columns[i].kind != 'number']
         moved: list[int] = []
         for label in sorted(labels, key=lambda i: (i == columns[0], -self._least[i])):
@@ -266,7 +266,7 @@ class _Layout:
         if self._fits(kept, moved):
             self.headings += sorted(moved)
             return [kept]
-        # The numbers alone are too wide. The first column is repeated beside each block, unless it takes most of it.
+        # The numbers alone are too wide. The first column is repeated in each block, unless it takes most of the width.
         repeated = [
             i
             for i in labels[:1]
@@ -285,7 +285,7 @@ class _Layout:
         return self._width is None or self._spare(columns, bool(self.headings or moved)) >= 0
 
     def _spare(self, columns: list[int], indented: bool) -> int:
-        """Columns of the terminal that are left beside columns of the table."""
+        """Number of columns of the terminal that these columns of the table leave free."""
         assert self._width is not None
         taken = sum(self._least[i] for i in columns) + len(_GAP) * (len(columns) - 1) + len(_INDENT) * indented
         return self._width - taken
@@ -299,18 +299,18 @@ class _Layout:
                 yield indent + line, True
         before: list[str | None] = [None] * len(self.headings)
         for row, cells in zip(self._table.rows, self._cells, strict=True):
-            over: list[str | None] = [cells[i] for i in self.headings]
-            changed = next((n for n, each in enumerate(over) if each != before[n]), len(over))
+            current: list[str | None] = [cells[i] for i in self.headings]
+            changed = next((n for n, cell in enumerate(current) if cell != before[n]), len(current))
             for i in self.headings[changed:]:
                 label = '' if columns[i].heading or not self._titles[i] else f'{self._titles[i]}: '
-                for line in _folded(f'{label}{cells[i]}', self._width) if cells[i] else ():
+                for line in _fold(f'{label}{cells[i]}', self._width) if cells[i] else ():
                     yield line, columns[i].heading
-            before = over
+            before = current
             for line in self._row(block, widths, cells) if block else ():
                 yield indent + line, row.strong
 
     def _widths(self, block: list[int]) -> dict[int, int]:
-        """Width of each column of a block: what is spare goes to those that are folded, from left to right."""
+        """Width of each column of a block; folded columns share the spare width from left to right."""
         if self._width is None:
             return {i: self.natural[i] for i in block}
         widths, spare = {}, self._spare(block, bool(self.headings))
@@ -323,28 +323,28 @@ class _Layout:
     def _row(
         self, block: list[int], widths: dict[int, int], cells: Sequence[str], *, bottom: bool = False
     ) -> Iterator[str]:
-        """Yield the lines of a row; cells of fewer lines than others stand at its top, or bottom."""
+        """Yield the lines of a row; cells with fewer lines are at its top, or bottom."""
         from rich.cells import cell_len
 
-        folded = [_folded(cells[i], widths[i]) for i in block]
+        folded = [_fold(cells[i], widths[i]) for i in block]
         height = max(map(len, folded))
         for n in range(height):
             line = []
             for i, lines in zip(block, folded, strict=True):
-                at = n - (height - len(lines)) * bottom
-                part = lines[at] if 0 <= at < len(lines) else ''
+                index = n - (height - len(lines)) * bottom
+                part = lines[index] if 0 <= index < len(lines) else ''
                 blank = ' ' * (widths[i] - cell_len(part))
                 line.append(blank + part if self._table.columns[i].kind == 'number' else part + blank)
             yield _GAP.join(line).rstrip()
 
 
 def _printable(text: str) -> str:
-    """Spell control characters out, newlines among them: a name that holds some can't break a line or colour it."""
-    return ''.join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    """Escape control characters, so that a name can't break or colour a line."""
+    return ''.join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
-def _folded(text: str, width: int | None) -> list[str]:
-    """Break a text into lines that are no wider than so many columns of the terminal; one line for None."""
+def _fold(text: str, width: int | None) -> list[str]:
+    """Break a text into lines of at most `width` columns of the terminal; one line for None."""
     from rich.cells import cell_len
 
     if width is None or cell_len(text) <= width:
@@ -359,7 +359,7 @@ def _folded(text: str, width: int | None) -> list[str]:
 
 
 def _pieces(text: str, width: int, breaks: tuple[re.Pattern[str], ...]) -> Iterator[str]:
-    """Yield the pieces of a text that lines may be broken between."""
+    """Yield pieces of a text, between which a line may be broken."""
     from rich.cells import cell_len, chop_cells
 
     if not breaks:

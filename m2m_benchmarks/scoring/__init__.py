@@ -1,1 +1,1 @@
-"""From a model to a score."""
+"""Loads models as candidates, chooses their layers and scores them."""

@@ -1,11 +1,12 @@
 """Responses of a model's layers to a stimulus set, computed once.
 
-What is kept is what comparisons ask for (`comparisons.base.FeatureForm`): a rotation of a layer's responses
-(`arrays.isometric`), which has all that most of them use in some hundred kilobytes, or a sample of its units. All units
-of a layer, for comparisons of maps, are computed each time: they may take gigabytes. The key of an entry is a hash over
-all that could change it: the weights, what the preprocessing makes of a probe image (image size and normalisation
-included), what the layer responds to that image (the network's code included), and the content of the stimuli. Names
-don't enter: a changed model under an old name has another key.
+The stored form depends on the comparison (`comparisons.base.FeatureForm`): a rotation of a layer's responses
+(`arrays.isometric`), which keeps all that most comparisons use in some hundred kilobytes, or a sample of its units. All
+units of a layer, for comparisons of maps, are computed each time: they may take gigabytes.
+
+An entry's key is a hash of everything that could change it: the weights, a preprocessed probe image (which depends on
+image size and normalisation), the layer's response to it (which depends on the network's code), and the content of the
+stimuli. Names are not part of it: a changed model under an old name has another key.
 """
 
 import hashlib
@@ -27,28 +28,28 @@ from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.candidates import Candidate
 from m2m_benchmarks.scoring.layers import responses, submodules
-from m2m_benchmarks.scoring.provenance import hash_of, probed
+from m2m_benchmarks.scoring.provenance import hash_array, preprocess_probe
 from m2m_benchmarks.storage import explained, free_bytes, home, replacing, sha256_file, writable
 
-#: Raised when what is kept changes meaning.
+#: Increased when the stored form changes meaning.
 FORMAT = 1
 
-#: Responses of one batch, all layers together, stay below this.
+#: Most bytes that the responses of one batch take, all layers together.
 _BATCH_BYTES = 512 * 2**20
 _MOST_IMAGES = 32
-#: Units of a layer that are sampled where a comparison asks for some, and the seed of that choice.
+#: Number of units sampled from a layer for comparisons of units, and the random seed of the sample.
 MOST_UNITS, _UNITS_SEED = 1000, 0
 
 
 class Activations:
-    """Layer responses of one candidate, from the disk where they are there, else from one forward pass.
+    """Layer responses of one candidate, read from disk where stored, else computed in one forward pass.
 
     Parameters
     ----------
     candidate : Candidate
-        Whose model wraps a PyTorch network.
+        Candidate whose model wraps a PyTorch network.
     progress : callable, optional
-        Called with what is being done, how many are done, and how many there are.
+        Called with the name of a step, the number done and the total.
     """
 
     def __init__(self, candidate: Candidate, progress: Progress | None = None) -> None:
@@ -68,7 +69,7 @@ class Activations:
     def __call__(
         self, stimuli: StimulusSet, layers: Sequence[str], form: FeatureForm = FeatureForm.ROTATION
     ) -> dict[str, np.ndarray]:
-        """Responses of the layers to the stimuli.
+        """Return the responses of layers to stimuli.
 
         Parameters
         ----------
@@ -86,34 +87,34 @@ class Activations:
         Raises
         ------
         UnknownNameError
-            For a layer that the network doesn't have.
+            When the network doesn't have a layer.
         ModelError
             When a layer's output can't be used.
         StorageError
-            When there is no room for the responses.
+            When the disk has no room for the responses.
         """
-        if 'logits' not in layers:  # Brain-Score's name for whatever layer comes last
+        if 'logits' not in layers:  # Brain-Score's name for the last layer
             submodules(self._module, layers, self._candidate.identifier)
         paths = [Path(stimuli.get_stimulus(stimulus)) for stimulus in stimuli['stimulus_id']]
-        shown = self._stimuli_hash(stimuli.identifier, paths)
-        wanted = [layer for layer in dict.fromkeys(layers) if (shown, layer, form) not in self._known]
-        if wanted:
+        stimuli_sha256 = self._stimuli_hash(stimuli.identifier, paths)
+        unread = [layer for layer in dict.fromkeys(layers) if (stimuli_sha256, layer, form) not in self._known]
+        if unread:
             folder = writable(home() / 'activations')
-            probe = _Probe(self, wanted)
+            probe = _Probe(self, unread)
             missing = []
-            for layer in wanted:
-                stored = None if form is FeatureForm.MAPS else _read(folder, probe.key(layer, shown, form))
+            for layer in unread:
+                stored = None if form is FeatureForm.MAPS else _read(folder, probe.key(layer, stimuli_sha256, form))
                 if stored is None:
                     missing.append(layer)
                 else:
-                    self._known[shown, layer, form] = stored
+                    self._known[stimuli_sha256, layer, form] = stored
             if missing:
                 for layer, computed in self._run(paths, missing, probe, folder, form).items():
-                    if form is not FeatureForm.MAPS:  # of which a layer may have gigabytes
-                        description = probe.description(layer, shown, form, stimuli)
-                        _write(folder, probe.key(layer, shown, form), computed, description)
-                    self._known[shown, layer, form] = computed
-        return {layer: self._known[shown, layer, form] for layer in layers}
+                    if form is not FeatureForm.MAPS:  # the maps of a layer may take gigabytes
+                        description = probe.description(layer, stimuli_sha256, form, stimuli)
+                        _write(folder, probe.key(layer, stimuli_sha256, form), computed, description)
+                    self._known[stimuli_sha256, layer, form] = computed
+        return {layer: self._known[stimuli_sha256, layer, form] for layer in layers}
 
     def _stimuli_hash(self, identifier: str, paths: Sequence[Path]) -> str:
         state = f'{identifier} {[(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths]}'
@@ -125,15 +126,15 @@ class Activations:
         return self._hashes[state]
 
     def preprocess(self, paths: Sequence[Path]) -> torch.Tensor:
-        """Images as the network is given them."""
-        images = brainscore_adapter.preprocessed(self._wrapper, [str(path) for path in paths])
+        """Preprocess images for the network: shape (n_images, channels, height, width)."""
+        images = brainscore_adapter.preprocess(self._wrapper, [str(path) for path in paths])
         return torch.stack([torch.as_tensor(image) for image in images])
 
     def respond(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, np.ndarray]:
-        """Responses to one batch: shape (n_images, ...) each."""
+        """Record the responses of layers to one batch, each of shape (n_images, ...)."""
         if brainscore_adapter.records_differently(self._wrapper) or 'logits' in layers:
             try:
-                found = dict(self._wrapper.get_activations(list(images), list(layers)))
+                outputs = dict(self._wrapper.get_activations(list(images), list(layers)))
             except (AttributeError, TypeError, AssertionError) as error:
                 raise ModelError(
                     f'{self._candidate.identifier} cannot record {", ".join(layers)}: {type(error).__name__}: {error}'
@@ -143,22 +144,22 @@ class Activations:
             parameter = next(self._module.parameters(), None)
             dtype = images.dtype if parameter is None else parameter.dtype
             batch = images.to(device=brainscore_adapter.device_of(self._wrapper), dtype=dtype)
-            found = responses(self._module, batch, modules, brainscore_adapter.forward_options(self._wrapper))
-        found = brainscore_adapter.after_hooks(self._wrapper, found)
-        return {layer: np.asarray(found[layer]) for layer in layers}
+            outputs = responses(self._module, batch, modules, brainscore_adapter.forward_options(self._wrapper))
+        outputs = brainscore_adapter.apply_hooks(self._wrapper, outputs)
+        return {layer: np.asarray(outputs[layer]) for layer in layers}
 
     def _run(
         self, paths: Sequence[Path], layers: Sequence[str], probe: '_Probe', folder: Path, form: FeatureForm
     ) -> dict[str, np.ndarray]:
-        """One forward pass over all stimuli; the responses are collected on disk, not in memory."""
+        """Run all stimuli through the network once, collecting the responses on disk, not in memory."""
         n_stimuli = len(paths)
         row_bytes = sum(probe.widths[layer] for layer in layers) * 4
         needed = row_bytes * n_stimuli
         if needed > free_bytes(folder):
             raise StorageError(
-                f'the responses of {len(layers)} layers to {n_stimuli} stimuli take {needed / 1e9:.1f} GB for the '
-                f'length of the run, and {free_bytes(folder) / 1e9:.1f} GB are free at {folder}. '
-                'Make room, set M2M_HOME to another disk, or name one layer: --layer NAME.'
+                f'the responses of {len(layers)} layers to {n_stimuli} stimuli need {needed / 1e9:.1f} GB of temporary '
+                f'space, but {folder} has {free_bytes(folder) / 1e9:.1f} GB free. Free some space, set M2M_HOME to '
+                'another disk, or name one layer: --layer NAME.'
             )
         size = int(np.clip(_BATCH_BYTES // max(row_bytes, 1), 1, _MOST_IMAGES))
         with explained('activations', folder):
@@ -168,19 +169,19 @@ class Activations:
         self.forward_passes += 1
         for start in range(0, n_stimuli, size):
             batch = paths[start : start + size]
-            for layer, found in self.respond(self.preprocess(batch), layers).items():
-                found = found.reshape(len(batch), -1)
-                if found.shape[1] != collected[layer].shape[1]:
+            for layer, output in self.respond(self.preprocess(batch), layers).items():
+                features = output.reshape(len(batch), -1)
+                if features.shape[1] != collected[layer].shape[1]:
                     raise ModelError(
-                        f'layer {layer!r} of {self._candidate.identifier} has {found.shape[1]} features for some '
+                        f'layer {layer!r} of {self._candidate.identifier} has {features.shape[1]} features for some '
                         f'stimuli and {collected[layer].shape[1]} for others; a fixed number is expected.'
                     )
-                collected[layer][start : start + len(batch)] = found
+                collected[layer][start : start + len(batch)] = features
             self._report(f'{self._candidate.identifier}: images', min(start + size, n_stimuli), n_stimuli)
         reduced = {}
         for i, layer in enumerate(layers):
             try:
-                reduced[layer] = _reduced(collected.pop(layer), form)
+                reduced[layer] = _reduce(collected.pop(layer), form)
             except ValueError as error:
                 raise ModelError(f'layer {layer!r} of {self._candidate.identifier}: {error}.') from error
             self._report(f'{self._candidate.identifier}: layers', i + 1, len(layers))
@@ -189,13 +190,13 @@ class Activations:
         return reduced
 
 
-def _reduced(responses: np.ndarray, form: FeatureForm) -> np.ndarray:
-    """Responses of a layer (n_stimuli, n_units) in the form that is kept.
+def _reduce(responses: np.ndarray, form: FeatureForm) -> np.ndarray:
+    """Bring the responses of a layer (n_stimuli, n_units) into the form of a comparison.
 
     Raises
     ------
     ValueError
-        When they are empty, or hold NaN or infinity.
+        When the responses are empty, or hold NaN or infinity.
     """
     if form is FeatureForm.ROTATION:
         return isometric(responses)
@@ -211,19 +212,19 @@ def _reduced(responses: np.ndarray, form: FeatureForm) -> np.ndarray:
 
 
 class _Probe:
-    """What a model makes of one fixed image."""
+    """A fixed image as a model preprocesses it, and the responses of its layers."""
 
     def __init__(self, activations: Activations, layers: Sequence[str]) -> None:
         self._candidate = activations._candidate
-        images = probed(activations)
+        images = preprocess_probe(activations)
         self._shape = tuple(images.shape[1:])
-        self._image = hash_of(images.cpu().numpy())
-        found = activations.respond(images, layers)
-        self.shapes = {layer: found[layer].shape[1:] for layer in layers}
-        found = {layer: found[layer].reshape(len(images), -1) for layer in layers}
-        self.widths = {layer: found[layer].shape[1] for layer in layers}
-        self.dtypes = {layer: found[layer].dtype for layer in layers}
-        self._responses = {layer: hash_of(found[layer]) for layer in layers}
+        self._image = hash_array(images.cpu().numpy())
+        outputs = activations.respond(images, layers)
+        self.shapes = {layer: outputs[layer].shape[1:] for layer in layers}
+        features = {layer: outputs[layer].reshape(len(images), -1) for layer in layers}
+        self.widths = {layer: features[layer].shape[1] for layer in layers}
+        self.dtypes = {layer: features[layer].dtype for layer in layers}
+        self._responses = {layer: hash_array(features[layer]) for layer in layers}
 
     def _parts(self, layer: str, stimuli: str, form: FeatureForm) -> dict[str, Any]:
         sampled = {} if form is FeatureForm.ROTATION else {'units': MOST_UNITS, 'units_seed': _UNITS_SEED}
@@ -241,7 +242,7 @@ class _Probe:
         return hashlib.sha256(json.dumps(self._parts(layer, stimuli, form), sort_keys=True).encode()).hexdigest()
 
     def description(self, layer: str, stimuli: str, form: FeatureForm, stimulus_set: StimulusSet) -> dict[str, Any]:
-        """The key's parts, and names for whoever looks into the folder."""
+        """Parts of the key, and names for people who look into the folder."""
         return {
             **self._parts(layer, stimuli, form),
             'model': self._candidate.identifier,
@@ -253,7 +254,7 @@ class _Probe:
 
 
 def _scratch(folder: Path, dtype: np.dtype, shape: tuple[int, int]) -> np.ndarray:
-    """Array in a nameless file, gone with the process, however it ends."""
+    """Array in an unnamed file, which the system deletes when the process ends."""
     with tempfile.TemporaryFile(dir=folder) as file:
         if hasattr(os, 'posix_fallocate'):
             # Reserved now: a disk that fills up later would end the process when the array is written.
@@ -264,17 +265,17 @@ def _scratch(folder: Path, dtype: np.dtype, shape: tuple[int, int]) -> np.ndarra
 
 def _read(folder: Path, key: str) -> np.ndarray | None:
     try:
-        found: np.ndarray = np.load(folder / key[:2] / f'{key}.npy', allow_pickle=False)
-    except (OSError, ValueError, EOFError):  # not there, or damaged: computed again
+        values: np.ndarray = np.load(folder / key[:2] / f'{key}.npy', allow_pickle=False)
+    except (OSError, ValueError, EOFError):  # missing or damaged: computed again
         return None
-    return found
+    return values
 
 
 def _write(folder: Path, key: str, values: np.ndarray, description: dict[str, Any]) -> None:
     with explained('activations', folder):
-        place = folder / key[:2]
-        place.mkdir(exist_ok=True)
-        with replacing(place / f'{key}.npy', 'wb') as file:
+        subfolder = folder / key[:2]
+        subfolder.mkdir(exist_ok=True)
+        with replacing(subfolder / f'{key}.npy', 'wb') as file:
             np.save(file, values)
-        with replacing(place / f'{key}.json') as file:
+        with replacing(subfolder / f'{key}.json') as file:
             json.dump(description, file, indent=1)

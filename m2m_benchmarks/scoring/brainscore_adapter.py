@@ -1,8 +1,8 @@
-"""Everything that this library knows of the inside of Brain-Score's models.
+"""Access to the internals of Brain-Score's models.
 
-Names that start with an underscore, and attributes that Brain-Score documents nowhere, are used in this module only:
-when they change, it is the place to change. (`models/` keeps its own few, because a model folder is what is submitted
-and imports nothing of this library.)
+Only this module uses Brain-Score's names that start with an underscore, and attributes that it doesn't document: when
+they change, it alone changes. (`models/` keeps a few of its own, because a model folder is submitted as it is and
+imports nothing of this library.)
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from brainscore_vision.model_helpers.brain_transformation.behavior import LabelB
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
-#: Methods by which Brain-Score's wrapper records; a plugin that has its own version of one records differently.
+#: Methods that Brain-Score's wrapper records with; a plugin that overrides one records differently.
 _RECORDING = ('get_activations', 'get_layer', 'register_hook', '_tensor_to_numpy')
 
 
@@ -32,7 +32,7 @@ def wrap(
     ----------
     identifier : str
     module : nn.Module
-        Takes normalised RGB images, n x 3 x image_size x image_size.
+        Network that takes normalised RGB images, n x 3 x image_size x image_size.
     image_size : int
         Side of the images, in pixels.
     mean, std : tuple of float
@@ -49,13 +49,13 @@ def wrap(
 def wrapper_of(model: BrainModel) -> PytorchWrapper | None:
     """Brain-Score's wrapper around the network of a model; None for a model of another kind."""
     wrapper = getattr(model, 'activations_model', None)
-    # Brain-Score's proxy that switches off its own cache has the wrapper inside.
+    # Brain-Score's proxy, which switches off its cache, holds the wrapper.
     wrapper = getattr(wrapper, '_wrapper', wrapper)
     return wrapper if isinstance(wrapper, PytorchWrapper) else None
 
 
 def network_in(wrapper: PytorchWrapper) -> nn.Module | None:
-    """The network in a wrapper; None in a plugin's own wrapper that keeps it elsewhere."""
+    """Network in a wrapper; None where a plugin's own wrapper keeps it elsewhere."""
     return getattr(wrapper, '_model', None)
 
 
@@ -66,26 +66,26 @@ def device_of(wrapper: PytorchWrapper) -> torch.device:
 
 
 def forward_options(wrapper: PytorchWrapper) -> Mapping[str, Any]:
-    """Keyword arguments that a wrapper calls its network with, besides the images."""
+    """Keyword arguments, besides the images, that a wrapper passes to its network."""
     options: Mapping[str, Any] = wrapper._forward_kwargs
     return options
 
 
-def preprocessed(wrapper: PytorchWrapper, paths: Sequence[str]) -> Any:
-    """Images of the files as the wrapper's preprocessing makes them, one after the other."""
+def preprocess(wrapper: PytorchWrapper, paths: Sequence[str]) -> Any:
+    """Read image files and preprocess them as a wrapper does, one after the other."""
     return wrapper._extractor.preprocess(list(paths))
 
 
 def records_differently(wrapper: PytorchWrapper) -> bool:
-    """Whether a wrapper, a plugin's own class, replaces one of the methods by which Brain-Score's records."""
+    """Whether a plugin's wrapper class overrides a method that Brain-Score's records with."""
     return any(
         inspect.getattr_static(type(wrapper), name) is not inspect.getattr_static(PytorchWrapper, name)
         for name in _RECORDING
     )
 
 
-def after_hooks(wrapper: PytorchWrapper, responses: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Responses to one batch, by layer, after the hooks that a plugin has put on them, such as a PCA."""
+def apply_hooks(wrapper: PytorchWrapper, responses: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Apply a plugin's hooks, such as a PCA, to the responses to one batch, by layer."""
     hooks: dict[Any, Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]] = (
         wrapper._extractor._batch_activations_hooks.copy()
     )
@@ -95,22 +95,22 @@ def after_hooks(wrapper: PytorchWrapper, responses: dict[str, np.ndarray]) -> di
 
 
 def region_layers(model: BrainModel) -> Mapping[str, Any]:
-    """Layer, or layers, of each area that a model maps itself; empty for a model that maps none."""
+    """Layer or layers of each area that a model maps; empty for a model that maps none."""
     return getattr(getattr(model, 'layer_model', None), 'region_layer_map', None) or {}
 
 
 def readout_layers(model: BrainModel) -> list[str]:
-    """Layers that a model fits its readout of class probabilities to; empty for a model of another kind."""
+    """Layers that a model's readout of class probabilities uses; empty for a model of another kind."""
     return list(getattr(_behavior(model, BrainModel.Task.probabilities), 'readout', []))
 
 
 def readout_of(identifier: str, wrapper: PytorchWrapper, layer: str) -> BrainModel:
-    """Brain-Score's readout of class probabilities, fitted to one layer of a network."""
+    """Brain-Score's readout of class probabilities from one layer of a network."""
     return ProbabilitiesMapping(identifier, wrapper, layer)
 
 
 def answers_for_imagenet_only(model: BrainModel) -> bool:
-    """Whether a model's answer to the task `label` is Brain-Score's own, which takes ImageNet's 1,000 outputs only."""
+    """Whether a model answers the task `label` as Brain-Score does, for ImageNet's 1,000 outputs only."""
     return type(_behavior(model, BrainModel.Task.label)) is LabelBehavior
 
 
@@ -119,8 +119,8 @@ def _behavior(model: BrainModel, task: BrainModel.Task) -> Any:
 
 
 @contextlib.contextmanager
-def afterwards_passive(model: BrainModel) -> Iterator[None]:
-    """A ModelCommitment that has been given a task stays on it: it would not record for the next benchmark."""
+def reset_to_passive(model: BrainModel) -> Iterator[None]:
+    """Return a ModelCommitment to the passive task on exit: with another task it does not record for benchmarks."""
     try:
         yield
     finally:

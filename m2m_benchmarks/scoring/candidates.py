@@ -1,4 +1,4 @@
-"""Anything that can be scored, as a Brain-Score model."""
+"""Candidates: Brain-Score models made from identifiers, files, plugin folders or networks."""
 
 import functools
 import hashlib
@@ -40,18 +40,18 @@ class Candidate:
     identifier : str
     model : BrainModel
     weights : str
-        Where they came from: 'default', 'none (seed 0)', 'file NAME (SHA-256 …)', 'run NAME …', or 'its own'.
+        Origin of the weights: 'default', 'none (seed 0)', 'file NAME (SHA-256 …)', 'run NAME …', or 'its own'.
     run : Run or None
-        The training run that the weights are of.
+        Training run that made the weights.
     training_set : str or None
-        What the weights were trained on, where that is known.
+        Training data of the weights, where known.
     seed : int or None
         Random seed of untrained weights.
     folder : Path or None
-        Folder of the plugin that the model is from.
+        Plugin folder of the model.
     files : dict or None
-        Files that default weights are in, with their SHA-256. None where a candidate isn't determined by what it is
-        called, the content of such files and that of the files that the user names.
+        Files of the default weights, with their SHA-256. None where more than its name, these files and the files that
+        the user names can change a candidate.
     """
 
     identifier: str
@@ -71,27 +71,27 @@ class Candidate:
 
     @property
     def module(self) -> nn.Module | None:
-        """The network, or None for a model of another kind."""
+        """PyTorch network, or None for a model of another kind."""
         return None if self.wrapper is None else brainscore_adapter.network_in(self.wrapper)
 
     @property
     def committed(self) -> Mapping[str, Any]:
-        """Areas that the model itself maps to layers."""
+        """Layer or layers of each area that the model maps itself."""
         return brainscore_adapter.region_layers(self.model)
 
     @property
     def calibrated_on(self) -> str | None:
-        """Dataset whose neuroids the model's own layers of mouse areas were chosen on, where it says so."""
+        """Dataset whose neuroids the model's layers of mouse areas were chosen on, where the model states it."""
         return getattr(self.model, 'calibrated_on', None)
 
     @property
     def layers(self) -> list[str]:
-        """Layers to choose from, in their order.
+        """Layers to choose from, in order.
 
         Raises
         ------
         ModelError
-            When the model lists none and isn't a network whose layers can be found.
+            When the model lists none.
         """
         if self._layers is None:
             listed = getattr(self.model, 'layers', None)
@@ -102,7 +102,7 @@ class Candidate:
 
     @property
     def known_layers(self) -> list[str]:
-        """Layers that the model lists, and those that it maps to areas; empty where it says neither."""
+        """Layers that the model lists or maps to areas; empty where it does neither."""
         mapped = [[layers] if isinstance(layers, str) else layers for layers in self.committed.values()]
         listed = getattr(self.model, 'layers', None) or []
         return list(dict.fromkeys([*listed, *(layer for layers in mapped for layer in layers)]))
@@ -137,7 +137,7 @@ def load_candidate(
     seed: int = 0,
     image_size: int = 224,
 ) -> Candidate:
-    """Make a candidate of a model.
+    """Load a model as a candidate.
 
     Parameters
     ----------
@@ -146,18 +146,18 @@ def load_candidate(
         of a plugin folder; a Brain-Score model; or a network that takes normalised RGB images
         (n x 3 x image_size x image_size).
     weights : 'default', 'none' or a file
-        'default': those that the model comes with (downloaded by its library where need be). 'none': untrained, from
+        'default': those that the model comes with (its library downloads them if necessary). 'none': untrained, from
         `seed`; for `torchvision:`, `timm:` and the family `neurn_…`, `plain_…`. A .pth or .safetensors file holds a
         state dict; a folder is that of a training run.
     seed : int
         Random seed of untrained weights.
     image_size : int
-        For an nn.Module; other models know theirs.
+        Side of the images for an nn.Module, in pixels; other models define theirs.
 
     Raises
     ------
     UnknownNameError
-        With the nearest names.
+        When there is no model of that name; the message lists the nearest names.
     ModelError
         When the model can't be built or the weights don't fit.
     """
@@ -186,7 +186,7 @@ def _from_registry(spec: CandidateSpec, seed: int) -> Candidate:
         model = plugins.load_model(spec.name, weights='none', seed=seed)
         return Candidate(spec.name, model, f'none (seed {seed})', None, 'none', seed, folder, {})
     if not plugins.takes_weights(spec.name):
-        # Those of this library have no weights: their code is all there is to know.
+        # This library's models without weights are determined by their code.
         files: dict[str, str] | None = {} if spec.name in plugins.registered('model') else None
         candidate = Candidate(spec.name, plugins.load_model(spec.name), folder=folder, files=files)
         return _with_weights(candidate, spec.weights)
@@ -201,13 +201,13 @@ def _from_registry(spec: CandidateSpec, seed: int) -> Candidate:
     run = run_of_weights(spec)
     if run is not None:
         return _from_run(run)
-    # The weights of a file replace all others: nothing is downloaded for them.
+    # The file replaces all weights, so none are downloaded.
     model = plugins.load_model(spec.name, weights='none')
     return _with_weights(Candidate(spec.name, model, folder=folder, files={}), spec.weights)
 
 
 def _plugin_folder(identifier: str) -> Path | None:
-    """Folder of the plugin that a model is from; that of the family for its variants."""
+    """Folder of a model's plugin; for a variant of the family, the family's folder."""
     plugin = plugins.registered('model').get(identifier)
     library = plugins.OWN if plugin is not None else plugins.BRAIN_SCORE
     plugin = plugin or plugins.registered('model', library).get(identifier)
@@ -217,13 +217,13 @@ def _plugin_folder(identifier: str) -> Path | None:
 
 
 def _hub_files(url: str) -> dict[str, str] | None:
-    """The file that PyTorch keeps a download in, and its SHA-256; None where it isn't there."""
+    """Path and SHA-256 of the file that PyTorch downloaded from an address; None where it is missing."""
     path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(urllib.parse.urlsplit(url).path).name
     return {str(path.absolute()): sha256_file(path)} if path.is_file() else None
 
 
 def _from_run(run: Run) -> Candidate:
-    """The network that a run has trained."""
+    """Load the network that a run trained."""
     model = family.commit(run.model, 'none', classes=run.classes)
     network = brainscore_adapter.network_in(model.activations_model)
     assert network is not None
@@ -258,11 +258,11 @@ def _with_weights(candidate: Candidate, weights: str | Path) -> Candidate:
         )
     path = weights_file(find_run(str(weights)))
     apply_weights(candidate.module, read_weights(path), path, candidate.identifier)
-    candidate.weights = _file(path)
+    candidate.weights = _describe_file(path)
     return candidate
 
 
-def _file(path: Path) -> str:
+def _describe_file(path: Path) -> str:
     return f'file {path.name} (SHA-256 {sha256_file(path)})'
 
 
@@ -301,20 +301,20 @@ def _from_torchvision(name: str, weights: str | Path, seed: int) -> Candidate:
     with plugins.explained_failure(identifier, ModelError):
         torch.manual_seed(seed)
         chosen = default if str(weights) == 'default' else None
-        # GoogLeNet and Inception warn unless told, and need their auxiliary heads for the official weights. Those
-        # expect another normalisation than the preset's and turn it into theirs; so they have to from a file.
-        own_way = chosen is None and name in ('googlenet', 'inception_v3')
-        options: dict[str, Any] = {'init_weights': True, 'transform_input': True} if own_way else {}
+        # GoogLeNet and Inception warn without `init_weights`, and need their auxiliary heads for the official weights.
+        # These expect another normalisation than the preset's, and convert it; so must the same weights from a file.
+        converts = chosen is None and name in ('googlenet', 'inception_v3')
+        options: dict[str, Any] = {'init_weights': True, 'transform_input': True} if converts else {}
         try:
             module = torchvision.models.get_model(name, weights=chosen, **options)
         except Exception as error:
-            if chosen is not None:  # downloaders rarely say what they were after
+            if chosen is not None:  # downloaders rarely name the address
                 error.add_note(f'Its weights are downloaded from {chosen.url}')
             raise
     n = _other_outputs(module, weights)
     if n is not None:
         module = torchvision.models.get_model(name, num_classes=n, **options)
-    candidate = _built(identifier, module, weights, seed, preset.crop_size[0], preset.mean, preset.std)
+    candidate = _build(identifier, module, weights, seed, preset.crop_size[0], preset.mean, preset.std)
     if chosen is not None:
         candidate.training_set, candidate.files = chosen.name, _hub_files(chosen.url)
     return candidate
@@ -331,21 +331,21 @@ def _from_timm(name: str, weights: str | Path, seed: int) -> Candidate:
         if n is not None:
             module = timm.create_model(name, num_classes=n)
     config = timm.data.resolve_model_data_config(module)
-    candidate = _built(identifier, module, weights, seed, config['input_size'][-1], config['mean'], config['std'])
-    if str(weights) == 'default':  # a name on a server, whose file may change
+    candidate = _build(identifier, module, weights, seed, config['input_size'][-1], config['mean'], config['std'])
+    if str(weights) == 'default':  # a name on a server, where the file may change
         candidate.training_set, candidate.files = getattr(timm.get_pretrained_cfg(name), 'tag', None), None
     return candidate
 
 
 def _other_outputs(module: nn.Module, weights: str | Path) -> int | None:
-    """Number of classes in a weights file, where it isn't the network's own: it was trained for something else."""
+    """Count the classes that a weights file was trained for; None where it is the network's own number."""
     if str(weights) in ('default', 'none'):
         return None
     path = weights_file(find_run(str(weights)))
     return n_outputs(read_weights(path), module.state_dict())
 
 
-def _built(
+def _build(
     identifier: str,
     module: nn.Module,
     weights: str | Path,
@@ -362,7 +362,7 @@ def _built(
     else:
         path = weights_file(weights)
         apply_weights(module, read_weights(path), path, identifier)
-        source = _file(path)
+        source = _describe_file(path)
     model = _commit(identifier, module, image_size, tuple(mean), tuple(std))
     return Candidate(
         identifier,
@@ -378,14 +378,14 @@ _LIBRARIES = {'torchvision': _from_torchvision, 'timm': _from_timm}
 
 
 def _from_folder(folder: Path) -> Candidate:
-    """Import a model plugin from where it lies and build the one model that it registers."""
+    """Import a model plugin from its folder and build the one model that it registers."""
     identifier = plugins.model_in(folder)
     import brainscore_vision
 
-    # Named by its path, and imported anew: neither a folder of the same name nor an earlier version answers for it.
+    # Named by its path and imported anew, so that no folder of the same name or earlier version takes its place.
     name = f'm2m_plugin_{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}'
-    for loaded in [each for each in sys.modules if each.split('.')[0] == name]:
-        del sys.modules[loaded]
+    for module_name in [imported for imported in sys.modules if imported.split('.')[0] == name]:
+        del sys.modules[module_name]
     importlib.invalidate_caches()
     spec = importlib.util.spec_from_file_location(
         name, folder / '__init__.py', submodule_search_locations=[str(folder)]
@@ -400,5 +400,5 @@ def _from_folder(folder: Path) -> Candidate:
             spec.loader.exec_module(package)
             return Candidate(identifier, registry[identifier](), folder=folder)
     finally:
-        if before is not None:  # under its name, the model that was registered is still to be had
+        if before is not None:  # the model registered before keeps its name
             registry[identifier] = before

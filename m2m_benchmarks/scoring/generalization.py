@@ -29,7 +29,7 @@ def score_generalization(
     candidate : Candidate
     benchmark : GeneralizationBenchmark
     layer : str or None
-        That the readout is fitted to, in place of the one that the model names; for `readout_accuracy` only.
+        Layer to fit the readout to, instead of the one that the model names; for `readout_accuracy` only.
     progress : callable, optional
 
     Returns
@@ -42,22 +42,22 @@ def score_generalization(
     BenchmarkError
         When the candidate was trained on another source, or a layer is named where none is read out.
     ModelError
-        When the candidate can't answer: it has another number of outputs than ten, say.
+        When the candidate can't classify the images, for example because it doesn't have ten outputs.
     """
     if benchmark.protocol == 'readout_accuracy':
-        model, read, how = _readout(candidate, layer)
+        model, layer_name, how = _readout(candidate, layer)
     else:
         if layer is not None:
             raise BenchmarkError(
-                f'--layer {layer} is for readouts; {benchmark.identifier} takes the outputs of the model.'
+                f'--layer {layer} is for readouts; {benchmark.identifier} uses the outputs of the model.'
             )
-        model, read, how = _trained(candidate, benchmark), 'outputs', 'trained on the source'
+        model, layer_name, how = _trained(candidate, benchmark), 'outputs', 'trained on the source'
     if progress is not None:
         benchmark.report = progress
-    passive = brainscore_adapter.afterwards_passive(candidate.model)
-    with _explained(candidate, benchmark), no_stored_activations(), _silent(), passive:
+    passive = brainscore_adapter.reset_to_passive(candidate.model)
+    with _reporting_errors(candidate, benchmark), no_stored_activations(), _silent(), passive:
         result = benchmark(model)
-    result.attrs.update(layer=read, layer_scores={}, commitment=how)
+    result.attrs.update(layer=layer_name, layer_scores={}, commitment=how)
     return result
 
 
@@ -66,7 +66,7 @@ def _readout(candidate: Candidate, layer: str | None) -> tuple[BrainModel, str, 
         layers = brainscore_adapter.readout_layers(candidate.model)
         return candidate.model, ', '.join(layers), 'readout of the layer that the model names'
     if candidate.module is None:
-        raise ModelError(f'{candidate.identifier} is not a PyTorch network in a ModelCommitment; leave --layer out.')
+        raise ModelError(f'{candidate.identifier} is not a PyTorch network in a ModelCommitment; leave out --layer.')
     submodules(candidate.module, [layer], candidate.identifier)
     readout = brainscore_adapter.readout_of(candidate.identifier, candidate.wrapper, layer)
     return readout, layer, 'readout of the named layer'
@@ -90,7 +90,7 @@ def _other(benchmark: GeneralizationBenchmark) -> str:
 
 
 @contextlib.contextmanager
-def _explained(candidate: Candidate, benchmark: GeneralizationBenchmark) -> Iterator[None]:
+def _reporting_errors(candidate: Candidate, benchmark: GeneralizationBenchmark) -> Iterator[None]:
     with explained_failure(candidate.identifier, ModelError):
         try:
             yield
@@ -105,7 +105,7 @@ def _explained(candidate: Candidate, benchmark: GeneralizationBenchmark) -> Iter
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Keep Brain-Score's progress bars, one for every part of the images, and scikit-learn's notes to itself away."""
+    """Hide Brain-Score's progress bars, one for each batch of images, and scikit-learn's warnings."""
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.filterwarnings('ignore', module='sklearn')
         yield

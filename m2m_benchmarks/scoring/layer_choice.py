@@ -1,4 +1,4 @@
-"""Which layer stands for an area."""
+"""Choice of the layer that models an area."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from m2m_benchmarks.scoring.layer_model import LayerModel
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """The layer of an area, and how it came to be that.
+    """The layer that models an area, and how it was chosen.
 
     Attributes
     ----------
@@ -22,9 +22,9 @@ class LayerChoice:
     how : str
         'named', 'committed by the model', or 'chosen on other neuroids (split by animal)' and the like.
     benchmark : AreaBenchmark
-        The one to score on: all neuroids, or the half that the choice did not see.
+        Benchmark to score on: all neuroids, or the half that the layer was not chosen on.
     layer_scores : dict
-        Raw score of each layer on the selection half; empty where nothing was chosen.
+        Raw score of each layer on the selection half; empty where no layer was compared.
     """
 
     layer: str
@@ -36,11 +36,11 @@ class LayerChoice:
 def choose_layer(
     candidate: Candidate, activations: Activations, benchmark: AreaBenchmark, layer: str | None
 ) -> LayerChoice:
-    """Find the layer of a benchmark's area.
+    """Choose the layer that models a benchmark's area.
 
-    A named layer, or one that the model maps itself, is scored on all neuroids. Otherwise, or where the model's own map
-    was calibrated on the very dataset, every layer of the candidate is compared by the benchmark's own comparison on
-    one half of the neuroids, and the best is scored on the other.
+    A layer that the user names, or that the model maps to the area, is scored on all neuroids. Otherwise, or where the
+    model's map was calibrated on the same dataset, every layer of the candidate is scored by the benchmark's comparison
+    on one half of the neuroids, and the best is scored on the other.
 
     Parameters
     ----------
@@ -53,28 +53,28 @@ def choose_layer(
     Raises
     ------
     BenchmarkError
-        When the neuroids are too few to be split.
+        When there are too few neuroids to split.
     """
     if layer is not None:
         return LayerChoice(layer, 'named', benchmark, {})
     area = benchmark.region
     if area in candidate.committed and candidate.calibrated_on != benchmark.dataset:
         return LayerChoice(str(candidate.committed[area]), 'committed by the model', benchmark, {})
-    selection, scoring, split = halves(benchmark)
+    selection, scoring, split = split_neuroids(benchmark)
     scores = compare_layers(candidate, activations, selection)
     best = max(scores, key=scores.__getitem__)
     return LayerChoice(best, f'chosen on other neuroids (split by {split})', scoring, scores)
 
 
-def halves(benchmark: AreaBenchmark) -> tuple[AreaBenchmark, AreaBenchmark, str]:
-    """Split a benchmark into two on different neuroids, one to choose a layer with and one to score it on.
+def split_neuroids(benchmark: AreaBenchmark) -> tuple[AreaBenchmark, AreaBenchmark, str]:
+    """Split a benchmark into two with different neuroids, one to choose a layer on and one to score it on.
 
     Returns
     -------
     selection, scoring : AreaBenchmark
     how : str
-        'animal' where there are two or more, dealt from the one with the most neuroids on, each to the half that has
-        fewer; else 'neuroid', by a hash of neuroid_id.
+        'animal' where there are two or more: in order of their number of neuroids, largest first, each animal goes to
+        the half with fewer neuroids. Else 'neuroid', by a hash of neuroid_id.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def halves(benchmark: AreaBenchmark) -> tuple[AreaBenchmark, AreaBenchmark, str]
 
 
 def compare_layers(candidate: Candidate, activations: Activations, benchmark: AreaBenchmark) -> dict[str, float]:
-    """Raw score of every layer of a candidate, in the order of the layers."""
+    """Compute the raw score of every layer of a candidate, in the order of the layers."""
     form = benchmark.comparison.features
     activations(benchmark.stimulus_set, candidate.layers, form)  # all layers in one forward pass
     return {
@@ -114,10 +114,10 @@ def compare_layers(candidate: Candidate, activations: Activations, benchmark: Ar
 
 
 def calibrate(candidate: Candidate, activations: Activations, benchmark: MeanBenchmark) -> dict[str, str]:
-    """The best layer of each area, compared on all of its neuroids.
+    """Choose the best layer of each area on all of its neuroids.
 
-    For a map that is committed once and used on other recordings: a score on the same ones would have been chosen
-    on what it is scored on.
+    This is for a map that is committed once and then scored on other recordings: on the same ones, layers would be
+    chosen and scored on the same data.
     """
     chosen = {}
     for area in benchmark.areas:

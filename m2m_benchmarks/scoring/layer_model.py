@@ -1,4 +1,4 @@
-"""A candidate of which each area is one layer."""
+"""A candidate whose areas are each modelled by one layer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from m2m_benchmarks.scoring.candidates import Candidate
 
 
 class LayerModel(BrainModel):
-    """A candidate of which each area is one layer, answered from `Activations`.
+    """A candidate whose areas are each modelled by one layer, with responses from `Activations`.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class LayerModel(BrainModel):
     layers : mapping
         Area to layer.
     form : FeatureForm
-        Form of the answers: that which the benchmark's comparison asks for.
+        Form of the responses, which the benchmark's comparison defines.
     """
 
     def __init__(
@@ -42,22 +42,22 @@ class LayerModel(BrainModel):
 
     @property
     def identifier(self) -> str:
-        """The candidate's."""
+        """Identifier of the candidate."""
         return self._candidate.identifier
 
     def visual_degrees(self) -> int:
-        """The candidate's."""
+        """Visual angle of the candidate's images, in degrees."""
         degrees: int = self._candidate.model.visual_degrees()
         return degrees
 
     def start_recording(self, recording_target: str, time_bins: Any) -> None:
-        """Choose the area that `look_at` answers for; a layer responds alike in every time bin."""
+        """Select the area that `look_at` responds for; a layer responds alike in every time bin."""
         self._region = recording_target
 
     def look_at(self, stimuli: StimulusSet, number_of_trials: int = 1) -> NeuroidAssembly:
-        """Responses of the area's layer: stimulus (presentation) x feature (neuroid).
+        """Return the responses of the area's layer: stimulus (presentation) x feature (neuroid).
 
-        The attribute `feature_form` says what a feature is, `feature_shape` of which shape all units of the layer are.
+        The attribute `feature_form` is the form of the features, `feature_shape` the shape of the layer's maps.
         """
         layer = self._layers[self._region]
         values = self._activations(stimuli, [layer], self._form)[layer]

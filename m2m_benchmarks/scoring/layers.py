@@ -1,4 +1,4 @@
-"""Which layers of a network are looked at, and what they respond."""
+"""Layers of a network, and their responses."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,53 +9,53 @@ from torch import nn
 
 from m2m_benchmarks.errors import ModelError, UnknownNameError
 
-#: Most layers that are compared when none is named: enough to follow a hierarchy.
+#: Maximum number of layers that are compared when none is named: enough to follow a hierarchy.
 MOST_LAYERS = 20
 
 _TRANSPARENT = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
-_PASSED_OVER = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.Flatten, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
+_SKIPPED = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.Flatten, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 
 
 def responses(
     module: nn.Module, images: torch.Tensor, layers: Mapping[str, nn.Module], forward_kwargs: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
-    """Responses of the named layers in one forward pass.
+    """Record the responses of layers in one forward pass.
 
     Parameters
     ----------
     module : nn.Module
-        Put into evaluation mode.
+        Network; it is put into evaluation mode.
     images : tensor, shape (n, channels, height, width)
     layers : mapping
         Name to submodule.
     forward_kwargs : mapping
-        Passed to the forward call.
+        Keyword arguments of the forward call.
 
     Returns
     -------
     dict
-        Name to float array, shape (n, ...), copied at the time the layer responds: a later in-place operation does
-        not change it.
+        Name to float array, shape (n, ...), copied when the layer responds, so that a later in-place operation does not
+        change it.
 
     Raises
     ------
     ModelError
         When a layer doesn't run, or its output isn't one tensor with a row for each image.
     """
-    found: dict[str, np.ndarray] = {}
+    recorded: dict[str, np.ndarray] = {}
     problems: list[str] = []
 
     def keep(name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
             if not torch.is_tensor(output):
-                problems.append(f'layer {name!r} puts out {_describe(output)}, expected one tensor')
+                problems.append(f'layer {name!r} returns {_describe(output)}; expected one tensor')
             elif output.ndim == 0 or len(output) != len(images):
                 shape = tuple(output.shape)
-                problems.append(f'layer {name!r} puts out shape {shape} for {len(images)} images, expected a row each')
+                problems.append(f'layer {name!r} returns shape {shape} for {len(images)} images; expected a row each')
             else:
-                wide = output.detach().to(torch.float64 if output.dtype == torch.float64 else torch.float32)
-                found[name] = wide.cpu().clone().numpy()
+                values = output.detach().to(torch.float64 if output.dtype == torch.float64 else torch.float32)
+                recorded[name] = values.cpu().clone().numpy()
 
         return hook
 
@@ -70,9 +70,9 @@ def responses(
     if problems:
         raise ModelError(f'{problems[0]}. Name another layer, or one inside it: --layer NAME.')
     for name in layers:
-        if name not in found:
+        if name not in recorded:
             raise ModelError(f'layer {name!r} does not run in the forward pass. Name another layer: --layer NAME.')
-    return found
+    return recorded
 
 
 def _describe(output: Any) -> str:
@@ -82,12 +82,12 @@ def _describe(output: Any) -> str:
 
 
 def submodules(module: nn.Module, names: Sequence[str], identifier: str) -> dict[str, nn.Module]:
-    """The submodules of those names.
+    """Look up submodules by name.
 
     Raises
     ------
     UnknownNameError
-        With the nearest names, when there is none.
+        When there is no such submodule; the message lists the nearest names.
     """
     known = dict(module.named_modules())
     known.pop('', None)
@@ -98,26 +98,26 @@ def submodules(module: nn.Module, names: Sequence[str], identifier: str) -> dict
 
 
 def default_layers(module: nn.Module, image: torch.Tensor) -> list[str]:
-    """Layers to choose from when a network doesn't list any: its blocks, in the order in which they run.
+    """List the layers to choose from when a network lists none: its blocks, in the order in which they run.
 
-    Blocks are what plain containers hold: residual, inception or transformer blocks, else activations, poolings
-    and linear layers. Convolutions count where a network has no activation modules (it calls functions).
+    Blocks are the children of plain containers: residual, inception or transformer blocks, else activations, poolings
+    and linear layers. Convolutions count where a network has no activation modules (it calls functions instead).
 
     Parameters
     ----------
     module : nn.Module
     image : tensor, shape (1, channels, height, width)
-        The network is run on it once.
+        Image that the network is run on once.
 
     Returns
     -------
     list of str
-        At most 20, the first and the last among them.
+        At most 20 names, the first and the last layer among them.
 
     Raises
     ------
     ModelError
-        When no submodule puts out a tensor.
+        When no submodule returns a tensor.
     """
     runs: dict[str, int] = {}
     tensors: set[str] = set()
@@ -145,15 +145,15 @@ def default_layers(module: nn.Module, image: torch.Tensor) -> list[str]:
     usable = {name for name in order if runs[name] == 1 and name in tensors}
     blocks = set(_blocks(module))
     activations = any(_is_activation(modules[name]) for name in order)
-    skipped = _PASSED_OVER + (_CONVOLUTIONS if activations else ())
+    skipped = _SKIPPED + (_CONVOLUTIONS if activations else ())
     chosen = [name for name in order if name in usable & blocks and not isinstance(modules[name], skipped)]
     if len(chosen) < 2:
         chosen = [name for name in order if name in usable]
     if not chosen:
-        raise ModelError('no submodule of the network puts out one tensor for each image; name a layer: --layer NAME.')
+        raise ModelError('no submodule of the network returns one tensor for each image; name a layer: --layer NAME.')
     if len(chosen) > MOST_LAYERS:
-        places = np.linspace(0, len(chosen) - 1, MOST_LAYERS).round().astype(int)
-        chosen = [chosen[place] for place in places]
+        indices = np.linspace(0, len(chosen) - 1, MOST_LAYERS).round().astype(int)
+        chosen = [chosen[index] for index in indices]
     return chosen
 
 
@@ -169,8 +169,8 @@ def _blocks(module: nn.Module, prefix: str = '') -> list[str]:
     names = []
     for name, child in module.named_children():
         path = f'{prefix}{name}'
-        # A stage that strings blocks together (timm's ConvNeXtStage, torchvision's Encoder) is looked into; a block
-        # that strings convolutions with their normalisations together is not.
+        # A stage that chains blocks (timm's ConvNeXtStage, torchvision's Encoder) is opened; a block that chains
+        # convolutions and their normalisations is not.
         holds_blocks = any(
             type(part) in _TRANSPARENT and sum(_has_parts(block) for block in part.children()) > 1
             for part in child.children()

@@ -1,4 +1,4 @@
-"""What a candidate's numbers rest on: its code, its input, its responses, and the machine."""
+"""Fingerprints of what a candidate's numbers depend on: its code, input and responses, and the machine."""
 
 import hashlib
 import inspect
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def code_of_folder(folder: Path) -> str:
-    """SHA-256 of the names and contents of all files in a plugin folder."""
+    """Hash the names and contents of all files in a plugin folder by SHA-256."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob('*')):
         if path.is_file() and '__pycache__' not in path.parts:
@@ -31,21 +31,21 @@ def code_of_folder(folder: Path) -> str:
 
 
 def code_of_network(network: nn.Module) -> str | None:
-    """SHA-256 of the source files of a network's classes, and of the settings of its modules.
+    """Hash the source files of a network's classes and the settings of its modules by SHA-256.
 
-    PyTorch's own source is left out: its version is part of every result. None where a class has no source, as in a
-    console.
+    PyTorch's source is left out: its version is part of every result. None where a class has no source file, for
+    example in a console.
     """
     files: dict[str, str] = {}
-    for kind in {type(module) for module in network.modules()}:
-        if kind.__module__.split('.')[0] == 'torch':
+    for module_class in {type(module) for module in network.modules()}:
+        if module_class.__module__.split('.')[0] == 'torch':
             continue
         try:
-            source = inspect.getsourcefile(kind)
-            text = inspect.getsource(kind) if source is None or not Path(source).is_file() else None
+            source = inspect.getsourcefile(module_class)
+            text = inspect.getsource(module_class) if source is None or not Path(source).is_file() else None
         except (OSError, TypeError):
             return None
-        name = f'{kind.__module__}.{kind.__qualname__}'
+        name = f'{module_class.__module__}.{module_class.__qualname__}'
         files[name] = hashlib.sha256(text.encode()).hexdigest() if text is not None else sha256_file(Path(str(source)))
     settings = [
         (name, attribute, value)
@@ -57,13 +57,13 @@ def code_of_network(network: nn.Module) -> str | None:
 
 
 def family_of(network: nn.Module) -> str:
-    """Family of a network: the module that a library defines it in, such as 'squeezenet', or the name of its class."""
+    """Family of a network: the library's module that defines it, such as 'squeezenet', or the name of its class."""
     names = type(network).__module__.split('.')
     return names[-1] if names[0] in ('torchvision', 'timm', 'm2m_benchmarks') else type(network).__name__
 
 
 def machine(device: str | None) -> Machine:
-    """The machine that this process runs on."""
+    """Describe the machine that this process runs on."""
     return Machine(
         torch.backends.cpu.get_cpu_capability(),
         torch.get_num_threads(),
@@ -73,12 +73,12 @@ def machine(device: str | None) -> Machine:
 
 
 def probe_image() -> Image.Image:
-    """A fixed image, neither square nor of a usual size, so that any change of the preprocessing shows."""
+    """Fixed image, neither square nor of a usual size, so that any change of the preprocessing shows."""
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (137, 211, 3), dtype=np.uint8))
 
 
-def probed(activations: 'Activations') -> torch.Tensor:
-    """The fixed image as a network is given it, shape (1, channels, height, width)."""
+def preprocess_probe(activations: 'Activations') -> torch.Tensor:
+    """Preprocess the fixed image for a network: shape (1, channels, height, width)."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'probe.png'
         probe_image().save(path)
@@ -86,18 +86,18 @@ def probed(activations: 'Activations') -> torch.Tensor:
 
 
 def input_of(activations: 'Activations') -> Input:
-    """What a candidate makes of an image before its first layer."""
-    image = probed(activations)
-    return Input([int(n) for n in image.shape[1:]], hash_of(image.cpu().numpy()))
+    """Describe a candidate's input: the fixed image after preprocessing."""
+    image = preprocess_probe(activations)
+    return Input([int(n) for n in image.shape[1:]], hash_array(image.cpu().numpy()))
 
 
 def responses_of(activations: 'Activations', layers: Iterable[str]) -> str:
-    """SHA-256 of the responses of a network's layers to the fixed image."""
-    responses = activations.respond(probed(activations), list(layers))
-    return hashlib.sha256(str([(layer, hash_of(responses[layer])) for layer in responses]).encode()).hexdigest()
+    """Hash the responses of a network's layers to the fixed image by SHA-256."""
+    responses = activations.respond(preprocess_probe(activations), list(layers))
+    return hashlib.sha256(str([(layer, hash_array(responses[layer])) for layer in responses]).encode()).hexdigest()
 
 
-def hash_of(values: Any) -> str:
-    """SHA-256 of an array's type, shape and values."""
+def hash_array(values: Any) -> str:
+    """Hash an array's type, shape and values by SHA-256."""
     values = np.ascontiguousarray(values)
     return hashlib.sha256(f'{values.dtype} {values.shape} '.encode() + values.tobytes()).hexdigest()

@@ -1,6 +1,6 @@
-"""What is asked for, as a key: a request whose key was answered before has that answer, before PyTorch is loaded.
+"""Keys of requests for a score: a request with a known key is answered from the results without loading PyTorch.
 
-This module imports nothing heavy.
+This module has no slow imports.
 """
 
 import functools
@@ -21,11 +21,11 @@ from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Library, Result
 from m2m_benchmarks.storage import sha256_file
 
-#: Rooms whose code numbers depend on.
+#: Subpackages whose code the numbers depend on.
 _ROOMS = ('arrays', 'benchmarks', 'data', 'metrics', 'models', 'plugins', 'scoring')
-#: Packages that numbers depend on.
+#: Packages that the numbers depend on.
 PACKAGES = ('m2m-benchmarks', 'brainscore-vision', 'torch', 'torchvision', 'timm', 'numpy', 'scipy', 'scikit-learn')
-#: Environment variables that choose kernels, threads or devices.
+#: Environment variables that determine kernels, threads or devices.
 _VARIABLES = (
     *('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'ATEN_CPU_CAPABILITY', 'ONEDNN_MAX_CPU_ISA', 'DNNL_MAX_CPU_ISA'),
     *('CUDA_VISIBLE_DEVICES', 'OPENBLAS_NUM_THREADS'),
@@ -33,11 +33,11 @@ _VARIABLES = (
 
 
 def key(model: str, weights: str, seed: int, benchmark: str, layer: str | None) -> str | None:
-    """Key of a request; None where the request doesn't determine the number.
+    """Compute the key of a request; None where the request does not determine the number.
 
     It does for torchvision's and timm's networks, this library's models and training runs, on this library's
-    benchmarks whose data is here. It doesn't for default weights that a library may replace, for models of
-    Brain-Score, and for plugin folders, whose code may read anything.
+    benchmarks whose data is on this machine. It does not for default weights that a library may replace, for models of
+    Brain-Score, and for plugin folders, whose code may read other files.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def key(model: str, weights: str, seed: int, benchmark: str, layer: str | None) 
     seed : int
         Random seed of untrained weights.
     benchmark : str
-        Identifier.
+        Identifier of the benchmark.
     layer : str or None
         Layer that the user names.
     """
@@ -58,7 +58,7 @@ def key(model: str, weights: str, seed: int, benchmark: str, layer: str | None) 
 
 
 def answer(request: str) -> Result | None:
-    """The newest result of a request, if the files that it depends on are still the same."""
+    """Find the newest result of a request whose files are unchanged; None where there is none."""
     for result in store.answers(request=request):
         files = result.files or {}
         if all(Path(path).is_file() and sha256_file(Path(path)) == sha256 for path, sha256 in files.items()):
@@ -68,7 +68,7 @@ def answer(request: str) -> Result | None:
 
 @functools.cache
 def library() -> Library:
-    """The version of this library, and a hash of its source files that numbers depend on."""
+    """Version of this library, and a hash of the source files that the numbers depend on."""
     spec = importlib.util.find_spec(OWN)
     assert spec is not None and spec.submodule_search_locations
     package = Path(next(iter(spec.submodule_search_locations)))
@@ -82,7 +82,7 @@ def library() -> Library:
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that numbers depend on."""
+    """Versions of Python and of the packages that the numbers depend on."""
     installed = {'python': platform.python_version()}
     for package in PACKAGES:
         try:
@@ -101,7 +101,7 @@ def _candidate(model: str, weights: str, seed: int) -> list[Any] | None:
         return None
     if weights == 'none':
         return [model, 'none', seed]
-    if weights == 'default':  # its files are known once it was loaded, and compared with the answer's
+    if weights == 'default':  # its files are known only once it is loaded; `answer` compares them
         return [model, 'default']
     path = Path(weights).expanduser()
     if path.is_file():
@@ -120,7 +120,7 @@ def _run(name: str) -> list[Any] | None:
 
 
 def _data(benchmark: str) -> list[str] | None:
-    """Content of the manifests of all datasets that a benchmark takes; None where one isn't here."""
+    """SHA-256 of the manifest of each dataset that a benchmark uses; None where one isn't on this machine."""
     name = parse(benchmark)
     if isinstance(name, NeuralIdentifier):
         datasets = [name.dataset]
@@ -135,7 +135,7 @@ def _data(benchmark: str) -> list[str] | None:
 
 
 def _machine() -> list[Any]:
-    """What PyTorch chooses its kernels, threads and device by."""
+    """Properties of the machine that determine PyTorch's kernels, threads and device."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     processor = platform.processor()
     information = Path('/proc/cpuinfo')

@@ -1,6 +1,6 @@
-"""The folder of a training run: what is in it when it is finished, and whether it is still that.
+"""Reads and writes the folder of a training run, and checks that a finished run is unchanged.
 
-This module imports torch only where weights are written: names are checked without it.
+This module imports torch only to write weights: names are checked without it.
 """
 
 import csv
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 WEIGHTS = 'weights.safetensors'
 METRICS = 'metrics.csv'
-#: What the run was asked to do, written when it begins.
+#: Settings of the run, written when it begins.
 CONFIG = 'config.json'
-#: What came of it, written when everything else is there: a folder with it is a finished run.
+#: Results of the run, written last: a folder with this file holds a finished run.
 RESULT = 'run.json'
 CHECKPOINT = 'checkpoint.ckpt'
 
@@ -38,11 +38,11 @@ class Run:
     ----------
     folder : Path
     config : dict
-        What it was asked to do: `model`, `dataset`, `seed`, `steps`, …
+        Settings of the run: `model`, `dataset`, `seed`, `steps`, …
     result : dict
-        What came of it: `steps`, `validation_accuracy`, `train_loss`.
+        Results of the run: `steps`, `validation_accuracy`, `train_loss`.
     data : dict
-        `name`, `classes`, `sha256`, and how many images.
+        Training data: `name`, `classes`, `sha256`, and numbers of images.
     """
 
     folder: Path
@@ -57,12 +57,12 @@ class Run:
 
     @property
     def classes(self) -> list[str]:
-        """What each output stands for."""
+        """Class of each output."""
         return list(self.data['classes'])
 
     @property
     def weights(self) -> Path:
-        """File of the weights: those of the backbone."""
+        """File of the backbone's weights."""
         return self.folder / WEIGHTS
 
 
@@ -73,19 +73,19 @@ _UNFINISHED = re.compile(
 
 
 def runs_folder() -> Path:
-    """Folder of the runs that were given no folder of their own."""
+    """Folder of the runs for which the user names no folder."""
     return home() / 'runs'
 
 
 def find_run(name: str) -> Path:
-    """Folder of a run that a user names: a path, or the name of a folder in `runs_folder`."""
+    """Return the folder of a run from its path, or from its name in `runs_folder`."""
     path = Path(name).expanduser()
     inside = runs_folder() / name
     return inside if not path.exists() and inside.is_dir() else path
 
 
 def weights_file(weights: str | Path) -> Path:
-    """The weights file that a user names: itself, or the one in the folder of a trained run.
+    """Return the path of a weights file, given the file itself or the folder of a training run.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def weights_file(weights: str | Path) -> Path:
     if path.is_dir():
         path = path / WEIGHTS
         if not path.is_file():
-            raise ModelError(f'there is no weights file {path}, which the folder of a trained run would hold.')
+            raise ModelError(f'there is no weights file {path}; expected the folder of a finished training run.')
     if not path.is_file():
         raise ModelError(f'there is no weights file {path}.')
     return path
@@ -108,60 +108,60 @@ def read_run(folder: Path) -> Run:
     Raises
     ------
     ModelError
-        When there is none, it isn't finished, or a file in it was changed since.
+        When there is no run, it isn't finished, or one of its files was changed.
     """
     if not folder.is_dir():
         raise ModelError(f'there is no run {folder}; expected the folder that `m2m train` wrote, or its name.')
     path = folder / RESULT
     if not path.is_file():
         if (folder / CONFIG).is_file():
-            raise ModelError(f'the run {folder} is not finished. Give its command again with --resume.')
-        raise ModelError(f'{folder} is no training run: it has no {RESULT}.')
+            raise ModelError(f'the run {folder} is not finished. Repeat its command with --resume.')
+        raise ModelError(f'{folder} is not a training run: it has no {RESULT}.')
     changed = f'{folder} was changed after the run ended'
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
         seal, files = content.pop('sha256'), content['files']
         if content['format'] != FORMAT:
-            raise ModelError(f'{path} is of format {content["format"]}; this version reads {FORMAT}.')
+            raise ModelError(f'{path} has format {content["format"]}; this version reads format {FORMAT}.')
         run = Run(folder, content['config'], content['result'], content['data'])
         intact = seal == _seal(content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f'{path} cannot be read: {changed}. Train again, or take a copy.') from error
+        raise ModelError(f'{path} cannot be read: {changed}. Train again, or restore a copy.') from error
     if not intact:
-        raise ModelError(f'{changed}: {RESULT} is not what was written. Train again, or take a copy.')
+        raise ModelError(f'{changed}: {RESULT} is not as it was written. Train again, or restore a copy.')
     for name in (WEIGHTS, METRICS, CONFIG):
         file = folder / name
         if not file.is_file():
-            raise ModelError(f'{changed}: {name} is missing. Train again, or take a copy.')
+            raise ModelError(f'{changed}: {name} is missing. Train again, or restore a copy.')
         try:
             intact = sha256_file(file) == files[name]
         except OSError as error:
             raise ModelError(f'{file} cannot be read: {error.strerror or error}.') from error
         if not intact:
-            raise ModelError(f'{changed}: {name} has another SHA-256 than was written. Train again, or take a copy.')
+            raise ModelError(f'{changed}: {name} has a different SHA-256. Train again, or restore a copy.')
     return run
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a process that was killed was writing into the folder of a run."""
+def remove_leftovers(folder: Path) -> None:
+    """Delete files that a killed process left half-written in the folder of a run."""
     for path in folder.iterdir():
         if _UNFINISHED.fullmatch(path.name) and path.is_file():
             path.unlink()
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
-    """Write what a run is asked to do."""
+    """Write the settings of a run."""
     with replacing(folder / CONFIG) as file:
         json.dump(dict(config), file, indent=1)
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:
-    """What a run was asked to do; None where no run was begun.
+    """Read the settings of a run; None where no run was begun.
 
     Raises
     ------
     ModelError
-        When it can't be read.
+        When the file can't be read.
     """
     path = folder / CONFIG
     if not path.is_file():
@@ -171,7 +171,7 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise ModelError(f'{path} cannot be read ({error}). Remove the folder and train again.') from error
     if not isinstance(config, dict):
-        raise ModelError(f'{path} is not what a run wrote. Remove the folder and train again.')
+        raise ModelError(f'{path} does not hold the settings of a run. Remove the folder and train again.')
     return config
 
 
@@ -183,16 +183,16 @@ def write_run(
     data: Mapping[str, Any],
     versions: Mapping[str, str],
 ) -> Run:
-    """Write what came of a run; the last file makes it a finished one.
+    """Write the results of a run; the last file marks it as finished.
 
     Parameters
     ----------
     folder : Path
-        With the configuration in it.
+        Folder of the run, with its settings.
     state : mapping
         State dict of the backbone.
     metrics : sequence of mapping
-        One row each: step, train_loss, validation_loss, validation_accuracy; what is missing stays empty.
+        Rows with step, train_loss, validation_loss and validation_accuracy; missing values stay empty.
     result, data : mapping
         See `Run`.
     versions : mapping
@@ -224,5 +224,5 @@ def write_run(
 
 
 def _seal(content: Mapping[str, Any]) -> str:
-    """Of the content, whatever its spacing."""
+    """SHA-256 of the content, independent of the spacing in its file."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

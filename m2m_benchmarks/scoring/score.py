@@ -36,12 +36,12 @@ from m2m_benchmarks.scoring.provenance import input_of, machine, responses_of
 from m2m_benchmarks.scoring.requests import library, versions
 from m2m_benchmarks.storage import home, writable
 
-#: Attributes of a score that its result has under the same name.
+#: Attributes of a score that are copied to its result under the same name.
 _COPIED = (
     *('formula', 'layer', 'layer_scores', 'n_neuroids', 'n_stimuli', 'n_animals', 'noise_corrected', 'per_animal'),
     *('inter_animal', 'commitment', 'ceiling_kind'),
 )
-#: Those of domain generalization besides.
+#: Further ones of domain generalization.
 _GENERALIZATION = ('source', 'protocol', 'generalization_gap', 'chance', 'n_seeds')
 
 
@@ -88,30 +88,30 @@ def score(
     model : str, Path, BrainModel or nn.Module
         See `scoring.candidates.load_candidate`.
     benchmark : str, Benchmark, or a list of these
-        Identifier, such as 'Siegle2021.VISp-rdm'; a benchmark that `m2m_benchmarks.benchmark` makes; or another
-        benchmark of Brain-Score. The layers of the model run over the stimuli once for all of a list.
+        Identifier, such as 'Siegle2021.VISp-rdm'; a benchmark from `m2m_benchmarks.benchmark`; or another benchmark of
+        Brain-Score. For a list, the model runs over the stimuli once.
     weights : 'default', 'none' or a file
     layer : str, optional
-        Score this layer on all neuroids. Without it, and where the model maps the area to no layer, the layer is
-        chosen on one half of the neuroids and scored on the other.
+        Layer to score on all neuroids. By default it is the layer that the model maps to the area; a model without one
+        has its layer chosen on one half of the neuroids and scored on the other.
     seed : int
         Random seed of untrained weights.
     image_size : int
         Side of the images for an nn.Module, in pixels.
     fresh : bool
-        Whether to compute a score that is among the results already.
+        Whether to compute scores that the results already have.
 
     Returns
     -------
-    Score, or a list of them
-        Scalar; one for each benchmark of a list. `attrs['result']` is the result as a dictionary that goes into JSON;
-        it is also stored under M2M_HOME. A score that is answered from the results has the attributes `raw`, `ceiling`,
-        `error`, `layer` and `areas`, and no bootstrap draws.
+    Score or list of Score
+        Scalar; one for each benchmark of a list. `attrs['result']` is the result as a dictionary for JSON, which is
+        also stored under M2M_HOME. A score from the stored results has the attributes `raw`, `ceiling`, `error`,
+        `layer` and `areas`, but no bootstrap draws.
 
     Raises
     ------
     M2MError
-        What was expected, what is wrong, and what to do.
+        When the model or benchmark is unknown, data are missing, or the model cannot be scored on the benchmark.
     """
     candidate = load_candidate(model, weights=weights, seed=seed, image_size=image_size)
     if isinstance(benchmark, list | tuple):
@@ -136,34 +136,34 @@ def score_candidate(
     layer : str, optional
     progress : callable, optional
     fresh : bool
-        Whether to compute scores that are among the results already: those of the same weights, code, input, responses
-        to a fixed image, data, settings, library, packages and machine.
+        Whether to compute scores that the results already have for the same weights, code, input, responses to a fixed
+        image, data, settings, library, packages and machine.
     requests : mapping
         Key of the request for each benchmark, see `scoring.requests`.
 
     Yields
     ------
     Score
-        Score as from `score`, stored when it is yielded.
+        Score as `score` returns it, stored before it is yielded.
     """
     writable(home())
-    loaded = [_loaded(benchmark) for benchmark in benchmarks]
+    loaded = [_load(benchmark) for benchmark in benchmarks]
     activations = Activations(candidate, progress) if candidate.module is not None else None
     facts = _facts(candidate, activations, layer)
-    for asked, benchmark in zip(benchmarks, loaded, strict=True):
-        expected = dataclasses.replace(facts, **_rests_on(benchmark))
+    for name, benchmark in zip(benchmarks, loaded, strict=True):
+        expected = dataclasses.replace(facts, **_benchmark_fields(benchmark))
         known = [] if expected.identity is None or fresh else store.answers(identity=expected.identity)
         if known:
-            yield _answered(known[0])
+            yield _score_of(known[0])
             continue
         start = time.perf_counter()
         score = _score(candidate, activations, benchmark, layer, progress)
         seconds = time.perf_counter() - start
-        request = requests.get(asked) if isinstance(asked, str) and candidate.files is not None else None
+        request = requests.get(name) if isinstance(name, str) and candidate.files is not None else None
         result = _result(expected, benchmark, score, seconds, request, candidate.files)
         score.attrs['result'] = result.document()
         same = [] if result.identity is None else store.answers(identity=result.identity)
-        if not any(each.score == result.score for each in same):
+        if not any(stored.score == result.score for stored in same):
             store.add([result])
         yield score
 
@@ -192,14 +192,14 @@ def _score(
     return _score_foreign(candidate, benchmark, layer)
 
 
-def _loaded(benchmark: str | Benchmark) -> Benchmark:
+def _load(benchmark: str | Benchmark) -> Benchmark:
     if isinstance(benchmark, str):
         return load_benchmark(benchmark)
-    # By what is used of it: those of brainscore_vision are no subclass of those of brainscore_core.
+    # Checked by its interface: benchmarks of brainscore_vision do not inherit from brainscore_core's.
     if not (callable(benchmark) and isinstance(getattr(benchmark, 'identifier', None), str)):
         raise BenchmarkError(
-            f'an object of type {type(benchmark).__name__} is no benchmark; expected are a name, such as '
-            "'Siegle2021.VISp-rdm', or a benchmark of m2m_benchmarks.benchmark or of Brain-Score."
+            f'an object of type {type(benchmark).__name__} is not a benchmark; expected a name, such as '
+            "'Siegle2021.VISp-rdm', or a benchmark from m2m_benchmarks.benchmark or Brain-Score."
         )
     return benchmark
 
@@ -207,7 +207,7 @@ def _loaded(benchmark: str | Benchmark) -> Benchmark:
 def _score_area(candidate: Candidate, activations: Activations | None, area: AreaBenchmark, layer: str | None) -> Score:
     mapped = candidate.committed.get(area.region)
     if activations is None or (layer is None and isinstance(mapped, list | tuple)):
-        # A model of another kind, or an area of several layers, answers for itself.
+        # A model of another kind, or one that maps the area to several layers, records by itself.
         if layer is not None or (mapped is None and not _records(candidate.model, area)):
             raise ModelError(
                 f'{candidate.identifier} is not a PyTorch network in a ModelCommitment, so its layers cannot be '
@@ -225,21 +225,21 @@ def _score_area(candidate: Candidate, activations: Activations | None, area: Are
 
 
 def _records(model: BrainModel, area: AreaBenchmark) -> bool:
-    if hasattr(model, 'layer_model'):  # a ModelCommitment takes any area, and fails when it is shown something
+    if hasattr(model, 'layer_model'):  # a ModelCommitment accepts any area, and fails only when it records
         return False
     try:
         model.start_recording(area.region, time_bins=area.timebins)
-    except Exception:  # whatever a model of others says to an area that it doesn't know
+    except Exception:  # other people's models may raise anything for an unknown area
         return False
     return True
 
 
 def _score_foreign(candidate: Candidate, benchmark: Benchmark, layer: str | None) -> Score:
-    """A benchmark of brainscore_vision runs in its own way."""
+    """Score a candidate on a benchmark of brainscore_vision."""
     if layer is not None:
         raise BenchmarkError(
-            f'--layer {layer} is for benchmarks of this library; {benchmark.identifier} of brainscore_vision is scored '
-            'with the layers that the model maps itself.'
+            f'--layer {layer} is for benchmarks of this library; {benchmark.identifier} of brainscore_vision uses the '
+            'layers that the model maps itself.'
         )
     with no_stored_activations(), explained_failure(benchmark.identifier, BenchmarkError):
         result = benchmark(candidate.model)
@@ -250,13 +250,13 @@ def _score_foreign(candidate: Candidate, benchmark: Benchmark, layer: str | None
 
 
 def _facts(candidate: Candidate, activations: Activations | None, layer: str | None) -> Result:
-    """Fields of a result that are the same for all benchmarks; its score and benchmark are to be replaced."""
+    """Fields of a result that are the same for all benchmarks, with a placeholder for benchmark and score."""
     device = None if candidate.wrapper is None else str(brainscore_adapter.device_of(candidate.wrapper))
-    shown = None if activations is None else input_of(activations)
+    model_input = None if activations is None else input_of(activations)
     responses = None
     if activations is not None:
         named = [] if layer is None else [layer]
-        with contextlib.suppress(M2MError):  # whatever is wrong with a layer is said when it is scored
+        with contextlib.suppress(M2MError):  # an error in a layer is reported when it is scored
             responses = responses_of(activations, dict.fromkeys([*candidate.known_layers, *named]))
     return Result(
         model=candidate.identifier,
@@ -272,7 +272,7 @@ def _facts(candidate: Candidate, activations: Activations | None, layer: str | N
         weights_sha256=candidate.weights_sha256,
         code_sha256=candidate.code_sha256,
         response_sha256=responses,
-        input=shown,
+        input=model_input,
         layer_named=layer,
         library=library(),
         machine=machine(device),
@@ -281,8 +281,8 @@ def _facts(candidate: Candidate, activations: Activations | None, layer: str | N
     )
 
 
-def _rests_on(benchmark: Benchmark) -> dict[str, Any]:
-    """Fields of a result that follow from the benchmark and its data alone."""
+def _benchmark_fields(benchmark: Benchmark) -> dict[str, Any]:
+    """Fields of a result that depend only on the benchmark and its data."""
     fields: dict[str, Any] = {'benchmark': benchmark.identifier}
     if isinstance(benchmark, GeneralizationBenchmark):
         fields.update(source=benchmark.source, data_sha256=benchmark.sha256, stimuli_sha256=benchmark.sha256)
@@ -294,7 +294,7 @@ def _rests_on(benchmark: Benchmark) -> dict[str, Any]:
         fields.update(
             data_sha256=area.recordings.sha256 or None,
             stimuli_sha256=None if entry is None else manifest.stimuli_sha256(entry),
-            # What responses were made with, where that was chosen when they were fetched.
+            # Settings that the responses were extracted with, where the user chose them.
             data_settings=None if entry is None else entry['source'].get('settings'),
             simulated=recorded is not None and recorded.simulated,
             benchmark_sha256=library().code_sha256 if benchmark.comparison.name in COMPARISONS else None,
@@ -340,7 +340,7 @@ def _result(
 
 def _part(score: Score) -> Part:
     attrs = score.attrs
-    copied = {each.name: attrs.get(each.name) for each in dataclasses.fields(Part)}
+    copied = {field.name: attrs.get(field.name) for field in dataclasses.fields(Part)}
     copied.update(
         score=float(score),
         raw=_number(attrs[Score.RAW_VALUES_KEY]),
@@ -349,8 +349,8 @@ def _part(score: Score) -> Part:
     return Part(**copied)
 
 
-def _answered(result: Result) -> Score:
-    """A score from the results, as far as they have it."""
+def _score_of(result: Result) -> Score:
+    """Make a score from a stored result, with the attributes that the result has."""
     score = _from_numbers(result, result.document())
     if result.areas is not None:
         score.attrs['areas'] = {
@@ -370,7 +370,7 @@ def _from_numbers(numbers: Result | Part, fields: dict[str, Any]) -> Score:
 
 
 def _number(value: Any) -> float | None:
-    """Centre of a Score or number; stock benchmarks give some of them per neuroid or not at all."""
+    """Convert a Score to a number; None where a stock benchmark has one value per neuroid, or none."""
     if value is None:
         return None
     try:

@@ -1,6 +1,6 @@
-"""Several candidates on several benchmarks, each score answered from the results where it can be.
+"""Scores several candidates on several benchmarks, taking scores from the stored results where possible.
 
-PyTorch is loaded only when something has to be computed.
+PyTorch is loaded only when a score must be computed.
 """
 
 import contextlib
@@ -27,19 +27,19 @@ def score_several(
     ----------
     specs : sequence of CandidateSpec
     benchmarks : sequence of str
-        Identifiers, as `benchmarks.selection.expand_benchmarks` gives them.
+        Identifiers, as `benchmarks.selection.expand_benchmarks` returns them.
     layer : str, optional
         Layer to score all neuroids on.
     seeds : sequence of int
         Random seeds of untrained weights; other candidates are scored once.
     fresh : bool
-        Whether to compute scores that are among the results already.
+        Whether to compute scores that the results already have.
     progress : callable, optional
 
     Yields
     ------
     Result
-        For each candidate and seed, one for each benchmark in their order, stored when it is yielded.
+        Result of each benchmark, in order, for each candidate and seed, stored before it is yielded.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def score_several(
         keys = {name: requests.key(spec.name, spec.weights, seed, name, layer) for name in benchmarks}
         known = {} if fresh else {name: requests.answer(key) for name, key in keys.items() if key is not None}
         missing = [name for name in benchmarks if known.get(name) is None]
-        computed = _computed(spec, seed, missing, layer, fresh, keys, report) if missing else iter(())
+        computed = _compute(spec, seed, missing, layer, fresh, keys, report) if missing else iter(())
         for name in benchmarks:
             result = known.get(name)
             yield next(computed) if result is None else result
@@ -60,7 +60,7 @@ def score_several(
             report('candidates', number + 1, len(tasks))
 
 
-def _computed(
+def _compute(
     spec: CandidateSpec,
     seed: int,
     benchmarks: Sequence[str],
@@ -73,7 +73,7 @@ def _computed(
     from m2m_benchmarks.scoring.candidates import load_candidate
     from m2m_benchmarks.scoring.score import score_candidate
 
-    # torch.hub says on stdout what it downloads; there, results alone are expected.
+    # torch.hub prints its downloads to stdout, which is for results only.
     with contextlib.redirect_stdout(sys.stderr):
         candidate = load_candidate(spec.name, weights=spec.weights, seed=seed)
     report(f'{spec}: loading', 1, 1)

@@ -1,4 +1,4 @@
-"""Candidates by name: NAME or NAME@WEIGHTS, taken apart and checked without torch."""
+"""Parses and checks names of candidates, NAME or NAME@WEIGHTS, without loading torch."""
 
 import functools
 import importlib.util
@@ -13,11 +13,11 @@ from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, r
 from m2m_benchmarks.plugins.libraries import LIBRARIES, library_models
 from m2m_benchmarks.scoring.runs import RESULT, WEIGHTS, Run, find_run, read_run, weights_file
 
-#: Start of the name of a candidate that is a training run.
+#: Prefix of candidates that are training runs.
 RUN = 'run:'
-#: Plugin folder of the models that have no weights.
+#: Plugin folder of the models without weights.
 _CONTROLS = 'controls'
-#: Name of a model of timm with the tag of its weights.
+#: Name of a timm model with the tag of its weights.
 _TAGGED = re.compile(r'(?P<name>\w+)\.\w+')
 
 
@@ -42,39 +42,40 @@ class CandidateSpec:
 
 
 def parse_candidate(text: str, default_weights: str = 'default') -> CandidateSpec:
-    """Take the name of a candidate apart.
+    """Split the name of a candidate into model and weights.
 
     Parameters
     ----------
     text : str
-        NAME or NAME@WEIGHTS. Where there is more than one @, the name ends at the one that has a model before it and
-        weights after it.
+        NAME or NAME@WEIGHTS. With more than one @, the name ends at the one that has a model before it and weights
+        after it.
     default_weights : str
-        Weights of a candidate that names none. Those that have no weights to choose, controls and training runs,
-        don't take them.
+        Weights of a candidate that names none. Controls and training runs, which have no choice of weights, ignore
+        them.
 
     Returns
     -------
     CandidateSpec
-        Not checked: `check_candidate` says whether there is such a model, and such weights.
+        Not checked: `check_candidate` checks that the model and the weights exist.
 
     Raises
     ------
     ModelError
-        When the text can be read in more than one way.
+        When the text is ambiguous.
     """
     splits = [CandidateSpec(text[:i], text[i + 1 :]) for i, character in enumerate(text) if character == '@']
     whole = CandidateSpec(text, default_weights if _has_choice(text) else 'default')
     readings = [whole] if not splits or _exists(text) else []
     readings += [spec for spec in splits if _exists(spec.name) and _are_weights(spec.weights)]
     if len(readings) > 1:
-        ways = ' and as '.join(f'{spec.name!r} with weights {spec.weights!r}' for spec in readings)
+        alternatives = ' and as '.join(f'{spec.name!r} with weights {spec.weights!r}' for spec in readings)
         raise ModelError(
-            f'{text} can be read as {ways}. Rename the file or folder, or name the weights: {readings[0].name}@default.'
+            f'{text} can be read as {alternatives}. Rename the file or folder, or name the weights: '
+            f'{readings[0].name}@default.'
         )
     if readings:
         return readings[0]
-    # There is no such model or no such weights: the likeliest reading, for the message.
+    # The model or the weights don't exist: return the likeliest reading, for the message.
     return next(
         (spec for spec in splits if _exists(spec.name)),
         next((spec for spec in splits if _are_weights(spec.weights)), splits[0]),
@@ -82,32 +83,31 @@ def parse_candidate(text: str, default_weights: str = 'default') -> CandidateSpe
 
 
 def parse_candidates(texts: Sequence[str], default_weights: str = 'default') -> list[CandidateSpec]:
-    """Take the names of candidates apart, as `parse_candidate` does.
+    """Split the names of candidates into models and weights, as `parse_candidate` does.
 
     Raises
     ------
     ModelError
-        When a text can be read in more than one way, or no candidate takes the weights that are asked for.
+        When a text is ambiguous, or no candidate can use the default weights.
     """
     specs = [parse_candidate(text, default_weights) for text in texts]
     if default_weights not in ('default', *(spec.weights for spec in specs)):
         raise ModelError(
-            f'--weights {default_weights} is for none of {", ".join(texts)}: candidates that name no weights and can '
-            'choose some take them.'
+            f'--weights {default_weights} applies to none of {", ".join(texts)}; it is for models without @ that have '
+            'a choice of weights.'
         )
     return specs
 
 
 def check_candidate(spec: CandidateSpec) -> None:
-    """Check that there is such a model and that it takes such weights, without loading either.
+    """Check that a model exists and can have the weights, without loading either.
 
     Raises
     ------
     UnknownNameError
-        With the nearest names.
+        When there is no model of that name; the message lists the nearest names.
     ModelError
-        When a plugin folder, a run or a weights file isn't there or isn't what it has to be, or the model doesn't take
-        such weights.
+        When a plugin folder, run or weights file is missing or invalid, or the model can't have such weights.
     """
     if not spec.name or not spec.weights:
         raise ModelError(
@@ -120,7 +120,7 @@ def check_candidate(spec: CandidateSpec) -> None:
     if not _has_choice(spec.name):
         if spec.name.startswith(RUN):
             raise ModelError(f'{spec.name} brings its own weights; --weights {spec.weights} is for other models.')
-        raise ModelError(f'{spec.name} has no weights to choose; leave out {spec.weights}.')
+        raise ModelError(f'{spec.name} has no choice of weights; leave out {spec.weights}.')
     if spec.weights != 'none':
         weights_file(find_run(spec.weights))
         run_of_weights(spec)
@@ -132,23 +132,23 @@ def check_candidate(spec: CandidateSpec) -> None:
 
 
 def run_of_weights(spec: CandidateSpec) -> Run | None:
-    """Read the training run whose weights a variant of the family `neurn` is given; None for other weights.
+    """Read the training run that a variant of the family `neurn` has its weights from; None for other weights.
 
     Raises
     ------
     ModelError
-        When the run is of another model, or isn't finished, or was changed since.
+        When the run trained another model, isn't finished, or was changed.
     """
     if spec.weights in ('default', 'none') or _family_variant(spec.name) is None:
         return None
     folder = find_run(spec.weights)
-    if folder.name == WEIGHTS and folder.is_file():  # of a run, perhaps, which knows what the outputs stand for
+    if folder.name == WEIGHTS and folder.is_file():  # perhaps of a run, which knows the classes of the outputs
         folder = folder.parent
     if not (folder / RESULT).is_file():
         return None
     run = read_run(folder)
     if run.model != spec.name:
-        raise ModelError(f'the run {folder} is of {run.model}, not of {spec.name}.')
+        raise ModelError(f'the run {folder} trained {run.model}, not {spec.name}; name a run of {spec.name}.')
     return run
 
 
@@ -180,7 +180,7 @@ def _check_name(name: str) -> None:
 
 
 def _exists(name: str) -> bool:
-    """Whether a name can be that of a candidate; for a folder, whether there is one."""
+    """Whether a name is that of a candidate; for a folder, whether it exists."""
     if name.startswith(RUN):
         return find_run(name.removeprefix(RUN)).is_dir()
     if is_folder(name):
@@ -197,7 +197,7 @@ def _are_weights(weights: str) -> bool:
 
 
 def _has_choice(name: str) -> bool:
-    """Whether there are weights to choose: a control has none, and a run has its own."""
+    """Whether a model has a choice of weights: a control has no weights, and a run has its own."""
     plugin = registered('model').get(name)
     return not name.startswith(RUN) and (plugin is None or plugin.folder != _CONTROLS)
 
@@ -209,19 +209,19 @@ def _can_be_untrained(name: str) -> bool:
 
 
 def _family_variant(name: str) -> Any:
-    """Variant of the family `neurn` that a name stands for, or None.
+    """Parse the name of a variant of the family `neurn`; None for other names.
 
     Raises
     ------
     ValueError
-        When it names a backbone of the family and something unknown about it.
+        When the name has a backbone of the family but an unknown suffix.
     """
     return _family_names().parse(name)
 
 
 @functools.cache
 def _family_names() -> Any:
-    """The family's module of names, loaded by its path: importing its package imports torch."""
+    """Load the family's module of names by its path: importing its package would import torch."""
     folder = plugins_folder(OWN, 'models')
     assert folder is not None
     spec = importlib.util.spec_from_file_location('m2m_family_names', folder / 'neurn' / 'backbones.py')

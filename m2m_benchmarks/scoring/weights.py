@@ -1,4 +1,4 @@
-"""Weights from files, never run as code, and their fingerprint."""
+"""Loads weights from files, without running code, and computes their fingerprint."""
 
 import hashlib
 import pickle
@@ -15,13 +15,13 @@ import torch
 from m2m_benchmarks.errors import ModelError
 
 
-def downloaded(url: str, sha256: str) -> Path:
-    """A weights file from the network, kept where torch.hub keeps its own, and known by its hash.
+def download_weights(url: str, sha256: str) -> Path:
+    """Download a weights file into torch.hub's folder, unless it is there, and check its hash.
 
     Raises
     ------
     ModelError
-        When it can't be downloaded, or is another file than was expected.
+        When it can't be downloaded, or has another hash.
     """
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
     # The name alone, without a query: its end says how to read the file.
@@ -33,10 +33,10 @@ def downloaded(url: str, sha256: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=False)
-    except (OSError, RuntimeError, ValueError) as error:  # another hash: RuntimeError; no address: ValueError
+    except (OSError, RuntimeError, ValueError) as error:  # wrong hash: RuntimeError; invalid address: ValueError
         raise ModelError(
-            f'the weights at {url} could not be had with SHA-256 {sha256}: {error}. Connect to the network, or put '
-            f'the file at {path}.'
+            f'could not download weights with SHA-256 {sha256} from {url}: {error}. Connect to the network, or put the '
+            f'file at {path}.'
         ) from error
     return path
 
@@ -47,7 +47,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     Raises
     ------
     ModelError
-        When the file is missing, cut short, holds anything but tensors, or holds code.
+        When the file is missing, incomplete, or holds code or anything but tensors.
     """
     if not path.is_file():
         raise ModelError(f'there is no weights file {path}.')
@@ -64,25 +64,25 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
             f'{path} is not a plain state dict: it holds code or Python objects, which are not loaded, or it is '
             'damaged. Save `model.state_dict()` with torch.save or safetensors.'
         ) from error
-    for key in ('state_dict', 'model'):  # the usual wrappings of training scripts
+    for key in ('state_dict', 'model'):  # training scripts often wrap the state dict
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
             state = state[key]
     if not isinstance(state, Mapping) or not state or not all(torch.is_tensor(value) for value in state.values()):
-        raise ModelError(f'{path} holds no state dict; expected names mapped to tensors.')
+        raise ModelError(f'{path} does not hold a state dict; expected a mapping of names to tensors.')
     return {str(name): value for name, value in state.items()}
 
 
 def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, identifier: str) -> None:
-    """Load a state dict that has to fit in full.
+    """Load a state dict, all of whose tensors must fit.
 
-    All names may have one prefix more, such as the `module.` of a DataParallel and the `model.` of a Lightning module,
-    and the `backbone.` of a network that has something in front of one may be missing: the weights of a library's
-    network fit its twin with NeuRN.
+    All names may have one more prefix, such as the `module.` of a DataParallel or the `model.` of a Lightning module, and
+    the `backbone.` of a network with a stage before its backbone may be missing: the weights of a library's network fit
+    the same network with NeuRN.
 
     Raises
     ------
     ModelError
-        With what is missing, left over or of another shape, when it is that of another architecture.
+        When tensors are missing, left over or of another shape: the weights are for another architecture.
     """
     own = module.state_dict()
     state = renamed(state, own)
@@ -94,7 +94,7 @@ def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], pa
         if missing:
             problems.append(f'{len(missing)} of its {len(own)} tensors are missing, such as {missing[0]}')
         if extra:
-            problems.append(f'{len(extra)} tensors are none of its own, such as {extra[0]}')
+            problems.append(f'{len(extra)} tensors do not belong to it, such as {extra[0]}')
         if reshaped:
             name = reshaped[0]
             problems.append(
@@ -131,9 +131,9 @@ def n_outputs(state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]
 
 
 def weights_sha256(module: torch.nn.Module) -> str:
-    """SHA-256 over the names, types, shapes and values of all parameters and buffers.
+    """Hash the names, types, shapes and values of all parameters and buffers by SHA-256.
 
-    The same for the same values, whether they came from a file, a download or a seed.
+    The hash depends on the values only, not on the file, download or seed that they are from.
     """
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):

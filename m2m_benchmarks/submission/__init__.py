@@ -1,1 +1,1 @@
-"""Plugins as folders and archives that Brain-Score takes."""
+"""Exports plugins as folders and archives for Brain-Score, and checks them."""

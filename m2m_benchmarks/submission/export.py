@@ -1,4 +1,4 @@
-"""Write what Brain-Score takes: an archive for its website, folders for a pull request."""
+"""Writes submissions for Brain-Score: an archive for its website, or folders for a pull request."""
 
 import contextlib
 import shutil
@@ -17,21 +17,21 @@ from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.storage import explained, replacing, writable
 from m2m_benchmarks.submission import models, populations
 from m2m_benchmarks.submission.rules import MOST_BYTES, check_folder, check_zip
-from m2m_benchmarks.submission.vendoring import self_contained
+from m2m_benchmarks.submission.vendoring import copy_self_contained
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Which weights an exported model has.
+    """Weights of an exported model.
 
     Attributes
     ----------
     source : str
         'default', 'none' or a file.
     seed : int
-        Random seed of untrained ones.
+        Random seed of untrained weights.
     url : str or None
-        Where the file can be downloaded, for one that is too large to be sent along.
+        Address where the file can be downloaded, if it is too large for the archive.
     """
 
     source: str = 'default'
@@ -40,31 +40,32 @@ class Weights:
 
 
 def export_zip(name: str, destination: Path | None = None, weights: Weights | None = None) -> Path:
-    """Write one model as the archive that Brain-Score's website takes.
+    """Write one model as an archive for Brain-Score's website.
 
     Parameters
     ----------
     name : str
-        A model of this library, or the folder of a model plugin.
+        Model of this library, or path of the folder of a model plugin.
     destination : Path, optional
-        The archive; IDENTIFIER.zip in this folder where none is named.
+        Path of the archive; by default IDENTIFIER.zip in the working folder.
     weights : Weights, optional
-        For models of the family `neurn`; in the archive where it stays within 50 MB, else by URL and SHA-256.
+        Weights of a model of the family `neurn`. They are in the archive if it stays within 50 MB; otherwise the model
+        downloads them by URL and SHA-256.
 
     Returns
     -------
     Path
-        Path of the archive. An older one under that name is replaced.
+        Path of the archive; an older file is replaced.
 
     Raises
     ------
     M2MError
-        When the model can't be sent that way, with what to do.
+        When the model can't be submitted as an archive.
     """
     weights = weights or Weights()
     with contextlib.ExitStack() as stack:
         temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix='m2m-export-'))
-        identifier, folder, own_kind = _model(name)
+        identifier, folder, origin = _model(name)
         path = (destination or Path(f'{identifier}.zip')).absolute()
         if path.suffix != '.zip' or path.is_dir() or ' ' in path.name:
             raise StorageError(f'cannot write the archive {path}: name a file that ends in .zip, without spaces.')
@@ -72,43 +73,42 @@ def export_zip(name: str, destination: Path | None = None, weights: Weights | No
         root = Path(temporary) / _module(identifier)
         plugin = root / 'models' / _module(identifier)
         plugin.parent.mkdir(parents=True)
-        if own_kind == 'family':
-            _refuse_url_alone(weights)
+        if origin == 'family':
+            _check_weights_url(weights)
             candidate = load_candidate(identifier, weights.source, weights.seed)
-            models.write_inside(identifier, candidate, plugin)
+            models.write_with_weights(identifier, candidate, plugin)
             archive = _archive(root)
             if archive.stat().st_size > MOST_BYTES:
                 size = archive.stat().st_size
                 shutil.rmtree(plugin)
-                url, file = _elsewhere(identifier, weights, size)
-                models.write_elsewhere(identifier, candidate, url, file, plugin)
+                url, file = _download_location(identifier, weights, size)
+                models.write_downloading(identifier, candidate, url, file, plugin)
                 archive = _archive(root)
         else:
-            _refuse_weights(name, weights)
-            self_contained(folder, _package('models', folder), 'models', plugin)
+            _check_no_weights(name, weights)
+            copy_self_contained(folder, _package('models', folder), 'models', plugin)
             (plugin / 'metadata.yaml').unlink(missing_ok=True)
             archive = _archive(root)
-        broken = check_folder(plugin, 'models', one_identifier=True) + check_zip(archive)
-        if broken:
-            raise ModelError(f'{name} cannot be submitted: {"; ".join(map(str, broken))}.')
-        _place(archive, path)
+        violations = check_folder(plugin, 'models', one_identifier=True) + check_zip(archive)
+        if violations:
+            raise ModelError(f'{name} cannot be submitted: {"; ".join(map(str, violations))}.')
+        _copy(archive, path)
     return path
 
 
 def export_tree(name: str, destination: Path, weights: Weights | None = None) -> list[Path]:
     """Write the plugin folders of a model, benchmark, metric or dataset for a pull request.
 
-    A benchmark brings that of its dataset along, and that of the metric which its metadata names, if it is one of this
-    library's.
+    The plugin of a benchmark is written with that of its dataset, and with that of its metric if it is this library's.
 
     Parameters
     ----------
     name : str
-        Registered by this library, or the folder of a model plugin.
+        Name that this library registers, or path of the folder of a model plugin.
     destination : Path
-        A checkout of Brain-Score, or any folder: the plugins go to `brainscore_vision` in it.
+        Checkout of Brain-Score, or any folder; the plugins are written to `brainscore_vision` in it.
     weights : Weights, optional
-        For models of the family `neurn`. Default ones are downloaded by their library when the model is loaded.
+        Weights of a model of the family `neurn`. Default weights are downloaded when the model is loaded.
 
     Returns
     -------
@@ -118,39 +118,39 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
     Raises
     ------
     M2MError
-        When a folder is there already, or the name is none of this library's.
+        When a folder exists and differs, or the name is unknown.
     """
     weights = weights or Weights()
     name = standard_name(name)
     sources = _sources(name)
     if sources:
-        _refuse_weights(name, weights)
+        _check_no_weights(name, weights)
         targets = [destination / BRAIN_SCORE / kind / plugin for kind, plugin in sources]
         with _all_or_none(targets) as drafts:
             for (kind, plugin), draft in zip(sources, drafts, strict=True):
-                place = plugins_folder(OWN, kind)
-                assert place is not None
-                self_contained(place / plugin, f'{OWN}.{kind}.{plugin}', kind, draft)
+                own_plugins = plugins_folder(OWN, kind)
+                assert own_plugins is not None
+                copy_self_contained(own_plugins / plugin, f'{OWN}.{kind}.{plugin}', kind, draft)
                 if kind == 'benchmarks':
                     populations.register(name, draft)
         return targets
-    identifier, folder, own_kind = _model(name)
-    target = destination / BRAIN_SCORE / 'models' / _module(identifier if own_kind != 'folder' else folder.name)
-    if own_kind == 'family':
-        _refuse_url_alone(weights)
+    identifier, folder, origin = _model(name)
+    target = destination / BRAIN_SCORE / 'models' / _module(identifier if origin != 'folder' else folder.name)
+    if origin == 'family':
+        _check_weights_url(weights)
     with _all_or_none([target]) as (draft,):
-        if own_kind != 'family':
-            _refuse_weights(name, weights)
-            self_contained(folder, _package('models', folder), 'models', draft)
+        if origin != 'family':
+            _check_no_weights(name, weights)
+            copy_self_contained(folder, _package('models', folder), 'models', draft)
         elif weights.source == 'default' and models.default_weights(identifier):
             models.write_default(identifier, draft)
         else:
             candidate = load_candidate(identifier, weights.source, weights.seed)
-            place_elsewhere = models.source(identifier, weights.source, weights.url)
-            if place_elsewhere is not None:
-                models.write_elsewhere(identifier, candidate, *place_elsewhere, draft)
+            location = models.weights_location(identifier, weights.source, weights.url)
+            if location is not None:
+                models.write_downloading(identifier, candidate, *location, draft)
             else:
-                models.write_inside(identifier, candidate, draft)
+                models.write_with_weights(identifier, candidate, draft)
                 size = (draft / 'weights.safetensors').stat().st_size
                 if size > MOST_BYTES:
                     raise _too_large(identifier, weights, size)
@@ -158,7 +158,7 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
 
 
 def _sources(name: str) -> list[tuple[str, str]]:
-    """Kind and folder of each plugin that is exported with a name of this library; none for a model."""
+    """Kind and folder of each plugin that is exported for a name of this library; empty for a model."""
     data = _data_folders()
     metrics = registered('metric')
     if name in data:
@@ -183,12 +183,12 @@ def _data_folders() -> dict[str, str]:
     """Folder of each dataset, stimulus set and domain of digits."""
     folders = {name: plugin.folder for kind in ('data', 'stimulus_set') for name, plugin in registered(kind).items()}
     domains = {domain_and_split(name)[0]: folder for name, folder in folders.items()}
-    domains.pop('', None)  # of recordings
+    domains.pop('', None)  # recordings have no domain
     return domains | folders
 
 
 def _model(name: str) -> tuple[str, Path, str]:
-    """Identifier, plugin folder, and 'family', 'own' or 'folder'."""
+    """Identifier and plugin folder of a model, and its origin: 'family', 'own' or 'folder'."""
     family = models.family
     own = registered('model')
     path = Path(name)
@@ -202,18 +202,18 @@ def _model(name: str) -> tuple[str, Path, str]:
     if variant is not None:
         return name, Path(family.__file__).parent, 'family'
     if name in own:
-        place = plugins_folder(OWN, 'models')
-        assert place is not None
-        return name, place / own[name].folder, 'own'
+        own_models = plugins_folder(OWN, 'models')
+        assert own_models is not None
+        return name, own_models / own[name].folder, 'own'
     if _sources(standard_name(name)):
-        raise M2MError(f'{name} is no model; Brain-Score takes it by pull request: --to brainscore-tree DIR.')
+        raise M2MError(f'{name} is not a model; submit it by pull request: --to brainscore-tree DIR.')
     if name.partition(':')[0] in ('torchvision', 'timm'):
         raise M2MError(
-            f'{name} is no plugin. Export plain_NAME or neurn_NAME (see `m2m models`), add a backbone as '
-            'CONTRIBUTING.md says, or write a plugin folder and name its path.'
+            f'{name} is not a plugin. Export plain_NAME or neurn_NAME (see `m2m models`), add a backbone (see '
+            'CONTRIBUTING.md), or write a plugin folder and name its path.'
         )
     if name in registered('model', BRAIN_SCORE):
-        raise M2MError(f'{name} is a model of brainscore_vision: it has been submitted already.')
+        raise M2MError(f'{name} is a model of brainscore_vision, so it has already been submitted.')
     known = [*own, *registered('benchmark'), *_data_folders(), *registered('metric')]
     raise UnknownNameError(
         'model, benchmark, dataset or metric', name, known, '`m2m models --all`, `m2m benchmarks --all` list them.'
@@ -221,59 +221,59 @@ def _model(name: str) -> tuple[str, Path, str]:
 
 
 def _package(kind: str, folder: Path) -> str:
-    """Dotted name of a plugin folder, for resolving its relative imports."""
+    """Dotted name of a plugin folder, to resolve its relative imports."""
     own = plugins_folder(OWN, kind)
     return f'{OWN}.{kind}.{folder.name}' if own is not None and folder.parent.samefile(own) else folder.name
 
 
-def _refuse_weights(name: str, weights: Weights) -> None:
+def _check_no_weights(name: str, weights: Weights) -> None:
     if weights != Weights():
         raise M2MError(
             f'{name} brings its own weights; --weights, --seed and --weights-url are for neurn_… and plain_….'
         )
 
 
-def _refuse_url_alone(weights: Weights) -> None:
+def _check_weights_url(weights: Weights) -> None:
     if weights.url is None:
         return
     if weights.source in ('default', 'none'):
-        raise M2MError('--weights-url says where a file can be downloaded; name that file too: --weights FILE.')
+        raise M2MError('--weights-url is the address of a file; name the same file on this machine: --weights FILE.')
     if not weights.url.startswith(('https://', 'http://')):
         raise M2MError(f'--weights-url is {weights.url!r}; expected an address that begins with https:// or http://.')
 
 
 def _module(name: str) -> str:
-    """Folder of a plugin: Brain-Score imports it by its name, in which a dot would be a package."""
+    """Name of a plugin's folder, without dots: Brain-Score imports the folder by its name."""
     return name.replace('.', '_')
 
 
-def _elsewhere(identifier: str, weights: Weights, size: int) -> tuple[str, Path]:
-    pinned = models.source(identifier, weights.source, weights.url)
-    if pinned is None:
+def _download_location(identifier: str, weights: Weights, size: int) -> tuple[str, Path]:
+    location = models.weights_location(identifier, weights.source, weights.url)
+    if location is None:
         raise _too_large(identifier, weights, size)
-    return pinned
+    return location
 
 
 def _too_large(identifier: str, weights: Weights, size: int) -> ModelError:
-    remedy = 'upload the file and name where: --weights FILE --weights-url URL'
+    remedy = 'upload the file and name its address: --weights FILE --weights-url URL'
     if weights.source == 'none':
         remedy = 'save the untrained weights to a file, ' + remedy
-    return ModelError(f'{identifier} has {size / 1e6:.1f} MB with its weights, and 50 MB are taken; {remedy}.')
+    return ModelError(f'{identifier} has {size / 1e6:.1f} MB with its weights, but the limit is 50 MB; {remedy}.')
 
 
 def _archive(root: Path) -> Path:
-    """Zip of a folder, with an entry for each directory, as the website wants them."""
+    """Zip a folder with an entry for each directory, as the website requires."""
     return Path(shutil.make_archive(str(root), 'zip', root_dir=root.parent, base_dir=root.name))
 
 
-def _place(archive: Path, path: Path) -> None:
+def _copy(archive: Path, path: Path) -> None:
     with explained(path.name, path.parent), archive.open('rb') as source, replacing(path, 'wb') as file:
         shutil.copyfileobj(source, file)
 
 
 @contextlib.contextmanager
 def _folder(path: Path, remedy: str) -> Iterator[None]:
-    """A folder that can be written to; when the block fails, those that were made for it go again."""
+    """Make a writable folder; if the block fails, remove the folders made for it."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         writable(path, remedy)
@@ -287,39 +287,39 @@ def _folder(path: Path, remedy: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _all_or_none(targets: list[Path]) -> Iterator[list[Path]]:
-    """Drafts that take the places of `targets` when the block ends well, and leave no trace when it doesn't.
+    """Yield drafts that are moved to `targets` if the block succeeds, and removed if it fails.
 
-    A target may be there already when it is the same: two benchmarks share their metrics.
+    A target may already exist with the same content: benchmarks share their metrics.
     """
-    made, placed = [], []
+    temporary, moved = [], []
     with contextlib.ExitStack() as stack:
         for target in targets:
             stack.enter_context(_folder(target.parent, 'Name another folder.'))
         try:
             for target in targets:
-                made.append(Path(tempfile.mkdtemp(dir=target.parent, prefix='.tmp-')))
-            drafts = [folder / target.name for folder, target in zip(made, targets, strict=True)]
+                temporary.append(Path(tempfile.mkdtemp(dir=target.parent, prefix='.tmp-')))
+            drafts = [folder / target.name for folder, target in zip(temporary, targets, strict=True)]
             with explained('the plugin folders', targets[0].parent):
                 yield drafts
-                there = [target.exists() for target in targets]
-                for draft, target, present in zip(drafts, targets, there, strict=True):
-                    if present and _content(draft) != _content(target):
-                        raise StorageError(f'{target} is there already and differs; remove it, or name another folder.')
-                for draft, target, present in zip(drafts, targets, there, strict=True):
-                    if not present:
+                existing = [target.exists() for target in targets]
+                for draft, target, exists in zip(drafts, targets, existing, strict=True):
+                    if exists and _content(draft) != _content(target):
+                        raise StorageError(f'{target} already exists and differs; remove it, or name another folder.')
+                for draft, target, exists in zip(drafts, targets, existing, strict=True):
+                    if not exists:
                         draft.rename(target)
-                        placed.append(target)
+                        moved.append(target)
         except BaseException:
-            for target in placed:
+            for target in moved:
                 shutil.rmtree(target, ignore_errors=True)
             raise
         finally:
-            for folder in made:
+            for folder in temporary:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 def _content(folder: Path) -> dict[str, bytes]:
-    """Files of a plugin folder, but for what running it leaves there."""
+    """Read the files of a plugin folder, except for compiled ones."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob('*')

@@ -1,4 +1,4 @@
-"""One model of this library as a plugin folder of its own."""
+"""Writes a model of this library as a plugin folder."""
 
 import copy
 import importlib.metadata
@@ -19,7 +19,7 @@ from m2m_benchmarks.scoring.candidates import Candidate
 from m2m_benchmarks.scoring.runs import Run, find_run, weights_file
 from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_sha256
 from m2m_benchmarks.storage import sha256_file
-from m2m_benchmarks.submission.vendoring import self_contained
+from m2m_benchmarks.submission.vendoring import copy_self_contained
 
 _HEAD = '''"""$identifier, exported by m2m-benchmarks $version."""
 
@@ -34,7 +34,7 @@ from .model import commit
 model_registry['$identifier'] = functools.partial(commit, '$identifier')
 """
 
-_INSIDE = '''from pathlib import Path
+_WITH_WEIGHTS = '''from pathlib import Path
 
 from brainscore_vision import model_registry
 
@@ -46,7 +46,7 @@ WEIGHTS = Path(__file__).parent / 'weights.safetensors'
 
 
 def with_weights():
-    """The model with the weights in this folder: $weights."""
+    """Load the model with the weights in this folder: $weights."""
     model = commit('$identifier', weights='none'$trained)
     apply_weights(model.activations_model._model, read_weights(WEIGHTS), WEIGHTS, '$identifier')
     model.activations_model.identifier = '$identifier-$short'
@@ -56,9 +56,9 @@ def with_weights():
 model_registry['$identifier'] = with_weights
 '''
 
-_ELSEWHERE = '''from brainscore_vision import model_registry
+_DOWNLOADING = '''from brainscore_vision import model_registry
 
-from m2m_benchmarks.scoring.weights import apply_weights, downloaded, read_weights
+from m2m_benchmarks.scoring.weights import apply_weights, download_weights, read_weights
 
 from .model import commit
 
@@ -67,8 +67,8 @@ SHA256 = '$sha256'
 
 
 def with_weights():
-    """The model with the weights at the URL, checked by their SHA-256: $weights."""
-    path = downloaded(URL, SHA256)
+    """Load the model with the weights at the URL, checked by SHA-256: $weights."""
+    path = download_weights(URL, SHA256)
     model = commit('$identifier', weights='none'$trained)
     apply_weights(model.activations_model._model, read_weights(path), path, '$identifier')
     model.activations_model.identifier = '$identifier-$short'
@@ -127,63 +127,63 @@ def test_answers_with_its_classes(model, tmp_path):
 
 
 def write_default(identifier: str, destination: Path) -> None:
-    """Write the folder of a model of the family; its library downloads its weights."""
+    """Write the folder of a model of the family whose library downloads its weights."""
     _write(identifier, destination, _DEFAULT)
 
 
-def write_inside(identifier: str, candidate: Candidate, destination: Path) -> None:
-    """Write the folder of a model of the family with its weights in it.
+def write_with_weights(identifier: str, candidate: Candidate, destination: Path) -> None:
+    """Write the folder of a model of the family, with its weights.
 
     Parameters
     ----------
     identifier : str
     candidate : Candidate
-        With the weights.
+        Candidate with the weights.
     destination : Path
-        Folder, not there yet.
+        Folder to write; it must not exist.
     """
     short = (candidate.weights_sha256 or '')[:12]
-    _write(identifier, destination, _INSIDE, candidate.run, weights=candidate.weights, short=short)
+    _write(identifier, destination, _WITH_WEIGHTS, candidate.run, weights=candidate.weights, short=short)
     state = {name: value.contiguous() for name, value in _state(candidate).items()}
     safetensors.torch.save_file(state, destination / 'weights.safetensors')
 
 
-def write_elsewhere(identifier: str, candidate: Candidate, url: str, file: Path, destination: Path) -> None:
+def write_downloading(identifier: str, candidate: Candidate, url: str, file: Path, destination: Path) -> None:
     """Write the folder of a model of the family that downloads its weights.
 
     Parameters
     ----------
     identifier : str
     candidate : Candidate
-        With the weights.
+        Candidate with the weights.
     url : str
-        Where the file is, for everyone.
+        Public address of the file.
     file : Path
-        The same file here; the plugin takes no other.
+        Path of the same file on this machine; the plugin accepts no other.
     destination : Path
-        Folder, not there yet.
+        Folder to write; it must not exist.
 
     Raises
     ------
     ModelError
-        When the file doesn't hold what the model has.
+        When the file doesn't hold the weights of the model.
     """
     assert candidate.module is not None
-    twin = copy.deepcopy(candidate.module)
-    try:  # as the plugin will; a file that fits replaces all of them
-        apply_weights(twin, read_weights(file), file, identifier)
-        same = weights_sha256(twin) == candidate.weights_sha256
+    network = copy.deepcopy(candidate.module)
+    try:  # as the plugin will; a file that fits replaces all weights
+        apply_weights(network, read_weights(file), file, identifier)
+        same = weights_sha256(network) == candidate.weights_sha256
     except ModelError:
         same = False
     if not same:
         raise ModelError(
-            f'{file.name} does not hold the weights of {identifier} name by name; save `model.state_dict()`, upload '
-            'that file, and name both: --weights FILE --weights-url URL.'
+            f'{file.name} does not hold exactly the weights of {identifier}; save `model.state_dict()`, upload the '
+            'file, and name both: --weights FILE --weights-url URL.'
         )
     sha256 = sha256_file(file)
     short = (candidate.weights_sha256 or '')[:12]
     values = {'weights': candidate.weights, 'url': repr(url), 'sha256': sha256, 'short': short}
-    _write(identifier, destination, _ELSEWHERE, candidate.run, **values)
+    _write(identifier, destination, _DOWNLOADING, candidate.run, **values)
 
 
 def _state(candidate: Candidate) -> dict[str, torch.Tensor]:
@@ -192,10 +192,10 @@ def _state(candidate: Candidate) -> dict[str, torch.Tensor]:
     return state
 
 
-def source(identifier: str, weights: str, url: str | None) -> tuple[str, Path] | None:
-    """URL and file of weights that are too large to be sent along; None when there is no such place.
+def weights_location(identifier: str, weights: str, url: str | None) -> tuple[str, Path] | None:
+    """URL and file of weights that are too large for an archive; None where they have no public address.
 
-    The file of default weights is the one that their library has downloaded.
+    The file of default weights is the one that their library downloaded.
     """
     if weights == 'none':
         return None
@@ -207,7 +207,7 @@ def source(identifier: str, weights: str, url: str | None) -> tuple[str, Path] |
 
 
 def default_weights(identifier: str) -> str | None:
-    """Where the default weights of a model of the family are downloaded from; None where there are none."""
+    """URL of the default weights of a model of the family; None where there are none."""
     variant = family.parse(identifier)
     assert variant is not None
     url: str | None = weights_url(variant.row)
@@ -227,7 +227,7 @@ def _downloaded_file(url: str) -> Path | None:
 
 def _write(identifier: str, destination: Path, template: str, run: Run | None = None, **values: str) -> None:
     if "'" in identifier or '\\' in identifier:
-        raise M2MError(f'{identifier} cannot be an identifier.')
+        raise M2MError(f'{identifier!r} cannot be an identifier: it has a quote or a backslash.')
     variant = family.parse(identifier)
     assert variant is not None
     classes = list(variant.row.classes) if run is None else run.classes
@@ -250,11 +250,11 @@ def _write(identifier: str, destination: Path, template: str, run: Run | None = 
             'imports': _IMPORTS_OF_LABELS if classes else _IMPORTS,
             **values,
         }
-        if 'weights' in values:  # in a docstring, and it may hold the name of a file
+        if 'weights' in values:  # the text is in a docstring, and may have the name of a file
             values['weights'] = values['weights'].replace('\\', '/').replace('"', "'")
         (draft / '__init__.py').write_text(Template(_HEAD + template).substitute(values), encoding='utf-8')
         tests = _TEST + (_TEST_OF_LABELS if classes else '')
         (draft / 'test.py').write_text(Template(tests).substitute(values), encoding='utf-8')
-        self_contained(draft, f'{OWN}.models.neurn', 'models', destination)
+        copy_self_contained(draft, f'{OWN}.models.neurn', 'models', destination)
     finally:
         shutil.rmtree(draft)

@@ -1,4 +1,4 @@
-"""Benchmarks of populations of neuroids, which have a line of their own only where they are exported."""
+"""Registers benchmarks of populations of neuroids in exported plugins; elsewhere they have no registry line."""
 
 from pathlib import Path
 from typing import TypeGuard
@@ -14,26 +14,29 @@ from m2m_benchmarks.errors import UnknownNameError
 
 
 def whole_area(name: str) -> str:
-    """Benchmark of the area in which a population is; the name itself where it isn't that of a population."""
+    """Name of the benchmark of a population's area; other names are returned unchanged."""
     parsed = parse(name)
     return str(parsed.of_area) if _is_population(parsed) else name
 
 
 def register(name: str, folder: Path) -> None:
-    """Give the benchmark of a population its line and its metadata in a copy of the plugin; others have theirs.
+    """Add the registry line and metadata of the benchmark of a population to a copy of its plugin.
+
+    Other benchmarks have theirs already.
 
     Parameters
     ----------
     name : str
+        Identifier of the benchmark.
     folder : Path
         Folder of the copy.
 
     Raises
     ------
     DataNotFoundError
-        When the recordings, whose columns tell the populations, aren't on this machine.
+        When the recordings, whose columns define the populations, aren't on this machine.
     UnknownNameError
-        When they have no such population.
+        When the recordings have no such population; the message lists the nearest names.
     """
     parsed = parse(name)
     if not _is_population(parsed):
@@ -45,7 +48,7 @@ def register(name: str, folder: Path) -> None:
         {name: metadata(parsed, population.column)}, sort_keys=False, width=1000, indent=4
     ).splitlines()
     with (folder / 'metadata.yaml').open('a', encoding='utf-8') as file:
-        file.write(''.join(f'    {each}\n' for each in lines))
+        file.write(''.join(f'    {text}\n' for text in lines))
 
 
 def _is_population(name: object) -> TypeGuard[NeuralIdentifier]:

@@ -1,4 +1,4 @@
-"""Helpers to test plugins with: bundles, domains, assemblies, models, runs, servers, clocks, processes, all small."""
+"""Helpers for tests of plugins: small bundles, domains, assemblies, models, runs, servers, clocks and processes."""
 
 from m2m_benchmarks.testing.assemblies import label_assembly, neuroid_assembly, probability_assembly
 from m2m_benchmarks.testing.bundles import Bundle, write_bundle

@@ -1,4 +1,4 @@
-"""Assemblies in the form in which Brain-Score's models answer and its metrics take them."""
+"""Assemblies in the form that Brain-Score's models return and its metrics accept."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,7 +14,7 @@ def neuroid_assembly(values: np.ndarray, stimulus_ids: Iterable[str] | None = No
     ----------
     values : array, shape (n_stimuli, n_neuroids)
     stimulus_ids : iterable of str, optional
-        Names of the stimuli, one for each row: s000, s001 and so on when none are given.
+        Names of the stimuli, one for each row; by default s000, s001 and so on.
 
     Returns
     -------
@@ -22,8 +22,8 @@ def neuroid_assembly(values: np.ndarray, stimulus_ids: Iterable[str] | None = No
         presentation x neuroid; all neuroids are in the region r.
     """
     n_stimuli, n_neuroids = values.shape
-    ids = [f's{place:03d}' for place in range(n_stimuli)] if stimulus_ids is None else list(stimulus_ids)
-    # Two coordinates on each side: xarray makes no index with names of a single one.
+    ids = [f's{index:03d}' for index in range(n_stimuli)] if stimulus_ids is None else list(stimulus_ids)
+    # Two coordinates for each dimension: with one, xarray makes no index with named levels.
     return NeuroidAssembly(
         values,
         coords={
@@ -37,14 +37,14 @@ def neuroid_assembly(values: np.ndarray, stimulus_ids: Iterable[str] | None = No
 
 
 def label_assembly(stimuli: StimulusSet, labels: Sequence[object]) -> BehavioralAssembly:
-    """Make the answer of Brain-Score's models to the task label.
+    """Make the answer of a Brain-Score model to the task `label`.
 
     Parameters
     ----------
     stimuli : StimulusSet
-        With the column `image_label`.
+        Stimuli with the column `image_label`.
     labels : sequence
-        The label that is chosen for each stimulus.
+        Label chosen for each stimulus.
 
     Returns
     -------
@@ -57,16 +57,16 @@ def label_assembly(stimuli: StimulusSet, labels: Sequence[object]) -> Behavioral
 def probability_assembly(
     stimuli: StimulusSet, labels: Sequence[str], choices: Iterable[str] = '0123456789'
 ) -> BehavioralAssembly:
-    """Make an answer of Brain-Score's models to the task probabilities.
+    """Make an answer of a Brain-Score model to the task `probabilities`.
 
     Parameters
     ----------
     stimuli : StimulusSet
-        With the column `image_label`.
+        Stimuli with the column `image_label`.
     labels : sequence of str
-        The label that is the most probable one for each stimulus.
+        Most probable label for each stimulus.
     choices : iterable of str
-        All labels, in the order of the answer's columns.
+        All labels, in the order of the columns.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Array bundles, the form in which `m2m data import` takes a lab's recordings."""
+"""Array bundles, the format in which `m2m data import` reads recordings."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-#: File, area, animal, session and number of trials: two areas, two animals, one session cut short.
+#: File, area, animal, session and number of trials: two areas, two animals, one shorter session.
 SESSIONS = (
     ('VISp_1.npz', 'VISp', '101', '901', 10),
     ('VISp_2.npz', 'VISp', '102', '902', 8),
@@ -25,17 +25,17 @@ class Bundle:
 
     @property
     def sessions(self) -> Path:
-        """The table of sessions."""
+        """Path of the table of sessions."""
         return self.folder / 'sessions.csv'
 
     @property
     def units(self) -> Path:
-        """The table of units."""
+        """Path of the table of units."""
         return self.folder / 'units.csv'
 
     @property
     def stimuli(self) -> Path:
-        """The folder of images."""
+        """Path of the folder of images."""
         return self.folder / 'stimuli'
 
     @property
@@ -62,9 +62,9 @@ def write_bundle(
     Parameters
     ----------
     folder : path
-        Place of the bundle; made if it isn't there.
+        Folder of the bundle; created if it does not exist.
     n_images : int
-        Number of images that were shown.
+        Number of images.
     n_units : int
         Number of units of each session. The last one of the first session never fires.
     sessions : iterable of tuple
@@ -77,7 +77,7 @@ def write_bundle(
     Returns
     -------
     Bundle
-        The paths and the counts.
+        Paths and spike counts.
     """
     folder = Path(folder)
     (folder / 'stimuli').mkdir(parents=True)
@@ -87,7 +87,7 @@ def write_bundle(
         Image.fromarray(pixels).save(folder / 'stimuli' / f'image_{i:03d}.png')
     counts, session_rows, unit_rows = {}, [], []
     for number, (file, area, animal, session, n_trials) in enumerate(sessions):
-        # Lively, well tuned cells, so that nearly all of them are reliable.
+        # High rates and strong tuning, so that nearly all cells are reliable.
         expected = rng.gamma(1.0, 8.0, (n_images, n_units))
         if number == 0:
             expected[:, -1] = 0

@@ -1,4 +1,4 @@
-"""Models to score that are a function of the stimuli: one that is recorded from, one that names what it sees."""
+"""Models that are functions of the stimuli: one with recordings, one with labels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,30 +12,29 @@ from m2m_benchmarks.testing.assemblies import label_assembly, neuroid_assembly, 
 
 
 def random_features(stimuli: StimulusSet, area: str) -> np.ndarray:
-    """Normal random numbers of shape (n_stimuli, 50), the same whatever the area."""
+    """Draw normal random numbers of shape (n_stimuli, 50), the same for each area."""
     return np.random.default_rng(0).standard_normal((len(stimuli), 50))
 
 
 class RecordedCandidate(BrainModel):
-    """A model that is recorded from; it responds with what a function makes of the stimuli.
+    """A model whose responses in an area are a function of the stimuli.
 
     Parameters
     ----------
     features : callable
-        `features(stimuli, area)` gives the responses of an area, an array of shape (n_stimuli, n_features).
+        Function `features(stimuli, area)` that returns the responses, an array of shape (n_stimuli, n_features).
     identifier : str
     presented : sequence of int, optional
-        The order in which the responses come, as places in the stimulus set; that of the stimulus set when none is
-        given.
+        Order of the responses, as indices into the stimulus set; by default that of the stimulus set.
     attrs : mapping, optional
         Attributes of the responses, such as `feature_form`.
 
     Attributes
     ----------
     area : str
-        The area that was recorded from last.
+        Area of the last recording.
     time_bins : list of tuple
-        And when, in milliseconds after the onset of a stimulus.
+        Time bins of the last recording, in milliseconds after the onset of a stimulus.
     """
 
     identifier = 'recorded'
@@ -53,17 +52,17 @@ class RecordedCandidate(BrainModel):
         self._attrs = attrs or {}
 
     def visual_degrees(self) -> int:
-        """Some width of the images, as Brain-Score asks for one."""
+        """Width of the images in degrees, which Brain-Score requires."""
         return 8
 
     def start_recording(self, recording_target: str, time_bins: list[tuple[float, float]]) -> None:
-        """Record from an area from now on."""
+        """Start recording from an area."""
         self.area, self.time_bins = recording_target, time_bins
 
     def look_at(
         self, stimuli: StimulusSet, number_of_trials: int = 1, require_variance: bool = False
     ) -> NeuroidAssembly:
-        """Responses of the area to the stimuli."""
+        """Return the responses of the area to the stimuli."""
         order = np.arange(len(stimuli)) if self._presented is None else self._presented
         values = self._features(stimuli, self.area)[order]
         assembly = neuroid_assembly(values, stimuli['stimulus_id'].to_numpy()[order])
@@ -72,22 +71,23 @@ class RecordedCandidate(BrainModel):
 
 
 class LabellingCandidate(BrainModel):
-    """A model that names what it sees: with labels, or with probabilities where these are asked for.
+    """A model that labels images, or returns probabilities for the task `probabilities`.
 
     Parameters
     ----------
     choose : callable
-        `choose(row)` gives the label of a stimulus, a row of the stimulus set as `itertuples` has it.
+        Function `choose(row)` that returns the label of a stimulus, a row of `stimuli.itertuples()`.
     answer : callable, optional
-        `answer(stimuli, labels)` gives the answer, in place of `label_assembly` and `probability_assembly`.
+        Function `answer(stimuli, labels)` that makes the answer, instead of `label_assembly` and
+        `probability_assembly`.
     identifier : str
 
     Attributes
     ----------
     tasks : list of tuple
-        Each task that was started, and the labels or fitting stimuli that came with it.
+        Started tasks, and their labels or fitting stimuli.
     shown : list of StimulusSet
-        What it was shown.
+        Stimuli shown so far.
     """
 
     identifier = 'labelling'
@@ -105,13 +105,13 @@ class LabellingCandidate(BrainModel):
         self.shown: list[StimulusSet] = []
 
     def start_task(self, task: str, fitting_stimuli: Any) -> None:
-        """Do a task from now on."""
+        """Start a task."""
         self.tasks.append((task, fitting_stimuli))
 
     def look_at(
         self, stimuli: StimulusSet, number_of_trials: int = 1, require_variance: bool = False
     ) -> BehavioralAssembly:
-        """Answer for the stimuli."""
+        """Return the answer of the task for the stimuli."""
         self.shown.append(stimuli)
         task, _ = self.tasks[-1]
         answer = self._answer or (label_assembly if task == BrainModel.Task.label else probability_assembly)

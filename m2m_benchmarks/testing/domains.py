@@ -16,7 +16,7 @@ def write_patterns(
     per_cluster: int = 1,
     noise: float = 50,
 ) -> dict[str, Digits]:
-    """Write a domain whose images are a pattern for each class, under noise that is the domain's own.
+    """Write a domain whose images have a pattern for each class, plus noise.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def write_patterns(
     Returns
     -------
     dict of str to Digits
-        The splits that were written: images of shape (n, 32, 32, channels), labels and clusters of shape (n,).
+        Splits of the domain: images of shape (n, 32, 32, channels), labels and clusters of shape (n,).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A file server on this machine, with byte ranges, which answers as it should or with the faults that it is given."""
+"""A file server on this machine, with byte ranges and, on request, faults."""
 
 import contextlib
 import gc
@@ -16,7 +16,7 @@ Reply = tuple[int, Any, dict[str, Any]]
 
 
 class OnDisk:
-    """Content of a file that is served without being in memory.
+    """Content of a file that is served without being read into memory.
 
     Parameters
     ----------
@@ -37,27 +37,27 @@ class OnDisk:
 
 
 class FileServer:
-    """Files that are served, what the server does wrong, and what it was asked.
+    """A file server: its files, its faults, and the requests so far.
 
     Attributes
     ----------
     address : str
-        Its URL, without a slash at the end.
+        URL of the server, without a slash at the end.
     files : dict
         Content by path: bytes, or an `OnDisk`.
     validators : dict
-        Headers of every file that tell its version.
+        Headers that identify the version of a file.
     faults : list
-        Faults of the next requests, in order, None for none; when there are no more, all is served as it should be. A
-        fault is called with the handler of `http.server` and this server, and answers in its place.
+        Faults of the next requests, in order, or None for a correct answer; later requests are answered correctly. A
+        fault is called with the handler of `http.server` and this server, and answers the request.
     faulty : dict
-        Faults by path, of all its requests.
+        Fault of all requests for a path, by path.
     honours_if_range : bool
-        Whether a part is only sent of the version that the request names.
+        Whether a range is sent only if the file has the version that the request names.
     requests : list of dict
-        Requests so far: method, path, range, if_range, encoding and sent (bytes).
+        Requests so far: method, path, range, if_range, encoding and sent (number of bytes).
     sleep : callable
-        What slow faults wait with, in s.
+        Function that slow faults sleep with, in seconds.
     """
 
     def __init__(self) -> None:
@@ -72,16 +72,16 @@ class FileServer:
 
     @property
     def sent(self) -> int:
-        """Bytes of content of all answers."""
+        """Number of content bytes of all answers."""
         return sum(request['sent'] for request in self.requests)
 
     @property
-    def asked(self) -> list[tuple[str, str]]:
+    def requested(self) -> list[tuple[str, str]]:
         """Method and path of each request."""
         return [(request['method'], request['path']) for request in self.requests]
 
     def answer(self, handler: Any) -> None:
-        """Answer a request, with a fault if it is the turn of one."""
+        """Answer a request, or call its fault."""
         path = unquote_plus(handler.path)
         handler.request_ = {
             'method': handler.command,
@@ -96,7 +96,7 @@ class FileServer:
         (fault or serve)(handler, self)
 
     def reply(self, handler: Any) -> Reply:
-        """Status, content and headers of what is asked for."""
+        """Make the correct reply to a request: status, content and headers."""
         content = self.files.get(urlsplit(unquote_plus(handler.path)).path)
         if content is None:
             return 404, b'', {}
@@ -118,8 +118,8 @@ Server = TypeVar('Server', bound=FileServer)
 def serving_files(server: Server) -> Iterator[Server]:
     """Run a file server for the length of the block.
 
-    Python collects no garbage meanwhile. In a thread of the server it could come upon an object of h5py and wait for
-    h5py's lock, which a client holds that reads an HDF5 file and waits for the server.
+    Garbage collection is off meanwhile: in a thread of the server it could finalise an object of h5py and wait for
+    h5py's lock, which is held by a client that reads an HDF5 file and waits for the server.
     """
 
     class Handler(QuietHandler):
@@ -132,7 +132,7 @@ def serving_files(server: Server) -> Iterator[Server]:
         do_HEAD = do_CONNECT = do_GET  # noqa: N815
 
     with serving(Handler) as running:
-        running.handle_error = lambda *arguments: None  # type: ignore[method-assign]  # clients go when they like
+        running.handle_error = lambda *arguments: None  # type: ignore[method-assign]  # clients may disconnect at any time
         server.address = running.url  # type: ignore[attr-defined]
         collects = gc.isenabled()
         gc.disable()
@@ -144,7 +144,7 @@ def serving_files(server: Server) -> Iterator[Server]:
 
 
 def serve(handler: Any, server: FileServer) -> None:
-    """Answer as it should be."""
+    """Answer correctly."""
     status_, content, headers = server.reply(handler)
     send(handler, status_, content, **headers)
 
@@ -161,17 +161,17 @@ def send(
     status : int
         Status of the answer.
     content : bytes or OnDisk
-        Its content.
+        Content of the answer.
     only : int, optional
-        Number of bytes of the content that are sent before the connection is closed; all of them by default.
+        Number of content bytes to send before the connection is closed; all by default.
     close : bool
-        Whether the connection is closed afterwards in any case.
+        Whether to close the connection afterwards.
     headers
-        Its headers; None leaves out one that is sent otherwise, such as `Content-Length`.
+        Headers of the answer; None leaves out a default one, such as `Content-Length`.
     """
     size = len(content) if only is None else min(only, len(content))
     if handler.command != 'HEAD':
-        handler.request_['sent'] += size  # before the client can have anything of it and ask how much it was
+        handler.request_['sent'] += size  # before the client receives anything and can read the count
     handler.send_response(status)
     for name, value in {'Content-Length': str(len(content)), **headers}.items():
         if value is not None:
@@ -184,12 +184,12 @@ def send(
 
 
 def status(code: int, **headers: Any) -> Fault:
-    """The fault of an answer without content."""
+    """Make a fault that answers without content."""
     return lambda handler, server: send(handler, code, **{key.replace('_', '-'): headers[key] for key in headers})
 
 
 def page(handler: Any, server: FileServer) -> None:
-    """Answer with a web page, as a network does that wants a login."""
+    """Answer with a web page, like a network that requires a login."""
     headers: dict[str, Any] = {'Content-Type': 'text/html'}
     send(handler, 200, b'<!DOCTYPE html><html><body>Log in</body></html>', **headers)
 
@@ -200,23 +200,23 @@ def _content_range(first: int, last: int, length: int) -> dict[str, Any]:
 
 def part(
     change: Callable[[bytes], bytes] = lambda content: content,
-    said: Callable[[int, int, int], str] = lambda *numbers: _content_range(*numbers)['Content-Range'],
+    content_range: Callable[[int, int, int], str] = lambda *numbers: _content_range(*numbers)['Content-Range'],
     **options: Any,
 ) -> Fault:
-    """The fault of a partial answer with other content, another Content-Range, or other options of `send`."""
+    """Make a fault that answers with changed content, another Content-Range, or other options of `send`."""
 
     def fault(handler: Any, server: FileServer) -> None:
         content = server.files[urlsplit(handler.path).path]
         first, last = map(int, re.match(r'bytes=(\d+)-(\d+)', handler.headers['Range']).groups())  # type: ignore
         last = min(last, len(content) - 1)
-        headers = {'Content-Range': said(first, last, len(content)), **server.validators, **options}
+        headers = {'Content-Range': content_range(first, last, len(content)), **server.validators, **options}
         send(handler, 206, change(content[first : last + 1]), **headers)
 
     return fault
 
 
 def cut(after: int) -> Fault:
-    """The fault of a connection that is lost after some bytes of the content."""
+    """Make a fault that closes the connection after some bytes of the content."""
 
     def fault(handler: Any, server: FileServer) -> None:
         status_, content, headers = server.reply(handler)
@@ -226,31 +226,31 @@ def cut(after: int) -> Fault:
 
 
 def whole(handler: Any, server: FileServer) -> None:
-    """Send all of a file, whatever was asked for."""
+    """Send the whole file, ignoring any range."""
     send(handler, 200, server.files[urlsplit(handler.path).path], **server.validators)
 
 
 def hang_up(handler: Any, server: FileServer) -> None:
-    """Answer nothing at all."""
+    """Close the connection without an answer."""
     handler.close_connection = True
 
 
-def drip(what: str, every_s: float = 5) -> Fault:
-    """The fault of a server that sends a byte now and then, and so never lets a read time out.
+def drip(section: str, every_s: float = 5) -> Fault:
+    """Make a fault that sends a byte from time to time, so that no read times out.
 
     Parameters
     ----------
-    what : str
-        'headers' or 'body', the part that it never comes to an end with.
+    section : str
+        Part of the answer that never ends, 'headers' or 'body'.
     every_s : float
-        Time between two bytes, by the server's `sleep`.
+        Time between two bytes, in seconds of the server's `sleep`.
     """
 
     def fault(handler: Any, server: FileServer) -> None:
-        if what == 'body':
+        if section == 'body':
             code, content, headers = server.reply(handler)
             send(handler, code, content, only=0, **headers)
-        with contextlib.suppress(OSError):  # the client has gone
+        with contextlib.suppress(OSError):  # the client has disconnected
             for byte in b'HTTP/1.1 206 Partial Content\r\nX-Slow: ' + b'x' * 10_000:
                 handler.wfile.write(bytes([byte]))
                 server.sleep(every_s)
@@ -260,7 +260,7 @@ def drip(what: str, every_s: float = 5) -> Fault:
 
 
 def silent(handler: Any, server: FileServer) -> None:
-    """Answer nothing and hold the connection until the client goes."""
+    """Hold the connection without an answer until the client disconnects."""
     with contextlib.suppress(OSError):
         handler.rfile.read(1)
     handler.close_connection = True

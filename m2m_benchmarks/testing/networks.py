@@ -1,4 +1,4 @@
-"""A network of one's own, small enough to be trained in a test."""
+"""A network that is small enough to be trained in a test."""
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ class SmallNetwork(nn.Module):
     n_classes : int
         Number of outputs.
     seed : int
-        Random seed of its weights.
+        Random seed of the weights.
     """
 
     def __init__(self, n_classes: int = 10, seed: int = 0) -> None:
@@ -24,8 +24,8 @@ class SmallNetwork(nn.Module):
         self.head = nn.Linear(40, n_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Outputs, of shape (n_images, n_classes), for images of any size from 5 x 5 on."""
-        # Pooled to what images of 32 x 32 have anyway.
+        """Return outputs of shape (n_images, n_classes) for images of at least 5 x 5 pixels."""
+        # Images of 32 x 32 have maps of this size without pooling.
         maps = functional.adaptive_avg_pool2d(functional.relu(self.conv(images)), 10)
         outputs: torch.Tensor = self.head(functional.relu(self.hidden(maps.flatten(1))))
         return outputs

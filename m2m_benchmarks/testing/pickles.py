@@ -1,4 +1,4 @@
-"""Pickled code, for tests that nothing runs it."""
+"""Pickled code, for tests that it is not run."""
 
 import os
 from collections.abc import Callable
@@ -6,15 +6,15 @@ from pathlib import Path
 
 
 class MakesFolder:
-    """An object whose unpickling makes a folder: where the folder is not, nobody ran the code.
+    """An object that creates a folder when it is unpickled: without the folder, the code was not run.
 
-    It can be put into any file that holds pickles, such as those of `torch.save` and arrays of objects in .npz files.
-    Whoever unpickles it needs no import of this library.
+    It can be in any file with pickles, such as those of `torch.save` and arrays of objects in .npz files. Unpickling it
+    does not import this library.
 
     Parameters
     ----------
     path : path
-        The folder.
+        Path of the folder.
     """
 
     def __init__(self, path: str | Path) -> None:

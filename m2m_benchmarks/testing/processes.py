@@ -1,4 +1,4 @@
-"""Commands in processes of their own that need not import the library anew."""
+"""Commands in separate processes that start with the library imported."""
 
 import multiprocessing
 import os
@@ -8,19 +8,19 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-#: What takes long to import; the process that others are forked from does it once.
+#: Slow imports, done once by the process that others are forked from.
 _IMPORTED = ['m2m_benchmarks.cli.main', 'm2m_benchmarks.acquisition.importing', 'm2m_benchmarks.training.train']
 
 
 def context() -> multiprocessing.context.ForkServerContext:
-    """Context of `multiprocessing` whose processes have imported the library when they begin."""
+    """Make a `multiprocessing` context whose processes start with the library imported."""
     forkserver = multiprocessing.get_context('forkserver')
     forkserver.set_forkserver_preload(_IMPORTED)
     return forkserver
 
 
 class Command:
-    """A run of `m2m` in a process of its own, as `subprocess.Popen` would start it but in a fraction of the time.
+    """A run of `m2m` in a separate process, like `subprocess.Popen` but faster to start.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Command:
     Attributes
     ----------
     returncode : int or None
-        The exit code once it has ended; the negative number of the signal that ended it.
+        Exit code, or the negative number of the signal that ended the process; None while it runs.
     """
 
     def __init__(self, *arguments: str) -> None:
@@ -49,10 +49,10 @@ class Command:
             os.kill(self._process.pid, number)
 
     def communicate(self) -> tuple[str, str]:
-        """Wait for the end, and return what was written to stdout and stderr."""
+        """Wait for the end, and return the contents of stdout and stderr."""
         self._process.join()
         with self._folder:
-            # Killed at once, it may not have opened its files.
+            # A process that is killed at once may not have opened its files.
             out, err = (Path(path).read_text() if Path(path).exists() else '' for path in self._paths)
         return out, err
 

@@ -1,10 +1,10 @@
-"""A result, to try out what reads results."""
+"""A result, for tests of code that reads results."""
 
 from m2m_benchmarks.records.record import FORMAT, Domain, Input, Library, Machine, Part, Result
 
 
 def whole_result() -> Result:
-    """Make a result that has all that a number rests on, areas, and domains; nobody has scored it."""
+    """Make up a result with areas, domains, and all fields of its claim and identity."""
     return Result(
         'net',
         'Lab2026-rdm',

@@ -1,4 +1,4 @@
-"""Folders of training runs, as if a network had been trained."""
+"""Folders of training runs, written without training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,22 +23,22 @@ def write_trained(
     Parameters
     ----------
     folder : path
-        Place of the run; it is made.
+        Folder of the run; it must not exist.
     identifier : str
         Identifier of the network, such as 'plain_digitnet'.
     network : Network
-        Whose weights the run ended with.
+        Network with the final weights of the run.
     source : str
-        The domain that it was trained on.
+        Domain that the run was trained on.
     classes : sequence of str
-        What its outputs stand for, in their order.
+        Class of each output.
     seed : int
-        Seed of the run.
+        Random seed of the run.
 
     Returns
     -------
     Run
-        As `read_run` gives it.
+        The run, as `read_run` returns it.
     """
     folder = Path(folder)
     folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Servers on this machine, in place of those on the internet."""
+"""Servers on this machine, instead of those on the internet."""
 
 import contextlib
 import threading
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class QuietHandler(BaseHTTPRequestHandler):
-    """Handler of requests that prints no line for each of them."""
+    """Handler of requests that does not log them."""
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Print nothing."""
@@ -21,12 +21,12 @@ def serving(handler: Any) -> Iterator[ThreadingHTTPServer]:
     Parameters
     ----------
     handler : callable
-        What `http.server` makes of each request: a class such as `SimpleHTTPRequestHandler`.
+        Handler class of `http.server`, such as `SimpleHTTPRequestHandler`.
 
     Yields
     ------
     ThreadingHTTPServer
-        The server; its address is the attribute `url`, without a slash at the end.
+        Running server; its address is the attribute `url`, without a slash at the end.
     """
     with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
         server.daemon_threads = True

@@ -1,1 +1,1 @@
-"""Networks trained on one source domain, or on a folder of images."""
+"""Trains networks on one source domain, or on a folder of images."""

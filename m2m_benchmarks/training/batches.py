@@ -1,4 +1,4 @@
-"""Which images are in which batch: a function of the seed and the step alone, so that a run can go on anywhere."""
+"""Samples batches by the seed and the step alone, so that a run can be resumed at any step."""
 
 from collections.abc import Iterator
 
@@ -7,21 +7,22 @@ from torch.utils.data import Sampler
 
 
 class Batches(Sampler[tuple[int, np.ndarray]]):
-    """Places of the images of each batch.
+    """Sampler of the indices of the images of each batch.
 
     Parameters
     ----------
     n_images : int
     batch_size : int
-        Over all processes together; each takes its share.
+        Number of images in a batch, over all processes; each takes its share.
     seed : int
+        Random seed.
     replacement : bool
-        Draw each batch from all images, as the single-source protocol does; otherwise go through shuffled epochs, whose
-        last images, fewer than a batch, are left out.
+        Whether each batch is drawn from all images, as in the single-source protocol. Otherwise images are in shuffled
+        epochs, and the last ones, fewer than a batch, are left out.
     start, stop : int
-        Steps.
+        First step, and the step after the last.
     rank, world_size : int
-        Which of how many processes this is.
+        Index of this process, and number of processes.
     """
 
     def __init__(
@@ -51,11 +52,11 @@ class Batches(Sampler[tuple[int, np.ndarray]]):
         epoch, order = -1, np.empty(0, dtype=np.int64)
         for step in self._steps:
             if self._replacement:
-                places = np.random.default_rng([self._seed, step]).integers(0, self._n_images, self._batch_size)
+                indices = np.random.default_rng([self._seed, step]).integers(0, self._n_images, self._batch_size)
             else:
                 if step // per_epoch != epoch:
                     epoch = step // per_epoch
                     order = np.random.default_rng([self._seed, epoch]).permutation(self._n_images)
                 first = step % per_epoch * self._batch_size
-                places = order[first : first + self._batch_size]
-            yield step, places[self._rank :: self._world_size]
+                indices = order[first : first + self._batch_size]
+            yield step, indices[self._rank :: self._world_size]

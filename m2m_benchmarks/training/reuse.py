@@ -1,4 +1,4 @@
-"""A run with given settings: the one that is there, or a new one."""
+"""Reads the run with given settings, or trains it."""
 
 from m2m_benchmarks.errors import ModelError, TrainingError
 from m2m_benchmarks.progress import Progress
@@ -9,9 +9,9 @@ from m2m_benchmarks.training.train import train
 
 
 def trained_run(settings: Settings, progress: Progress | None = None) -> Run:
-    """Read the finished run with these settings from the folder of runs; train it where there is none.
+    """Read the finished run with these settings from the folder of runs, or train it.
 
-    A run that was broken off goes on. How often a run was validated does not matter, unless that can stop it early.
+    A run that was interrupted is resumed. How often a run was validated does not matter unless that can stop it early.
 
     Parameters
     ----------
@@ -21,9 +21,9 @@ def trained_run(settings: Settings, progress: Progress | None = None) -> Run:
     Raises
     ------
     TrainingError
-        When the folder holds another run, or the source has changed since.
+        When the folder holds another run, or the source has changed.
     M2MError
-        As `train` does.
+        See `train`.
     """
     folder = settings.folder()
     if not (folder / RESULT).is_file():
@@ -40,12 +40,12 @@ def trained_run(settings: Settings, progress: Progress | None = None) -> Run:
     differing = [key for key in expected if run.config.get(key) != expected[key]]
     if differing:
         raise TrainingError(
-            f'{folder} holds a run with other settings than its name says: {", ".join(differing)}. Move it.'
+            f'{folder} holds a run whose settings differ from its name: {", ".join(differing)}. Move the folder.'
         )
     if source_sha256(settings.dataset) not in (None, run.data['sha256']):
         raise TrainingError(
-            f'{folder} holds a run that was trained on another version of {settings.dataset} than is on this '
-            'machine. Move it, so that it is trained again.'
+            f'{folder} holds a run that was trained on another version of {settings.dataset} than the one on this '
+            'machine. Move it to train again.'
         )
     return run
 

@@ -1,4 +1,4 @@
-"""What a training run is asked to do."""
+"""Settings of a training run."""
 
 import dataclasses
 import hashlib
@@ -16,35 +16,35 @@ PROTOCOLS = ('single-source', 'epochs')
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Everything that the weights of a run depend on.
+    """Settings that the weights of a run depend on.
 
     The defaults are the single-source protocol of M-ADA, RandConv and PDEN: batches of 32 drawn with replacement from
-    the first 10,000 training images of the source, Adam with a rate of 1e-4, 10,000 steps, the weights of the last one.
+    the first 10,000 training images of the source, Adam with a learning rate of 1e-4, 10,000 steps, the final weights.
 
     Attributes
     ----------
     model : str
         Identifier in the family `neurn`.
     dataset : str
-        A domain of digits, or 'imagefolder:DIR'.
+        Domain of digits, or 'imagefolder:DIR'.
     seed : int
         Random seed of the untrained weights and the batches.
     protocol : {'single-source', 'epochs'}
         Batches drawn with replacement, or shuffled epochs.
     steps : int
     batch_size : int
-        Over all devices together.
+        Number of images in a batch, over all devices.
     learning_rate : float
     limit : int or None
-        Most training images.
+        Maximum number of training images.
     weights : str
-        To begin with: 'none', 'default' or a file.
+        Initial weights: 'none', 'default' or a file.
     early_stop : int or None
-        Stop after this many intervals without a better accuracy on held-out images of the source.
+        Number of intervals without a better accuracy on held-out images of the source after which training stops.
     interval : int
-        Steps between validations, after each of which a checkpoint is kept.
+        Number of steps between validations; a checkpoint is written after each.
     precision : str
-        lightning's, such as '32-true' or '16-mixed'.
+        Precision by lightning's name, such as '32-true' or '16-mixed'.
     """
 
     model: str
@@ -61,21 +61,21 @@ class Settings:
     precision: str = '32-true'
 
     def __post_init__(self) -> None:
-        """Refuse what can't be trained.
+        """Check the settings.
 
         Raises
         ------
         TrainingError
-            With what was expected.
+            When a setting is invalid.
         """
         try:
             known = parse(self.model) is not None
         except ValueError as error:
             raise TrainingError(f'{error}.') from error
         if not known:
-            raise TrainingError(f'{self.model} cannot be trained here: expected neurn_BACKBONE or plain_BACKBONE.')
+            raise TrainingError(f'{self.model} cannot be trained here; expected neurn_BACKBONE or plain_BACKBONE.')
         if self.protocol not in PROTOCOLS:
-            raise TrainingError(f'unknown protocol {self.protocol!r}; there is {" and ".join(PROTOCOLS)}.')
+            raise TrainingError(f'unknown protocol {self.protocol!r}; expected {" or ".join(PROTOCOLS)}.')
         for name in ('steps', 'batch_size', 'limit', 'early_stop', 'interval'):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -87,13 +87,13 @@ class Settings:
 
     @property
     def variant(self) -> Variant:
-        """What the model's name stands for."""
-        found = parse(self.model)
-        assert found is not None
-        return found
+        """Variant of the family `neurn` that the model's name stands for."""
+        variant = parse(self.model)
+        assert variant is not None
+        return variant
 
     def document(self) -> dict[str, Any]:
-        """As JSON; a folder of images by its name alone, so that it can be moved."""
+        """Convert to a dictionary for JSON; it has only the name of a folder of images, so that this can be moved."""
         document = dataclasses.asdict(self)
         if self.dataset.startswith(IMAGE_FOLDER):
             folder = Path(self.dataset.removeprefix(IMAGE_FOLDER)).expanduser().resolve()
@@ -103,7 +103,7 @@ class Settings:
         return document
 
     def folder(self) -> Path:
-        """Where a run with these settings is kept, where no folder is named."""
+        """Default folder of a run with these settings."""
         document = self.document()
         usual = Settings(self.model, self.dataset, self.seed).document()
         name = f'{self.model}-{str(document["dataset"]).replace(IMAGE_FOLDER, "")}-seed{self.seed}'

@@ -1,4 +1,4 @@
-"""What a network is trained on: a domain of digits, or a folder of images a class."""
+"""Sources of training images: a domain of digits, or folders of images, one for each class."""
 
 import hashlib
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import sha256_file
 
-#: Training images of the single-source protocol.
+#: Number of training images of the single-source protocol.
 SINGLE_SOURCE_IMAGES = 10_000
-#: Most images held out of a source's training split to watch the training with.
+#: Maximum number of images held out from a source's training split for validation.
 _MOST_VALIDATION = 2_000
 IMAGE_FOLDER = 'imagefolder:'
 
@@ -32,17 +32,17 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True)
 class Source:
-    """What a network is trained on, and what the training is watched with: never a target domain.
+    """Training and validation images of a network, never from a target domain.
 
     Attributes
     ----------
     name : str
     classes : list of str
-        What each output stands for.
+        Class of each output.
     sha256 : str
         SHA-256 of the images and labels.
     train, validation : Dataset
-        Indexed by (step, places): a batch of uint8 images, shape (n, 3, size, size), and their labels.
+        Batches, indexed by (step, indices): uint8 images, shape (n, 3, size, size), and their labels.
     n_train, n_validation : int
     """
 
@@ -55,64 +55,65 @@ class Source:
     n_validation: int
 
     def describe(self) -> dict[str, Any]:
-        """What a finished run says about it."""
-        kept = ('name', 'classes', 'sha256', 'n_train', 'n_validation')
-        return {key: getattr(self, key) for key in kept}
+        """Describe the source for the record of a run."""
+        fields = ('name', 'classes', 'sha256', 'n_train', 'n_validation')
+        return {key: getattr(self, key) for key in fields}
 
 
 def domain_name(text: str) -> str:
-    """Name of a digit domain as it is spelled here, from any spelling: 'mnist-m' is MNISTM.
+    """Return the name of a digit domain in this library's spelling: 'mnist-m' is MNISTM.
 
     Raises
     ------
     UnknownNameError
-        For a domain that isn't known.
+        When there is no such domain; the message lists the nearest names.
     """
     known = {*DOMAINS, sklearn_digits.NAME}
     known |= {name for name in manifest.names() if manifest.holds_digits(name)}
-    spelled = {name.lower(): name for name in known}
-    found = spelled.get(text.lower().replace('-', '').replace('_', ''))
-    if found is None:
+    by_spelling = {name.lower(): name for name in known}
+    domain = by_spelling.get(text.lower().replace('-', '').replace('_', ''))
+    if domain is None:
         raise UnknownNameError('source', text, sorted(known), '`m2m data list` lists those on this machine.')
-    return found
+    return domain
 
 
 def source_sha256(name: str) -> str | None:
-    """Fingerprint of what a domain's training split is on this machine; None where it isn't there."""
-    there = manifest.holds_digits(name) and 'train' in manifest.require(name)['splits']
-    return digits_sha256(name, 'train') if there else None
+    """SHA-256 of a domain's training split on this machine; None where it is missing."""
+    present = manifest.holds_digits(name) and 'train' in manifest.require(name)['splits']
+    return digits_sha256(name, 'train') if present else None
 
 
 def digit_source(name: str, image_size: int, limit: int = SINGLE_SOURCE_IMAGES) -> Source:
-    """A domain of digits as a source.
+    """Make a source from a domain of digits.
 
-    The last tenth of its training split, at most 2,000 images, is held out to watch the training with; the first
-    `limit` of the others are trained on.
+    The last tenth of the training split, at most 2,000 images, is held out for validation; the first `limit` of the
+    others are trained on.
 
     Parameters
     ----------
     name : str
-        Name of the domain, as `domain_name` gives it.
+        Name of the domain, as `domain_name` returns it.
     image_size : int
         Height and width of the network's input; digits of 32 x 32 are enlarged bilinearly.
     limit : int
+        Maximum number of training images.
 
     Raises
     ------
     DataNotFoundError
-        With the command that brings the domain.
+        When the domain is not on this machine; the message has the command that fetches it.
     DataError
-        When the images that are left don't hold all classes.
+        When the training images don't hold all classes.
     """
     if name == sklearn_digits.NAME:
         sklearn_digits.ensure()
-    every = load_digits(name, 'train')
-    n_validation = min(_MOST_VALIDATION, len(every) // 10)
-    train = every[: min(limit, len(every) - n_validation)]
-    validation = every[len(every) - n_validation :]
+    digits = load_digits(name, 'train')
+    n_validation = min(_MOST_VALIDATION, len(digits) // 10)
+    train = digits[: min(limit, len(digits) - n_validation)]
+    validation = digits[len(digits) - n_validation :]
     if n_validation == 0:
-        raise DataError(f'{name} has {len(every)} training images; expected at least 10.')
-    require_all_classes(train.labels, f'what is trained on, the first {len(train):,} images of {name} (--limit),')
+        raise DataError(f'{name} has {len(digits)} training images; expected at least 10.')
+    require_all_classes(train.labels, f'the training set, the first {len(train):,} images of {name} (--limit),')
     return Source(
         name,
         [str(label) for label in range(CLASSES)],
@@ -126,18 +127,18 @@ def digit_source(name: str, image_size: int, limit: int = SINGLE_SOURCE_IMAGES) 
 
 class _DigitBatches(Dataset[Batch]):
     def __init__(self, digits: Digits, image_size: int) -> None:
-        # In memory, channels first: a batch is then one gathering of rows.
+        # In memory, channels first, so that rows can be gathered into a batch at once.
         self._images = torch.from_numpy(np.array(digits.images)).permute(0, 3, 1, 2).contiguous()
         self._labels = torch.from_numpy(np.array(digits.labels))
         self._image_size = image_size
 
     def __getitem__(self, key: tuple[int, np.ndarray]) -> Batch:
-        places = torch.from_numpy(np.ascontiguousarray(key[1]))
-        images = self._images[places].expand(-1, 3, -1, -1)
+        indices = torch.from_numpy(np.ascontiguousarray(key[1]))
+        images = self._images[indices].expand(-1, 3, -1, -1)
         if self._image_size != SIZE:
             size = [self._image_size, self._image_size]
             images = v2.functional.resize(images, size, v2.InterpolationMode.BILINEAR, antialias=True)
-        return images, self._labels[places]
+        return images, self._labels[indices]
 
 
 def image_folder_source(
@@ -148,21 +149,22 @@ def image_folder_source(
     fingerprint: bool = True,
     progress: Progress | None = None,
 ) -> Source:
-    """A folder of images as a source: `train` and `val` in it, each with a folder for each class.
+    """Make a source from a folder of images, with `train` and `val` in it, each with a folder for each class.
 
-    Training images are cropped at random (8 to 100 % of their area, then resized) and flipped by chance; validation
-    images are resized to 8/7 of the size and cropped in the middle, as is usual for ImageNet.
+    Training images are cropped (8 to 100 % of their area, then resized) and flipped at random; validation
+    images are resized to 8/7 of the size and cropped in the centre, as is usual for ImageNet.
 
     Parameters
     ----------
     folder : Path
     image_size : int
+        Height and width of the network's input.
     seed : int
         Random seed of the crops.
     limit : int, optional
-        Train on this many images, drawn from all classes by the seed.
+        Number of training images, drawn from all classes by the seed.
     fingerprint : bool
-        Read all files for their SHA-256; one of several processes is enough.
+        Whether to compute the SHA-256 of all files; one of several processes is enough.
     progress : callable, optional
 
     Raises
@@ -176,14 +178,14 @@ def image_folder_source(
             raise DataError(f'{folder} has no folder {part}; expected train/CLASS/IMAGE and val/CLASS/IMAGE in it.')
         try:
             parts[part] = ImageFolder(str(folder / part))
-        except OSError as error:  # a class without images, no class at all, or what can't be listed
+        except OSError as error:  # a class without images, no class at all, or a folder that can't be listed
             raise DataError(f'{folder / part}: {error}') from error
     train, val = parts['train'], parts['val']
     if train.classes != val.classes:
         differing = sorted(set(train.classes) ^ set(val.classes))
         raise DataError(f'{folder}: the classes of train and val differ: {", ".join(differing[:5])}.')
     digest = hashlib.sha256()
-    files = [Path(path) for found in parts.values() for path, _ in found.samples] if fingerprint else []
+    files = [Path(path) for images in parts.values() for path, _ in images.samples] if fingerprint else []
     for i, path in enumerate(files):
         try:
             digest.update(f'{path.relative_to(folder).as_posix()} {sha256_file(path)}\n'.encode())
@@ -194,11 +196,11 @@ def image_folder_source(
     samples = list(train.samples)
     if limit is not None and limit < len(samples):
         chosen = np.sort(np.random.default_rng(seed).permutation(len(samples))[:limit])
-        samples = [samples[place] for place in chosen]
+        samples = [samples[index] for index in chosen]
         missing = sorted(set(range(len(train.classes))) - {label for _, label in samples})
         if missing:
             raise DataError(
-                f'what is trained on, {limit:,} images of {folder} (--limit), has no image of {len(missing)} of its '
+                f'the training set, {limit:,} images of {folder} (--limit), has no image of {len(missing)} of its '
                 f'{len(train.classes)} classes, such as {train.classes[missing[0]]}; expected all of them.'
             )
     return Source(
@@ -227,18 +229,18 @@ class _PictureBatches(Dataset[Batch]):
         self._seed = seed
 
     def __getitem__(self, key: tuple[int, np.ndarray]) -> Batch:
-        step, places = key
+        step, indices = key
         images, labels = [], []
-        for place in places:
-            path, label = self._samples[place]
+        for index in indices:
+            path, label = self._samples[index]
             try:
                 with Image.open(path) as image:
                     pixels = v2.functional.pil_to_tensor(image.convert('RGB'))
             except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
                 raise DataError(f'{path} cannot be read as an image ({error}). Remove or replace it.') from error
-            # Crops depend on the step and the image, not on what was drawn before or in which process.
+            # Crops depend on the step and the image, not on earlier random numbers or the process.
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(int(np.random.SeedSequence([self._seed, step, int(place)]).generate_state(1)[0]))
+                torch.manual_seed(int(np.random.SeedSequence([self._seed, step, int(index)]).generate_state(1)[0]))
                 images.append(self._transform(pixels))
             labels.append(label)
         return torch.stack(images), torch.tensor(labels)

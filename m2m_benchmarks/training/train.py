@@ -1,4 +1,4 @@
-"""Train a network: from settings to the folder of a finished run."""
+"""Trains a network by its settings and writes the folder of the run."""
 
 import contextlib
 import hashlib
@@ -54,17 +54,18 @@ def train(
     ----------
     settings : Settings
     folder : Path, optional
-        Folder of the run; one named after the settings, in `runs_folder`, where none is given.
+        Folder of the run; by default one in `runs_folder` that is named after the settings.
     resume : bool
-        Go on with a run of the same settings from its last checkpoint, with the result that it would have had.
+        Whether to resume a run with the same settings from its last checkpoint; the result is that of a run without
+        interruption.
     accelerator, devices, strategy, num_nodes
-        lightning's: 'auto', 'cpu', 'gpu'; how many; 'auto', 'ddp' and others.
+        Options of lightning's Trainer: 'auto', 'cpu' or 'gpu'; number of devices; 'auto' or 'ddp'; number of machines.
     workers : int
-        Processes that load the images of a folder.
+        Number of processes that load the images of a folder.
     progress : callable, optional
-        Called with what is being done, how many are done, and how many there are.
+        Called with the name of a step, the number done and the total.
     log : callable, optional
-        Called with a line of text where the training begins, and after each validation with the loss and accuracy.
+        Called with a line of text when training starts, and after each validation with the loss and the accuracy.
 
     Returns
     -------
@@ -73,26 +74,29 @@ def train(
     Raises
     ------
     TrainingError
-        When a run is in the folder already, `resume` doesn't fit it, or the training diverges; the last good checkpoint
-        is then kept.
+        When the folder holds a run that can't be resumed, or the training diverges; the last good checkpoint is kept.
     ModelError, DataError, DataNotFoundError
-        When the network or the source can't be had.
+        When the network or the source can't be loaded.
     StorageError
-        When the folder can't be written; the last checkpoint is then kept.
+        When the folder can't be written; the last checkpoint is kept.
     """
-    first = getattr(rank_zero_only, 'rank', 0) == 0  # other processes of the same run read along
+    first = getattr(rank_zero_only, 'rank', 0) == 0  # other processes of the same run do not write
     report = progress if progress and first else (lambda what, done, total: None)
     say = log if log and first else (lambda line: None)
     report('loading', 0, 1)
-    versions = _versions()  # of the code that is loaded now, whatever becomes of its files
+    versions = _versions()  # before anyone can change the files of the loaded code
     folder = (folder or settings.folder()).absolute()
     checkpoint = folder / runs.CHECKPOINT
     with contextlib.ExitStack() as stack:
         if first:
-            stack.enter_context(_held(folder))
+            stack.enter_context(_lock(folder))
         elif resume and (folder / runs.RESULT).is_file():
             raise SystemExit(0)
-        for context in (_undisturbed(), explained_failure(settings.model, TrainingError), _explained(folder)):
+        for context in (
+            _preserve_torch_state(),
+            explained_failure(settings.model, TrainingError),
+            _reporting_write_errors(folder),
+        ):
             stack.enter_context(context)
         source = _source(settings, report if first else None)
         path = _weights_path(settings)
@@ -138,7 +142,7 @@ def train(
 
 
 def count_images(settings: Settings) -> int:
-    """How many images a run with these settings trains on."""
+    """Count the training images of a run with these settings."""
     return _source(settings, None).n_train
 
 
@@ -151,31 +155,34 @@ def _source(settings: Settings, report: Progress | None) -> Source:
 
 
 def _finished(folder: Path, config: dict[str, Any], resume: bool) -> Run | None:
-    """Refuse a folder that holds something else than this run; the run itself where it is finished already."""
-    runs.sweep(folder)
+    """Return the finished run in a folder, None for a new or unfinished run, or raise a TrainingError for others."""
+    runs.remove_leftovers(folder)
     before = runs.read_config(folder)
     if before is None:
         others = sorted(path.name for path in folder.iterdir() if path.name != _LOCK)
         if others:
-            raise TrainingError(f'{folder} holds {others[0]}, which is no run. Name another folder: --out DIR.')
+            raise TrainingError(f'{folder} holds {others[0]} but no run. Name another folder: --out DIR.')
         return None
     finished = (folder / runs.RESULT).is_file()
     if not resume:
-        state = 'a finished run' if finished else 'a run that is not finished'
-        advice = '' if finished else 'Go on with it by --resume, or n'
-        raise TrainingError(f'{folder} holds {state}. {advice or "N"}ame another folder: --out DIR.')
+        state = 'a finished run' if finished else 'an unfinished run'
+        advice = 'N' if finished else 'Resume it with --resume, or n'
+        raise TrainingError(f'{folder} holds {state}. {advice}ame another folder: --out DIR.')
     differing = [key for key in {**before, **config} if before.get(key) != config.get(key)]
     if differing:
-        told = '; '.join(f'{key} was {before.get(key)}, is {config.get(key)}' for key in differing)
-        raise TrainingError(f'{folder} holds a run with other settings: {told}. Give the same ones, or --out another.')
+        changes = '; '.join(f'{key} was {before.get(key)}, is {config.get(key)}' for key in differing)
+        raise TrainingError(
+            f'{folder} holds a run with other settings: {changes}. Use the same settings, or name another folder: '
+            '--out DIR.'
+        )
     if not finished:
         return None
-    (folder / runs.CHECKPOINT).unlink(missing_ok=True)  # killed between the two
+    (folder / runs.CHECKPOINT).unlink(missing_ok=True)  # the run was killed before it deleted this
     return runs.read_run(folder)
 
 
 def _weights_path(settings: Settings) -> Path | None:
-    """The file to begin with, where one is named: itself, or that of a run."""
+    """Path of the file of initial weights, or of those of a run; None where neither is named."""
     if settings.weights in ('none', 'default'):
         return None
     path = runs.find_run(settings.weights)
@@ -191,60 +198,61 @@ def _network(settings: Settings, source: Source, path: Path | None) -> family.Ne
         except ValueError as error:
             raise ModelError(f'{error}.') from error
     if path is not None:
-        _begin_with(network, path, settings.model, n_classes)
+        _load_initial_weights(network, path, settings.model, n_classes)
     return network
 
 
-def _begin_with(network: family.Network, path: Path, identifier: str, n_classes: int) -> None:
-    """Weights from a file, but for a last layer of another number of outputs."""
+def _load_initial_weights(network: family.Network, path: Path, identifier: str, n_classes: int) -> None:
+    """Load initial weights from a file, except for a last layer with another number of outputs."""
     state, own = read_weights(path), network.backbone.state_dict()
     state = {name.removeprefix('module.').removeprefix('backbone.'): value for name, value in state.items()}
     reshaped = {name for name in own if name in state and state[name].shape != own[name].shape}
-    # Only the outputs may differ: the first axis of the weight and bias that have one entry a class.
+    # Only the first axis of the last layer's weight and bias may differ, which has one entry for each class.
     outputs = {tuple(state[name].shape[:1]) for name in reshaped}
     same = all((n_classes, *state[name].shape[1:]) == tuple(own[name].shape) for name in reshaped)
     if own.keys() != state.keys() or len(outputs) > 1 or not same:
         raise ModelError(
-            f'{path} does not hold the weights of {identifier}; only the last layer may differ in its size.'
+            f'{path} does not hold the weights of {identifier}; only the size of the last layer may differ.'
         )
     network.backbone.load_state_dict({**state, **{name: own[name] for name in reshaped}})
 
 
 def _check_shares(settings: Settings, source: Source, world_size: int) -> None:
-    """Raise a TrainingError when a batch or the held-out images can't be shared by all processes."""
+    """Raise a TrainingError if a batch or the held-out images can't be divided among all processes."""
     batch_size = settings.batch_size
     if settings.protocol != 'single-source':
         batch_size = min(batch_size, source.n_train)
     if batch_size % world_size:
         raise TrainingError(
-            f'a batch of {batch_size} cannot be shared by {world_size} processes; expected a multiple of it.'
+            f'a batch of {batch_size} cannot be divided among {world_size} processes; expected a multiple of them.'
         )
     if source.n_validation < world_size:
         raise TrainingError(
-            f'{source.name} has {source.n_validation} held-out images; expected one for each of {world_size} processes.'
+            f'{source.name} has {source.n_validation} held-out images; expected one or more for each of {world_size} '
+            'processes.'
         )
 
 
 def _fit(trainer: lightning.Trainer, module: TrainingModule, checkpoint: Path | None) -> None:
-    """Train; whatever ends it before its time comes as an exception, and ends the processes that were started."""
+    """Train; raise an exception and end all processes if the training is interrupted."""
     try:
-        with _quiet():
+        with _silence_lightning():
             trainer.fit(module, ckpt_path=None if checkpoint is None else str(checkpoint), weights_only=True)
     except SystemExit as error:
         if not trainer.is_global_zero:
             raise
         if isinstance(error, SIGTERMException):
             raise TrainingError(
-                f'the training was told to stop (SIGTERM) at step {trainer.global_step}. Go on with --resume.'
+                f'the training was stopped by SIGTERM at step {trainer.global_step}. Resume it with --resume.'
             ) from error
-        raise KeyboardInterrupt from error  # lightning's own answer to it is to exit
+        raise KeyboardInterrupt from error  # lightning turns Ctrl-C into SystemExit
     except DataError as error:
-        # From a process that loads images, it comes with the traceback there.
+        # An error in a process that loads images has the traceback of that process in its text.
         raise DataError(str(error).strip().splitlines()[-1].rpartition(f'{DataError.__name__}: ')[2]) from error
     finally:
         launcher = getattr(trainer.strategy, 'launcher', None)
         if trainer.interrupted and launcher is not None:
-            launcher.kill(signal.SIGKILL)  # they would wait for this one, some of them for ever
+            launcher.kill(signal.SIGKILL)  # they would wait for this one, perhaps for ever
 
 
 def _trainer(
@@ -260,19 +268,19 @@ def _trainer(
         ),
     ]
     if settings.early_stop is not None:
-        # Before the checkpoint, which then holds what it knows.
+        # Before the checkpoint callback, so that the checkpoint holds its state.
         stopping = EarlyStopping(
             'validation_accuracy', mode='max', patience=settings.early_stop, check_on_train_epoch_end=False
         )
         callbacks.insert(0, stopping)
     try:
-        with _quiet():
+        with _silence_lightning():
             trainer = lightning.Trainer(
                 max_steps=settings.steps,
                 max_epochs=-1,
                 precision=settings.precision,  # type: ignore[arg-type]
                 callbacks=callbacks,
-                plugins=[_WholeCheckpoints()],
+                plugins=[_AtomicCheckpoints()],
                 reload_dataloaders_every_n_epochs=1,
                 num_sanity_val_steps=0,
                 deterministic='warn',
@@ -290,17 +298,17 @@ def _trainer(
         ImportError,
         lightning.fabric.utilities.exceptions.MisconfigurationException,
     ) as error:
-        raise TrainingError(f'lightning cannot train with these switches: {error}') from error
-    # The whole network has to be in this process when it is written.
+        raise TrainingError(f'lightning cannot train with these options: {error}') from error
+    # This process writes the network, so it needs all of it.
     name = str(machine['strategy'])
-    whole = isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy)
-    if not whole or any(word in name for word in ('spawn', 'fork', 'notebook')):
+    complete = isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy)
+    if not complete or any(word in name for word in ('spawn', 'fork', 'notebook')):
         raise TrainingError(f'a network cannot be trained here with the strategy {name}; expected auto or ddp.')
     return trainer
 
 
 class _Report(Callback):
-    """Progress step by step, and a line for each validation."""
+    """Report the progress of each step, and a line for each validation."""
 
     def __init__(self, report: Progress, say: Callable[[str], None], steps: int) -> None:
         self._report = report
@@ -321,8 +329,8 @@ class _Report(Callback):
         self._report('training: steps', trainer.global_step, self._steps)
 
 
-class _WholeCheckpoints(TorchCheckpointIO):
-    """Checkpoints that take the place of the one before when they are whole."""
+class _AtomicCheckpoints(TorchCheckpointIO):
+    """Write checkpoints completely before they replace the previous one."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         content = io.BytesIO()
@@ -335,13 +343,13 @@ class _WholeCheckpoints(TorchCheckpointIO):
             return super().load_checkpoint(path, *arguments, **options)
         except (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, EOFError, OSError) as error:
             raise TrainingError(
-                f'{path} cannot be read: it is cut short or damaged. Remove it; --resume then begins anew.'
+                f'{path} cannot be read: it is cut short or damaged. Remove it; --resume then starts again.'
             ) from error
 
 
 @contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold the folder of a run against other processes; one that was made for nothing goes again."""
+def _lock(folder: Path) -> Iterator[None]:
+    """Lock the folder of a run, and remove a new folder if the run fails before it writes anything."""
     new = not folder.exists()
     writable(folder, 'Name another folder: --out DIR.')
     with exclusive(folder / _LOCK, f'training into {folder}'):
@@ -356,8 +364,8 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Leave the random numbers and the switches of PyTorch as they were."""
+def _preserve_torch_state() -> Iterator[None]:
+    """Restore PyTorch's random state and its setting of deterministic algorithms on exit."""
     enabled, warn_only = (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -370,21 +378,23 @@ def _undisturbed() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """A full disk in one sentence."""
+def _reporting_write_errors(folder: Path) -> Iterator[None]:
+    """Turn write errors, such as a full disk, into a StorageError that says how to resume."""
     try:
         yield
     except OSError as error:
-        kept = 'The last checkpoint is whole' if (folder / runs.CHECKPOINT).is_file() else 'There is no checkpoint yet'
+        checkpoint = (
+            'The last checkpoint is intact' if (folder / runs.CHECKPOINT).is_file() else 'There is no checkpoint yet'
+        )
         raise StorageError(
             f'cannot write to the run {folder}: {error.strerror or error} ({free_bytes(folder) / 1e6:,.0f} MB free). '
-            f'{kept}; make room, then go on with --resume.'
+            f'{checkpoint}; free some space, then resume with --resume.'
         ) from error
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep lightning from advertising what it was told not to use."""
+def _silence_lightning() -> Iterator[None]:
+    """Hide lightning's messages and warnings about features that are not used."""
     loggers = [logging.getLogger(name) for name in ('lightning.pytorch', 'lightning.fabric', 'lightning')]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -400,11 +410,11 @@ def _quiet() -> Iterator[None]:
 
 
 def _versions() -> dict[str, str]:
-    """Of the packages, and a fingerprint of the code that trains and of the networks."""
+    """Versions of the packages, and a fingerprint of the code of the training and the networks."""
     digest = hashlib.sha256()
-    for place in (Path(__file__).parent, Path(family.__file__).parent):
-        for path in sorted(place.glob('*.py')):
+    for folder in (Path(__file__).parent, Path(family.__file__).parent):
+        for path in sorted(folder.glob('*.py')):
             digest.update(f'{path.name}\n'.encode() + path.read_bytes())
     packages = ('m2m-benchmarks', 'torch', 'torchvision', 'timm', 'lightning', 'numpy')
-    found = {package: importlib.metadata.version(package) for package in packages}
-    return {'python': platform.python_version(), **found, 'code_sha256': digest.hexdigest()}
+    installed = {package: importlib.metadata.version(package) for package in packages}
+    return {'python': platform.python_version(), **installed, 'code_sha256': digest.hexdigest()}

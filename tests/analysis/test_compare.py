@@ -1,4 +1,4 @@
-"""Several candidates on the same benchmarks: pairs, seeds, draws, and the runs that are trained for it."""
+"""Comparisons of candidates: pairs, seeds, draws, and the runs that are trained for them."""
 
 import itertools
 import json
@@ -23,21 +23,21 @@ VISP = 'SimulatedMouse.VISp-rdm'
 NEURN, PLAIN = 'neurn_squeezenet1_1_at32', 'plain_squeezenet1_1_at32'
 TWINS = [NEURN, PLAIN]
 TRAINING = {'steps': 3, 'batch_size': 8, 'interval': 1, 'learning_rate': 1e-3}
-SAME_DRAWS = 'one of each; bootstrap, the same draws for both'
-NO_PAIRS = 'means over seeds, which are no pairs; bootstrap, the same draws for both, and variance between seeds'
+SAME_DRAWS = 'one score each; bootstrap, the same draws for both'
+UNPAIRED = 'means over seeds, not paired; bootstrap, the same draws for both, and variance between seeds'
 
 
-def asked(model, seed=0, **options):
+def run_settings(model, seed=0, **options):
     return Settings(model, 'SklearnDigits', seed, **{**TRAINING, **options})
 
 
-def anew(model, benchmark, **options):
-    """Score with bootstrap draws, which an answer from the results does not have."""
+def fresh_score(model, benchmark, **options):
+    """Score with bootstrap draws, which stored results do not have."""
     return score(model, benchmark, fresh=True, **options)
 
 
 def on(benchmark, candidates=TWINS, seeds=(0, 1, 2), **options):
-    """The one comparison on one benchmark."""
+    """Compare on one benchmark."""
     (comparison,) = compare(candidates, [benchmark], seeds, **options)
     return comparison
 
@@ -48,30 +48,30 @@ def results(comparison):
 
 def without_clock(comparison):
     clock = ('seconds', 'created', 'peak_memory_mb')
-    return comparison.rows, [{k: v for k, v in each.items() if k not in clock} for each in results(comparison)]
+    return comparison.rows, [{k: v for k, v in result.items() if k not in clock} for result in results(comparison)]
 
 
 @pytest.fixture(scope='module')
 def trained(digits_home, tmp_path_factory):
-    """M2M_HOME with four runs of each of three seeds, which were compared once; the comparison; and its progress."""
+    """M2M_HOME with the runs of two models and three seeds, their comparison, and its progress reports."""
     home = tmp_path_factory.mktemp('compared') / 'm2m_home'
     home.mkdir()
     (home / 'data').symlink_to(digits_home / 'data')
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('M2M_HOME', str(home))
-        # One run is there, and one was broken off after its second step.
-        train(asked(NEURN, 1))
+        # One run is finished, and one was interrupted after its second step.
+        train(run_settings(NEURN, 1))
 
         def stop(what, done, total):
             if what.startswith('training') and done == 3:
                 os.kill(os.getpid(), signal.SIGINT)
 
         with pytest.raises(KeyboardInterrupt):
-            train(asked(PLAIN, 0), progress=stop)
-        written = read_run(asked(NEURN, 1).folder()).weights.stat().st_mtime_ns
+            train(run_settings(PLAIN, 0), progress=stop)
+        written = read_run(run_settings(NEURN, 1).folder()).weights.stat().st_mtime_ns
         reports = []
         comparison = on(THIN, training=TRAINING, progress=lambda *report: reports.append(report))
-        assert read_run(asked(NEURN, 1).folder()).weights.stat().st_mtime_ns == written
+        assert read_run(run_settings(NEURN, 1).folder()).weights.stat().st_mtime_ns == written
     return home, comparison, reports
 
 
@@ -83,21 +83,21 @@ def runs(trained, monkeypatch):
 
 @pytest.mark.seconds
 @pytest.mark.slow
-def test_runs_that_are_there_are_used_and_broken_off_ones_go_on(trained, runs):
+def test_finished_runs_are_used_and_interrupted_ones_are_resumed(trained, runs):
     _, comparison, reports = trained
     steps = {}
     for what, done, _ in reports:
         if what.endswith('training: steps'):
             steps.setdefault(what.split(':')[0], []).append(done)
-    whole = [1, 2, 3]
+    all_steps = [1, 2, 3]
     assert steps == {
-        **{f'{NEURN}, seed {seed}': whole for seed in (0, 2)},
-        **{f'{PLAIN}, seed {seed}': whole for seed in (1, 2)},
+        **{f'{NEURN}, seed {seed}': all_steps for seed in (0, 2)},
+        **{f'{PLAIN}, seed {seed}': all_steps for seed in (1, 2)},
         f'{PLAIN}, seed 0': [3],
     }
     assert [done for what, done, total in reports if what == 'models and seeds'] == [1, 2, 3, 4, 5, 6]
     assert {path.name for path in runs.iterdir()} == {
-        asked(model, seed).folder().name for model in TWINS for seed in (0, 1, 2)
+        run_settings(model, seed).folder().name for model in TWINS for seed in (0, 1, 2)
     }
     again = []
     second = on(THIN, training=TRAINING, progress=lambda *report: again.append(report[0]))
@@ -109,15 +109,18 @@ def test_runs_that_are_there_are_used_and_broken_off_ones_go_on(trained, runs):
 @pytest.mark.slow
 def test_trained_candidates_are_paired_over_seeds(trained, runs):
     _, comparison, _ = trained
-    assert [(each.label, each.seeds) for each in comparison.candidates] == [(NEURN, [0, 1, 2]), (PLAIN, [0, 1, 2])]
+    assert [(candidate.label, candidate.seeds) for candidate in comparison.candidates] == [
+        (NEURN, [0, 1, 2]),
+        (PLAIN, [0, 1, 2]),
+    ]
     assert (comparison.benchmark, comparison.methods) == (THIN, {"paired over 3 seeds, Student's t": [(0, 1)]})
-    scores = [[anew(f'run:{asked(model, seed).folder()}', THIN) for seed in (0, 1, 2)] for model in TWINS]
-    assert [each['seed'] for each in results(comparison)] == [0, 1, 2] * 2
-    assert [each['model'] for each in results(comparison)] == [NEURN] * 3 + [PLAIN] * 3
+    scores = [[fresh_score(f'run:{run_settings(model, seed).folder()}', THIN) for seed in (0, 1, 2)] for model in TWINS]
+    assert [result['seed'] for result in results(comparison)] == [0, 1, 2] * 2
+    assert [result['model'] for result in results(comparison)] == [NEURN] * 3 + [PLAIN] * 3
     values = {
-        'in-domain': [[each.attrs['in_domain']['accuracy'] for each in own] for own in scores],
-        'thin': [[each.attrs['targets']['thin']['accuracy'] for each in own] for own in scores],
-        'score': [[float(each) for each in own] for own in scores],
+        'in-domain': [[seed.attrs['in_domain']['accuracy'] for seed in seeds] for seeds in scores],
+        'thin': [[seed.attrs['targets']['thin']['accuracy'] for seed in seeds] for seeds in scores],
+        'score': [[float(seed) for seed in seeds] for seeds in scores],
     }
     assert [row.name for row in comparison.rows] == list(values)
     for row in comparison.rows:
@@ -167,27 +170,28 @@ def numbers(row):
 @pytest.mark.slow
 @pytest.mark.seconds
 def test_a_single_seed_and_two_runs_are_compared_on_the_same_draws(runs):
-    paths = [f'run:{asked(model, 1).folder()}' for model in TWINS]
-    expected = bootstrap(*(anew(path, THIN) for path in paths))
+    paths = [f'run:{run_settings(model, 1).folder()}' for model in TWINS]
+    expected = bootstrap(*(fresh_score(path, THIN) for path in paths))
     single = on(THIN, seeds=[1], training=TRAINING)
     named = on(THIN, paths)
-    mixed = on(THIN, [paths[0], f'run:{asked(PLAIN, 1).folder().name}'], (5, 6))
+    mixed = on(THIN, [paths[0], f'run:{run_settings(PLAIN, 1).folder().name}'], (5, 6))
     for comparison in (single, named, mixed):
         assert list(comparison.methods) == [SAME_DRAWS]
         assert numbers(comparison.rows[-1]) == [expected]
         assert comparison.rows[-1].spreads == [None, None]
-    assert [each.seeds for each in (*single.candidates, *named.candidates)] == [[1], [1], None, None]
+    assert [candidate.seeds for candidate in (*single.candidates, *named.candidates)] == [[1], [1], None, None]
 
 
 @pytest.mark.slow
 @pytest.mark.seconds
-def test_a_run_against_a_model_that_is_trained_for_it(runs):
-    """The mean over seeds of one, the one value of the other: images are drawn, the same ones for all."""
-    comparison = on(THIN, [f'run:{asked(NEURN, 0).folder()}', PLAIN], training=TRAINING)
-    assert [each['seed'] for each in results(comparison)] == [0, 0, 1, 2]
-    assert list(comparison.methods) == [NO_PAIRS]
+def test_a_run_against_a_model_that_is_trained(runs):
+    """The mean over seeds of one, the single value of the other, on the same bootstrap draws of images."""
+    comparison = on(THIN, [f'run:{run_settings(NEURN, 0).folder()}', PLAIN], training=TRAINING)
+    assert [result['seed'] for result in results(comparison)] == [0, 0, 1, 2]
+    assert list(comparison.methods) == [UNPAIRED]
     run, *others = (
-        anew(f'run:{asked(*each).folder()}', THIN) for each in [(NEURN, 0), *((PLAIN, i) for i in range(3))]
+        fresh_score(f'run:{run_settings(*named).folder()}', THIN)
+        for named in [(NEURN, 0), *((PLAIN, i) for i in range(3))]
     )
     draws = run.attrs['draws'] - np.mean([other.attrs['draws'] for other in others], axis=0)
     row = comparison.rows[-1]
@@ -203,14 +207,16 @@ def test_a_run_against_a_model_that_is_trained_for_it(runs):
 @pytest.mark.slow
 @pytest.mark.seconds
 def test_trained_models_on_what_a_mouse_saw(runs):
-    """A candidate with weights of its own is not trained: trained against untrained is one command."""
+    """A candidate with named weights is not trained: trained against untrained is one command."""
     candidates = [*TWINS, f'{NEURN}@none']
     comparison = on(VISP, candidates, source='sklearn-digits', training=TRAINING)
     for seed, result in enumerate(comparison.candidates[0].results):
-        assert result['weights'].startswith(f'run {asked(NEURN, seed).folder().name}: SklearnDigits, seed {seed}')
-    assert [each['weights'] for each in comparison.candidates[2].results] == [f'none (seed {i})' for i in range(3)]
+        assert result['weights'].startswith(
+            f'run {run_settings(NEURN, seed).folder().name}: SklearnDigits, seed {seed}'
+        )
+    assert [result['weights'] for result in comparison.candidates[2].results] == [f'none (seed {i})' for i in range(3)]
     assert [row.name for row in comparison.rows] == ['score']
-    # A seed draws the batches of the trained ones, and the first weights of all three.
+    # A seed determines the batches of the trained ones, and the initial weights of all three.
     assert list(comparison.methods.values()) == [[(0, 1), (0, 2), (1, 2)]]
 
 
@@ -219,22 +225,24 @@ def test_trained_models_on_what_a_mouse_saw(runs):
 def test_untrained_twins_are_paired_over_seeds_and_strangers_are_not(digits):
     candidates = ['neurn_digitnet', 'plain_digitnet', f'{PLAIN}@none']
     comparison = on(VISP, candidates, (0, 3, 4), weights='none')
-    assert [each['weights'] for each in results(comparison)] == [f'none (seed {i})' for i in (0, 3, 4)] * 3
+    assert [result['weights'] for result in results(comparison)] == [f'none (seed {i})' for i in (0, 3, 4)] * 3
     (row,) = comparison.rows
-    last = [float(anew(model, VISP, weights='none', seed=3)) for model in candidates[:2]]
+    last = [float(fresh_score(model, VISP, weights='none', seed=3)) for model in candidates[:2]]
     assert [values[1] for values in row.values[:2]] == last
     assert row.values[0][0] != row.values[0][1]
     assert comparison.methods == {
         "paired over 3 seeds, Student's t": [(0, 1)],
-        NO_PAIRS: [(0, 2), (1, 2)],
+        UNPAIRED: [(0, 2), (1, 2)],
     }
     twins, stranger, _ = row.differences
     assert twins.error == pytest.approx(np.std(np.subtract(*row.values[:2]), ddof=1) / 3**0.5)
     draws = [
-        np.mean([anew(name.split('@')[0], VISP, weights='none', seed=i).attrs['draws'] for i in (0, 3, 4)], axis=0)
+        np.mean(
+            [fresh_score(name.split('@')[0], VISP, weights='none', seed=i).attrs['draws'] for i in (0, 3, 4)], axis=0
+        )
         for name in (candidates[0], candidates[2])
     ]
-    seeds = sum(row.spreads[place] ** 2 / 3 for place in (0, 2))
+    seeds = sum(row.spreads[index] ** 2 / 3 for index in (0, 2))
     assert stranger.error == pytest.approx((np.var(draws[0] - draws[1], ddof=1) + seeds) ** 0.5)
     assert row.errors[0] == pytest.approx(np.std(draws[0], ddof=1))
     assert not (digits / 'runs').exists()
@@ -246,43 +254,50 @@ def test_areas_have_a_row_each(digits):
     comparison = on('SimulatedMouse-rdm', ['neurn_digitnet', 'plain_digitnet'], [2], weights='none')
     assert [row.name for row in comparison.rows] == ['VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl', 'score']
     assert comparison.rows[-1].values[0][0] == pytest.approx(np.mean([row.means[0] for row in comparison.rows[:-1]]))
-    areas = [anew(each.label, 'SimulatedMouse.VISal-rdm', weights='none', seed=2) for each in comparison.candidates]
+    areas = [
+        fresh_score(model.label, 'SimulatedMouse.VISal-rdm', weights='none', seed=2) for model in comparison.candidates
+    ]
     assert numbers(comparison.rows[2]) == [bootstrap(*areas)]
 
 
 @pytest.mark.seconds
 @pytest.mark.slow
 def test_models_that_are_scored_on_other_neuroids_are_not_called_paired(digits):
-    """One maps the area itself, so that it is scored on all of them; the other's layer is chosen on one half."""
+    """One maps the area itself and is scored on all neuroids; the other's layer is chosen on one half of them."""
     candidates = ['plain_shufflenet_v2_x0_5', 'plain_digitnet']
     comparison = on('SimulatedMouse.VISp-ridge', candidates, [0], weights='none')
     assert results(comparison)[0]['n_neuroids'] > results(comparison)[1]['n_neuroids']
-    assert list(comparison.methods) == ['one of each; bootstrap, unpaired: they were scored on different neuroids']
+    assert list(comparison.methods) == [
+        'one score each; bootstrap, different draws: they were scored on different neuroids'
+    ]
 
 
 @pytest.mark.seconds
 def test_several_candidates_on_several_benchmarks(digits):
-    """All pairs, the same numbers as of each pair alone, and p values that are adjusted over them."""
+    """All pairs have the same numbers as each pair alone, and p values adjusted over all pairs."""
     candidates = ['neurn_digitnet@none', f'{PLAIN}@none', 'pixels_64']
     benchmarks = [VISP, 'SimulatedMouse.VISl-rdm']
     comparisons = compare(candidates, benchmarks, [1])
-    assert [each.benchmark for each in comparisons] == benchmarks
+    assert [comparison.benchmark for comparison in comparisons] == benchmarks
     for comparison in comparisons:
-        assert [each.label for each in comparison.candidates] == candidates
-        assert [each.seeds for each in comparison.candidates] == [[1], [1], None]
-        scores = [anew('neurn_digitnet', comparison.benchmark, weights='none', seed=1)]
-        scores += [anew(PLAIN, comparison.benchmark, weights='none', seed=1), anew('pixels_64', comparison.benchmark)]
+        assert [candidate.label for candidate in comparison.candidates] == candidates
+        assert [candidate.seeds for candidate in comparison.candidates] == [[1], [1], None]
+        scores = [fresh_score('neurn_digitnet', comparison.benchmark, weights='none', seed=1)]
+        scores += [
+            fresh_score(PLAIN, comparison.benchmark, weights='none', seed=1),
+            fresh_score('pixels_64', comparison.benchmark),
+        ]
         (row,) = comparison.rows
         assert [(pair.first, pair.second) for pair in row.differences] == [(0, 1), (0, 2), (1, 2)]
         assert numbers(row) == [bootstrap(*pair) for pair in itertools.combinations(scores, 2)]
-        assert row.errors == [pytest.approx(each.attrs['error']) for each in scores]
+        assert row.errors == [pytest.approx(scored.attrs['error']) for scored in scores]
         smallest = min(row.differences, key=lambda pair: pair.p)
         assert smallest.p_holm == pytest.approx(min(1, 3 * smallest.p))
     assert not (digits / 'runs').exists()
 
 
 @pytest.mark.seconds
-def test_what_is_wrong_is_said_before_anything_is_trained(digits, tmp_path):
+def test_wrong_names_are_refused_before_anything_is_trained(digits, tmp_path):
     def refused(error, message, *candidates, benchmark=THIN, **options):
         with pytest.raises(error, match=message):
             on(benchmark, candidates or TWINS, **{'training': TRAINING, **options})
@@ -294,7 +309,7 @@ def test_what_is_wrong_is_said_before_anything_is_trained(digits, tmp_path):
         UnknownNameError, "unknown benchmark 'SklearnDigits.thim-accuracy'", benchmark='SklearnDigits.thim-accuracy'
     )
     refused(BenchmarkError, 'has the source SklearnDigits, not usps; leave --source out', source='usps')
-    refused(BenchmarkError, 'there are no seeds to compare over', seeds=[])
+    refused(BenchmarkError, 'there are no seeds', seeds=[])
     refused(TrainingError, 'steps is 0', training={'steps': 0})
     refused(UnknownNameError, "unknown source 'mnits'", benchmark=VISP, source='mnits')
     refused(BenchmarkError, 'needs two models or more, got 1', NEURN)
@@ -319,10 +334,10 @@ def test_runs_that_do_not_belong_to_the_comparison(runs, make_images, tmp_path):
     ):
         on(THIN, [NEURN, f'run:{other.folder}'], training={'steps': 1})
     assert sorted(runs.iterdir()) == before
-    # One that was put where another is looked for.
-    named = asked(NEURN, 4).folder()
-    shutil.copytree(asked(NEURN, 0).folder(), named)
-    with pytest.raises(TrainingError, match='holds a run with other settings than its name says: seed'):
+    # A run in the folder of another.
+    named = run_settings(NEURN, 4).folder()
+    shutil.copytree(run_settings(NEURN, 0).folder(), named)
+    with pytest.raises(TrainingError, match='holds a run whose settings differ from its name: seed'):
         on(THIN, seeds=[4], training=TRAINING)
     (named / 'metrics.csv').write_text('')
     with pytest.raises(ModelError, match='was changed after the run ended'):
@@ -332,16 +347,16 @@ def test_runs_that_do_not_belong_to_the_comparison(runs, make_images, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.seconds
-def test_runs_of_other_digits_are_not_taken(m2m_home, make_domain):
+def test_runs_of_other_digits_are_not_used(m2m_home, make_domain):
     benchmark = 'Qazi2025.MNIST.USPS-accuracy'
     make_domain('MNIST', train=60, test=20)
     make_domain('USPS', train=0, test=20, seed=1)
     first = on(benchmark, seeds=[0], training=TRAINING)
     assert on(benchmark, seeds=[0], training=TRAINING).rows == first.rows
-    make_domain('USPS', train=0, test=20, seed=2)  # of a target, another version is no matter
+    make_domain('USPS', train=0, test=20, seed=2)  # another version of a target does not matter
     on(benchmark, seeds=[0], training=TRAINING)
     make_domain('MNIST', train=60, test=20, seed=3)
-    with pytest.raises(TrainingError, match=r'trained on another version of MNIST than is on this machine\. Move it'):
+    with pytest.raises(TrainingError, match=r'another version of MNIST than the one on this machine\. Move it'):
         on(benchmark, seeds=[0], training=TRAINING)
 
 
@@ -355,7 +370,7 @@ def weights(shared):
 @pytest.mark.slow
 @pytest.mark.seconds
 def test_trained_and_untrained_and_another_network_on_real_recordings(siegle, weights):
-    """The difference that neither score shows by itself: both have a standard error of .04 to .05."""
+    """The difference is clearer than the scores, which both have a standard error of .04 to .05."""
     squeeze, shuffle = 'torchvision:squeezenet1_1', 'torchvision:shufflenet_v2_x0_5'
     candidates = [
         f'{squeeze}@{weights / "squeezenet1_1.pth"}',
@@ -363,7 +378,7 @@ def test_trained_and_untrained_and_another_network_on_real_recordings(siegle, we
         f'{shuffle}@{weights / "shufflenet_v2_x0_5.pth"}',
     ]
     comparison = on('Siegle2021-rdm', candidates)
-    assert [each.label for each in comparison.candidates] == [
+    assert [candidate.label for candidate in comparison.candidates] == [
         f'{squeeze}@squeezenet1_1.pth',
         f'{squeeze}@none',
         f'{shuffle}@shufflenet_v2_x0_5.pth',
@@ -396,5 +411,5 @@ print(json.dumps([comparison.rows[0].means, training]))
 def test_a_comparison_on_recordings_needs_no_lightning(digits):
     command = [sys.executable, '-W', 'ignore', '-c', WITHOUT_LIGHTNING]
     means, training = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    assert means[1] == pytest.approx(float(anew('pixels_64', VISP)))
+    assert means[1] == pytest.approx(float(fresh_score('pixels_64', VISP)))
     assert training == []

@@ -15,7 +15,7 @@ from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.plugins import registered
-from m2m_benchmarks.scoring.layer_choice import halves
+from m2m_benchmarks.scoring.layer_choice import split_neuroids
 from m2m_benchmarks.testing import RecordedCandidate, random_features
 
 pytestmark = pytest.mark.seconds
@@ -130,12 +130,12 @@ def test_mean_over_areas(simulated_home):
 
 def test_halves_are_disjoint_by_animal_and_complete(simulated_home):
     benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
-    selection, scoring, how = halves(benchmark)
+    selection, scoring, how = split_neuroids(benchmark)
     assert how == 'animal'
     assert not set(selection.recordings.animals) & set(scoring.recordings.animals)
     ids = [set(half.recordings.mean['neuroid_id'].values) for half in (selection, scoring)]
     assert ids[0] | ids[1] == set(benchmark.recordings.mean['neuroid_id'].values)
-    again = halves(load_benchmark('SimulatedMouse.VISp-ridge'))[0]
+    again = split_neuroids(load_benchmark('SimulatedMouse.VISp-ridge'))[0]
     assert set(again.recordings.mean['neuroid_id'].values) == ids[0]
 
 

@@ -15,7 +15,7 @@ from m2m_benchmarks.data import versions
 from m2m_benchmarks.data.populations import groups, name_of, populations, recorded_populations
 from m2m_benchmarks.data.store import write_dataset
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
-from m2m_benchmarks.scoring.layer_choice import halves
+from m2m_benchmarks.scoring.layer_choice import split_neuroids
 from m2m_benchmarks.testing import RecordedCandidate
 
 pytestmark = pytest.mark.seconds
@@ -57,7 +57,7 @@ def test_a_score_is_that_of_its_cells_alone(recorded, population, coordinate, va
 def test_halves_for_the_choice_of_a_layer_stay_in_the_population(recorded):
     recorded()
     benchmark = load_benchmark('deVries2020.VISp.Cux2-rdm')
-    selection, scoring, how = halves(benchmark)
+    selection, scoring, how = split_neuroids(benchmark)
     assert how == 'animal'
     ids = [set(each.recordings.mean['neuroid_id'].values) for each in (selection, scoring, benchmark)]
     assert ids[0] | ids[1] == ids[2] and not ids[0] & ids[1]

@@ -235,7 +235,7 @@ SQUEEZENET = ('torchvision:squeezenet1_1', 'SimulatedMouse.VISp-rdm')
         (('pixels_64', 'deVries2020-ridge'), 'm2m data import deVries2020 --sessions'),
         ((*SQUEEZENET, '--weights', 'none', '--layer', 'featurs.3'), 'Did you mean features.3'),
         ((*SQUEEZENET, '--weights', 'nowhere.pth'), 'no weights file nowhere.pth'),
-        (('pixels_64', SQUEEZENET[1], '--weights', 'none'), '--weights none is for none of pixels_64'),
+        (('pixels_64', SQUEEZENET[1], '--weights', 'none'), '--weights none applies to none of pixels_64'),
         (('pixels_64', SQUEEZENET[1], '--json', '/proc/no/result.json'), 'Name another file'),
         (('pixels_64', SQUEEZENET[1], '--json', '/'), 'it is a folder'),
         (('pixels', SQUEEZENET[1]), 'does not record from VISp'),
@@ -248,7 +248,7 @@ SQUEEZENET = ('torchvision:squeezenet1_1', 'SimulatedMouse.VISp-rdm')
                 '--layer',
                 'encoder.layers.encoder_layer_0.self_attention',
             ),
-            'puts out a tuple of 2',
+            'returns a tuple of 2',
         ),
     ],
 )

@@ -189,7 +189,7 @@ def test_a_comparison_as_table_json_and_figure(m2m, home, tmp_path):
         (line,) = (line for line in lines if candidate['label'] in line)
         assert line.split()[-1] == f'{spread:.3f}'
     assert "paired over 3 seeds, Student's t.\n" in ran.out
-    assert 'Seeds: 0, 1, 2; between them: standard deviation.' in ran.out
+    assert 'Seeds: 0, 1, 2; between seeds: standard deviation.' in ran.out
     assert 'chance is 0.1' in ran.out
     assert "scikit-learn's digits and domains derived from them, not those of the paper" in ran.out
     assert lines[-1] == str(tmp_path / 'twins.svg')

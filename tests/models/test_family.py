@@ -21,7 +21,7 @@ from m2m_benchmarks.plugins import registered
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layers import responses
-from m2m_benchmarks.submission.check import pictures
+from m2m_benchmarks.submission.check import write_test_images
 from m2m_benchmarks.testing import MakesFolder
 
 KINDS = {'neurn': 'neurn', 'plain': 'baselines'}
@@ -45,7 +45,7 @@ def test_a_row_is_registered_with_and_without_neurn():
 def generic(monkeypatch, tmp_path):
     """Brain-Score's generic model tests, on models that are handed to them."""
     folder = tmp_path / 'generic_plugin_tests_resources'
-    pictures(folder)
+    write_test_images(folder)
     monkeypatch.setattr(generic_plugin_tests, '__file__', str(tmp_path / 'generic_plugin_tests.py'))
     monkeypatch.setenv('RESULTCACHING_DISABLE', '1')
     tests = [value for name, value in vars(generic_plugin_tests).items() if name.startswith('test_')]
@@ -314,7 +314,7 @@ def test_default_weights_come_from_the_library(tmp_path, monkeypatch):
 
 def test_weights_that_do_not_fit(tmp_path):
     torch.save(torchvision.models.shufflenet_v2_x0_5(weights=None).state_dict(), tmp_path / 'other.pth')
-    with pytest.raises(ModelError, match=r'52 of its 52 tensors .* 338 tensors are none of its own, such as conv1'):
+    with pytest.raises(ModelError, match=r'52 of its 52 tensors .* 338 tensors do not belong to it, such as conv1'):
         load_candidate('neurn_squeezenet1_1', weights=tmp_path / 'other.pth')
     content = (tmp_path / 'other.pth').read_bytes()
     (tmp_path / 'short.pth').write_bytes(content[: len(content) // 2])

@@ -33,12 +33,14 @@ PASSING = {
     'short, without a length': file_server.part(lambda content: content[:100], close=True, **{'Content-Length': None}),
     'short, with its own length': file_server.part(lambda content: content[:100]),
     'longer than requested': file_server.part(lambda content: content + b'x'),
-    'other bytes': file_server.part(said=lambda first, last, length: f'bytes {first + 1}-{last + 1}/{length}'),
+    'other bytes': file_server.part(content_range=lambda first, last, length: f'bytes {first + 1}-{last + 1}/{length}'),
     'fewer bytes': file_server.part(
-        lambda content: content[:-1], said=lambda first, last, length: f'bytes {first}-{last - 1}/{length}'
+        lambda content: content[:-1], content_range=lambda first, last, length: f'bytes {first}-{last - 1}/{length}'
     ),
     'no Content-Range': file_server.part(**{'Content-Range': None}),
-    'Content-Range without a length': file_server.part(said=lambda first, last, length: f'bytes {first}-{last}/*'),
+    'Content-Range without a length': file_server.part(
+        content_range=lambda first, last, length: f'bytes {first}-{last}/*'
+    ),
 }
 SLOW = {
     'a byte of the headers now and then': file_server.drip('headers'),
@@ -320,7 +322,7 @@ def test_mirrors_in_order(site, ranged_file):
     file = ranged_file('gone', 'mirror', 'file')
     assert at(file, 500_000, 10) == CONTENT[500_000:500_010]
     # A mirror that failed isn't tried again for each block.
-    assert [path for _, path in site.asked] == ['/gone', '/mirror', '/mirror']
+    assert [path for _, path in site.requested] == ['/gone', '/mirror', '/mirror']
 
 
 def test_the_time_is_limited_and_shared_by_mirrors(site, ranged_file):

@@ -1,4 +1,4 @@
-"""A result as JSON and back, and what makes two results the same."""
+"""A result as JSON and back, and the keys that compare results."""
 
 import dataclasses
 import json
@@ -51,17 +51,17 @@ def test_fields_of_others_are_kept():
     ('document', 'message'),
     [
         ([], 'is a JSON object; this is a list'),
-        ({'format': FORMAT + 1}, f'has the format {FORMAT + 1}; this version reads up to {FORMAT}'),
-        ({'format': 'new'}, 'has the format new'),
+        ({'format': FORMAT + 1}, f'has format {FORMAT + 1}; this version reads formats up to {FORMAT}'),
+        ({'format': 'new'}, 'has format new'),
         ({'model': 'm'}, 'missing 3 required'),
-        ({'model': 1, 'benchmark': 'b', 'score': 1.0, 'created': ''}, 'expected to be texts'),
-        ({'model': 'm', 'benchmark': 'b', 'score': 'high', 'created': ''}, "is no number: 'high'"),
-        ({'model': 'm', 'benchmark': 'b', 'score': True, 'created': ''}, 'is no number: True'),
+        ({'model': 1, 'benchmark': 'b', 'score': 1.0, 'created': ''}, 'must be strings'),
+        ({'model': 'm', 'benchmark': 'b', 'score': 'high', 'created': ''}, "is not a number: 'high'"),
+        ({'model': 'm', 'benchmark': 'b', 'score': True, 'created': ''}, 'is not a number: True'),
         ({**WHOLE.document(), 'areas': {'VISp': {'score': 1.0}}}, 'missing'),
         ({**WHOLE.document(), 'input': 'large'}, 'cannot be read'),
     ],
 )
-def test_what_is_no_result(document, message):
+def test_documents_that_are_not_results(document, message):
     with pytest.raises(DataError, match=message):
         Result.from_document(document)
 
@@ -84,7 +84,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize('field', CHANGES)
-def test_the_claim_is_all_that_the_number_is_about(field):
+def test_the_claim_depends_on(field):
     other = dataclasses.replace(WHOLE, **{field: CHANGES[field]})
     assert other.claim != WHOLE.claim
     assert other.identity != WHOLE.identity
@@ -98,13 +98,13 @@ def test_the_claim_is_all_that_the_number_is_about(field):
         ('versions', {'torch': '2.10'}),
     ],
 )
-def test_the_identity_is_of_the_machine_too(field, value):
+def test_the_identity_also_depends_on(field, value):
     other = dataclasses.replace(WHOLE, **{field: value})
     assert other.claim == WHOLE.claim
     assert other.identity != WHOLE.identity
 
 
-def test_the_number_itself_is_no_part_of_either():
+def test_neither_depends_on_the_number():
     other = dataclasses.replace(WHOLE, score=0.1, raw=0.2, created='later', seconds=3.0, peak_memory_mb=1.0)
     assert (other.claim, other.identity) == (WHOLE.claim, WHOLE.identity)
     assert other.uid != WHOLE.uid
@@ -117,7 +117,7 @@ def test_the_number_itself_is_no_part_of_either():
         *('stimuli_sha256', 'library'),
     ],
 )
-def test_without_one_of_its_reasons_a_result_has_no_claim(field):
+def test_without_a_required_field_a_result_has_no_claim(field):
     other = dataclasses.replace(WHOLE, **{field: None})
     assert other.claim is None
     assert other.identity is None

@@ -1,4 +1,4 @@
-"""Questions to the results, and results as files."""
+"""Queries of results, and results as files."""
 
 import csv
 import dataclasses
@@ -11,30 +11,30 @@ import m2m_benchmarks
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.records import exchange, store
 from m2m_benchmarks.records.record import Result
-from m2m_benchmarks.records.selection import TOLERANCE, contradicting, label, matrix, newest, select
+from m2m_benchmarks.records.selection import TOLERANCE, find_contradictions, label, matrix, newest, select
 from m2m_benchmarks.testing import whole_result
 
 WHOLE = whole_result()
 
 
-def made(model, benchmark, score, minute=0, weights='default', seed=None):
+def make(model, benchmark, score, minute=0, weights='default', seed=None):
     return Result(model, benchmark, score, f'2026-01-01T00:{minute:02d}:00+00:00', format=2, weights=weights, seed=seed)
 
 
 RESULTS = [
-    made('alpha', 'Lab2026-rdm', 0.5),
-    made('alpha', 'Lab2026-ridge', 0.1),
-    made('beta', 'Lab2026-rdm', 0.6, 1),
-    made('beta', 'Lab2026-rdm', 0.7, 2),
-    made('torchvision:gamma', 'Lab2026-rdm', 0.2, 3, 'none (seed 0)', 0),
-    made('torchvision:gamma', 'Lab2026-rdm', 0.3, 4, 'none (seed 1)', 1),
-    made('torchvision:gamma', 'Lab2026-rdm', 0.9, 5, 'file g.pth (SHA-256 0123)'),
-    made('neurn_digitnet', 'SklearnDigits-accuracy', 0.8, 6, 'run first: SklearnDigits, seed 3 (SHA-256 4)', 3),
+    make('alpha', 'Lab2026-rdm', 0.5),
+    make('alpha', 'Lab2026-ridge', 0.1),
+    make('beta', 'Lab2026-rdm', 0.6, 1),
+    make('beta', 'Lab2026-rdm', 0.7, 2),
+    make('torchvision:gamma', 'Lab2026-rdm', 0.2, 3, 'none (seed 0)', 0),
+    make('torchvision:gamma', 'Lab2026-rdm', 0.3, 4, 'none (seed 1)', 1),
+    make('torchvision:gamma', 'Lab2026-rdm', 0.9, 5, 'file g.pth (SHA-256 0123)'),
+    make('neurn_digitnet', 'SklearnDigits-accuracy', 0.8, 6, 'run first: SklearnDigits, seed 3 (SHA-256 4)', 3),
 ]
 
 
 def test_labels():
-    assert [label(each) for each in RESULTS] == [
+    assert [label(result) for result in RESULTS] == [
         'alpha',
         'alpha',
         'beta',
@@ -44,7 +44,7 @@ def test_labels():
         'torchvision:gamma@g.pth',
         'run:first',
     ]
-    assert label(made('pixels_64', 'b', 0.0, weights='its own')) == 'pixels_64'
+    assert label(make('pixels_64', 'b', 0.0, weights='its own')) == 'pixels_64'
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ def test_filters(filters, numbers):
         ({'models': ['delta*']}, "unknown scored model 'delta'"),
     ],
 )
-def test_what_nothing_fits(filters, message):
+def test_filters_that_match_nothing(filters, message):
     with pytest.raises(UnknownNameError, match=message):
         select(RESULTS, **filters)
 
 
 def test_newest_of_each():
     assert newest(RESULTS) == [RESULTS[0], RESULTS[1], RESULTS[3], *RESULTS[4:]]
-    assert {each.uid for each in newest(reversed(RESULTS))} == {each.uid for each in newest(RESULTS)}
+    assert {result.uid for result in newest(reversed(RESULTS))} == {result.uid for result in newest(RESULTS)}
 
 
 def test_the_best_is_first():
@@ -102,8 +102,8 @@ def test_contradictions():
     near = dataclasses.replace(WHOLE, score=WHOLE.score + TOLERANCE / 2)
     far = dataclasses.replace(WHOLE, score=WHOLE.score + 2 * TOLERANCE)
     unknown = dataclasses.replace(far, code_sha256=None)
-    assert contradicting([WHOLE, near, unknown, *RESULTS]) == set()
-    assert contradicting([WHOLE, far, unknown]) == {WHOLE.uid, far.uid}
+    assert find_contradictions([WHOLE, near, unknown, *RESULTS]) == set()
+    assert find_contradictions([WHOLE, far, unknown]) == {WHOLE.uid, far.uid}
 
 
 def test_a_data_frame(m2m_home):
@@ -117,17 +117,17 @@ def test_a_data_frame(m2m_home):
     assert table.loc['beta', 'Lab2026-rdm'] == 0.7
     assert pd.isna(table.loc['beta', 'Lab2026-ridge'])
     rows = m2m_benchmarks.results(models=['alpha', 'beta'], each=True)
-    assert rows['uid'].tolist() == [each.uid for each in RESULTS[3::-1]]
+    assert rows['uid'].tolist() == [result.uid for result in RESULTS[3::-1]]
     assert rows['score'].tolist() == [0.7, 0.6, 0.1, 0.5]
     assert not rows['contradicts'].any()
     with pytest.raises(UnknownNameError, match='Did you mean alpha'):
         m2m_benchmarks.results('alpa')
 
 
-def test_the_function_is_still_there_once_its_room_is_imported():
-    import m2m_benchmarks.records.selection as room
+def test_importing_its_module_does_not_hide_the_function():
+    import m2m_benchmarks.records.selection as module
 
-    assert m2m_benchmarks.results is room.results
+    assert m2m_benchmarks.results is module.results
 
 
 def test_results_of_two_labs(m2m_home, tmp_path, monkeypatch):
@@ -136,7 +136,7 @@ def test_results_of_two_labs(m2m_home, tmp_path, monkeypatch):
     store.add([WHOLE, *RESULTS[2:]])
     assert store.add(exchange.read(tmp_path / 'theirs.json')) == 3
     assert store.results() == [WHOLE, *RESULTS[2:], *theirs[:3]]
-    assert contradicting(store.results()) == {WHOLE.uid, theirs[0].uid}
+    assert find_contradictions(store.results()) == {WHOLE.uid, theirs[0].uid}
     assert store.add(exchange.read(tmp_path / 'theirs.json')) == 0
 
 
@@ -144,7 +144,7 @@ def test_the_json_of_a_score_can_be_imported(tmp_path):
     path = tmp_path / 'score.json'
     path.write_text(json.dumps(WHOLE.document()))
     assert exchange.read(path) == [WHOLE]
-    path.write_text(json.dumps([each.document() for each in RESULTS]))
+    path.write_text(json.dumps([result.document() for result in RESULTS]))
     assert exchange.read(path) == RESULTS
 
 
@@ -152,8 +152,8 @@ def test_csv(tmp_path):
     exchange.write([WHOLE, *RESULTS], tmp_path / 'all.csv')
     with (tmp_path / 'all.csv').open(newline='') as file:
         rows = list(csv.DictReader(file))
-    assert [row['uid'] for row in rows] == [each.uid for each in (WHOLE, *RESULTS)]
-    assert [float(row['score']) for row in rows] == [each.score for each in (WHOLE, *RESULTS)]
+    assert [row['uid'] for row in rows] == [result.uid for result in (WHOLE, *RESULTS)]
+    assert [float(row['score']) for row in rows] == [result.score for result in (WHOLE, *RESULTS)]
     assert rows[0]['version'] == '0.1.0'
     assert rows[1]['error'] == ''
 
@@ -161,8 +161,8 @@ def test_csv(tmp_path):
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        (b'{', 'is no JSON'),
-        (b'\xff\xfe', 'is no JSON'),
+        (b'{', 'is not JSON'),
+        (b'\xff\xfe', 'is not JSON'),
         (b'[1]', 'a result is a JSON object'),
         (b'{"kind": "m2m results", "format": 2}', 'a result is a JSON object'),
         (b'{"a": 1}', 'missing 4 required'),

@@ -1,4 +1,4 @@
-"""The file of all results."""
+"""The file that stores all results."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Result
 
 
-def made(i=0, **changes):
+def make(i=0, **changes):
     fields = {
         'model': f'model {i % 2}',
         'benchmark': f'benchmark {i % 3}',
@@ -30,12 +30,12 @@ def made(i=0, **changes):
 
 def test_round_trip(m2m_home):
     assert store.results() == []
-    assert not m2m_home.exists()  # who only looks writes nothing
-    results = [made(i) for i in range(12)]
+    assert not m2m_home.exists()  # reading writes nothing
+    results = [make(i) for i in range(12)]
     assert store.add(results[:5]) == 5
-    for each in results[5:]:
-        assert store.add([each]) == 1
-    assert store.results() == results  # the oldest first, nothing lost in between
+    for result in results[5:]:
+        assert store.add([result]) == 1
+    assert store.results() == results  # oldest first
     assert store.results(model='model 1') == results[1::2]
     assert store.results(benchmark='benchmark 2') == results[2::3]
     assert store.results('model 0', 'benchmark 0') == results[::6]
@@ -43,45 +43,45 @@ def test_round_trip(m2m_home):
 
 
 def test_the_same_result_is_stored_once(m2m_home):
-    assert store.add([made(1), made(1), made(2)]) == 2
-    assert store.add([made(2), made(3), made(1, score=0.5)]) == 2
-    assert [each.score for each in store.results()] == [1 / 7, 2 / 7, 3 / 7, 0.5]
+    assert store.add([make(1), make(1), make(2)]) == 2
+    assert store.add([make(2), make(3), make(1, score=0.5)]) == 2
+    assert [result.score for result in store.results()] == [1 / 7, 2 / 7, 3 / 7, 0.5]
 
 
 def test_more_than_sqlite_takes_at_once(m2m_home):
-    assert store.add([made(i) for i in range(2_000)]) == 2_000
+    assert store.add([make(i) for i in range(2_000)]) == 2_000
     assert len(store.results()) == 2_000
 
 
 def test_delete(m2m_home):
-    store.add([made(i) for i in range(4)])
-    assert store.delete([made(1).uid, made(2).uid, 'nobody']) == 2
-    assert store.results() == [made(0), made(3)]
+    store.add([make(i) for i in range(4)])
+    assert store.delete([make(1).uid, make(2).uid, 'nobody']) == 2
+    assert store.results() == [make(0), make(3)]
 
 
 def test_other_programs_can_read_it(m2m_home):
-    store.add([made(3)])
+    store.add([make(3)])
     with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
         ((model, value, content),) = connection.execute('select model, score, document from result')
     assert (model, value) == ('model 1', 3 / 7)
-    assert json.loads(content) == made(3).document()
+    assert json.loads(content) == make(3).document()
 
 
 def test_all_or_none(m2m_home):
-    store.add([made(0)])
-    for broken in (made(2, score=None), made(2, seconds=object()), made(2, score=float('nan'))):
+    store.add([make(0)])
+    for broken in (make(2, score=None), make(2, seconds=object()), make(2, score=float('nan'))):
         with pytest.raises((TypeError, ValueError, StorageError)):
-            store.add([made(1), broken])
-    assert store.results() == [made(0)]
+            store.add([make(1), broken])
+    assert store.results() == [make(0)]
 
 
 def test_another_home_has_other_results(m2m_home, tmp_path, monkeypatch):
-    store.add([made(0)])
+    store.add([make(0)])
     monkeypatch.setenv('M2M_HOME', str(tmp_path / 'another'))
     assert store.results() == []
-    store.add([made(1)])
+    store.add([make(1)])
     monkeypatch.setenv('M2M_HOME', str(m2m_home))
-    assert store.results() == [made(0)]
+    assert store.results() == [make(0)]
 
 
 OLD = """
@@ -93,7 +93,7 @@ create index "result_benchmark" on "result" ("benchmark");
 
 
 def old_document(i):
-    """What version 0.1 wrote, in part."""
+    """Some of the fields that version 0.1 wrote."""
     return {
         'model': 'pixels_64',
         'benchmark': 'SimulatedMouse-rdm',
@@ -135,8 +135,8 @@ def insert_old(path, numbers):
         connection.executemany(
             'insert into result (model, benchmark, score, created, document) values (?, ?, ?, ?, ?)',
             [
-                (each['model'], each['benchmark'], each['score'], each['created'], json.dumps(each))
-                for each in map(old_document, numbers)
+                (document['model'], document['benchmark'], document['score'], document['created'], json.dumps(document))
+                for document in map(old_document, numbers)
             ],
         )
 
@@ -148,18 +148,18 @@ def test_a_file_of_version_0_1(m2m_home):
         connection.executescript(OLD)
     insert_old(path, range(3))
     before = store.results()
-    assert [each.score for each in before] == [0.0, 0.1, 0.2]
-    assert {each.format for each in before} == {1}
-    for number, each in enumerate(before):
-        document = each.document()
+    assert [result.score for result in before] == [0.0, 0.1, 0.2]
+    assert {result.format for result in before} == {1}
+    for number, result in enumerate(before):
+        document = result.document()
         assert {key: document[key] for key in old_document(number)} == old_document(number)
-        assert each.identity is None
-        assert each.request is None
-    store.add([made(5)])
-    insert_old(path, [4])  # that version goes on writing to the same file
-    assert [each.created for each in store.results()] == [
-        *(each.created for each in before),
-        made(5).created,
+        assert result.identity is None
+        assert result.request is None
+    store.add([make(5)])
+    insert_old(path, [4])  # that version still writes to the same file
+    assert [result.created for result in store.results()] == [
+        *(result.created for result in before),
+        make(5).created,
         old_document(4)['created'],
     ]
     assert store.add(before) == 0
@@ -168,11 +168,11 @@ def test_a_file_of_version_0_1(m2m_home):
 
 
 def test_a_result_of_a_later_version(m2m_home):
-    store.add([made(0)])
+    store.add([make(0)])
     with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
-        text = json.dumps({**made(1).document(), 'format': 99})
+        text = json.dumps({**make(1).document(), 'format': 99})
         connection.execute('update result set document = ?', (text,))
-    with pytest.raises(DataError, match=r'results\.sqlite, row 1: a result has the format 99'):
+    with pytest.raises(DataError, match=r'results\.sqlite, row 1: a result has format 99'):
         store.results()
 
 
@@ -181,15 +181,15 @@ def test_a_file_that_is_no_database(m2m_home, content):
     m2m_home.mkdir()
     path = m2m_home / 'results.sqlite'
     path.write_bytes(content)
-    for use in (store.results, lambda: store.add([made()])):
+    for use in (store.results, lambda: store.add([make()])):
         with pytest.raises(StorageError, match=r'results\.sqlite'):
             use()
-    assert path.read_bytes() == content  # left for whoever can mend it
+    assert path.read_bytes() == content  # left for the user to repair
 
 
 def test_a_file_damaged_in_the_middle(m2m_home):
     for i in range(12):
-        store.add([made(i, commitment='x' * 3000)])
+        store.add([make(i, commitment='x' * 3000)])
     path = m2m_home / 'results.sqlite'
     with path.open('r+b') as file:
         file.seek(4096)
@@ -199,40 +199,40 @@ def test_a_file_damaged_in_the_middle(m2m_home):
 
 
 def test_a_document_that_is_no_json(m2m_home):
-    store.add([made(0)])
+    store.add([make(0)])
     with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
         connection.execute("update result set document = '{'")
     with pytest.raises(DataError, match=r'results\.sqlite, row 1: a result is a JSON object'):
         store.results()
 
 
-def test_a_table_of_another_make(m2m_home):
+def test_a_table_of_another_program(m2m_home):
     m2m_home.mkdir()
     with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
         connection.execute('create table result (id integer primary key, something text)')
     with pytest.raises(StorageError):
-        store.add([made()])
+        store.add([make()])
 
 
 def test_a_file_that_another_program_holds(m2m_home, monkeypatch):
-    store.add([made(0)])
+    store.add([make(0)])
     monkeypatch.setattr(store, 'WAIT_S', 0.1)
     holder = sqlite3.connect(m2m_home / 'results.sqlite', isolation_level=None)
     holder.execute('begin exclusive')
     try:
         with pytest.raises(StorageError, match='locked'):
-            store.add([made(1)])
+            store.add([make(1)])
     finally:
         holder.execute('rollback')
         holder.close()
-    assert store.add([made(1)]) == 1
+    assert store.add([make(1)]) == 1
 
 
 def test_home_under_a_file(tmp_path, monkeypatch):
     (tmp_path / 'file').write_text('')
     monkeypatch.setenv('M2M_HOME', str(tmp_path / 'file' / 'home'))
     with pytest.raises(StorageError, match='Set M2M_HOME'):
-        store.add([made()])
+        store.add([make()])
 
 
 WRITE = """
@@ -240,7 +240,7 @@ import os, sys
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Result
-if os.geteuid() == 0:  # permissions don't hold root back; imported first, as others may not read the interpreter
+if os.geteuid() == 0:  # root ignores permissions; imports first, as other users may not read the interpreter
     os.setgid({user.pw_gid}); os.setuid({user.pw_uid})
 try:
     store.add([Result('m', 'b', 1.0, 'now')])
@@ -252,17 +252,17 @@ except StorageError as error:
 @pytest.mark.process
 @pytest.mark.parametrize('what', ['folder', 'file'])
 def test_read_only(monkeypatch, what):
-    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to other users
+    with tempfile.TemporaryDirectory() as folder:  # pytest's folders are closed to other users
         home = Path(folder)
         monkeypatch.setenv('M2M_HOME', folder)
-        store.add([made()])
+        store.add([make()])
         (home / 'results.sqlite').chmod(0o444)
         home.chmod(0o555 if what == 'folder' else 0o777)
         script = WRITE.format(user=pwd.getpwnam('nobody'))
-        done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=False)
+        process = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=False)
         home.chmod(0o755)
-        assert done.returncode == 1
-        assert done.stderr.startswith('refused: ')
-        assert 'Traceback' not in done.stderr
+        assert process.returncode == 1
+        assert process.stderr.startswith('refused: ')
+        assert 'Traceback' not in process.stderr
         (home / 'results.sqlite').chmod(0o644)
-        assert store.results() == [made()]
+        assert store.results() == [make()]

@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
-from m2m_benchmarks.analysis.compare import Compared, Comparison, Difference, Row
+from m2m_benchmarks.analysis.compare import ComparedCandidate, Comparison, Difference, Row
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.report.comparison import check_figure, draw, write_figure
 from m2m_benchmarks.report.comparison_tables import comparison_tables, letter
@@ -27,7 +27,7 @@ DOMAINS = ('in-domain', 'thin', 'score')
 
 
 def comparison(
-    labels=('neurn_net', 'plain_net'), names=DOMAINS, chance=0.1, n_seeds=3, interval=(-0.45, 0.3), method='as drawn'
+    labels=('neurn_net', 'plain_net'), names=DOMAINS, chance=0.1, n_seeds=3, interval=(-0.45, 0.3), method='bootstrap'
 ):
     rng = np.random.default_rng(0)
     pairs = list(itertools.combinations(range(len(labels)), 2))
@@ -38,7 +38,7 @@ def comparison(
         spreads = [0.025 if n_seeds > 1 else None for _ in labels]
         rows.append(Row(name, values, [0.044] * len(labels), spreads, [(1, len(labels))] * len(labels), differences))
     result = {'simulated': True, **({'chance': chance} if chance else {})}
-    candidates = [Compared(label, list(range(n_seeds)), [result] * n_seeds) for label in labels]
+    candidates = [ComparedCandidate(label, list(range(n_seeds)), [result] * n_seeds) for label in labels]
     return Comparison('Bench-mark', candidates, rows)
 
 
@@ -56,42 +56,42 @@ def test_a_figure_shows_every_seed_the_means_and_the_intervals():
     colours = sorted({colour for colour, _ in dots})
     assert len(colours) == 2
     for number, row in enumerate(compared.rows):
-        place = len(compared.rows) - 1 - number  # the first on top
+        height = len(compared.rows) - 1 - number  # the first on top
         shown = [
-            dots[colour, round(place + offset, 2)]
+            dots[colour, round(height + offset, 2)]
             for offset in (0.12, -0.12)
             for colour in colours
-            if (colour, round(place + offset, 2)) in dots
+            if (colour, round(height + offset, 2)) in dots
         ]
-        for own, expected in zip(shown, row.values, strict=True):
-            assert sorted(own) == pytest.approx(sorted([*expected, np.mean(expected)]), abs=1e-5)
+        for seeds, expected in zip(shown, row.values, strict=True):
+            assert sorted(seeds) == pytest.approx(sorted([*expected, np.mean(expected)]), abs=1e-5)
     assert [text.get_text() for text in values.get_yticklabels()] == list(DOMAINS)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ['neurn_net', 'plain_net', 'chance']
-    assert 'Bench-mark\nas drawn' in figure.get_suptitle()
+    assert 'Bench-mark\nbootstrap' in figure.get_suptitle()
     intervals = [collection.get_segments()[0][:, 0].tolist() for collection in differences.collections]
     assert intervals == [[-0.45, 0.3]] * 3
     assert len(draw(comparison(chance=None)).legends[0].get_texts()) == 2
 
 
-def joined(figure):
-    """How many lines join seeds."""
+def count_joins(figure):
+    """Number of lines that join seeds."""
     return sum(len(line.get_xdata()) == 2 and line.get_color() == '0.75' for line in figure.axes[0].lines)
 
 
-def test_seeds_are_joined_where_they_are_pairs():
-    assert joined(draw(comparison())) == 3 * 3
-    assert joined(draw(comparison(n_seeds=1))) == 0
+def test_paired_seeds_are_joined():
+    assert count_joins(draw(comparison())) == 3 * 3
+    assert count_joins(draw(comparison(n_seeds=1))) == 0
 
 
-def test_many_candidates_have_a_look_of_their_own_each():
+def test_many_candidates_look_different():
     figure = draw(comparison([f'model{number}' for number in range(9)], ['score'], n_seeds=1))
-    looks = {
+    styles = {
         (to_hex(collection.get_facecolor()[0]), str(collection.get_paths()[0].vertices[:3]))
         for collection in figure.axes[0].collections
     }
-    assert len(looks) == 9
+    assert len(styles) == 9
     assert len(figure.legends[0].get_texts()) == 10
-    assert len(figure.axes[1].collections) == 8  # the first against each other one
+    assert len(figure.axes[1].collections) == 8  # the first minus each other
 
 
 def test_without_an_interval_the_difference_is_a_point():
@@ -103,7 +103,7 @@ def test_without_an_interval_the_difference_is_a_point():
 @pytest.mark.seconds
 @pytest.mark.parametrize('n', [2, 3, 9])
 def test_the_markers_of_a_single_row_are_whole(n):
-    """They were cut by the upper and lower edge of the axes."""
+    """The edges of the axes do not cut them."""
     figure = draw(comparison([f'model{number}' for number in range(n)], ['score']))
     FigureCanvasAgg(figure).draw()
     values = figure.axes[0]
@@ -116,7 +116,7 @@ def test_the_markers_of_a_single_row_are_whole(n):
 @pytest.mark.seconds
 @pytest.mark.parametrize('labels', [('neurn_net', 'plain_net'), LONGEST])
 @pytest.mark.parametrize('names', [('score',), AREAS])
-def test_no_text_of_a_figure_is_cut_and_none_lies_on_another(labels, names):
+def test_no_text_of_a_figure_is_cut_or_overlaps(labels, names):
     figure = draw(comparison(labels, names, method="paired over 3 seeds, Student's t"))
     FigureCanvasAgg(figure).draw()
     legend, title = figure.legends[0].get_window_extent(), figure._suptitle.get_window_extent()
@@ -202,7 +202,7 @@ def test_no_number_and_no_name_is_cut(width, labels, names):
         assert sum(line.split()[:1] == [name] for line in lines) == 1
 
 
-def test_the_mean_stands_last_and_is_called_that():
+def test_the_mean_is_last_and_is_called_so():
     for names, mean in [(AREAS, 'mean'), (('in-domain', 'thin', 'thick', 'score'), 'mean of the targets')]:
         parts = comparison_tables(comparison(names=names))[1]
         assert parts.rows[-1].cells[0] == mean
@@ -210,21 +210,21 @@ def test_the_mean_stands_last_and_is_called_that():
     assert comparison_tables(comparison(names=['score']))[1].rows[0].cells[0] == 'score'
 
 
-def test_what_the_numbers_are_stands_below_them():
+def test_notes_explain_the_numbers():
     lines = lines_of(comparison(), None)
     assert lines[-4:] == [
-        'as drawn.',
-        '±: standard error, of a score by bootstrap. Seeds: 0, 1, 2; between them: standard deviation.',
+        'bootstrap.',
+        '±: standard error; for scores, by bootstrap. Seeds: 0, 1, 2; between seeds: standard deviation.',
         'Shares of correct labels; chance is 0.1.',
         'SimulatedMouse is simulated: these numbers say nothing about any mouse.',
     ]
     several = comparison(LONGEST)
     row = several.rows[-1]
-    row.differences[1] = Difference(0, 2, 0.1, 0.1, None, None, None, False, 'another way')
+    row.differences[1] = Difference(0, 2, 0.1, 0.1, None, None, None, False, 'another method')
     text = '\n'.join(lines_of(several, None))
-    assert 'A − B, B − C: as drawn.\nA − C: another way.' in text
+    assert 'A − B, B − C: bootstrap.\nA − C: another method.' in text
     assert 'p is adjusted over all pairs' in text
-    assert 'Differences of the parts: --json.' in text
+    assert '--json has the differences of the parts.' in text
 
 
 def test_ranks_and_letters():
@@ -232,4 +232,4 @@ def test_ranks_and_letters():
     compared.rows[-1].ranks[:] = [(1, 1), (2, 3), (2, 3)]
     ranks = [row.cells[-1] for row in comparison_tables(compared)[0].rows]
     assert ranks == ['1', '2 to 3', '2 to 3']
-    assert [letter(place) for place in (0, 25, 26, 52)] == ['A', 'Z', 'A1', 'A2']
+    assert [letter(index) for index in (0, 25, 26, 52)] == ['A', 'Z', 'A1', 'A2']

@@ -1,4 +1,4 @@
-"""The table model: lines of a terminal, Markdown, CSV."""
+"""Tables: lines of a terminal, Markdown, CSV."""
 
 import csv
 import io
@@ -53,8 +53,8 @@ def scores():
     rows = []
     for model in MODELS:
         for benchmark in BENCHMARKS[:2]:
-            for place, area in enumerate(('VISp', 'VISl', 'VISrl')):
-                rows.append(Row((model, benchmark, area, LAYERS[place], 1816, 0.1234, 0.9512, 0.1297, 0.0441)))
+            for index, area in enumerate(('VISp', 'VISl', 'VISrl')):
+                rows.append(Row((model, benchmark, area, LAYERS[index], 1816, 0.1234, 0.9512, 0.1297, 0.0441)))
             rows.append(Row((model, benchmark, 'mean', '', None, 0.1234, None, 0.1009, 0.0303), strong=True))
     return Table(columns, rows, notes=['score: 1 is the ceiling, 0 is chance.'])
 
@@ -79,16 +79,16 @@ def test_nothing_is_cut_and_no_number_is_folded(make, width):
     assert width is None or all(cell_len(line) <= width for line in lines)
     assert '…' not in ''.join(lines)
     numbers = [
-        column.shown(cell)
+        column.format(cell)
         for row in table.rows
         for column, cell in zip(table.columns, row.cells, strict=True)
-        if column.kind == 'number' and column.shown(cell)
+        if column.kind == 'number' and column.format(cell)
     ]
-    for each in set(numbers):
-        pattern = re.compile(rf'(?<!\S){re.escape(each)}(?!\S)')
-        assert sum(len(pattern.findall(line)) for line in lines) == numbers.count(each)
+    for printed in set(numbers):
+        pattern = re.compile(rf'(?<!\S){re.escape(printed)}(?!\S)')
+        assert sum(len(pattern.findall(line)) for line in lines) == numbers.count(printed)
     names = {cell for row in table.rows for cell in row.cells if isinstance(cell, str)}
-    # All these names are shorter than the narrowest terminal: each stands whole on a line, to be copied.
+    # All these names are shorter than the narrowest terminal, so each is on one line and can be copied.
     assert all(any(name in line for line in lines) for name in names)
 
 
@@ -102,7 +102,7 @@ def test_a_folded_title_reads_as_the_name(make, width):
         lines = block.splitlines()
         first = next(n for n, line in enumerate(lines) if re.search(r'\d\.\d{3}', line))
         # Columns of numbers end where their numbers end; their titles are above them, right-aligned.
-        ends = [each.end() for each in re.finditer(r'\S+( (±|to) \S+)?(?=  |$)', lines[first])][-len(titles) :]
+        ends = [match.end() for match in re.finditer(r'\S+( (±|to) \S+)?(?=  |$)', lines[first])][-len(titles) :]
         above = [line for line in lines[:first] if not line.startswith(('model:', table.title or 'model:'))]
         starts = [0, *ends]
         for start, end in zip(starts, ends, strict=False):
@@ -112,7 +112,7 @@ def test_a_folded_title_reads_as_the_name(make, width):
     assert [title for title in titles if title.replace(' ', '') not in joined] == []
 
 
-def test_what_does_not_fit_is_a_heading_over_its_rows():
+def test_columns_that_do_not_fit_become_headings():
     lines = shown(scores(), 60)
     assert lines[:5] == [
         '  area   neuroids    raw  ceiling  score      ±',
@@ -125,7 +125,7 @@ def test_what_does_not_fit_is_a_heading_over_its_rows():
     assert shown(scores(), 120)[3] == f'  VISp   {LAYERS[0]}            1,816  0.123    0.951  0.130  0.044'
 
 
-def test_a_heading_that_repeats_stands_once():
+def test_a_repeated_heading_is_shown_once():
     table = Table([heading('model'), Column('layer'), number('score')], [Row(('a', 'x' * 50, n)) for n in (0.1, 0.2)])
     assert shown(table, 40) == ['  score', 'a', 'layer:', 'x' * 40, 'x' * 10, '  0.100', '  0.200']
     assert [line.strip() for line in shown(table)].count('a') == 1
@@ -147,7 +147,7 @@ def test_prose_is_folded_between_words():
     assert shown(table, 30) == ['name  what', 'a     labels by a linear', '      readout that is fitted']
 
 
-def test_what_is_emphasised():
+def test_emphasised_lines():
     lines = list(to_lines(scores(), 80))
     bold = [line.plain.split()[0] for line in lines if line.style == 'bold']
     assert bold == ['area', *(word for model in MODELS for name in BENCHMARKS[:2] for word in _headed(model, name))]
@@ -209,7 +209,7 @@ _numbers = st.one_of(st.none(), st.floats(-9999, 9999))
 def tables(draw):
     kinds = [*draw(st.lists(st.sampled_from(('name', 'heading', 'text')), max_size=4))]
     kinds += draw(st.lists(st.sampled_from(('number', 'estimate')), max_size=9))
-    made = {
+    columns = {
         'name': Column,
         'heading': heading,
         'text': text,
@@ -224,12 +224,12 @@ def tables(draw):
         'estimate': st.tuples(_numbers, _numbers),
     }
     rows = draw(st.lists(st.tuples(*(cells[kind] for kind in kinds)), max_size=6))
-    return Table([made[kind](draw(_names)) for kind in kinds], [Row(row) for row in rows], title=draw(_names))
+    return Table([columns[kind](draw(_names)) for kind in kinds], [Row(row) for row in rows], title=draw(_names))
 
 
 def _in_order(characters, of):
     rest = iter(of)
-    return all(each in rest for each in characters)
+    return all(character in rest for character in characters)
 
 
 @pytest.mark.seconds
@@ -241,7 +241,7 @@ def test_every_number_is_whole_and_every_name_is_there(table, width):
     assert _in_order(''.join(table.title.split()), everything)
     for row in table.rows:
         for column, cell in zip(table.columns, row.cells, strict=True):
-            content = column.shown(cell)
+            content = column.format(cell)
             if column.kind == 'number' and content:
                 assert any(f' {content} ' in f' {line} ' for line in lines)
             assert _in_order(''.join(content.split()), everything)

@@ -47,12 +47,12 @@ def direct(net, stimuli, upto, size=64):
 def test_a_layer_is_what_the_network_says(layer, upto, stimuli):
     # Layer 0 is followed by an in-place ReLU: its response is that before the ReLU.
     net = network()
-    found = Activations(load_candidate(net, image_size=64))(stimuli, [layer])[layer]
+    features = Activations(load_candidate(net, image_size=64))(stimuli, [layer])[layer]
     expected = direct(net, stimuli, upto)
-    assert found.shape == (118, min(expected.shape[1], 119))
+    assert features.shape == (118, min(expected.shape[1], 119))
     scale = np.abs(expected @ expected.T).max()
-    np.testing.assert_allclose(found @ found.T, expected @ expected.T, atol=1e-5 * scale)
-    np.testing.assert_allclose(rdm(found), rdm(expected), atol=1e-5)
+    np.testing.assert_allclose(features @ features.T, expected @ expected.T, atol=1e-5 * scale)
+    np.testing.assert_allclose(rdm(features), rdm(expected), atol=1e-5)
 
 
 @pytest.mark.seconds
@@ -61,8 +61,8 @@ def test_batches_make_no_difference(most, stimuli, monkeypatch):
     expected = Activations(load_candidate(network(), image_size=64))(stimuli, ['3'])['3']
     monkeypatch.setattr(module, '_MOST_IMAGES', most)
     monkeypatch.setattr(module, '_read', lambda folder, key: None)
-    found = Activations(load_candidate(network(), image_size=64))(stimuli, ['3'])['3']
-    np.testing.assert_allclose(found @ found.T, expected @ expected.T, rtol=1e-4, atol=1e-4)
+    features = Activations(load_candidate(network(), image_size=64))(stimuli, ['3'])['3']
+    np.testing.assert_allclose(features @ features.T, expected @ expected.T, rtol=1e-4, atol=1e-4)
 
 
 def passes(net, stimuli, layers=('3',), **options):
@@ -79,8 +79,8 @@ def test_computed_once(stimuli, m2m_home):
     assert passes(network(1), stimuli) == 1  # other weights
     assert passes(network(), stimuli, image_size=96) == 1
     for path in (m2m_home / 'activations').rglob('*.json'):
-        kept = json.loads(path.read_text())
-        assert {'weights_sha256', 'probe_image_sha256', 'stimuli_sha256', 'layer', 'image_shape'} <= set(kept)
+        description = json.loads(path.read_text())
+        assert {'weights_sha256', 'probe_image_sha256', 'stimuli_sha256', 'layer', 'image_shape'} <= set(description)
         assert path.with_suffix('.npy').is_file()
 
 
@@ -95,8 +95,8 @@ def test_other_normalisation_under_the_same_name(stimuli):
         return activations.forward_passes
 
     grey = (0.5, 0.5, 0.5)
-    found = [passes_with(mean) for mean in (IMAGENET_MEAN, IMAGENET_MEAN, grey, grey, IMAGENET_MEAN)]
-    assert found == [1, 0, 1, 0, 0]
+    counts = [passes_with(mean) for mean in (IMAGENET_MEAN, IMAGENET_MEAN, grey, grey, IMAGENET_MEAN)]
+    assert counts == [1, 0, 1, 0, 0]
 
 
 @pytest.mark.seconds
@@ -126,7 +126,7 @@ def test_nothing_stays_behind_a_failure(stimuli, m2m_home):
 
 def test_no_room(stimuli, monkeypatch):
     monkeypatch.setattr(module, 'free_bytes', lambda folder: 1000)
-    with pytest.raises(StorageError, match=r'take 0\.\d GB for the length of the run'):
+    with pytest.raises(StorageError, match=r'need 0\.\d GB of temporary space'):
         Activations(load_candidate(network(), image_size=64))(stimuli, ['3'])
 
 
@@ -141,9 +141,9 @@ def test_a_network_without_parameters_and_half_precision(stimuli):
 
     half = PytorchWrapper(network().to(torch.bfloat16), preprocess, identifier='half')
     model = ModelCommitment('half', half, layers=['3'], region_layer_map={}, visual_degrees=8)
-    found = Activations(load_candidate(model))(stimuli, ['3'])['3']
-    assert np.isfinite(found).all()
-    assert found.std() > 0
+    features = Activations(load_candidate(model))(stimuli, ['3'])['3']
+    assert np.isfinite(features).all()
+    assert features.std() > 0
 
 
 PLUGIN = """
@@ -171,8 +171,8 @@ def test_a_plugin_folder(tmp_path, m2m_home):
     folder.mkdir()
     (folder / '__init__.py').write_text(PLUGIN)
     (folder / 'model.py').write_text(MODEL)
-    found = load_candidate(str(folder))
-    assert (found.identifier, found.layers, dict(found.committed)) == ('my_plugin', ['1'], {'VISp': '1'})
+    candidate = load_candidate(str(folder))
+    assert (candidate.identifier, candidate.layers, dict(candidate.committed)) == ('my_plugin', ['1'], {'VISp': '1'})
     (folder / '__init__.py').write_text(PLUGIN + "model_registry['another'] = build\n")
     with pytest.raises(ModelError, match='has 2 lines'):
         load_candidate(folder)

@@ -1,4 +1,4 @@
-"""Anything that can be scored: what is made of names, folders, networks and weights."""
+"""Candidates made from names, folders, networks and weights."""
 
 import importlib.util
 
@@ -30,9 +30,9 @@ def test_torchvision_weights_from_a_file(tmp_path):
     torch.manual_seed(9)
     module = torchvision.models.squeezenet1_1(weights=None)
     torch.save(module.state_dict(), tmp_path / 'mine.pth')
-    found = load_candidate('torchvision:squeezenet1_1', weights=tmp_path / 'mine.pth')
-    assert found.weights_sha256 == weights_sha256(module)
-    assert found.weights == f'file mine.pth (SHA-256 {sha256_file(tmp_path / "mine.pth")})'
+    candidate = load_candidate('torchvision:squeezenet1_1', weights=tmp_path / 'mine.pth')
+    assert candidate.weights_sha256 == weights_sha256(module)
+    assert candidate.weights == f'file mine.pth (SHA-256 {sha256_file(tmp_path / "mine.pth")})'
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_weights_of_a_network_that_was_trained_for_other_classes(tmp_path, name,
 @pytest.mark.parametrize(('name', 'file'), [('resnet18', 'resnet18-f37072fd.pth'), ('vgg11', 'vgg11-8a719046.pth')])
 @pytest.mark.parametrize('start', ['torchvision:', 'neurn_', 'plain_'])
 @pytest.mark.several
-def test_torchvision_weights_that_cannot_be_had(start, name, file, offline):
+def test_torchvision_weights_that_cannot_be_downloaded(start, name, file, offline):
     with pytest.raises(ModelError) as caught:
         load_candidate(f'{start}{name}')
     assert str(caught.value).startswith(f'{start}{name} needs a file that could not be downloaded (')
@@ -65,7 +65,7 @@ def test_torchvision_weights_that_cannot_be_had(start, name, file, offline):
     ('name', 'message'),
     [
         ('torchvision:resnet81', r"unknown torchvision model 'resnet81'\. Did you mean resnet18"),
-        ('torchvision:fcn_resnet50', 'unknown torchvision model'),  # segmentation: no one response an image
+        ('torchvision:fcn_resnet50', 'unknown torchvision model'),  # segmentation: not one response for each image
         ('tochvision:resnet18', r"unknown kind of model 'tochvision'\. Did you mean torchvision"),
         ('alexnet_7be5', 'Did you mean alexnet_7be5be79'),
         ('', 'names no model'),
@@ -87,14 +87,14 @@ def test_a_network_of_timm():
 
 @pytest.mark.seconds
 def test_inception_from_a_file_is_normalised_as_the_official_one(tmp_path):
-    """torchvision lets official weights change the normalisation inside the network; from a file they have to, too."""
-    found = load_candidate('torchvision:googlenet', 'none')
-    assert found.module.transform_input
-    torch.save(found.module.state_dict(), tmp_path / 'w.pth')
+    """torchvision's official weights change the normalisation inside the network; so must weights from a file."""
+    candidate = load_candidate('torchvision:googlenet', 'none')
+    assert candidate.module.transform_input
+    torch.save(candidate.module.state_dict(), tmp_path / 'w.pth')
     assert load_candidate('torchvision:googlenet', tmp_path / 'w.pth').module.transform_input
 
 
-# Each brings its weights in another way: torch.hub, S3 through boto, requests. Only the last one says which file.
+# Each downloads its weights in another way: torch.hub, S3 through boto, requests. Only the last names the file.
 @pytest.mark.seconds
 @pytest.mark.parametrize(
     ('name', 'reason'),
@@ -105,7 +105,7 @@ def test_inception_from_a_file_is_normalised_as_the_official_one(tmp_path):
     ],
 )
 @pytest.mark.several
-def test_registered_models_whose_weights_cannot_be_had(name, reason, offline):
+def test_registered_models_whose_weights_cannot_be_downloaded(name, reason, offline):
     message = rf'^{name} needs a file that could not be downloaded \({reason}.*\)\. Connect to the network, or put'
     with pytest.raises(ModelError, match=message):
         load_candidate(name)
@@ -125,9 +125,9 @@ def test_a_registered_model_that_needs_a_package():
 def test_networks_of_other_precision(dtype, m2m_home):
     result = score(SmallNetwork().to(dtype), 'SimulatedMouse.VISp-rdm', layer='conv', image_size=32)
     single = score(SmallNetwork(), 'SimulatedMouse.VISp-rdm', layer='conv', image_size=32)
-    raw, expected = (each.attrs['result']['raw'] for each in (result, single))
+    raw, expected = (scored.attrs['result']['raw'] for scored in (result, single))
     assert raw == pytest.approx(expected, abs=0.01)
-    hashes = {each.attrs['result']['weights_sha256'] for each in (result, single)}
+    hashes = {scored.attrs['result']['weights_sha256'] for scored in (result, single)}
     assert len(hashes) == 2
 
 
@@ -140,12 +140,12 @@ def test_a_network_that_takes_something_else():
 
 def test_weights_into_a_model_that_brings_its_own(tmp_path):
     torch.save(SmallNetwork(seed=1).state_dict(), tmp_path / 'w.pth')
-    found = load_candidate(SmallNetwork(seed=0), weights=tmp_path / 'w.pth', image_size=32)
-    assert found.weights_sha256 == weights_sha256(SmallNetwork(seed=1))
-    assert found.weights.startswith('file w.pth (SHA-256 ')
+    candidate = load_candidate(SmallNetwork(seed=0), weights=tmp_path / 'w.pth', image_size=32)
+    assert candidate.weights_sha256 == weights_sha256(SmallNetwork(seed=1))
+    assert candidate.weights.startswith('file w.pth (SHA-256 ')
     with pytest.raises(ModelError, match='brings its own weights'):
         load_candidate(SmallNetwork(), weights='none', image_size=32)
-    with pytest.raises(ModelError, match='pixels_64 has no weights to choose'):
+    with pytest.raises(ModelError, match='pixels_64 has no choice of weights'):
         load_candidate('pixels_64', weights=tmp_path / 'w.pth')
 
 
@@ -153,13 +153,18 @@ def test_a_model_of_another_kind(tmp_path):
     class Other(BrainModel):
         identifier = 'other'
 
-    found = load_candidate(Other())
-    assert (found.identifier, found.module, found.weights_sha256, found.committed) == ('other', None, None, {})
+    candidate = load_candidate(Other())
+    assert (candidate.identifier, candidate.module, candidate.weights_sha256, candidate.committed) == (
+        'other',
+        None,
+        None,
+        {},
+    )
     torch.save({'a': torch.ones(1)}, tmp_path / 'w.pth')
     with pytest.raises(ModelError, match='not a PyTorch network'):
         load_candidate(Other(), weights=tmp_path / 'w.pth')
     with pytest.raises(ModelError, match='name one: --layer NAME'):
-        found.layers
+        candidate.layers
 
 
 INIT = """from brainscore_vision import model_registry
@@ -197,8 +202,8 @@ def test_a_plugin_folder_by_any_path(tmp_path, monkeypatch):
     folder = plugin(tmp_path / 'my-net.v2')
     monkeypatch.chdir(tmp_path)
     for path in (folder, str(folder), './my-net.v2', 'my-net.v2'):
-        found = load_candidate(path)
-        assert (found.identifier, found.layers, found.module[0].out_channels) == ('from_a_folder', ['1'], 4)
+        candidate = load_candidate(path)
+        assert (candidate.identifier, candidate.layers, candidate.module[0].out_channels) == ('from_a_folder', ['1'], 4)
 
 
 def test_a_folder_of_the_same_name_is_another_model(tmp_path):

@@ -1,4 +1,4 @@
-"""Scores of domain generalization, of anything that can be scored."""
+"""Scores of domain generalization, for every kind of candidate."""
 
 import functools
 import json
@@ -24,13 +24,13 @@ from m2m_benchmarks.scoring.weights import weights_sha256
 from m2m_benchmarks.testing import LabellingCandidate, SmallNetwork, write_trained
 
 DERIVED = ('blended', 'inverted', 'blurred', 'thin', 'thick')
-#: The keys that a result of domain generalization has besides those of every result.
+#: Keys that results of domain generalization have in addition to those of every result.
 KEYS = {'source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds', 'seed'}
 
 
 @pytest.fixture
 def two(m2m_home, make_domain):
-    """A data folder with MNIST and two domains of one's own, of which one is hard to read."""
+    """A data folder with MNIST and two imported domains, one of them hard to read."""
     for seed, name in enumerate(('MNIST', 'Mine', 'Hard')):
         make_domain(name, 120, 60, seed, noise=250 if name == 'Hard' else 50)
     return m2m_home
@@ -50,8 +50,8 @@ def accuracy(network, name, split='test'):
         return float(np.mean(network.eval()(images).argmax(dim=1).numpy() == labels))
 
 
-def taught(network, steps=60):
-    """Trained a little, so that it does better than chance."""
+def train(network, steps=60):
+    """Train a network a little, so that it is better than chance."""
     images, labels = tensor('MNIST', 'train')
     optimizer = torch.optim.Adam(network.parameters(), 1e-2)
     for _ in range(steps):
@@ -68,14 +68,14 @@ def taught(network, steps=60):
 @pytest.mark.slow
 def test_a_network_of_ones_own_with_ten_outputs(m2m_home):
     network = SmallNetwork()
-    found = score(network, 'SklearnDigits-accuracy', image_size=32)
-    document = found.attrs['result']
+    result = score(network, 'SklearnDigits-accuracy', image_size=32)
+    document = result.attrs['result']
     json.dumps(document, allow_nan=False)
     assert set(document) >= KEYS
     expected = {name: accuracy(network, 'SklearnDigits', name) for name in DERIVED}
     assert {name: part['accuracy'] for name, part in document['targets'].items()} == pytest.approx(expected, abs=1e-12)
     assert document['in_domain']['accuracy'] == pytest.approx(accuracy(network, 'SklearnDigits'), abs=1e-12)
-    assert float(found) == document['score'] == document['raw'] == pytest.approx(np.mean(list(expected.values())))
+    assert float(result) == document['score'] == document['raw'] == pytest.approx(np.mean(list(expected.values())))
     assert document['ceiling'] == 1
     assert document['generalization_gap'] == pytest.approx(document['in_domain']['accuracy'] - document['score'])
     assert (document['chance'], document['n_seeds'], document['seed']) == (0.1, 1, None)
@@ -85,7 +85,7 @@ def test_a_network_of_ones_own_with_ten_outputs(m2m_home):
     assert (document['simulated'], document['n_neuroids']) == (False, None)
     assert document['weights_sha256'] == weights_sha256(network)
     assert document['data_sha256'] == load_benchmark('SklearnDigits-accuracy').sha256
-    assert [each.document() for each in store.results('SmallNetwork', 'SklearnDigits-accuracy')] == [document]
+    assert [stored.document() for stored in store.results('SmallNetwork', 'SklearnDigits-accuracy')] == [document]
     # One of the targets has the same number alone.
     alone = score(network, 'SklearnDigits.thin-accuracy', image_size=32)
     assert float(alone) == document['targets']['thin']['accuracy']
@@ -94,7 +94,7 @@ def test_a_network_of_ones_own_with_ten_outputs(m2m_home):
 
 @pytest.mark.seconds
 def test_a_network_that_has_learnt(two):
-    network = taught(SmallNetwork())
+    network = train(SmallNetwork())
     document = score(network, 'Qazi2025.MNIST.Mine-accuracy', image_size=32).attrs['result']
     assert document['in_domain']['accuracy'] == accuracy(network, 'MNIST') > 0.8
     assert document['score'] == accuracy(network, 'Mine') > 0.8
@@ -170,16 +170,16 @@ def commitment(network, regions=None, **options):
 
 @pytest.mark.seconds
 def test_a_model_that_names_its_outputs_is_believed(two):
-    """Its first output stands for 9, say: its own answer to the task is asked for."""
+    """Its first output may stand for 9: its own answer to the task counts."""
 
     def backwards(stimuli, _):
         paths = [str(stimuli.get_stimulus(stimulus)) for stimulus in stimuli['stimulus_id']]
         with torch.no_grad():
             outputs = network(torch.from_numpy(model.activations_model._extractor.preprocess(paths)))
-        labels = [str(9 - int(place)) for place in outputs.argmax(dim=1)]
+        labels = [str(9 - int(index)) for index in outputs.argmax(dim=1)]
         return BehavioralAssembly([labels], dims=['choice', 'presentation'])
 
-    network = taught(SmallNetwork())
+    network = train(SmallNetwork())
     with torch.no_grad():
         network.head.weight.copy_(network.head.weight.flip(0).clone())
         network.head.bias.copy_(network.head.bias.flip(0).clone())
@@ -191,9 +191,9 @@ def test_a_model_that_names_its_outputs_is_believed(two):
     assert own_labels.tasks == [('label', list('0123456789'))]
     images, labels = tensor('Mine')
     with torch.no_grad():
-        places = network(images).argmax(dim=1).numpy()
-    assert float(plain) == np.mean(places == labels) < 0.2
-    assert float(own) == np.mean(9 - places == labels) > 0.8
+        indices = network(images).argmax(dim=1).numpy()
+    assert float(plain) == np.mean(indices == labels) < 0.2
+    assert float(own) == np.mean(9 - indices == labels) > 0.8
 
 
 # A readout
@@ -215,18 +215,18 @@ def test_a_readout_of_the_layer_that_a_model_names(two):
 
 
 def readout(network, layer, name):
-    """Brain-Score's classifier on what a layer responds to the arrays in the data folder."""
+    """Accuracy of Brain-Score's classifier on a layer's responses to the arrays in the data folder."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
     def features(name, split):
-        kept = []
-        hook = network.get_submodule(layer).register_forward_hook(lambda _m, _i, output: kept.append(output))
+        outputs = []
+        hook = network.get_submodule(layer).register_forward_hook(lambda _m, _i, output: outputs.append(output))
         images, labels = tensor(name, split)
         with torch.no_grad():
             network.eval()(images)
         hook.remove()
-        return kept[0].flatten(1).numpy(), labels
+        return outputs[0].flatten(1).numpy(), labels
 
     train, labels = features('MNIST', 'train')
     scaler = StandardScaler().fit(train)
@@ -235,37 +235,37 @@ def readout(network, layer, name):
     return float(np.mean(classifier.predict(scaler.transform(images)) == truth))
 
 
-def test_layers_that_there_are_not(two):
+def test_unknown_layers(two):
     network = SmallNetwork()
     with pytest.raises(UnknownNameError, match=r"unknown layer 'hiden'\. Did you mean hidden.*of SmallNetwork"):
         score(network, 'Qazi2025.MNIST.Mine-readout_accuracy', layer='hiden', image_size=32)
     with pytest.raises(
-        BenchmarkError, match=r'--layer hidden is for readouts; Qazi2025\.MNIST\.Mine-accuracy takes the'
+        BenchmarkError, match=r'--layer hidden is for readouts; Qazi2025\.MNIST\.Mine-accuracy uses the'
     ):
         score(network, 'Qazi2025.MNIST.Mine-accuracy', layer='hidden', image_size=32)
-    with pytest.raises(ModelError, match='perfect is not a PyTorch network in a ModelCommitment; leave --layer out'):
+    with pytest.raises(ModelError, match='perfect is not a PyTorch network in a ModelCommitment; leave out --layer'):
         score(perfect(), 'Qazi2025.MNIST.Mine-readout_accuracy', layer='hidden')
 
 
 @pytest.mark.seconds
 def test_a_changed_network_is_never_scored_with_old_activations(two, tmp_path, monkeypatch):
-    """Brain-Score's store of activations knows names only; this class has the same one for both."""
+    """Brain-Score stores activations by name alone; both networks have the name of the class."""
     monkeypatch.setenv('RESULTCACHING_HOME', str(tmp_path / 'store'))
     monkeypatch.delenv('RESULTCACHING_DISABLE', raising=False)
     networks = [SmallNetwork(seed=seed) for seed in (0, 1)]
-    found = [
+    scores = [
         float(score(network, 'Qazi2025.MNIST.Hard-readout_accuracy', layer='conv', image_size=32))
         for network in networks
     ]
-    assert found == [readout(network, 'conv', 'Hard') for network in networks]
-    assert found[0] != found[1]
+    assert scores == [readout(network, 'conv', 'Hard') for network in networks]
+    assert scores[0] != scores[1]
     assert not list(tmp_path.glob('store/**/*.pkl'))
 
 
 @pytest.mark.seconds
 def test_a_model_records_after_a_task(two, monkeypatch):
-    """A ModelCommitment that was given a task stays on it until it is told otherwise."""
-    monkeypatch.setenv('RESULTCACHING_DISABLE', '1')  # of Brain-Score, which knows the stimuli of an earlier test run
+    """A ModelCommitment keeps its task until it gets another."""
+    monkeypatch.setenv('RESULTCACHING_DISABLE', '1')  # Brain-Score may have stored stimuli of an earlier test run
     model = commitment(SmallNetwork(), {'V1': 'conv'})
     for protocol in ('accuracy', 'readout_accuracy'):
         benchmark = f'Qazi2025.MNIST.Mine-{protocol}'
@@ -306,7 +306,7 @@ def test_a_model_without_behaviour(two):
 
 @pytest.fixture
 def learnt(two):
-    """A plain digitnet that has seen MNIST."""
+    """A plain digitnet trained on MNIST."""
     network = family.network('plain_digitnet', 'none', 0)
     digits = load_digits('MNIST', 'train')
     images = torch.tensor(rgb(np.array(digits.images)) / 255, dtype=torch.float32).permute(0, 3, 1, 2)
@@ -339,7 +339,7 @@ def test_a_trained_run(two, learnt, m2m, tmp_path):
     for weights in (folder, folder / 'weights.safetensors'):
         again = score('plain_digitnet', benchmark, weights=weights).attrs['result']
         assert (again['score'], again['seed'], again['weights']) == (document['score'], 5, document['weights'])
-        with pytest.raises(ModelError, match='is of plain_digitnet, not of neurn_digitnet'):
+        with pytest.raises(ModelError, match='trained plain_digitnet, not neurn_digitnet'):
             score('neurn_digitnet', benchmark, weights=weights)
     # A copy of the file alone is of no known run.
     copied = tmp_path / 'copied.safetensors'
@@ -378,12 +378,12 @@ def test_a_run_on_other_classes(two, tmp_path):
 
 
 def test_a_run_of_a_network_with_another_number_of_outputs(two, tmp_path):
-    """The file of its weights doesn't fit the network with ImageNet's outputs; what lies beside it says why."""
+    """The weights don't fit the network with ImageNet's outputs; the run beside them tells the number of outputs."""
     network = family.network('plain_squeezenet1_1', 'none', 0, n_classes=10)
     folder = write_trained(tmp_path / 'squeezed', 'plain_squeezenet1_1', network).folder
-    found = load_candidate('plain_squeezenet1_1', weights=folder / 'weights.safetensors')
-    assert found.run.classes == list('0123456789')
-    assert found.weights_sha256 == weights_sha256(network)
+    candidate = load_candidate('plain_squeezenet1_1', weights=folder / 'weights.safetensors')
+    assert candidate.run.classes == list('0123456789')
+    assert candidate.weights_sha256 == weights_sha256(network)
 
 
 # The command line
@@ -402,7 +402,7 @@ def test_the_table(m2m, two):
         assert row[-2:] == ['60', '60']
     assert 'share of correct labels, mean over the targets; chance is 0.1' in ran.out
     gap = raw_accuracy(network, 'MNIST') - raw_accuracy(network, 'Mine')
-    assert f'gap {gap:+.3f}: accuracy on the source less the score' in ran.out
+    assert f'gap {gap:+.3f}: accuracy on the source minus the score' in ran.out
     assert 'Compared: labels by a model that was trained on the source.' in ran.out
     assert 'not those of the paper' not in ran.out
 
@@ -440,7 +440,7 @@ def test_a_layer_on_the_command_line(m2m, two):
     assert (ran.code, ran.err) == (0, '')
     document = json.loads(ran.out)
     assert (document['layer'], document['commitment']) == ('backbone.pool2', 'readout of the named layer')
-    assert [each.document() for each in store.results()] == [document]
+    assert [stored.document() for stored in store.results()] == [document]
     ran = m2m('score', 'plain_digitnet', 'Qazi2025.MNIST.Mine-accuracy', '--weights', 'none', '--layer', 'backbone.fc1')
     assert (ran.code, ran.out) == (1, '')
     assert '--layer backbone.fc1 is for readouts' in ran.err
@@ -455,14 +455,14 @@ def test_json_of_several(m2m, two, tmp_path):
     documents = json.loads(target.read_text())
     assert [document['benchmark'] for document in documents] == names
     assert [document['protocol'] for document in documents] == ['accuracy', 'readout_accuracy']
-    assert [each.document() for each in store.results()] == documents
+    assert [stored.document() for stored in store.results()] == documents
     for document in documents:
         part = document['targets']['Mine']
         assert set(part) == {'accuracy', 'interval', 'n_images', 'n_clusters'}
         assert part['interval'][0] < part['accuracy'] < part['interval'][1]
 
 
-def test_what_is_missing_is_said(m2m, m2m_home):
+def test_missing_domains_are_named(m2m, m2m_home):
     ran = m2m('score', 'plain_digitnet', 'Qazi2025.MNIST.SVHN-accuracy', '--weights', 'none')
     assert (ran.code, ran.out) == (1, '')
     assert 'MNIST is not on this machine' in ran.err
@@ -476,11 +476,11 @@ def test_what_is_missing_is_said(m2m, m2m_home):
 
 @pytest.mark.seconds
 def test_progress_is_reported_and_brain_scores_own_is_not_shown(two, capfd):
-    seen = []
-    found = load_candidate('plain_digitnet', 'none')
+    reports = []
+    candidate = load_candidate('plain_digitnet', 'none')
     names = ['Qazi2025.MNIST.Mine-accuracy', 'Qazi2025.MNIST.Mine-readout_accuracy']
-    list(score_candidate(found, names, progress=lambda *each: seen.append(each)))
-    assert seen == [
+    list(score_candidate(candidate, names, progress=lambda *report: reports.append(report)))
+    assert reports == [
         ('MNIST: images', 60, 60),
         ('Mine: images', 60, 60),
         ('MNIST: fitting', 0, 1),

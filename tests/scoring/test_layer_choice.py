@@ -1,4 +1,4 @@
-"""Which layer stands for an area, and on which neuroids it is scored."""
+"""Choice of the layer that models an area, and of the neuroids that it is scored on."""
 
 import functools
 import hashlib
@@ -16,7 +16,7 @@ from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
-from m2m_benchmarks.scoring.layer_choice import calibrate, choose_layer, halves
+from m2m_benchmarks.scoring.layer_choice import calibrate, choose_layer, split_neuroids
 from m2m_benchmarks.scoring.layer_model import LayerModel
 
 ONE_ANIMAL = (('VISp_1.npz', 'VISp', '101', '901', 10), ('VISp_2.npz', 'VISp', '101', '902', 10))
@@ -48,16 +48,16 @@ def one_animal(m2m_home, make_bundle, tmp_path):
 @pytest.mark.seconds
 def test_one_animal_is_split_by_neuroid(one_animal, kind):
     benchmark = load_benchmark(f'{one_animal}-{kind}')
-    found = load_candidate(network(), image_size=32)
-    activations = Activations(found)
-    choice = choose_layer(found, activations, benchmark, None)
+    candidate = load_candidate(network(), image_size=32)
+    activations = Activations(candidate)
+    choice = choose_layer(candidate, activations, benchmark, None)
     assert choice.how == 'chosen on other neuroids (split by neuroid)'
 
     everything, scored = ids(benchmark), ids(choice.benchmark)
     selection = [name for name in everything if name not in scored]
     assert set(scored) < set(everything)
     assert min(len(scored), len(selection)) >= 3
-    for name in everything:  # a neuroid's half follows from its name alone, so no other recording moves it
+    for name in everything:  # a neuroid's half depends on its name alone, not on other recordings
         in_selection = hashlib.sha256(str(name).encode()).digest()[0] % 2 == 0
         assert (name in selection) == in_selection
 
@@ -65,8 +65,8 @@ def test_one_animal_is_split_by_neuroid(one_animal, kind):
     mean = benchmark.recordings.mean
     seen = mean.isel(neuroid=np.flatnonzero(np.isin(mean['neuroid_id'].values, selection)))
     expected = {}
-    for layer in found.layers:
-        model = LayerModel(found, activations, {'VISp': layer})
+    for layer in candidate.layers:
+        model = LayerModel(candidate, activations, {'VISp': layer})
         model.start_recording('VISp', None)
         expected[layer] = float(load_metric(f'm2m_{kind}', n_bootstraps=0)(model.look_at(benchmark.stimulus_set), seen))
     assert choice.layer_scores == pytest.approx(expected)
@@ -75,7 +75,7 @@ def test_one_animal_is_split_by_neuroid(one_animal, kind):
 
 def test_animals_are_never_on_both_sides(m2m_home):
     benchmark = load_benchmark('SimulatedMouse.VISal-rdm')
-    selection, scoring, how = halves(benchmark)
+    selection, scoring, how = split_neuroids(benchmark)
     assert how == 'animal'
     assert not set(selection.recordings.animals) & set(scoring.recordings.animals)
     assert sorted(ids(selection) + ids(scoring)) == sorted(ids(benchmark))
@@ -84,10 +84,10 @@ def test_animals_are_never_on_both_sides(m2m_home):
 @pytest.mark.parametrize('identifier', ['SimulatedMouse.VISp-rdm', 'Lone2026.VISp-ridge'])
 @pytest.mark.seconds
 def test_halves_are_always_the_same(identifier, one_animal):
-    first, second = (halves(load_benchmark(identifier)) for _ in range(2))
+    first, second = (split_neuroids(load_benchmark(identifier)) for _ in range(2))
     assert first[2] == second[2]
-    for one, other in zip(first[:2], second[:2], strict=True):
-        assert ids(one) == ids(other)
+    for part, same_part in zip(first[:2], second[:2], strict=True):
+        assert ids(part) == ids(same_part)
 
 
 @pytest.mark.seconds
@@ -104,13 +104,13 @@ def test_too_few_neuroids_to_choose_on_can_still_be_scored(m2m_home, make_bundle
 def test_named_goes_before_committed_and_committed_before_chosen(m2m_home):
     model = committed({'VISp': '2'})
     benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
-    found = load_candidate(model)
-    by_map = choose_layer(found, Activations(found), benchmark, None)
-    named = choose_layer(found, Activations(found), benchmark, '3')
+    candidate = load_candidate(model)
+    by_map = choose_layer(candidate, Activations(candidate), benchmark, None)
+    named = choose_layer(candidate, Activations(candidate), benchmark, '3')
     assert (by_map.layer, by_map.how, by_map.layer_scores) == ('2', 'committed by the model', {})
     assert (named.layer, named.how, named.layer_scores) == ('3', 'named', {})
     assert by_map.benchmark is named.benchmark is benchmark  # nothing was chosen: all neuroids are scored
-    unmapped = choose_layer(found, Activations(found), load_benchmark('SimulatedMouse.VISl-rdm'), None)
+    unmapped = choose_layer(candidate, Activations(candidate), load_benchmark('SimulatedMouse.VISl-rdm'), None)
     assert unmapped.how.startswith('chosen')
     assert list(unmapped.layer_scores) == ['1', '2', '3']
 
@@ -118,8 +118,8 @@ def test_named_goes_before_committed_and_committed_before_chosen(m2m_home):
 @pytest.mark.seconds
 def test_equal_layers_give_the_first(m2m_home):
     model = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.ReLU())
-    found = load_candidate(model, image_size=32)
-    choice = choose_layer(found, Activations(found), load_benchmark('SimulatedMouse.VISp-rdm'), None)
+    candidate = load_candidate(model, image_size=32)
+    choice = choose_layer(candidate, Activations(candidate), load_benchmark('SimulatedMouse.VISp-rdm'), None)
     assert choice.layer_scores['1'] == choice.layer_scores['2']
     assert choice.layer == '1'
 
@@ -140,7 +140,7 @@ def test_an_area_of_several_layers_is_never_answered_from_an_old_network(m2m_hom
 
 
 def test_a_stock_model_of_another_kind_does_not_know_the_mouse(m2m_home):
-    # It takes any area without complaint, and fails when it is shown the first image.
+    # It accepts any area, and fails at the first image.
     with pytest.raises(ModelError, match='does not record from VISp'):
         score('pixels', 'SimulatedMouse.VISp-rdm')
 
@@ -150,11 +150,11 @@ def test_a_map_is_not_used_on_the_recordings_that_it_was_made_with(m2m_home):
     """Its layers were chosen on neuroids that would be scored."""
     model = committed({'VISp': '2'})
     model.calibrated_on = 'SimulatedMouse'
-    found = load_candidate(model)
+    candidate = load_candidate(model)
     benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
-    assert choose_layer(found, Activations(found), benchmark, None).how.startswith('chosen')
+    assert choose_layer(candidate, Activations(candidate), benchmark, None).how.startswith('chosen')
     model.calibrated_on = 'Siegle2021'
-    assert choose_layer(found, Activations(found), benchmark, None).how == 'committed by the model'
+    assert choose_layer(candidate, Activations(candidate), benchmark, None).how == 'committed by the model'
 
 
 @pytest.mark.seconds
@@ -162,12 +162,12 @@ def test_a_map_is_not_used_on_the_recordings_that_it_was_made_with(m2m_home):
 @pytest.mark.several
 @pytest.mark.slow
 def test_a_calibrated_layer_is_the_best_on_all_neuroids(m2m_home, kind):
-    found = load_candidate(network(), image_size=32)
-    chosen = calibrate(found, Activations(found), load_benchmark(f'SimulatedMouse-{kind}'))
+    candidate = load_candidate(network(), image_size=32)
+    chosen = calibrate(candidate, Activations(candidate), load_benchmark(f'SimulatedMouse-{kind}'))
     assert set(chosen) == {'VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'}
     for area in ('VISp', 'VISrl'):
         raw = {
             layer: score(network(), f'SimulatedMouse.{area}-{kind}', layer=layer, image_size=32).attrs['result']['raw']
-            for layer in found.layers
+            for layer in candidate.layers
         }
         assert chosen[area] == max(raw, key=raw.get)

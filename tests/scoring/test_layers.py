@@ -1,4 +1,4 @@
-"""Which layers are looked at, and what they respond."""
+"""Layers of a network, and their responses."""
 
 import warnings
 
@@ -40,7 +40,7 @@ def random_network(name):
 
 
 def execution_order(module, image):
-    """Names of the submodules, in the order in which they end, by hooks of our own."""
+    """Names of the submodules, in the order in which they end."""
     order = []
     handles = [
         child.register_forward_hook(lambda _m, _i, _o, name=name: order.append(name))
@@ -67,15 +67,15 @@ def test_default_layers_of_torchvision_networks(name):
     assert [order.index(layer) for layer in layers] == sorted(order.index(layer) for layer in layers)
     # A long network is thinned out, the first and the last layer stay.
     assert set(expected[:1] + expected[-1:] if len(layers) == MOST_LAYERS else expected) <= set(layers)
-    found = responses(module, torch.rand(2, 3, size, size), submodules(module, layers, name), {})
+    recorded = responses(module, torch.rand(2, 3, size, size), submodules(module, layers, name), {})
     for layer in layers:
-        assert found[layer].shape[0] == 2
-        assert found[layer].dtype == np.float32
-        assert np.isfinite(found[layer]).all()
+        assert recorded[layer].shape[0] == 2
+        assert recorded[layer].dtype == np.float32
+        assert np.isfinite(recorded[layer]).all()
 
 
 class Functional(nn.Module):
-    """As a user writes one: activations are function calls, so no module of the network is one."""
+    """A network whose activations are function calls, not modules."""
 
     def __init__(self):
         super().__init__()
@@ -106,7 +106,7 @@ def test_a_module_that_runs_twice_is_left_out():
             return self.classify(x.mean((2, 3)))
 
     layers = default_layers(Shared(), torch.zeros(1, 3, 16, 16))
-    assert 'relu' not in layers  # which of its two responses would it be?
+    assert 'relu' not in layers  # it has two responses
     assert len(layers) >= 2
 
 
@@ -131,7 +131,7 @@ def test_responses_are_copied_before_an_operation_in_place():
     norm.running_mean.fill_(0.2)
     module = nn.Sequential(conv, norm, nn.ReLU(inplace=True), nn.Dropout(0.9), nn.Flatten(), nn.Linear(144, 3))
     images = torch.randn(5, 3, 8, 8)
-    found = responses(module, images, submodules(module, ['0', '1', '2', '5'], 'm'), {})
+    recorded = responses(module, images, submodules(module, ['0', '1', '2', '5'], 'm'), {})
 
     with torch.no_grad():  # step by step, nothing in place
         at_0 = conv(images)
@@ -140,14 +140,14 @@ def test_responses_are_copied_before_an_operation_in_place():
         at_5 = module[5](at_2.flatten(1))  # evaluation mode: no dropout
     assert (at_1 < 0).any()
     for name, expected in {'0': at_0, '1': at_1, '2': at_2, '5': at_5}.items():
-        np.testing.assert_allclose(found[name], expected.numpy(), atol=1e-6)
-        assert found[name].flags.owndata or found[name].base is not None
+        np.testing.assert_allclose(recorded[name], expected.numpy(), atol=1e-6)
+        assert recorded[name].flags.owndata or recorded[name].base is not None
 
 
 def test_resnet_blocks_are_what_the_network_computes():
     module = random_network('resnet18').eval()
     images = torch.randn(2, 3, 64, 64)
-    found = responses(module, images, submodules(module, ['layer1.0.bn1', 'layer1.0', 'layer2'], 'resnet18'), {})
+    recorded = responses(module, images, submodules(module, ['layer1.0.bn1', 'layer1.0', 'layer2'], 'resnet18'), {})
     with torch.no_grad():
         x = module.maxpool(functional.relu(module.bn1(module.conv1(images))))
         block = module.layer1[0]
@@ -155,16 +155,16 @@ def test_resnet_blocks_are_what_the_network_computes():
         out = functional.relu(block.bn2(block.conv2(functional.relu(before))) + x)
         stage = module.layer2(module.layer1[1](out))
     for name, expected in {'layer1.0.bn1': before, 'layer1.0': out, 'layer2': stage}.items():
-        np.testing.assert_allclose(found[name], expected.numpy(), atol=1e-5)
+        np.testing.assert_allclose(recorded[name], expected.numpy(), atol=1e-5)
 
 
 def test_double_precision_is_kept_and_half_widened():
     images = torch.rand(2, 3, 4, 4)
     for dtype, expected in ((torch.float64, np.float64), (torch.float16, np.float32), (torch.bfloat16, np.float32)):
         module = nn.Sequential(nn.Flatten(), nn.Linear(48, 4)).to(dtype)
-        found = responses(module, images.to(dtype), {'1': module[1]}, {})['1']
-        assert found.dtype == expected
-        np.testing.assert_array_equal(found, module(images.to(dtype)).detach().to(torch.float64).numpy())
+        recorded = responses(module, images.to(dtype), {'1': module[1]}, {})['1']
+        assert recorded.dtype == expected
+        np.testing.assert_array_equal(recorded, module(images.to(dtype)).detach().to(torch.float64).numpy())
 
 
 def test_forward_arguments_are_handed_on():
@@ -177,11 +177,11 @@ def test_forward_arguments_are_handed_on():
             return self.inner(x * scale)
 
     module = Scaled()
-    found = responses(module, torch.ones(2, 3), {'inner': module.inner}, {'scale': 3.0})
-    assert (found['inner'] == 3).all()
+    recorded = responses(module, torch.ones(2, 3), {'inner': module.inner}, {'scale': 3.0})
+    assert (recorded['inner'] == 3).all()
 
 
-class Puts(nn.Module):
+class Returns(nn.Module):
     def __init__(self, what):
         super().__init__()
         self.what = what
@@ -195,11 +195,11 @@ class Odd(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.pair = Puts(lambda x: (x, None))
-        self.named = Puts(lambda x: {'a': x})
-        self.nothing = Puts(lambda x: None)
-        self.total = Puts(lambda x: x.sum())
-        self.merged = Puts(lambda x: x.mean(0, keepdim=True).repeat(len(x) + 1, 1, 1, 1))
+        self.pair = Returns(lambda x: (x, None))
+        self.named = Returns(lambda x: {'a': x})
+        self.nothing = Returns(lambda x: None)
+        self.total = Returns(lambda x: x.sum())
+        self.merged = Returns(lambda x: x.mean(0, keepdim=True).repeat(len(x) + 1, 1, 1, 1))
         self.idle = nn.Identity()
 
     def forward(self, x):
@@ -211,11 +211,11 @@ class Odd(nn.Module):
 @pytest.mark.parametrize(
     ('layer', 'words'),
     [
-        ('pair', "layer 'pair' puts out a tuple of 2 (Tensor, NoneType), expected one tensor"),
-        ('named', "layer 'named' puts out a dict, expected one tensor"),
-        ('nothing', "layer 'nothing' puts out a NoneType, expected one tensor"),
-        ('total', "layer 'total' puts out shape () for 3 images, expected a row each"),
-        ('merged', "layer 'merged' puts out shape (4, 3, 5, 5) for 3 images, expected a row each"),
+        ('pair', "layer 'pair' returns a tuple of 2 (Tensor, NoneType); expected one tensor"),
+        ('named', "layer 'named' returns a dict; expected one tensor"),
+        ('nothing', "layer 'nothing' returns a NoneType; expected one tensor"),
+        ('total', "layer 'total' returns shape () for 3 images; expected a row each"),
+        ('merged', "layer 'merged' returns shape (4, 3, 5, 5) for 3 images; expected a row each"),
         ('idle', "layer 'idle' does not run in the forward pass"),
     ],
 )

@@ -13,7 +13,7 @@ from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.models.neurn.model import network
 from m2m_benchmarks.scoring import runs
 from m2m_benchmarks.scoring.candidates import load_candidate
-from m2m_benchmarks.scoring.runs import find_run, read_config, read_run, sweep, write_config, write_run
+from m2m_benchmarks.scoring.runs import find_run, read_config, read_run, remove_leftovers, write_config, write_run
 from m2m_benchmarks.storage import replacing
 
 SQUEEZE = 'plain_squeezenet1_1_at32'
@@ -36,13 +36,13 @@ def write(folder, model=SQUEEZE, data=DATA, seed=0):
 
 @pytest.fixture(scope='module')
 def written(tmp_path_factory):
-    """A run that is only looked at."""
+    """A run that tests don't change."""
     return write(tmp_path_factory.mktemp('runs') / 'mine')
 
 
 @pytest.fixture
 def folder(written, tmp_path):
-    """A copy that may be spoilt."""
+    """A copy that tests may change."""
     return shutil.copytree(written.folder, tmp_path / 'run')
 
 
@@ -55,9 +55,9 @@ def test_what_was_written_is_read(written):
     assert (written.folder / 'metrics.csv').read_text() == (
         'step,train_loss,validation_loss,validation_accuracy\n2,2.5,,\n3,2.25,,0.333333\n'
     )
-    found = safetensors.torch.load_file(run.weights)
-    assert found.keys() == state().keys()
-    assert all(torch.equal(value, state()[name]) for name, value in found.items())
+    weights = safetensors.torch.load_file(run.weights)
+    assert weights.keys() == state().keys()
+    assert all(torch.equal(value, state()[name]) for name, value in weights.items())
     document = json.loads((written.folder / 'run.json').read_text())
     for name, sha256 in document['files'].items():
         assert hashlib.sha256((written.folder / name).read_bytes()).hexdigest() == sha256
@@ -73,11 +73,11 @@ def test_the_same_run_is_written_as_the_same_bytes(written, tmp_path):
 @pytest.mark.parametrize('name', ['weights.safetensors', 'metrics.csv', 'config.json', 'run.json'])
 def test_a_missing_file(folder, name):
     (folder / name).unlink()
-    expected = 'is not finished. Give its command again with --resume' if name == 'run.json' else f'{name} is missing'
+    expected = 'is not finished. Repeat its command with --resume' if name == 'run.json' else f'{name} is missing'
     with pytest.raises(ModelError, match=expected) as caught:
         read_run(folder)
     assert str(folder) in str(caught.value)
-    (folder / name).mkdir()  # nor is a folder of that name one
+    (folder / name).mkdir()  # a folder of that name is no such file
     with pytest.raises(ModelError, match=expected):
         read_run(folder)
 
@@ -97,7 +97,7 @@ def test_a_missing_file(folder, name):
 def test_a_changed_file(folder, name, change):
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(change(content))
-    with pytest.raises(ModelError, match=f'was changed after the run ended: {name} has another SHA-256'):
+    with pytest.raises(ModelError, match=f'was changed after the run ended: {name} has a different SHA-256'):
         read_run(folder)
     (folder / name).write_bytes(content)
     assert read_run(folder).config == CONFIG
@@ -113,10 +113,10 @@ def test_a_file_that_cannot_be_read(folder, monkeypatch):
 
 
 def changes(value, path=()):
-    """Every way of changing one field of a document: to something else of its kind, or away with it."""
+    """Every way to change one field of a document: to another value of its type, or by removing it."""
     if isinstance(value, dict):
-        for key, each in value.items():
-            yield from changes(each, (*path, key))
+        for key, item in value.items():
+            yield from changes(item, (*path, key))
             yield (*path, key), None
     elif isinstance(value, list):
         yield path, value[::-1]
@@ -130,29 +130,31 @@ def changes(value, path=()):
 
 
 def changed(document, path, value):
-    found = json.loads(json.dumps(document))
-    inner = found
+    copied = json.loads(json.dumps(document))
+    parent = copied
     for key in path[:-1]:
-        inner = inner[key]
+        parent = parent[key]
     if value is None:
-        del inner[path[-1]]
+        del parent[path[-1]]
     else:
-        inner[path[-1]] = value
-    return found
+        parent[path[-1]] = value
+    return copied
 
 
 def test_any_changed_field_of_the_result(folder):
     path = folder / 'run.json'
     document = json.loads(path.read_text())
-    tried = 0
+    n_changes = 0
     for where, value in changes(document):
         path.write_text(json.dumps(changed(document, where, value)))
-        with pytest.raises(ModelError, match=r'was changed after the run ended|is of format 2; this version reads 1'):
+        with pytest.raises(
+            ModelError, match=r'was changed after the run ended|has format 2; this version reads format 1'
+        ):
             read_run(folder)
-        tried += 1
-    assert tried > 50
+        n_changes += 1
+    assert n_changes > 50
     path.write_text(json.dumps({**document, 'more': 1}))
-    with pytest.raises(ModelError, match=r'run\.json is not what was written'):
+    with pytest.raises(ModelError, match=r'run\.json is not as it was written'):
         read_run(folder)
     path.write_text(json.dumps(document))  # other spacing, the same content
     assert read_run(folder).config == CONFIG
@@ -167,7 +169,7 @@ def test_a_result_that_is_none(folder, content):
 
 def test_a_run_of_another_format(folder, monkeypatch):
     monkeypatch.setattr(runs, 'FORMAT', 2)
-    with pytest.raises(ModelError, match=r'run\.json is of format 1; this version reads 2'):
+    with pytest.raises(ModelError, match=r'run\.json has format 1; this version reads format 2'):
         read_run(folder)
 
 
@@ -175,7 +177,7 @@ def test_folders_that_are_no_run(tmp_path):
     (tmp_path / 'empty').mkdir()
     (tmp_path / 'file').touch()
     for name, message in (
-        ('empty', r'is no training run: it has no run\.json'),
+        ('empty', r'is not a training run: it has no run\.json'),
         ('nowhere', 'there is no run'),
         ('file', 'there is no run'),
     ):
@@ -187,13 +189,17 @@ def test_configs(tmp_path):
     assert read_config(tmp_path) is None
     write_config(tmp_path, CONFIG)
     assert read_config(tmp_path) == CONFIG
-    for content, message in ((b'{', 'cannot be read'), (b'\xff', 'cannot be read'), (b'[1]', 'not what a run wrote')):
+    for content, message in (
+        (b'{', 'cannot be read'),
+        (b'\xff', 'cannot be read'),
+        (b'[1]', 'does not hold the settings of a run'),
+    ):
         (tmp_path / 'config.json').write_bytes(content)
         with pytest.raises(ModelError, match=f'{message}.*Remove the folder and train again'):
             read_config(tmp_path)
 
 
-def test_sweeping_takes_what_was_being_written_and_nothing_else(folder):
+def test_only_half_written_files_are_removed(folder):
     for name in ('weights.safetensors', 'checkpoint.ckpt', 'run.json'):
         with replacing(folder / name):
             (unfinished,) = (path for path in folder.iterdir() if path.name.startswith(f'.{name}.'))
@@ -202,7 +208,7 @@ def test_sweeping_takes_what_was_being_written_and_nothing_else(folder):
     for name in others:
         (folder / name).touch()
     (folder / '.run.json.abcdefgh').mkdir()
-    sweep(folder)
+    remove_leftovers(folder)
     files = {'weights.safetensors', 'checkpoint.ckpt', 'metrics.csv', 'config.json', 'run.json'}
     assert {path.name for path in folder.iterdir()} == files | others | {'.run.json.abcdefgh'}
 
@@ -222,8 +228,8 @@ def test_names_and_paths(named, m2m_home, monkeypatch):
     assert read_run(find_run('./first')).config == CONFIG
     moved = named.rename(m2m_home / 'moved')
     for name in (str(moved), f'{moved}/'):
-        found = load_candidate(f'run:{name}')
-        assert found.weights.startswith('run moved: SklearnDigits, seed 7 (SHA-256 ')
+        candidate = load_candidate(f'run:{name}')
+        assert candidate.weights.startswith('run moved: SklearnDigits, seed 7 (SHA-256 ')
     monkeypatch.setenv('HOME', str(m2m_home))
     assert find_run('~/moved') == moved
     with pytest.raises(ModelError, match='there is no run first'):
@@ -231,21 +237,20 @@ def test_names_and_paths(named, m2m_home, monkeypatch):
 
 
 @pytest.mark.seconds
-@pytest.mark.parametrize('asked', [('run:first', 'default'), (SQUEEZE, 'first')])
-def test_a_run_is_a_subject_with_its_own_weights(named, asked):
-    model, weights = asked
-    found = load_candidate(model, weights=weights)
-    assert found.identifier == SQUEEZE
-    assert found.run.config == CONFIG
-    assert all(torch.equal(value, state()[name]) for name, value in found.module.backbone.state_dict().items())
-    assert found.module.backbone.classifier[1].out_channels == 10
-    assert found.weights_sha256 == load_candidate(f'run:{named}').weights_sha256
+@pytest.mark.parametrize(('model', 'weights'), [('run:first', 'default'), (SQUEEZE, 'first')])
+def test_a_run_is_a_candidate_with_its_own_weights(named, model, weights):
+    candidate = load_candidate(model, weights=weights)
+    assert candidate.identifier == SQUEEZE
+    assert candidate.run.config == CONFIG
+    assert all(torch.equal(value, state()[name]) for name, value in candidate.module.backbone.state_dict().items())
+    assert candidate.module.backbone.classifier[1].out_channels == 10
+    assert candidate.weights_sha256 == load_candidate(f'run:{named}').weights_sha256
 
 
 def test_runs_and_weights_that_do_not_go_together(named):
     with pytest.raises(ModelError, match='run:first brings its own weights; --weights none is for other models'):
         load_candidate('run:first', weights='none')
-    with pytest.raises(ModelError, match=f'is of {SQUEEZE}, not of plain_digitnet'):
+    with pytest.raises(ModelError, match=f'trained {SQUEEZE}, not plain_digitnet'):
         load_candidate('plain_digitnet', weights=str(named))
     (named / 'metrics.csv').write_text('')
     for options in ({'model': 'run:first'}, {'model': SQUEEZE, 'weights': 'first'}):
@@ -273,21 +278,23 @@ def test_a_run_is_scored_on_what_a_mouse_saw_and_on_other_domains(named):
 
 @pytest.mark.seconds
 def test_the_labels_of_a_run_are_those_of_its_classes(named, tmp_path):
-    """Turned round, the outputs stand for other digits, and nothing else changes."""
+    """With reversed classes the outputs are other digits, and nothing else changes."""
     reverse = write(tmp_path / 'reverse', data={**DATA, 'classes': list('9876543210')})
     stimuli = load_stimulus_set('SklearnDigits_test')
     few = type(stimuli)(stimuli.iloc[:40])
     few.stimulus_paths, few.identifier = stimuli.stimulus_paths, 'few'
     answers = []
     for name in ('run:first', f'run:{reverse.folder}'):
-        found = load_candidate(name)
-        found.model.start_task(found.model.Task.label, list('0123456789'))
-        answers.append(found.model.look_at(few).values[0].astype(int))
+        candidate = load_candidate(name)
+        candidate.model.start_task(candidate.model.Task.label, list('0123456789'))
+        answers.append(candidate.model.look_at(few).values[0].astype(int))
     assert (answers[0] == 9 - answers[1]).all()
     images = torch.stack(
         [
-            torch.as_tensor(each)
-            for each in found.wrapper._extractor.preprocess([stimuli.get_stimulus(each) for each in few['stimulus_id']])
+            torch.as_tensor(image)
+            for image in candidate.wrapper._extractor.preprocess(
+                [stimuli.get_stimulus(name) for name in few['stimulus_id']]
+            )
         ]
     )
     with torch.no_grad():

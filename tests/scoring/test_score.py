@@ -18,7 +18,7 @@ from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError
 from m2m_benchmarks.records import store
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
-from m2m_benchmarks.scoring.layer_choice import choose_layer, halves
+from m2m_benchmarks.scoring.layer_choice import choose_layer, split_neuroids
 from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.score import score_candidate
 from m2m_benchmarks.testing import SmallNetwork
@@ -48,7 +48,7 @@ def test_a_network_of_ones_own(kind, m2m_home):
     assert document['simulated'] is True
     assert document['device'] == ('cuda' if torch.cuda.is_available() else 'cpu')
     assert len(document['weights_sha256']) == len(document['data_sha256']) == 64
-    assert [each.document() for each in store.results('SmallNetwork')] == [document]
+    assert [stored.document() for stored in store.results('SmallNetwork')] == [document]
 
 
 def test_named_layer_scores_all_neuroids(m2m_home):
@@ -62,15 +62,15 @@ def test_named_layer_scores_all_neuroids(m2m_home):
 @pytest.mark.parametrize('kind', ['rdm', 'ridge'])
 def test_the_choice_does_not_see_what_is_scored(kind, m2m_home):
     benchmark = load_benchmark(f'SimulatedMouse.VISl-{kind}')
-    found = load_candidate(SmallNetwork(), image_size=64)
-    activations = Activations(found)
-    choice = choose_layer(found, activations, benchmark, None)
-    selection, scoring, _ = halves(benchmark)
+    candidate = load_candidate(SmallNetwork(), image_size=64)
+    activations = Activations(candidate)
+    choice = choose_layer(candidate, activations, benchmark, None)
+    selection, scoring, _ = split_neuroids(benchmark)
     # the choice, from the metric alone
-    responses = activations(benchmark.stimulus_set, found.layers)
+    responses = activations(benchmark.stimulus_set, candidate.layers)
     expected = {}
-    for layer in found.layers:
-        model = LayerModel(found, activations, {'VISl': layer})
+    for layer in candidate.layers:
+        model = LayerModel(candidate, activations, {'VISl': layer})
         model.start_recording('VISl', None)
         seen = model.look_at(benchmark.stimulus_set)
         np.testing.assert_array_equal(seen.values, responses[layer])
@@ -82,7 +82,7 @@ def test_the_choice_does_not_see_what_is_scored(kind, m2m_home):
     assert not scored & set(selection.recordings.mean['neuroid_id'].values)
 
 
-def test_a_model_that_maps_the_area_is_not_asked_again(m2m_home):
+def test_a_model_that_maps_the_area_keeps_its_layer(m2m_home):
     document = score('pixels_64', 'SimulatedMouse.VISp-rdm').attrs['result']
     assert document['commitment'] == 'committed by the model'
     assert document['layer'] == 'pixels'
@@ -94,13 +94,13 @@ def test_several_benchmarks_take_one_forward_pass(m2m_home, monkeypatch):
     passes = []
     run = Activations._run
     monkeypatch.setattr(Activations, '_run', lambda self, *args: passes.append(args[1]) or run(self, *args))
-    found = load_candidate(SmallNetwork(), image_size=64)
-    scores = list(score_candidate(found, ['SimulatedMouse-rdm', 'SimulatedMouse.VISp-ridge']))
+    candidate = load_candidate(SmallNetwork(), image_size=64)
+    scores = list(score_candidate(candidate, ['SimulatedMouse-rdm', 'SimulatedMouse.VISp-ridge']))
     assert passes == [['conv', 'hidden', 'head']]
     mean = scores[0].attrs['result']
     assert set(mean['areas']) == set(mean['layer']) == {'VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'}
     assert mean['score'] == pytest.approx(np.mean([area['score'] for area in mean['areas'].values()]))
-    # and none the next time
+    # and no pass the next time
     again = list(score_candidate(load_candidate(SmallNetwork(), image_size=64), ['SimulatedMouse-rdm']))
     assert len(passes) == 1
     assert float(again[0]) == float(scores[0])
@@ -123,7 +123,7 @@ def test_a_changed_network_is_never_scored_with_old_activations(m2m_home):
 
 
 def linear_cka(source, target):
-    first, second = (np.cov(each.values) for each in (source, target))
+    first, second = (np.cov(assembly.values) for assembly in (source, target))
     return float(np.sum(first * second) / np.linalg.norm(first) / np.linalg.norm(second))
 
 
@@ -138,9 +138,9 @@ def test_a_list_of_names_and_benchmarks(m2m_home):
     own = benchmark('SimulatedMouse', 'VISl', linear_cka, n_draws=5)
     names = ['SimulatedMouse.VISp-rdm', 'SimulatedMouse.VISl-linear_cka']
     scores = score(SmallNetwork(), [names[0], own], image_size=64)
-    documents = [each.attrs['result'] for each in scores]
-    assert [each['benchmark'] for each in documents] == names
-    assert [each.document() for each in store.results('SmallNetwork')] == documents
+    documents = [scored.attrs['result'] for scored in scores]
+    assert [document['benchmark'] for document in documents] == names
+    assert [result.document() for result in store.results('SmallNetwork')] == documents
     mine = documents[1]
     # its layer is chosen by the metric itself, on neuroids that aren't scored
     assert mine['layer'] == max(mine['layer_scores'], key=mine['layer_scores'].get)
@@ -151,7 +151,7 @@ def test_a_list_of_names_and_benchmarks(m2m_home):
 
 
 def test_an_edited_metric_gets_its_own_number(m2m_home):
-    """Under its old name too: what a metric of others does can't be told from its name."""
+    """Under its old name too: the name of a metric does not determine its code."""
     factors = [1.0, 0.5]
     scores = [
         score(
@@ -162,12 +162,12 @@ def test_an_edited_metric_gets_its_own_number(m2m_home):
         )
         for factor in factors
     ]
-    first, second = (float(each.attrs['raw']) for each in scores)
+    first, second = (float(scored.attrs['raw']) for scored in scores)
     assert second == pytest.approx(first / 2)
 
 
 class Foreign(BenchmarkBase):
-    """A benchmark as brainscore_vision has them, of anything."""
+    """A benchmark of brainscore_vision's kind."""
 
     def __init__(self):
         super().__init__(identifier='Foreign2026-one', ceiling_func=None, version=1, parent='engineering', bibtex='')
@@ -183,8 +183,8 @@ def test_a_benchmark_of_brain_score(m2m_home):
 
 
 @pytest.mark.parametrize('wrong', [5, None, AreaBenchmark, ['SimulatedMouse.VISp-rdm', 5]], ids=str)
-def test_what_is_no_benchmark(wrong, m2m_home):
-    with pytest.raises(BenchmarkError, match='is no benchmark; expected are a name'):
+def test_objects_that_are_not_benchmarks(wrong, m2m_home):
+    with pytest.raises(BenchmarkError, match='is not a benchmark; expected a name'):
         score(SmallNetwork(), wrong, image_size=64)
 
 
@@ -227,7 +227,7 @@ def test_interleaved_results_of_several_writers(m2m_home):
     assert sorted(row.score for row in store.results('m')) == list(range(40))
 
 
-def test_a_results_file_that_is_none(m2m_home):
+def test_a_file_that_is_no_database(m2m_home):
     m2m_home.mkdir()
     (m2m_home / 'results.sqlite').write_bytes(b'no database' * 500)
     with pytest.raises(M2MError, match=r'results\.sqlite cannot be used'):

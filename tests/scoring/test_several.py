@@ -1,4 +1,4 @@
-"""Several candidates on several benchmarks, and scores that are answered from the results."""
+"""Several candidates on several benchmarks, and scores taken from the stored results."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def nothing_is_loaded(monkeypatch):
 
 def test_a_repeated_score_is_answered(request):
     first = scored(PIXELS, CandidateSpec(SMALL, 'none'), benchmarks=[BENCHMARK, 'SimulatedMouse.VISl-ridge'])
-    assert [each.model for each in first] == ['pixels_64', 'pixels_64', SMALL, SMALL]
+    assert [result.model for result in first] == ['pixels_64', 'pixels_64', SMALL, SMALL]
     assert store.results() == first
     request.getfixturevalue('nothing_is_loaded')
     again = scored(PIXELS, CandidateSpec(SMALL, 'none'), benchmarks=['SimulatedMouse.VISl-ridge', BENCHMARK])
@@ -58,12 +58,12 @@ def test_a_repeated_score_is_answered(request):
 def test_what_is_missing_is_computed(monkeypatch):
     (first,) = scored(PIXELS)
     computed = []
-    real = several._computed
-    monkeypatch.setattr(several, '_computed', lambda *arguments: computed.append(arguments[2]) or real(*arguments))
+    real = several._compute
+    monkeypatch.setattr(several, '_compute', lambda *arguments: computed.append(arguments[2]) or real(*arguments))
     results = scored(PIXELS, benchmarks=['SimulatedMouse.VISl-rdm', BENCHMARK, 'SimulatedMouse.VISl-ridge'])
     assert computed == [['SimulatedMouse.VISl-rdm', 'SimulatedMouse.VISl-ridge']]
     assert results[1] == first
-    assert [each.benchmark for each in results] == [
+    assert [result.benchmark for result in results] == [
         'SimulatedMouse.VISl-rdm',
         BENCHMARK,
         'SimulatedMouse.VISl-ridge',
@@ -74,20 +74,20 @@ def test_computed_anew(monkeypatch):
     (first,) = scored(PIXELS)
     (fresh,) = scored(PIXELS, fresh=True)
     assert fresh.score == first.score
-    assert fresh.seconds != first.seconds  # it is another measurement
-    assert store.results() == [first]  # of the same number
+    assert fresh.seconds != first.seconds  # it was computed again
+    assert store.results() == [first]  # the same number is not stored twice
 
 
 def test_seeds_are_of_untrained_weights():
     results = scored(PIXELS, CandidateSpec(SMALL, 'none'), seeds=[3, 0])
-    assert [(each.model, each.seed) for each in results] == [('pixels_64', None), (SMALL, 3), (SMALL, 0)]
+    assert [(result.model, result.seed) for result in results] == [('pixels_64', None), (SMALL, 3), (SMALL, 0)]
     assert results[1].weights_sha256 != results[2].weights_sha256
     assert score(SMALL, BENCHMARK, weights='none', seed=3).attrs['result'] == results[1].document()
 
 
 def key(**changes):
-    asked = {'model': 'torchvision:alexnet', 'weights': 'none', 'seed': 0, 'benchmark': BENCHMARK, 'layer': None}
-    return requests.key(**{**asked, **changes})
+    request = {'model': 'torchvision:alexnet', 'weights': 'none', 'seed': 0, 'benchmark': BENCHMARK, 'layer': None}
+    return requests.key(**{**request, **changes})
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_weights_file_is_known_by_its_content(tmp_path):
     first.write_bytes(b'2')
     assert key(weights=str(first)) != before
     second.write_bytes(b'1')
-    assert key(weights=str(second)) != before  # the result says its name
+    assert key(weights=str(second)) != before  # the result has its name
     (tmp_path / 'elsewhere').mkdir()
     (tmp_path / 'elsewhere' / 'first.pth').write_bytes(b'1')
     assert key(weights=str(tmp_path / 'elsewhere' / 'first.pth')) == before
@@ -203,10 +203,10 @@ def test_an_edited_plugin_is_never_answered_with_the_old_number(tmp_path):
         documents.append(score(folder, BENCHMARK).attrs['result'])
         again = score(folder, BENCHMARK)
         assert again.attrs['result'] == documents[-1]
-        assert 'draws' not in again.attrs  # answered, not computed
-    assert len({each['score'] for each in documents}) == 3
-    assert len({each['weights_sha256'] for each in documents}) == 1
-    assert [each.document() for each in store.results()] == documents
+        assert 'draws' not in again.attrs  # from the stored results
+    assert len({document['score'] for document in documents}) == 3
+    assert len({document['weights_sha256'] for document in documents}) == 1
+    assert [document.document() for document in store.results()] == documents
     (folder / 'model.py').write_text(MODEL.format(stride=2, size=32))
     assert score(folder, BENCHMARK).attrs['result'] == documents[0]
 
@@ -256,7 +256,7 @@ def test_a_network_that_answers_at_random_is_computed_each_time():
             self.noise = torch.nn.Identity()
 
         def forward(self, images):
-            noise = np.random.default_rng().normal(0, 0.1, images.shape)  # of no seed
+            noise = np.random.default_rng().normal(0, 0.1, images.shape)  # without a seed
             return super().forward(self.noise(images + torch.tensor(noise, dtype=images.dtype)))
 
     first, second = (score(Random(), BENCHMARK, image_size=64).attrs['result'] for _ in range(2))
@@ -278,15 +278,15 @@ finally:
 @pytest.mark.process
 def test_an_answer_needs_no_torch(home, monkeypatch):
     model = f'{SMALL}@none'
-    # The process below has to have the same settings as this one.
+    # The process below needs the settings of this one.
     results = scored(CandidateSpec(SMALL, 'none'), PIXELS, seeds=[0, 1])
     monkeypatch.setenv('M2M_HOME', str(home))
     script = AGAIN.format(model=model, benchmark=BENCHMARK)
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, '-W', 'ignore', '-c', script], capture_output=True, text=True, check=False, env=os.environ
     )
-    assert done.stderr == '[]\n'
-    assert json.loads(done.stdout) == [each.document() for each in results]
+    assert process.stderr == '[]\n'
+    assert json.loads(process.stdout) == [result.document() for result in results]
 
 
 def test_several_on_the_command_line(m2m):
@@ -296,7 +296,7 @@ def test_several_on_the_command_line(m2m):
     for label in labels:
         assert sum(line.startswith(label) for line in ran.out.splitlines()) == 1
     (mean,) = [line for line in ran.out.splitlines() if line.startswith(f'{SMALL}@none mean of 2 seeds')]
-    scores = [each.score for each in store.results(SMALL, BENCHMARK)]
+    scores = [result.score for result in store.results(SMALL, BENCHMARK)]
     assert f'{sum(scores) / 2:.3f} ± {abs(scores[0] - scores[1]) / 2**0.5:.3f}' in mean
     assert m2m('results', 'list').out.splitlines()[1:5] == ran.out.splitlines()[1:5]
 
@@ -314,7 +314,7 @@ def test_a_failure_does_not_lose_the_scores_before(m2m, monkeypatch):
     assert 'VISp' in ran.out
     assert 'Finished scores and responses are kept' in ran.err
     assert ran.err.endswith('error: no room for it\n')
-    assert [each.model for each in store.results()] == ['pixels_64']
+    assert [result.model for result in store.results()] == ['pixels_64']
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Candidates by name: what a text is read as, what is refused, and that torch isn't needed for it."""
+"""Names of candidates: how they are read, and which are refused, without torch."""
 
 import re
 
@@ -81,7 +81,7 @@ def test_a_text_with_two_meanings_is_refused(here):
         ('neurn_resnet18_k5x', "got 'x'."),
         ('neurn_resnet19', 'Did you mean neurn_resnet18'),
         ('alexnet@none', 'alexnet brings its own weights'),
-        ('pixels_64@none', 'pixels_64 has no weights to choose; leave out none.'),
+        ('pixels_64@none', 'pixels_64 has no choice of weights; leave out none.'),
         ('run:nothing', 'there is no run nothing'),
         ('run:nothing@none', 'there is no run nothing'),
         ('./nothing', 'there is no such folder'),
@@ -91,7 +91,7 @@ def test_a_text_with_two_meanings_is_refused(here):
         ('alexnet@nothing@nowhere', 'there is no weights file nothing@nowhere.'),
     ],
 )
-def test_what_is_wrong_is_said(here, text, message):
+def test_messages_of_wrong_names(here, text, message):
     with pytest.raises(M2MError, match=re.escape(message)):
         check_candidate(parse_candidate(text))
 
@@ -104,5 +104,5 @@ def test_an_unknown_name_is_that_error(here):
 def test_weights_that_no_candidate_takes_are_refused(here):
     assert [spec.weights for spec in parse_candidates(['pixels_64', 'plain_resnet18'], 'none')] == ['default', 'none']
     for texts in (['pixels_64'], ['pixels_64', 'plain_resnet18@default']):
-        with pytest.raises(ModelError, match=f'--weights none is for none of {", ".join(texts)}'):
+        with pytest.raises(ModelError, match=f'--weights none applies to none of {", ".join(texts)}'):
             parse_candidates(texts, 'none')

@@ -1,4 +1,4 @@
-"""Weights from files: what is read, what is refused, and what the fingerprint covers."""
+"""Weights from files, refused files, and the fingerprint."""
 
 import copy
 import functools
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from m2m_benchmarks.errors import ModelError
-from m2m_benchmarks.scoring.weights import apply_weights, downloaded, n_outputs, read_weights, weights_sha256
+from m2m_benchmarks.scoring.weights import apply_weights, download_weights, n_outputs, read_weights, weights_sha256
 from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.testing import MakesFolder, serving
 
@@ -86,7 +86,7 @@ def test_another_architecture_names_all_three_kinds_of_misfit(tmp_path):
         apply_weights(module, state, tmp_path / 'w.pth', 'torchvision:mine')
     message = str(caught.value)
     assert f'1 of its {len(module.state_dict())} tensors are missing, such as 0.bias' in message
-    assert '1 tensors are none of its own, such as head.weight' in message
+    assert '1 tensors do not belong to it, such as head.weight' in message
     assert '1 have another shape: 1.weight is (7,), expected (4,)' in message
     assert 'torchvision:mine' in message
     assert 'w.pth' in message
@@ -152,7 +152,7 @@ def test_code_is_not_run(tmp_path, form):
         read_weights(path)
     assert not trap.exists()
     assert str(path) in str(caught.value)
-    if form.startswith('torch') or form == 'beside weights':  # the trap works where nobody is careful
+    if form.startswith('torch') or form == 'beside weights':  # the trap works when weights are loaded carelessly
         torch.load(path, weights_only=False)
         assert trap.exists()
 
@@ -164,8 +164,8 @@ def test_a_whole_pickled_network_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize('content', [{}, {'a': 1}, {'a': torch.ones(1), 'b': 'text'}, [torch.ones(1)], torch.ones(1)])
-def test_what_is_no_state_dict(tmp_path, content):
-    with pytest.raises(ModelError, match='names mapped to tensors'):
+def test_files_without_a_state_dict(tmp_path, content):
+    with pytest.raises(ModelError, match='a mapping of names to tensors'):
         read_weights(save(content, tmp_path / 'w.pth'))
 
 
@@ -182,9 +182,9 @@ def test_fingerprint_covers_values_types_shapes_and_names():
     def changed(change):
         other = copy.deepcopy(module)
         change(other)
-        found = weights_sha256(other)
-        assert found not in seen
-        seen.add(found)
+        sha256 = weights_sha256(other)
+        assert sha256 not in seen
+        seen.add(sha256)
 
     def nudge(other):
         other[0].weight.data[0, 0, 0, 0] = torch.nextafter(other[0].weight[0, 0, 0, 0], torch.tensor(9.0)).detach()
@@ -208,7 +208,7 @@ def test_fingerprint_covers_values_types_shapes_and_names():
     assert weights_sha256(renamed) not in seen
 
 
-def test_fingerprint_does_not_depend_on_where_they_came_from(tmp_path):
+def test_fingerprint_does_not_depend_on_the_origin(tmp_path):
     module = built()
     expected = weights_sha256(module)
     for name in ('w.pth', 'w.safetensors'):
@@ -241,9 +241,9 @@ def test_fingerprint_of_types_that_numpy_lacks():
 
 @pytest.fixture
 def served(tmp_path, monkeypatch):
-    """A folder that a loopback server serves, and its address; downloads go to a folder of their own."""
+    """A folder that a loopback server serves, and its address; downloads go to another folder."""
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
-    monkeypatch.setattr(urllib.request, '_opener', None)  # urllib keeps the proxies that it met first
+    monkeypatch.setattr(urllib.request, '_opener', None)  # urllib keeps the first proxies that it reads
     for name in ('http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / 'served'
@@ -258,19 +258,19 @@ def test_downloaded_weights_are_known_by_their_hash(served):
     path = save(built().state_dict(), folder / 'w.safetensors')
     sha256 = sha256_file(path)
     url = f'{address}/w.safetensors?download=true'
-    found = downloaded(url, sha256)
-    assert found.suffix == '.safetensors'
-    assert read_weights(found).keys() == built().state_dict().keys()
+    downloaded = download_weights(url, sha256)
+    assert downloaded.suffix == '.safetensors'
+    assert read_weights(downloaded).keys() == built().state_dict().keys()
     path.unlink()
-    assert downloaded(url, sha256) == found  # it is kept
-    found.write_bytes(b'changed')
-    with pytest.raises(ModelError, match=rf'{address}/.* could not be had with SHA-256 {sha256}: .*404'):
-        downloaded(url, sha256)
+    assert download_weights(url, sha256) == downloaded  # it is kept
+    downloaded.write_bytes(b'changed')
+    with pytest.raises(ModelError, match=rf'could not download weights with SHA-256 {sha256} from {address}/.*404'):
+        download_weights(url, sha256)
     path.write_bytes(b'something else')
     with pytest.raises(ModelError, match='invalid hash value'):
-        downloaded(url, sha256)
+        download_weights(url, sha256)
     with pytest.raises(ModelError, match='unknown url type'):
-        downloaded('w.safetensors', sha256)
+        download_weights('w.safetensors', sha256)
 
 
 def test_the_number_of_classes():

@@ -1,4 +1,4 @@
-"""What tests of submissions share: a place to work in, and processes in which this library is not there."""
+"""Fixtures for tests of submissions: a working folder, and processes without this library."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import brainscore_vision
 import pytest
 
 KINDS = ('models', 'benchmarks', 'metrics', 'data')
-#: First line of every script that is run in a tree: whatever imports this library fails.
+#: First line of every script that is run in a tree: imports of this library fail.
 BLOCKED = "import sys; sys.modules['m2m_benchmarks'] = None\n"
 
 
@@ -27,12 +27,12 @@ def work(tmp_path, monkeypatch):
 
 @pytest.fixture(scope='session')
 def unpacked():
-    """The function unpacked(archive, place) -> the plugin folder in an archive."""
+    """The function unpacked(archive, destination) -> the plugin folder in an archive."""
 
-    def unpack(archive, place):
-        with zipfile.ZipFile(archive) as opened:
-            opened.extractall(place)
-        (folder,) = place.glob('*/models/*')
+    def unpack(archive, destination):
+        with zipfile.ZipFile(archive) as file:
+            file.extractall(destination)
+        (folder,) = destination.glob('*/models/*')
         return folder
 
     return unpack
@@ -40,10 +40,10 @@ def unpacked():
 
 @pytest.fixture
 def in_tree(tmp_path):
-    """The function in_tree(plugins, script, *arguments, **environment) -> what the script prints.
+    """The function in_tree(plugins, script, *arguments, **environment) -> stdout of the script.
 
-    `plugins` maps folders to kinds. The script runs in a process of its own, where brainscore_vision has these besides
-    its own plugins, and where m2m_benchmarks cannot be imported.
+    `plugins` maps folders to kinds. The script runs in a process where brainscore_vision has these plugins in addition
+    to its own, and where m2m_benchmarks cannot be imported.
     """
 
     def run(plugins, script, *arguments, **environment):
@@ -60,9 +60,9 @@ def in_tree(tmp_path):
                 (package / kind / entry.name).symlink_to(entry)
         for folder, kind in plugins.items():
             (package / kind / folder.name).symlink_to(folder)
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, '-W', 'ignore', '-c', BLOCKED + script, *map(str, arguments)],
-            # As a user of Brain-Score has it, but for the folder of its stored activations and ceilings.
+            # The environment of a Brain-Score user, except for the folder of its stored activations and ceilings.
             env={
                 **{name: value for name, value in os.environ.items() if not name.lower().endswith('_proxy')},
                 'PYTHONPATH': str(tree),
@@ -76,7 +76,7 @@ def in_tree(tmp_path):
             timeout=300,
             check=False,
         )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
+        assert process.returncode == 0, process.stderr[-3000:]
+        return process.stdout
 
     return run

@@ -1,4 +1,4 @@
-"""m2m export: what it writes, that Brain-Score's own tests pass on it, and what it refuses."""
+"""m2m export: the files it writes, Brain-Score's tests of them, and refusals."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from m2m_benchmarks.testing import QuietHandler, serving
 
 pytestmark = pytest.mark.seconds
 
-#: Where torchvision keeps the default weights of SqueezeNet; it doesn't look into a file that is there.
+#: Where torchvision stores the default weights of SqueezeNet; it doesn't check an existing file.
 SQUEEZENET = 'hub/checkpoints/squeezenet1_1-b8a52dc0.pth'
 PASSED = 'All rules are kept, and all {} tests passed'
 
@@ -61,7 +61,7 @@ def plugin(folder, name='mini', regions=('V1', 'V2', 'V4', 'IT'), visual_degrees
 
 
 def squeezenet(path, seed=0):
-    """A file with weights for SqueezeNet 1.1, and these."""
+    """Write random weights of SqueezeNet 1.1; return the path and the weights."""
     torch.manual_seed(seed)
     state = torchvision.models.squeezenet1_1(weights=None).state_dict()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,12 +75,12 @@ def same(first, second):
 
 def assert_nothing_left(work):
     assert list(work.iterdir()) == []
-    # Brain-Score makes that one itself, once a process.
+    # Brain-Score creates that one, once in a process.
     left = [path.name for path in (work.parent / 'temporary').iterdir()]
     assert [name for name in left if not name.startswith('brainscore-resolution-probe-')] == []
 
 
-# What is sent to the website.
+# Archives for the website.
 
 
 @pytest.mark.process
@@ -89,11 +89,11 @@ def test_a_zip_passes(m2m, work, unpacked, offline):
     assert (ran.code, ran.err) == (0, '')
     archive = work / 'neurn_resnet18.zip'
     assert ran.out.splitlines()[0] == str(archive)
-    # Brain-Score's five, one that all layers are there, one for each region.
+    # Brain-Score's five, one for the layers, one for each region.
     assert PASSED.format(10) in ran.out
     assert archive.stat().st_size < 50_000_000
-    with zipfile.ZipFile(archive) as opened:
-        names = opened.namelist()
+    with zipfile.ZipFile(archive) as file:
+        names = file.namelist()
     assert names[:3] == [f'neurn_resnet18/{folder}' for folder in ('', 'models/', 'models/neurn_resnet18/')]
     assert not any('pycache' in name or name.startswith('.') or 'draft' in name for name in names)
     folder = unpacked(archive, work / 'unpacked')
@@ -106,23 +106,23 @@ def test_a_zip_passes(m2m, work, unpacked, offline):
     assert [path.name for path in work.iterdir() if path != folder.parents[2]] == ['neurn_resnet18.zip']
 
 
-def test_default_weights_are_sent_along(m2m, work, unpacked, offline, tmp_path):
+def test_default_weights_are_in_the_archive(m2m, work, unpacked, offline, tmp_path):
     _, state = squeezenet(tmp_path / 'torch' / SQUEEZENET)
     ran = m2m('export', 'plain_squeezenet1_1', 'sent.zip', '--to', 'zip')
     assert (ran.code, ran.out) == (0, f'{work / "sent.zip"}\n')
     folder = unpacked(work / 'sent.zip', work / 'unpacked')
     assert same(safetensors.torch.load_file(folder / 'weights.safetensors'), state)
     assert 'http' not in (folder / '__init__.py').read_text()
-    # The map of the layers that were chosen on recordings goes along.
+    # The map of the layers that were chosen on recordings is there, too.
     chosen = Path(family.__file__).parent / 'region_layer_map' / 'plain_squeezenet1_1.json'
     assert json.loads((folder / 'region_layer_map' / chosen.name).read_text()) == json.loads(chosen.read_text())
     assert list((folder / 'region_layer_map').iterdir()) == [folder / 'region_layer_map' / chosen.name]
 
 
 @pytest.mark.parametrize('destination', ['sent.zip', 'new/folder/sent.zip'])
-def test_default_weights_that_cannot_be_had(destination, m2m, work, offline):
+def test_default_weights_that_cannot_be_downloaded(destination, m2m, work, offline):
     ran = m2m('export', 'plain_squeezenet1_1', destination, '--to', 'zip')
-    assert (ran.code, ran.out) == (1, '')  # what torch.hub says is on stderr
+    assert (ran.code, ran.out) == (1, '')  # torch.hub's messages are on stderr
     assert 'plain_squeezenet1_1 needs a file that could not be downloaded' in ran.err
     assert 'https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth). Connect to the network' in ran.err
     assert_nothing_left(work)
@@ -150,7 +150,7 @@ for identifier in sys.argv[2:]:
 def test_exported_models_are_the_same_in_a_clean_process(m2m, work, unpacked, offline, tmp_path, in_tree):
     plain, twin, dotted = 'plain_squeezenet1_1', 'neurn_squeezenet1_1', 'neurn_squeezenet1_1_after_features.3'
     squeezenet(tmp_path / 'torch' / SQUEEZENET)
-    # Weights in the folder; downloaded by torchvision; a folder that cannot be called like the model, for its dot.
+    # Weights in the folder; downloaded by torchvision; a model whose name has a dot, which its folder cannot have.
     assert m2m('export', plain, '--to', 'zip').code == 0
     assert m2m('export', twin, 'tree', '--to', 'brainscore-tree').code == 0
     assert m2m('export', dotted, '--to', 'zip', '--weights', 'none', '--seed', 4).code == 0
@@ -172,17 +172,17 @@ def test_exported_models_are_the_same_in_a_clean_process(m2m, work, unpacked, of
             torch.testing.assert_close(output, network(images), rtol=0, atol=1e-6)
         assert regions == family.regions(identifier)
         stored.add(stored_as)
-    # Brain-Score stores activations under a name that is that of the weights too.
+    # Brain-Score stores activations under a name that depends on the weights.
     assert len(stored) == 3
     assert all(name.startswith((plain, twin)) for name in stored)
 
 
-# Weights that are too large to be sent.
+# Weights that are too large for an archive.
 
 
 @pytest.fixture
 def host():
-    """Server of one file; `served` says how: whole, changed, cut, missing or not at all."""
+    """Server of one file; `served` is whole, changed, cut, missing or closed."""
 
     class Handler(QuietHandler):
         def do_GET(self):  # noqa: N802
@@ -196,7 +196,7 @@ def host():
                 return
             else:
                 content = server.content
-                server.asked += 1
+                server.n_requests += 1
             self.send_response(200)
             self.send_header('Content-Length', str(len(content)))
             self.end_headers()
@@ -205,7 +205,7 @@ def host():
             self.wfile.write(content[: len(content) // 2] if server.served == 'cut' else content)
 
     with serving(Handler) as server:
-        server.served, server.content, server.asked = 'whole', b'', 0
+        server.served, server.content, server.n_requests = 'whole', b'', 0
         yield server
 
 
@@ -256,41 +256,44 @@ def test_too_large_weights_are_downloaded_and_checked(
     ran = m2m('export', 'neurn_squeezenet1_1', '--to', 'zip', *options)
     assert (ran.code, ran.err) == (0, '')
     assert (work / 'neurn_squeezenet1_1.zip').stat().st_size < 100_000
-    assert host.asked == 0  # nothing is downloaded to export
+    assert host.n_requests == 0  # an export downloads nothing
     folder = unpacked(work / 'neurn_squeezenet1_1.zip', work / 'unpacked')
     init = (folder / '__init__.py').read_text()
     assert f"URL = '{url}'" in init
     assert f"SHA256 = '{sha256}'" in init
-    # The same for a pull request.
+    # For a pull request, the code is the same.
     assert m2m('export', 'neurn_squeezenet1_1', 'tree', '--to', 'brainscore-tree', *options).code == 0
     assert (work / 'tree/brainscore_vision/models/neurn_squeezenet1_1/__init__.py').read_text() == init
 
     out = in_tree({folder: 'models'}, DOWNLOADS, 'neurn_squeezenet1_1', host.url, file, tmp_path / 'homes')
     ran = [json.loads(line) for line in out.splitlines()]
     for served, result, files in ran[:4]:
-        assert f'the weights at {url} could not be had with SHA-256 {sha256}: ' in result, served
+        assert f'could not download weights with SHA-256 {sha256} from {url}: ' in result, served
         assert result.startswith('brainscore_vision.models.neurn_squeezenet1_1.m2m.errors: ')
-        assert files == {}, served  # neither a wrong file nor a part of one
+        assert files == {}, served  # neither a wrong file nor an incomplete one
     assert 'HTTP Error 404' in ran[1][1]
     kept = {f'{sha256[:16]}-mine.pth': len(host.content)}
     assert ran[4:] == [['whole', 'same', kept], ['missing', 'same', kept], ['whole', 'same', kept]]
 
 
 @pytest.mark.slow
-def test_too_large_weights_without_a_place(m2m, work, offline, monkeypatch, tmp_path):
+def test_too_large_weights_without_an_address(m2m, work, offline, monkeypatch, tmp_path):
     monkeypatch.setattr(exporting, 'MOST_BYTES', 1_000_000)
     file, _ = squeezenet(tmp_path / 'mine.pth')
     for to in (('--to', 'zip'), ('tree', '--to', 'brainscore-tree')):
         ran = m2m('export', 'plain_squeezenet1_1', *to, '--weights', file)
         assert ran.code == 1
-        assert ' MB with its weights, and 50 MB are taken; upload the file and name where: --weights FILE ' in ran.err
+        assert (
+            ' MB with its weights, but the limit is 50 MB; upload the file and name its address: --weights FILE '
+            in ran.err
+        )
         ran = m2m('export', 'plain_squeezenet1_1', *to, '--weights', 'none')
         assert ran.code == 1
-        assert 'save the untrained weights to a file, upload the file and name where' in ran.err
+        assert 'save the untrained weights to a file, upload the file and name its address' in ran.err
     assert_nothing_left(work)
 
 
-def test_too_large_default_weights_are_named_where_their_library_has_them(
+def test_too_large_default_weights_have_the_address_of_their_library(
     m2m, work, unpacked, offline, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(exporting, 'MOST_BYTES', 1_000_000)
@@ -304,7 +307,7 @@ def test_too_large_default_weights_are_named_where_their_library_has_them(
 @pytest.mark.slow
 def test_too_large_default_weights_of_timm(m2m, work, unpacked, offline, monkeypatch, tmp_path):
     monkeypatch.setattr(exporting, 'MOST_BYTES', 1_000_000)
-    # As a download would leave them.
+    # As after a download.
     version = '0' * 40
     hub = tmp_path / 'hub' / 'models--timm--mobilenetv1_100.ra4_e3600_r224_in1k'
     for folder in (hub / 'refs', hub / 'snapshots' / version):
@@ -328,7 +331,7 @@ def test_a_file_with_other_weights_than_the_model_is_refused(m2m, work, offline,
     monkeypatch.setattr(exporting.models, '_downloaded_file', lambda url: other)
     ran = m2m('export', 'plain_squeezenet1_1', '--to', 'zip')
     assert ran.code == 1
-    assert 'other.pth does not hold the weights of plain_squeezenet1_1 name by name' in ran.err
+    assert 'other.pth does not hold exactly the weights of plain_squeezenet1_1' in ran.err
     assert_nothing_left(work)
 
 
@@ -342,7 +345,7 @@ def test_files_by_url_may_be_of_the_whole_model(prefix, work, offline, monkeypat
     assert "URL = 'https://example.org/mine.pth'" in (folder / '__init__.py').read_text()
 
 
-def test_names_that_would_break_the_code_that_holds_them(work, offline, tmp_path):
+def test_names_with_quotes_and_backslashes(work, offline, tmp_path):
     file, _ = squeezenet(tmp_path / 'a """ \\N $x \' b.pth')
     url = "https://example.org/it's.pth?a=$url&b=\\"
     (folder,) = export_tree('plain_squeezenet1_1', work / 'tree', Weights(str(file), url=url))
@@ -350,7 +353,7 @@ def test_names_that_would_break_the_code_that_holds_them(work, offline, tmp_path
     assert f'URL = {url!r}' in (folder / '__init__.py').read_text()
 
 
-# What goes by pull request.
+# Folders for a pull request.
 
 SCORES = """
 import json
@@ -388,17 +391,17 @@ def assert_scores_equal(line, benchmark):
 @pytest.mark.process
 @pytest.mark.slow
 def test_a_benchmark_with_its_data_and_metrics(m2m, m2m_home, work, in_tree, monkeypatch):
-    # Options for the pytest of whoever runs this don't reach the one of the check.
+    # The check ignores pytest options of the user's environment.
     monkeypatch.setenv('PYTEST_ADDOPTS', '--no-such-option')
     ran = m2m('export', 'SimulatedMouse.VISp-rdm', 'tree', '--to', 'brainscore-tree', '--check')
     assert (ran.code, ran.err) == (0, '')
     names = ['benchmarks/simulated', 'data/simulated', 'metrics/m2m_rdm']
     assert ran.out.splitlines()[:3] == [f'tree/brainscore_vision/{name}' for name in names]
-    # Six ceilings of each comparison, an assembly, two tests of the metric.
+    # Six ceilings of each comparison, one test of the assembly, two of the metric.
     assert PASSED.format(3 + 6 * len(COMPARISONS)) in ran.out
     assert sorted(path.name for path in (work / 'tree').rglob('.*')) == []
     assert m2m('export', 'pixels_64', 'tree', '--to', 'brainscore-tree').code == 0
-    # Metrics are in the one tree already, so another benchmark's folders come from a second one.
+    # The first tree already has the metrics, so another benchmark is exported to a second one.
     assert m2m('export', 'Siegle2021.VISp-rdm', 'second', '--to', 'brainscore-tree').code == 0
     folders = exported(work / 'tree') | {
         folder: kind for folder, kind in exported(work / 'second').items() if folder.name == 'siegle2021'
@@ -429,7 +432,7 @@ def test_a_benchmark_of_real_recordings(m2m, siegle, work, in_tree):
     [
         ('m2m_ridge', ['metrics/m2m_ridge']),
         ('SimulatedMouse', ['data/simulated']),
-        # A benchmark brings the metric that its metadata names, where it is one of this library's.
+        # A benchmark is exported with its metric if it is this library's.
         ('deVries2020-ridge', ['benchmarks/devries2020', 'data/devries2020', 'metrics/m2m_ridge']),
         ('Siegle2021.VISp-rdm', ['benchmarks/siegle2021', 'data/siegle2021', 'metrics/m2m_rdm']),
         ('Siegle2021.VISp-cka', ['benchmarks/siegle2021', 'data/siegle2021']),
@@ -439,19 +442,19 @@ def test_a_benchmark_of_real_recordings(m2m, siegle, work, in_tree):
 )
 @pytest.mark.several
 def test_folders_for_a_pull_request(name, folders, m2m, work, offline):
-    (work / 'brainscore_vision' / 'models').mkdir(parents=True)  # somebody's checkout
+    (work / 'brainscore_vision' / 'models').mkdir(parents=True)  # as in a checkout
     ran = m2m('export', name, '.', '--to', 'brainscore-tree')
     assert ran.code == 0
     assert ran.out.splitlines() == [f'brainscore_vision/{folder}' for folder in folders]
-    there = [path.relative_to(work / 'brainscore_vision').as_posix() for path in work.glob('brainscore_vision/*/*')]
-    assert sorted(there) == folders
+    written = [path.relative_to(work / 'brainscore_vision').as_posix() for path in work.glob('brainscore_vision/*/*')]
+    assert sorted(written) == folders
     for folder in folders:
-        place = work / 'brainscore_vision' / folder
-        assert {'__init__.py', 'test.py'} <= {path.name for path in place.iterdir()}
-        assert (place / 'metadata.yaml').is_file() == folder.startswith('benchmarks')
+        plugin_folder = work / 'brainscore_vision' / folder
+        assert {'__init__.py', 'test.py'} <= {path.name for path in plugin_folder.iterdir()}
+        assert (plugin_folder / 'metadata.yaml').is_file() == folder.startswith('benchmarks')
 
 
-# A model plugin of one's own.
+# A user's model plugin.
 
 ALONE = """
 import importlib
@@ -474,24 +477,24 @@ def test_alone():
 
 @pytest.mark.process
 @pytest.mark.slow
-def test_a_folder_of_ones_own_passes_alone(m2m, work):
+def test_a_users_plugin_passes_alone(m2m, work):
     folder = plugin(work / 'my-net.v2', test=ALONE)
-    (folder / 'metadata.yaml').write_text('models:\n')  # for a pull request; the website refuses it
+    (folder / 'metadata.yaml').write_text('models:\n')  # needed in a pull request, refused by the website
     ran = m2m('export', './my-net.v2', '--to', 'zip', '--check')
     assert (ran.code, ran.err) == (0, '')
     assert PASSED.format(6) in ran.out
-    with zipfile.ZipFile(work / 'mini.zip') as opened:
-        assert opened.namelist()[2] == 'mini/models/mini/'
-        assert not any('metadata' in name for name in opened.namelist())
+    with zipfile.ZipFile(work / 'mini.zip') as file:
+        assert file.namelist()[2] == 'mini/models/mini/'
+        assert not any('metadata' in name for name in file.namelist())
     assert (folder / 'metadata.yaml').is_file()
-    # For a pull request it keeps its name, but for the dot, which would be a package.
+    # For a pull request it keeps its name, except for the dot, which would be a package.
     ran = m2m('export', './my-net.v2', 'tree', '--to', 'brainscore-tree')
     assert (ran.code, ran.out) == (0, 'tree/brainscore_vision/models/my-net_v2\n')
 
 
 @pytest.mark.slow
 @pytest.mark.process
-def test_check_names_what_fails(m2m, work):
+def test_check_names_failing_tests(m2m, work):
     models = work / 'tree' / 'brainscore_vision' / 'models'
     plugin(models / 'far', 'far', regions=['V2', 'VISp'], visual_degrees=9001)
     hidden = "import importlib\n\nimportlib.import_module('m2m_' + 'benchmarks.errors')\n"
@@ -540,7 +543,7 @@ def test_skipped():
 
 @pytest.mark.process
 @pytest.mark.slow
-def test_check_names_what_fails_in_its_own_tests(m2m, work):
+def test_check_names_failing_tests_of_a_plugin(m2m, work):
     folder = work / 'tree' / 'metrics' / 'mine'
     folder.mkdir(parents=True)
     (folder / '__init__.py').write_text("metric_registry = {}\nmetric_registry['mine'] = None\n")
@@ -552,26 +555,26 @@ def test_check_names_what_fails_in_its_own_tests(m2m, work):
         '  test of metrics/mine test_wrong: AssertionError: not so',
         '  test of metrics/mine test_set_up: failed on setup with "ZeroDivisionError: division by zero"',
     ]
-    # Tests that don't run show nothing.
+    # Skipped tests do not count.
     (folder / 'test.py').write_text('import pytest\n\n\n@pytest.mark.skip\ndef test_skipped():\n    pass\n')
     ran = m2m('export', 'tree', '--check')
     assert ran.code == 1
     assert 'the tests of metrics/mine run' in ran.err
 
 
-# What is refused, and leaves nothing behind.
+# Refusals, which leave nothing behind.
 
 
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (('SimulatedMouse.VISp-rdm', '--to', 'zip'), 'is no model; Brain-Score takes it by pull request: --to brainsc'),
-        (('m2m_rdm', '--to', 'zip'), 'is no model'),
-        (('SimulatedMouse', 'new/sent.zip', '--to', 'zip'), 'is no model'),
-        (('torchvision:resnet18', '--to', 'zip'), 'is no plugin. Export plain_NAME or neurn_NAME'),
-        (('timm:resnet18', 'new', '--to', 'brainscore-tree'), 'is no plugin'),
-        (('alexnet', '--to', 'zip'), 'alexnet is a model of brainscore_vision: it has been submitted already'),
-        (('alexnet', 'new', '--to', 'brainscore-tree'), 'submitted already'),
+        (('SimulatedMouse.VISp-rdm', '--to', 'zip'), 'is not a model; submit it by pull request: --to brainsc'),
+        (('m2m_rdm', '--to', 'zip'), 'is not a model'),
+        (('SimulatedMouse', 'new/sent.zip', '--to', 'zip'), 'is not a model'),
+        (('torchvision:resnet18', '--to', 'zip'), 'is not a plugin. Export plain_NAME or neurn_NAME'),
+        (('timm:resnet18', 'new', '--to', 'brainscore-tree'), 'is not a plugin'),
+        (('alexnet', '--to', 'zip'), 'alexnet is a model of brainscore_vision, so it has already been submitted'),
+        (('alexnet', 'new', '--to', 'brainscore-tree'), 'already been submitted'),
         (('pixel_64', '--to', 'zip'), 'Did you mean pixels_64?'),
         (('Siegle2021.VISp-rdn', 'new', '--to', 'brainscore-tree'), 'Did you mean Siegle2021.VISp-rdm'),
         (('neurn_squeezenet1_1_k3', '--to', 'zip'), 'is called neurn_squeezenet1_1'),
@@ -582,7 +585,10 @@ def test_check_names_what_fails_in_its_own_tests(m2m, work):
         (('m2m_rdm', 'new', '--to', 'brainscore-tree', '--weights-url', 'https://a.b/c'), 'brings its own weights'),
         (('plain_vgg11', 'new/a.zip', '--to', 'zip', '--weights', 'no.pth'), 'there is no weights file no.pth'),
         (('plain_vgg11', 'new', '--to', 'brainscore-tree', '--weights', 'no.pth'), 'there is no weights file no.pth'),
-        (('plain_vgg11', '--to', 'zip', '--weights-url', 'https://a.b/c.pth'), 'name that file too: --weights FILE'),
+        (
+            ('plain_vgg11', '--to', 'zip', '--weights-url', 'https://a.b/c.pth'),
+            'name the same file on this machine: --weights FILE',
+        ),
         (
             ('plain_vgg11', 'new', '--to', 'brainscore-tree', '--weights', 'no.pth', '--weights-url', 'c.pth'),
             "--weights-url is 'c.pth'; expected an address that begins with https://",
@@ -621,7 +627,7 @@ def test_wrong_usage(arguments, message, m2m, work):
     assert_nothing_left(work)
 
 
-def test_places_that_are_taken(m2m, work):
+def test_destinations_that_exist(m2m, work):
     (work / 'folder.zip').mkdir()
     (work / 'file').write_text('mine')
     ran = m2m('export', 'pixels_64', 'folder.zip', '--to', 'zip')
@@ -631,11 +637,11 @@ def test_places_that_are_taken(m2m, work):
         ran = m2m('export', 'pixels_64', destination, '--to', to)
         assert ran.code == 1
         assert f'cannot write to {work / "file" if to == "zip" else "file"}' in ran.err
-    # One of a benchmark's three folders is there: none of the others is written.
+    # One of a benchmark's three folders exists, so the others are not written.
     (work / 'tree' / 'brainscore_vision' / 'metrics' / 'm2m_rdm').mkdir(parents=True)
     ran = m2m('export', 'SimulatedMouse-rdm', 'tree', '--to', 'brainscore-tree')
     assert ran.code == 1
-    assert 'tree/brainscore_vision/metrics/m2m_rdm is there already and differs; remove it' in ran.err
+    assert 'tree/brainscore_vision/metrics/m2m_rdm already exists and differs; remove it' in ran.err
     assert sorted(path.relative_to(work).as_posix() for path in work.rglob('*')) == [
         'file',
         'folder.zip',
@@ -696,7 +702,7 @@ def test_an_archive_is_replaced(m2m, work):
     ],
 )
 @pytest.mark.several
-def test_folders_that_cannot_be_sent(files, message, m2m, work):
+def test_folders_that_cannot_be_submitted(files, message, m2m, work):
     folder = plugin(work.parent / 'own')
     for name, content in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
@@ -723,7 +729,7 @@ def test_into_the_folder_that_is_exported(m2m, work):
     before = sorted(work.rglob('*'))
     ran = m2m('export', folder, folder / 'tree', '--to', 'brainscore-tree')
     assert ran.code == 1
-    assert 'the folder to copy; name another place' in ran.err
+    assert 'the folder to copy; name another folder' in ran.err
     assert sorted(work.rglob('*')) == before
 
 
@@ -731,7 +737,7 @@ def test_into_the_folder_that_is_exported(m2m, work):
 
 
 def interrupt(after=0):
-    """A function that is interrupted at a call after the first `after` ones."""
+    """Decorator of a function that is interrupted after `after` calls."""
 
     def decorate(function):
         calls = []
@@ -751,7 +757,7 @@ def interrupt(after=0):
     ('where', 'name'),
     [
         (exporting, 'load_candidate'),
-        (exporting.models, 'self_contained'),
+        (exporting.models, 'copy_self_contained'),
         (exporting.models.safetensors.torch, 'save_file'),
         (exporting, '_archive'),
         (exporting, 'check_folder'),
@@ -781,7 +787,9 @@ def cut_short(source, target, length=0):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize(('where', 'name'), [(exporting, 'self_contained'), (Path, 'rename'), (tempfile, 'mkdtemp')])
+@pytest.mark.parametrize(
+    ('where', 'name'), [(exporting, 'copy_self_contained'), (Path, 'rename'), (tempfile, 'mkdtemp')]
+)
 @pytest.mark.parametrize('after', [0, 1, 2])
 @pytest.mark.several
 def test_an_interrupted_tree(where, name, after, m2m, work, monkeypatch):

@@ -75,7 +75,7 @@ def test_benchmarks_and_trained_networks_work_in_brain_score_alone(m2m, paper, w
     make_run(tmp_path / 'squeezed', 'neurn_squeezenet1_1', seed=3)
     ran = m2m('export', 'Qazi2025.MNIST-readout_accuracy', 'tree', '--to', 'brainscore-tree', '--check')
     assert (ran.code, ran.err) == (0, '')
-    # A benchmark brings its domains; recordings' metrics it doesn't need. Eight benchmarks, four domains.
+    # A benchmark is exported with its domains and without metrics. Eight benchmarks, four domains.
     assert ran.out.splitlines() == [
         'tree/brainscore_vision/benchmarks/qazi2025',
         'tree/brainscore_vision/data/digits',
@@ -96,11 +96,11 @@ def test_benchmarks_and_trained_networks_work_in_brain_score_alone(m2m, paper, w
     }
     assert sorted(plugins.values()) == ['benchmarks', 'benchmarks', 'data', 'data', 'models', 'models', 'models']
     (work / 'packaged').mkdir()
-    asked = ('Qazi2025.MNIST-accuracy', 'Qazi2025.MNIST.SVHN-readout_accuracy', 'SklearnDigits.thin-accuracy')
-    lines = in_tree(plugins, SCORES, work / 'packaged', work / 'empty', *asked).splitlines()
+    names = ('Qazi2025.MNIST-accuracy', 'Qazi2025.MNIST.SVHN-readout_accuracy', 'SklearnDigits.thin-accuracy')
+    lines = in_tree(plugins, SCORES, work / 'packaged', work / 'empty', *names).splitlines()
     for line in lines[:6]:
         which, identifier, value, error, targets, sha256 = json.loads(line)
-        # scored here as models of their own kind, whose run says what their outputs stand for
+        # the same run, scored by this library
         mine = score(
             load_candidate(f'run:{tmp_path / which}').model if 'Sklearn' in identifier else f'run:{tmp_path / which}',
             identifier,
@@ -134,7 +134,7 @@ def test_a_trained_digitnet_passes(m2m, m2m_home, work, unpacked, tmp_path):
     weights = tmp_path / 'run' / 'weights.safetensors'
     ran = m2m('export', 'neurn_digitnet', '--weights', weights, '--to', 'zip', '--check')
     assert (ran.code, ran.err) == (0, '')
-    # Brain-Score's five, that all layers are there, four regions, labels.
+    # Brain-Score's five, one for the layers, four for regions, one for labels.
     assert PASSED.format(11) in ran.out
     assert (work / 'neurn_digitnet.zip').stat().st_size < 50_000_000
     folder = unpacked(work / 'neurn_digitnet.zip', work / 'unpacked')
@@ -147,7 +147,7 @@ def test_a_trained_digitnet_passes(m2m, m2m_home, work, unpacked, tmp_path):
 
 @pytest.mark.process
 def test_the_tests_of_labels_can_fail(m2m, m2m_home, work, tmp_path):
-    """A plugin that forgets what its outputs stand for is found out."""
+    """The test fails for a plugin with wrong classes."""
     make_run(tmp_path / 'run', 'plain_digitnet')
     assert m2m('export', 'plain_digitnet', 'tree', '--to', 'brainscore-tree', '--weights', tmp_path / 'run').code == 0
     (folder,) = (work / 'tree').glob('brainscore_vision/models/*')
@@ -180,10 +180,10 @@ def test_folders_for_a_pull_request(name, folders_, m2m, m2m_home, work):
     assert ran.out.splitlines() == [f'tree/brainscore_vision/{folder}' for folder in folders_]
     assert {f'{kind}/{path.name}' for path, kind in folders(work / 'tree').items()} == set(folders_)
     for path in folders(work / 'tree'):
-        assert {'__init__.py', 'test.py'} <= {each.name for each in path.iterdir()}
-        # Its own modules once, not as copies too.
-        copies = {each.name for each in path.glob('m2m/*.py')} - {'__init__.py'}
-        own = {each.name for each in path.glob('*.py')}
+        assert {'__init__.py', 'test.py'} <= {file.name for file in path.iterdir()}
+        # Its own modules are not copied again.
+        copies = {file.name for file in path.glob('m2m/*.py')} - {'__init__.py'}
+        own = {file.name for file in path.glob('*.py')}
         assert copies
         assert path.name == 'sklearn_digits' or not copies & own
 
@@ -196,9 +196,9 @@ def test_folders_for_a_pull_request(name, folders_, m2m, m2m_home, work):
             'digitnet has no default weights: train it (m2m train), or take --weights none',
         ),
         (('neurn_digitnet', 'new', '--to', 'brainscore-tree'), 'digitnet has no default weights: train it (m2m train)'),
-        (('MNIST', '--to', 'zip'), 'MNIST is no model; Brain-Score takes it by pull request'),
-        (('SklearnDigits_test', '--to', 'zip'), 'SklearnDigits_test is no model; Brain-Score takes it by pull request'),
-        (('Qazi2025.MNIST-accuracy', '--to', 'zip'), 'is no model'),
+        (('MNIST', '--to', 'zip'), 'MNIST is not a model; submit it by pull request'),
+        (('SklearnDigits_test', '--to', 'zip'), 'SklearnDigits_test is not a model; submit it by pull request'),
+        (('Qazi2025.MNIST-accuracy', '--to', 'zip'), 'is not a model'),
         (('Qazi2025.MNST-accuracy', 'new', '--to', 'brainscore-tree'), 'Did you mean Qazi2025.MNIST-accuracy'),
         (('SklearnDigit', 'new', '--to', 'brainscore-tree'), 'Did you mean SklearnDigits'),
         (('MNIST', 'new', '--to', 'brainscore-tree', '--weights', 'none'), 'MNIST brings its own weights'),
@@ -217,7 +217,7 @@ def test_refusals(arguments, message, m2m, m2m_home, work):
 
 @pytest.mark.seconds
 def test_untrained_digitnet(m2m, m2m_home, work):
-    """In the folder, since there is nothing that could be downloaded."""
+    """Its weights are in the folder, as they cannot be downloaded."""
     ran = m2m('export', 'neurn_digitnet', 'tree', '--to', 'brainscore-tree', '--weights', 'none', '--seed', 4)
     assert (ran.code, ran.err) == (0, '')
     (folder,) = (work / 'tree').glob('brainscore_vision/models/*')

@@ -1,4 +1,4 @@
-"""Benchmarks of populations of cells in a tree of Brain-Score, where each has a line of its own."""
+"""Benchmarks of populations of cells in a tree of Brain-Score, where each has a registry line."""
 
 import json
 
@@ -24,8 +24,8 @@ print(json.dumps([float(value) for value in (result, *(result.attrs[name] for na
 def test_a_population_scores_the_same_there(recorded, m2m, in_tree, tmp_path):
     recorded()
     name = 'deVries2020.VISp.L23-ridge'
-    for each in (name, 'pixels_64'):
-        ran = m2m('export', each, tmp_path / 'exported', '--to', 'brainscore-tree')
+    for exported in (name, 'pixels_64'):
+        ran = m2m('export', exported, tmp_path / 'exported', '--to', 'brainscore-tree')
         assert ran.code == 0, ran.err
     folders = {path: path.parent.name for path in (tmp_path / 'exported').glob('brainscore_vision/*/*')}
     assert sorted(folders.values()) == ['benchmarks', 'data', 'metrics', 'models']

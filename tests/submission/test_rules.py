@@ -1,4 +1,4 @@
-"""The rules of Brain-Score's website: hand-made archives that break one each, and the rule that is named."""
+"""The rules of Brain-Score's website, each violations by a hand-made archive."""
 
 import os
 import stat
@@ -31,21 +31,21 @@ def pack(path, files, folders=True, compression=zipfile.ZIP_STORED):
     return path
 
 
-def rules(broken):
-    return [each.rule for each in broken]
+def rules(violations):
+    return [violation.rule for violation in violations]
 
 
 @pytest.fixture
 def passing(monkeypatch):
-    """Tests of plugins that pass without being run; the list of those that would have been."""
-    asked = []
+    """Replace the tests of plugins by ones that pass; the list of plugins that would have been tested."""
+    tested = []
 
     def passed(tree, kind, name, timeout_s):
-        asked.append(f'{kind}/{name}')
+        tested.append(f'{kind}/{name}')
         return [], 1
 
     monkeypatch.setattr(check, '_test', passed)
-    return asked
+    return tested
 
 
 def test_all_rules_are_kept(tmp_path, passing):
@@ -56,10 +56,10 @@ def test_all_rules_are_kept(tmp_path, passing):
 
 
 def test_files_alone(tmp_path, passing):
-    broken, n_tests = check_path(pack(tmp_path / 'mini.zip', VALID, folders=False))
-    assert rules(broken) == ['an explicit entry for each directory']
-    assert str(broken[0]) == (
-        'an explicit entry for each directory: 3 lack theirs, such as sent/, sent/models/, sent/models/mini/'
+    violations, n_tests = check_path(pack(tmp_path / 'mini.zip', VALID, folders=False))
+    assert rules(violations) == ['an explicit entry for each directory']
+    assert str(violations[0]) == (
+        'an explicit entry for each directory: 3 are missing, such as sent/, sent/models/, sent/models/mini/'
     )
     assert n_tests == 0
     assert passing == []
@@ -77,7 +77,7 @@ SHAPE = 'root folder, then models, benchmarks, data, metrics, then the plugin fo
 
 
 @pytest.mark.parametrize(
-    ('added', 'rule', 'found'),
+    ('added', 'rule', 'problem'),
     [
         ({f'{PLUGIN}/metadata.yaml': 'models:\n'}, 'no metadata.yaml', f'{PLUGIN}/metadata.yaml'),
         ({f'{PLUGIN}/maps/metadata.yml': ''}, 'no metadata.yaml', f'{PLUGIN}/maps/metadata.yml'),
@@ -97,11 +97,11 @@ SHAPE = 'root folder, then models, benchmarks, data, metrics, then the plugin fo
         ({'/x': ''}, INSIDE, "'/"),
     ],
 )
-def test_what_does_not_belong_in_an_archive(added, rule, found, tmp_path, passing):
-    broken, n_tests = check_path(pack(tmp_path / 'mini.zip', VALID | added))
-    assert rule in rules(broken)
-    assert any(each.rule == rule and found in each.found for each in broken)
-    assert len(broken) <= 2
+def test_files_that_do_not_belong_in_an_archive(added, rule, problem, tmp_path, passing):
+    violations, n_tests = check_path(pack(tmp_path / 'mini.zip', VALID | added))
+    assert rule in rules(violations)
+    assert any(violation.rule == rule and problem in violation.problem for violation in violations)
+    assert len(violations) <= 2
     assert n_tests == 0
     assert passing == []
     assert [path.name for path in tmp_path.iterdir()] == ['mini.zip']
@@ -113,8 +113,8 @@ def test_a_symbolic_link(tmp_path, passing):
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(pack(tmp_path / 'mini.zip', VALID), 'a') as archive:
         archive.writestr(link, '/etc/passwd')
-    broken, _ = check_path(tmp_path / 'mini.zip')
-    assert [str(each) for each in broken] == [f"{INSIDE}: '{PLUGIN}/link'"]
+    violations, _ = check_path(tmp_path / 'mini.zip')
+    assert [str(violation) for violation in violations] == [f"{INSIDE}: '{PLUGIN}/link'"]
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ def test_a_symbolic_link(tmp_path, passing):
     ],
 )
 def test_archives_of_another_shape(files, rule, tmp_path, passing):
-    broken, _ = check_path(pack(tmp_path / 'mini.zip', files))
-    assert rules(broken) == [rule]
+    violations, _ = check_path(pack(tmp_path / 'mini.zip', files))
+    assert rules(violations) == [rule]
     assert passing == []
 
 
 @pytest.mark.parametrize(
-    ('changed', 'rule', 'found'),
+    ('changed', 'rule', 'problem'),
     [
         ({'__init__.py': None}, 'an __init__.py in the plugin folder', 'mini/ has none'),
         ({'test.py': None}, 'a test.py in the plugin folder', 'mini/ has none'),
@@ -146,15 +146,15 @@ def test_archives_of_another_shape(files, rule, tmp_path, passing):
         ({'__init__.py': INIT + "model_registry['two'] = None\n"}, 'one identifier in an archive', 'mini, two'),
         ({'__init__.py': 'for name in names:\n    model_registry[name] = 1\n'}, 'a literal line', 'has none'),
         ({'__init__.py': "metric_registry['mini'] = 1\n"}, "a literal line model_registry['identifier']", 'has none'),
-        ({'model.py': 'import m2m_benchmarks\n'}, 'nothing imported of m2m_benchmarks', 'model.py, line 1'),
+        ({'model.py': 'import m2m_benchmarks\n'}, 'no import of m2m_benchmarks', 'model.py, line 1'),
         (
             {'model.py': 'def build():\n    x = 1\n    from m2m_benchmarks.arrays import rdm\n'},
-            'nothing imported of m2m_benchmarks',
+            'no import of m2m_benchmarks',
             'model.py, line 3 imports m2m_benchmarks.arrays',
         ),
         (
             {'sub/deep.py': 'import os, m2m_benchmarks.errors as e\n'},
-            'nothing imported of m2m_benchmarks',
+            'no import of m2m_benchmarks',
             'sub/deep.py, line 1 imports m2m_benchmarks.errors',
         ),
         ({'model.py': 'x = (\n'}, 'Python that can be parsed', "model.py: '(' was never closed"),
@@ -163,13 +163,13 @@ def test_archives_of_another_shape(files, rule, tmp_path, passing):
         ({'model.py': '-' * 100_000 + '1'}, 'Python that can be parsed', 'model.py: '),
     ],
 )
-def test_what_is_wrong_with_a_plugin(changed, rule, found, tmp_path, passing):
+def test_plugins_that_break_a_rule(changed, rule, problem, tmp_path, passing):
     files = {name.removeprefix(f'{PLUGIN}/'): content for name, content in VALID.items()} | changed
     files = {f'{PLUGIN}/{name}': content for name, content in files.items() if content is not None}
-    broken, n_tests = check_path(pack(tmp_path / 'mini.zip', files))
-    assert len(broken) == 1
-    assert broken[0].rule.startswith(rule)
-    assert found in broken[0].found
+    violations, n_tests = check_path(pack(tmp_path / 'mini.zip', files))
+    assert len(violations) == 1
+    assert violations[0].rule.startswith(rule)
+    assert problem in violations[0].problem
     assert n_tests == 0
     assert passing == []
 
@@ -184,18 +184,18 @@ def test_what_is_wrong_with_a_plugin(changed, rule, found, tmp_path, passing):
         {'__init__.py': INIT.replace("'", '"')},
     ],
 )
-def test_what_a_plugin_may_have(changed, tmp_path, passing):
+def test_plugins_that_keep_the_rules(changed, tmp_path, passing):
     archive = pack(tmp_path / 'mini.zip', VALID | {f'{PLUGIN}/{name}': content for name, content in changed.items()})
     assert check_path(archive) == ([], 1)
 
 
 def test_size(tmp_path):
     archive = pack(tmp_path / 'mini.zip', VALID | {f'{PLUGIN}/weights.bin': bytes(51_000_000)})
-    broken, n_tests = check_path(archive)
-    assert rules(broken) == ['at most 50 MB']
-    assert '51.0 MB' in broken[0].found
+    violations, n_tests = check_path(archive)
+    assert rules(violations) == ['at most 50 MB']
+    assert '51.0 MB' in violations[0].problem
     assert n_tests == 0
-    # The last byte that is taken.
+    # The largest archive that is accepted.
     others = archive.stat().st_size - 51_000_000
     archive = pack(tmp_path / 'mini.zip', VALID | {f'{PLUGIN}/weights.bin': bytes(MOST_BYTES - others)})
     assert archive.stat().st_size == MOST_BYTES
@@ -209,7 +209,7 @@ def test_a_space_in_the_name_of_the_archive(tmp_path):
     assert rules(check_zip(pack(tmp_path / 'my mini.zip', VALID))) == ['no spaces in names']
 
 
-def test_a_benchmark_is_not_asked_for_what_the_website_refuses(tmp_path, passing):
+def test_a_benchmark_needs_metadata_in_a_pull_request_only(tmp_path, passing):
     init = "benchmark_registry['Mini2026'] = 1\n"
     files = {'sent/benchmarks/mini/__init__.py': init, 'sent/benchmarks/mini/test.py': TEST}
     assert check_path(pack(tmp_path / 'mini.zip', files)) == ([], 1)
@@ -218,8 +218,8 @@ def test_a_benchmark_is_not_asked_for_what_the_website_refuses(tmp_path, passing
     folder.mkdir(parents=True)
     (folder / '__init__.py').write_text(init)
     (folder / 'test.py').write_text(TEST)
-    broken, _ = check_path(tmp_path / 'tree')
-    assert rules(broken) == ['a metadata.yaml in the folder of a benchmark']
+    violations, _ = check_path(tmp_path / 'tree')
+    assert rules(violations) == ['a metadata.yaml in the folder of a benchmark']
     (folder / 'metadata.yaml').write_text('')
     assert check_path(tmp_path / 'tree') == ([], 1)
 
@@ -242,9 +242,9 @@ READABLE = 'a zip archive that can be read'
 def test_no_zip_at_all(content, tmp_path, passing):
     path = tmp_path / 'mini.zip'
     path.write_bytes(content)
-    broken, _ = check_path(path)
-    assert rules(broken) == [READABLE]
-    assert 'mini.zip' in broken[0].found
+    violations, _ = check_path(path)
+    assert rules(violations) == [READABLE]
+    assert 'mini.zip' in violations[0].problem
 
 
 @pytest.mark.seconds
@@ -255,7 +255,7 @@ def test_every_truncation_is_seen(tmp_path):
         assert rules(check_zip(tmp_path / 'cut.zip')) == [READABLE], length
 
 
-# LZMA's own header says how much memory to take, among other things that may change without harm.
+# The header of LZMA has fields, such as the memory to use, that may change without harm.
 @pytest.mark.seconds
 @pytest.mark.parametrize(
     ('compression', 'header'), [(zipfile.ZIP_DEFLATED, 0), (zipfile.ZIP_BZIP2, 0), (zipfile.ZIP_LZMA, 9)]
@@ -263,19 +263,19 @@ def test_every_truncation_is_seen(tmp_path):
 def test_damage_is_seen_and_never_ends_in_a_traceback(compression, header, tmp_path):
     archive = pack(tmp_path / 'mini.zip', {f'{PLUGIN}/__init__.py': INIT * 9}, compression=compression)
     content = archive.read_bytes()
-    with zipfile.ZipFile(archive) as opened:
-        entry = opened.getinfo(f'{PLUGIN}/__init__.py')
-    # After the 30 bytes of its header and its name.
+    with zipfile.ZipFile(archive) as file:
+        entry = file.getinfo(f'{PLUGIN}/__init__.py')
+    # The content follows a header of 30 bytes and the name.
     first = entry.header_offset + 30 + len(entry.filename)
     unseen = 0
-    for place in range(len(content)):
+    for index in range(len(content)):
         damaged = bytearray(content)
-        damaged[place] ^= 0xFF
+        damaged[index] ^= 0xFF
         (tmp_path / 'damaged.zip').write_bytes(damaged)
-        broken = check_zip(tmp_path / 'damaged.zip')
-        if first + header <= place < first + entry.compress_size:
-            unseen += not broken
-    assert unseen <= 1  # the bits that fill up the last byte
+        violations = check_zip(tmp_path / 'damaged.zip')
+        if first + header <= index < first + entry.compress_size:
+            unseen += not violations
+    assert unseen <= 1  # padding bits of the last byte
 
 
 def test_encrypted(tmp_path, passing):
@@ -286,20 +286,20 @@ def test_encrypted(tmp_path, passing):
             content[start + flags] |= 1
             start = content.find(signature, start + 4)
     (tmp_path / 'mini.zip').write_bytes(content)
-    broken, _ = check_path(tmp_path / 'mini.zip')
-    assert rules(broken) == [READABLE]
-    assert 'encrypted' in broken[0].found
+    violations, _ = check_path(tmp_path / 'mini.zip')
+    assert rules(violations) == [READABLE]
+    assert 'encrypted' in violations[0].problem
 
 
 @pytest.mark.parametrize('name', [f'{PLUGIN}/test.py/', f'{PLUGIN}/{"a" * 300}'])
-def test_what_cannot_be_unpacked(name, tmp_path, passing):
-    broken, _ = check_path(pack(tmp_path / 'mini.zip', VALID | {name: ''}))
-    assert rules(broken) == ['a zip archive that can be unpacked']
+def test_archives_that_cannot_be_unpacked(name, tmp_path, passing):
+    violations, _ = check_path(pack(tmp_path / 'mini.zip', VALID | {name: ''}))
+    assert rules(violations) == ['a zip archive that can be unpacked']
     assert passing == []
 
 
 def test_nothing_to_check(tmp_path):
     with pytest.raises(M2MError, match=r'there is no .*nowhere\.zip; expected a zip archive or a folder'):
         check_path(tmp_path / 'nowhere.zip')
-    with pytest.raises(M2MError, match='no plugin folder to check; expected some in models, benchmarks'):
+    with pytest.raises(M2MError, match='no plugin folder to check; expected one or more in models, benchmarks'):
         check_path(tmp_path)

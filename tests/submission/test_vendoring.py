@@ -1,4 +1,4 @@
-"""Plugin folders that carry with them what they use of this library."""
+"""Plugin folders with copies of the modules of this library that they use."""
 
 import ast
 import importlib.util
@@ -13,7 +13,7 @@ import pytest
 
 from m2m_benchmarks.errors import M2MError
 from m2m_benchmarks.plugins import OWN, plugins_folder
-from m2m_benchmarks.submission.vendoring import imports, requirements, self_contained
+from m2m_benchmarks.submission.vendoring import copy_self_contained, imports, requirements
 
 pytestmark = pytest.mark.seconds
 
@@ -61,7 +61,7 @@ WAYS = {
     'out_of_the_folder': 'from ..neurn.neurn import NeuRN\ndef value():\n    return repr(NeuRN(5))\n',
     'of_the_folder': 'from . import beside\nfrom .beside import x as y\ndef value():\n    return beside.x, y\n',
 }
-#: In the brainscore_vision of these tests, which is imported quickly.
+#: For the brainscore_vision of these tests, which is imported quickly.
 LOOKED_UP = (
     'from m2m_benchmarks.plugins import load_metric\n'
     'from m2m_benchmarks.plugins.loading import load_model as model\n'
@@ -94,18 +94,18 @@ def plugin(folder, **files):
     return folder
 
 
-def tree(place):
+def tree(root):
     """A brainscore_vision that is imported quickly."""
-    (place / 'brainscore_vision').mkdir(parents=True, exist_ok=True)
-    (place / 'brainscore_vision' / '__init__.py').write_text(BRAIN_SCORE)
-    return place / 'brainscore_vision'
+    (root / 'brainscore_vision').mkdir(parents=True, exist_ok=True)
+    (root / 'brainscore_vision' / '__init__.py').write_text(BRAIN_SCORE)
+    return root / 'brainscore_vision'
 
 
-def run(place, *arguments):
+def run(root, *arguments):
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
-        env={**os.environ, 'PYTHONPATH': str(place)},
-        cwd=place,
+        env={**os.environ, 'PYTHONPATH': str(root)},
+        cwd=root,
         capture_output=True,
         text=True,
         check=False,
@@ -136,20 +136,20 @@ def assert_whole(folder):
 
 @pytest.fixture(scope='module')
 def copied(tmp_path_factory):
-    """All of WAYS: folder of the copies, and what `value` gives in a process without this library."""
-    place = tmp_path_factory.mktemp('ways')
-    models = tree(place / 'tree') / 'models'
+    """Copies of all WAYS: their folder, and the results of `value` in a process without this library."""
+    root = tmp_path_factory.mktemp('ways')
+    models = tree(root / 'tree') / 'models'
     models.mkdir()
     failed = {}
     for name, content in {**WAYS, 'looked_up': LOOKED_UP}.items():
-        source = plugin(place / 'source' / name, main=content, beside='x = 5\n')
+        source = plugin(root / 'source' / name, main=content, beside='x = 5\n')
         try:
-            self_contained(source, f'm2m_benchmarks.models.{name}', 'models', models / name)
+            copy_self_contained(source, f'm2m_benchmarks.models.{name}', 'models', models / name)
         except BaseException:
             failed[name] = traceback.format_exc()
-    done = run(place / 'tree', '-c', VALUES, *(name for name in (*WAYS, 'looked_up') if name not in failed))
-    assert done.returncode == 0, done.stderr
-    return models, json.loads(done.stdout) | failed
+    process = run(root / 'tree', '-c', VALUES, *(name for name in (*WAYS, 'looked_up') if name not in failed))
+    assert process.returncode == 0, process.stderr
+    return models, json.loads(process.stdout) | failed
 
 
 @pytest.mark.process
@@ -158,7 +158,7 @@ def copied(tmp_path_factory):
 def test_a_copy_does_the_same_without_this_library(name, copied, tmp_path):
     models, values = copied
     source = plugin(tmp_path / name, main=WAYS[name], beside='x = 5\n')
-    # The original, where this library is, under the name that its copy was made from.
+    # The original, in a process with this library, under the name that it was copied from.
     package = f'm2m_benchmarks.models.{name}'
     with pytest.MonkeyPatch.context() as patch:
         for module, file in ((package, '__init__'), (f'{package}.main', 'main')):
@@ -184,7 +184,7 @@ def test_other_plugins_are_looked_up_in_brain_score(copied):
 
 @pytest.mark.process
 @pytest.mark.slow
-def test_only_what_is_used_is_copied(copied):
+def test_only_used_modules_are_copied(copied):
     models, _ = copied
 
     def files(name):  # Python may have written bytecode beside them when `copied` imported them
@@ -193,7 +193,7 @@ def test_only_what_is_used_is_copied(copied):
     assert files('in_a_function') == {'__init__.py', 'errors.py'}
     assert files('many_lines') == {'__init__.py', 'arrays_rdm.py', 'arrays_correlation.py'}
     assert not (models / 'of_the_folder' / 'm2m').exists()
-    # What is not an import stays as it was: comments, lines, the rest of the file.
+    # Everything but imports is unchanged: comments, lines, the rest of the file.
     assert (models / 'many_lines' / 'main.py').read_text().splitlines()[:2] == [
         'from .m2m.arrays_rdm import rdm',
         'from .m2m.arrays_correlation import spearman as rho  # all',
@@ -210,17 +210,19 @@ def test_a_script_in_a_subfolder(tmp_path):
     source = plugin(tmp_path / 'made_up', data_packaging__package=script)
     copy = tree(tmp_path / 'tree') / 'data' / 'made_up'
     copy.parent.mkdir()
-    self_contained(source, 'm2m_benchmarks.data.made_up', 'data', copy)
+    copy_self_contained(source, 'm2m_benchmarks.data.made_up', 'data', copy)
     assert OWN not in modules(copy)
-    done = run(tmp_path / 'tree', copy / 'data_packaging' / 'package.py')
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [f'brainscore_vision.data.made_up.m2m.{name}' for name in ('errors', 'data_manifest')]
+    process = run(tmp_path / 'tree', copy / 'data_packaging' / 'package.py')
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split() == [
+        f'brainscore_vision.data.made_up.m2m.{name}' for name in ('errors', 'data_manifest')
+    ]
 
 
 @pytest.mark.process
-def test_a_model_that_takes_another_of_this_library(tmp_path):
+def test_a_model_that_imports_another_of_this_library(tmp_path):
     source = plugin(tmp_path / 'made_up', main='from ..neurn.model import commit\n')
-    self_contained(source, 'm2m_benchmarks.models.made_up', 'models', tmp_path / 'copy')
+    copy_self_contained(source, 'm2m_benchmarks.models.made_up', 'models', tmp_path / 'copy')
     assert (tmp_path / 'copy' / 'main.py').read_text() == 'from .m2m.models_neurn_model import commit\n'
     assert {'models_neurn_model.py', 'models_neurn_neurn.py', 'models_neurn_backbones.py'} < {
         path.name for path in (tmp_path / 'copy' / 'm2m').iterdir()
@@ -245,25 +247,25 @@ def test_a_model_that_takes_another_of_this_library(tmp_path):
         (b'x = "\xe9"\n', r'main\.py is not Python that can be parsed: '),
     ],
 )
-def test_what_cannot_be_copied(content, message, tmp_path):
+def test_imports_that_cannot_be_copied(content, message, tmp_path):
     source = plugin(tmp_path / 'made_up', main=content)
     with pytest.raises(M2MError, match=message) as caught:
-        self_contained(source, 'made_up', 'models', tmp_path / 'copy')
-    if 'main.py' in str(caught.value):  # the user's own file, not a copy that is gone
+        copy_self_contained(source, 'made_up', 'models', tmp_path / 'copy')
+    if 'main.py' in str(caught.value):  # the user's file, not the copy
         assert str(source / 'main.py') in str(caught.value)
 
 
 def test_folders_that_cannot_be_copied(tmp_path):
     source = plugin(tmp_path / 'made_up')
-    with pytest.raises(M2MError, match=r'is inside .*, the folder to copy; name another place'):
-        self_contained(source, 'made_up', 'models', source / 'deep' / 'copy')
+    with pytest.raises(M2MError, match=r'is inside .*, the folder to copy; name another folder'):
+        copy_self_contained(source, 'made_up', 'models', source / 'deep' / 'copy')
     (source / 'link').symlink_to('nowhere')
     with pytest.raises(M2MError, match=r'made_up/link cannot be copied: .*No such file'):
-        self_contained(source, 'made_up', 'models', tmp_path / 'copy')
+        copy_self_contained(source, 'made_up', 'models', tmp_path / 'copy')
 
 
 def test_requirements(tmp_path):
-    # In an order of their own, with submodules, twice, of the standard library and of the folder itself.
+    # Unsorted, with submodules, repeated, of the standard library and of the folder itself.
     content = (
         'import os, numpy as np, timm.models, PIL.Image, torchvision\nfrom safetensors.torch import load_file\n'
         'import xarray, pandas, scipy.stats, sklearn, torch, pytest, yaml, timm\nimport not_installed_anywhere\n'
@@ -272,48 +274,50 @@ def test_requirements(tmp_path):
     )
     source = plugin(tmp_path / 'made_up', main=content, beside='x = 1\n')
     assert requirements(source) == ['platformdirs', 'safetensors', 'timm']
-    self_contained(source, 'made_up', 'models', tmp_path / 'copy')
+    copy_self_contained(source, 'made_up', 'models', tmp_path / 'copy')
     assert (tmp_path / 'copy' / 'requirements.txt').read_text() == 'platformdirs\nsafetensors\ntimm\n'
 
 
 def test_requirements_of_what_is_copied(tmp_path):
     source = plugin(tmp_path / 'made_up', main='from m2m_benchmarks.data import manifest\n')
-    self_contained(source, 'made_up', 'models', tmp_path / 'copy')
+    copy_self_contained(source, 'made_up', 'models', tmp_path / 'copy')
     assert (tmp_path / 'copy' / 'requirements.txt').read_text() == 'filelock\nplatformdirs\n'
 
 
 def test_no_requirements(tmp_path):
     source = plugin(tmp_path / 'made_up', main='from m2m_benchmarks.errors import M2MError\nimport torch\n')
-    self_contained(source, 'made_up', 'models', tmp_path / 'copy')
+    copy_self_contained(source, 'made_up', 'models', tmp_path / 'copy')
     assert not (tmp_path / 'copy' / 'requirements.txt').exists()
 
 
-@pytest.mark.parametrize('there', ['timm==1.0.9\n', '# pinned\nTimm == 1.0.9', 'timm @ git+https://example.org/timm\n'])
-def test_requirements_that_a_plugin_brings_are_kept(there, tmp_path):
+@pytest.mark.parametrize(
+    'listed', ['timm==1.0.9\n', '# pinned\nTimm == 1.0.9', 'timm @ git+https://example.org/timm\n']
+)
+def test_requirements_that_a_plugin_brings_are_kept(listed, tmp_path):
     source = plugin(tmp_path / 'made_up', main='import timm, safetensors\n')
-    (source / 'requirements.txt').write_text(there)
-    self_contained(source, 'made_up', 'models', tmp_path / 'copy')
-    assert (tmp_path / 'copy' / 'requirements.txt').read_text() == there.rstrip('\n') + '\nsafetensors\n'
+    (source / 'requirements.txt').write_text(listed)
+    copy_self_contained(source, 'made_up', 'models', tmp_path / 'copy')
+    assert (tmp_path / 'copy' / 'requirements.txt').read_text() == listed.rstrip('\n') + '\nsafetensors\n'
     (source / 'main.py').write_text('import timm\n')
-    self_contained(source, 'made_up', 'models', tmp_path / 'again')
-    assert (tmp_path / 'again' / 'requirements.txt').read_text() == there
+    copy_self_contained(source, 'made_up', 'models', tmp_path / 'again')
+    assert (tmp_path / 'again' / 'requirements.txt').read_text() == listed
 
 
-def test_what_python_leaves_behind_is_not_copied(tmp_path):
+def test_compiled_files_are_not_copied(tmp_path):
     source = plugin(tmp_path / 'made_up')
     (source / '__pycache__').mkdir()
     (source / '__pycache__' / 'main.cpython-311.pyc').write_bytes(b'')
     (source / 'weights.bin').write_bytes(b'123')
-    self_contained(source, 'made_up', 'models', tmp_path / 'copy')
+    copy_self_contained(source, 'made_up', 'models', tmp_path / 'copy')
     assert {path.name for path in (tmp_path / 'copy').iterdir()} == {'__init__.py', 'weights.bin'}
 
 
-def test_of_a_read_only_folder_the_copy_is_not(tmp_path):
+def test_the_copy_of_a_read_only_folder_is_writable(tmp_path):
     source = plugin(tmp_path / 'made_up', main='from m2m_benchmarks.errors import M2MError\n', sub__more='')
     paths = [*source.rglob('*'), source]
     for path in paths:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    self_contained(source, 'made_up', 'models', tmp_path / 'copy')
+    copy_self_contained(source, 'made_up', 'models', tmp_path / 'copy')
     for path in (tmp_path / 'copy', *(tmp_path / 'copy').rglob('*')):
         assert path.stat().st_mode & 0o200
     for path in reversed(paths):
@@ -332,15 +336,15 @@ OWN_PLUGINS = [
 def test_every_plugin_of_this_library(kind, name, tmp_path):
     source = plugins_folder(OWN, kind) / name
     copy = tmp_path / name
-    self_contained(source, f'm2m_benchmarks.{kind}.{name}', kind, copy)
+    copy_self_contained(source, f'm2m_benchmarks.{kind}.{name}', kind, copy)
     assert_whole(copy)
-    # Beside the copies, the same files as before, and `requirements.txt`.
-    there, before = (
+    # The same files as before, the copies, and `requirements.txt`.
+    after, before = (
         {path.relative_to(folder).as_posix() for path in folder.rglob('*') if '__pycache__' not in path.parts}
         for folder in (copy, source)
     )
-    assert before <= there
-    added = {path.partition('/')[0] for path in there - before}
+    assert before <= after
+    added = {path.partition('/')[0] for path in after - before}
     assert added <= {'m2m', 'requirements.txt'}
     if kind == 'models' and name in ('neurn', 'controls'):
         assert 'm2m' not in added
@@ -350,15 +354,15 @@ def test_every_plugin_of_this_library(kind, name, tmp_path):
     assert set(requirements(copy)) <= known
 
 
-def test_all_plugins_were_found():
+def test_all_plugins_are_tested():
     assert len(OWN_PLUGINS) >= 11
     assert {kind for kind, _ in OWN_PLUGINS} == {'data', 'metrics', 'benchmarks', 'models'}
 
 
-def test_a_folder_where_copies_would_go(tmp_path):
+def test_a_folder_with_the_name_of_the_copies(tmp_path):
     source = tmp_path / 'mine'
     (source / 'm2m').mkdir(parents=True)
     (source / '__init__.py').write_text('from m2m_benchmarks.arrays import rdm\n')
     (source / 'm2m' / 'rdm.py').write_text('mine = True\n')
-    with pytest.raises(M2MError, match='has a folder m2m of its own'):
-        self_contained(source, 'mine', 'metrics', tmp_path / 'copy')
+    with pytest.raises(M2MError, match='has a folder m2m, which is needed for the copies'):
+        copy_self_contained(source, 'mine', 'metrics', tmp_path / 'copy')

@@ -1,11 +1,10 @@
-"""Train in a process of its own that is killed at a given moment; `test_train.py` runs this with the names below.
+"""Train in a process that is killed at a given moment; `test_train.py` runs this script with these global variables.
 
 home, folder : str
 options : dict
-    Of the settings.
+    Settings of the run.
 moment : str
-    'step N', before that step; 'writing FILE N', when its content is there for the N-th time and its name is not;
-    'written FILE N', after that.
+    'step N', before that step; 'writing FILE N', before the file is renamed for the N-th time; 'written FILE N', after.
 """
 
 import os
@@ -37,31 +36,31 @@ def at_step(number):
 
 
 def at_file(name, number, written):
-    made, real_mkstemp, real_fsync, real_replace = [], tempfile.mkstemp, os.fsync, Path.replace
+    handles, real_mkstemp, real_fsync, real_replace = [], tempfile.mkstemp, os.fsync, Path.replace
 
     def mkstemp(*arguments, **named):
         handle, path = real_mkstemp(*arguments, **named)
         if Path(path).name.startswith(f'.{name}.'):
-            made.append(handle)
+            handles.append(handle)
         return handle, path
 
     def fsync(handle):
-        if not written and len(made) == number and handle == made[-1]:
+        if not written and len(handles) == number and handle == handles[-1]:
             die()
         real_fsync(handle)
 
     def replace(self, target):
-        found = real_replace(self, target)
-        if written and len(made) == number and Path(target).name == name:
+        replaced = real_replace(self, target)
+        if written and len(handles) == number and Path(target).name == name:
             die()
-        return found
+        return replaced
 
     tempfile.mkstemp, os.fsync, Path.replace = mkstemp, fsync, replace
 
 
-what, *where = moment.split()
-if what == 'step':
-    at_step(int(where[0]))
+event, *details = moment.split()
+if event == 'step':
+    at_step(int(details[0]))
 else:
-    at_file(where[0], int(where[1]), what == 'written')
+    at_file(details[0], int(details[1]), event == 'written')
 train(Settings(**options), Path(folder), resume=True)

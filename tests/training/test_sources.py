@@ -1,4 +1,4 @@
-"""What is trained on: splits of the digits, folders of images, and their fingerprints."""
+"""Sources: splits of the digits, folders of images, and their fingerprints."""
 
 import shutil
 
@@ -19,7 +19,7 @@ from m2m_benchmarks.training.sources import digit_source, domain_name, image_fol
 
 
 def write(name, n, channels=1, split='train'):
-    """A domain whose images say in their first pixels which they are."""
+    """A domain whose images encode their index in their first pixels."""
     images = np.zeros((n, 32, 32, channels), dtype=np.uint8)
     images[:, 0, 0, 0], images[:, 0, 1, 0] = np.arange(n) // 256, np.arange(n) % 256
     with versions.writing(name):
@@ -28,7 +28,7 @@ def write(name, n, channels=1, split='train'):
         )
 
 
-def places(batch):
+def indices_of(batch):
     images, _ = batch
     return (images[:, 0, 0, 0].long() * 256 + images[:, 0, 0, 1].long()).tolist()
 
@@ -49,10 +49,10 @@ def test_the_last_tenth_is_held_out_and_never_trained_on(m2m_home, n, limit, n_t
     source = digit_source('Counted', 32, limit)
     assert (source.n_train, source.n_validation) == (n_train, n_validation)
     trained, held_out = (everything(source.train, n_train), everything(source.validation, n_validation))
-    assert places(trained) == list(range(n_train))
-    assert places(held_out) == list(range(n - n_validation, n))
-    for found in (trained, held_out):
-        assert found[1].tolist() == [place % 10 for place in places(found)]
+    assert indices_of(trained) == list(range(n_train))
+    assert indices_of(held_out) == list(range(n - n_validation, n))
+    for batch in (trained, held_out):
+        assert batch[1].tolist() == [index % 10 for index in indices_of(batch)]
     with pytest.raises(IndexError):
         source.train[0, np.array([n_train])]
 
@@ -72,16 +72,16 @@ def test_a_limit_that_leaves_a_class_out(digits):
 
 
 def test_sklearn_digits_are_those_of_sklearn(digits):
-    """Against the library itself, by pillow: its 8 x 8 images enlarged and grey repeated."""
+    """scikit-learn's 8 x 8 images, enlarged by pillow, with grey as three channels."""
     source = digit_source('SklearnDigits', 32)
     assert (source.n_train, source.n_validation) == (1080, 120)
     images, labels = everything(source.train, 1080)
-    found = load_sklearn()
-    assert labels.tolist() == found.target[:1080].tolist()
-    for place in range(0, 1080, 40):
-        small = Image.fromarray((found.images[place] / 16 * 255).astype(np.float32))
+    original = load_sklearn()
+    assert labels.tolist() == original.target[:1080].tolist()
+    for index in range(0, 1080, 40):
+        small = Image.fromarray((original.images[index] / 16 * 255).astype(np.float32))
         expected = np.asarray(small.resize((32, 32), Image.Resampling.BILINEAR))
-        assert np.abs(images[place].numpy() - expected).max() <= 1
+        assert np.abs(images[index].numpy() - expected).max() <= 1
     assert source.classes == [str(digit) for digit in range(10)]
 
 
@@ -91,19 +91,19 @@ def test_digits_of_another_size_are_those_of_pillow(digits, size):
     small, _ = digit_source('SklearnDigits', 32).train[0, np.array([3, 500, 1000, 3])]
     assert batch.shape == (4, 3, size, size)
     assert batch.dtype == torch.uint8
-    for found, image in zip(batch, small, strict=True):
+    for resized, image in zip(batch, small, strict=True):
         expected = Image.fromarray(image.permute(1, 2, 0).numpy()).resize((size, size), Image.Resampling.BILINEAR)
-        assert np.abs(found.permute(1, 2, 0).numpy().astype(int) - np.asarray(expected).astype(int)).max() <= 1
+        assert np.abs(resized.permute(1, 2, 0).numpy().astype(int) - np.asarray(expected).astype(int)).max() <= 1
 
 
 @pytest.mark.parametrize('model', ['plain_digitnet', 'plain_squeezenet1_1_at64'])
 def test_a_network_is_trained_on_what_it_is_scored_on(digits, model):
-    """The same image, through the dataset and through Brain-Score's reading of its file."""
-    found = load_candidate(model, 'none')
+    """The same image, from the dataset and as Brain-Score reads its file."""
+    candidate = load_candidate(model, 'none')
     stimuli = domains.load_digit_stimuli('SklearnDigits_train')
-    shown = [stimuli.get_stimulus(stimuli['stimulus_id'][place]) for place in (0, 7, 99)]
-    scored = np.stack(found.wrapper._extractor.preprocess(shown))
-    trained, _ = digit_source('SklearnDigits', found.wrapper.image_size).train[0, np.array([0, 7, 99])]
+    paths = [stimuli.get_stimulus(stimuli['stimulus_id'][index]) for index in (0, 7, 99)]
+    scored = np.stack(candidate.wrapper._extractor.preprocess(paths))
+    trained, _ = digit_source('SklearnDigits', candidate.wrapper.image_size).train[0, np.array([0, 7, 99])]
     assert np.abs(scored - trained.numpy() / 255).max() <= 1.01 / 255
     if model == 'plain_digitnet':
         assert np.abs(scored - trained.numpy() / 255).max() < 1e-6
@@ -116,13 +116,13 @@ def test_three_channels_stay(m2m_home):
 
 
 def test_the_fingerprint_of_digits_is_that_of_images_and_labels(m2m_home):
-    found = set()
+    fingerprints = set()
     for n in (40, 41):
         write('Counted', n)
-        found.add(digit_source('Counted', 32).sha256)
+        fingerprints.add(digit_source('Counted', 32).sha256)
     write('Other', 40)
-    assert digit_source('Other', 32).sha256 in found
-    assert len(found) == 2
+    assert digit_source('Other', 32).sha256 in fingerprints
+    assert len(fingerprints) == 2
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_any_spelling_of_a_name(m2m_home, text, name):
     assert domain_name(text) == name
 
 
-def test_names_of_domains_of_ones_own(m2m_home):
+def test_names_of_imported_domains(m2m_home):
     with pytest.raises(UnknownNameError, match=r"unknown source 'mnits'\. Did you mean MNIST"):
         domain_name('mnits')
     write('LabDigits', 20)
@@ -167,22 +167,22 @@ def sha256(folder):
 def test_the_fingerprint_of_a_folder_changes_with_any_file(make_images, tmp_path, change):
     folder = make_images(tmp_path / 'images')
     before = sha256(folder)
-    some = folder / 'train' / 'b' / '2.png'
+    image = folder / 'train' / 'b' / '2.png'
     if change in ('train', 'val'):
         file = folder / change / 'c' / '3.png'
         file.write_bytes(file.read_bytes() + b'\0')
     elif change == 'renamed':
-        some.rename(some.with_name('9.png'))
+        image.rename(image.with_name('9.png'))
     elif change == 'added':
-        shutil.copy(some, some.with_name('9.png'))
+        shutil.copy(image, image.with_name('9.png'))
     elif change == 'removed':
-        some.unlink()
+        image.unlink()
     else:
-        some.rename(folder / 'train' / 'a' / '9.png')
+        image.rename(folder / 'train' / 'a' / '9.png')
     assert sha256(folder) != before
 
 
-def test_the_fingerprint_of_a_folder_stays_where_it_is_moved(make_images, tmp_path):
+def test_the_fingerprint_of_a_folder_stays_when_it_is_moved(make_images, tmp_path):
     folder = make_images(tmp_path / 'images')
     before = sha256(folder)
     (tmp_path / 'elsewhere').mkdir()
@@ -197,23 +197,23 @@ def loaded(source, workers):
 
 
 @pytest.mark.process
-def test_crops_depend_on_seed_step_and_place_alone(make_images, tmp_path):
+def test_crops_depend_on_seed_step_and_index_alone(make_images, tmp_path):
     folder = make_images(tmp_path / 'images')
     source = image_folder_source(folder, 32, 7)
     torch.manual_seed(1)
     first = loaded(source, 0)
     torch.manual_seed(2)
     for again in (loaded(source, 0), loaded(source, 2)):
-        for (one, labels), (other, same) in zip(first, again, strict=True):
-            assert torch.equal(one, other)
-            assert labels == same
+        for (images, labels), (same_images, same_labels) in zip(first, again, strict=True):
+            assert torch.equal(images, same_images)
+            assert labels == same_labels
     both, _ = source.train[6, np.array([1, 8])]
     alone, _ = source.train[6, np.array([8])]
     assert torch.equal(both[1], alone[0])
     assert not torch.equal(alone, source.train[7, np.array([8])][0])
     shutil.copy(folder / 'train' / 'a' / '0.png', folder / 'train' / 'a' / '1.png')
     alike, _ = source.train[6, np.array([0, 1])]
-    assert not torch.equal(alike[0], alike[1])  # the same image at two places is cropped in two ways
+    assert not torch.equal(alike[0], alike[1])  # the same image at two indices is cropped in two ways
     assert not torch.equal(alone, image_folder_source(folder, 32, 8).train[6, np.array([8])][0])
 
 
@@ -228,7 +228,7 @@ def test_reading_images_leaves_the_random_numbers_alone(make_images, tmp_path):
 
 @pytest.mark.seconds
 def test_training_images_are_crops_of_8_to_100_percent_and_flipped_by_half(make_images, tmp_path):
-    """Red is the column and green the row, so that a crop says where it was taken."""
+    """Red is the column and green the row, so that a crop shows where it was taken."""
     folder = make_images(tmp_path / 'images', 'a', 1)
     columns, rows = np.meshgrid(np.arange(200), np.arange(200))
     Image.fromarray(np.stack([columns, rows, rows * 0], -1).astype(np.uint8)).save(folder / 'train' / 'a' / '0.png')
@@ -248,20 +248,20 @@ def test_validation_images_are_resized_and_cropped_in_the_middle(make_images, tm
     folder = make_images(tmp_path / 'images')
     images, labels = everything(image_folder_source(folder, 32, 0).validation, 12)
     assert labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
-    for place in (0, 6, 11):
-        with Image.open(folder / 'val' / 'abc'[place // 4] / f'{place % 4}.png') as image:
+    for index in (0, 6, 11):
+        with Image.open(folder / 'val' / 'abc'[index // 4] / f'{index % 4}.png') as image:
             width, height = image.size
             size = (int(37 * width / height), 37)  # 8/7 of 32, the shorter side
             resized = image.resize(size, Image.Resampling.BILINEAR)
         left, top = round((size[0] - 32) / 2), round((37 - 32) / 2)
         expected = np.asarray(resized.crop((left, top, left + 32, top + 32))).astype(int)
-        assert np.abs(images[place].permute(1, 2, 0).numpy() - expected).max() <= 1
+        assert np.abs(images[index].permute(1, 2, 0).numpy() - expected).max() <= 1
 
 
 def test_images_of_any_kind_become_rgb(make_images, tmp_path):
     folder = make_images(tmp_path / 'images', 'a', 4)
-    for place, mode in enumerate(('L', 'RGBA', 'P', 'CMYK')):
-        path = folder / 'train' / 'a' / f'{place}.png'
+    for index, mode in enumerate(('L', 'RGBA', 'P', 'CMYK')):
+        path = folder / 'train' / 'a' / f'{index}.png'
         with Image.open(path) as image:
             converted = image.convert(mode)
         path.unlink()
@@ -295,7 +295,7 @@ def test_a_limit_takes_images_of_all_classes_by_the_seed(make_images, tmp_path):
         (lambda folder: [shutil.rmtree(path) for path in (folder / 'train').iterdir()], 'find any class'),
     ],
 )
-def test_folders_that_are_none_of_images(make_images, tmp_path, spoil, message):
+def test_folders_that_are_not_sources(make_images, tmp_path, spoil, message):
     folder = make_images(tmp_path / 'images')
     spoil(folder)
     with pytest.raises(DataError, match=message) as caught:

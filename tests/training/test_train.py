@@ -1,4 +1,4 @@
-"""Training: what comes out, and what is left when it ends before its time."""
+"""Training: its results, and the state after interruptions and errors."""
 
 import csv
 import errno
@@ -63,24 +63,24 @@ def weights(run):
 
 
 def same(run, other):
-    """Byte for byte, but for when it was."""
+    """Whether two runs are equal byte for byte, except for their dates."""
     documents = []
-    for each in (run, other):
-        document = json.loads((each.folder / 'run.json').read_text())
+    for folder in (run.folder, other.folder):
+        document = json.loads((folder / 'run.json').read_text())
         documents.append({key: value for key, value in document.items() if key not in ('created', 'sha256')})
-        assert names(each.folder) == FINISHED
+        assert names(folder) == FINISHED
     assert documents[0] == documents[1]
     for name in ('weights.safetensors', 'metrics.csv', 'config.json'):
         assert (run.folder / name).read_bytes() == (other.folder / name).read_bytes()
     return True
 
 
-# What comes out
+# Results
 
 
 @pytest.fixture
 def one_thread():
-    """Sums in one order: Adam makes as large a step of a gradient that is mere rounding as of any other."""
+    """Sums in one order: for Adam, a gradient that is a rounding error makes as large a step as any other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -88,25 +88,25 @@ def one_thread():
 
 
 #: Relative error of a gradient in float32: it grows with the root of the number of summands, at most 8 images of
-#: 32 x 32 places, and with the root of the number of layers between a weight and the loss, at most 26.
+#: 32 x 32 pixels, and with the root of the number of layers between a weight and the loss, at most 26.
 ROUNDING = 2.0**-23 * (8 * 32 * 32) ** 0.5 * 26**0.5
 
 
 @pytest.mark.parametrize('model', ['plain_digitnet', 'neurn_digitnet', SQUEEZE])
 @pytest.mark.several
 def test_the_weights_are_those_of_a_plain_loop(digits, one_thread, tmp_path, model):
-    """Nothing of lightning, of the sources or the batches: images from scikit-learn's domain, NumPy's draws, Adam."""
+    """Without lightning, sources and batches: images of scikit-learn's domain, NumPy's random numbers, Adam."""
     run = train(settings(model, steps=10, batch_size=8, interval=6, seed=3, learning_rate=1e-4), tmp_path / 'run')
-    found = domains.load_digits('SklearnDigits', 'train')
-    images = torch.from_numpy(found.images.astype(np.float32)).permute(0, 3, 1, 2).repeat(1, 3, 1, 1) / 255
+    digit_images = domains.load_digits('SklearnDigits', 'train').images
+    images = torch.from_numpy(digit_images.astype(np.float32)).permute(0, 3, 1, 2).repeat(1, 3, 1, 1) / 255
     labels = torch.from_numpy(load_sklearn().target[:1200].astype(np.int64))
     net = network(model, 'none', 3, 10).train()
     moments = [(value, torch.zeros_like(value), torch.zeros_like(value)) for value in net.parameters()]
     losses = []
     for step in range(10):
-        places = np.random.default_rng([3, step]).integers(0, 1080, 8)
-        torch.manual_seed(int(np.random.SeedSequence([3, step, 0]).generate_state(1)[0]))  # of its dropout
-        loss = -functional.log_softmax(net(images[places]), 1)[range(8), labels[places]].mean()
+        indices = np.random.default_rng([3, step]).integers(0, 1080, 8)
+        torch.manual_seed(int(np.random.SeedSequence([3, step, 0]).generate_state(1)[0]))  # for its dropout
+        loss = -functional.log_softmax(net(images[indices]), 1)[range(8), labels[indices]].mean()
         gradients = torch.autograd.grad(loss, list(net.parameters()))
         losses.append(loss.item())
         for gradient, (value, first, second) in zip(gradients, moments, strict=True):
@@ -117,14 +117,14 @@ def test_the_weights_are_those_of_a_plain_loop(digits, one_thread, tmp_path, mod
     own = net.backbone.state_dict()
     trained = weights(run)
     assert trained.keys() == own.keys()
-    moved = network(model, 'none', 3, 10).backbone.state_dict()
+    initial = network(model, 'none', 3, 10).backbone.state_dict()
     for name, value in trained.items():
-        # Where float32 sums are made in another order, gradients differ by ROUNDING of the largest of their tensor.
-        # Adam divides by their size: of a weight whose gradient is g of the largest, a step differs by ROUNDING / g of
-        # its length, at most by 2. Single weights may differ by whole steps, but the mean over g, evenly spread from 0
-        # to 1, is below ROUNDING * (2 + log(2 / ROUNDING)) steps of 1e-4, ten times.
+        # If float32 sums are in another order, gradients differ by ROUNDING times the largest of their tensor. Adam
+        # divides by their size: for a gradient of g times the largest, a step differs by ROUNDING / g of its length, at
+        # most by 2. Single weights may differ by whole steps, but the mean over g, uniform between 0 and 1, is below
+        # ROUNDING * (2 + log(2 / ROUNDING)) steps of 1e-4, ten times.
         assert (value - own[name]).abs().mean() < 10 * 1e-4 * ROUNDING * (2 + math.log(2 / ROUNDING))
-        assert (value - moved[name]).abs().max() > 1e-4
+        assert (value - initial[name]).abs().max() > 1e-4
     with torch.no_grad():
         logits = net.eval()(images[1080:])
     first, row = rows(run)
@@ -144,13 +144,13 @@ def test_the_weights_are_those_of_a_plain_loop(digits, one_thread, tmp_path, mod
 
 
 def test_twins_begin_with_the_same_weights_and_seeds_with_others(digits, tmp_path):
-    found = {}
+    files = {}
     for model, seed in (('plain_digitnet', 0), ('neurn_digitnet', 0), ('plain_digitnet', 1)):
         run = train(settings(model, steps=1, seed=seed, learning_rate=STILL), tmp_path / f'{model}{seed}')
-        found[model, seed] = run.weights.read_bytes()
-    assert found['plain_digitnet', 0] == found['neurn_digitnet', 0] != found['plain_digitnet', 1]
+        files[model, seed] = run.weights.read_bytes()
+    assert files['plain_digitnet', 0] == files['neurn_digitnet', 0] != files['plain_digitnet', 1]
     built = network('plain_digitnet', 'none', 0, 10).backbone.state_dict()
-    for name, value in safetensors.torch.load(found['plain_digitnet', 0]).items():
+    for name, value in safetensors.torch.load(files['plain_digitnet', 0]).items():
         assert torch.equal(value, built[name])
 
 
@@ -167,7 +167,7 @@ def test_the_same_seed_gives_the_same_run_and_leaves_pytorch_as_it_was(digits, t
     assert other.weights.read_bytes() != first.weights.read_bytes()
 
 
-def test_a_run_is_a_folder_that_says_what_it_is(digits, tmp_path):
+def test_the_folder_of_a_run_describes_it(digits, tmp_path):
     run = train(settings(), tmp_path / 'run')
     assert names(run.folder) == FINISHED
     document = json.loads((run.folder / 'run.json').read_text())
@@ -268,15 +268,15 @@ def test_mixed_precision(digits, tmp_path):
 
 @pytest.mark.slow
 def test_inception_is_trained_with_its_auxiliary_output(make_images, m2m_home, tmp_path):
-    """It takes no small images: one step on three of them, and the loss by hand."""
+    """It needs large images: one step on three of them, and the loss by hand."""
     folder = make_images(tmp_path / 'images', 'ab', 2)
-    asked = settings('plain_inception_v3', dataset=f'imagefolder:{folder}', steps=1, batch_size=3, limit=None)
-    run = train(asked, tmp_path / 'run')
+    chosen = settings('plain_inception_v3', dataset=f'imagefolder:{folder}', steps=1, batch_size=3, limit=None)
+    run = train(chosen, tmp_path / 'run')
     net = network('plain_inception_v3', 'none', 0, 2).train()
     for name in ('fc.weight', 'AuxLogits.fc.weight', 'AuxLogits.conv0.conv.weight'):
         assert not torch.equal(weights(run)[name], net.backbone.state_dict()[name])
     images, labels = image_folder_source(folder, 299, 0).train[0, np.random.default_rng([0, 0]).integers(0, 4, 3)]
-    torch.manual_seed(int(np.random.SeedSequence([0, 0, 0]).generate_state(1)[0]))  # of its dropout
+    torch.manual_seed(int(np.random.SeedSequence([0, 0, 0]).generate_state(1)[0]))  # for its dropout
     outputs = net(images / 255)
     expected = functional.cross_entropy(outputs.logits, labels)
     expected += 0.4 * functional.cross_entropy(outputs.aux_logits, labels)
@@ -287,24 +287,24 @@ def test_inception_is_trained_with_its_auxiliary_output(make_images, m2m_home, t
 
 
 def test_early_stopping_follows_the_accuracy_on_held_out_images_of_the_source(digits, tmp_path):
-    asked = settings(steps=60, interval=2, early_stop=2)
-    run = train(asked, tmp_path / 'run')
+    chosen = settings(steps=60, interval=2, early_stop=2)
+    run = train(chosen, tmp_path / 'run')
     accuracies = [row['validation_accuracy'] for row in rows(run)]
     best, since = -1.0, 0
     for number, accuracy in enumerate(accuracies):
-        assert since < 2, 'it went on'
+        assert since < 2, 'it did not stop'
         best, since = max(best, accuracy), 0 if accuracy > best else since + 1
         if since == 2:
             assert number + 1 == len(accuracies)
     assert run.result['stopped_early'] == (since == 2)
     assert run.result['steps'] == 2 * len(accuracies)
     stopped = train(settings(steps=60, early_stop=3, learning_rate=STILL), tmp_path / 'still')
-    assert stopped.result['steps'] == 8  # one interval, and three without a better one
+    assert stopped.result['steps'] == 8  # one interval, and three without a better accuracy
     assert stopped.result['stopped_early']
 
 
 def test_a_source_without_a_test_split_is_enough(m2m_home, tmp_path):
-    """What isn't there can't be looked at."""
+    """So the training can't have used test images."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (60, 32, 32, 1), dtype=np.uint8)
     with versions.writing('OnlyTrain'):
@@ -314,7 +314,7 @@ def test_a_source_without_a_test_split_is_enough(m2m_home, tmp_path):
     assert (run.result['steps'], run.result['stopped_early']) == (4, True)
 
 
-# What is left
+# After interruptions
 
 
 @pytest.fixture(scope='module')
@@ -323,8 +323,8 @@ def process():
 
     def run(home, folder, options, moment):
         script = str(Path(__file__).with_name('killed.py'))
-        told = {'home': str(home), 'folder': str(folder), 'options': options, 'moment': moment}
-        started = context().Process(target=runpy.run_path, args=(script, told))
+        variables = {'home': str(home), 'folder': str(folder), 'options': options, 'moment': moment}
+        started = context().Process(target=runpy.run_path, args=(script, variables))
         started.start()
         started.join()
         assert started.exitcode == -signal.SIGKILL
@@ -334,15 +334,15 @@ def process():
 
 @pytest.fixture(scope='module')
 def uninterrupted(digits_home, tmp_path_factory):
-    """The function uninterrupted(asked) -> Run, trained once for each settings."""
-    found = {}
+    """The function uninterrupted(settings) -> Run, which trains once for each settings."""
+    trained = {}
 
-    def run(asked):
-        if asked not in found:
+    def run(chosen):
+        if chosen not in trained:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv('M2M_HOME', str(digits_home))
-                found[asked] = train(asked, tmp_path_factory.mktemp('uninterrupted') / 'run')
-        return found[asked]
+                trained[chosen] = train(chosen, tmp_path_factory.mktemp('uninterrupted') / 'run')
+        return trained[chosen]
 
     return run
 
@@ -368,14 +368,14 @@ def uninterrupted(digits_home, tmp_path_factory):
     ],
 )
 @pytest.mark.several
-def test_a_killed_run_goes_on_bit_for_bit(digits, process, uninterrupted, tmp_path, moment):
-    asked, folder = settings(MOBILE), tmp_path / 'run'
-    process(digits, folder, vars(asked), moment)
+def test_a_killed_run_is_resumed_bit_for_bit(digits, process, uninterrupted, tmp_path, moment):
+    chosen, folder = settings(MOBILE), tmp_path / 'run'
+    process(digits, folder, vars(chosen), moment)
     left = names(folder)
     assert (left != FINISHED) and ('run.json' in left) == (moment == 'written run.json 1')
     leftovers = [name for name in left if name.count('.') > 1]
     assert len(leftovers) == moment.startswith('writing')
-    assert same(train(asked, folder, resume=True), uninterrupted(asked))
+    assert same(train(chosen, folder, resume=True), uninterrupted(chosen))
 
 
 @pytest.mark.process
@@ -386,7 +386,7 @@ def test_a_killed_run_goes_on_bit_for_bit(digits, process, uninterrupted, tmp_pa
         ({'model': MOBILE}, ['step 2', 'step 4', 'step 5', 'writing run.json 1']),
         ({'model': 'neurn_digitnet', 'protocol': 'epochs', 'limit': 12, 'steps': 8, 'interval': 4}, ['step 7']),
         ({'model': 'plain_efficientnet_b0_at32', 'precision': 'bf16-mixed'}, ['step 4']),
-        # Two rows of the loss lie before the checkpoint and one after it, which is half of what it was.
+        # Two rows of losses are before the checkpoint, and one after it.
         ({'steps': 210, 'batch_size': 2, 'interval': 130}, ['step 150']),
         ({'steps': 20, 'early_stop': 1, 'learning_rate': STILL}, ['written checkpoint.ckpt 1']),
         ({'steps': 20, 'early_stop': 1, 'learning_rate': STILL}, ['written checkpoint.ckpt 2']),
@@ -394,16 +394,16 @@ def test_a_killed_run_goes_on_bit_for_bit(digits, process, uninterrupted, tmp_pa
     ],
 )
 def test_other_runs_and_several_kills(digits, process, uninterrupted, tmp_path, options, moments):
-    asked, folder = settings(**options), tmp_path / 'run'
+    chosen, folder = settings(**options), tmp_path / 'run'
     for moment in moments:
-        process(digits, folder, vars(asked), moment)
-    assert same(train(asked, folder, resume=True), uninterrupted(asked))
+        process(digits, folder, vars(chosen), moment)
+    assert same(train(chosen, folder, resume=True), uninterrupted(chosen))
 
 
 @pytest.mark.process
 @pytest.mark.slow
-def test_a_broken_off_run_of_images_goes_on_elsewhere(make_images, m2m_home, process, tmp_path):
-    """Both folders were moved, and two processes load the images now."""
+def test_an_interrupted_run_of_images_is_resumed_in_other_folders(make_images, m2m_home, process, tmp_path):
+    """Both folders are moved, and two processes load the images."""
     images = make_images(tmp_path / 'images')
     process(m2m_home, tmp_path / 'run', vars(settings(dataset=f'imagefolder:{images}')), 'step 4')
     whole = train(settings(dataset=f'imagefolder:{images}'), tmp_path / 'whole')
@@ -427,14 +427,14 @@ def interrupt(how, at):
     ('how', 'error', 'message'),
     [
         (signal.SIGINT, KeyboardInterrupt, None),
-        (signal.SIGTERM, TrainingError, r'told to stop \(SIGTERM\) at step [34]\. Go on with --resume'),
+        (signal.SIGTERM, TrainingError, r'stopped by SIGTERM at step [34]\. Resume it with --resume'),
     ],
 )
 def test_signals(digits, uninterrupted, tmp_path, how, error, message):
-    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(error, match=message):
         train(settings(), tmp_path / 'run', progress=interrupt(how, 3))
-    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
     assert names(tmp_path / 'run') == ['.lock', 'checkpoint.ckpt', 'config.json']
     assert same(train(settings(), tmp_path / 'run', resume=True), uninterrupted(settings()))
 
@@ -451,7 +451,7 @@ def test_ctrl_c_at_the_command_line(digits, m2m, tmp_path, monkeypatch):
     ran = m2m('train', 'digitnet', '--source', 'SklearnDigits', '--steps', 2, '--out', tmp_path / 'run')
     assert ran.code in (1, 130)
     assert 'Traceback' not in ran.err
-    assert not (tmp_path / 'run').exists()  # nothing came of it
+    assert not (tmp_path / 'run').exists()  # removed, as it is empty
 
 
 COMMAND = [sys.executable, '-W', 'ignore', '-m', 'm2m_benchmarks.cli.main', 'train']
@@ -474,16 +474,16 @@ def test_the_command_is_killed_and_resumed(digits, m2m, uninterrupted, tmp_path)
     assert 'run.json' not in names(tmp_path / 'run')
     ran = m2m('train', *options)
     assert (ran.code, ran.out) == (1, '')
-    assert 'holds a run that is not finished. Go on with it by --resume, or name another folder' in ran.err
+    assert 'holds an unfinished run. Resume it with --resume, or name another folder' in ran.err
     assert m2m('train', *options, '--resume').code == 0
-    asked = settings(steps=200, interval=10, learning_rate=1e-4)
-    assert same(read_run(tmp_path / 'run'), uninterrupted(asked))
+    chosen = settings(steps=200, interval=10, learning_rate=1e-4)
+    assert same(read_run(tmp_path / 'run'), uninterrupted(chosen))
 
 
 @pytest.mark.process
 @pytest.mark.slow
 def test_two_processes_share_a_run(digits, tmp_path):
-    """By lightning's own switches, at the command line."""
+    """By lightning's options, on the command line."""
     options = ['digitnet', '--source', 'SklearnDigits', '--steps', '4', '--batch-size', '8', '--checkpoint-every', '2']
     options += ['--accelerator', 'cpu', '--devices', '2', '--strategy', 'ddp', '--json', '-']
     ran = subprocess.run(
@@ -496,15 +496,15 @@ def test_two_processes_share_a_run(digits, tmp_path):
     assert document['result'] == shared.result
     alone = train(settings('plain_digitnet', steps=4, batch_size=8, learning_rate=1e-4), tmp_path / 'alone')
     assert shared.config == alone.config
-    begun = network('plain_digitnet', 'none', 0, 10).backbone.state_dict()
+    initial = network('plain_digitnet', 'none', 0, 10).backbone.state_dict()
     for name, value in weights(alone).items():
-        off = (weights(shared)[name] - value).abs()
-        assert off.mean() < 1e-3 * (value - begun[name]).abs().mean()
-    for one, other in zip(rows(shared), rows(alone), strict=True):
-        assert one == pytest.approx(other, abs=1e-4)
+        difference = (weights(shared)[name] - value).abs()
+        assert difference.mean() < 1e-3 * (value - initial[name]).abs().mean()
+    for row, other in zip(rows(shared), rows(alone), strict=True):
+        assert row == pytest.approx(other, abs=1e-4)
 
 
-# What goes wrong
+# Errors
 
 
 @pytest.mark.parametrize('model', ['plain_digitnet', 'neurn_digitnet', 'neurn_digitnet_after_stem'])
@@ -536,33 +536,33 @@ def test_the_last_good_checkpoint_is_kept(digits, tmp_path, monkeypatch, step, m
     real, steps = torch.optim.Adam.step, []
 
     def poisoned(self, *arguments, **options):
-        found = real(self, *arguments, **options)
+        loss = real(self, *arguments, **options)
         steps.append(None)
         if len(steps) == step:
             self.param_groups[0]['params'][0].data.fill_(math.nan)
-        return found
+        return loss
 
     with monkeypatch.context() as patch:
         patch.setattr(torch.optim.Adam, 'step', poisoned)
         with pytest.raises(TrainingError, match=f'{message}: the training has diverged'):
             train(settings('plain_digitnet', steps=6), tmp_path / 'run')
-    kept = torch.load(tmp_path / 'run' / 'checkpoint.ckpt', weights_only=True)
-    assert kept['global_step'] == 2
+    checkpoint = torch.load(tmp_path / 'run' / 'checkpoint.ckpt', weights_only=True)
+    assert checkpoint['global_step'] == 2
     own = network('plain_digitnet', 'none', 0, 10)
-    own.load_state_dict({name.removeprefix('network.'): value for name, value in kept['state_dict'].items()})
+    own.load_state_dict({name.removeprefix('network.'): value for name, value in checkpoint['state_dict'].items()})
     assert all(bool(torch.isfinite(value).all()) for value in own.state_dict().values())
     whole = train(settings('plain_digitnet', steps=6), tmp_path / 'whole')
     assert same(train(settings('plain_digitnet', steps=6), tmp_path / 'run', resume=True), whole)
 
 
 def test_weights_that_are_not_finite_are_not_kept(digits, tmp_path, monkeypatch):
-    """NeuRN and max-pooling can hide one from the loss."""
+    """NeuRN and max-pooling can hide such a weight from the loss."""
     real = torch.optim.Adam.step
 
     def poisoned(self, *arguments, **options):
-        found = real(self, *arguments, **options)
+        loss = real(self, *arguments, **options)
         self.param_groups[0]['params'][-1].data[-1] = -math.inf
-        return found
+        return loss
 
     monkeypatch.setattr(torch.optim.Adam, 'step', poisoned)
     with pytest.raises(TrainingError, match=r'is not finite at step 2|is inf at step 2|is nan at step 2'):
@@ -572,18 +572,18 @@ def test_weights_that_are_not_finite_are_not_kept(digits, tmp_path, monkeypatch)
 
 @pytest.fixture
 def full_disk(monkeypatch):
-    """The function full_disk(name, number): the number-th writing of a file of that name meets a full disk."""
-    made, real_mkstemp, real_fsync = [], tempfile.mkstemp, os.fsync
+    """The function full_disk(name, number): the disk is full when that file is written for the number-th time."""
+    handles, real_mkstemp, real_fsync = [], tempfile.mkstemp, os.fsync
 
     def fill(name, number):
         def mkstemp(*arguments, **options):
             handle, path = real_mkstemp(*arguments, **options)
             if Path(path).name.startswith(f'.{name}.'):
-                made.append(handle)
+                handles.append(handle)
             return handle, path
 
         def fsync(handle):
-            if len(made) == number and handle == made[-1]:
+            if len(handles) == number and handle == handles[-1]:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             real_fsync(handle)
 
@@ -594,22 +594,22 @@ def full_disk(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ('name', 'number', 'kept'),
+    ('name', 'number', 'checkpoint'),
     [
         ('config.json', 1, 'There is no checkpoint yet'),
         ('checkpoint.ckpt', 1, 'There is no checkpoint yet'),
-        ('checkpoint.ckpt', 2, 'The last checkpoint is whole'),
-        ('weights.safetensors', 1, 'The last checkpoint is whole'),
-        ('metrics.csv', 1, 'The last checkpoint is whole'),
-        ('run.json', 1, 'The last checkpoint is whole'),
+        ('checkpoint.ckpt', 2, 'The last checkpoint is intact'),
+        ('weights.safetensors', 1, 'The last checkpoint is intact'),
+        ('metrics.csv', 1, 'The last checkpoint is intact'),
+        ('run.json', 1, 'The last checkpoint is intact'),
     ],
 )
 @pytest.mark.several
-def test_a_full_disk(digits, uninterrupted, full_disk, tmp_path, monkeypatch, name, number, kept):
+def test_a_full_disk(digits, uninterrupted, full_disk, tmp_path, monkeypatch, name, number, checkpoint):
     full_disk(name, number)
     with pytest.raises(StorageError, match=r'No space left on device \([\d,]+ MB free\)') as caught:
         train(settings(), tmp_path / 'run')
-    assert f'{kept}; make room, then go on with --resume.' in str(caught.value)
+    assert f'{checkpoint}; free some space, then resume with --resume.' in str(caught.value)
     monkeypatch.undo()
     monkeypatch.setenv('M2M_HOME', str(digits))
     if name == 'config.json':
@@ -627,18 +627,18 @@ def test_a_disk_that_is_really_full(digits, m2m, uninterrupted, tmp_path):
     if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip('only root can mount a small disk')
     try:
-        asked = settings(steps=4, learning_rate=1e-4)
+        chosen = settings(steps=4, learning_rate=1e-4)
         options = ('--source', 'SklearnDigits', '--steps', 4, '--batch-size', 4, '--checkpoint-every', 2)
         command = ('train', 'squeezenet1_1_at32', *options, '--out', disk / 'run')
         ran = m2m(*command)  # a checkpoint is 8.8 MB: there is room for one
         assert (ran.code, ran.out) == (1, '')
         assert 'No space left on device' in ran.err
-        assert 'The last checkpoint is whole; make room, then go on with --resume.' in ran.err
+        assert 'The last checkpoint is intact; free some space, then resume with --resume.' in ran.err
         assert len(ran.err.splitlines()) == 1
         assert names(disk / 'run') == ['.lock', 'checkpoint.ckpt', 'config.json']
         subprocess.run(['mount', '-o', 'remount,size=60m', str(disk)], check=True)
         assert m2m(*command, '--resume').code == 0
-        assert same(read_run(disk / 'run'), uninterrupted(asked))
+        assert same(read_run(disk / 'run'), uninterrupted(chosen))
     finally:
         subprocess.run(['umount', str(disk)], check=True)
 
@@ -657,19 +657,19 @@ def test_a_finished_run_given_again(digits, m2m, tmp_path):
     (folder / 'metrics.csv').write_text('step\n')
     ran = m2m(*options, '--resume')
     assert (ran.code, ran.out) == (1, '')
-    assert 'metrics.csv has another SHA-256' in ran.err
+    assert 'metrics.csv has a different SHA-256' in ran.err
 
 
 @pytest.mark.parametrize('finished', [True, False])
 def test_other_settings_on_resume(digits, tmp_path, finished):
-    asked, folder = settings(), tmp_path / 'run'
+    chosen, folder = settings(), tmp_path / 'run'
     if finished:
-        train(asked, folder)
+        train(chosen, folder)
     else:
         with pytest.raises(KeyboardInterrupt):
-            train(asked, folder, progress=interrupt(signal.SIGINT, 3))
+            train(chosen, folder, progress=interrupt(signal.SIGINT, 3))
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    for change, told in (
+    for change, message in (
         ({'steps': 7}, 'steps was 5, is 7'),
         ({'learning_rate': 0.5, 'seed': 3}, 'seed was 0, is 3; learning_rate was 0.001, is 0.5'),
         ({'model': MOBILE}, f'model was {SQUEEZE}, is {MOBILE}'),
@@ -680,18 +680,18 @@ def test_other_settings_on_resume(digits, tmp_path, finished):
     ):
         with pytest.raises(TrainingError) as caught:
             train(settings(**change), folder, resume=True)
-        assert f'{folder} holds a run with other settings: {told}. Give the same ones' in str(caught.value)
+        assert f'{folder} holds a run with other settings: {message}. Use the same settings' in str(caught.value)
     assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_other_images_on_resume(make_images, m2m_home, tmp_path):
     images = make_images(tmp_path / 'images')
-    asked = settings(dataset=f'imagefolder:{images}')
+    chosen = settings(dataset=f'imagefolder:{images}')
     with pytest.raises(KeyboardInterrupt):
-        train(asked, tmp_path / 'run', progress=interrupt(signal.SIGINT, 3))
+        train(chosen, tmp_path / 'run', progress=interrupt(signal.SIGINT, 3))
     (images / 'train' / 'a' / '0.png').unlink()
     with pytest.raises(TrainingError, match='other settings: data_sha256 was'):
-        train(asked, tmp_path / 'run', resume=True)
+        train(chosen, tmp_path / 'run', resume=True)
 
 
 @pytest.mark.parametrize('name', ['config.json', 'notes.txt', '.gitlab-ci.yml', '.checkpoint.ckpt.backup', 'sub'])
@@ -704,13 +704,13 @@ def test_a_folder_that_is_no_run_is_left_as_it_is(digits, tmp_path, name, resume
         (folder / name).mkdir()
     else:
         (folder / name).write_text('mine')
-    with pytest.raises((TrainingError, ModelError), match=r'which is no run|cannot be read'):
+    with pytest.raises((TrainingError, ModelError), match=r'but no run|cannot be read'):
         train(settings(), folder, resume=resume)
     assert set(names(folder)) - {'.lock'} == {name, '.hidden.d'}
 
 
 def test_a_command_that_cannot_begin_leaves_no_folder(digits, m2m, tmp_path):
-    """The right one then takes its place."""
+    """A correct one can then use it."""
     options = ('train', 'squeezenet1_1_at32', '--source', 'SklearnDigits', '--steps', 1, '--batch-size', 4)
     options += ('--out', tmp_path / 'run')
     (tmp_path / 'w.pth').write_bytes(b'')
@@ -718,9 +718,9 @@ def test_a_command_that_cannot_begin_leaves_no_folder(digits, m2m, tmp_path):
         (('--weights', tmp_path / 'nowhere.pth'), 'there is no weights file'),
         (('--weights', tmp_path / 'w.pth'), 'cut short or damaged'),
         (('--precision', 'nonsense'), "Precision 'nonsense' is invalid"),
-        (('--precision', 'transformer-engine'), 'lightning cannot train with these switches: '),
+        (('--precision', 'transformer-engine'), 'lightning cannot train with these options: '),
         (('--accelerator', 'nonsense'), 'invalid accelerator name'),
-        (('--accelerator', 'tpu'), 'lightning cannot train with these switches: '),
+        (('--accelerator', 'tpu'), 'lightning cannot train with these options: '),
         (('--devices', '0'), 'not a valid input'),
         (('--accelerator', 'cpu', '--devices', 'some'), 'should be an int > 0'),
         (('--strategy', 'nonsense'), 'invalid strategy name'),
@@ -728,7 +728,7 @@ def test_a_command_that_cannot_begin_leaves_no_folder(digits, m2m, tmp_path):
         (('--num-nodes', '0'), '`num_nodes` must be a positive integer'),
         (
             ('--accelerator', 'cpu', '--devices', '3', '--strategy', 'ddp'),
-            'a batch of 4 cannot be shared by 3 processes',
+            'a batch of 4 cannot be divided among 3 processes',
         ),
         (('--limit', '5'), 'has no image of the class 5, 6, 7, 8, 9'),
     ):
@@ -744,11 +744,11 @@ def test_a_command_that_cannot_begin_leaves_no_folder(digits, m2m, tmp_path):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'model': 'plain_nonet'}, 'plain_nonet cannot be trained here: expected neurn_BACKBONE or plain_BACKBONE'),
+        ({'model': 'plain_nonet'}, 'plain_nonet cannot be trained here; expected neurn_BACKBONE or plain_BACKBONE'),
         ({'model': 'alexnet'}, 'alexnet cannot be trained here'),
         ({'model': 'plain_digitnet_at64'}, 'digitnet takes images of 32 x 32 only, got 64'),
         ({'model': 'neurn_resnet18_k4_zoro'}, "got '_zoro'"),
-        ({'protocol': 'many'}, "unknown protocol 'many'; there is single-source and epochs"),
+        ({'protocol': 'many'}, "unknown protocol 'many'; expected single-source or epochs"),
         ({'steps': 0}, 'steps is 0; expected 1 or more'),
         ({'batch_size': 0}, 'batch size is 0; expected 1 or more'),
         ({'limit': 0}, 'limit is 0'),
@@ -760,12 +760,12 @@ def test_a_command_that_cannot_begin_leaves_no_folder(digits, m2m, tmp_path):
         ({'learning_rate': math.inf}, 'the learning rate is inf'),
     ],
 )
-def test_settings_that_cannot_be(options, message):
+def test_invalid_settings(options, message):
     with pytest.raises(TrainingError, match=message):
         settings(**options)
 
 
-def test_networks_and_sources_that_cannot_be(digits, tmp_path):
+def test_invalid_networks_and_sources(digits, tmp_path):
     for options, error, message in (
         ({'model': 'plain_vgg11_at8'}, ModelError, 'plain_vgg11_at8 cannot be shown images of 8 x 8'),
         ({'model': 'neurn_digitnet_after_nothing'}, ModelError, "the backbone has no module 'nothing'"),
@@ -779,7 +779,7 @@ def test_networks_and_sources_that_cannot_be(digits, tmp_path):
 
 
 def test_a_batch_that_a_network_cannot_take(digits, tmp_path):
-    """Whatever PyTorch says in the middle of it comes as one sentence."""
+    """An error of PyTorch becomes one sentence."""
     with pytest.raises(TrainingError, match='does not work here: ValueError: Expected more than 1 value per channel'):
         train(settings('plain_resnet18_at32', batch_size=1), tmp_path / 'run')
     with pytest.raises(
@@ -805,7 +805,7 @@ def test_an_image_that_cannot_be_read(make_images, m2m, m2m_home, tmp_path, work
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (lambda content: content[: len(content) // 2], 'cut short or damaged. Remove it; --resume then begins anew'),
+        (lambda content: content[: len(content) // 2], 'cut short or damaged. Remove it; --resume then starts again'),
         (lambda content: b'', 'cut short or damaged'),
         (lambda content: b'no checkpoint', 'cut short or damaged'),
         (lambda content: content[:5000] + bytes(5000) + content[10000:], None),
@@ -813,15 +813,15 @@ def test_an_image_that_cannot_be_read(make_images, m2m, m2m_home, tmp_path, work
 )
 @pytest.mark.several
 def test_a_checkpoint_that_is_damaged(digits, tmp_path, spoil, message):
-    asked, folder = settings(), tmp_path / 'run'
+    chosen, folder = settings(), tmp_path / 'run'
     with pytest.raises(KeyboardInterrupt):
-        train(asked, folder, progress=interrupt(signal.SIGINT, 3))
+        train(chosen, folder, progress=interrupt(signal.SIGINT, 3))
     checkpoint = folder / 'checkpoint.ckpt'
     checkpoint.write_bytes(spoil(checkpoint.read_bytes()))
     with pytest.raises(TrainingError, match=message):
-        train(asked, folder, resume=True)
+        train(chosen, folder, resume=True)
     checkpoint.unlink()
-    assert train(asked, folder, resume=True).result['steps'] == 5
+    assert train(chosen, folder, resume=True).result['steps'] == 5
 
 
 def test_a_checkpoint_with_code_in_it_is_not_run(digits, tmp_path):
@@ -829,21 +829,21 @@ def test_a_checkpoint_with_code_in_it_is_not_run(digits, tmp_path):
         def __reduce__(self):
             return Path.touch, (tmp_path / 'was run',)
 
-    asked, folder = settings(), tmp_path / 'run'
+    chosen, folder = settings(), tmp_path / 'run'
     with pytest.raises(KeyboardInterrupt):
-        train(asked, folder, progress=interrupt(signal.SIGINT, 3))
+        train(chosen, folder, progress=interrupt(signal.SIGINT, 3))
     torch.save({'state_dict': Code()}, folder / 'checkpoint.ckpt')
     with pytest.raises(TrainingError, match='cannot be read'):
-        train(asked, folder, resume=True)
+        train(chosen, folder, resume=True)
     assert not (tmp_path / 'was run').exists()
 
 
 def test_a_checkpoint_of_another_run(digits, tmp_path):
-    for folder, asked in ((tmp_path / 'a', settings()), (tmp_path / 'b', settings(seed=1))):
+    for folder, chosen in ((tmp_path / 'a', settings()), (tmp_path / 'b', settings(seed=1))):
         with pytest.raises(KeyboardInterrupt):
-            train(asked, folder, progress=interrupt(signal.SIGINT, 3))
+            train(chosen, folder, progress=interrupt(signal.SIGINT, 3))
     (tmp_path / 'a' / 'checkpoint.ckpt').write_bytes((tmp_path / 'b' / 'checkpoint.ckpt').read_bytes())
-    with pytest.raises(TrainingError, match='the checkpoint in the folder is of a run with other settings'):
+    with pytest.raises(TrainingError, match='the checkpoint in the folder is from a run with other settings'):
         train(settings(), tmp_path / 'a', resume=True)
 
 
@@ -851,10 +851,10 @@ def test_a_checkpoint_of_another_run(digits, tmp_path):
     ('content', 'message'),
     [
         ('{', 'cannot be read'),
-        ('[1]', 'is not what a run wrote'),
+        ('[1]', 'does not hold the settings of a run'),
         ('{"model": "x"}', f'other settings: model was x, is {SQUEEZE}; dataset was None'),
         (b'\xff\xfe', 'cannot be read'),
-        (None, 'holds checkpoint.ckpt, which is no run'),
+        (None, 'holds checkpoint.ckpt but no run'),
     ],
 )
 def test_an_edited_config_of_a_run_that_is_not_finished(digits, tmp_path, content, message):
@@ -877,8 +877,8 @@ def squeezenet(seed=5):
     return torchvision.models.squeezenet1_1(weights=None).state_dict()
 
 
-def begun(folder, **options):
-    """Weights that a run begins with."""
+def initial_weights(folder, **options):
+    """Initial weights of a run."""
     return weights(train(settings(steps=1, learning_rate=STILL, **options), folder))
 
 
@@ -886,9 +886,9 @@ def close(value, other):
     return torch.allclose(value, other, rtol=0, atol=2 * STILL)
 
 
-def check_begun(found, file, untrained):
-    assert found.keys() == file.keys()
-    for name, value in found.items():
+def check_initial(initial, file, untrained):
+    assert initial.keys() == file.keys()
+    for name, value in initial.items():
         if name.startswith('classifier.1.'):
             assert close(value, untrained[name])
             assert value.shape[0] == 10
@@ -897,28 +897,28 @@ def check_begun(found, file, untrained):
 
 
 def test_default_weights_with_ten_outputs(digits, tmp_path, monkeypatch):
-    """From torchvision's own place for downloads, which holds others here."""
+    """From torchvision's folder of downloads, which holds other weights here."""
     folder = tmp_path / 'torch' / 'hub' / 'checkpoints'
     folder.mkdir(parents=True)
     torch.save(squeezenet(), folder / 'squeezenet1_1-b8a52dc0.pth')
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
-    found = begun(tmp_path / 'run', weights='default')
-    check_begun(found, squeezenet(), network(SQUEEZE, 'default', 0, 10).backbone.state_dict())
-    assert not close(found['classifier.1.weight'], network(SQUEEZE, 'default', 1, 10).backbone.classifier[1].weight)
+    initial = initial_weights(tmp_path / 'run', weights='default')
+    check_initial(initial, squeezenet(), network(SQUEEZE, 'default', 0, 10).backbone.state_dict())
+    assert not close(initial['classifier.1.weight'], network(SQUEEZE, 'default', 1, 10).backbone.classifier[1].weight)
 
 
 @pytest.mark.parametrize('prefix', ['', 'module.', 'backbone.'])
 def test_weights_of_a_file_with_a_thousand_outputs(digits, tmp_path, prefix):
     torch.save({f'{prefix}{name}': value for name, value in squeezenet().items()}, tmp_path / 'w.pth')
     untrained = network(SQUEEZE, 'none', 0, 10).backbone.state_dict()
-    check_begun(begun(tmp_path / 'run', weights=str(tmp_path / 'w.pth')), squeezenet(), untrained)
+    check_initial(initial_weights(tmp_path / 'run', weights=str(tmp_path / 'w.pth')), squeezenet(), untrained)
     config = read_run(tmp_path / 'run').config
     assert config['weights'] == 'w.pth'
     assert config['weights_sha256'] == sha256_file(tmp_path / 'w.pth')
     torch.save(squeezenet(6), tmp_path / 'w.pth')
     with pytest.raises(TrainingError, match='other settings: weights_sha256 was'):
-        begun_again = settings(steps=1, learning_rate=STILL, weights=str(tmp_path / 'w.pth'))
-        train(begun_again, tmp_path / 'run', resume=True)
+        again = settings(steps=1, learning_rate=STILL, weights=str(tmp_path / 'w.pth'))
+        train(again, tmp_path / 'run', resume=True)
 
 
 def test_weights_of_a_run(digits, tmp_path):
@@ -926,12 +926,12 @@ def test_weights_of_a_run(digits, tmp_path):
     (digits / 'runs').mkdir()
     first.folder.rename(digits / 'runs' / 'mine')
     for name in ('mine', str(digits / 'runs' / 'mine')):
-        found = begun(tmp_path / f'begun {len(name)}', weights=name)
-        own = safetensors.torch.load_file(digits / 'runs' / 'mine' / 'weights.safetensors')
-        assert all(close(value, own[key]) for key, value in found.items())
+        initial = initial_weights(tmp_path / f'run {len(name)}', weights=name)
+        trained = safetensors.torch.load_file(digits / 'runs' / 'mine' / 'weights.safetensors')
+        assert all(close(value, trained[key]) for key, value in initial.items())
     (digits / 'runs' / 'mine' / 'metrics.csv').write_text('')
     with pytest.raises(ModelError, match=r'was changed after the run ended: metrics\.csv'):
-        begun(tmp_path / 'tampered', weights='mine')
+        initial_weights(tmp_path / 'tampered', weights='mine')
 
 
 def test_weights_of_another_architecture(digits, tmp_path):
@@ -945,20 +945,20 @@ def test_weights_of_another_architecture(digits, tmp_path):
     del short['features.0.bias']
     for state in (torchvision.models.shufflenet_v2_x0_5(weights=None).state_dict(), wide, short, {'a': torch.ones(1)}):
         with pytest.raises(ModelError, match=f'does not hold the weights of {SQUEEZE}; only the last layer may differ'):
-            begun(tmp_path / 'run', weights=file(state))
-    with pytest.raises(ModelError, match='holds no state dict'):
-        begun(tmp_path / 'run', weights=file({'a': 1}))
+            initial_weights(tmp_path / 'run', weights=file(state))
+    with pytest.raises(ModelError, match='does not hold a state dict'):
+        initial_weights(tmp_path / 'run', weights=file({'a': 1}))
 
 
 @pytest.mark.slow
 def test_both_heads_of_inception_may_differ(make_images, m2m_home, tmp_path, monkeypatch):
-    """Its training is left out: what it begins with is enough."""
+    """It is not trained: its initial weights are enough."""
     folder = make_images(tmp_path / 'images', 'ab', 1)
     torch.save(network('plain_inception_v3', 'none', 1, 7).backbone.state_dict(), tmp_path / 'w.pth')
-    taken = {}
+    initial = {}
 
     def fit(self, module, **options):
-        taken.update(module.network.backbone.state_dict())
+        initial.update(module.network.backbone.state_dict())
         raise KeyboardInterrupt
 
     monkeypatch.setattr('lightning.Trainer.fit', fit)
@@ -968,8 +968,8 @@ def test_both_heads_of_inception_may_differ(make_images, m2m_home, tmp_path, mon
             tmp_path / 'run',
         )
     file = torch.load(tmp_path / 'w.pth')
-    assert torch.equal(taken['Mixed_7c.branch1x1.conv.weight'], file['Mixed_7c.branch1x1.conv.weight'])
-    assert taken['fc.weight'].shape[0] == taken['AuxLogits.fc.bias'].shape[0] == 2
+    assert torch.equal(initial['Mixed_7c.branch1x1.conv.weight'], file['Mixed_7c.branch1x1.conv.weight'])
+    assert initial['fc.weight'].shape[0] == initial['AuxLogits.fc.bias'].shape[0] == 2
 
 
 # Folders of images
@@ -986,7 +986,7 @@ def test_a_folder_of_images_is_trained_on_and_its_run_is_scored(make_images, dig
     assert f"Next:  m2m score 'run:{folder.name}' SimulatedMouse-rdm" in ran.out
     run = read_run(folder)
     assert (run.classes, run.data['n_train'], run.config['protocol']) == (['a', 'b', 'c'], 12, 'epochs')
-    assert run.config['dataset'] == 'imagefolder:hues [x]'  # not where it lies
+    assert run.config['dataset'] == 'imagefolder:hues [x]'  # without its path
     assert weights(run)['fc3.bias'].shape == (3,)
     assert run.result['validation_accuracy'] == 1
     ran = m2m('score', f'run:{folder.name}', 'SimulatedMouse.VISp-rdm', '--json', '-')
@@ -1001,7 +1001,7 @@ def test_a_folder_of_images_is_trained_on_and_its_run_is_scored(make_images, dig
 
 
 def test_progress_counts_every_step(digits, tmp_path):
-    told = []
-    train(settings(steps=3), tmp_path / 'run', progress=lambda *what: told.append(what))
-    assert told == [('loading', 0, 1), ('loading', 1, 1), *(('training: steps', step, 3) for step in (1, 2, 3))]
+    reports = []
+    train(settings(steps=3), tmp_path / 'run', progress=lambda *report: reports.append(report))
+    assert reports == [('loading', 0, 1), ('loading', 1, 1), *(('training: steps', step, 3) for step in (1, 2, 3))]
     assert getattr(rank_zero_only, 'rank', 0) == 0

@@ -309,7 +309,7 @@ def test_wrong_numbers_of_sessions(ask, number):
 def test_tables_are_kept(site, ask):
     ask(ophys_sessions)
     ask(ophys_sessions, areas=['VISp'])
-    assert site.asked == [('GET', EXPERIMENTS)]
+    assert site.requested == [('GET', EXPERIMENTS)]
     ask(ecephys_sessions)
     # The four tables, and the optional query for second mirrors.
     assert len(site.requests) == 1 + 4 + 1
@@ -394,7 +394,7 @@ def test_damaged_tables_are_downloaded_again_once(site, ask):
         table.write_bytes(b'[')
     site.requests.clear()
     assert ids(ask(ecephys_sessions)) == listed
-    tables = [path for _, path in site.asked if path.endswith('.csv')]
+    tables = [path for _, path in site.requested if path.endswith('.csv')]
     assert sorted(tables) == sorted(f'{ECEPHYS}/{name}.csv' for name in ('sessions', 'probes', 'channels', 'units'))
 
 
@@ -406,11 +406,11 @@ def test_an_unreachable_server_is_not_tried_twice(site, ask):
     site.requests.clear()
     with pytest.raises(DataError, match='the server answered 503'):
         ask(ecephys_sessions)
-    assert [path for _, path in site.asked if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv'] * 2  # two attempts
+    assert [path for _, path in site.requested if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv'] * 2  # two attempts
     site.faulty.clear()
     site.requests.clear()
     assert ids(ask(ecephys_sessions)) == listed
-    assert [path for _, path in site.asked if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv']
+    assert [path for _, path in site.requested if path.endswith('.csv')] == [f'{ECEPHYS}/units.csv']
 
 
 #: Paths of required fields, with values that are wrong there.
