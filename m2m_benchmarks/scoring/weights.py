@@ -75,8 +75,8 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, identifier: str) -> None:
     """Load a state dict, all of whose tensors must fit.
 
-    All names may have one more prefix, such as the `module.` of a DataParallel or the `model.` of a Lightning module, and
-    the `backbone.` of a network with a stage before its backbone may be missing: the weights of a library's network fit
+    All names may have one more prefix, such as the `module.` of a DataParallel or the `model.` of a Lightning module.
+    The `backbone.` of a network with a stage before its backbone may be missing: the weights of a library's network fit
     the same network with NeuRN.
 
     Raises
