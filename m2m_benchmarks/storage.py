@@ -21,7 +21,7 @@ def home() -> Path:
     return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_data_path('m2m', appauthor=False)
 
 
-def writable(
+def ensure_writable(
     folder: Path, remedy: str = 'Set M2M_HOME to a folder you can write to, or mend the permissions of this one.'
 ) -> Path:
     """Make `folder` and check that files can be written there.
@@ -48,7 +48,7 @@ def free_bytes(folder: Path) -> int:
 
 
 @contextlib.contextmanager
-def explained(what: str, folder: Path) -> Iterator[None]:
+def reporting_write_errors(what: str, folder: Path) -> Iterator[None]:
     """Turn the failures of writing into a `StorageError` that says what was lost: nothing.
 
     netCDF and HDF5 report a full disk as RuntimeError, so those count too.
@@ -66,7 +66,7 @@ def explained(what: str, folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, mode: str = 'w') -> Iterator[IO]:
+def atomic_write(path: Path, mode: str = 'w') -> Iterator[IO]:
     """Open a file that takes the place of `path` when the block ends well, and leaves no trace when it doesn't."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
     try:
@@ -99,7 +99,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def exclusive(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
+def file_lock(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
     """Hold a lock for the length of the block; the system releases it even when the process is killed.
 
     Raises

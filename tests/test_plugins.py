@@ -79,8 +79,8 @@ def test_unknown_names():
 
 
 def explained(error):
-    """Message of the error that `explained_failure` makes of an exception."""
-    with pytest.raises(ModelError) as caught, plugins.explained_failure('m', ModelError):
+    """Message of the error that `reporting_plugin_errors` makes of an exception."""
+    with pytest.raises(ModelError) as caught, plugins.reporting_plugin_errors('m', ModelError):
         raise error
     return str(caught.value)
 
@@ -89,7 +89,7 @@ DOWNLOAD = 'm needs a file that could not be downloaded ({}). Connect to the net
 
 
 def test_a_failed_download_says_why():
-    with pytest.raises(ModelError) as caught, plugins.explained_failure('m', ModelError):
+    with pytest.raises(ModelError) as caught, plugins.reporting_plugin_errors('m', ModelError):
         urllib.request.urlopen('http://127.0.0.1:9/weights/some_network-abc123.pth', timeout=5)
     # The address was only in other libraries' variables, which are not read.
     start, end = DOWNLOAD.split('{}')
@@ -133,10 +133,10 @@ def test_variables_of_other_libraries_are_not_read():
 
 def test_other_failures_say_what_they_are():
     message = "needs the package 'no_such_package'"
-    with pytest.raises(ModelError, match=message), plugins.explained_failure('m', ModelError):
+    with pytest.raises(ModelError, match=message), plugins.reporting_plugin_errors('m', ModelError):
         import no_such_package  # noqa: F401
     message = 'b does not work here: ZeroDivisionError: division by zero'
-    with pytest.raises(BenchmarkError, match=message), plugins.explained_failure('b', BenchmarkError):
+    with pytest.raises(BenchmarkError, match=message), plugins.reporting_plugin_errors('b', BenchmarkError):
         _ = 1 / 0
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
-from m2m_benchmarks.data.digits.domain import Digits, digits
+from m2m_benchmarks.data.digits.images import Digits, standardize
 from m2m_benchmarks.errors import DataError
 
 _IMAGES = ('.png', '.jpg', '.jpeg', '.bmp', '.gif', '.tif', '.tiff', '.webp')
@@ -63,7 +63,7 @@ def read_domain(path: Path) -> dict[str, Digits]:
     if reader is None:
         raise DataError(f'{path} has an unknown format; expected {_FORMATS}.')
     raw = reader(path)
-    return {split: digits(*parts, f'{path} ({split})') for split, parts in raw.items()}
+    return {split: standardize(*parts, f'{path} ({split})') for split, parts in raw.items()}
 
 
 def _split(name: str) -> str:
@@ -74,14 +74,14 @@ def _folder(path: Path) -> dict[str, Digits]:
     idx_files = sorted(file for file in path.iterdir() if 'images-idx3' in file.name or 'images.idx3' in file.name)
     if idx_files:
         return {
-            split: digits(*parts, f'{file} ({split})')
+            split: standardize(*parts, f'{file} ({split})')
             for file in idx_files
             for split, parts in _idx_split(file).items()
         }
     splits = {split: path / split for split in ('train', 'test') if (path / split).is_dir()} or {
         _split(path.name): path
     }
-    return {split: digits(*_classes(folder), f'{folder} ({split})') for split, folder in splits.items()}
+    return {split: standardize(*_classes(folder), f'{folder} ({split})') for split, folder in splits.items()}
 
 
 def _classes(path: Path) -> _Raw:

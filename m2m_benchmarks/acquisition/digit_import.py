@@ -12,11 +12,11 @@ import numpy as np
 from PIL import Image
 
 from m2m_benchmarks.acquisition.digit_files import read_domain
-from m2m_benchmarks.data import manifest, versions
+from m2m_benchmarks.data import atomic, manifest
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.data.digits.blending import blend
-from m2m_benchmarks.data.digits.domain import SIZE, Digits, digits, rgb
 from m2m_benchmarks.data.digits.domains import damaged, load_digits, write_domain
+from m2m_benchmarks.data.digits.images import SIZE, Digits, rgb, standardize
 from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError, M2MError, UnknownNameError
 from m2m_benchmarks.net.download import download
@@ -72,7 +72,7 @@ def import_domain(
     if name in registered('data'):
         raise DataError(f'{name} is a dataset of recordings; import digits under another name.')
     report = progress or silent
-    with versions.writing(name):
+    with atomic.write_lock(name):
         _entry(name)  # raises if recordings have this name, before anything is read
         report(f'reading {path.name}', 0, 1)
         try:
@@ -142,7 +142,7 @@ def fetch_digits(
     failed: dict[str, str] = {}
     for name in wanted:
         try:
-            with versions.writing(name):
+            with atomic.write_lock(name):
                 if name == 'MNISTM':
                     _synthesise(blending, seed, progress or silent)
                 else:
@@ -241,7 +241,7 @@ def _read_download(name: str, split: str, path: Path) -> Digits:
         from torchvision import datasets
 
         usps = datasets.USPS(path.parent, train=split == 'train')
-        return digits(usps.data, np.array(usps.targets), None, str(path))
+        return standardize(usps.data, np.array(usps.targets), None, str(path))
     return read_domain(path)[split]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from m2m_benchmarks.acquisition.bundle import read_recordings, read_sessions, read_stimuli, read_units
-from m2m_benchmarks.data import manifest, store, versions
+from m2m_benchmarks.data import atomic, manifest, store
 from m2m_benchmarks.data.areas import renamed_areas, standard_area
 from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError
@@ -65,7 +65,7 @@ def import_bundle(
     if name == 'SimulatedMouse':
         raise DataError('SimulatedMouse is simulated by this library; import recordings under another name.')
     report = progress or silent
-    with versions.writing(name):
+    with atomic.write_lock(name):
         if manifest.holds_digits(name):
             raise DataError(f'{name} is the name of digits on this machine; choose another for the recordings.')
         session_table = read_sessions(sessions)

@@ -3,9 +3,9 @@
 from m2m_benchmarks.arrays.bootstrap import median_draws, rsa_draws, standard_error
 from m2m_benchmarks.arrays.correlation import pearson, spearman, spearman_brown
 from m2m_benchmarks.arrays.folds import kfold, shuffle_splits
-from m2m_benchmarks.arrays.isometry import isometric
 from m2m_benchmarks.arrays.proportion import accuracy_draws, effective_number, wilson_interval
 from m2m_benchmarks.arrays.rdm import compare_rdms, rdm, upper_triangle
+from m2m_benchmarks.arrays.reduction import gram_reduce
 from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
 from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, kernel, ridge
 
@@ -15,10 +15,10 @@ __all__ = [
     'compare_rdms',
     'cross_predict',
     'effective_number',
+    'gram_reduce',
     'half_means',
     'half_splits',
     'held_out_correlations',
-    'isometric',
     'kernel',
     'kfold',
     'median_draws',

@@ -17,7 +17,7 @@ from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import GRAMMAR, PROTOCOLS, NeuralIdentifier, parse
 from m2m_benchmarks.benchmarks.names import standard_name
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
-from m2m_benchmarks.benchmarks.recordings import Recordings
+from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 from m2m_benchmarks.data.names import is_part_name
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.plugins import load_benchmark, load_metric
@@ -150,8 +150,8 @@ class MetricComparison(Comparison):
     unit = 'stimuli'
     invariant_to = frozenset()
     features = FeatureForm.UNITS
-    least_stimuli = 8  # the draws are of half of them
-    least_per_animal = 2
+    min_stimuli = 8  # the draws are of half of them
+    min_per_animal = 2
     description = Description(raw='the metric', ceiling='half of the trials', formula='raw / ceiling')
 
     def __init__(self, metric: MetricFunction, name: str, n_draws: int = 100) -> None:
@@ -166,7 +166,7 @@ class MetricComparison(Comparison):
             settings={'error': f'random halves of the stimuli, {n_draws} draws'},
         )
 
-    def raw(self, features: Features, recordings: Recordings, n_draws: int = 1000) -> Raw:
+    def raw(self, features: Features, recordings: AreaRecordings, n_draws: int = 1000) -> Raw:
         """Compare the responses of a model with the recordings.
 
         Metrics may not take a stimulus twice, so the draws are random halves of the stimuli, whose spread is the error
@@ -183,7 +183,7 @@ class MetricComparison(Comparison):
             draws.append(self._value(source.isel(presentation=half), target.isel(presentation=half)))
         return Raw(value, np.array(draws))
 
-    def ceiling(self, recordings: Recordings) -> Ceiling:
+    def ceiling(self, recordings: AreaRecordings) -> Ceiling:
         """Agreement of two halves of the trials, where the metric can tell it; else none, which is 1.
 
         Raises
@@ -215,7 +215,7 @@ class MetricComparison(Comparison):
             return _none('the halves of the trials agree by no positive number')
         return Ceiling(float(values.mean()), standard_error(values), kind='half of the trials')
 
-    def per_animal(self, features: Features, recordings: Recordings, raw: Raw) -> dict[str, float]:
+    def per_animal(self, features: Features, recordings: AreaRecordings, raw: Raw) -> dict[str, float]:
         """Raw value on the neuroids of each animal; empty where the metric doesn't take so few."""
         try:
             values = super().per_animal(features, recordings, raw)
@@ -223,7 +223,7 @@ class MetricComparison(Comparison):
             return {}
         return {animal: value for animal, value in values.items() if math.isfinite(value)}
 
-    def inter_animal(self, recordings: Recordings) -> float | None:
+    def inter_animal(self, recordings: AreaRecordings) -> float | None:
         """Mean over animals of the value of all others as a model of one; None where the metric doesn't take them."""
         try:
             value = super().inter_animal(recordings)

@@ -42,7 +42,7 @@ _IDENTIFIER = re.compile(
 )
 
 
-def place(dataset: str, *parts: str | None) -> str:
+def dotted_name(dataset: str, *parts: str | None) -> str:
     """Name without its end: DATASET, DATASET.AREA or DATASET.AREA.POPULATION; parts that are None are left out."""
     return '.'.join(part for part in (dataset, *parts) if part is not None)
 
@@ -68,7 +68,7 @@ class NeuralIdentifier:
     comparison: str
 
     def __str__(self) -> str:
-        return f'{place(self.dataset, self.area, self.population)}-{self.comparison}'
+        return f'{dotted_name(self.dataset, self.area, self.population)}-{self.comparison}'
 
     @property
     def of_area(self) -> 'NeuralIdentifier':
@@ -104,7 +104,7 @@ class DigitsIdentifier:
 
     def __str__(self) -> str:
         source = None if self.collection == DERIVED_DIGITS else self.source
-        return f'{place(self.collection, source, self.target)}-{self.protocol}'
+        return f'{dotted_name(self.collection, source, self.target)}-{self.protocol}'
 
     @property
     def parent(self) -> str:

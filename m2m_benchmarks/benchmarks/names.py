@@ -17,8 +17,8 @@ from m2m_benchmarks.benchmarks.identifiers import (
     PROTOCOLS,
     DigitsIdentifier,
     NeuralIdentifier,
+    dotted_name,
     parse,
-    place,
 )
 from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import note_on_renamed, order_areas, standard_area
@@ -64,7 +64,7 @@ def check_benchmark(identifier: str) -> str:
         entry = manifest.read(name.dataset)
         known = populations.recorded_populations(entry['summary']) if entry else {}
         if known and name.population not in known:
-            of = place(name.dataset, name.area, name.population)
+            of = dotted_name(name.dataset, name.area, name.population)
             raise UnknownNameError('population', name.population, known, f'({of})')
     return str(name)
 

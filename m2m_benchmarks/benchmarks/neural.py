@@ -15,9 +15,9 @@ from brainscore_vision.model_interface import BrainModel
 from m2m_benchmarks.arrays import standard_error
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, FeatureForm, Features, Raw
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
-from m2m_benchmarks.benchmarks.recordings import Recordings, fewest_presentations, recorded_areas, recordings
+from m2m_benchmarks.benchmarks.recordings import AreaRecordings, fewest_presentations, recorded_areas, recordings
 from m2m_benchmarks.data.areas import order_areas
-from m2m_benchmarks.data.trials import N_SPLITS, RELIABLE
+from m2m_benchmarks.data.trials import MIN_RELIABILITY, N_SPLITS
 from m2m_benchmarks.errors import BenchmarkError, M2MError, UnknownNameError
 from m2m_benchmarks.metrics.alignment import align
 
@@ -37,7 +37,7 @@ class AreaBenchmark(BenchmarkBase):
     bibtex : str
     population : str, optional
         Name of a population, to score on its neuroids only; see `data.populations`.
-    selected : Recordings, optional
+    selected : AreaRecordings, optional
         Some of the area's neuroids, in place of all reliable ones.
 
     Raises
@@ -53,7 +53,7 @@ class AreaBenchmark(BenchmarkBase):
         comparison: Comparison,
         bibtex: str = '',
         population: str | None = None,
-        selected: Recordings | None = None,
+        selected: AreaRecordings | None = None,
     ) -> None:
         name = NeuralIdentifier(dataset, area, population, comparison.name)
         super().__init__(identifier=str(name), ceiling_func=None, version=1, parent=name.parent, bibtex=bibtex)
@@ -64,21 +64,21 @@ class AreaBenchmark(BenchmarkBase):
         if selected is None:
             # Without enough repetitions no neuroid is reliable: this says why.
             self._check_trials(fewest_presentations(dataset))
-            selected = recordings(dataset, area, population, comparison.least_neuroids)
+            selected = recordings(dataset, area, population, comparison.min_neuroids)
         self._check_trials(selected.n_trials)
         n_stimuli = selected.mean.sizes['presentation']
-        if n_stimuli < comparison.least_stimuli:
+        if n_stimuli < comparison.min_stimuli:
             raise BenchmarkError(
-                f'{name} needs recordings of {comparison.least_stimuli} or more stimuli; those of {dataset} have '
+                f'{name} needs recordings of {comparison.min_stimuli} or more stimuli; those of {dataset} have '
                 f'{n_stimuli}.'
             )
         self.recordings = selected
         self.timebins = selected.timebins
 
     def _check_trials(self, n_trials: int) -> None:
-        if n_trials < self.comparison.least_trials:
+        if n_trials < self.comparison.min_trials:
             raise BenchmarkError(
-                f'{self.identifier} needs recordings with {self.comparison.least_trials} or more repetitions of each '
+                f'{self.identifier} needs recordings with {self.comparison.min_trials} or more repetitions of each '
                 f'stimulus; those of {self.dataset} have {n_trials}.'
             )
 
@@ -103,7 +103,7 @@ class AreaBenchmark(BenchmarkBase):
         """Settings of the benchmark and its comparison, by name."""
         return {
             **_choices(self.comparison),
-            'flat_neuroids_dropped': self.recordings.n_flat,
+            'flat_neuroids_dropped': self.recordings.n_constant,
             'unreliable_neuroids_dropped': self.recordings.n_unreliable,
         }
 
@@ -260,7 +260,7 @@ class AreaBenchmark(BenchmarkBase):
 def _choices(comparison: Comparison) -> dict[str, Any]:
     return {
         'metric': comparison.metric,
-        'reliability_threshold': RELIABLE,
+        'reliability_threshold': MIN_RELIABILITY,
         'split_halves': N_SPLITS,
         'stimuli': 'whole scene, no placement on a screen',
         **comparison.settings,

@@ -9,16 +9,16 @@ import pandas as pd
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
-from m2m_benchmarks.benchmarks.identifiers import place
+from m2m_benchmarks.benchmarks.identifiers import dotted_name
 from m2m_benchmarks.data import populations
 from m2m_benchmarks.data.areas import order_areas
-from m2m_benchmarks.data.trials import RELIABLE, average_repetitions, cube
+from m2m_benchmarks.data.trials import MIN_RELIABILITY, average_repetitions, trial_array
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.plugins import load_dataset
 
 
 @dataclasses.dataclass(frozen=True)
-class Recordings:
+class AreaRecordings:
     """Reliable neuroids of one area, or of a population of it.
 
     Attributes
@@ -32,7 +32,7 @@ class Recordings:
         In ms after stimulus onset: one.
     sha256 : str
         SHA-256 of the assembly's file.
-    n_flat, n_unreliable : int
+    n_constant, n_unreliable : int
         Neuroids left out: those that never vary, those below the threshold.
     """
 
@@ -41,10 +41,10 @@ class Recordings:
     stimuli: StimulusSet
     timebins: list[tuple[float, float]]
     sha256: str
-    n_flat: int
+    n_constant: int
     n_unreliable: int
 
-    def __getitem__(self, mask: np.ndarray) -> 'Recordings':
+    def __getitem__(self, mask: np.ndarray) -> 'AreaRecordings':
         """Some of the neuroids."""
         return dataclasses.replace(
             self, trials=self.trials[:, :, mask], mean=self.mean.isel(neuroid=np.flatnonzero(mask))
@@ -67,7 +67,7 @@ class Recordings:
 
 
 @functools.lru_cache(maxsize=16)
-def _recordings(dataset: str, area: str, population: str | None, sha256: str, folder: Path) -> Recordings:
+def _recordings(dataset: str, area: str, population: str | None, sha256: str, folder: Path) -> AreaRecordings:
     # `folder` is only in the key: the same recordings in another data folder have other stimulus paths.
     assembly = load_dataset(dataset)
     here = assembly['region'].values == area
@@ -77,23 +77,23 @@ def _recordings(dataset: str, area: str, population: str | None, sha256: str, fo
     if population is not None:
         here &= _in_population(assembly, here, dataset, area, population)
     reliability = assembly['reliability'].values[here]
-    reliable = reliability >= RELIABLE
+    reliable = reliability >= MIN_RELIABILITY
     # Taken apart here: one area of a recording is one contiguous block of memory from now on.
     selected = assembly.isel(neuroid=np.flatnonzero(here)[reliable])
-    trials, stimulus_ids = cube(selected)
+    trials, stimulus_ids = trial_array(selected)
     mean = average_repetitions(selected)
     # In the order in which models' responses are aligned with them.
     order = np.argsort(stimulus_ids.astype(str), kind='stable')
     if not np.array_equal(order, np.arange(len(order))):
         trials, mean = trials[:, order], mean.isel(presentation=order)
-    return Recordings(
+    return AreaRecordings(
         trials=np.asarray(trials),
         mean=mean,
         stimuli=assembly.attrs['stimulus_set'],
         timebins=[(float(start), float(end)) for start, end in assembly['time_bin'].values],
         sha256=sha256,
-        n_flat=int(np.isnan(reliability).sum()),
-        n_unreliable=int((reliability < RELIABLE).sum()),
+        n_constant=int(np.isnan(reliability).sum()),
+        n_unreliable=int((reliability < MIN_RELIABILITY).sum()),
     )
 
 
@@ -109,24 +109,24 @@ def _in_population(
     known = populations.populations(columns)
     if not known:
         raise BenchmarkError(
-            f'{place(dataset, area, name)} cannot be scored: the recordings on this machine have no column that groups '
+            f'{dotted_name(dataset, area, name)} cannot be scored: the recordings on this machine have no column that groups '
             'their neuroids, such as cre_line, layer or cell_type. `m2m data fetch` brings some that have; in a bundle '
             'it is a column of units.csv.'
         )
     if name not in known:
-        raise UnknownNameError('population', name, known, f'({place(dataset, area, name)})')
+        raise UnknownNameError('population', name, known, f'({dotted_name(dataset, area, name)})')
     population = known[name]
     values = assembly[population.column].values
     members = np.array(population.holds(values))
     if not (members & here).any():
         others = ', '.join(sorted(set(values[here].astype(str))))
         raise BenchmarkError(
-            f'{place(dataset, area)} has no neuroids of {name}; their {population.column} is {others}.'
+            f'{dotted_name(dataset, area)} has no neuroids of {name}; their {population.column} is {others}.'
         )
     return members
 
 
-def recordings(dataset: str, area: str, population: str | None = None, least_neuroids: int = 1) -> Recordings:
+def recordings(dataset: str, area: str, population: str | None = None, min_neuroids: int = 1) -> AreaRecordings:
     """Load the reliable neuroids of an area of a dataset.
 
     Parameters
@@ -134,7 +134,7 @@ def recordings(dataset: str, area: str, population: str | None = None, least_neu
     dataset, area : str
     population : str, optional
         Name of a population of the area, to have only its neuroids; see `data.populations`.
-    least_neuroids : int
+    min_neuroids : int
         Fewest that are of use; of a population, never fewer than 20.
 
     Raises
@@ -152,12 +152,12 @@ def recordings(dataset: str, area: str, population: str | None = None, least_neu
     # Assemblies from Brain-Score's own storage, where there is one version of a name, come without a hash.
     selected = _recordings(dataset, area, population, attrs.get('sha256', ''), folder)
     n = selected.mean.sizes['neuroid']
-    name = place(dataset, area, population)
-    least = least_neuroids if population is None else max(least_neuroids, populations.LEAST_OF_POPULATION)
+    name = dotted_name(dataset, area, population)
+    least = min_neuroids if population is None else max(min_neuroids, populations.MIN_POPULATION_SIZE)
     if n < least:
         raise BenchmarkError(
-            f'{name} has {n} neuroids of reliability {RELIABLE} or more ({selected.n_unreliable} are less reliable, '
-            f'{selected.n_flat} never vary); at least {least} are needed for a score.'
+            f'{name} has {n} neuroids of reliability {MIN_RELIABILITY} or more ({selected.n_unreliable} are less reliable, '
+            f'{selected.n_constant} never vary); at least {least} are needed for a score.'
         )
     return selected
 

@@ -20,8 +20,8 @@ from m2m_benchmarks.benchmarks.comparisons.base import TRANSFORMATIONS
 from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS, DigitsCollection, RecordedDataset
 from m2m_benchmarks.benchmarks.generalization import READOUT_IMAGES
 from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, DigitsIdentifier, NeuralIdentifier
-from m2m_benchmarks.data.populations import LEAST_OF_POPULATION
-from m2m_benchmarks.storage import replacing
+from m2m_benchmarks.data.populations import MIN_POPULATION_SIZE
+from m2m_benchmarks.storage import atomic_write
 
 _WIDTH = 120
 _FOLDER = Path(__file__).parent
@@ -251,7 +251,7 @@ def _neural_methods(dataset: str, recorded: RecordedDataset) -> str:
     lines += [
         '',
         f'`{dataset}.AREA.POPULATION-COMPARISON` scores on the neuroids of one population, a value of a column of the '
-        f'recordings, where {LEAST_OF_POPULATION} or more are reliable.',
+        f'recordings, where {MIN_POPULATION_SIZE} or more are reliable.',
     ]
     for name, title in COMPARISONS.items():
         comparison = load_comparison(name)
@@ -307,7 +307,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f'{"differs" if check else "written"}: {path.relative_to(_FOLDER.parent.parent)}')
         if not check:
             path.parent.mkdir(exist_ok=True)
-            with replacing(path) as file:
+            with atomic_write(path) as file:
                 file.write(text)
     return int(check and bool(differing))
 

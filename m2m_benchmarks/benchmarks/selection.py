@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
-from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, NeuralIdentifier, parse, place
+from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, NeuralIdentifier, dotted_name, parse
 from m2m_benchmarks.benchmarks.names import check_benchmark, datasets_of, is_here, own_benchmarks
 from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import order_areas
@@ -82,10 +82,10 @@ def population_benchmarks() -> tuple[list[str], list[str]]:
             for population in populations.recorded_populations(summary).values():
                 counted = areas[area].get('reliable_by', {}).get(population.column, {})
                 n = sum(number for value, number in counted.items() if value in population.values)
-                if n >= populations.LEAST_OF_POPULATION:
+                if n >= populations.MIN_POPULATION_SIZE:
                     names += [str(NeuralIdentifier(dataset, area, population.name, each)) for each in COMPARISONS]
                 elif n:
-                    too_few.append(f'{place(dataset, area, population.name)} ({n})')
+                    too_few.append(f'{dotted_name(dataset, area, population.name)} ({n})')
     return names, too_few
 
 

@@ -13,8 +13,8 @@ from m2m_benchmarks.benchmarks.identifiers import (
     PROTOCOLS,
     DigitsIdentifier,
     NeuralIdentifier,
+    dotted_name,
     parse,
-    place,
 )
 from m2m_benchmarks.cli.console import Json, print_names, print_table, stdout, write_json
 from m2m_benchmarks.cli.data import print_commands
@@ -147,12 +147,12 @@ def _population_benchmarks() -> tuple[list[str], list[str]]:
             for population in populations.recorded_populations(entry['summary']).values():
                 counts = areas[area]['reliable_by'].get(population.column, {})
                 n = sum(count for value, count in counts.items() if value in population.values)
-                if n >= populations.LEAST_OF_POPULATION:
+                if n >= populations.MIN_POPULATION_SIZE:
                     names += [
                         str(NeuralIdentifier(dataset, area, population.name, comparison)) for comparison in COMPARISONS
                     ]
                 elif n:
-                    too_few.append(f'{place(dataset, area, population.name)} ({n})')
+                    too_few.append(f'{dotted_name(dataset, area, population.name)} ({n})')
     return names, too_few
 
 
@@ -166,7 +166,7 @@ def _population_notes(rows: list[dict[str, Any]], too_few: list[str]) -> list[st
         )
     too_few = [population for population in too_few if population.partition('.')[0] in datasets]
     if too_few:
-        least = populations.LEAST_OF_POPULATION
+        least = populations.MIN_POPULATION_SIZE
         notes.append(f'Fewer than {least} reliable neuroids, so no score: {", ".join(too_few)}.')
     return notes
 

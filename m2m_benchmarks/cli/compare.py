@@ -10,7 +10,7 @@ import typer
 from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, write_json
 from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.cli.train import require_training
-from m2m_benchmarks.storage import home, writable
+from m2m_benchmarks.storage import ensure_writable, home
 
 
 def compare(
@@ -66,7 +66,7 @@ def compare(
         check_different(entries, domain)
     if any(entry.is_trained(domain) for entry in entries for domain in sources):
         require_training()
-    writable(home())
+    ensure_writable(home())
     check_json(json)
     options = {'steps': steps, 'batch_size': batch_size, 'learning_rate': lr, 'limit': limit}
     training = {key: value for key, value in options.items() if value is not None}

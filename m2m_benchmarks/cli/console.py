@@ -13,7 +13,7 @@ import typer
 
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.report.tables import Table, to_lines
-from m2m_benchmarks.storage import explained, replacing, writable
+from m2m_benchmarks.storage import atomic_write, ensure_writable, reporting_write_errors
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,7 +109,7 @@ def check_json(target: str | None) -> None:
     path = Path(target).absolute()
     if path.is_dir():
         raise StorageError(f'cannot write to {path}: it is a folder. Name a file after --json.')
-    writable(path.parent, 'Name another file after --json.')
+    ensure_writable(path.parent, 'Name another file after --json.')
 
 
 def write_json(content: Any, target: str) -> None:
@@ -120,7 +120,7 @@ def write_json(content: Any, target: str) -> None:
         return
     check_json(target)
     path = Path(target).absolute()
-    with explained(path.name, path.parent), replacing(path) as file:
+    with reporting_write_errors(path.name, path.parent), atomic_write(path) as file:
         file.write(text + '\n')
 
 

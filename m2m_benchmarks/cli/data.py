@@ -255,5 +255,5 @@ def verify(
             print_text('No dataset is on this machine.')
     damaged = [dataset for dataset in problems if problems[dataset]]
     if damaged:
-        repairs = '; '.join(manifest.repair(dataset) for dataset in damaged)
+        repairs = '; '.join(manifest.repair_advice(dataset) for dataset in damaged)
         raise DataError(f'{", ".join(damaged)}: damaged files. {repairs}')

@@ -12,7 +12,7 @@ from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import cards
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.plugins import BRAIN_SCORE, registered
-from m2m_benchmarks.storage import free_bytes, home, writable
+from m2m_benchmarks.storage import ensure_writable, free_bytes, home
 
 #: Packages that every command needs.
 _REQUIRED = ('brainscore_vision', 'torch', 'torchvision')
@@ -80,7 +80,7 @@ def _device() -> dict[str, str]:
 
 def _home() -> dict[str, str]:
     try:
-        folder = writable(home())
+        folder = ensure_writable(home())
     except StorageError as error:
         return _check('M2M_HOME', 'broken', str(error))
     return _check('M2M_HOME', 'ok', f'{folder}, {free_bytes(folder) / 1e9:,.0f} GB free')

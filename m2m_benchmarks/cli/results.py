@@ -9,7 +9,7 @@ import typer
 from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, terminal_width, write_json
 from m2m_benchmarks.cli.groups import ListingGroup
 from m2m_benchmarks.errors import StorageError
-from m2m_benchmarks.storage import writable
+from m2m_benchmarks.storage import ensure_writable
 
 app = typer.Typer(cls=ListingGroup, help='List, show, export, import and delete earlier scores.', rich_markup_mode=None)
 
@@ -110,7 +110,7 @@ def export(
         raise typer.BadParameter(f'{file}: expected a name that ends in .json or .csv', param_hint='FILE')
     if file.is_dir():
         raise StorageError(f'cannot write to {file}: it is a folder. Name a file.')
-    writable(file.absolute().parent, 'Name another file.')
+    ensure_writable(file.absolute().parent, 'Name another file.')
     stored = store.results()
     selected = selection.select(stored, model or [], benchmark or [])
     exchange.write(selected, file.absolute())

@@ -9,7 +9,7 @@ from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, 
 from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.errors import M2MError
 from m2m_benchmarks.records.record import Result
-from m2m_benchmarks.storage import home, writable
+from m2m_benchmarks.storage import ensure_writable, home
 
 if TYPE_CHECKING:
     from m2m_benchmarks.scoring.specs import CandidateSpec
@@ -76,7 +76,7 @@ def score(
             raise typer.BadParameter(f'{spec} is named twice', param_hint='MODEL')
         specs[str(spec)] = spec
     expanded = expand_benchmarks(benchmarks)
-    writable(home())
+    ensure_writable(home())
     check_json(json)
     results: list[Result] = []
     try:

@@ -13,7 +13,7 @@ import typer
 
 from m2m_benchmarks.cli.console import Json, check_json, print_line, print_text, progress, write_json
 from m2m_benchmarks.errors import M2MError, TrainingError
-from m2m_benchmarks.storage import home, writable
+from m2m_benchmarks.storage import ensure_writable, home
 
 
 def require_training() -> None:
@@ -122,7 +122,7 @@ def train(
     if steps is not None and epochs is not None:
         raise typer.BadParameter('give either --steps or --epochs', param_hint='--epochs')
     require_training()
-    writable(home())
+    ensure_writable(home())
     check_json(json)
     # On several devices, lightning starts this same command once more for each; only the first shows progress.
     bars = (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from m2m_benchmarks.errors import DataError, DataNotFoundError
-from m2m_benchmarks.storage import home, replacing, sha256_file
+from m2m_benchmarks.storage import atomic_write, home, sha256_file
 
 FORMAT = 1
 #: Kind of a manifest whose dataset is a domain of digits, not recordings.
@@ -45,9 +45,9 @@ def read(name: str) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        raise DataError(f'the manifest {path} cannot be read ({error}). {repair(name)}') from error
+        raise DataError(f'the manifest {path} cannot be read ({error}). {repair_advice(name)}') from error
     if not isinstance(manifest, dict) or manifest.get('format') != FORMAT:
-        raise DataError(f'the manifest {path} is not one that this version reads. {repair(name)}')
+        raise DataError(f'the manifest {path} is not one that this version reads. {repair_advice(name)}')
     return manifest
 
 
@@ -70,7 +70,7 @@ def require(name: str) -> dict[str, Any]:
 def write(name: str, content: dict[str, Any]) -> dict[str, Any]:
     """Put a manifest in place, in one step; return it as `read` does."""
     manifest = {'format': FORMAT, **content}
-    with replacing(_path(name)) as file:
+    with atomic_write(_path(name)) as file:
         json.dump(manifest, file, indent=1)
     return manifest
 
@@ -109,13 +109,13 @@ def verify(name: str) -> list[str]:
     problems = []
     for file in files(manifest):
         path = path_of(name, manifest, file)
-        problem = damage(path, file)
+        problem = file_problem(path, file)
         if problem:
             problems.append(f'{path}: {problem}')
     return problems
 
 
-def damage(path: Path, file: dict[str, Any]) -> str | None:
+def file_problem(path: Path, file: dict[str, Any]) -> str | None:
     """What is wrong with a file that the manifest names, or None."""
     if not path.is_file():
         return 'missing'
@@ -128,7 +128,7 @@ def damage(path: Path, file: dict[str, Any]) -> str | None:
     return None
 
 
-def intact(name: str, manifest: dict[str, Any], file: dict[str, Any]) -> Path:
+def intact_path(name: str, manifest: dict[str, Any], file: dict[str, Any]) -> Path:
     """Path of a file, known to be what was written.
 
     Raises
@@ -140,9 +140,9 @@ def intact(name: str, manifest: dict[str, Any], file: dict[str, Any]) -> Path:
     with contextlib.suppress(OSError):
         if _state(path) == _verified.get((path, file['sha256'])):
             return path
-    problem = damage(path, file)
+    problem = file_problem(path, file)
     if problem:
-        raise DataError(f'{path} of {name} is damaged: {problem}. {repair(name)}')
+        raise DataError(f'{path} of {name} is damaged: {problem}. {repair_advice(name)}')
     _verified[path, file['sha256']] = _state(path)
     return path
 
@@ -194,7 +194,7 @@ def _fetch_command(name: str) -> str:
     return ''
 
 
-def repair(name: str) -> str:
+def repair_advice(name: str) -> str:
     """What to do about a damaged dataset, in a sentence."""
     if name in MADE_HERE:
         return f'Remove {data_folder() / name}; it is made again when it is next used.'

@@ -10,9 +10,9 @@ from typing import Any
 from m2m_benchmarks.data.names import as_part
 
 #: Fewest reliable neuroids of a population that is scored.
-LEAST_OF_POPULATION = 20
+MIN_POPULATION_SIZE = 20
 #: A column with more values than this numbers things; it doesn't group them.
-MOST_VALUES = 32
+MAX_GROUPS = 32
 
 #: Columns whose populations have plain names even where another column has a population of that name.
 _FIRST = ('cre_line', 'layer', 'cell_type')
@@ -45,7 +45,7 @@ class Population:
 def groups(column: str, values: Iterable[object]) -> bool:
     """Whether a column groups neuroids into populations.
 
-    Text and whole numbers do, up to `MOST_VALUES` different ones; columns that identify a neuroid, session or animal,
+    Text and whole numbers do, up to `MAX_GROUPS` different ones; columns that identify a neuroid, session or animal,
     measurements and truth values don't.
 
     Parameters
@@ -62,7 +62,7 @@ def groups(column: str, values: Iterable[object]) -> bool:
         return False
     if different & {True, False} and all(str(value) in ('True', 'False') for value in different):
         return False
-    return 0 < len(different) <= MOST_VALUES
+    return 0 < len(different) <= MAX_GROUPS
 
 
 def name_of(column: str, value: str) -> str:

@@ -15,15 +15,15 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
 from m2m_benchmarks.arrays import split_half_reliability
 from m2m_benchmarks.data import manifest, populations
-from m2m_benchmarks.data.trials import NO_OBJECT, OBJECT, RELIABLE
-from m2m_benchmarks.data.versions import write_version
+from m2m_benchmarks.data.atomic import write_version
+from m2m_benchmarks.data.trials import MIN_RELIABILITY, NO_OBJECT, OBJECT
 
 #: Bytes of the responses that are compressed and written at a time, one neuroid at least.
 _SLAB = 2**22
 
 
 @dataclass(frozen=True)
-class Recordings:
+class AssemblyContent:
     """What goes into an assembly beside the stimuli.
 
     Attributes
@@ -69,7 +69,7 @@ def write_dataset(
     stimuli : mapping
         stimulus_id to PNG file content, in the order of the stimulus axis.
     window_ms, source
-        As in `Recordings`.
+        As in `AssemblyContent`.
 
     Returns
     -------
@@ -82,16 +82,16 @@ def write_dataset(
         When the disk is full or can't be written.
     """
     neuroids = neuroids.assign(reliability=split_half_reliability(responses))
-    recordings = Recordings(neuroids, len(responses), [responses], window_ms, source)
+    recordings = AssemblyContent(neuroids, len(responses), [responses], window_ms, source)
     return write_recordings(name, stimuli.items(), lambda: recordings)
 
 
 def write_recordings(
-    name: str, stimuli: Iterable[tuple[str, bytes]], record: Callable[[], Recordings]
+    name: str, stimuli: Iterable[tuple[str, bytes]], record: Callable[[], AssemblyContent]
 ) -> dict[str, Any]:
     """Write recordings and their stimuli; they replace an earlier version in one step.
 
-    The caller holds the lock `versions.writing`. Whatever stops this function leaves the earlier version as it was.
+    The caller holds the lock `atomic.write_lock`. Whatever stops this function leaves the earlier version as it was.
     Neither the stimuli nor the responses are held in memory as a whole. The same ones give the same bytes.
 
     Parameters
@@ -114,7 +114,7 @@ def write_recordings(
         When the disk is full or can't be written.
     """
     stimulus_ids: list[str] = []
-    recorded: list[Recordings] = []
+    recorded: list[AssemblyContent] = []
 
     def fill(folder: Path) -> list[Path]:
         (folder / 'stimuli').mkdir()
@@ -140,7 +140,7 @@ def write_recordings(
     return write_version(name, fill, describe)
 
 
-def _write_netcdf(name: str, stimulus_ids: Sequence[str], recordings: Recordings, path: Path) -> None:
+def _write_netcdf(name: str, stimulus_ids: Sequence[str], recordings: AssemblyContent, path: Path) -> None:
     shape = (recordings.n_repetitions, len(stimulus_ids), len(recordings.neuroids))
     width = max(1, min(shape[2], _SLAB // max(1, 4 * shape[0] * shape[1])))
     with netCDF4.Dataset(path, 'w') as file:
@@ -175,7 +175,7 @@ def _write_netcdf(name: str, stimulus_ids: Sequence[str], recordings: Recordings
         raise ValueError(f'expected responses of {shape[2]} neuroids, got {stop}')
 
 
-def _coordinates(stimulus_ids: Sequence[str], recordings: Recordings) -> Iterator[tuple[str, str, np.ndarray]]:
+def _coordinates(stimulus_ids: Sequence[str], recordings: AssemblyContent) -> Iterator[tuple[str, str, np.ndarray]]:
     """Name, dimension and values of each coordinate."""
     yield 'stimulus_id', 'presentation', np.tile(np.array(stimulus_ids, dtype=str), recordings.n_repetitions)
     yield 'repetition', 'presentation', np.repeat(np.arange(recordings.n_repetitions), len(stimulus_ids))
@@ -222,7 +222,7 @@ def _summary(n_repetitions: int, n_stimuli: int, neuroids: pd.DataFrame) -> dict
     for area, group in neuroids.groupby('region', sort=False):
         areas[str(area)] = {
             'neuroids': len(group),
-            'reliable': int((group['reliability'] >= RELIABLE).sum()),
+            'reliable': int((group['reliability'] >= MIN_RELIABILITY).sum()),
             'flat': int(group['reliability'].isna().sum()),
             'animals': int(group['animal'].nunique()),
             'sessions': int(group['session'].nunique()),
@@ -236,7 +236,7 @@ def _reliable_by(neuroids: pd.DataFrame, columns: Sequence[str]) -> dict[str, di
 
     Values of unreliable neuroids alone are there too, with 0: what a population is called depends on all of them.
     """
-    reliable = neuroids['reliability'] >= RELIABLE
+    reliable = neuroids['reliability'] >= MIN_RELIABILITY
     return {
         column: {str(value): int(n) for value, n in reliable.groupby(neuroids[column].to_numpy()).sum().items()}
         for column in columns
@@ -260,7 +260,7 @@ def load_stimuli(name: str) -> StimulusSet:
         When a stimulus is missing or was changed.
     """
     entry = manifest.require(name)
-    paths = {file['stimulus_id']: manifest.intact(name, entry, file) for file in entry['stimuli']}
+    paths = {file['stimulus_id']: manifest.intact_path(name, entry, file) for file in entry['stimuli']}
     stimuli = StimulusSet({column: [file[column] for file in entry['stimuli']] for column in ('stimulus_id', 'sha256')})
     stimuli[OBJECT] = NO_OBJECT
     stimuli.stimulus_paths = paths
@@ -286,7 +286,7 @@ def load_assembly(name: str) -> NeuronRecordingAssembly:
         When a file is missing or was changed.
     """
     entry = manifest.require(name)
-    path = manifest.intact(name, entry, entry['assembly'])
+    path = manifest.intact_path(name, entry, entry['assembly'])
     return _read(name, path, entry['assembly']['sha256'])
 
 

@@ -9,7 +9,7 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRe
 from m2m_benchmarks.errors import DataError
 
 #: Least Spearman-Brown split-half reliability of a neuroid that is scored.
-RELIABLE = 0.5
+MIN_RELIABILITY = 0.5
 #: Coordinate that Brain-Score's cross-validation balances over its folds. The images of recordings show no one object,
 #: so it is the same for all. It is also the second coordinate of a stimulus: one alone would become the dimension when
 #: Brain-Score averages, and its metrics expect `presentation`.
@@ -18,7 +18,7 @@ OBJECT, NO_OBJECT = 'object_name', 'scene'
 N_SPLITS = 100
 
 
-def cube(assembly: NeuronRecordingAssembly) -> tuple[np.ndarray, np.ndarray]:
+def trial_array(assembly: NeuronRecordingAssembly) -> tuple[np.ndarray, np.ndarray]:
     """Trials as an array of repetitions by stimuli by neuroids.
 
     Parameters
@@ -72,7 +72,7 @@ def average_repetitions(assembly: NeuronRecordingAssembly) -> NeuronRecordingAss
     DataError
         When a repetition of a stimulus is there twice.
     """
-    responses, stimulus_ids = cube(assembly)
+    responses, stimulus_ids = trial_array(assembly)
     coords: dict[str, Any] = {
         name: (dims, values) for name, dims, values in walk_coords(assembly) if tuple(dims) == ('neuroid',)
     }

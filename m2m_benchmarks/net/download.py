@@ -13,7 +13,7 @@ from m2m_benchmarks.net.client import HttpClient, status_failure
 from m2m_benchmarks.net.failures import RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.progress import Progress
-from m2m_benchmarks.storage import exclusive, explained, sync_file, sync_folder, writable
+from m2m_benchmarks.storage import ensure_writable, file_lock, reporting_write_errors, sync_file, sync_folder
 
 #: End of the message of a download that failed.
 KEPT = ': the part that was downloaded is kept'
@@ -87,9 +87,9 @@ def lock_download(path: Path) -> Iterator[None]:
     StorageError
         When the folder can't be written, or another process is downloading the file.
     """
-    writable(path.parent)
-    lock = exclusive(path.with_name(f'.{path.name}.lock'), f'downloading {path.name}')
-    with lock, explained(path.name, path.parent):
+    ensure_writable(path.parent)
+    lock = file_lock(path.with_name(f'.{path.name}.lock'), f'downloading {path.name}')
+    with lock, reporting_write_errors(path.name, path.parent):
         yield
 
 

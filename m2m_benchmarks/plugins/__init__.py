@@ -5,7 +5,7 @@ Plugins are registered by a literal line ``model_registry['identifier'] = factor
 """
 
 from m2m_benchmarks.plugins.environment import no_installs, no_stored_activations
-from m2m_benchmarks.plugins.failures import explained_failure, refused_name
+from m2m_benchmarks.plugins.failures import reporting_name_errors, reporting_plugin_errors
 from m2m_benchmarks.plugins.index import (
     BRAIN_SCORE,
     OWN,
@@ -35,7 +35,6 @@ __all__ = [
     'OWN',
     'RESOLVERS',
     'Plugin',
-    'explained_failure',
     'list_benchmarks',
     'list_datasets',
     'list_metrics',
@@ -49,9 +48,10 @@ __all__ = [
     'no_installs',
     'no_stored_activations',
     'plugins_folder',
-    'refused_name',
     'registered',
     'registrations',
+    'reporting_name_errors',
+    'reporting_plugin_errors',
     'takes_weights',
     'unknown_name',
 ]

@@ -12,7 +12,7 @@ _URL = re.compile(r'https?://[^\s\'"<>]+')
 
 
 @contextlib.contextmanager
-def explained_failure(identifier: str, kind: type[M2MError]) -> Iterator[None]:
+def reporting_plugin_errors(identifier: str, kind: type[M2MError]) -> Iterator[None]:
     """Turn an exception of a plugin into an error of this library, with the reason in one sentence.
 
     Parameters
@@ -48,7 +48,7 @@ def explained_failure(identifier: str, kind: type[M2MError]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def refused_name() -> Iterator[None]:
+def reporting_name_errors() -> Iterator[None]:
     """Turn the ValueError by which the family `neurn` says what is wrong with a name into an error of this library.
 
     Raises

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError
 from m2m_benchmarks.plugins.environment import no_installs
-from m2m_benchmarks.plugins.failures import explained_failure, refused_name
+from m2m_benchmarks.plugins.failures import reporting_name_errors, reporting_plugin_errors
 from m2m_benchmarks.plugins.index import BRAIN_SCORE, FOLDERS, registered
 
 if TYPE_CHECKING:
@@ -56,14 +56,14 @@ def load_model(identifier: str, **options: Any) -> 'BrainModel':
     ModelError
         When it can't be built here: its weights can't be had, or a package that it needs isn't installed.
     """
-    with explained_failure(identifier, ModelError):
+    with reporting_plugin_errors(identifier, ModelError):
         factory = _model_factory(identifier)
         if options and not _has_weights_options(factory):
             raise ModelError(
                 f'{identifier} brings its own weights; untrained ones are for neurn_…, plain_…, torchvision:NAME and '
                 'timm:NAME.'
             )
-        refused = refused_name() if _has_weights_options(factory) else contextlib.nullcontext()
+        refused = reporting_name_errors() if _has_weights_options(factory) else contextlib.nullcontext()
         with no_installs(), refused:
             model: BrainModel = factory(**options)
         return model
@@ -71,7 +71,7 @@ def load_model(identifier: str, **options: Any) -> 'BrainModel':
 
 def takes_weights(identifier: str) -> bool:
     """Whether `load_model` takes the options `weights` and `seed` for this model."""
-    with explained_failure(identifier, ModelError):
+    with reporting_plugin_errors(identifier, ModelError):
         return _has_weights_options(_model_factory(identifier))
 
 
@@ -82,7 +82,7 @@ def _has_weights_options(factory: Callable[..., Any]) -> bool:
 def _model_factory(identifier: str) -> Callable[..., Any]:
     factory = _registered_factory('model', identifier)
     if factory is None:
-        with refused_name():
+        with reporting_name_errors():
             factory = _resolved('model', identifier)
     if factory is None:
         raise unknown_name('model', identifier)
@@ -99,7 +99,7 @@ def load_benchmark(identifier: str) -> 'Benchmark':
     DataNotFoundError
         With the command that brings its data, when that isn't here.
     """
-    with explained_failure(identifier, BenchmarkError):
+    with reporting_plugin_errors(identifier, BenchmarkError):
         benchmark: Benchmark = _load('benchmark', identifier)
     return benchmark
 

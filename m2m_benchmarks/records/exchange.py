@@ -9,7 +9,7 @@ from pathlib import Path
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.records.record import FORMAT, Result
 from m2m_benchmarks.records.selection import label
-from m2m_benchmarks.storage import explained, replacing
+from m2m_benchmarks.storage import atomic_write, reporting_write_errors
 
 _KIND = 'm2m results'
 #: Columns of the CSV, a selection for spreadsheets. The JSON has every field.
@@ -28,7 +28,7 @@ def write(results: Iterable[Result], path: Path) -> None:
     StorageError
         When the file can't be written.
     """
-    with explained(path.name, path.parent), replacing(path) as file:
+    with reporting_write_errors(path.name, path.parent), atomic_write(path) as file:
         if path.suffix.lower() == '.csv':
             write_csv(results, file)
         else:

@@ -10,7 +10,7 @@ from playhouse.sqlite_ext import JSONField
 
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.records.record import Result
-from m2m_benchmarks.storage import home, writable
+from m2m_benchmarks.storage import ensure_writable, home
 
 #: Longest time that a writer waits for another, in seconds.
 WAIT_S = 30.0
@@ -126,7 +126,7 @@ def _read(row: Row) -> Result:
 @contextlib.contextmanager
 def _connection() -> Iterator[None]:
     """Connect to the results of the current home folder."""
-    file = writable(home()) / path().name
+    file = ensure_writable(home()) / path().name
     # A write-ahead log lets others read while one process writes; writers wait for one another.
     _database.initialize(peewee.SqliteDatabase(str(file), pragmas={'journal_mode': 'wal'}, timeout=WAIT_S))
     try:

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from m2m_benchmarks.analysis.compare import Comparison
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.report.comparison_tables import row_names
-from m2m_benchmarks.storage import explained, replacing, writable
+from m2m_benchmarks.storage import atomic_write, ensure_writable, reporting_write_errors
 
 FORMATS = ('.png', '.svg', '.pdf')
 #: Colours that colour-blind people can distinguish (Okabe & Ito).
@@ -27,7 +27,7 @@ def check_figure(path: Path) -> None:
     """Raise a StorageError when a figure can't be written to a file: check before a long run."""
     if path.suffix.lower() not in FORMATS or path.is_dir():
         raise StorageError(f'cannot draw a figure to {path}: expected a file that ends in {", ".join(FORMATS)}.')
-    writable(path.absolute().parent, 'Name another file after --figure.')
+    ensure_writable(path.absolute().parent, 'Name another file after --figure.')
 
 
 def draw(comparison: Comparison) -> Figure:
@@ -75,7 +75,7 @@ def write_figure(comparison: Comparison, path: Path) -> None:
     """
     check_figure(path)
     figure = draw(comparison)
-    with explained(path.name, path.absolute().parent), replacing(path.absolute(), 'wb') as file:
+    with reporting_write_errors(path.name, path.absolute().parent), atomic_write(path.absolute(), 'wb') as file:
         figure.savefig(file, format=path.suffix[1:].lower(), dpi=150)
 
 

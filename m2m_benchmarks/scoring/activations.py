@@ -1,7 +1,7 @@
 """Responses of a model's layers to a stimulus set, computed once.
 
 The stored form depends on the comparison (`comparisons.base.FeatureForm`): a rotation of a layer's responses
-(`arrays.isometric`), which keeps all that most comparisons use in some hundred kilobytes, or a sample of its units. All
+(`arrays.gram_reduce`), which keeps all that most comparisons use in some hundred kilobytes, or a sample of its units. All
 units of a layer, for comparisons of maps, are computed each time: they may take gigabytes.
 
 An entry's key is a hash of everything that could change it: the weights, a preprocessed probe image (which depends on
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
-from m2m_benchmarks.arrays import isometric
+from m2m_benchmarks.arrays import gram_reduce
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
 from m2m_benchmarks.errors import ModelError, StorageError
 from m2m_benchmarks.progress import Progress, silent
@@ -29,7 +29,7 @@ from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.candidates import Candidate
 from m2m_benchmarks.scoring.layers import responses, submodules
 from m2m_benchmarks.scoring.provenance import hash_array, preprocess_probe
-from m2m_benchmarks.storage import explained, free_bytes, home, replacing, sha256_file, writable
+from m2m_benchmarks.storage import atomic_write, ensure_writable, free_bytes, home, reporting_write_errors, sha256_file
 
 #: Increased when the stored form changes meaning.
 FORMAT = 1
@@ -99,7 +99,7 @@ class Activations:
         stimuli_sha256 = self._stimuli_hash(stimuli.identifier, paths)
         unread = [layer for layer in dict.fromkeys(layers) if (stimuli_sha256, layer, form) not in self._known]
         if unread:
-            folder = writable(home() / 'activations')
+            folder = ensure_writable(home() / 'activations')
             probe = _Probe(self, unread)
             missing = []
             for layer in unread:
@@ -162,7 +162,7 @@ class Activations:
                 'another disk, or name one layer: --layer NAME.'
             )
         size = int(np.clip(_BATCH_BYTES // max(row_bytes, 1), 1, _MOST_IMAGES))
-        with explained('activations', folder):
+        with reporting_write_errors('activations', folder):
             collected = {
                 layer: _scratch(folder, probe.dtypes[layer], (n_stimuli, probe.widths[layer])) for layer in layers
             }
@@ -199,7 +199,7 @@ def _reduce(responses: np.ndarray, form: FeatureForm) -> np.ndarray:
         When the responses are empty, or hold NaN or infinity.
     """
     if form is FeatureForm.ROTATION:
-        return isometric(responses)
+        return gram_reduce(responses)
     n_units = responses.shape[1]
     if form is FeatureForm.UNITS:
         units = np.arange(n_units)
@@ -272,10 +272,10 @@ def _read(folder: Path, key: str) -> np.ndarray | None:
 
 
 def _write(folder: Path, key: str, values: np.ndarray, description: dict[str, Any]) -> None:
-    with explained('activations', folder):
+    with reporting_write_errors('activations', folder):
         subfolder = folder / key[:2]
         subfolder.mkdir(exist_ok=True)
-        with replacing(subfolder / f'{key}.npy', 'wb') as file:
+        with atomic_write(subfolder / f'{key}.npy', 'wb') as file:
             np.save(file, values)
-        with replacing(subfolder / f'{key}.json') as file:
+        with atomic_write(subfolder / f'{key}.json') as file:
             json.dump(description, file, indent=1)

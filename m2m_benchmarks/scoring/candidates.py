@@ -224,7 +224,7 @@ def _hub_files(url: str) -> dict[str, str] | None:
 
 def _from_run(run: Run) -> Candidate:
     """Load the network that a run trained."""
-    model = family.commit(run.model, 'none', classes=run.classes)
+    model = family.brain_model(run.model, 'none', classes=run.classes)
     network = brainscore_adapter.network_in(model.activations_model)
     assert network is not None
     apply_weights(network, read_weights(run.weights), run.weights, run.model)
@@ -298,7 +298,7 @@ def _from_torchvision(name: str, weights: str | Path, seed: int) -> Candidate:
     identifier = f'torchvision:{name}'
     default = torchvision.models.get_model_weights(name).DEFAULT
     preset = default.transforms()
-    with plugins.explained_failure(identifier, ModelError):
+    with plugins.reporting_plugin_errors(identifier, ModelError):
         torch.manual_seed(seed)
         chosen = default if str(weights) == 'default' else None
         # GoogLeNet and Inception warn without `init_weights`, and need their auxiliary heads for the official weights.
@@ -324,7 +324,7 @@ def _from_timm(name: str, weights: str | Path, seed: int) -> Candidate:
     import timm
 
     identifier = f'timm:{name}'
-    with plugins.explained_failure(identifier, ModelError):
+    with plugins.reporting_plugin_errors(identifier, ModelError):
         torch.manual_seed(seed)
         module = timm.create_model(name, pretrained=str(weights) == 'default')
         n = _other_outputs(module, weights)
@@ -396,7 +396,7 @@ def _from_folder(folder: Path) -> Candidate:
     registry = brainscore_vision.model_registry
     before = registry.get(identifier)
     try:
-        with plugins.explained_failure(str(folder), ModelError):
+        with plugins.reporting_plugin_errors(str(folder), ModelError):
             spec.loader.exec_module(package)
             return Candidate(identifier, registry[identifier](), folder=folder)
     finally:

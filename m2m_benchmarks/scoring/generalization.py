@@ -12,7 +12,7 @@ from brainscore_vision.model_interface import BrainModel
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.models.neurn.labels import OutputLabels
-from m2m_benchmarks.plugins import explained_failure, no_stored_activations
+from m2m_benchmarks.plugins import no_stored_activations, reporting_plugin_errors
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.candidates import Candidate
@@ -91,7 +91,7 @@ def _other(benchmark: GeneralizationBenchmark) -> str:
 
 @contextlib.contextmanager
 def _reporting_errors(candidate: Candidate, benchmark: GeneralizationBenchmark) -> Iterator[None]:
-    with explained_failure(candidate.identifier, ModelError):
+    with reporting_plugin_errors(candidate.identifier, ModelError):
         try:
             yield
         except ValueError as error:

@@ -95,7 +95,7 @@ def split_neuroids(benchmark: AreaBenchmark) -> tuple[AreaBenchmark, AreaBenchma
         how = 'neuroid'
         ids = benchmark.recordings.mean['neuroid_id'].values
         mask = np.array([hashlib.sha256(str(name).encode()).digest()[0] % 2 == 0 for name in ids])
-    if min(mask.sum(), (~mask).sum()) < benchmark.comparison.least_neuroids:
+    if min(mask.sum(), (~mask).sum()) < benchmark.comparison.min_neuroids:
         raise BenchmarkError(
             f'{benchmark.identifier} has too few reliable neuroids to choose a layer on one half and score on the '
             f'other ({int(mask.sum())} and {int((~mask).sum())}). Name the layer: --layer NAME.'

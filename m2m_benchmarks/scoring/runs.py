@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m2m_benchmarks.errors import ModelError
-from m2m_benchmarks.storage import home, replacing, sha256_file
+from m2m_benchmarks.storage import atomic_write, home, sha256_file
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +66,7 @@ class Run:
         return self.folder / WEIGHTS
 
 
-#: Files that are still being written, see `storage.replacing`.
+#: Files that are still being written, see `storage.atomic_write`.
 _UNFINISHED = re.compile(
     rf'\.({"|".join(map(re.escape, (WEIGHTS, METRICS, CONFIG, RESULT, CHECKPOINT)))})\.[a-z0-9_]{{8}}'
 )
@@ -151,7 +151,7 @@ def remove_leftovers(folder: Path) -> None:
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Write the settings of a run."""
-    with replacing(folder / CONFIG) as file:
+    with atomic_write(folder / CONFIG) as file:
         json.dump(dict(config), file, indent=1)
 
 
@@ -200,14 +200,14 @@ def write_run(
     """
     import safetensors.torch
 
-    with replacing(folder / WEIGHTS, 'wb') as file:
+    with atomic_write(folder / WEIGHTS, 'wb') as file:
         file.write(safetensors.torch.save({name: value.cpu().contiguous() for name, value in state.items()}))
     table = io.StringIO()
     columns = ('step', 'train_loss', 'validation_loss', 'validation_accuracy')
     writer = csv.DictWriter(table, columns, lineterminator='\n')
     writer.writeheader()
     writer.writerows(metrics)
-    with replacing(folder / METRICS) as file:
+    with atomic_write(folder / METRICS) as file:
         file.write(table.getvalue())
     content = {
         'format': FORMAT,
@@ -218,7 +218,7 @@ def write_run(
         'files': {name: sha256_file(folder / name) for name in (WEIGHTS, METRICS, CONFIG)},
         'created': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
     }
-    with replacing(folder / RESULT) as file:
+    with atomic_write(folder / RESULT) as file:
         json.dump({**content, 'sha256': _seal(content)}, file, indent=1)
     return read_run(folder)
 

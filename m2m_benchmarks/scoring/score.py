@@ -22,7 +22,7 @@ from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError
-from m2m_benchmarks.plugins import explained_failure, load_benchmark, no_stored_activations
+from m2m_benchmarks.plugins import load_benchmark, no_stored_activations, reporting_plugin_errors
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import FORMAT, Domain, Part, Result
@@ -34,7 +34,7 @@ from m2m_benchmarks.scoring.layer_choice import choose_layer
 from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.provenance import input_of, machine, responses_of
 from m2m_benchmarks.scoring.requests import library, versions
-from m2m_benchmarks.storage import home, writable
+from m2m_benchmarks.storage import ensure_writable, home
 
 #: Attributes of a score that are copied to its result under the same name.
 _COPIED = (
@@ -146,7 +146,7 @@ def score_candidate(
     Score
         Score as `score` returns it, stored before it is yielded.
     """
-    writable(home())
+    ensure_writable(home())
     loaded = [_load(benchmark) for benchmark in benchmarks]
     activations = Activations(candidate, progress) if candidate.module is not None else None
     facts = _facts(candidate, activations, layer)
@@ -213,7 +213,7 @@ def _score_area(candidate: Candidate, activations: Activations | None, area: Are
                 f'{candidate.identifier} is not a PyTorch network in a ModelCommitment, so its layers cannot be '
                 f'chosen here, and it does not record from {area.region} itself.'
             )
-        with no_stored_activations(), explained_failure(candidate.identifier, ModelError):
+        with no_stored_activations(), reporting_plugin_errors(candidate.identifier, ModelError):
             result = area(candidate.model)
         result.attrs.update(layer=str(mapped or area.region), layer_scores={}, commitment='committed by the model')
         return result
@@ -241,7 +241,7 @@ def _score_foreign(candidate: Candidate, benchmark: Benchmark, layer: str | None
             f'--layer {layer} is for benchmarks of this library; {benchmark.identifier} of brainscore_vision uses the '
             'layers that the model maps itself.'
         )
-    with no_stored_activations(), explained_failure(benchmark.identifier, BenchmarkError):
+    with no_stored_activations(), reporting_plugin_errors(benchmark.identifier, BenchmarkError):
         result = benchmark(candidate.model)
     result.attrs.setdefault('formula', 'as brainscore_vision computes it')
     result.attrs.setdefault('layer', str(candidate.committed.get(getattr(benchmark, 'region', ''), '')))

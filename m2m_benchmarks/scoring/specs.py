@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from m2m_benchmarks.errors import M2MError, ModelError, UnknownNameError
-from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, refused_name, registered, unknown_name
+from m2m_benchmarks.plugins import (
+    BRAIN_SCORE,
+    OWN,
+    model_in,
+    plugins_folder,
+    registered,
+    reporting_name_errors,
+    unknown_name,
+)
 from m2m_benchmarks.plugins.libraries import LIBRARIES, library_models
 from m2m_benchmarks.scoring.runs import RESULT, WEIGHTS, Run, find_run, read_run, weights_file
 
@@ -173,7 +181,7 @@ def _check_name(name: str) -> None:
         if (tagged['name'] if tagged else model) not in known:
             raise UnknownNameError(f'{library} model', model, known)
     elif name not in registered('model') and name not in registered('model', BRAIN_SCORE):
-        with refused_name():
+        with reporting_name_errors():
             variant = _family_variant(name)
         if variant is None:
             raise unknown_name('model', name)

@@ -12,9 +12,9 @@ from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, parse
 from m2m_benchmarks.benchmarks.names import standard_name
 from m2m_benchmarks.data.digit_names import domain_and_split
 from m2m_benchmarks.errors import M2MError, ModelError, StorageError, UnknownNameError
-from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, refused_name, registered
+from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, registered, reporting_name_errors
 from m2m_benchmarks.scoring.candidates import load_candidate
-from m2m_benchmarks.storage import explained, replacing, writable
+from m2m_benchmarks.storage import atomic_write, ensure_writable, reporting_write_errors
 from m2m_benchmarks.submission import models, populations
 from m2m_benchmarks.submission.rules import MOST_BYTES, check_folder, check_zip
 from m2m_benchmarks.submission.vendoring import copy_self_contained
@@ -197,7 +197,7 @@ def _model(name: str) -> tuple[str, Path, str]:
         if '/' in identifier or '\\' in identifier or identifier.startswith('.'):
             raise ModelError(f'{path} registers {identifier!r}, which cannot be the name of a folder.')
         return identifier, path.resolve(), 'folder'
-    with refused_name():
+    with reporting_name_errors():
         variant = family.parse(name)
     if variant is not None:
         return name, Path(family.__file__).parent, 'family'
@@ -267,7 +267,7 @@ def _archive(root: Path) -> Path:
 
 
 def _copy(archive: Path, path: Path) -> None:
-    with explained(path.name, path.parent), archive.open('rb') as source, replacing(path, 'wb') as file:
+    with reporting_write_errors(path.name, path.parent), archive.open('rb') as source, atomic_write(path, 'wb') as file:
         shutil.copyfileobj(source, file)
 
 
@@ -276,7 +276,7 @@ def _folder(path: Path, remedy: str) -> Iterator[None]:
     """Make a writable folder; if the block fails, remove the folders made for it."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
-        writable(path, remedy)
+        ensure_writable(path, remedy)
         yield
     except BaseException:
         for folder in missing:
@@ -299,7 +299,7 @@ def _all_or_none(targets: list[Path]) -> Iterator[list[Path]]:
             for target in targets:
                 temporary.append(Path(tempfile.mkdtemp(dir=target.parent, prefix='.tmp-')))
             drafts = [folder / target.name for folder, target in zip(temporary, targets, strict=True)]
-            with explained('the plugin folders', targets[0].parent):
+            with reporting_write_errors('the plugin folders', targets[0].parent):
                 yield drafts
                 existing = [target.exists() for target in targets]
                 for draft, target, exists in zip(drafts, targets, existing, strict=True):

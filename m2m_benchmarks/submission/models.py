@@ -29,9 +29,9 @@ _DEFAULT = """import functools
 
 from brainscore_vision import model_registry
 
-from .model import commit
+from .model import brain_model
 
-model_registry['$identifier'] = functools.partial(commit, '$identifier')
+model_registry['$identifier'] = functools.partial(brain_model, '$identifier')
 """
 
 _WITH_WEIGHTS = '''from pathlib import Path
@@ -40,14 +40,14 @@ from brainscore_vision import model_registry
 
 from m2m_benchmarks.scoring.weights import apply_weights, read_weights
 
-from .model import commit
+from .model import brain_model
 
 WEIGHTS = Path(__file__).parent / 'weights.safetensors'
 
 
 def with_weights():
     """Load the model with the weights in this folder: $weights."""
-    model = commit('$identifier', weights='none'$trained)
+    model = brain_model('$identifier', weights='none'$trained)
     apply_weights(model.activations_model._model, read_weights(WEIGHTS), WEIGHTS, '$identifier')
     model.activations_model.identifier = '$identifier-$short'
     return model
@@ -60,7 +60,7 @@ _DOWNLOADING = '''from brainscore_vision import model_registry
 
 from m2m_benchmarks.scoring.weights import apply_weights, download_weights, read_weights
 
-from .model import commit
+from .model import brain_model
 
 URL = $url
 SHA256 = '$sha256'
@@ -69,7 +69,7 @@ SHA256 = '$sha256'
 def with_weights():
     """Load the model with the weights at the URL, checked by SHA-256: $weights."""
     path = download_weights(URL, SHA256)
-    model = commit('$identifier', weights='none'$trained)
+    model = brain_model('$identifier', weights='none'$trained)
     apply_weights(model.activations_model._model, read_weights(path), path, '$identifier')
     model.activations_model.identifier = '$identifier-$short'
     return model

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from m2m_benchmarks.data import versions
-from m2m_benchmarks.data.digits.domain import Digits
+from m2m_benchmarks.data import atomic
 from m2m_benchmarks.data.digits.domains import write_domain
+from m2m_benchmarks.data.digits.images import Digits
 
 
 def write_patterns(
@@ -51,6 +51,6 @@ def write_patterns(
             labels = rng.permutation(np.arange(n) % 10)
             images = (patterns[labels] + rng.normal(0, noise, (n, 32, 32, channels))).clip(0, 255).astype(np.uint8)
             splits[split] = Digits(images, labels, np.arange(n) // per_cluster)
-    with versions.writing(name):
+    with atomic.write_lock(name):
         write_domain(name, splits, {split: {'made_by': 'a test', 'seed': seed} for split in splits})
     return splits

@@ -14,8 +14,8 @@ from torchvision.transforms import v2
 
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.digit_names import DOMAINS
-from m2m_benchmarks.data.digits.domain import CLASSES, SIZE, Digits, require_all_classes
 from m2m_benchmarks.data.digits.domains import digits_sha256, load_digits
+from m2m_benchmarks.data.digits.images import CLASSES, SIZE, Digits, require_all_classes
 from m2m_benchmarks.data.sklearn_digits import domains as sklearn_digits
 from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.progress import Progress

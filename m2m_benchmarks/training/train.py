@@ -23,12 +23,12 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from m2m_benchmarks.errors import DataError, ModelError, StorageError, TrainingError
 from m2m_benchmarks.models.neurn import model as family
-from m2m_benchmarks.plugins import explained_failure
+from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring import runs
 from m2m_benchmarks.scoring.runs import Run
 from m2m_benchmarks.scoring.weights import read_weights
-from m2m_benchmarks.storage import exclusive, free_bytes, replacing, sha256_file, writable
+from m2m_benchmarks.storage import atomic_write, ensure_writable, file_lock, free_bytes, sha256_file
 from m2m_benchmarks.training.module import TrainingModule
 from m2m_benchmarks.training.settings import Settings
 from m2m_benchmarks.training.sources import IMAGE_FOLDER, Source, digit_source, domain_name, image_folder_source
@@ -94,7 +94,7 @@ def train(
             raise SystemExit(0)
         for context in (
             _preserve_torch_state(),
-            explained_failure(settings.model, TrainingError),
+            reporting_plugin_errors(settings.model, TrainingError),
             _reporting_write_errors(folder),
         ):
             stack.enter_context(context)
@@ -191,7 +191,7 @@ def _weights_path(settings: Settings) -> Path | None:
 
 def _network(settings: Settings, source: Source, path: Path | None) -> family.Network:
     n_classes = len(source.classes)
-    with explained_failure(settings.model, TrainingError):
+    with reporting_plugin_errors(settings.model, TrainingError):
         try:
             weights = settings.weights if path is None else 'none'
             network = family.network(settings.model, weights, settings.seed, n_classes)
@@ -335,7 +335,7 @@ class _AtomicCheckpoints(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         content = io.BytesIO()
         torch.save(checkpoint, content)
-        with replacing(Path(path), 'wb') as file:
+        with atomic_write(Path(path), 'wb') as file:
             file.write(content.getbuffer())
 
     def load_checkpoint(self, path: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
@@ -351,8 +351,8 @@ class _AtomicCheckpoints(TorchCheckpointIO):
 def _lock(folder: Path) -> Iterator[None]:
     """Lock the folder of a run, and remove a new folder if the run fails before it writes anything."""
     new = not folder.exists()
-    writable(folder, 'Name another folder: --out DIR.')
-    with exclusive(folder / _LOCK, f'training into {folder}'):
+    ensure_writable(folder, 'Name another folder: --out DIR.')
+    with file_lock(folder / _LOCK, f'training into {folder}'):
         try:
             yield
         except BaseException:

@@ -170,7 +170,7 @@ def _map_path(identifier: str) -> Path:
     return Path(__file__).parent / 'region_layer_map' / f'{identifier}.json'
 
 
-def commit(
+def brain_model(
     identifier: str, weights: str = 'default', seed: int = 0, classes: Sequence[str] | None = None
 ) -> ModelCommitment:
     """A network of the family as a Brain-Score model; see `network`.
@@ -207,11 +207,11 @@ def commit(
 
 
 def variant_factory(identifier: str) -> Callable[..., ModelCommitment] | None:
-    """Factory of a network of the family, `commit` for this identifier; None for any other identifier.
+    """Factory of a network of the family, `brain_model` for this identifier; None for any other identifier.
 
     Raises
     ------
     ValueError
         See `parse`.
     """
-    return None if parse(identifier) is None else functools.partial(commit, identifier)
+    return None if parse(identifier) is None else functools.partial(brain_model, identifier)

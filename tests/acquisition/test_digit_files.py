@@ -13,7 +13,7 @@ import torchvision
 from PIL import Image
 
 from m2m_benchmarks.acquisition.digit_files import read_domain
-from m2m_benchmarks.data.digits.domain import rgb
+from m2m_benchmarks.data.digits.images import rgb
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.testing import MakesFolder
 

@@ -18,7 +18,7 @@ from torchvision import datasets
 
 from m2m_benchmarks.acquisition.digit_import import fetch_digits, import_domain
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.data import manifest, versions
+from m2m_benchmarks.data import atomic, manifest
 from m2m_benchmarks.data.digits.domains import load_digits
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net import download as transport
@@ -266,7 +266,7 @@ def test_a_full_disk(m2m, m2m_home, tmp_path, file, monkeypatch):
 
 
 def test_two_at_once(m2m_home, file):
-    with versions.writing('Mine'), pytest.raises(StorageError, match='writing Mine is already running'):
+    with atomic.write_lock('Mine'), pytest.raises(StorageError, match='writing Mine is already running'):
         import_domain('Mine', file)
 
 
@@ -524,7 +524,7 @@ def test_only_missing_splits_are_fetched(m2m_home, site, file):
 
 @pytest.mark.network
 def test_a_domain_that_is_being_written(m2m_home, site):
-    with versions.writing('USPS'), pytest.raises(DataError, match='writing USPS is already running'):
+    with atomic.write_lock('USPS'), pytest.raises(DataError, match='writing USPS is already running'):
         fetch_digits(domains=['USPS', 'SVHN'])
     assert manifest.names() == ['SVHN']
 

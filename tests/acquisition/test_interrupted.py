@@ -11,7 +11,7 @@ import time
 import pytest
 
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.data import manifest, versions
+from m2m_benchmarks.data import atomic, manifest
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.testing import Command
 
@@ -260,19 +260,19 @@ def test_read_only_home(make_bundle, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_two_imports_at_once(make_bundle, m2m_home, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
-    with versions.writing('Lab2026'):
+    with atomic.write_lock('Lab2026'):
         done = run(bundle)
     assert done.returncode == 1
     assert 'already running' in done.stderr
     assert 'Traceback' not in done.stderr
     assert manifest.read('Lab2026') is None
-    with versions.writing('Other2026'):  # another dataset is no obstacle
+    with atomic.write_lock('Other2026'):  # another dataset is no obstacle
         assert run(bundle).returncode == 0
 
 
 def test_two_imports_at_once_in_one_process(make_bundle, m2m_home, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
-    with versions.writing('Lab2026'), pytest.raises(StorageError, match='already running'):
+    with atomic.write_lock('Lab2026'), pytest.raises(StorageError, match='already running'):
         import_bundle('Lab2026', *bundle.paths)
 
 

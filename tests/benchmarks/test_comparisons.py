@@ -14,7 +14,7 @@ from torch import nn
 
 from m2m_benchmarks import load_benchmark
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.arrays import isometric
+from m2m_benchmarks.arrays import gram_reduce
 from m2m_benchmarks.benchmarks import comparisons
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, load_comparison
 from m2m_benchmarks.benchmarks.comparisons.base import (
@@ -165,7 +165,7 @@ def test_the_stored_form_gives_the_value_of_the_layer(name, simulated_home):
     recordings = load_benchmark(f'SimulatedMouse.VISp-{name}').recordings
     wide = np.random.default_rng(0).standard_normal((118, 440))
     wide[:, :40] += recordings.mean.values[:, :40]
-    value, rotated = (comparison.raw(Features(each), recordings, 0).value for each in (wide, isometric(wide)))
+    value, rotated = (comparison.raw(Features(each), recordings, 0).value for each in (wide, gram_reduce(wide)))
     assert rotated == pytest.approx(value, abs=1e-9)
 
 
@@ -301,7 +301,7 @@ def test_recordings_of_few_stimuli(n_images, refused, m2m_home, make_bundle, tmp
     model = RecordedCandidate()
     for name in COMPARISONS:
         if name in refused:
-            least = load_comparison(name).least_stimuli
+            least = load_comparison(name).min_stimuli
             with pytest.raises(
                 BenchmarkError, match=rf'needs recordings of {least} or more stimuli; .* have {n_images}'
             ):
@@ -336,13 +336,13 @@ def test_a_comparison_that_needs_more_trials_than_there_are(simulated_home):
         AreaBenchmark(
             'SimulatedMouse', 'VISp', load_comparison('rdm'), selected=dataclasses.replace(recordings, trials=trials)
         )
-    many = type('Many', (Largest,), {'least_trials': 1000})
+    many = type('Many', (Largest,), {'min_trials': 1000})
     with pytest.raises(BenchmarkError, match='no area that can be scored'):
         MeanBenchmark('SimulatedMouse', many())
 
 
 def test_a_comparison_that_needs_more_neuroids_than_there_are(simulated_home):
-    many = type('Many', (Largest,), {'least_neuroids': 1000})
+    many = type('Many', (Largest,), {'min_neuroids': 1000})
     with pytest.raises(BenchmarkError, match='at least 1000 are needed'):
         AreaBenchmark('SimulatedMouse', 'VISp', many())
 

@@ -22,9 +22,9 @@ from m2m_benchmarks import list_benchmarks, load_benchmark
 from m2m_benchmarks.acquisition.digit_files import read_domain
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.arrays import accuracy_draws, wilson_interval
-from m2m_benchmarks.data import manifest, versions
-from m2m_benchmarks.data.digits.domain import rgb
+from m2m_benchmarks.data import atomic, manifest
 from m2m_benchmarks.data.digits.domains import load_digits, write_domain
+from m2m_benchmarks.data.digits.images import rgb
 from m2m_benchmarks.errors import BenchmarkError, DataError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.testing import LabellingCandidate, label_assembly, probability_assembly
 
@@ -661,7 +661,7 @@ def real(shared, tmp_path_factory):
         for name, file in files.items():
             splits = read_domain(shared / 'digits' / file)
             splits = {split: digits for split, digits in splits.items() if split == 'test' or name == 'MNIST'}
-            with versions.writing(name):
+            with atomic.write_lock(name):
                 write_domain(name, splits, {split: {'made_by': file} for split in splits})
     return home
 

@@ -11,8 +11,8 @@ from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.comparisons.rdm import COMPARISON
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.data.areas import AREAS
-from m2m_benchmarks.data.simulated.population import expected_rdm_reliability, generating_variables, population
-from m2m_benchmarks.data.trials import RELIABLE
+from m2m_benchmarks.data.simulated.population import expected_rdm_reliability, generating_variables, simulated_area
+from m2m_benchmarks.data.trials import MIN_RELIABILITY
 from m2m_benchmarks.testing import RecordedCandidate
 
 pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home')]
@@ -40,10 +40,10 @@ def total_error(score):
 def test_reliability_is_the_closed_form(area):
     assembly = load_dataset('SimulatedMouse')
     here = assembly['region'].values == area
-    reliability, known = assembly['reliability'].values[here], population(area).reliability
-    tuned = known > RELIABLE
+    reliability, known = assembly['reliability'].values[here], simulated_area(area).reliability
+    tuned = known > MIN_RELIABILITY
     # which neuroids are scored is what it should be
-    np.testing.assert_array_equal(reliability >= RELIABLE, tuned)
+    np.testing.assert_array_equal(reliability >= MIN_RELIABILITY, tuned)
     np.testing.assert_array_equal(np.isnan(reliability), np.isnan(known))
     error = standard_error(median_draws(reliability[tuned]))
     assert abs(np.median(reliability[tuned]) - np.median(known[tuned])) < 2 * error
@@ -56,8 +56,8 @@ def test_reliability_is_the_closed_form(area):
 @pytest.mark.parametrize('area', AREAS)
 @pytest.mark.several
 def test_ceilings_are_the_closed_form(area):
-    known = population(area)
-    tuned = known.reliability > RELIABLE
+    known = simulated_area(area)
+    tuned = known.reliability > MIN_RELIABILITY
     ridge, rdm = (load_benchmark(f'SimulatedMouse.{area}-{kind}').ceiling for kind in ('ridge', 'rdm'))
     assert abs(float(ridge) - np.median(known.reliability[tuned])) < 2 * ridge.attrs['error']
     assert abs(float(rdm) - np.sqrt(expected_rdm_reliability(known, tuned))) < 2 * rdm.attrs['error']

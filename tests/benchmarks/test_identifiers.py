@@ -17,10 +17,10 @@ from m2m_benchmarks.benchmarks.identifiers import (
     PROTOCOLS,
     DigitsIdentifier,
     NeuralIdentifier,
+    dotted_name,
     parse,
-    place,
 )
-from m2m_benchmarks.data import versions
+from m2m_benchmarks.data import atomic
 from m2m_benchmarks.data.names import as_part, is_dataset_name, is_part_name
 from m2m_benchmarks.data.store import write_dataset
 from m2m_benchmarks.errors import DataNotFoundError, UnknownNameError
@@ -197,7 +197,7 @@ def test_an_area_that_a_dataset_itself_calls_so(m2m_home, capsys):
             'session': 's',
         }
     )
-    with versions.writing('Lab2026'):
+    with atomic.write_lock('Lab2026'):
         stimuli = {f's{i:02d}': b'' for i in range(12)}
         write_dataset('Lab2026', responses, neuroids, stimuli, (50, 250), {'made_by': 'a test'})
     benchmark = load_benchmark('Lab2026.V1-rdm')
@@ -239,6 +239,6 @@ def test_any_text_becomes_part_of_a_name_or_nothing(text):
 
 
 def test_places():
-    assert place('A', None, None) == 'A'
-    assert place('A', 'B') == 'A.B'
-    assert place('A', 'B', 'C') == 'A.B.C'
+    assert dotted_name('A', None, None) == 'A'
+    assert dotted_name('A', 'B') == 'A.B'
+    assert dotted_name('A', 'B', 'C') == 'A.B.C'

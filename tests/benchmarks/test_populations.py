@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from m2m_benchmarks import load_benchmark, load_dataset
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
-from m2m_benchmarks.data import versions
+from m2m_benchmarks.data import atomic
 from m2m_benchmarks.data.populations import groups, name_of, populations, recorded_populations
 from m2m_benchmarks.data.store import write_dataset
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
@@ -131,7 +131,7 @@ def test_recordings_that_do_not_tell(m2m_home):
         {'neuroid_id': [f'n{i}' for i in range(30)], 'region': 'VISp', 'animal': 'a', 'session': 's'}
     )
     png = {f's{i:02d}': b'' for i in range(12)}
-    with versions.writing('Lab2026'):
+    with atomic.write_lock('Lab2026'):
         write_dataset('Lab2026', responses, neuroids, png, (50, 250), {'made_by': 'a test'})
     with pytest.raises(BenchmarkError, match='have no column that groups their neuroids'):
         load_benchmark('Lab2026.VISp.Cux2-rdm')

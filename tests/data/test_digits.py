@@ -18,12 +18,12 @@ from sklearn.datasets import load_sample_images
 
 from m2m_benchmarks import load_stimulus_set
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.data import manifest, versions
+from m2m_benchmarks.data import atomic, manifest
 from m2m_benchmarks.data.digit_names import DOMAINS, domain_and_split, stimulus_set_name
 from m2m_benchmarks.data.digits import domains
 from m2m_benchmarks.data.digits.blending import blend
-from m2m_benchmarks.data.digits.domain import Digits, digits, rgb
 from m2m_benchmarks.data.digits.domains import digits_sha256, load_digit_stimuli, load_digits, write_domain
+from m2m_benchmarks.data.digits.images import Digits, rgb, standardize
 from m2m_benchmarks.data.packaging import package_stimuli
 from m2m_benchmarks.data.sklearn_digits import domains as made_here
 from m2m_benchmarks.errors import DataError, DataNotFoundError, StorageError, UnknownNameError
@@ -39,7 +39,7 @@ def draw(n=20, seed=0, channels=1):
 
 
 def write(name, **splits):
-    with versions.writing(name):
+    with atomic.write_lock(name):
         return write_domain(name, splits, {split: {'made_by': f'a test of {split}'} for split in splits})
 
 
@@ -217,7 +217,7 @@ def test_a_full_disk_leaves_what_was_there(m2m_home, monkeypatch, there_before, 
 
 def test_one_writes_at_a_time(m2m_home):
     message = 'writing Mine is already running in another process'
-    with versions.writing('Mine'), pytest.raises(StorageError, match=message), versions.writing('Mine'):
+    with atomic.write_lock('Mine'), pytest.raises(StorageError, match=message), atomic.write_lock('Mine'):
         pass
     write('Mine', test=draw())
 
@@ -583,7 +583,7 @@ def test_two_processes_make_them_and_their_pictures_at_once(m2m_home, ready, mon
 def test_digits_that_come_sorted_are_dealt_out():
     labels = np.repeat(np.arange(10), [3, 2, 1, 2, 2, 2, 2, 2, 2, 4])
     images = np.arange(22, dtype=np.uint8)[:, None, None] + np.zeros((1, 32, 32), np.uint8)
-    found = digits(images, labels, [f'photo{place % 4}' for place in range(22)], 'a file')
+    found = standardize(images, labels, [f'photo{place % 4}' for place in range(22)], 'a file')
     assert found.labels.tolist() == [*range(10), 0, 1, 3, 4, 5, 6, 7, 8, 9, 0, 9, 9]
     original = found.images[:, 0, 0, 0]
     assert sorted(original) == list(range(22))
@@ -591,4 +591,4 @@ def test_digits_that_come_sorted_are_dealt_out():
     np.testing.assert_array_equal(original % 4, found.clusters)
     # Those that come mixed, and one of each, stay in their order.
     for labels in (np.tile(np.arange(10), 2), np.arange(10)):
-        assert digits(images[: len(labels)], labels, None, 'a file').labels.tolist() == labels.tolist()
+        assert standardize(images[: len(labels)], labels, None, 'a file').labels.tolist() == labels.tolist()

@@ -27,10 +27,10 @@ from m2m_benchmarks.data.simulated.population import (
     expected_rdm_reliability,
     generating_variables,
     patches,
-    population,
     record,
+    simulated_area,
 )
-from m2m_benchmarks.data.trials import RELIABLE
+from m2m_benchmarks.data.trials import MIN_RELIABILITY
 
 
 def test_patches_are_different_pieces_of_photographs():
@@ -64,7 +64,7 @@ def test_areas_differ():
 
 @pytest.mark.parametrize('area', AREAS)
 def test_each_animal_is_a_tight_frame(area):
-    whole = population(area)
+    whole = simulated_area(area)
     for animal in np.unique(whole.animal):
         weights = whole.weights[whole.animal == animal][: 2 * N_PAIRS]
         product = weights.T @ weights
@@ -76,7 +76,7 @@ def test_each_animal_is_a_tight_frame(area):
 @pytest.mark.parametrize('area', AREAS)
 @pytest.mark.seconds
 def test_signal_variance_is_exact_over_the_stimuli(area):
-    known = population(area)
+    known = simulated_area(area)
     expected = generating_variables(area) @ known.weights.T
     np.testing.assert_allclose(known.signal_variance, expected.var(axis=0), rtol=1e-9, atol=1e-12)
 
@@ -85,7 +85,7 @@ def test_signal_variance_is_exact_over_the_stimuli(area):
 @pytest.mark.seconds
 def test_split_halves_recover_the_reliability(area):
     """Of the median neuroid, within two bootstrap errors; the neuroids without tuning come out as flat."""
-    known = population(area)
+    known = simulated_area(area)
     estimated = split_half_reliability(record(known), n_splits=20)
     flat = known.signal_variance == 0
     assert flat.sum() == N_ANIMALS
@@ -97,8 +97,8 @@ def test_split_halves_recover_the_reliability(area):
     difference = estimated[~flat] - signal / (signal + noise * 117 / 118)
     assert abs(np.median(difference)) < 2 * standard_error(median_draws(difference))
     assert abs(np.median((estimated - known.reliability)[~flat])) < 0.003
-    assert (estimated[known.reliability < 0.1] < RELIABLE).all()
-    assert (estimated[known.reliability > 0.7] > RELIABLE).mean() > 0.98
+    assert (estimated[known.reliability < 0.1] < MIN_RELIABILITY).all()
+    assert (estimated[known.reliability > 0.7] > MIN_RELIABILITY).mean() > 0.98
 
 
 @pytest.mark.seconds
@@ -107,7 +107,7 @@ def test_the_dataset(m2m_home):
     n_neuroids = 2 * N_PAIRS + N_NOISY + 1
     assert assembly.sizes == {'presentation': 20 * 118, 'neuroid': 6 * N_ANIMALS * n_neuroids, 'time_bin': 1}
     np.testing.assert_array_equal(
-        assembly['true_reliability'].values, np.concatenate([population(area).reliability for area in AREAS])
+        assembly['true_reliability'].values, np.concatenate([simulated_area(area).reliability for area in AREAS])
     )
     counted = manifest.require('SimulatedMouse')['summary']['areas']
     assert list(counted) == list(AREAS)
@@ -120,7 +120,7 @@ def test_the_dataset(m2m_home):
 
 @pytest.mark.seconds
 def test_signal_and_noise_are_those_of_the_closed_form():
-    area = population('VISp')
+    area = simulated_area('VISp')
     draws = np.stack([record(area, seed) for seed in range(40)]).astype(float)
     expected = np.nanmean(draws, axis=(0, 1))
     # over the 118 stimuli: the signal's variance and what 40 times the repetitions leave of the noise
@@ -137,7 +137,7 @@ def test_signal_and_noise_are_those_of_the_closed_form():
 @pytest.mark.seconds
 @pytest.mark.slow
 def test_reliability_is_the_squared_correlation_with_the_truth():
-    area = population('VISl')
+    area = simulated_area('VISl')
     truth = generating_variables('VISl') @ area.weights.T
     tuned = area.signal_variance > 0
     squared = np.zeros(tuned.sum())
@@ -152,7 +152,7 @@ def test_reliability_is_the_squared_correlation_with_the_truth():
 @pytest.mark.parametrize('area', AREAS[:3])
 @pytest.mark.several
 def test_rdm_reliability(area):
-    known = population(area)
+    known = simulated_area(area)
     tuned = known.reliability > 0.5
     estimates = []
     for seed in range(8):
@@ -169,5 +169,5 @@ def test_rdm_reliability(area):
 
 
 def test_recordings_are_reproducible():
-    np.testing.assert_array_equal(record(population('VISp')), record(population('VISp')))
-    assert not np.array_equal(record(population('VISp'), 1)[0], record(population('VISp'))[0])
+    np.testing.assert_array_equal(record(simulated_area('VISp')), record(simulated_area('VISp')))
+    assert not np.array_equal(record(simulated_area('VISp'), 1)[0], record(simulated_area('VISp'))[0])

@@ -16,7 +16,7 @@ from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.data.digit_names import DOMAINS
-from m2m_benchmarks.data.trials import average_repetitions, cube
+from m2m_benchmarks.data.trials import average_repetitions, trial_array
 from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.storage import sha256_file
 
@@ -49,7 +49,7 @@ def shuffled(seed):
 @pytest.mark.parametrize('seed', range(5))
 def test_cube_puts_each_presentation_in_its_place(seed):
     made, values, presentations = shuffled(seed)
-    responses, stimulus_ids = cube(made)
+    responses, stimulus_ids = trial_array(made)
     assert responses.shape == (4, 6, 3)
     expected = np.full((4, 6, 3), np.nan)
     for row, (stimulus, repetition) in zip(values, presentations, strict=True):
@@ -71,7 +71,7 @@ def test_average_counts_what_was_recorded(seed):
 
 def test_a_repetition_that_is_there_twice():
     with pytest.raises(DataError, match='more than once'):
-        cube(assembly(np.zeros((2, 3)), ['a', 'a'], [0, 0]))
+        trial_array(assembly(np.zeros((2, 3)), ['a', 'a'], [0, 0]))
 
 
 def test_data_that_is_not_here(m2m_home):

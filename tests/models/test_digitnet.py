@@ -369,7 +369,7 @@ def test_a_network_without_parameters(grey):
 def test_a_committed_network_does_all_tasks(tmp_path, monkeypatch):
     monkeypatch.setenv('RESULTCACHING_DISABLE', '1')
     classes = list('3907162584')
-    model = family.commit('neurn_digitnet', 'none', seed=1, classes=classes)
+    model = family.brain_model('neurn_digitnet', 'none', seed=1, classes=classes)
     stimuli = pictures(tmp_path / 'noise', noise(20), image_label=[str(number % 3) for number in range(20)])
     network = model.activations_model._model
     images = torch.from_numpy(noise(20).transpose(0, 3, 1, 2) / 255).float()
@@ -414,9 +414,9 @@ def test_digitnet_knows_what_its_outputs_stand_for(tmp_path):
 
 
 def test_layers_of_mouse_areas_are_of_imagenet_weights():
-    calibrated = family.commit('neurn_squeezenet1_1', 'none')
+    calibrated = family.brain_model('neurn_squeezenet1_1', 'none')
     assert 'VISp' in calibrated.layer_model.region_layer_map
-    trained = family.commit('neurn_squeezenet1_1', 'none', classes=DIGITS)
+    trained = family.brain_model('neurn_squeezenet1_1', 'none', classes=DIGITS)
     assert set(trained.layer_model.region_layer_map) == {'V1', 'V2', 'V4', 'IT'}
     assert (calibrated.calibrated_on, trained.calibrated_on) == ('Siegle2021', None)
 

@@ -14,7 +14,7 @@ from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.net.download import download
 from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.retry import RetryPolicy
-from m2m_benchmarks.storage import exclusive
+from m2m_benchmarks.storage import file_lock
 from m2m_benchmarks.testing import Clock, FileServer, serving_files
 from m2m_benchmarks.testing.file_server import cut, drip, send, serve, silent, status
 
@@ -473,7 +473,7 @@ def test_a_folder_that_cannot_be_made(site, get, path):
 def test_two_at_once(site, get, path):
     path.parent.mkdir()
     with (
-        exclusive(path.parent / '.file.lock', 'another'),
+        file_lock(path.parent / '.file.lock', 'another'),
         pytest.raises(StorageError, match='downloading file is already running in another process'),
     ):
         get()

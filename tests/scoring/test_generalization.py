@@ -13,8 +13,8 @@ from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
 from m2m_benchmarks import load_benchmark, score
-from m2m_benchmarks.data.digits.domain import rgb
 from m2m_benchmarks.data.digits.domains import load_digits
+from m2m_benchmarks.data.digits.images import rgb
 from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.records import store

@@ -14,7 +14,7 @@ from m2m_benchmarks.models.neurn.model import network
 from m2m_benchmarks.scoring import runs
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.runs import find_run, read_config, read_run, remove_leftovers, write_config, write_run
-from m2m_benchmarks.storage import replacing
+from m2m_benchmarks.storage import atomic_write
 
 SQUEEZE = 'plain_squeezenet1_1_at32'
 CONFIG = {'model': SQUEEZE, 'dataset': 'SklearnDigits', 'seed': 7, 'steps': 3, 'limit': None, 'learning_rate': 1e-4}
@@ -201,7 +201,7 @@ def test_configs(tmp_path):
 
 def test_only_half_written_files_are_removed(folder):
     for name in ('weights.safetensors', 'checkpoint.ckpt', 'run.json'):
-        with replacing(folder / name):
+        with atomic_write(folder / name):
             (unfinished,) = (path for path in folder.iterdir() if path.name.startswith(f'.{name}.'))
         unfinished.touch()  # as if killed
     others = {'.gitlab-ci.yml', '.config.json.swp', '.other.json.abcdefgh', 'config.json.abcdefgh'}

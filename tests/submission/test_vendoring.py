@@ -221,9 +221,9 @@ def test_a_script_in_a_subfolder(tmp_path):
 
 @pytest.mark.process
 def test_a_model_that_imports_another_of_this_library(tmp_path):
-    source = plugin(tmp_path / 'made_up', main='from ..neurn.model import commit\n')
+    source = plugin(tmp_path / 'made_up', main='from ..neurn.model import brain_model\n')
     copy_self_contained(source, 'm2m_benchmarks.models.made_up', 'models', tmp_path / 'copy')
-    assert (tmp_path / 'copy' / 'main.py').read_text() == 'from .m2m.models_neurn_model import commit\n'
+    assert (tmp_path / 'copy' / 'main.py').read_text() == 'from .m2m.models_neurn_model import brain_model\n'
     assert {'models_neurn_model.py', 'models_neurn_neurn.py', 'models_neurn_backbones.py'} < {
         path.name for path in (tmp_path / 'copy' / 'm2m').iterdir()
     }

@@ -9,9 +9,9 @@ from PIL import Image
 from sklearn.datasets import load_digits as load_sklearn
 from torch.utils.data import DataLoader
 
-from m2m_benchmarks.data import versions
+from m2m_benchmarks.data import atomic
 from m2m_benchmarks.data.digits import domains
-from m2m_benchmarks.data.digits.domain import Digits
+from m2m_benchmarks.data.digits.images import Digits
 from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.training.batches import Batches
@@ -22,7 +22,7 @@ def write(name, n, channels=1, split='train'):
     """A domain whose images encode their index in their first pixels."""
     images = np.zeros((n, 32, 32, channels), dtype=np.uint8)
     images[:, 0, 0, 0], images[:, 0, 1, 0] = np.arange(n) // 256, np.arange(n) % 256
-    with versions.writing(name):
+    with atomic.write_lock(name):
         domains.write_domain(
             name, {split: Digits(images, np.arange(n) % 10, np.arange(n))}, {split: {'made_by': 'a test'}}
         )

@@ -22,9 +22,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from sklearn.datasets import load_digits as load_sklearn
 from torch.nn import functional
 
-from m2m_benchmarks.data import versions
+from m2m_benchmarks.data import atomic
 from m2m_benchmarks.data.digits import domains
-from m2m_benchmarks.data.digits.domain import Digits
+from m2m_benchmarks.data.digits.images import Digits
 from m2m_benchmarks.errors import DataNotFoundError, ModelError, StorageError, TrainingError
 from m2m_benchmarks.models.neurn.model import network
 from m2m_benchmarks.scoring.runs import read_run
@@ -307,7 +307,7 @@ def test_a_source_without_a_test_split_is_enough(m2m_home, tmp_path):
     """So the training can't have used test images."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (60, 32, 32, 1), dtype=np.uint8)
-    with versions.writing('OnlyTrain'):
+    with atomic.write_lock('OnlyTrain'):
         only = {'train': Digits(images, np.arange(60) % 10, np.arange(60))}
         domains.write_domain('OnlyTrain', only, {'train': {'made_by': 'a test'}})
     run = train(settings(dataset='OnlyTrain', steps=6, early_stop=1, learning_rate=STILL), tmp_path / 'run')

@@ -13,7 +13,7 @@ from m2m_benchmarks.net.download import download
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.net.sizes import file_sizes
 from m2m_benchmarks.progress import Progress
-from m2m_benchmarks.storage import exclusive, writable
+from m2m_benchmarks.storage import ensure_writable, file_lock
 
 
 def scene_urls(mirror: str) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ def scene_path(folder: Path, number: int) -> Path:
 @contextlib.contextmanager
 def lock_scenes(folder: Path) -> Iterator[None]:
     """Lock the scenes folder; on exit, delete partial files of killed runs, except resumable downloads."""
-    with exclusive(writable(folder) / '.lock', 'fetching the natural scenes', wait_s=600):
+    with file_lock(ensure_writable(folder) / '.lock', 'fetching the natural scenes', wait_s=600):
         try:
             yield
         finally:

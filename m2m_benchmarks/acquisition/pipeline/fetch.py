@@ -23,7 +23,7 @@ from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.progress import Progress, silent
-from m2m_benchmarks.storage import exclusive, writable
+from m2m_benchmarks.storage import ensure_writable, file_lock
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ def fetch_survey(
     """
     selection, settings = survey.complete_arguments(selection, settings)
     report = progress or silent
-    folder = writable(survey.downloads())
-    with exclusive(folder / '.lock', f'fetching {survey.name}'):
+    folder = ensure_writable(survey.downloads())
+    with file_lock(folder / '.lock', f'fetching {survey.name}'):
         _remove_leftovers(survey, folder, whole_files)
         try:
             listing = survey.list_sessions(selection, folder, progress)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from m2m_benchmarks.acquisition.pipeline.session_file import read_session
 from m2m_benchmarks.arrays import split_half_reliability
-from m2m_benchmarks.data import store, versions
+from m2m_benchmarks.data import atomic, store
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import sha256_file
@@ -101,14 +101,14 @@ def merge_sessions(
             hashes.append(hashlib.sha256(image.tobytes()).hexdigest())
             yield stimulus_id, _png(image)
 
-    def record() -> store.Recordings:
+    def record() -> store.AssemblyContent:
         read = []
         listed = list(paths)
         for i, path in enumerate(listed):
             read.append(_without_responses(path))
             report('sessions', i + 1, len(listed))
         kept = _check_sessions(sorted(read, key=lambda session: session.session), hashes, refused)
-        return store.Recordings(
+        return store.AssemblyContent(
             neuroids=_table(kept),
             n_repetitions=max(session.shape[0] for session in kept),
             # without the tables, so that their memory is free while responses are written
@@ -132,7 +132,7 @@ def merge_sessions(
             },
         )
 
-    with versions.writing(name):
+    with atomic.write_lock(name):
         manifest = store.write_recordings(name, stimuli(), record)
     return MergeResult(manifest, refused)
 

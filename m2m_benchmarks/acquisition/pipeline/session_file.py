@@ -18,7 +18,7 @@ import pandas as pd
 
 from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
 from m2m_benchmarks.errors import DataError
-from m2m_benchmarks.storage import explained, replacing, writable
+from m2m_benchmarks.storage import atomic_write, ensure_writable, reporting_write_errors
 
 #: Incremented when an extraction gives other responses for the same settings; files of other formats are ignored.
 FORMAT = 2
@@ -81,8 +81,8 @@ def write_session(folder: Path, responses: SessionResponses, settings_fingerprin
     arrays = {'responses': responses.responses.astype(np.float32, copy=False), 'about': np.array(json.dumps(about))}
     for i, column in enumerate(responses.neuroids):
         arrays[f'column_{i}'] = _plain(responses.neuroids[column])
-    path = writable(folder) / f'{responses.session}.npz'
-    with explained(path.name, folder), replacing(path, 'wb') as file:
+    path = ensure_writable(folder) / f'{responses.session}.npz'
+    with reporting_write_errors(path.name, folder), atomic_write(path, 'wb') as file:
         np.savez(file, sha256=np.array(_digest(arrays)), **arrays)
     return path
 

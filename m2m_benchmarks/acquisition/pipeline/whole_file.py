@@ -13,7 +13,7 @@ from m2m_benchmarks.net.failures import FileUnusable, RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.net.sizes import file_version
 from m2m_benchmarks.progress import Progress
-from m2m_benchmarks.storage import explained, replacing, sha256_file, sync_folder
+from m2m_benchmarks.storage import atomic_write, reporting_write_errors, sha256_file, sync_folder
 
 #: Most requests of an attempt: the size before and after, up to two each, and the content.
 MOST_REQUESTS = 5
@@ -80,13 +80,13 @@ def whole_file(
             kept=KEPT,
             progress=lambda: partial_bytes(new),
         )
-    with explained(path.name, path.parent):
+    with reporting_write_errors(path.name, path.parent):
         try:
             check_content(new, urls[0])
         except DataError:
             discard(new)
             raise
-        with replacing(_manifest(path)) as note:
+        with atomic_write(_manifest(path)) as note:
             json.dump({'bytes': size, 'etag': etag, 'sha256': sha256_file(new)}, note, indent=1)
         new.replace(path)
         sync_folder(path.parent)
@@ -107,7 +107,7 @@ def _download_unchanged(client: HttpClient, url: str, new: Path, progress: Progr
     origin = json.dumps([url, size, etag])
     if not (etag and _read_origin(new) == origin and new.exists() and new.stat().st_size == size):
         new.unlink(missing_ok=True)
-        with replacing(origin_note(new)) as note:
+        with atomic_write(origin_note(new)) as note:
             note.write(origin)
         complete(client, url, new, progress=progress, end=end)
     # Answers without a length can't be checked otherwise.

@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from m2m_benchmarks.benchmarks.recordings import Recordings
+from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 
 
 class FeatureForm(enum.StrEnum):
     """Form in which a comparison is given a model's responses.
 
     `ROTATION`
-        Rotated into as few dimensions as the stimuli need (`arrays.isometric`), by a rotation that keeps means over
+        Rotated into as few dimensions as the stimuli need (`arrays.gram_reduce`), by a rotation that keeps means over
         features: all inner products and distances between stimuli, and their means, are those of the layer.
     `UNITS`
         A seeded sample of the layer's own units (`scoring.activations.MOST_UNITS`); all of them where there are fewer.
@@ -146,13 +146,13 @@ class Comparison(ABC):
     features : FeatureForm
         What `raw` is given. A rotation is for comparisons that are invariant to it. The images themselves are in
         `recordings.stimuli`.
-    least_stimuli : int
+    min_stimuli : int
         Fewest stimuli that a score is computed from.
-    least_neuroids : int
+    min_neuroids : int
         Fewest reliable neuroids of an area that a score is computed from.
-    least_per_animal : int
+    min_per_animal : int
         Fewest neuroids of an animal that has a value of its own.
-    least_trials : int
+    min_trials : int
         Fewest repetitions that each stimulus has for each neuroid.
     description : Description
     """
@@ -162,10 +162,10 @@ class Comparison(ABC):
     unit: ClassVar[Literal['stimuli', 'neuroids']]
     invariant_to: ClassVar[frozenset[str]]
     features: ClassVar[FeatureForm] = FeatureForm.ROTATION
-    least_stimuli: ClassVar[int] = 4
-    least_neuroids: ClassVar[int] = 3
-    least_per_animal: ClassVar[int] = 1
-    least_trials: ClassVar[int] = 2
+    min_stimuli: ClassVar[int] = 4
+    min_neuroids: ClassVar[int] = 3
+    min_per_animal: ClassVar[int] = 1
+    min_trials: ClassVar[int] = 2
     description: Description
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -195,13 +195,13 @@ class Comparison(ABC):
         return {'error': f'bootstrap over {self.unit}, 1000 draws', **self.description.settings}
 
     @abstractmethod
-    def raw(self, features: Features, recordings: Recordings, n_draws: int = 1000) -> Raw:
+    def raw(self, features: Features, recordings: AreaRecordings, n_draws: int = 1000) -> Raw:
         """Compare features with recordings.
 
         Parameters
         ----------
         features : Features
-        recordings : Recordings
+        recordings : AreaRecordings
             With their single trials. Features are in the order of their stimuli.
         n_draws : int
             Number of draws; 0 where only the value is wanted.
@@ -212,7 +212,7 @@ class Comparison(ABC):
         """
 
     @abstractmethod
-    def ceiling(self, recordings: Recordings) -> Ceiling:
+    def ceiling(self, recordings: AreaRecordings) -> Ceiling:
         """Raw value that a perfect model can reach on the recordings."""
 
     def score(self, raw: Any, ceiling: Any) -> Any:
@@ -228,16 +228,16 @@ class Comparison(ABC):
         """Raw value less what the noise of the recordings costs it, in the unit of raw."""
         return raw.value / ceiling.value
 
-    def per_animal(self, features: Features, recordings: Recordings, raw: Raw) -> dict[str, float]:
-        """Raw value on the neuroids of each animal that has `least_per_animal`."""
+    def per_animal(self, features: Features, recordings: AreaRecordings, raw: Raw) -> dict[str, float]:
+        """Raw value on the neuroids of each animal that has `min_per_animal`."""
         values = {}
         for animal in np.unique(recordings.animals):
             own = recordings.animals == animal
-            if own.sum() >= self.least_per_animal:
+            if own.sum() >= self.min_per_animal:
                 values[str(animal)] = self.raw(features, recordings[own], n_draws=0).value
         return values
 
-    def inter_animal(self, recordings: Recordings) -> float | None:
+    def inter_animal(self, recordings: AreaRecordings) -> float | None:
         """Mean over animals of the raw value that all other animals get as a model of it; None for fewer than three.
 
         For RSA this is the lower bound of Nili et al. (2014), PLoS Computational Biology 10(4), e1003553.
@@ -248,7 +248,7 @@ class Comparison(ABC):
         values = []
         for name in names:
             own = recordings.animals == name
-            if own.sum() >= self.least_per_animal:
+            if own.sum() >= self.min_per_animal:
                 others = Features(recordings.mean.values[:, ~own])
                 values.append(self.raw(others, recordings[own], n_draws=0).value)
         return float(np.mean(values)) if values else None

@@ -5,7 +5,7 @@ import numpy as np
 from m2m_benchmarks.arrays import half_means, kernel, standard_error
 from m2m_benchmarks.arrays.cka import hsic, kernel_cka
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
-from m2m_benchmarks.benchmarks.recordings import Recordings
+from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 
 
 class CKA(Comparison):
@@ -15,7 +15,7 @@ class CKA(Comparison):
     metric = 'cka'
     unit = 'stimuli'
     invariant_to = frozenset({'rotation', 'scaling', 'translation'})
-    least_stimuli = 8  # the draws are of half of them, and the U-statistic needs four
+    min_stimuli = 8  # the draws are of half of them, and the U-statistic needs four
     description = Description(
         raw='debiased linear CKA of model and trial-averaged responses',
         ceiling='CKA of the noise-free responses with the recorded ones, from split halves of the trials',
@@ -25,7 +25,7 @@ class CKA(Comparison):
         settings={'error': 'random halves of the stimuli, 1000 draws'},
     )
 
-    def raw(self, features: Features, recordings: Recordings, n_draws: int = 1000) -> Raw:
+    def raw(self, features: Features, recordings: AreaRecordings, n_draws: int = 1000) -> Raw:
         """Align the two kernels.
 
         A stimulus drawn twice would be similar to itself, so the draws are random halves of the stimuli, whose spread
@@ -37,7 +37,7 @@ class CKA(Comparison):
         draws = [kernel_cka(*(each[np.ix_(half, half)] for each in (model, recorded))) for half in halves]
         return Raw(kernel_cka(model, recorded), np.array(draws))
 
-    def ceiling(self, recordings: Recordings) -> Ceiling:
+    def ceiling(self, recordings: AreaRecordings) -> Ceiling:
         """CKA of the noise-free responses with the recorded ones.
 
         Off its diagonal, a kernel has no bias by noise: HSIC of the noise-free responses with the recorded ones is that

@@ -4,7 +4,7 @@ import numpy as np
 
 from m2m_benchmarks.arrays import compare_rdms, half_means, rdm, rsa_draws, spearman_brown, standard_error
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
-from m2m_benchmarks.benchmarks.recordings import Recordings
+from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 from m2m_benchmarks.data.trials import N_SPLITS
 
 
@@ -15,7 +15,7 @@ class RDM(Comparison):
     metric = 'm2m_rdm'
     unit = 'stimuli'
     invariant_to = frozenset({'mean-keeping rotation', 'scaling'})
-    least_per_animal = 2  # one neuroid has no pattern
+    min_per_animal = 2  # one neuroid has no pattern
     description = Description(
         raw='Spearman correlation of the representational dissimilarity matrices of model and recordings (1 - Pearson '
         'over neuroids of trial-averaged responses)',
@@ -25,12 +25,12 @@ class RDM(Comparison):
         reference='Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4',
     )
 
-    def raw(self, features: Features, recordings: Recordings, n_draws: int = 1000) -> Raw:
+    def raw(self, features: Features, recordings: AreaRecordings, n_draws: int = 1000) -> Raw:
         """Correlate the two RDMs; the draws are of stimuli."""
         first, second = rdm(features.values), rdm(recordings.mean.values)
         return Raw(compare_rdms(first, second), rsa_draws(first, second, n_draws))
 
-    def ceiling(self, recordings: Recordings) -> Ceiling:
+    def ceiling(self, recordings: AreaRecordings) -> Ceiling:
         """Correlation that the noise-free RDM would have with the measured one: sqrt of its reliability.
 
         The reliability is the Spearman-Brown corrected correlation of the RDMs of two halves of the trials, averaged

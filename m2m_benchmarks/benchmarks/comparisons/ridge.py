@@ -6,7 +6,7 @@ import numpy as np
 
 from m2m_benchmarks.arrays import held_out_correlations, median_draws, standard_error
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
-from m2m_benchmarks.benchmarks.recordings import Recordings
+from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 
 
 class Ridge(Comparison):
@@ -16,7 +16,7 @@ class Ridge(Comparison):
     metric = 'm2m_ridge'
     unit = 'neuroids'
     invariant_to = frozenset({'rotation', 'scaling', 'translation'})
-    least_stimuli = 10  # one for each fold
+    min_stimuli = 10  # one for each fold
     description = Description(
         raw='median over neuroids of the correlation between held-out ridge predictions (10 folds) and trial-averaged '
         'responses',
@@ -26,12 +26,12 @@ class Ridge(Comparison):
         settings={'folds': '10 shuffled, seed 1; alpha per neuroid by leave-one-out'},
     )
 
-    def raw(self, features: Features, recordings: Recordings, n_draws: int = 1000) -> Raw:
+    def raw(self, features: Features, recordings: AreaRecordings, n_draws: int = 1000) -> Raw:
         """Correlate predictions with responses, neuroid by neuroid; the draws are of neuroids."""
         r = held_out_correlations(features.values, recordings.mean.values)
         return Raw(float(np.median(r)), median_draws(r, n_draws), r)
 
-    def ceiling(self, recordings: Recordings) -> Ceiling:
+    def ceiling(self, recordings: AreaRecordings) -> Ceiling:
         """Median split-half reliability of the neuroids: the share of variance that a model can explain."""
         reliability = recordings.reliability
         return Ceiling(float(np.median(reliability)), standard_error(median_draws(reliability)), reliability)
@@ -54,7 +54,7 @@ class Ridge(Comparison):
         assert raw.per_neuroid is not None and ceiling.per_neuroid is not None
         return float(np.median(raw.per_neuroid / np.sqrt(ceiling.per_neuroid)))
 
-    def per_animal(self, features: Features, recordings: Recordings, raw: Raw) -> dict[str, float]:
+    def per_animal(self, features: Features, recordings: AreaRecordings, raw: Raw) -> dict[str, float]:
         """Median correlation of each animal's neuroids: every neuroid was predicted by itself."""
         assert raw.per_neuroid is not None
         return {

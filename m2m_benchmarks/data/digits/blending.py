@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .domain import SIZE, Digits, rgb
+from .images import SIZE, Digits, rgb
 
 
 def blend(digits: Digits, photos: Sequence[np.ndarray], seed: int = 0) -> Digits:

@@ -12,12 +12,12 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from PIL import Image
 
 from m2m_benchmarks.data import manifest
+from m2m_benchmarks.data.atomic import write_version
 from m2m_benchmarks.data.digit_names import domain_and_split, stimulus_set_name
-from m2m_benchmarks.data.versions import write_version
 from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
-from m2m_benchmarks.storage import explained
+from m2m_benchmarks.storage import reporting_write_errors
 
-from .domain import Digits, rgb
+from .images import Digits, rgb
 
 _PARTS = ('images', 'labels', 'clusters')
 _SPLITS = ('train', 'test')
@@ -26,7 +26,7 @@ _SPLITS = ('train', 'test')
 def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Write splits of a domain; those that it has already, undamaged, and that aren't given stay.
 
-    The caller holds the lock `versions.writing`.
+    The caller holds the lock `atomic.write_lock`.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def load_digits(name: str, split: str) -> Digits:
             f'{name} has no {split} split on this machine, only {", ".join(entry["splits"])}. Bring it with:\n'
             f'  {manifest.import_command(name)}'
         )
-    paths = {part: manifest.intact(name, entry, entry['splits'][split]['files'][part]) for part in _PARTS}
+    paths = {part: manifest.intact_path(name, entry, entry['splits'][split]['files'][part]) for part in _PARTS}
     images = np.load(paths['images'], mmap_mode='r', allow_pickle=False)
     return Digits(images, np.load(paths['labels'], allow_pickle=False), np.load(paths['clusters'], allow_pickle=False))
 
@@ -117,7 +117,7 @@ def load_digits(name: str, split: str) -> Digits:
 def damaged(name: str, entry: dict[str, Any], split: str) -> bool:
     """Whether a file of a split is missing or was changed."""
     files = entry['splits'][split]['files'].values()
-    return any(manifest.damage(manifest.path_of(name, entry, file), file) for file in files)
+    return any(manifest.file_problem(manifest.path_of(name, entry, file), file) for file in files)
 
 
 def digits_sha256(name: str, split: str) -> str:
@@ -187,7 +187,7 @@ class _Pictures(Mapping[str, Path]):
         if not path.is_file() or path.read_bytes() != content:
             # Another process may be writing the same: each its own file, the last one renamed counts. Not synced:
             # whatever a crash leaves is compared when it is next asked for.
-            with explained('a stimulus', manifest.data_folder()):
+            with reporting_write_errors('a stimulus', manifest.data_folder()):
                 self._folder.mkdir(exist_ok=True)
                 handle, temporary = tempfile.mkstemp(dir=self._folder, prefix='.')
                 try:

@@ -8,7 +8,7 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRe
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from PIL import Image
 
-from m2m_benchmarks.data import manifest, store, versions
+from m2m_benchmarks.data import atomic, manifest, store
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.simulated import population as simulation
 
@@ -34,7 +34,7 @@ def _ensure() -> None:
     if _current():
         return
     # Another process may be making it: wait, then look again.
-    with versions.writing(NAME, wait_s=120):
+    with atomic.write_lock(NAME, wait_s=120):
         if not _current():
             _write()
 
@@ -47,7 +47,7 @@ def _current() -> bool:
 def _write() -> None:
     responses, neuroids = [], []
     for area in AREAS:
-        population = simulation.population(area)
+        population = simulation.simulated_area(area)
         responses.append(simulation.record(population))
         n = len(population.animal)
         neuroids.append(

@@ -95,7 +95,7 @@ def generating_variables(area: str) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Population:
+class SimulatedArea:
     """One area of the simulated mouse.
 
     Attributes
@@ -133,7 +133,7 @@ class Population:
         return reliability
 
 
-def population(area: str) -> Population:
+def simulated_area(area: str) -> SimulatedArea:
     """Tuning and noise of an area, from a seed of its own."""
     rng = _rng(area, 'tuning')
     weights, noise, animals, repetitions = [], [], [], []
@@ -149,15 +149,15 @@ def population(area: str) -> Population:
         noise.append((w**2).sum(axis=1) * (1 - reliability) / reliability * n_repetitions)
         animals += [f'simulated-{number + 1}'] * len(w)
         repetitions += [n_repetitions] * len(w)
-    return Population(area, np.concatenate(weights), np.concatenate(noise), np.array(animals), np.array(repetitions))
+    return SimulatedArea(area, np.concatenate(weights), np.concatenate(noise), np.array(animals), np.array(repetitions))
 
 
-def record(area: Population, seed: int = 0) -> np.ndarray:
+def record(area: SimulatedArea, seed: int = 0) -> np.ndarray:
     """Simulated responses of one area.
 
     Parameters
     ----------
-    area : Population
+    area : SimulatedArea
     seed : int
         Random seed of the noise.
 
@@ -175,12 +175,12 @@ def record(area: Population, seed: int = 0) -> np.ndarray:
     return np.asarray(responses, dtype=np.float32)
 
 
-def expected_rdm_reliability(area: Population, neuroids: np.ndarray) -> float:
+def expected_rdm_reliability(area: SimulatedArea, neuroids: np.ndarray) -> float:
     """Spearman-Brown corrected split-half correlation of the RDM, to first order in closed form.
 
     Parameters
     ----------
-    area : Population
+    area : SimulatedArea
     neuroids : bool array, shape (n_neuroids,)
         Those that the RDM is over.
 

@@ -7,11 +7,11 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from scipy import ndimage
 from sklearn.datasets import load_digits, load_sample_images
 
-from m2m_benchmarks.data import manifest, versions
+from m2m_benchmarks.data import atomic, manifest
 from m2m_benchmarks.data.digit_names import stimulus_set_name
 from m2m_benchmarks.data.digits import domains
 from m2m_benchmarks.data.digits.blending import blend
-from m2m_benchmarks.data.digits.domain import Digits, digits
+from m2m_benchmarks.data.digits.images import Digits, standardize
 
 NAME = 'SklearnDigits'
 
@@ -39,7 +39,7 @@ DERIVED: dict[str, Callable[[Digits], Digits]] = {
 def splits() -> dict[str, Digits]:
     """The splits `train` and `test` of scikit-learn's digits, and the domains derived from `test`."""
     found = load_digits()
-    every = digits(found.images / found.images.max(), found.target, None, "scikit-learn's digits")
+    every = standardize(found.images / found.images.max(), found.target, None, "scikit-learn's digits")
     test = every[N_TRAIN:]
     return {'train': every[:N_TRAIN], 'test': test, **{name: derive(test) for name, derive in DERIVED.items()}}
 
@@ -49,7 +49,7 @@ def ensure() -> None:
     if _current():
         return
     # Another process may be making it: wait, then look again.
-    with versions.writing(NAME, wait_s=120):
+    with atomic.write_lock(NAME, wait_s=120):
         if not _current():
             made = splits()
             source = {'made_by': "derived from scikit-learn's digits by this package", 'version': VERSION}

@@ -26,7 +26,7 @@ from m2m_benchmarks.acquisition.surveys import SURVEYS, find_survey
 from m2m_benchmarks.data import manifest, store
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net.retry import RetryPolicy
-from m2m_benchmarks.storage import exclusive, writable
+from m2m_benchmarks.storage import ensure_writable, file_lock
 from m2m_benchmarks.testing import file_server, serving_files
 
 pytestmark = pytest.mark.network
@@ -602,7 +602,7 @@ def test_damaged_scenes_are_downloaded_again(fetch, m2m_home, undisturbed):
 
 def test_another_fetch_is_running(fetch, m2m_home):
     with (
-        exclusive(writable(m2m_home / 'downloads' / 'allen' / 'deVries2020') / '.lock', 'a test'),
+        file_lock(ensure_writable(m2m_home / 'downloads' / 'allen' / 'deVries2020') / '.lock', 'a test'),
         pytest.raises(StorageError, match='already running'),
     ):
         fetch('deVries2020')

@@ -22,7 +22,7 @@ from m2m_benchmarks.acquisition.pipeline.merge import merge_sessions
 from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
 from m2m_benchmarks.acquisition.pipeline.session_file import write_session
 from m2m_benchmarks.arrays import split_half_reliability
-from m2m_benchmarks.data import manifest, store, versions
+from m2m_benchmarks.data import atomic, manifest, store
 from m2m_benchmarks.data.store import load_assembly, load_stimuli
 from m2m_benchmarks.errors import DataError, StorageError
 
@@ -298,10 +298,10 @@ def test_a_session_that_changes_meanwhile(m2m_home, keep):
 @pytest.mark.parametrize('n', [3, 6])
 def test_blocks_of_another_number_of_neuroids(m2m_home, n):
     session = make_session('1')
-    recordings = store.Recordings(
+    recordings = store.AssemblyContent(
         session.neuroids.assign(reliability=0.5), 4, [np.zeros((4, 1, n))], session.window_ms, SOURCE
     )
-    with versions.writing('Tiny'), pytest.raises((ValueError, IndexError)):
+    with atomic.write_lock('Tiny'), pytest.raises((ValueError, IndexError)):
         store.write_recordings('Tiny', [('scene', b'png')], lambda: recordings)
     assert not strays(m2m_home)
 
@@ -314,7 +314,7 @@ def test_progress(m2m_home, keep):
 
 
 def test_one_at_a_time(m2m_home, keep):
-    with versions.writing('Tiny'), pytest.raises(StorageError, match='already running in another process'):
+    with atomic.write_lock('Tiny'), pytest.raises(StorageError, match='already running in another process'):
         merge_sessions('Tiny', keep(make_session('1')), scene_images(), SOURCE)
 
 

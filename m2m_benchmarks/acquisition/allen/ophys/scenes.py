@@ -21,7 +21,7 @@ from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.progress import Progress
-from m2m_benchmarks.storage import explained, replacing
+from m2m_benchmarks.storage import atomic_write, reporting_write_errors
 
 
 def shown_scenes(
@@ -92,7 +92,10 @@ def _session_scenes(folder: Path, tasks: Sequence[ExtractionTask], progress: Pro
             try:
                 with files.open() as source, open_source(source) as file:
                     for number, image in zip(missing, iterate_scenes(file, missing), strict=True):
-                        with explained(paths[number].name, folder), replacing(paths[number], 'wb') as out:
+                        with (
+                            reporting_write_errors(paths[number].name, folder),
+                            atomic_write(paths[number], 'wb') as out,
+                        ):
                             Image.fromarray(image).save(out, format='png')
                         progress('scenes', number + 1, N_SCENES)
             except DataError as error:

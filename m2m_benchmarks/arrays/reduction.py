@@ -7,7 +7,7 @@ from scipy.linalg import helmert
 _CHUNK = 16_384
 
 
-def isometric(features: np.ndarray) -> np.ndarray:
+def gram_reduce(features: np.ndarray) -> np.ndarray:
     """Rotate feature vectors into n_stimuli + 1 dimensions.
 
     n stimuli span at most n dimensions, however many features a layer has. This rotation keeps every inner product

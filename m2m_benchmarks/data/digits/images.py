@@ -44,7 +44,7 @@ def rgb(images: np.ndarray) -> np.ndarray:
     return np.broadcast_to(images, (*images.shape[:-1], 3)) if images.shape[-1] == 1 else images
 
 
-def digits(
+def standardize(
     images: np.ndarray | Sequence[np.ndarray], labels: np.ndarray, clusters: np.ndarray | None, what: str
 ) -> Digits:
     """Bring images to the common form: RGB, 32 x 32.

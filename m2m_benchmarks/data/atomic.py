@@ -12,16 +12,23 @@ from typing import Any
 
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import DataError
-from m2m_benchmarks.storage import exclusive, explained, sha256_file, sync_file, sync_folder, writable
+from m2m_benchmarks.storage import (
+    ensure_writable,
+    file_lock,
+    reporting_write_errors,
+    sha256_file,
+    sync_file,
+    sync_folder,
+)
 
 #: Beginning of the names of folders that are still being written.
 _UNFINISHED = '.tmp-'
 
 
-def writing(name: str, wait_s: float = 0) -> AbstractContextManager[None]:
+def write_lock(name: str, wait_s: float = 0) -> AbstractContextManager[None]:
     """Lock under which a dataset is written."""
-    folder = writable(manifest.data_folder())
-    return exclusive(folder / f'.{name}.lock', f'writing {name}', wait_s)
+    folder = ensure_writable(manifest.data_folder())
+    return file_lock(folder / f'.{name}.lock', f'writing {name}', wait_s)
 
 
 def write_version(
@@ -31,7 +38,7 @@ def write_version(
 ) -> dict[str, Any]:
     """Write the files of a dataset; they replace an earlier version in one step.
 
-    The caller holds the lock `writing`. Whatever stops this function leaves the earlier version as it was.
+    The caller holds `write_lock`. Whatever stops this function leaves the earlier version as it was.
 
     Parameters
     ----------
@@ -54,7 +61,7 @@ def write_version(
         When the disk is full or can't be written.
     """
     folder = manifest.data_folder() / name
-    with explained(name, manifest.data_folder()):
+    with reporting_write_errors(name, manifest.data_folder()):
         folder.mkdir(exist_ok=True)
         try:
             _sweep(name)
@@ -88,7 +95,7 @@ def _place(made: Path, name: str, entry: dict[str, Any]) -> None:
     """Move a finished version to its place. The same content that is already there, unharmed, stays there."""
     final = manifest.data_folder() / name / entry['version']
     if final.exists():
-        if not any(manifest.damage(manifest.path_of(name, entry, file), file) for file in manifest.files(entry)):
+        if not any(manifest.file_problem(manifest.path_of(name, entry, file), file) for file in manifest.files(entry)):
             return
         shutil.rmtree(final)
     made.chmod(0o755)
