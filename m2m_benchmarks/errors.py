@@ -1,15 +1,15 @@
-"""Errors that a user can mend: every message says what is wrong, what was expected, and what to do."""
+"""Errors that the user can fix. Each message says what is wrong, what was expected, and what to do."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class M2MError(Exception):
-    """Base of all errors that end the command line with a message and exit code 1, without a traceback."""
+    """Base class of errors that end a command with a message and exit code 1, without a traceback."""
 
 
 class DataError(M2MError):
-    """A recording, stimulus set or bundle isn't what it has to be."""
+    """A recording, stimulus set or bundle is damaged or not of the expected form."""
 
 
 class DataNotFoundError(M2MError):
@@ -17,15 +17,15 @@ class DataNotFoundError(M2MError):
 
 
 class ModelError(M2MError):
-    """A model can't be loaded, or doesn't give what was asked of it."""
+    """A model can't be loaded, or its output is not of the expected form."""
 
 
 class BenchmarkError(M2MError):
-    """A benchmark can't give a score."""
+    """A benchmark can't compute a score."""
 
 
 class TrainingError(M2MError):
-    """A network can't be trained, or its training went wrong."""
+    """A network can't be trained, or its training failed."""
 
 
 class StorageError(M2MError):
@@ -33,16 +33,19 @@ class StorageError(M2MError):
 
 
 class UnknownNameError(M2MError):
-    """No model, benchmark, area, layer or dataset of that name.
+    """No model, benchmark, area, layer or dataset has this name.
 
     Parameters
     ----------
-    kind, name : str
-        Kind of what is named, and its name.
+    kind : str
+        Kind of thing that is named, such as 'model'.
+    name : str
     known : iterable of str
-        Names that there are; those most like it are suggested.
-    hint, why : str
-        What to do, a sentence after the suggestions; the reason, before them, without a full stop.
+        Existing names, of which the most similar ones are suggested.
+    hint : str
+        What to do: a sentence, which follows the suggestions.
+    why : str
+        Reason, without a full stop; it precedes the suggestions.
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = '', why: str = '') -> None:
@@ -51,14 +54,14 @@ class UnknownNameError(M2MError):
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> str:
-    """Sentence that suggests the names most like the one given, or lists a few."""
+    """Suggest the most similar names in a sentence, or list all of a few."""
     known = list(known)
     by_lower: dict[str, str] = {}
-    for candidate in known:
-        by_lower.setdefault(candidate.lower(), candidate)
+    for known_name in known:
+        by_lower.setdefault(known_name.lower(), known_name)
     matches = [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=n, cutoff=0.5)]
     if matches:
         return f' Did you mean {" or ".join(matches)}?'
     if 0 < len(known) <= 12:
-        return f' There is {", ".join(known)}.'
+        return f' Valid names: {", ".join(known)}.'
     return ''

@@ -1,10 +1,10 @@
-"""How work that takes long reports how far it has come. This module imports nothing heavy."""
+"""Progress reports of long-running work. This module imports nothing heavy."""
 
 from collections.abc import Callable
 
-#: Called with what is counted, how many of them are done, and how many there are (0: not known).
+#: Callback with the kind of things counted, the number done, and the total (0 if unknown).
 Progress = Callable[[str, int, int], None]
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """Report nothing: the progress of whoever has none."""
+    """Report nothing; the default."""

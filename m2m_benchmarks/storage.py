@@ -1,4 +1,4 @@
-"""Where files are kept, and how they get there whole or not at all."""
+"""The data folder, and writing files so that they are complete or not there at all."""
 
 import contextlib
 import hashlib
@@ -22,14 +22,14 @@ def home() -> Path:
 
 
 def ensure_writable(
-    folder: Path, remedy: str = 'Set M2M_HOME to a folder you can write to, or mend the permissions of this one.'
+    folder: Path, remedy: str = 'Set M2M_HOME to a folder you can write to, or fix the permissions of this one.'
 ) -> Path:
-    """Make `folder` and check that files can be written there.
+    """Make a folder, where there is none, and check that files can be written to it.
 
     Raises
     ------
     StorageError
-        When they can't: a read-only disk, a missing permission, a file in the way.
+        When they can't be: the disk is read-only, a permission is missing, or a file has this name.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,9 +49,9 @@ def free_bytes(folder: Path) -> int:
 
 @contextlib.contextmanager
 def reporting_write_errors(what: str, folder: Path) -> Iterator[None]:
-    """Turn the failures of writing into a `StorageError` that says what was lost: nothing.
+    """Turn errors of writing files into a `StorageError`.
 
-    netCDF and HDF5 report a full disk as RuntimeError, so those count too.
+    These include the RuntimeError that netCDF and HDF5 raise when the disk is full.
     """
     try:
         yield
@@ -67,7 +67,7 @@ def reporting_write_errors(what: str, folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def atomic_write(path: Path, mode: str = 'w') -> Iterator[IO]:
-    """Open a file that takes the place of `path` when the block ends well, and leaves no trace when it doesn't."""
+    """Open a temporary file that replaces `path` at the end of the block, or is removed if the block fails."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
     try:
         with os.fdopen(handle, mode, encoding=None if 'b' in mode else 'utf-8') as file:
@@ -83,13 +83,13 @@ def atomic_write(path: Path, mode: str = 'w') -> Iterator[IO]:
 
 
 def sync_file(path: Path) -> None:
-    """Make a finished file's content durable before anything refers to it."""
+    """Flush a finished file to disk, before anything refers to it."""
     with path.open('rb') as file:
         os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable, where the platform lets one."""
+    """Flush the names in a folder to disk, on platforms that can."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -100,12 +100,12 @@ def sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def file_lock(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
-    """Hold a lock for the length of the block; the system releases it even when the process is killed.
+    """Hold a lock during the block; the system releases it even if the process is killed.
 
     Raises
     ------
     StorageError
-        When another process holds it, after `wait_s` seconds, or its file can't be opened.
+        When another process still holds it after `wait_s` seconds, or its file can't be opened.
     """
     lock = filelock.FileLock(path, timeout=wait_s)
     try:
@@ -116,8 +116,8 @@ def file_lock(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise StorageError(
-            f'cannot open the lock {path}: {error.strerror or error}. Another user may own it: mend its permissions, '
-            'or set M2M_HOME to a folder of your own.'
+            f'cannot open the lock {path}: {error.strerror or error}. Another user may own it: fix its permissions, '
+            'or set M2M_HOME to another folder.'
         ) from error
     try:
         yield

@@ -1,1 +1,1 @@
-"""Model plugins in Brain-Score's shape; installed as m2m_benchmarks.models."""
+"""Model plugins as Brain-Score expects them; installed as m2m_benchmarks.models."""

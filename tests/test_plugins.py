@@ -75,7 +75,7 @@ def test_unknown_names():
     with pytest.raises(UnknownNameError, match='`m2m models --all` lists them'):
         load_model('qqqqqqqqqqqq')
     assert nearest('visp', ['VISp', 'VISl']).startswith(' Did you mean VISp')
-    assert nearest('x', ['aaa', 'bbb']) == ' There is aaa, bbb.'
+    assert nearest('x', ['aaa', 'bbb']) == ' Valid names: aaa, bbb.'
 
 
 def explained(error):
@@ -158,7 +158,7 @@ def test_a_plugin_that_is_added_is_seen(monkeypatch, tmp_path):
     assert plugins.registered('model', plugins.BRAIN_SCORE) == {}
     (tmp_path / 'new').mkdir()
     (tmp_path / 'new' / '__init__.py').write_text("model_registry['new'] = f\n")
-    os.utime(tmp_path, ns=(1, 1))  # whatever the resolution of the clock
+    os.utime(tmp_path, ns=(1, 1))  # even if the clock is coarse
     assert list(plugins.registered('model', plugins.BRAIN_SCORE)) == ['new']
 
 
@@ -168,9 +168,9 @@ def test_a_library_that_is_not_installed_registers_nothing():
 
 def test_resolvers_are_asked_in_turn_where_nothing_is_registered(monkeypatch, tmp_path):
     (tmp_path / 'some_resolvers.py').write_text(
-        'asked = []\n'
-        'def first(name):\n    asked.append(("first", name))\n'
-        'def second(name):\n    asked.append(("second", name))\n    return name.upper() if name == "known" else None\n'
+        'calls = []\n'
+        'def first(name):\n    calls.append(("first", name))\n'
+        'def second(name):\n    calls.append(("second", name))\n    return name.upper() if name == "known" else None\n'
     )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(plugins.RESOLVERS, 'metric', ('some_resolvers:first', 'some_resolvers:second'))
@@ -180,16 +180,16 @@ def test_resolvers_are_asked_in_turn_where_nothing_is_registered(monkeypatch, tm
     load_metric('m2m_rdm')
     import some_resolvers
 
-    assert some_resolvers.asked == [(each, name) for name in ('known', 'm2m_rmd') for each in ('first', 'second')]
+    assert some_resolvers.calls == [(each, name) for name in ('known', 'm2m_rmd') for each in ('first', 'second')]
 
 
 def test_an_unknown_name_inside_a_plugin_is_its_own(monkeypatch):
-    # It is not taken for the plugin's name being unknown, by which resolvers would be asked.
+    # It doesn't mean that the plugin's name is unknown, so no resolver is called.
     def factory():
         raise UnknownNameError('cell', 'x', ['y'])
 
     monkeypatch.setattr(plugins.loading, '_registered_factory', lambda kind, identifier: factory)
-    monkeypatch.setattr(plugins.loading, '_resolved', lambda kind, identifier: pytest.fail('a resolver was asked'))
+    monkeypatch.setattr(plugins.loading, '_resolve', lambda kind, identifier: pytest.fail('a resolver was called'))
     for load in (plugins.load_benchmark, plugins.load_dataset, plugins.load_stimulus_set):
         with pytest.raises(UnknownNameError, match="unknown cell 'x'"):
             load('registered')

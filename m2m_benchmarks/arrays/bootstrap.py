@@ -1,4 +1,4 @@
-"""Bootstrap draws of the two scores: over neurons for regression, over stimuli for RSA."""
+"""Bootstrap draws of scores: over neurons for regression, over stimuli for RSA."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ N_DRAWS = 1000
 
 
 def standard_error(draws: np.ndarray) -> float:
-    """Standard deviation of bootstrap draws, the standard error of what was drawn.
+    """Standard error of a statistic: the standard deviation of its bootstrap draws.
 
     Parameters
     ----------
@@ -17,7 +17,7 @@ def standard_error(draws: np.ndarray) -> float:
     Returns
     -------
     float
-        0 where there are fewer than two draws.
+        0 for fewer than two draws.
     """
     return float(np.std(draws, ddof=1)) if len(draws) > 1 else 0.0
 
@@ -28,8 +28,9 @@ def median_draws(values: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0) -> n
     Parameters
     ----------
     values : array, shape (n_neurons,) or (n_quantities, n_neurons)
-        Several quantities are drawn together: a draw takes the same neurons in each.
-    n_draws, seed : int
+        Values of each neuron. Each draw takes the same neurons for all quantities.
+    n_draws : int
+    seed : int
 
     Returns
     -------
@@ -47,13 +48,14 @@ def median_draws(values: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0) -> n
 def rsa_draws(first: np.ndarray, second: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0) -> np.ndarray:
     """Spearman correlations of two RDMs over stimuli drawn with replacement.
 
-    A stimulus drawn twice has distance 0 to itself in both RDMs, which would inflate the correlation: pairs of a
+    A stimulus drawn twice has distance 0 to itself in both RDMs, which would inflate the correlation, so pairs of a
     stimulus with itself are left out.
 
     Parameters
     ----------
     first, second : array, shape (n_stimuli, n_stimuli)
-    n_draws, seed : int
+    n_draws : int
+    seed : int
 
     Returns
     -------
@@ -61,8 +63,8 @@ def rsa_draws(first: np.ndarray, second: np.ndarray, n_draws: int = N_DRAWS, see
 
     Notes
     -----
-    A draw that takes stimulus i c_i times holds the pair (i, j) c_i * c_j times. Repeating an entry only makes
-    ties, so mean ranks follow from one sort of all pairs and a running sum of the counts; nothing is sorted again.
+    A draw that contains stimulus i c_i times contains the pair (i, j) c_i * c_j times. Repeated entries are ties, so
+    mean ranks follow from sorting all pairs once and from a running sum of the counts.
     """
     n_stimuli = len(first)
     rows, columns = np.triu_indices(n_stimuli, k=1)

@@ -1,38 +1,38 @@
-"""Correlations, defined for constant vectors too."""
+"""Correlations, which are 0 for constant vectors."""
 
 import numpy as np
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Pearson correlation of matching columns.
+    """Correlate matching columns (Pearson).
 
     Parameters
     ----------
     x, y : array, shape (n_samples, ...)
-        Any unit.
+        Samples in any unit.
 
     Returns
     -------
     array, shape (...)
-        In [-1, 1], float64. 0 where either column is constant: a constant says nothing about the other
-        column, and a score must not become NaN because of it. NaN only where a column holds NaN.
+        Correlations in [-1, 1], float64. 0 where either column is constant, so that constant neurons don't turn a
+        score into NaN; NaN only where a column holds NaN.
 
     Raises
     ------
     ValueError
-        When the shapes differ.
+        When the shapes of `x` and `y` differ.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if x.shape != y.shape:
         raise ValueError(f'x has shape {x.shape}, y has {y.shape}: expected the same')
     constant = (x.max(axis=0) == x.min(axis=0)) | (y.max(axis=0) == y.min(axis=0))
-    x, y = _standardized(x), _standardized(y)
+    x, y = _standardize(x), _standardize(y)
     r = np.clip(np.sum(x * y, axis=0), -1, 1)
     return np.where(constant, 0.0, r)
 
 
-def _standardized(x: np.ndarray) -> np.ndarray:
-    """Columns centred and scaled to unit length; columns of zeros stay zeros."""
+def _standardize(x: np.ndarray) -> np.ndarray:
+    """Centre columns and scale them to unit length; columns of zeros stay zeros."""
     x = x - x.mean(axis=0)
     # Scaling by the largest entry first keeps the squares of very small or very large values from
     # underflowing or overflowing.
@@ -44,7 +44,7 @@ def _standardized(x: np.ndarray) -> np.ndarray:
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman rank correlation of two vectors, ties at their mean rank.
+    """Spearman rank correlation of two vectors; ties get their mean rank.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
     Returns
     -------
     float
-        In [-1, 1]; 0 where either vector is constant.
+        Correlation in [-1, 1]; 0 if either vector is constant.
     """
     from scipy.stats import rankdata  # takes a second to import
 
@@ -61,7 +61,7 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def spearman_brown(r: np.ndarray | float) -> np.ndarray:
-    """Reliability of the whole from the correlation of its two halves: 2r / (1 + r).
+    """Predict the reliability of all trials from the correlation of two halves: 2r / (1 + r).
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ def spearman_brown(r: np.ndarray | float) -> np.ndarray:
     Returns
     -------
     array
-        Same shape, in [-1, 1]. The formula falls without bound below r = -1/3, where it has no meaning as
-        a reliability; it is cut off at -1.
+        Reliability in [-1, 1], of the same shape. Below r = -1/3 the formula is unbounded and has no meaning as a
+        reliability; the result is clipped at -1.
 
     References
     ----------

@@ -6,7 +6,7 @@ Split = tuple[np.ndarray, np.ndarray]
 
 
 def kfold(n_stimuli: int, n_folds: int = 10, seed: int = 1) -> list[Split]:
-    """Shuffled folds: each stimulus is held out exactly once, so held-out predictions can be stacked.
+    """Shuffled cross-validation folds, in which each stimulus is held out exactly once.
 
     Parameters
     ----------
@@ -17,7 +17,7 @@ def kfold(n_stimuli: int, n_folds: int = 10, seed: int = 1) -> list[Split]:
     Returns
     -------
     list of (train, test)
-        Integer indices into the stimulus axis.
+        Indices into the stimulus axis.
 
     Raises
     ------
@@ -30,10 +30,7 @@ def kfold(n_stimuli: int, n_folds: int = 10, seed: int = 1) -> list[Split]:
 
 
 def shuffle_splits(n_stimuli: int, n_splits: int = 10, train_size: float = 0.9, seed: int = 1) -> list[Split]:
-    """Brain-Score's own splits: independent random 90/10 divisions, which overlap.
-
-    Parameters and returned value are as in `kfold`.
-    """
+    """Brain-Score's splits: independent random 90/10 divisions, whose test parts overlap; see `kfold`."""
     from sklearn.model_selection import ShuffleSplit
 
     return list(ShuffleSplit(n_splits, train_size=train_size, random_state=seed).split(np.zeros(n_stimuli)))

@@ -1,4 +1,4 @@
-"""Accuracies: their intervals and bootstrap draws, where images come in clusters."""
+"""Intervals and bootstrap draws of accuracies over clustered images."""
 
 import numpy as np
 
@@ -6,16 +6,16 @@ from m2m_benchmarks.arrays.bootstrap import N_DRAWS
 
 
 def effective_number(correct: np.ndarray, clusters: np.ndarray) -> float:
-    """How many independent answers would estimate the share of correct ones as well as these.
+    """Effective sample size: the number of independent answers that would estimate the accuracy as precisely.
 
-    n divided by the design effect: the variance of the share over clusters, by the linearised ratio estimator, over
-    that of n independent answers. It is at most n, and the number of clusters where all answers are alike.
+    This is n divided by the design effect: the variance of the accuracy over clusters, by the linearised ratio
+    estimator, over that of n independent answers. It is at most n, and the number of clusters if all answers are equal.
 
     Parameters
     ----------
     correct : bool array, shape (n,)
     clusters : array, shape (n,)
-        Answers of one cluster may go together.
+        Cluster of each answer. Answers within a cluster may be correlated.
 
     Returns
     -------
@@ -40,13 +40,13 @@ def effective_number(correct: np.ndarray, clusters: np.ndarray) -> float:
 def wilson_interval(
     correct: np.ndarray, clusters: np.ndarray | None = None, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Wilson's interval of the share of correct answers.
+    """Wilson interval of an accuracy.
 
     Parameters
     ----------
     correct : bool array, shape (n,)
     clusters : array, shape (n,), optional
-        Answers of one cluster may go together: the interval is then that of `effective_number` answers.
+        Cluster of each answer. If given, the interval is that of `effective_number` answers.
     confidence : float
 
     Returns
@@ -68,15 +68,16 @@ def wilson_interval(
 
 
 def accuracy_draws(correct: np.ndarray, clusters: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0) -> np.ndarray:
-    """Shares of correct answers over clusters drawn with replacement.
+    """Accuracies over clusters drawn with replacement.
 
-    For the same clusters and seed the draws take the same ones, so that two models can be compared draw by draw.
+    The same clusters and seed give the same draws of clusters, so two models can be compared draw by draw.
 
     Parameters
     ----------
     correct : bool array, shape (n,)
     clusters : array, shape (n,)
-    n_draws, seed : int
+    n_draws : int
+    seed : int
 
     Returns
     -------
@@ -92,6 +93,6 @@ def accuracy_draws(correct: np.ndarray, clusters: np.ndarray, n_draws: int = N_D
 
 
 def _by_cluster(correct: np.ndarray, clusters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Correct answers and answers of each cluster."""
-    _, place = np.unique(clusters, return_inverse=True)
-    return np.bincount(place, weights=np.asarray(correct, dtype=float)), np.bincount(place).astype(float)
+    """Numbers of correct answers and of all answers in each cluster."""
+    _, cluster = np.unique(clusters, return_inverse=True)
+    return np.bincount(cluster, weights=np.asarray(correct, dtype=float)), np.bincount(cluster).astype(float)

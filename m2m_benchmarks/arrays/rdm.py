@@ -4,7 +4,7 @@ import numpy as np
 
 from m2m_benchmarks.arrays.correlation import spearman
 
-#: Columns that are brought to float64 at a time: bounds the memory beside the input.
+#: Columns converted to float64 at a time; bounds the memory used beside the input.
 _CHUNK = 16_384
 
 
@@ -14,18 +14,18 @@ def rdm(patterns: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     patterns : array, shape (n_stimuli, n_units)
-        One response pattern a row, any unit. At least two units; no NaN.
+        One response pattern per row, in any unit of measurement. At least two units; no NaN.
 
     Returns
     -------
     array, shape (n_stimuli, n_stimuli)
-        float64, symmetric, in [0, 2], zero diagonal. A constant pattern has no correlation with any other:
-        its distance to them is 1.
+        Distances in [0, 2], float64, symmetric with zero diagonal. A constant pattern has no correlation with
+        others: its distance to them is 1.
 
     Raises
     ------
     ValueError
-        When `patterns` isn't two-dimensional, has fewer than two units, or holds NaN or infinity.
+        When `patterns` isn't two-dimensional, has fewer than two units, or contains NaN or infinity.
 
     References
     ----------
@@ -35,8 +35,8 @@ def rdm(patterns: np.ndarray) -> np.ndarray:
     if patterns.ndim != 2 or patterns.shape[1] < 2:
         raise ValueError(f'expected patterns of shape (n_stimuli, n_units >= 2), got {patterns.shape}')
     if not np.isfinite(patterns).all():
-        raise ValueError('the patterns hold NaN or infinity; average them over repetitions that were recorded')
-    # Unit scale first: squares of very small or very large responses must not under- or overflow.
+        raise ValueError('the patterns contain NaN or infinity; average them over the recorded repetitions first')
+    # Scaling first keeps the squares of very small or very large responses from under- or overflowing.
     highest, lowest = (extreme.astype(float) for extreme in (patterns.max(axis=1), patterns.min(axis=1)))
     largest = np.maximum(np.abs(highest), np.abs(lowest))[:, None]
     largest[largest == 0] = 1
@@ -79,11 +79,11 @@ def compare_rdms(first: np.ndarray, second: np.ndarray) -> float:
     Parameters
     ----------
     first, second : array, shape (n_stimuli, n_stimuli)
-        From `rdm`.
+        RDMs, as returned by `rdm`.
 
     Returns
     -------
     float
-        In [-1, 1]; 0 where all distances of either are equal.
+        Correlation in [-1, 1]; 0 if all distances of either RDM are equal.
     """
     return spearman(upper_triangle(first), upper_triangle(second))

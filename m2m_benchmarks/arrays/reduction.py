@@ -1,40 +1,40 @@
-"""The same stimuli in as few dimensions as they need."""
+"""Reduction of feature vectors to as few dimensions as their inner products need."""
 
 import numpy as np
 from scipy.linalg import helmert
 
-#: Columns that are brought to float64 at a time: bounds the memory beside the input.
+#: Columns converted to float64 at a time; bounds the memory used beside the input.
 _CHUNK = 16_384
 
 
 def gram_reduce(features: np.ndarray) -> np.ndarray:
-    """Rotate feature vectors into n_stimuli + 1 dimensions.
+    """Rotate feature vectors into n_stimuli + 1 dimensions, keeping their inner products (Gram matrix).
 
     n stimuli span at most n dimensions, however many features a layer has. This rotation keeps every inner product
-    between stimuli *and* the direction in which all features are equal. So Euclidean distances, kernels, ridge
-    and PLS predictions, CKA, and correlations over features (RDMs) of the result are those of the input, while a
-    layer of millions of features takes some hundred kilobytes.
+    between stimuli *and* the direction in which all features are equal. So Euclidean distances, kernels, ridge and PLS
+    predictions, CKA, and correlations over features (RDMs) are the same for input and result, while the result for a
+    layer with millions of features takes a few hundred kilobytes.
 
     Parameters
     ----------
     features : array, shape (n_stimuli, n_features)
-        May be memory-mapped; read in blocks of columns.
+        Feature vectors; may be memory-mapped, and are read in blocks of columns.
 
     Returns
     -------
     array, shape (n_stimuli, min(n_features, n_stimuli + 1))
-        float64; the input itself where it has no more columns than that.
+        Reduced features, float64; the input itself where it has no more columns than that.
 
     Raises
     ------
     ValueError
-        When `features` isn't two-dimensional, is empty, or holds NaN or infinity.
+        When `features` isn't two-dimensional, is empty, or contains NaN or infinity.
 
     Notes
     -----
-    With row means m and centred rows R = X - m 1', inner products are p m m' + R R'. Any L with L L' = R R', put
-    into the space orthogonal to the vector of ones (Helmert matrix H), plus m sqrt(p / q) 1', has the same inner
-    products, and rows whose centred parts have the same inner products as R.
+    With row means m and centred rows R = X - m 1', p features have the inner products p m m' + R R'. Take any L with
+    L L' = R R', map it into the space orthogonal to the vector of ones (Helmert matrix H) and add m sqrt(p / q) 1',
+    for q dimensions. The result has the same inner products, and so have the centred parts of its rows.
     """
     if features.ndim != 2 or 0 in features.shape:
         raise ValueError(f'expected features of shape (n_stimuli, n_features), got {features.shape}')
@@ -43,7 +43,7 @@ def gram_reduce(features: np.ndarray) -> np.ndarray:
     if n_features <= n_dimensions:
         small = np.array(features, dtype=float)
         if not np.isfinite(small).all():
-            raise ValueError('the features hold NaN or infinity')
+            raise ValueError('the features contain NaN or infinity; expected finite numbers')
         return small
     total, highest, lowest = np.zeros(n_stimuli), np.full(n_stimuli, -np.inf), np.full(n_stimuli, np.inf)
     for start in range(0, n_features, _CHUNK):
@@ -51,15 +51,15 @@ def gram_reduce(features: np.ndarray) -> np.ndarray:
         total += block.sum(axis=1, dtype=float)
         highest, lowest = np.maximum(highest, block.max(axis=1)), np.minimum(lowest, block.min(axis=1))
     constant = highest == lowest
-    # The mean of a constant may be off by a rounding; the pattern would no longer be one.
+    # The rounded mean of a constant pattern may differ from its value; the pattern would no longer be constant.
     mean = np.where(constant, highest, total / n_features)[:, None]
     if not np.isfinite(mean).all():
-        raise ValueError('the features hold NaN or infinity')
+        raise ValueError('the features contain NaN or infinity; expected finite numbers')
     products = np.zeros((n_stimuli, n_stimuli))
     for start in range(0, n_features, _CHUNK):
         block = features[:, start : start + _CHUNK] - mean
         products += block @ block.T
-    # Patterns at unit length, so that a weak one keeps as many digits as a strong one.
+    # Patterns of unit length, so that weak ones keep as many digits as strong ones.
     length = np.sqrt(np.diag(products))
     length[constant] = 0
     unit = np.where(length > 0, length, 1)

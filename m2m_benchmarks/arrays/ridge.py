@@ -1,8 +1,8 @@
 """Ridge regression in its dual form.
 
-With some hundred stimuli, everything about the features that ridge regression uses is their inner products, a
-matrix of stimuli by stimuli. One eigendecomposition of the training part of it gives the predictions for every
-penalty and every neuron, and the leave-one-out errors too.
+Ridge regression uses the features only through their inner products, a matrix of stimuli by stimuli, which is small for
+a few hundred stimuli. One eigendecomposition of its training part gives the predictions for every penalty and every
+neuron, and the leave-one-out errors.
 """
 
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from threadpoolctl import threadpool_limits
 from m2m_benchmarks.arrays.correlation import pearson
 from m2m_benchmarks.arrays.folds import Split, kfold
 
-#: Penalties tried by default, in units of the mean squared length of the centred training stimuli: a model
-#: whose features are all multiplied by ten is the same model.
+#: Default penalties, in units of the mean squared length of the centred training stimuli, so that scaling all features
+#: of a model doesn't change its predictions.
 ALPHAS = np.logspace(-3, 3, 13)
 
-#: Columns that are brought to float64 at a time: bounds the memory beside the input.
+#: Columns converted to float64 at a time; bounds the memory used beside the input.
 _CHUNK = 16_384
 
 
 def kernel(features: np.ndarray) -> np.ndarray:
-    """Inner products of the stimuli, the features centred over stimuli.
+    """Inner products of the stimuli, with features centred over stimuli.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ def kernel(features: np.ndarray) -> np.ndarray:
     Returns
     -------
     array, shape (n_stimuli, n_stimuli)
-        float64. Centring does not change a regression with intercept; it keeps the digits that a large common
-        mean would cost.
+        Inner products, float64. Centring doesn't change a regression with intercept, and preserves precision where
+        the mean is large.
 
     Raises
     ------
     ValueError
-        When `features` isn't two-dimensional or holds NaN or infinity.
+        When `features` isn't two-dimensional or contains NaN or infinity.
     """
     features = np.asarray(features)
     if features.ndim != 2:
@@ -49,7 +49,7 @@ def kernel(features: np.ndarray) -> np.ndarray:
         block -= block.mean(axis=0)
         products += block @ block.T
     if not np.isfinite(products).all():
-        raise ValueError('the features hold NaN, infinity or values whose squares overflow')
+        raise ValueError('the features contain NaN, infinity or values whose squares overflow; expected finite numbers')
     return products
 
 
@@ -60,19 +60,19 @@ def ridge(
     alphas: Sequence[float] | np.ndarray = ALPHAS,
     relative: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit on the training stimuli of one split, predict its test stimuli.
+    """Fit the training stimuli of one split and predict its test stimuli.
 
     Parameters
     ----------
     products : array, shape (n_stimuli, n_stimuli)
-        From `kernel`.
+        Kernel, as returned by `kernel`.
     responses : array, shape (n_stimuli, n_neurons)
-        Trial-averaged responses, any unit.
+        Trial-averaged responses in any unit.
     split : (train, test)
         Indices into the stimuli.
     alphas : sequence of float
-        Penalties, above 0. Where there are several, each neuron gets the one with the least squared
-        leave-one-out error on the training stimuli.
+        Positive penalties. Of several, each neuron gets the one with the smallest squared leave-one-out error on the
+        training stimuli.
     relative : bool
         Whether `alphas` are in units of the mean squared length of the centred training stimuli (see `ALPHAS`)
         or absolute, as in scikit-learn.
@@ -80,14 +80,14 @@ def ridge(
     Returns
     -------
     predictions : array, shape (len(test), n_neurons)
-        float64, in the unit of `responses`.
+        Predictions, float64, in the unit of `responses`.
     chosen : array, shape (n_neurons,)
-        The entry of `alphas` that each neuron got.
+        Entry of `alphas` used for each neuron.
 
     Raises
     ------
     ValueError
-        When a penalty isn't above 0, or there are fewer than three training stimuli.
+        When a penalty isn't positive, or there are fewer than three training stimuli.
 
     Notes
     -----
@@ -99,7 +99,7 @@ def ridge(
     train, test = split
     alphas = np.asarray(alphas, dtype=float)
     if alphas.ndim != 1 or not len(alphas) or not (alphas > 0).all():
-        raise ValueError(f'expected penalties above 0, got {alphas}')
+        raise ValueError(f'expected positive penalties, got {alphas}')
     if len(train) < 3:
         raise ValueError(f'expected at least 3 training stimuli, got {len(train)}')
     y = np.asarray(responses, dtype=float)[train]
@@ -108,15 +108,15 @@ def ridge(
     basis = helmert(len(train))
     inner = products[np.ix_(train, train)]
     spectrum, vectors = np.linalg.eigh(basis @ inner @ basis.T)
-    # What is below the rounding errors of the kernel is no variance of the training stimuli.
+    # Eigenvalues below the rounding errors of the kernel are not variance of the training stimuli.
     spectrum[spectrum < len(products) * np.finfo(float).eps * np.abs(products).max()] = 0
     vectors = basis.T @ vectors  # n_train x (n_train - 1), orthogonal to the constant vector
     scale = spectrum.sum() / len(train) if relative else 1.0
     penalties = alphas * (scale or 1.0)
     projected = vectors.T @ y
-    # Test stimuli relative to the training mean, seen by the training stimuli relative to the same mean.
+    # Inner products of test and training stimuli, both relative to the training mean.
     outer = (products[np.ix_(test, train)] - inner.mean(axis=0)) @ vectors
-    # Along what the training stimuli don't vary in, only rounding errors are left; no penalty would shrink them.
+    # In directions without variance of the training stimuli, only rounding errors are left; no penalty shrinks them.
     outer[:, spectrum == 0] = 0
 
     best = np.zeros(y.shape[1], dtype=int)
@@ -130,9 +130,9 @@ def ridge(
         best = errors.argmin(axis=0)
     predictions = np.empty((len(test), y.shape[1]))
     for i, penalty in enumerate(penalties):
-        mine = best == i
-        if mine.any():
-            predictions[:, mine] = (outer / (spectrum + penalty)) @ projected[:, mine]
+        neurons = best == i
+        if neurons.any():
+            predictions[:, neurons] = (outer / (spectrum + penalty)) @ projected[:, neurons]
     return predictions + y_mean, alphas[best]
 
 
@@ -143,27 +143,27 @@ def cross_predict(
     alphas: Sequence[float] | np.ndarray = ALPHAS,
     relative: bool = True,
 ) -> np.ndarray:
-    """Predict each stimulus from a fit that has not seen it.
+    """Predict each stimulus by a fit to the other folds.
 
     Parameters
     ----------
     features : array, shape (n_stimuli, n_features)
     responses : array, shape (n_stimuli, n_neurons)
     folds : sequence of (train, test)
-        Whose test parts together hold each stimulus once, as `kfold` gives.
+        Folds whose test parts together contain each stimulus once, as returned by `kfold`.
     alphas, relative
-        As in `ridge`.
+        See `ridge`.
 
     Returns
     -------
     array, shape (n_stimuli, n_neurons)
-        The stacked held-out predictions.
+        Held-out predictions.
 
     Raises
     ------
     ValueError
-        When the test parts don't hold each stimulus exactly once, the arrays differ in their number of stimuli,
-        or either holds NaN or infinity.
+        When the test parts don't contain each stimulus exactly once, the arrays differ in their number of stimuli,
+        or either contains NaN or infinity.
     """
     features, responses = np.asarray(features), np.asarray(responses)
     if responses.ndim != 2 or len(features) != len(responses):
@@ -171,14 +171,13 @@ def cross_predict(
             f'expected features and responses of the same stimuli, got shapes {features.shape} and {responses.shape}'
         )
     if not np.isfinite(responses).all():
-        raise ValueError('the responses hold NaN or infinity')
+        raise ValueError('the responses contain NaN or infinity; expected finite numbers')
     tested = np.sort(np.concatenate([test for _, test in folds]))
     if not np.array_equal(tested, np.arange(len(responses))):
         raise ValueError('expected folds that hold out each stimulus exactly once')
     products = kernel(features)
     predictions = np.empty(responses.shape)
-    # A fold is too small a problem to share: on a busy machine, threads would wait for each other for far longer
-    # than they work.
+    # A fold is too small to parallelize: on a busy machine, threads wait for each other longer than they work.
     with threadpool_limits(1, 'blas'):
         for fold in folds:
             predictions[fold[1]], _ = ridge(products, responses, fold, alphas, relative)
@@ -191,7 +190,7 @@ def held_out_correlations(
     alphas: Sequence[float] | np.ndarray = ALPHAS,
     relative: bool = True,
 ) -> np.ndarray:
-    """Correlate each neuron's responses with its stacked predictions over 10 shuffled folds, seed 1.
+    """Correlate each neuron's responses with its held-out predictions (10 shuffled folds, seed 1).
 
     Parameters
     ----------
@@ -201,6 +200,6 @@ def held_out_correlations(
     Returns
     -------
     array, shape (n_neurons,)
-        In [-1, 1]; 0 for a neuron whose responses or predictions don't vary.
+        Correlations in [-1, 1]; 0 for a neuron whose responses or predictions are constant.
     """
     return pearson(cross_predict(features, responses, kfold(len(responses)), alphas, relative), responses)

@@ -1,1 +1,1 @@
-"""Data plugins, one folder a dataset, and the store they read from."""
+"""Data plugins, one folder per dataset, and the store that they read from."""

@@ -1,4 +1,4 @@
-"""How the files of a dataset get into the data folder: as a version that replaces the earlier one in one step."""
+"""Writing of datasets: a new version of the files replaces the earlier one in one step."""
 
 import contextlib
 import datetime
@@ -21,12 +21,12 @@ from m2m_benchmarks.storage import (
     sync_folder,
 )
 
-#: Beginning of the names of folders that are still being written.
+#: Prefix of folders that are still being written.
 _UNFINISHED = '.tmp-'
 
 
 def write_lock(name: str, wait_s: float = 0) -> AbstractContextManager[None]:
-    """Lock under which a dataset is written."""
+    """Lock to hold while a dataset is written."""
     folder = ensure_writable(manifest.data_folder())
     return file_lock(folder / f'.{name}.lock', f'writing {name}', wait_s)
 
@@ -36,19 +36,19 @@ def write_version(
     fill: Callable[[Path], Sequence[Path]],
     describe: Callable[[list[dict[str, Any]]], Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Write the files of a dataset; they replace an earlier version in one step.
+    """Write the files of a dataset, replacing an earlier version in one step.
 
-    The caller holds `write_lock`. Whatever stops this function leaves the earlier version as it was.
+    The caller holds `write_lock`. If this function is interrupted, the earlier version stays as it was.
 
     Parameters
     ----------
     name : str
         Identifier of the dataset.
     fill : callable
-        Is given an empty folder, writes the files there, and returns their paths.
+        Function that writes the files into the empty folder it is given, and returns their paths.
     describe : callable
-        Is given what the manifest says of each file (`file`, `sha256`, `bytes`), in that order, and returns what the
-        manifest says of the dataset.
+        Function from the manifest entries of the files (`file`, `sha256`, `bytes`), in that order, to the dataset's
+        part of the manifest.
 
     Returns
     -------
@@ -64,51 +64,51 @@ def write_version(
     with reporting_write_errors(name, manifest.data_folder()):
         folder.mkdir(exist_ok=True)
         try:
-            _sweep(name)
-            made = Path(tempfile.mkdtemp(dir=folder, prefix=_UNFINISHED))
-            paths = fill(made)
+            _remove_leftovers(name)
+            unfinished = Path(tempfile.mkdtemp(dir=folder, prefix=_UNFINISHED))
+            paths = fill(unfinished)
             for path in paths:
                 sync_file(path)
-            files = [_entry(made, path) for path in paths]
+            files = [_entry(unfinished, path) for path in paths]
             entry = {
                 'name': name,
                 'version': _version(files),
                 'created': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
                 **describe(files),
             }
-            _place(made, name, entry)
+            _move_into_place(unfinished, name, entry)
             return manifest.write(name, entry)
         finally:
-            # The manifest says which version counts; the others go, whether or not this one got as far as the manifest.
-            _sweep(name)
+            # The manifest names the current version; all others are removed, also if this one didn't get that far.
+            _remove_leftovers(name)
             with contextlib.suppress(OSError):
-                folder.rmdir()  # empty where there never was a version
+                folder.rmdir()  # empty if there never was a version
 
 
 def _version(files: Sequence[Mapping[str, Any]]) -> str:
-    """Name of a version: changes with any of its files."""
+    """Name of a version: a hash over its files."""
     listed = ''.join(f'{file["file"]} {file["sha256"]}\n' for file in files)
     return hashlib.sha256(listed.encode()).hexdigest()[:16]
 
 
-def _place(made: Path, name: str, entry: dict[str, Any]) -> None:
-    """Move a finished version to its place. The same content that is already there, unharmed, stays there."""
+def _move_into_place(unfinished: Path, name: str, entry: dict[str, Any]) -> None:
+    """Move a finished version to its place, unless an undamaged copy is there already."""
     final = manifest.data_folder() / name / entry['version']
     if final.exists():
         if not any(manifest.file_problem(manifest.path_of(name, entry, file), file) for file in manifest.files(entry)):
             return
         shutil.rmtree(final)
-    made.chmod(0o755)
-    made.rename(final)
+    unfinished.chmod(0o755)
+    unfinished.rename(final)
     sync_folder(final.parent)
 
 
-def _sweep(name: str) -> None:
-    """Remove all that the manifest doesn't name: earlier versions, what an interrupted run left."""
+def _remove_leftovers(name: str) -> None:
+    """Remove earlier versions and the remains of interrupted runs."""
     try:
         current = manifest.read(name)
     except DataError:
-        kept = None  # any of the versions may be the one that counts
+        kept = None  # any version may be the current one
     else:
         kept = str(current['version']) if current else ''
     with contextlib.suppress(OSError):

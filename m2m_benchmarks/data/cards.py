@@ -11,23 +11,23 @@ _FIELDS = ('name', 'what', 'licence', 'citation', 'how_made')
 
 
 def card(name: str) -> dict[str, str] | None:
-    """Card of one of this library's datasets, or one made up of what was said when it was imported.
+    """Card of a dataset of this library, or one made from the manifest of an imported dataset.
 
     Returns
     -------
     dict or None
-        As in `cards`; None for a dataset that doesn't exist.
+        Fields as in `cards`; None if there is no such dataset.
     """
-    for own in cards():
-        if own['name'] == name:
-            return own
+    for known in cards():
+        if known['name'] == name:
+            return known
     entry = manifest.read(name)
     if entry is None:
         return None
     return {
         'name': name,
         'what': f'{"Digits" if entry.get("kind") == manifest.DIGITS else "Recordings"} imported on this machine.',
-        'licence': 'whatever whoever made them says',
+        'licence': 'not stated; see the data provider',
         'citation': 'none given',
         'how_made': f'{entry["source"]["made_by"]}, {entry["created"]}',
         'fetch': '',
@@ -36,7 +36,7 @@ def card(name: str) -> dict[str, str] | None:
 
 @functools.cache
 def cards() -> tuple[dict[str, str], ...]:
-    """Cards of this library's datasets: name, what, licence, citation, how_made and fetch ('' where it is imported)."""
+    """Cards of this library's datasets: name, what, licence, citation, how_made and fetch ('' if it is imported)."""
     return tuple(
         {**{field: str(content[field]).strip() for field in _FIELDS}, 'fetch': str(content.get('fetch', ''))}
         for path in sorted(Path(__file__).parent.glob('*/card.yaml'))

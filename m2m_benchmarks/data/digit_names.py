@@ -1,6 +1,6 @@
-"""Names of the domains of digits, and of their stimulus sets. This module imports nothing heavy: listings read it."""
+"""Names of the domains of digits and of their stimulus sets. This module imports nothing heavy, for listings."""
 
-#: Domains of the paper. MNISTM is MNIST-M: a dash in a name would end it.
+#: Domains of the paper. MNISTM is MNIST-M; names of datasets have no dash.
 DOMAINS = ('MNIST', 'MNISTM', 'SVHN', 'USPS')
 #: Domains that are derived from scikit-learn's digits.
 DERIVED = ('blended', 'inverted', 'blurred', 'thin', 'thick')
@@ -12,6 +12,6 @@ def stimulus_set_name(domain: str, split: str) -> str:
 
 
 def domain_and_split(stimulus_set: str) -> tuple[str, str]:
-    """Take the name of a stimulus set of digits apart; the domain is empty where it is none of digits."""
+    """Split the name of a stimulus set of digits; the domain is empty for other names."""
     domain, _, split = stimulus_set.rpartition('_')
     return domain, split

@@ -1,8 +1,8 @@
-"""What is in the data folder: one manifest a dataset, with the SHA-256 of each of its files.
+"""Manifests of the datasets in the data folder, with the SHA-256 of each file.
 
-The manifest is the only thing that makes files a dataset. Files are written into a folder named after their content,
-the manifest is replaced last and in one step; whatever it doesn't name is left from an interrupted run.
-This module imports nothing heavy: listings read it.
+Only a manifest makes files a dataset. Files are written into a folder named after their content, and the manifest is
+replaced last and in one step; files that it doesn't list are left from an interrupted run. This module imports nothing
+heavy, for listings.
 """
 
 import contextlib
@@ -15,15 +15,15 @@ from m2m_benchmarks.errors import DataError, DataNotFoundError
 from m2m_benchmarks.storage import atomic_write, home, sha256_file
 
 FORMAT = 1
-#: Kind of a manifest whose dataset is a domain of digits, not recordings.
+#: Kind of a manifest of a domain of digits; manifests of recordings have none.
 DIGITS = 'digits'
 
-#: Datasets that this library makes when they are first used.
+#: Datasets that this library makes on first use.
 MADE_HERE = ('SimulatedMouse', 'SklearnDigits')
 
 
 def data_folder() -> Path:
-    """Folder that holds a folder for each dataset."""
+    """Folder with a folder for each dataset."""
     return home() / 'data'
 
 
@@ -32,12 +32,12 @@ def _path(name: str) -> Path:
 
 
 def read(name: str) -> dict[str, Any] | None:
-    """Manifest of a dataset, or None when it isn't on this machine.
+    """Read the manifest of a dataset; None if it isn't on this machine.
 
     Raises
     ------
     DataError
-        When there is a manifest that can't be read.
+        When the manifest can't be read.
     """
     path = _path(name)
     try:
@@ -47,17 +47,19 @@ def read(name: str) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise DataError(f'the manifest {path} cannot be read ({error}). {repair_advice(name)}') from error
     if not isinstance(manifest, dict) or manifest.get('format') != FORMAT:
-        raise DataError(f'the manifest {path} is not one that this version reads. {repair_advice(name)}')
+        raise DataError(
+            f'the manifest {path} is of another version or damaged; expected format {FORMAT}. {repair_advice(name)}'
+        )
     return manifest
 
 
 def require(name: str) -> dict[str, Any]:
-    """Manifest of a dataset that has to be here.
+    """Read the manifest of a dataset that has to be on this machine.
 
     Raises
     ------
     DataNotFoundError
-        With the command that brings it.
+        When it isn't; the message has the command that brings it.
     """
     manifest = read(name)
     if manifest is None:
@@ -68,7 +70,7 @@ def require(name: str) -> dict[str, Any]:
 
 
 def write(name: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Put a manifest in place, in one step; return it as `read` does."""
+    """Write a manifest in one step; return it as `read` does."""
     manifest = {'format': FORMAT, **content}
     with atomic_write(_path(name)) as file:
         json.dump(manifest, file, indent=1)
@@ -81,19 +83,19 @@ def names() -> list[str]:
 
 
 def path_of(name: str, manifest: dict[str, Any], file: dict[str, Any]) -> Path:
-    """Path of a file that the manifest names."""
+    """Path of a file in the manifest."""
     return data_folder() / name / str(manifest['version']) / str(file['file'])
 
 
 def files(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    """Everything the manifest vouches for: the assembly and the stimuli, or the arrays of each split of digits."""
+    """Entries of all files in a manifest: the assembly and the stimuli, or the arrays of each split of digits."""
     if manifest.get('kind') == DIGITS:
         return [file for split in manifest['splits'].values() for file in split['files'].values()]
     return [manifest['assembly'], *manifest['stimuli']]
 
 
 def stimuli_sha256(manifest: dict[str, Any]) -> str:
-    """SHA-256 of the stimuli of recordings: of their files' SHA-256, in their order."""
+    """SHA-256 over the SHA-256 of all stimulus files of recordings, in their order."""
     return hashlib.sha256(''.join(file['sha256'] for file in manifest['stimuli']).encode()).hexdigest()
 
 
@@ -103,7 +105,7 @@ def verify(name: str) -> list[str]:
     Returns
     -------
     list of str
-        One sentence for each file that is missing or differs; empty when all is well.
+        One sentence for each file that is missing or differs.
     """
     manifest = require(name)
     problems = []
@@ -116,7 +118,7 @@ def verify(name: str) -> list[str]:
 
 
 def file_problem(path: Path, file: dict[str, Any]) -> str | None:
-    """What is wrong with a file that the manifest names, or None."""
+    """Describe what is wrong with a file in the manifest; None if nothing is."""
     if not path.is_file():
         return 'missing'
     size = path.stat().st_size
@@ -129,12 +131,12 @@ def file_problem(path: Path, file: dict[str, Any]) -> str | None:
 
 
 def intact_path(name: str, manifest: dict[str, Any], file: dict[str, Any]) -> Path:
-    """Path of a file, known to be what was written.
+    """Path of a file after checking that it is intact.
 
     Raises
     ------
     DataError
-        When it is missing or was changed.
+        When the file is missing or has changed.
     """
     path = path_of(name, manifest, file)
     with contextlib.suppress(OSError):
@@ -148,17 +150,17 @@ def intact_path(name: str, manifest: dict[str, Any], file: dict[str, Any]) -> Pa
 
 
 def _state(path: Path) -> tuple[int, ...]:
-    """Numbers that change when a file is replaced or written to."""
+    """File attributes that change when a file is replaced or written to."""
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-#: State in which a file, known by its path and SHA-256, was last read as a whole by this process: each is hashed once.
+#: State of each file, by path and SHA-256, when this process hashed it; each file is hashed once.
 _verified: dict[tuple[Path, str], tuple[int, ...]] = {}
 
 
 def import_commands(name: str) -> list[str]:
-    """The commands that bring a dataset to this machine: one of them is enough."""
+    """Commands that bring a dataset to this machine, any one of which is enough."""
     fetch = _fetch_command(name)
     if fetch.startswith('m2m data fetch digits'):
         return [fetch]
@@ -169,20 +171,20 @@ def import_commands(name: str) -> list[str]:
 
 
 def import_command(name: str) -> str:
-    """The commands that bring a dataset to this machine, in a sentence."""
+    """Commands that bring a dataset to this machine, joined in a sentence."""
     return ', or from an array bundle: '.join(import_commands(name))
 
 
 def holds_digits(name: str) -> bool:
-    """Whether a dataset on this machine is a domain of digits; False where its manifest can't be read."""
+    """Whether a dataset on this machine is a domain of digits; False if its manifest can't be read."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         return bool(json.loads(_path(name).read_text(encoding='utf-8')).get('kind') == DIGITS)
     return False
 
 
 def _fetch_command(name: str) -> str:
-    """The command that downloads a dataset, as its card or its manifest says; '' for one that is imported."""
-    from m2m_benchmarks.data.cards import cards  # which reads manifests itself
+    """Command that downloads a dataset, from its card or its manifest; '' for imported ones."""
+    from m2m_benchmarks.data.cards import cards  # cards.py imports this module
 
     for card in cards():
         if card['name'] == name and card['fetch']:
@@ -195,7 +197,7 @@ def _fetch_command(name: str) -> str:
 
 
 def repair_advice(name: str) -> str:
-    """What to do about a damaged dataset, in a sentence."""
+    """Sentence that says what to do about a damaged dataset."""
     if name in MADE_HERE:
-        return f'Remove {data_folder() / name}; it is made again when it is next used.'
+        return f'Remove {data_folder() / name}; it is made again on next use.'
     return f'Bring it again: {import_command(name)}'

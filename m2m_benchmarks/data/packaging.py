@@ -1,4 +1,4 @@
-"""A dataset of this machine as the files that Brain-Score keeps in its storage: csv, zip and netCDF."""
+"""Packaging of datasets as files for Brain-Score's storage: csv, zip and netCDF."""
 
 from pathlib import Path
 from typing import Any
@@ -12,34 +12,34 @@ from m2m_benchmarks.plugins import load_dataset, load_stimulus_set
 
 
 def package(name: str, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Write the stimulus set and the assembly of a dataset with Brain-Score's own packaging.
+    """Package the stimulus set and the assembly of a dataset with Brain-Score's functions.
 
     Parameters
     ----------
     name : str
-        A dataset on this machine.
+        Dataset on this machine.
     folder : Path
-        Where the files go.
+        Folder for the files.
 
     Returns
     -------
     stimuli, assembly : dict
-        Paths and SHA-1 of what was written, as Brain-Score's registry lines name them.
+        Paths and SHA-1 of the files, with the keys of Brain-Score's registry lines.
 
     Raises
     ------
     DataNotFoundError
-        With the command that brings the dataset.
+        When the dataset isn't on this machine.
     """
     written = package_stimuli(name, folder)
     assembly = load_dataset(name).copy()
     assembly.attrs = {'identifier': name}
-    # Its list of classes lacks NeuronRecordingAssembly; the class is chosen again by the line that loads the file.
+    # Its list of classes lacks NeuronRecordingAssembly; the registry line that loads the file chooses the class again.
     return written, package_data_assembly_locally(assembly, name, name, 'NeuroidAssembly', downloads_path=folder)
 
 
 def package_stimuli(name: str, folder: Path) -> dict[str, Any]:
-    """Write a stimulus set with Brain-Score's own packaging; see `package`."""
+    """Package a stimulus set; see `package`."""
     stimuli = load_stimulus_set(name)
     stimuli.stimulus_paths = {stimulus: str(path) for stimulus, path in stimuli.stimulus_paths.items()}
     written: dict[str, Any] = package_stimulus_set_locally(stimuli, name, downloads_path=folder)

@@ -1,6 +1,6 @@
-"""Populations of the neuroids of an area: of a Cre line, a layer, a cell type, whatever a dataset's columns say.
+"""Populations of neuroids, by the columns of a dataset, such as Cre line, layer and cell type.
 
-This module imports nothing heavy: listings read it.
+This module imports nothing heavy, for listings.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,28 +9,29 @@ from typing import Any
 
 from m2m_benchmarks.data.names import as_part
 
-#: Fewest reliable neuroids of a population that is scored.
+#: Minimum number of reliable neuroids for scoring a population.
 MIN_POPULATION_SIZE = 20
-#: A column with more values than this numbers things; it doesn't group them.
+#: Maximum number of populations of a column; columns with more values identify things.
 MAX_GROUPS = 32
 
-#: Columns whose populations have plain names even where another column has a population of that name.
+#: Columns whose populations keep their plain names if another column has a population of the same name.
 _FIRST = ('cre_line', 'layer', 'cell_type')
-#: Columns that say what a neuroid is, or where it was recorded, not of which kind it is.
+#: Columns that identify a neuroid or its origin, rather than its kind.
 _IDENTITIES = {'neuroid', 'region', 'area', 'animal', 'session', 'container', 'file', 'column', 'reliability'}
 
 
 @dataclass(frozen=True)
 class Population:
-    """Neuroids that share a value of a column, or several values of the same name.
+    """Neuroids with the same value in a column, or with values that give the same name.
 
     Attributes
     ----------
     name : str
-        As in the names of benchmarks.
+        Name in the names of benchmarks.
     column : str
         Coordinate of the assembly.
     values : tuple of str
+        Values of the column.
     """
 
     name: str
@@ -38,26 +39,26 @@ class Population:
     values: tuple[str, ...]
 
     def holds(self, values: Iterable[object]) -> list[bool]:
-        """Say for each value of the column whether it is one of this population."""
+        """Whether each value of the column belongs to this population."""
         return [str(value) in self.values for value in values]
 
 
 def groups(column: str, values: Iterable[object]) -> bool:
     """Whether a column groups neuroids into populations.
 
-    Text and whole numbers do, up to `MAX_GROUPS` different ones; columns that identify a neuroid, session or animal,
-    measurements and truth values don't.
+    Text and whole numbers do, up to `MAX_GROUPS` different values. Measurements, truth values, and columns that
+    identify a neuroid, session or animal don't.
 
     Parameters
     ----------
     column : str
     values : iterable
-        Values of the column, or the different ones among them.
+        Values of the column; duplicates don't matter.
     """
     if column in _IDENTITIES or column.endswith('_id'):
         return False
     different = set(values)
-    # A 32-bit number of numpy is no Python float.
+    # A 32-bit number of numpy is not an instance of float.
     if any(isinstance(value, float) or getattr(value, 'dtype', None) == 'float32' for value in different):
         return False
     if different & {True, False} and all(str(value) in ('True', 'False') for value in different):
@@ -66,14 +67,14 @@ def groups(column: str, values: Iterable[object]) -> bool:
 
 
 def name_of(column: str, value: str) -> str:
-    """Name of the population of a value: up to the first dash, of letters, digits and underscores.
+    """Name of the population with a value: the valid characters before the first dash.
 
-    The line Cux2-CreERT2 is that of the gene Cux2. Numbers get a letter or the column before them: layer 2/3 is L23.
+    For example, Cux2-CreERT2 gives Cux2. Numbers are prefixed with a letter or the column: layer 2/3 is L23.
 
     Returns
     -------
     str
-        Empty where nothing of the value can stand in a name.
+        Name; empty if it would have no valid characters.
     """
     name = as_part(value.partition('-')[0])
     if not name[:1].isdigit():
@@ -82,25 +83,25 @@ def name_of(column: str, value: str) -> str:
 
 
 def populations(columns: Mapping[str, Iterable[object]]) -> dict[str, Population]:
-    """Populations that the columns of a dataset tell apart.
+    """List the populations of a dataset.
 
     Parameters
     ----------
     columns : mapping
-        Name of each column that `groups` neuroids to its values.
+        Name of each column that groups neuroids (see `groups`) to its values.
 
     Returns
     -------
     dict
-        Name to population. Where two columns have a value of the same name, the later column's, in alphabetical order
-        after cre_line, layer and cell_type, is called COLUMN_NAME.
+        Name to population. If two columns give the same name, the later column's (the order is cre_line, layer,
+        cell_type, then alphabetical) becomes COLUMN_NAME.
     """
     named: dict[str, Population] = {}
-    for column in sorted(columns, key=lambda each: (_FIRST.index(each) if each in _FIRST else len(_FIRST), each)):
-        of_column: dict[str, list[str]] = {}
+    for column in sorted(columns, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name)):
+        values_by_name: dict[str, list[str]] = {}
         for value in sorted({str(value) for value in columns[column]}):
-            of_column.setdefault(name_of(column, value), []).append(value)
-        for name, values in of_column.items():
+            values_by_name.setdefault(name_of(column, value), []).append(value)
+        for name, values in values_by_name.items():
             if name:
                 unique = f'{as_part(column)}_{name}' if name in named else name
                 named.setdefault(unique, Population(unique, column, tuple(values)))
@@ -108,12 +109,12 @@ def populations(columns: Mapping[str, Iterable[object]]) -> dict[str, Population
 
 
 def recorded_populations(summary: Mapping[str, Any]) -> dict[str, Population]:
-    """Populations of the recordings that the summary of a manifest describes; none where an earlier version wrote it.
+    """List the populations of recordings from their manifest; none if an earlier version wrote it.
 
     Parameters
     ----------
     summary : mapping
-        With the number of reliable neuroids by the values of each column, area by area.
+        Summary in the manifest: numbers of reliable neuroids by area, column and value.
     """
     columns: dict[str, list[object]] = {}
     for counts in summary['areas'].values():

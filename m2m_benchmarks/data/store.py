@@ -1,4 +1,4 @@
-"""Assemblies and stimulus sets, to and from the data folder."""
+"""Writing and reading of assemblies and stimulus sets in the data folder."""
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,26 +18,26 @@ from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.atomic import write_version
 from m2m_benchmarks.data.trials import MIN_RELIABILITY, NO_OBJECT, OBJECT
 
-#: Bytes of the responses that are compressed and written at a time, one neuroid at least.
+#: Bytes of responses that are compressed and written at a time; at least one neuroid.
 _SLAB = 2**22
 
 
 @dataclass(frozen=True)
 class AssemblyContent:
-    """What goes into an assembly beside the stimuli.
+    """Content of an assembly, without the stimuli.
 
     Attributes
     ----------
     neuroids : DataFrame, n_neuroids rows
-        With at least neuroid_id, region, animal, session and reliability; each column becomes a coordinate.
+        Columns neuroid_id, region, animal, session, reliability and any others; each becomes a coordinate.
     n_repetitions : int
-        The most of any block.
+        Largest number of repetitions of any block.
     blocks : iterable of arrays, shape (up to n_repetitions, n_stimuli, some neuroids)
-        Responses in the order of `neuroids`, passed through once: spikes/s or dF/F; NaN where nothing was recorded.
+        Responses in the order of `neuroids`, in spikes/s or dF/F; NaN where nothing was recorded. Iterated once.
     window_ms : (start, end)
-        After stimulus onset; the time bin of the assembly.
+        Response window after stimulus onset; the time bin of the assembly.
     source : mapping
-        What it was made from; kept in the manifest. `made_by` says how in a few words.
+        Provenance, for the manifest; `made_by` is a short description.
     """
 
     neuroids: pd.DataFrame
@@ -62,14 +62,14 @@ def write_dataset(
     name : str
         Identifier of the dataset.
     responses : array, shape (n_repetitions, n_stimuli, n_neuroids)
-        Spikes/s or dF/F; NaN where a session has fewer repetitions than others.
+        Responses in spikes/s or dF/F; NaN where a session has fewer repetitions than others.
     neuroids : DataFrame, n_neuroids rows
-        With at least neuroid_id, region, animal and session; each column becomes a coordinate.
-        `reliability` is computed here.
+        Columns neuroid_id, region, animal, session and any others; each becomes a coordinate. The column
+        reliability is computed and added.
     stimuli : mapping
-        stimulus_id to PNG file content, in the order of the stimulus axis.
+        Stimulus_id to content of the PNG file, in the order of the stimulus axis.
     window_ms, source
-        As in `AssemblyContent`.
+        See `AssemblyContent`.
 
     Returns
     -------
@@ -82,26 +82,26 @@ def write_dataset(
         When the disk is full or can't be written.
     """
     neuroids = neuroids.assign(reliability=split_half_reliability(responses))
-    recordings = AssemblyContent(neuroids, len(responses), [responses], window_ms, source)
-    return write_recordings(name, stimuli.items(), lambda: recordings)
+    content = AssemblyContent(neuroids, len(responses), [responses], window_ms, source)
+    return write_recordings(name, stimuli.items(), lambda: content)
 
 
 def write_recordings(
     name: str, stimuli: Iterable[tuple[str, bytes]], record: Callable[[], AssemblyContent]
 ) -> dict[str, Any]:
-    """Write recordings and their stimuli; they replace an earlier version in one step.
+    """Write recordings and their stimuli, replacing an earlier version in one step.
 
-    The caller holds the lock `atomic.write_lock`. Whatever stops this function leaves the earlier version as it was.
-    Neither the stimuli nor the responses are held in memory as a whole. The same ones give the same bytes.
+    The caller holds `atomic.write_lock`. If interrupted, this leaves the earlier version as it was. Neither all stimuli
+    nor all responses are in memory at once. The same input gives the same bytes.
 
     Parameters
     ----------
     name : str
         Identifier of the dataset.
     stimuli : iterable of (stimulus_id, PNG file content)
-        In the order of the stimulus axis, passed through once.
+        Images in the order of the stimulus axis. Iterated once.
     record : callable
-        Gives the recordings, once all stimuli are written.
+        Function that returns the recordings; called after all stimuli are written.
 
     Returns
     -------
@@ -114,41 +114,41 @@ def write_recordings(
         When the disk is full or can't be written.
     """
     stimulus_ids: list[str] = []
-    recorded: list[AssemblyContent] = []
+    contents: list[AssemblyContent] = []
 
     def fill(folder: Path) -> list[Path]:
         (folder / 'stimuli').mkdir()
         paths = [folder / 'assembly.nc']
-        for stimulus, content in stimuli:
+        for stimulus, png in stimuli:
             paths.append(folder / 'stimuli' / f'{stimulus}.png')
-            paths[-1].write_bytes(content)
+            paths[-1].write_bytes(png)
             stimulus_ids.append(stimulus)
-        recorded.append(record())
-        _write_netcdf(name, stimulus_ids, recorded[0], paths[0])
+        contents.append(record())
+        _write_netcdf(name, stimulus_ids, contents[0], paths[0])
         return paths
 
     def describe(files: list[dict[str, Any]]) -> dict[str, Any]:
         images = [{'stimulus_id': stimulus} for stimulus in stimulus_ids]
-        recordings = recorded[0]
+        content = contents[0]
         return {
             'assembly': files[0],
             'stimuli': [{**image, **file} for image, file in zip(images, files[1:], strict=True)],
-            'summary': _summary(recordings.n_repetitions, len(stimulus_ids), recordings.neuroids),
-            'source': dict(recordings.source),
+            'summary': _summary(content.n_repetitions, len(stimulus_ids), content.neuroids),
+            'source': dict(content.source),
         }
 
     return write_version(name, fill, describe)
 
 
-def _write_netcdf(name: str, stimulus_ids: Sequence[str], recordings: AssemblyContent, path: Path) -> None:
-    shape = (recordings.n_repetitions, len(stimulus_ids), len(recordings.neuroids))
+def _write_netcdf(name: str, stimulus_ids: Sequence[str], content: AssemblyContent, path: Path) -> None:
+    shape = (content.n_repetitions, len(stimulus_ids), len(content.neuroids))
     width = max(1, min(shape[2], _SLAB // max(1, 4 * shape[0] * shape[1])))
     with netCDF4.Dataset(path, 'w') as file:
         file.identifier = name
         for dimension, size in (('presentation', shape[0] * shape[1]), ('neuroid', shape[2]), ('time_bin', 1)):
             file.createDimension(dimension, size)
         coordinates = []
-        for coordinate, dimension, values in _coordinates(stimulus_ids, recordings):
+        for coordinate, dimension, values in _coordinates(stimulus_ids, content):
             _write_coordinate(file, coordinate, dimension, values)
             coordinates.append(coordinate)
         data = file.createVariable(
@@ -159,34 +159,34 @@ def _write_netcdf(name: str, stimulus_ids: Sequence[str], recordings: AssemblyCo
             zlib=True,
             complevel=1,
             shuffle=True,
-            # A slab is a chunk, written once and as a whole: none needs to be kept.
+            # Each slab is one chunk, written once, so no chunk needs to be cached.
             chunksizes=(max(1, shape[0] * shape[1]), width, 1),
             chunk_cache=1,
             fill_value=np.nan,
         )
-        # netCDF cannot mark a coordinate whose name holds a space
+        # netCDF cannot mark a coordinate whose name has a space.
         marked = ' '.join(coordinate for coordinate in coordinates if ' ' not in coordinate)
         data.setncatts({'identifier': name, 'coordinates': marked})
         stop = 0
-        for slab in _slabs(recordings.blocks, shape, width):
+        for slab in _slabs(content.blocks, shape, width):
             start, stop = stop, stop + slab.shape[2]
             data[:, start:stop, 0] = slab.reshape(-1, slab.shape[2])
     if stop != shape[2]:
         raise ValueError(f'expected responses of {shape[2]} neuroids, got {stop}')
 
 
-def _coordinates(stimulus_ids: Sequence[str], recordings: AssemblyContent) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Name, dimension and values of each coordinate."""
-    yield 'stimulus_id', 'presentation', np.tile(np.array(stimulus_ids, dtype=str), recordings.n_repetitions)
-    yield 'repetition', 'presentation', np.repeat(np.arange(recordings.n_repetitions), len(stimulus_ids))
-    yield 'time_bin_start', 'time_bin', np.array([recordings.window_ms[0]])
-    yield 'time_bin_end', 'time_bin', np.array([recordings.window_ms[1]])
-    for column in recordings.neuroids:
-        yield str(column), 'neuroid', recordings.neuroids[column].to_numpy()
+def _coordinates(stimulus_ids: Sequence[str], content: AssemblyContent) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield name, dimension and values of each coordinate."""
+    yield 'stimulus_id', 'presentation', np.tile(np.array(stimulus_ids, dtype=str), content.n_repetitions)
+    yield 'repetition', 'presentation', np.repeat(np.arange(content.n_repetitions), len(stimulus_ids))
+    yield 'time_bin_start', 'time_bin', np.array([content.window_ms[0]])
+    yield 'time_bin_end', 'time_bin', np.array([content.window_ms[1]])
+    for column in content.neuroids:
+        yield str(column), 'neuroid', content.neuroids[column].to_numpy()
 
 
 def _write_coordinate(file: netCDF4.Dataset, name: str, dimension: str, values: np.ndarray) -> None:
-    """Write numbers, truth values or texts as xarray does, which reads them."""
+    """Write numbers, truth values or texts in the form that xarray writes and reads."""
     if values.dtype.kind in 'OU':
         file.createVariable(name, str, (dimension,))[:] = values.astype(str).astype(object)
     elif values.dtype.kind == 'b':
@@ -199,7 +199,7 @@ def _write_coordinate(file: netCDF4.Dataset, name: str, dimension: str, values: 
 
 
 def _slabs(blocks: Iterable[np.ndarray], shape: tuple[int, int, int], width: int) -> Iterator[np.ndarray]:
-    """Responses of `width` neuroids at a time, the last ones fewer, filled up with NaN to `shape`'s repetitions."""
+    """Yield the responses of `width` neuroids at a time (fewer in the last slab), padded with NaN to `shape`."""
     slab = np.full((*shape[:2], width), np.nan, dtype=np.float32)
     filled = 0
     for block in blocks:
@@ -234,7 +234,7 @@ def _summary(n_repetitions: int, n_stimuli: int, neuroids: pd.DataFrame) -> dict
 def _reliable_by(neuroids: pd.DataFrame, columns: Sequence[str]) -> dict[str, dict[str, int]]:
     """Count reliable neuroids by the values of each column that groups them into populations.
 
-    Values of unreliable neuroids alone are there too, with 0: what a population is called depends on all of them.
+    Values without reliable neuroids are included, with 0, since names of populations depend on all values.
     """
     reliable = neuroids['reliability'] >= MIN_RELIABILITY
     return {
@@ -244,20 +244,20 @@ def _reliable_by(neuroids: pd.DataFrame, columns: Sequence[str]) -> dict[str, di
 
 
 def load_stimuli(name: str) -> StimulusSet:
-    """Stimulus set of a dataset on this machine.
+    """Load the stimulus set of a dataset on this machine.
 
     Returns
     -------
     StimulusSet
-        Columns stimulus_id, sha256 (of the image file) and object_name, which is the same for all; its identifier
-        holds a hash over all images.
+        Stimuli with the columns stimulus_id, sha256 (of the image file) and object_name, which is the same for all. The
+        identifier contains a hash over all images.
 
     Raises
     ------
     DataNotFoundError
-        With the command that brings the dataset.
+        When it isn't here; the message has the command that brings it.
     DataError
-        When a stimulus is missing or was changed.
+        When a stimulus is missing or has changed.
     """
     entry = manifest.require(name)
     paths = {file['stimulus_id']: manifest.intact_path(name, entry, file) for file in entry['stimuli']}
@@ -269,21 +269,21 @@ def load_stimuli(name: str) -> StimulusSet:
 
 
 def load_assembly(name: str) -> NeuronRecordingAssembly:
-    """Recordings of a dataset on this machine, trial by trial.
+    """Load the single-trial recordings of a dataset on this machine.
 
     Returns
     -------
     NeuronRecordingAssembly
-        presentation x neuroid x time_bin (one bin), with `stimulus_set` and `sha256` in its attributes. The
-        coordinates of a presentation are stimulus_id, repetition and object_name, which is the same for all and is not
-        in the file. The same object for the same file: don't change its values.
+        presentation x neuroid x time_bin (one bin), with `stimulus_set` and `sha256` in its attributes. Presentations
+        have the coordinates stimulus_id, repetition and object_name, which is the same for all and not in the file. The
+        object is cached: don't change its values.
 
     Raises
     ------
     DataNotFoundError
-        With the command that brings the dataset.
+        When it isn't here; the message has the command that brings it.
     DataError
-        When a file is missing or was changed.
+        When a file is missing or has changed.
     """
     entry = manifest.require(name)
     path = manifest.intact_path(name, entry, entry['assembly'])
@@ -291,12 +291,12 @@ def load_assembly(name: str) -> NeuronRecordingAssembly:
 
 
 def stimuli_here(name: str) -> StimulusSet | None:
-    """Stimuli of a dataset, see `load_stimuli`; None when the dataset isn't on this machine."""
+    """Load the stimuli of a dataset (see `load_stimuli`); None if it isn't on this machine."""
     return None if manifest.read(name) is None else load_stimuli(name)
 
 
 def assembly_here(name: str) -> NeuronRecordingAssembly | None:
-    """Recordings of a dataset, see `load_assembly`; None when the dataset isn't on this machine."""
+    """Load the recordings of a dataset (see `load_assembly`); None if it isn't on this machine."""
     return None if manifest.read(name) is None else load_assembly(name)
 
 
@@ -304,9 +304,9 @@ def assembly_here(name: str) -> NeuronRecordingAssembly | None:
 def _read(name: str, path: Path, sha256: str) -> NeuronRecordingAssembly:
     stimuli = load_stimuli(name)
     with xr.open_dataset(path) as stored:
-        if OBJECT not in stored:  # a bundle imported by an earlier version may have a column of that name
+        if OBJECT not in stored:  # bundles imported by earlier versions may have a column of this name
             stored = stored.assign_coords({OBJECT: ('presentation', np.full(stored.sizes['presentation'], NO_OBJECT))})
-        # netCDF cannot mark a coordinate whose name holds a space: whatever isn't the data is one
+        # netCDF cannot mark a coordinate whose name has a space; all variables but the data are coordinates.
         assembly = NeuronRecordingAssembly(stored.set_coords([*stored.drop_vars('data').data_vars])['data'].load())
     assembly.attrs.update(stimulus_set=stimuli, stimulus_set_identifier=stimuli.identifier, sha256=sha256)
     return assembly

@@ -1,4 +1,4 @@
-"""Assemblies of single trials: as arrays, and averaged over repetitions."""
+"""Conversion of single-trial assemblies to arrays and to averages over repetitions."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRe
 
 from m2m_benchmarks.errors import DataError
 
-#: Least Spearman-Brown split-half reliability of a neuroid that is scored.
+#: Minimum Spearman-Brown split-half reliability for scoring a neuroid.
 MIN_RELIABILITY = 0.5
-#: Coordinate that Brain-Score's cross-validation balances over its folds. The images of recordings show no one object,
-#: so it is the same for all. It is also the second coordinate of a stimulus: one alone would become the dimension when
-#: Brain-Score averages, and its metrics expect `presentation`.
+#: Coordinate by which Brain-Score stratifies its folds. Scenes don't show a single object, so it is the same for all.
+#: It is also the second coordinate of a stimulus: when Brain-Score averages, a single coordinate would become the
+#: dimension, while its metrics expect `presentation`.
 OBJECT, NO_OBJECT = 'object_name', 'scene'
-#: Halvings of the repetitions that reliabilities are averaged over.
+#: Number of random splits of the repetitions for reliabilities.
 N_SPLITS = 100
 
 
 def trial_array(assembly: NeuronRecordingAssembly) -> tuple[np.ndarray, np.ndarray]:
-    """Trials as an array of repetitions by stimuli by neuroids.
+    """Convert trials to an array of repetitions by stimuli by neuroids.
 
     Parameters
     ----------
@@ -28,14 +28,14 @@ def trial_array(assembly: NeuronRecordingAssembly) -> tuple[np.ndarray, np.ndarr
     Returns
     -------
     responses : array, shape (n_repetitions, n_stimuli, n_neuroids)
-        NaN where a repetition of a stimulus isn't in the assembly.
+        Responses; NaN where a repetition of a stimulus isn't in the assembly.
     stimulus_ids : array, shape (n_stimuli,)
-        In the order of first appearance.
+        Stimuli in the order of first appearance.
 
     Raises
     ------
     DataError
-        When a repetition of a stimulus is there twice.
+        When the assembly contains a repetition of a stimulus twice.
     """
     if 'time_bin' in assembly.dims:
         assembly = assembly.squeeze('time_bin')
@@ -43,23 +43,25 @@ def trial_array(assembly: NeuronRecordingAssembly) -> tuple[np.ndarray, np.ndarr
     stimulus, stimulus_ids = pd.factorize(assembly['stimulus_id'].values)
     repetition, repetitions = pd.factorize(assembly['repetition'].values, sort=True)
     shape = (len(repetitions), len(stimulus_ids))
-    place = repetition * shape[1] + stimulus
-    if len(np.unique(place)) != len(place):
-        raise DataError('the assembly holds the same repetition of the same stimulus more than once')
-    if np.array_equal(place, np.arange(shape[0] * shape[1])):
+    row = repetition * shape[1] + stimulus
+    if len(np.unique(row)) != len(row):
+        raise DataError(
+            'the assembly contains the same repetition of the same stimulus more than once; expected each one once.'
+        )
+    if np.array_equal(row, np.arange(shape[0] * shape[1])):
         return values.reshape(*shape, -1), np.asarray(stimulus_ids)
     responses = np.full((shape[0] * shape[1], values.shape[1]), np.nan, dtype=np.result_type(values, np.float32))
-    responses[place] = values
+    responses[row] = values
     return responses.reshape(*shape, -1), np.asarray(stimulus_ids)
 
 
 def average_repetitions(assembly: NeuronRecordingAssembly) -> NeuronRecordingAssembly:
-    """Average the trials of each stimulus; those that were not recorded (NaN) are left out.
+    """Average the trials of each stimulus, without those that were not recorded (NaN).
 
     Parameters
     ----------
     assembly : presentation x neuroid [x time_bin of one bin], with stimulus_id and repetition
-        From `load_dataset`, say.
+        Single trials, as returned by `load_dataset`.
 
     Returns
     -------
@@ -70,7 +72,7 @@ def average_repetitions(assembly: NeuronRecordingAssembly) -> NeuronRecordingAss
     Raises
     ------
     DataError
-        When a repetition of a stimulus is there twice.
+        When the assembly contains a repetition of a stimulus twice.
     """
     responses, stimulus_ids = trial_array(assembly)
     coords: dict[str, Any] = {

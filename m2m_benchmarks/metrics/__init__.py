@@ -1,1 +1,1 @@
-"""Metric plugins, one folder a metric."""
+"""Metric plugins, one folder each."""

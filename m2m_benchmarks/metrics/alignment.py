@@ -1,4 +1,4 @@
-"""The same stimuli in the same order, on both sides of a comparison."""
+"""Alignment of two assemblies by stimulus."""
 
 from dataclasses import dataclass
 
@@ -10,15 +10,15 @@ from m2m_benchmarks.errors import DataError
 
 @dataclass(frozen=True)
 class Aligned:
-    """Two assemblies as matrices of the same stimuli.
+    """Two assemblies as matrices with the same stimuli in the same order.
 
     Attributes
     ----------
     source : array, shape (n_stimuli, n_features)
     target : array, shape (n_stimuli, n_neuroids)
-        Only neuroids whose response varies over stimuli.
+        Neuroids whose responses vary over stimuli.
     varying : bool array, shape (n_target_neuroids,)
-        Which those are.
+        Mask of these neuroids.
     """
 
     source: np.ndarray
@@ -27,7 +27,7 @@ class Aligned:
 
 
 def align(source: NeuroidAssembly, target: NeuroidAssembly) -> Aligned:
-    """Bring both assemblies into the order of their `stimulus_id`.
+    """Sort both assemblies by `stimulus_id`.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def align(source: NeuroidAssembly, target: NeuroidAssembly) -> Aligned:
     Raises
     ------
     DataError
-        When they aren't responses to the same stimuli, hold a stimulus twice, or hold NaN.
+        When they aren't responses to the same stimuli, contain a stimulus twice, or contain NaN.
     """
     source_values, source_ids = _by_stimulus(source, 'source')
     target_values, target_ids = _by_stimulus(target, 'target')
@@ -49,7 +49,9 @@ def align(source: NeuroidAssembly, target: NeuroidAssembly) -> Aligned:
         )
     varying = target_values.max(axis=0) != target_values.min(axis=0)
     if not varying.any():
-        raise DataError(f'none of the {len(varying)} neuroids of the target varies over the stimuli.')
+        raise DataError(
+            f'none of the {len(varying)} neuroids of the target varies over the stimuli; at least one has to.'
+        )
     return Aligned(source_values, target_values[:, varying], varying)
 
 
@@ -60,14 +62,14 @@ def _by_stimulus(assembly: NeuroidAssembly, side: str) -> tuple[np.ndarray, np.n
 
 
 def patterns(assembly: NeuroidAssembly, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Responses to each stimulus, as a matrix.
+    """Convert an assembly to a matrix of stimuli by neuroids.
 
     Parameters
     ----------
     assembly : presentation x neuroid [x time_bin of one bin], averaged over repetitions
-        The dimension of the stimuli may also be `stimulus_id`, which xarray makes of a single coordinate.
+        Responses. The stimulus dimension may also be `stimulus_id`, as xarray calls it for a single coordinate.
     name : str
-        What messages call it.
+        Name of the assembly in messages.
 
     Returns
     -------
@@ -77,14 +79,14 @@ def patterns(assembly: NeuroidAssembly, name: str) -> tuple[np.ndarray, np.ndarr
     Raises
     ------
     DataError
-        When it has other dimensions, holds a stimulus twice, or holds NaN.
+        When it has other dimensions, contains a stimulus twice, or contains NaN.
     """
     if 'time_bin' in assembly.dims and assembly.sizes['time_bin'] == 1:
         assembly = assembly.squeeze('time_bin')
     stimulus = assembly['stimulus_id'].dims if hasattr(assembly, 'stimulus_id') else ()
     if len(stimulus) != 1 or set(assembly.dims) != {*stimulus, 'neuroid'}:
         raise DataError(
-            f'the {name} has dimensions {assembly.dims}, expected presentation and neuroid, with the coordinate '
+            f'the {name} has dimensions {assembly.dims}; expected presentation and neuroid, with the coordinate '
             'stimulus_id.'
         )
     values = assembly.transpose(*stimulus, 'neuroid').values
@@ -92,9 +94,9 @@ def patterns(assembly: NeuroidAssembly, name: str) -> tuple[np.ndarray, np.ndarr
     unique, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():
         raise DataError(
-            f'the {name} holds stimulus {unique[counts > 1][0]!r} more than once: average its repetitions first, with '
-            'm2m_benchmarks.average_repetitions.'
+            f'the {name} contains stimulus {unique[counts > 1][0]!r} more than once. Average its repetitions first, '
+            'with m2m_benchmarks.average_repetitions.'
         )
     if not np.isfinite(values).all():
-        raise DataError(f'the {name} holds NaN or infinity: average over the repetitions that were recorded first.')
+        raise DataError(f'the {name} contains NaN or infinity. Average over the recorded repetitions first.')
     return values, ids

@@ -14,18 +14,18 @@ def rdm(assembly: NeuroidAssembly) -> xr.DataArray:
     Parameters
     ----------
     assembly : presentation x neuroid [x time_bin of one bin], averaged over repetitions
-        At least two neuroids.
+        Responses of at least two neuroids.
 
     Returns
     -------
     DataArray
         stimulus_id x other_stimulus_id, float64, in the order of the assembly. Symmetric, in [0, 2], zero diagonal. A
-        stimulus to which all neuroids respond alike is at distance 1 from every other.
+        stimulus to which all neuroids respond equally has distance 1 to every other.
 
     Raises
     ------
     DataError
-        When the assembly has other dimensions, one neuroid, a stimulus twice, or NaN.
+        When the assembly has other dimensions, a single neuroid, a stimulus twice, or NaN.
 
     References
     ----------
@@ -33,6 +33,6 @@ def rdm(assembly: NeuroidAssembly) -> xr.DataArray:
     """
     values, ids = patterns(assembly, 'assembly')
     if values.shape[1] < 2:
-        raise DataError(f'the assembly has {values.shape[1]} neuroids; a pattern is of two or more.')
+        raise DataError(f'the assembly has {values.shape[1]} neuroids; an RDM needs two or more.')
     dims = ('stimulus_id', 'other_stimulus_id')
     return xr.DataArray(arrays.rdm(values), coords=dict.fromkeys(dims, ids), dims=dims, name='dissimilarity')

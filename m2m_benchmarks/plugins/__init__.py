@@ -1,7 +1,7 @@
-"""One identifier space over this library's plugins and brainscore_vision's.
+"""Plugins of this library and of brainscore_vision, by identifier.
 
-Plugins are registered by a literal line ``model_registry['identifier'] = factory`` in their folder's
-``__init__.py``. As in Brain-Score, that text is the index: listing and locating import nothing.
+A plugin is registered by a literal line ``model_registry['identifier'] = factory`` in its folder's ``__init__.py``. As
+in Brain-Score, the index is read from this text, so listing and locating plugins import nothing.
 """
 
 from m2m_benchmarks.plugins.environment import no_installs, no_stored_activations

@@ -1,11 +1,11 @@
-"""Brain-Score's switches in the environment, set for the length of a block."""
+"""Context managers that set Brain-Score's environment variables."""
 
 import contextlib
 import os
 from collections.abc import Iterator
 
-#: What Brain-Score stores about models.
-_OF_MODELS = (
+#: Functions of Brain-Score whose stored results depend on models.
+_MODEL_CACHES = (
     'brainscore_vision.model_helpers',
     'brainscore_vision.models',
     'brainscore_vision.benchmark_helpers.properties_common',
@@ -21,13 +21,13 @@ def no_installs() -> Iterator[None]:
 
 @contextlib.contextmanager
 def no_stored_activations() -> Iterator[None]:
-    """Keep Brain-Score from answering with what a model of that name responded earlier.
+    """Keep Brain-Score from reusing stored responses of models.
 
-    Its store knows a model's name and its input's shape, not its weights: a changed model would get old activations.
-    Ceilings, which no model changes, are still stored.
+    Its store knows a model's name and input shape, not its weights, so a changed model would get old activations.
+    Ceilings, which don't depend on models, are still stored.
     """
     before = os.environ.get('RESULTCACHING_DISABLE') or '0'  # an empty prefix would match everything
-    with _environment('RESULTCACHING_DISABLE', before if before == '1' else ','.join([before, *_OF_MODELS])):
+    with _environment('RESULTCACHING_DISABLE', before if before == '1' else ','.join([before, *_MODEL_CACHES])):
         yield
 
 

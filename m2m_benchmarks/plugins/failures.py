@@ -1,4 +1,4 @@
-"""One sentence and the reason for whatever goes wrong in a plugin."""
+"""Errors in plugins, explained in one sentence."""
 
 import contextlib
 import re
@@ -13,20 +13,20 @@ _URL = re.compile(r'https?://[^\s\'"<>]+')
 
 @contextlib.contextmanager
 def reporting_plugin_errors(identifier: str, kind: type[M2MError]) -> Iterator[None]:
-    """Turn an exception of a plugin into an error of this library, with the reason in one sentence.
+    """Turn exceptions of a plugin into errors of this library, which give the reason in one sentence.
 
     Parameters
     ----------
     identifier : str
-        Name of what is loaded or run; the message starts with it.
+        Name of the plugin that is loaded or run, with which the message starts.
     kind : type
-        Class of the error that is raised.
+        Class of the error to raise.
 
     Raises
     ------
     M2MError
-        Error of that class, for every exception but those of this library: a package isn't installed, a file could
-        not be downloaded, or the plugin fails in a way of its own.
+        An error of this class, when a package isn't installed, a file can't be downloaded, or the plugin fails
+        otherwise. Errors of this library are not changed.
     """
     try:
         yield
@@ -49,12 +49,7 @@ def reporting_plugin_errors(identifier: str, kind: type[M2MError]) -> Iterator[N
 
 @contextlib.contextmanager
 def reporting_name_errors() -> Iterator[None]:
-    """Turn the ValueError by which the family `neurn` says what is wrong with a name into an error of this library.
-
-    Raises
-    ------
-    ModelError
-    """
+    """Turn the ValueError that the family `neurn` raises for an invalid name into a ModelError."""
     try:
         yield
     except ValueError as error:
@@ -62,9 +57,9 @@ def reporting_name_errors() -> Iterator[None]:
 
 
 def _failed_download(error: BaseException) -> str | None:
-    """Why a download failed, and its URL where an exception has it; None when `error` is of no download.
+    """Reason why a download failed, with its URL if known; None if `error` isn't from a download.
 
-    The URL is one in the notes of an exception, which this library adds where it knows the address, else one in a
+    The URL is taken from the notes of an exception, which this library adds where it knows the address, or else from a
     message.
     """
     chain = list(_chain(error))
@@ -79,12 +74,12 @@ def _failed_download(error: BaseException) -> str | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and all that led to it: its causes, its contexts, and exceptions that it carries as arguments."""
+    """Yield an exception, its causes and contexts, and exceptions among its arguments."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:
         link = waiting.pop(0)
-        if isinstance(link, list | tuple):  # Brain-Score passes on what both of its attempts met
+        if isinstance(link, list | tuple):  # Brain-Score raises the errors of both of its attempts as one
             waiting += link
         elif isinstance(link, BaseException) and id(link) not in seen:
             seen.add(id(link))

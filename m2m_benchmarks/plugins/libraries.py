@@ -7,19 +7,19 @@ from pathlib import Path
 
 #: Libraries whose models have names of the form LIBRARY:NAME.
 LIBRARIES = ('torchvision', 'timm')
-#: A function under the decorator by which both libraries register a model; other decorators may stand between.
+#: A function with the decorator by which both libraries register models, possibly with other decorators in between.
 _REGISTERED = re.compile(r'^@register_model.*\n(?:(?!def ).*\n)*def (\w+)\(', re.MULTILINE)
 
 
 @functools.cache
 def library_models(library: str) -> tuple[str, ...]:
-    """List the models of a library, in alphabetical order; none where it isn't installed.
+    """List the models of a library, in alphabetical order; none if it isn't installed.
 
     Parameters
     ----------
     library : {'torchvision', 'timm'}
     """
-    spec = importlib.util.find_spec(library)  # a top-level package: found without being imported
+    spec = importlib.util.find_spec(library)  # does not import a top-level package
     if spec is None or not spec.submodule_search_locations:
         return ()
     files = (Path(next(iter(spec.submodule_search_locations))) / 'models').glob('*.py')

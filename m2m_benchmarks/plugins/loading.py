@@ -1,4 +1,4 @@
-"""Loading what an identifier stands for: a registered plugin, or what a resolver makes of the name."""
+"""Loading of models, benchmarks, metrics and data by identifier."""
 
 import contextlib
 import importlib
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
     from brainscore_vision.model_interface import BrainModel
 
-#: Kind of plugin to the functions, 'module:function', that know identifiers without a literal registry line; they are
-#: asked in this order once no plugin registers the identifier. Each takes the identifier and returns what it stands
-#: for (of a model its factory, which takes options), or None when it doesn't know it; one may also raise
-#: UnknownNameError, with what is wrong with the identifier.
-#: This table and the index of plugins are the only places where this library imports from the rooms above this one.
+#: Kind of plugin to its resolvers, 'module:function', which know identifiers without a literal registry line. They are
+#: called in this order if no plugin registers the identifier. A resolver takes the identifier and returns the object
+#: (for models a factory, which takes options), or None if it doesn't know the identifier; it may also raise
+#: UnknownNameError to say what is wrong with it. This table and the index of plugins are the only places where this
+#: package imports from the packages above it.
 RESOLVERS: dict[str, tuple[str, ...]] = {
     'model': ('m2m_benchmarks.models.neurn.model:variant_factory',),
     'benchmark': ('m2m_benchmarks.benchmarks.unregistered:unregistered_benchmark',),
@@ -34,9 +34,9 @@ RESOLVERS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-#: How messages name a kind of plugin, where it isn't by the kind itself.
+#: Kinds of plugins that have another name in messages.
 _NAMES = {'data': 'dataset', 'stimulus_set': 'stimulus set'}
-#: Command that lists the identifiers of a kind.
+#: Commands that list the identifiers of a kind.
 _LISTINGS = {'model': 'm2m models --all', 'benchmark': 'm2m benchmarks --all', 'data': 'm2m data list'}
 
 
@@ -47,24 +47,24 @@ def load_model(identifier: str, **options: Any) -> 'BrainModel':
     ----------
     identifier : str
     **options
-        For models of that family: `weights`, 'default' or 'none', and `seed`.
+        Options of models of that family: `weights`, 'default' or 'none', and `seed`.
 
     Raises
     ------
     UnknownNameError
-        With the nearest names, when neither does.
+        When there is no such model; the message has the nearest names.
     ModelError
-        When it can't be built here: its weights can't be had, or a package that it needs isn't installed.
+        When the model can't be built: its weights can't be downloaded, or a package that it needs isn't installed.
     """
     with reporting_plugin_errors(identifier, ModelError):
         factory = _model_factory(identifier)
         if options and not _has_weights_options(factory):
             raise ModelError(
-                f'{identifier} brings its own weights; untrained ones are for neurn_…, plain_…, torchvision:NAME and '
-                'timm:NAME.'
+                f'{identifier} brings its own weights; only neurn_…, plain_…, torchvision:NAME and timm:NAME can be '
+                'untrained or take others.'
             )
-        refused = reporting_name_errors() if _has_weights_options(factory) else contextlib.nullcontext()
-        with no_installs(), refused:
+        name_errors = reporting_name_errors() if _has_weights_options(factory) else contextlib.nullcontext()
+        with no_installs(), name_errors:
             model: BrainModel = factory(**options)
         return model
 
@@ -83,7 +83,7 @@ def _model_factory(identifier: str) -> Callable[..., Any]:
     factory = _registered_factory('model', identifier)
     if factory is None:
         with reporting_name_errors():
-            factory = _resolved('model', identifier)
+            factory = _resolve('model', identifier)
     if factory is None:
         raise unknown_name('model', identifier)
     return factory
@@ -95,9 +95,9 @@ def load_benchmark(identifier: str) -> 'Benchmark':
     Raises
     ------
     UnknownNameError
-        With the nearest names, when there is none.
+        When there is no such benchmark; the message has the nearest names.
     DataNotFoundError
-        With the command that brings its data, when that isn't here.
+        When its data isn't on this machine; the message has the command that brings it.
     """
     with reporting_plugin_errors(identifier, BenchmarkError):
         benchmark: Benchmark = _load('benchmark', identifier)
@@ -111,12 +111,12 @@ def load_metric(identifier: str, **options: Any) -> 'Metric':
 
 
 def load_dataset(identifier: str) -> 'DataAssembly':
-    """Load the recordings of a dataset, trial by trial, with their stimulus set in ``attrs``.
+    """Load the single-trial recordings of a dataset, with their stimulus set in ``attrs``.
 
     Raises
     ------
     DataNotFoundError
-        With the command that brings it, when the dataset isn't on this machine.
+        When the dataset isn't on this machine; the message has the command that brings it.
     """
     assembly: DataAssembly = _load('data', identifier)
     return assembly
@@ -128,7 +128,7 @@ def load_stimulus_set(identifier: str) -> 'StimulusSet':
     Raises
     ------
     DataNotFoundError
-        As in `load_dataset`.
+        See `load_dataset`.
     """
     stimuli: StimulusSet = _load('stimulus_set', identifier)
     return stimuli
@@ -139,14 +139,14 @@ def _load(kind: str, identifier: str, **options: Any) -> Any:
     if factory is not None:
         with no_installs():
             return factory(**options)
-    loaded = _resolved(kind, identifier)
+    loaded = _resolve(kind, identifier)
     if loaded is None:
         raise unknown_name(kind, identifier)
     return loaded
 
 
 def _registered_factory(kind: str, identifier: str) -> Callable[..., Any] | None:
-    """Factory that a plugin of this library, else of brainscore_vision, registers; None when neither does."""
+    """Factory that a plugin of this library, or else of brainscore_vision, registers; None if neither does."""
     plugin = registered(kind).get(identifier) or registered(kind, BRAIN_SCORE).get(identifier)
     if plugin is None:
         return None
@@ -157,8 +157,8 @@ def _registered_factory(kind: str, identifier: str) -> Callable[..., Any] | None
     return factory
 
 
-def _resolved(kind: str, identifier: str) -> Any:
-    """What the first resolver of a kind that knows the identifier makes of it; None when none does."""
+def _resolve(kind: str, identifier: str) -> Any:
+    """Call resolvers until one knows the identifier; None if none does."""
     for resolver in RESOLVERS[kind]:
         module, _, function = resolver.partition(':')
         resolved = getattr(importlib.import_module(module), function)(identifier)
@@ -168,7 +168,7 @@ def _resolved(kind: str, identifier: str) -> Any:
 
 
 def unknown_name(kind: str, identifier: str) -> UnknownNameError:
-    """Error that suggests the registered names most like one that doesn't exist."""
+    """Error for an unknown identifier, which suggests the most similar registered ones."""
     known = [*registered(kind), *registered(kind, BRAIN_SCORE)]
     hint = f'`{_LISTINGS[kind]}` lists them.' if kind in _LISTINGS else ''
     return UnknownNameError(_NAMES.get(kind, kind), identifier, known, hint)

@@ -1,4 +1,4 @@
-"""The plain twins of the networks in `neurn`: the same, without the NeuRN layer."""
+"""Plain twins of the networks in `neurn`: the same networks without the NeuRN layer."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Controls: what a score is without any network."""
+"""Control models, for scores without any network."""
 
 from brainscore_vision import model_registry
 

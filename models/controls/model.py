@@ -1,4 +1,4 @@
-"""Grey pixels at 64 x 64: the lower control of every mouse benchmark."""
+"""Grey pixels at 64 x 64: the lower control for every mouse benchmark."""
 
 import functools
 
@@ -15,7 +15,7 @@ BIBTEX = ''
 
 
 class Pixels(torch.nn.Module):
-    """Hands its input on."""
+    """Identity: returns its input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,26 +24,26 @@ class Pixels(torch.nn.Module):
         self.unused = torch.nn.Parameter(torch.zeros(1), requires_grad=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images of shape (n, 1, 64, 64), unchanged."""
+        """Return images of shape (n, 1, 64, 64) unchanged."""
         pixels: torch.Tensor = self.pixels(images)
         return pixels
 
 
 def preprocess(paths: list[str], image_size: int) -> torch.Tensor:
-    """Whole images, grey, at image_size x image_size, in [0, 1]."""
+    """Load whole images, grey, at image_size x image_size, in [0, 1]."""
     size = (image_size, image_size)
     images = [image.convert('RGB').resize(size, Image.Resampling.BILINEAR) for image in load_images(paths)]
     return torch.stack([_grey(torch.from_numpy(np.array(image))) / 255 for image in images])
 
 
 def _grey(image: torch.Tensor) -> torch.Tensor:
-    """Turn a uint8 image (height, width, 3) grey, (1, height, width), as torchvision does, which is slow to import."""
+    """Convert a uint8 image (height, width, 3) to grey (1, height, width) like torchvision, which is slow to import."""
     red, green, blue = image.unbind(-1)
     return (0.2989 * red + 0.587 * green + 0.114 * blue).to(torch.uint8)[None]
 
 
 def pixels() -> ModelCommitment:
-    """The control as a Brain-Score model."""
+    """Build the control as a Brain-Score model."""
     preprocessing = functools.partial(preprocess, image_size=IMAGE_SIZE)
     wrapper = PytorchWrapper(identifier='pixels_64', model=Pixels(), preprocessing=preprocessing)
     wrapper.image_size = IMAGE_SIZE

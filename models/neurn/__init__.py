@@ -1,4 +1,4 @@
-"""Networks with a NeuRN layer at their input: local contrast in place of level."""
+"""Networks with a NeuRN layer at their input, which replaces levels by local contrast."""
 
 import functools
 

@@ -1,6 +1,6 @@
-"""The networks of the family: where each comes from, what it is shown, which layers are looked at, how it is named.
+"""The networks of the family: library, input, layers and names.
 
-This module imports torch only where a network is built: names are checked without it.
+This module imports torch only to build a network; names are checked without it.
 """
 
 import re
@@ -12,35 +12,35 @@ if TYPE_CHECKING:
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-#: Smallest and largest image that a name can ask for.
+#: Minimum and maximum image size in a name.
 SIZES = (8, 2048)
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """One row of the table.
+    """A backbone of the family: one row of the table.
 
     Attributes
     ----------
     library : {'torchvision', 'timm', ''}
-        '' is this folder.
+        Library of the network; '' is this folder.
     name : str
-        In that library; for timm with the tag of the weights.
+        Name in the library; for timm with the tag of the weights.
     stem : str
-        Module that ends the stem, before the first block.
+        Last module of the stem, before the first block.
     layers : tuple of str
-        10 to 20 modules in the order in which they run, the last one for readouts. None of them is changed
-        in place by what comes after it.
+        10 to 20 modules in the order in which they run, the last one for readouts. No output of theirs is changed in
+        place by a later module.
     weights : str
-        torchvision's name of the default weights. Networks of this folder have none.
+        Name of the default weights in torchvision. Networks of this folder have none.
     image_size : int
         Height and width of the input.
     normalization : (mean, std)
         Mean and standard deviation of each channel of images in [0, 1].
     fixed_size : bool
-        Whether the network takes images of no other size.
+        Whether the network only takes images of this size.
     classes : tuple of str
-        What the outputs stand for, where it isn't ImageNet's classes.
+        Classes of the outputs, if not ImageNet's.
     """
 
     library: str
@@ -55,7 +55,7 @@ class Backbone:
 
 
 def _numbered(pattern: str, *counts: int, first: int = 0) -> tuple[str, ...]:
-    """Blocks of stages: '{}.{}' with counts (2, 3) is 0.0, 0.1, 1.0, 1.1, 1.2."""
+    """Name the blocks of stages: '{}.{}' with counts (2, 3) gives 0.0, 0.1, 1.0, 1.1, 1.2."""
     return tuple(pattern.format(stage + first, block) for stage, count in enumerate(counts) for block in range(count))
 
 
@@ -238,7 +238,7 @@ class Variant:
     neurn : dict or None
         Parameters of the layer; None for a plain twin.
     after : str
-        Module after which the layer sits; '' for the input, before normalisation.
+        Module after which the layer is placed; '' for the input, before normalisation.
     image_size : int
     """
 
@@ -249,12 +249,12 @@ class Variant:
 
     @property
     def row(self) -> Backbone:
-        """The backbone's row of the table."""
+        """Row of the backbone in the table."""
         return BACKBONES[self.backbone]
 
     @property
     def identifier(self) -> str:
-        """Its one name: the kind, the backbone, and what differs from the default."""
+        """Unique name: the kind, the backbone, and settings that differ from the default."""
         parts = ['plain' if self.neurn is None else 'neurn', self.backbone]
         if self.image_size != self.row.image_size:
             parts.append(f'at{self.image_size}')
@@ -267,7 +267,7 @@ class Variant:
         return '_'.join(parts)
 
 
-#: (neurn|plain)_BACKBONE, then what differs from the default, in this order: _at64 (image size), _k5 (kernel),
+#: (neurn|plain)_BACKBONE, then settings that differ from the default, in this order: _at64 (image size), _k5 (kernel),
 #: _zero or _reflect (padding), _channel (scope), _after_MODULE (placement; 'stem' is the backbone's stem).
 _IDENTIFIER = re.compile(
     rf'(?P<kind>neurn|plain)_(?P<backbone>{"|".join(sorted(BACKBONES, key=len, reverse=True))})'
@@ -277,12 +277,12 @@ _IDENTIFIER = re.compile(
 
 
 def parse(identifier: str) -> Variant | None:
-    """What an identifier of the family stands for; None for any other identifier.
+    """Parse an identifier of the family; None for other identifiers.
 
     Raises
     ------
     ValueError
-        When it names a backbone of the family and something unknown about it, or what is the default anyway.
+        When it names a backbone of the family with unknown settings, or with a setting that is the default.
     """
     start = _IDENTIFIER.match(identifier)
     if start is None:
@@ -324,32 +324,32 @@ def parse(identifier: str) -> Variant | None:
             )
     variant = Variant(start['backbone'], layer, after, image_size)
     if variant.identifier != identifier:
-        raise ValueError(f'{identifier} is called {variant.identifier}: what is the default is not named')
+        raise ValueError(f'{identifier} is called {variant.identifier}: defaults are left out of names')
     return variant
 
 
 def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes: int | None = None) -> 'nn.Module':
-    """The network as its library defines it.
+    """Build a network as its library defines it.
 
     Parameters
     ----------
     backbone : Backbone
     weights : {'default', 'none'}
-        Those of ImageNet, which the library downloads and checks, or untrained ones.
+        ImageNet weights, which the library downloads and checks, or untrained ones.
     seed : int
         Random seed of untrained weights.
     n_classes : int, optional
-        Number of outputs, where it isn't that of the default weights; those have then an untrained last layer.
+        Number of outputs, if it differs from that of the default weights; the last layer is then untrained.
 
     Returns
     -------
     nn.Module
-        Takes normalised images of shape (n, 3, image_size, image_size).
+        Network for normalised images of shape (n, 3, image_size, image_size).
 
     Raises
     ------
     ValueError
-        For other `weights`, or default ones of a network that has none.
+        When `weights` has another value, or is 'default' for a network that has none.
     """
     if weights not in ('default', 'none'):
         raise ValueError(f"weights are {weights!r}, expected 'default' or 'none'")
@@ -373,25 +373,25 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes
             return network
         import torchvision
 
-        chosen = None
+        trained_weights = None
         if weights == 'default':
-            chosen = torchvision.models.get_model_weights(backbone.name)[backbone.weights]
-        # Untrained, Inception asks whether it shall draw its weights in its own slow way.
+            trained_weights = torchvision.models.get_model_weights(backbone.name)[backbone.weights]
+        # Untrained Inception warns unless it is told whether to initialize its weights in its own, slow way.
         options: dict[str, Any] = {}
-        if backbone.name == 'inception_v3' and chosen is None:
+        if backbone.name == 'inception_v3' and trained_weights is None:
             options = {'init_weights': True}
-        if chosen is None:
+        if trained_weights is None:
             options.update(outputs)
-        network = torchvision.models.get_model(backbone.name, weights=chosen, **options)
-        if chosen is not None and outputs:
-            # torchvision refuses another number of outputs: the last layer alone stays as it was drawn.
+        network = torchvision.models.get_model(backbone.name, weights=trained_weights, **options)
+        if trained_weights is not None and outputs:
+            # With weights, torchvision doesn't allow another number of outputs: only the last layer stays untrained.
             trained = network.state_dict()
             options = {'init_weights': False} if backbone.name == 'inception_v3' else {}
             network = torchvision.models.get_model(backbone.name, weights=None, **outputs, **options)
             own = network.state_dict()
             network.load_state_dict({**own, **{n: v for n, v in trained.items() if v.shape == own[n].shape}})
     if backbone.name == 'inception_v3':
-        # It would turn ImageNet's normalisation into the one it was trained with; the table has that one.
+        # Otherwise it converts ImageNet's normalisation to its own, which the table already has.
         network.transform_input = False  # type: ignore[assignment]
     return network
 
@@ -402,17 +402,17 @@ def has_default_weights(backbone: Backbone) -> bool:
 
 
 def weights_url(backbone: Backbone) -> str | None:
-    """Where the default weights are downloaded from; None where there are none."""
+    """URL of the default weights; None if there are none."""
     if not has_default_weights(backbone):
         return None
     if backbone.library == 'timm':
         import timm
 
-        found = timm.get_pretrained_cfg(backbone.name)
-        assert found is not None
-        if found.hf_hub_id:
-            return f'https://huggingface.co/{found.hf_hub_id}/resolve/main/model.safetensors'
-        return str(found.url)
+        config = timm.get_pretrained_cfg(backbone.name)
+        assert config is not None
+        if config.hf_hub_id:
+            return f'https://huggingface.co/{config.hf_hub_id}/resolve/main/model.safetensors'
+        return str(config.url)
     import torchvision
 
     return str(torchvision.models.get_model_weights(backbone.name)[backbone.weights].url)

@@ -1,4 +1,4 @@
-"""DigitNet: the network of the single-source protocol on digits.
+"""DigitNet: the usual network for single-source domain generalization on digits.
 
 Two convolutions and three linear layers, as in M-ADA (Qiao, Zhao & Peng 2020, Learning to learn single domain
 generalization), RandConv and PDEN.
@@ -31,7 +31,7 @@ class DigitNet(nn.Module):
         self.fc3 = nn.Linear(1024, n_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """One number a class, shape (n, n_classes), for images of shape (n, 3, 32, 32)."""
+        """Compute logits, shape (n, n_classes), of images of shape (n, 3, 32, 32)."""
         maps = self.pool1(self.relu1(self.conv1(images)))
         maps = self.pool2(self.relu2(self.conv2(maps)))
         features = self.relu3(self.fc1(maps.flatten(1)))

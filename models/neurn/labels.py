@@ -14,15 +14,15 @@ BATCH_SIZE = 128
 
 
 class OutputLabels(BrainModel):
-    """Names the class of the largest output. Brain-Score's own answer to the task takes ImageNet's 1,000 outputs only.
+    """Answers with the class of the largest output. Brain-Score's own version requires ImageNet's 1,000 outputs.
 
     Parameters
     ----------
     identifier : str
     wrapper : PytorchWrapper
-        Around the network.
+        Wrapper around the network.
     classes : sequence of str, optional
-        What each output stands for. Without it, the outputs are those of the labels that are asked for, in their order.
+        Class of each output. By default, the outputs are for the labels given to `start_task`, in their order.
     """
 
     def __init__(self, identifier: str, wrapper: PytorchWrapper, classes: Sequence[str] | None = None) -> None:
@@ -33,30 +33,30 @@ class OutputLabels(BrainModel):
 
     @property
     def identifier(self) -> str:
-        """The model's."""
+        """Identifier of the model."""
         return self._identifier
 
     def start_task(self, task: Any, choice_labels: Sequence[str], **_options: Any) -> None:
-        """Choose the labels that `look_at` answers with.
+        """Set the labels that `look_at` chooses from.
 
         Raises
         ------
         ValueError
-            For another task, or labels that the network has no outputs for.
+            When the task isn't `label`, or the network has no output for a label.
         """
         if task != BrainModel.Task.label:
             raise ValueError(f'expected the task label, got {task}')
         unknown = [label for label in choice_labels if self._classes is not None and label not in self._classes]
         if unknown or isinstance(choice_labels, str):
-            asked = repr(choice_labels) if isinstance(choice_labels, str) else ', '.join(map(str, unknown[:12]))
+            invalid = repr(choice_labels) if isinstance(choice_labels, str) else ', '.join(map(str, unknown[:12]))
             known = '' if self._classes is None else f'; its classes are {", ".join(self._classes[:12])}'
-            raise ValueError(f'{self._identifier} has no output for {asked}{known}')
+            raise ValueError(f'{self._identifier} has no output for {invalid}{known}')
         self._choices = list(choice_labels)
 
     def look_at(
         self, stimuli: StimulusSet, number_of_trials: int = 1, require_variance: bool = False
     ) -> BehavioralAssembly:
-        """The label of each stimulus: choice (1) x presentation.
+        """Label each stimulus: choice (1) x presentation.
 
         Raises
         ------
@@ -64,20 +64,21 @@ class OutputLabels(BrainModel):
             When the network doesn't have an output for each class.
         """
         classes = self._choices if self._classes is None else self._classes
-        chosen = [classes.index(label) for label in self._choices]
+        columns = [classes.index(label) for label in self._choices]
         labels: list[str] = []
         paths = [str(stimuli.get_stimulus(stimulus)) for stimulus in stimuli['stimulus_id']]
         for start in range(0, len(paths), BATCH_SIZE):
             outputs = self._outputs(paths[start : start + BATCH_SIZE])
             if outputs.ndim != 2 or outputs.shape[1] != len(classes):
                 shape = tuple(outputs.shape[1:])
-                came = f'outputs of shape {shape}' if outputs.ndim != 2 else f'{outputs.shape[1]} outputs'
+                actual = f'outputs of shape {shape}' if outputs.ndim != 2 else f'{outputs.shape[1]} outputs'
                 raise ValueError(
-                    f'{self._identifier} has {came}, expected {len(classes)}: one for each of {", ".join(classes[:12])}'
+                    f'{self._identifier} has {actual}, expected {len(classes)}: one for each of '
+                    f'{", ".join(classes[:12])}'
                 )
             if np.isnan(outputs).any():
-                raise ValueError(f'the outputs of {self._identifier} hold NaN')
-            labels += [self._choices[place] for place in outputs[:, chosen].argmax(axis=1)]
+                raise ValueError(f'the outputs of {self._identifier} contain NaN; expected numbers')
+            labels += [self._choices[index] for index in outputs[:, columns].argmax(axis=1)]
         coords = {
             column: ('presentation', stimuli[column].to_numpy())
             for column in stimuli.columns
@@ -96,6 +97,6 @@ class OutputLabels(BrainModel):
         with torch.no_grad():
             outputs = network(batch, **self._wrapper._forward_kwargs)
         if not torch.is_tensor(outputs):
-            raise ValueError(f'{self._identifier} puts out a {type(outputs).__name__}, expected one tensor')
-        found: np.ndarray = outputs.float().cpu().numpy()
-        return found
+            raise ValueError(f'{self._identifier} returns a {type(outputs).__name__}, expected one tensor')
+        values: np.ndarray = outputs.float().cpu().numpy()
+        return values

@@ -18,11 +18,11 @@ from .labels import OutputLabels
 from .neurn import NeuRN
 
 VISUAL_DEGREES = 8
-#: Regions of primates follow depth: there is no primate recording in this project to choose layers with.
+#: Relative depths of the layers for primate regions: this project has no primate recordings to choose layers with.
 DEPTHS = {'V1': 0.2, 'V2': 0.4, 'V4': 0.6, 'IT': 0.8}
-#: Recordings that the maps in region_layer_map were made with, for the mouse areas.
+#: Recordings with which the maps in region_layer_map were made, for the mouse areas.
 CALIBRATED_ON = 'Siegle2021'
-#: Images that Brain-Score runs at once; it fills up the last batch, so a large one costs time and memory for nothing.
+#: Batch size for Brain-Score, which pads the last batch: larger ones waste time and memory.
 BATCH_SIZE = 8
 
 BIBTEX = """@article{jalil2025neurn,
@@ -33,7 +33,7 @@ BIBTEX = """@article{jalil2025neurn,
 }"""
 
 
-def _parsed(identifier: str) -> Variant:
+def _parse_variant(identifier: str) -> Variant:
     variant = parse(identifier)
     if variant is None:
         raise ValueError(f'{identifier!r} is not neurn_BACKBONE or plain_BACKBONE with one of {", ".join(BACKBONES)}')
@@ -46,17 +46,18 @@ class Network(nn.Module):
     Parameters
     ----------
     backbone : nn.Module
-        Its modules are named as in its library, after `backbone.`.
+        Network of a library, whose module names get the prefix `backbone.`.
     mean, std : sequence of float
         Mean and standard deviation of each channel.
     neurn : NeuRN, optional
+        Layer; None for a plain network.
     after : str
-        Module of the backbone whose output goes through NeuRN; '' puts it at the input.
+        Module of the backbone after which NeuRN is placed; '' for the input.
 
     Raises
     ------
     ValueError
-        When the backbone has no such module, with the nearest names.
+        When the backbone has no such module; the message has the nearest names.
     """
 
     mean: torch.Tensor
@@ -71,7 +72,7 @@ class Network(nn.Module):
         after: str = '',
     ) -> None:
         super().__init__()
-        # Not part of the weights: they are those of the backbone, whatever stands in front of it.
+        # Not persistent: the weights are those of the backbone, with or without NeuRN.
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
         self.neurn = neurn
@@ -90,16 +91,16 @@ class Network(nn.Module):
     def _contrast(self, _module: nn.Module, _inputs: Any, output: Any) -> torch.Tensor:
         assert self.neurn is not None
         if not torch.is_tensor(output) or output.dim() != 4:
-            came = f'shape {tuple(output.shape)}' if torch.is_tensor(output) else f'a {type(output).__name__}'
+            actual = f'shape {tuple(output.shape)}' if torch.is_tensor(output) else f'a {type(output).__name__}'
             raise ValueError(
-                f'NeuRN cannot sit after {self.after!r}: expected feature maps of shape (n, channels, height, width), '
-                f'got {came}'
+                f'NeuRN cannot be placed after {self.after!r}: expected feature maps of shape (n, channels, height, '
+                f'width), got {actual}'
             )
         contrast: torch.Tensor = self.neurn(output)
         return contrast
 
     def forward(self, images: torch.Tensor) -> Any:
-        """What the backbone makes of images of shape (n, 3, height, width) in [0, 1]."""
+        """Compute the backbone's output for images of shape (n, 3, height, width) in [0, 1]."""
         if self.neurn is not None and not self.after:
             images = self.neurn(images)
         return self.backbone((images - self.mean) / self.std)
@@ -111,25 +112,25 @@ def network(identifier: str, weights: str = 'default', seed: int = 0, n_classes:
     Parameters
     ----------
     identifier : str
-        Such as 'neurn_resnet18', 'plain_resnet18', 'neurn_resnet18_k5_after_stem'.
+        Name of the network, such as 'neurn_resnet18', 'plain_resnet18' or 'neurn_resnet18_k5_after_stem'.
     weights : {'default', 'none'}
         ImageNet weights that the backbone's library downloads and checks, or untrained ones.
     seed : int
-        Random seed of untrained weights; twins with the same seed have the same.
+        Random seed of untrained weights; twins with the same seed have the same weights.
     n_classes : int, optional
-        Number of outputs, where it isn't the backbone's own.
+        Number of outputs, if it differs from the backbone's.
 
     Raises
     ------
     ValueError
         When the identifier isn't one of the family, or the backbone doesn't run on the image size it names.
     """
-    variant = _parsed(identifier)
+    variant = _parse_variant(identifier)
     try:
         backbone = build(variant.row, weights, seed, n_classes)
     except Exception as error:
         if weights == 'default' and (url := weights_url(variant.row)):
-            # Downloaders rarely say what they were after.
+            # Downloaders rarely name the URL.
             error.add_note(f'Its weights are downloaded from {url}')
         raise
     try:
@@ -148,12 +149,12 @@ def network(identifier: str, weights: str = 'default', seed: int = 0, n_classes:
 
 
 def layers(identifier: str) -> list[str]:
-    """Layers of a network of the family, in the order in which they run."""
-    return [f'backbone.{layer}' for layer in _parsed(identifier).row.layers]
+    """List the layers of a network of the family, in the order in which they run."""
+    return [f'backbone.{layer}' for layer in _parse_variant(identifier).row.layers]
 
 
 def regions(identifier: str) -> dict[str, str]:
-    """Layer of each region: from `region_layer_map` where there is a map, else primate regions by depth only."""
+    """Map regions to layers: from `region_layer_map` if there is a map, else primate regions by depth."""
     path = _map_path(identifier)
     if path.is_file():
         calibrated: dict[str, str] = json.loads(path.read_text(encoding='utf-8'))
@@ -162,7 +163,7 @@ def regions(identifier: str) -> dict[str, str]:
 
 
 def regions_by_depth(listed: list[str]) -> dict[str, str]:
-    """Layers of the primate regions of Brain-Score."""
+    """Map Brain-Score's primate regions to layers by depth."""
     return {region: listed[round(depth * (len(listed) - 1))] for region, depth in DEPTHS.items()}
 
 
@@ -173,21 +174,21 @@ def _map_path(identifier: str) -> Path:
 def brain_model(
     identifier: str, weights: str = 'default', seed: int = 0, classes: Sequence[str] | None = None
 ) -> ModelCommitment:
-    """A network of the family as a Brain-Score model; see `network`.
+    """Build a network of the family as a Brain-Score model; see `network`.
 
-    With `classes`, what each output stands for, it is one that was trained on them: it answers the task `label` with
-    them, and the layers of mouse areas, which were chosen with ImageNet weights, are left open. The outputs of digitnet
-    stand for the digits without being told.
+    `classes`, the class of each output, are given for a network that was trained on them. It then answers the task
+    `label` with them, and has no layers for mouse areas, which were chosen with ImageNet weights. The outputs of
+    digitnet are the digits by default.
     """
     built = network(identifier, weights, seed, None if classes is None else len(classes))
-    row, size = _parsed(identifier).row, _parsed(identifier).image_size
+    row, size = _parse_variant(identifier).row, _parse_variant(identifier).image_size
     preprocessing = functools.partial(
         load_preprocess_images,
         image_size=size,
         normalize_mean=(0.0, 0.0, 0.0),
         normalize_std=(1.0, 1.0, 1.0),
     )
-    # Brain-Score keeps activations under this name: other weights need another.
+    # Brain-Score stores activations under this name, so other weights need another name.
     name = identifier if weights == 'default' else f'{identifier}-seed{seed}'
     wrapper = PytorchWrapper(identifier=name, model=built, preprocessing=preprocessing, batch_size=BATCH_SIZE)
     wrapper.image_size = size
@@ -201,13 +202,13 @@ def brain_model(
     known = classes or row.classes
     if known:
         model.behavior_model.mapping[BrainModel.Task.label] = OutputLabels(identifier, wrapper, known)
-    # Scores on these recordings don't use the map that was made with them.
+    # Scores on these recordings don't use the map, which was made with them.
     model.calibrated_on = CALIBRATED_ON if classes is None and _map_path(identifier).is_file() else None
     return model
 
 
 def variant_factory(identifier: str) -> Callable[..., ModelCommitment] | None:
-    """Factory of a network of the family, `brain_model` for this identifier; None for any other identifier.
+    """Factory for a network of the family: `brain_model` with this identifier; None for other identifiers.
 
     Raises
     ------

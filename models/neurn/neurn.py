@@ -1,4 +1,4 @@
-"""NeuRN: local contrast in place of level, from Jalil, Qazi & Iqbal (2025), arXiv 2505.06881."""
+"""NeuRN: a layer that replaces levels by local contrast, from Jalil, Qazi & Iqbal (2025), arXiv 2505.06881."""
 
 from numbers import Integral, Real
 from typing import Final
@@ -12,39 +12,39 @@ SCOPES = ('image', 'channel')
 
 
 class NeuRN(nn.Module):
-    """Standard deviation of each pixel's neighbourhood over the largest one of the image.
+    """Standard deviation of each pixel's neighbourhood, divided by the largest one in the image.
 
     For every channel and every pixel, the population standard deviation of the kernel_size x kernel_size pixels
-    around it, divided by its maximum. The output has the shape of the input and lies in [0, 1]. It doesn't change
-    under ``x -> a * x + b`` with a > 0, while a times the largest deviation stays above `eps`; with zero padding,
-    where b is an edge around the image, under ``x -> a * x`` only.
+    around it, divided by its maximum. The output has the shape of the input and lies in [0, 1]. It is invariant
+    to ``x -> a * x + b`` with a > 0, as long as a times the largest deviation is above `eps`; with zero padding, where
+    b makes an edge around the image, only to ``x -> a * x``.
 
-    The paper leaves open what stands beyond the border, over what the maximum is taken and what a constant image
-    gives. `padding`, `scope` and `eps` are these choices; their defaults are ours.
+    The paper doesn't specify the padding, over which values the maximum is taken, and the result for a constant image.
+    These are the parameters `padding`, `scope` and `eps`, whose defaults are ours.
 
     Parameters
     ----------
     kernel_size : int
-        Odd, 3 or more, at most the height and width of the image.
+        Odd number of 3 or more, at most the height and width of the image.
     padding : {'edge', 'zero', 'reflect'}
-        What stands beyond the border.
+        Values beyond the border.
     scope : {'image', 'channel'}
-        The maximum is taken over all channels of an image, or over each channel.
+        Values over which the maximum is taken: all channels of an image, or each channel.
     eps : float
-        Least divisor, in units of the input: an image whose largest deviation is below it is not stretched to 1.
-        Constant images give zeros.
+        Minimum divisor, in units of the input: images with smaller deviations are not scaled up to 1. Constant images
+        give zeros.
 
     Raises
     ------
     ValueError
-        For parameters other than these.
+        When a parameter has another value.
     """
 
-    # Variances below this count as zero. A power of four, so that its root is exact and flat regions give exact zeros.
-    _least_variance: Final[float] = 2.0**-120
-    _least_deviation: Final[float] = 2.0**-60
-    # Images are taken together up to this many numbers: the dozen intermediate results then stay in the cache.
-    _at_once: Final[int] = 200_000
+    # Smaller variances count as zero. A power of four, so that its root is exact and constant regions give exact zeros.
+    _min_variance: Final[float] = 2.0**-120
+    _min_deviation: Final[float] = 2.0**-60
+    # Images are processed together up to this many numbers, so that the dozen intermediate results fit into the cache.
+    _chunk_size: Final[int] = 200_000
 
     kernel_size: int
     padding: str
@@ -70,16 +70,16 @@ class NeuRN(nn.Module):
         self._mode = {'edge': 'replicate', 'zero': 'constant', 'reflect': 'reflect'}[padding]
 
     def extra_repr(self) -> str:
-        """What distinguishes this layer from another."""
+        """Parameters, for the repr."""
         return f'kernel_size={self.kernel_size}, padding={self.padding!r}, scope={self.scope!r}, eps={self.eps}'
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Local contrast of images.
+        """Compute the local contrast of images.
 
         Parameters
         ----------
         images : floating point tensor, shape (n, channels, height, width) or (channels, height, width)
-            In any units and of any level; half precision is computed in float32.
+            Images in any units and at any level; half precision is computed in float32.
 
         Returns
         -------
@@ -89,9 +89,9 @@ class NeuRN(nn.Module):
         Raises
         ------
         ValueError
-            When the shape or type is another, the kernel is larger than the image, or a pixel is NaN or infinite
-            (or so large that its square is). Integer images are refused, since the result lies between 0 and 1;
-            ``images.float()`` is enough, the scale doesn't matter.
+            When the shape or type is wrong, the kernel is larger than the image, or a pixel is NaN, infinite, or so
+            large that its square is. Integer images are an error, since the result lies between 0 and 1; convert them
+            with ``images.float()``, the scale doesn't matter.
         """
         if images.dim() != 3 and images.dim() != 4:
             raise ValueError(
@@ -111,11 +111,11 @@ class NeuRN(nn.Module):
             return self._contrast(images.unsqueeze(0)).squeeze(0)
         if images.size(0) == 0 or images.device.type != 'cpu' or self._traced():
             return self._contrast(images)
-        at_once = max(1, self._at_once // max(1, images[0].numel()))
-        return torch.cat([self._contrast(some) for some in images.split(at_once)])
+        n_images = max(1, self._chunk_size // max(1, images[0].numel()))
+        return torch.cat([self._contrast(chunk) for chunk in images.split(n_images)])
 
     def _traced(self) -> bool:
-        """Whether the number of images is to be left open, and values can't be looked at."""
+        """Whether the layer is being traced or compiled: the number of images is open, and values can't be read."""
         if torch.jit.is_scripting():
             return False
         return torch.compiler.is_compiling() or torch.jit.is_tracing()
@@ -125,17 +125,17 @@ class NeuRN(nn.Module):
         wide = images if images.dtype == torch.float64 else images.float()
         padded = functional.pad(wide, [half, half, half, half], mode=self._mode)
         # Law of total variance: that of the window is the mean of its columns' variances and the variance of their
-        # means. Both are sums of squares of differences between neighbours, so nothing cancels, whatever the level.
+        # means. Both are sums of squares of differences between neighbours, so nothing cancels at any level.
         middle = padded.narrow(2, half, images.size(2))
         column_offset, column_variance = _moments(padded, None, 2, self.kernel_size)
         _, variance = _moments(middle, column_offset, 3, self.kernel_size)
         width = images.size(3)
         total = column_variance.narrow(3, 0, width)
-        for place in range(1, self.kernel_size):
-            total = total + column_variance.narrow(3, place, width)
+        for offset in range(1, self.kernel_size):
+            total = total + column_variance.narrow(3, offset, width)
         variance = torch.add(variance, total, alpha=1.0 / self.kernel_size)
-        # The root's slope is infinite at zero: below the clamp there is none.
-        deviation = variance.clamp_min(self._least_variance).sqrt() - self._least_deviation
+        # The root's slope is infinite at zero; the clamp makes it zero there.
+        deviation = variance.clamp_min(self._min_variance).sqrt() - self._min_deviation
         if self.scope == 'image':
             largest = deviation.amax([1, 2, 3], keepdim=True)
         else:
@@ -148,25 +148,25 @@ class NeuRN(nn.Module):
 def _moments(
     values: torch.Tensor, offsets: torch.Tensor | None, dim: int, count: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean, less the middle one, and variance of each `count` neighbours along `dim` of values + offsets."""
+    """Mean (relative to the middle one) and variance of each `count` neighbours along `dim` of values + offsets."""
     total = _difference(values, offsets, dim, 0, count)
     squares = total * total
-    for place in range(1, count):
-        if place != count // 2:
-            difference = _difference(values, offsets, dim, place, count)
+    for index in range(1, count):
+        if index != count // 2:
+            difference = _difference(values, offsets, dim, index, count)
             total = total + difference
             squares = torch.addcmul(squares, difference, difference)
     mean = total / count
     return mean, torch.addcmul(squares / count, mean, mean, value=-1.0)
 
 
-def _difference(values: torch.Tensor, offsets: torch.Tensor | None, dim: int, place: int, count: int) -> torch.Tensor:
-    """Of the neighbour at `place` of `count` and the middle one, in values + offsets.
+def _difference(values: torch.Tensor, offsets: torch.Tensor | None, dim: int, index: int, count: int) -> torch.Tensor:
+    """Difference between neighbour `index` of `count` and the middle one, in values + offsets.
 
-    The two are not added: beside a large value, a small offset would lose its digits.
+    The two are not added first: beside a large value, a small offset would lose its digits.
     """
     size = values.size(dim) - count + 1
-    difference = values.narrow(dim, place, size) - values.narrow(dim, count // 2, size)
+    difference = values.narrow(dim, index, size) - values.narrow(dim, count // 2, size)
     if offsets is None:
         return difference
-    return difference + (offsets.narrow(dim, place, size) - offsets.narrow(dim, count // 2, size))
+    return difference + (offsets.narrow(dim, index, size) - offsets.narrow(dim, count // 2, size))

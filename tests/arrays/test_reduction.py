@@ -163,14 +163,14 @@ class TestIsometric:
     def test_not_finite(self, value, n_features):
         x = layer(13, 12, n_features)
         x[3, 2] = value
-        with pytest.raises(ValueError, match='the features hold NaN or infinity'):
+        with pytest.raises(ValueError, match='the features contain NaN or infinity'):
             gram_reduce(x)
 
     @pytest.mark.filterwarnings('ignore:invalid value')
     def test_infinities_that_cancel(self):
         x = layer(14)
         x[3, 2:4] = np.inf, -np.inf
-        with pytest.raises(ValueError, match='the features hold NaN or infinity'):
+        with pytest.raises(ValueError, match='the features contain NaN or infinity'):
             gram_reduce(x)
 
     def test_leaves_its_input_alone(self):

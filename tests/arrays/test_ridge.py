@@ -159,7 +159,7 @@ class TestOnePenalty:
     @pytest.mark.parametrize('alphas', [[0.0], [1, -1], [], [[1.0]], 1.0, [np.nan, 1]])
     def test_wrong_penalties(self, alphas):
         x, y = regression(8)
-        with pytest.raises(ValueError, match='expected penalties above 0'):
+        with pytest.raises(ValueError, match='expected positive penalties'):
             ridge(kernel(x), y, one_split(8, 30, 24), alphas)
 
     @pytest.mark.parametrize('n_train', [0, 2])
@@ -396,11 +396,11 @@ class TestCrossPredict:
     def test_not_finite(self, value):
         x, y = regression(6)
         y[3, 2] = value
-        with pytest.raises(ValueError, match='the responses hold NaN or infinity'):
+        with pytest.raises(ValueError, match='the responses contain NaN or infinity'):
             cross_predict(x, y, kfold(30))
         x, y = regression(6)
         x[3, 2] = value
-        with pytest.raises(ValueError, match='the features hold NaN, infinity'):
+        with pytest.raises(ValueError, match='the features contain NaN, infinity'):
             cross_predict(x, y, kfold(30))
 
     def test_leaves_its_input_alone(self):

@@ -183,7 +183,7 @@ def test_recordings_are_no_digits(m2m_home, make_bundle, tmp_path):
     import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
     with pytest.raises(DataError, match='Lab2026 is the name of recordings on this machine'):
         write('Lab2026', test=draw())
-    with pytest.raises(DataError, match='Lab2026 holds recordings, not digits'):
+    with pytest.raises(DataError, match='Lab2026 is a dataset of recordings, not of digits'):
         load_digits('Lab2026', 'test')
     assert manifest.verify('Lab2026') == []
     assert not manifest.holds_digits('Lab2026')

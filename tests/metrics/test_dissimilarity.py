@@ -26,9 +26,9 @@ def test_the_order_of_the_dimensions_does_not_matter():
 @pytest.mark.parametrize(
     ('assembly', 'message'),
     [
-        (neuroid_assembly(np.ones((3, 4)), ['a', 'b', 'a']), "holds stimulus 'a' more than once: average its repet"),
-        (neuroid_assembly(np.full((3, 4), np.nan)), 'holds NaN'),
-        (neuroid_assembly(np.ones((3, 1))), 'has 1 neuroids; a pattern is of two or more'),
+        (neuroid_assembly(np.ones((3, 4)), ['a', 'b', 'a']), "contains stimulus 'a' more than once. Average its repet"),
+        (neuroid_assembly(np.full((3, 4), np.nan)), 'contains NaN'),
+        (neuroid_assembly(np.ones((3, 1))), 'has 1 neuroids; an RDM needs two or more'),
         (neuroid_assembly(np.ones((3, 4))).expand_dims(time_bin=2), 'expected presentation and neuroid'),
         (neuroid_assembly(np.ones((3, 4))).isel(presentation=0), 'expected presentation and neuroid'),
         (neuroid_assembly(np.ones((3, 4))).reset_index('presentation', drop=True), 'the coordinate stimulus_id'),

@@ -120,7 +120,7 @@ def test_bad_assemblies(name):
     target = neuroid_assembly(responses)
     with pytest.raises(DataError, match=r'not responses to the same stimuli: 1 of 40.*s000.*source'):
         metric(neuroid_assembly(features, ['other', *[f's{i:03d}' for i in range(1, 40)]]), target)
-    with pytest.raises(DataError, match='more than once: average'):
+    with pytest.raises(DataError, match=r'more than once\. Average'):
         metric(neuroid_assembly(features, ['s000', *[f's{i:03d}' for i in range(39)]]), target)
     with pytest.raises(DataError, match='NaN'):
         metric(neuroid_assembly(np.where(features > 2, np.nan, features)), target)

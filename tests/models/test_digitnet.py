@@ -54,7 +54,7 @@ def test_the_architecture_of_the_protocol():
         module.register_forward_hook(lambda _m, _i, output, name=name: shapes.update({name: tuple(output.shape[1:])}))
     images = torch.rand(3, 3, 32, 32) * 2 - 1
     with torch.no_grad():
-        found = network(images)
+        outputs = network(images)
     assert shapes == {
         'conv1': (64, 28, 28),
         'relu1': (64, 28, 28),
@@ -85,7 +85,7 @@ def test_the_architecture_of_the_protocol():
     features = maps.reshape(3, -1)
     for name in ('fc1', 'fc2'):
         features = (features @ w[f'{name}.weight'].T + w[f'{name}.bias']).clamp_min(0)
-    torch.testing.assert_close(found, features @ w['fc3.weight'].T + w['fc3.bias'], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(outputs, features @ w['fc3.weight'].T + w['fc3.bias'], atol=1e-5, rtol=1e-4)
 
 
 def contrast(images):
@@ -166,17 +166,17 @@ def test_default_weights_with_another_last_layer(name, last, monkeypatch):
     options = {'init_weights': False} if name == 'inception_v3' else {}
     torch.manual_seed(5)
     official = torchvision.models.get_model(name, weights=None, **options).state_dict()
-    asked = []
+    urls = []
 
     def download(url, *_, **__):
-        asked.append(url)
+        urls.append(url)
         return official
 
     monkeypatch.setattr('torchvision.models._api.load_state_dict_from_url', download)
     state = torch.random.get_rng_state()
     built = build(row, 'default', 3, 10)
     assert torch.equal(state, torch.random.get_rng_state())  # the caller's random numbers are not touched
-    assert asked == [weights_url(row)]
+    assert urls == [weights_url(row)]
     check_head(built, official, last)
     with torch.no_grad():
         assert built.eval()(torch.rand(1, 3, row.image_size, row.image_size)).shape == (1, 10)
@@ -273,14 +273,14 @@ def test_some_of_the_labels(grey):
     nearest = [min((8, 0, 4), key=lambda known: abs(known - place)) for place in places]
     # Half-way, at 2 and at 6, either will do.
     decided = ~np.isin(places, [2, 6])
-    found = model.look_at(stimuli).values[0]
-    assert found[decided].tolist() == np.array([classes[place] for place in nearest])[decided].tolist()
+    labels = model.look_at(stimuli).values[0]
+    assert labels[decided].tolist() == np.array([classes[place] for place in nearest])[decided].tolist()
     assert decided.sum() > 20
-    assert set(found) == {'8', '3', '1'}
+    assert set(labels) == {'8', '3', '1'}
 
 
 @pytest.mark.parametrize(
-    ('classes', 'asked', 'message'),
+    ('classes', 'labels', 'message'),
     [
         (DIGITS, ['1', 'cat', 'dog'], 'brightness has no output for cat, dog; its classes are 0, 1, 2'),
         (DIGITS, 'imagenet', "brightness has no output for 'imagenet'; its classes are 0, 1"),
@@ -288,9 +288,9 @@ def test_some_of_the_labels(grey):
         (DIGITS, '12', "has no output for '12'"),
     ],
 )
-def test_labels_without_an_output(classes, asked, message):
+def test_labels_without_an_output(classes, labels, message):
     with pytest.raises(ValueError, match=message):
-        brightness(Brightness(), classes).start_task(BrainModel.Task.label, asked)
+        brightness(Brightness(), classes).start_task(BrainModel.Task.label, labels)
 
 
 def test_another_task_is_refused():
@@ -319,8 +319,8 @@ class Nan(Brightness):
         (Brightness(1000), None, 'brightness has 1000 outputs, expected 10'),
         (Brightness(shape=(10, 1, 1)), None, r'brightness has outputs of shape \(10, 1, 1\), expected 10'),
         (Brightness(shape=(2, 5)), None, r'brightness has outputs of shape \(2, 5\), expected 10'),
-        (Tuple(), None, 'brightness puts out a tuple, expected one tensor'),
-        (Nan(), None, 'the outputs of brightness hold NaN'),
+        (Tuple(), None, 'brightness returns a tuple, expected one tensor'),
+        (Nan(), None, 'the outputs of brightness contain NaN'),
     ],
 )
 @pytest.mark.seconds
@@ -454,12 +454,12 @@ def test_weights_of_a_file(tmp_path, m2m_home):
     torch.manual_seed(8)
     trained = DigitNet()
     torch.save(trained.state_dict(), tmp_path / 'mine.pth')
-    found = load_candidate('neurn_digitnet', weights=tmp_path / 'mine.pth')
-    assert found.weights.startswith('file mine.pth (SHA-256 ')
-    assert all(torch.equal(found.module.backbone.state_dict()[k], v) for k, v in trained.state_dict().items())
+    candidate = load_candidate('neurn_digitnet', weights=tmp_path / 'mine.pth')
+    assert candidate.weights.startswith('file mine.pth (SHA-256 ')
+    assert all(torch.equal(candidate.module.backbone.state_dict()[k], v) for k, v in trained.state_dict().items())
     stimuli = load_stimulus_set('SklearnDigits_test').iloc[:40]
-    found.model.start_task(BrainModel.Task.label, DIGITS)
-    answer = found.model.look_at(stimuli)
+    candidate.model.start_task(BrainModel.Task.label, DIGITS)
+    answer = candidate.model.look_at(stimuli)
     images = np.stack([np.asarray(Image.open(stimuli.get_stimulus(name))) for name in stimuli['stimulus_id']])
     with torch.no_grad():
         outputs = trained.eval()(torch.from_numpy(contrast(images.transpose(0, 3, 1, 2) / 255) * 2 - 1).float())

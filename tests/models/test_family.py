@@ -89,16 +89,16 @@ def test_every_backbone(backbone, generic):
         layers = model.layers
         assert 10 <= len(layers) <= 20
         modules = {layer: network.get_submodule(layer) for layer in layers}
-        found = responses(network, images, modules, {})
+        outputs = responses(network, images, modules, {})
         stock = wrapper.get_activations(list(images), layers)
         assert list(stock) == layers  # in the order in which they run
         for layer in layers:
-            assert len(found[layer]) == 2
-            assert np.isfinite(found[layer]).all()
+            assert len(outputs[layer]) == 2
+            assert np.isfinite(outputs[layer]).all()
             # torchvision's untrained ViT ends in zeros
-            assert found[layer][0].std() > 0 or layer == 'backbone.heads.head'
+            assert outputs[layer][0].std() > 0 or layer == 'backbone.heads.head'
             # Brain-Score doesn't copy what it records: a later operation in place would show.
-            np.testing.assert_array_equal(stock[layer], found[layer])
+            np.testing.assert_array_equal(stock[layer], outputs[layer])
         network.backbone.get_submodule(row.stem)
         assert {'V1', 'V2', 'V4', 'IT'} <= set(model.layer_model.region_layer_map)
         assert set(model.layer_model.region_layer_map.values()) <= set(layers)
@@ -153,10 +153,10 @@ def test_a_plain_twin_is_the_library_network(m2m_home):
     mine, theirs = load_candidate('plain_squeezenet1_1', 'none'), load_candidate('torchvision:squeezenet1_1', 'none')
     assert [layer.removeprefix('backbone.') for layer in mine.layers] == theirs.layers
     one, other = Activations(mine), Activations(theirs)
-    found = one.respond(one.preprocess(paths), mine.layers)
+    actual = one.respond(one.preprocess(paths), mine.layers)
     expected = other.respond(other.preprocess(paths), theirs.layers)
     for layer in theirs.layers:
-        np.testing.assert_allclose(found[f'backbone.{layer}'], expected[layer], atol=1e-4, rtol=1e-4)
+        np.testing.assert_allclose(actual[f'backbone.{layer}'], expected[layer], atol=1e-4, rtol=1e-4)
 
 
 def test_neurn_sits_before_the_normalisation():
@@ -178,15 +178,15 @@ def test_neurn_after_a_module(name):
     mine = family.network(f'neurn_squeezenet1_1_after_{name}', weights='none').eval()
     images = torch.rand(2, 3, 224, 224)
     layers = [f'backbone.{module}', 'backbone.features.12']
-    expected, found = (
+    expected, actual = (
         responses(net, images, {layer: net.get_submodule(layer) for layer in layers}, {}) for net in (plain, mine)
     )
     contrast = NeuRN()(torch.from_numpy(expected[layers[0]])).numpy()
-    np.testing.assert_array_equal(found[layers[0]], contrast)
-    assert not np.allclose(found[layers[1]], expected[layers[1]])
+    np.testing.assert_array_equal(actual[layers[0]], contrast)
+    assert not np.allclose(actual[layers[1]], expected[layers[1]])
     with torch.no_grad():  # and all that follows sees it
         rest = plain.backbone.features[int(module.split('.')[1]) + 1 :](torch.from_numpy(contrast))
-    np.testing.assert_allclose(found[layers[1]], rest.numpy(), atol=1e-5)
+    np.testing.assert_allclose(actual[layers[1]], rest.numpy(), atol=1e-5)
 
 
 def test_one_name_for_one_network():
@@ -220,7 +220,7 @@ def test_variants_are_built_as_they_are_called():
         ('neurn_resnet18_k4', 'kernel_size is 4, expected an odd number of 3 or more'),
         ('neurn_resnet18_k-3', 'kernel_size is -3, expected an odd number'),
         ('neurn_resnet18_k1', 'kernel_size is 1, expected an odd number'),
-        ('neurn_resnet18_k3', 'is called neurn_resnet18: what is the default is not named'),
+        ('neurn_resnet18_k3', 'is called neurn_resnet18: defaults are left out of names'),
         ('neurn_resnet18_after_maxpool', 'is called neurn_resnet18_after_stem'),
         (
             'neurn_resnet18_at32_k33',
@@ -233,7 +233,7 @@ def test_variants_are_built_as_they_are_called():
         ('neurn_resnet18_k225', 'the kernel of 225 x 225 is larger than the images of 224 x 224'),
         ('neurn_resnet18_at99999', 'expected images of 8 to 2048 pixels a side, got 99999'),
         ('neurn_resnet18_at0', 'expected images of 8 to 2048 pixels a side, got 0'),
-        ('neurn_resnet18_edge', 'is called neurn_resnet18: what is the default is not named'),
+        ('neurn_resnet18_edge', 'is called neurn_resnet18: defaults are left out of names'),
         ('neurn_resnet18_after_avgpool_k5', 'the placement comes last in a name'),
         ('neurn_resnet18_after_avgpool', 'expected images of at least 3 x 3, the kernel, got 1 x 1'),
         ('neurn_vit_b_16_after_encoder.ln', r'expected feature maps of shape .*, got shape \(1, 197, 768\)'),
@@ -284,18 +284,18 @@ def test_the_weights_of_a_library_fit(name, tmp_path):
     torch.manual_seed(9)
     official = torchvision.models.squeezenet1_1(weights=None)
     torch.save(official.state_dict(), tmp_path / 'official.pth')
-    found = load_candidate(name, weights=tmp_path / 'official.pth')
-    assert found.weights.startswith('file official.pth (SHA-256 ')
+    candidate = load_candidate(name, weights=tmp_path / 'official.pth')
+    assert candidate.weights.startswith('file official.pth (SHA-256 ')
     for key, value in official.state_dict().items():
-        assert torch.equal(found.module.backbone.state_dict()[key], value)
+        assert torch.equal(candidate.module.backbone.state_dict()[key], value)
     # and those that were saved with what stands in front of the backbone
     run = tmp_path / 'run'
     run.mkdir()
     import safetensors.torch
 
-    safetensors.torch.save_file(found.module.state_dict(), run / 'weights.safetensors')
+    safetensors.torch.save_file(candidate.module.state_dict(), run / 'weights.safetensors')
     again = load_candidate(name, weights=run)  # the folder of a trained run
-    assert again.weights_sha256 == found.weights_sha256
+    assert again.weights_sha256 == candidate.weights_sha256
 
 
 def test_default_weights_come_from_the_library(tmp_path, monkeypatch):
@@ -306,10 +306,10 @@ def test_default_weights_come_from_the_library(tmp_path, monkeypatch):
     torch.manual_seed(9)
     official = torchvision.models.squeezenet1_1(weights=None)
     torch.save(official.state_dict(), folder / 'squeezenet1_1-b8a52dc0.pth')
-    found = load_candidate('neurn_squeezenet1_1')
-    assert found.weights == 'default'
+    candidate = load_candidate('neurn_squeezenet1_1')
+    assert candidate.weights == 'default'
     for key, value in official.state_dict().items():
-        assert torch.equal(found.module.backbone.state_dict()[key], value)
+        assert torch.equal(candidate.module.backbone.state_dict()[key], value)
 
 
 def test_weights_that_do_not_fit(tmp_path):

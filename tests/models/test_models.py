@@ -39,8 +39,8 @@ def test_no_identifier_is_taken_twice(kind):
 
 def test_pixels_are_the_pixels(m2m_home):
     stimuli = load_stimulus_set('SimulatedMouse')
-    found = Activations(load_candidate('pixels_64'))
-    images = found.preprocess([Path(stimuli.get_stimulus(name)) for name in stimuli['stimulus_id'][:4]])
+    activations = Activations(load_candidate('pixels_64'))
+    images = activations.preprocess([Path(stimuli.get_stimulus(name)) for name in stimuli['stimulus_id'][:4]])
     for image, name in zip(images, stimuli['stimulus_id'], strict=False):
         with Image.open(stimuli.get_stimulus(name)) as stored:  # 64 x 64 and grey already
             np.testing.assert_allclose(image[0].numpy() * 255, np.asarray(stored), atol=1)

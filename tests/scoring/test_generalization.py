@@ -134,7 +134,7 @@ def test_a_network_of_imagenet(m2m, two):
 def test_outputs_that_are_not_numbers(two):
     network = SmallNetwork()
     nn.init.constant_(network.head.bias, float('nan'))
-    with pytest.raises(ModelError, match='the outputs of SmallNetwork hold NaN'):
+    with pytest.raises(ModelError, match='the outputs of SmallNetwork contain NaN'):
         score(network, 'Qazi2025.MNIST.Mine-accuracy', image_size=32)
     nn.init.constant_(network.hidden.bias, float('nan'))
     with pytest.raises(ModelError, match=r'SmallNetwork does not work here: ValueError: Input X contains NaN'):

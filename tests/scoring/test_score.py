@@ -202,7 +202,7 @@ def test_a_model_of_another_kind_has_no_layers(m2m_home):
 def test_a_network_that_gives_nan(m2m_home):
     network = SmallNetwork()
     nn.init.constant_(network.conv.bias, float('nan'))
-    with pytest.raises(ModelError, match=r"layer 'conv' of SmallNetwork: the features hold NaN"):
+    with pytest.raises(ModelError, match=r"layer 'conv' of SmallNetwork: the features contain NaN"):
         score(network, 'SimulatedMouse.VISp-rdm', layer='conv', image_size=64)
 
 

@@ -77,7 +77,10 @@ def test_a_text_with_two_meanings_is_refused(here):
         ('torchvision:alexnet.tag', "unknown torchvision model 'alexnet.tag'"),
         ('timm:vit_tinny_patch16_224', 'Did you mean vit_tiny_patch16_224 or'),
         ('timm:resnet18@nofile.pth', 'there is no weights file nofile.pth.'),
-        ('tensorflow:x@none', "unknown kind of model 'tensorflow'. There is torchvision, timm, run. (tensorflow:x)"),
+        (
+            'tensorflow:x@none',
+            "unknown kind of model 'tensorflow'. Valid names: torchvision, timm, run. (tensorflow:x)",
+        ),
         ('neurn_resnet18_k5x', "got 'x'."),
         ('neurn_resnet19', 'Did you mean neurn_resnet18'),
         ('alexnet@none', 'alexnet brings its own weights'),

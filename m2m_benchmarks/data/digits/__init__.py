@@ -1,4 +1,4 @@
-"""Domains of digits, MNIST, MNIST-M (MNISTM), SVHN and USPS, brought to one form: 32 x 32 RGB."""
+"""Domains of digits, MNIST, MNIST-M (MNISTM), SVHN and USPS, as 32 x 32 RGB images."""
 
 import functools
 

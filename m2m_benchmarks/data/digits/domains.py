@@ -1,4 +1,4 @@
-"""Domains of digits in the data folder, and as stimulus sets."""
+"""Writing and reading of domains of digits in the data folder, and their stimulus sets."""
 
 import io
 import os
@@ -24,9 +24,9 @@ _SPLITS = ('train', 'test')
 
 
 def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Write splits of a domain; those that it has already, undamaged, and that aren't given stay.
+    """Write splits of a domain; undamaged splits that are not among them are kept.
 
-    The caller holds the lock `atomic.write_lock`.
+    The caller holds `atomic.write_lock`.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, 
     splits : mapping
         Name of the split, 'train' or 'test', to its images.
     sources : mapping
-        What each split was made from; kept in the manifest. `made_by` says how in a few words.
+        Provenance of each split, for the manifest; `made_by` is a short description.
 
     Returns
     -------
@@ -44,66 +44,66 @@ def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, 
     Raises
     ------
     StorageError
-        When the disk is full or can't be written; what was there is as it was.
+        When the disk is full or can't be written; the earlier version stays as it was.
     DataError
-        When the name is that of recordings.
+        When recordings have this name.
     """
     try:
         before = manifest.read(name)
     except DataError:
-        before = None  # nobody can read what it names
+        before = None  # a damaged manifest is replaced
     if before is not None and before.get('kind') != manifest.DIGITS:
-        raise DataError(f'{name} is the name of recordings on this machine; choose another for the digits.')
-    there: dict[str, Any] = before['splits'] if before is not None else {}
-    kept = [split for split in there if split not in splits and not damaged(name, before or {}, split)]
-    every = {**{split: load_digits(name, split) for split in kept}, **splits}
-    every_source = {**{split: there[split]['source'] for split in kept}, **sources}
+        raise DataError(f'{name} is the name of recordings on this machine; choose another name for the digits.')
+    old: dict[str, Any] = before['splits'] if before is not None else {}
+    kept = [split for split in old if split not in splits and not damaged(name, before or {}, split)]
+    all_splits = {**{split: load_digits(name, split) for split in kept}, **splits}
+    all_sources = {**{split: old[split]['source'] for split in kept}, **sources}
 
     def fill(folder: Path) -> list[Path]:
         paths = []
-        for split, found in every.items():
+        for split, digits in all_splits.items():
             (folder / split).mkdir()
             for part in _PARTS:
                 path = folder / split / f'{part}.npy'
-                np.save(path, getattr(found, part), allow_pickle=False)
+                np.save(path, getattr(digits, part), allow_pickle=False)
                 paths.append(path)
         return paths
 
     def describe(files: list[dict[str, Any]]) -> dict[str, Any]:
-        each = iter(files)
+        entries = iter(files)
         described = {
             split: {
-                'files': {part: next(each) for part in _PARTS},
-                'images': len(found),
-                'clusters': len(np.unique(found.clusters)),
-                'source': dict(every_source[split]),
+                'files': {part: next(entries) for part in _PARTS},
+                'images': len(digits),
+                'clusters': len(np.unique(digits.clusters)),
+                'source': dict(all_sources[split]),
             }
-            for split, found in every.items()
+            for split, digits in all_splits.items()
         }
-        made_by = dict.fromkeys(str(every_source[split]['made_by']) for split in every)
+        made_by = dict.fromkeys(str(all_sources[split]['made_by']) for split in all_splits)
         return {'kind': manifest.DIGITS, 'splits': described, 'source': {'made_by': ', '.join(made_by)}}
 
     return write_version(name, fill, describe)
 
 
 def load_digits(name: str, split: str) -> Digits:
-    """One split of a domain on this machine.
+    """Load a split of a domain on this machine.
 
     Returns
     -------
     Digits
-        Its images are a map of the file: only what is looked at takes memory.
+        Digits whose images are memory-mapped.
 
     Raises
     ------
     DataNotFoundError
-        With the command that brings it.
+        When it isn't here; the message has the command that brings it.
     DataError
-        When a file is missing or was changed.
+        When a file is missing or has changed.
     """
     entry = manifest.require(name)
     if entry.get('kind') != manifest.DIGITS:
-        raise DataError(f'{name} holds recordings, not digits.')
+        raise DataError(f'{name} is a dataset of recordings, not of digits.')
     if split not in entry['splits']:
         raise DataNotFoundError(
             f'{name} has no {split} split on this machine, only {", ".join(entry["splits"])}. Bring it with:\n'
@@ -115,19 +115,19 @@ def load_digits(name: str, split: str) -> Digits:
 
 
 def damaged(name: str, entry: dict[str, Any], split: str) -> bool:
-    """Whether a file of a split is missing or was changed."""
+    """Whether any file of a split is missing or has changed."""
     files = entry['splits'][split]['files'].values()
     return any(manifest.file_problem(manifest.path_of(name, entry, file), file) for file in files)
 
 
 def digits_sha256(name: str, split: str) -> str:
-    """Fingerprint of a split: its images' and labels' SHA-256, joined."""
+    """Fingerprint of a split: the SHA-256 of its images and of its labels, joined."""
     files = manifest.require(name)['splits'][split]['files']
     return f'{files["images"]["sha256"]}+{files["labels"]["sha256"]}'
 
 
 def load_digit_stimuli(identifier: str) -> StimulusSet:
-    """One split of a domain as a stimulus set.
+    """Load a split of a domain as a stimulus set.
 
     Parameters
     ----------
@@ -137,56 +137,59 @@ def load_digit_stimuli(identifier: str) -> StimulusSet:
     Returns
     -------
     StimulusSet
-        Columns stimulus_id, image_label ('0' to '9') and cluster (images of one cluster share a photo). The PNG file
-        of an image, 32 x 32 RGB, is written when it is first asked for.
+        Stimuli with the columns stimulus_id, image_label ('0' to '9') and cluster (images of a cluster share a photo).
+        The PNG file of an image, 32 x 32 RGB, is written on first access.
 
     Raises
     ------
     DataNotFoundError, DataError
-        As `load_digits`.
+        See `load_digits`.
     """
     name, split = domain_and_split(identifier)
-    found = load_digits(name, split)
+    digits = load_digits(name, split)
     entry = manifest.require(name)
-    stimulus_ids = [f'{identifier}_{place:06d}' for place in range(len(found))]
+    stimulus_ids = [f'{identifier}_{index:06d}' for index in range(len(digits))]
     stimuli = StimulusSet(
         {
             'stimulus_id': stimulus_ids,
-            'image_label': found.labels.astype(str),
-            'cluster': found.clusters,
+            'image_label': digits.labels.astype(str),
+            'cluster': digits.clusters,
         }
     )
     folder = manifest.data_folder() / name / str(entry['version']) / split / 'png'
-    stimuli.stimulus_paths = _Pictures(folder, dict(zip(stimulus_ids, range(len(found)), strict=True)), found.images)
+    indices = dict(zip(stimulus_ids, range(len(digits)), strict=True))
+    stimuli.stimulus_paths = _PngPaths(folder, indices, digits.images)
     stimuli.identifier = f'{identifier}_{entry["version"]}'
     return stimuli
 
 
 def digit_stimuli_here(identifier: str) -> StimulusSet | None:
-    """As `load_digit_stimuli`, for a domain imported under a name of its own; None when there is none."""
+    """Load the stimulus set of an imported domain (see `load_digit_stimuli`); None if there is no such domain."""
     name, split = domain_and_split(identifier)
     entry = manifest.read(name) if name else None
     if entry is None or entry.get('kind') != manifest.DIGITS:
         return None
     if split not in (*_SPLITS, *entry['splits']):
-        raise UnknownNameError('stimulus set', identifier, [stimulus_set_name(name, each) for each in entry['splits']])
+        raise UnknownNameError(
+            'stimulus set', identifier, [stimulus_set_name(name, known) for known in entry['splits']]
+        )
     return load_digit_stimuli(identifier)
 
 
-class _Pictures(Mapping[str, Path]):
-    """Paths of PNG files that are written when they are asked for; one that was damaged is written again."""
+class _PngPaths(Mapping[str, Path]):
+    """Paths of PNG files, which are written on first access, and again if they are damaged."""
 
-    def __init__(self, folder: Path, places: dict[str, int], images: np.ndarray) -> None:
+    def __init__(self, folder: Path, indices: dict[str, int], images: np.ndarray) -> None:
         self._folder = folder
-        self._places = places
+        self._indices = indices
         self._images = images
 
     def __getitem__(self, stimulus_id: str) -> Path:
         path = self._folder / f'{stimulus_id}.png'
-        content = png(rgb(self._images[self._places[stimulus_id]]))
+        content = png(rgb(self._images[self._indices[stimulus_id]]))
         if not path.is_file() or path.read_bytes() != content:
-            # Another process may be writing the same: each its own file, the last one renamed counts. Not synced:
-            # whatever a crash leaves is compared when it is next asked for.
+            # Another process may be writing the same image, so each writes its own temporary file. Not synced: a file
+            # that a crash damaged is replaced on next access.
             with reporting_write_errors('a stimulus', manifest.data_folder()):
                 self._folder.mkdir(exist_ok=True)
                 handle, temporary = tempfile.mkstemp(dir=self._folder, prefix='.')
@@ -200,14 +203,14 @@ class _Pictures(Mapping[str, Path]):
         return path
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self._indices)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._indices)
 
 
 def png(image: np.ndarray) -> bytes:
-    """One image, shape (height, width, 3), as the content of a PNG file."""
+    """Encode an image, shape (height, width, 3), as a PNG file."""
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(image)).save(file, 'png', compress_level=1)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""One split of a domain of digits, in the form that all domains are brought to."""
+"""Images of digits in the form that all domains share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ CLASSES = 10
 
 @dataclass(frozen=True)
 class Digits:
-    """Images of digits and what they show.
+    """Images of digits with their labels.
 
     Attributes
     ----------
     images : uint8 array, shape (n, 32, 32, 1) or (n, 32, 32, 3)
-        A single channel stands for three equal ones.
+        Pixels; a single channel means grey.
     labels : int64 array, shape (n,)
-        0 to 9.
+        Digits 0 to 9.
     clusters : int64 array, shape (n,)
-        Images of one cluster, crops of one photo say, are not independent of one another.
+        Cluster of each image. Images of a cluster, such as crops of one photo, are not independent.
     """
 
     images: np.ndarray
@@ -34,33 +34,33 @@ class Digits:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, places: slice | np.ndarray) -> 'Digits':
-        """Some of the images."""
-        return Digits(self.images[places], self.labels[places], self.clusters[places])
+    def __getitem__(self, selection: slice | np.ndarray) -> 'Digits':
+        """Select some of the images."""
+        return Digits(self.images[selection], self.labels[selection], self.clusters[selection])
 
 
 def rgb(images: np.ndarray) -> np.ndarray:
-    """Three channels, shape (..., 3): a single one is repeated."""
+    """Repeat a single channel to three: shape (..., 3)."""
     return np.broadcast_to(images, (*images.shape[:-1], 3)) if images.shape[-1] == 1 else images
 
 
 def standardize(
     images: np.ndarray | Sequence[np.ndarray], labels: np.ndarray, clusters: np.ndarray | None, what: str
 ) -> Digits:
-    """Bring images to the common form: RGB, 32 x 32.
+    """Convert images to 32 x 32 RGB.
 
-    Grey is repeated to RGB; other sizes are resized bilinearly with antialiasing and rounded to 8 bits. Images that
-    come sorted by class are dealt out, one of each class after the other, so that the first ones hold all classes.
+    Other sizes are resized bilinearly with antialiasing and rounded to 8 bits. Images that are sorted by class are
+    reordered to alternate between classes, so that the first ones contain all classes.
 
     Parameters
     ----------
-    images : array, shape (n, height, width) or (n, height, width, channels), or a sequence of single ones
-        uint8, or floating point in [0, 1]; 1, 3 or 4 channels, of which the fourth is left out.
+    images : array, shape (n, height, width) or (n, height, width, channels), or a sequence of images
+        Pixels, uint8 or floating point in [0, 1], with 1, 3 or 4 channels; the fourth is dropped.
     labels : array, shape (n,)
     clusters : array, shape (n,), or None
-        None: every image is one of its own.
+        Cluster of each image; None if images are independent.
     what : str
-        For messages: where they come from.
+        Name of the images in messages, such as their file.
 
     Raises
     ------
@@ -74,37 +74,41 @@ def standardize(
         )
     if len(labels) == 0:
         raise DataError(f'{what} holds no images.')
-    whole = np.issubdtype(labels.dtype, np.number) and np.isfinite(labels).all() and (labels == np.round(labels)).all()
-    if not whole or labels.min() < 0 or labels.max() >= CLASSES:
-        wrong = labels if not whole else labels[(labels < 0) | (labels >= CLASSES)]
+    are_integers = (
+        np.issubdtype(labels.dtype, np.number) and np.isfinite(labels).all() and (labels == np.round(labels)).all()
+    )
+    if not are_integers or labels.min() < 0 or labels.max() >= CLASSES:
+        wrong = labels if not are_integers else labels[(labels < 0) | (labels >= CLASSES)]
         raise DataError(f'{what} has the label {wrong[0]}; expected whole numbers from 0 to 9.')
     labels = labels.astype(np.int64)
     require_all_classes(labels, what)
     if clusters is None:
         clusters = np.arange(len(labels))
     elif len(clusters) != len(labels):
-        raise DataError(f'{what} names {len(clusters):,} photos for {len(labels):,} images; expected one for each.')
+        raise DataError(
+            f'{what} names {len(clusters):,} photos for {len(labels):,} images; expected a photo for each image.'
+        )
     if isinstance(images, np.ndarray):
-        standard = _standard(images, what)
+        standard = _standardize_pixels(images, what)
     else:
-        singles = [_standard(image[None], what) for image in images]
+        singles = [_standardize_pixels(image[None], what) for image in images]
         channels = max(single.shape[3] for single in singles)
         standard = np.concatenate([single if single.shape[3] == channels else rgb(single) for single in singles])
-    found = Digits(standard, labels, np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64))
+    digits = Digits(standard, labels, np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64))
     if len(labels) > CLASSES and (np.diff(labels) >= 0).all():
-        place_in_class = np.arange(len(labels)) - np.searchsorted(labels, labels)
-        return found[np.argsort(place_in_class, kind='stable')]
-    return found
+        index_in_class = np.arange(len(labels)) - np.searchsorted(labels, labels)
+        return digits[np.argsort(index_in_class, kind='stable')]
+    return digits
 
 
 def require_all_classes(labels: np.ndarray, what: str) -> None:
-    """Raise a DataError when one of 0 to 9 isn't among the labels."""
+    """Raise a DataError if any of 0 to 9 is missing from the labels."""
     missing = sorted(set(range(CLASSES)) - set(labels.tolist()))
     if missing:
         raise DataError(f'{what} has no image of the class {", ".join(map(str, missing))}; expected all of 0 to 9.')
 
 
-def _standard(images: np.ndarray, what: str) -> np.ndarray:
+def _standardize_pixels(images: np.ndarray, what: str) -> np.ndarray:
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or images.shape[3] not in (1, 3, 4) or 0 in images.shape:
@@ -120,7 +124,7 @@ def _standard(images: np.ndarray, what: str) -> np.ndarray:
             )
         pixels = images.astype(np.float32) * 255
     elif images.dtype == np.uint8:
-        if images.shape[1:3] == (SIZE, SIZE):  # nothing to resize
+        if images.shape[1:3] == (SIZE, SIZE):
             return np.ascontiguousarray(images)
         pixels = images.astype(np.float32)
     else:

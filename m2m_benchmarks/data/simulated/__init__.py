@@ -1,4 +1,4 @@
-"""A simulated mouse: recordings whose tuning, noise and reliability are known in closed form."""
+"""Simulated recordings of mice, whose tuning, noise and reliability are known in closed form."""
 
 from brainscore_vision import data_registry, stimulus_set_registry
 

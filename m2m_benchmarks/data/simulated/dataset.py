@@ -1,4 +1,4 @@
-"""The simulated mouse as a dataset in the data folder, made when it is first used."""
+"""The simulated mouse as a dataset in the data folder, made on first use."""
 
 import io
 
@@ -14,32 +14,32 @@ from m2m_benchmarks.data.simulated import population as simulation
 
 NAME = 'SimulatedMouse'
 
-#: Raised whenever the simulation changes: an older copy in the data folder is then replaced.
+#: Version of the simulation; a copy of an older version in the data folder is replaced.
 VERSION = 1
 
 
 def load_simulated_stimuli() -> StimulusSet:
-    """The 118 patches that the simulated mouse is shown."""
-    _ensure()
+    """Load the 118 patches that the simulated mouse is shown."""
+    _make_if_absent()
     return store.load_stimuli(NAME)
 
 
 def load_simulated_assembly() -> NeuronRecordingAssembly:
-    """The simulated recordings, trial by trial; see `store.load_assembly`."""
-    _ensure()
+    """Load the simulated single-trial recordings; see `store.load_assembly`."""
+    _make_if_absent()
     return store.load_assembly(NAME)
 
 
-def _ensure() -> None:
-    if _current():
+def _make_if_absent() -> None:
+    if _is_current():
         return
-    # Another process may be making it: wait, then look again.
+    # Another process may be making it: wait, then check again.
     with atomic.write_lock(NAME, wait_s=120):
-        if not _current():
+        if not _is_current():
             _write()
 
 
-def _current() -> bool:
+def _is_current() -> bool:
     entry = manifest.read(NAME)
     return entry is not None and entry['source'].get('version') == VERSION
 
@@ -47,17 +47,17 @@ def _current() -> bool:
 def _write() -> None:
     responses, neuroids = [], []
     for area in AREAS:
-        population = simulation.simulated_area(area)
-        responses.append(simulation.record(population))
-        n = len(population.animal)
+        simulated = simulation.simulated_area(area)
+        responses.append(simulation.record(simulated))
+        n = len(simulated.animal)
         neuroids.append(
             pd.DataFrame(
                 {
                     'neuroid_id': [f'simulated_{area}_{i:03d}' for i in range(n)],
                     'region': area,
-                    'animal': population.animal,
-                    'session': population.animal,
-                    'true_reliability': population.reliability,
+                    'animal': simulated.animal,
+                    'session': simulated.animal,
+                    'true_reliability': simulated.reliability,
                 }
             )
         )

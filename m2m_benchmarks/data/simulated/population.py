@@ -1,7 +1,7 @@
-"""The simulated population: stimuli, generating variables, tuning, noise, and what follows from them.
+"""The simulated population: stimuli, generating variables, tuning, noise, and quantities derived from them.
 
-Everything that the benchmarks estimate from recordings is known here: each neuroid's reliability, the ceilings, and
-the model that explains all of it (`generating_variables`).
+All quantities that the benchmarks estimate from recordings are known here: each neuroid's reliability, the ceilings,
+and the perfect model (`generating_variables`).
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ PATCH = 64
 N_VARIABLES = 3
 N_ANIMALS = 4
 N_REPETITIONS = 20
-#: The last animal saw each stimulus less often than the others, as happens in recordings.
+#: Number of repetitions of the last animal, which is smaller, as happens in recordings.
 N_REPETITIONS_LAST = 16
-#: Neuroids of an animal in an area: pairs of opposite tuning, then noisy ones, then one that never responds.
+#: Neuroids per animal and area: pairs of opposite tuning and noisy neuroids; one more never responds.
 N_PAIRS = 12
 N_NOISY = 6
-#: Reliabilities of the tuned pairs, evenly spaced, and that of the noisy neuroids.
+#: Lowest and highest reliability of the tuned pairs, which are evenly spaced, and that of the noisy neuroids.
 RELIABILITIES = (0.75, 0.97)
 NOISY_RELIABILITY = 0.05
 #: Mean response of every neuroid, in the arbitrary unit of the simulated responses.
@@ -31,24 +31,24 @@ WINDOW_MS = (50.0, 250.0)
 
 
 def patches() -> np.ndarray:
-    """118 grey natural-image patches, from scikit-learn's two sample photographs.
+    """Cut 118 grey natural-image patches from scikit-learn's two sample photographs.
 
     Returns
     -------
     uint8 array, shape (118, 64, 64)
-        Side by side in the photographs, without overlap; of the 120 that fit, the two of least contrast are left out.
+        Patches on a grid without overlap; of the 120 that fit, the two of lowest contrast are left out.
     """
-    cut = []
+    patches_by_photo = []
     for name in ('china.jpg', 'flower.jpg'):
         photograph = np.asarray(Image.fromarray(load_sample_image(name)).convert('L'))
         rows, columns = (size // PATCH for size in photograph.shape)
         whole = photograph[: rows * PATCH, : columns * PATCH]
-        cut.append(whole.reshape(rows, PATCH, columns, PATCH).swapaxes(1, 2).reshape(-1, PATCH, PATCH))
-    everything: np.ndarray = np.concatenate(cut)
-    contrast = everything.std(axis=(1, 2))
-    kept = np.sort(np.argsort(contrast, kind='stable')[len(everything) - N_STIMULI :])
-    chosen: np.ndarray = everything[kept]
-    return chosen
+        patches_by_photo.append(whole.reshape(rows, PATCH, columns, PATCH).swapaxes(1, 2).reshape(-1, PATCH, PATCH))
+    all_patches: np.ndarray = np.concatenate(patches_by_photo)
+    contrast = all_patches.std(axis=(1, 2))
+    kept = np.sort(np.argsort(contrast, kind='stable')[len(all_patches) - N_STIMULI :])
+    selected: np.ndarray = all_patches[kept]
+    return selected
 
 
 def band_energies(images: np.ndarray) -> np.ndarray:
@@ -75,15 +75,15 @@ def band_energies(images: np.ndarray) -> np.ndarray:
 
 
 def generating_variables(area: str) -> np.ndarray:
-    """The variables that all neuroids of an area are tuned to.
+    """Compute the variables that all neuroids of an area are tuned to.
 
-    Energies in three bands, divided by their joint length (as divisive normalisation does) and whitened, in turn
-    until both hold: no stimulus drives the population more than another, so that noise blurs all distances alike.
+    These are energies in three bands, divided by their joint length (as in divisive normalisation) and whitened,
+    alternately until both hold. All stimuli then drive the population equally, and noise affects all distances equally.
 
     Returns
     -------
     array, shape (118, 3)
-        Zero mean and identity covariance over the stimuli, exactly; all rows of nearly the same length.
+        Variables with exactly zero mean and identity covariance over the stimuli; all rows have nearly the same length.
     """
     energies = band_energies(patches())
     variables = energies[:, _rng(area, 'variables').permutation(energies.shape[1])[:N_VARIABLES]]
@@ -103,8 +103,8 @@ class SimulatedArea:
     area : str
     weights : array, shape (n_neuroids, 3)
         Tuning to the generating variables. Within each animal the tuned neuroids come in pairs of opposite sign and
-        their weights form a tight frame (W'W is a multiple of the identity): distances over any set of animals are
-        those between the generating variables.
+        their weights form a tight frame (W'W is a multiple of the identity), so that distances over any set of animals
+        are those between the generating variables.
     noise_variance : array, shape (n_neuroids,)
         Variance of the noise of a single response.
     animal : array of str, shape (n_neuroids,)
@@ -134,7 +134,7 @@ class SimulatedArea:
 
 
 def simulated_area(area: str) -> SimulatedArea:
-    """Tuning and noise of an area, from a seed of its own."""
+    """Draw the tuning and noise of an area, from a seed that depends on the area."""
     rng = _rng(area, 'tuning')
     weights, noise, animals, repetitions = [], [], [], []
     for number in range(N_ANIMALS):
@@ -142,8 +142,8 @@ def simulated_area(area: str) -> SimulatedArea:
         tuned = frame * np.sqrt(N_PAIRS / N_VARIABLES)
         noisy = rng.standard_normal((N_NOISY, N_VARIABLES))
         w = np.concatenate([tuned, -tuned, noisy, np.zeros((1, N_VARIABLES))])
-        wanted = rng.permutation(np.linspace(*RELIABILITIES, N_PAIRS))
-        reliability = np.concatenate([wanted, wanted, np.full(N_NOISY, NOISY_RELIABILITY), [1.0]])
+        of_pairs = rng.permutation(np.linspace(*RELIABILITIES, N_PAIRS))
+        reliability = np.concatenate([of_pairs, of_pairs, np.full(N_NOISY, NOISY_RELIABILITY), [1.0]])
         n_repetitions = N_REPETITIONS_LAST if number == N_ANIMALS - 1 else N_REPETITIONS
         weights.append(w)
         noise.append((w**2).sum(axis=1) * (1 - reliability) / reliability * n_repetitions)
@@ -153,19 +153,19 @@ def simulated_area(area: str) -> SimulatedArea:
 
 
 def record(area: SimulatedArea, seed: int = 0) -> np.ndarray:
-    """Simulated responses of one area.
+    """Simulate the responses of an area.
 
     Parameters
     ----------
     area : SimulatedArea
     seed : int
-        Random seed of the noise.
+        Random seed for the noise.
 
     Returns
     -------
     array, shape (20, 118, n_neuroids)
-        float32, arbitrary unit; NaN in the repetitions that the last animal didn't see. The neuroid without tuning
-        and noise of each animal responds with 0 to everything.
+        Responses in an arbitrary unit, float32; NaN in the repetitions that the last animal lacks. Each animal has one
+        neuroid without tuning and noise, whose response is always 0.
     """
     expected = generating_variables(area.area) @ area.weights.T + BASELINE * (area.signal_variance > 0)
     noise = _rng(area.area, f'noise {seed}').standard_normal((N_REPETITIONS, *expected.shape))
@@ -176,13 +176,13 @@ def record(area: SimulatedArea, seed: int = 0) -> np.ndarray:
 
 
 def expected_rdm_reliability(area: SimulatedArea, neuroids: np.ndarray) -> float:
-    """Spearman-Brown corrected split-half correlation of the RDM, to first order in closed form.
+    """Spearman-Brown corrected split-half correlation of the RDM: closed form, to first order.
 
     Parameters
     ----------
     area : SimulatedArea
     neuroids : bool array, shape (n_neuroids,)
-        Those that the RDM is over.
+        Mask of the neuroids of the RDM.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""scikit-learn's 8 x 8 digits, and five domains that this package derives from them: needs no download."""
+"""scikit-learn's 8 x 8 digits, and five domains that this package derives from them, without any download."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""scikit-learn's digits and domains derived from them, made when they are first used."""
+"""scikit-learn's digits and domains derived from them, made on first use."""
 
 from collections.abc import Callable
 
@@ -15,48 +15,48 @@ from m2m_benchmarks.data.digits.images import Digits, standardize
 
 NAME = 'SklearnDigits'
 
-#: Raised whenever a domain changes: an older copy in the data folder is then replaced.
+#: Version of the domains; a copy of an older version in the data folder is replaced.
 VERSION = 1
-#: The first ones, in scikit-learn's order; the others are the test split.
+#: Number of training images, the first in scikit-learn's order; the others are the test split.
 N_TRAIN = 1200
 
 
-def _each(digits: Digits, change: Callable[[np.ndarray], np.ndarray]) -> Digits:
+def _change_images(digits: Digits, change: Callable[[np.ndarray], np.ndarray]) -> Digits:
     images = np.stack([change(image) for image in digits.images[..., 0]])[..., None]
     return Digits(np.ascontiguousarray(images, dtype=np.uint8), digits.labels, digits.clusters)
 
 
-#: What becomes of the digits of the test split.
+#: Derived domain to the function that makes it from the test split.
 DERIVED: dict[str, Callable[[Digits], Digits]] = {
     'blended': lambda digits: blend(digits, load_sample_images().images, seed=0),
-    'inverted': lambda digits: _each(digits, lambda image: 255 - image),
-    'blurred': lambda digits: _each(digits, lambda image: ndimage.gaussian_filter(image, 2.0, mode='nearest')),
-    'thin': lambda digits: _each(digits, lambda image: ndimage.grey_erosion(image, (4, 4))),
-    'thick': lambda digits: _each(digits, lambda image: ndimage.grey_dilation(image, (5, 5))),
+    'inverted': lambda digits: _change_images(digits, lambda image: 255 - image),
+    'blurred': lambda digits: _change_images(digits, lambda image: ndimage.gaussian_filter(image, 2.0, mode='nearest')),
+    'thin': lambda digits: _change_images(digits, lambda image: ndimage.grey_erosion(image, (4, 4))),
+    'thick': lambda digits: _change_images(digits, lambda image: ndimage.grey_dilation(image, (5, 5))),
 }
 
 
 def splits() -> dict[str, Digits]:
-    """The splits `train` and `test` of scikit-learn's digits, and the domains derived from `test`."""
-    found = load_digits()
-    every = standardize(found.images / found.images.max(), found.target, None, "scikit-learn's digits")
-    test = every[N_TRAIN:]
-    return {'train': every[:N_TRAIN], 'test': test, **{name: derive(test) for name, derive in DERIVED.items()}}
+    """Make the splits `train` and `test` of scikit-learn's digits, and the domains derived from `test`."""
+    source = load_digits()
+    digits = standardize(source.images / source.images.max(), source.target, None, "scikit-learn's digits")
+    test = digits[N_TRAIN:]
+    return {'train': digits[:N_TRAIN], 'test': test, **{name: derive(test) for name, derive in DERIVED.items()}}
 
 
 def ensure() -> None:
-    """Make the dataset where it isn't on this machine, or is an older version of it."""
-    if _current():
+    """Make the dataset if it isn't on this machine or is of an older version."""
+    if _is_current():
         return
-    # Another process may be making it: wait, then look again.
+    # Another process may be making it: wait, then check again.
     with atomic.write_lock(NAME, wait_s=120):
-        if not _current():
+        if not _is_current():
             made = splits()
             source = {'made_by': "derived from scikit-learn's digits by this package", 'version': VERSION}
             domains.write_domain(NAME, made, dict.fromkeys(made, source))
 
 
-def _current() -> bool:
+def _is_current() -> bool:
     entry = manifest.read(NAME)
     return entry is not None and all(
         split in entry['splits'] and entry['splits'][split]['source'].get('version') == VERSION
@@ -65,6 +65,6 @@ def _current() -> bool:
 
 
 def load_sklearn_stimuli(split: str) -> StimulusSet:
-    """One of the domains as a stimulus set; see `data.digits.domains.load_digit_stimuli`."""
+    """Load a domain as a stimulus set; see `data.digits.domains.load_digit_stimuli`."""
     ensure()
     return domains.load_digit_stimuli(stimulus_set_name(NAME, split))

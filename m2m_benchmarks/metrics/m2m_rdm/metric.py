@@ -8,14 +8,14 @@ from m2m_benchmarks.metrics.alignment import align
 
 
 class M2MRDM(Metric):
-    """Representational similarity: the value of Brain-Score's `rdm`, aligned by stimulus, with an error.
+    """Representational similarity: Brain-Score's `rdm`, with stimuli aligned and an error.
 
     Parameters
     ----------
     n_bootstraps : int
-        Draws of stimuli for the error; 0 for none.
+        Number of draws of stimuli for the error; 0 for no error.
     seed : int
-        Random seed of those draws.
+        Random seed of the draws.
     """
 
     def __init__(self, n_bootstraps: int = 1000, seed: int = 0) -> None:
@@ -33,12 +33,12 @@ class M2MRDM(Metric):
         -------
         Score
             Scalar in [-1, 1]. Attributes: `error` (standard error over stimuli), `draws` (the bootstrap draws),
-            `n_constant` (target neuroids left out because they don't vary over stimuli).
+            `n_constant` (target neuroids left out because they are constant over stimuli).
 
         Raises
         ------
         DataError
-            When the stimuli differ or an assembly holds NaN.
+            When the stimuli differ or an assembly contains NaN.
         """
         aligned = align(source, target)
         first, second = rdm(aligned.source), rdm(aligned.target)

@@ -26,17 +26,18 @@ class M2MRidge(Metric):
     Parameters
     ----------
     alphas : sequence of float
-        Penalties; each neuroid gets the best by leave-one-out within the training stimuli.
+        Penalties; each neuroid gets the best one by leave-one-out on the training stimuli.
     relative : bool
-        Whether they are in units of the mean squared length of the training stimuli (see `arrays.ridge`).
+        Whether penalties are in units of the mean squared length of the training stimuli (see `arrays.ridge`).
     protocol : {'stacked', 'brain-score'}
-        'stacked': 10 shuffled folds, seed 1; all held-out predictions of a neuroid are correlated at once.
+        Way to cross-validate. 'stacked': 10 shuffled folds, seed 1; a neuroid's held-out predictions of all folds are
+        correlated at once.
         'brain-score': Brain-Score's 10 random 90/10 splits; correlations per split, median over neuroids, mean
-        over splits. With ``alphas=[1], relative=False`` that is the stock metric `ridge` without stratification.
+        over splits. With ``alphas=[1], relative=False`` this is Brain-Score's metric `ridge` without stratification.
     n_bootstraps : int
-        Draws of neuroids for the error of 'stacked'; 0 for none.
+        Number of draws of neuroids for the error of 'stacked'; 0 for no error.
     seed : int
-        Random seed of those draws.
+        Random seed of the draws.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class M2MRidge(Metric):
         self._seed = seed
 
     def __call__(self, source: NeuroidAssembly, target: NeuroidAssembly) -> Score:
-        """Predict each target neuroid from all of the source.
+        """Predict each target neuroid from all source neuroids.
 
         Parameters
         ----------
@@ -66,12 +67,12 @@ class M2MRidge(Metric):
         -------
         Score
             Scalar in [-1, 1]. Attributes: `raw` (correlation of each neuroid, [split x] neuroid, with the target's
-            coordinates), `error`, `n_constant` (neuroids left out because they don't vary over stimuli).
+            coordinates), `error`, `n_constant` (neuroids left out because they are constant over stimuli).
 
         Raises
         ------
         DataError
-            When the stimuli differ or an assembly holds NaN.
+            When the stimuli differ or an assembly contains NaN.
         """
         aligned = align(source, target)
         coords: dict[str, Any] = {
@@ -87,16 +88,16 @@ class M2MRidge(Metric):
         else:
             products = kernel(aligned.source)
             correlations = []
-            # Splits are drawn over the target's own order of presentations, as the stock metric does.
-            place = np.argsort(np.argsort(target['stimulus_id'].values.astype(str), kind='stable'), kind='stable')
+            # The stock metric draws its splits over the target's order of presentations.
+            position = np.argsort(np.argsort(target['stimulus_id'].values.astype(str), kind='stable'), kind='stable')
             for train, test in shuffle_splits(len(aligned.target)):
-                split = place[train], place[test]
+                split = position[train], position[test]
                 predictions, _ = ridge(products, aligned.target, split, self._alphas, self._relative)
                 correlations.append(pearson(predictions, aligned.target[split[1]]))
             raw = Score(np.stack(correlations), coords=coords, dims=['split', 'neuroid'])
             medians = np.median(raw.values, axis=1)
             score = Score(float(medians.mean()))
-            # as the stock metric: numpy's population standard deviation
+            # The stock metric uses numpy's population standard deviation.
             score.attrs['error'] = float(medians.std() / np.sqrt(len(medians)))
         score.attrs[Score.RAW_VALUES_KEY] = raw
         score.attrs['n_constant'] = int((~aligned.varying).sum())
