@@ -1,1 +1,1 @@
-"""Benchmark plugins, one folder a dataset, and what they share."""
+"""Benchmark plugins, one folder per dataset, and their shared modules."""

@@ -1,4 +1,4 @@
-"""Benchmarks of recordings with a metric that this library doesn't know."""
+"""Benchmarks of recordings with a metric of the user or of Brain-Score."""
 
 import math
 import numbers
@@ -22,12 +22,12 @@ from m2m_benchmarks.data.names import is_part_name
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.plugins import load_benchmark, load_metric
 
-#: How alike two assemblies are: a number, or a Score without dimensions.
+#: Similarity of two assemblies: a number, or a Score without dimensions.
 MetricFunction = Callable[[NeuroidAssembly, NeuroidAssembly], Score | float]
 
-#: Halvings of the trials that a ceiling is averaged over.
+#: Number of random splits of the trials that a ceiling is averaged over.
 _N_SPLITS = 20
-#: Largest difference of two numbers that differ by rounding alone: responses may be float32.
+#: Largest relative difference that rounding can make; responses may be float32.
 _ROUNDING = 1e-5
 
 
@@ -45,51 +45,51 @@ def benchmark(
     Parameters
     ----------
     dataset : str
-        Recordings on this machine.
+        Name of recordings on this machine.
     area : str or None
-        None for the mean over the areas of the dataset.
+        Area; None for the mean over the areas of the dataset.
     metric : str, Metric or callable
-        'rdm', 'ridge' or 'cka' of this library; another name that `load_metric` knows; a metric of Brain-Score, or its
-        class; or a function `metric(source, target)` of two assemblies (presentation x neuroid, the same stimuli in the
-        same order, averaged over trials) that returns a number or a scalar Score. It has to be larger the more alike
-        source, the model, and target, the recordings, are. Source holds a seeded sample of at most 1,000 units of a
-        layer.
+        One of this library's 'rdm', 'ridge' and 'cka'; another name that `load_metric` knows; a metric of Brain-Score
+        or its class; or a function `metric(source, target)` of two assemblies (presentation x neuroid, averaged over
+        trials, with the same stimuli in the same order) that returns a number or a scalar Score. It must be larger the
+        more similar source (the model) and target (the recordings) are. The source is a seeded sample of at most 1,000
+        units of a layer.
     population : str, optional
-        Name of a population, to use its neuroids only; see `data.populations`.
+        Name of a population, whose neuroids alone are used; see `data.populations`.
     name : str, optional
-        Name of the metric in the benchmark's name, DATASET.AREA-NAME. Without it, that of the function or class.
+        Name of the metric in the benchmark's name, DATASET.AREA-NAME. By default that of the function or class.
     n_draws : int
-        Number of random halves of the stimuli that the error is computed from; fewer for a slow metric, at least 2.
+        Number of random halves of the stimuli for the error, at least 2. Choose fewer for a slow metric.
 
     Returns
     -------
     AreaBenchmark or MeanBenchmark
-        To be given to `score`, or called with a model that maps the area to a layer. The ceiling is the agreement of
-        two halves of the trials by the same metric, where the metric is symmetric; the score says so in `ceiling_kind`.
+        Benchmark for `score`, or to be called with a model that maps the area to a layer. If the metric is symmetric,
+        the ceiling is its value for two halves of the trials; the attribute `ceiling_kind` of the score says so.
 
     Raises
     ------
     BenchmarkError
-        When the metric can't be called or named, or the recordings are too few.
+        When the metric isn't callable, has no valid name, or there are too few recordings.
     UnknownNameError
         When there is no such dataset, area, population or metric.
     DataNotFoundError
-        With the command that brings the dataset.
+        When the dataset isn't here; the message has the command that brings it.
     """
     if population is not None and area is None:
-        raise BenchmarkError(f'{population} of {dataset} is a population of an area; name the area.')
+        raise BenchmarkError(f'{population} of {dataset} is a population of an area; give the area, too.')
     if isinstance(metric, str) and metric in COMPARISONS and name in (None, metric):
-        own: AreaBenchmark | MeanBenchmark = load_benchmark(str(NeuralIdentifier(dataset, area, population, metric)))
-        return own
+        known: AreaBenchmark | MeanBenchmark = load_benchmark(str(NeuralIdentifier(dataset, area, population, metric)))
+        return known
     if not isinstance(metric, str) and not callable(metric):
         raise BenchmarkError(
-            f'an object of type {type(metric).__name__} is no metric; expected are a name, a metric of Brain-Score, or '
+            f'an object of type {type(metric).__name__} is not a metric; expected a name, a metric of Brain-Score, or '
             'a function of two assemblies.'
         )
     if n_draws < 2:
-        raise BenchmarkError(f'an error is computed from 2 or more draws; n_draws is {n_draws}.')
+        raise BenchmarkError(f'n_draws is {n_draws}; expected 2 or more, from which an error can be computed.')
     if name is None:
-        name = _name_of(metric)
+        name = _metric_name(metric)
     _check_name(name)
     compare: MetricFunction
     if isinstance(metric, str):
@@ -98,8 +98,8 @@ def benchmark(
         compare = metric() if isinstance(metric, type) else metric
     identifier = parse(standard_name(str(NeuralIdentifier(dataset, area, population, name))))
     if not isinstance(identifier, NeuralIdentifier):
-        wrong = str(NeuralIdentifier(dataset, area, population, name))
-        raise UnknownNameError('benchmark', wrong, [], f'Names are {GRAMMAR}.')
+        invalid = str(NeuralIdentifier(dataset, area, population, name))
+        raise UnknownNameError('benchmark', invalid, [], f'Names are {GRAMMAR}.')
     comparison = MetricComparison(compare, name, n_draws)
     declared = RECORDINGS.get(dataset)
     bibtex = declared.bibtex if declared else ''
@@ -108,12 +108,12 @@ def benchmark(
     return AreaBenchmark(dataset, identifier.area, comparison, bibtex, population)
 
 
-def _name_of(metric: Any) -> str:
-    """Name of a metric: of itself, of a function, or of a metric's class."""
+def _metric_name(metric: Any) -> str:
+    """Name of a metric: its identifier, or the name of the function or class; '' if it has none."""
     if isinstance(metric, str):
         return metric
-    for named in (metric, type(metric) if isinstance(metric, Metric) else None):
-        name = getattr(named, 'identifier', None) or getattr(named, '__name__', None)
+    for source in (metric, type(metric) if isinstance(metric, Metric) else None):
+        name = getattr(source, 'identifier', None) or getattr(source, '__name__', None)
         if isinstance(name, str):
             return name
     return ''
@@ -122,30 +122,29 @@ def _name_of(metric: Any) -> str:
 def _check_name(name: str) -> None:
     if not is_part_name(name):
         raise BenchmarkError(
-            f'a metric cannot be called {name!r} in the name of a benchmark: expected are letters, digits and '
-            "underscores. Give it a name: benchmark(…, name='my_metric')."
+            f'{name!r} is not a valid name for a metric: expected letters, digits and underscores. Give it a name: '
+            "benchmark(…, name='my_metric')."
         )
-    taken = {each.lower() for each in (*COMPARISONS, *PROTOCOLS)}
-    if name.lower() in taken:
+    if name.lower() in {used.lower() for used in (*COMPARISONS, *PROTOCOLS)}:
         raise BenchmarkError(
-            f'{name!r} is the name of a comparison of this library, which differs from this metric. Give it another: '
-            f"benchmark(…, name='my_{name}')."
+            f'{name!r} is the name of a comparison of this library, which differs from this metric. Give it another '
+            f"name: benchmark(…, name='my_{name}')."
         )
 
 
 class MetricComparison(Comparison):
-    """Comparison by a metric of which nothing is known but that it takes two assemblies.
+    """Comparison by any metric of two assemblies.
 
     Parameters
     ----------
     metric : callable
-        `metric(source, target)`, as in `benchmark`.
+        Function `metric(source, target)`; see `benchmark`.
     name : str
     n_draws : int
-        Number of random halves of the stimuli that the error is computed from.
+        Number of random halves of the stimuli for the error.
     """
 
-    name = 'custom'  # until an instance has one of its own
+    name = 'custom'  # replaced in each instance
     metric = 'custom'
     unit = 'stimuli'
     invariant_to = frozenset()
@@ -169,11 +168,11 @@ class MetricComparison(Comparison):
     def raw(self, features: Features, recordings: AreaRecordings, n_draws: int = 1000) -> Raw:
         """Compare the responses of a model with the recordings.
 
-        Metrics may not take a stimulus twice, so the draws are random halves of the stimuli, whose spread is the error
-        of the whole (the delete-half jackknife; Shao & Wu 1989, Annals of Statistics 17(3)).
+        Metrics may not allow a stimulus twice, so the draws are random halves of the stimuli. Their spread is the error
+        of the value for all stimuli (delete-half jackknife; Shao & Wu 1989, Annals of Statistics 17(3)).
         """
         target = recordings.mean
-        source = _assembly(features.values, target)
+        source = _model_assembly(features.values, target)
         value = self._value(source, target)
         n_stimuli = target.sizes['presentation']
         rng = np.random.default_rng(0)
@@ -184,12 +183,12 @@ class MetricComparison(Comparison):
         return Raw(value, np.array(draws))
 
     def ceiling(self, recordings: AreaRecordings) -> Ceiling:
-        """Agreement of two halves of the trials, where the metric can tell it; else none, which is 1.
+        """Agreement of two halves of the trials; 1, for no ceiling, if the metric can't measure it.
 
         Raises
         ------
         ValueError
-            When the metric is smaller the more alike its assemblies are: the best layer would be the worst.
+            When the metric is smaller the more similar its assemblies are, which would reverse the order of layers.
         """
         halves = (
             tuple(recordings.mean.copy(data=half) for half in both) for both in half_means(recordings.trials, _N_SPLITS)
@@ -198,33 +197,33 @@ class MetricComparison(Comparison):
         try:
             agreement, reverse = self._value(first, second), self._value(second, first)
             identity = self._value(first, first)
-        except Exception as error:  # whatever a metric of others says to half of the trials
-            return _none(f'the metric fails on halves of the trials ({type(error).__name__}: {error})')
+        except Exception as error:  # a user's metric may raise anything
+            return _no_ceiling(f'the metric fails on halves of the trials ({type(error).__name__}: {error})')
         if not all(map(math.isfinite, (agreement, reverse, identity))):
-            return _none('the metric gives no finite number for halves of the trials')
+            return _no_ceiling('the metric gives no finite number for halves of the trials')
         scale = max(abs(agreement), abs(identity))
         if identity < agreement - _ROUNDING * scale:
             raise ValueError(
-                f'it gives {identity:.3g} for responses and themselves, and {agreement:.3g} for two halves of the '
-                'trials; it has to be larger the more alike they are'
+                f'the metric is {identity:.3g} for responses and themselves, and {agreement:.3g} for two halves of the '
+                'trials; expected a metric that is larger the more similar the responses are'
             )
         if abs(agreement - reverse) > _ROUNDING * scale:
-            return _none('the metric is not symmetric')
+            return _no_ceiling('the metric is not symmetric')
         values = np.array([agreement, *(self._value(*both) for both in halves)])
         if not values.mean() > 0:
-            return _none('the halves of the trials agree by no positive number')
+            return _no_ceiling('the metric is not positive for halves of the trials')
         return Ceiling(float(values.mean()), standard_error(values), kind='half of the trials')
 
     def per_animal(self, features: Features, recordings: AreaRecordings, raw: Raw) -> dict[str, float]:
-        """Raw value on the neuroids of each animal; empty where the metric doesn't take so few."""
+        """Raw value on the neuroids of each animal; empty if the metric fails on so few neuroids."""
         try:
             values = super().per_animal(features, recordings, raw)
-        except Exception:  # a metric of others may need more neuroids than an animal has
+        except Exception:  # a user's metric may need more neuroids than an animal has
             return {}
         return {animal: value for animal, value in values.items() if math.isfinite(value)}
 
     def inter_animal(self, recordings: AreaRecordings) -> float | None:
-        """Mean over animals of the value of all others as a model of one; None where the metric doesn't take them."""
+        """Mean over animals of the value with all other animals as the model; None if the metric fails on them."""
         try:
             value = super().inter_animal(recordings)
         except Exception:  # as above
@@ -235,17 +234,17 @@ class MetricComparison(Comparison):
         value = self._compare(source, target)
         shape = getattr(value, 'shape', ())
         if not isinstance(value, numbers.Real | np.ndarray | xr.DataArray) or shape:
-            described = f'an array of shape {shape}' if shape else repr(value)[:60]
-            raise TypeError(f'it gives {described}; expected a number or a Score without dimensions')
+            actual = f'an array of shape {shape}' if shape else repr(value)[:60]
+            raise TypeError(f'the metric returns {actual}; expected a number or a Score without dimensions')
         return float(value)
 
 
-def _none(reason: str) -> Ceiling:
+def _no_ceiling(reason: str) -> Ceiling:
     return Ceiling(1.0, 0.0, kind=f'none: {reason}')
 
 
-def _assembly(values: np.ndarray, target: NeuroidAssembly) -> NeuroidAssembly:
-    """Responses of a model to the stimuli of an assembly, in its order."""
+def _model_assembly(values: np.ndarray, target: NeuroidAssembly) -> NeuroidAssembly:
+    """Make an assembly of a model's responses, which are in the order of `target`."""
     names = target.indexes['presentation'].names
     return NeuroidAssembly(
         values,

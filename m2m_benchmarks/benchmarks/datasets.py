@@ -1,6 +1,6 @@
-"""The datasets that benchmarks are registered for: one table, from which `registry` writes their plugin folders.
+"""Table of the datasets with registered benchmarks, from which `registry` writes their plugin folders.
 
-This module imports nothing heavy: listings read it.
+This module imports nothing heavy, for listings.
 """
 
 from collections.abc import Mapping
@@ -14,29 +14,29 @@ from m2m_benchmarks.data.digit_names import DERIVED, DOMAINS, stimulus_set_name
 
 @dataclass(frozen=True)
 class RecordedDataset:
-    """Recordings, each of whose areas has a benchmark of every comparison.
+    """Recordings, with a benchmark for every area and comparison.
 
     Attributes
     ----------
     folder : str
         Plugin folder of the dataset and of its benchmarks.
     title : str
-        What was recorded, by whom.
+        Kind and authors of the recordings.
     neuroids, animals : mapping
-        Area to the number of its reliable neuroids, and of the animals that they are of; empty where that depends on
-        what is fetched.
+        Area to the number of its reliable neuroids, and of their animals; empty if that depends on the sessions that
+        are fetched.
     all_animals : int or None
-        Animals of all areas together.
+        Number of animals in all areas together.
     n_stimuli : int
     stimuli : str
-        What they show, in Brain-Score's metadata.
+        Kind of stimuli, for Brain-Score's metadata.
     datatype, species : str
     duration_ms : int or None
-        Length of the response window; None where sessions differ in it.
+        Length of the response window; None if it differs between sessions.
     preprocessing : str
-        How responses were made, and which neuroids count.
+        How responses were computed and neuroids selected.
     bibtex : str
-        Empty for data that this package makes.
+        Citation; empty for data that this package makes.
     simulated : bool
     areas : tuple of str
     """
@@ -59,7 +59,7 @@ class RecordedDataset:
 
 @dataclass(frozen=True)
 class DigitsCollection:
-    """Domains of digits, each of whose sources has a benchmark of every protocol.
+    """Domains of digits, with a benchmark for every source and protocol.
 
     Attributes
     ----------
@@ -70,11 +70,11 @@ class DigitsCollection:
     targets : tuple of str
         Domains that can be the target.
     n_test : mapping
-        Target to the number of its test images.
+        Number of test images of each target.
     n_train : int or None
-        Training images of the source; None where there are more than a readout is fitted to.
+        Number of training images of the source; None if a readout is fitted to only some of them.
     same_digits : bool
-        Whether all domains show the same digits, place by place.
+        Whether all domains show the same digits in the same order.
     bibtex : str
     """
 
@@ -88,11 +88,13 @@ class DigitsCollection:
     bibtex: str = ''
 
     def targets_of(self, name: DigitsIdentifier) -> dict[str, str]:
-        """Targets of a benchmark, and the stimulus set of each."""
-        targets = [name.target] if name.target is not None else [each for each in self.targets if each != name.source]
+        """Map the targets of a benchmark to their stimulus sets."""
+        targets = (
+            [name.target] if name.target is not None else [target for target in self.targets if target != name.source]
+        )
         if name.collection == DERIVED_DIGITS:
-            return {each: stimulus_set_name(DERIVED_DIGITS, each) for each in targets}
-        return {each: stimulus_set_name(each, 'test') for each in targets}
+            return {target: stimulus_set_name(DERIVED_DIGITS, target) for target in targets}
+        return {target: stimulus_set_name(target, 'test') for target in targets}
 
 
 RECORDINGS = {

@@ -1,11 +1,11 @@
-"""Benchmarks of domain generalization: one source domain, accuracy on others.
+"""Benchmarks of domain generalization: fitted to one source domain, accuracy on other domains.
 
-Two protocols, which the identifier keeps apart:
+There are two protocols:
 
-- ``accuracy``: the model was trained on the source. It is asked for the label of each image (task `label`), on the
-  whole test splits.
-- ``readout_accuracy``: any model. A linear readout is fitted to the first 2,000 training images of the source (task
-  `probabilities` with `fitting_stimuli`), and asked for the first 2,000 test images of each domain.
+- ``accuracy``: for models that were trained on the source. The model labels each image of the test splits (task
+  `label`).
+- ``readout_accuracy``: for any model. A linear readout is fitted to the first 2,000 training images of the source (task
+  `probabilities` with `fitting_stimuli`), and tested on the first 2,000 test images of each domain.
 """
 
 import contextlib
@@ -28,10 +28,10 @@ from m2m_benchmarks.plugins import load_stimulus_set
 
 LABELS = [str(digit) for digit in range(10)]
 CHANCE = 1 / len(LABELS)
-#: Images of a split that the readout is fitted to, and is tested on.
+#: Number of images of a split for fitting and for testing the readout.
 READOUT_IMAGES = 2_000
-#: Images that a model is shown at once.
-_PART = 500
+#: Number of images that a model is shown at once.
+_CHUNK = 500
 
 
 class GeneralizationBenchmark(BenchmarkBase):
@@ -40,20 +40,20 @@ class GeneralizationBenchmark(BenchmarkBase):
     Parameters
     ----------
     name : DigitsIdentifier
-        Its source has the stimulus sets SOURCE_train and SOURCE_test.
+        Name of the benchmark, whose source has the stimulus sets SOURCE_train and SOURCE_test.
     targets : mapping
-        Name of each target to its stimulus set.
+        Target to the name of its stimulus set.
     bibtex : str
     same_digits : bool
-        Whether all domains show the same digits, place by place. They are then drawn together for the error of the
-        score; else the targets are taken as independent.
+        Whether all domains show the same digits in the same order. If so, they are drawn together for the error of the
+        score; if not, the targets are treated as independent.
 
     Raises
     ------
     BenchmarkError
         When the source is among the targets.
     DataNotFoundError
-        With the commands that bring the domains that aren't on this machine.
+        When domains aren't on this machine; the message has the commands that bring them.
     """
 
     def __init__(
@@ -68,31 +68,31 @@ class GeneralizationBenchmark(BenchmarkBase):
         self.name = name
         if source in targets:
             raise BenchmarkError(
-                f'{source} cannot be its own target: how well a model does on its source is in every result, as '
-                'in_domain.'
+                f'{source} cannot be its own target; choose another domain. The accuracy on the source is in every '
+                'result, as in_domain.'
             )
         self.source = source
         self.protocol = protocol
         self.same_digits = same_digits
-        #: Called with what is being done, how many are done, and how many there are.
+        #: Progress callback; see `progress.Progress`.
         self.report: Callable[[str, int, int], None] = lambda what, done, total: None
         readout = protocol == 'readout_accuracy'
-        wanted = {source: stimulus_set_name(source, 'test'), **targets}
+        names = {source: stimulus_set_name(source, 'test'), **targets}
         if readout:
-            wanted = {'fitting': stimulus_set_name(source, 'train'), **wanted}
+            names = {'fitting': stimulus_set_name(source, 'train'), **names}
         stimulus_sets: dict[str, StimulusSet] = {}
         missing = []
-        for domain, stimuli in wanted.items():
+        for domain, stimulus_set in names.items():
             try:
-                stimulus_sets[domain] = load_stimulus_set(stimuli)
+                stimulus_sets[domain] = load_stimulus_set(stimulus_set)
             except DataNotFoundError as error:
                 missing.append(str(error))
         if missing:
             raise DataNotFoundError('\n'.join(dict.fromkeys(missing)))
         if readout:
-            stimulus_sets = {domain: _part(stimuli, 0, READOUT_IMAGES) for domain, stimuli in stimulus_sets.items()}
+            stimulus_sets = {domain: _subset(stimuli, 0, READOUT_IMAGES) for domain, stimuli in stimulus_sets.items()}
         self.fitting_stimuli: StimulusSet | None = stimulus_sets.pop('fitting', None)
-        #: What a model is tested on: the source first, then the targets.
+        #: Test images of the source, then of the targets.
         self.stimuli: dict[str, StimulusSet] = stimulus_sets
 
     @property
@@ -102,13 +102,13 @@ class GeneralizationBenchmark(BenchmarkBase):
 
     @property
     def sha256(self) -> str:
-        """Of the names of all stimulus sets, which hold the versions of their data."""
-        every = [*([] if self.fitting_stimuli is None else [self.fitting_stimuli]), *self.stimuli.values()]
-        return hashlib.sha256(' '.join(str(stimuli.identifier) for stimuli in every).encode()).hexdigest()
+        """SHA-256 of the names of all stimulus sets, which contain the versions of their data."""
+        stimulus_sets = [*([] if self.fitting_stimuli is None else [self.fitting_stimuli]), *self.stimuli.values()]
+        return hashlib.sha256(' '.join(str(stimuli.identifier) for stimuli in stimulus_sets).encode()).hexdigest()
 
     @property
     def ceiling(self) -> Score:
-        """1: all labels are known."""
+        """Ceiling of 1, as all labels are known."""
         return Score(1.0)
 
     def __call__(self, candidate: BrainModel) -> Score:
@@ -118,7 +118,7 @@ class GeneralizationBenchmark(BenchmarkBase):
         -------
         Score
             Mean accuracy over the targets, from 0 to 1; chance is 0.1. Attributes: `in_domain` and, for each of
-            `targets`, the accuracy with its 95 % Wilson interval (clustered where images share a photo), the numbers
+            `targets`, the accuracy with its 95 % Wilson interval (clustered if images share a photo) and the numbers
             of images and clusters; `generalization_gap` (in-domain accuracy less the score); `error` (bootstrap over
             clusters of images), `draws`, `target_draws`, `raw`, `ceiling`, `chance`,
             `n_seeds`, `formula`.
@@ -126,7 +126,7 @@ class GeneralizationBenchmark(BenchmarkBase):
         Raises
         ------
         BenchmarkError
-            When the model answers with something else than the labels.
+            When the model's answers aren't labels of the images.
         """
         if self.fitting_stimuli is None:
             candidate.start_task(BrainModel.Task.label, LABELS)
@@ -137,7 +137,7 @@ class GeneralizationBenchmark(BenchmarkBase):
         correct = {name: self._correct(candidate, name) for name in self.stimuli}
         clusters = {name: stimuli['cluster'].to_numpy() for name, stimuli in self.stimuli.items()}
         described = {name: _describe(correct[name], clusters[name]) for name in correct}
-        # A domain has the same draws for every model.
+        # The draws of a domain are the same for every model.
         draws = {
             name: accuracy_draws(correct[name], clusters[name], seed=0 if self.same_digits else i)
             for i, name in enumerate(correct)
@@ -165,18 +165,18 @@ class GeneralizationBenchmark(BenchmarkBase):
 
     def _correct(self, candidate: BrainModel, name: str) -> np.ndarray:
         stimuli, answers = self.stimuli[name], []
-        for start in range(0, len(stimuli), _PART):
-            part = _part(stimuli, start, start + _PART)
+        for start in range(0, len(stimuli), _CHUNK):
+            part = _subset(stimuli, start, start + _CHUNK)
             answer = candidate.look_at(part)
-            with _named(self.identifier):
+            with _answer_errors(self.identifier):
                 answers.append(_labels(answer, part, self.fitting_stimuli is not None))
-            self.report(f'{name}: images', min(start + _PART, len(stimuli)), len(stimuli))
+            self.report(f'{name}: images', min(start + _CHUNK, len(stimuli)), len(stimuli))
         correct: np.ndarray = np.concatenate(answers) == stimuli['image_label'].to_numpy()
         return correct
 
 
 def digits_benchmark(identifier: str | DigitsIdentifier) -> GeneralizationBenchmark:
-    """Make a benchmark of one of the collections of digits that this library knows.
+    """Make a benchmark of one of this library's collections of digits.
 
     Raises
     ------
@@ -189,47 +189,47 @@ def digits_benchmark(identifier: str | DigitsIdentifier) -> GeneralizationBenchm
     return GeneralizationBenchmark(name, collection.targets_of(name), collection.bibtex, collection.same_digits)
 
 
-def _part(stimuli: StimulusSet, start: int, stop: int) -> StimulusSet:
-    """Some of the stimuli, under a name of their own: Brain-Score keeps activations by that name."""
+def _subset(stimuli: StimulusSet, start: int, stop: int) -> StimulusSet:
+    """Select stimuli. The subset gets its own identifier, under which Brain-Score stores activations."""
     if start == 0 and stop >= len(stimuli):
         return stimuli
-    part = StimulusSet(stimuli.iloc[start:stop].reset_index(drop=True))
-    part.stimulus_paths = stimuli.stimulus_paths
-    part.identifier = f'{stimuli.identifier}_{start}_{start + len(part)}'
-    return part
+    subset = StimulusSet(stimuli.iloc[start:stop].reset_index(drop=True))
+    subset.stimulus_paths = stimuli.stimulus_paths
+    subset.identifier = f'{stimuli.identifier}_{start}_{start + len(subset)}'
+    return subset
 
 
 def _labels(answer: Any, stimuli: StimulusSet, readout: bool) -> np.ndarray:
-    """The label that a model gives each stimulus, in the order of the stimuli.
+    """Extract the label of each stimulus from a model's answer, in the order of the stimuli.
 
     Raises
     ------
     ValueError
-        When it gives none, or something else.
+        When the answer isn't a label for each stimulus.
     """
     dims = getattr(answer, 'dims', ())
     if len(dims) != 2 or set(dims) != {'presentation', 'choice'}:
-        came = f'{type(answer).__name__}{f" of {dims}" if dims else ""}'
-        raise ValueError(f'answers with {came}; expected an assembly of presentation x choice')
+        actual = f'{type(answer).__name__}{f" of {dims}" if dims else ""}'
+        raise ValueError(f'answers with {actual}; expected an assembly of presentation x choice')
     answer = answer.transpose('presentation', 'choice')
     if len(answer) != len(stimuli):
         raise ValueError(f'answers for {len(answer)} of {len(stimuli)} images; expected all of them')
-    labels = _most_probable(answer) if readout else _named_ones(answer)
-    odd = sorted(set(labels) - set(LABELS))
-    if odd:
-        raise ValueError(f'answers with the label {odd[0]!r}; expected {", ".join(LABELS)}')
+    labels = _most_probable(answer) if readout else _single_labels(answer)
+    unknown = sorted(set(labels) - set(LABELS))
+    if unknown:
+        raise ValueError(f'answers with the label {unknown[0]!r}; expected {", ".join(LABELS)}')
     shown = stimuli['stimulus_id'].to_numpy()
-    answered = _answered(answer, shown)
+    answered = _answered_stimuli(answer, shown)
     if answered is not None:
-        place = {stimulus: i for i, stimulus in enumerate(answered)}
-        missing = [stimulus for stimulus in shown if stimulus not in place]
+        index = {stimulus: i for i, stimulus in enumerate(answered)}
+        missing = [stimulus for stimulus in shown if stimulus not in index]
         if missing:
-            raise ValueError(f'does not answer for {missing[0]}, or for another image in its place')
-        labels = labels[[place[stimulus] for stimulus in shown]]
+            raise ValueError(f'does not answer for {missing[0]}; expected an answer for each image')
+        labels = labels[[index[stimulus] for stimulus in shown]]
     return labels
 
 
-def _named_ones(answer: Any) -> np.ndarray:
+def _single_labels(answer: Any) -> np.ndarray:
     if answer.shape[1] != 1:
         raise ValueError(f'answers with {answer.shape[1]} choices for an image; expected one label')
     labels: np.ndarray = answer.values[:, 0].astype(str)
@@ -242,18 +242,18 @@ def _most_probable(answer: Any) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise ValueError(f'answers with {answer.values.dtype.name}; expected probabilities') from error
     if not np.isfinite(values).all():
-        raise ValueError('answers with probabilities that are no finite numbers')
+        raise ValueError('answers with probabilities that are not finite; expected finite numbers')
     if 'choice' not in answer.indexes:
         raise ValueError('answers with choices that have no names; expected a coordinate choice')
     labels: np.ndarray = np.asarray(answer['choice'].values).astype(str)[values.argmax(axis=1)]
     return labels
 
 
-def _answered(answer: Any, shown: np.ndarray) -> np.ndarray | None:
-    """Stimulus of each presentation, where the model says it.
+def _answered_stimuli(answer: Any, shown: np.ndarray) -> np.ndarray | None:
+    """Stimulus of each presentation; None if the answer doesn't contain it.
 
-    Brain-Score's assemblies make an index of all coordinates of a dimension. Its levels are not among the coordinates,
-    and of a single one it drops the name.
+    Brain-Score's assemblies turn all coordinates of a dimension into an index, whose levels are not among the
+    coordinates; a single level loses its name.
     """
     if 'stimulus_id' in answer.coords:
         return np.asarray(answer['stimulus_id'].values)
@@ -266,7 +266,7 @@ def _answered(answer: Any, shown: np.ndarray) -> np.ndarray | None:
 
 
 @contextlib.contextmanager
-def _named(identifier: str) -> Iterator[None]:
+def _answer_errors(identifier: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""The names of benchmarks: what they are made of, read and written in this one place.
+"""Names of benchmarks: parsing and writing.
 
 ======================================  ==========================================================
 recordings, mean over their areas       ``DATASET-COMPARISON``
@@ -9,7 +9,7 @@ digits, one target                      ``Qazi2025.SOURCE.TARGET-PROTOCOL``, ``S
 ======================================  ==========================================================
 
 A dataset is a letter followed by letters and digits; other parts are letters, digits and underscores. This module
-imports nothing heavy: listings read it.
+imports nothing heavy, for listings.
 """
 
 import re
@@ -17,33 +17,33 @@ from dataclasses import dataclass, replace
 
 from m2m_benchmarks.data.names import DATASET, PART
 
-#: Ways in which a model is asked for the labels of digits, and what is compared in a few words.
+#: Protocols for labelling digits, and a short description of each.
 PROTOCOLS = {
     'accuracy': 'labels by a model that was trained on the source',
     'readout_accuracy': 'labels by a linear readout that is fitted to the source',
 }
-#: Digits of several domains, any of which can be the source.
+#: Collection of several domains of digits, any of which can be the source.
 PAPER_DIGITS = 'Qazi2025'
-#: Digits that are their own source: the targets are derived from them.
+#: Collection with a single source, from which the targets are derived.
 DERIVED_DIGITS = 'SklearnDigits'
-#: The grammar of names of recordings, for messages.
+#: Grammar of names of benchmarks of recordings, for messages.
 GRAMMAR = (
     'DATASET-COMPARISON, DATASET.AREA-COMPARISON or DATASET.AREA.POPULATION-COMPARISON, of letters, digits and, after '
     'the dataset, underscores'
 )
-#: The grammar of names of digits, for messages.
+#: Grammar of names of benchmarks of digits, for messages.
 DIGITS_GRAMMAR = (
     f'{PAPER_DIGITS}.SOURCE-PROTOCOL, {PAPER_DIGITS}.SOURCE.TARGET-PROTOCOL, {DERIVED_DIGITS}-PROTOCOL or '
     f'{DERIVED_DIGITS}.TARGET-PROTOCOL; protocols are {" and ".join(PROTOCOLS)}'
 )
 
 _IDENTIFIER = re.compile(
-    rf'(?P<dataset>{DATASET})(?:\.(?P<first>{PART})(?:\.(?P<second>{PART}))?)?-(?P<kind>{PART})', re.ASCII
+    rf'(?P<dataset>{DATASET})(?:\.(?P<first>{PART})(?:\.(?P<second>{PART}))?)?-(?P<end>{PART})', re.ASCII
 )
 
 
 def dotted_name(dataset: str, *parts: str | None) -> str:
-    """Name without its end: DATASET, DATASET.AREA or DATASET.AREA.POPULATION; parts that are None are left out."""
+    """Join DATASET, DATASET.AREA or DATASET.AREA.POPULATION; parts that are None are left out."""
     return '.'.join(part for part in (dataset, *parts) if part is not None)
 
 
@@ -55,9 +55,9 @@ class NeuralIdentifier:
     ----------
     dataset : str
     area : str or None
-        None for the mean over the areas of the dataset.
+        Area; None for the mean over the areas of the dataset.
     population : str or None
-        None for all neuroids of the area.
+        Population; None for all neuroids of the area.
     comparison : str
         Name of the comparison, such as 'rdm'.
     """
@@ -91,9 +91,9 @@ class DigitsIdentifier:
     ----------
     collection : {'Qazi2025', 'SklearnDigits'}
     source : str
-        Domain that the model was, or is, fitted to.
+        Domain to which the model is fitted.
     target : str or None
-        None for the mean over all targets of the collection.
+        Domain on which the model is tested; None for the mean over all targets of the collection.
     protocol : {'accuracy', 'readout_accuracy'}
     """
 
@@ -108,21 +108,21 @@ class DigitsIdentifier:
 
     @property
     def parent(self) -> str:
-        """Name that Brain-Score groups it under."""
+        """Name under which Brain-Score groups this benchmark."""
         return f'{self.collection}-{self.protocol}'
 
 
 def parse(identifier: str) -> NeuralIdentifier | DigitsIdentifier | None:
-    """Take the name of a benchmark apart; None where it doesn't follow the grammar.
+    """Parse the name of a benchmark; None if it doesn't follow the grammar.
 
-    Whether there is such a dataset, area, population, comparison or domain is for others to say.
+    This doesn't check whether such a dataset, area, population, comparison or domain exists.
     """
     match = _IDENTIFIER.fullmatch(identifier)
     if match is None:
         return None
-    dataset, first, second, kind = match.group('dataset', 'first', 'second', 'kind')
+    dataset, first, second, end = match.group('dataset', 'first', 'second', 'end')
     if dataset == PAPER_DIGITS:
-        return DigitsIdentifier(dataset, first, second, kind) if first is not None else None
+        return DigitsIdentifier(dataset, first, second, end) if first is not None else None
     if dataset == DERIVED_DIGITS:
-        return DigitsIdentifier(dataset, DERIVED_DIGITS, first, kind) if second is None else None
-    return NeuralIdentifier(dataset, first, second, kind)
+        return DigitsIdentifier(dataset, DERIVED_DIGITS, first, end) if second is None else None
+    return NeuralIdentifier(dataset, first, second, end)

@@ -1,6 +1,6 @@
-"""Names of benchmarks, checked without loading any data: grammar, dataset, area, comparison, domain and protocol.
+"""Checks of names of benchmarks without loading data: grammar, dataset, area, comparison, domain and protocol.
 
-This module imports nothing heavy: a wrong name is answered at once.
+This module imports nothing heavy, so that wrong names are reported at once.
 """
 
 import difflib
@@ -28,25 +28,24 @@ from m2m_benchmarks.plugins import BRAIN_SCORE, registered
 
 
 def check_benchmark(identifier: str) -> str:
-    """Check that there is such a benchmark and that its datasets are on this machine, without loading them.
+    """Check that a benchmark exists and that its datasets are on this machine, without loading them.
 
     Parameters
     ----------
     identifier : str
-        Name of a benchmark of this library or of brainscore_vision. Other names of the six areas, such as V1, are
-        understood.
+        Name of a benchmark of this library or of brainscore_vision. Aliases of the six areas, such as V1, are allowed.
 
     Returns
     -------
     str
-        The name with the area as this library calls it.
+        Name with the standard name of the area.
 
     Raises
     ------
     UnknownNameError
-        With the nearest names.
+        When there is no such benchmark; the message has the nearest names.
     DataNotFoundError
-        With the commands that bring the datasets that aren't on this machine.
+        When datasets aren't on this machine; the message has the commands that bring them.
     """
     if identifier in registered('benchmark', BRAIN_SCORE):
         return identifier
@@ -64,18 +63,18 @@ def check_benchmark(identifier: str) -> str:
         entry = manifest.read(name.dataset)
         known = populations.recorded_populations(entry['summary']) if entry else {}
         if known and name.population not in known:
-            of = dotted_name(name.dataset, name.area, name.population)
-            raise UnknownNameError('population', name.population, known, f'({of})')
+            full_name = dotted_name(name.dataset, name.area, name.population)
+            raise UnknownNameError('population', name.population, known, f'({full_name})')
     return str(name)
 
 
 def known_benchmark(identifier: str) -> NeuralIdentifier | DigitsIdentifier:
-    """Take the name of a benchmark of this library apart.
+    """Parse the name of a benchmark of this library, and check it.
 
     Raises
     ------
     UnknownNameError
-        For a name of another grammar, and for a dataset, area, comparison, domain or protocol that doesn't exist.
+        When the name doesn't follow the grammar, or the dataset, area, comparison, domain or protocol doesn't exist.
     """
     name = parse(standard_name(identifier))
     if name is not None and str(name) in registered('benchmark'):
@@ -94,10 +93,10 @@ def known_benchmark(identifier: str) -> NeuralIdentifier | DigitsIdentifier:
 
 
 def standard_name(identifier: str) -> str:
-    """Name of a benchmark with the area as this library calls it: VISp for V1 or visp.
+    """Replace an alias of an area in the name of a benchmark by the standard name: V1 or visp by VISp.
 
-    What an area was understood as is said on stderr. A name that the dataset itself has for an area stays, and so does
-    whatever is no name of a benchmark of recordings that this library knows.
+    A note on stderr says so. Names of areas in the dataset itself stay, as do names that aren't of benchmarks of
+    recordings that this library knows.
     """
     name = parse(identifier)
     if not isinstance(name, NeuralIdentifier) or name.area is None or not _known(name.dataset):
@@ -111,7 +110,7 @@ def standard_name(identifier: str) -> str:
 
 
 def datasets_of(name: NeuralIdentifier | DigitsIdentifier) -> list[str]:
-    """Datasets that a benchmark takes, each once."""
+    """List the datasets of a benchmark, each once."""
     if isinstance(name, NeuralIdentifier):
         return [name.dataset]
     if name.collection == DERIVED_DIGITS:
@@ -120,12 +119,12 @@ def datasets_of(name: NeuralIdentifier | DigitsIdentifier) -> list[str]:
 
 
 def is_here(dataset: str) -> bool:
-    """Whether a dataset is on this machine, or is made when it is first used."""
+    """Whether a dataset is on this machine, or is made on first use."""
     return dataset in manifest.MADE_HERE or manifest.read(dataset) is not None
 
 
 def own_benchmarks() -> list[str]:
-    """Registered benchmarks of this library, and those of recordings and digits imported here."""
+    """List the registered benchmarks of this library, and those of imported recordings and digits."""
     names = list(registered('benchmark'))
     domains = DIGITS[PAPER_DIGITS].domains
     for dataset in manifest.names():
@@ -139,8 +138,8 @@ def own_benchmarks() -> list[str]:
             ]
         else:
             names += [
-                str(NeuralIdentifier(dataset, area, None, each))
-                for each in COMPARISONS
+                str(NeuralIdentifier(dataset, area, None, comparison))
+                for comparison in COMPARISONS
                 for area in (*_areas(dataset), None)
             ]
     return names
@@ -151,7 +150,7 @@ def _known(dataset: str) -> bool:
 
 
 def _areas(dataset: str) -> list[str]:
-    """Areas that a dataset has on this machine, and those that it is known to have."""
+    """List the areas in a dataset on this machine, and those that the table lists for it."""
     entry = manifest.read(dataset)
     recorded = list(entry['summary']['areas']) if entry else []
     return order_areas([*recorded, *(RECORDINGS[dataset].areas if dataset in RECORDINGS else ())])
@@ -165,9 +164,11 @@ def _check_neural(name: NeuralIdentifier) -> None:
     elif name.area is not None and name.area not in areas:
         hint = f'Areas of {name.dataset} are {", ".join(areas)}.'
     if hint:
-        every = areas if name.population else [*areas, None]
+        all_areas = areas if name.population else [*areas, None]
         known = [
-            str(NeuralIdentifier(name.dataset, area, name.population, each)) for area in every for each in COMPARISONS
+            str(NeuralIdentifier(name.dataset, area, name.population, comparison))
+            for area in all_areas
+            for comparison in COMPARISONS
         ]
         raise UnknownNameError('benchmark', str(name), known, hint)
 
@@ -177,11 +178,11 @@ def _unknown_dataset(name: NeuralIdentifier) -> UnknownNameError:
         why = f'{name.dataset} are digits, whose benchmarks are {DIGITS_GRAMMAR}'
         return UnknownNameError('benchmark', str(name), [], why=why)
     by_dataset: dict[str, list[str]] = {}
-    for each in _all_names():
-        parsed = parse(each)
+    for known_name in _all_names():
+        parsed = parse(known_name)
         if parsed is not None:
             dataset = parsed.collection if isinstance(parsed, DigitsIdentifier) else parsed.dataset
-            by_dataset.setdefault(dataset, []).append(each)
+            by_dataset.setdefault(dataset, []).append(known_name)
     if name.dataset in by_dataset:  # one of brainscore_vision's
         hint = '`m2m benchmarks --all` lists them.'
         return UnknownNameError('benchmark', str(name), by_dataset[name.dataset], hint)
@@ -191,17 +192,17 @@ def _unknown_dataset(name: NeuralIdentifier) -> UnknownNameError:
         f'there is no dataset {name.dataset} on this machine; `m2m data list` shows those that are, '
         f'`{manifest.import_command(name.dataset)}` brings one'
     )
-    known = [each for dataset in close for each in by_dataset[lower[dataset]]]
+    known = [known_name for dataset in close for known_name in by_dataset[lower[dataset]]]
     return UnknownNameError('benchmark', str(name), known, why=why)
 
 
 def _all_names() -> list[str]:
-    """Names of benchmarks to suggest."""
+    """List the names of benchmarks to suggest."""
     return [*own_benchmarks(), *registered('benchmark', BRAIN_SCORE)]
 
 
 def _check_digits(name: DigitsIdentifier) -> None:
-    if name.collection == DERIVED_DIGITS:  # these have a line each
+    if name.collection == DERIVED_DIGITS:  # all of these are registered
         known = [each for each in registered('benchmark') if isinstance(parse(each), DigitsIdentifier)]
         raise UnknownNameError('benchmark', str(name), known, '`m2m benchmarks --all` lists them.')
     known = [*DIGITS[PAPER_DIGITS].domains, *(each for each in manifest.names() if manifest.holds_digits(each))]
@@ -212,8 +213,8 @@ def _check_digits(name: DigitsIdentifier) -> None:
     hint = f'Protocols are {", ".join(PROTOCOLS)}.'
     if name.protocol in PROTOCOLS:
         hint = (
-            f'Domains are {", ".join(known)}; one of your own comes by `m2m data import digits-domain {unknown[0]} '
-            '--from PATH`.'
+            f'Domains are {", ".join(known)}; import another with `m2m data import digits-domain {unknown[0]} --from '
+            'PATH`.'
         )
     names = [
         str(DigitsIdentifier(PAPER_DIGITS, source, None if source == target else target, protocol))

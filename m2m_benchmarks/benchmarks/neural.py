@@ -1,4 +1,4 @@
-"""Benchmarks of mouse recordings: one area, or a population of it, with one comparison, and the mean over areas."""
+"""Benchmarks of mouse recordings: an area, or one of its populations, and the mean over areas."""
 
 import functools
 import math
@@ -21,13 +21,13 @@ from m2m_benchmarks.data.trials import MIN_RELIABILITY, N_SPLITS
 from m2m_benchmarks.errors import BenchmarkError, M2MError, UnknownNameError
 from m2m_benchmarks.metrics.alignment import align
 
-#: Attributes of an assembly of responses that say in which form it holds a layer's features; without them, it holds the
-#: layer's own units.
+#: Attributes of an assembly of responses for the form of a layer's features and the shape of the layer; without them,
+#: the features are the layer's own units.
 FORM, SHAPE = 'feature_form', 'feature_shape'
 
 
 class AreaBenchmark(BenchmarkBase):
-    """One area of a dataset, or a population of its neuroids, with one comparison.
+    """Benchmark of an area, or of a population of its neuroids, with a comparison.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ class AreaBenchmark(BenchmarkBase):
     comparison : Comparison
     bibtex : str
     population : str, optional
-        Name of a population, to score on its neuroids only; see `data.populations`.
+        Name of a population, to score only on its neuroids; see `data.populations`.
     selected : AreaRecordings, optional
-        Some of the area's neuroids, in place of all reliable ones.
+        Neuroids to score on, by default all reliable ones of the area or population.
 
     Raises
     ------
@@ -62,7 +62,7 @@ class AreaBenchmark(BenchmarkBase):
         self.comparison = comparison
         self.population = population
         if selected is None:
-            # Without enough repetitions no neuroid is reliable: this says why.
+            # Checked first, since no neuroid is reliable without enough repetitions.
             self._check_trials(fewest_presentations(dataset))
             selected = recordings(dataset, area, population, comparison.min_neuroids)
         self._check_trials(selected.n_trials)
@@ -83,11 +83,12 @@ class AreaBenchmark(BenchmarkBase):
             )
 
     def restricted_to(self, neuroids: np.ndarray) -> 'AreaBenchmark':
-        """The same benchmark on some of its neuroids.
+        """Make the same benchmark with some of its neuroids.
 
         Parameters
         ----------
         neuroids : bool array, shape (n_neuroids,)
+            Mask of the neuroids to keep.
         """
         return AreaBenchmark(
             self.dataset, self.region, self.comparison, self.bibtex, self.population, self.recordings[neuroids]
@@ -95,7 +96,7 @@ class AreaBenchmark(BenchmarkBase):
 
     @property
     def stimulus_set(self) -> StimulusSet:
-        """Stimuli that a model is shown."""
+        """Stimuli to show to a model."""
         return self.recordings.stimuli
 
     @property
@@ -120,20 +121,21 @@ class AreaBenchmark(BenchmarkBase):
         Raises
         ------
         BenchmarkError
-            When the comparison fails or gives no finite number, or the recordings don't agree with themselves.
+            When the comparison fails or returns a number that isn't finite, or the two halves of the trials don't
+            agree.
         """
         features, raw = self._compare(candidate, n_draws=1000)
         ceiling = self._ceiling
-        score = Score(self._number('score', raw.value, ceiling.value))
+        score = Score(self._finite_result('score', raw.value, ceiling.value))
         score.attrs[Score.RAW_VALUES_KEY] = self._raw_score(raw)
         score.attrs['ceiling'] = self.ceiling
-        score.attrs['draws'] = self._part('draws', raw, ceiling)
+        score.attrs['draws'] = self._call('draws', raw, ceiling)
         score.attrs['error'] = self._finite('draws', standard_error(score.attrs['draws']))
         score.attrs['formula'] = self.comparison.description.formula
-        score.attrs['noise_corrected'] = self._number('noise_corrected', raw, ceiling)
+        score.attrs['noise_corrected'] = self._finite_result('noise_corrected', raw, ceiling)
         score.attrs['per_animal'] = {
             animal: self._finite('per_animal', value)
-            for animal, value in self._part('per_animal', features, self.recordings, raw).items()
+            for animal, value in self._call('per_animal', features, self.recordings, raw).items()
         }
         score.attrs.update(
             benchmark_identifier=self.identifier,
@@ -147,27 +149,27 @@ class AreaBenchmark(BenchmarkBase):
         return score
 
     def raw(self, candidate: BrainModel) -> float:
-        """Raw value alone, without an error: for comparing layers."""
+        """Compute the raw value without its error, to compare layers."""
         return self._compare(candidate, n_draws=0)[1].value
 
-    def look(self, candidate: BrainModel) -> NeuroidAssembly:
-        """Responses of a model to the stimuli.
+    def record(self, candidate: BrainModel) -> NeuroidAssembly:
+        """Record a model's responses to the stimuli.
 
-        The stimuli are not placed on a screen of some visual degrees: the mouse's screen covered 120 degrees, and
-        cropping it to a model's few would show that model a patch of the scene. Models see the whole scene.
+        Models see the whole scene: the stimuli are not scaled to visual degrees. The mouse's screen covered 120
+        degrees, and cropping it to the few degrees of a model would show only a patch of the scene.
         """
         candidate.start_recording(self.region, time_bins=self.timebins)
         return candidate.look_at(self.stimulus_set, number_of_trials=1)
 
     def _compare(self, candidate: BrainModel, n_draws: int) -> tuple[Features, Raw]:
-        features = self._features(self.look(candidate))
-        raw = self._part('raw', features, self.recordings, n_draws)
+        features = self._features(self.record(candidate))
+        raw = self._call('raw', features, self.recordings, n_draws)
         self._finite('raw', raw.value)
         self._finite('raw', standard_error(raw.draws))
         return features, raw
 
-    def _part(self, name: str, *arguments: Any) -> Any:
-        """Result of a method of the comparison, whose failure names both."""
+    def _call(self, name: str, *arguments: Any) -> Any:
+        """Call a method of the comparison; errors name both."""
         try:
             return getattr(self.comparison, name)(*arguments)
         except M2MError:
@@ -181,27 +183,27 @@ class AreaBenchmark(BenchmarkBase):
     def _finite(self, name: str, value: float) -> float:
         if not math.isfinite(value):
             raise BenchmarkError(
-                f'{self.identifier}: {name} of the comparison {self.comparison.name} gives {value}; expected finite '
+                f'{self.identifier}: {name} of the comparison {self.comparison.name} returns {value}; expected finite '
                 'numbers.'
             )
         return float(value)
 
-    def _number(self, name: str, *arguments: Any) -> float:
-        return self._finite(name, self._part(name, *arguments))
+    def _finite_result(self, name: str, *arguments: Any) -> float:
+        return self._finite(name, self._call(name, *arguments))
 
     def _features(self, responses: NeuroidAssembly) -> Features:
-        """Responses of a model in the order of the recordings' stimuli, in a form that the comparison can use."""
+        """Sort a model's responses by the recordings' stimuli, and check that the comparison can use their form."""
         form = FeatureForm(responses.attrs.get(FORM, FeatureForm.UNITS))
         shape = responses.attrs.get(SHAPE)
-        wanted = self.comparison.features
-        if form is FeatureForm.ROTATION and wanted is not FeatureForm.ROTATION:
+        required = self.comparison.features
+        if form is FeatureForm.ROTATION and required is not FeatureForm.ROTATION:
             raise BenchmarkError(
-                f'{self.identifier} needs the units of a layer, and the model answers with a rotation of them.'
+                f'{self.identifier} needs the units of a layer, but the model returns a rotation of them.'
             )
-        if wanted is FeatureForm.MAPS and shape is None:
+        if required is FeatureForm.MAPS and shape is None:
             raise BenchmarkError(
-                f'{self.identifier} needs the shape of a layer (channels, height, width), and the model does not say '
-                'it.'
+                f'{self.identifier} needs the shape of a layer (channels, height, width), but the model does not '
+                'return it.'
             )
         return Features(align(responses, self.recordings.mean).source, form, shape)
 
@@ -220,7 +222,7 @@ class AreaBenchmark(BenchmarkBase):
 
     @functools.cached_property
     def _ceiling(self) -> Ceiling:
-        ceiling: Ceiling = self._part('ceiling', self.recordings)
+        ceiling: Ceiling = self._call('ceiling', self.recordings)
         for value in (ceiling.value, ceiling.error, *ceiling.details.values()):
             self._finite('ceiling', value)
         if not ceiling.value > 0:
@@ -232,12 +234,12 @@ class AreaBenchmark(BenchmarkBase):
 
     @functools.cached_property
     def ceiling(self) -> Score:
-        """How well the best possible model can score on these recordings; see the comparison.
+        """Raw value of a perfect model on these recordings; see the comparison.
 
         Raises
         ------
         BenchmarkError
-            When the recordings don't agree with themselves.
+            When the two halves of the trials don't agree.
         """
         ceiling = Score(self._ceiling.value)
         ceiling.attrs['error'] = self._ceiling.error
@@ -252,8 +254,8 @@ class AreaBenchmark(BenchmarkBase):
 
     @functools.cached_property
     def inter_animal(self) -> float | None:
-        """Mean over animals of the raw value of all other animals as a model of one; None for fewer than three."""
-        value = self._part('inter_animal', self.recordings)
+        """Mean over animals of the raw value with all other animals as the model; None for fewer than three."""
+        value = self._call('inter_animal', self.recordings)
         return None if value is None else self._finite('inter_animal', value)
 
 
@@ -268,9 +270,9 @@ def _choices(comparison: Comparison) -> dict[str, Any]:
 
 
 class MeanBenchmark(BenchmarkBase):
-    """Mean over the areas of a dataset.
+    """Benchmark of the mean over the areas of a dataset.
 
-    Areas with too few reliable neuroids, or none recorded, are left out and named in the result.
+    Areas without recordings or with too few reliable neuroids are left out and named in the result.
 
     Parameters
     ----------
@@ -278,7 +280,7 @@ class MeanBenchmark(BenchmarkBase):
     comparison : Comparison
     bibtex : str
     areas : sequence of str
-        Areas that the dataset should have, beside those that it has.
+        Areas that the dataset should contain, besides those that it does contain.
 
     Raises
     ------
@@ -307,7 +309,7 @@ class MeanBenchmark(BenchmarkBase):
         return _choices(self.comparison)
 
     def __call__(self, candidate: BrainModel) -> Score:
-        """Mean of the areas' scores; see `combine`."""
+        """Score a model on each area and average; see `combine`."""
         return self.combine([benchmark(candidate) for benchmark in self.areas])
 
     @property
@@ -317,20 +319,20 @@ class MeanBenchmark(BenchmarkBase):
         return Score(float(np.mean([float(ceiling) for ceiling in ceilings])))
 
     def combine(self, scores: list[Score]) -> Score:
-        """Mean over areas.
+        """Average scores over areas.
 
-        The error is that of the mean: draws of stimuli take the same ones in every area, so they are averaged draw by
-        draw; draws of neuroids take other ones in every area.
+        The error is that of the mean, from the average of each draw over areas. Draws of stimuli are the same in all
+        areas; draws of neuroids are independent.
 
         Parameters
         ----------
         scores : list of Score
-            Score of each area in `areas`.
+            Scores of the areas in `areas`, in this order.
 
         Returns
         -------
         Score
-            With the areas' scores in the attribute `areas`.
+            Mean score, with the areas' scores in the attribute `areas`.
         """
 
         def mean(key: str) -> float:

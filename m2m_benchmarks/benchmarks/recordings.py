@@ -1,4 +1,4 @@
-"""Recordings that a benchmark scores on: the reliable neuroids of one area, or of a population of it."""
+"""Recordings for a benchmark: the reliable neuroids of an area, or of one of its populations."""
 
 import dataclasses
 import functools
@@ -19,21 +19,21 @@ from m2m_benchmarks.plugins import load_dataset
 
 @dataclasses.dataclass(frozen=True)
 class AreaRecordings:
-    """Reliable neuroids of one area, or of a population of it.
+    """Reliable neuroids of an area, or of one of its populations.
 
     Attributes
     ----------
     trials : array, shape (n_repetitions, n_stimuli, n_neuroids)
-        Single responses; NaN where a session has fewer repetitions.
+        Single-trial responses; NaN where a session has fewer repetitions.
     mean : NeuronRecordingAssembly
-        stimulus x neuroid, averaged over repetitions.
+        Responses averaged over repetitions, stimulus x neuroid.
     stimuli : StimulusSet
     timebins : list of (start, end)
-        In ms after stimulus onset: one.
+        The response window in ms after stimulus onset.
     sha256 : str
         SHA-256 of the assembly's file.
     n_constant, n_unreliable : int
-        Neuroids left out: those that never vary, those below the threshold.
+        Numbers of neuroids left out because they are constant, and because their reliability is too low.
     """
 
     trials: np.ndarray
@@ -45,14 +45,14 @@ class AreaRecordings:
     n_unreliable: int
 
     def __getitem__(self, mask: np.ndarray) -> 'AreaRecordings':
-        """Some of the neuroids."""
+        """Select some of the neuroids."""
         return dataclasses.replace(
             self, trials=self.trials[:, :, mask], mean=self.mean.isel(neuroid=np.flatnonzero(mask))
         )
 
     @property
     def n_trials(self) -> int:
-        """Fewest repetitions that a stimulus has for a neuroid."""
+        """Minimum number of repetitions over stimuli and neuroids."""
         return int((~np.isnan(self.trials)).sum(axis=0).min())
 
     @property
@@ -68,7 +68,7 @@ class AreaRecordings:
 
 @functools.lru_cache(maxsize=16)
 def _recordings(dataset: str, area: str, population: str | None, sha256: str, folder: Path) -> AreaRecordings:
-    # `folder` is only in the key: the same recordings in another data folder have other stimulus paths.
+    # `folder` is part of the cache key only: the same recordings in another data folder have other stimulus paths.
     assembly = load_dataset(dataset)
     here = assembly['region'].values == area
     if not here.any():
@@ -78,11 +78,11 @@ def _recordings(dataset: str, area: str, population: str | None, sha256: str, fo
         here &= _in_population(assembly, here, dataset, area, population)
     reliability = assembly['reliability'].values[here]
     reliable = reliability >= MIN_RELIABILITY
-    # Taken apart here: one area of a recording is one contiguous block of memory from now on.
+    # Selecting copies an area into a contiguous block of memory.
     selected = assembly.isel(neuroid=np.flatnonzero(here)[reliable])
     trials, stimulus_ids = trial_array(selected)
     mean = average_repetitions(selected)
-    # In the order in which models' responses are aligned with them.
+    # Sorted as in `align`, which sorts models' responses.
     order = np.argsort(stimulus_ids.astype(str), kind='stable')
     if not np.array_equal(order, np.arange(len(order))):
         trials, mean = trials[:, order], mean.isel(presentation=order)
@@ -100,7 +100,7 @@ def _recordings(dataset: str, area: str, population: str | None, sha256: str, fo
 def _in_population(
     assembly: NeuronRecordingAssembly, here: np.ndarray, dataset: str, area: str, name: str
 ) -> np.ndarray:
-    """Say which neuroids of an assembly are of a population; those of the area are `here`."""
+    """Mask the neuroids of an assembly that belong to a population; `here` is the mask of the area."""
     columns = {
         str(column): np.unique(assembly[column].values)
         for column in assembly.indexes['neuroid'].names
@@ -133,52 +133,52 @@ def recordings(dataset: str, area: str, population: str | None = None, min_neuro
     ----------
     dataset, area : str
     population : str, optional
-        Name of a population of the area, to have only its neuroids; see `data.populations`.
+        Name of a population, to load only its neuroids; see `data.populations`.
     min_neuroids : int
-        Fewest that are of use; of a population, never fewer than 20.
+        Minimum number of neuroids; for a population at least 20.
 
     Raises
     ------
     DataNotFoundError
-        With the command that brings the dataset.
+        When the dataset isn't here; the message has the command that brings it.
     UnknownNameError
         When the dataset has no recordings in the area, or no such population.
     BenchmarkError
-        When too few neuroids are reliable, or the dataset doesn't tell populations.
+        When too few neuroids are reliable, or the dataset has no columns that define populations.
     """
     attrs = load_dataset(dataset).attrs
     stimuli = attrs['stimulus_set']
     folder = Path(stimuli.get_stimulus(stimuli['stimulus_id'].iloc[0])).parent
-    # Assemblies from Brain-Score's own storage, where there is one version of a name, come without a hash.
+    # Assemblies from Brain-Score's own storage, with one version for each name, have no hash.
     selected = _recordings(dataset, area, population, attrs.get('sha256', ''), folder)
     n = selected.mean.sizes['neuroid']
     name = dotted_name(dataset, area, population)
-    least = min_neuroids if population is None else max(min_neuroids, populations.MIN_POPULATION_SIZE)
-    if n < least:
+    required = min_neuroids if population is None else max(min_neuroids, populations.MIN_POPULATION_SIZE)
+    if n < required:
         raise BenchmarkError(
-            f'{name} has {n} neuroids of reliability {MIN_RELIABILITY} or more ({selected.n_unreliable} are less reliable, '
-            f'{selected.n_constant} never vary); at least {least} are needed for a score.'
+            f'{name} has {n} neuroids of reliability {MIN_RELIABILITY} or more ({selected.n_unreliable} are less '
+            f'reliable, {selected.n_constant} never vary); at least {required} are needed for a score.'
         )
     return selected
 
 
 def fewest_presentations(dataset: str) -> int:
-    """Fewest presentations of a stimulus in the recordings of a dataset.
+    """Minimum number of presentations of a stimulus in the recordings of a dataset.
 
     Raises
     ------
     DataNotFoundError
-        With the command that brings the dataset.
+        When the dataset isn't here; the message has the command that brings it.
     """
     return int(np.unique(load_dataset(dataset)['stimulus_id'].values, return_counts=True)[1].min())
 
 
 def recorded_areas(dataset: str) -> list[str]:
-    """Areas that a dataset has recordings in, the six visual areas of the mouse first, in their order.
+    """List the areas in the recordings of a dataset: the mouse's six first, in their order.
 
     Raises
     ------
     DataNotFoundError
-        With the command that brings the dataset.
+        When the dataset isn't here; the message has the command that brings it.
     """
     return order_areas(set(load_dataset(dataset)['region'].values.tolist()))

@@ -3,9 +3,9 @@
     python -m m2m_benchmarks.benchmarks.registry            write what differs
     python -m m2m_benchmarks.benchmarks.registry --check    exit with 1 where something differs
 
-Brain-Score reads registry lines and metadata as literal text, so they can't be made when they are needed. The table is
-`datasets.RECORDINGS` and `datasets.DIGITS` by `comparisons.COMPARISONS` and `identifiers.PROTOCOLS`. Populations depend
-on the columns of the recordings at hand: they have benchmarks without a line, and get one where they are exported.
+Brain-Score reads registry lines and metadata as literal text, so they can't be generated at run time. The table is
+`datasets.RECORDINGS` and `datasets.DIGITS` by `comparisons.COMPARISONS` and `identifiers.PROTOCOLS`. Benchmarks of
+populations, which depend on the columns of the recordings, have no line; exports of them do.
 """
 
 import argparse
@@ -29,11 +29,11 @@ _WRITTEN = 'Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the 
 
 
 def identifiers(dataset: str) -> list[NeuralIdentifier] | list[DigitsIdentifier]:
-    """Names of all benchmarks that a dataset of the table has a line for, in their order."""
+    """List the names of a dataset's registered benchmarks, in their order."""
     if dataset in DIGITS:
         return _digits_identifiers(dataset)
     areas = RECORDINGS[dataset].areas
-    return [NeuralIdentifier(dataset, area, None, each) for each in COMPARISONS for area in (*areas, None)]
+    return [NeuralIdentifier(dataset, area, None, comparison) for comparison in COMPARISONS for area in (*areas, None)]
 
 
 def _digits_identifiers(dataset: str) -> list[DigitsIdentifier]:
@@ -48,7 +48,7 @@ def _digits_identifiers(dataset: str) -> list[DigitsIdentifier]:
 
 
 def line(name: NeuralIdentifier | DigitsIdentifier) -> str:
-    """Registry line of a benchmark, folded as ruff does where it would be longer than `_WIDTH`."""
+    """Write the registry line of a benchmark, wrapped as by ruff if it is longer than `_WIDTH`."""
     if isinstance(name, DigitsIdentifier):
         function, arguments = 'digits_benchmark', [repr(str(name))]
     else:
@@ -67,13 +67,13 @@ def line(name: NeuralIdentifier | DigitsIdentifier) -> str:
 
 
 def metadata(name: NeuralIdentifier | DigitsIdentifier, population_column: str = '') -> dict[str, Any]:
-    """Entry of a benchmark in Brain-Score's metadata.
+    """Write the entry of a benchmark in Brain-Score's metadata.
 
     Parameters
     ----------
     name : NeuralIdentifier or DigitsIdentifier
     population_column : str
-        Column that tells the population of a benchmark of one.
+        Column that defines the population, for a benchmark of one.
     """
     return _digits_metadata(name) if isinstance(name, DigitsIdentifier) else _neural_metadata(name, population_column)
 
@@ -125,7 +125,7 @@ def _digits_metadata(name: DigitsIdentifier) -> dict[str, Any]:
 
 
 def _entry(stimuli: dict[str, Any], data: dict[str, Any], metric: dict[str, Any]) -> dict[str, Any]:
-    """All fields of Brain-Score's metadata, those that aren't given empty."""
+    """Fill in all fields of Brain-Score's metadata; those that aren't given are empty."""
     no_stimuli = ('num_stimuli', 'datatype', 'stimuli_subtype', 'total_size_mb', 'brainscore_link', 'extra_notes')
     no_data = (
         *(
@@ -149,20 +149,22 @@ def _entry(stimuli: dict[str, Any], data: dict[str, Any], metric: dict[str, Any]
 
 
 def files() -> dict[Path, str]:
-    """Content of every file that the table determines, by its path."""
+    """Generate the content of all files, by path."""
     content: dict[Path, str] = {}
     for dataset, recorded in RECORDINGS.items():
-        content |= _in_folder(
+        content |= _folder_files(
             dataset, recorded.folder, _neural_init(dataset, recorded), _neural_methods(dataset, recorded)
         )
         content[_FOLDER / recorded.folder / 'test.py'] = _neural_test(dataset, recorded)
     for dataset, collection in DIGITS.items():
-        content |= _in_folder(dataset, collection.folder, _digits_init(dataset, collection), _digits_methods(dataset))
+        content |= _folder_files(
+            dataset, collection.folder, _digits_init(dataset, collection), _digits_methods(dataset)
+        )
         content[_FOLDER / collection.folder / 'test.py'] = _digits_test(dataset, collection)
     return content
 
 
-def _in_folder(dataset: str, folder: str, init: str, methods: str) -> dict[Path, str]:
+def _folder_files(dataset: str, folder: str, init: str, methods: str) -> dict[Path, str]:
     entries = {str(name): metadata(name) for name in identifiers(dataset)}
     text = yaml.safe_dump({'benchmarks': entries}, sort_keys=False, width=1000, indent=4)
     path = _FOLDER / folder
@@ -247,7 +249,9 @@ def _neural_methods(dataset: str, recorded: RecordedDataset) -> str:
         lines += ['| area | reliable neuroids | animals |', '|---|---|---|']
         lines += [f'| {area} | {recorded.neuroids[area]} | {recorded.animals[area]} |' for area in recorded.areas]
     else:
-        lines += [f'Areas {", ".join(recorded.areas)}; their number depends on what is fetched.']
+        lines += [
+            f'Areas {", ".join(recorded.areas)}; the number of neuroids depends on the sessions that are fetched.'
+        ]
     lines += [
         '',
         f'`{dataset}.AREA.POPULATION-COMPARISON` scores on the neuroids of one population, a value of a column of the '
@@ -275,9 +279,9 @@ def _digits_methods(dataset: str) -> str:
     lines += ['| target | test images |', '|---|---|']
     lines += [f'| {target} | {collection.n_test[target]:,} |' for target in collection.targets]
     images = {
-        'accuracy': 'It is shown each test image of the targets.',
-        'readout_accuracy': f'For any model. The readout is fitted to the {n_train} training images, and shown up to '
-        f'{READOUT_IMAGES:,} test images of each target.',
+        'accuracy': 'The model labels each test image of the targets.',
+        'readout_accuracy': f'For any model. The readout is fitted to the {n_train} training images and tested on up '
+        f'to {READOUT_IMAGES:,} test images of each target.',
     }
     for protocol, title in PROTOCOLS.items():
         lines += ['', f'## `-{protocol}`: {title}', '', images[protocol]]
@@ -296,7 +300,7 @@ def _digits_methods(dataset: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the files that differ from the table, or only name them; return the exit code."""
+    """Write the files that differ from the table, or only list them; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--check', action='store_true', help='write nothing; exit with 1 where something differs')
     check = parser.parse_args(arguments).check

@@ -1,4 +1,4 @@
-"""Several benchmarks by one name: patterns and suites. This module imports nothing heavy."""
+"""Names for several benchmarks: patterns and suites. This module imports nothing heavy."""
 
 import fnmatch
 import sys
@@ -11,9 +11,9 @@ from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.errors import DataNotFoundError, UnknownNameError
 
-#: Start of the name of a suite.
+#: Prefix of the name of a suite.
 SUITE = 'suite:'
-#: Suites: name to what it is, and to the benchmarks in it.
+#: Name of each suite to its description and benchmarks.
 SUITES = {
     'paper': (
         'mouse RSA, mouse regression and domain generalization',
@@ -31,14 +31,14 @@ _WILD = '*?['
 
 
 def expand_benchmarks(names: Sequence[str]) -> list[str]:
-    """Write out the patterns and suites among names of benchmarks, and check the names.
+    """Expand the patterns and suites among names of benchmarks, and check the names.
 
     Parameters
     ----------
     names : sequence of str
-        Names of benchmarks; patterns of the names of those whose data is here, such as 'Siegle2021.*-rdm', in which
-        a star stands for any characters but a dot; and suites, such as 'suite:paper', of which the benchmarks are
-        taken whose data is here: the others are listed on stderr, with the commands that bring them.
+        Names of benchmarks; patterns, such as 'Siegle2021.*-rdm', in which a star matches any characters but a dot; and
+        suites, such as 'suite:paper'. Patterns and suites are expanded to the benchmarks whose data is here; the
+        missing benchmarks of a suite are listed on stderr, with the commands that bring their data.
 
     Returns
     -------
@@ -48,10 +48,10 @@ def expand_benchmarks(names: Sequence[str]) -> list[str]:
     Raises
     ------
     UnknownNameError
-        With the nearest names, for a name, pattern or suite that stands for no benchmark.
+        When a name, pattern or suite matches no benchmark; the message has the nearest names.
     DataNotFoundError
-        With the commands that bring the data, when none of what a pattern or suite stands for is here, or that of a
-        benchmark which is named alone.
+        When the data of a named benchmark, or of all benchmarks of a pattern or suite, isn't here; the message has the
+        commands that bring it.
     """
     expanded: list[str] = []
     for name in names:
@@ -65,12 +65,13 @@ def expand_benchmarks(names: Sequence[str]) -> list[str]:
 
 
 def population_benchmarks() -> tuple[list[str], list[str]]:
-    """List the benchmarks of populations of the recordings here.
+    """List the benchmarks of populations of the recordings on this machine.
 
     Returns
     -------
     names, too_few : list of str
-        Names of the benchmarks; the populations, with their numbers of reliable neuroids, that are too small for one.
+        Names of the benchmarks, and the populations that are too small for one, with their numbers of reliable
+        neuroids.
     """
     names, too_few = [], []
     for dataset in manifest.names():
@@ -83,20 +84,22 @@ def population_benchmarks() -> tuple[list[str], list[str]]:
                 counted = areas[area].get('reliable_by', {}).get(population.column, {})
                 n = sum(number for value, number in counted.items() if value in population.values)
                 if n >= populations.MIN_POPULATION_SIZE:
-                    names += [str(NeuralIdentifier(dataset, area, population.name, each)) for each in COMPARISONS]
+                    names += [
+                        str(NeuralIdentifier(dataset, area, population.name, comparison)) for comparison in COMPARISONS
+                    ]
                 elif n:
                     too_few.append(f'{dotted_name(dataset, area, population.name)} ({n})')
     return names, too_few
 
 
 def _matching(pattern: str) -> list[str]:
-    """Benchmarks that a pattern stands for and whose data is here."""
-    every = [*own_benchmarks(), *population_benchmarks()[0]]
-    of_its_form = [name for name in every if name.count('.') == pattern.count('.')]
-    matching = [name for name in of_its_form if fnmatch.fnmatchcase(name, pattern)]
+    """List the benchmarks that match a pattern and whose data is on this machine."""
+    known = [*own_benchmarks(), *population_benchmarks()[0]]
+    same_parts = [name for name in known if name.count('.') == pattern.count('.')]
+    matching = [name for name in same_parts if fnmatch.fnmatchcase(name, pattern)]
     if not matching:
         hint = "A star stands for any characters but a dot, as in 'Siegle2021.*-rdm'."
-        raise UnknownNameError('pattern of benchmarks', pattern, of_its_form or every, hint)
+        raise UnknownNameError('pattern of benchmarks', pattern, same_parts or known, hint)
     here = [name for name in matching if not _absent(name)]
     if not here:
         raise DataNotFoundError(f'no data of {pattern} is on this machine. Bring with:{_commands(matching)}')
@@ -105,16 +108,16 @@ def _matching(pattern: str) -> list[str]:
 
 def _suite(name: str) -> list[str]:
     if name.removeprefix(SUITE) not in SUITES:
-        raise UnknownNameError('suite of benchmarks', name, [f'{SUITE}{each}' for each in SUITES])
+        raise UnknownNameError('suite of benchmarks', name, [f'{SUITE}{suite}' for suite in SUITES])
     _, benchmarks = SUITES[name.removeprefix(SUITE)]
-    left_out = [each for each in benchmarks if _absent(each)]
+    left_out = [benchmark for benchmark in benchmarks if _absent(benchmark)]
     if left_out:
         print(
             f'note: {name} goes without {", ".join(left_out)}, whose data is not on this machine. '
             f'Bring with:{_commands(left_out)}',
             file=sys.stderr,
         )
-    return [each for each in benchmarks if each not in left_out]
+    return [benchmark for benchmark in benchmarks if benchmark not in left_out]
 
 
 def _absent(benchmark: str) -> list[str]:
@@ -125,6 +128,6 @@ def _absent(benchmark: str) -> list[str]:
 
 
 def _commands(benchmarks: Sequence[str]) -> str:
-    """The commands that bring the data of benchmarks, a line each."""
+    """List the commands that bring the data of benchmarks, one per line."""
     absent = dict.fromkeys(dataset for benchmark in benchmarks for dataset in _absent(benchmark))
     return ''.join(f'\n  {command}' for command in dict.fromkeys(map(manifest.import_command, absent)))

@@ -1,4 +1,4 @@
-"""Benchmarks that no plugin registers by a line of its own: of imported recordings and digits, and of populations."""
+"""Benchmarks without a registry line: of imported recordings and digits, and of populations."""
 
 from m2m_benchmarks.benchmarks.comparisons import load_comparison
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
@@ -9,26 +9,25 @@ from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 
 
 def unregistered_benchmark(identifier: str) -> AreaBenchmark | MeanBenchmark | GeneralizationBenchmark:
-    """Make a benchmark that no plugin registers by a line of its own.
+    """Make a benchmark that has no registry line.
 
     Parameters
     ----------
     identifier : str
-        Name that follows the grammar of `benchmarks.identifiers`: of recordings that were imported or fetched, of a
-        population of their neuroids, or of digits. Other names of the six areas, such as V1, are understood.
+        Name of a benchmark of imported or fetched recordings, of a population, or of digits; see
+        `benchmarks.identifiers`. Aliases of the six areas, such as V1, are allowed.
 
     Raises
     ------
     UnknownNameError
-        For a name of another grammar, and for a dataset, area, population, comparison, domain or protocol that doesn't
-        exist.
+        When the name doesn't follow the grammar, or the dataset, area, population, comparison, domain or protocol
+        doesn't exist.
     DataNotFoundError
-        With the command that brings the dataset, for one that this library knows.
+        When the data isn't here; the message has the command that brings it.
     """
     name = known_benchmark(identifier)
     if isinstance(name, DigitsIdentifier):
         return digits_benchmark(name)
-    # Those that this library knows have their lines; areas beside the declared ones, and populations, come here.
     comparison = load_comparison(name.comparison)
     if name.area is None:
         return MeanBenchmark(name.dataset, comparison)

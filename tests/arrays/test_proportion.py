@@ -50,8 +50,8 @@ def test_wilson_is_scipys(n, share, confidence):
     correct = np.arange(n) < k
     expected = stats.binomtest(k, n).proportion_ci(confidence, method='wilson')
     for clusters in (None, np.arange(n), np.random.default_rng(0).permutation(n)):
-        found = wilson_interval(correct, clusters, confidence)
-        assert found == pytest.approx((expected.low, expected.high), abs=1e-12)
+        interval = wilson_interval(correct, clusters, confidence)
+        assert interval == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_wilson_of_any_number_solves_its_quadratic():
@@ -71,9 +71,9 @@ def test_wilson_of_any_number_solves_its_quadratic():
 @given(CLUSTERS)
 def test_effective_number_as_it_is_defined(clusters):
     correct, names = flat(clusters)
-    found = effective_number(correct, names)
-    assert found == pytest.approx(slow_effective_number(correct.tolist(), names.tolist()), rel=1e-9)
-    assert 1 - 1e-9 <= found <= len(correct) + 1e-9
+    n = effective_number(correct, names)
+    assert n == pytest.approx(slow_effective_number(correct.tolist(), names.tolist()), rel=1e-9)
+    assert 1 - 1e-9 <= n <= len(correct) + 1e-9
 
 
 @pytest.mark.seconds
@@ -84,7 +84,7 @@ def test_order_and_names_of_clusters_do_not_matter(clusters, random):
     order = list(range(len(correct)))
     random.shuffle(order)
     renamed = [f'photo {number}.png' for number in random.sample(range(1000), len(clusters))]
-    found = [
+    results = [
         [effective_number(correct, names), *wilson_interval(correct, names)],
         [effective_number(correct[order], names[order]), *wilson_interval(correct[order], names[order])],
         [
@@ -92,8 +92,8 @@ def test_order_and_names_of_clusters_do_not_matter(clusters, random):
             *wilson_interval(correct, np.array([renamed[name] for name in names])),
         ],
     ]
-    np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
-    np.testing.assert_allclose(found[2], found[0], rtol=1e-9)
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-9)
+    np.testing.assert_allclose(results[2], results[0], rtol=1e-9)
 
 
 @settings(deadline=None, max_examples=150)
@@ -197,15 +197,15 @@ def test_draws_are_those_of_a_slow_bootstrap():
     sizes = rng.integers(1, 8, 40)
     clusters = np.repeat(np.arange(40), sizes)
     correct = simulated(rng, sizes, 0.4, 0.3, 1)[0]
-    found = accuracy_draws(correct, clusters, 4000)
+    draws = accuracy_draws(correct, clusters, 4000)
     expected = slow_draws(correct.tolist(), clusters.tolist(), 4000, rng)
-    assert found.shape == (4000,)
-    assert found.mean() == pytest.approx(expected.mean(), abs=0.005)
-    assert found.std() == pytest.approx(expected.std(), rel=0.06)
-    assert stats.ks_2samp(found, expected).pvalue > 0.001
+    assert draws.shape == (4000,)
+    assert draws.mean() == pytest.approx(expected.mean(), abs=0.005)
+    assert draws.std() == pytest.approx(expected.std(), rel=0.06)
+    assert stats.ks_2samp(draws, expected).pvalue > 0.001
     # A draw is a share of whole clusters: none of its own takes part of one.
     assert (
-        stats.ks_2samp(found, slow_draws(correct.tolist(), np.arange(len(correct)).tolist(), 4000, rng)).pvalue < 1e-6
+        stats.ks_2samp(draws, slow_draws(correct.tolist(), np.arange(len(correct)).tolist(), 4000, rng)).pvalue < 1e-6
     )
 
 

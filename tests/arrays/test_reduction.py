@@ -78,7 +78,7 @@ class TestIsometric:
     @pytest.mark.parametrize('value', [0.1, 0.3, 0.7, 3.3])
     @pytest.mark.parametrize('n_features', [70, 301])
     def test_constant_pattern_stays_constant_though_its_mean_rounds(self, value, n_features):
-        # One of the patterns at least must have a mean that rounds, whatever the order of summation.
+        # One of the patterns at least must have a mean that rounds, in any order of summation.
         x = layer(6, 40, n_features)
         x[:20] = value * np.arange(1, 21)[:, None]
         np.testing.assert_array_equal(np.ptp(gram_reduce(x)[:20], axis=1), 0)

@@ -89,10 +89,10 @@ def largest(monkeypatch):
 def units(layer):
     """All units of a layer for the simulated mouse's stimuli, straight from the network."""
     net, stimuli = network(), load_benchmark('SimulatedMouse.VISp-rdm').stimulus_set
-    found = load_candidate(net, image_size=32)
+    candidate = load_candidate(net, image_size=32)
     paths = [stimuli.get_stimulus(each) for each in stimuli['stimulus_id']]
     with torch.no_grad():
-        return net[: layer + 1](activations.Activations(found).preprocess(paths)).numpy()
+        return net[: layer + 1](activations.Activations(candidate).preprocess(paths)).numpy()
 
 
 #: Scores pixels on benchmarks and prints the files that were hashed and the plugins whose lines were read.
@@ -224,9 +224,9 @@ def test_maps_have_the_shape_of_the_layer(largest, m2m_home):
 
 def test_layers_are_chosen_in_that_form_too(largest, m2m_home):
     comparison = largest(Maps())
-    found = load_candidate(network(), image_size=32)
-    (result,) = score_candidate(found, ['x'])
-    assert set(result.attrs['layer_scores']) == set(found.layers)
+    candidate = load_candidate(network(), image_size=32)
+    (result,) = score_candidate(candidate, ['x'])
+    assert set(result.attrs['layer_scores']) == set(candidate.layers)
     assert {features.form for features, _ in comparison.given} == {FeatureForm.MAPS}
 
 
@@ -244,7 +244,7 @@ def test_rotated_features_are_for_what_is_invariant_to_rotation():
         type('Wrong', (Largest,), {'features': FeatureForm.ROTATION})
     with pytest.raises(TypeError, match='invariant to rotations; expected some of rotation, mean-keeping rotation'):
         type('Odd', (Largest,), {'invariant_to': frozenset({'rotations'})})
-    with pytest.raises(TypeError, match='does not state unit, description'):
+    with pytest.raises(TypeError, match='does not set unit, description'):
         type('Bare', (Comparison,), {'name': 'bare', 'metric': 'bare', 'invariant_to': frozenset({'rotation'})})
 
 

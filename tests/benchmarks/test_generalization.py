@@ -120,7 +120,7 @@ def test_a_score_from_its_parts(home, protocol):
 
 @pytest.mark.seconds
 def test_domains_of_the_same_digits_are_drawn_together(m2m_home):
-    """A model that fails on the same digits in every domain is no surer for having been asked five times."""
+    """A model that fails on the same digits in every domain is no more certain for five domains."""
     whole, single = (
         load_benchmark(f'SklearnDigits{part}-accuracy')(LabellingCandidate(hashed)) for part in ('', '.thin')
     )
@@ -181,7 +181,7 @@ def test_guessing_is_at_chance(m2m_home, make_domain):
     assert high - low == pytest.approx(2 * 1.96 * math.sqrt(0.09 / 1500), rel=0.1)
 
 
-# What a model is asked, and how it may answer
+# The tasks of a model, and its possible answers
 
 
 def test_what_a_trained_model_is_asked(home):
@@ -225,8 +225,8 @@ def backwards(answer):
     """The same answers in another order; they say which image each is for."""
 
     def turned(stimuli, labels):
-        found = answer(stimuli, labels)
-        return found[{'presentation': list(np.random.default_rng(1).permutation(found.sizes['presentation']))}]
+        assembly = answer(stimuli, labels)
+        return assembly[{'presentation': list(np.random.default_rng(1).permutation(assembly.sizes['presentation']))}]
 
     return turned
 
@@ -283,9 +283,9 @@ def one_twice(stimuli, labels):
 
 
 def nan(stimuli, labels):
-    found = probability_assembly(stimuli, labels)
-    found.values[3, 4] = np.nan
-    return found
+    assembly = probability_assembly(stimuli, labels)
+    assembly.values[3, 4] = np.nan
+    return assembly
 
 
 def unnamed_choices(stimuli, labels):
@@ -293,9 +293,11 @@ def unnamed_choices(stimuli, labels):
 
 
 def words_for_probabilities(stimuli, labels):
-    found = probability_assembly(stimuli, labels)
+    assembly = probability_assembly(stimuli, labels)
     return xr.DataArray(
-        found.values.astype(str).astype(object) + 'x', dims=found.dims, coords={'choice': found['choice'].values}
+        assembly.values.astype(str).astype(object) + 'x',
+        dims=assembly.dims,
+        coords={'choice': assembly['choice'].values},
     )
 
 
@@ -320,11 +322,11 @@ ODD_LABELS = [
     (lambda stimuli, labels: label_assembly(stimuli, ['seven', *labels[1:]]), "the label 'seven'; expected 0, 1, 2"),
     (lambda stimuli, labels: label_assembly(stimuli, [10] * len(labels)), "the label '10'; expected 0"),
     (lambda stimuli, labels: label_assembly(stimuli, [3.0] * len(labels)), r"the label '3\.0'; expected 0"),
-    (others, 'does not answer for MNIST_test_000000, or for another image in its place'),
+    (others, 'does not answer for MNIST_test_000000; expected an answer for each image'),
     (one_twice, 'does not answer for MNIST_test_000039'),
 ]
 ODD_PROBABILITIES = [
-    (nan, 'probabilities that are no finite numbers'),
+    (nan, 'probabilities that are not finite'),
     (unnamed_choices, 'choices that have no names; expected a coordinate choice'),
     (words_for_probabilities, 'answers with object; expected probabilities'),
     (
@@ -403,7 +405,7 @@ def test_a_readout_takes_the_first_two_thousand(m2m_home, make_domain):
     assert list(fitting['image_label']) == made['MNIST']['train'].labels[:2000].astype(str).tolist()
     assert float(score) == counted('USPS', hashed, most=2000).mean() != counted('USPS', hashed).mean()
     assert score.attrs['targets']['USPS']['n_images'] == score.attrs['n_stimuli'] == 2000
-    # Trained models are asked for all of them.
+    # Trained models label all of them.
     model = LabellingCandidate(hashed)
     score = load_benchmark('Qazi2025.MNIST.USPS-accuracy')(model)
     assert float(score) == counted('USPS', hashed).mean()
@@ -420,21 +422,21 @@ def test_parts_of_stimuli_have_names_of_their_own(m2m_home, make_domain, protoco
     identifier = f'Qazi2025.MNIST.USPS-{protocol}'
     model = LabellingCandidate(right)
     load_benchmark(identifier)(model)
-    asked = [*(stimuli for task, stimuli in model.tasks if task == 'probabilities'), *model.shown]
-    names = [str(stimuli.identifier) for stimuli in asked]
+    stimulus_sets = [*(stimuli for task, stimuli in model.tasks if task == 'probabilities'), *model.shown]
+    names = [str(stimuli.identifier) for stimuli in stimulus_sets]
     assert len(set(names)) == len(names) == {'accuracy': 8, 'readout_accuracy': 8}[protocol]
     for domain in ('MNIST', 'USPS'):
         parts = [part for part in model.shown if str(part.identifier).startswith(f'{domain}_test_')]
         ids = [stimulus for part in parts for stimulus in part['stimulus_id']]
         most = 2000 if protocol == 'readout_accuracy' else None
         assert ids == [f'{domain}_test_{place:06d}' for place in range(len(load_digits(domain, 'test')))][:most]
-    for stimuli in asked:  # and they lead to their images
+    for stimuli in stimulus_sets:  # and they lead to their images
         row = stimuli.iloc[-1]
         assert Path(stimuli.get_stimulus(row.stimulus_id)).name == f'{row.stimulus_id}.png'
     # A name means the same images in the other protocol.
     other = LabellingCandidate(right)
     load_benchmark(f'Qazi2025.MNIST.USPS-{PROTOCOLS[protocol == "accuracy"]}')(other)
-    content = {str(stimuli.identifier): list(stimuli['stimulus_id']) for stimuli in asked}
+    content = {str(stimuli.identifier): list(stimuli['stimulus_id']) for stimuli in stimulus_sets}
     for stimuli in other.shown:
         ids = list(stimuli['stimulus_id'])
         assert content.get(str(stimuli.identifier), ids) == ids
@@ -502,7 +504,7 @@ def test_the_default_needs_no_download(m2m_home):
 def test_a_source_is_not_its_own_target(m2m_home, make_domain, domain, protocol):
     for name in {domain, 'MNIST'}:
         make_domain(name)
-    with pytest.raises(BenchmarkError, match=f'{domain} cannot be its own target: .* in every result, as in_domain'):
+    with pytest.raises(BenchmarkError, match=f'{domain} cannot be its own target; .* in every result, as in_domain'):
         load_benchmark(f'Qazi2025.{domain}.{domain}-{protocol}')
 
 

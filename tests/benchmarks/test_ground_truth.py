@@ -95,10 +95,10 @@ def test_a_noisier_population_has_a_lower_ceiling_and_the_same_score():
     # The ceiling takes out what the noise does, not what the model lacks: half of the repetitions, same score.
     benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
     full = benchmark(truth())
-    found = benchmark.recordings
-    fewer = found.trials[::4]
-    mean = found.mean.copy(data=np.nanmean(fewer, axis=0, dtype=float))
-    noisy = AreaBenchmark('SimulatedMouse', 'VISp', COMPARISON, selected=replace(found, trials=fewer, mean=mean))
+    recordings = benchmark.recordings
+    fewer = recordings.trials[::4]
+    mean = recordings.mean.copy(data=np.nanmean(fewer, axis=0, dtype=float))
+    noisy = AreaBenchmark('SimulatedMouse', 'VISp', COMPARISON, selected=replace(recordings, trials=fewer, mean=mean))
     score = noisy(truth())
     assert float(noisy.ceiling) < float(benchmark.ceiling) - 0.01
     assert float(score.attrs['raw']) < float(full.attrs['raw']) - 0.01

@@ -147,7 +147,7 @@ def test_a_dataset_that_is_not_here(identifier, m2m_home):
         ('Qazi2025.MNIST-acc', r' Protocols are accuracy, readout_accuracy\.$'),
         (
             'Qazi2025.Street-accuracy',
-            r' Domains are MNIST, MNISTM, SVHN, USPS, SklearnDigits; one of your own comes by ',
+            r' Domains are MNIST, MNISTM, SVHN, USPS, SklearnDigits; import another with ',
         ),
     ],
 )

@@ -43,9 +43,9 @@ def write(name, **splits):
         return write_domain(name, splits, {split: {'made_by': f'a test of {split}'} for split in splits})
 
 
-def same(found, expected):
+def same(actual, expected):
     return all(
-        np.array_equal(getattr(found, part), getattr(expected, part)) for part in ('images', 'labels', 'clusters')
+        np.array_equal(getattr(actual, part), getattr(expected, part)) for part in ('images', 'labels', 'clusters')
     )
 
 
@@ -70,15 +70,15 @@ def test_what_is_written_is_read(m2m_home):
     assert entry['source'] == {'made_by': 'a test of train, a test of test'}
     assert entry['splits']['test']['source'] == {'made_by': 'a test of test'}
     for split, expected in (('train', train), ('test', test)):
-        found = load_digits('Mine', split)
-        assert same(found, expected)
-        assert [getattr(found, part).dtype for part in ('images', 'labels', 'clusters')] == [
+        loaded = load_digits('Mine', split)
+        assert same(loaded, expected)
+        assert [getattr(loaded, part).dtype for part in ('images', 'labels', 'clusters')] == [
             np.uint8,
             np.int64,
             np.int64,
         ]
-        assert isinstance(found.images, np.memmap)
-        assert not found.images.flags.writeable
+        assert isinstance(loaded.images, np.memmap)
+        assert not loaded.images.flags.writeable
     assert manifest.verify('Mine') == []
     assert len(manifest.files(entry)) == 6
     assert manifest.holds_digits('Mine')
@@ -244,7 +244,7 @@ def test_a_stimulus_set(m2m_home, channels):
     assert list(stimuli['image_label']) == [str(label) for label in made.labels]
     assert list(stimuli['cluster']) == made.clusters.tolist()
     assert stimuli.identifier == f'Mine_test_{entry["version"]}'
-    assert not list(m2m_home.rglob('*.png'))  # they are written when they are asked for
+    assert not list(m2m_home.rglob('*.png'))  # they are written on first access
     for place, stimulus in enumerate(stimuli['stimulus_id']):
         path = stimuli.get_stimulus(stimulus)
         assert path.is_relative_to(m2m_home / 'data' / 'Mine' / entry['version'])
@@ -340,8 +340,8 @@ def slow_blend(digit, patch):
 
 
 def patch_of(blended, digit, photos):
-    """The one place in all photos where the patch of a blended digit can be from: found by trying all of them."""
-    found = []
+    """The only possible origin of a blended digit's patch in all photos, by exhaustive search."""
+    origins = []
     for number, photo in enumerate(photos):
         tops, lefts = (np.arange(side - 31) for side in photo.shape[:2])
         tops, lefts = (each.ravel() for each in np.meshgrid(tops, lefts, indexing='ij'))
@@ -349,8 +349,8 @@ def patch_of(blended, digit, photos):
             difference = np.abs(photo[tops + y, lefts + x].astype(int) - int(digit[y, x, 0]))
             matches = (difference == blended[y, x]).all(axis=1)
             tops, lefts = tops[matches], lefts[matches]
-        found += [(number, int(top), int(left)) for top, left in zip(tops, lefts, strict=True)]
-    return found
+        origins += [(number, int(top), int(left)) for top, left in zip(tops, lefts, strict=True)]
+    return origins
 
 
 @pytest.mark.seconds
@@ -416,13 +416,13 @@ def test_they_are_those_of_scikit_learn(ready):
     official = sklearn_load_digits()
     train, test = load_digits('SklearnDigits', 'train'), load_digits('SklearnDigits', 'test')
     np.testing.assert_array_equal(np.concatenate([train.labels, test.labels]), official.target)
-    found = np.concatenate([train.images, test.images])
-    assert found.shape == (1797, 32, 32, 1)
+    images = np.concatenate([train.images, test.images])
+    assert images.shape == (1797, 32, 32, 1)
     assert len(set(train.clusters)) == 1200  # each image is one of its own
     for place in range(0, 1797, 37):
         small = Image.fromarray((official.images[place] * (255 / 16)).astype(np.float32))
         large = np.asarray(small.resize((32, 32), Image.Resampling.BILINEAR))
-        assert np.abs(found[place, ..., 0] - large).max() <= 0.51
+        assert np.abs(images[place, ..., 0] - large).max() <= 0.51
     # None of the training images is tested on.
     images = [{image.tobytes() for image in split.images} for split in (train, test)]
     assert not images[0] & images[1]
@@ -431,10 +431,10 @@ def test_they_are_those_of_scikit_learn(ready):
 def test_labels_and_clusters_of_derived_domains_are_those_of_the_test_split(ready):
     test = load_digits('SklearnDigits', 'test')
     for name in DERIVED:
-        found = load_digits('SklearnDigits', name)
-        np.testing.assert_array_equal(found.labels, test.labels)
-        np.testing.assert_array_equal(found.clusters, test.clusters)
-        assert not np.array_equal(rgb(found.images), rgb(test.images))
+        derived = load_digits('SklearnDigits', name)
+        np.testing.assert_array_equal(derived.labels, test.labels)
+        np.testing.assert_array_equal(derived.clusters, test.clusters)
+        assert not np.array_equal(rgb(derived.images), rgb(test.images))
 
 
 def window(image, reach, combine):
@@ -583,12 +583,12 @@ def test_two_processes_make_them_and_their_pictures_at_once(m2m_home, ready, mon
 def test_digits_that_come_sorted_are_dealt_out():
     labels = np.repeat(np.arange(10), [3, 2, 1, 2, 2, 2, 2, 2, 2, 4])
     images = np.arange(22, dtype=np.uint8)[:, None, None] + np.zeros((1, 32, 32), np.uint8)
-    found = standardize(images, labels, [f'photo{place % 4}' for place in range(22)], 'a file')
-    assert found.labels.tolist() == [*range(10), 0, 1, 3, 4, 5, 6, 7, 8, 9, 0, 9, 9]
-    original = found.images[:, 0, 0, 0]
+    digits = standardize(images, labels, [f'photo{place % 4}' for place in range(22)], 'a file')
+    assert digits.labels.tolist() == [*range(10), 0, 1, 3, 4, 5, 6, 7, 8, 9, 0, 9, 9]
+    original = digits.images[:, 0, 0, 0]
     assert sorted(original) == list(range(22))
-    np.testing.assert_array_equal(labels[original], found.labels)
-    np.testing.assert_array_equal(original % 4, found.clusters)
+    np.testing.assert_array_equal(labels[original], digits.labels)
+    np.testing.assert_array_equal(original % 4, digits.clusters)
     # Those that come mixed, and one of each, stay in their order.
     for labels in (np.tile(np.arange(10), 2), np.arange(10)):
         assert standardize(images[: len(labels)], labels, None, 'a file').labels.tolist() == labels.tolist()

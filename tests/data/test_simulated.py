@@ -84,19 +84,19 @@ def test_signal_variance_is_exact_over_the_stimuli(area):
 @pytest.mark.parametrize('area', AREAS)
 @pytest.mark.seconds
 def test_split_halves_recover_the_reliability(area):
-    """Of the median neuroid, within two bootstrap errors; the neuroids without tuning come out as flat."""
+    """The median is within two bootstrap errors; neuroids without tuning have NaN."""
     known = simulated_area(area)
     estimated = split_half_reliability(record(known), n_splits=20)
-    flat = known.signal_variance == 0
-    assert flat.sum() == N_ANIMALS
-    np.testing.assert_array_equal(np.isnan(estimated), flat)
-    assert np.isnan(known.reliability[flat]).all()
+    constant = known.signal_variance == 0
+    assert constant.sum() == N_ANIMALS
+    np.testing.assert_array_equal(np.isnan(estimated), constant)
+    assert np.isnan(known.reliability[constant]).all()
     # A correlation over 118 stimuli centres them, which takes 1 / 118 of the noise: 0.0005 at these reliabilities,
     # more than half an error of the median. The closed form is that of any number of stimuli.
-    signal, noise = known.signal_variance[~flat], (known.noise_variance / known.repetitions)[~flat]
-    difference = estimated[~flat] - signal / (signal + noise * 117 / 118)
+    signal, noise = known.signal_variance[~constant], (known.noise_variance / known.repetitions)[~constant]
+    difference = estimated[~constant] - signal / (signal + noise * 117 / 118)
     assert abs(np.median(difference)) < 2 * standard_error(median_draws(difference))
-    assert abs(np.median((estimated - known.reliability)[~flat])) < 0.003
+    assert abs(np.median((estimated - known.reliability)[~constant])) < 0.003
     assert (estimated[known.reliability < 0.1] < MIN_RELIABILITY).all()
     assert (estimated[known.reliability > 0.7] > MIN_RELIABILITY).mean() > 0.98
 

@@ -176,9 +176,9 @@ def test_the_simulated_mouse_is_made_again_when_it_changes(m2m_home):
 
 
 def test_cards():
-    assert {found['name'] for found in cards()} == {*RECORDINGS, *DOMAINS, 'SklearnDigits'}
-    for found in cards():
-        assert all(len(found[key]) > 3 for key in ('what', 'licence', 'citation', 'how_made'))
-        assert found['fetch'].startswith('m2m data fetch ') or not found['fetch']
+    assert {entry['name'] for entry in cards()} == {*RECORDINGS, *DOMAINS, 'SklearnDigits'}
+    for entry in cards():
+        assert all(len(entry[key]) > 3 for key in ('what', 'licence', 'citation', 'how_made'))
+        assert entry['fetch'].startswith('m2m data fetch ') or not entry['fetch']
     assert 'simulated' in card('SimulatedMouse')['what']
     assert '10.1038/s41586-020-03171-x' in card('Siegle2021')['citation']

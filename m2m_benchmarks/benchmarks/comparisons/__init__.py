@@ -1,7 +1,7 @@
-"""Comparisons of a model with recordings: one module each, and one line each in the table below.
+"""Comparisons of a model with recordings: one module and one line in the table below for each.
 
-A line gives every dataset, area and population its benchmark; `python -m m2m_benchmarks.benchmarks.registry` writes the
-registry lines and the metadata. This module imports nothing heavy: listings read it.
+Each comparison has a benchmark for every dataset, area and population; `python -m m2m_benchmarks.benchmarks.registry`
+writes the registry lines and the metadata. This module imports nothing heavy, for listings.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from m2m_benchmarks.errors import UnknownNameError
 if TYPE_CHECKING:
     from m2m_benchmarks.benchmarks.comparisons.base import Comparison
 
-#: Name, which is that of the module too, to what is compared in a few words.
+#: Name of each comparison, which is also its module, to a short description.
 COMPARISONS = {
     'rdm': 'similarity of population geometry (RSA)',
     'ridge': 'prediction of single neurons (ridge regression)',
@@ -21,12 +21,12 @@ COMPARISONS = {
 
 
 def load_comparison(name: str) -> 'Comparison':
-    """Import the module of a comparison and return the comparison in it.
+    """Import the module of a comparison and return the comparison.
 
     Raises
     ------
     UnknownNameError
-        When there is none of that name.
+        When there is no comparison of this name.
     """
     if name not in COMPARISONS:
         raise UnknownNameError('comparison', name, COMPARISONS)

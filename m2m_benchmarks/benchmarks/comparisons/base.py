@@ -1,4 +1,4 @@
-"""What a comparison of a model with recordings consists of."""
+"""Base class of comparisons of a model with recordings, and their inputs and results."""
 
 import enum
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 
 
 class FeatureForm(enum.StrEnum):
-    """Form in which a comparison is given a model's responses.
+    """Form of a model's responses as input of a comparison.
 
     `ROTATION`
         Rotated into as few dimensions as the stimuli need (`arrays.gram_reduce`), by a rotation that keeps means over
@@ -20,7 +20,7 @@ class FeatureForm(enum.StrEnum):
     `UNITS`
         A seeded sample of the layer's own units (`scoring.activations.MOST_UNITS`); all of them where there are fewer.
     `MAPS`
-        All units, and their shape: channels, height and width of a convolutional layer.
+        All units and their shape: channels, height and width of a convolutional layer.
     """
 
     ROTATION = 'rotation'
@@ -28,7 +28,7 @@ class FeatureForm(enum.StrEnum):
     MAPS = 'maps'
 
 
-#: Transformations of features, by name, in words. All are of the features and the same for all stimuli.
+#: Name of each transformation of features to its description. A transformation is the same for all stimuli.
 TRANSFORMATIONS = {
     'rotation': 'any rotation',
     'mean-keeping rotation': 'a rotation that keeps the mean over features',
@@ -36,22 +36,22 @@ TRANSFORMATIONS = {
     'translation': 'a constant for each feature',
     'linear': 'any invertible linear map',
 }
-#: Those that the form `ROTATION` is one of.
+#: Transformations of which the form `ROTATION` is a special case.
 _ROTATIONS = ('rotation', 'mean-keeping rotation', 'linear')
 
 
 @dataclass(frozen=True)
 class Features:
-    """Responses of a model to the stimuli of some recordings.
+    """Responses of a model to the stimuli of recordings.
 
     Attributes
     ----------
     values : array, shape (n_stimuli, n_features)
-        In the order of the recordings' stimuli.
+        Responses in the order of the recordings' stimuli.
     form : FeatureForm
     shape : tuple of int or None
-        Shape of one response, of as many entries as there are features: (channels, height, width) in a convolutional
-        layer. None where the model doesn't say it, and for a rotation or a sample of units.
+        Shape of one response, with n_features entries, such as (channels, height, width) for a convolutional layer.
+        None if the model doesn't provide it, and for a rotation or a sample of units.
     """
 
     values: np.ndarray
@@ -61,15 +61,15 @@ class Features:
 
 @dataclass(frozen=True)
 class Raw:
-    """How well a model agrees with recordings, before their noise is taken into account.
+    """Agreement of a model with recordings, not corrected for their noise.
 
     Attributes
     ----------
     value : float
     draws : array, shape (n_draws,)
-        The value over draws of the comparison's unit, whose standard deviation is its error.
+        Values of bootstrap draws, whose standard deviation is the error.
     per_neuroid : array, shape (n_neuroids,), or None
-        Value of each neuroid, for comparisons that have one.
+        Value of each neuroid, for comparisons by neuroid.
     """
 
     value: float
@@ -79,18 +79,18 @@ class Raw:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """Raw value that a perfect model can reach on some recordings.
+    """Raw value of a perfect model on recordings.
 
     Attributes
     ----------
     value, error : float
-        The error is a standard error.
+        Ceiling and its standard error.
     per_neuroid : array, shape (n_neuroids,), or None
     details : mapping
-        Numbers that it was computed from, by name; part of the result.
+        Numbers from which the ceiling was computed, by name; part of the result.
     kind : str
-        What it is a ceiling of, in a few words: 'trials' for the noise of the trials. 'none: …' with the reason where
-        there is none, and the value is 1.
+        Source of the ceiling in a few words: 'trials' for the noise of the trials. If there is no ceiling, the value is
+        1 and this is 'none: ' and the reason.
     """
 
     value: float
@@ -107,15 +107,15 @@ class Description:
     Attributes
     ----------
     raw, ceiling : str
-        What the numbers are; a sentence without a full stop.
+        Description of the numbers; a sentence without a full stop.
     formula : str
-        How the score follows from raw and ceiling.
+        Formula for the score, from raw and ceiling.
     caveat : str
-        What a reader has to know to use the score; may be empty.
+        Limitation of the score; may be empty.
     reference : str
         Publication of the method.
     settings : mapping
-        Choices of the method by name; 'error' where it isn't by bootstrap over the comparison's unit.
+        Settings of the method by name; 'error' only if it isn't by bootstrap over the comparison's unit.
     """
 
     raw: str
@@ -129,31 +129,31 @@ class Description:
 class Comparison(ABC):
     """A way to compare a model's responses with recordings.
 
-    Subclasses stand in a module of their own, which names an instance of them COMPARISON, and have a line in the table
-    of this package. They state the attributes below and define `raw` and `ceiling`; where a score isn't raw / ceiling,
-    they also define `score`, `draws` and `noise_corrected`.
+    Each subclass has its own module, with an instance named COMPARISON, and a line in the table of this package. It
+    sets the attributes below and defines `raw` and `ceiling`; if the score isn't raw / ceiling, it also defines
+    `score`, `draws` and `noise_corrected`.
 
     Attributes
     ----------
     name : str
-        As in the names of benchmarks, of letters, digits and underscores.
+        Name in the names of benchmarks: letters, digits and underscores.
     metric : str
         Identifier of the metric in Brain-Score's metadata.
     unit : {'stimuli', 'neuroids'}
-        What the draws are of: scores of several areas share their stimuli, not their neuroids.
+        Unit of the bootstrap draws. Areas share their stimuli, not their neuroids.
     invariant_to : frozenset of str
-        Transformations of the features that change no value, of `TRANSFORMATIONS`.
+        Names from `TRANSFORMATIONS` of those that don't change any value.
     features : FeatureForm
-        What `raw` is given. A rotation is for comparisons that are invariant to it. The images themselves are in
+        Form of the features for `raw`. Rotations are for comparisons that are invariant to them. The images are in
         `recordings.stimuli`.
     min_stimuli : int
-        Fewest stimuli that a score is computed from.
+        Minimum number of stimuli for a score.
     min_neuroids : int
-        Fewest reliable neuroids of an area that a score is computed from.
+        Minimum number of reliable neuroids of an area for a score.
     min_per_animal : int
-        Fewest neuroids of an animal that has a value of its own.
+        Minimum number of neuroids of an animal for its own value.
     min_trials : int
-        Fewest repetitions that each stimulus has for each neuroid.
+        Minimum number of repetitions of each stimulus for each neuroid.
     description : Description
     """
 
@@ -176,7 +176,7 @@ class Comparison(ABC):
             if getattr(cls, name, None) is None
         ]
         if missing:
-            raise TypeError(f'the comparison {cls.__name__} does not state {", ".join(missing)}')
+            raise TypeError(f'the comparison {cls.__name__} does not set {", ".join(missing)}')
         unknown = cls.invariant_to - TRANSFORMATIONS.keys()
         if unknown:
             raise TypeError(
@@ -185,13 +185,13 @@ class Comparison(ABC):
             )
         if cls.features is FeatureForm.ROTATION and cls.invariant_to.isdisjoint(_ROTATIONS):
             raise TypeError(
-                f'the comparison {cls.__name__} asks for rotated features and is not invariant to rotation; let it ask '
-                'for FeatureForm.UNITS or FeatureForm.MAPS.'
+                f'the comparison {cls.__name__} uses rotated features but is not invariant to rotation; set features '
+                'to FeatureForm.UNITS or FeatureForm.MAPS.'
             )
 
     @property
     def settings(self) -> dict[str, str]:
-        """Choices of the method by name, the way its error is computed among them; part of the result."""
+        """Settings of the method by name, including the way its error is computed; part of the result."""
         return {'error': f'bootstrap over {self.unit}, 1000 draws', **self.description.settings}
 
     @abstractmethod
@@ -202,9 +202,9 @@ class Comparison(ABC):
         ----------
         features : Features
         recordings : AreaRecordings
-            With their single trials. Features are in the order of their stimuli.
+            Recordings with their single trials; their stimuli are in the order of the features.
         n_draws : int
-            Number of draws; 0 where only the value is wanted.
+            Number of draws; 0 for the value only.
 
         Returns
         -------
@@ -213,23 +213,23 @@ class Comparison(ABC):
 
     @abstractmethod
     def ceiling(self, recordings: AreaRecordings) -> Ceiling:
-        """Raw value that a perfect model can reach on the recordings."""
+        """Compute the raw value of a perfect model on the recordings."""
 
     def score(self, raw: Any, ceiling: Any) -> Any:
-        """Score that follows from raw and ceiling, numbers or arrays: 0 is chance, 1 the ceiling."""
+        """Compute the score from raw and ceiling, numbers or arrays: 0 is chance, 1 the ceiling."""
         return raw / ceiling
 
     def draws(self, raw: Raw, ceiling: Ceiling) -> np.ndarray:
-        """Score over the draws, shape (n_draws,)."""
+        """Compute the score of each draw, shape (n_draws,)."""
         scores: np.ndarray = self.score(raw.draws, ceiling.value)
         return scores
 
     def noise_corrected(self, raw: Raw, ceiling: Ceiling) -> float:
-        """Raw value less what the noise of the recordings costs it, in the unit of raw."""
+        """Correct the raw value for the noise of the recordings, in the unit of raw."""
         return raw.value / ceiling.value
 
     def per_animal(self, features: Features, recordings: AreaRecordings, raw: Raw) -> dict[str, float]:
-        """Raw value on the neuroids of each animal that has `min_per_animal`."""
+        """Compute the raw value on the neuroids of each animal that has at least `min_per_animal`."""
         values = {}
         for animal in np.unique(recordings.animals):
             own = recordings.animals == animal
@@ -238,7 +238,7 @@ class Comparison(ABC):
         return values
 
     def inter_animal(self, recordings: AreaRecordings) -> float | None:
-        """Mean over animals of the raw value that all other animals get as a model of it; None for fewer than three.
+        """Mean over animals of the raw value with all other animals as the model; None for fewer than three.
 
         For RSA this is the lower bound of Nili et al. (2014), PLoS Computational Biology 10(4), e1003553.
         """

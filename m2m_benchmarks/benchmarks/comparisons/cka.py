@@ -15,7 +15,7 @@ class CKA(Comparison):
     metric = 'cka'
     unit = 'stimuli'
     invariant_to = frozenset({'rotation', 'scaling', 'translation'})
-    min_stimuli = 8  # the draws are of half of them, and the U-statistic needs four
+    min_stimuli = 8  # a draw is half of them, and the U-statistic needs four
     description = Description(
         raw='debiased linear CKA of model and trial-averaged responses',
         ceiling='CKA of the noise-free responses with the recorded ones, from split halves of the trials',
@@ -28,20 +28,20 @@ class CKA(Comparison):
     def raw(self, features: Features, recordings: AreaRecordings, n_draws: int = 1000) -> Raw:
         """Align the two kernels.
 
-        A stimulus drawn twice would be similar to itself, so the draws are random halves of the stimuli, whose spread
-        is the error of the whole (the delete-half jackknife; Shao & Wu 1989, Annals of Statistics 17(3)).
+        A stimulus drawn twice would be similar to itself, so the draws are random halves of the stimuli. Their spread
+        is the error of the value for all stimuli (delete-half jackknife; Shao & Wu 1989, Annals of Statistics 17(3)).
         """
         model, recorded = kernel(features.values), kernel(recordings.mean.values)
         rng = np.random.default_rng(0)
         halves = (rng.permutation(len(model))[: len(model) // 2] for _ in range(n_draws))
-        draws = [kernel_cka(*(each[np.ix_(half, half)] for each in (model, recorded))) for half in halves]
+        draws = [kernel_cka(*(products[np.ix_(half, half)] for products in (model, recorded))) for half in halves]
         return Raw(kernel_cka(model, recorded), np.array(draws))
 
     def ceiling(self, recordings: AreaRecordings) -> Ceiling:
         """CKA of the noise-free responses with the recorded ones.
 
-        Off its diagonal, a kernel has no bias by noise: HSIC of the noise-free responses with the recorded ones is that
-        of the noise-free ones with themselves, and that of two halves of the trials, whose noise is independent.
+        Noise only biases the diagonal of a kernel. So three values of HSIC are equal: of noise-free with recorded
+        responses, of noise-free responses with themselves, and of two halves of the trials, whose noise is independent.
         """
         recorded = kernel(recordings.mean.values)
         halves = ((kernel(first), kernel(second)) for first, second in half_means(recordings.trials))

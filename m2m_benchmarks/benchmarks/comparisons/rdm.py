@@ -19,14 +19,14 @@ class RDM(Comparison):
     description = Description(
         raw='Spearman correlation of the representational dissimilarity matrices of model and recordings (1 - Pearson '
         'over neuroids of trial-averaged responses)',
-        ceiling="square root of the recorded RDM's split-half reliability: what a perfect model reaches against this "
+        ceiling="square root of the recorded RDM's split-half reliability: the value of a perfect model, given this "
         'noise',
         formula='raw / ceiling',
         reference='Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4',
     )
 
     def raw(self, features: Features, recordings: AreaRecordings, n_draws: int = 1000) -> Raw:
-        """Correlate the two RDMs; the draws are of stimuli."""
+        """Correlate the two RDMs, with draws of stimuli."""
         first, second = rdm(features.values), rdm(recordings.mean.values)
         return Raw(compare_rdms(first, second), rsa_draws(first, second, n_draws))
 
@@ -39,7 +39,8 @@ class RDM(Comparison):
         """
         pairs = [(rdm(first), rdm(second)) for first, second in half_means(recordings.trials, N_SPLITS)]
         reliability = float(np.mean([spearman_brown(compare_rdms(first, second)) for first, second in pairs]))
-        # A few draws of stimuli a split: their spread over draws and splits is an upper bound of the mean's error.
+        # A few draws of stimuli for each split: their spread over draws and splits is an upper bound of the mean's
+        # error.
         draws = np.concatenate([rsa_draws(first, second, 4, seed) for seed, (first, second) in enumerate(pairs)])
         return Ceiling(
             float(np.sqrt(max(reliability, 0.0))),

@@ -27,7 +27,7 @@ class Ridge(Comparison):
     )
 
     def raw(self, features: Features, recordings: AreaRecordings, n_draws: int = 1000) -> Raw:
-        """Correlate predictions with responses, neuroid by neuroid; the draws are of neuroids."""
+        """Correlate predictions with responses for each neuroid, with draws of neuroids."""
         r = held_out_correlations(features.values, recordings.mean.values)
         return Raw(float(np.median(r)), median_draws(r, n_draws), r)
 
@@ -39,7 +39,7 @@ class Ridge(Comparison):
     def score(self, raw: Any, ceiling: Any) -> Any:
         """Share of the explainable variance that is explained.
 
-        A model that predicts worse than the mean explains nothing; its square must not count for it.
+        A model that predicts worse than the mean explains nothing, so negative values are set to 0 before squaring.
         """
         return np.maximum(raw, 0) ** 2 / ceiling
 
@@ -55,7 +55,7 @@ class Ridge(Comparison):
         return float(np.median(raw.per_neuroid / np.sqrt(ceiling.per_neuroid)))
 
     def per_animal(self, features: Features, recordings: AreaRecordings, raw: Raw) -> dict[str, float]:
-        """Median correlation of each animal's neuroids: every neuroid was predicted by itself."""
+        """Median correlation of each animal's neuroids, which are predicted independently."""
         assert raw.per_neuroid is not None
         return {
             str(animal): float(np.median(raw.per_neuroid[recordings.animals == animal]))
