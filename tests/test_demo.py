@@ -25,7 +25,7 @@ def test_the_numbers_of_the_readme(m2m_home, capsys):
     assert len(written) == 10
     assert printed.keys() == written.keys()
     models = ('perfect model', 'SqueezeNet 1.1, untrained', 'pixels, no network')
-    for name in models:  # nothing is trained: the same sums, in another order on other machines
+    for name in models:  # untrained: the same sums, in another order on other machines
         assert printed[name] == pytest.approx(written[name], abs=0.002)
     for name in written.keys() - set(models):
         # Rounding makes trainings diverge between versions of PyTorch: the means of three runs over 597 images move by

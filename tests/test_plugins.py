@@ -1,4 +1,4 @@
-"""Identifiers of two libraries in one name space."""
+"""The index and loading of plugins of both libraries."""
 
 import os
 import urllib.error
@@ -33,7 +33,7 @@ def test_literal_lines_are_the_index(tmp_path):
 
 
 def test_every_registered_line_is_found_by_brain_scores_own_search():
-    # Brain-Score searches the text for registry['id']: an identifier in another form would work here only.
+    # Brain-Score looks for registry['id'] in the text: an identifier that it can't see would only work here.
     for kind, folder in (('model', 'models'), ('benchmark', 'benchmarks'), ('metric', 'metrics'), ('data', 'data')):
         for plugin in plugins.registered(kind).values():
             init = plugins.plugins_folder(plugins.OWN, folder) / plugin.folder / '__init__.py'
@@ -91,7 +91,7 @@ DOWNLOAD = 'm needs a file that could not be downloaded ({}). Connect to the net
 def test_a_failed_download_says_why():
     with pytest.raises(ModelError) as caught, plugins.reporting_plugin_errors('m', ModelError):
         urllib.request.urlopen('http://127.0.0.1:9/weights/some_network-abc123.pth', timeout=5)
-    # The address was only in other libraries' variables, which are not read.
+    # The address was only in variables of other libraries, which are not read.
     start, end = DOWNLOAD.split('{}')
     assert str(caught.value).startswith(f'{start}URLError: <urlopen error ')
     assert end in str(caught.value)
@@ -102,7 +102,7 @@ def test_a_failed_download_says_its_url_where_an_exception_has_it():
     assert explained(urllib.error.URLError(f'no route to {url}.')).startswith(
         DOWNLOAD.format(f'URLError: <urlopen error no route to {url}.>')
     )
-    # Brain-Score wraps the exceptions of both of its attempts.
+    # Brain-Score raises the errors of both of its attempts as one.
     wrapped = Exception([ValueError('x'), urllib.error.URLError(f'no route to {url}')])
     assert f'(URLError: <urlopen error no route to {url}>)' in explained(wrapped)
     # The address is in the message of another exception, or in a note.
@@ -112,7 +112,7 @@ def test_a_failed_download_says_its_url_where_an_exception_has_it():
     noted = ConnectionResetError()
     noted.add_note(f'Its weights are downloaded from {url}')
     assert explained(noted).startswith(DOWNLOAD.format(f'ConnectionResetError: ConnectionResetError; {url}'))
-    # An address alone is not a download.
+    # An address alone doesn't mean a download.
     assert explained(ValueError(url)) == f'm does not work here: ValueError: {url}'
 
 
@@ -166,7 +166,7 @@ def test_a_library_that_is_not_installed_registers_nothing():
     assert plugins.registered('model', 'no_such_library') == {}
 
 
-def test_resolvers_are_asked_in_turn_where_nothing_is_registered(monkeypatch, tmp_path):
+def test_resolvers_are_called_in_turn_if_nothing_is_registered(monkeypatch, tmp_path):
     (tmp_path / 'some_resolvers.py').write_text(
         'calls = []\n'
         'def first(name):\n    calls.append(("first", name))\n'

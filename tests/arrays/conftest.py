@@ -1,11 +1,11 @@
-"""What tests of arrays share: the metrics of Brain-Score that they are held against."""
+"""Fixture of the tests of arrays: Brain-Score's metrics as oracles."""
 
 import pytest
 
 
 @pytest.fixture
 def load_stock_metric(monkeypatch):
-    """Brain-Score's own function `load_metric`."""
+    """Brain-Score's function `load_metric`."""
     monkeypatch.setenv('BS_INSTALL_DEPENDENCIES', 'no')
     from brainscore_vision import load_metric
 

@@ -12,7 +12,7 @@ PROPERTY = settings(max_examples=25, deadline=None)
 
 
 def distances(seed, n_stimuli, levels=None):
-    """Two related RDMs, with ties where there are only so many levels."""
+    """Two related RDMs, with ties if there are only a few levels."""
     rng = np.random.default_rng(seed)
     patterns = rng.normal(size=(n_stimuli, 8))
     matrices = [rdm(patterns + 0.7 * rng.normal(size=patterns.shape)) for _ in range(2)]
@@ -20,7 +20,7 @@ def distances(seed, n_stimuli, levels=None):
 
 
 def slow_rsa_draws(first, second, n_draws, seed):
-    """Resamples the stimuli themselves."""
+    """Resample the stimuli themselves."""
     rng = np.random.default_rng(seed)
     draws = []
     for _ in range(n_draws):
@@ -115,7 +115,7 @@ class TestRSADraws:
     @PROPERTY
     @given(st.integers(0, 999), st.integers(1, 6), st.sampled_from([None, 1, 3]))
     def test_equals_resampling_few_stimuli(self, seed, n_stimuli, levels):
-        # Few stimuli: draws with one pair of different stimuli, or none, come up.
+        # Few stimuli: some draws have one pair of different stimuli, or none.
         first, second = distances(seed, n_stimuli, levels)
         draws = rsa_draws(first, second, n_draws=20, seed=seed)
         np.testing.assert_allclose(draws, slow_rsa_draws(first, second, 20, seed), rtol=0, atol=1e-12)

@@ -1,4 +1,4 @@
-"""Linear CKA against its definition, Brain-Score's, and what noise does to it."""
+"""Linear CKA against its definition and Brain-Score's, and the effect of noise."""
 
 import itertools
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ def test_is_brain_scores():
     assert cka(first, second, debiased=False) == pytest.approx(float(linear_CKA(first, second)), abs=1e-9)
 
 
-def test_hsic_is_the_mean_over_all_fours_of_stimuli():
+def test_hsic_is_the_mean_over_all_sets_of_four_stimuli():
     a, b = (each @ each.T for each in (patterns(0, 6, 9), patterns(1, 6, 9)))
     fours = itertools.permutations(range(6), 4)
     terms = [a[i, j] * b[i, j] + a[i, j] * b[q, r] - 2 * a[i, j] * b[i, q] for i, j, q, r in fours]
@@ -43,7 +43,7 @@ def test_three_stimuli_are_too_few():
 
 @pytest.mark.parametrize('n_trials', [4, 20])
 @pytest.mark.seconds
-def test_the_ceiling_is_what_the_noise_free_responses_get(n_trials):
+def test_the_noise_free_responses_reach_the_ceiling(n_trials):
     ratios = []
     for seed in range(20):
         truth = patterns(seed, 60, 80)

@@ -46,7 +46,7 @@ class TestPearson:
 
     @pytest.mark.parametrize('value', [0.0, 0.1, -1 / 3, 1e9, 1e-300])
     def test_constant_column_gives_exactly_0(self, value):
-        # The mean of seven times 0.1 is not 0.1: what is left after centring must not be correlated.
+        # The mean of seven times 0.1 is not 0.1: the remainder after centring must not be correlated.
         x, y = columns(5, n_samples=7)
         x[:, 1] = value
         y[:, 3] = value
@@ -75,7 +75,7 @@ class TestPearson:
         assert pearson(x + 1e12, y - 1e12) == pytest.approx(0.5, abs=1e-14)
 
     @pytest.mark.parametrize('dtype', [np.int8, np.uint8, np.int64, bool, np.float16, np.float32])
-    def test_computes_in_float64_whatever_comes_in(self, dtype):
+    def test_computes_in_float64_for_any_input(self, dtype):
         rng = np.random.default_rng(8)
         x, y = ((rng.integers(1, 120, (30, 4)) * rng.integers(0, 2, (30, 4))).astype(dtype) for _ in range(2))
         r = pearson(x, y)
@@ -151,7 +151,7 @@ class TestSpearmanBrown:
     def test_known_values(self, half, whole):
         assert spearman_brown(half) == pytest.approx(whole, abs=1e-15)
 
-    def test_gives_the_reliability_of_the_whole(self):
+    def test_gives_the_reliability_of_all_trials(self):
         # Of n repetitions with signal variance s and noise variance 1, the mean has reliability s / (s + 1 / n).
         signal = np.array([[0.01, 0.3], [1, 20]])
         half = signal / (signal + 1 / 5)

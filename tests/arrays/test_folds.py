@@ -51,7 +51,7 @@ class TestKFold:
         assert_same_splits(kfold(50), kfold(50, n_folds=10, seed=1))
         tests = [np.concatenate([test for _, test in kfold(50, seed=seed)]) for seed in (1, 2)]
         assert not np.array_equal(tests[0], tests[1])
-        # Unshuffled folds would be runs of neighbours, which share what they show.
+        # Unshuffled folds would be runs of neighbours, which are similar.
         assert any(np.ptp(test) >= 10 for _, test in kfold(50))
 
     @pytest.mark.parametrize('n_stimuli', [20, 118])

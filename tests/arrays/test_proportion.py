@@ -14,14 +14,14 @@ from m2m_benchmarks.arrays import accuracy_draws, effective_number, standard_err
 CLUSTERS = st.lists(st.lists(st.booleans(), min_size=1, max_size=6), min_size=1, max_size=12)
 
 
-def flat(clusters):
-    """Answers, and the number of each one's cluster."""
+def concatenate(clusters):
+    """Concatenate the answers of clusters, with the cluster of each."""
     correct = np.array([answer for cluster in clusters for answer in cluster])
     return correct, np.repeat(np.arange(len(clusters)), [len(cluster) for cluster in clusters])
 
 
 def slow_effective_number(correct, clusters):
-    """As the definition reads: squared residuals of the clusters' totals, over the variance of independent answers."""
+    """From the definition: squared residuals of the clusters' totals, over the variance of independent answers."""
     names = sorted(set(clusters))
     n, m = len(correct), len(names)
     share = sum(correct) / n
@@ -55,7 +55,7 @@ def test_wilson_is_scipys(n, share, confidence):
 
 
 def test_wilson_of_any_number_solves_its_quadratic():
-    """Its ends are where the share lies z standard errors of the end away: also for a number that isn't whole."""
+    """The share is z standard errors from each end, also for a number of answers that isn't an integer."""
     rng = np.random.default_rng(1)
     correct = rng.random(90) < np.repeat(rng.beta(2, 1, 30), 3)
     clusters = np.repeat(np.arange(30), 3)
@@ -70,7 +70,7 @@ def test_wilson_of_any_number_solves_its_quadratic():
 @settings(deadline=None, max_examples=300)
 @given(CLUSTERS)
 def test_effective_number_as_it_is_defined(clusters):
-    correct, names = flat(clusters)
+    correct, names = concatenate(clusters)
     n = effective_number(correct, names)
     assert n == pytest.approx(slow_effective_number(correct.tolist(), names.tolist()), rel=1e-9)
     assert 1 - 1e-9 <= n <= len(correct) + 1e-9
@@ -80,7 +80,7 @@ def test_effective_number_as_it_is_defined(clusters):
 @settings(deadline=None, max_examples=150)
 @given(CLUSTERS, st.randoms(use_true_random=False))
 def test_order_and_names_of_clusters_do_not_matter(clusters, random):
-    correct, names = flat(clusters)
+    correct, names = concatenate(clusters)
     order = list(range(len(correct)))
     random.shuffle(order)
     renamed = [f'photo {number}.png' for number in random.sample(range(1000), len(clusters))]
@@ -100,13 +100,13 @@ def test_order_and_names_of_clusters_do_not_matter(clusters, random):
 @given(CLUSTERS)
 @pytest.mark.seconds
 def test_the_interval_holds_the_share_and_is_never_narrower_with_clusters(clusters):
-    correct, names = flat(clusters)
+    correct, names = concatenate(clusters)
     low, high = wilson_interval(correct, names)
     assert 0 <= low <= correct.mean() + 1e-12
     assert correct.mean() - 1e-12 <= high <= 1
     naive_low, naive_high = wilson_interval(correct)
     assert high - low >= naive_high - naive_low - 1e-12
-    # Right and wrong change places: so do the ends.
+    # Swapping right and wrong swaps the ends.
     assert wilson_interval(~correct, names) == pytest.approx((1 - high, 1 - low), abs=1e-9)
 
 
@@ -130,7 +130,7 @@ def test_one_cluster_is_one_answer():
     z = stats.norm.ppf(0.975)
     middle, half = (0.75 + z**2 / 2) / (1 + z**2), z / (1 + z**2) * math.sqrt(0.75 * 0.25 + z**2 / 4)
     assert wilson_interval(correct, one) == pytest.approx((max(0, middle - half), min(1, middle + half)))
-    # There is nothing else to draw.
+    # All draws are the same.
     np.testing.assert_array_equal(accuracy_draws(correct, one, 10), np.full(10, 0.75))
 
 
@@ -156,7 +156,7 @@ def test_effective_number_recovers_the_design_effect_of_a_simulation():
     clusters = np.repeat(np.arange(len(sizes)), sizes)
     n, correlation = sizes.sum(), 0.3
     runs = simulated(rng, sizes, 0.6, correlation, 3000)
-    # In closed form: 1 + (sum of squared sizes / n - 1) * correlation; and as the runs' shares scatter.
+    # In closed form: 1 + (sum of squared sizes / n - 1) * correlation; and from the spread of the shares over runs.
     effect = 1 + ((sizes**2).sum() / n - 1) * correlation
     assert runs.mean(axis=1).var() / (0.6 * 0.4 / n) == pytest.approx(effect, rel=0.08)
     assert np.mean([effective_number(run, clusters) for run in runs[:400]]) == pytest.approx(n / effect, rel=0.05)
@@ -165,7 +165,7 @@ def test_effective_number_recovers_the_design_effect_of_a_simulation():
 @pytest.mark.seconds
 def test_the_clustered_interval_covers_and_the_naive_one_does_not():
     rng = np.random.default_rng(4)
-    sizes = np.tile([1, 2, 3, 4, 10], 40)  # as numbers of houses have digits, and some photos many
+    sizes = np.tile([1, 2, 3, 4, 10], 40)  # like house numbers, some of which have many digits
     clusters = np.repeat(np.arange(len(sizes)), sizes)
     runs = simulated(rng, sizes, 0.35, 0.25, 1500)
 
@@ -179,7 +179,7 @@ def test_the_clustered_interval_covers_and_the_naive_one_does_not():
 
 
 def slow_draws(correct, clusters, n_draws, rng):
-    """Clusters are put together one by one; the share is over all their answers."""
+    """Bootstrap clusters one by one; the share is over all their answers."""
     names = list(dict.fromkeys(clusters))
     answers = {name: [c for c, own in zip(correct, clusters, strict=True) if own == name] for name in names}
     draws = []
@@ -203,7 +203,7 @@ def test_draws_are_those_of_a_slow_bootstrap():
     assert draws.mean() == pytest.approx(expected.mean(), abs=0.005)
     assert draws.std() == pytest.approx(expected.std(), rel=0.06)
     assert stats.ks_2samp(draws, expected).pvalue > 0.001
-    # A draw is a share of whole clusters: none of its own takes part of one.
+    # Draws are of complete clusters.
     assert (
         stats.ks_2samp(draws, slow_draws(correct.tolist(), np.arange(len(correct)).tolist(), 4000, rng)).pvalue < 1e-6
     )
@@ -236,7 +236,7 @@ def test_two_models_get_the_same_draws():
     second[:40] = ~second[:40]
     one, other = (accuracy_draws(each, clusters, 200) for each in (first, second))
     np.testing.assert_array_equal(one, accuracy_draws(first, clusters, 200))
-    # Draw by draw, what both have is the share of right answers in one and the same choice of clusters.
+    # In each draw, both shares are over the same clusters.
     np.testing.assert_allclose(one + accuracy_draws(~first, clusters, 200), 1, atol=1e-12)
     same = first == second
     np.testing.assert_allclose(
@@ -245,5 +245,5 @@ def test_two_models_get_the_same_draws():
         atol=1e-12,
     )
     assert not np.array_equal(one, accuracy_draws(first, clusters, 200, seed=1))
-    # Of more draws, the first ones are the same.
+    # More draws begin with the same ones.
     np.testing.assert_array_equal(accuracy_draws(first, clusters, 300)[:200], one)

@@ -26,7 +26,7 @@ def patterns(seed=0, n_stimuli=9, n_units=14):
 
 
 def slow_rdm(values):
-    """Two loops and sums without rounding error; 1 for what has no correlation."""
+    """Two loops and sums without rounding error; 1 for constant patterns."""
     distances = np.zeros((len(values), len(values)))
     for i, first in enumerate(values.tolist()):
         for j, second in enumerate(values.tolist()):
@@ -107,7 +107,7 @@ class TestRDM:
         np.testing.assert_allclose(rdm(x), rdm(x - 1e9), atol=1e-6)
 
     @pytest.mark.parametrize('dtype', [np.int8, np.uint8, np.int64, bool, np.float16, np.float32])
-    def test_computes_in_float64_whatever_comes_in(self, dtype):
+    def test_computes_in_float64_for_any_input(self, dtype):
         rng = np.random.default_rng(7)
         x = (rng.integers(1, 120, (6, 30)) * rng.integers(0, 2, (6, 30))).astype(dtype)
         distances = rdm(x)
@@ -202,7 +202,7 @@ class TestStockMetric:
         responses = features[:, :30] + rng.normal(size=(25, 30))
         ours = spearman(upper_triangle(rdm(features)), upper_triangle(rdm(responses)))
         assert 0.1 < ours < 0.9
-        # The stock metric aligns by stimulus_id: hand it two different orders.
+        # The stock metric aligns by stimulus_id, so the two orders differ.
         orders = rng.permutation(25), rng.permutation(25)
         ids = np.array([f's{i:03}' for i in range(25)])
         stock = load_stock_metric('rdm')(

@@ -26,7 +26,7 @@ def assert_same_products(actual, expected):
 
 class TestIsometric:
     @pytest.mark.parametrize('n_features', [1, 5, 12, 13])
-    def test_what_is_small_stays_itself(self, n_features):
+    def test_few_features_stay_as_they_are(self, n_features):
         x = layer(0, 12, n_features)
         small = gram_reduce(x)
         np.testing.assert_array_equal(small, x)
@@ -45,7 +45,7 @@ class TestIsometric:
     def test_keeps_the_direction_of_equal_features(self):
         x = layer(2)
         small = gram_reduce(x)
-        # Lengths along it, and with them what is left once a pattern's mean is taken off.
+        # Lengths along it, and so the rest of a pattern without its mean.
         np.testing.assert_allclose(small.sum(axis=1) / np.sqrt(13), x.sum(axis=1) / np.sqrt(70), rtol=1e-12)
         centred, small_centred = (v - v.mean(axis=1, keepdims=True) for v in (x, small))
         assert_same_products(small_centred, centred)
@@ -108,7 +108,7 @@ class TestIsometric:
 
     @pytest.mark.parametrize('dtype', [np.int8, np.uint8, bool, np.float16, np.float32])
     @pytest.mark.parametrize('n_features', [5, 70])
-    def test_computes_in_float64_whatever_comes_in(self, dtype, n_features):
+    def test_computes_in_float64_for_any_input(self, dtype, n_features):
         rng = np.random.default_rng(9)
         x = (rng.integers(1, 120, (12, n_features)) * rng.integers(0, 2, (12, n_features))).astype(dtype)
         small = gram_reduce(x)
@@ -147,7 +147,7 @@ class TestIsometric:
     def test_a_pattern_constant_within_blocks_is_not_constant(self, monkeypatch):
         monkeypatch.setattr(importlib.import_module('m2m_benchmarks.arrays.reduction'), '_CHUNK', 10)
         x = layer(17)
-        # The last block at the least of all, and at the most.
+        # The smallest and the largest last block.
         x[2] = np.repeat([2.0, 5, 3, 5, 2, 3, 1], 10)
         x[3] = 9 - x[2] ** 2
         x[4] = np.repeat([2.0, 5, 3, 5, 2, 3, 8], 10)

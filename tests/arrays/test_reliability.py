@@ -18,7 +18,7 @@ def recording(seed=0, n_repetitions=6, n_stimuli=11, n_neurons=4, signal=1.0):
 
 
 def slow_reliability(responses, n_splits, seed=0):
-    """One neuron and one split at a time."""
+    """Compute the reliability one neuron and one split at a time."""
     reliability = []
     for neuron in range(responses.shape[2]):
         own = np.array([repetition for repetition in responses[..., neuron] if not np.isnan(repetition).all()])
@@ -116,8 +116,8 @@ class TestSplitHalfReliability:
         np.testing.assert_array_equal(split_half_reliability(responses), [np.nan, 0])
 
     def test_a_flat_half_counts_as_0_among_the_others(self):
-        # It fires to one stimulus, in two of four repetitions: halves that hold one each agree perfectly, in the
-        # others one half is flat.
+        # It fires to one stimulus, in two of four repetitions: halves with one each agree perfectly; in the
+        # others one half is constant.
         responses = np.zeros((4, 11, 1))
         responses[[0, 2], 5] = 3
         first = half_splits(4, 100)
@@ -183,7 +183,7 @@ class TestSplitHalfReliability:
             together[: len(session), :, order[4 * i : 4 * i + 4]] = session
         alone = np.concatenate([split_half_reliability(session) for session in sessions])
         np.testing.assert_allclose(split_half_reliability(together)[order], alone, atol=1e-12)
-        # The one with fewer repetitions to the last digit: nobody else shares its splits.
+        # Exactly equal for the neuron with fewer repetitions: no other shares its splits.
         np.testing.assert_array_equal(split_half_reliability(together)[order[4:8]], alone[4:8])
 
     @pytest.mark.parametrize('chunk', [1, 3, 4])
@@ -198,7 +198,7 @@ class TestSplitHalfReliability:
         np.testing.assert_allclose(actual, slow_reliability(responses, 5), atol=1e-12)
 
     @pytest.mark.parametrize('dtype', [np.uint8, np.int64, bool, np.float32])
-    def test_computes_in_float64_whatever_comes_in(self, dtype):
+    def test_computes_in_float64_for_any_input(self, dtype):
         counts = np.random.default_rng(17).poisson(1 + np.arange(10)[:, None], size=(40, 10, 3)).astype(dtype)
         actual = split_half_reliability(counts, 10)
         assert actual.dtype == np.float64
@@ -292,7 +292,7 @@ class TestHalfMeans:
             corrected.append(np.where(r > -1 / 3, 2 * r / (1 + r), -1))
         np.testing.assert_allclose(np.mean(corrected, axis=0), split_half_reliability(responses), atol=1e-12)
 
-    def test_pairs_stay_what_they_were(self):
+    def test_pairs_are_not_overwritten(self):
         # A caller may keep them: later pairs must not be written over earlier ones.
         responses = recording(3)
         kept = [(first, first.copy()) for first, _ in half_means(responses, 25)]

@@ -18,7 +18,7 @@ SHAPES = [(30, 8), (30, 75), (30, 24)]
 
 
 def regression(seed=0, n_stimuli=30, n_features=75, n_neurons=9):
-    """Features of different variance, and neurons from all noise to all signal: they want different penalties."""
+    """Features of different variance, and neurons from pure noise to pure signal, which need different penalties."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(n_stimuli, n_features)) * rng.gamma(1, size=n_features) + rng.normal(size=n_features)
     signal = features @ rng.normal(size=(n_features, n_neurons))
@@ -70,7 +70,7 @@ class TestKernel:
         np.testing.assert_allclose(products, centred @ centred.T, rtol=1e-10)
 
     @pytest.mark.parametrize('dtype', [np.int8, np.uint8, bool, np.float16, np.float32])
-    def test_computes_in_float64_whatever_comes_in(self, dtype):
+    def test_computes_in_float64_for_any_input(self, dtype):
         rng = np.random.default_rng(4)
         x = (rng.integers(1, 120, (6, 30)) * rng.integers(0, 2, (6, 30))).astype(dtype)
         before = x.copy()
@@ -133,7 +133,7 @@ class TestOnePenalty:
         np.testing.assert_allclose(predictions, y[train], atol=1e-8)
 
     @pytest.mark.parametrize('dtype', [np.float32, np.int16])
-    def test_computes_in_float64_whatever_comes_in(self, dtype):
+    def test_computes_in_float64_for_any_input(self, dtype):
         x, y = (np.round(10 * values).astype(dtype) for values in regression(5))
         train, test = split = one_split(5, 30, 24)
         predictions, _ = ridge(kernel(x), y, split, [50.0], relative=False)
@@ -267,7 +267,7 @@ class TestLeaveOneOut:
 
 
 class TestInvariances:
-    """Of predictions with the penalty that leave-one-out chooses."""
+    """Correlations of predictions with the penalty that leave-one-out chooses."""
 
     CASES = st.tuples(st.integers(0, 999), st.integers(2, 30), st.integers(6, 15))
 
@@ -363,7 +363,7 @@ class TestCrossPredict:
         others = np.setdiff1d(np.arange(30), held_out)
         assert (actual[others] != expected[others]).all()
 
-    def test_finds_what_is_there_and_nothing_else(self):
+    def test_predicts_signal_and_no_noise(self):
         x, y = regression(3, 118, 20, 30)
         r = pearson(cross_predict(x, y, kfold(118)), y)
         assert abs(r[0]) < 0.3
@@ -425,7 +425,7 @@ class TestStockMetric:
     @pytest.mark.seconds
     def test_gives_the_same_score(self, load_stock_metric, shape):
         x, y = regression(0, *shape, n_neurons=11)
-        # The stock metric aligns the source by stimulus_id, and splits the target in the order that it comes in.
+        # The stock metric aligns the source by stimulus_id, and splits the target in its given order.
         source_order, target_order = (np.random.default_rng(seed).permutation(40) for seed in (1, 2))
         ids = np.array([f's{i:03}' for i in range(40)])
         metric = load_stock_metric('ridge', crossvalidation_kwargs={'stratification_coord': None})

@@ -1,4 +1,4 @@
-"""Comparisons as parts of benchmarks: what they are given, and what happens when they fail."""
+"""Comparisons as parts of benchmarks: their inputs and failures."""
 
 import dataclasses
 import json
@@ -40,7 +40,7 @@ DESCRIPTION = Description(raw='largest response', ceiling='one', formula='raw / 
 
 
 class Largest(Comparison):
-    """The largest entry of the features: not invariant to anything but their order. Keeps what it was given."""
+    """The largest entry of the features: invariant to nothing but their order. Stores its input."""
 
     name = 'largest'
     metric = 'largest'
@@ -65,7 +65,7 @@ class Maps(Largest):
 
 
 def fixed(values, **attrs):
-    """A model that answers with these values, in the form that the attributes tell."""
+    """A model with given responses, in the form that the attributes say."""
     return RecordedCandidate(lambda stimuli, area: values, attrs=attrs)
 
 
@@ -76,7 +76,7 @@ def network():
 
 @pytest.fixture
 def largest(monkeypatch):
-    """Put a comparison in the place of `rdm` in a benchmark of the simulated mouse."""
+    """Replace `rdm` by a comparison in a benchmark of the simulated mouse."""
 
     def make(comparison):
         benchmark = AreaBenchmark('SimulatedMouse', 'VISp', comparison)
@@ -148,7 +148,7 @@ IMPLIED = {'rotation': {'mean-keeping rotation'}, 'linear': {'rotation', 'mean-k
 
 @pytest.mark.parametrize('transformation', TRANSFORMATIONS)
 @pytest.mark.parametrize('name', COMPARISONS)
-def test_a_comparison_is_invariant_to_what_it_claims_and_to_nothing_else(name, transformation, simulated_home):
+def test_a_comparison_is_invariant_exactly_as_it_claims(name, transformation, simulated_home):
     comparison = load_comparison(name)
     recordings = load_benchmark(f'SimulatedMouse.VISp-{name}').recordings
     rng = np.random.default_rng(0)
@@ -182,7 +182,7 @@ def test_every_dataset_and_area_has_it(name, m2m_home, make_bundle, tmp_path):
         assert np.isfinite(float(load_benchmark(identifier)(model)))
 
 
-def test_what_is_not_invariant_to_rotation_gets_units(largest, m2m_home):
+def test_comparisons_without_invariance_to_rotation_get_units(largest, m2m_home):
     comparison = largest(Largest())
     (result,) = score_candidate(load_candidate(network(), image_size=32), ['x'], layer='0')
     features, recordings = comparison.given[0]
@@ -205,7 +205,7 @@ def test_a_sample_of_units_is_seeded_and_kept(largest, m2m_home, monkeypatch):
     expected = units(0).reshape(118, -1)
     columns = {tuple(np.round(column, 4)) for column in expected.T}
     assert all(tuple(np.round(column, 4)) in columns for column in first.T)
-    # Another number of units is another entry.
+    # Another number of units makes another entry.
     monkeypatch.setattr(activations, 'MOST_UNITS', 60)
     list(score_candidate(load_candidate(network(), image_size=32), ['x'], layer='0'))
     assert comparison.given[-1][0].values.shape == (118, 60)
@@ -219,7 +219,7 @@ def test_maps_have_the_shape_of_the_layer(largest, m2m_home):
     assert features.form is FeatureForm.MAPS
     assert features.shape == (6, 10, 10) == expected.shape[1:]
     np.testing.assert_allclose(features.values.reshape(118, *features.shape), expected, atol=1e-5)
-    assert not list((m2m_home / 'activations').glob('**/*.npy'))  # gigabytes are not kept
+    assert not list((m2m_home / 'activations').glob('**/*.npy'))  # gigabytes are not stored
 
 
 def test_layers_are_chosen_in_that_form_too(largest, m2m_home):
@@ -239,7 +239,7 @@ def test_a_rotation_is_never_taken_for_units(simulated_home):
     assert float(AreaBenchmark('SimulatedMouse', 'VISp', Largest())(fixed(values))) == values.max()
 
 
-def test_rotated_features_are_for_what_is_invariant_to_rotation():
+def test_rotated_features_need_invariance_to_rotation():
     with pytest.raises(TypeError, match='is not invariant to rotation'):
         type('Wrong', (Largest,), {'features': FeatureForm.ROTATION})
     with pytest.raises(TypeError, match='invariant to rotations; expected some of rotation, mean-keeping rotation'):
@@ -313,7 +313,7 @@ def test_recordings_of_few_stimuli(n_images, refused, m2m_home, make_bundle, tmp
 
 
 def test_recordings_of_one_trial_say_so(simulated_home, monkeypatch):
-    """Without a second trial no neuroid has a reliability: it isn't that they never vary."""
+    """Without a second trial no neuroid has a reliability; the message doesn't call them constant."""
     from m2m_benchmarks import load_dataset
     from m2m_benchmarks.benchmarks import recordings as module
 
@@ -329,7 +329,7 @@ def test_a_comparison_that_needs_more_trials_than_there_are(simulated_home):
     single = dataclasses.replace(recordings, trials=recordings.trials[:1])
     with pytest.raises(BenchmarkError, match=r'needs recordings with 2 or more repetitions .* SimulatedMouse have 1'):
         AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('rdm'), selected=single)
-    # What counts are the trials that each neuroid has, not those of the longest session.
+    # The trials of each neuroid count, not those of the longest session.
     trials = recordings.trials.copy()
     trials[1:, 3, -1] = np.nan
     with pytest.raises(BenchmarkError, match=r'SimulatedMouse have 1'):
@@ -348,7 +348,7 @@ def test_a_comparison_that_needs_more_neuroids_than_there_are(simulated_home):
 
 
 def test_unsorted_stimuli_keep_trials_and_mean_together(simulated_home, monkeypatch):
-    """Features are aligned by stimulus name; trials and means of recordings have to follow."""
+    """Features are aligned by stimulus name; trials and means of recordings have the same order."""
     from m2m_benchmarks import load_dataset
     from m2m_benchmarks.benchmarks import recordings as module
 
@@ -369,7 +369,7 @@ def test_unsorted_stimuli_keep_trials_and_mean_together(simulated_home, monkeypa
 @pytest.mark.slow
 @pytest.mark.process
 def test_an_assembly_is_hashed_once_and_no_metric_is_looked_up(m2m, m2m_home):
-    """In a process of its own, with empty caches: all areas by all comparisons, from one reading of the assembly."""
+    """In a new process, with empty caches: all areas by all comparisons, from one reading of the assembly."""
     assert m2m('data', 'list', 'SimulatedMouse').code == 0
     names = [f'SimulatedMouse.{area}-{name}' for name in COMPARISONS for area in AREAS]
     ran = subprocess.run(

@@ -1,4 +1,4 @@
-"""Benchmarks with metrics of others: their names, ceilings, errors, and what happens when a metric fails."""
+"""Benchmarks with any metric: names, ceilings, errors and failures."""
 
 import dataclasses
 
@@ -28,7 +28,7 @@ def linear_cka(source, target):
 
 
 def like(area='VISp', dataset='SimulatedMouse'):
-    """A model that responds as some neurons do, with noise."""
+    """A model whose responses are those of some neurons, with noise."""
     responses = load_benchmark(f'{dataset}.{area}-rdm').recordings.mean.values[:, :30]
     return RecordedCandidate(lambda stimuli, _: responses + random_features(stimuli, area)[:, :30])
 
@@ -64,7 +64,7 @@ def test_the_error_is_about_that_of_the_bootstrap(simulated_home):
     custom = benchmark('SimulatedMouse', 'VISp', stock())(model)
     assert float(custom.attrs['raw']) == pytest.approx(float(own.attrs['raw']), abs=1e-9)
     assert custom.attrs['raw'].attrs['error'] == pytest.approx(own.attrs['raw'].attrs['error'], rel=0.5)
-    # a half is noisier than the whole, which this library's ceiling is of
+    # half of the trials is noisier than all, for which this library's ceiling is
     assert float(custom.attrs['ceiling']) < float(own.attrs['ceiling'])
 
 
@@ -211,7 +211,7 @@ def test_a_metric_that_gives_no_number(metric, message, simulated_home):
 
 
 @pytest.mark.parametrize('value', [1, 1.0, np.float32(1), np.array(1.0), Score(1.0)])
-def test_what_is_a_number(value):
+def test_values_that_are_numbers(value):
     assert MetricComparison(lambda *both: value, 'one')._value(None, None) == 1.0
 
 
@@ -236,7 +236,7 @@ def test_names_of_this_library_are_refused(name):
         ({'dataset': 'Siegle2021'}, DataNotFoundError, 'm2m data import Siegle2021'),
     ],
 )
-def test_what_is_no_benchmark(change, error, message, simulated_home):
+def test_invalid_benchmarks(change, error, message, simulated_home):
     with pytest.raises(error, match=message):
         benchmark(**{'dataset': 'SimulatedMouse', 'area': 'VISp', 'metric': linear_cka, **change})
 

@@ -1,4 +1,4 @@
-"""Benchmarks of domain generalization: what they ask of a model, how they count, and what they refuse."""
+"""Benchmarks of domain generalization: tasks, accuracies and errors."""
 
 import functools
 import json
@@ -59,13 +59,13 @@ def right(row):
 
 
 def hashed(row):
-    """Right for about half of the images."""
+    """Answer correctly for about half of the images."""
     number = int(row.stimulus_id[-6:]) * 7919 % 101
     return row.image_label if number < 50 else str(number % 10)
 
 
 def counted(name, choose, split='test', most=None):
-    """Right answers of a split, by hand from the labels in the data folder."""
+    """Correct answers of a split, computed from the labels in the data folder."""
     labels = load_digits(name, split).labels[:most]
     right = []
     for place, label in enumerate(labels):
@@ -109,7 +109,7 @@ def test_a_score_from_its_parts(home, protocol):
     assert list(draws) == ['in-domain', *targets]
     np.testing.assert_allclose(score.attrs['draws'], sum(draws[name] for name in targets) / 3, atol=1e-12)
     assert score.attrs['error'] == pytest.approx(np.std(score.attrs['draws'], ddof=1))
-    # Targets are independent of one another: so are their draws, and their variances add up.
+    # Targets are independent, and so are their draws: variances add up.
     analytic = math.sqrt(sum(accuracies[n] * (1 - accuracies[n]) / len(correct[n]) for n in targets)) / 3
     assert score.attrs['error'] == pytest.approx(analytic, rel=0.15)
     for place, name in enumerate(DOMAINS):
@@ -184,14 +184,14 @@ def test_guessing_is_at_chance(m2m_home, make_domain):
 # The tasks of a model, and its possible answers
 
 
-def test_what_a_trained_model_is_asked(home):
+def test_tasks_of_a_trained_model(home):
     model = LabellingCandidate(right)
     load_benchmark('Qazi2025.SVHN-accuracy')(model)
     assert model.tasks == [(BrainModel.Task.label, LABELS)]
     assert [len(stimuli) for stimuli in model.shown] == [60, 40, 50, 70]
 
 
-def test_what_any_model_is_asked(home):
+def test_tasks_of_any_model(home):
     model = LabellingCandidate(right)
     load_benchmark('Qazi2025.SVHN-readout_accuracy')(model)
     ((task, fitting),) = model.tasks
@@ -202,7 +202,7 @@ def test_what_any_model_is_asked(home):
 
 
 def only_ids(stimuli, labels):
-    """Brain-Score makes an index of that single coordinate, which loses its name."""
+    """Brain-Score turns a single coordinate into an index without a name."""
     ids = stimuli['stimulus_id'].to_numpy()
     return BehavioralAssembly([labels], coords={'stimulus_id': ('presentation', ids)}, dims=['choice', 'presentation'])
 
@@ -222,7 +222,7 @@ def without_ids(stimuli, labels):
 
 
 def backwards(answer):
-    """The same answers in another order; they say which image each is for."""
+    """The same answers in another order, with the image of each."""
 
     def turned(stimuli, labels):
         assembly = answer(stimuli, labels)
@@ -359,7 +359,7 @@ def test_answers_that_are_no_probabilities(home, answer, message):
 @pytest.mark.seconds
 @pytest.mark.parametrize('layer', ['1', '4'])
 def test_a_readout_is_that_of_scikit_learn(home, layer, monkeypatch):
-    """Brain-Score's classifier, written down again, on activations of the arrays in the data folder."""
+    """Reimplementation of Brain-Score's classifier, on activations of the arrays in the data folder."""
     monkeypatch.setenv('RESULTCACHING_DISABLE', '1')
     torch.manual_seed(0)
     network = torch.nn.Sequential(
@@ -415,7 +415,7 @@ def test_a_readout_takes_the_first_two_thousand(m2m_home, make_domain):
 
 @pytest.mark.parametrize('protocol', PROTOCOLS)
 @pytest.mark.seconds
-def test_parts_of_stimuli_have_names_of_their_own(m2m_home, make_domain, protocol):
+def test_subsets_of_stimuli_have_their_own_names(m2m_home, make_domain, protocol):
     """Brain-Score keeps activations by the name of a stimulus set."""
     for seed, name in enumerate(('MNIST', 'USPS')):
         make_domain(name, 2010, 1210 if seed else 2010, seed)
@@ -543,7 +543,7 @@ def test_a_domain_that_was_damaged(m2m_home, make_domain):
 
 @pytest.mark.parametrize('protocol', PROTOCOLS)
 @pytest.mark.seconds
-def test_domains_under_names_of_their_own(m2m_home, make_domain, protocol):
+def test_domains_under_other_names(m2m_home, make_domain, protocol):
     for seed, name in enumerate((*DOMAINS, 'Street2')):
         make_domain(name, seed=seed)
     benchmark = load_benchmark(f'Qazi2025.MNIST.Street2-{protocol}')
@@ -557,7 +557,7 @@ def test_domains_under_names_of_their_own(m2m_home, make_domain, protocol):
     assert load_benchmark(f'Qazi2025.MNIST.SklearnDigits-{protocol}').targets == ['SklearnDigits']
 
 
-def test_a_domain_of_ones_own_without_test_images(m2m_home, make_domain):
+def test_an_imported_domain_without_test_images(m2m_home, make_domain):
     make_domain('MNIST')
     make_domain('Mine', test=0)
     with pytest.raises(DataNotFoundError, match=r'Mine has no test split .*\n  m2m data import digits-domain Mine'):

@@ -152,7 +152,7 @@ def test_a_dataset_that_is_not_here(identifier, m2m_home):
     ],
 )
 @pytest.mark.seconds
-def test_what_is_wrong_with_a_name_is_said(identifier, message, m2m_home):
+def test_messages_say_what_is_wrong_with_a_name(identifier, message, m2m_home):
     with pytest.raises(UnknownNameError, match=message):
         load_benchmark(identifier)
 

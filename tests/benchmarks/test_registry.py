@@ -81,7 +81,7 @@ def test_methods_describe_every_comparison(dataset):
 
 
 @pytest.mark.parametrize('dataset', DIGITS)
-def test_methods_say_what_every_protocol_is(dataset):
+def test_methods_describe_every_protocol(dataset):
     text = (registry._FOLDER / DIGITS[dataset].folder / 'METHODS.md').read_text()
     for name, title in PROTOCOLS.items():
         assert f'\n## `-{name}`: {title}\n' in text

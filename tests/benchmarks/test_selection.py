@@ -1,4 +1,4 @@
-"""Names of benchmarks before anything is loaded: what is refused, and what patterns and suites stand for."""
+"""Names of benchmarks, checked without loading: errors, patterns and suites."""
 
 import re
 
@@ -60,7 +60,7 @@ def test_a_pattern_stands_for_populations(recorded):
         ('Qazi2025.MNIST-accuracy', 'm2m data fetch digits --photos DIR'),
     ],
 )
-def test_what_is_wrong_is_said(m2m_home, name, message):
+def test_messages_say_what_is_wrong(m2m_home, name, message):
     with pytest.raises(M2MError, match=re.escape(message)):
         expand_benchmarks([name])
 
@@ -69,14 +69,14 @@ def test_benchmarks_of_brain_score_are_known(m2m_home):
     assert check_benchmark('MajajHong2015public.IT-pls') == 'MajajHong2015public.IT-pls'
 
 
-def test_a_suite_goes_without_what_is_elsewhere_and_says_so(m2m_home, capsys):
+def test_a_suite_leaves_absent_data_out_and_says_so(m2m_home, capsys):
     assert expand_benchmarks(['suite:paper']) == ['SklearnDigits-readout_accuracy']
     said = capsys.readouterr().err
     assert 'suite:paper goes without deVries2020-rdm, Siegle2021-rdm' in said
     assert 'm2m data fetch digits --photos DIR' in said
 
 
-def test_a_suite_takes_what_is_here(recorded):
+def test_a_suite_takes_the_data_that_is_here(recorded):
     recorded()
     assert expand_benchmarks(['suite:paper'])[:2] == ['deVries2020-rdm', 'deVries2020-ridge']
 

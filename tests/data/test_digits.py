@@ -1,4 +1,4 @@
-"""Domains of digits in the data folder, as stimulus sets, and those that are made of scikit-learn's digits."""
+"""Domains of digits in the data folder, as stimulus sets, and those derived from scikit-learn's digits."""
 
 import errno
 import json
@@ -61,7 +61,7 @@ def file_of(name, split, part):
 # In the data folder
 
 
-def test_what_is_written_is_read(m2m_home):
+def test_written_domains_are_read(m2m_home):
     train, test = draw(30, 1, 3), draw(20, 2)
     entry = write('Mine', train=train, test=test)
     assert entry == manifest.require('Mine')
@@ -84,7 +84,7 @@ def test_what_is_written_is_read(m2m_home):
     assert manifest.holds_digits('Mine')
 
 
-def test_a_split_takes_the_place_of_an_earlier_one_and_the_others_stay(m2m_home):
+def test_a_split_replaces_an_earlier_one_and_the_others_stay(m2m_home):
     train, test, newer = draw(30, 1), draw(20, 2), draw(10, 3)
     first = write('Mine', train=train, test=test)
     second = write('Mine', test=newer)
@@ -115,7 +115,7 @@ def test_a_version_is_its_content(m2m_home):
         changed['sha256'].add(digits_sha256('Mine', 'test'))
         assert same(load_digits('Mine', 'test'), Digits(**values))
     assert len(changed['version']) == 4
-    assert len(changed['sha256']) == 3  # clusters say nothing about what is learnt
+    assert len(changed['sha256']) == 3  # clusters don't affect training
 
 
 @pytest.mark.parametrize('part', ['images', 'labels', 'clusters'])
@@ -140,7 +140,7 @@ def test_damage_is_noticed(m2m, m2m_home, part, damage):
     for load in (lambda: load_digits('Mine', 'test'), lambda: load_stimulus_set('Mine_test')):
         with pytest.raises(DataError, match=rf'{path} of Mine is damaged: .*{expected}.* Bring it again: {command}'):
             load()
-    # The other split is whole, and stays when a new one comes.
+    # The other split is undamaged, and stays when a new one is written.
     assert same(load_digits('Mine', 'train'), train)
     write('Mine', test=draw(20, 3))
     assert manifest.verify('Mine') == []
@@ -160,7 +160,7 @@ def test_a_damaged_split_does_not_keep_another_from_coming(m2m_home):
     assert len(folders(m2m_home, 'Mine')) == 1
 
 
-def test_what_is_not_here(m2m_home):
+def test_absent_domains_and_splits(m2m_home):
     with pytest.raises(DataNotFoundError, match=r'USPS is not on this machine .*\n  m2m data fetch digits$'):
         load_digits('USPS', 'test')
     write('Mine', test=draw())
@@ -192,7 +192,7 @@ def test_recordings_are_no_digits(m2m_home, make_bundle, tmp_path):
 
 @pytest.mark.parametrize('there_before', [False, True])
 @pytest.mark.parametrize('file', range(6))
-def test_a_full_disk_leaves_what_was_there(m2m_home, monkeypatch, there_before, file):
+def test_a_full_disk_leaves_the_earlier_version(m2m_home, monkeypatch, there_before, file):
     if there_before:
         write('Mine', test=draw())
     before = {path: path.read_bytes() for path in m2m_home.rglob('*') if path.is_file()}
@@ -252,7 +252,7 @@ def test_a_stimulus_set(m2m_home, channels):
             assert (image.format, image.mode, image.size) == ('PNG', 'RGB', (32, 32))
             np.testing.assert_array_equal(np.asarray(image), np.broadcast_to(made.images[place], (32, 32, 3)))
     assert len({stimuli.get_stimulus(stimulus) for stimulus in stimuli['stimulus_id']}) == 20
-    # They aren't part of what the manifest vouches for: a copy of the data without them is whole.
+    # They aren't in the manifest: a copy of the data without them is complete.
     assert manifest.verify('Mine') == []
 
 
@@ -387,7 +387,7 @@ def test_photos_that_are_too_small(photos):
         blend(draw(), photos)
 
 
-# Of scikit-learn's digits
+# scikit-learn's digits
 
 
 @pytest.fixture
@@ -406,24 +406,24 @@ def test_they_are_made_when_they_are_first_used(m2m_home):
     assert [split['images'] for split in entry['splits'].values()] == [1200] + [597] * 6
     assert "scikit-learn's digits" in entry['source']['made_by']
     assert manifest.verify('SklearnDigits') == []
-    # The same again, wherever and however often it is made.
+    # The files are the same in any folder and each time.
     shutil.rmtree(m2m_home)
     load_stimulus_set('SklearnDigits_train')
     assert manifest.require('SklearnDigits')['version'] == entry['version']
 
 
-def test_they_are_those_of_scikit_learn(ready):
+def test_the_images_are_those_of_scikit_learn(ready):
     official = sklearn_load_digits()
     train, test = load_digits('SklearnDigits', 'train'), load_digits('SklearnDigits', 'test')
     np.testing.assert_array_equal(np.concatenate([train.labels, test.labels]), official.target)
     images = np.concatenate([train.images, test.images])
     assert images.shape == (1797, 32, 32, 1)
-    assert len(set(train.clusters)) == 1200  # each image is one of its own
+    assert len(set(train.clusters)) == 1200  # each image is a cluster
     for place in range(0, 1797, 37):
         small = Image.fromarray((official.images[place] * (255 / 16)).astype(np.float32))
         large = np.asarray(small.resize((32, 32), Image.Resampling.BILINEAR))
         assert np.abs(images[place, ..., 0] - large).max() <= 0.51
-    # None of the training images is tested on.
+    # No training image is a test image.
     images = [{image.tobytes() for image in split.images} for split in (train, test)]
     assert not images[0] & images[1]
 
@@ -459,7 +459,7 @@ def window(image, reach, combine):
 
 
 def slow_blur(image, sigma=2.0):
-    """Weighted mean of what lies within four standard deviations; beyond the border, its last pixel goes on."""
+    """Weighted mean of what lies within four standard deviations; beyond the border, the last pixel is repeated."""
     reach = int(4 * sigma + 0.5)
     weights = np.array([np.exp(-0.5 * (offset / sigma) ** 2) for offset in range(-reach, reach + 1)])
     weights = np.outer(weights, weights) / weights.sum() ** 2
@@ -477,7 +477,7 @@ def test_derived_domains_against_slow_loops(ready, place):
     assert derived['thin'][..., 0].tolist() == window(image, (2, 1), min)
     assert derived['thick'][..., 0].tolist() == window(image, (2, 2), max)
     blurred = slow_blur(image) - derived['blurred'][..., 0]
-    assert blurred.min() > -1e-6  # scipy cuts decimals off, once for each direction
+    assert blurred.min() > -1e-6  # scipy truncates decimals, once for each direction
     assert blurred.max() < 2.01
     photos = load_sample_images().images
     ((number, top, left), *_) = patch_of(derived['blended'], image[..., None], photos)
@@ -486,7 +486,7 @@ def test_derived_domains_against_slow_loops(ready, place):
 
 
 @pytest.mark.seconds
-def test_an_older_version_of_them_is_replaced(m2m_home, monkeypatch):
+def test_an_older_version_of_derived_domains_is_replaced(m2m_home, monkeypatch):
     made_here.ensure()
     before = manifest.require('SklearnDigits')
     monkeypatch.setattr(made_here, 'VERSION', made_here.VERSION + 1)
@@ -501,7 +501,7 @@ def test_an_older_version_of_them_is_replaced(m2m_home, monkeypatch):
     with Image.open(stimuli.get_stimulus('SklearnDigits_inverted_000007')) as image:
         np.testing.assert_array_equal(np.asarray(image), rgb(test.images[7] // 2))
     made_here.ensure()
-    assert manifest.require('SklearnDigits') == after  # not once more
+    assert manifest.require('SklearnDigits') == after  # not made again
 
 
 @pytest.mark.seconds
@@ -517,7 +517,7 @@ def test_a_split_that_is_missing_is_made(m2m_home):
 
 
 @pytest.mark.seconds
-def test_damage_of_what_is_made_here(m2m_home):
+def test_damaged_derived_domains(m2m_home):
     made_here.ensure()
     file_of('SklearnDigits', 'test', 'images').write_bytes(b'')
     folder = m2m_home / 'data' / 'SklearnDigits'
@@ -559,7 +559,7 @@ def test_two_processes_make_them_and_their_pictures_at_once(m2m_home, ready, mon
     started = [
         subprocess.Popen([*command, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for name in 'ab'
     ]
-    while not all((tmp_path / name).exists() for name in 'ab'):  # both have imported what they need
+    while not all((tmp_path / name).exists() for name in 'ab'):  # both have finished their imports
         assert all(process.poll() is None for process in started)
         time.sleep(0.01)
     (tmp_path / 'go').touch()
@@ -574,13 +574,13 @@ def test_two_processes_make_them_and_their_pictures_at_once(m2m_home, ready, mon
         with Image.open(stimuli.get_stimulus(f'SklearnDigits_blended_{place:06d}')) as image:
             np.testing.assert_array_equal(np.asarray(image), images[place])
     pictures = file_of('SklearnDigits', 'blended', 'images').parent / 'png'
-    assert len(list(pictures.iterdir())) == 597  # nothing half-written beside them
+    assert len(list(pictures.iterdir())) == 597  # no unfinished files beside them
 
 
-# To the common form
+# Standardization
 
 
-def test_digits_that_come_sorted_are_dealt_out():
+def test_sorted_digits_are_reordered_to_alternate_between_classes():
     labels = np.repeat(np.arange(10), [3, 2, 1, 2, 2, 2, 2, 2, 2, 4])
     images = np.arange(22, dtype=np.uint8)[:, None, None] + np.zeros((1, 32, 32), np.uint8)
     digits = standardize(images, labels, [f'photo{place % 4}' for place in range(22)], 'a file')
@@ -589,6 +589,6 @@ def test_digits_that_come_sorted_are_dealt_out():
     assert sorted(original) == list(range(22))
     np.testing.assert_array_equal(labels[original], digits.labels)
     np.testing.assert_array_equal(original % 4, digits.clusters)
-    # Those that come mixed, and one of each, stay in their order.
+    # Mixed classes, and one image of each, stay in their order.
     for labels in (np.tile(np.arange(10), 2), np.arange(10)):
         assert standardize(images[: len(labels)], labels, None, 'a file').labels.tolist() == labels.tolist()

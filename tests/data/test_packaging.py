@@ -1,4 +1,4 @@
-"""A dataset as Brain-Score's files, read back with Brain-Score's own readers."""
+"""Datasets packaged as Brain-Score's files, read with Brain-Score's functions."""
 
 import subprocess
 import sys

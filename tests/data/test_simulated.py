@@ -45,7 +45,7 @@ def test_band_energies_tell_orientation_and_frequency():
     y, x = np.mgrid[:64, :64]
     gratings = np.stack([np.sin(2 * np.pi * f * along) for f in (6 / 64, 12 / 64, 24 / 64) for along in (x, y)])
     best = band_energies(gratings).argmax(axis=1)
-    assert len(set(best)) == 6  # three octaves times two orientations, each in a band of its own
+    assert len(set(best)) == 6  # three octaves times two orientations, each in its own band
 
 
 @pytest.mark.parametrize('area', AREAS)
@@ -92,7 +92,7 @@ def test_split_halves_recover_the_reliability(area):
     np.testing.assert_array_equal(np.isnan(estimated), constant)
     assert np.isnan(known.reliability[constant]).all()
     # A correlation over 118 stimuli centres them, which takes 1 / 118 of the noise: 0.0005 at these reliabilities,
-    # more than half an error of the median. The closed form is that of any number of stimuli.
+    # more than half an error of the median. The closed form is for any number of stimuli.
     signal, noise = known.signal_variance[~constant], (known.noise_variance / known.repetitions)[~constant]
     difference = estimated[~constant] - signal / (signal + noise * 117 / 118)
     assert abs(np.median(difference)) < 2 * standard_error(median_draws(difference))
@@ -123,7 +123,7 @@ def test_signal_and_noise_are_those_of_the_closed_form():
     area = simulated_area('VISp')
     draws = np.stack([record(area, seed) for seed in range(40)]).astype(float)
     expected = np.nanmean(draws, axis=(0, 1))
-    # over the 118 stimuli: the signal's variance and what 40 times the repetitions leave of the noise
+    # over the 118 stimuli: the signal's variance and the noise that is left after 40 times the repetitions
     left = area.noise_variance / (40 * area.repetitions)
     tuned = area.reliability > 0.5  # the others would need far more draws
     np.testing.assert_allclose(expected.var(axis=0)[tuned], (area.signal_variance + left)[tuned], rtol=0.1)
@@ -160,7 +160,7 @@ def test_rdm_reliability(area):
         pairs = [(rdm(first), rdm(second)) for first, second in halves]
         of_splits = [spearman_brown(spearman(*map(upper_triangle, pair))) for pair in pairs]
         estimates.append(np.mean(of_splits))
-        if seed == 0:  # the recording that is the dataset: within two of the errors that a ceiling is given
+        if seed == 0:  # the dataset: within two errors of the ceiling
             draws = np.concatenate([rsa_draws(*pair, 50, split) for split, pair in enumerate(pairs)])
             error = standard_error(spearman_brown(draws))
             assert abs(estimates[0] - expected_rdm_reliability(known, tuned)) < 2 * error

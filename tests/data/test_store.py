@@ -1,4 +1,4 @@
-"""Assemblies to and from the data folder."""
+"""Writing and reading of assemblies in the data folder."""
 
 import warnings
 
@@ -58,7 +58,7 @@ def test_cube_puts_each_presentation_in_its_place(seed):
 
 
 @pytest.mark.parametrize('seed', range(5))
-def test_average_counts_what_was_recorded(seed):
+def test_average_ignores_missing_trials(seed):
     made, values, presentations = shuffled(seed)
     mean = average_repetitions(made)
     for i, stimulus in enumerate(mean['stimulus_id'].values):
@@ -137,7 +137,7 @@ def test_loading_twice_reads_once(m2m_home):
 
 
 def test_presentations_have_a_second_coordinate_that_is_not_in_the_file(simulated_home):
-    """With one alone, averages of Brain-Score would have the dimension stimulus_id, and its metrics would refuse."""
+    """With a single coordinate, Brain-Score's averages have the dimension stimulus_id, which its metrics reject."""
     entry = manifest.require('SimulatedMouse')
     path = manifest.path_of('SimulatedMouse', entry, entry['assembly'])
     recordings = load_dataset('SimulatedMouse')
@@ -151,7 +151,7 @@ def test_presentations_have_a_second_coordinate_that_is_not_in_the_file(simulate
 
 
 def test_a_column_of_that_name_is_kept(m2m_home, make_bundle, tmp_path, monkeypatch):
-    """A bundle that an earlier version imported may have one; it is renamed now, as other coordinates are."""
+    """A bundle imported by an earlier version may have such a column; now it is renamed, like other coordinates."""
     bundle = make_bundle(tmp_path / 'bundle')
     units = pd.read_csv(bundle.units)
     units.assign(object_name='mine').to_csv(bundle.units, index=False)

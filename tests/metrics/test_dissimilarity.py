@@ -35,6 +35,6 @@ def test_the_order_of_the_dimensions_does_not_matter():
     ],
     ids=['trials', 'nan', 'one neuroid', 'two time bins', 'one stimulus', 'no stimulus_id'],
 )
-def test_what_has_no_rdm(assembly, message):
+def test_assemblies_without_an_rdm(assembly, message):
     with pytest.raises(DataError, match=message):
         rdm(assembly)

@@ -37,7 +37,7 @@ def test_rdm_is_the_stock_rdm():
 @pytest.mark.parametrize('n_features', [12, 60])
 def test_ridge_is_the_stock_ridge_with_its_splits(n_features):
     features, responses = pair(n_features=n_features)
-    # The stock metric draws its splits over the target's order: here one that is not sorted.
+    # The stock metric draws its splits over the target's order, which is not sorted here.
     order = np.random.default_rng(1).permutation(40)
     ids = np.array([f's{i:03d}' for i in range(40)])
     source, target = neuroid_assembly(features), neuroid_assembly(responses[order], ids[order])

@@ -1,4 +1,4 @@
-"""From the recordings to a number with Brain-Score's own functions: load, average, compare."""
+"""Loading, averaging and comparing recordings with Brain-Score's functions."""
 
 import functools
 
@@ -27,14 +27,14 @@ def area_of(assembly, area, n_neuroids):
 
 @functools.cache
 def averages(dataset, area, n_neuroids=30):
-    """One area, averaged by Brain-Score and by this library."""
+    """An area, averaged by Brain-Score and by this library."""
     recordings = area_of(load_dataset(dataset), area, n_neuroids)
     return average_repetition(recordings).squeeze('time_bin'), average_repetitions(recordings)
 
 
 @functools.cache
 def pixels(dataset, step=100):
-    """Responses of a model, every so many of its units, as it gives them to whoever asks."""
+    """Responses of a model, of every n-th unit."""
     stimuli = load_dataset(dataset).attrs['stimulus_set']
     model = load_model('pixels_64')
     model.start_recording('VISp', time_bins=[(50, 250)])
@@ -45,7 +45,7 @@ def pixels(dataset, step=100):
 
 
 def check(metric, dataset):
-    """The metric gives the same number whoever has averaged, for an area and for a model as the source."""
+    """The metric is the same for both ways to average, with an area and with a model as the source."""
     theirs, ours = averages(dataset, 'VISp')
     assert theirs.dims == ours.dims == ('presentation', 'neuroid')
     np.testing.assert_array_equal(theirs['stimulus_id'].values, ours['stimulus_id'].values)
@@ -73,7 +73,7 @@ def test_metrics_take_real_averaged_recordings(metric, siegle):
 
 @pytest.mark.parametrize('metric', ['m2m_rdm', 'm2m_ridge'])
 def test_a_single_coordinate_of_the_stimuli_will_do(metric, simulated_home):
-    """Averaged assemblies of others have the dimension stimulus_id, which xarray makes of one coordinate."""
+    """Other averaged assemblies have the dimension stimulus_id, as xarray calls it for a single coordinate."""
     theirs, _ = averages('SimulatedMouse', 'VISp')
     source, _ = averages('SimulatedMouse', 'VISl')
     single = theirs.reset_index('presentation').drop_vars('object_name')

@@ -139,7 +139,7 @@ def test_untrained_networks_of_any_number_of_outputs(name, n_classes):
 
 
 def check_head(built, official, last):
-    """All weights are those of the file, but for the last layers', which have another size."""
+    """All weights but those of the last layers, which have another size, are those of the file."""
     own = built.state_dict()
     assert own.keys() == official.keys()
     for name, value in official.items():
@@ -175,7 +175,7 @@ def test_default_weights_with_another_last_layer(name, last, monkeypatch):
     monkeypatch.setattr('torchvision.models._api.load_state_dict_from_url', download)
     state = torch.random.get_rng_state()
     built = build(row, 'default', 3, 10)
-    assert torch.equal(state, torch.random.get_rng_state())  # the caller's random numbers are not touched
+    assert torch.equal(state, torch.random.get_rng_state())  # the caller's random state doesn't change
     assert urls == [weights_url(row)]
     check_head(built, official, last)
     with torch.no_grad():
@@ -183,7 +183,7 @@ def test_default_weights_with_another_last_layer(name, last, monkeypatch):
     if name == 'inception_v3':
         assert built.transform_input is False
         return
-    # The same again, another for another seed, and as it is where the number is the file's.
+    # Equal for the same seed, different for another, and unchanged if the number of outputs is the file's.
     again, other, whole = (build(row, 'default', seed, n) for seed, n in ((3, 10), (4, 10), (3, 1000)))
     key = f'{last[0]}.weight'
     assert torch.equal(built.state_dict()[key], again.state_dict()[key])
@@ -209,7 +209,7 @@ def test_default_weights_of_timm_with_another_last_layer(tmp_path, monkeypatch):
 
 
 class Brightness(torch.nn.Module):
-    """The output of the place that is nearest to ten times the mean brightness is the largest one."""
+    """Network whose largest output is the one nearest to ten times the mean brightness."""
 
     def __init__(self, n=10, shape=None, dtype=torch.float32):
         super().__init__()
@@ -255,11 +255,11 @@ def test_labels_are_those_of_the_outputs(grey):
 @pytest.mark.parametrize('shown', [DIGITS, DIGITS[::-1]])
 def test_outputs_in_another_order(grey, shown):
     stimuli, places = grey
-    classes = list('3907162584')  # what the first output stands for, the second, …
+    classes = list('3907162584')  # classes of the first output, the second, …
     model = brightness(Brightness(), classes)
     model.start_task(BrainModel.Task.label, shown)
     assert model.look_at(stimuli).values[0].tolist() == [classes[place] for place in places]
-    # Without knowing, the outputs are taken in the order of the labels.
+    # Without classes, the outputs are in the order of the labels.
     model = brightness(Brightness())
     model.start_task(BrainModel.Task.label, shown)
     assert model.look_at(stimuli).values[0].tolist() == [shown[place] for place in places]
@@ -362,7 +362,7 @@ def test_a_network_without_parameters(grey):
     assert model.look_at(stimuli).values[0].tolist() == places.astype(str).tolist()
 
 
-# Committed networks
+# Brain-Score models
 
 
 @pytest.mark.seconds
@@ -401,7 +401,7 @@ def hidden_maps(network, images):
     return maps.flatten(1)
 
 
-def test_digitnet_knows_what_its_outputs_stand_for(tmp_path):
+def test_digitnet_knows_the_classes_of_its_outputs(tmp_path):
     model = load_model('plain_digitnet', weights='none')
     stimuli = pictures(tmp_path / 'noise', noise(5))
     model.start_task(BrainModel.Task.label, DIGITS[::-1])

@@ -25,7 +25,7 @@ from m2m_benchmarks.submission.check import write_test_images
 from m2m_benchmarks.testing import MakesFolder
 
 KINDS = {'neurn': 'neurn', 'plain': 'baselines'}
-# The largest first, in weights and in the size of their images: what doesn't fit fails early.
+# The largest first, in weights and image size, so that problems of memory show early.
 LARGEST_FIRST = [
     *('nasnet', 'vgg19', 'vgg16', 'vgg11', 'vit_b_16', 'inception_resnet_v2', 'inception_v3', 'xception', 'resnet50'),
     *('resnetv2_50', 'resnet18', 'densenet121', 'efficientnet_b0', 'mobilenet_v1', 'mobilenet_v2'),
@@ -43,7 +43,7 @@ def test_a_row_is_registered_with_and_without_neurn():
 
 @pytest.fixture
 def generic(monkeypatch, tmp_path):
-    """Brain-Score's generic model tests, on models that are handed to them."""
+    """Brain-Score's generic model tests, for given models."""
     folder = tmp_path / 'generic_plugin_tests_resources'
     write_test_images(folder)
     monkeypatch.setattr(generic_plugin_tests, '__file__', str(tmp_path / 'generic_plugin_tests.py'))
@@ -53,7 +53,7 @@ def generic(monkeypatch, tmp_path):
 
     def run(model):
         model.activations_model._extractor._batch_size = 3  # as many as are shown: a batch is filled up
-        # Each test loads its own: one that was started on a task would stay on it.
+        # Each test loads its own model, since a started task persists.
         monkeypatch.setattr(generic_plugin_tests, 'load_model', lambda identifier: copy.copy(model))
         for test in tests:
             test(model.identifier)
@@ -184,7 +184,7 @@ def test_neurn_after_a_module(name):
     contrast = NeuRN()(torch.from_numpy(expected[layers[0]])).numpy()
     np.testing.assert_array_equal(actual[layers[0]], contrast)
     assert not np.allclose(actual[layers[1]], expected[layers[1]])
-    with torch.no_grad():  # and all that follows sees it
+    with torch.no_grad():  # and all later layers get it
         rest = plain.backbone.features[int(module.split('.')[1]) + 1 :](torch.from_numpy(contrast))
     np.testing.assert_allclose(actual[layers[1]], rest.numpy(), atol=1e-5)
 
@@ -275,7 +275,7 @@ def test_untrained_weights_follow_the_seed():
     assert first.model.activations_model.identifier != other.model.activations_model.identifier
     state = torch.random.get_rng_state()
     family.network('neurn_squeezenet1_1', weights='none', seed=5)
-    assert torch.equal(state, torch.random.get_rng_state())  # the caller's random numbers are not touched
+    assert torch.equal(state, torch.random.get_rng_state())  # the caller's random state doesn't change
 
 
 @pytest.mark.parametrize('name', ['neurn_squeezenet1_1', 'plain_squeezenet1_1', 'neurn_squeezenet1_1_after_stem'])
@@ -288,7 +288,7 @@ def test_the_weights_of_a_library_fit(name, tmp_path):
     assert candidate.weights.startswith('file official.pth (SHA-256 ')
     for key, value in official.state_dict().items():
         assert torch.equal(candidate.module.backbone.state_dict()[key], value)
-    # and those that were saved with what stands in front of the backbone
+    # and weights that were saved together with the layers before the backbone
     run = tmp_path / 'run'
     run.mkdir()
     import safetensors.torch
@@ -340,7 +340,7 @@ def test_calibrated_maps_name_layers():
         assert set(regions.values()) <= set(family.layers(name))
         assert load_model(name, weights='none').calibrated_on == 'Siegle2021'
     assert load_model('neurn_squeezenet1_1_k5', weights='none').calibrated_on is None
-    # by depth, since there is no primate recording here
+    # by depth, since there are no primate recordings here
     assert family.regions('plain_resnet18') == {
         'V1': 'backbone.layer1.0',
         'V2': 'backbone.layer2.0',

@@ -1,4 +1,4 @@
-"""The control models, and what holds for every plugin of this library."""
+"""The control models, and tests of every plugin of this library."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from m2m_benchmarks.plugins import BRAIN_SCORE, registered
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
 
-# Those of the family `neurn` are in test_family.py.
+# Models of the family `neurn` are tested in test_family.py.
 CONTROLS = [name for name, plugin in registered('model').items() if plugin.folder == 'controls']
 
 
@@ -20,7 +20,7 @@ CONTROLS = [name for name, plugin in registered('model').items() if plugin.folde
 @pytest.mark.seconds
 def test_records_from_mouse_and_primate_areas(identifier, m2m_home):
     stimuli = load_stimulus_set('SimulatedMouse')[:3]
-    stimuli.identifier = False  # Brain-Score's cache stays out of it
+    stimuli.identifier = False  # keeps Brain-Score from caching
     model = load_model(identifier)
     assert model.identifier == identifier
     assert 0 < model.visual_degrees() < 9000
@@ -33,7 +33,7 @@ def test_records_from_mouse_and_primate_areas(identifier, m2m_home):
 
 @pytest.mark.parametrize('kind', ['model', 'benchmark', 'metric', 'data', 'stimulus_set'])
 def test_no_identifier_is_taken_twice(kind):
-    # One identifier space: a name of brainscore_vision's would hide that one.
+    # The same name would hide a plugin of brainscore_vision.
     assert not set(registered(kind)) & set(registered(kind, BRAIN_SCORE))
 
 

@@ -53,7 +53,7 @@ def random_images(seed=0, shape=(2, 3, 24, 31), dtype=torch.float32):
 
 
 def ripples(level, contrast, dtype=torch.float32):
-    """Noise around a level, and a step of as much in the middle."""
+    """Noise around a level, with a step of the same size in the middle."""
     noise = torch.randn((2, 3, 40, 33), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     noise[..., 17:] += 1
     return (level + contrast * noise).to(dtype)
@@ -218,14 +218,14 @@ class TestPrecision:
         assert largest_error(naive(images.double()), reference(images)) < 1e-3
 
     def test_faint_ripples_beside_a_bright_edge(self):
-        # One level for the whole image would do no good here.
+        # A single level for the image would not help here.
         images = ripples(1e4, 0.1)
         images[..., :20, :] -= 1e4
         expected = reference(images)
         output = NeuRN()(images).double()
-        flat = torch.ones(40, dtype=torch.bool)
-        flat[18:22] = False
-        relative = (output / expected - 1)[..., flat, :]
+        constant = torch.ones(40, dtype=torch.bool)
+        constant[18:22] = False
+        relative = (output / expected - 1)[..., constant, :]
         assert relative.abs().max() < 1e-4
 
     @pytest.mark.parametrize('scope', SCOPES)
@@ -287,9 +287,9 @@ class TestProperties:
             assert output.dtype == dtype
             assert (output >= 0).all() and (output <= 1).all()
             # Beyond the border of a constant image lies another value only with zero padding.
-            flat = (images == 0 if padding == 'zero' else images == images[..., :1, :1]).all(-1).all(-1)
-            flat = flat.all(1) if scope == 'image' else flat
-            assert torch.equal(output.amax(dims), (~flat).to(dtype))
+            constant = (images == 0 if padding == 'zero' else images == images[..., :1, :1]).all(-1).all(-1)
+            constant = constant.all(1) if scope == 'image' else constant
+            assert torch.equal(output.amax(dims), (~constant).to(dtype))
 
     @pytest.mark.seconds
     @PROPERTY
@@ -305,13 +305,13 @@ class TestProperties:
         dims = [1, 2, 3] if scope == 'image' else [2, 3]
         scale = 10**exponent
         if padding == 'zero':
-            level = 0  # The border has a level of its own.
+            level = 0  # The border has another level.
         layer = NeuRN(kernel_size, padding, scope, TINY)
         largest = 1e6 * NeuRN(kernel_size, padding, scope, 1e6)(images).amax(dims, keepdim=True)
         # In float32, levels up to ten times the scale: beyond, the image itself is lost in its rounding.
         for dtype, tolerance, moved in ((torch.float64, 1e-12, level), (torch.float32, 5e-6, level * scale / 100)):
             images = images.to(dtype)
-            # What a x + b loses in being rounded.
+            # The rounding error of a x + b.
             tolerances = tolerance + 8 * torch.finfo(dtype).eps * (1 + abs(moved / scale)) / largest
             difference = (layer(scale * images + moved) - layer(images)).abs()
             assert (difference <= tolerances).all()
@@ -375,7 +375,7 @@ class TestProperties:
 
 
 class TestLayouts:
-    # The larger batch is taken in parts.
+    # The larger batch is processed in chunks.
     @pytest.mark.parametrize('shape', [(4, 3, 12, 17), (20, 3, 64, 64)])
     @pytest.mark.parametrize('padding', PADDINGS)
     @pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
@@ -579,7 +579,7 @@ def test_a_stroke_of_a_digit_has_two_ridges(shared):
     ]
     # Measured: 80 middles, the output lower than on both flanks in all of them, and a third of their mean (median).
     # (Of the 236 middles of thinner strokes, where the window sees beyond both sides at once, 64 % are lower.)
-    # Before the layer it is the other way round: the middle of a stroke is its brightest.
+    # Before the layer it is the opposite: the middle of a stroke is brightest.
     middle, flanks = (np.array(values) for values in zip(*profiles, strict=True))
     assert len(middle) >= 70
     assert np.mean(middle < flanks.min(axis=1)) >= 0.98
