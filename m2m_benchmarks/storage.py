@@ -17,8 +17,8 @@ from m2m_benchmarks.errors import StorageError
 
 def home() -> Path:
     """Folder of all data, activations and results: the environment variable M2M_HOME, or the platform's default."""
-    chosen = os.environ.get('M2M_HOME')
-    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_data_path('m2m', appauthor=False)
+    folder = os.environ.get('M2M_HOME')
+    return Path(folder).expanduser().absolute() if folder else platformdirs.user_data_path('m2m', appauthor=False)
 
 
 def ensure_writable(

@@ -15,7 +15,7 @@ def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     -------
     array, shape (...)
         Correlations in [-1, 1], float64. 0 where either column is constant, so that constant neurons don't turn a
-        score into NaN; NaN only where a column holds NaN.
+        score into NaN; NaN only where a column contains NaN.
 
     Raises
     ------

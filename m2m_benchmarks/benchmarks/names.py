@@ -203,11 +203,11 @@ def _all_names() -> list[str]:
 
 def _check_digits(name: DigitsIdentifier) -> None:
     if name.collection == DERIVED_DIGITS:  # all of these are registered
-        known = [each for each in registered('benchmark') if isinstance(parse(each), DigitsIdentifier)]
+        known = [benchmark for benchmark in registered('benchmark') if isinstance(parse(benchmark), DigitsIdentifier)]
         raise UnknownNameError('benchmark', str(name), known, '`m2m benchmarks --all` lists them.')
-    known = [*DIGITS[PAPER_DIGITS].domains, *(each for each in manifest.names() if manifest.holds_digits(each))]
+    known = [*DIGITS[PAPER_DIGITS].domains, *filter(manifest.holds_digits, manifest.names())]
     known = list(dict.fromkeys([*known, DERIVED_DIGITS]))
-    unknown = [each for each in (name.source, name.target) if each is not None and each not in known]
+    unknown = [domain for domain in (name.source, name.target) if domain is not None and domain not in known]
     if name.protocol in PROTOCOLS and not unknown:
         return
     hint = f'Protocols are {", ".join(PROTOCOLS)}.'

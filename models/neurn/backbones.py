@@ -229,7 +229,7 @@ BACKBONES = {
 
 @dataclass(frozen=True)
 class Variant:
-    """What an identifier stands for.
+    """A network of the family, as its identifier describes it.
 
     Attributes
     ----------
@@ -376,7 +376,7 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes
         trained_weights = None
         if weights == 'default':
             trained_weights = torchvision.models.get_model_weights(backbone.name)[backbone.weights]
-        # Untrained Inception warns unless it is told whether to initialize its weights in its own, slow way.
+        # Without this option, untrained Inception warns that its own, slow initialization may change.
         options: dict[str, Any] = {}
         if backbone.name == 'inception_v3' and trained_weights is None:
             options = {'init_weights': True}

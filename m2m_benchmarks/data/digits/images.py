@@ -73,7 +73,7 @@ def standardize(
             f'{what} has {len(images):,} images and {len(labels):,} labels; expected a label for each image.'
         )
     if len(labels) == 0:
-        raise DataError(f'{what} holds no images.')
+        raise DataError(f'{what} contains no images; expected at least one of each class.')
     are_integers = (
         np.issubdtype(labels.dtype, np.number) and np.isfinite(labels).all() and (labels == np.round(labels)).all()
     )
