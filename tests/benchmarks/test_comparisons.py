@@ -269,7 +269,7 @@ def test_a_comparison_without_a_finite_value(part, value, simulated_home):
     comparison = Largest()
     name = part.partition(',')[0]
     setattr(comparison, name, NO_NUMBER[part](value))
-    expected = rf'SimulatedMouse\.VISp-largest: {name} of the comparison largest gives (nan|inf); expected finite'
+    expected = rf'SimulatedMouse\.VISp-largest: {name} of the comparison largest returns (nan|inf); expected finite'
     with pytest.raises(BenchmarkError, match=expected), np.errstate(invalid='ignore'):
         AreaBenchmark('SimulatedMouse', 'VISp', comparison)(fixed(np.eye(118)))
 

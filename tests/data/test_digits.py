@@ -521,9 +521,7 @@ def test_damaged_derived_domains(m2m_home):
     made_here.ensure()
     file_of('SklearnDigits', 'test', 'images').write_bytes(b'')
     folder = m2m_home / 'data' / 'SklearnDigits'
-    with pytest.raises(
-        DataError, match=f'is damaged: 0 bytes.* Remove {folder}; it is made again when it is next used'
-    ):
+    with pytest.raises(DataError, match=f'is damaged: 0 bytes.* Remove {folder}; it is made again on next use'):
         load_stimulus_set('SklearnDigits_test')
     shutil.rmtree(folder)
     assert len(load_stimulus_set('SklearnDigits_test')) == 597

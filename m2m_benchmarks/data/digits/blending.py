@@ -32,7 +32,7 @@ def blend(digits: Digits, photos: Sequence[np.ndarray], seed: int = 0) -> Digits
         When there is no photo, or a photo is too small.
     """
     if not photos or any(min(photo.shape[:2]) < SIZE for photo in photos):
-        raise ValueError(f'expected photos, of at least {SIZE} x {SIZE} pixels')
+        raise ValueError(f'expected photos of at least {SIZE} x {SIZE} pixels')
     rng = np.random.default_rng(seed)
     blended = np.empty((len(digits), SIZE, SIZE, 3), dtype=np.uint8)
     for i, photo_index in enumerate(rng.integers(0, len(photos), len(digits))):
