@@ -1,8 +1,8 @@
 """Responses of a model's layers to a stimulus set, computed once.
 
 The stored form depends on the comparison (`comparisons.base.FeatureForm`): a rotation of a layer's responses
-(`arrays.gram_reduce`), which keeps all that most comparisons use in some hundred kilobytes, or a sample of its units. All
-units of a layer, for comparisons of maps, are computed each time: they may take gigabytes.
+(`arrays.gram_reduce`), which keeps all that most comparisons use in some hundred kilobytes, or a sample of its units.
+All units of a layer, for comparisons of maps, are computed each time: they may take gigabytes.
 
 An entry's key is a hash of everything that could change it: the weights, a preprocessed probe image (which depends on
 image size and normalisation), the layer's response to it (which depends on the network's code), and the content of the
@@ -207,7 +207,7 @@ def _reduce(responses: np.ndarray, form: FeatureForm) -> np.ndarray:
             units = np.sort(np.random.default_rng(_UNITS_SEED).choice(n_units, MOST_UNITS, replace=False))
         responses = np.array(responses[:, units])
     if not np.isfinite(responses).all():
-        raise ValueError('the features hold NaN or infinity')
+        raise ValueError('the features contain NaN or infinity')
     return responses
 
 

@@ -52,6 +52,8 @@ class Candidate:
     files : dict or None
         Files of the default weights, with their SHA-256. None where more than its name, these files and the files that
         the user names can change a candidate.
+    is_object : bool
+        Whether the model is a Brain-Score model from Python, whose tasks and layers may have been replaced.
     """
 
     identifier: str
@@ -62,6 +64,7 @@ class Candidate:
     seed: int | None = None
     folder: Path | None = None
     files: dict[str, str] | None = None
+    is_object: bool = False
     _layers: list[str] | None = field(default=None, repr=False)
 
     @property
@@ -120,7 +123,9 @@ class Candidate:
 
     @functools.cached_property
     def code_sha256(self) -> str | None:
-        """Fingerprint of the plugin folder, or of the source of the network; None where neither can be read."""
+        """Fingerprint of the plugin folder, or of the source of the network; None where neither is all there is."""
+        if self.is_object:
+            return None
         if self.folder is not None:
             return code_of_folder(self.folder)
         return None if self.module is None else code_of_network(self.module)
@@ -166,7 +171,7 @@ def load_candidate(
             weights_file(find_run(str(weights)))  # before the network is run
         if isinstance(model, BrainModel):
             identifier = str(getattr(model, 'identifier', None) or type(model).__name__)
-            return _with_weights(Candidate(identifier, model), weights)
+            return _with_weights(Candidate(identifier, model, is_object=True), weights)
         identifier = type(model).__name__
         candidate = Candidate(identifier, _commit(identifier, model, image_size, IMAGENET_MEAN, IMAGENET_STD))
         return _with_weights(candidate, weights)
