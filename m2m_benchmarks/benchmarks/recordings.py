@@ -110,8 +110,8 @@ def _in_population(
     if not known:
         raise BenchmarkError(
             f'{dotted_name(dataset, area, name)} cannot be scored: the recordings on this machine have no column that '
-            'groups their neuroids, such as cre_line, layer or cell_type. `m2m data fetch` brings some that have; in a bundle '
-            'it is a column of units.csv.'
+            'groups their neuroids, such as cre_line, layer or cell_type. `m2m data fetch` brings some that have; in a '
+            'bundle it is a column of units.csv.'
         )
     if name not in known:
         raise UnknownNameError('population', name, known, f'({dotted_name(dataset, area, name)})')
