@@ -12,6 +12,9 @@ from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.cli.train import require_training
 from m2m_benchmarks.storage import ensure_writable, home
 
+#: What is printed after Ctrl-C.
+_AFTER_INTERRUPT = 'Finished scores and training checkpoints are kept. Run the same command again to continue.'
+
 
 def compare(
     models: Annotated[
@@ -70,7 +73,7 @@ def compare(
     check_json(json)
     options = {'steps': steps, 'batch_size': batch_size, 'learning_rate': lr, 'limit': limit}
     training = {key: value for key, value in options.items() if value is not None}
-    with progress() as report:
+    with progress(_AFTER_INTERRUPT) as report:
         report('loading', 0, 1)
         from m2m_benchmarks.analysis.compare import compare as compare_models
 
