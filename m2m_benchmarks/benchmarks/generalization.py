@@ -21,7 +21,7 @@ from brainscore_vision.model_interface import BrainModel
 
 from m2m_benchmarks.arrays import accuracy_draws, standard_error, wilson_interval
 from m2m_benchmarks.benchmarks.datasets import DIGITS
-from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, parse
+from m2m_benchmarks.benchmarks.identifiers import OWN_TARGET, DigitsIdentifier, parse
 from m2m_benchmarks.data.digit_names import stimulus_set_name
 from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError
 from m2m_benchmarks.plugins import load_stimulus_set
@@ -67,10 +67,7 @@ class GeneralizationBenchmark(BenchmarkBase):
         super().__init__(identifier=str(name), ceiling_func=None, version=1, parent=name.parent, bibtex=bibtex)
         self.name = name
         if source in targets:
-            raise BenchmarkError(
-                f'{source} cannot be its own target; choose another domain. The accuracy on the source is in every '
-                'result, as in_domain.'
-            )
+            raise BenchmarkError(OWN_TARGET.format(source))
         self.source = source
         self.protocol = protocol
         self.same_digits = same_digits

@@ -37,6 +37,11 @@ DIGITS_GRAMMAR = (
     f'{DERIVED_DIGITS}.TARGET-PROTOCOL; protocols are {" and ".join(PROTOCOLS)}'
 )
 
+#: Message about a source that is named as its own target.
+OWN_TARGET = (
+    '{} cannot be its own target; choose another domain. The accuracy on the source is in every result, as in_domain.'
+)
+
 _IDENTIFIER = re.compile(
     rf'(?P<dataset>{DATASET})(?:\.(?P<first>{PART})(?:\.(?P<second>{PART}))?)?-(?P<end>{PART})', re.ASCII
 )

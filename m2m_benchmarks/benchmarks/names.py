@@ -13,6 +13,7 @@ from m2m_benchmarks.benchmarks.identifiers import (
     DERIVED_DIGITS,
     DIGITS_GRAMMAR,
     GRAMMAR,
+    OWN_TARGET,
     PAPER_DIGITS,
     PROTOCOLS,
     DigitsIdentifier,
@@ -23,7 +24,7 @@ from m2m_benchmarks.benchmarks.identifiers import (
 from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import note_on_renamed, order_areas, standard_area
 from m2m_benchmarks.data.digit_names import DOMAINS
-from m2m_benchmarks.errors import DataNotFoundError, UnknownNameError
+from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, registered
 
 
@@ -205,6 +206,8 @@ def _check_digits(name: DigitsIdentifier) -> None:
     if name.collection == DERIVED_DIGITS:  # all of these are registered
         known = [benchmark for benchmark in registered('benchmark') if isinstance(parse(benchmark), DigitsIdentifier)]
         raise UnknownNameError('benchmark', str(name), known, '`m2m benchmarks --all` lists them.')
+    if name.source == name.target:
+        raise BenchmarkError(OWN_TARGET.format(name.source))
     known = [*DIGITS[PAPER_DIGITS].domains, *filter(manifest.holds_digits, manifest.names())]
     known = list(dict.fromkeys([*known, DERIVED_DIGITS]))
     unknown = [domain for domain in (name.source, name.target) if domain is not None and domain not in known]

@@ -69,10 +69,12 @@ def _compute(
     keys: dict[str, str | None],
     report: Progress,
 ) -> Iterator[Result]:
-    report(f'{spec}: loading', 0, 1)
+    report('loading torch', 0, 1)
     from m2m_benchmarks.scoring.candidates import load_candidate
     from m2m_benchmarks.scoring.score import score_candidate
 
+    report('loading torch', 1, 1)
+    report(f'{spec}: loading', 0, 1)
     # torch.hub prints its downloads to stdout, which is for results only.
     with contextlib.redirect_stdout(sys.stderr):
         candidate = load_candidate(spec.name, weights=spec.weights, seed=seed)

@@ -83,7 +83,7 @@ def test_wrong_usage(m2m, m2m_home, arguments, message):
         (('train', 'digitnet', '--source', 'mnits'), "unknown source 'mnits'. Did you mean MNIST"),
         (('train', 'digitnet', '--source', 'usps'), 'USPS is not on this machine'),
         (('train', 'digitnett', *QUICK), "after plain_digitnet, expected nothing or image size (_at64); got 't'"),
-        (('train', 'net', *QUICK), 'plain_net cannot be trained here: expected neurn_BACKBONE or plain_BACKBONE'),
+        (('train', 'net', *QUICK), 'plain_net cannot be trained here; expected neurn_BACKBONE or plain_BACKBONE'),
         (('train', 'digitnet', *QUICK, '--protocol', 'some'), "unknown protocol 'some'"),
         (('train', 'digitnet', '--source', 'SklearnDigits', '--epochs', 0), 'epochs is 0; expected 1 or more'),
         (('train', 'digitnet', '--source', 'SklearnDigits', '--epochs', 1, '--batch-size', 0), 'batch size is 0'),

@@ -393,7 +393,7 @@ def test_a_run_of_a_network_with_another_number_of_outputs(two, tmp_path):
 def test_the_table(m2m, two):
     ran = m2m('score', 'neurn_digitnet', 'Qazi2025.MNIST.Mine-accuracy', '--weights', 'none')
     assert (ran.code, ran.err) == (0, '')
-    assert 'neurn_digitnet  weights: none (seed 0)' in ran.out
+    assert 'neurn_digitnet@none (seed 0)' in ran.out.splitlines()
     lines = [line.split() for line in ran.out.splitlines()]
     network = family.network('neurn_digitnet', 'none', 0).eval()
     for words, name in ((['MNIST', '(source)'], 'MNIST'), (['Mine'], 'Mine')):
@@ -420,8 +420,8 @@ def test_the_table_of_both_protocols_and_of_a_mouse(m2m, m2m_home):
         'SklearnDigits.thick-readout_accuracy',
         'Compared: labels by a linear readout that is fitted to the source (backbone.relu4).',
         "scikit-learn's digits and domains derived from them, not those of the paper",
-        'SimulatedMouse.VISp-rdm (simulated)',
-        'score = raw / ceiling',
+        'SimulatedMouse-rdm (simulated)',
+        '-rdm: score = raw / ceiling; ± by bootstrap over stimuli',
     ):
         assert text in ran.out
     assert [row.benchmark for row in store.results('plain_digitnet')] == [
