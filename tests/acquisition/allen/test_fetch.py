@@ -510,8 +510,8 @@ def test_events_that_do_not_fit_are_downloaded_again(fetch, site, m2m_home, cont
     path = f'{bucket.OPHYS}/ophys_experiment_events/501_events.npz'
     settings = OphysSettings('events')
     before = sha256(fetch('deVries2020', settings))
-    for path in (m2m_home / 'downloads').rglob('50?.npz'):
-        path.unlink()
+    for session_file in (m2m_home / 'downloads').rglob('50?.npz'):
+        session_file.unlink()
     buffer = io.BytesIO()
     np.savez(buffer, ev=np.zeros((2, 7)))
     site.files[path] = buffer.getvalue()
