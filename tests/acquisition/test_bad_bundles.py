@@ -104,7 +104,10 @@ BAD = {
     'far too many units': (lambda b: edit(b.sessions, ',8,5,', ',8,2000000000,'), r'fit into memory|8, 2000000000\)'),
     'window in milliseconds': (lambda b: edit(b.sessions, '0.05,0.25', '50,250'), 'seconds .* not milliseconds'),
     'no window': (lambda b: edit(b.sessions, '0.05,0.25', '0,1e-320'), r'at least 0\.001 s'),
-    'rows longer than the header': (lambda b: edit(b.units, 'file,', ''), 'more cells than its first row has names'),
+    'rows longer than the header': (
+        lambda b: edit(b.units, 'file,', ''),
+        'more cells than its first row has column names',
+    ),
     'a name that cannot be kept': (
         lambda b: edit(b.units, 'cortical_depth', 'depth/um'),
         "cannot be called 'depth/um'",

@@ -79,7 +79,7 @@ def test_benchmarks_and_trained_networks_work_in_brain_score_alone(m2m, paper, w
     assert ran.out.splitlines() == [
         'tree/brainscore_vision/benchmarks/qazi2025',
         'tree/brainscore_vision/data/digits',
-        PASSED.format(12) + " (Brain-Score's generic ones and the plugins' own).",
+        PASSED.format(12) + " (Brain-Score's generic tests and the plugins' own).",
     ]
     ran = m2m('export', 'SklearnDigits.thin-accuracy', 'tree', '--to', 'brainscore-tree')
     assert (ran.code, ran.err) == (0, '')

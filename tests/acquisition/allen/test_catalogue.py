@@ -357,9 +357,9 @@ BAD_JSON = {
     b'[]': 'lists nothing',
     b'{"success": true, "msg": []}': 'lists nothing',
     b'{"success": false, "msg": "no such model"}': 'answered: no such model',
-    b'{}': 'no list of records',
-    b'7': 'no list of records',
-    b'[1, 2]': 'no list of records',
+    b'{}': 'not a list of records',
+    b'7': 'not a list of records',
+    b'[1, 2]': 'not a list of records',
     b'[{"id": 1}]': 'lists no session of type three_session_B',
 }
 
