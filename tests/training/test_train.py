@@ -636,7 +636,7 @@ def test_a_disk_that_is_really_full(digits, m2m, uninterrupted, tmp_path):
         assert (ran.code, ran.out) == (1, '')
         assert 'No space left on device' in ran.err
         assert 'The last checkpoint is intact; free some space, then resume with --resume.' in ran.err
-        assert len(ran.err.splitlines()) == 1
+        assert [line.partition(':')[0] for line in ran.err.splitlines()] == ['step 2 of 4', 'step 4 of 4', 'error']
         assert names(disk / 'run') == ['.lock', 'checkpoint.ckpt', 'config.json']
         subprocess.run(['mount', '-o', 'remount,size=60m', str(disk)], check=True)
         assert m2m(*command, '--resume').code == 0
@@ -984,7 +984,7 @@ def test_a_folder_of_images_is_trained_on_and_its_run_is_scored(make_images, dig
     images = make_images(tmp_path / 'hues [x]')
     options = ('--dataset', f'imagefolder:{images}', '--epochs', 12, '--batch-size', 6, '--lr', 3e-4)
     ran = m2m('train', 'digitnet', *options)
-    assert (ran.code, ran.err) == (0, '')
+    assert ran.code == 0
     folder = next((digits / 'runs').iterdir())
     assert 'plain_digitnet, imagefolder:hues [x], seed 0: 24 steps\n' in ran.out
     assert f"Next:  m2m score 'run:{folder.name}' SimulatedMouse-rdm" in ran.out
