@@ -333,7 +333,8 @@ class Result:
         """Key of the claim together with the machine and the packages; None where the claim is None."""
         if self.claim is None or self.machine is None or self.versions is None:
             return None
-        return _sha256([self.claim, dataclasses.asdict(self.machine), self.versions])
+        # The same weights from another file or run are the same claim, and another result: it says where they are from.
+        return _sha256([self.claim, dataclasses.asdict(self.machine), self.versions, self.weights, self.seed])
 
 
 _NESTED: dict[str, Any] = {'in_domain': Domain, 'input': Input, 'library': Library, 'machine': Machine}

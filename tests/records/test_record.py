@@ -96,6 +96,8 @@ def test_the_claim_depends_on(field):
         ('machine', Machine('AVX512', 2, 'cpu', 'linux x86_64')),
         ('machine', Machine('AVX2', 4, 'cpu', 'linux x86_64')),
         ('versions', {'torch': '2.10'}),
+        ('weights', 'file copy.pth (SHA-256 a)'),
+        ('seed', 7),
     ],
 )
 def test_the_identity_also_depends_on(field, value):
