@@ -330,7 +330,7 @@ class Result:
 
     @property
     def identity(self) -> str | None:
-        """Key of the claim together with the machine and the packages; None where the claim is None."""
+        """Key of the claim, the machine, the packages and the origin of the weights; None where the claim is None."""
         if self.claim is None or self.machine is None or self.versions is None:
             return None
         # The same weights from another file or run are the same claim, and another result: it says where they are from.
