@@ -24,7 +24,10 @@ from m2m_benchmarks.storage import sha256_file
 #: Subpackages whose code the numbers depend on.
 _ROOMS = ('arrays', 'benchmarks', 'data', 'metrics', 'models', 'plugins', 'scoring')
 #: Packages that the numbers depend on.
-PACKAGES = ('m2m-benchmarks', 'brainscore-vision', 'torch', 'torchvision', 'timm', 'numpy', 'scipy', 'scikit-learn')
+PACKAGES = (
+    *('m2m-benchmarks', 'brainscore-vision', 'brainscore-core', 'torch', 'torchvision', 'timm', 'numpy', 'scipy'),
+    *('scikit-learn', 'pillow', 'xarray', 'pandas'),
+)
 #: Environment variables that determine kernels, threads or devices.
 _VARIABLES = (
     *('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'ATEN_CPU_CAPABILITY', 'ONEDNN_MAX_CPU_ISA', 'DNNL_MAX_CPU_ISA'),
@@ -75,7 +78,8 @@ def library() -> Library:
     digest = hashlib.sha256()
     for room in _ROOMS:
         folder = plugins_folder(OWN, room) or package / room
-        for path in sorted(folder.rglob('*.py')):
+        # Some models have maps of layers beside their code.
+        for path in sorted([*folder.rglob('*.py'), *folder.rglob('*.json')]):
             digest.update(f'{room}/{path.relative_to(folder).as_posix()} '.encode() + path.read_bytes())
     return Library(importlib.metadata.version('m2m-benchmarks'), digest.hexdigest())
 

@@ -120,6 +120,18 @@ def test_the_library_is_part_of_the_key(monkeypatch):
     assert key() != before
 
 
+def test_the_maps_of_layers_and_the_code_are_part_of_the_library(tmp_path, monkeypatch):
+    models = tmp_path / 'models'
+    (models / 'neurn').mkdir(parents=True)
+    real = requests.plugins_folder
+    monkeypatch.setattr(requests, 'plugins_folder', lambda own, room: models if room == 'models' else real(own, room))
+    hashes = []
+    for name, text in (('model.py', '1'), ('model.py', '2'), ('map.json', '{}'), ('map.json', '{"VISp": "fc"}')):
+        (models / 'neurn' / name).write_text(text)
+        hashes.append(requests.library.__wrapped__().code_sha256)
+    assert len(set(hashes)) == 4
+
+
 def test_the_data_is_part_of_the_key(home):
     before = key()
     path = home / 'data' / 'SimulatedMouse' / 'ledger.json'
