@@ -9,17 +9,16 @@ from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import (
     DERIVED_DIGITS,
-    PAPER_DIGITS,
     PROTOCOLS,
     DigitsIdentifier,
     NeuralIdentifier,
-    dotted_name,
     parse,
 )
+from m2m_benchmarks.benchmarks.names import own_benchmarks
+from m2m_benchmarks.benchmarks.selection import population_benchmarks
 from m2m_benchmarks.cli.console import Json, print_names, print_table, stdout, write_json
 from m2m_benchmarks.cli.data import print_commands
 from m2m_benchmarks.data import manifest, populations
-from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.errors import UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
 from m2m_benchmarks.report.tables import Column, Row, Table, heading, text
@@ -52,8 +51,8 @@ def benchmarks(
       m2m benchmarks Siegle2021.VISp
       m2m benchmarks --all --json benchmarks.json
     """  # noqa: D301, D411 - \b keeps these lines from being joined
-    population_benchmarks, too_few = _population_benchmarks()
-    rows = [_row(name) for name in [*_area_benchmarks(), *population_benchmarks]]
+    of_populations, too_few = population_benchmarks()
+    rows = [_row(name) for name in [*own_benchmarks(), *of_populations]]
     others = list(registered('benchmark', BRAIN_SCORE)) if everything or word is not None else []
     if word is not None:
         names = [*(row['identifier'] for row in rows), *others]
@@ -109,51 +108,6 @@ def _print_names(rows: list[dict[str, Any]], others: list[str]) -> None:
     print_names(f'{_HERE} (simulated)', simulated)
     print_names(_NOT_HERE, [row['identifier'] for row in rows if row not in runnable])
     print_names(f'Brain-Score ({BRAIN_SCORE})', others)
-
-
-def _area_benchmarks() -> list[str]:
-    """List registered benchmarks, and those of recordings and digits imported under other names."""
-    names = list(registered('benchmark'))
-    domains = DIGITS[PAPER_DIGITS].domains
-    for dataset in manifest.names():
-        if dataset in (*RECORDINGS, *DIGITS, *domains):
-            continue
-        entry = manifest.require(dataset)
-        if entry.get('kind') == manifest.DIGITS:
-            names += [
-                str(DigitsIdentifier(PAPER_DIGITS, source, dataset, protocol))
-                for protocol in PROTOCOLS
-                for source in domains
-            ]
-        else:
-            areas = order_areas(entry['summary']['areas'])
-            names += [
-                str(NeuralIdentifier(dataset, area, None, comparison))
-                for comparison in COMPARISONS
-                for area in (*areas, None)
-            ]
-    return names
-
-
-def _population_benchmarks() -> tuple[list[str], list[str]]:
-    """List benchmarks of populations of the recordings here, and the populations that are too small for one."""
-    names, too_few = [], []
-    for dataset in manifest.names():
-        entry = manifest.require(dataset)
-        if entry.get('kind') == manifest.DIGITS:
-            continue
-        areas = entry['summary']['areas']
-        for area in order_areas(areas):
-            for population in populations.recorded_populations(entry['summary']).values():
-                counts = areas[area]['reliable_by'].get(population.column, {})
-                n = sum(count for value, count in counts.items() if value in population.values)
-                if n >= populations.MIN_POPULATION_SIZE:
-                    names += [
-                        str(NeuralIdentifier(dataset, area, population.name, comparison)) for comparison in COMPARISONS
-                    ]
-                elif n:
-                    too_few.append(f'{dotted_name(dataset, area, population.name)} ({n})')
-    return names, too_few
 
 
 def _population_notes(rows: list[dict[str, Any]], too_few: list[str]) -> list[str]:
