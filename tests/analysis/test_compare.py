@@ -391,7 +391,8 @@ def test_trained_and_untrained_and_another_network_on_real_recordings(siegle, we
     assert (pair.value, pair.error) == pytest.approx((0.077, 0.024), abs=2e-3)
     assert pair.interval == pytest.approx((0.031, 0.121), abs=4e-3)
     assert pair.p_holm < 0.01
-    assert row.ranks[0] == (1, 1)
+    # Three untrained seeds differ so much that Welch's test does not tell them from the trained network.
+    assert row.ranks == [(1, 2), (1, 3), (2, 3)]
     assert row.spreads[0] is None
     assert 0 < row.spreads[1] < 0.1
 
