@@ -65,7 +65,7 @@ def main():
     Console(width=110).print(table)
     print(f'{next(iter(comparison.methods))}; ± is a standard error.')
     if arguments.figure:
-        write_figure(comparison, arguments.figure)
+        write_figure([comparison], arguments.figure)
 
 
 if __name__ == '__main__':

@@ -59,8 +59,6 @@ def compare(
     from m2m_benchmarks.scoring.specs import check_candidate
 
     benchmarks = expand_benchmarks(benchmark)
-    if figure is not None and len(benchmarks) > 1:
-        raise typer.BadParameter(f'a figure shows one benchmark, not {len(benchmarks)}', param_hint='--figure')
     entries = parse_entries(models, weights)
     for entry in entries:
         check_candidate(entry.spec)
@@ -86,7 +84,7 @@ def compare(
         with contextlib.redirect_stdout(sys.stderr):
             comparisons = compare_models(models, benchmarks, seed_list, weights, source, training, report)
         if figure is not None:
-            write_figure(comparisons[0], figure)
+            write_figure(comparisons, figure)
     documents = [comparison.document() for comparison in comparisons]
     if json is not None:
         write_json(documents[0] if len(documents) == 1 else documents, json)

@@ -1,11 +1,13 @@
-"""Figure of a comparison: all candidates on each measure and seed, and their differences from the first."""
+"""Figure of comparisons: all candidates on each measure and seed, and their differences from the first."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
 from m2m_benchmarks.analysis.compare import Comparison
@@ -30,18 +32,45 @@ def check_figure(path: Path) -> None:
     ensure_writable(path.absolute().parent, 'Name another file after --figure.')
 
 
-def draw(comparison: Comparison) -> Figure:
-    """Draw a comparison.
+def draw(comparisons: Sequence[Comparison]) -> Figure:
+    """Draw comparisons of the same candidates, one below the other.
 
     On the left, each measure has one row: small dots are seeds, joined where they are paired, large dots their mean.
     On the right are the differences between the first candidate and each other, with their 95 % intervals.
     """
+    n = len(comparisons[0].candidates)
+    sizes = [0.8 + 0.2 * len(each.methods) + max(0.55, 0.22 * n) * len(each.rows) for each in comparisons]
+    figure = Figure(figsize=(9, 0.4 + 0.2 * n + sum(sizes)), layout='constrained')
+    panels = figure.subfigures(len(comparisons), 1, height_ratios=sizes, squeeze=False)[:, 0]
+    legend: dict[str, Artist] = {}
+    for panel, comparison in zip(panels, comparisons, strict=True):
+        values = _draw_panel(panel, comparison)
+        for handle, label in zip(*values.get_legend_handles_labels(), strict=True):
+            legend.setdefault(label, handle)
+    columns = 3 if sum(map(len, legend)) <= _LINE else 1
+    figure.legend(legend.values(), legend, loc='outside lower left', ncols=columns, frameon=False)
+    return figure
+
+
+def write_figure(comparisons: Sequence[Comparison], path: Path) -> None:
+    """Draw comparisons of the same candidates to a file, completely or not at all.
+
+    Raises
+    ------
+    StorageError
+        When the file can't be written.
+    """
+    check_figure(path)
+    figure = draw(comparisons)
+    with reporting_write_errors(path.name, path.absolute().parent), atomic_write(path.absolute(), 'wb') as file:
+        figure.savefig(file, format=path.suffix[1:].lower(), dpi=150)
+
+
+def _draw_panel(panel: SubFigure, comparison: Comparison) -> Axes:
+    """Draw one comparison and return the axes of its values."""
     rows, n = comparison.rows, len(comparison.candidates)
     chance = comparison.candidates[0].results[0].get('chance')
-    figure = Figure(
-        figsize=(9, 1.2 + 0.2 * (n + len(comparison.methods)) + max(0.55, 0.22 * n) * len(rows)), layout='constrained'
-    )
-    values, differences = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
+    values, differences = panel.subplots(1, 2, sharey=True, width_ratios=[3, 2])
     heights = np.arange(len(rows))[::-1]
     offsets = _offsets(n)
     _draw_values(values, comparison, heights, offsets)
@@ -57,26 +86,8 @@ def draw(comparison: Comparison) -> Figure:
         axes.spines[['top', 'right']].set_visible(False)
     if chance is not None:
         values.axvline(chance, color='0.6', linewidth=1, linestyle=':', label='chance')
-    handles, labels = values.get_legend_handles_labels()
-    columns = 3 if sum(map(len, labels)) <= _LINE else 1
-    figure.legend(handles, labels, loc='outside lower left', ncols=columns, frameon=False)
-    title = '\n'.join([comparison.benchmark, *comparison.methods])
-    figure.suptitle(title, x=0.01, ha='left', fontsize=10)
-    return figure
-
-
-def write_figure(comparison: Comparison, path: Path) -> None:
-    """Draw a comparison to a file, completely or not at all.
-
-    Raises
-    ------
-    StorageError
-        When the file can't be written.
-    """
-    check_figure(path)
-    figure = draw(comparison)
-    with reporting_write_errors(path.name, path.absolute().parent), atomic_write(path.absolute(), 'wb') as file:
-        figure.savefig(file, format=path.suffix[1:].lower(), dpi=150)
+    panel.suptitle('\n'.join([comparison.benchmark, *comparison.methods]), x=0.01, ha='left', fontsize=10)
+    return values
 
 
 def _offsets(n: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The figure and the tables of a comparison."""
 
+import dataclasses
 import errno
 import itertools
 import os
@@ -47,7 +48,7 @@ def comparison(
 
 def test_a_figure_shows_every_seed_the_means_and_the_intervals():
     compared = comparison()
-    figure = draw(compared)
+    figure = draw([compared])
     values, differences = figure.axes
     dots = {}
     for collection in values.collections:
@@ -67,10 +68,10 @@ def test_a_figure_shows_every_seed_the_means_and_the_intervals():
             assert sorted(seeds) == pytest.approx(sorted([*expected, np.mean(expected)]), abs=1e-5)
     assert [text.get_text() for text in values.get_yticklabels()] == list(DOMAINS)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ['neurn_net', 'plain_net', 'chance']
-    assert 'Bench-mark\nbootstrap' in figure.get_suptitle()
+    assert figure.subfigs[0].get_suptitle() == 'Bench-mark\nbootstrap'
     intervals = [collection.get_segments()[0][:, 0].tolist() for collection in differences.collections]
     assert intervals == [[-0.45, 0.3]] * 3
-    assert len(draw(comparison(chance=None)).legends[0].get_texts()) == 2
+    assert len(draw([comparison(chance=None)]).legends[0].get_texts()) == 2
 
 
 def count_joins(figure):
@@ -79,12 +80,12 @@ def count_joins(figure):
 
 
 def test_paired_seeds_are_joined():
-    assert count_joins(draw(comparison())) == 3 * 3
-    assert count_joins(draw(comparison(n_seeds=1))) == 0
+    assert count_joins(draw([comparison()])) == 3 * 3
+    assert count_joins(draw([comparison(n_seeds=1)])) == 0
 
 
 def test_many_candidates_look_different():
-    figure = draw(comparison([f'model{number}' for number in range(9)], ['score'], n_seeds=1))
+    figure = draw([comparison([f'model{number}' for number in range(9)], ['score'], n_seeds=1)])
     styles = {
         (to_hex(collection.get_facecolor()[0]), str(collection.get_paths()[0].vertices[:3]))
         for collection in figure.axes[0].collections
@@ -95,7 +96,7 @@ def test_many_candidates_look_different():
 
 
 def test_without_an_interval_the_difference_is_a_point():
-    differences = draw(comparison(interval=None)).axes[1]
+    differences = draw([comparison(interval=None)]).axes[1]
     assert not differences.collections
     assert [list(line.get_xdata()) for line in differences.lines if line.get_marker() == 'o'] == [[-0.2]] * 3
 
@@ -104,7 +105,7 @@ def test_without_an_interval_the_difference_is_a_point():
 @pytest.mark.parametrize('n', [2, 3, 9])
 def test_the_markers_of_a_single_row_are_whole(n):
     """The edges of the axes do not cut them."""
-    figure = draw(comparison([f'model{number}' for number in range(n)], ['score']))
+    figure = draw([comparison([f'model{number}' for number in range(n)], ['score'])])
     FigureCanvasAgg(figure).draw()
     values = figure.axes[0]
     for collection in values.collections:
@@ -113,28 +114,47 @@ def test_the_markers_of_a_single_row_are_whole(n):
             assert values.bbox.y0 + radius <= y <= values.bbox.y1 - radius
 
 
+def test_benchmarks_stand_below_one_another_and_share_the_legend():
+    accuracy = comparison(names=DOMAINS)
+    mouse = dataclasses.replace(comparison(names=AREAS, chance=None), benchmark='Mouse-rdm')
+    for comparisons in ([accuracy, mouse], [mouse, accuracy]):
+        figure = draw(comparisons)
+        assert [panel.get_suptitle() for panel in figure.subfigs] == [
+            f'{each.benchmark}\nbootstrap' for each in comparisons
+        ]
+        assert [axes.get_xlabel() for axes in figure.axes[::2]] == [
+            'accuracy' if each is accuracy else 'score' for each in comparisons
+        ]
+        assert [len(axes.get_yticklabels()) for axes in figure.axes[::2]] == [len(each.rows) for each in comparisons]
+        (legend,) = figure.legends
+        assert sorted(text.get_text() for text in legend.get_texts()) == ['chance', 'neurn_net', 'plain_net']
+
+
 @pytest.mark.seconds
 @pytest.mark.parametrize('labels', [('neurn_net', 'plain_net'), LONGEST])
-@pytest.mark.parametrize('names', [('score',), AREAS])
-def test_no_text_of_a_figure_is_cut_or_overlaps(labels, names):
-    figure = draw(comparison(labels, names, method="paired over 3 seeds, Student's t"))
+@pytest.mark.parametrize('parts', [[('score',)], [AREAS], [AREAS, ('score',), DOMAINS]])
+def test_no_text_of_a_figure_is_cut_or_overlaps(labels, parts):
+    figure = draw([comparison(labels, names, method="paired over 3 seeds, Student's t") for names in parts])
     FigureCanvasAgg(figure).draw()
-    legend, title = figure.legends[0].get_window_extent(), figure._suptitle.get_window_extent()
+    legend = figure.legends[0].get_window_extent()
+    titles = [panel._suptitle.get_window_extent() for panel in figure.subfigs]
     whole = figure.bbox
-    for part in (legend, title):
+    for part in (legend, *titles):
         assert whole.x0 <= part.x0 < part.x1 <= whole.x1
         assert whole.y0 <= part.y0 < part.y1 <= whole.y1
-    for axes in figure.axes:
-        extent = axes.get_tightbbox()
-        assert legend.y1 <= extent.y0
-        assert extent.y1 <= title.y0
+    below = [*(title.y1 for title in titles[1:]), legend.y1]
+    for panel, title, highest in zip(figure.subfigs, titles, below, strict=True):
+        for axes in panel.axes:
+            extent = axes.get_tightbbox()
+            assert highest <= extent.y0
+            assert extent.y1 <= title.y0
 
 
 @pytest.mark.seconds
 @pytest.mark.parametrize(('name', 'start'), [('a.png', b'\x89PNG'), ('a.svg', b'<?xml'), ('a.PDF', b'%PDF')])
 @pytest.mark.parametrize('n_seeds', [1, 3])
 def test_figures_of_each_format(tmp_path, name, start, n_seeds):
-    write_figure(comparison(n_seeds=n_seeds), tmp_path / name)
+    write_figure([comparison(n_seeds=n_seeds)], tmp_path / name)
     assert (tmp_path / name).read_bytes().startswith(start)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     if name == 'a.png':
@@ -156,7 +176,7 @@ def test_a_figure_is_written_whole_or_not_at_all(tmp_path, monkeypatch, before):
 
     monkeypatch.setattr(Figure, 'savefig', savefig)
     with pytest.raises(StorageError, match=r'cannot write a\.png to .*No space left on device'):
-        write_figure(comparison(), path)
+        write_figure([comparison()], path)
     assert (path.read_bytes() if path.exists() else None) == before
     assert len(list(tmp_path.iterdir())) == (before is not None)
 
