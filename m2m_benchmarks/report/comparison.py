@@ -70,6 +70,7 @@ def _draw_panel(panel: SubFigure, comparison: Comparison) -> Axes:
     """Draw one comparison and return the axes of its values."""
     rows, n = comparison.rows, len(comparison.candidates)
     chance = comparison.candidates[0].results[0].get('chance')
+    values: Axes
     values, differences = panel.subplots(1, 2, sharey=True, width_ratios=[3, 2])
     heights = np.arange(len(rows))[::-1]
     offsets = _offsets(n)
