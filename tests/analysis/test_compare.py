@@ -273,6 +273,7 @@ def test_models_that_are_scored_on_other_neuroids_are_not_called_paired(digits):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_several_candidates_on_several_benchmarks(digits):
     """All pairs have the same numbers as each pair alone, and p values adjusted over all pairs."""
     candidates = ['neurn_digitnet@none', f'{PLAIN}@none', 'pixels_64']
@@ -409,6 +410,7 @@ print(json.dumps([comparison.rows[0].means, training]))
 
 @pytest.mark.process
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_a_comparison_on_recordings_needs_no_lightning(digits):
     command = [sys.executable, '-W', 'ignore', '-c', WITHOUT_LIGHTNING]
     means, training = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

@@ -79,6 +79,7 @@ def test_effective_number_as_it_is_defined(clusters):
 @pytest.mark.seconds
 @settings(deadline=None, max_examples=150)
 @given(CLUSTERS, st.randoms(use_true_random=False))
+@pytest.mark.slow
 def test_order_and_names_of_clusters_do_not_matter(clusters, random):
     correct, names = concatenate(clusters)
     order = list(range(len(correct)))
@@ -192,6 +193,7 @@ def slow_draws(correct, clusters, n_draws, rng):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_draws_are_those_of_a_slow_bootstrap():
     rng = np.random.default_rng(5)
     sizes = rng.integers(1, 8, 40)

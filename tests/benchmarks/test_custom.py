@@ -57,6 +57,7 @@ def test_a_score_from_its_parts(simulated_home):
     assert result.attrs['choices']['error'] == 'random halves of the stimuli, 30 draws'
 
 
+@pytest.mark.slow
 def test_the_error_is_about_that_of_the_bootstrap(simulated_home):
     """The delete-half jackknife against this library's bootstrap, for the same value."""
     model = like()
@@ -98,6 +99,7 @@ def test_own_comparisons_by_name(name, simulated_home):
     assert made.comparison is load_benchmark(made.identifier).comparison
 
 
+@pytest.mark.slow
 def test_registered_metrics_by_name_have_it(simulated_home):
     made = benchmark('SimulatedMouse', 'VISp', 'cka_biased', n_draws=2)
     result = made(like())
@@ -242,6 +244,7 @@ def test_invalid_benchmarks(change, error, message, simulated_home):
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_real_recordings(siegle):
     made = benchmark('Siegle2021', 'VISl', linear_cka, n_draws=10)
     result = made(like('VISl', 'Siegle2021'))

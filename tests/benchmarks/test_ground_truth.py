@@ -74,7 +74,7 @@ def test_the_generating_variables_score_1(kind):
 
 
 @pytest.mark.parametrize('kind', KINDS)
-@pytest.mark.several
+@pytest.mark.slow
 def test_shuffled_over_stimuli_they_score_0(kind):
     order = np.random.default_rng(0).permutation(118)
     score = load_benchmark(f'SimulatedMouse-{kind}')(truth(order))

@@ -182,6 +182,7 @@ def test_score_prints_a_table(m2m, m2m_home):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_each_comparison_is_explained_in_a_line(m2m, m2m_home):
     names = [f'SimulatedMouse.VISp-{comparison}' for comparison in COMPARISONS]
     lines = m2m('score', 'pixels_64', *names)[1].splitlines()

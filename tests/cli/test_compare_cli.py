@@ -214,6 +214,7 @@ def test_several_benchmarks_at_once(m2m, home, tmp_path):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_the_default_of_the_weights_is_for_models_that_have_some(m2m, home):
     """Pixels have no weights, so --weights does not apply to them."""
     ran = m2m('compare', 'plain_digitnet', 'pixels_64', *VISP, '--weights', 'none', '--seeds', '0', '--json', '-')
@@ -224,6 +225,7 @@ def test_the_default_of_the_weights_is_for_models_that_have_some(m2m, home):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_an_at_sign_in_the_name_of_a_file(m2m, home, tmp_path):
     """An @ may be part of a file's name."""
     import torch

@@ -119,6 +119,7 @@ def test_the_dataset(m2m_home):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_signal_and_noise_are_those_of_the_closed_form():
     area = simulated_area('VISp')
     draws = np.stack([record(area, seed) for seed in range(40)]).astype(float)

@@ -66,7 +66,7 @@ def test_metrics_take_averaged_recordings(metric, simulated_home):
 
 @pytest.mark.shared
 @pytest.mark.parametrize('metric', METRICS)
-@pytest.mark.several
+@pytest.mark.slow
 def test_metrics_take_real_averaged_recordings(metric, siegle):
     check(metric, 'Siegle2021')
 
@@ -90,6 +90,7 @@ def test_rsa_by_hand_is_the_raw_value_of_the_score(m2m_home):
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_rsa_by_hand_is_the_raw_value_of_the_score_on_real_recordings(siegle):
     by_hand('Siegle2021')
 

@@ -131,6 +131,7 @@ def test_the_table_agrees_with_the_library(backbone):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_inception_is_normalised_as_torchvision_does_it():
     """torchvision turns ImageNet's normalisation into halves inside the network when it loads official weights."""
     network = family.network('plain_inception_v3', weights='none').eval().double()

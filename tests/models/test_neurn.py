@@ -446,7 +446,7 @@ class TestCompilers:
             assert_close(compiled(images), layer(images), rtol=0, atol=1e-6)
 
     @pytest.mark.seconds
-    @pytest.mark.several
+    @pytest.mark.slow
     def test_onnx(self, padding, scope):
         for name in ('onnx', 'onnxscript'):
             pytest.importorskip(name)

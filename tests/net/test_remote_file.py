@@ -325,6 +325,7 @@ def test_mirrors_in_order(site, ranged_file):
     assert [path for _, path in site.requested] == ['/gone', '/mirror', '/mirror']
 
 
+@pytest.mark.slow
 def test_the_time_is_limited_and_shared_by_mirrors(site, ranged_file):
     site.faulty['/file'] = file_server.drip('headers')
     site.files['/mirror'] = CONTENT

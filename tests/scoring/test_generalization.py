@@ -200,6 +200,7 @@ def test_a_model_that_names_its_outputs_is_believed(two):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_a_readout_of_the_layer_that_a_model_names(two):
     network = SmallNetwork()
     model = commitment(network, behavioral_readout_layer='hidden')
@@ -369,6 +370,7 @@ def test_a_run_with_classes_in_another_order(two, learnt, tmp_path):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_a_run_on_other_classes(two, tmp_path):
     network = family.network('plain_digitnet', 'none', 0, n_classes=3)
     folder = write_trained(tmp_path / 'pets', 'plain_digitnet', network, classes=['cat', 'dog', 'fish']).folder
@@ -475,6 +477,7 @@ def test_missing_domains_are_named(m2m, m2m_home):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_progress_is_reported_and_brain_scores_own_is_not_shown(two, capfd):
     reports = []
     candidate = load_candidate('plain_digitnet', 'none')

@@ -55,6 +55,7 @@ def test_a_repeated_score_is_answered(request):
     assert store.results() == first
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_computed(monkeypatch):
     (first,) = scored(PIXELS)
     computed = []
@@ -70,6 +71,7 @@ def test_what_is_missing_is_computed(monkeypatch):
     ]
 
 
+@pytest.mark.slow
 def test_computed_anew(monkeypatch):
     (first,) = scored(PIXELS)
     (fresh,) = scored(PIXELS, fresh=True)
@@ -78,6 +80,7 @@ def test_computed_anew(monkeypatch):
     assert store.results() == [first]  # the same number is not stored twice
 
 
+@pytest.mark.slow
 def test_seeds_are_of_untrained_weights():
     results = scored(PIXELS, CandidateSpec(SMALL, 'none'), seeds=[3, 0])
     assert [(result.model, result.seed) for result in results] == [('pixels_64', None), (SMALL, 3), (SMALL, 0)]
@@ -163,6 +166,7 @@ def test_what_a_request_does_not_determine(model):
     assert requests.key(model, 'default', 0, benchmark, None) is None
 
 
+@pytest.mark.slow
 def test_default_weights_that_were_replaced(tmp_path, monkeypatch):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     folder = tmp_path / 'hub' / 'checkpoints'
@@ -223,6 +227,7 @@ def test_an_edited_plugin_is_never_answered_with_the_old_number(tmp_path):
     assert score(folder, BENCHMARK).attrs['result'] == documents[0]
 
 
+@pytest.mark.slow
 def test_a_network_from_python():
     first = score(SmallNetwork(), BENCHMARK, image_size=64)
     again = score(SmallNetwork(), BENCHMARK, image_size=64)
@@ -239,6 +244,7 @@ def test_a_network_from_python():
     assert len(store.results()) == 4
 
 
+@pytest.mark.slow
 def test_a_setting_that_is_no_weight():
     class Scaled(SmallNetwork):
         power = 1.0
@@ -252,6 +258,7 @@ def test_a_setting_that_is_no_weight():
     assert score(network, BENCHMARK, image_size=64).attrs['result']['code_sha256'] != first['code_sha256']
 
 
+@pytest.mark.slow
 def test_a_mean_is_answered_with_its_areas():
     first = score(SmallNetwork(), 'SimulatedMouse-rdm', image_size=64)
     again = score(SmallNetwork(), 'SimulatedMouse-rdm', image_size=64)
@@ -261,6 +268,7 @@ def test_a_mean_is_answered_with_its_areas():
     assert again.attrs['areas']['VISp'].attrs['layer'] == first.attrs['areas']['VISp'].attrs['layer']
 
 
+@pytest.mark.slow
 def test_a_network_that_answers_at_random_is_computed_each_time():
     class Random(SmallNetwork):
         def __init__(self):

@@ -627,6 +627,7 @@ def test_wrong_usage(arguments, message, m2m, work):
     assert_nothing_left(work)
 
 
+@pytest.mark.slow
 def test_destinations_that_exist(m2m, work):
     (work / 'folder.zip').mkdir()
     (work / 'file').write_text('mine')
@@ -792,6 +793,7 @@ def cut_short(source, target, length=0):
 )
 @pytest.mark.parametrize('after', [0, 1, 2])
 @pytest.mark.several
+@pytest.mark.slow
 def test_an_interrupted_tree(where, name, after, m2m, work, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(where, name, interrupt(after)(getattr(where, name)))

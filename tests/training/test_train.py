@@ -711,6 +711,7 @@ def test_a_folder_that_is_no_run_is_left_as_it_is(digits, tmp_path, name, resume
     assert set(names(folder)) - {'.lock'} == {name, '.hidden.d'}
 
 
+@pytest.mark.slow
 def test_a_command_that_cannot_begin_leaves_no_folder(digits, m2m, tmp_path):
     """A correct one can then use it."""
     options = ('train', 'squeezenet1_1_at32', '--source', 'SklearnDigits', '--steps', 1, '--batch-size', 4)
@@ -767,6 +768,7 @@ def test_invalid_settings(options, message):
         settings(**options)
 
 
+@pytest.mark.slow
 def test_invalid_networks_and_sources(digits, tmp_path):
     for options, error, message in (
         ({'model': 'plain_vgg11_at8'}, ModelError, 'plain_vgg11_at8 cannot be shown images of 8 x 8'),

@@ -81,6 +81,7 @@ def requested(site):
 
 
 @pytest.mark.parametrize('fault', [file_server.drip('headers'), file_server.drip('body')])
+@pytest.mark.slow
 def test_unreachable_sessions_end_the_search(site, read, fault):
     site.faulty = dict.fromkeys(site.files, fault)
     with pytest.raises(DataError, match=r'cannot be read from 3 of 8 sessions\. 1: .* Check the connection'):
