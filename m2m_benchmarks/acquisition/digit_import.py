@@ -49,7 +49,7 @@ def import_domain(
     as_split : {'train', 'test'}, optional
         Split that all images become, regardless of the names in the files.
     progress : callable, optional
-        Called with the name of the step, the number done, and the number in all.
+        Called with the name of the step, the number done, and the total.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def fetch_digits(
     seed : int
         Random seed for the photo patches.
     progress : callable, optional
-        Called with the name of the step, the number done, and the number in all.
+        Called with the name of the step, the number done, and the total.
 
     Returns
     -------

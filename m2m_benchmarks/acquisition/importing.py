@@ -43,7 +43,7 @@ def import_bundle(
     stimuli : Path
         Folder of images in the sorted order of the image axis.
     progress : callable, optional
-        Called with the name of the step, the number done, and the number in all.
+        Called with the name of the step, the number done, and the total.
     renamed : callable, optional
         Called with area name to standard name for areas of the bundle with other names, such as V1 for VISp, if there
         are any.

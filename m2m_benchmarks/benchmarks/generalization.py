@@ -241,7 +241,7 @@ def _most_probable(answer: Any) -> np.ndarray:
     if not np.isfinite(values).all():
         raise ValueError('answers with probabilities that are not finite; expected finite numbers')
     if 'choice' not in answer.indexes:
-        raise ValueError('answers with choices that have no names; expected a coordinate choice')
+        raise ValueError('answers without names of the choices; expected them as a coordinate named choice')
     labels: np.ndarray = np.asarray(answer['choice'].values).astype(str)[values.argmax(axis=1)]
     return labels
 

@@ -95,7 +95,7 @@ def fetch_survey(
     whole_files, delete_files, workers, scheduler
         See `ExtractionTask` and `workers.run`. The numbers are the same with and without whole files.
     progress : callable, optional
-        Called with the name of the step, the number done, and the number in all.
+        Called with the name of the step, the number done, and the total.
 
     Returns
     -------

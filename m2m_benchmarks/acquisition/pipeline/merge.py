@@ -77,7 +77,7 @@ def merge_sessions(
     source : mapping
         Provenance for the manifest, to which `sessions` and `refused` are added; `made_by` is the command.
     progress : callable, optional
-        Called with the name of the step, the number done, and the number in all.
+        Called with the name of the step, the number done, and the total.
 
     Returns
     -------
