@@ -8,12 +8,12 @@ import sys
 import numpy as np
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
 from brainscore_vision.model_interface import BrainModel
-from rich.console import Console
-from rich.table import Table
 
 from m2m_benchmarks import score
 from m2m_benchmarks.analysis.compare import compare
+from m2m_benchmarks.cli.console import print_table
 from m2m_benchmarks.data.simulated.population import generating_variables
+from m2m_benchmarks.report.tables import Column, Row, Table, estimate, interval, number
 
 
 class PerfectModel(BrainModel):
@@ -55,18 +55,19 @@ NAMES = {'torchvision:squeezenet1_1': 'SqueezeNet 1.1, untrained', 'pixels_64': 
 
 
 def mouse():
-    table = Table(title='How mouse-like? Scores on a SIMULATED mouse, six areas: 0 is chance, 1 is perfect')
-    table.add_column('model')
-    table.add_column('population geometry (RSA)', justify='right')
-    table.add_column('single neurons (regression)', justify='right')
+    rows = []
     for model, weights in CANDIDATES:
         name = NAMES.get(model, getattr(model, 'identifier', model))
         print(f'scoring: {name}', file=sys.stderr)
         results = [
             score(model, benchmark, weights=weights) for benchmark in ('SimulatedMouse-rdm', 'SimulatedMouse-ridge')
         ]
-        table.add_row(name, *(f'{float(result):.3f} ± {result.attrs["error"]:.3f}' for result in results))
-    return table
+        rows.append(Row((name, *((float(result), result.attrs['error']) for result in results))))
+    return Table(
+        [Column('model'), estimate('population geometry (RSA)'), estimate('single neurons (regression)')],
+        rows,
+        'How mouse-like? Scores on a SIMULATED mouse, six areas: 0 is chance, 1 is perfect',
+    )
 
 
 def digits():
@@ -77,24 +78,28 @@ def digits():
         training={'steps': STEPS},
         progress=lambda what, done, total: print(f'digits: {what}', file=sys.stderr) if done == total > 1 else None,
     )
-    table = Table(title=f"Trained on scikit-learn's digits, {STEPS} steps: accuracy by domain")
-    table.add_column('domain')
-    for column in ('with NeuRN', 'plain', 'difference', '95 % interval'):
-        table.add_column(column, justify='right')
+    rows = []
     for row in comparison.rows:
-        first, second = (f'{mean:.3f}' for mean in row.means)
         (pair,) = row.differences
-        low, high = pair.interval
         name = 'mean of the five' if row.name == 'score' else row.name
-        table.add_row(name, first, second, f'{pair.value:+.3f} ± {pair.error:.3f}', f'{low:+.3f} to {high:+.3f}')
-    return table
+        rows.append(Row((name, *row.means, (pair.value, pair.error), pair.interval)))
+    return Table(
+        [
+            Column('domain'),
+            number('with NeuRN'),
+            number('plain'),
+            estimate('difference', '+.3f'),
+            interval('95 % interval', '+.3f'),
+        ],
+        rows,
+        f"Trained on scikit-learn's digits, {STEPS} steps: accuracy by domain",
+    )
 
 
 def main():
-    console = Console(width=100)
-    console.print(mouse())
+    print_table(mouse())
     print('\nThe recordings are simulated, so these numbers say nothing about any mouse; they show the scale.\n')
-    console.print(digits())
+    print_table(digits())
     print(
         f'\n{len(SEEDS)} seeds, paired; chance is 0.1. These are small stand-ins that need no download, not the '
         'domains of the paper.\nReal recordings, real digits, and any model of yours are one command each: see '

@@ -11,14 +11,11 @@ svhn/svhn_crops.npz, all crops of which become test images.
 import argparse
 from pathlib import Path
 
-import numpy as np
-from rich.console import Console
-from rich.table import Table
-
 from m2m_benchmarks.acquisition.digit_import import import_domain
 from m2m_benchmarks.analysis.compare import compare
-from m2m_benchmarks.cli.console import progress
+from m2m_benchmarks.cli.console import print_table, progress
 from m2m_benchmarks.report.comparison import write_figure
+from m2m_benchmarks.report.tables import Column, Row, Table, count, estimate, interval
 
 FILES = {
     'MNIST': ('mnist', None),
@@ -41,29 +38,40 @@ def main():
         (comparison,) = compare(
             ['neurn_digitnet', 'plain_digitnet'], ['Qazi2025.MNIST-accuracy'], arguments.seeds, progress=report
         )
-    table = Table(title=f'DigitNet trained on MNIST: accuracy in %, seeds {", ".join(map(str, arguments.seeds))}')
-    for column in ('domain', 'images', 'with NeuRN', 'plain', 'difference', '95 % interval'):
-        table.add_column(column, justify='left' if column == 'domain' else 'right')
     result = comparison.candidates[0].results[0]
+    rows = []
     for row in comparison.rows:
         name = {'in-domain': 'MNIST', 'score': 'mean of the targets'}.get(row.name, row.name)
         part = result['in_domain'] if row.name == 'in-domain' else result['targets'].get(row.name)
-        first, second = (' / '.join(f'{100 * value:.1f}' for value in values) for values in row.values)
         (pair,) = row.differences
-        interval = ''  # with two seeds
-        if pair.interval is not None:
-            low, high = 100 * np.array(pair.interval)
-            interval = f'{low:+.1f} to {high:+.1f}'
-        table.add_row(
-            name,
-            '' if part is None else f'{part["n_images"]:,}',
-            first,
-            second,
-            f'{100 * pair.value:+.1f} ± {100 * pair.error:.1f}',
-            interval,
+        ends = pair.interval and tuple(100 * end for end in pair.interval)  # None with two seeds
+        rows.append(
+            Row(
+                (
+                    name,
+                    None if part is None else part['n_images'],
+                    *(tuple(100 * value for value in values) for values in row.values),
+                    (100 * pair.value, 100 * pair.error),
+                    ends,
+                )
+            )
         )
-    Console(width=110).print(table)
-    print(f'{next(iter(comparison.methods))}; ± is a standard error.')
+    of_seeds = {'kind': 'number', 'formats': ('.1f',) * len(arguments.seeds), 'joint': ' / '}
+    print_table(
+        Table(
+            [
+                Column('domain'),
+                count('images'),
+                Column('with NeuRN', **of_seeds),
+                Column('plain', **of_seeds),
+                estimate('difference', '+.1f'),
+                interval('95 % interval', '+.1f'),
+            ],
+            rows,
+            f'DigitNet trained on MNIST: accuracy in %, seeds {", ".join(map(str, arguments.seeds))}',
+            [f'{next(iter(comparison.methods))}; ± is a standard error.'],
+        )
+    )
     if arguments.figure:
         write_figure([comparison], arguments.figure)
 

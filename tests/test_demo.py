@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 #: A row of a table whose cells are numbers but for the first.
-ROW = re.compile(r'^[│|] ([^│|]+?) +[│|](.*\d.*)[│|]$', re.MULTILINE)
+ROW = re.compile(r'^(\w.*?)  +(\S*\d\.\d.*)$', re.MULTILINE)
 NUMBER = re.compile(r'-?\+?\d+\.\d+')
 
 

@@ -327,7 +327,7 @@ ODD_LABELS = [
 ]
 ODD_PROBABILITIES = [
     (nan, 'probabilities that are not finite'),
-    (unnamed_choices, 'choices that have no names; expected a coordinate choice'),
+    (unnamed_choices, 'without names of the choices; expected them as a coordinate named choice'),
     (words_for_probabilities, 'answers with object; expected probabilities'),
     (
         lambda stimuli, labels: probability_assembly(stimuli, ['cat'] * len(labels), ['cat', 'dog']),
