@@ -366,7 +366,7 @@ def _method(first: _Scored, second: _Scored) -> tuple[bool, str]:
     else:
         text = 'one score each' if max(n_seeds) == 1 else 'means over seeds, not paired'
         if _neuroids(first.scores[0]) != _neuroids(second.scores[0]):
-            text += '; bootstrap, different draws: they were scored on different neuroids'
+            text += '; bootstrap; they were scored on different neuroids'
         else:
             text += '; bootstrap, the same draws for both'
         text += '' if max(n_seeds) == 1 else ', and variance between seeds'

@@ -59,7 +59,8 @@ def benchmark(
     name : str, optional
         Name of the metric in the benchmark's name, DATASET.AREA-NAME. By default that of the function or class.
     n_draws : int
-        Number of random halves of the stimuli for the error, at least 2. Choose fewer for a slow metric.
+        Number of random halves of the stimuli for the error, at least 2. Choose fewer for a slow metric. This library's
+        own comparisons have draws of their own.
 
     Returns
     -------
@@ -177,7 +178,7 @@ class MetricComparison(Comparison):
         n_stimuli = target.sizes['presentation']
         rng = np.random.default_rng(0)
         draws = []
-        for _ in range(min(n_draws, self._n_draws)):
+        for _ in range(self._n_draws if n_draws else 0):
             half = np.sort(rng.permutation(n_stimuli)[: n_stimuli // 2])
             draws.append(self._value(source.isel(presentation=half), target.isel(presentation=half)))
         return Raw(value, np.array(draws))
@@ -209,7 +210,12 @@ class MetricComparison(Comparison):
             )
         if abs(agreement - reverse) > _ROUNDING * scale:
             return _no_ceiling('the metric is not symmetric')
-        values = np.array([agreement, *(self._value(*both) for both in halves)])
+        try:
+            values = np.array([agreement, *(self._value(*both) for both in halves)])
+        except Exception as error:  # as above
+            return _no_ceiling(f'the metric fails on halves of the trials ({type(error).__name__}: {error})')
+        if not np.isfinite(values).all():
+            return _no_ceiling('the metric gives no finite number for halves of the trials')
         if not values.mean() > 0:
             return _no_ceiling('the metric is not positive for halves of the trials')
         return Ceiling(float(values.mean()), standard_error(values), kind='half of the trials')

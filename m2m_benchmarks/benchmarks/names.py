@@ -119,6 +119,22 @@ def datasets_of(name: NeuralIdentifier | DigitsIdentifier) -> list[str]:
     return list(dict.fromkeys([name.source, *DIGITS[name.collection].targets_of(name)]))
 
 
+def needs_of(name: NeuralIdentifier | DigitsIdentifier) -> list[tuple[str, str | None]]:
+    """List the datasets that a benchmark needs, with the area or split of each; None for all areas."""
+    if isinstance(name, NeuralIdentifier):
+        return [(name.dataset, name.area)]
+    training = [(name.source, 'train')] if name.protocol == 'readout_accuracy' else []
+    return [*training, *((domain, 'test') for domain in datasets_of(name))]
+
+
+def part_is_here(dataset: str, part: str | None) -> bool:
+    """Whether an area or split of a dataset is on this machine."""
+    entry = manifest.read(dataset)
+    if entry is None or part is None:
+        return entry is not None
+    return part in (entry['splits'] if entry.get('kind') == manifest.DIGITS else entry['summary']['areas'])
+
+
 def is_here(dataset: str) -> bool:
     """Whether a dataset is on this machine, or is made on first use."""
     return dataset in manifest.MADE_HERE or manifest.read(dataset) is not None

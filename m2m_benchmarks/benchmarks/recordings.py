@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +46,14 @@ class AreaRecordings:
     n_unreliable: int
 
     def __getitem__(self, mask: np.ndarray) -> 'AreaRecordings':
-        """Select some of the neuroids."""
+        """Select some of the neuroids; other neuroids are other data, with a hash of their own."""
+        mean = self.mean.isel(neuroid=np.flatnonzero(mask))
+        neuroids = ' '.join([self.sha256, *map(str, mean['neuroid_id'].values)])
         return dataclasses.replace(
-            self, trials=self.trials[:, :, mask], mean=self.mean.isel(neuroid=np.flatnonzero(mask))
+            self,
+            trials=self.trials[:, :, mask],
+            mean=mean,
+            sha256=hashlib.sha256(neuroids.encode()).hexdigest() if self.sha256 else '',
         )
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, NeuralIdentifier, dotted_name, parse
-from m2m_benchmarks.benchmarks.names import check_benchmark, datasets_of, is_here, own_benchmarks
+from m2m_benchmarks.benchmarks.names import check_benchmark, needs_of, own_benchmarks, part_is_here
 from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.errors import DataNotFoundError, UnknownNameError
@@ -121,10 +121,16 @@ def _suite(name: str) -> list[str]:
 
 
 def _absent(benchmark: str) -> list[str]:
-    """Datasets of a benchmark of this library that aren't on this machine."""
+    """Datasets of a benchmark of this library that aren't on this machine, or lack the benchmark's area or split."""
     name = parse(benchmark)
     assert isinstance(name, NeuralIdentifier | DigitsIdentifier)
-    return [dataset for dataset in datasets_of(name) if not is_here(dataset)]
+    return list(
+        dict.fromkeys(
+            dataset
+            for dataset, part in needs_of(name)
+            if dataset not in manifest.MADE_HERE and not part_is_here(dataset, part)
+        )
+    )
 
 
 def _commands(benchmarks: Sequence[str]) -> str:

@@ -6,15 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
-from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS
+from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import (
-    DERIVED_DIGITS,
     PROTOCOLS,
     DigitsIdentifier,
     NeuralIdentifier,
     parse,
 )
-from m2m_benchmarks.benchmarks.names import own_benchmarks
+from m2m_benchmarks.benchmarks.names import needs_of, own_benchmarks, part_is_here
 from m2m_benchmarks.benchmarks.selection import population_benchmarks
 from m2m_benchmarks.cli.console import Json, print_names, print_table, stdout, write_json
 from m2m_benchmarks.cli.data import print_commands
@@ -72,8 +71,8 @@ def benchmarks(
     _print_names(rows, others)
     if rows:
         print_table(_kinds(rows, _population_notes(rows, too_few)))
-        needed = [needs for row in rows if not _is_made_here(row) for needs in _needs(_parse(row['identifier']))]
-        missing = sorted({name for name, part in needed if not _is_here(name, part)})
+        needed = [needs for row in rows if not _is_made_here(row) for needs in needs_of(_parse(row['identifier']))]
+        missing = sorted({name for name, part in needed if not part_is_here(name, part)})
         print_commands({name: manifest.import_commands(name) for name in missing})
 
 
@@ -134,7 +133,7 @@ def _row(identifier: str) -> dict[str, Any]:
         dataset, kind = name.dataset, name.comparison
         simulated = dataset in RECORDINGS and RECORDINGS[dataset].simulated
         parts = {'area': name.area, 'population': name.population, 'source': None, 'target': None}
-    needs = _needs(name)
+    needs = needs_of(name)
     return {
         'identifier': identifier,
         'library': OWN,
@@ -143,7 +142,7 @@ def _row(identifier: str) -> dict[str, Any]:
         'kind': kind,
         'simulated': simulated,
         'needs': list(dict.fromkeys(needed for needed, _ in needs)),
-        'data_here': all(_is_here(needed, part) for needed, part in needs),
+        'data_here': all(part_is_here(needed, part) for needed, part in needs),
     }
 
 
@@ -151,23 +150,6 @@ def _parse(identifier: str) -> NeuralIdentifier | DigitsIdentifier:
     name = parse(identifier)
     assert name is not None  # benchmarks of this library follow its grammar
     return name
-
-
-def _needs(name: NeuralIdentifier | DigitsIdentifier) -> list[tuple[str, str | None]]:
-    """List the datasets that a benchmark needs, with the area or split of each; None for all areas."""
-    if isinstance(name, NeuralIdentifier):
-        return [(name.dataset, name.area)]
-    training = [(name.source, 'train')] if name.protocol == 'readout_accuracy' else []
-    if name.collection == DERIVED_DIGITS:
-        return [*training, (name.source, 'test')]
-    return [*training, *((domain, 'test') for domain in (name.source, *DIGITS[name.collection].targets_of(name)))]
-
-
-def _is_here(name: str, part: str | None) -> bool:
-    entry = manifest.read(name)
-    if entry is None or part is None:
-        return entry is not None
-    return part in (entry['splits'] if entry.get('kind') == manifest.DIGITS else entry['summary']['areas'])
 
 
 def _is_made_here(row: dict[str, Any]) -> bool:

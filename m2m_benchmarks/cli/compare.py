@@ -2,8 +2,9 @@
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,9 @@ from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, 
 from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.cli.train import require_training
 from m2m_benchmarks.storage import ensure_writable, home
+
+if TYPE_CHECKING:
+    from m2m_benchmarks.analysis.entries import Entry
 
 #: What is printed after Ctrl-C.
 _AFTER_INTERRUPT = 'Finished scores and training checkpoints are kept. Run the same command again to continue.'
@@ -65,8 +69,10 @@ def compare(
     sources = {source_of(name, source) for name in benchmarks}
     for domain in sources:
         check_different(entries, domain)
-    if any(entry.is_trained(domain) for entry in entries for domain in sources):
+    trained = [entry for entry in entries for domain in sources if entry.is_trained(domain)]
+    if trained:
         require_training()
+    _check_used(entries, trained, weights, {'--steps': steps, '--batch-size': batch_size, '--lr': lr, '--limit': limit})
     ensure_writable(home())
     check_json(json)
     options = {'steps': steps, 'batch_size': batch_size, 'learning_rate': lr, 'limit': limit}
@@ -98,3 +104,22 @@ def compare(
         print_table(table)
     if figure is not None:
         print(figure)
+
+
+def _check_used(
+    entries: Sequence['Entry'], trained: Sequence['Entry'], weights: str, training: dict[str, float | None]
+) -> None:
+    """Refuse options that no candidate would use."""
+    for option, value in training.items():
+        if value is not None and not trained:
+            raise typer.BadParameter('no model is trained for this comparison; leave it out', param_hint=option)
+    if weights == 'default':
+        return
+    if trained:
+        raise typer.BadParameter(
+            f'{trained[0].label} is trained for this comparison; write the weights after models that are not, as '
+            f'{trained[0].spec.name}@{weights}',
+            param_hint='--weights',
+        )
+    if not any(entry.spec.weights == weights and not entry.has_weights for entry in entries):
+        raise typer.BadParameter('it is for models without @ that have a choice of weights', param_hint='--weights')

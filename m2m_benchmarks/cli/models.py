@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -115,15 +114,15 @@ def _describe(model: str) -> dict[str, Any]:
     from m2m_benchmarks.models.neurn.model import Network, parse
     from m2m_benchmarks.plugins import takes_weights
     from m2m_benchmarks.scoring.candidates import load_candidate
+    from m2m_benchmarks.scoring.specs import RUN, is_folder
 
-    folder = '/' in model or Path(model).is_dir()
-    untrained = not folder and (':' in model or takes_weights(model))
+    untrained = not (is_folder(model) or model.startswith(RUN)) and (':' in model or takes_weights(model))
     candidate = load_candidate(model, weights='none' if untrained else 'default')
     network = candidate.module
     entry: dict[str, Any] = {
         'model': candidate.identifier,
         'network': None if network is None else type(getattr(network, 'backbone', network)).__name__,
-        'parameters': None if network is None else sum(parameter.numel() for parameter in network.parameters()),
+        'parameters': candidate.n_parameters,
         'image_size': getattr(candidate.wrapper, 'image_size', None),
         'visual_degrees': candidate.model.visual_degrees(),
     }

@@ -51,10 +51,12 @@ def list_(
     from m2m_benchmarks.report.tables import to_csv
 
     check_json(json)
-    stored = store.results()
+    stored = sorted(store.results(), key=lambda result: result.created)
     if not stored:
         print('There are no results yet. Try: m2m score pixels_64 SimulatedMouse-rdm', file=sys.stderr)
     selected = selection.select(stored, model or [], benchmark or []) if stored else []
+    if stored and not selected:
+        print('No result is of such a model on such a benchmark.', file=sys.stderr)
     shown = selected[::-1] if each else selection.newest(selected)
     if json is not None:
         write_json([{'uid': result.uid, **result.document()} for result in shown], json)
@@ -63,7 +65,7 @@ def list_(
     if csv and each:
         exchange.write_csv(shown, sys.stdout)
     elif csv:
-        print(to_csv(matrix_table(selected)), end='')
+        print(to_csv(matrix_table(selected, plain=True)), end='')
     else:
         contradictions = selection.find_contradictions(stored)
         print_table(list_table(shown, contradictions) if each else matrix_table(selected, terminal_width()))
@@ -79,7 +81,7 @@ def show(uids: _Uids, json: Json = None) -> None:
     from m2m_benchmarks.report.scores import facts, score_tables
 
     check_json(json)
-    selected = selection.select(store.results(), uids=uids)
+    selected = selection.find_results(store.results(), uids)
     if json is not None:
         documents = [{'uid': result.uid, **result.document()} for result in selected]
         write_json(documents[0] if len(documents) == 1 else documents, json)
@@ -114,7 +116,7 @@ def export(
     stored = store.results()
     selected = selection.select(stored, model or [], benchmark or [])
     exchange.write(selected, file.absolute())
-    print(f'{len(selected)} results: {file}')
+    print(f'{_count(len(selected))}: {file}')
 
 
 @app.command('import')
@@ -132,7 +134,7 @@ def import_(
     imported = exchange.read(file)
     known_contradictions = selection.find_contradictions(store.results())
     n_added = store.add(imported)
-    print(f'{n_added} results are new; {len(imported) - n_added} were here already.')
+    print(f'{_count(len(imported))}, {n_added} of them new.')
     new_contradictions = selection.find_contradictions(store.results()) - known_contradictions
     if new_contradictions:
         print(
@@ -154,8 +156,12 @@ def delete(
     from m2m_benchmarks.records import selection, store
     from m2m_benchmarks.report.scores import list_table
 
-    selected = selection.select(store.results(), uids=uids)
+    selected = selection.find_results(store.results(), uids)
     print_table(list_table(selected, set()))
     if not yes:
-        typer.confirm(f'Delete {len(selected)} results?', abort=True)
-    print(f'{store.delete(result.uid for result in selected)} results were deleted.')
+        typer.confirm(f'Delete {_count(len(selected))}?', abort=True)
+    print(f'{_count(store.delete(result.uid for result in selected))} deleted.')
+
+
+def _count(n: int) -> str:
+    return '1 result' if n == 1 else f'{n} results'

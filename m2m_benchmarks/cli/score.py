@@ -98,7 +98,7 @@ def score(
 
 def _split_names(names: list[str], benchmarks: list[str], weights: str) -> tuple[list['CandidateSpec'], list[str]]:
     """Split names into models and benchmarks. The first is a model, and so are the known models that follow it."""
-    from m2m_benchmarks.scoring.specs import check_candidate, parse_candidate, parse_candidates
+    from m2m_benchmarks.scoring.specs import check_candidate, is_model, parse_candidate, parse_candidates
 
     if benchmarks:
         return parse_candidates(names, weights), benchmarks
@@ -108,9 +108,14 @@ def _split_names(names: list[str], benchmarks: list[str], weights: str) -> tuple
             spec = parse_candidate(name, weights)
             check_candidate(spec)
         except M2MError:
-            if '@' not in name:  # benchmarks' names have no @
-                return parse_candidates(names[:index], weights), names[index:]
-            raise
+            if is_model(name):
+                raise
+            later = [other for other in names[index:] if is_model(other)]
+            if later:
+                raise typer.BadParameter(
+                    f'{later[0]} is a model; name models before the benchmarks', param_hint='BENCHMARK'
+                ) from None
+            return parse_candidates(names[:index], weights), names[index:]
         models.append(spec)
     raise typer.BadParameter(
         'no benchmark is named; `m2m benchmarks` lists them, and suite:paper stands for those of the paper',
@@ -119,10 +124,10 @@ def _split_names(names: list[str], benchmarks: list[str], weights: str) -> tuple
 
 
 def _print_results(results: list[Result]) -> None:
-    from m2m_benchmarks.records.selection import label
+    from m2m_benchmarks.records.selection import labels
     from m2m_benchmarks.report.scores import matrix_table, score_tables
 
-    if len({label(result) for result in results}) > 1:
+    if len(set(labels(results))) > 1:
         print_table(matrix_table(results, terminal_width()))
         return
     for number, table in enumerate(score_tables(results)):

@@ -121,6 +121,8 @@ def train(
         raise typer.BadParameter(f'expected imagefolder:DIR, got {dataset!r}', param_hint='--dataset')
     if steps is not None and epochs is not None:
         raise typer.BadParameter('give either --steps or --epochs', param_hint='--epochs')
+    if neurn and backbone.startswith('plain_'):
+        raise typer.BadParameter(f'{backbone} has no NeuRN; expected neurn_… or a backbone', param_hint='--neurn')
     require_training()
     ensure_writable(home())
     check_json(json)

@@ -27,7 +27,8 @@ def data_folder() -> Path:
     return home() / 'data'
 
 
-def _path(name: str) -> Path:
+def manifest_path(name: str) -> Path:
+    """Path of a dataset's manifest, which exists if the dataset is on this machine."""
     return data_folder() / name / 'ledger.json'
 
 
@@ -39,7 +40,7 @@ def read(name: str) -> dict[str, Any] | None:
     DataError
         When the manifest can't be read.
     """
-    path = _path(name)
+    path = manifest_path(name)
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
     except (FileNotFoundError, NotADirectoryError):
@@ -72,7 +73,7 @@ def require(name: str) -> dict[str, Any]:
 def write(name: str, content: dict[str, Any]) -> dict[str, Any]:
     """Write a manifest in one step; return it as `read` does."""
     manifest = {'format': FORMAT, **content}
-    with atomic_write(_path(name)) as file:
+    with atomic_write(manifest_path(name)) as file:
         json.dump(manifest, file, indent=1)
     return manifest
 
@@ -178,7 +179,7 @@ def import_command(name: str) -> str:
 def holds_digits(name: str) -> bool:
     """Whether a dataset on this machine is a domain of digits; False if its manifest can't be read."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        return bool(json.loads(_path(name).read_text(encoding='utf-8')).get('kind') == DIGITS)
+        return bool(json.loads(manifest_path(name).read_text(encoding='utf-8')).get('kind') == DIGITS)
     return False
 
 
@@ -190,7 +191,7 @@ def _fetch_command(name: str) -> str:
         if card['name'] == name and card['fetch']:
             return card['fetch']
     with contextlib.suppress(OSError, ValueError, AttributeError, LookupError, TypeError):
-        made_by = json.loads(_path(name).read_text(encoding='utf-8'))['source']['made_by']
+        made_by = json.loads(manifest_path(name).read_text(encoding='utf-8'))['source']['made_by']
         if made_by == f'm2m data fetch {name}':
             return str(made_by)
     return ''

@@ -3,12 +3,12 @@
 import csv
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.records.record import FORMAT, Result
-from m2m_benchmarks.records.selection import label
+from m2m_benchmarks.records.selection import labels
 from m2m_benchmarks.storage import atomic_write, reporting_write_errors
 
 _KIND = 'm2m results'
@@ -20,7 +20,7 @@ COLUMNS = (
 )
 
 
-def write(results: Iterable[Result], path: Path) -> None:
+def write(results: Sequence[Result], path: Path) -> None:
     """Write results to a file: CSV if its name ends in .csv, else JSON, which `read` reads.
 
     Raises
@@ -37,13 +37,13 @@ def write(results: Iterable[Result], path: Path) -> None:
             file.write('\n')
 
 
-def write_csv(results: Iterable[Result], file: object) -> None:
+def write_csv(results: Sequence[Result], file: object) -> None:
     """Write results to an open text file as CSV, one line each."""
     writer = csv.writer(file)  # type: ignore[arg-type]
     writer.writerow(COLUMNS)
-    for result in results:
+    for name, result in zip(labels(results), results, strict=True):
         fields = dataclasses.asdict(result)
-        fields['uid'], fields['candidate'] = result.uid, label(result)
+        fields['uid'], fields['candidate'] = result.uid, name
         fields['version'] = None if result.library is None else result.library.version
         if isinstance(result.layer, dict):
             fields['layer'] = json.dumps(result.layer)
@@ -72,6 +72,15 @@ def read(path: Path) -> list[Result]:
     documents = content if isinstance(content, list) else [content]
     try:
         results = [Result.from_document(document) for document in documents]
+        _check_finite(documents)
     except DataError as error:
         raise DataError(f'{path}: {error} {expected.capitalize()}.') from error
     return results
+
+
+def _check_finite(documents: list[object]) -> None:
+    """Check that all numbers are finite: Python reads NaN from JSON, and the store refuses it."""
+    try:
+        json.dumps(documents, allow_nan=False)
+    except ValueError as error:
+        raise DataError('a result has a number that is NaN or infinite.') from error

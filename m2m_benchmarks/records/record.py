@@ -112,12 +112,15 @@ class Machine:
         Device of the network; None for a model of another kind.
     platform : str
         Operating system and processor architecture.
+    processor : str or None
+        Names of the processor and of the graphics card, where they are known.
     """
 
     cpu_capability: str
     threads: int
     device: str | None
     platform: str
+    processor: str | None = None
 
 
 @dataclass(frozen=True)
@@ -272,6 +275,8 @@ class Result:
         number = document.get('format', 1)
         if not isinstance(number, int) or number > FORMAT:
             raise DataError(f'a result has format {number}; this version reads formats up to {FORMAT}. Update M2M.')
+        # Listings add the uid, which follows from the other fields.
+        document = {name: value for name, value in document.items() if name != 'uid'}
         known = {declared.name for declared in dataclasses.fields(cls)} - {'others'}
         fields = {name: value for name, value in document.items() if name in known}
         try:
@@ -288,6 +293,11 @@ class Result:
             isinstance(result.model, str) and isinstance(result.benchmark, str) and isinstance(result.created, str)
         ):
             raise DataError('a result cannot be read: model, benchmark and created must be strings.')
+        for name in ('weights', 'formula', 'caveat', 'ceiling_kind', 'weights_sha256', 'layer_named', 'source'):
+            if not isinstance(getattr(result, name), str | None):
+                raise DataError(f'a result cannot be read: {name} is {getattr(result, name)!r}, not a string.')
+        if result.targets is not None and (result.in_domain is None or result.protocol is None):
+            raise DataError('a result cannot be read: it has targets, but no accuracy on its source or no protocol.')
         if isinstance(result.score, bool) or not isinstance(result.score, int | float):
             raise DataError(f'the score of {result.model} on {result.benchmark} is not a number: {result.score!r}.')
         return result
@@ -311,8 +321,13 @@ class Result:
 
     @property
     def uid(self) -> str:
-        """Identifier of this result: the first 12 digits of the SHA-256 of its JSON without null fields."""
-        return _sha256({name: value for name, value in self.document().items() if value is not None})[:12]
+        """Identifier of this result: the first 12 digits of the SHA-256 of its JSON.
+
+        Null fields are left out, and so are those of the request, which may be added to a stored result.
+        """
+        unnamed = ('request', 'files')
+        document = {name: value for name, value in self.document().items() if name not in unnamed}
+        return _sha256({name: value for name, value in document.items() if value is not None})[:12]
 
     @property
     def claim(self) -> str | None:

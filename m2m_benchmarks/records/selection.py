@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from m2m_benchmarks.errors import UnknownNameError
+from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.records.record import Result
 
 if TYPE_CHECKING:
@@ -31,9 +31,58 @@ def label(result: Result) -> str:
     return result.model
 
 
-def select(
-    results: Iterable[Result], models: Sequence[str] = (), benchmarks: Sequence[str] = (), uids: Sequence[str] = ()
-) -> list[Result]:
+def labels(results: Sequence[Result]) -> list[str]:
+    """Name the candidates of results, so that those that differ have different names.
+
+    Other layers than the chosen ones are part of a name. Where candidates of one name have different weights or input
+    sizes, the first digits of the hash of their weights, or the size, are added.
+    """
+    names = [
+        f'{label(result)} layer {result.layer_named}' if result.layer_named else label(result) for result in results
+    ]
+    weights: dict[str, set[str]] = defaultdict(set)
+    sizes: dict[str, set[str]] = defaultdict(set)
+    for name, result in zip(names, results, strict=True):
+        if result.weights_sha256 is not None and result.input is not None:  # results of version 0.1 have neither
+            weights[name].add(result.weights_sha256)
+            sizes[name].add(_size(result))
+    for index, (name, result) in enumerate(zip(names.copy(), results, strict=True)):
+        if result.weights_sha256 is None or result.input is None:
+            continue
+        if len(weights[name]) > 1:
+            names[index] += f' [{result.weights_sha256[:6]}]'
+        if len(sizes[name]) > 1:
+            names[index] += f' at {_size(result)}'
+    return names
+
+
+def _size(result: Result) -> str:
+    return '' if result.input is None else 'x'.join(map(str, result.input.shape[1:]))
+
+
+def find_results(results: Iterable[Result], uids: Sequence[str]) -> list[Result]:
+    """Find results by the first characters of their ids.
+
+    Raises
+    ------
+    DataError
+        When the characters are those of several ids, or none are given.
+    UnknownNameError
+        When there is no such id; the message lists the nearest.
+    """
+    by_uid = {result.uid: result for result in results}
+    selected: dict[str, Result] = {}
+    for uid in uids:
+        matching = [known for known in by_uid if known.startswith(uid)]
+        if not matching:
+            raise UnknownNameError('result', uid, by_uid, '`m2m results list --each` lists the ids.')
+        if not uid or len(matching) > 1:
+            raise DataError(f'{len(matching)} ids begin with {uid!r}; give more characters of one of them.')
+        selected[matching[0]] = by_uid[matching[0]]
+    return list(selected.values())
+
+
+def select(results: Iterable[Result], models: Sequence[str] = (), benchmarks: Sequence[str] = ()) -> list[Result]:
     """Filter results.
 
     Parameters
@@ -41,8 +90,6 @@ def select(
     results : iterable of Result
     models, benchmarks : sequence of str
         Names, or patterns such as 'neurn_*', of the model or the label of a candidate; all if empty.
-    uids : sequence of str
-        First characters of uids; all if empty.
 
     Raises
     ------
@@ -53,13 +100,12 @@ def select(
     filters: tuple[tuple[str, Sequence[str], Callable[[Result], tuple[str, ...]]], ...] = (
         ('scored model', models, lambda result: (result.model, label(result))),
         ('scored benchmark', benchmarks, lambda result: (result.benchmark,)),
-        ('result', [f'{uid}*' for uid in uids], lambda result: (result.uid,)),
     )
     for noun, patterns, names in filters:
         for pattern in patterns:
             known = list(dict.fromkeys(name for result in everything for name in names(result)))
             if not any(fnmatch.fnmatchcase(name, pattern) for name in known):
-                raise UnknownNameError(noun, pattern.removesuffix('*'), known, '`m2m results list` lists them.')
+                raise UnknownNameError(noun, pattern, known, '`m2m results list` lists them.')
         if patterns:
             selected = [
                 result
@@ -71,10 +117,10 @@ def select(
 
 def newest(results: Iterable[Result]) -> list[Result]:
     """Keep the newest result of each candidate, by its label, on each benchmark."""
-    kept: dict[tuple[str, str], Result] = {}
-    for result in sorted(results, key=lambda result: result.created):
-        kept[label(result), result.benchmark] = result
-    return list(kept.values())
+    in_order = sorted(results, key=lambda result: result.created)
+    return list(
+        {(name, result.benchmark): result for name, result in zip(labels(in_order), in_order, strict=True)}.values()
+    )
 
 
 def find_contradictions(results: Iterable[Result]) -> set[str]:
@@ -113,7 +159,8 @@ class Matrix:
 
 def matrix(results: Iterable[Result]) -> Matrix:
     """Arrange the newest results as candidates x benchmarks."""
-    cells = {(label(result), result.benchmark): result for result in newest(results)}
+    shown = newest(results)
+    cells = {(name, result.benchmark): result for name, result in zip(labels(shown), shown, strict=True)}
     benchmarks = sorted({benchmark for _, benchmark in cells})
     shares: dict[str, list[float]] = defaultdict(list)
     for benchmark in benchmarks:
@@ -122,8 +169,8 @@ def matrix(results: Iterable[Result]) -> Matrix:
             others = [other for key, other in column.items() if key != name]
             beaten = sum((score > other) + 0.5 * (score == other) for other in others)
             shares[name].append(beaten / len(others) if others else 0.5)
-    labels = sorted(shares, key=lambda name: (-sum(shares[name]) / len(shares[name]), name))
-    return Matrix(labels, benchmarks, cells)
+    best_first = sorted(shares, key=lambda name: (-sum(shares[name]) / len(shares[name]), name))
+    return Matrix(best_first, benchmarks, cells)
 
 
 def results(
@@ -155,7 +202,7 @@ def results(
 
     from m2m_benchmarks.records import store
 
-    stored = store.results()
+    stored = sorted(store.results(), key=lambda result: result.created)
     texts = [[names] if isinstance(names, str) else list(names) for names in (models, benchmarks)]
     selected = select(stored, *texts) if stored else []
     if each:
@@ -163,11 +210,11 @@ def results(
         rows = [
             {
                 'uid': result.uid,
-                'candidate': label(result),
+                'candidate': name,
                 **result.document(),
                 'contradicts': result.uid in contradictions,
             }
-            for result in reversed(selected)
+            for name, result in zip(labels(selected)[::-1], selected[::-1], strict=True)
         ]
         return pd.DataFrame(rows)
     arranged = matrix(selected)

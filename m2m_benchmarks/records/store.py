@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import sys
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from m2m_benchmarks.storage import ensure_writable, home
 WAIT_S = 30.0
 
 _database = peewee.DatabaseProxy()
+#: Threads of a process use the database one after another.
+_in_use = threading.RLock()
 #: Columns that version 0.1 lacks; it can still read and write a file with them.
 _NEW = ('uid', 'identity', 'request')
 
@@ -78,24 +82,30 @@ def add(results: Iterable[Result]) -> int:
 
 
 def results(model: str | None = None, benchmark: str | None = None) -> list[Result]:
-    """Read the stored results, oldest first, optionally those of one model or benchmark.
+    """Read the stored results in the order in which they were stored, optionally those of one model or benchmark.
+
+    A result that can't be read, such as one of a later format, is left out with a note on stderr.
 
     Raises
     ------
     StorageError
         When the file can't be read.
-    DataError
-        When a result in it has a later format.
     """
     if not path().exists():
         return []
+    readable = []
     with _connection():
         query = Row.select().order_by(Row.id)
         if model is not None:
             query = query.where(Row.model == model)
         if benchmark is not None:
             query = query.where(Row.benchmark == benchmark)
-        return [_read(row) for row in query]
+        for row in query:
+            try:
+                readable.append(_read(row))
+            except DataError as error:
+                print(f'note: a result is left out: {error}', file=sys.stderr)
+    return readable
 
 
 def answers(identity: str | None = None, request: str | None = None) -> list[Result]:
@@ -105,6 +115,15 @@ def answers(identity: str | None = None, request: str | None = None) -> list[Res
     condition = Row.request == request if identity is None else Row.identity == identity
     with _connection():
         return [_read(row) for row in Row.select().where(condition).order_by(Row.id.desc())]
+
+
+def set_request(result: Result, request: str, files: dict[str, str]) -> None:
+    """Add a request to a stored result, or to an equal one of the same identity, so that it answers the request."""
+    equal = (Row.identity == result.identity) & (Row.score == result.score)
+    with _connection(), _database.atomic('IMMEDIATE'):
+        for row in Row.select().where(equal if result.identity is not None else Row.uid == result.uid):
+            document = {**row.document, 'request': request, 'files': files}
+            Row.update(request=request, document=document).where(Row.id == row.id).execute()
 
 
 def delete(uids: Iterable[str]) -> int:
@@ -126,6 +145,12 @@ def _read(row: Row) -> Result:
 @contextlib.contextmanager
 def _connection() -> Iterator[None]:
     """Connect to the results of the current home folder."""
+    with _in_use, _connect():
+        yield
+
+
+@contextlib.contextmanager
+def _connect() -> Iterator[None]:
     file = ensure_writable(home()) / path().name
     # A write-ahead log lets others read while one process writes; writers wait for one another.
     _database.initialize(peewee.SqliteDatabase(str(file), pragmas={'journal_mode': 'wal'}, timeout=WAIT_S))
@@ -140,7 +165,7 @@ def _connection() -> Iterator[None]:
             ) from error
         try:
             yield
-        except (peewee.DatabaseError, json.JSONDecodeError) as error:
+        except peewee.DatabaseError as error:
             raise StorageError(f'the results file {file} could not be read or written: {error}.') from error
     finally:
         _database.close()

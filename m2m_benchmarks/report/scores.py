@@ -7,7 +7,7 @@ from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PROTOCOLS, NeuralIdentifier, parse
 from m2m_benchmarks.records.record import Part, Result
-from m2m_benchmarks.records.selection import find_contradictions, label, matrix
+from m2m_benchmarks.records.selection import find_contradictions, label, labels, matrix
 from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estimate, fits, heading, interval, number
 
 _SIMULATED = 'SimulatedMouse is simulated: these numbers say nothing about any mouse.'
@@ -57,7 +57,8 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
     for end, result in examples.items():
         part = next(iter((result.areas or {}).values()), result)  # the formula of an area, not that of the mean
         error = (result.choices or {}).get('error')
-        notes.append(f'{end}: score = {part.formula}{f"; ± by {error}" if error else ""}.')
+        if part.formula:
+            notes.append(f'{end}: score {_equals(part.formula)}{f"; ± by {error}" if error else ""}.')
         notes += [f'Note: {result.caveat}.'] if result.caveat else []
     notes.append('score: 1 is the ceiling, 0 is chance. ±: standard error. neuroids: number of reliable ones.')
     names = [name for name in map(_neural, results) if name is not None]
@@ -101,11 +102,11 @@ def _domains(result: Result) -> Table:
     return Table(columns, rows, notes=notes)
 
 
-def matrix_table(results: Sequence[Result], width: int | None = None) -> Table:
+def matrix_table(results: Sequence[Result], width: int | None = None, plain: bool = False) -> Table:
     """Lay out the newest results as candidates x benchmarks, the best candidate first.
 
     If the table is wider than `width`, the benchmarks are below one another. A candidate with several seeds also has a
-    row for their mean, whose ± is the standard deviation between seeds.
+    row for their mean, whose ± is the standard deviation between seeds. A `plain` table has neither means nor marks.
     """
     arranged = matrix(results)
     contradictory = find_contradictions(results)
@@ -117,10 +118,10 @@ def matrix_table(results: Sequence[Result], width: int | None = None) -> Table:
             if (name, benchmark) in arranged.cells
         }
         marked = any(cell.uid in contradictory for cell in cells.values())
-        rows[f'{name} !' if marked else name] = {
+        rows[f'{name} !' if marked and not plain else name] = {
             benchmark: (cell.score, cell.error) for benchmark, cell in cells.items()
         }
-    means = _means_of_seeds(arranged.cells.values())
+    means = {} if plain else _means_of_seeds(arranged.cells.values())
     notes = ['score: 1 is the ceiling, 0 is chance; for digits, the share of correct labels. ±: standard error.']
     if means:
         notes.append('± of a mean of seeds: standard deviation between the seeds.')
@@ -157,11 +158,11 @@ def _means_of_seeds(results: Iterable[Result]) -> dict[str, dict[str, tuple[floa
             scores.setdefault(f'{result.model}@none', {}).setdefault(result.benchmark, []).append(result.score)
     means: dict[str, dict[str, tuple[float, float | None]]] = {}
     for name, by_benchmark in scores.items():
-        several = {benchmark: own for benchmark, own in by_benchmark.items() if len(own) > 1}
-        if several:
-            n = max(map(len, several.values()))
+        for n in sorted({len(own) for own in by_benchmark.values()} - {1}):
             means[f'{name} mean of {n} seeds'] = {
-                benchmark: (statistics.mean(own), statistics.stdev(own)) for benchmark, own in several.items()
+                benchmark: (statistics.mean(own), statistics.stdev(own))
+                for benchmark, own in by_benchmark.items()
+                if len(own) == n
             }
     return means
 
@@ -174,12 +175,12 @@ def list_table(results: Sequence[Result], contradictory: set[str]) -> Table:
             (
                 f'{result.uid} !' if result.uid in contradictory else result.uid,
                 result.created.replace('T', ' ').partition('+')[0],
-                label(result),
+                name,
                 result.benchmark,
                 (result.score, result.error),
             )
         )
-        for result in results
+        for name, result in zip(labels(results), results, strict=True)
     ]
     notes = ['`m2m results show RESULT` shows what a score depends on.']
     if any(result.uid in contradictory for result in results):
@@ -196,7 +197,7 @@ def facts(result: Result) -> list[str]:
         'family': result.family,
         'parameters': None if result.n_parameters is None else f'{result.n_parameters:,}',
         'input': None if result.input is None else ' x '.join(map(str, result.input.shape)),
-        'ceiling': None if result.ceiling_kind is None else f'of {result.ceiling_kind}',
+        'ceiling': result.ceiling_kind,
         'other animals as a model': None if result.inter_animal is None else f'raw {result.inter_animal:.3f}',
         'layer': result.commitment,
         'settings': _listed(result.choices),
@@ -205,7 +206,7 @@ def facts(result: Result) -> list[str]:
         'machine': None
         if result.machine is None
         else f'{result.machine.platform}, {result.machine.cpu_capability}, {result.machine.threads} threads, '
-        f'{result.machine.device}',
+        f'{result.machine.device}, {result.machine.processor or "unknown processor"}',
         'packages': _listed(result.versions),
         'seconds': None if result.seconds is None else f'{result.seconds:.1f}',
     }
@@ -214,8 +215,13 @@ def facts(result: Result) -> list[str]:
         value = getattr(result, f'{name}_sha256')
         lines += [f'{name} SHA-256: {value}'] if value is not None else []
     if result.format == 1:
-        lines.append('This result was stored by version 0.1, which recorded no more.')
+        lines.append('This result was stored by an earlier version, which recorded no more.')
     return lines
+
+
+def _equals(formula: str) -> str:
+    """Write a formula after the word score; other libraries' benchmarks have words instead of one."""
+    return formula if formula.startswith('as ') else f'= {formula}'
 
 
 def _listed(values: dict[str, object] | dict[str, str] | None) -> str | None:

@@ -365,7 +365,7 @@ def _build(
     elif untrained:
         source = f'none (seed {seed})'
     else:
-        path = weights_file(weights)
+        path = weights_file(find_run(str(weights)))
         apply_weights(module, read_weights(path), path, identifier)
         source = _describe_file(path)
     model = _commit(identifier, module, image_size, tuple(mean), tuple(std))

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import nn
 
 from m2m_benchmarks.records.record import Input, Machine
+from m2m_benchmarks.scoring.requests import processor_names
 from m2m_benchmarks.storage import sha256_file
 
 if TYPE_CHECKING:
@@ -69,7 +70,12 @@ def machine(device: str | None) -> Machine:
         torch.get_num_threads(),
         device,
         f'{sys.platform} {platform.machine()}',
+        ', '.join([*processor_names(), *_cards(device)]) or None,
     )
+
+
+def _cards(device: str | None) -> list[str]:
+    return [torch.cuda.get_device_name(device)] if (device or '').startswith('cuda') else []
 
 
 def probe_image() -> Image.Image:

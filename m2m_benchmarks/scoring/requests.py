@@ -13,12 +13,13 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from m2m_benchmarks.benchmarks.datasets import DIGITS
-from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, DigitsIdentifier, NeuralIdentifier, parse
+from m2m_benchmarks.benchmarks.identifiers import parse
+from m2m_benchmarks.benchmarks.names import datasets_of
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.plugins import OWN, plugins_folder, registered
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Library, Result
+from m2m_benchmarks.scoring.specs import is_folder
 from m2m_benchmarks.storage import sha256_file
 
 #: Subpackages whose code the numbers depend on.
@@ -99,7 +100,7 @@ def versions() -> dict[str, str]:
 def _candidate(model: str, weights: str, seed: int) -> list[Any] | None:
     if model.startswith('run:'):
         return _run(model.removeprefix('run:'))
-    if '/' in model or Path(model).is_dir():
+    if is_folder(model):
         return None
     if ':' not in model and model not in registered('model') and not model.startswith(('neurn_', 'plain_')):
         return None
@@ -107,10 +108,13 @@ def _candidate(model: str, weights: str, seed: int) -> list[Any] | None:
         return [model, 'none', seed]
     if weights == 'default':  # its files are known only once it is loaded; `answer` compares them
         return [model, 'default']
+    from m2m_benchmarks.scoring.runs import RESULT, WEIGHTS
+
     path = Path(weights).expanduser()
-    if path.is_file():
+    of_run = path.name == WEIGHTS and (path.parent / RESULT).is_file()  # its classes come with the weights
+    if path.is_file() and not of_run:
         return [model, path.name, sha256_file(path)]
-    run = _run(weights)
+    run = _run(str(path.parent) if of_run else weights)
     return None if run is None else [model, *run]
 
 
@@ -126,26 +130,31 @@ def _run(name: str) -> list[Any] | None:
 def _data(benchmark: str) -> list[str] | None:
     """SHA-256 of the manifest of each dataset that a benchmark uses; None where one isn't on this machine."""
     name = parse(benchmark)
-    if isinstance(name, NeuralIdentifier):
-        datasets = [name.dataset]
-    elif isinstance(name, DigitsIdentifier) and name.collection == DERIVED_DIGITS:
-        datasets = [DERIVED_DIGITS]
-    elif isinstance(name, DigitsIdentifier):
-        datasets = [name.source, *DIGITS[name.collection].targets_of(name)]
-    else:
+    if name is None:
         return None
-    manifests = [manifest.data_folder() / dataset / 'ledger.json' for dataset in dict.fromkeys(datasets)]
+    manifests = [manifest.manifest_path(dataset) for dataset in datasets_of(name)]
     return [sha256_file(path) for path in manifests] if all(path.is_file() for path in manifests) else None
 
 
 def _machine() -> list[Any]:
     """Properties of the machine that determine PyTorch's kernels, threads and device."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    processor = platform.processor()
-    information = Path('/proc/cpuinfo')
-    if information.is_file():
-        lines = information.read_text(errors='replace').splitlines()
-        processor = str(sorted({line for line in lines if line.startswith(('model name', 'flags', 'Features'))}))
-    devices = sorted(path.name for path in Path('/dev').glob('nvidia[0-9]*'))
+    cards = [
+        path.read_text(errors='replace') for path in sorted(Path('/proc/driver/nvidia/gpus').glob('*/information'))
+    ]
+    devices = [*sorted(path.name for path in Path('/dev').glob('nvidia[0-9]*')), *cards]
     chosen = {name: os.environ.get(name) for name in _VARIABLES}
+    processor = [*processor_names(), *_cpu_information('flags', 'Features')]
     return [platform.system(), platform.machine(), processor, cpus, devices, chosen]
+
+
+def processor_names() -> list[str]:
+    """Names of the processors of this machine, as far as the system tells them."""
+    names = [line.partition(':')[2].strip() for line in _cpu_information('model name')]
+    return names or [name for name in (platform.processor(),) if name]
+
+
+def _cpu_information(*starts: str) -> list[str]:
+    information = Path('/proc/cpuinfo')
+    lines = information.read_text(errors='replace').splitlines() if information.is_file() else []
+    return sorted({line for line in lines if line.startswith(starts)})

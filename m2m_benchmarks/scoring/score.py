@@ -6,8 +6,7 @@ import datetime
 import resource
 import sys
 import time
-import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -125,7 +124,6 @@ def score_candidate(
     layer: str | None = None,
     progress: Progress | None = None,
     fresh: bool = False,
-    requests: Mapping[str, str | None] = types.MappingProxyType({}),
 ) -> Iterator[Score]:
     """Score one candidate on several benchmarks; its layers run over the stimuli once.
 
@@ -138,8 +136,6 @@ def score_candidate(
     fresh : bool
         Whether to compute scores that the results already have for the same weights, code, input, responses to a fixed
         image, data, settings, library, packages and machine.
-    requests : mapping
-        Key of the request for each benchmark, see `scoring.requests`.
 
     Yields
     ------
@@ -150,7 +146,7 @@ def score_candidate(
     loaded = [_load(benchmark) for benchmark in benchmarks]
     activations = Activations(candidate, progress) if candidate.module is not None else None
     facts = _facts(candidate, activations, layer)
-    for name, benchmark in zip(benchmarks, loaded, strict=True):
+    for benchmark in loaded:
         expected = dataclasses.replace(facts, **_benchmark_fields(benchmark))
         known = [] if expected.identity is None or fresh else store.answers(identity=expected.identity)
         if known:
@@ -159,8 +155,7 @@ def score_candidate(
         start = time.perf_counter()
         score = _score(candidate, activations, benchmark, layer, progress)
         seconds = time.perf_counter() - start
-        request = requests.get(name) if isinstance(name, str) and candidate.files is not None else None
-        result = _result(expected, benchmark, score, seconds, request, candidate.files)
+        result = _result(expected, benchmark, score, seconds)
         score.attrs['result'] = result.document()
         same = [] if result.identity is None else store.answers(identity=result.identity)
         if not any(stored.score == result.score for stored in same):
@@ -252,11 +247,12 @@ def _score_foreign(candidate: Candidate, benchmark: Benchmark, layer: str | None
 def _facts(candidate: Candidate, activations: Activations | None, layer: str | None) -> Result:
     """Fields of a result that are the same for all benchmarks, with a placeholder for benchmark and score."""
     device = None if candidate.wrapper is None else str(brainscore_adapter.device_of(candidate.wrapper))
-    model_input = None if activations is None else input_of(activations)
-    responses = None
+    model_input = responses = None
     if activations is not None:
         named = [] if layer is None else [layer]
-        with contextlib.suppress(M2MError):  # an error in a layer is reported when it is scored
+        # An error is reported when the candidate is scored. Code of others may raise anything.
+        with contextlib.suppress(M2MError), reporting_plugin_errors(candidate.identifier, ModelError):
+            model_input = input_of(activations)
             responses = responses_of(activations, dict.fromkeys([*candidate.known_layers, *named]))
     return Result(
         model=candidate.identifier,
@@ -309,8 +305,6 @@ def _result(
     benchmark: Benchmark,
     score: Score,
     seconds: float,
-    request: str | None,
-    files: dict[str, str] | None,
 ) -> Result:
     attrs = score.attrs
     fields = {key: attrs.get(key) for key in _COPIED}
@@ -332,8 +326,6 @@ def _result(
         raw_error=_number(getattr(attrs.get(Score.RAW_VALUES_KEY), 'attrs', {}).get('error')),
         seconds=round(seconds, 3),
         peak_memory_mb=round(_peak_memory_mb(), 1),
-        request=request,
-        files=files if request is not None else None,
         **fields,
     )
 

@@ -4,10 +4,12 @@ PyTorch is loaded only when a score must be computed.
 """
 
 import contextlib
+import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 
 from m2m_benchmarks.progress import Progress, silent
+from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.scoring import requests
 from m2m_benchmarks.scoring.specs import CandidateSpec
@@ -79,5 +81,11 @@ def _compute(
     with contextlib.redirect_stdout(sys.stderr):
         candidate = load_candidate(spec.name, weights=spec.weights, seed=seed)
     report(f'{spec}: loading', 1, 1)
-    for score in score_candidate(candidate, benchmarks, layer, report, fresh, keys):
-        yield Result.from_document(score.attrs['result'])
+    for name, score in zip(benchmarks, score_candidate(candidate, benchmarks, layer, report, fresh), strict=True):
+        result = Result.from_document(score.attrs['result'])
+        # Data that the library makes itself is on this machine only now.
+        key = keys[name] or requests.key(spec.name, spec.weights, seed, name, layer)
+        if key is not None and candidate.files is not None and result.request != key:
+            store.set_request(result, key, candidate.files)
+            result = dataclasses.replace(result, request=key, files=candidate.files)
+        yield result

@@ -160,6 +160,14 @@ def run_of_weights(spec: CandidateSpec) -> Run | None:
     return run
 
 
+def is_model(text: str) -> bool:
+    """Whether a text can only be meant as a model, though it may be a wrong one, and not as a benchmark."""
+    if text.startswith('suite:') or text in registered('benchmark') or text in registered('benchmark', BRAIN_SCORE):
+        return False
+    named = text in registered('model') or text in registered('model', BRAIN_SCORE)
+    return '@' in text or ':' in text or is_folder(text) or named or _family_variant(text) is not None
+
+
 def is_folder(name: str) -> bool:
     """Whether the name of a model is the path of a plugin folder."""
     return '/' in name or Path(name).is_dir()

@@ -24,6 +24,7 @@ def whole_result() -> Result:
         library=Library('0.1.0', 'g'),
         machine=Machine('AVX2', 2, 'cpu', 'linux x86_64'),
         versions={'torch': '2.9'},
+        protocol='accuracy',
         in_domain=Domain(0.9, [0.8, 1.0], 100, 50),
         targets={'SVHN': Domain(0.4, [0.3, 0.5], 100, 100)},
     )

@@ -36,6 +36,12 @@ def test_patterns_stand_for_imported_recordings_and_not_for_those_that_are_elsew
         expand_benchmarks(['Siegle2021.*-rdm'])
 
 
+def test_patterns_stand_for_areas_that_were_recorded(m2m_home, make_bundle, tmp_path):
+    """The table lists six areas of Siegle2021; here are two."""
+    import_bundle('Siegle2021', *make_bundle(tmp_path / 'bundle').paths)
+    assert expand_benchmarks(['Siegle2021.*-rdm']) == ['Siegle2021.VISp-rdm', 'Siegle2021.VISal-rdm']
+
+
 def test_a_pattern_stands_for_populations(recorded):
     recorded()
     names = expand_benchmarks(['deVries2020.VISp.*-rdm'])

@@ -80,6 +80,9 @@ def test_a_range_of_seeds_that_fills_the_memory_is_refused_at_once():
     [
         ((), 'Missing argument'),
         (('pixels_64',), "Missing option '--benchmark'"),
+        ((*UNTRAINED, *VISP, '--steps', '3'), 'no model is trained for this comparison'),
+        ((*TWINS, *THIN, '--weights', 'none'), f'{TWINS[0]} is trained for this comparison'),
+        ((*UNTRAINED, *VISP, '--weights', 'none'), 'it is for models without @ that have a choice of weights'),
         (('pixels_64', *VISP), 'expected two models or more, got pixels_64 alone'),
         ((*UNTRAINED, *VISP, '--seeds', '0,x'), "'0,x': expected different whole numbers"),
     ],

@@ -68,6 +68,9 @@ RESULTS = [
 ]
 
 
+NEWEST_FIRST = sorted(RESULTS, key=lambda result: result.created, reverse=True)
+
+
 @pytest.fixture(autouse=True)
 def stored(m2m_home):
     store.add(RESULTS)
@@ -95,13 +98,13 @@ def test_filters(m2m):
 
 def test_one_by_one(m2m):
     lines = m2m('results', 'list', '--each').out.splitlines()
-    assert [line.split()[0] for line in lines[1:7]] == [each.uid for each in reversed(RESULTS)]
-    assert '2026-03-04 05:04:00' in lines[2]
+    assert [line.split()[0] for line in lines[1:7]] == [each.uid for each in NEWEST_FIRST]
+    assert '2026-03-04 05:04:00' in lines[1 + NEWEST_FIRST.index(RESULTS[4])]
 
 
 def test_json_and_csv(m2m, tmp_path):
     ran = m2m('results', 'list', '--each', '--json', '-')
-    assert [each['uid'] for each in json.loads(ran.out)] == [each.uid for each in reversed(RESULTS)]
+    assert [each['uid'] for each in json.loads(ran.out)] == [each.uid for each in NEWEST_FIRST]
     rows = list(csv.DictReader(io.StringIO(m2m('results', 'list', '--csv').out)))
     assert {row['candidate'] for row in rows} == {label(each) for each in RESULTS}
     (row,) = [row for row in rows if row['candidate'] == 'pixels_64']
@@ -110,7 +113,7 @@ def test_json_and_csv(m2m, tmp_path):
     assert len(json.loads((tmp_path / 'all.json').read_text())) == len(RESULTS)
 
 
-def test_show(m2m):
+def test_show(m2m, tmp_path):
     result = RESULTS[4]
     out = m2m('results', 'show', result.uid[:6]).out
     for text in (result.uid, '24,690', LAYER, 'VISp', AREA, 'weights SHA-256: a', 'AVX2, 2 threads, cpu', 'torch 2.9'):
@@ -119,6 +122,9 @@ def test_show(m2m):
         'uid': result.uid,
         **result.document(),
     }
+    exported = tmp_path / 'shown.json'
+    exported.write_text(m2m('results', 'show', result.uid, '--json', '-').out)
+    assert m2m('results', 'import', exported).out == '1 result, 0 of them new.\n'
     digits = m2m('results', 'show', RESULTS[5].uid).out
     assert 'MNIST (source)' in digits
     assert 'mean' in digits
@@ -129,7 +135,7 @@ def test_to_another_machine_and_back(m2m, tmp_path, monkeypatch):
     monkeypatch.setenv('M2M_HOME', str(tmp_path / 'theirs'))
     store.add([RESULTS[0], dataclasses.replace(RESULTS[1], score=0.9)])
     ran = m2m('results', 'import', tmp_path / 'ours.json')
-    assert (ran.code, ran.out) == (0, '5 results are new; 1 were here already.\n')
+    assert (ran.code, ran.out) == (0, '6 results, 5 of them new.\n')
     assert ran.err.startswith('2 results contradict one another')
     out = m2m('results', 'list', '--each').out
     assert sum(f'{uid} !' in out for uid in (RESULTS[1].uid, dataclasses.replace(RESULTS[1], score=0.9).uid)) == 2
@@ -139,10 +145,13 @@ def test_to_another_machine_and_back(m2m, tmp_path, monkeypatch):
 
 def test_delete(m2m, monkeypatch):
     ran = m2m('results', 'delete', RESULTS[0].uid, RESULTS[2].uid[:8], '--yes')
-    assert ran.out.endswith('2 results were deleted.\n')
+    assert ran.out.endswith('2 results deleted.\n')
     assert store.results() == [RESULTS[1], *RESULTS[3:]]
     monkeypatch.setattr('sys.stdin', io.StringIO('n\n'))
     assert m2m('results', 'delete', RESULTS[1].uid).code == 1
+    ran = m2m('results', 'delete', '', '--yes')  # an empty variable of a shell
+    assert (ran.code, ran.out) == (1, '')
+    assert "4 ids begin with ''; give more characters" in ran.err
     assert len(store.results()) == 4
 
 
@@ -173,14 +182,17 @@ def test_bad_input(m2m, arguments, code, message):
     assert store.results() == RESULTS
 
 
-@pytest.mark.parametrize('content', [b'no database' * 500, None])
-def test_a_damaged_file(m2m, m2m_home, content):
-    path = m2m_home / 'results.sqlite'
-    if content is None:
-        with sqlite3.connect(path) as connection:
-            connection.execute("update result set document = json_set(document, '$.format', 99)")
-    else:
-        path.write_bytes(content)
+def test_a_result_of_a_later_version_is_left_out(m2m, m2m_home):
+    with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
+        connection.execute("update result set document = json_set(document, '$.format', 99) where id = 2")
+    ran = m2m('results', 'list', '--each')
+    assert ran.code == 0
+    assert all((result.uid in ran.out) == (result != RESULTS[1]) for result in RESULTS)
+    assert ran.err.startswith('note: a result is left out: ')
+
+
+def test_a_damaged_file(m2m, m2m_home):
+    (m2m_home / 'results.sqlite').write_bytes(b'no database' * 500)
     ran = m2m('results', 'list')
     assert (ran.code, ran.out) == (1, '')
     assert ran.err.startswith('error: ')

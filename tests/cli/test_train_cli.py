@@ -66,6 +66,7 @@ def test_help_has_examples_and_every_option(m2m, command, examples, options):
         (('train', 'digitnet', '--source', 'mnist', '--steps', 'many'), 'Input should be a valid integer'),
         (('train', 'digitnet', '--source', 'mnist', '--lr', 'fast'), 'Input should be a valid number'),
         (('train', 'digitnet', '--source', 'mnist', '--stepz', '3'), 'No such option: --stepz'),
+        (('train', 'plain_digitnet', '--neurn', '--source', 'mnist'), 'plain_digitnet has no NeuRN'),
     ],
 )
 @pytest.mark.seconds

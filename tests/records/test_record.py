@@ -47,6 +47,10 @@ def test_fields_of_others_are_kept():
     assert result.uid != WHOLE.uid
 
 
+def test_the_uid_of_a_listing_is_no_field():
+    assert Result.from_document({'uid': 'x', **WHOLE.document()}) == WHOLE
+
+
 @pytest.mark.parametrize(
     ('document', 'message'),
     [
@@ -59,6 +63,8 @@ def test_fields_of_others_are_kept():
         ({'model': 'm', 'benchmark': 'b', 'score': True, 'created': ''}, 'is not a number: True'),
         ({**WHOLE.document(), 'areas': {'VISp': {'score': 1.0}}}, 'missing'),
         ({**WHOLE.document(), 'input': 'large'}, 'cannot be read'),
+        ({**WHOLE.document(), 'weights': 5}, 'weights is 5, not a string'),
+        ({**WHOLE.document(), 'targets': {}, 'in_domain': None}, 'no accuracy on its source'),
     ],
 )
 def test_documents_that_are_not_results(document, message):

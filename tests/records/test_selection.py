@@ -11,7 +11,16 @@ import m2m_benchmarks
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.records import exchange, store
 from m2m_benchmarks.records.record import Result
-from m2m_benchmarks.records.selection import TOLERANCE, find_contradictions, label, matrix, newest, select
+from m2m_benchmarks.records.selection import (
+    TOLERANCE,
+    find_contradictions,
+    find_results,
+    label,
+    labels,
+    matrix,
+    newest,
+    select,
+)
 from m2m_benchmarks.testing import whole_result
 
 WHOLE = whole_result()
@@ -57,7 +66,6 @@ def test_labels():
         ({'models': ['run:first']}, [7]),
         ({'benchmarks': ['*-ridge', 'Sklearn*']}, [1, 7]),
         ({'models': ['alpha'], 'benchmarks': ['*-rdm']}, [0]),
-        ({'uids': [RESULTS[2].uid[:6]]}, [2]),
     ],
 )
 def test_filters(filters, numbers):
@@ -69,13 +77,55 @@ def test_filters(filters, numbers):
     [
         ({'models': ['alfa']}, "unknown scored model 'alfa'. Did you mean alpha"),
         ({'benchmarks': ['Lab2026-cka']}, "unknown scored benchmark 'Lab2026-cka'. Did you mean Lab2026-r"),
-        ({'uids': ['xyz']}, "unknown result 'xyz'"),
-        ({'models': ['delta*']}, "unknown scored model 'delta'"),
+        ({'models': ['delta*']}, r"unknown scored model 'delta\*'"),
     ],
 )
 def test_filters_that_match_nothing(filters, message):
     with pytest.raises(UnknownNameError, match=message):
         select(RESULTS, **filters)
+
+
+def test_results_by_the_beginning_of_their_ids():
+    uids = [result.uid for result in RESULTS]
+    beginnings = [
+        next(uid[:n] for n in range(1, 13) if sum(known.startswith(uid[:n]) for known in uids) == 1) for uid in uids
+    ]
+    assert find_results(RESULTS, beginnings) == RESULTS
+    assert find_results(RESULTS, [uids[2], beginnings[2]]) == [RESULTS[2]]
+    with pytest.raises(DataError, match="8 ids begin with ''"):  # an empty variable of a shell selects nothing
+        find_results(RESULTS, [''])
+    many = [dataclasses.replace(RESULTS[0], score=i / 8) for i in range(17)]  # more than there are first digits
+    first_digits = [result.uid[0] for result in many]
+    shared = max(first_digits, key=first_digits.count)
+    with pytest.raises(DataError, match=f"{first_digits.count(shared)} ids begin with '{shared}'"):
+        find_results(many, [shared])
+    for wrong in ('xyz', '*'):
+        with pytest.raises(UnknownNameError, match='unknown result'):
+            find_results(RESULTS, [wrong])
+
+
+def test_candidates_of_one_name_that_differ():
+    """Two files of one name, two input sizes, and a named layer."""
+    first = dataclasses.replace(WHOLE, weights='file w.pth (SHA-256 1)', layer_named=None)
+    other = dataclasses.replace(first, weights_sha256='b' * 64, score=0.1)
+    small = dataclasses.replace(first, input=dataclasses.replace(first.input, shape=[3, 32, 32]), score=0.2)
+    named = dataclasses.replace(first, layer_named='features.3', score=0.3)
+    old = make(first.model, first.benchmark, 0.4, weights=first.weights)
+    name = label(first)
+    height, width = first.input.shape[1:]
+    assert labels([first, named]) == [name, f'{name} layer features.3']
+    assert labels([first, other]) == [f'{name} [{first.weights_sha256[:6]}]', f'{name} [bbbbbb]']
+    assert labels([first, small]) == [f'{name} at {height}x{width}', f'{name} at 32x32']
+    assert labels([first, old]) == [name, name]  # version 0.1 did not store weights and input
+    assert len(newest([first, other])) == len(newest([first, small])) == len(newest([first, named])) == 2
+    assert len(matrix([first, other, named]).labels) == 3
+
+
+def test_a_number_that_is_not_finite_is_not_imported(tmp_path):
+    path = tmp_path / 'nan.json'
+    path.write_text(json.dumps({**WHOLE.document(), 'score': float('nan')}))
+    with pytest.raises(DataError, match=r'nan\.json: a result has a number that is NaN or infinite'):
+        exchange.read(path)
 
 
 def test_newest_of_each():

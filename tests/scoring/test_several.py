@@ -10,10 +10,11 @@ import pytest
 import torch
 import torchvision
 
-from m2m_benchmarks import load_stimulus_set, score
+from m2m_benchmarks import load_benchmark, load_stimulus_set, score
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import ModelError
 from m2m_benchmarks.records import store
+from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.scoring import candidates, requests, several
 from m2m_benchmarks.scoring.several import score_several
 from m2m_benchmarks.scoring.specs import CandidateSpec
@@ -53,6 +54,29 @@ def test_a_repeated_score_is_answered(request):
     again = scored(PIXELS, CandidateSpec(SMALL, 'none'), benchmarks=['SimulatedMouse.VISl-ridge', BENCHMARK])
     assert again == [first[1], first[0], first[3], first[2]]
     assert store.results() == first
+
+
+@pytest.mark.slow
+def test_scores_from_python_and_on_new_data_are_answered_too(m2m_home, monkeypatch, request):
+    """The first score of a home makes the simulated data; one from Python has no request."""
+    monkeypatch.setenv('M2M_HOME', str(m2m_home / 'new'))
+    (first,) = scored(PIXELS)
+    assert first.request is not None
+    other = score(SMALL, BENCHMARK, weights='none').attrs['result']
+    assert scored(CandidateSpec(SMALL, 'none'))[0].uid == Result.from_document(other).uid
+    assert len(store.results()) == 2
+    request.getfixturevalue('nothing_is_loaded')
+    assert scored(PIXELS, CandidateSpec(SMALL, 'none')) == store.results()
+
+
+@pytest.mark.slow
+def test_some_neuroids_are_other_data():
+    whole = load_benchmark(BENCHMARK)
+    half = whole.restricted_to(np.arange(len(whole.recordings.animals)) % 2 == 0)
+    documents = [score('pixels_64', benchmark).attrs['result'] for benchmark in (whole, half, whole, half)]
+    assert documents[:2] == documents[2:]
+    assert documents[0]['data_sha256'] != documents[1]['data_sha256']
+    assert documents[0]['n_neuroids'] > documents[1]['n_neuroids']
 
 
 @pytest.mark.slow
@@ -316,7 +340,7 @@ def test_several_on_the_command_line(m2m):
     for label in labels:
         assert sum(line.startswith(label) for line in ran.out.splitlines()) == 1
     (mean,) = [line for line in ran.out.splitlines() if line.startswith(f'{SMALL}@none mean of 2 seeds')]
-    scores = [result.score for result in store.results(SMALL, BENCHMARK)]
+    scores = [result.score for result in store.results() if (result.model, result.benchmark) == (SMALL, BENCHMARK)]
     assert f'{sum(scores) / 2:.3f} ± {abs(scores[0] - scores[1]) / 2**0.5:.3f}' in mean
     assert m2m('results', 'list').out.splitlines()[1:5] == ran.out.splitlines()[1:5]
 
