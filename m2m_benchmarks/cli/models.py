@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +21,8 @@ from m2m_benchmarks.cli.console import (
 from m2m_benchmarks.cli.groups import SearchingGroup
 from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
-from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, parse_candidates
+from m2m_benchmarks.scoring import source_files
+from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, is_folder, parse_candidates
 
 app = typer.Typer(
     cls=SearchingGroup,
@@ -116,7 +116,7 @@ def _describe(model: str) -> dict[str, Any]:
     from m2m_benchmarks.plugins import takes_weights
     from m2m_benchmarks.scoring.candidates import load_candidate
 
-    folder = '/' in model or Path(model).is_dir()
+    folder = is_folder(model) or source_files.split(model) is not None
     untrained = not folder and (':' in model or takes_weights(model))
     candidate = load_candidate(model, weights='none' if untrained else 'default')
     network = candidate.module

@@ -49,7 +49,9 @@ def score_several(
     report = progress or silent
     tasks = [(spec, seed) for spec in specs for seed in (seeds if spec.weights == 'none' else seeds[:1])]
     for number, (spec, seed) in enumerate(tasks):
-        keys = {name: requests.key(spec.name, spec.weights, seed, name, layer) for name in benchmarks}
+        keys = {
+            name: requests.key(spec.name, spec.weights, seed, name, layer, spec.options.given()) for name in benchmarks
+        }
         known = {} if fresh else {name: requests.answer(key) for name, key in keys.items() if key is not None}
         missing = [name for name in benchmarks if known.get(name) is None]
         computed = _compute(spec, seed, missing, layer, fresh, keys, report) if missing else iter(())
@@ -77,7 +79,7 @@ def _compute(
     report(f'{spec}: loading', 0, 1)
     # torch.hub prints its downloads to stdout, which is for results only.
     with contextlib.redirect_stdout(sys.stderr):
-        candidate = load_candidate(spec.name, weights=spec.weights, seed=seed)
+        candidate = load_candidate(spec.name, weights=spec.weights, seed=seed, **spec.options.given())
     report(f'{spec}: loading', 1, 1)
     for score in score_candidate(candidate, benchmarks, layer, report, fresh, keys):
         yield Result.from_document(score.attrs['result'])
