@@ -2,15 +2,16 @@
 
 from m2m_benchmarks.arrays.bootstrap import median_draws, rsa_draws, standard_error
 from m2m_benchmarks.arrays.correlation import pearson, spearman, spearman_brown
-from m2m_benchmarks.arrays.folds import kfold, shuffle_splits
+from m2m_benchmarks.arrays.folds import N_FOLDS, kfold, shuffle_splits
 from m2m_benchmarks.arrays.proportion import accuracy_draws, effective_number, wilson_interval
-from m2m_benchmarks.arrays.rdm import compare_rdms, rdm, upper_triangle
+from m2m_benchmarks.arrays.rdm import compare_rdms, number_distances, rdm, upper_triangle
 from m2m_benchmarks.arrays.reduction import gram_reduce
 from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
 from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, kernel, ridge
 
 __all__ = [
     'ALPHAS',
+    'N_FOLDS',
     'accuracy_draws',
     'compare_rdms',
     'cross_predict',
@@ -22,6 +23,7 @@ __all__ = [
     'kernel',
     'kfold',
     'median_draws',
+    'number_distances',
     'pearson',
     'rdm',
     'ridge',

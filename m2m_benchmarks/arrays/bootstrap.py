@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from m2m_benchmarks.arrays.rdm import upper_triangle
+from m2m_benchmarks.arrays.rdm import number_distances
 
 N_DRAWS = 1000
 
@@ -68,7 +68,7 @@ def rsa_draws(first: np.ndarray, second: np.ndarray, n_draws: int = N_DRAWS, see
     """
     n_stimuli = len(first)
     rows, columns = np.triu_indices(n_stimuli, k=1)
-    ranked = [np.unique(upper_triangle(matrix), return_inverse=True)[1] for matrix in (first, second)]
+    ranked = [number_distances(matrix) for matrix in (first, second)]
     rng = np.random.default_rng(seed)
     draws = np.empty(n_draws)
     for draw in range(n_draws):

@@ -4,8 +4,10 @@ import numpy as np
 
 Split = tuple[np.ndarray, np.ndarray]
 
+N_FOLDS = 10
 
-def kfold(n_stimuli: int, n_folds: int = 10, seed: int = 1) -> list[Split]:
+
+def kfold(n_stimuli: int, n_folds: int = N_FOLDS, seed: int = 1) -> list[Split]:
     """Shuffled cross-validation folds, in which each stimulus is held out exactly once.
 
     Parameters

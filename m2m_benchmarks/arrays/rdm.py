@@ -73,6 +73,28 @@ def upper_triangle(matrix: np.ndarray) -> np.ndarray:
     return upper
 
 
+def number_distances(matrix: np.ndarray) -> np.ndarray:
+    """Number the distances above the diagonal in ascending order; those that differ by rounding alone are ties.
+
+    Parameters
+    ----------
+    matrix : array, shape (n, n)
+        RDM, as returned by `rdm`.
+
+    Returns
+    -------
+    array of int, shape (n * (n - 1) / 2,)
+        Numbers from 0, in the order of `upper_triangle`.
+    """
+    distances = upper_triangle(matrix)
+    order = np.argsort(distances, kind='stable')
+    # A distance is one minus a sum of products, after a rotation into about n dimensions: each rounds to a part of 1.
+    rounding = 4 * len(matrix) * np.finfo(float).eps
+    numbers = np.zeros(len(distances), dtype=int)
+    numbers[order[1:]] = np.cumsum(np.diff(distances[order]) > rounding)
+    return numbers
+
+
 def compare_rdms(first: np.ndarray, second: np.ndarray) -> float:
     """Spearman correlation of the upper triangles of two RDMs (Kriegeskorte, Mur & Bandettini 2008).
 
@@ -84,6 +106,7 @@ def compare_rdms(first: np.ndarray, second: np.ndarray) -> float:
     Returns
     -------
     float
-        Correlation in [-1, 1]; 0 if all distances of either RDM are equal.
+        Correlation in [-1, 1]; 0 if all distances of either RDM are equal. Distances that differ by rounding alone are
+        ties.
     """
-    return spearman(upper_triangle(first), upper_triangle(second))
+    return spearman(number_distances(first), number_distances(second))

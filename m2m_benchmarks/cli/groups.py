@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 
 class TopGroup(TyperGroup):
@@ -34,6 +34,22 @@ class TopGroup(TyperGroup):
             with formatter.section(title):
                 shorts = [self.commands[name].get_short_help_str(formatter.width - 6 - widest) for name in names]
                 formatter.write_dl([(name.ljust(widest), short) for name, short in zip(names, shorts, strict=True)])
+
+
+class PanelCommand(TyperCommand):
+    """Command whose help lists its options under their panels."""
+
+    def format_options(self, context: Any, formatter: Any) -> None:
+        """Write the arguments and options panel by panel, in the order of their declaration."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(context):
+            record = parameter.get_help_record(context)
+            if record is not None:
+                kind = f'{parameter.param_type_name.capitalize()}s'
+                sections.setdefault(getattr(parameter, 'rich_help_panel', None) or kind, []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 class ListingGroup(TyperGroup):

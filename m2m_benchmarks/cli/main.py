@@ -9,7 +9,7 @@ import typer
 
 from m2m_benchmarks import __version__
 from m2m_benchmarks.cli import benchmarks, compare, data, doctor, export, models, results, score, train
-from m2m_benchmarks.cli.groups import TopGroup
+from m2m_benchmarks.cli.groups import PanelCommand, TopGroup
 from m2m_benchmarks.errors import M2MError
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app.command('doctor', rich_help_panel=_AVAILABLE)(doctor.doctor)
 app.add_typer(models.app, name='models', rich_help_panel=_AVAILABLE)
 app.command('benchmarks', rich_help_panel=_AVAILABLE)(benchmarks.benchmarks)
 app.add_typer(data.app, name='data', rich_help_panel=_AVAILABLE)
-app.command('score', rich_help_panel=_MEASURE)(score.score)
+app.command('score', cls=PanelCommand, rich_help_panel=_MEASURE)(score.score)
 app.command('compare', rich_help_panel=_MEASURE)(compare.compare)
 app.add_typer(results.app, name='results', rich_help_panel=_MEASURE)
 app.command('train', rich_help_panel=_MAKE)(train.train)

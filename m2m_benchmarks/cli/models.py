@@ -21,7 +21,8 @@ from m2m_benchmarks.cli.console import (
 from m2m_benchmarks.cli.groups import SearchingGroup
 from m2m_benchmarks.errors import BenchmarkError, ModelError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
-from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, parse_candidates
+from m2m_benchmarks.scoring import source_files
+from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, is_folder, parse_candidates
 
 app = typer.Typer(
     cls=SearchingGroup,
@@ -114,9 +115,10 @@ def _describe(model: str) -> dict[str, Any]:
     from m2m_benchmarks.models.neurn.model import Network, parse
     from m2m_benchmarks.plugins import takes_weights
     from m2m_benchmarks.scoring.candidates import load_candidate
-    from m2m_benchmarks.scoring.specs import RUN, is_folder
+    from m2m_benchmarks.scoring.specs import RUN
 
-    untrained = not (is_folder(model) or model.startswith(RUN)) and (':' in model or takes_weights(model))
+    brings_weights = is_folder(model) or model.startswith(RUN) or source_files.split(model) is not None
+    untrained = not brings_weights and (':' in model or takes_weights(model))
     candidate = load_candidate(model, weights='none' if untrained else 'default')
     network = candidate.module
     entry: dict[str, Any] = {

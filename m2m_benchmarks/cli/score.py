@@ -1,19 +1,23 @@
 """The command `m2m score`."""
 
+import dataclasses
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, terminal_width, write_json
 from m2m_benchmarks.cli.seeds import parse_seeds
-from m2m_benchmarks.errors import M2MError
+from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.storage import ensure_writable, home
 
 if TYPE_CHECKING:
+    from m2m_benchmarks.scoring.options import NetworkOptions
     from m2m_benchmarks.scoring.specs import CandidateSpec
 
+#: Panel of the options of a network's input.
+_INPUT = 'Input of torchvision:NAME, timm:NAME and FILE.py:FUNCTION'
 #: Message after Ctrl-C or an error.
 _AFTER_INTERRUPT = 'Finished scores and responses are kept. Run the same command again to continue.'
 
@@ -23,8 +27,9 @@ def score(
         list[str],
         typer.Argument(
             metavar='MODEL... BENCHMARK...',
-            help='Models, then benchmarks. A model is a name from `m2m models`, torchvision:NAME, timm:NAME, run:PATH '
-            'or a plugin folder, and may end in @none, @default or @FILE. A benchmark is a name from '
+            help='Models, then benchmarks. A model is a name from `m2m models`, torchvision:NAME, timm:NAME, '
+            'FILE.py:FUNCTION (a function that returns a network), run:PATH or a plugin folder, and may end in @none, '
+            '@default or @FILE. A benchmark is a name from '
             "`m2m benchmarks`, a pattern such as 'Siegle2021.*-rdm', or suite:paper.",
         ),
     ],
@@ -47,6 +52,22 @@ def score(
     fresh: Annotated[
         bool, typer.Option('--fresh', help='Compute all scores, even those that are among the results already.')
     ] = False,
+    mean: Annotated[
+        str | None,
+        typer.Option(
+            help='Mean of the values of each channel, from 0 to 1, that the network was trained with, such as 0.5 or '
+            "0.485,0.456,0.406. Default: the library's or ImageNet's.",
+            rich_help_panel=_INPUT,
+        ),
+    ] = None,
+    std: Annotated[str | None, typer.Option(help='Standard deviation, likewise.', rich_help_panel=_INPUT)] = None,
+    channels: Annotated[
+        int | None, typer.Option(help='3 for RGB images (default), or 1 for grey ones.', rich_help_panel=_INPUT)
+    ] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(help="Side of the images in pixels. Default: the library's or 224.", rich_help_panel=_INPUT),
+    ] = None,
     json: Json = None,
 ) -> None:
     """Score models on benchmarks.
@@ -62,15 +83,18 @@ def score(
       m2m score neurn_resnet18 plain_resnet18 SklearnDigits-readout_accuracy
       m2m score torchvision:resnet18 torchvision:resnet18@none 'Siegle2021.*-rdm' --seeds 0-4
       m2m score torchvision:resnet18 --benchmark suite:paper
+      m2m score net.py:make SimulatedMouse-rdm --image-size 64 --mean 0.5 --std 0.5
     """  # noqa: D301, D411 - \b keeps these lines from being joined
     seed_list = parse_seeds(seeds)
     from m2m_benchmarks.benchmarks.selection import expand_benchmarks
     from m2m_benchmarks.scoring.several import score_several
     from m2m_benchmarks.scoring.specs import check_candidate
 
+    options = _network_options(mean, std, channels, image_size)
     models, benchmarks = _split_names(names, benchmark or [], weights)
     specs: dict[str, CandidateSpec] = {}
-    for spec in models:
+    for model in models:
+        spec = dataclasses.replace(model, options=options)
         check_candidate(spec)
         if str(spec) in specs:
             raise typer.BadParameter(f'{spec} is named twice', param_hint='MODEL')
@@ -94,6 +118,26 @@ def score(
         write_json(documents[0] if len(documents) == 1 else documents, json)
     if json != '-':
         _print_results(results)
+
+
+def _network_options(
+    mean: str | None, std: str | None, channels: int | None, image_size: int | None
+) -> 'NetworkOptions':
+    from m2m_benchmarks.scoring.options import NetworkOptions
+
+    options: dict[str, Any] = {'channels': channels, 'image_size': image_size}
+    for name, text in (('mean', mean), ('std', std)):
+        try:
+            options[name] = None if text is None else [float(part) for part in text.split(',')]
+        except ValueError:
+            raise typer.BadParameter(
+                f'{text!r}: expected a number, or one for each channel, such as 0.485,0.456,0.406',
+                param_hint=f'--{name}',
+            ) from None
+    try:
+        return NetworkOptions(**options)
+    except ModelError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _split_names(names: list[str], benchmarks: list[str], weights: str) -> tuple[list['CandidateSpec'], list[str]]:

@@ -21,6 +21,8 @@ def parse_seeds(text: str) -> list[int]:
     ranges = [(int(match[1]), int(match[2] or match[1])) for match in matches if match]
     count = sum(last - first + 1 for first, last in ranges)
     seeds = [seed for first, last in ranges for seed in range(first, last + 1)] if count <= _MAX_SEEDS else []
+    if any(seed >= 2**63 for seed in seeds):
+        raise typer.BadParameter(f'{text!r}: expected numbers of at most 64 bits, below 2**63', param_hint='--seeds')
     if None in matches or any(first > last for first, last in ranges) or len(set(seeds)) < len(seeds):
         seeds = []
     if not seeds:

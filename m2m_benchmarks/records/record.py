@@ -185,6 +185,10 @@ class Result:
     response_sha256 : str or None
         SHA-256 of the network's responses to a fixed image.
     input : Input or None
+    preprocessing : str or None
+        Preprocessing of the input, in words.
+    notes : list of str or None
+        What the responses depend on besides the image, such as random numbers.
     data_sha256, stimuli_sha256 : str or None
     data_settings : dict or None
         Settings that the responses were extracted with.
@@ -247,6 +251,8 @@ class Result:
     benchmark_sha256: str | None = None
     response_sha256: str | None = None
     input: Input | None = None
+    preprocessing: str | None = None
+    notes: list[str] | None = None
     data_sha256: str | None = None
     stimuli_sha256: str | None = None
     data_settings: dict[str, Any] | None = None
@@ -360,7 +366,7 @@ _ALWAYS = frozenset(
     for declared in dataclasses.fields(Result)
     if declared.name
     not in {
-        *('areas', 'left_out', 'request', 'files'),
+        *('areas', 'left_out', 'request', 'files', 'preprocessing', 'notes'),
         *('source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds'),
     }
 )

@@ -60,6 +60,7 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
         if part.formula:
             notes.append(f'{end}: score {_equals(part.formula)}{f"; ± by {error}" if error else ""}.')
         notes += [f'Note: {result.caveat}.'] if result.caveat else []
+    notes += dict.fromkeys(f'{label(result)}: {note}.' for result in results for note in result.notes or ())
     notes.append('score: 1 is the ceiling, 0 is chance. ±: standard error. neuroids: number of reliable ones.')
     names = [name for name in map(_neural, results) if name is not None]
     # Imported recordings have no METHODS.md; those of all datasets describe the comparisons alike.
@@ -197,6 +198,8 @@ def facts(result: Result) -> list[str]:
         'family': result.family,
         'parameters': None if result.n_parameters is None else f'{result.n_parameters:,}',
         'input': None if result.input is None else ' x '.join(map(str, result.input.shape)),
+        'preprocessing': result.preprocessing,
+        'note': '; '.join(result.notes) if result.notes else None,
         'ceiling': result.ceiling_kind,
         'other animals as a model': None if result.inter_animal is None else f'raw {result.inter_animal:.3f}',
         'layer': result.commitment,

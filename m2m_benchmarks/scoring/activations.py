@@ -9,11 +9,12 @@ image size and normalisation), the layer's response to it (which depends on the 
 stimuli. Names are not part of it: a changed model under an old name has another key.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from m2m_benchmarks.errors import ModelError, StorageError
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.candidates import Candidate
-from m2m_benchmarks.scoring.layers import responses, submodules
+from m2m_benchmarks.scoring.layers import input_dtype, responses, submodules
 from m2m_benchmarks.scoring.provenance import hash_array, preprocess_probe
 from m2m_benchmarks.storage import atomic_write, ensure_writable, free_bytes, home, reporting_write_errors, sha256_file
 
@@ -37,6 +38,8 @@ FORMAT = 1
 #: Most bytes that the responses of one batch take, all layers together.
 _BATCH_BYTES = 512 * 2**20
 _MOST_IMAGES = 32
+#: Random seed of networks that draw random numbers.
+_SEED = 0
 #: Number of units sampled from a layer for comparisons of units, and the random seed of the sample.
 MOST_UNITS, _UNITS_SEED = 1000, 0
 
@@ -50,6 +53,13 @@ class Activations:
         Candidate whose model wraps a PyTorch network.
     progress : callable, optional
         Called with the name of a step, the number done and the total.
+
+    Attributes
+    ----------
+    forward_passes : int
+        Number of passes over stimuli so far.
+    repeatable : bool
+        Whether the network gives the same responses for the same random seed; if not, none are stored.
     """
 
     def __init__(self, candidate: Candidate, progress: Progress | None = None) -> None:
@@ -64,7 +74,9 @@ class Activations:
         self._report = progress or silent
         self._known: dict[tuple[str, str, FeatureForm], np.ndarray] = {}
         self._hashes: dict[str, str] = {}
+        self._widths: dict[str, int] = {}
         self.forward_passes = 0
+        self.repeatable = True
 
     def __call__(
         self, stimuli: StimulusSet, layers: Sequence[str], form: FeatureForm = FeatureForm.ROTATION
@@ -103,14 +115,18 @@ class Activations:
             probe = _Probe(self, unread)
             missing = []
             for layer in unread:
-                stored = None if form is FeatureForm.MAPS else _read(folder, probe.key(layer, stimuli_sha256, form))
+                stored = (
+                    None
+                    if form is FeatureForm.MAPS or not self.repeatable
+                    else _read(folder, probe.key(layer, stimuli_sha256, form))
+                )
                 if stored is None:
                     missing.append(layer)
                 else:
                     self._known[stimuli_sha256, layer, form] = stored
             if missing:
                 for layer, computed in self._run(paths, missing, probe, folder, form).items():
-                    if form is not FeatureForm.MAPS:  # the maps of a layer may take gigabytes
+                    if self.repeatable and form is not FeatureForm.MAPS:  # maps of a layer may take gigabytes
                         description = probe.description(layer, stimuli_sha256, form, stimuli)
                         _write(folder, probe.key(layer, stimuli_sha256, form), computed, description)
                     self._known[stimuli_sha256, layer, form] = computed
@@ -130,6 +146,25 @@ class Activations:
         images = brainscore_adapter.preprocess(self._wrapper, [str(path) for path in paths])
         return torch.stack([torch.as_tensor(image) for image in images])
 
+    def dtype(self, images: torch.Tensor) -> torch.dtype:
+        """Type of the numbers that the network computes with."""
+        return input_dtype(self._module, images.dtype)
+
+    @contextlib.contextmanager
+    def seeded(self) -> Iterator[None]:
+        """Set the random seed of PyTorch for a network that draws random numbers, and restore its state on exit."""
+        device = brainscore_adapter.device_of(self._wrapper)
+        with torch.random.fork_rng([device] if device.type == 'cuda' else []):
+            torch.manual_seed(_SEED)
+            yield
+
+    def n_units(self, layers: Sequence[str]) -> dict[str, int]:
+        """Count the units of layers by their responses to a fixed image."""
+        unknown = [layer for layer in layers if layer not in self._widths]
+        if unknown:
+            self._widths.update(_Probe(self, unknown).widths)
+        return {layer: self._widths[layer] for layer in layers}
+
     def respond(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, np.ndarray]:
         """Record the responses of layers to one batch, each of shape (n_images, ...)."""
         if brainscore_adapter.records_differently(self._wrapper) or 'logits' in layers:
@@ -141,9 +176,7 @@ class Activations:
                 ) from error
         else:
             modules = submodules(self._module, layers, self._candidate.identifier)
-            parameter = next(self._module.parameters(), None)
-            dtype = images.dtype if parameter is None else parameter.dtype
-            batch = images.to(device=brainscore_adapter.device_of(self._wrapper), dtype=dtype)
+            batch = images.to(device=brainscore_adapter.device_of(self._wrapper), dtype=self.dtype(images))
             outputs = responses(self._module, batch, modules, brainscore_adapter.forward_options(self._wrapper))
         outputs = brainscore_adapter.apply_hooks(self._wrapper, outputs)
         return {layer: np.asarray(outputs[layer]) for layer in layers}
@@ -161,23 +194,24 @@ class Activations:
                 f'space, but {folder} has {free_bytes(folder) / 1e9:.1f} GB free. Free some space, set M2M_HOME to '
                 'another disk, or name one layer: --layer NAME.'
             )
-        size = int(np.clip(_BATCH_BYTES // max(row_bytes, 1), 1, _MOST_IMAGES))
+        size = int(np.clip(_BATCH_BYTES // max(row_bytes, 1), 1, self._candidate.batch_size or _MOST_IMAGES))
         with reporting_write_errors('activations', folder):
             collected = {
                 layer: _scratch(folder, probe.dtypes[layer], (n_stimuli, probe.widths[layer])) for layer in layers
             }
         self.forward_passes += 1
-        for start in range(0, n_stimuli, size):
-            batch = paths[start : start + size]
-            for layer, output in self.respond(self.preprocess(batch), layers).items():
-                features = output.reshape(len(batch), -1)
-                if features.shape[1] != collected[layer].shape[1]:
-                    raise ModelError(
-                        f'layer {layer!r} of {self._candidate.identifier} has {features.shape[1]} features for some '
-                        f'stimuli and {collected[layer].shape[1]} for others; a fixed number is expected.'
-                    )
-                collected[layer][start : start + len(batch)] = features
-            self._report(f'{self._candidate.identifier}: images', min(start + size, n_stimuli), n_stimuli)
+        with self.seeded():
+            for start in range(0, n_stimuli, size):
+                batch = paths[start : start + size]
+                for layer, output in self.respond(self.preprocess(batch), layers).items():
+                    features = output.reshape(len(batch), -1)
+                    if features.shape[1] != collected[layer].shape[1]:
+                        raise ModelError(
+                            f'layer {layer!r} of {self._candidate.identifier} has {features.shape[1]} features for '
+                            f'some stimuli and {collected[layer].shape[1]} for others; a fixed number is expected.'
+                        )
+                    collected[layer][start : start + len(batch)] = features
+                self._report(f'{self._candidate.identifier}: images', min(start + size, n_stimuli), n_stimuli)
         reduced = {}
         for i, layer in enumerate(layers):
             try:
@@ -219,7 +253,8 @@ class _Probe:
         images = preprocess_probe(activations)
         self._shape = tuple(images.shape[1:])
         self._image = hash_array(images.cpu().numpy())
-        outputs = activations.respond(images, layers)
+        with activations.seeded():
+            outputs = activations.respond(images, layers)
         self.shapes = {layer: outputs[layer].shape[1:] for layer in layers}
         features = {layer: outputs[layer].reshape(len(images), -1) for layer in layers}
         self.widths = {layer: features[layer].shape[1] for layer in layers}

@@ -6,44 +6,109 @@ imports nothing of this library.)
 """
 
 import contextlib
-import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
+from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper
 from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
 from brainscore_vision.model_helpers.brain_transformation.behavior import LabelBehavior, ProbabilitiesMapping
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
+from m2m_benchmarks.errors import ModelError
+from m2m_benchmarks.scoring.layers import input_dtype, responses, submodules
+
 #: Methods that Brain-Score's wrapper records with; a plugin that overrides one records differently.
 _RECORDING = ('get_activations', 'get_layer', 'register_hook', '_tensor_to_numpy')
 
 
+class NetworkWrapper(PytorchWrapper):
+    """Brain-Score's wrapper, which also records single tensors in a tuple and the network's own output."""
+
+    def get_activations(self, images: Sequence[Any], layer_names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Record the responses of layers to one batch of preprocessed images."""
+        if 'logits' in layer_names:  # Brain-Score's name for the last layer
+            recorded: dict[str, np.ndarray] = super().get_activations(images, layer_names)
+            return recorded
+        batch = torch.stack([torch.as_tensor(image) for image in images])
+        batch = batch.to(self._device, input_dtype(self._model, batch.dtype))
+        layers = submodules(self._model, layer_names, self.identifier)
+        return responses(self._model, batch, layers, self._forward_kwargs)
+
+
 def wrap(
-    identifier: str, module: nn.Module, image_size: int, mean: tuple[float, ...], std: tuple[float, ...]
-) -> PytorchWrapper:
-    """Put a network into Brain-Score's wrapper, with Brain-Score's preprocessing.
+    identifier: str,
+    module: nn.Module,
+    preprocessing: Callable[[Sequence[str]], Any],
+    image_size: int | None,
+    batch_size: int | None = None,
+    device: str | None = None,
+) -> NetworkWrapper:
+    """Put a network into Brain-Score's wrapper.
 
     Parameters
     ----------
     identifier : str
     module : nn.Module
-        Network that takes normalised RGB images, n x 3 x image_size x image_size.
-    image_size : int
-        Side of the images, in pixels.
-    mean, std : tuple of float
-        Normalisation of each channel.
+    preprocessing : callable
+        Function of the paths of image files that returns the network's input.
+    image_size : int or None
+        Side of the images in pixels, where it is known.
+    batch_size : int, optional
+        Largest number of images in a forward pass.
+    device : str, optional
+        Device of the network; by default a GPU where there is one.
+
+    Raises
+    ------
+    ModelError
+        When this machine has no such device, or the network can't be moved to it.
     """
-    preprocessing = functools.partial(
-        load_preprocess_images, image_size=image_size, normalize_mean=mean, normalize_std=std
-    )
-    wrapper = PytorchWrapper(identifier=identifier, model=module, preprocessing=preprocessing)
+    options = {} if batch_size is None else {'batch_size': batch_size}
+    wrapper = NetworkWrapper(module, preprocessing, identifier, **options)
+    if device is not None:
+        try:
+            wrapper._device = torch.device(device)
+            module.to(torch.empty(0, device=wrapper._device).device)
+        except (RuntimeError, AssertionError, TypeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ModelError(f'device={device!r} does not work on this machine: {reason}') from error
     wrapper.image_size = image_size
     return wrapper
+
+
+@contextlib.contextmanager
+def put_back(model: object) -> Iterator[None]:
+    """Put a user's network back on exit: into the mode of each module, and onto the device of each tensor.
+
+    The random numbers that it draws don't change those of the user.
+
+    Parameters
+    ----------
+    model : object
+        Network, Brain-Score model with one, or anything else, which is left alone.
+    """
+    if isinstance(model, BrainModel):
+        wrapper = wrapper_of(model)
+        model = None if wrapper is None else network_in(wrapper)
+    if not isinstance(model, nn.Module):
+        yield
+        return
+    modes = [(module, module.training) for module in model.modules()]
+    devices = [(tensor, tensor.device) for tensor in (*model.parameters(), *model.buffers())]
+    try:
+        with torch.random.fork_rng([]):
+            yield
+    finally:
+        for module, mode in modes:
+            if module.training != mode:
+                module.training = mode
+        for tensor, device in devices:
+            if tensor.device != device:
+                tensor.data = tensor.data.to(device)
 
 
 def wrapper_of(model: BrainModel) -> PytorchWrapper | None:
@@ -78,7 +143,7 @@ def preprocess(wrapper: PytorchWrapper, paths: Sequence[str]) -> Any:
 
 def records_differently(wrapper: PytorchWrapper) -> bool:
     """Whether a plugin's wrapper class overrides a method that Brain-Score's records with."""
-    return any(
+    return not isinstance(wrapper, NetworkWrapper) and any(
         inspect.getattr_static(type(wrapper), name) is not inspect.getattr_static(PytorchWrapper, name)
         for name in _RECORDING
     )

@@ -5,7 +5,7 @@ import hashlib
 import importlib.util
 import sys
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,21 @@ import torch
 from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from m2m_benchmarks import plugins
-from m2m_benchmarks.errors import ModelError
+from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.models.neurn import model as family
-from m2m_benchmarks.scoring import brainscore_adapter
-from m2m_benchmarks.scoring.layers import default_layers
-from m2m_benchmarks.scoring.provenance import code_of_folder, code_of_network, family_of
+from m2m_benchmarks.scoring import brainscore_adapter, source_files
+from m2m_benchmarks.scoring.inputs import NetworkInput, network_input
+from m2m_benchmarks.scoring.layers import default_layers, input_dtype, responses, submodules
+from m2m_benchmarks.scoring.options import NetworkOptions, check_options, check_seed
+from m2m_benchmarks.scoring.provenance import code_of_folder, code_of_network, family_of, probe_file
 from m2m_benchmarks.scoring.runs import Run, find_run, read_run, weights_file
 from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, check_candidate, is_folder, run_of_weights
-from m2m_benchmarks.scoring.weights import apply_weights, n_outputs, read_weights, weights_sha256
+from m2m_benchmarks.scoring.weights import apply_weights, read_checkpoint, read_weights, weights_sha256
 from m2m_benchmarks.storage import sha256_file
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 VISUAL_DEGREES = 8
 
 
@@ -40,7 +41,9 @@ class Candidate:
     identifier : str
     model : BrainModel
     weights : str
-        Origin of the weights: 'default', 'none (seed 0)', 'file NAME (SHA-256 …)', 'run NAME …', or 'its own'.
+        Origin of the weights: 'default', 'none (seed 0)', 'file NAME (SHA-256 …)', 'run NAME …', or 'its own'. That of
+        a file also has the key of the state dict, and the parts without weights: 'file NAME (SHA-256 …; model; without
+        fc)'.
     run : Run or None
         Training run that made the weights.
     training_set : str or None
@@ -54,6 +57,12 @@ class Candidate:
         the user names can change a candidate.
     is_object : bool
         Whether the model is a Brain-Score model from Python, whose tasks and layers may have been replaced.
+    input : str or None
+        Description of the input, for a network in this library's wrapper.
+    source : Path or None
+        File of the user's that makes the network.
+    batch_size : int or None
+        Largest number of images in a forward pass, where the user chooses it.
     """
 
     identifier: str
@@ -65,6 +74,9 @@ class Candidate:
     folder: Path | None = None
     files: dict[str, str] | None = None
     is_object: bool = False
+    input: str | None = None
+    source: Path | None = None
+    batch_size: int | None = None
     _layers: list[str] | None = field(default=None, repr=False)
 
     @property
@@ -128,7 +140,10 @@ class Candidate:
             return None
         if self.folder is not None:
             return code_of_folder(self.folder)
-        return None if self.module is None else code_of_network(self.module)
+        code = None if self.module is None else code_of_network(self.module)
+        if self.source is not None:
+            code = hashlib.sha256(f'{sha256_file(self.source)} {code}'.encode()).hexdigest()
+        return code
 
     @functools.cached_property
     def weights_sha256(self) -> str | None:
@@ -140,49 +155,111 @@ def load_candidate(
     model: str | Path | BrainModel | nn.Module,
     weights: str | Path = 'default',
     seed: int = 0,
-    image_size: int = 224,
+    image_size: int | None = None,
+    *,
+    name: str | None = None,
+    preprocessing: Callable[[Any], Any] | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    channels: int | None = None,
+    layers: Sequence[str] | None = None,
+    batch_size: int | None = None,
+    device: str | None = None,
 ) -> Candidate:
     """Load a model as a candidate.
 
     Parameters
     ----------
     model : str, Path, BrainModel or nn.Module
-        A registered identifier; `torchvision:NAME` or `timm:NAME`; `run:PATH`, the folder of a training run; the path
-        of a plugin folder; a Brain-Score model; or a network that takes normalised RGB images
-        (n x 3 x image_size x image_size).
+        A registered identifier; `torchvision:NAME` or `timm:NAME`; `FILE.py:FUNCTION`, a function of the user's that
+        makes a network; `run:PATH`, the folder of a training run; the path of a plugin folder; a Brain-Score model; or
+        a network.
     weights : 'default', 'none' or a file
         'default': those that the model comes with (its library downloads them if necessary). 'none': untrained, from
         `seed`; for `torchvision:`, `timm:` and the family `neurn_…`, `plain_…`. A .pth or .safetensors file holds a
         state dict; a folder is that of a training run.
     seed : int
         Random seed of untrained weights.
-    image_size : int
-        Side of the images for an nn.Module, in pixels; other models define theirs.
+    image_size, name, preprocessing, mean, std, channels, layers, batch_size, device
+        Options of a network, of `FILE.py:FUNCTION`, `torchvision:NAME` and `timm:NAME`; see `options.NetworkOptions`.
+        Other models define theirs.
 
     Raises
     ------
     UnknownNameError
         When there is no model of that name; the message lists the nearest names.
     ModelError
-        When the model can't be built or the weights don't fit.
+        When the model can't be built, the weights don't fit, or an option is invalid.
     """
+    seed = check_seed(seed)
+    options = NetworkOptions(name, preprocessing, mean, std, channels, image_size, layers, batch_size, device)
     if isinstance(model, BrainModel | nn.Module):
-        if str(weights) not in ('default', 'none'):
-            weights_file(find_run(str(weights)))  # before the network is run
         if isinstance(model, BrainModel):
             identifier = str(getattr(model, 'identifier', None) or type(model).__name__)
+            check_options(identifier, options)
             return _with_weights(Candidate(identifier, model, is_object=True), weights)
-        identifier = type(model).__name__
-        candidate = Candidate(identifier, _commit(identifier, model, image_size, IMAGENET_MEAN, IMAGENET_STD))
-        return _with_weights(candidate, weights)
-    spec = CandidateSpec(str(model), str(weights))
+        return _from_network(type(model).__name__, model, weights, options)
+    spec = CandidateSpec(str(model), str(weights), options)
     check_candidate(spec)
+    if source_files.split(spec.name) is not None:
+        return _from_file(spec, seed)
     if spec.name.startswith(RUN):
         return _from_run(read_run(find_run(spec.name.removeprefix(RUN))))
     if is_folder(spec.name):
         return _with_weights(_from_folder(Path(spec.name)), spec.weights)
-    library, colon, name = spec.name.partition(':')
-    return _LIBRARIES[library](name, spec.weights, seed) if colon else _from_registry(spec, seed)
+    library, colon, model_name = spec.name.partition(':')
+    return _LIBRARIES[library](model_name, spec, seed) if colon else _from_registry(spec, seed)
+
+
+def _from_network(identifier: str, network: nn.Module, weights: str | Path, options: NetworkOptions) -> Candidate:
+    _check_values(network, identifier)
+    if str(weights) == 'none':
+        raise _not_untrained(identifier)
+    origin = 'its own'
+    if str(weights) != 'default':
+        origin, _ = _load_file(network, weights_file(find_run(str(weights))), identifier)
+    candidate = _candidate(identifier, network, network_input(options), options)
+    candidate.weights = origin
+    return candidate
+
+
+def _check_values(network: nn.Module, identifier: str) -> None:
+    """Check that a network has the values of its parameters.
+
+    Raises
+    ------
+    ModelError
+        When it is on the device meta, or has lazy layers that have not run.
+    """
+    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    for name, tensor in tensors.items():
+        if is_lazy(tensor):
+            raise ModelError(
+                f'{identifier} has lazy layers without weights, such as {name}. Run it on an image before, such as '
+                'network(torch.zeros(1, 3, 224, 224)).'
+            )
+        if tensor.is_meta:
+            raise ModelError(
+                f'{identifier} is on the device meta: {name} has no values. Load its weights before, with '
+                'network.to_empty(device="cpu") and network.load_state_dict(...).'
+            )
+
+
+def _from_file(spec: CandidateSpec, seed: int) -> Candidate:
+    """Run a file of the user's, and call the function in it that makes a network."""
+    parts = source_files.split(spec.name)
+    assert parts is not None
+    file, function = parts
+    identifier = f'{file.name}:{function}'
+    with plugins.reporting_plugin_errors(identifier, ModelError), torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        made = source_files.run(spec.name)
+        network = made if isinstance(made, nn.Module) else made()
+    if not isinstance(network, nn.Module):
+        raise ModelError(f'{identifier} makes a {type(network).__name__}; expected a network (torch.nn.Module).')
+    candidate = _from_network(identifier, network, spec.weights, spec.options)
+    candidate.source = file
+    return candidate
 
 
 def _from_registry(spec: CandidateSpec, seed: int) -> Candidate:
@@ -253,59 +330,75 @@ def _with_weights(candidate: Candidate, weights: str | Path) -> Candidate:
     if str(weights) == 'default':
         return candidate
     if str(weights) == 'none':
-        raise ModelError(
-            f'{candidate.identifier} brings its own weights; --weights none is for neurn_…, plain_…, torchvision:NAME '
-            'and timm:NAME.'
-        )
+        raise _not_untrained(candidate.identifier)
     if candidate.module is None:
         raise ModelError(
             f'{candidate.identifier} is not a PyTorch network, so a weights file cannot be loaded into it.'
         )
     path = weights_file(find_run(str(weights)))
-    apply_weights(candidate.module, read_weights(path), path, candidate.identifier)
-    candidate.weights = _describe_file(path)
+    candidate.weights, left_out = _load_file(candidate.module, path, candidate.identifier)
+    if left_out and candidate.known_layers:
+        candidate._layers = [layer for layer in candidate.layers if layer not in left_out]
     return candidate
 
 
-def _describe_file(path: Path) -> str:
-    return f'file {path.name} (SHA-256 {sha256_file(path)})'
+def _not_untrained(identifier: str) -> ModelError:
+    return ModelError(
+        f'{identifier} brings its own weights; --weights none is for neurn_…, plain_…, torchvision:NAME and timm:NAME.'
+    )
 
 
-def _commit(
-    identifier: str, module: nn.Module, image_size: int, mean: tuple[float, ...], std: tuple[float, ...]
-) -> ModelCommitment:
-    wrapper = brainscore_adapter.wrap(identifier, module, image_size, mean, std)
+def _load_file(network: nn.Module, path: Path, identifier: str) -> tuple[str, list[str]]:
+    """Load the weights in a file; return a description of their origin, and the parts that were left out."""
+    state, origin = read_checkpoint(path)
+    left_out = apply_weights(network, state, path, identifier)
+    facts = [f'SHA-256 {sha256_file(path)}', origin, f'without {", ".join(left_out)}' if left_out else '']
+    return f'file {path.name} ({"; ".join(fact for fact in facts if fact)})', left_out
+
+
+def _candidate(identifier: str, network: nn.Module, source: NetworkInput, options: NetworkOptions) -> Candidate:
+    """Wrap a network for Brain-Score, with its blocks as layers or those that the user names."""
+    identifier = options.name or identifier
+    wrapper = brainscore_adapter.wrap(
+        identifier, network, source.preprocess, source.image_size, options.batch_size, options.device
+    )
+    shape: tuple[int, ...] = ()
     try:
-        parameter = next(module.parameters(), None)
-        dtype = torch.float32 if parameter is None else parameter.dtype
-        device = brainscore_adapter.device_of(wrapper)
-        image = torch.zeros(1, 3, image_size, image_size, device=device, dtype=dtype)
-        layers = default_layers(module, image)
-    except ModelError:
+        with probe_file() as path:
+            sample = torch.zeros_like(torch.as_tensor(source.preprocess([str(path)])))
+        shape = tuple(sample.shape[1:])
+        sample = sample.to(brainscore_adapter.device_of(wrapper), input_dtype(network, sample.dtype))
+        if options.layers is None:
+            layers = default_layers(network, sample)
+        else:
+            layers = list(options.layers)
+            responses(network, sample, submodules(network, layers, identifier), {})
+    except M2MError:
         raise
     except Exception as error:
+        lines = str(error).strip().splitlines()
         raise ModelError(
-            f'{identifier} cannot be run on an image of 3 x {image_size} x {image_size}: '
-            f'{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ""}'
+            f'{identifier} cannot be run on an image of {" x ".join(map(str, shape))}: {type(error).__name__}: '
+            f'{lines[0] if lines else ""}. Its input can be set: channels (1 for grey), image_size, or preprocessing.'
         ) from error
-    return ModelCommitment(
+    model = ModelCommitment(
         identifier=identifier,
         activations_model=wrapper,
         layers=layers,
         region_layer_map={},
         visual_degrees=VISUAL_DEGREES,
     )
+    return Candidate(identifier, model, input=source.text, batch_size=options.batch_size)
 
 
-def _from_torchvision(name: str, weights: str | Path, seed: int) -> Candidate:
+def _from_torchvision(name: str, spec: CandidateSpec, seed: int) -> Candidate:
     import torchvision
 
-    identifier = f'torchvision:{name}'
     default = torchvision.models.get_model_weights(name).DEFAULT
     preset = default.transforms()
-    with plugins.reporting_plugin_errors(identifier, ModelError):
+    with plugins.reporting_plugin_errors(spec.name, ModelError):
         torch.manual_seed(seed)
-        chosen = default if str(weights) == 'default' else None
+        chosen = default if spec.weights == 'default' else None
         # GoogLeNet and Inception warn without `init_weights`, and need their auxiliary heads for the official weights.
         # These expect another normalisation than the preset's, and convert it; so must the same weights from a file.
         converts = chosen is None and name in ('googlenet', 'inception_v3')
@@ -316,67 +409,45 @@ def _from_torchvision(name: str, weights: str | Path, seed: int) -> Candidate:
             if chosen is not None:  # downloaders rarely name the address
                 error.add_note(f'Its weights are downloaded from {chosen.url}')
             raise
-    n = _other_outputs(module, weights)
-    if n is not None:
-        module = torchvision.models.get_model(name, num_classes=n, **options)
-    candidate = _build(identifier, module, weights, seed, preset.crop_size[0], preset.mean, preset.std)
+    candidate = _build(spec, module, seed, preset.crop_size[0], preset.mean, preset.std)
     if chosen is not None:
         candidate.training_set, candidate.files = chosen.name, _hub_files(chosen.url)
     return candidate
 
 
-def _from_timm(name: str, weights: str | Path, seed: int) -> Candidate:
+def _from_timm(name: str, spec: CandidateSpec, seed: int) -> Candidate:
     import timm
 
-    identifier = f'timm:{name}'
-    with plugins.reporting_plugin_errors(identifier, ModelError):
+    with plugins.reporting_plugin_errors(spec.name, ModelError):
         torch.manual_seed(seed)
-        module = timm.create_model(name, pretrained=str(weights) == 'default')
-        n = _other_outputs(module, weights)
-        if n is not None:
-            module = timm.create_model(name, num_classes=n)
+        module = timm.create_model(name, pretrained=spec.weights == 'default')
     config = timm.data.resolve_model_data_config(module)
-    candidate = _build(identifier, module, weights, seed, config['input_size'][-1], config['mean'], config['std'])
-    if str(weights) == 'default':  # a name on a server, where the file may change
+    candidate = _build(spec, module, seed, config['input_size'][-1], config['mean'], config['std'])
+    if spec.weights == 'default':  # a name on a server, where the file may change
         candidate.training_set, candidate.files = getattr(timm.get_pretrained_cfg(name), 'tag', None), None
     return candidate
 
 
-def _other_outputs(module: nn.Module, weights: str | Path) -> int | None:
-    """Count the classes that a weights file was trained for; None where it is the network's own number."""
-    if str(weights) in ('default', 'none'):
-        return None
-    path = weights_file(find_run(str(weights)))
-    return n_outputs(read_weights(path), module.state_dict())
-
-
 def _build(
-    identifier: str,
+    spec: CandidateSpec,
     module: nn.Module,
-    weights: str | Path,
     seed: int,
     image_size: int,
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
+    mean: Sequence[float],
+    std: Sequence[float],
 ) -> Candidate:
-    untrained = str(weights) == 'none'
-    if str(weights) == 'default':
-        source = 'default'
+    untrained = spec.weights == 'none'
+    if spec.weights == 'default':
+        origin = 'default'
     elif untrained:
-        source = f'none (seed {seed})'
+        origin = f'none (seed {seed})'
     else:
-        path = weights_file(find_run(str(weights)))
-        apply_weights(module, read_weights(path), path, identifier)
-        source = _describe_file(path)
-    model = _commit(identifier, module, image_size, tuple(mean), tuple(std))
-    return Candidate(
-        identifier,
-        model,
-        source,
-        training_set='none' if untrained else None,
-        seed=seed if untrained else None,
-        files={},
-    )
+        origin, _ = _load_file(module, weights_file(find_run(spec.weights)), spec.name)
+    candidate = _candidate(spec.name, module, network_input(spec.options, image_size, mean, std), spec.options)
+    candidate.weights, candidate.files = origin, {}
+    if untrained:
+        candidate.training_set, candidate.seed = 'none', seed
+    return candidate
 
 
 _LIBRARIES = {'torchvision': _from_torchvision, 'timm': _from_timm}

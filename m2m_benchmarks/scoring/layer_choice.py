@@ -1,6 +1,7 @@
 """Choice of the layer that models an area."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,13 +54,15 @@ def choose_layer(
     Raises
     ------
     BenchmarkError
-        When there are too few neuroids to split.
+        When there are too few neuroids to split, or the layer has too few units for the comparison.
     """
+    area, how = benchmark.region, 'named'
+    if layer is None and area in candidate.committed and candidate.calibrated_on != benchmark.dataset:
+        layer, how = str(candidate.committed[area]), 'committed by the model'
     if layer is not None:
-        return LayerChoice(layer, 'named', benchmark, {})
-    area = benchmark.region
-    if area in candidate.committed and candidate.calibrated_on != benchmark.dataset:
-        return LayerChoice(str(candidate.committed[area]), 'committed by the model', benchmark, {})
+        if not _large_enough(activations, benchmark, [layer]):
+            raise _too_few_units(candidate, benchmark, layer)
+        return LayerChoice(layer, how, benchmark, {})
     selection, scoring, split = split_neuroids(benchmark)
     scores = compare_layers(candidate, activations, selection)
     best = max(scores, key=scores.__getitem__)
@@ -104,13 +107,36 @@ def split_neuroids(benchmark: AreaBenchmark) -> tuple[AreaBenchmark, AreaBenchma
 
 
 def compare_layers(candidate: Candidate, activations: Activations, benchmark: AreaBenchmark) -> dict[str, float]:
-    """Compute the raw score of every layer of a candidate, in the order of the layers."""
+    """Compute the raw score of every layer of a candidate, in the order of the layers.
+
+    Layers with too few units for the comparison are left out.
+
+    Raises
+    ------
+    BenchmarkError
+        When no layer has enough.
+    """
+    layers = _large_enough(activations, benchmark, candidate.layers)
+    if not layers:
+        raise _too_few_units(candidate, benchmark, candidate.layers[0])
     form = benchmark.comparison.features
-    activations(benchmark.stimulus_set, candidate.layers, form)  # all layers in one forward pass
+    activations(benchmark.stimulus_set, layers, form)  # all layers in one forward pass
     return {
-        layer: benchmark.raw(LayerModel(candidate, activations, {benchmark.region: layer}, form))
-        for layer in candidate.layers
+        layer: benchmark.raw(LayerModel(candidate, activations, {benchmark.region: layer}, form)) for layer in layers
     }
+
+
+def _large_enough(activations: Activations, benchmark: AreaBenchmark, layers: Sequence[str]) -> list[str]:
+    """List the layers with enough units for a benchmark's comparison, before the stimuli run through the network."""
+    least = benchmark.comparison.min_features
+    return list(layers) if least == 1 else [layer for layer, n in activations.n_units(layers).items() if n >= least]
+
+
+def _too_few_units(candidate: Candidate, benchmark: AreaBenchmark, layer: str) -> BenchmarkError:
+    return BenchmarkError(
+        f'layer {layer!r} of {candidate.identifier} has fewer than the {benchmark.comparison.min_features} units that '
+        f'{benchmark.identifier} needs: its patterns of responses are compared. Name another layer: --layer NAME.'
+    )
 
 
 def calibrate(candidate: Candidate, activations: Activations, benchmark: MeanBenchmark) -> dict[str, str]:

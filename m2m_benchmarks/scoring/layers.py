@@ -1,6 +1,9 @@
 """Layers of a network, and their responses."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,11 @@ from m2m_benchmarks.errors import ModelError, UnknownNameError
 
 #: Maximum number of layers that are compared when none is named: enough to follow a hierarchy.
 MOST_LAYERS = 20
+
+#: Name of the network's own output as a layer, unless a submodule has it.
+OUTPUT = 'output'
+#: Name of a tensor in a layer's output: `lstm[0]` in a tuple, `encoder[last_hidden_state]` in a dictionary.
+_PART = re.compile(r'(?P<layer>[^\[\]]*)(?P<keys>(?:\[[^\[\]]+\])*)')
 
 _TRANSPARENT = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
@@ -28,7 +36,7 @@ def responses(
         Network; it is put into evaluation mode.
     images : tensor, shape (n, channels, height, width)
     layers : mapping
-        Name to submodule.
+        Name to submodule, as `submodules` returns it.
     forward_kwargs : mapping
         Keyword arguments of the forward call.
 
@@ -36,43 +44,81 @@ def responses(
     -------
     dict
         Name to float array, shape (n, ...), copied when the layer responds, so that a later in-place operation does not
-        change it.
+        change it. Of a submodule that runs several times, it is the last response.
 
     Raises
     ------
     ModelError
-        When a layer doesn't run, or its output isn't one tensor with a row for each image.
+        When the network fails, a layer doesn't run, or its output isn't one tensor with a row for each image.
     """
     recorded: dict[str, np.ndarray] = {}
     problems: list[str] = []
 
-    def keep(name: str) -> Any:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            if not torch.is_tensor(output):
-                problems.append(f'layer {name!r} returns {_describe(output)}; expected one tensor')
-            elif output.ndim == 0 or len(output) != len(images):
-                shape = tuple(output.shape)
-                problems.append(f'layer {name!r} returns shape {shape} for {len(images)} images; expected a row each')
-            else:
-                values = output.detach().to(torch.float64 if output.dtype == torch.float64 else torch.float32)
-                recorded[name] = values.cpu().clone().numpy()
+    def keep(name: str, output: Any) -> None:
+        try:
+            output = _part(output, name)
+        except (LookupError, TypeError, ValueError):
+            problems.append(f'layer {name!r} does not exist: its module returns {_describe(output)}')
+            return
+        if not torch.is_tensor(output):
+            parts = ', '.join(_tensors(name, output, len(images))[:3])
+            suggested = f', such as {parts}' if parts else ''
+            problems.append(f'layer {name!r} returns {_describe(output)}; expected one tensor{suggested}')
+        elif output.ndim == 0 or len(output) != len(images):
+            shape = tuple(output.shape)
+            problems.append(f'layer {name!r} returns shape {shape} for {len(images)} images; expected a row each')
+        else:
+            values = output.detach().to(torch.float64 if output.dtype == torch.float64 else torch.float32)
+            recorded[name] = values.cpu().clone().numpy()
 
-        return hook
+    def hook(name: str) -> Any:
+        return lambda _module, _inputs, output: keep(name, output)
 
-    handles = [layer.register_forward_hook(keep(name)) for name, layer in layers.items()]
-    try:
+    # The output is taken from the call itself: TorchScript runs no hooks.
+    inner = {name: layer for name, layer in layers.items() if layer is not module}
+    with _hooks((layer, hook(name)) for name, layer in inner.items()):
         module.eval()
-        with torch.no_grad():
-            module(images, **forward_kwargs)
-    finally:
-        for handle in handles:
-            handle.remove()
+        try:
+            with torch.no_grad():
+                output = module(images, **forward_kwargs)
+        except Exception as error:  # anybody's network
+            lines = str(error).strip().splitlines()
+            raise ModelError(
+                f'the network fails on images of shape {tuple(images.shape)}: {type(error).__name__}: '
+                f'{lines[0] if lines else ""}'
+            ) from error
+    for name in layers.keys() - inner.keys():
+        keep(name, output)
     if problems:
         raise ModelError(f'{problems[0]}. Name another layer, or one inside it: --layer NAME.')
     for name in layers:
         if name not in recorded:
             raise ModelError(f'layer {name!r} does not run in the forward pass. Name another layer: --layer NAME.')
     return recorded
+
+
+@contextlib.contextmanager
+def _hooks(hooks: Iterable[tuple[nn.Module, Any]]) -> Iterator[None]:
+    """Register forward hooks of submodules, and remove them on exit."""
+    handles = [module.register_forward_hook(hook) for module, hook in hooks]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def input_dtype(module: nn.Module, default: torch.dtype = torch.float32) -> torch.dtype:
+    """Type of a network's images: that of its first parameter of real numbers, or the default where it has none."""
+    return next((parameter.dtype for parameter in module.parameters() if parameter.is_floating_point()), default)
+
+
+def _part(output: Any, name: str) -> Any:
+    """Take the part of a layer's output that a name such as `lstm[0]` names."""
+    match = _PART.fullmatch(name)
+    for key in re.findall(r'\[([^\[\]]+)\]', '' if match is None else match['keys']):
+        output = output[key] if isinstance(output, Mapping) else output[int(key)]
+    return output
 
 
 def _describe(output: Any) -> str:
@@ -82,7 +128,21 @@ def _describe(output: Any) -> str:
 
 
 def submodules(module: nn.Module, names: Sequence[str], identifier: str) -> dict[str, nn.Module]:
-    """Look up submodules by name.
+    """Look up the submodules whose outputs layers are.
+
+    Parameters
+    ----------
+    module : nn.Module
+    names : sequence of str
+        Name of a submodule; 'output' for the output of the network; either with the keys of one tensor in a tuple or a
+        dictionary, such as `lstm[0]`.
+    identifier : str
+        Name of the network, for messages.
+
+    Returns
+    -------
+    dict
+        Name to submodule.
 
     Raises
     ------
@@ -90,18 +150,24 @@ def submodules(module: nn.Module, names: Sequence[str], identifier: str) -> dict
         When there is no such submodule; the message lists the nearest names.
     """
     known = dict(module.named_modules())
-    known.pop('', None)
+    known.setdefault(OUTPUT, known.pop(''))
+    result = {}
     for name in names:
-        if name not in known:
+        match = _PART.fullmatch(name)
+        layer = name if name in known or match is None else match['layer']
+        if layer not in known:
             raise UnknownNameError('layer', name, known, f'(of {identifier})')
-    return {name: known[name] for name in names}
+        result[name] = known[layer]
+    return result
 
 
 def default_layers(module: nn.Module, image: torch.Tensor) -> list[str]:
     """List the layers to choose from when a network lists none: its blocks, in the order in which they run.
 
     Blocks are the children of plain containers: residual, inception or transformer blocks, else activations, poolings
-    and linear layers. Convolutions count where a network has no activation modules (it calls functions instead).
+    and linear layers. Convolutions count where a network has no activation modules (it calls functions instead). A
+    network without such blocks has the submodules that run several times, single tensors of those that return more, and
+    its own output.
 
     Parameters
     ----------
@@ -117,44 +183,52 @@ def default_layers(module: nn.Module, image: torch.Tensor) -> list[str]:
     Raises
     ------
     ModelError
-        When no submodule returns a tensor.
+        When neither a submodule nor the network returns a tensor.
     """
-    runs: dict[str, int] = {}
-    tensors: set[str] = set()
-    order: list[str] = []
+    runs: Counter[str] = Counter()
+    tensors: dict[str, list[str]] = {}  # of each submodule, in the order in which they run
 
     def watch(name: str) -> Any:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            runs[name] = runs.get(name, 0) + 1
-            if name not in order:
-                order.append(name)
-            if torch.is_tensor(output) and output.ndim > 1 and len(output) == 1:
-                tensors.add(name)
+            runs[name] += 1
+            tensors.setdefault(name, _tensors(name, output))
 
         return hook
 
     modules = {name: child for name, child in module.named_modules() if name}
-    handles = [child.register_forward_hook(watch(name)) for name, child in modules.items()]
-    try:
+    with _hooks((child, watch(name)) for name, child in modules.items()):
         module.eval()
         with torch.no_grad():
-            module(image)
-    finally:
-        for handle in handles:
-            handle.remove()
-    usable = {name for name in order if runs[name] == 1 and name in tensors}
+            output = module(image)
+    usable = {name for name in tensors if runs[name] == 1 and tensors[name] == [name]}
     blocks = set(_blocks(module))
-    activations = any(_is_activation(modules[name]) for name in order)
+    activations = any(_is_activation(modules[name]) for name in tensors)
     skipped = _SKIPPED + (_CONVOLUTIONS if activations else ())
-    chosen = [name for name in order if name in usable & blocks and not isinstance(modules[name], skipped)]
+    chosen = [name for name in tensors if name in usable & blocks and not isinstance(modules[name], skipped)]
     if len(chosen) < 2:
-        chosen = [name for name in order if name in usable]
+        chosen = [name for name in tensors if name in usable]
     if not chosen:
-        raise ModelError('no submodule of the network returns one tensor for each image; name a layer: --layer NAME.')
+        own = _tensors(OUTPUT, output) if OUTPUT not in modules else []
+        chosen = [name for names in tensors.values() for name in names] + own
+    if not chosen:
+        raise ModelError(
+            'neither a submodule nor the network returns one tensor for each image; name a layer: --layer NAME.'
+        )
     if len(chosen) > MOST_LAYERS:
         indices = np.linspace(0, len(chosen) - 1, MOST_LAYERS).round().astype(int)
         chosen = [chosen[index] for index in indices]
     return chosen
+
+
+def _tensors(name: str, output: Any, n_images: int = 1) -> list[str]:
+    """Name the tensors in the output of a layer that have a row for each image."""
+    if torch.is_tensor(output):
+        return [name] if output.ndim > 1 and len(output) == n_images else []
+    if isinstance(output, Mapping):
+        items = list(output.items())
+    else:
+        items = list(enumerate(output)) if isinstance(output, list | tuple) else []
+    return [part for key, item in items for part in _tensors(f'{name}[{key}]', item, n_images)]
 
 
 def _is_activation(module: nn.Module) -> bool:

@@ -1,11 +1,12 @@
 """Fingerprints of what a candidate's numbers depend on: its code, input and responses, and the machine."""
 
+import contextlib
 import hashlib
 import inspect
 import platform
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,11 +84,18 @@ def probe_image() -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (137, 211, 3), dtype=np.uint8))
 
 
-def preprocess_probe(activations: 'Activations') -> torch.Tensor:
-    """Preprocess the fixed image for a network: shape (1, channels, height, width)."""
+@contextlib.contextmanager
+def probe_file() -> Iterator[Path]:
+    """Write the fixed image to a temporary file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'probe.png'
         probe_image().save(path)
+        yield path
+
+
+def preprocess_probe(activations: 'Activations') -> torch.Tensor:
+    """Preprocess the fixed image for a network: shape (1, channels, height, width)."""
+    with probe_file() as path:
         return activations.preprocess([path])
 
 
@@ -99,7 +107,9 @@ def input_of(activations: 'Activations') -> Input:
 
 def responses_of(activations: 'Activations', layers: Iterable[str]) -> str:
     """Hash the responses of a network's layers to the fixed image by SHA-256."""
-    responses = activations.respond(preprocess_probe(activations), list(layers))
+    image = preprocess_probe(activations)
+    with activations.seeded():
+        responses = activations.respond(image, list(layers))
     return hashlib.sha256(str([(layer, hash_array(responses[layer])) for layer in responses]).encode()).hexdigest()
 
 

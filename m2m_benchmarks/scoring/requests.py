@@ -10,7 +10,9 @@ import importlib.util
 import json
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from m2m_benchmarks.benchmarks.identifiers import parse
@@ -19,6 +21,7 @@ from m2m_benchmarks.data import manifest
 from m2m_benchmarks.plugins import OWN, plugins_folder, registered
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Library, Result
+from m2m_benchmarks.scoring import source_files
 from m2m_benchmarks.scoring.specs import is_folder
 from m2m_benchmarks.storage import sha256_file
 
@@ -36,12 +39,19 @@ _VARIABLES = (
 )
 
 
-def key(model: str, weights: str, seed: int, benchmark: str, layer: str | None) -> str | None:
+def key(
+    model: str,
+    weights: str,
+    seed: int,
+    benchmark: str,
+    layer: str | None,
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> str | None:
     """Compute the key of a request; None where the request does not determine the number.
 
     It does for torchvision's and timm's networks, this library's models and training runs, on this library's
     benchmarks whose data is on this machine. It does not for default weights that a library may replace, for models of
-    Brain-Score, and for plugin folders, whose code may read other files.
+    Brain-Score, and for plugin folders and FILE.py:FUNCTION, whose code may read other files.
 
     Parameters
     ----------
@@ -53,11 +63,13 @@ def key(model: str, weights: str, seed: int, benchmark: str, layer: str | None) 
         Identifier of the benchmark.
     layer : str or None
         Layer that the user names.
+    options : mapping
+        Options of the network by name; see `scoring.options.NetworkOptions.given`.
     """
     candidate, data = _candidate(model, weights, seed), _data(benchmark)
-    if candidate is None or data is None:
+    if candidate is None or data is None or 'preprocessing' in options:
         return None
-    content = [candidate, benchmark, data, layer, library().code_sha256, versions(), _machine()]
+    content = [candidate, benchmark, data, layer, dict(options), library().code_sha256, versions(), _machine()]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -100,7 +112,7 @@ def versions() -> dict[str, str]:
 def _candidate(model: str, weights: str, seed: int) -> list[Any] | None:
     if model.startswith('run:'):
         return _run(model.removeprefix('run:'))
-    if is_folder(model):
+    if is_folder(model) or source_files.split(model) is not None:
         return None
     if ':' not in model and model not in registered('model') and not model.startswith(('neurn_', 'plain_')):
         return None

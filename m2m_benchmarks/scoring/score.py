@@ -6,9 +6,9 @@ import datetime
 import resource
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypedDict, Unpack, overload
 
 from brainscore_core.benchmarks import Benchmark
 from brainscore_core.metrics import Score
@@ -31,7 +31,9 @@ from m2m_benchmarks.scoring.candidates import Candidate, load_candidate
 from m2m_benchmarks.scoring.generalization import score_generalization
 from m2m_benchmarks.scoring.layer_choice import choose_layer
 from m2m_benchmarks.scoring.layer_model import LayerModel
+from m2m_benchmarks.scoring.options import layer_name
 from m2m_benchmarks.scoring.provenance import input_of, machine, responses_of
+from m2m_benchmarks.scoring.repeatability import irregularities
 from m2m_benchmarks.scoring.requests import library, versions
 from m2m_benchmarks.storage import ensure_writable, home
 
@@ -44,29 +46,31 @@ _COPIED = (
 _GENERALIZATION = ('source', 'protocol', 'generalization_gap', 'chance', 'n_seeds')
 
 
+class _Options(TypedDict, total=False):
+    weights: str | Path
+    layer: str | None
+    seed: int
+    fresh: bool
+    name: str | None
+    preprocessing: Callable[[Any], Any] | None
+    mean: float | Sequence[float] | None
+    std: float | Sequence[float] | None
+    channels: int | None
+    image_size: int | None
+    layers: Sequence[str] | None
+    batch_size: int | None
+    device: str | None
+
+
 @overload
 def score(
-    model: str | Path | BrainModel | nn.Module,
-    benchmark: str | Benchmark,
-    *,
-    weights: str | Path = ...,
-    layer: str | None = ...,
-    seed: int = ...,
-    image_size: int = ...,
-    fresh: bool = ...,
+    model: str | Path | BrainModel | nn.Module, benchmark: str | Benchmark, **options: Unpack[_Options]
 ) -> Score: ...
 
 
 @overload
 def score(
-    model: str | Path | BrainModel | nn.Module,
-    benchmark: list[Any] | tuple[Any, ...],
-    *,
-    weights: str | Path = ...,
-    layer: str | None = ...,
-    seed: int = ...,
-    image_size: int = ...,
-    fresh: bool = ...,
+    model: str | Path | BrainModel | nn.Module, benchmark: list[Any] | tuple[Any, ...], **options: Unpack[_Options]
 ) -> list[Score]: ...
 
 
@@ -77,28 +81,55 @@ def score(
     weights: str | Path = 'default',
     layer: str | None = None,
     seed: int = 0,
-    image_size: int = 224,
     fresh: bool = False,
+    name: str | None = None,
+    preprocessing: Callable[[Any], Any] | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    channels: int | None = None,
+    image_size: int | None = None,
+    layers: Sequence[str] | None = None,
+    batch_size: int | None = None,
+    device: str | None = None,
 ) -> Score | list[Score]:
     """Score a model on a benchmark, or on several.
 
     Parameters
     ----------
     model : str, Path, BrainModel or nn.Module
-        See `scoring.candidates.load_candidate`.
+        See `scoring.candidates.load_candidate`. A network is put back into its modes and onto its device afterwards.
     benchmark : str, Benchmark, or a list of these
         Identifier, such as 'Siegle2021.VISp-rdm'; a benchmark from `m2m_benchmarks.benchmark`; or another benchmark of
         Brain-Score. For a list, the model runs over the stimuli once.
     weights : 'default', 'none' or a file
     layer : str, optional
-        Layer to score on all neuroids. By default it is the layer that the model maps to the area; a model without one
-        has its layer chosen on one half of the neuroids and scored on the other.
+        Layer to score on all neuroids: a submodule, 'output' for the network's own output, or one tensor of several,
+        such as 'lstm[0]'. By default it is the layer that the model maps to the area; a model without one has its layer
+        chosen on one half of the neuroids and scored on the other.
     seed : int
         Random seed of untrained weights.
-    image_size : int
-        Side of the images for an nn.Module, in pixels.
     fresh : bool
         Whether to compute scores that the results already have.
+    name : str, optional
+        Name of the network in the results; by default that of its class. This and all options below are for an
+        nn.Module, FILE.py:FUNCTION, torchvision:NAME and timm:NAME; other models define theirs.
+    preprocessing : callable, optional
+        Function of an RGB image (PIL) that returns a tensor of channels x height x width, such as a transform of
+        torchvision. Without it, the whole image is resized and normalised by the next four options.
+    mean, std : float or sequence of float, optional
+        Mean and standard deviation that the values of each channel, from 0 to 1, are normalised with: those that the
+        network was trained with. 0.5 and 0.5 make them -1 to 1. By default those of ImageNet; for one channel their
+        means, 0.449 and 0.226.
+    channels : {3, 1}, optional
+        3 for RGB images, or 1 for grey ones.
+    image_size : int, optional
+        Side of the images in pixels, by default 224.
+    layers : sequence of str, optional
+        Layers to choose from; by default the network's blocks.
+    batch_size : int, optional
+        Largest number of images in a forward pass.
+    device : str, optional
+        Device to run on, such as 'cpu' or 'cuda:1'; by default a GPU where there is one.
 
     Returns
     -------
@@ -112,10 +143,25 @@ def score(
     M2MError
         When the model or benchmark is unknown, data are missing, or the model cannot be scored on the benchmark.
     """
-    candidate = load_candidate(model, weights=weights, seed=seed, image_size=image_size)
-    if isinstance(benchmark, list | tuple):
-        return list(score_candidate(candidate, benchmark, layer, fresh=fresh))
-    return next(score_candidate(candidate, [benchmark], layer, fresh=fresh))
+    with brainscore_adapter.put_back(model):
+        candidate = load_candidate(
+            model,
+            weights,
+            seed,
+            image_size,
+            name=name,
+            preprocessing=preprocessing,
+            mean=mean,
+            std=std,
+            channels=channels,
+            layers=layers,
+            batch_size=batch_size,
+            device=device,
+        )
+        several = isinstance(benchmark, list | tuple)
+        benchmarks = list(benchmark) if isinstance(benchmark, list | tuple) else [benchmark]
+        scores = list(score_candidate(candidate, benchmarks, layer, fresh=fresh))
+    return scores if several else scores[0]
 
 
 def score_candidate(
@@ -143,9 +189,12 @@ def score_candidate(
         Score as `score` returns it, stored before it is yielded.
     """
     ensure_writable(home())
+    layer = None if layer is None else layer_name(layer)
     loaded = [_load(benchmark) for benchmark in benchmarks]
     activations = Activations(candidate, progress) if candidate.module is not None else None
     facts = _facts(candidate, activations, layer)
+    for note in facts.notes or ():
+        print(f'Note on {candidate.identifier}: {note}.', file=sys.stderr)
     for benchmark in loaded:
         expected = dataclasses.replace(facts, **_benchmark_fields(benchmark))
         known = [] if expected.identity is None or fresh else store.answers(identity=expected.identity)
@@ -248,12 +297,14 @@ def _facts(candidate: Candidate, activations: Activations | None, layer: str | N
     """Fields of a result that are the same for all benchmarks, with a placeholder for benchmark and score."""
     device = None if candidate.wrapper is None else str(brainscore_adapter.device_of(candidate.wrapper))
     model_input = responses = None
+    notes: list[str] = []
     if activations is not None:
-        named = [] if layer is None else [layer]
+        layers = list(dict.fromkeys([*candidate.known_layers, *([] if layer is None else [layer])]))
         # An error is reported when the candidate is scored. Code of others may raise anything.
         with contextlib.suppress(M2MError), reporting_plugin_errors(candidate.identifier, ModelError):
             model_input = input_of(activations)
-            responses = responses_of(activations, dict.fromkeys([*candidate.known_layers, *named]))
+            responses = responses_of(activations, layers)
+            notes = irregularities(activations, layers)
     return Result(
         model=candidate.identifier,
         benchmark='',
@@ -269,6 +320,8 @@ def _facts(candidate: Candidate, activations: Activations | None, layer: str | N
         code_sha256=candidate.code_sha256,
         response_sha256=responses,
         input=model_input,
+        preprocessing=candidate.input,
+        notes=notes or None,
         layer_named=layer,
         library=library(),
         machine=machine(device),

@@ -51,7 +51,7 @@ def score_several(
     report = progress or silent
     tasks = [(spec, seed) for spec in specs for seed in (seeds if spec.weights == 'none' else seeds[:1])]
     for number, (spec, seed) in enumerate(tasks):
-        keys = {name: requests.key(spec.name, spec.weights, seed, name, layer) for name in benchmarks}
+        keys = {name: _key(spec, seed, name, layer) for name in benchmarks}
         known = {} if fresh else {name: requests.answer(key) for name, key in keys.items() if key is not None}
         missing = [name for name in benchmarks if known.get(name) is None]
         computed = _compute(spec, seed, missing, layer, fresh, keys, report) if missing else iter(())
@@ -60,6 +60,10 @@ def score_several(
             yield next(computed) if result is None else result
         if len(tasks) > 1:
             report('candidates', number + 1, len(tasks))
+
+
+def _key(spec: CandidateSpec, seed: int, benchmark: str, layer: str | None) -> str | None:
+    return requests.key(spec.name, spec.weights, seed, benchmark, layer, spec.options.given())
 
 
 def _compute(
@@ -79,12 +83,12 @@ def _compute(
     report(f'{spec}: loading', 0, 1)
     # torch.hub prints its downloads to stdout, which is for results only.
     with contextlib.redirect_stdout(sys.stderr):
-        candidate = load_candidate(spec.name, weights=spec.weights, seed=seed)
+        candidate = load_candidate(spec.name, weights=spec.weights, seed=seed, **spec.options.given())
     report(f'{spec}: loading', 1, 1)
     for name, score in zip(benchmarks, score_candidate(candidate, benchmarks, layer, report, fresh), strict=True):
         result = Result.from_document(score.attrs['result'])
         # Data that the library makes itself is on this machine only now.
-        key = keys[name] or requests.key(spec.name, spec.weights, seed, name, layer)
+        key = keys[name] or _key(spec, seed, name, layer)
         if key is not None and candidate.files is not None and result.request != key:
             store.set_request(result, key, candidate.files)
             result = dataclasses.replace(result, request=key, files=candidate.files)

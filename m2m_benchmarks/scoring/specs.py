@@ -4,7 +4,7 @@ import functools
 import importlib.util
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from m2m_benchmarks.plugins import (
     unknown_name,
 )
 from m2m_benchmarks.plugins.libraries import LIBRARIES, library_models
+from m2m_benchmarks.scoring import source_files
+from m2m_benchmarks.scoring.options import NetworkOptions, check_options
 from m2m_benchmarks.scoring.runs import RESULT, WEIGHTS, Run, find_run, read_run, weights_file
 
 #: Prefix of candidates that are training runs.
@@ -36,14 +38,16 @@ class CandidateSpec:
     Attributes
     ----------
     name : str
-        Registered identifier, variant of the family `neurn`, `torchvision:NAME`, `timm:NAME`, `run:PATH`, or the path
-        of a plugin folder.
+        Registered identifier, variant of the family `neurn`, `torchvision:NAME`, `timm:NAME`, `FILE.py:FUNCTION`,
+        `run:PATH`, or the path of a plugin folder.
     weights : str
         'default', 'none', or the path of a weights file or of a run's folder.
+    options : NetworkOptions
     """
 
     name: str
     weights: str = 'default'
+    options: NetworkOptions = field(default_factory=NetworkOptions)
 
     def __str__(self) -> str:
         return self.name if self.weights == 'default' else f'{self.name}@{self.weights}'
@@ -123,6 +127,8 @@ def check_candidate(spec: CandidateSpec) -> None:
             'MODEL@WEIGHTS, where WEIGHTS is default, none, a file, or the folder of a training run.'
         )
     _check_name(spec.name)
+    if not takes_options(spec.name):
+        check_options(spec.name, spec.options)
     if spec.weights == 'default':
         return
     if not _has_choice(spec.name):
@@ -170,12 +176,20 @@ def is_model(text: str) -> bool:
 
 def is_folder(name: str) -> bool:
     """Whether the name of a model is the path of a plugin folder."""
-    return '/' in name or Path(name).is_dir()
+    return source_files.split(name) is None and ('/' in name or Path(name).is_dir())
+
+
+def takes_options(name: str) -> bool:
+    """Whether the name is that of a network without a wrapper, whose input the user may choose."""
+    return source_files.split(name) is not None or name.partition(':')[0] in LIBRARIES
 
 
 def _check_name(name: str) -> None:
     if name.startswith(RUN):
         read_run(find_run(name.removeprefix(RUN)))
+        return
+    if source_files.split(name) is not None:
+        source_files.check(name)
         return
     if is_folder(name):
         model_in(Path(name))
@@ -199,6 +213,9 @@ def _exists(name: str) -> bool:
     """Whether a name is that of a candidate; for a folder, whether it exists."""
     if name.startswith(RUN):
         return find_run(name.removeprefix(RUN)).is_dir()
+    source = source_files.split(name)
+    if source is not None:
+        return source[0].is_file()
     if is_folder(name):
         return Path(name).is_dir()
     try:
@@ -219,7 +236,7 @@ def _has_choice(name: str) -> bool:
 
 
 def _can_be_untrained(name: str) -> bool:
-    if is_folder(name):
+    if source_files.split(name) is not None or is_folder(name):
         return False
     return name.partition(':')[0] in LIBRARIES or _family_variant(name) is not None
 

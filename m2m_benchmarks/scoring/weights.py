@@ -13,6 +13,8 @@ import safetensors.torch
 import torch
 
 from m2m_benchmarks.errors import ModelError
+from m2m_benchmarks.scoring.heads import missing_head, of_another_head, replace, resizable, resize
+from m2m_benchmarks.scoring.state_dicts import renamed, state_dict_in
 
 
 def download_weights(url: str, sha256: str) -> Path:
@@ -42,21 +44,35 @@ def download_weights(url: str, sha256: str) -> Path:
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Read a state dict from a .pth/.pt or .safetensors file.
+    """Read the state dict of a checkpoint file; see `read_checkpoint`."""
+    return read_checkpoint(path)[0]
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], str]:
+    """Read a state dict from a file of torch.save or safetensors, whatever its name ends in.
+
+    Parameters
+    ----------
+    path : Path
+        File that holds a state dict, or a dictionary with one or more of them, as training scripts save it.
+
+    Returns
+    -------
+    state : dict
+        Name to tensor.
+    origin : str
+        Key of the state dict in the file, and those of others that were not taken, in words; '' where the file holds
+        nothing else.
 
     Raises
     ------
     ModelError
-        When the file is missing, incomplete, or holds code or anything but tensors.
+        When the file is missing, incomplete or something else, or holds code or no state dict.
     """
     if not path.is_file():
         raise ModelError(f'there is no weights file {path}.')
-    state: Any
     try:
-        if path.suffix == '.safetensors':
-            state = safetensors.torch.load_file(path)
-        else:
-            state = torch.load(path, map_location='cpu', weights_only=True)
+        content = _load(path)
     except (safetensors.SafetensorError, EOFError, OSError, RuntimeError, zipfile.BadZipFile) as error:
         raise ModelError(f'{path} cannot be read as weights: it is cut short or damaged. Copy it again.') from error
     except (pickle.UnpicklingError, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -64,70 +80,108 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
             f'{path} is not a plain state dict: it holds code or Python objects, which are not loaded, or it is '
             'damaged. Save `model.state_dict()` with torch.save or safetensors.'
         ) from error
-    for key in ('state_dict', 'model'):  # training scripts often wrap the state dict
-        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
-            state = state[key]
-    if not isinstance(state, Mapping) or not state or not all(torch.is_tensor(value) for value in state.values()):
-        raise ModelError(f'{path} does not hold a state dict; expected a mapping of names to tensors.')
-    return {str(name): value for name, value in state.items()}
+    return state_dict_in(content, path)
 
 
-def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, identifier: str) -> None:
-    """Load a state dict, all of whose tensors must fit.
+#: Files that are mistaken for weights, by their first bytes.
+_OTHERS = {
+    b'version https://git-lfs': 'is a git-lfs pointer, not the weights that it stands for. Run `git lfs pull`, or '
+    'download the file itself.',
+    b'<': 'is a page (HTML or XML), as servers send it instead of a file. Download the file itself, from its direct '
+    'address.',
+    b'\x89HDF': 'is an HDF5 file, as Keras writes it. Save the state dict of a PyTorch network.',
+    b'\x1f\x8b': 'is compressed by gzip. Unpack it, and name the file in it.',
+}
 
-    All names may have one more prefix, such as the `module.` of a DataParallel or the `model.` of a Lightning module.
-    The `backbone.` of a network with a stage before its backbone may be missing: the weights of a library's network fit
-    the same network with NeuRN.
+
+def _load(path: Path) -> Any:
+    """Load the content of a file by its first bytes: names often end in something else.
+
+    Raises
+    ------
+    ModelError
+        When it is a known kind of file that isn't weights.
+    """
+    with path.open('rb') as file:
+        start = file.read(64)
+    for first, description in _OTHERS.items():
+        if start.lstrip(b'\xef\xbb\xbf \t\r\n').startswith(first):
+            raise ModelError(f'{path} {description}')
+    if start[8:9] == b'{':  # after the length of the header
+        return safetensors.torch.load_file(path)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            members = [name.partition('/')[2] for name in archive.namelist()]
+        if 'constants.pkl' in members:
+            raise ModelError(
+                f'{path} is a TorchScript program, not a state dict. In Python, save the state dict of '
+                '`torch.jit.load(FILE)`, or score the program itself.'
+            )
+        if 'data.pkl' not in members:
+            raise ModelError(f'{path} is a zip archive that torch.save did not write. Unpack it, and name the file.')
+    with path.open('rb') as file:  # of a path, torch looks at the name
+        return torch.load(file, map_location='cpu', weights_only=True)
+
+
+def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: Path, identifier: str) -> list[str]:
+    """Load a state dict into a network.
+
+    All tensors below the last layer must fit. That layer takes over the number of classes of the state dict; where the
+    state dict doesn't have it, or has another head instead, it is replaced by the identity. Names are those of the
+    network, below the prefix of a wrapper (`state_dicts.renamed`), or older ones that the network itself knows.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Network; it is not changed when the weights don't fit.
+    state : mapping
+        Name to tensor.
+    path : Path
+        File of the state dict, for messages.
+    identifier : str
+        Name of the network, for messages.
+
+    Returns
+    -------
+    list of str
+        Parts that were left out: the head of the network, and other parts of the training module.
 
     Raises
     ------
     ModelError
         When tensors are missing, left over or of another shape: the weights are for another architecture.
     """
-    own = module.state_dict()
-    state = renamed(state, own)
-    missing = [name for name in own if name not in state]
-    extra = [name for name in state if name not in own]
+    own = {name: value.detach().clone() for name, value in module.state_dict().items() if torch.is_tensor(value)}
+    state, left_out = renamed(state, own, path)
     reshaped = [name for name in own if name in state and own[name].shape != state[name].shape]
-    if missing or extra or reshaped:
-        problems = []
-        if missing:
+    fitting = {name: value for name, value in state.items() if name not in reshaped}
+    problems = []
+    try:
+        loaded = module.load_state_dict(fitting, strict=False)  # it knows older names, and counters that may be missing
+        missing = [name for name in own if name in loaded.missing_keys and name not in reshaped]
+        head = missing_head(module, missing)
+        extra = [name for name in loaded.unexpected_keys if head is None or not of_another_head(name, head, own)]
+        if missing and head is None:
             problems.append(f'{len(missing)} of its {len(own)} tensors are missing, such as {missing[0]}')
         if extra:
             problems.append(f'{len(extra)} tensors do not belong to it, such as {extra[0]}')
-        if reshaped:
+        if reshaped and not resizable(module, reshaped, own, state):
             name = reshaped[0]
             problems.append(
                 f'{len(reshaped)} have another shape: {name} is {tuple(state[name].shape)}, '
                 f'expected {tuple(own[name].shape)}'
             )
+    except RuntimeError as error:  # a tensor under an older name, of another shape
+        problems.append(' '.join(str(error).split())[:300])
+    if problems:
+        module.load_state_dict(own, strict=False)
         raise ModelError(f'{path} holds the weights of another architecture than {identifier}: {"; ".join(problems)}.')
-    module.load_state_dict(dict(state))
-
-
-def renamed(state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
-    """Rename the tensors of a state dict as a network does: without the prefix of a wrapper, or in its backbone."""
-    if own.keys() & state.keys():
-        return state
-    for prefix in sorted({name.removesuffix(last) for last in own for name in state if name.endswith(f'.{last}')}):
-        if all(name.startswith(prefix) for name in state):
-            return {name.removeprefix(prefix): value for name, value in state.items()}
-    in_front = {f'backbone.{name}': value for name, value in state.items()}
-    if own.keys() & in_front.keys():
-        return in_front
-    of_wrapper = {f'backbone.{name.partition(".")[2]}': value for name, value in state.items()}
-    return of_wrapper if own.keys() & of_wrapper.keys() else state
-
-
-def n_outputs(state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> int | None:
-    """Count the classes of a state dict that differs from a network's own in their number alone; None for others."""
-    state = renamed(state, own)
-    if state.keys() != own.keys():
-        return None
-    reshaped = [name for name in own if state[name].shape != own[name].shape]
-    counts = {(state[name].shape[0], own[name].shape[0]) for name in reshaped if state[name].dim() and own[name].dim()}
-    same = all(state[name].shape[1:] == own[name].shape[1:] for name in reshaped)
-    return counts.pop()[0] if len(counts) == 1 and same else None
+    for name in reshaped:
+        resize(module, name, state[name])
+    if head is not None:
+        left_out = [head, *left_out]
+        replace(module, head)
+    return left_out
 
 
 def weights_sha256(module: torch.nn.Module) -> str:

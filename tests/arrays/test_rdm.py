@@ -8,8 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import pdist, squareform
+from scipy.stats import spearmanr
 
-from m2m_benchmarks.arrays import rdm, spearman, upper_triangle
+from m2m_benchmarks.arrays import (
+    compare_rdms,
+    gram_reduce,
+    number_distances,
+    rdm,
+    rsa_draws,
+    spearman,
+    upper_triangle,
+)
 from m2m_benchmarks.testing import neuroid_assembly
 
 PROPERTY = settings(max_examples=40, deadline=None)
@@ -176,6 +185,46 @@ class TestRDM:
         stimuli = data.draw(st.permutations(range(len(x))))
         np.testing.assert_allclose(rdm(x[:, units]), rdm(x), rtol=0, atol=1e-13)
         np.testing.assert_allclose(rdm(x[stimuli]), rdm(x)[np.ix_(stimuli, stimuli)], rtol=0, atol=1e-13)
+
+
+class TestTies:
+    """Distances that differ by rounding alone."""
+
+    def test_two_units_have_two_distances(self):
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(24, 2)).astype(np.float32) + 3
+        signs = np.sign(x[:, 0] - x[:, 1])
+        exact = 1 - np.outer(signs, signs)  # every correlation is 1 or -1
+        assert len(np.unique(upper_triangle(rdm(x)))) > 2
+        np.testing.assert_array_equal(number_distances(rdm(x)), upper_triangle(exact) / 2)
+        other = rdm(rng.normal(size=(24, 9)))
+        expected = spearmanr(upper_triangle(exact), upper_triangle(other)).statistic
+        assert compare_rdms(rdm(x), other) == pytest.approx(expected, abs=1e-12)
+        np.testing.assert_array_equal(rsa_draws(rdm(x), other, 5), rsa_draws(exact.astype(float), other, 5))
+
+    @pytest.mark.parametrize('n_units', [7, 300])
+    def test_equal_patterns_have_equal_distances(self, n_units):
+        x = patterns(14, 20, n_units)
+        x[10:] = x[:10] * np.linspace(0.1, 900, 10)[:, None] + 5  # the same patterns, at another gain
+        for distances in (rdm(x), rdm(gram_reduce(x))):
+            numbers = squareform(number_distances(distances))
+            i, j = np.triu_indices(10, 1)
+            np.testing.assert_array_equal(numbers[i, j], numbers[i + 10, j + 10])
+            np.testing.assert_array_equal(numbers[i, j], numbers[i + 10, j])
+            assert len(np.unique(numbers[i, j])) == 45
+            np.testing.assert_array_equal(numbers[np.arange(10), np.arange(10) + 10], 0)
+
+    @pytest.mark.parametrize('x', [np.eye(9), 3 * np.eye(9) + 0.1, np.full((9, 4), 0.3)])
+    def test_a_constant_rdm_has_no_correlation(self, x):
+        other = rdm(patterns(15, 9))
+        for features in (x, gram_reduce(np.hstack([x, x]))):
+            assert compare_rdms(rdm(features), other) == compare_rdms(other, rdm(features)) == 0
+
+    def test_distances_that_differ_stay_apart(self):
+        distances = rdm(patterns(16, 30))
+        ranks = np.unique(upper_triangle(distances), return_inverse=True)[1]
+        np.testing.assert_array_equal(number_distances(distances), ranks)
+        assert number_distances(np.zeros((1, 1))).shape == (0,)
 
 
 class TestUpperTriangle:

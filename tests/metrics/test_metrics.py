@@ -142,3 +142,11 @@ def test_rdm_counts_all_pairs_once():
 def test_unknown_protocol():
     with pytest.raises(ValueError, match='brain-score'):
         load_metric('m2m_ridge', protocol='loo')
+
+
+def test_regression_needs_a_stimulus_for_each_fold():
+    features, responses = pair(n_stimuli=10)
+    metric = load_metric('m2m_ridge')
+    metric(neuroid_assembly(features), neuroid_assembly(responses))
+    with pytest.raises(DataError, match='have 9 stimuli; expected 10 or more, one for each fold'):
+        metric(neuroid_assembly(features[:9]), neuroid_assembly(responses[:9]))

@@ -17,7 +17,8 @@ from m2m_benchmarks.arrays import rdm
 from m2m_benchmarks.errors import ModelError, StorageError
 from m2m_benchmarks.scoring import activations as module
 from m2m_benchmarks.scoring.activations import Activations
-from m2m_benchmarks.scoring.candidates import IMAGENET_MEAN, IMAGENET_STD, load_candidate
+from m2m_benchmarks.scoring.candidates import load_candidate
+from m2m_benchmarks.scoring.inputs import IMAGENET_MEAN, IMAGENET_STD
 
 
 def network(seed=0):

@@ -1,5 +1,6 @@
 """Layers of a network, and their responses."""
 
+import re
 import warnings
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from m2m_benchmarks.errors import ModelError, UnknownNameError
-from m2m_benchmarks.scoring.layers import MOST_LAYERS, default_layers, responses, submodules
+from m2m_benchmarks.scoring.layers import MOST_LAYERS, default_layers, input_dtype, responses, submodules
 
 #: torchvision network: (image size, layers that have to be among the defaults).
 NETWORKS = {
@@ -122,7 +123,80 @@ def test_default_layers_leave_nothing_behind():
 def test_a_network_of_one_layer():
     assert default_layers(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), torch.zeros(1, 3, 2, 2))
     with pytest.raises(ModelError, match='name a layer: --layer'):
-        default_layers(Odd(), torch.zeros(1, 3, 2, 2))
+        default_layers(Returns(lambda x: None), torch.zeros(1, 3, 2, 2))
+
+
+class Recurrent(nn.Module):
+    """One module that runs three times."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x):
+        for _ in range(3):
+            x = torch.tanh(self.cell(x))
+        return x
+
+
+def test_networks_without_blocks():
+    image = torch.zeros(1, 3, 4, 4)
+    assert default_layers(Recurrent(), image) == ['cell', 'output']
+    assert default_layers(Returns(lambda x: x.mean((2, 3))), image) == ['output']
+    assert default_layers(Returns(lambda x: (x, {'a': x, 'b': None})), image) == ['output[0]', 'output[1][a]']
+    assert default_layers(Odd(), image) == ['pair[0]', 'named[a]', 'output']
+    named = nn.ModuleDict({'output': Returns(lambda x: x)})
+    assert submodules(named, ['output'], 'mine')['output'] is named['output']  # a submodule keeps its name
+
+
+def test_the_output_of_the_network_and_tensors_in_tuples():
+    images = torch.rand(3, 3, 5, 5)
+    lstm = nn.LSTM(5, 4, batch_first=True)
+    module = nn.Sequential(nn.Flatten(1, 2), nn.ModuleDict({'a': nn.Identity()})['a'], lstm)
+    with torch.no_grad():
+        expected = lstm(images.flatten(1, 2))[0]
+    layers = submodules(module, ['2[0]', 'output[0]'], 'mine')
+    recorded = responses(module, images, layers, {})
+    for values in recorded.values():
+        np.testing.assert_allclose(values, expected, atol=1e-6)
+    cell = Recurrent()
+    last = responses(cell, images, submodules(cell, ['cell', 'output'], 'mine'), {})
+    np.testing.assert_allclose(np.tanh(last['cell']), last['output'], atol=1e-6)
+
+
+def test_a_traced_network_has_its_output():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+    image = torch.rand(1, 3, 6, 6)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        traced = torch.jit.trace(network, image)
+    assert default_layers(traced, image) == ['output']
+    recorded = responses(traced, image, submodules(traced, ['output'], 'traced'), {})['output']
+    np.testing.assert_allclose(recorded, network(image).detach(), atol=1e-6)
+
+
+@pytest.mark.parametrize('layer', ['pair[2]', 'pair[a]', 'named[b]', 'nothing[0]'])
+def test_tensors_that_an_output_lacks(layer):
+    module = Odd()
+    with pytest.raises(ModelError, match=rf'layer {re.escape(repr(layer))} does not exist: its module returns a'):
+        responses(module, torch.rand(3, 3, 5, 5), submodules(module, [layer], 'odd'), {})
+
+
+def test_a_network_that_fails():
+    def fail(images):
+        raise IndexError('no such thing')
+
+    module = Returns(fail)
+    with pytest.raises(ModelError, match=r'fails on images of shape \(2, 3\): IndexError: no such thing'):
+        responses(module, torch.ones(2, 3), submodules(module, ['output'], 'mine'), {})
+
+
+def test_the_type_of_the_images():
+    module = nn.Linear(2, 2).double()
+    first = nn.ParameterList([nn.Parameter(torch.ones(2, dtype=torch.int8), requires_grad=False)])
+    assert input_dtype(nn.Sequential(first, module)) == torch.float64
+    assert input_dtype(first) == torch.float32
+    assert input_dtype(nn.ReLU(), torch.float16) == torch.float16
 
 
 def test_responses_are_copied_before_an_operation_in_place():
@@ -211,8 +285,8 @@ class Odd(nn.Module):
 @pytest.mark.parametrize(
     ('layer', 'words'),
     [
-        ('pair', "layer 'pair' returns a tuple of 2 (Tensor, NoneType); expected one tensor"),
-        ('named', "layer 'named' returns a dict; expected one tensor"),
+        ('pair', "layer 'pair' returns a tuple of 2 (Tensor, NoneType); expected one tensor, such as pair[0]."),
+        ('named', "layer 'named' returns a dict; expected one tensor, such as named[a]."),
         ('nothing', "layer 'nothing' returns a NoneType; expected one tensor"),
         ('total', "layer 'total' returns shape () for 3 images; expected a row each"),
         ('merged', "layer 'merged' returns shape (4, 3, 5, 5) for 3 images; expected a row each"),

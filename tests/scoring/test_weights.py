@@ -4,15 +4,24 @@ import copy
 import functools
 import http.server
 import pickle
+import re
 import urllib.request
+import zipfile
 
 import pytest
 import safetensors.torch
 import torch
+import torchvision
 from torch import nn
 
 from m2m_benchmarks.errors import ModelError
-from m2m_benchmarks.scoring.weights import apply_weights, download_weights, n_outputs, read_weights, weights_sha256
+from m2m_benchmarks.scoring.weights import (
+    apply_weights,
+    download_weights,
+    read_checkpoint,
+    read_weights,
+    weights_sha256,
+)
 from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.testing import MakesFolder, serving
 
@@ -54,7 +63,9 @@ def test_old_format_without_zip(tmp_path):
 
 
 @pytest.mark.parametrize('key', ['state_dict', 'model'])
-@pytest.mark.parametrize('prefix', ['', 'module.', 'model.', 'net.encoder.', '_orig_mod.'])
+@pytest.mark.parametrize(
+    'prefix', ['', 'module.', 'model.', 'net.encoder.', '_orig_mod.', 'module._orig_mod.', '_orig_mod.module.model.']
+)
 def test_wrappings_of_training_scripts(tmp_path, key, prefix):
     state = built().state_dict()
     content = {key: {f'{prefix}{name}': value for name, value in state.items()}, 'epoch': 3, 'best': 0.5}
@@ -93,6 +104,104 @@ def test_another_architecture_names_all_three_kinds_of_misfit(tmp_path):
     assert weights_sha256(module) == before  # nothing was loaded in part
 
 
+def test_a_compiled_part_of_a_network(tmp_path):
+    original, other = built(0), built(1)
+    state = {name.replace('1.', '1._orig_mod.', 1): value for name, value in original.state_dict().items()}
+    assert '1._orig_mod.weight' in state
+    apply_weights(other, state, tmp_path / 'w.pth', 'other')
+    assert weights_sha256(other) == weights_sha256(original)
+
+
+def test_parts_of_a_training_module_beside_the_network(tmp_path):
+    original, other = built(0), built(1)
+    state = {f'encoder.{name}': value for name, value in original.state_dict().items()}
+    beside = {'projector.0.weight': torch.ones(2, 2), 'loss.scale': torch.ones(1)}
+    assert apply_weights(other, {**state, **beside}, tmp_path / 'w.pth', 'other') == ['projector', 'loss']
+    assert weights_sha256(other) == weights_sha256(original)
+    twins = {f'{part}.{name}': value for part in ('student', 'teacher') for name, value in built().state_dict().items()}
+    with pytest.raises(ModelError, match='holds several networks of this kind: student, teacher'):
+        apply_weights(other, twins, tmp_path / 'w.pth', 'other')
+
+
+def test_names_of_older_versions(tmp_path):
+    """Those that PyTorch (counters of batches), torchvision (MLPs) and its builders (DenseNets) know themselves."""
+    original, other = built(0), built(1)
+    state = {name: value for name, value in original.state_dict().items() if 'num_batches' not in name}
+    apply_weights(other, state, tmp_path / 'w.pth', 'other')
+    assert all(torch.equal(other.state_dict()[name], state[name]) for name in state)
+
+    torch.manual_seed(0)
+    blocks = [torchvision.models.vision_transformer.MLPBlock(4, 8, 0.0) for _ in range(2)]
+    state = blocks[0].state_dict()
+    old = {
+        name.replace('0.', 'linear_1.', 1) if name[0] == '0' else name.replace('3.', 'linear_2.', 1): value
+        for name, value in state.items()
+    }
+    assert set(old) == {'linear_1.weight', 'linear_1.bias', 'linear_2.weight', 'linear_2.bias'}
+    apply_weights(blocks[1], old, tmp_path / 'w.pth', 'block')
+    assert weights_sha256(blocks[1]) == weights_sha256(blocks[0])
+
+    layers = [torchvision.models.densenet._DenseLayer(4, 2, 2, 0.0) for _ in range(2)]
+    nets = [nn.ModuleDict({'denselayer1': layer, 'fc': nn.Linear(1, 1)}) for layer in layers]
+    old = {re.sub(r'(norm|conv)([12])', r'\1.\2', name): value for name, value in nets[0].state_dict().items()}
+    assert 'denselayer1.norm.1.weight' in old
+    apply_weights(nets[1], old, tmp_path / 'w.pth', 'densenet')
+    assert weights_sha256(nets[1]) == weights_sha256(nets[0])
+
+
+def classifier(n_classes=5, head=None, auxiliary=False):
+    torch.manual_seed(n_classes)
+    parts = {'body': nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 4))}
+    if auxiliary:
+        parts['aux'] = nn.Linear(4, n_classes)
+    return nn.ModuleDict({**parts, 'fc': head or nn.Linear(4, n_classes)})
+
+
+@pytest.mark.parametrize(
+    ('network', 'other', 'left_out'),
+    [
+        (classifier(), classifier(9), []),  # other classes
+        (classifier(auxiliary=True), classifier(9, auxiliary=True), []),
+        (classifier(5, nn.Conv2d(4, 5, 1)), classifier(9, nn.Conv2d(4, 9, 1)), []),
+        (classifier(), classifier(9, nn.Identity()), ['fc']),  # none
+        (classifier(), classifier(9, nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 9))), ['fc']),
+        (classifier(5, nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 5))), classifier(9, nn.Identity()), ['fc']),
+    ],
+)
+def test_another_head_or_none(tmp_path, network, other, left_out):
+    state = {f'model.{name}': value for name, value in other.state_dict().items()}
+    assert apply_weights(network, state, tmp_path / 'w.pth', 'mine') == left_out
+    assert torch.equal(network['body'][2].weight, other['body'][2].weight)
+    if left_out:
+        assert isinstance(network['fc'], nn.Identity)
+    else:
+        assert weights_sha256(network) == weights_sha256(other)
+        assert network['fc'].weight.shape[0] == 9 == getattr(network['fc'], 'out_features', 9)
+
+
+def test_a_projector_in_the_place_of_a_head(tmp_path):
+    state = {**classifier(9, nn.Identity()).state_dict(), 'projector.0.weight': torch.ones(3, 3)}
+    assert apply_weights(classifier(), state, tmp_path / 'w.pth', 'mine') == ['fc']
+
+
+@pytest.mark.parametrize('kind', ['deeper', 'wider', 'a layer less', 'bare head weight'])
+def test_a_difference_below_the_head_is_another_architecture(tmp_path, kind):
+    network = classifier()
+    state = classifier(9).state_dict()
+    if kind == 'deeper':  # as the weights of a ResNet-34 for a ResNet-18
+        state['body.3.weight'] = torch.ones(4, 4)
+    elif kind == 'wider':
+        state['body.2.weight'] = torch.ones(5, 4)
+    elif kind == 'a layer less':
+        del state['body.2.weight'], state['body.2.bias']
+    else:
+        del state['fc.bias']
+    before = weights_sha256(network)
+    with pytest.raises(ModelError, match='another architecture than mine'):
+        apply_weights(network, state, tmp_path / 'w.pth', 'mine')
+    assert weights_sha256(network) == before
+
+
 @pytest.mark.parametrize('misfit', ['missing', 'extra', 'reshaped'])
 def test_one_misfit_is_enough(tmp_path, misfit):
     module = built()
@@ -123,17 +232,72 @@ def test_cut_short_anywhere(tmp_path, name):
             read_weights(path)
 
 
-def test_other_files(tmp_path):
-    for content in (
-        b'<html>404 not found</html>',
-        b'version https://git-lfs.github.com/spec/v1\n',
-        b'\x80\x02',
-        b'\0' * 99,
-    ):
-        for name in ('w.pth', 'w.safetensors'):
-            (tmp_path / name).write_bytes(content)
-            with pytest.raises(ModelError, match=name):
-                read_weights(tmp_path / name)
+@pytest.mark.parametrize(
+    ('content', 'words'),
+    [
+        (b'<!DOCTYPE html><html>404 not found</html>', 'is a page (HTML or XML)'),
+        (b'\n <?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', 'is a page (HTML or XML)'),
+        (b'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n', 'is a git-lfs pointer'),
+        (b'\x89HDF\r\n\x1a\n' + bytes(99), 'is an HDF5 file'),
+        (b'\x1f\x8b\x08' + bytes(99), 'is compressed by gzip'),
+        (b'\x80\x02', ''),
+        (b'', ''),
+        (bytes(99), ''),
+    ],
+)
+@pytest.mark.parametrize('name', ['w.pth', 'w.safetensors'])
+def test_files_that_are_something_else(tmp_path, name, content, words):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ModelError) as caught:
+        read_weights(path)
+    assert str(caught.value).startswith(f'{path} {words}')
+
+
+def test_archives_that_are_no_state_dict(tmp_path):
+    torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)).save(tmp_path / 'program.pth')
+    with pytest.raises(ModelError, match=r'program\.pth is a TorchScript program'):
+        read_weights(tmp_path / 'program.pth')
+    with zipfile.ZipFile(tmp_path / 'packed.pth', 'w') as archive:
+        archive.writestr('w.pth', b'0')
+    with pytest.raises(ModelError, match=r'packed\.pth is a zip archive that torch\.save did not write'):
+        read_weights(tmp_path / 'packed.pth')
+
+
+def test_names_that_say_something_else(tmp_path):
+    state = built().state_dict()
+    safetensors.torch.save_file(state, tmp_path / 'pytorch_model.bin')
+    torch.save(state, tmp_path / 'w.safetensors')
+    for name in ('pytorch_model.bin', 'w.safetensors'):
+        read = read_weights(tmp_path / name)
+        assert all(torch.equal(read[key], state[key]) for key in state)
+
+
+@pytest.mark.parametrize(
+    ('content', 'origin'),
+    [
+        (lambda a, b: a, ''),
+        (lambda a, b: {'net': a, 'epoch': 3}, 'net'),
+        (lambda a, b: {'anything': a, 'acc': 0.5}, 'anything'),
+        (lambda a, b: {'model_state_dict': a, 'optimizer_state_dict': {'state': {0: {'step': torch.ones(1)}}}}, None),
+        (lambda a, b: {'state_dict': a, 'state_dict_ema': b}, 'state_dict, not state_dict_ema'),
+        (lambda a, b: {'state_dict_ema': b, 'params': a}, 'params, not state_dict_ema'),
+        (lambda a, b: {'student': b, 'teacher': a}, 'teacher, not student'),
+        (lambda a, b: {'ema': {'module': a}, 'epoch': 1}, 'ema.module'),
+    ],
+)
+def test_the_state_dict_of_several_is_named(tmp_path, content, origin):
+    first, second = built(0).state_dict(), built(1).state_dict()
+    path = save(content(first, second), tmp_path / 'w.pth')
+    state, taken = read_checkpoint(path)
+    assert taken == ('model_state_dict' if origin is None else origin)
+    assert all(torch.equal(state[name], first[name]) for name in first)
+
+
+def test_state_dicts_without_a_usual_key(tmp_path):
+    state = built().state_dict()
+    with pytest.raises(ModelError, match='holds 2 state dicts: generator, discriminator'):
+        read_weights(save({'generator': state, 'discriminator': state}, tmp_path / 'w.pth'))
 
 
 @pytest.mark.parametrize('form', ['pickle', 'torch', 'torch without zip', 'beside weights', 'named safetensors'])
@@ -271,14 +435,3 @@ def test_downloaded_weights_are_known_by_their_hash(served):
         download_weights(url, sha256)
     with pytest.raises(ModelError, match='unknown url type'):
         download_weights('w.safetensors', sha256)
-
-
-def test_the_number_of_classes():
-    own = {'conv.weight': torch.zeros(4, 3, 3, 3), 'fc.weight': torch.zeros(1000, 4), 'fc.bias': torch.zeros(1000)}
-    state = {**own, 'fc.weight': torch.zeros(7, 4), 'fc.bias': torch.zeros(7)}
-    assert n_outputs(state, own) == 7
-    assert n_outputs({f'model.{name}': value for name, value in state.items()}, own) == 7
-    assert n_outputs(own, own) is None
-    assert n_outputs({**state, 'fc.weight': torch.zeros(7, 5)}, own) is None  # another width before it
-    assert n_outputs({**state, 'conv.weight': torch.zeros(5, 3, 3, 3)}, own) is None
-    assert n_outputs({'fc.weight': torch.zeros(7, 4)}, own) is None

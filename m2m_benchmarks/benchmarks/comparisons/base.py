@@ -146,6 +146,8 @@ class Comparison(ABC):
     features : FeatureForm
         Form of the features for `raw`. Rotations are for comparisons that are invariant to them. The images are in
         `recordings.stimuli`.
+    min_features : int
+        Minimum number of units of a layer.
     min_stimuli : int
         Minimum number of stimuli for a score.
     min_neuroids : int
@@ -162,6 +164,7 @@ class Comparison(ABC):
     unit: ClassVar[Literal['stimuli', 'neuroids']]
     invariant_to: ClassVar[frozenset[str]]
     features: ClassVar[FeatureForm] = FeatureForm.ROTATION
+    min_features: ClassVar[int] = 1
     min_stimuli: ClassVar[int] = 4
     min_neuroids: ClassVar[int] = 3
     min_per_animal: ClassVar[int] = 1

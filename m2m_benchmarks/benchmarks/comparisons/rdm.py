@@ -15,7 +15,7 @@ class RDM(Comparison):
     metric = 'm2m_rdm'
     unit = 'stimuli'
     invariant_to = frozenset({'mean-keeping rotation', 'scaling'})
-    min_per_animal = 2  # one neuroid has no pattern
+    min_features = min_per_animal = 2  # one unit or neuroid has no pattern
     description = Description(
         raw='Spearman correlation of the representational dissimilarity matrices of model and recordings (1 - Pearson '
         'over neuroids of trial-averaged responses)',

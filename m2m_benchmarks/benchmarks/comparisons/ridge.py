@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from m2m_benchmarks.arrays import held_out_correlations, median_draws, standard_error
+from m2m_benchmarks.arrays import N_FOLDS, held_out_correlations, median_draws, standard_error
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 
@@ -16,7 +16,7 @@ class Ridge(Comparison):
     metric = 'm2m_ridge'
     unit = 'neuroids'
     invariant_to = frozenset({'rotation', 'scaling', 'translation'})
-    min_stimuli = 10  # one for each fold
+    min_stimuli = N_FOLDS
     description = Description(
         raw='median over neuroids of the correlation between held-out ridge predictions (10 folds) and trial-averaged '
         'responses',

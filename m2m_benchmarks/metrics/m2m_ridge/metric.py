@@ -9,6 +9,7 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidA
 
 from m2m_benchmarks.arrays import (
     ALPHAS,
+    N_FOLDS,
     held_out_correlations,
     kernel,
     median_draws,
@@ -17,6 +18,7 @@ from m2m_benchmarks.arrays import (
     shuffle_splits,
     standard_error,
 )
+from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.metrics.alignment import align
 
 
@@ -72,7 +74,7 @@ class M2MRidge(Metric):
         Raises
         ------
         DataError
-            When the stimuli differ or an assembly contains NaN.
+            When the stimuli differ, there are fewer than ten, or an assembly contains NaN.
         """
         aligned = align(source, target)
         coords: dict[str, Any] = {
@@ -81,6 +83,11 @@ class M2MRidge(Metric):
             if tuple(dims) == ('neuroid',)
         }
         if self._protocol == 'stacked':
+            if len(aligned.target) < N_FOLDS:
+                raise DataError(
+                    f'the assemblies have {len(aligned.target)} stimuli; expected {N_FOLDS} or more, one for each fold '
+                    'of the regression.'
+                )
             r = held_out_correlations(aligned.source, aligned.target, self._alphas, self._relative)
             raw = Score(r, coords=coords, dims=['neuroid'])
             score = Score(float(np.median(raw.values)))

@@ -1,0 +1,77 @@
+"""`m2m score FILE.py:FUNCTION`, and the options of a network's input."""
+
+import json
+
+import pytest
+
+from m2m_benchmarks import score
+from m2m_benchmarks.scoring.candidates import load_candidate
+
+NET = """import torch
+
+print('made')
+
+
+def make():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Conv2d(1, 6, 5, stride=3), torch.nn.ReLU(), torch.nn.Conv2d(6, 4, 3))
+"""
+BENCHMARK = 'SimulatedMouse.VISp-rdm'
+
+
+@pytest.fixture
+def net(tmp_path):
+    path = tmp_path / 'net.py'
+    path.write_text(NET)
+    return path
+
+
+@pytest.mark.seconds
+def test_a_function_in_a_file(m2m, m2m_home, net):
+    options = ('--channels', 1, '--mean', 0.5, '--std', 0.5, '--image-size', 32, '--layer', 2)
+    ran = m2m('score', f'{net}:make', BENCHMARK, *options, '--json', '-')
+    assert ran.code == 0
+    document = json.loads(ran.out)  # what the file prints is not among the results
+    network = load_candidate(f'{net}:make', channels=1, image_size=32).module
+    own = score(network, BENCHMARK, layer=2, channels=1, mean=0.5, std=0.5, image_size=32).attrs['result']
+    assert (document['model'], document['weights'], document['raw']) == ('net.py:make', 'its own', own['raw'])
+    assert document['preprocessing'] == own['preprocessing'].replace('Sequential', 'net.py:make')
+    assert document['input'] == own['input']
+    # Another normalisation, and then an edited file, get numbers of their own.
+    other = m2m('score', f'{net}:make', BENCHMARK, *options[:2], *options[6:], '--json', '-').out
+    assert json.loads(other)['raw'] != document['raw']
+    net.write_text(NET.replace('stride=3', 'stride=4'))
+    edited = json.loads(m2m('score', f'{net}:make', BENCHMARK, *options, '--json', '-').out)
+    assert edited['raw'] != document['raw']
+    assert edited['code_sha256'] != document['code_sha256']
+    shown = m2m('models', 'show', f'{net}:make')
+    assert shown.code == 1
+    assert 'net.py:make cannot be run on an image of 3 x 224 x 224' in shown.err
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'code', 'words'),
+    [
+        (('{net}:male', BENCHMARK), 1, "unknown function 'male'. Did you mean make? (in"),
+        (('{net}', BENCHMARK), 1, 'Name the function in it that makes one'),
+        (('{net}:make@none', BENCHMARK), 1, 'brings its own weights'),
+        (('{net}:make', BENCHMARK, '--mean', 'grey'), 2, "'grey': expected a number, or one for each channel"),
+        (('{net}:make', BENCHMARK, '--mean', '0.5'), 2, 'mean and std belong together'),
+        (('{net}:make', BENCHMARK, '--channels', '2'), 2, 'expected 3 for RGB, or 1 for grey'),
+        (('{net}:make', BENCHMARK, '--mean', '.1,.2', '--std', '1'), 2, 'or one for each of 3 channels'),
+        (('pixels_64', BENCHMARK, '--image-size', '32'), 1, 'pixels_64 defines its own input'),
+        (('pixels_64', BENCHMARK, '--seeds', str(2**70)), 2, 'below 2**63'),
+    ],
+)
+def test_refused_before_torch_is_loaded(m2m, m2m_home, net, arguments, code, words):
+    ran = m2m('score', *(argument.format(net=net) for argument in arguments))
+    assert (ran.code, ran.out) == (code, '')
+    assert words in ' '.join(ran.err.replace('│', ' ').split())
+
+
+def test_help_has_a_panel_for_the_input(m2m):
+    text = m2m('score', '--help').out
+    panel = text.partition('Input of torchvision:NAME, timm:NAME and FILE.py:FUNCTION:')[2]
+    assert all(option in panel for option in ('--mean', '--std', '--channels', '--image-size'))
+    assert '--seeds' in text
+    assert '--seeds' not in panel
