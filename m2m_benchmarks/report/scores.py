@@ -59,6 +59,11 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
         error = (result.choices or {}).get('error')
         notes.append(f'{end}: score = {part.formula}{f"; ± by {error}" if error else ""}.')
         notes += [f'Note: {result.caveat}.'] if result.caveat else []
+    notes += dict.fromkeys(
+        f'{result.benchmark} has no ceiling: {result.ceiling_kind.removeprefix("none: ")}.'
+        for result in results
+        if result.ceiling_kind and result.ceiling_kind.startswith('none: ')
+    )
     notes.append('score: 1 is the ceiling, 0 is chance. ±: standard error. neuroids: number of reliable ones.')
     names = [name for name in map(_neural, results) if name is not None]
     # Imported recordings have no METHODS.md; those of all datasets describe the comparisons alike.
