@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from m2m_benchmarks.acquisition.csv_tables import read_table
+from m2m_benchmarks.acquisition.csv_tables import drop_decimals, read_table
 from m2m_benchmarks.acquisition.image_axis import ImageAxis
 from m2m_benchmarks.data.areas import standard_area
 from m2m_benchmarks.data.names import is_part_name
@@ -121,8 +121,20 @@ def read_units(path: Path, sessions: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def read_recordings(sessions: pd.DataFrame, units: pd.DataFrame, folder: Path) -> Iterator[Recording]:
+def read_recordings(
+    sessions: pd.DataFrame, units: pd.DataFrame, folder: Path, time_bin: int | None = None
+) -> Iterator[Recording]:
     """Read the recordings, one at a time, in the order of `sessions`.
+
+    Parameters
+    ----------
+    sessions, units : DataFrame
+        Tables, as `read_sessions` and `read_units` return them.
+    folder : Path
+        Folder of the files.
+    time_bin : int, optional
+        Time bin to read, from 1, of arrays of trials x images x units x time bins. The bins divide the session's
+        response window into equal parts.
 
     Raises
     ------
@@ -131,10 +143,10 @@ def read_recordings(sessions: pd.DataFrame, units: pd.DataFrame, folder: Path) -
     """
     by_file = {str(file): group.sort_values('column') for file, group in units.groupby('file')}
     for _, session in sessions.iterrows():
-        yield _read_recording(session, by_file.get(session['file']), folder / session['file'])
+        yield _read_recording(session, by_file.get(session['file']), folder / session['file'], time_bin)
 
 
-def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path) -> Recording:
+def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path, time_bin: int | None) -> Recording:
     arrays = _read_npz(path)
     names = [name for name in ('spike_counts', 'responses') if name in arrays]
     if len(names) != 1:
@@ -145,6 +157,8 @@ def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path) 
     if 'unit_id' not in arrays:
         raise DataError(f'{path} has no array unit_id; expected one id for each unit of {names[0]}.')
     responses = arrays[names[0]]
+    if responses.ndim == 4 or time_bin is not None:
+        responses, session = _select_bin(path, names[0], responses, session, time_bin)
     _check_shape(path, names[0], responses, session)
     if names[0] == 'spike_counts':
         responses = _rates(path, responses, session['window_end_s'] - session['window_start_s'])
@@ -164,7 +178,7 @@ def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path) 
             f'units.csv has columns {_abbreviate(units["column"])} for {path.name}; '
             f'expected 0 to {len(ids) - 1}, each once.'
         )
-    differing = np.flatnonzero(units['unit_id'].to_numpy().astype(str) != ids)
+    differing = np.flatnonzero(np.array(drop_decimals(units['unit_id'].tolist())) != ids)
     if len(differing):
         i = differing[0]
         raise DataError(
@@ -205,7 +219,7 @@ def _unit_ids(path: Path, ids: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
         if (np.abs(ids) > 2**53).any():
             raise DataError(f'{path}: unit_id are floats, which cannot hold such long ids; save integers or text.')
         ids = ids.astype(np.int64)
-    return np.array([str(unit).strip() for unit in ids])
+    return np.array(drop_decimals([str(unit).strip() for unit in ids]))
 
 
 def _stimulus_ids(path: Path, ids: np.ndarray | None, n_images: int) -> np.ndarray | None:
@@ -240,6 +254,24 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     except (NotImplementedError, RuntimeError, SyntaxError, TypeError, OverflowError) as error:
         # zipfile and numpy raise any of these for damaged headers
         raise DataError(f'{path} cannot be read as .npz ({error}): it is damaged. Copy it again.') from error
+
+
+def _select_bin(
+    path: Path, name: str, responses: np.ndarray, session: pd.Series, time_bin: int | None
+) -> tuple[np.ndarray, pd.Series]:
+    """Select a time bin of responses, and its part of the session's response window."""
+    if responses.ndim != 4:
+        raise DataError(f'{path}: {name} has shape {responses.shape}, without a fourth axis of time bins for --bin.')
+    n = responses.shape[3]
+    if time_bin is None or not 1 <= time_bin <= n:
+        raise DataError(
+            f'{path}: {name} has shape {responses.shape} (trials, images, units, time bins); choose a time bin with '
+            f'--bin 1 to {n}, or average over the bins.'
+        )
+    width_s = (session['window_end_s'] - session['window_start_s']) / n
+    start_s = session['window_start_s'] + (time_bin - 1) * width_s
+    session = pd.Series({**session, 'window_start_s': start_s, 'window_end_s': start_s + width_s})
+    return responses[..., time_bin - 1], session
 
 
 def _check_shape(path: Path, name: str, responses: np.ndarray, session: pd.Series) -> None:

@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -132,10 +133,13 @@ def _identifiers(path: Path, column: str, cells: list[str]) -> np.ndarray:
         raise DataError(
             f'{path}: {column} is {rounded}, which has lost digits; format the column as text before saving it as CSV.'
         )
-    matches = [_WHOLE.fullmatch(cell) for cell in cells if cell]
-    if all(matches):
-        cells = [cell.partition('.')[0] for cell in cells]
-    return np.array(cells, dtype=object)
+    return np.array(drop_decimals(cells), dtype=object)
+
+
+def drop_decimals(identifiers: Sequence[str]) -> list[str]:
+    """Write identifiers without decimals of zero, as in 7.0, if all of them are whole numbers or empty."""
+    whole = all(_WHOLE.fullmatch(identifier) for identifier in identifiers if identifier)
+    return [identifier.partition('.')[0] if whole else identifier for identifier in identifiers]
 
 
 def _values(cells: list[str], decimal_comma: bool) -> np.ndarray:

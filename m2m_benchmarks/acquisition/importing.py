@@ -37,6 +37,7 @@ def import_bundle(
     renamed: Callable[[dict[str, str]], None] | None = None,
     *,
     stimulus_order: str | None = None,
+    time_bin: int | None = None,
     subtract_blank: bool = False,
     citation: str | None = None,
     replace: bool = False,
@@ -58,6 +59,8 @@ def import_bundle(
         are any.
     stimulus_order : {'natural', 'alphabetic'}, optional
         Order of the images on the image axis, where it is ambiguous.
+    time_bin : int, optional
+        Time bin to import, from 1, of arrays with a fourth axis of time bins.
     subtract_blank : bool
         Whether the mean response of each unit to blanks is subtracted from its responses.
     citation : str, optional
@@ -94,8 +97,8 @@ def import_bundle(
         images = read_stimuli(axis)
         responses = _allocate(sessions, session_table, len(images))
         seen = np.zeros(len(axis.names), dtype=bool)
-        neuroids, trials, start, n_missing = [], [], 0, 0
-        for i, recording in enumerate(read_recordings(session_table, unit_table, sessions.parent)):
+        neuroids, trials, windows_s, start, n_missing = [], [], [], 0, 0
+        for i, recording in enumerate(read_recordings(session_table, unit_table, sessions.parent, time_bin)):
             n_trials, _, n_units = recording.responses.shape
             positions = _positions(recording, axis, stimuli)
             seen[positions] = True
@@ -103,6 +106,7 @@ def import_bundle(
             responses[:n_trials, :, start : start + n_units] = _to_stimuli(recording, positions, axis, subtract_blank)
             start += n_units
             trials += [n_trials] * n_units
+            windows_s.append((recording.session['window_start_s'], recording.session['window_end_s']))
             neuroids.append(_coordinates(units, recording.units, recording.session))
             report('recordings', i + 1, len(session_table))
         if not seen.all():
@@ -112,6 +116,7 @@ def import_bundle(
             responses[n_trials:, :, np.array(trials) == n_trials] = np.nan
         source = {
             **_source(sessions, units, session_table, axis),
+            'time_bin': time_bin,
             'missing_responses': n_missing,
             'blanks': 'subtracted' if subtract_blank else 'left out' if axis.blank.any() else 'none',
             'description': read_description(sessions, citation),
@@ -124,7 +129,7 @@ def import_bundle(
             responses,
             pd.concat(neuroids, ignore_index=True),
             images,
-            (1000 * session_table['window_start_s'].min(), 1000 * session_table['window_end_s'].max()),
+            (1000 * min(first for first, _ in windows_s), 1000 * max(last for _, last in windows_s)),
             source,
             {name: columns for name, columns in zip(axis.names, axis.columns, strict=True) if columns},
         )

@@ -172,6 +172,9 @@ def import_(
         str | None,
         typer.Option(metavar='natural|alphabetic', help='Order of the images: img2 before img10, or after.'),
     ] = None,
+    time_bin: Annotated[
+        int | None, typer.Option('--bin', help='Time bin to import, from 1, of arrays with a fourth axis of time bins.')
+    ] = None,
     subtract_blank: Annotated[
         bool,
         typer.Option('--subtract-blank', help='Subtract the mean response to the condition blank of images.csv.'),
@@ -196,6 +199,7 @@ def import_(
     bundle = {'--sessions': sessions, '--units': units, '--stimuli': stimuli}
     of_recordings = {
         '--stimulus-order': stimulus_order,
+        '--bin': time_bin,
         '--subtract-blank': subtract_blank,
         '--citation': citation,
         '--replace': replace,
@@ -219,11 +223,14 @@ def import_(
         return
     if sessions is None or units is None or stimuli is None or any(others.values()):
         raise _usage_error(name, bundle, others)
+    if time_bin is not None and time_bin < 1:
+        raise typer.BadParameter(f'expected 1 or more, got {time_bin}', param_hint='--bin')
     if stimulus_order not in (None, 'natural', 'alphabetic'):
         raise typer.BadParameter(f'expected natural or alphabetic, got {stimulus_order}', param_hint='--stimulus-order')
     check_json(json)
     options = {
         'stimulus_order': stimulus_order,
+        'time_bin': time_bin,
         'subtract_blank': subtract_blank,
         'citation': citation,
         'replace': replace,

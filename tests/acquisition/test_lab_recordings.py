@@ -255,17 +255,19 @@ def test_no_image_that_all_sessions_have(m2m_home, make_bundle, tmp_path):
         load_benchmark('Lab2026.VISp-rdm')
 
 
-@pytest.mark.parametrize('decimals', ['table', 'file'])
+@pytest.mark.parametrize('decimals', ['table', 'file', 'both'])
 def test_unit_ids_with_decimals_on_one_side(m2m_home, make_bundle, tmp_path, decimals):
     bundle = make_bundle(tmp_path / 'bundle')
-    if decimals == 'table':
+    if decimals != 'file':
         lines = bundle.units.read_text().splitlines()
         rows = [line.split(',') for line in lines]
         for row in rows[1:]:
             row[2] += '.0'
         bundle.units.write_text('\n'.join(map(','.join, rows)))
-    else:
+    if decimals != 'table':
         rewrite(bundle, 'VISp_1.npz', unit_id=np.arange(1000.0, 1005.0)[:, None])
+    if decimals == 'both':
+        rewrite(bundle, 'VISp_2.npz', unit_id=np.array([f'{unit}.0' for unit in range(2000, 2005)]))
     import_bundle('Lab2026', *bundle.paths)
     assert list(load_assembly('Lab2026')['unit_id'].values[:5]) == ['1000', '1001', '1002', '1003', '1004']
 
@@ -338,3 +340,23 @@ def test_descriptions_that_are_wrong(m2m_home, make_bundle, tmp_path, content, m
     (bundle.folder / 'dataset.yml').write_text(content)
     with pytest.raises(DataError, match=message):
         import_bundle('Lab2026', *bundle.paths)
+
+
+@pytest.mark.parametrize('key', ['spike_counts', 'responses'])
+def test_time_bins(m2m, m2m_home, make_bundle, tmp_path, key):
+    """Four bins of a window of 0.2 s: a bin is imported, with its own window and, for counts, its own rate."""
+    bundle = make_bundle(tmp_path / 'bundle', sessions=(('a.npz', 'VISp', 'm1', 's1', 10),))
+    bins = np.random.default_rng(0).poisson(5, (10, 8, 5, 4))
+    rewrite(bundle, 'a.npz', **{'spike_counts': None, key: bins})
+    ran = m2m('data', 'import', 'Lab2026', *bundle.options)
+    assert (ran.code, 'choose a time bin with --bin 1 to 4' in ran.err) == (1, True)
+    assert m2m('data', 'import', 'Lab2026', *bundle.options, '--bin', 5).code == 1
+    assert m2m('data', 'import', 'Lab2026', *bundle.options, '--bin', 0).code == 2
+    assert m2m('data', 'import', 'Lab2026', *bundle.options, '--bin', 2).code == 0
+    responses, _ = by_image()
+    np.testing.assert_allclose(responses, bins[..., 1] / (0.05 if key == 'spike_counts' else 1), rtol=1e-6)
+    assembly = load_assembly('Lab2026')
+    np.testing.assert_allclose([assembly['time_bin_start'].item(), assembly['time_bin_end'].item()], [100, 150])
+    rewrite(bundle, 'a.npz', **{key: bins[..., 0]})
+    with pytest.raises(DataError, match='without a fourth axis'):
+        import_bundle('Lab2027', *bundle.paths, time_bin=1)
