@@ -219,7 +219,7 @@ def _unit_ids(path: Path, ids: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
         if (np.abs(ids) > 2**53).any():
             raise DataError(f'{path}: unit_id are floats, which cannot hold such long ids; save integers or text.')
         ids = ids.astype(np.int64)
-    return np.array(drop_decimals([str(unit).strip() for unit in ids]))
+    return np.array(drop_decimals([unit.strip() for unit in ids.astype(str)]))
 
 
 def _stimulus_ids(path: Path, ids: np.ndarray | None, n_images: int) -> np.ndarray | None:

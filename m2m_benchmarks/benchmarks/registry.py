@@ -189,7 +189,7 @@ def _neural_init(dataset: str, recorded: RecordedDataset) -> str:
     text += 'from brainscore_vision import benchmark_registry\n\n'
     text += f'from m2m_benchmarks.benchmarks.comparisons import {", ".join(sorted(COMPARISONS))}\n'
     text += 'from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark\n\n'
-    text += f'AREAS = ({", ".join(map(repr, recorded.areas))})\n\n'
+    text += f'AREAS = {recorded.areas!r}\n\n'
     bibtex = recorded.bibtex.replace('\\', '\\\\').replace('"', '\\"')
     text += f'BIBTEX = """{bibtex}"""\n' if bibtex else "BIBTEX = ''\n"
     for comparison in COMPARISONS:
@@ -215,7 +215,7 @@ def _neural_test(dataset: str, recorded: RecordedDataset) -> str:
     return f"""import pytest
 from brainscore_vision import load_benchmark
 
-AREAS = ({', '.join(map(repr, recorded.areas))})
+AREAS = {recorded.areas!r}
 
 
 {mark}@pytest.mark.parametrize('area', AREAS)

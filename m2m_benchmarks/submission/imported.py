@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from m2m_benchmarks.benchmarks.comparisons.base import Comparison
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS, RecordedDataset
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, parse
 from m2m_benchmarks.benchmarks.names import known_benchmark
 from m2m_benchmarks.benchmarks.registry import recorded_files
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.areas import order_areas
+from m2m_benchmarks.errors import BenchmarkError
 
 _DATA = '''"""Recordings of {name}, on each machine where `m2m data import` brought them."""
 
@@ -70,7 +72,8 @@ def describe_recordings(name: str) -> RecordedDataset:
         return RECORDINGS[name]
     entry = manifest.require(name)
     summary, given = entry['summary'], entry['source'].get('description', {})
-    areas = {area: summary['areas'][area] for area in order_areas(summary['areas'])}
+    recorded = {area: summary['areas'][area] for area in order_areas(summary['areas'])}
+    areas = {area: counts for area, counts in recorded.items() if counts['reliable'] >= Comparison.min_neuroids}
     windows = {
         round(1000 * (session['window_end_s'] - session['window_start_s']))
         for session in entry['source'].get('session_table', [])
@@ -109,11 +112,23 @@ def write_sources(name: str, folder: Path) -> list[tuple[str, Path]]:
     Returns
     -------
     list of (str, Path)
-        Kind and path of each plugin folder: 'data' and, for a benchmark, 'benchmarks'.
+        Kind and path of each plugin folder: 'data' and, for a benchmark, 'benchmarks', with those of all areas that
+        can be scored.
+
+    Raises
+    ------
+    BenchmarkError
+        When the benchmark has too few reliable neuroids.
     """
     dataset = imported_dataset(name)
     assert dataset is not None
-    recorded = describe_recordings(dataset)
+    recorded, parsed = describe_recordings(dataset), parse(name)
+    area = parsed.area if isinstance(parsed, NeuralIdentifier) else None
+    if name != dataset and (not recorded.areas or area not in (None, *recorded.areas)):
+        raise BenchmarkError(
+            f'{name} cannot be scored, so it is not exported: it needs {Comparison.min_neuroids} or more reliable '
+            'neuroids in an area.'
+        )
     templates = {'__init__.py': _DATA, 'test.py': _TEST, 'data_packaging/package.py': _PACKAGING}
     contents = {'data': {file: template.format(name=dataset) for file, template in templates.items()}}
     if name != dataset:
