@@ -181,10 +181,12 @@ def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path, 
     differing = np.flatnonzero(np.array(drop_decimals(units['unit_id'].tolist())) != ids)
     if len(differing):
         i = differing[0]
-        raise DataError(
-            f'units.csv says that column {i} of {path.name} is unit {units["unit_id"].iloc[i]}, the file says {ids[i]} '
-            f'({len(differing)} of {len(ids)} differ): it belongs to other sessions.'
-        )
+        listed = str(units['unit_id'].iloc[i])
+        problem = f'units.csv says that column {i} of {path.name} is unit {listed}, the file says {ids[i]} '
+        problem += f'({len(differing)} of {len(ids)} differ): '
+        if listed.lstrip('0') == str(ids[i]).lstrip('0'):
+            raise DataError(f'{problem}write the leading zeros in both, or in none.')
+        raise DataError(f'{problem}it belongs to other sessions.')
     other = units['area'][units['area'].map(standard_area) != standard_area(session['area'])]
     if len(other):
         raise DataError(

@@ -6,8 +6,8 @@ import yaml
 
 from m2m_benchmarks.errors import DataError
 
-#: File beside sessions.csv, and its fields.
-FILE = 'dataset.yml'
+#: Names of the file beside sessions.csv, and its fields.
+FILES = ('dataset.yml', 'dataset.yaml')
 FIELDS = ('description', 'technique', 'licence', 'citation')
 
 
@@ -31,9 +31,12 @@ def read_description(sessions: Path, citation: str | None = None) -> dict[str, s
     DataError
         When the file can't be read, or has another field or a field that is no text.
     """
-    path = sessions.parent / FILE
+    paths = [sessions.parent / name for name in FILES if (sessions.parent / name).is_file()]
+    if len(paths) > 1:
+        raise DataError(f'there are two descriptions, {" and ".join(map(str, paths))}; remove one.')
+    path = paths[0] if paths else sessions.parent / FILES[0]
     fields = {}
-    if path.is_file():
+    if paths:
         try:
             fields = yaml.safe_load(path.read_text(encoding='utf-8-sig'))
         except (OSError, ValueError, yaml.YAMLError) as error:

@@ -109,7 +109,8 @@ def _recordings(dataset: str, area: str, population: str | None, sha256: str, fo
     if np.isnan(mean.values).any():
         area_recordings = _on_shared_stimuli(area_recordings)
     if n_repetitions == 1:  # without reliabilities, constant neuroids are among them
-        varying = np.ptp(area_recordings.mean.values, axis=0) > 0
+        values = area_recordings.mean.values
+        varying = ~(values == values[:1]).all(axis=0)
         area_recordings = dataclasses.replace(area_recordings[varying], n_constant=int((~varying).sum()))
     return area_recordings
 
@@ -202,9 +203,11 @@ def recordings(dataset: str, area: str, population: str | None = None, min_neuro
     name = dotted_name(dataset, area, population)
     required = min_neuroids if population is None else max(min_neuroids, populations.MIN_POPULATION_SIZE)
     if n < required:
+        kept = f'of reliability {MIN_RELIABILITY} or more' if len(selected.trials) > 1 else 'that vary'
         raise BenchmarkError(
-            f'{name} has {n} neuroids of reliability {MIN_RELIABILITY} or more ({selected.n_unreliable} are less '
-            f'reliable, {selected.n_constant} never vary); at least {required} are needed for a score.'
+            f'{name} has {n} neuroids {kept} ({selected.n_unreliable} are less reliable, {selected.n_constant} never '
+            f'vary); at least {required} are needed for a score.'
+            + (' All sessions share no stimulus.' if not selected.mean.sizes['presentation'] else '')
         )
     return selected
 

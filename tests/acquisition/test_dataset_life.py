@@ -29,6 +29,7 @@ def test_names_that_differ_in_case_only(m2m_home, make_bundle, tmp_path):
             import_bundle(name, *bundle.paths)
 
 
+@pytest.mark.seconds
 def test_other_recordings_are_replaced_where_asked(m2m, m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
     other = make_bundle(tmp_path / 'other', seed=1)
@@ -69,6 +70,7 @@ def test_remove_while_it_is_written(m2m, m2m_home, make_bundle, tmp_path):
     assert manifest.verify('Lab2026') == []
 
 
+@pytest.mark.seconds
 def test_an_exported_dataset_is_the_same_on_another_machine(m2m, m2m_home, make_bundle, tmp_path, monkeypatch):
     entry = import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths, citation='Smith (2026)')
     before = load_benchmark('Lab2026.VISp-rdm')
@@ -143,6 +145,7 @@ WRONG = {
 }
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('case', WRONG)
 def test_archives_that_are_refused(m2m, m2m_home, make_bundle, tmp_path, monkeypatch, case):
     import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=2, n_units=2).paths)
@@ -161,6 +164,7 @@ def test_archives_that_are_refused(m2m, m2m_home, make_bundle, tmp_path, monkeyp
     assert not list((tmp_path / 'another').rglob('*.nc'))
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('share', [0, 0.5, 0.99])
 def test_archives_that_are_cut(m2m, m2m_home, make_bundle, tmp_path, share):
     import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=2, n_units=2).paths)

@@ -38,6 +38,7 @@ def by_image(name='Lab2026'):
     return assembly.values[..., 0].reshape(-1, len(stimuli), assembly.sizes['neuroid']), stimuli
 
 
+@pytest.mark.seconds
 def test_the_order_of_numbered_images_is_asked_for(m2m, m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle', n_images=12)
     rename_images(bundle, lambda i: f'img{i + 1}')
@@ -77,6 +78,7 @@ def test_orders_that_are_ambiguous(tmp_path, names, ambiguous):
         assert list(read_axis(tmp_path, tmp_path / 'sessions.csv', 'natural').names) == names
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('place', ['stimuli', '.'])
 def test_a_table_of_images_gives_their_order_and_columns(m2m_home, make_bundle, tmp_path, place):
     bundle = make_bundle(tmp_path / 'bundle')
@@ -109,6 +111,7 @@ def test_tables_of_images_that_are_wrong(m2m_home, make_bundle, tmp_path, rows, 
         import_bundle('Lab2026', *bundle.paths, stimulus_order=order)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('key', ['spike_counts', 'responses'])
 def test_missing_trials(m2m, m2m_home, make_bundle, tmp_path, key):
     bundle = make_bundle(tmp_path / 'bundle')
@@ -159,7 +162,8 @@ def test_random_missing_trials_keep_reliabilities_and_scores(m2m_home, make_bund
         assert raw[1].value == pytest.approx(raw[0].value, abs=3 * standard_error(raw[0].draws))
 
 
-def test_animals_that_saw_different_images(m2m_home, make_bundle, tmp_path):
+@pytest.mark.seconds
+def test_animals_that_saw_different_images(m2m, m2m_home, make_bundle, tmp_path):
     """Each recording names its images; the benchmark has those that all animals saw."""
     bundle = make_bundle(tmp_path / 'bundle', n_images=16, n_units=12, sessions=ONE_AREA)
     names = np.array([f'image_{i:03d}' for i in range(16)])
@@ -183,6 +187,8 @@ def test_animals_that_saw_different_images(m2m_home, make_bundle, tmp_path):
     kept = np.isin(load_assembly('Lab2026')['neuroid_id'], benchmark.recordings.mean['neuroid_id'])
     np.testing.assert_allclose(benchmark.recordings.mean.values, complete[:, kept], rtol=1e-6)
     assert np.isfinite(float(benchmark.ceiling))
+    ran = m2m('score', 'pixels_64', 'Lab2026.VISp-rdm', '--layer', 'pixels')
+    assert 'Lab2026.VISp-rdm: on 10 stimuli; 6 that not all sessions have are left out.' in ran.out
 
 
 def test_images_that_no_recording_has(m2m_home, make_bundle, tmp_path):
@@ -198,6 +204,7 @@ def test_images_that_no_recording_has(m2m_home, make_bundle, tmp_path):
         import_bundle('Lab2026', *bundle.paths)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('subtract', [False, True])
 def test_blanks(m2m, m2m_home, make_bundle, tmp_path, subtract):
     """The third position on the axis is a grey screen, without a file."""
@@ -251,10 +258,11 @@ def test_no_image_that_all_sessions_have(m2m_home, make_bundle, tmp_path):
         rewrite(bundle, file, spike_counts=bundle.counts[file][:, half], stimulus_id=names[half])
     bundle.sessions.write_text(bundle.sessions.read_text().replace(',8,8,', ',8,4,'))
     import_bundle('Lab2026', *bundle.paths)
-    with pytest.raises(BenchmarkError):
+    with pytest.raises(BenchmarkError, match='share no stimulus'):
         load_benchmark('Lab2026.VISp-rdm')
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('decimals', ['table', 'file', 'both'])
 def test_unit_ids_with_decimals_on_one_side(m2m_home, make_bundle, tmp_path, decimals):
     bundle = make_bundle(tmp_path / 'bundle')
@@ -270,6 +278,19 @@ def test_unit_ids_with_decimals_on_one_side(m2m_home, make_bundle, tmp_path, dec
         rewrite(bundle, 'VISp_2.npz', unit_id=np.array([f'{unit}.0' for unit in range(2000, 2005)]))
     import_bundle('Lab2026', *bundle.paths)
     assert list(load_assembly('Lab2026')['unit_id'].values[:5]) == ['1000', '1001', '1002', '1003', '1004']
+
+
+def test_unit_ids_with_zeros_on_one_side(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle')
+    bundle.units.write_text(bundle.units.read_text().replace(',1000,', ',01000,'))
+    with pytest.raises(DataError, match=r'unit 01000, the file says 1000 .* write the leading zeros in both'):
+        import_bundle('Lab2026', *bundle.paths)
+
+
+def test_unit_ids_as_bytes(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle')
+    rewrite(bundle, 'VISp_1.npz', unit_id=np.arange(1000, 1005).astype('S'))
+    import_bundle('Lab2026', *bundle.paths)
 
 
 def test_an_animal_with_a_space_behind_its_name(m2m_home, make_bundle, tmp_path):
@@ -326,6 +347,15 @@ def test_the_card_says_what_the_lab_says(m2m, m2m_home, make_bundle, tmp_path):
     assert all(text in listed for text in ('Natural scenes in mouse V1.', 'two-photon', 'CC BY 4.0', 'Smith and Doe'))
 
 
+def test_two_descriptions(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle')
+    (bundle.folder / 'dataset.yaml').write_text('licence: CC0')
+    assert import_bundle('Lab2026', *bundle.paths)['source']['description'] == {'licence': 'CC0'}
+    (bundle.folder / 'dataset.yml').write_text('licence: CC0')
+    with pytest.raises(DataError, match='two descriptions'):
+        import_bundle('Lab2027', *bundle.paths)
+
+
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
@@ -342,6 +372,7 @@ def test_descriptions_that_are_wrong(m2m_home, make_bundle, tmp_path, content, m
         import_bundle('Lab2026', *bundle.paths)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('key', ['spike_counts', 'responses'])
 def test_time_bins(m2m, m2m_home, make_bundle, tmp_path, key):
     """Four bins of a window of 0.2 s: a bin is imported, with its own window and, for counts, its own rate."""
@@ -360,3 +391,23 @@ def test_time_bins(m2m, m2m_home, make_bundle, tmp_path, key):
     rewrite(bundle, 'a.npz', **{key: bins[..., 0]})
     with pytest.raises(DataError, match='without a fourth axis'):
         import_bundle('Lab2027', *bundle.paths, time_bin=1)
+
+
+def test_a_neuroid_without_a_response_to_a_stimulus_has_its_mean_over_the_others(m2m_home, make_bundle, tmp_path):
+    """Where no trial of a stimulus is left; a neuroid that lacks more than half of the stimuli is left out."""
+    bundle = make_bundle(tmp_path / 'bundle', sessions=ONE_AREA)
+    values = bundle.counts['b.npz'].astype(float)
+    values[:, 3, 0] = np.nan
+    values[:, :5, 1] = np.nan
+    rewrite(bundle, 'b.npz', spike_counts=values)
+    import_bundle('Lab2026', *bundle.paths)
+    area = recordings('Lab2026', 'VISp')
+    neuroids = list(area.mean['neuroid_id'].values)
+    assert '2001' not in neuroids
+    assert (area.n_filled, area.n_stimuli_left_out) == (1, 0)
+    expected = values.mean(axis=0)[:, 0] / 0.2
+    expected[3] = np.mean(np.delete(expected, 3))
+    np.testing.assert_allclose(area.mean.values[:, neuroids.index('2000')], expected, rtol=1e-6)
+    benchmark = load_benchmark('Lab2026.VISp-rdm')
+    assert benchmark.choices['responses_filled_in'] == 1
+    assert np.isfinite(float(benchmark.ceiling))
