@@ -129,6 +129,7 @@ def _check_manifest(entry: dict[str, Any]) -> None:
     if entry['format'] != manifest.FORMAT:
         raise ValueError(f'format {entry["format"]}, expected {manifest.FORMAT}')
     texts = [entry['name'], entry['created'], entry['source']['made_by']]
+    texts += entry['source'].get('description', {}).values()
     files = manifest.files(entry)
     numbers = [file['bytes'] for file in files]
     for file in files:

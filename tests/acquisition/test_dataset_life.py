@@ -138,6 +138,10 @@ WRONG = {
     'the name of digits': (changed('name', 'MNIST'), 'is the name of digits'),
     'a name that cannot be': (changed('name', '../x'), 'cannot be the name'),
     'a name that is no text': (changed('name', 5), 'another type'),
+    'a description that is no text': (
+        changed('source', {'made_by': '', 'description': {'citation': 5}}),
+        'another type',
+    ),
     'a path outside': (outside, 'the path'),
     'a file that is missing': (lambda files: {k: v for k, v in files.items() if 'assembly' not in k}, 'incomplete'),
     'a file that differs': (lambda files: {**files, 'assembly.nc': files['assembly.nc'][:-1] + b'?'}, 'damaged'),
