@@ -2,7 +2,7 @@
 
 A bundle is `sessions.csv` (one row per recording: file, area, animal, shape, response window), an ``.npz`` file for
 each row (`spike_counts` or `responses`, trials x images x units, and `unit_id`), `units.csv` (one row per unit), and a
-folder of images in the order of the image axis.
+folder of images, whose order `image_axis` reads.
 """
 
 import io
@@ -10,12 +10,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+from m2m_benchmarks.acquisition.csv_tables import drop_decimals, read_table
+from m2m_benchmarks.acquisition.image_axis import ImageAxis
 from m2m_benchmarks.data.areas import standard_area
 from m2m_benchmarks.data.names import is_part_name
 from m2m_benchmarks.errors import DataError
@@ -24,9 +26,6 @@ _SESSION_TEXT = ('file', 'area', 'specimen_id', 'session_id')
 _SESSION_COUNTS = ('n_trials', 'n_images', 'n_units')
 _WINDOW = ('window_start_s', 'window_end_s')
 _UNIT_COLUMNS = ('file', 'column', 'unit_id', 'area')
-
-#: File extensions of stimuli; anything else in the folder is ignored (notes, hidden files).
-IMAGES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,15 @@ class Recording:
     units : DataFrame, n_units rows
         The rows of units.csv, in the order of the unit axis.
     responses : array, shape (n_trials, n_images, n_units)
-        float32; spikes/s for spike counts, else as given.
+        float32; spikes/s for spike counts, else as given. NaN for trials that were not recorded.
+    stimulus_ids : array, shape (n_images,), or None
+        Names of the images on the image axis, if the file has them.
     """
 
     session: pd.Series
     units: pd.DataFrame
     responses: np.ndarray
+    stimulus_ids: np.ndarray | None
 
 
 def read_sessions(path: Path) -> pd.DataFrame:
@@ -54,21 +56,22 @@ def read_sessions(path: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Identifiers as text, counts as integers, windows in seconds; other columns as pandas reads them. Areas have the
-        names that the file gives them.
+        Identifiers as text, counts as integers, windows in seconds; other columns as `read_table` reads them. Areas
+        have the names that the file gives them.
 
     Raises
     ------
     DataError
         When a value is wrong; the message names its row and column.
     """
-    table = _read_csv(path, (*_SESSION_TEXT, *_SESSION_COUNTS, *_WINDOW), text=_SESSION_TEXT)
+    table = read_table(path, (*_SESSION_TEXT, *_SESSION_COUNTS, *_WINDOW), text=_SESSION_TEXT)
+    table['file'] = table['file'].map(_relative)
     for column in _SESSION_COUNTS:
         table[column] = _numbers(path, table, column, least=1).astype(int)
     for column in _WINDOW:
         table[column] = _numbers(path, table, column)
-    for row, (_, session) in enumerate(table.iterrows()):
-        where = f'{path}, row {row + 2}'
+    for row, (_, session) in zip(table.index, table.iterrows(), strict=True):
+        where = f'{path}, row {int(row) + 2}'
         if not is_part_name(session['area']):
             raise DataError(f'{where}: area is {session["area"]!r}; expected letters, digits and underscores.')
         if session['window_end_s'] <= session['window_start_s']:
@@ -81,16 +84,14 @@ def read_sessions(path: Path) -> pd.DataFrame:
                 f'{where}: the response window is {session["window_start_s"]} to {session["window_end_s"]}; seconds '
                 'after stimulus onset are expected, not milliseconds: at least 0.001 s, within a minute of the onset.'
             )
-        if session['n_trials'] < 2:
-            raise DataError(f'{where}: {session["n_trials"]} trial; at least 2 are needed to compute a reliability.')
+        if session['n_trials'] < 2 <= table['n_trials'].max():
+            raise DataError(
+                f'{where}: 1 trial, while other recordings have more, so that its units have no reliability. Import '
+                'recordings with one trial under a name of their own.'
+            )
     repeated = table['file'][table['file'].duplicated()]
     if len(repeated):
         raise DataError(f'{path}: {repeated.iloc[0]} is listed more than once; expected one row per file.')
-    if table['n_images'].nunique() > 1:
-        raise DataError(
-            f'{path}: n_images differs between rows ({sorted(table["n_images"].unique())}); '
-            'all recordings of a dataset are responses to the same images.'
-        )
     return table
 
 
@@ -102,7 +103,8 @@ def read_units(path: Path, sessions: pd.DataFrame) -> pd.DataFrame:
     DataError
         When a unit is listed twice, or belongs to a file that isn't one of the sessions.
     """
-    table = _read_csv(path, _UNIT_COLUMNS, text=('file', 'unit_id', 'area', 'specimen_id', 'session_id'))
+    table = read_table(path, _UNIT_COLUMNS, text=('file', 'unit_id', 'area', 'specimen_id', 'session_id'))
+    table['file'] = table['file'].map(_relative)
     table['column'] = _numbers(path, table, 'column', least=0).astype(int)
     repeated = table['unit_id'][table['unit_id'].duplicated()]
     if len(repeated):
@@ -119,8 +121,20 @@ def read_units(path: Path, sessions: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def read_recordings(sessions: pd.DataFrame, units: pd.DataFrame, folder: Path) -> Iterator[Recording]:
+def read_recordings(
+    sessions: pd.DataFrame, units: pd.DataFrame, folder: Path, time_bin: int | None = None
+) -> Iterator[Recording]:
     """Read the recordings, one at a time, in the order of `sessions`.
+
+    Parameters
+    ----------
+    sessions, units : DataFrame
+        Tables, as `read_sessions` and `read_units` return them.
+    folder : Path
+        Folder of the files.
+    time_bin : int, optional
+        Time bin to read, from 1, of arrays of trials x images x units x time bins. The bins divide the session's
+        response window into equal parts.
 
     Raises
     ------
@@ -129,10 +143,10 @@ def read_recordings(sessions: pd.DataFrame, units: pd.DataFrame, folder: Path) -
     """
     by_file = {str(file): group.sort_values('column') for file, group in units.groupby('file')}
     for _, session in sessions.iterrows():
-        yield _read_recording(session, by_file.get(session['file']), folder / session['file'])
+        yield _read_recording(session, by_file.get(session['file']), folder / session['file'], time_bin)
 
 
-def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path) -> Recording:
+def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path, time_bin: int | None) -> Recording:
     arrays = _read_npz(path)
     names = [name for name in ('spike_counts', 'responses') if name in arrays]
     if len(names) != 1:
@@ -143,22 +157,20 @@ def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path) 
     if 'unit_id' not in arrays:
         raise DataError(f'{path} has no array unit_id; expected one id for each unit of {names[0]}.')
     responses = arrays[names[0]]
+    if responses.ndim == 4 or time_bin is not None:
+        responses, session = _select_bin(path, names[0], responses, session, time_bin)
     _check_shape(path, names[0], responses, session)
     if names[0] == 'spike_counts':
         responses = _rates(path, responses, session['window_end_s'] - session['window_start_s'])
     else:
         if responses.dtype.kind not in 'fiu':
             raise DataError(f'{path}: responses are of type {responses.dtype}; numbers are expected.')
-        if not np.isfinite(responses).all():
-            bad = int((~np.isfinite(responses)).sum())
-            raise DataError(f'{path}: {bad:,} responses are NaN or infinite; leave those trials out of the file.')
-        responses = responses.astype(np.float32)
-        if not np.isfinite(responses).all():
+        _check_finite(path, 'responses', responses)
+        with np.errstate(over='ignore'):
+            responses = responses.astype(np.float32)
+        if np.isinf(responses).any():
             raise DataError(f'{path}: responses are too large for single precision; check their unit.')
-    ids = arrays['unit_id']
-    if ids.shape != responses.shape[2:]:
-        raise DataError(f'{path}: unit_id has shape {ids.shape}, expected ({responses.shape[2]},), one id per unit.')
-    ids = ids.astype(str)
+    ids = _unit_ids(path, arrays['unit_id'], responses.shape)
     if units is None:
         raise DataError(f'units.csv has no rows for {path.name}: it belongs to other sessions.')
     if units['column'].tolist() != list(range(len(ids))):
@@ -166,20 +178,64 @@ def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path) 
             f'units.csv has columns {_abbreviate(units["column"])} for {path.name}; '
             f'expected 0 to {len(ids) - 1}, each once.'
         )
-    differing = np.flatnonzero(units['unit_id'].to_numpy().astype(str) != ids)
+    differing = np.flatnonzero(np.array(drop_decimals(units['unit_id'].tolist())) != ids)
     if len(differing):
         i = differing[0]
-        raise DataError(
-            f'units.csv says that column {i} of {path.name} is unit {units["unit_id"].iloc[i]}, the file says {ids[i]} '
-            f'({len(differing)} of {len(ids)} differ): it belongs to other sessions.'
-        )
+        listed = str(units['unit_id'].iloc[i])
+        problem = f'units.csv says that column {i} of {path.name} is unit {listed}, the file says {ids[i]} '
+        problem += f'({len(differing)} of {len(ids)} differ): '
+        if listed.lstrip('0') == str(ids[i]).lstrip('0'):
+            raise DataError(f'{problem}write the leading zeros in both, or in none.')
+        raise DataError(f'{problem}it belongs to other sessions.')
     other = units['area'][units['area'].map(standard_area) != standard_area(session['area'])]
     if len(other):
         raise DataError(
             f'units.csv puts unit {units["unit_id"].loc[other.index[0]]} of {path.name} in {other.iloc[0]}, '
             f'sessions.csv says {session["area"]}.'
         )
-    return Recording(session, units, responses)
+    return Recording(session, units, responses, _stimulus_ids(path, arrays.get('stimulus_id'), responses.shape[1]))
+
+
+def _check_finite(path: Path, name: str, responses: np.ndarray) -> None:
+    """Check that responses are finite, or NaN where nothing was recorded."""
+    infinite = int(np.isinf(responses).sum()) if responses.dtype.kind == 'f' else 0
+    if infinite:
+        raise DataError(f'{path}: {infinite:,} {name} are infinite; expected numbers, or NaN for a missing trial.')
+    if responses.dtype.kind == 'f' and np.isnan(responses).all():
+        raise DataError(f'{path}: all {name} are NaN; leave the recording out of sessions.csv.')
+
+
+def _unit_ids(path: Path, ids: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Units of a recording as text; whole numbers without decimals, as in the tables."""
+    if ids.shape in ((1, shape[2]), (shape[2], 1)):  # MATLAB has no vectors
+        ids = ids.ravel()
+    if ids.shape != (shape[2],):
+        problem = f'{path}: unit_id has shape {ids.shape}, expected ({shape[2]},), one id per unit.'
+        if ids.ndim == 1 and len(ids) in shape:
+            problem += (
+                f' Axis {shape.index(len(ids))} of the responses has {len(ids)}: transpose the array to (trials, '
+                'images, units).'
+            )
+        raise DataError(problem)
+    if ids.dtype.kind == 'f' and (ids % 1 == 0).all():
+        if (np.abs(ids) > 2**53).any():
+            raise DataError(f'{path}: unit_id are floats, which cannot hold such long ids; save integers or text.')
+        ids = ids.astype(np.int64)
+    return np.array(drop_decimals([unit.strip() for unit in ids.astype(str)]))
+
+
+def _stimulus_ids(path: Path, ids: np.ndarray | None, n_images: int) -> np.ndarray | None:
+    if ids is None:
+        return None
+    if ids.shape != (n_images,) or ids.dtype.kind not in 'US':
+        raise DataError(
+            f'{path}: stimulus_id has shape {ids.shape} and type {ids.dtype}; expected {n_images} texts, the name of '
+            'each image on the image axis.'
+        )
+    names = ids.astype(str)
+    if len(set(names)) < len(names):
+        raise DataError(f'{path}: stimulus_id names an image twice; expected the trials of an image on the first axis.')
+    return names
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -202,6 +258,24 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f'{path} cannot be read as .npz ({error}): it is damaged. Copy it again.') from error
 
 
+def _select_bin(
+    path: Path, name: str, responses: np.ndarray, session: pd.Series, time_bin: int | None
+) -> tuple[np.ndarray, pd.Series]:
+    """Select a time bin of responses, and its part of the session's response window."""
+    if responses.ndim != 4:
+        raise DataError(f'{path}: {name} has shape {responses.shape}, without a fourth axis of time bins for --bin.')
+    n = responses.shape[3]
+    if time_bin is None or not 1 <= time_bin <= n:
+        raise DataError(
+            f'{path}: {name} has shape {responses.shape} (trials, images, units, time bins); choose a time bin with '
+            f'--bin 1 to {n}, or average over the bins.'
+        )
+    width_s = (session['window_end_s'] - session['window_start_s']) / n
+    start_s = session['window_start_s'] + (time_bin - 1) * width_s
+    session = pd.Series({**session, 'window_start_s': start_s, 'window_end_s': start_s + width_s})
+    return responses[..., time_bin - 1], session
+
+
 def _check_shape(path: Path, name: str, responses: np.ndarray, session: pd.Series) -> None:
     expected = tuple(int(session[column]) for column in _SESSION_COUNTS)
     if responses.shape == expected:
@@ -216,46 +290,36 @@ def _check_shape(path: Path, name: str, responses: np.ndarray, session: pd.Serie
 
 
 def _rates(path: Path, counts: np.ndarray, window_s: float) -> np.ndarray:
-    if counts.dtype.kind == 'f' and not np.isfinite(counts).all():
-        bad = int((~np.isfinite(counts)).sum())
-        raise DataError(f'{path}: {bad:,} spike counts are NaN or infinite; leave those trials out of the file.')
-    if counts.dtype.kind not in 'iu':
+    if counts.dtype.kind == 'f':
+        _check_finite(path, 'spike_counts', counts)
+    if counts.dtype.kind not in 'iuf' or (counts.dtype.kind == 'f' and (counts[~np.isnan(counts)] % 1 != 0).any()):
         raise DataError(
-            f'{path}: spike_counts are of type {counts.dtype}; integers are expected. '
-            'Rates or dF/F belong in an array named responses.'
+            f'{path}: spike_counts are of type {counts.dtype}; whole numbers are expected, or NaN for a missing '
+            'trial. Rates or dF/F belong in an array named responses.'
         )
-    if counts.min() < 0:
-        raise DataError(f'{path}: spike counts go down to {counts.min()}; counts of 0 or more are expected.')
+    least = np.nanmin(counts)
+    if least < 0:
+        raise DataError(f'{path}: spike counts go down to {least}; counts of 0 or more are expected.')
     return (counts / window_s).astype(np.float32)
 
 
-def read_stimuli(folder: Path, n_images: int) -> dict[str, bytes]:
-    """Read the images of a stimulus folder, and check that each can be decoded.
+def read_stimuli(axis: ImageAxis) -> dict[str, bytes]:
+    """Read the images of an image axis, without blanks, and check that each can be decoded.
 
     Returns
     -------
     dict
-        stimulus_id (the file's name without its extension) to PNG content, in sorted order. PNG files are kept byte
-        for byte; other formats are converted.
+        stimulus_id to PNG content, in the order of the axis. PNG files are kept byte for byte; other formats are
+        converted.
 
     Raises
     ------
     DataError
-        When the folder is missing, doesn't hold `n_images` images, or one of them can't be decoded.
+        When an image can't be decoded.
     """
-    if not folder.is_dir():
-        raise DataError(f'{folder} is not a folder; expected the {n_images} stimulus images there.')
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES and path.name[0] != '.')
-    if len(paths) != n_images:
-        raise DataError(
-            f'{folder} holds {len(paths)} images, the recordings have {n_images} on their image axis; '
-            'expected one image file for each, in the sorted order of the axis.'
-        )
     stimuli: dict[str, bytes] = {}
-    for path in paths:
-        if path.stem in stimuli:
-            raise DataError(f'{folder} holds {path.stem} in two formats; expected one file per image.')
-        stimuli[path.stem] = _png(path)
+    for name, path in axis.shown.items():
+        stimuli[name] = _png(path)
     return stimuli
 
 
@@ -275,25 +339,12 @@ def _png(path: Path) -> bytes:
         raise DataError(f'{path} cannot be read as an image ({error}): cut short or damaged. Copy it again.') from error
 
 
-def _read_csv(path: Path, needed: tuple[str, ...], text: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), skipinitialspace=True)
-    except FileNotFoundError as error:
-        raise DataError(f'{path} is missing.') from error
-    except (OSError, ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
-        raise DataError(f'{path} cannot be read as CSV ({error}).') from error
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes surplus cells for row labels
-        raise DataError(f'{path}: its rows have more cells than its first row has column names.')
-    missing = [column for column in needed if column not in table]
-    if missing:
-        raise DataError(f'{path} has no column {", ".join(missing)}; it has {", ".join(map(str, table.columns))}.')
-    if table.empty:
-        raise DataError(f'{path} has no rows.')
-    for column in needed:
-        empty = table.index[table[column].isna()]
-        if len(empty):
-            raise DataError(f'{path}, row {int(empty[0]) + 2}: {column} is empty.')
-    return table
+def _relative(file: str) -> str:
+    """Path of a recording beside sessions.csv, also where a table was written on Windows."""
+    path = PureWindowsPath(file)
+    if '\\' not in file:
+        return file
+    return path.name if path.drive else path.as_posix()
 
 
 def _numbers(path: Path, table: pd.DataFrame, column: str, least: int | None = None) -> pd.Series:

@@ -2,16 +2,20 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from m2m_benchmarks.acquisition.bundle import read_recordings, read_sessions, read_stimuli, read_units
+from m2m_benchmarks.acquisition.bundle import Recording, read_recordings, read_sessions, read_stimuli, read_units
+from m2m_benchmarks.acquisition.description import read_description
+from m2m_benchmarks.acquisition.image_axis import ImageAxis, read_axis
 from m2m_benchmarks.data import atomic, manifest, store
 from m2m_benchmarks.data.areas import renamed_areas, standard_area
+from m2m_benchmarks.data.cards import cards
+from m2m_benchmarks.data.digit_names import DERIVED_DIGITS, DOMAINS, PAPER_DIGITS
 from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.progress import Progress, silent
@@ -31,6 +35,12 @@ def import_bundle(
     stimuli: Path,
     progress: Progress | None = None,
     renamed: Callable[[dict[str, str]], None] | None = None,
+    *,
+    stimulus_order: str | None = None,
+    time_bin: int | None = None,
+    subtract_blank: bool = False,
+    citation: str | None = None,
+    replace: bool = False,
 ) -> dict[str, Any]:
     """Import a lab's recordings as dataset `name`, all or nothing.
 
@@ -39,14 +49,24 @@ def import_bundle(
     name : str
         `Siegle2021`, `deVries2020`, or any other name of letters and digits, as in AuthorYEAR.
     sessions, units : Path
-        Tables of the bundle; the recordings are in the folder of `sessions`.
+        Tables of the bundle; the recordings are in the folder of `sessions`, as are images.csv and dataset.yml.
     stimuli : Path
-        Folder of images in the sorted order of the image axis.
+        Folder of images; see `image_axis.read_axis` for their order.
     progress : callable, optional
         Called with the name of the step, the number done, and the total.
     renamed : callable, optional
         Called with area name to standard name for areas of the bundle with other names, such as V1 for VISp, if there
         are any.
+    stimulus_order : {'natural', 'alphabetic'}, optional
+        Order of the images on the image axis, where it is ambiguous.
+    time_bin : int, optional
+        Time bin to import, from 1, of arrays with a fourth axis of time bins.
+    subtract_blank : bool
+        Whether the mean response of each unit to blanks is subtracted from its responses.
+    citation : str, optional
+        Citation of the recordings; by default that in dataset.yml.
+    replace : bool
+        Whether another dataset of this name may be replaced.
 
     Returns
     -------
@@ -56,14 +76,11 @@ def import_bundle(
     Raises
     ------
     DataError
-        When the bundle is wrong; nothing is written then.
+        When the name is reserved or taken, or the bundle is wrong; nothing is written then.
     StorageError
         When the dataset can't be written; an earlier version is unchanged.
     """
-    if not is_dataset_name(name):
-        raise DataError(f'{name!r} cannot be the name of a dataset; expected letters and digits, as in Siegle2021.')
-    if name == 'SimulatedMouse':
-        raise DataError('SimulatedMouse is simulated by this library; import recordings under another name.')
+    check_recordings_name(name)
     report = progress or silent
     with atomic.write_lock(name):
         if manifest.holds_digits(name):
@@ -73,34 +90,144 @@ def import_bundle(
         if names and renamed:
             renamed(names)
         unit_table = read_units(units, session_table)
-        images = read_stimuli(stimuli, int(session_table['n_images'].iloc[0]))
-        responses = _allocate(sessions, session_table)
-        neuroids, trials, start = [], [], 0
-        for i, recording in enumerate(read_recordings(session_table, unit_table, sessions.parent)):
+        axis = read_axis(stimuli, sessions, stimulus_order)
+        if subtract_blank and not axis.blank.any():
+            raise DataError(f'there is no blank to subtract: no row of images.csv has the condition blank ({stimuli}).')
+        _check_number(axis, session_table, stimuli)
+        images = read_stimuli(axis)
+        responses = _allocate(sessions, session_table, len(images))
+        seen = np.zeros(len(axis.names), dtype=bool)
+        neuroids, trials, windows_s, start, n_missing = [], [], [], 0, 0
+        for i, recording in enumerate(read_recordings(session_table, unit_table, sessions.parent, time_bin)):
             n_trials, _, n_units = recording.responses.shape
-            responses[:n_trials, :, start : start + n_units] = recording.responses
+            positions = _positions(recording, axis, stimuli)
+            seen[positions] = True
+            n_missing += int(np.isnan(recording.responses).sum())
+            responses[:n_trials, :, start : start + n_units] = _to_stimuli(recording, positions, axis, subtract_blank)
             start += n_units
             trials += [n_trials] * n_units
+            windows_s.append((recording.session['window_start_s'], recording.session['window_end_s']))
             neuroids.append(_coordinates(units, recording.units, recording.session))
             report('recordings', i + 1, len(session_table))
+        if not seen.all():
+            unseen = [name for name, was_seen in zip(axis.names, seen, strict=True) if not was_seen]
+            raise DataError(f'{unseen[0]} ({len(unseen)} images in all) of {stimuli} is in no recording; remove it.')
         for n_trials in set(trials):
             responses[n_trials:, :, np.array(trials) == n_trials] = np.nan
+        source = {
+            **_source(sessions, units, session_table, axis),
+            'time_bin': time_bin,
+            'missing_responses': n_missing,
+            'blanks': 'subtracted' if subtract_blank else 'left out' if axis.blank.any() else 'none',
+            'description': read_description(sessions, citation),
+        }
+        if not replace:
+            _check_replaces_nothing(name, source)
         report('writing', 0, 1)
         entry = store.write_dataset(
             name,
             responses,
             pd.concat(neuroids, ignore_index=True),
             images,
-            (1000 * session_table['window_start_s'].min(), 1000 * session_table['window_end_s'].max()),
-            _source(sessions, units, stimuli, session_table),
+            (1000 * min(first for first, _ in windows_s), 1000 * max(last for _, last in windows_s)),
+            source,
+            {name: columns for name, columns in zip(axis.names, axis.columns, strict=True) if columns},
         )
         report('writing', 1, 1)
     return entry
 
 
-def _allocate(path: Path, table: pd.DataFrame) -> np.ndarray:
+def check_recordings_name(name: str) -> None:
+    """Check that a name can be that of recordings, and is no other dataset's in another case."""
+    if not is_dataset_name(name):
+        raise DataError(f'{name!r} cannot be the name of a dataset; expected letters and digits, as in Siegle2021.')
+    if name == 'SimulatedMouse':
+        raise DataError('SimulatedMouse is simulated by this library; import recordings under another name.')
+    for digits in (*DOMAINS, DERIVED_DIGITS, PAPER_DIGITS):
+        if name.lower() == digits.lower():
+            raise DataError(f'{digits} is the name of digits of this library; import recordings under another name.')
+    for known in (*(card['name'] for card in cards()), *manifest.names()):
+        if name.lower() == known.lower() and name != known:
+            raise DataError(f'{name} differs from the dataset {known} in case only; name it {known}, or otherwise.')
+
+
+def _check_replaces_nothing(name: str, source: Mapping[str, Any]) -> None:
+    """Check that no dataset of this name was made from other files."""
+    try:
+        before = manifest.read(name)
+    except DataError:  # a damaged manifest is replaced
+        return
+    # As JSON, because that is how the manifest has it.
+    if before is None or before['source'] == json.loads(json.dumps(source)):
+        return
+    neuroids = sum(area['neuroids'] for area in before['summary']['areas'].values())
+    raise DataError(
+        f'{name} is on this machine already: {neuroids:,} neuroids, {before["source"]["made_by"]} of '
+        f'{before["created"]}. Import under another name, or replace it with --replace (replace=True in Python).'
+    )
+
+
+def _check_number(axis: ImageAxis, table: pd.DataFrame, folder: Path) -> None:
+    """Check that there is an image for each position of the longest image axis."""
+    n = int(table['n_images'].max())
+    if n > len(axis.names):
+        raise _other_number(axis, n, table, folder)
+
+
+def _other_number(axis: ImageAxis, n: int, table: pd.DataFrame, folder: Path) -> DataError:
+    problem = (
+        f'{folder} holds {len(axis.names)} images, the recordings have {n} on their image axis; expected one image '
+        'file for each. Recordings of some of the images name them in an array stimulus_id of the .npz file.'
+    )
+    for column in ('n_trials', 'n_units'):
+        if (table[column] == len(axis.names)).all():
+            problem += f' {column} is {len(axis.names)}: if the axes are in another order, transpose the arrays to '
+            problem += '(trials, images, units), and change sessions.csv.'
+    return DataError(problem)
+
+
+def _positions(recording: Recording, axis: ImageAxis, folder: Path) -> np.ndarray:
+    """Positions of a recording's images on the image axis of the dataset."""
+    n = recording.responses.shape[1]
+    if recording.stimulus_ids is None:
+        if n != len(axis.names):
+            raise _other_number(axis, n, recording.session.to_frame().T, folder)
+        return np.arange(n)
+    known = {stem: i for i, stem in enumerate(axis.names)}
+    known |= {path.name: i for i, path in enumerate(axis.paths) if path is not None}
+    unknown = [name for name in recording.stimulus_ids if name not in known]
+    if unknown:
+        raise DataError(
+            f'{recording.session["file"]} has responses to {unknown[0]!r} ({len(unknown)} such images), which is not '
+            f'in {folder}.'
+        )
+    return np.array([known[name] for name in recording.stimulus_ids])
+
+
+def _to_stimuli(recording: Recording, positions: np.ndarray, axis: ImageAxis, subtract_blank: bool) -> np.ndarray:
+    """Responses to all stimuli of the dataset without blanks; NaN for those that the recording doesn't have."""
+    if np.array_equal(positions, np.arange(len(axis.names))):
+        responses = recording.responses
+    else:
+        n_trials, _, n_units = recording.responses.shape
+        responses = np.full((n_trials, len(axis.names), n_units), np.nan, dtype=np.float32)
+        responses[:, positions] = recording.responses
+    if not axis.blank.any():
+        return responses
+    shown = responses[:, ~axis.blank]
+    if not subtract_blank:
+        return shown
+    blanks = responses[:, axis.blank].reshape(-1, responses.shape[2]).astype(float)
+    recorded = ~np.isnan(blanks)
+    if not recorded.any(axis=0).all():
+        raise DataError(f'{recording.session["file"]} has no response to a blank, which is needed to subtract it.')
+    baseline = np.sum(blanks, axis=0, where=recorded) / recorded.sum(axis=0)
+    return np.asarray(shown - baseline.astype(np.float32))
+
+
+def _allocate(path: Path, table: pd.DataFrame, n_stimuli: int) -> np.ndarray:
     """Allocate the array of all responses; it takes memory only as recordings of the stated size fill it."""
-    shape = (int(table['n_trials'].max()), int(table['n_images'].iloc[0]), int(table['n_units'].sum()))
+    shape = (int(table['n_trials'].max()), n_stimuli, int(table['n_units'].sum()))
     try:
         return np.empty(shape, dtype=np.float32)
     except (MemoryError, ValueError) as error:
@@ -132,12 +259,18 @@ def _coordinates(path: Path, units: pd.DataFrame, session: pd.Series) -> pd.Data
     return pd.DataFrame({**own, **kept}, index=units.index)
 
 
-def _source(sessions: Path, units: Path, stimuli: Path, table: pd.DataFrame) -> dict[str, Any]:
+def _source(sessions: Path, units: Path, table: pd.DataFrame, axis: ImageAxis) -> dict[str, Any]:
+    paths = {name: path for name, path in zip(axis.names, axis.paths, strict=True) if path is not None}
     return {
         'made_by': 'm2m data import',
         'sessions': {'file': sessions.name, 'sha256': sha256_file(sessions)},
         'units': {'file': units.name, 'sha256': sha256_file(units)},
         'recordings': {str(file): sha256_file(sessions.parent / file) for file in table['file']},
+        # In the order of the image axis; it identifies the images together with the hashes of the dataset's own.
+        'images': [
+            {'name': name, 'sha256': sha256_file(paths[name]) if name in paths else None, 'columns': columns}
+            for name, columns in zip(axis.names, axis.columns, strict=True)
+        ],
         # every column of sessions.csv, since labs add their own
         'session_table': json.loads(table.to_json(orient='records')),
     }

@@ -88,6 +88,8 @@ def half_means(responses: np.ndarray, n_splits: int = 100, seed: int = 0) -> Ite
     Yields
     ------
     first, second : arrays, shape (n_stimuli, n_neurons)
+        A neuron without a trial of a stimulus in a half has its mean over the other stimuli of this half there, which
+        adds nothing to a covariance.
     """
     responses = _check_dimensions(responses)
     n_stimuli, n_neurons = responses.shape[1:]
@@ -99,8 +101,8 @@ def half_means(responses: np.ndarray, n_splits: int = 100, seed: int = 0) -> Ite
         block = slice(start, min(start + _SPLITS, n_splits))
         halves = np.empty((2, block.stop - block.start, n_stimuli, n_neurons))
         for neurons, first, trials in groups:
-            halves[0][..., neurons] = _means(trials, first[block])
-            halves[1][..., neurons] = _means(trials, ~first[block])
+            halves[0][..., neurons] = _filled(_means(trials, first[block]), axis=1)
+            halves[1][..., neurons] = _filled(_means(trials, ~first[block]), axis=1)
         yield from zip(*halves, strict=True)
 
 
@@ -124,10 +126,22 @@ def _over_shared_stimuli(first: np.ndarray, second: np.ndarray) -> tuple[np.ndar
     missing = np.isnan(first) | np.isnan(second)
     if not missing.any():
         return first, second
-    # A value equal to the mean of the others adds nothing to a covariance or variance.
-    return tuple(  # type: ignore[return-value]
-        np.where(missing, np.mean(half, axis=0, where=~missing), half) for half in (first, second)
-    )
+    first, second = (_filled(np.where(missing, np.nan, half), axis=0) for half in (first, second))
+    return first, second
+
+
+def _filled(means: np.ndarray, axis: int) -> np.ndarray:
+    """Replace NaN by the mean of the others along the axis of the stimuli; 0 where there is none.
+
+    A value equal to the mean of the others adds nothing to a covariance or variance.
+    """
+    missing = np.isnan(means)
+    if not missing.any():
+        return means
+    counts = (~missing).sum(axis=axis, keepdims=True)
+    averages = np.sum(means, axis=axis, keepdims=True, where=~missing) / np.maximum(counts, 1)
+    filled: np.ndarray = np.where(missing, averages, means)
+    return filled
 
 
 def _means(responses: np.ndarray, halves: np.ndarray) -> np.ndarray:

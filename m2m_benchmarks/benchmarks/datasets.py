@@ -39,6 +39,8 @@ class RecordedDataset:
         Citation; empty for data that this package makes.
     simulated : bool
     areas : tuple of str
+    public : bool
+        Whether anybody can have the recordings.
     """
 
     folder: str
@@ -55,6 +57,7 @@ class RecordedDataset:
     bibtex: str = ''
     simulated: bool = False
     areas: tuple[str, ...] = AREAS
+    public: bool = True
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ imports nothing heavy, for listings.
 import re
 from dataclasses import dataclass, replace
 
+from m2m_benchmarks.data.digit_names import DERIVED_DIGITS, PAPER_DIGITS
 from m2m_benchmarks.data.names import DATASET, PART
 
 #: Protocols for labelling digits, and a short description of each.
@@ -22,10 +23,6 @@ PROTOCOLS = {
     'accuracy': 'labels by a model that was trained on the source',
     'readout_accuracy': 'labels by a linear readout that is fitted to the source',
 }
-#: Collection of several domains of digits, any of which can be the source.
-PAPER_DIGITS = 'Qazi2025'
-#: Collection with a single source, from which the targets are derived.
-DERIVED_DIGITS = 'SklearnDigits'
 #: Grammar of names of benchmarks of recordings, for messages.
 GRAMMAR = (
     'DATASET-COMPARISON, DATASET.AREA-COMPARISON or DATASET.AREA.POPULATION-COMPARISON, of letters, digits and, after '

@@ -63,9 +63,10 @@ class AreaBenchmark(BenchmarkBase):
         self.population = population
         if selected is None:
             # Checked first, since no neuroid is reliable without enough repetitions.
-            self._check_trials(fewest_presentations(dataset))
+            fewest = fewest_presentations(dataset)
+            self._check_trials(fewest, fewest)
             selected = recordings(dataset, area, population, comparison.min_neuroids)
-        self._check_trials(selected.n_trials)
+        self._check_trials(selected.n_trials, len(selected.trials))
         n_stimuli = selected.mean.sizes['presentation']
         if n_stimuli < comparison.min_stimuli:
             raise BenchmarkError(
@@ -75,8 +76,9 @@ class AreaBenchmark(BenchmarkBase):
         self.recordings = selected
         self.timebins = selected.timebins
 
-    def _check_trials(self, n_trials: int) -> None:
-        if n_trials < self.comparison.min_trials:
+    def _check_trials(self, n_trials: int, n_repetitions: int) -> None:
+        # The usual two are for the ceiling, which recordings of one repetition don't have.
+        if n_trials < self.comparison.min_trials and not (n_repetitions == 1 and self.comparison.min_trials <= 2):
             raise BenchmarkError(
                 f'{self.identifier} needs recordings with {self.comparison.min_trials} or more repetitions of each '
                 f'stimulus; those of {self.dataset} have {n_trials}.'
@@ -106,7 +108,18 @@ class AreaBenchmark(BenchmarkBase):
             **_choices(self.comparison),
             'flat_neuroids_dropped': self.recordings.n_constant,
             'unreliable_neuroids_dropped': self.recordings.n_unreliable,
+            **self._incompleteness,
         }
+
+    @property
+    def _incompleteness(self) -> dict[str, Any]:
+        """Settings of recordings that lack repetitions, stimuli or trials; empty for complete ones."""
+        counts = {
+            'stimuli_not_in_all_sessions_dropped': self.recordings.n_stimuli_left_out,
+            'responses_filled_in': self.recordings.n_filled,
+        }
+        one = {'reliability_threshold': None, 'split_halves': None} if len(self.recordings.trials) == 1 else {}
+        return {**one, **{name: count for name, count in counts.items() if count}}
 
     def __call__(self, candidate: BrainModel) -> Score:
         """Score a model that maps this area to a layer.
@@ -222,6 +235,13 @@ class AreaBenchmark(BenchmarkBase):
 
     @functools.cached_property
     def _ceiling(self) -> Ceiling:
+        if len(self.recordings.trials) == 1:
+            return Ceiling(
+                1.0,
+                0.0,
+                np.ones(self.recordings.mean.sizes['neuroid']),
+                kind='none: the recordings have one repetition of each stimulus, so raw is not corrected for noise',
+            )
         ceiling: Ceiling = self._call('ceiling', self.recordings)
         for value in (ceiling.value, ceiling.error, *ceiling.details.values()):
             self._finite('ceiling', value)

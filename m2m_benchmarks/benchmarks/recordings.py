@@ -13,7 +13,7 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from m2m_benchmarks.benchmarks.identifiers import dotted_name
 from m2m_benchmarks.data import populations
 from m2m_benchmarks.data.areas import order_areas
-from m2m_benchmarks.data.trials import MIN_RELIABILITY, average_repetitions, trial_array
+from m2m_benchmarks.data.trials import MIN_RELIABILITY, average_repetitions, is_scored, trial_array
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.plugins import load_dataset
 
@@ -25,16 +25,23 @@ class AreaRecordings:
     Attributes
     ----------
     trials : array, shape (n_repetitions, n_stimuli, n_neuroids)
-        Single-trial responses; NaN where a session has fewer repetitions.
+        Single-trial responses; NaN where nothing was recorded.
     mean : NeuronRecordingAssembly
-        Responses averaged over repetitions, stimulus x neuroid.
+        Responses averaged over repetitions, stimulus x neuroid. Where a neuroid has no response to a stimulus, its mean
+        over the others, which adds nothing to a covariance.
     stimuli : StimulusSet
+        Stimuli that all sessions with neuroids here have.
     timebins : list of (start, end)
         The response window in ms after stimulus onset.
     sha256 : str
         SHA-256 of the assembly's file.
     n_constant, n_unreliable : int
-        Numbers of neuroids left out because they are constant, and because their reliability is too low.
+        Numbers of neuroids left out because they are constant, and because their reliability is too low or more than
+        half of the stimuli are missing.
+    n_stimuli_left_out : int
+        Number of stimuli that some session doesn't have.
+    n_filled : int
+        Number of responses in `mean` that weren't recorded.
     """
 
     trials: np.ndarray
@@ -44,6 +51,8 @@ class AreaRecordings:
     sha256: str
     n_constant: int
     n_unreliable: int
+    n_stimuli_left_out: int = 0
+    n_filled: int = 0
 
     def __getitem__(self, mask: np.ndarray) -> 'AreaRecordings':
         """Select some of the neuroids; other neuroids are other data, with a hash of their own."""
@@ -58,8 +67,8 @@ class AreaRecordings:
 
     @property
     def n_trials(self) -> int:
-        """Minimum number of repetitions over stimuli and neuroids."""
-        return int((~np.isnan(self.trials)).sum(axis=0).min())
+        """Minimum number of repetitions over neuroids; a repetition counts if any stimulus was recorded in it."""
+        return int((~np.isnan(self.trials)).any(axis=1).sum(axis=0).min())
 
     @property
     def animals(self) -> np.ndarray:
@@ -83,23 +92,61 @@ def _recordings(dataset: str, area: str, population: str | None, sha256: str, fo
     if population is not None:
         here &= _in_population(assembly, here, dataset, area, population)
     reliability = assembly['reliability'].values[here]
-    reliable = reliability >= MIN_RELIABILITY
+    n_repetitions = len(np.unique(assembly['repetition'].values))
+    scored = is_scored(reliability, n_repetitions)
     # Selecting copies an area into a contiguous block of memory.
-    selected = assembly.isel(neuroid=np.flatnonzero(here)[reliable])
+    selected = assembly.isel(neuroid=np.flatnonzero(here)[scored])
     trials, stimulus_ids = trial_array(selected)
     mean = average_repetitions(selected)
     # Sorted as in `align`, which sorts models' responses.
     order = np.argsort(stimulus_ids.astype(str), kind='stable')
     if not np.array_equal(order, np.arange(len(order))):
         trials, mean = trials[:, order], mean.isel(presentation=order)
-    return AreaRecordings(
+    area_recordings = AreaRecordings(
         trials=np.asarray(trials),
         mean=mean,
         stimuli=assembly.attrs['stimulus_set'],
         timebins=[(float(start), float(end)) for start, end in assembly['time_bin'].values],
         sha256=sha256,
-        n_constant=int(np.isnan(reliability).sum()),
+        n_constant=int((np.isnan(reliability) & ~scored).sum()),
         n_unreliable=int((reliability < MIN_RELIABILITY).sum()),
+    )
+    if np.isnan(mean.values).any():
+        area_recordings = _on_shared_stimuli(area_recordings)
+    if n_repetitions == 1:  # without reliabilities, constant neuroids are among them
+        values = area_recordings.mean.values
+        varying = ~(values == values[:1]).all(axis=0)
+        area_recordings = dataclasses.replace(area_recordings[varying], n_constant=int((~varying).sum()))
+    return area_recordings
+
+
+def _on_shared_stimuli(recorded: AreaRecordings) -> AreaRecordings:
+    """Leave out the stimuli that some session doesn't have, and fill in the other missing responses."""
+    missing = np.isnan(recorded.mean.values)
+    sessions = recorded.mean['session'].values
+    shared = np.all([~missing[:, sessions == session].all(axis=1) for session in np.unique(sessions)], axis=0)
+    complete = missing[shared].mean(axis=0) <= 0.5 if shared.any() else np.zeros(len(sessions), dtype=bool)
+    n_incomplete = int((~complete).sum())
+    recorded = recorded[complete]
+    stimuli = recorded.stimuli
+    if not shared.all():
+        names = recorded.mean['stimulus_id'].values[shared]
+        stimuli = stimuli.loc[stimuli['stimulus_id'].isin(names)].reset_index(drop=True)
+        stimuli.identifier = (
+            f'{recorded.stimuli.identifier}_{hashlib.sha256(repr(list(names)).encode()).hexdigest()[:16]}'
+        )
+    mean = recorded.mean.isel(presentation=np.flatnonzero(shared))
+    missing = np.isnan(mean.values)
+    counts = (~missing).sum(axis=0)
+    averages = np.sum(mean.values, axis=0, where=~missing) / np.maximum(counts, 1)
+    return dataclasses.replace(
+        recorded,
+        trials=recorded.trials[:, shared],
+        mean=mean.copy(data=np.where(missing, averages, mean.values)),
+        stimuli=stimuli,
+        n_unreliable=recorded.n_unreliable + n_incomplete,
+        n_stimuli_left_out=int((~shared).sum()),
+        n_filled=int(missing.sum()),
     )
 
 
@@ -161,9 +208,11 @@ def recordings(dataset: str, area: str, population: str | None = None, min_neuro
     name = dotted_name(dataset, area, population)
     required = min_neuroids if population is None else max(min_neuroids, populations.MIN_POPULATION_SIZE)
     if n < required:
+        kept = f'of reliability {MIN_RELIABILITY} or more' if len(selected.trials) > 1 else 'that vary'
         raise BenchmarkError(
-            f'{name} has {n} neuroids of reliability {MIN_RELIABILITY} or more ({selected.n_unreliable} are less '
-            f'reliable, {selected.n_constant} never vary); at least {required} are needed for a score.'
+            f'{name} has {n} neuroids {kept} ({selected.n_unreliable} are less reliable, {selected.n_constant} never '
+            f'vary); at least {required} are needed for a score.'
+            + (' All sessions share no stimulus.' if not selected.mean.sizes['presentation'] else '')
         )
     return selected
 

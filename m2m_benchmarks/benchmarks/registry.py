@@ -30,10 +30,15 @@ _WRITTEN = 'Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the 
 
 def identifiers(dataset: str) -> list[NeuralIdentifier] | list[DigitsIdentifier]:
     """List the names of a dataset's registered benchmarks, in their order."""
-    if dataset in DIGITS:
-        return _digits_identifiers(dataset)
-    areas = RECORDINGS[dataset].areas
-    return [NeuralIdentifier(dataset, area, None, comparison) for comparison in COMPARISONS for area in (*areas, None)]
+    return _digits_identifiers(dataset) if dataset in DIGITS else _neural_identifiers(dataset, RECORDINGS[dataset])
+
+
+def _neural_identifiers(dataset: str, recorded: RecordedDataset) -> list[NeuralIdentifier]:
+    return [
+        NeuralIdentifier(dataset, area, None, comparison)
+        for comparison in COMPARISONS
+        for area in (*recorded.areas, None)
+    ]
 
 
 def _digits_identifiers(dataset: str) -> list[DigitsIdentifier]:
@@ -66,20 +71,17 @@ def line(name: NeuralIdentifier | DigitsIdentifier) -> str:
     return text if len(text) <= _WIDTH else f'{start}\n    {", ".join(arguments)}\n)'
 
 
-def metadata(name: NeuralIdentifier | DigitsIdentifier, population_column: str = '') -> dict[str, Any]:
-    """Write the entry of a benchmark in Brain-Score's metadata.
+def metadata(name: NeuralIdentifier, dataset: RecordedDataset, population_column: str = '') -> dict[str, Any]:
+    """Write the entry of a benchmark of recordings in Brain-Score's metadata.
 
     Parameters
     ----------
-    name : NeuralIdentifier or DigitsIdentifier
+    name : NeuralIdentifier
+    dataset : RecordedDataset
     population_column : str
         Column that defines the population, for a benchmark of one.
     """
-    return _digits_metadata(name) if isinstance(name, DigitsIdentifier) else _neural_metadata(name, population_column)
-
-
-def _neural_metadata(name: NeuralIdentifier, population_column: str) -> dict[str, Any]:
-    dataset, comparison = RECORDINGS[name.dataset], load_comparison(name.comparison)
+    comparison = load_comparison(name.comparison)
     if name.area is None:
         n_neuroids, n_animals = sum(dataset.neuroids.values()) or None, dataset.all_animals
     elif name.population is None:
@@ -98,6 +100,7 @@ def _neural_metadata(name: NeuralIdentifier, population_column: str) -> dict[str
             'datatype': dataset.datatype,
             'num_subjects': n_animals,
             'pre_processing': dataset.preprocessing + only,
+            'data_publicly_available': dataset.public,
         },
         metric={'type': comparison.metric, 'extra_notes': f'score = {comparison.description.formula}'},
     )
@@ -152,23 +155,33 @@ def files() -> dict[Path, str]:
     """Generate the content of all files, by path."""
     content: dict[Path, str] = {}
     for dataset, recorded in RECORDINGS.items():
-        content |= _folder_files(
-            dataset, recorded.folder, _neural_init(dataset, recorded), _neural_methods(dataset, recorded)
-        )
-        content[_FOLDER / recorded.folder / 'test.py'] = _neural_test(dataset, recorded)
+        for file, text in recorded_files(dataset, recorded).items():
+            content[_FOLDER / recorded.folder / file] = text
     for dataset, collection in DIGITS.items():
-        content |= _folder_files(
-            dataset, collection.folder, _digits_init(dataset, collection), _digits_methods(dataset)
-        )
-        content[_FOLDER / collection.folder / 'test.py'] = _digits_test(dataset, collection)
+        entries = {str(name): _digits_metadata(name) for name in _digits_identifiers(dataset)}
+        for file, text in {
+            '__init__.py': _digits_init(dataset, collection),
+            'metadata.yaml': _metadata_file(entries),
+            'METHODS.md': _digits_methods(dataset),
+            'test.py': _digits_test(dataset, collection),
+        }.items():
+            content[_FOLDER / collection.folder / file] = text
     return content
 
 
-def _folder_files(dataset: str, folder: str, init: str, methods: str) -> dict[Path, str]:
-    entries = {str(name): metadata(name) for name in identifiers(dataset)}
-    text = yaml.safe_dump({'benchmarks': entries}, sort_keys=False, width=1000, indent=4)
-    path = _FOLDER / folder
-    return {path / '__init__.py': init, path / 'metadata.yaml': text, path / 'METHODS.md': methods}
+def recorded_files(dataset: str, recorded: RecordedDataset) -> dict[str, str]:
+    """Generate the content of the files in the plugin folder of the benchmarks of recordings, by name."""
+    entries = {str(name): metadata(name, recorded) for name in _neural_identifiers(dataset, recorded)}
+    return {
+        '__init__.py': _neural_init(dataset, recorded),
+        'metadata.yaml': _metadata_file(entries),
+        'METHODS.md': _neural_methods(dataset, recorded),
+        'test.py': _neural_test(dataset, recorded),
+    }
+
+
+def _metadata_file(entries: dict[str, dict[str, Any]]) -> str:
+    return yaml.safe_dump({'benchmarks': entries}, sort_keys=False, width=1000, indent=4)
 
 
 def _neural_init(dataset: str, recorded: RecordedDataset) -> str:
@@ -176,11 +189,12 @@ def _neural_init(dataset: str, recorded: RecordedDataset) -> str:
     text += 'from brainscore_vision import benchmark_registry\n\n'
     text += f'from m2m_benchmarks.benchmarks.comparisons import {", ".join(sorted(COMPARISONS))}\n'
     text += 'from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark\n\n'
-    text += f'AREAS = ({", ".join(map(repr, recorded.areas))})\n\n'
-    bibtex = recorded.bibtex.replace('\\', '\\\\')
+    text += f'AREAS = {recorded.areas!r}\n\n'
+    bibtex = recorded.bibtex.replace('\\', '\\\\').replace('"', '\\"')
     text += f'BIBTEX = """{bibtex}"""\n' if bibtex else "BIBTEX = ''\n"
     for comparison in COMPARISONS:
-        lines = [line(name) for name in identifiers(dataset) if getattr(name, 'comparison', '') == comparison]
+        names = [name for name in _neural_identifiers(dataset, recorded) if name.comparison == comparison]
+        lines = list(map(line, names))
         text += '\n' + '\n'.join(lines) + '\n'
     return text
 
@@ -201,7 +215,7 @@ def _neural_test(dataset: str, recorded: RecordedDataset) -> str:
     return f"""import pytest
 from brainscore_vision import load_benchmark
 
-AREAS = ({', '.join(map(repr, recorded.areas))})
+AREAS = {recorded.areas!r}
 
 
 {mark}@pytest.mark.parametrize('area', AREAS)

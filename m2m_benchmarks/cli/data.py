@@ -1,4 +1,4 @@
-"""The commands `m2m data`: list, fetch, import, verify."""
+"""The commands `m2m data`: list, fetch, import, verify, export, remove."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from m2m_benchmarks.cli.console import (
 from m2m_benchmarks.cli.fetch import splits_table, summarize_splits
 from m2m_benchmarks.cli.groups import ListingGroup
 from m2m_benchmarks.cli.recordings import areas_table, describe_settings, print_recordings, print_renamed
-from m2m_benchmarks.data import manifest
+from m2m_benchmarks.data import atomic, manifest
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.errors import DataError, UnknownNameError
@@ -32,7 +32,11 @@ _DIGITS_DOMAIN = 'digits-domain'
 #: Message after Ctrl-C in an import.
 _AFTER_INTERRUPT = 'Nothing was imported or changed. Run the same command again.'
 
-app = typer.Typer(cls=ListingGroup, help='List, fetch, import and verify recordings and digits.', rich_markup_mode=None)
+app = typer.Typer(
+    cls=ListingGroup,
+    help='List, fetch, import, verify, export and remove recordings and digits.',
+    rich_markup_mode=None,
+)
 
 app.add_typer(fetch.app, name='fetch')
 
@@ -149,7 +153,10 @@ def _is_missing(entry: dict[str, Any]) -> bool:
 @app.command('import')
 def import_(
     name: Annotated[
-        str, typer.Argument(help='Siegle2021, deVries2020, a new name such as Smith2026, or digits-domain.')
+        str,
+        typer.Argument(
+            help='Siegle2021, deVries2020, a new name such as Smith2026, digits-domain, or a .zip of `m2m data export`.'
+        ),
     ],
     domain: Annotated[
         str | None, typer.Argument(help=f'After digits-domain: {", ".join(DOMAINS)} or a new name.')
@@ -159,34 +166,76 @@ def import_(
     ] = None,
     units: Annotated[Path | None, typer.Option(help='Table of units, units.csv, one row per unit.')] = None,
     stimuli: Annotated[
-        Path | None, typer.Option(help='Folder of images, sorted by name in the order of the image axis.')
+        Path | None, typer.Option(help='Folder of images, in the order of the image axis by name or by images.csv.')
     ] = None,
+    stimulus_order: Annotated[
+        str | None,
+        typer.Option(metavar='natural|alphabetic', help='Order of the images: img2 before img10, or after.'),
+    ] = None,
+    time_bin: Annotated[
+        int | None, typer.Option('--bin', help='Time bin to import, from 1, of arrays with a fourth axis of time bins.')
+    ] = None,
+    subtract_blank: Annotated[
+        bool,
+        typer.Option('--subtract-blank', help='Subtract the mean response to the condition blank of images.csv.'),
+    ] = False,
+    citation: Annotated[str | None, typer.Option(help='Citation of the recordings, for their card.')] = None,
+    replace: Annotated[
+        bool, typer.Option('--replace', help='Replace recordings of this name that were made from other files.')
+    ] = False,
     source: Annotated[Path | None, typer.Option('--from', help='File or folder of digits.')] = None,
     as_split: Annotated[str | None, typer.Option('--as', help='Split for all digits: train or test.')] = None,
     json: Json = None,
 ) -> None:
     """Import recordings or digits from files.
 
-    Nothing is imported when any part of the files is wrong.
+    Nothing is imported when any part of the files is wrong. Beside sessions.csv, dataset.yml may have the fields
+    description, technique, licence and citation.
 
     Example:  m2m data import Siegle2021 --sessions sessions.csv --units units.csv --stimuli stimuli
 
     Example:  m2m data import digits-domain MNISTM --from mnist_m_test.zip
     """
     bundle = {'--sessions': sessions, '--units': units, '--stimuli': stimuli}
+    of_recordings = {
+        '--stimulus-order': stimulus_order,
+        '--bin': time_bin,
+        '--subtract-blank': subtract_blank,
+        '--citation': citation,
+        '--replace': replace,
+    }
+    others = {str(domain): domain, '--from': source, '--as': as_split}
+    if name.lower().endswith('.zip'):
+        unused = {**bundle, **of_recordings, **others, '--replace': False}
+        if any(unused.values()):
+            raise _usage_error(name, {}, unused)
+        check_json(json)
+        _import_archive(Path(name), replace, json)
+        return
     if name == _DIGITS_DOMAIN:
-        if domain is None or source is None or any(bundle.values()):
-            raise _usage_error(f'{_DIGITS_DOMAIN} NAME', {'NAME': domain, '--from': source}, bundle)
+        unused = {**bundle, **of_recordings}
+        if domain is None or source is None or any(unused.values()):
+            raise _usage_error(f'{_DIGITS_DOMAIN} NAME', {'NAME': domain, '--from': source}, unused)
         if as_split not in (None, 'train', 'test'):
             raise typer.BadParameter(f'expected train or test, got {as_split}', param_hint='--as')
         check_json(json)
         _import_digits(domain, source, as_split, json)
         return
-    others = {str(domain): domain, '--from': source, '--as': as_split}
     if sessions is None or units is None or stimuli is None or any(others.values()):
         raise _usage_error(name, bundle, others)
+    if time_bin is not None and time_bin < 1:
+        raise typer.BadParameter(f'expected 1 or more, got {time_bin}', param_hint='--bin')
+    if stimulus_order not in (None, 'natural', 'alphabetic'):
+        raise typer.BadParameter(f'expected natural or alphabetic, got {stimulus_order}', param_hint='--stimulus-order')
     check_json(json)
-    _import_recordings(name, sessions, units, stimuli, json)
+    options = {
+        'stimulus_order': stimulus_order,
+        'time_bin': time_bin,
+        'subtract_blank': subtract_blank,
+        'citation': citation,
+        'replace': replace,
+    }
+    _import_recordings(name, (sessions, units, stimuli), options, json)
 
 
 def _usage_error(what: str, needed: Mapping[str, object], others: Mapping[str, object]) -> typer.BadParameter:
@@ -200,15 +249,34 @@ def _usage_error(what: str, needed: Mapping[str, object], others: Mapping[str, o
     )
 
 
-def _import_recordings(name: str, sessions: Path, units: Path, stimuli: Path, json: str | None) -> None:
+def _import_recordings(name: str, bundle: tuple[Path, Path, Path], options: dict[str, Any], json: str | None) -> None:
     with progress(_AFTER_INTERRUPT) as report:
         with stage(report, 'loading'):
             from m2m_benchmarks.acquisition.importing import import_bundle
 
-        entry = import_bundle(name, sessions, units, stimuli, report, print_renamed)
+        entry = import_bundle(name, *bundle, report, print_renamed, **options)
     if json is not None:
-        write_json({'name': name, **entry['summary'], 'sha256': entry['assembly']['sha256']}, json)
+        content = {key: entry['source'][key] for key in ('missing_responses', 'blanks')}
+        write_json({'name': name, **entry['summary'], **content, 'sha256': entry['assembly']['sha256']}, json)
     if json != '-':
+        print_recordings(name, entry, 'imported')
+
+
+def _import_archive(path: Path, replace: bool, json: str | None) -> None:
+    with progress(_AFTER_INTERRUPT) as report:
+        with stage(report, 'loading'):
+            from m2m_benchmarks.acquisition.archive import import_archive
+
+        with stage(report, f'reading {path.name}'):
+            entry = import_archive(path, replace)
+    name = entry['name']
+    if json is not None:
+        write_json({'name': name, **dataset_state(name)}, json)
+    if json == '-':
+        return
+    if entry.get('kind') == manifest.DIGITS:
+        print_table(splits_table(summarize_splits(entry), f'{name}: imported'))
+    else:
         print_recordings(name, entry, 'imported')
 
 
@@ -230,6 +298,43 @@ def _import_digits(name: str, source: Path, as_split: str | None, json: str | No
         print_line(f'Next:  m2m score MODEL {benchmark}')
     if 'train' in splits:
         print_line(f'Next:  m2m train digitnet --source {name}')
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(help='Dataset on this machine.')],
+    file: Annotated[Path, typer.Argument(metavar='FILE.zip', help='Archive to write.')],
+) -> None:
+    """Export a dataset to a zip archive, for `m2m data import FILE.zip` on another machine.
+
+    Its licence says who may have it: `m2m data list NAME`.
+
+    Example:  m2m data export Smith2026 Smith2026.zip
+    """
+    with progress('The archive was not written.') as report:
+        with stage(report, 'loading'):
+            from m2m_benchmarks.acquisition.archive import export_archive
+
+        with stage(report, f'writing {file.name}'):
+            export_archive(name, file)
+    print_line(str(file))
+
+
+@app.command()
+def remove(name: Annotated[str, typer.Argument(help='Dataset to remove from this machine.')]) -> None:
+    """Remove a dataset from this machine.
+
+    Results that were computed on it stay.
+
+    Example:  m2m data remove Smith2026
+    """
+    if name not in manifest.names():
+        raise UnknownNameError('dataset', name, manifest.names(), '`m2m data list` lists those on this machine.')
+    with atomic.write_lock(name):
+        atomic.remove(name)
+    print_text(f'{name} was removed.')
+    if name not in manifest.MADE_HERE:
+        print_commands({name: manifest.import_commands(name)})
 
 
 @app.command()

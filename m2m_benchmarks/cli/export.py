@@ -18,7 +18,8 @@ def export(
     name: Annotated[
         str,
         typer.Argument(
-            help='A model, benchmark, dataset or metric of this library, or the folder of a model plugin. '
+            help='A model, benchmark, dataset or metric of this library, recordings that you imported or their '
+            'benchmark, a training run (run:NAME), or the folder of a model plugin. '
             'With --check and without --to: an existing archive or folder.'
         ),
     ],

@@ -134,10 +134,24 @@ def areas_table(areas: Mapping[str, Any], title: str = '', notes: tuple[str, ...
     )
 
 
+def _size(entry: dict[str, Any]) -> tuple[str, ...]:
+    """Notes on the numbers of stimuli and repetitions, and on what is missing."""
+    summary, source = entry['summary'], entry['source']
+    notes = [f'{summary["stimuli"]} stimuli, up to {summary["repetitions"]} repetitions.']
+    if summary['repetitions'] == 1:
+        notes.append(
+            'One repetition leaves no reliability to compute: all neuroids are counted as reliable, and scores have no '
+            'ceiling.'
+        )
+    if source.get('missing_responses'):
+        notes.append(f'{source["missing_responses"]:,} responses to single trials are missing (NaN).')
+    if source.get('blanks', 'none') != 'none':
+        notes.append(f'Responses to blanks were {source["blanks"]}.')
+    return tuple(notes)
+
+
 def print_recordings(name: str, entry: dict[str, Any], how: str) -> None:
     """Print the number of neuroids in each area of a dataset."""
-    summary = entry['summary']
-    size = f'{summary["stimuli"]} stimuli, up to {summary["repetitions"]} repetitions.'
-    print_table(areas_table(summary['areas'], f'{name}: {how}', (size,)))
+    print_table(areas_table(entry['summary']['areas'], f'{name}: {how}', _size(entry)))
     benchmark = NeuralIdentifier(name, None, None, 'rdm')
     print_line(f'Next:  m2m score torchvision:squeezenet1_1 {benchmark} --weights none')

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from m2m_benchmarks.data import manifest
-from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.storage import (
     ensure_writable,
     file_lock,
@@ -72,7 +72,7 @@ def write_version(
             files = [_entry(unfinished, path) for path in paths]
             entry = {
                 'name': name,
-                'version': _version(files),
+                'version': version_of(files),
                 'created': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
                 **describe(files),
             }
@@ -85,8 +85,28 @@ def write_version(
                 folder.rmdir()  # empty if there never was a version
 
 
-def _version(files: Sequence[Mapping[str, Any]]) -> str:
-    """Name of a version: a hash over its files."""
+def remove(name: str) -> None:
+    """Remove a dataset; the caller holds `write_lock`.
+
+    Raises
+    ------
+    StorageError
+        When it can't be removed, for instance because a permission is missing.
+    """
+    folder = manifest.data_folder() / name
+    try:
+        # First, since only a manifest makes files a dataset.
+        (folder / 'ledger.json').unlink(missing_ok=True)
+        sync_folder(folder)
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise StorageError(
+            f'cannot remove {folder}: {error.strerror or error}. Fix its permissions, then remove the folder.'
+        ) from error
+
+
+def version_of(files: Sequence[Mapping[str, Any]]) -> str:
+    """Name of a version: a hash over its files, from their entries in the manifest."""
     listed = ''.join(f'{file["file"]} {file["sha256"]}\n' for file in files)
     return hashlib.sha256(listed.encode()).hexdigest()[:16]
 

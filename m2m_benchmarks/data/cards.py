@@ -24,11 +24,14 @@ def card(name: str) -> dict[str, str] | None:
     entry = manifest.read(name)
     if entry is None:
         return None
+    kind = 'Digits' if entry.get('kind') == manifest.DIGITS else 'Recordings'
+    given = entry['source'].get('description', {})
     return {
         'name': name,
-        'what': f'{"Digits" if entry.get("kind") == manifest.DIGITS else "Recordings"} imported on this machine.',
-        'licence': 'not stated; see the data provider',
-        'citation': 'none given',
+        'what': ' '.join(filter(None, [given.get('description'), given.get('technique')]))
+        or f'{kind} imported on this machine.',
+        'licence': given.get('licence', 'not stated; see the data provider'),
+        'citation': given.get('citation', 'none given'),
         'how_made': f'{entry["source"]["made_by"]}, {entry["created"]}',
         'fetch': '',
     }

@@ -1,5 +1,9 @@
 """Names of the domains of digits and of their stimulus sets. This module imports nothing heavy, for listings."""
 
+#: Collection of several domains of digits, any of which can be the source.
+PAPER_DIGITS = 'Qazi2025'
+#: Collection with a single source, from which the targets are derived.
+DERIVED_DIGITS = 'SklearnDigits'
 #: Domains of the paper. MNISTM is MNIST-M; names of datasets have no dash.
 DOMAINS = ('MNIST', 'MNISTM', 'SVHN', 'USPS')
 #: Domains that are derived from scikit-learn's digits.

@@ -16,7 +16,7 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from m2m_benchmarks.arrays import split_half_reliability
 from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.atomic import write_version
-from m2m_benchmarks.data.trials import MIN_RELIABILITY, NO_OBJECT, OBJECT
+from m2m_benchmarks.data.trials import NO_OBJECT, OBJECT, is_scored
 
 #: Bytes of responses that are compressed and written at a time; at least one neuroid.
 _SLAB = 2**22
@@ -54,6 +54,7 @@ def write_dataset(
     stimuli: Mapping[str, bytes],
     window_ms: tuple[float, float],
     source: Mapping[str, Any],
+    stimulus_columns: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Write recordings that fit into memory; see `write_recordings`.
 
@@ -62,14 +63,16 @@ def write_dataset(
     name : str
         Identifier of the dataset.
     responses : array, shape (n_repetitions, n_stimuli, n_neuroids)
-        Responses in spikes/s or dF/F; NaN where a session has fewer repetitions than others.
+        Responses in spikes/s or dF/F; NaN where nothing was recorded.
     neuroids : DataFrame, n_neuroids rows
         Columns neuroid_id, region, animal, session and any others; each becomes a coordinate. The column
-        reliability is computed and added.
+        reliability is computed and added; NaN for neuroids with fewer than two repetitions.
     stimuli : mapping
         Stimulus_id to content of the PNG file, in the order of the stimulus axis.
     window_ms, source
         See `AssemblyContent`.
+    stimulus_columns : mapping, optional
+        Stimulus_id to further columns of the stimulus set, by name; the same columns for all stimuli.
 
     Returns
     -------
@@ -81,13 +84,21 @@ def write_dataset(
     StorageError
         When the disk is full or can't be written.
     """
-    neuroids = neuroids.assign(reliability=split_half_reliability(responses))
-    content = AssemblyContent(neuroids, len(responses), [responses], window_ms, source)
-    return write_recordings(name, stimuli.items(), lambda: content)
+    repeated = (~np.isnan(responses)).any(axis=1).sum(axis=0) >= 2
+    reliability = np.full(responses.shape[2], np.nan)
+    if repeated.all():  # without a copy
+        reliability = split_half_reliability(responses)
+    elif repeated.any():
+        reliability[repeated] = split_half_reliability(responses[:, :, repeated])
+    content = AssemblyContent(neuroids.assign(reliability=reliability), len(responses), [responses], window_ms, source)
+    return write_recordings(name, stimuli.items(), lambda: content, stimulus_columns)
 
 
 def write_recordings(
-    name: str, stimuli: Iterable[tuple[str, bytes]], record: Callable[[], AssemblyContent]
+    name: str,
+    stimuli: Iterable[tuple[str, bytes]],
+    record: Callable[[], AssemblyContent],
+    stimulus_columns: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Write recordings and their stimuli, replacing an earlier version in one step.
 
@@ -102,6 +113,8 @@ def write_recordings(
         Images in the order of the stimulus axis. Iterated once.
     record : callable
         Function that returns the recordings; called after all stimuli are written.
+    stimulus_columns
+        See `write_dataset`.
 
     Returns
     -------
@@ -128,7 +141,11 @@ def write_recordings(
         return paths
 
     def describe(files: list[dict[str, Any]]) -> dict[str, Any]:
-        images = [{'stimulus_id': stimulus} for stimulus in stimulus_ids]
+        columns = stimulus_columns or {}
+        images = [
+            {'stimulus_id': stimulus, **({'columns': dict(columns[stimulus])} if stimulus in columns else {})}
+            for stimulus in stimulus_ids
+        ]
         content = contents[0]
         return {
             'assembly': files[0],
@@ -217,13 +234,14 @@ def _slabs(blocks: Iterable[np.ndarray], shape: tuple[int, int, int], width: int
 
 
 def _summary(n_repetitions: int, n_stimuli: int, neuroids: pd.DataFrame) -> dict[str, Any]:
+    neuroids = neuroids.assign(scored=is_scored(neuroids['reliability'].to_numpy(), n_repetitions))
     grouping = [str(column) for column in neuroids if populations.groups(str(column), neuroids[column].unique())]
     areas = {}
     for area, group in neuroids.groupby('region', sort=False):
         areas[str(area)] = {
             'neuroids': len(group),
-            'reliable': int((group['reliability'] >= MIN_RELIABILITY).sum()),
-            'flat': int(group['reliability'].isna().sum()),
+            'reliable': int(group['scored'].sum()),
+            'flat': int((group['reliability'].isna() & ~group['scored']).sum()),
             'animals': int(group['animal'].nunique()),
             'sessions': int(group['session'].nunique()),
             'reliable_by': _reliable_by(group, grouping),
@@ -232,13 +250,14 @@ def _summary(n_repetitions: int, n_stimuli: int, neuroids: pd.DataFrame) -> dict
 
 
 def _reliable_by(neuroids: pd.DataFrame, columns: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Count reliable neuroids by the values of each column that groups them into populations.
+    """Count scored neuroids by the values of each column that groups them into populations.
 
-    Values without reliable neuroids are included, with 0, since names of populations depend on all values.
+    Values without scored neuroids are included, with 0, since names of populations depend on all values.
     """
-    reliable = neuroids['reliability'] >= MIN_RELIABILITY
     return {
-        column: {str(value): int(n) for value, n in reliable.groupby(neuroids[column].to_numpy()).sum().items()}
+        column: {
+            str(value): int(n) for value, n in neuroids['scored'].groupby(neuroids[column].to_numpy()).sum().items()
+        }
         for column in columns
     }
 
@@ -249,8 +268,8 @@ def load_stimuli(name: str) -> StimulusSet:
     Returns
     -------
     StimulusSet
-        Stimuli with the columns stimulus_id, sha256 (of the image file) and object_name, which is the same for all. The
-        identifier contains a hash over all images.
+        Stimuli with the columns stimulus_id, sha256 (of the image file) and object_name, which is the same for all,
+        and those of images.csv, if the dataset was imported with one. The identifier contains a hash over all images.
 
     Raises
     ------
@@ -262,6 +281,8 @@ def load_stimuli(name: str) -> StimulusSet:
     entry = manifest.require(name)
     paths = {file['stimulus_id']: manifest.intact_path(name, entry, file) for file in entry['stimuli']}
     stimuli = StimulusSet({column: [file[column] for file in entry['stimuli']] for column in ('stimulus_id', 'sha256')})
+    for column in entry['stimuli'][0].get('columns', {}):
+        stimuli[column] = [file['columns'][column] for file in entry['stimuli']]
     stimuli[OBJECT] = NO_OBJECT
     stimuli.stimulus_paths = paths
     stimuli.identifier = f'{name}_{entry["version"]}'

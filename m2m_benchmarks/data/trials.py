@@ -1,5 +1,6 @@
 """Conversion of single-trial assemblies to arrays and to averages over repetitions."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,23 @@ MIN_RELIABILITY = 0.5
 OBJECT, NO_OBJECT = 'object_name', 'scene'
 #: Number of random splits of the repetitions for reliabilities.
 N_SPLITS = 100
+
+
+def is_scored(reliability: np.ndarray, n_repetitions: int) -> np.ndarray:
+    """Mask the neuroids that are scored: the reliable ones, or all if one repetition leaves no reliability to compute.
+
+    Parameters
+    ----------
+    reliability : array, shape (n_neuroids,)
+        Split-half reliabilities; NaN for constant neuroids.
+    n_repetitions : int
+        Largest number of repetitions in the recordings.
+
+    Returns
+    -------
+    bool array, shape (n_neuroids,)
+    """
+    return reliability >= MIN_RELIABILITY if n_repetitions > 1 else np.ones(len(reliability), dtype=bool)
 
 
 def trial_array(assembly: NeuronRecordingAssembly) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +84,8 @@ def average_repetitions(assembly: NeuronRecordingAssembly) -> NeuronRecordingAss
     Returns
     -------
     NeuronRecordingAssembly
-        stimulus (presentation) x neuroid, float64, in the order in which the stimuli first appear, with the neuroid
+        stimulus (presentation) x neuroid, float64, NaN where no trial was recorded, in the order in which the stimuli
+        first appear, with the neuroid
         coordinates and attributes of the input. It can be given to the metrics of this library and of Brain-Score.
 
     Raises
@@ -81,5 +100,7 @@ def average_repetitions(assembly: NeuronRecordingAssembly) -> NeuronRecordingAss
     coords['stimulus_id'] = ('presentation', stimulus_ids)
     coords['stimulus_index'] = ('presentation', np.arange(len(stimulus_ids)))
     coords[OBJECT] = ('presentation', np.full(len(stimulus_ids), NO_OBJECT))
-    mean = np.nanmean(responses, axis=0, dtype=float)
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'Mean of empty slice', RuntimeWarning)  # it is NaN, as it should be
+        mean = np.nanmean(responses, axis=0, dtype=float)
     return NeuronRecordingAssembly(mean, coords=coords, dims=['presentation', 'neuroid'], attrs=assembly.attrs)

@@ -61,6 +61,18 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
             notes.append(f'{end}: score {_equals(part.formula)}{f"; ± by {error}" if error else ""}.')
         notes += [f'Note: {result.caveat}.'] if result.caveat else []
     notes += dict.fromkeys(f'{label(result)}: {note}.' for result in results for note in result.notes or ())
+    notes += dict.fromkeys(
+        f'{result.benchmark} has no ceiling: {result.ceiling_kind.removeprefix("none: ")}.'
+        for result in results
+        if result.ceiling_kind and result.ceiling_kind.startswith('none: ')
+    )
+    for result in results:
+        left_out = (result.choices or {}).get('stimuli_not_in_all_sessions_dropped')
+        if left_out:
+            notes.append(
+                f'{result.benchmark}: on {result.n_stimuli} stimuli; {left_out} that not all sessions have are left '
+                'out.'
+            )
     notes.append('score: 1 is the ceiling, 0 is chance. ±: standard error. neuroids: number of reliable ones.')
     names = [name for name in map(_neural, results) if name is not None]
     # Imported recordings have no METHODS.md; those of all datasets describe the comparisons alike.

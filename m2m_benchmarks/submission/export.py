@@ -4,18 +4,20 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from m2m_benchmarks.benchmarks.comparisons import load_comparison
-from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, parse
+from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, NeuralIdentifier, parse
 from m2m_benchmarks.benchmarks.names import standard_name
 from m2m_benchmarks.data.digit_names import domain_and_split
 from m2m_benchmarks.errors import M2MError, ModelError, StorageError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, registered, reporting_name_errors
 from m2m_benchmarks.scoring.candidates import load_candidate
+from m2m_benchmarks.scoring.runs import find_run, read_run
+from m2m_benchmarks.scoring.specs import RUN
 from m2m_benchmarks.storage import atomic_write, ensure_writable, reporting_write_errors
-from m2m_benchmarks.submission import models, populations
+from m2m_benchmarks.submission import imported, models, populations
 from m2m_benchmarks.submission.rules import MOST_BYTES, check_folder, check_zip
 from m2m_benchmarks.submission.vendoring import copy_self_contained
 
@@ -45,7 +47,7 @@ def export_zip(name: str, destination: Path | None = None, weights: Weights | No
     Parameters
     ----------
     name : str
-        Model of this library, or path of the folder of a model plugin.
+        Model of this library, training run (run:NAME), or path of the folder of a model plugin.
     destination : Path, optional
         Path of the archive; by default IDENTIFIER.zip in the working folder.
     weights : Weights, optional
@@ -62,7 +64,7 @@ def export_zip(name: str, destination: Path | None = None, weights: Weights | No
     M2MError
         When the model can't be submitted as an archive.
     """
-    weights = weights or Weights()
+    name, weights = _of_run(name, weights or Weights())
     with contextlib.ExitStack() as stack:
         temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix='m2m-export-'))
         identifier, folder, origin = _model(name)
@@ -104,7 +106,8 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
     Parameters
     ----------
     name : str
-        Name that this library registers, or path of the folder of a model plugin.
+        Name that this library registers, benchmark or name of imported recordings, training run (run:NAME), or path of
+        the folder of a model plugin.
     destination : Path
         Checkout of Brain-Score, or any folder; the plugins are written to `brainscore_vision` in it.
     weights : Weights, optional
@@ -120,20 +123,19 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
     M2MError
         When a folder exists and differs, or the name is unknown.
     """
-    weights = weights or Weights()
+    name, weights = _of_run(name, weights or Weights())
     name = standard_name(name)
-    sources = _sources(name)
-    if sources:
-        _check_no_weights(name, weights)
-        targets = [destination / BRAIN_SCORE / kind / plugin for kind, plugin in sources]
-        with _all_or_none(targets) as drafts:
-            for (kind, plugin), draft in zip(sources, drafts, strict=True):
-                own_plugins = plugins_folder(OWN, kind)
-                assert own_plugins is not None
-                copy_self_contained(own_plugins / plugin, f'{OWN}.{kind}.{plugin}', kind, draft)
-                if kind == 'benchmarks':
-                    populations.register(name, draft)
-        return targets
+    with tempfile.TemporaryDirectory(prefix='m2m-export-') as temporary:
+        sources = _source_folders(name, Path(temporary))
+        if sources:
+            _check_no_weights(name, weights)
+            targets = [destination / BRAIN_SCORE / kind / plugin.name for kind, plugin in sources]
+            with _all_or_none(targets) as drafts:
+                for (kind, plugin), draft in zip(sources, drafts, strict=True):
+                    copy_self_contained(plugin, f'{OWN}.{kind}.{plugin.name}', kind, draft)
+                    if kind == 'benchmarks':
+                        populations.register(name, draft)
+            return targets
     identifier, folder, origin = _model(name)
     target = destination / BRAIN_SCORE / 'models' / _module(identifier if origin != 'folder' else folder.name)
     if origin == 'family':
@@ -157,6 +159,18 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
     return [target]
 
 
+def _source_folders(name: str, temporary: Path) -> list[tuple[str, Path]]:
+    """Kind and path of each plugin folder that is exported for a name; those of imported recordings are written."""
+    sources = []
+    for kind, plugin in _sources(name):
+        own_plugins = plugins_folder(OWN, kind)
+        assert own_plugins is not None
+        sources.append((kind, own_plugins / plugin))
+    if imported.imported_dataset(name) is not None:
+        sources = imported.write_sources(name, temporary) + sources
+    return sources
+
+
 def _sources(name: str) -> list[tuple[str, str]]:
     """Kind and folder of each plugin that is exported for a name of this library; empty for a model."""
     data = _data_folders()
@@ -165,12 +179,15 @@ def _sources(name: str) -> list[tuple[str, str]]:
         return [('data', data[name])]
     if name in metrics:
         return [('metrics', metrics[name].folder)]
+    parsed = parse(name)
+    if imported.imported_dataset(name) is not None:
+        metric = load_comparison(parsed.comparison).metric if isinstance(parsed, NeuralIdentifier) else ''
+        return [('metrics', metrics[metric].folder)] if metric in metrics else []
     benchmarks = registered('benchmark')
     name = populations.whole_area(name)
     if name not in benchmarks:
         return []
     folder = benchmarks[name].folder
-    parsed = parse(name)
     if isinstance(parsed, DigitsIdentifier):
         return [('benchmarks', folder), ('data', data[parsed.source])]
     assert parsed is not None
@@ -205,7 +222,7 @@ def _model(name: str) -> tuple[str, Path, str]:
         own_models = plugins_folder(OWN, 'models')
         assert own_models is not None
         return name, own_models / own[name].folder, 'own'
-    if _sources(standard_name(name)):
+    if _sources(standard_name(name)) or imported.imported_dataset(standard_name(name)):
         raise M2MError(f'{name} is not a model; submit it by pull request: --to brainscore-tree DIR.')
     if name.partition(':')[0] in ('torchvision', 'timm'):
         raise M2MError(
@@ -218,6 +235,15 @@ def _model(name: str) -> tuple[str, Path, str]:
     raise UnknownNameError(
         'model, benchmark, dataset or metric', name, known, '`m2m models --all`, `m2m benchmarks --all` list them.'
     )
+
+
+def _of_run(name: str, weights: Weights) -> tuple[str, Weights]:
+    """Model and weights of a training run, run:NAME; other names and their weights are returned unchanged."""
+    if not name.startswith(RUN):
+        return name, weights
+    _check_no_weights(name, replace(weights, url=None))
+    run = read_run(find_run(name.removeprefix(RUN)))
+    return run.model, replace(weights, source=str(run.folder))
 
 
 def _package(kind: str, folder: Path) -> str:

@@ -11,6 +11,7 @@ from m2m_benchmarks.benchmarks.registry import line, metadata
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.populations import Population, recorded_populations
 from m2m_benchmarks.errors import UnknownNameError
+from m2m_benchmarks.submission.imported import describe_recordings, imported_dataset
 
 
 def whole_area(name: str) -> str:
@@ -45,14 +46,19 @@ def register(name: str, folder: Path) -> None:
     with (folder / '__init__.py').open('a', encoding='utf-8') as file:
         file.write(f'\n{line(parsed)}\n')
     lines = yaml.safe_dump(
-        {name: metadata(parsed, population.column)}, sort_keys=False, width=1000, indent=4
+        {name: metadata(parsed, describe_recordings(parsed.dataset), population.column)},
+        sort_keys=False,
+        width=1000,
+        indent=4,
     ).splitlines()
     with (folder / 'metadata.yaml').open('a', encoding='utf-8') as file:
         file.write(''.join(f'    {text}\n' for text in lines))
 
 
 def _is_population(name: object) -> TypeGuard[NeuralIdentifier]:
-    return isinstance(name, NeuralIdentifier) and name.population is not None and name.dataset in RECORDINGS
+    if not isinstance(name, NeuralIdentifier) or name.population is None:
+        return False
+    return name.dataset in RECORDINGS or imported_dataset(name.dataset) is not None
 
 
 def _population(name: NeuralIdentifier) -> Population:

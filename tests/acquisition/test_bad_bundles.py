@@ -46,7 +46,7 @@ BAD = {
     'no sessions.csv': (lambda b: b.sessions.unlink(), r'sessions\.csv is missing'),
     'no units.csv': (lambda b: b.units.unlink(), r'units\.csv is missing'),
     'no recording': (lambda b: npz(b).unlink(), r'VISp_1\.npz is missing; sessions\.csv lists it'),
-    'no stimuli': (lambda b: shutil.rmtree(b.stimuli), r'not a folder; expected the 8 stimulus images'),
+    'no stimuli': (lambda b: shutil.rmtree(b.stimuli), r'not a folder; expected the stimulus images'),
     'wrong shape': (lambda b: rewrite(npz(b), spike_counts=counts(b)[:, :7]), r'\(10, 7, 5\).*says \(10, 8, 5\)'),
     'two axes': (lambda b: rewrite(npz(b), spike_counts=counts(b)[0]), r'\(8, 5\).*says \(10, 8, 5\)'),
     'swapped': (lambda b: rewrite(npz(b), spike_counts=counts(b).swapaxes(0, 1)), 'Trials and images are swapped'),
@@ -56,16 +56,15 @@ BAD = {
         lambda b: shutil.copy(b.stimuli / 'image_000.png', b.stimuli / 'image_999.png'),
         'holds 9 images, the recordings have 8',
     ),
-    'nan': (
-        lambda b: rewrite(npz(b), spike_counts=np.where(counts(b) == counts(b).max(), np.nan, counts(b))),
-        'spike counts are NaN',
+    'infinite': (
+        lambda b: rewrite(npz(b), spike_counts=np.where(counts(b) == counts(b).max(), np.inf, counts(b))),
+        'spike_counts are infinite',
     ),
     'negative': (lambda b: rewrite(npz(b), spike_counts=counts(b).astype(int) - 3), 'go down to -3'),
-    'not integer': (lambda b: rewrite(npz(b), spike_counts=counts(b) + 0.5), 'integers are expected'),
-    'whole floats': (lambda b: rewrite(npz(b), spike_counts=counts(b).astype(float)), 'float64; integers are expected'),
+    'not integer': (lambda b: rewrite(npz(b), spike_counts=counts(b) + 0.5), 'float64; whole numbers are expected'),
     'nan responses': (
         lambda b: rewrite(npz(b), spike_counts=None, responses=np.full(counts(b).shape, np.nan)),
-        'responses are NaN or infinite',
+        'all responses are NaN',
     ),
     'text responses': (
         lambda b: rewrite(npz(b), spike_counts=None, responses=counts(b).astype(str)),
@@ -112,8 +111,8 @@ BAD = {
         lambda b: edit(b.units, 'cortical_depth', 'depth/um'),
         "cannot be called 'depth/um'",
     ),
-    'one trial': (lambda b: edit(b.sessions, ',10,8,5', ',1,8,5', 1), 'at least 2 are needed'),
-    'images differ': (lambda b: edit(b.sessions, ',10,8,5', ',10,9,5', 1), 'n_images differs'),
+    'one trial': (lambda b: edit(b.sessions, ',10,8,5', ',1,8,5', 1), '1 trial, while other recordings have more'),
+    'images differ': (lambda b: edit(b.sessions, ',10,8,5', ',10,9,5', 1), 'holds 8 images, the recordings have 9'),
     'empty cell': (lambda b: edit(b.sessions, ',101,', ',,', 1), 'specimen_id is empty'),
     'missing column': (lambda b: edit(b.sessions, 'session_id', 'session'), 'has no column session_id'),
     'empty table': (lambda b: b.sessions.write_text(''), 'cannot be read as CSV'),
@@ -145,7 +144,7 @@ def test_nothing_is_written(case, make_bundle, m2m_home, tmp_path, monkeypatch, 
     entry = import_bundle('Lab2026', *make_bundle(tmp_path / 'good').paths)
     before = {path: path.stat().st_mtime_ns for path in (m2m_home / 'data').rglob('*')}
     with pytest.raises(M2MError, match=re.compile(message, re.DOTALL)):
-        import_bundle('Lab2026', *bundle.paths)
+        import_bundle('Lab2026', *bundle.paths, replace=True)
     assert not (bundle.folder / 'ran').exists()
     assert manifest.require('Lab2026') == entry
     assert manifest.verify('Lab2026') == []

@@ -284,7 +284,7 @@ def test_same_content_again(bundle, imported, m2m_home):
 def test_other_content_replaces_the_old(make_bundle, imported, m2m_home, tmp_path):
     other = make_bundle(tmp_path / 'other', seed=1, n_images=7)
     before = load_assembly('Tiny')
-    entry = import_bundle('Tiny', *other.paths)
+    entry = import_bundle('Tiny', *other.paths, replace=True)
     assert entry['version'] != imported['version']
     assert sorted(path.name for path in (m2m_home / 'data' / 'Tiny').iterdir()) == sorted(
         ['ledger.json', entry['version']]
@@ -297,7 +297,7 @@ def test_other_stimuli_alone_are_another_version(bundle, imported, m2m_home):
     """With the same responses and another image, cached results of the old image must not be used."""
     first = load_assembly('Tiny')
     Image.new('L', (32, 32), 7).save(bundle.stimuli / 'image_005.png')
-    entry = import_bundle('Tiny', *bundle.paths)
+    entry = import_bundle('Tiny', *bundle.paths, replace=True)
     assert entry['assembly'] == imported['assembly']
     assert entry['version'] != imported['version']
     second = load_assembly('Tiny')

@@ -17,7 +17,18 @@ from m2m_benchmarks.testing import Command
 
 
 def command(bundle, name='Lab2026'):
-    return [sys.executable, '-W', 'ignore', '-m', 'm2m_benchmarks.cli.main', 'data', 'import', name, *bundle.options]
+    return [
+        sys.executable,
+        '-W',
+        'ignore',
+        '-m',
+        'm2m_benchmarks.cli.main',
+        'data',
+        'import',
+        name,
+        *bundle.options,
+        '--replace',
+    ]
 
 
 def run(bundle, name='Lab2026', **options):
@@ -71,7 +82,7 @@ def earlier(request, make_bundle, big_bundle, m2m_home, tmp_path):
 def _interrupt(bundle, home, how, moment):
     """Start an import and stop it at a moment; return its exit code and messages."""
     before = set((home / 'data').rglob('*'))
-    process = Command('data', 'import', 'Lab2026', *bundle.options)
+    process = Command('data', 'import', 'Lab2026', *bundle.options, '--replace')
     while process.returncode is None and not set((home / 'data').glob(MOMENTS[moment])) - before:
         time.sleep(0.001)
     process.send_signal(how)
@@ -103,7 +114,7 @@ def test_ctrl_c(big_bundle, m2m_home, moment, earlier):
         assert code in (0, 1, 130, -signal.SIGINT)
     assert current is None or not manifest.verify('Lab2026')
     assert not stray(m2m_home)
-    import_bundle('Lab2026', *big_bundle.paths)
+    import_bundle('Lab2026', *big_bundle.paths, replace=True)
     assert not manifest.verify('Lab2026')
     assert not stray(m2m_home)
 
@@ -125,7 +136,7 @@ def test_kill(big_bundle, m2m_home, moment, earlier):
     # No dataset is incomplete,
     assert current is None or not manifest.verify('Lab2026')
     # and the next run cleans up.
-    import_bundle('Lab2026', *big_bundle.paths)
+    import_bundle('Lab2026', *big_bundle.paths, replace=True)
     assert not manifest.verify('Lab2026')
     assert not stray(m2m_home)
 
@@ -149,13 +160,13 @@ def test_an_interrupt_at_any_step_of_writing(make_bundle, m2m_home, tmp_path, mo
 
     outcomes = []
     for number in range(1, 100):
-        earlier = import_bundle('Lab2026', *first.paths)
+        earlier = import_bundle('Lab2026', *first.paths, replace=True)
         left = number
         with monkeypatch.context() as patch:
             for name in ('fsync', 'rename', 'replace', 'mkdir', 'chmod'):
                 patch.setattr(os, name, stopping(getattr(os, name)))
             with contextlib.suppress(KeyboardInterrupt):
-                import_bundle('Lab2026', *second.paths)
+                import_bundle('Lab2026', *second.paths, replace=True)
         assert not manifest.verify('Lab2026'), number
         assert not stray(m2m_home), number
         outcomes.append(manifest.require('Lab2026')['version'] == earlier['version'])

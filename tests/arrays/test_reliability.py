@@ -303,3 +303,28 @@ class TestHalfMeans:
         counts = np.random.default_rng(4).poisson(3, size=(5, 6, 2))
         first, _ = next(half_means(counts, 1))
         np.testing.assert_allclose(first, counts[half_splits(5, 1)[0]].mean(axis=0), atol=1e-14)
+
+
+class TestStimuliWithoutTrials:
+    """A half without a trial of a stimulus says nothing about it."""
+
+    def test_a_half_without_a_trial_has_the_mean_of_the_others(self):
+        responses = recording(n_repetitions=4)
+        responses[:3, 2, 1] = np.nan
+        splits = half_splits(4, 100)
+        for first, halves in zip(splits, half_means(responses), strict=True):
+            for half, means in zip((first, ~first), halves, strict=True):
+                for stimulus, neuron in np.ndindex(11, 4):
+                    own = [
+                        trial[stimulus, neuron] for trial in responses[half] if not np.isnan(trial[stimulus, neuron])
+                    ]
+                    if not own:
+                        own = [means[other, neuron] for other in range(11) if other != stimulus]
+                    assert means[stimulus, neuron] == pytest.approx(np.mean(own))
+
+    @pytest.mark.filterwarnings('error')
+    def test_halves_that_share_no_stimulus_do_not_agree(self):
+        responses = recording(n_repetitions=2, n_neurons=2)
+        responses[0, :5, 0] = responses[1, 5:, 0] = np.nan
+        assert split_half_reliability(responses)[0] == 0
+        assert np.isfinite(next(half_means(responses))).all()

@@ -312,27 +312,31 @@ def test_recordings_of_few_stimuli(n_images, refused, m2m_home, make_bundle, tmp
             assert score.attrs['error'] > 0
 
 
-def test_recordings_of_one_trial_say_so(simulated_home, monkeypatch):
-    """Without a second trial no neuroid has a reliability; the message doesn't call them constant."""
+def test_recordings_of_one_trial_have_no_ceiling(simulated_home, monkeypatch):
+    """Without a second trial no neuroid has a reliability; all that vary are scored."""
     from m2m_benchmarks import load_dataset
     from m2m_benchmarks.benchmarks import recordings as module
 
     assembly = load_dataset('SimulatedMouse')
     single = assembly.isel(presentation=assembly['repetition'].values == 0)
     monkeypatch.setattr(module, 'load_dataset', lambda name: single)
-    with pytest.raises(BenchmarkError, match=r'needs recordings with 2 or more repetitions .* SimulatedMouse have 1'):
-        AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('rdm'))
+    single.attrs['sha256'] = 'of one trial'  # recordings are cached by it
+    varying = np.isfinite(assembly['reliability'].values[assembly['region'].values == 'VISp'])
+    for comparison in ('rdm', 'ridge', 'cka'):
+        benchmark = AreaBenchmark('SimulatedMouse', 'VISp', load_comparison(comparison))
+        assert benchmark.recordings.mean.sizes['neuroid'] == varying.sum()
+        assert float(benchmark.ceiling) == 1
+    many = type('Many', (Largest,), {'min_trials': 3})
+    with pytest.raises(BenchmarkError, match=r'needs recordings with 3 or more repetitions .* SimulatedMouse have 1'):
+        AreaBenchmark('SimulatedMouse', 'VISp', many())
 
 
 def test_a_comparison_that_needs_more_trials_than_there_are(simulated_home):
     recordings = load_benchmark('SimulatedMouse.VISp-rdm').recordings
-    single = dataclasses.replace(recordings, trials=recordings.trials[:1])
-    with pytest.raises(BenchmarkError, match=r'needs recordings with 2 or more repetitions .* SimulatedMouse have 1'):
-        AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('rdm'), selected=single)
     # The trials of each neuroid count, not those of the longest session.
     trials = recordings.trials.copy()
-    trials[1:, 3, -1] = np.nan
-    with pytest.raises(BenchmarkError, match=r'SimulatedMouse have 1'):
+    trials[1:, :, -1] = np.nan
+    with pytest.raises(BenchmarkError, match=r'needs recordings with 2 or more repetitions .* SimulatedMouse have 1'):
         AreaBenchmark(
             'SimulatedMouse', 'VISp', load_comparison('rdm'), selected=dataclasses.replace(recordings, trials=trials)
         )

@@ -57,10 +57,10 @@ def test_the_domains_are_those_of_the_data():
 
 def test_metadata_has_brain_scores_fields():
     # Fields of the metadata of brainscore_vision's own benchmarks.
-    entry = registry.metadata(NeuralIdentifier('Siegle2021', 'VISp', None, 'rdm'))
+    entry = registry.metadata(NeuralIdentifier('Siegle2021', 'VISp', None, 'rdm'), RECORDINGS['Siegle2021'])
     assert set(entry) == {'stimulus_set', 'data', 'metric'}
     assert (entry['data']['num_recording_sites'], entry['data']['num_subjects']) == (816, 10)
-    mean = registry.metadata(NeuralIdentifier('Siegle2021', None, None, 'rdm'))
+    mean = registry.metadata(NeuralIdentifier('Siegle2021', None, None, 'rdm'), RECORDINGS['Siegle2021'])
     assert (mean['data']['num_recording_sites'], mean['data']['region']) == (2684, 'mean over areas')
 
 

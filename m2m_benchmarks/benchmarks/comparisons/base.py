@@ -155,7 +155,8 @@ class Comparison(ABC):
     min_per_animal : int
         Minimum number of neuroids of an animal for its own value.
     min_trials : int
-        Minimum number of repetitions of each stimulus for each neuroid.
+        Minimum number of repetitions for each neuroid. Recordings of one repetition are scored without a ceiling
+        unless this is more than two.
     description : Description
     """
 

@@ -1,0 +1,191 @@
+"""Datasets as zip archives: exported on one machine and imported on another, with the same hashes."""
+
+import hashlib
+import json
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from m2m_benchmarks.acquisition.importing import check_recordings_name
+from m2m_benchmarks.data import atomic, manifest
+from m2m_benchmarks.data.names import is_dataset_name
+from m2m_benchmarks.errors import DataError, StorageError
+from m2m_benchmarks.plugins import registered
+from m2m_benchmarks.storage import atomic_write, reporting_write_errors
+
+#: File of the manifest in an archive; the dataset's other files are beside it.
+_MANIFEST = 'ledger.json'
+#: Largest manifest that is read, in bytes.
+_MOST_BYTES = 2**27
+
+
+def export_archive(name: str, path: Path) -> dict[str, Any]:
+    """Write a dataset on this machine to a zip archive, replacing an older file.
+
+    Parameters
+    ----------
+    name : str
+    path : Path
+        Path of the archive; it has to end in .zip.
+
+    Returns
+    -------
+    dict
+        The dataset's manifest.
+
+    Raises
+    ------
+    DataNotFoundError
+        When the dataset isn't here; the message has the command that brings it.
+    DataError
+        When a file of the dataset is missing or has changed.
+    StorageError
+        When the archive can't be written.
+    """
+    entry = manifest.require(name)
+    if path.suffix.lower() != '.zip' or path.is_dir() or not path.absolute().parent.is_dir():
+        raise StorageError(f'cannot write the archive {path}: name a file that ends in .zip, in a folder that exists.')
+    problems = manifest.verify(name)
+    if problems:
+        raise DataError(f'{name} is damaged: {problems[0]}. {manifest.repair_advice(name)}')
+    with (
+        reporting_write_errors(path.name, path.absolute().parent),
+        atomic_write(path.absolute(), 'wb') as file,
+        zipfile.ZipFile(file, 'w', zipfile.ZIP_DEFLATED) as archive,
+    ):
+        archive.writestr(_MANIFEST, json.dumps(entry, indent=1))
+        for listed in manifest.files(entry):
+            archive.write(manifest.path_of(name, entry, listed), listed['file'])
+    return entry
+
+
+def import_archive(path: Path, replace: bool = False) -> dict[str, Any]:
+    """Import a dataset from an archive that `export_archive` wrote, all or nothing.
+
+    Parameters
+    ----------
+    path : Path
+    replace : bool
+        Whether another dataset of the same name may be replaced.
+
+    Returns
+    -------
+    dict
+        The dataset's manifest.
+
+    Raises
+    ------
+    DataError
+        When the archive is damaged or no dataset, or its name is reserved or taken; nothing is written then.
+    StorageError
+        When the dataset can't be written; an earlier version is unchanged.
+    """
+    with _reporting_damage(path), zipfile.ZipFile(path) as archive:
+        entry = _read_manifest(path, archive)
+        name = entry['name']
+        _check_name(name, entry.get('kind') == manifest.DIGITS)
+        with atomic.write_lock(name):
+            if not replace:
+                _check_replaces_nothing(name, entry)
+            return atomic.write_version(
+                name,
+                lambda folder: [_extract(path, archive, file, folder) for file in manifest.files(entry)],
+                lambda _: {key: value for key, value in entry.items() if key not in ('format', 'name', 'version')},
+            )
+
+
+@contextmanager
+def _reporting_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(f'{path} is missing.') from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, IsADirectoryError, PermissionError) as error:
+        raise DataError(f'{path} cannot be read as a zip archive ({error}). Copy it again.') from error
+
+
+def _read_manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
+    not_one = f'{path} is not a dataset that `m2m data export` wrote'
+    try:
+        listed = archive.getinfo(_MANIFEST)
+    except KeyError as error:
+        raise DataError(f'{not_one}: it has no {_MANIFEST}.') from error
+    if listed.file_size > _MOST_BYTES:
+        raise DataError(f'{not_one}: its {_MANIFEST} has {listed.file_size:,} bytes.')
+    try:
+        entry: dict[str, Any] = json.loads(archive.read(listed))
+        _check_manifest(entry)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DataError(f'{not_one}: its {_MANIFEST} is wrong ({error}).') from error
+    return entry
+
+
+def _check_manifest(entry: dict[str, Any]) -> None:
+    """Raise ValueError, LookupError, TypeError or AttributeError if a manifest isn't of the form that is written."""
+    if entry['format'] != manifest.FORMAT:
+        raise ValueError(f'format {entry["format"]}, expected {manifest.FORMAT}')
+    texts = [entry['name'], entry['created'], entry['source']['made_by']]
+    texts += entry['source'].get('description', {}).values()
+    files = manifest.files(entry)
+    numbers = [file['bytes'] for file in files]
+    for file in files:
+        parts = PurePosixPath(file['file']).parts
+        if len(parts) > 2 or any(part.startswith(('.', '/')) or '\\' in part or ':' in part for part in parts):
+            raise ValueError(f'the path {file["file"]!r}')
+        texts.append(file['sha256'])
+    if len({file['file'] for file in files}) < len(files) or entry['version'] != atomic.version_of(files):
+        raise ValueError('its files are not those of its version')
+    if entry.get('kind') == manifest.DIGITS:
+        for split in entry['splits'].values():
+            numbers += [split['images'], split['clusters']]
+            texts.append(split['source']['made_by'])
+    else:
+        summary = entry['summary']
+        numbers += [summary['repetitions'], summary['stimuli']]
+        for area, counts in summary['areas'].items():
+            texts.append(area)
+            numbers += [counts[key] for key in ('neuroids', 'reliable', 'flat', 'animals', 'sessions')]
+        texts += [stimulus['stimulus_id'] for stimulus in entry['stimuli']]
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(number, int) for number in numbers):
+        raise TypeError('a text or a number is of another type')
+
+
+def _check_name(name: str, digits: bool) -> None:
+    if not digits:
+        check_recordings_name(name)
+    elif not is_dataset_name(name) or name in manifest.MADE_HERE or name in registered('data'):
+        raise DataError(f'{name!r} cannot be the name of digits; it is invalid, or that of a dataset of this library.')
+
+
+def _check_replaces_nothing(name: str, entry: dict[str, Any]) -> None:
+    try:
+        before = manifest.read(name)
+    except DataError:  # a damaged manifest is replaced
+        return
+    if before is not None and before['version'] != entry['version']:
+        raise DataError(
+            f'{name} is on this machine already, with other content, {before["source"]["made_by"]} of '
+            f'{before["created"]}. Replace it with --replace (replace=True in Python).'
+        )
+
+
+def _extract(path: Path, archive: zipfile.ZipFile, file: dict[str, Any], folder: Path) -> Path:
+    """Copy a file out of an archive, and compare it with its size and SHA-256."""
+    target = folder / str(file['file'])
+    target.parent.mkdir(exist_ok=True)
+    with _reporting_damage(path):
+        try:
+            listed = archive.getinfo(file['file'])
+        except KeyError as error:
+            raise DataError(f'{path} is incomplete: it lacks {file["file"]}. Copy it again.') from error
+        if listed.file_size == file['bytes']:
+            with archive.open(listed) as source, target.open('wb') as copy:
+                shutil.copyfileobj(source, copy)
+            with target.open('rb') as copy:
+                if hashlib.file_digest(copy, 'sha256').hexdigest() == file['sha256']:
+                    return target
+    raise DataError(f'{path} is damaged: {file["file"]} is not the file of its manifest. Copy it again.')

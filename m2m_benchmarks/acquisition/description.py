@@ -1,0 +1,53 @@
+"""Description of a lab's recordings, which the card of the dataset shows."""
+
+from pathlib import Path
+
+import yaml
+
+from m2m_benchmarks.errors import DataError
+
+#: Names of the file beside sessions.csv, and its fields.
+FILES = ('dataset.yml', 'dataset.yaml')
+FIELDS = ('description', 'technique', 'licence', 'citation')
+
+
+def read_description(sessions: Path, citation: str | None = None) -> dict[str, str]:
+    """Read what a lab says of its recordings in dataset.yml, if it is there.
+
+    Parameters
+    ----------
+    sessions : Path
+        Path of sessions.csv, beside which dataset.yml may be.
+    citation : str, optional
+        Citation that takes the place of the one in dataset.yml.
+
+    Returns
+    -------
+    dict
+        Text by field: description, technique, licence and citation, as far as they are given.
+
+    Raises
+    ------
+    DataError
+        When the file can't be read, or has another field or a field that is no text.
+    """
+    paths = [sessions.parent / name for name in FILES if (sessions.parent / name).is_file()]
+    if len(paths) > 1:
+        raise DataError(f'there are two descriptions, {" and ".join(map(str, paths))}; remove one.')
+    path = paths[0] if paths else sessions.parent / FILES[0]
+    fields = {}
+    if paths:
+        try:
+            fields = yaml.safe_load(path.read_text(encoding='utf-8-sig'))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise DataError(f'{path} cannot be read as YAML ({error}).') from error
+    expected = f'expected some of {", ".join(FIELDS)}, each with a text'
+    if not isinstance(fields, dict):
+        raise DataError(f'{path} holds no fields; {expected}.')
+    for field, text in fields.items():
+        if field not in FIELDS:
+            raise DataError(f'{path} has the field {field!r}; {expected}.')
+        if not isinstance(text, str) or not text.strip():
+            raise DataError(f'{path}: {field} is {text!r}; {expected}.')
+    given = {field: fields[field].strip() for field in FIELDS if field in fields}
+    return given | ({'citation': citation.strip()} if citation and citation.strip() else {})

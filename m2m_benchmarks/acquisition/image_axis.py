@@ -1,0 +1,144 @@
+"""The image axis of an array bundle: which image is at each position."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import numpy as np
+
+from m2m_benchmarks.acquisition.csv_tables import read_table
+from m2m_benchmarks.errors import DataError
+
+#: File extensions of stimuli; anything else in the folder is ignored (notes, hidden files).
+IMAGES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
+#: Table of the images in the order of the axis, in the folder of images or beside sessions.csv.
+TABLE = 'images.csv'
+#: Orders in which a folder of images can be read, for `m2m data import --stimulus-order`.
+ORDERS = ('natural', 'alphabetic')
+#: Value of the column `condition` for presentations without an image.
+BLANK = 'blank'
+#: Columns that stimuli have already; a column of that name in images.csv becomes image_NAME.
+_OWN = ('stimulus_id', 'sha256', 'object_name', 'bytes')
+
+
+@dataclass(frozen=True)
+class ImageAxis:
+    """Images in the order of the image axis.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Name of the image at each position: its file without the extension.
+    paths : tuple of (Path or None)
+        Files; None for a blank without one.
+    blank : bool array, shape (n_images,)
+        True where a blank was shown, which is no stimulus.
+    columns : tuple of dict
+        Further columns of images.csv, by name, for each position.
+    """
+
+    names: tuple[str, ...]
+    paths: tuple[Path | None, ...]
+    blank: np.ndarray
+    columns: tuple[dict[str, Any], ...]
+
+    @property
+    def shown(self) -> dict[str, Path]:
+        """Name to file of the images that are not blank, in order."""
+        return {
+            name: path
+            for name, path, blank in zip(self.names, self.paths, self.blank, strict=True)
+            if not blank and path is not None
+        }
+
+
+def read_axis(folder: Path, sessions: Path, order: str | None = None) -> ImageAxis:
+    """Read the order of the images from images.csv, or from the names of the files in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of images.
+    sessions : Path
+        Path of sessions.csv, beside which images.csv may be.
+    order : {'natural', 'alphabetic'}, optional
+        Order of the files: img2 before img10, or after. It has to be given if there is no images.csv and the two
+        orders differ.
+
+    Raises
+    ------
+    DataError
+        When the folder is missing, the order is ambiguous, or images.csv doesn't match the folder.
+    """
+    if order not in (None, *ORDERS):
+        raise DataError(f'the order of the stimuli is {order!r}; expected {" or ".join(ORDERS)}.')
+    if not folder.is_dir():
+        raise DataError(f'{folder} is not a folder; expected the stimulus images there.')
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES and path.name[0] != '.')
+    stems: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in stems:
+            raise DataError(f'{folder} holds {path.stem} in two formats; expected one file per image.')
+        stems[path.stem] = path
+    tables = [path for path in dict.fromkeys([folder / TABLE, sessions.parent / TABLE]) if path.is_file()]
+    if len(tables) > 1:
+        raise DataError(f'there are two tables of images, {" and ".join(map(str, tables))}; remove one.')
+    if tables:
+        if order is not None:
+            raise DataError(f'{tables[0]} gives the order of the images; leave out --stimulus-order or remove it.')
+        return _from_table(tables[0], folder, paths)
+    natural = sorted(paths, key=_natural_key)
+    if order is None and natural != paths:
+        raise _ambiguous(folder, paths, natural)
+    ordered = natural if order == 'natural' else paths
+    n = len(ordered)
+    return ImageAxis(tuple(path.stem for path in ordered), tuple(ordered), np.zeros(n, dtype=bool), ({},) * n)
+
+
+def _natural_key(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
+    """Sort as file managers do: numbers by value, and letters without case."""
+    parts = re.findall(r'(\d+)|(\D+)', path.name.casefold(), re.ASCII)
+    return [(not digits, int(digits or 0), other) for digits, other in parts], path.name
+
+
+def _ambiguous(folder: Path, alphabetic: list[Path], natural: list[Path]) -> DataError:
+    pairs = [(i, a, b) for i, (a, b) in enumerate(zip(alphabetic, natural, strict=True)) if a != b]
+    shown = ''.join(f'\n  position {i}: {b.name} (natural), {a.name} (alphabetic)' for i, a, b in pairs[:3])
+    return DataError(
+        f'the order of the images in {folder} is ambiguous: {len(pairs)} of {len(natural)} have another position when '
+        f'they are sorted by number than by letter.{shown}\nSay which order the image axis has, --stimulus-order '
+        f'natural or --stimulus-order alphabetic, or list the files in its order in {TABLE}, column file.'
+    )
+
+
+def _from_table(path: Path, folder: Path, paths: list[Path]) -> ImageAxis:
+    table = read_table(path, ('file',), text=('file', 'condition'), gaps=('file',))
+    by_name = {**{image.stem: image for image in paths}, **{image.name: image for image in paths}}
+    blank = (table['condition'] == BLANK).to_numpy() if 'condition' in table else np.zeros(len(table), dtype=bool)
+    names, files = [], []
+    for (row, listed), is_blank in zip(table['file'].items(), blank, strict=True):
+        where = f'{path}, row {int(str(row)) + 2}'
+        file = by_name.get(PureWindowsPath(listed).name)
+        if file is None and not (is_blank and not listed):
+            raise DataError(f'{where}: there is no image {listed!r} in {folder}.')
+        name = file.stem if file is not None else f'{BLANK}_{row}'
+        if name in names and not is_blank:
+            raise DataError(
+                f'{where}: {name} is listed twice; expected each image once, and its repetitions as trials.'
+            )
+        names.append(name)
+        files.append(file)
+    unlisted = [image.name for image in paths if image not in files]
+    if unlisted:
+        raise DataError(f'{path} lacks {unlisted[0]} ({len(unlisted)} images in all), which is in {folder}.')
+    if blank.all():
+        raise DataError(f'{path} lists only blanks; expected images.')
+    others = table.drop(columns='file').rename(columns={name: f'image_{name}' for name in _OWN})
+    records = [{str(column): _plain(value) for column, value in row.items()} for row in others.to_dict('records')]
+    return ImageAxis(tuple(names), tuple(files), blank, tuple(records))
+
+
+def _plain(value: Any) -> Any:
+    """Value that JSON can hold: NaN is None."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value

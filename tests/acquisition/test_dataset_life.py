@@ -1,0 +1,180 @@
+"""Names, replacement, removal, export and import of datasets."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from m2m_benchmarks.acquisition.archive import export_archive, import_archive
+from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.data import atomic, manifest
+from m2m_benchmarks.data.digits.domains import load_digits
+from m2m_benchmarks.errors import DataError, StorageError
+from m2m_benchmarks.plugins import load_benchmark
+
+
+@pytest.mark.parametrize('name', ['MNIST', 'mnist', 'MNISTM', 'SVHN', 'usps', 'SklearnDigits', 'Qazi2025', 'QAZI2025'])
+def test_names_of_digits_are_not_for_recordings(m2m_home, make_bundle, tmp_path, name):
+    with pytest.raises(DataError, match='is the name of digits'):
+        import_bundle(name, *make_bundle(tmp_path / 'bundle').paths)
+    assert not m2m_home.exists()
+
+
+def test_names_that_differ_in_case_only(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle')
+    import_bundle('Lab2026', *bundle.paths)
+    for name, known in (('siegle2021', 'Siegle2021'), ('LAB2026', 'Lab2026')):
+        with pytest.raises(DataError, match=f'{name} differs from the dataset {known} in case only'):
+            import_bundle(name, *bundle.paths)
+
+
+@pytest.mark.seconds
+def test_other_recordings_are_replaced_where_asked(m2m, m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle')
+    other = make_bundle(tmp_path / 'other', seed=1)
+    before = import_bundle('Lab2026', *bundle.paths)
+    ran = m2m('data', 'import', 'Lab2026', *other.options)
+    assert ran.code == 1
+    assert 'Lab2026 is on this machine already: 15 neuroids, m2m data import of 20' in ran.err
+    assert '--replace' in ran.err
+    assert manifest.require('Lab2026') == before
+    assert m2m('data', 'import', 'Lab2026', *bundle.options).code == 0  # the same files
+    assert m2m('data', 'import', 'Lab2026', *other.options, '--replace').code == 0
+    assert manifest.require('Lab2026')['version'] != before['version']
+
+
+def test_remove(m2m, m2m_home, make_bundle, tmp_path):
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
+    ran = m2m('data', 'remove', 'Lab2027')
+    assert (ran.code, 'Did you mean Lab2026?' in ran.err) == (1, True)
+    ran = m2m('data', 'remove', 'Lab2026')
+    assert ran.code == 0
+    assert ran.out.startswith('Lab2026 was removed.\n')
+    assert 'm2m data import Lab2026' in ran.out
+    assert [path.name for path in (m2m_home / 'data').iterdir()] == ['.Lab2026.lock']
+    assert m2m('data', 'remove', 'Lab2026').code == 1
+
+
+def test_remove_a_damaged_dataset(m2m, m2m_home, make_bundle, tmp_path):
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
+    (m2m_home / 'data' / 'Lab2026' / 'ledger.json').write_text('no')
+    assert m2m('data', 'remove', 'Lab2026').code == 0
+    assert manifest.names() == []
+
+
+def test_remove_while_it_is_written(m2m, m2m_home, make_bundle, tmp_path):
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
+    with atomic.write_lock('Lab2026'):
+        assert m2m('data', 'remove', 'Lab2026').code == 1
+    assert manifest.verify('Lab2026') == []
+
+
+@pytest.mark.seconds
+def test_an_exported_dataset_is_the_same_on_another_machine(m2m, m2m_home, make_bundle, tmp_path, monkeypatch):
+    entry = import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths, citation='Smith (2026)')
+    before = load_benchmark('Lab2026.VISp-rdm')
+    file = tmp_path / 'Lab2026.zip'
+    ran = m2m('data', 'export', 'Lab2026', file)
+    assert (ran.code, ran.out) == (0, f'{file}\n')
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'another'))
+    assert m2m('data', 'import', file).code == 0
+    assert manifest.require('Lab2026') == entry
+    assert manifest.verify('Lab2026') == []
+    after = load_benchmark('Lab2026.VISp-rdm')
+    assert float(after.ceiling) == float(before.ceiling)
+    np.testing.assert_array_equal(after.recordings.mean.values, before.recordings.mean.values)
+    assert m2m('data', 'import', file).code == 0  # again
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'other', seed=1).paths, replace=True)
+    ran = m2m('data', 'import', file)
+    assert (ran.code, 'Replace it with --replace' in ran.err) == (1, True)
+    assert m2m('data', 'import', file, '--replace').code == 0
+    assert manifest.require('Lab2026') == entry
+    assert m2m('data', 'import', file, '--units', 'units.csv').code == 2
+
+
+def test_exported_digits(m2m_home, make_domain, tmp_path, monkeypatch):
+    make_domain('Mine')
+    entry, digits = manifest.require('Mine'), load_digits('Mine', 'test')
+    export_archive('Mine', tmp_path / 'mine.zip')
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'another'))
+    assert import_archive(tmp_path / 'mine.zip') == entry
+    np.testing.assert_array_equal(load_digits('Mine', 'test').images, digits.images)
+
+
+def test_a_damaged_dataset_is_not_exported(m2m_home, make_bundle, tmp_path):
+    entry = import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
+    manifest.path_of('Lab2026', entry, entry['stimuli'][0]).unlink()
+    with pytest.raises(DataError, match='Lab2026 is damaged'):
+        export_archive('Lab2026', tmp_path / 'x.zip')
+    assert not (tmp_path / 'x.zip').exists()
+    with pytest.raises(StorageError, match=r'ends in \.zip'):
+        export_archive('Lab2026', tmp_path / 'x.tar')
+
+
+def changed(key, value):
+    def change(files):
+        content = json.loads(files['ledger.json'])
+        content[key] = value
+        return {**files, 'ledger.json': json.dumps(content).encode()}
+
+    return change
+
+
+def outside(files):
+    content = json.loads(files['ledger.json'])
+    content['assembly']['file'] = '../../out.nc'
+    content['version'] = atomic.version_of(manifest.files(content))
+    return {**files, 'ledger.json': json.dumps(content).encode(), '../../out.nc': files['assembly.nc']}
+
+
+WRONG = {
+    'no manifest': (lambda files: {'a': b''}, 'no ledger'),
+    'no JSON': (lambda files: {**files, 'ledger.json': b'{'}, 'is wrong'),
+    'a list': (lambda files: {**files, 'ledger.json': b'[]'}, 'is wrong'),
+    'another format': (changed('format', 7), 'format 7'),
+    'another version': (changed('version', 'x'), 'not those of its version'),
+    'no summary': (changed('summary', {}), 'is wrong'),
+    'the name of digits': (changed('name', 'MNIST'), 'is the name of digits'),
+    'a name that cannot be': (changed('name', '../x'), 'cannot be the name'),
+    'a name that is no text': (changed('name', 5), 'another type'),
+    'a description that is no text': (
+        changed('source', {'made_by': '', 'description': {'citation': 5}}),
+        'another type',
+    ),
+    'a path outside': (outside, 'the path'),
+    'a file that is missing': (lambda files: {k: v for k, v in files.items() if 'assembly' not in k}, 'incomplete'),
+    'a file that differs': (lambda files: {**files, 'assembly.nc': files['assembly.nc'][:-1] + b'?'}, 'damaged'),
+    'a file that is shorter': (lambda files: {**files, 'assembly.nc': b''}, 'damaged'),
+}
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize('case', WRONG)
+def test_archives_that_are_refused(m2m, m2m_home, make_bundle, tmp_path, monkeypatch, case):
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=2, n_units=2).paths)
+    export_archive('Lab2026', tmp_path / 'whole.zip')
+    with zipfile.ZipFile(tmp_path / 'whole.zip') as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    change, message = WRONG[case]
+    with zipfile.ZipFile(tmp_path / 'wrong.zip', 'w') as archive:
+        for name, content in change(files).items():
+            archive.writestr(name, content)
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'another' / 'home'))
+    ran = m2m('data', 'import', tmp_path / 'wrong.zip')
+    assert ran.code == 1
+    assert message in ran.err
+    assert manifest.names() == []
+    assert not list((tmp_path / 'another').rglob('*.nc'))
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize('share', [0, 0.5, 0.99])
+def test_archives_that_are_cut(m2m, m2m_home, make_bundle, tmp_path, share):
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=2, n_units=2).paths)
+    export_archive('Lab2026', tmp_path / 'x.zip')
+    content = (tmp_path / 'x.zip').read_bytes()
+    (tmp_path / 'x.zip').write_bytes(content[: int(share * len(content))])
+    ran = m2m('data', 'import', tmp_path / 'x.zip')
+    assert (ran.code, 'cannot be read as a zip archive' in ran.err) == (1, True)
+    assert m2m('data', 'import', tmp_path / 'y.zip').code == 1

@@ -1,0 +1,125 @@
+"""Export of imported recordings with their benchmarks, and of training runs."""
+
+import ast
+import json
+
+import pytest
+import safetensors.torch
+import yaml
+
+from m2m_benchmarks import score
+from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError, UnknownNameError
+from m2m_benchmarks.models.neurn.model import network
+from m2m_benchmarks.scoring.runs import write_config, write_run
+from m2m_benchmarks.submission.export import Weights, export_tree, export_zip
+from m2m_benchmarks.submission.rules import check_folder
+
+ONE_AREA = (('a.npz', 'VISp', 'm1', 's1', 8), ('b.npz', 'VISp', 'm2', 's2', 8))
+CITATION = 'Smith ("the lab"), C:\\data, 2026"'
+SCORES = """
+import json
+from brainscore_vision import load_benchmark, load_model
+
+benchmark = load_benchmark(sys.argv[1])
+assert type(benchmark).__module__ == 'brainscore_vision.benchmarks.lab2026.m2m.benchmarks_neural'
+result = benchmark(load_model('pixels_64'))
+print(json.dumps([float(value) for value in (result, *(result.attrs[name] for name in ('raw', 'ceiling', 'error')))]))
+"""
+
+
+@pytest.fixture
+def lab(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle', n_images=12, n_units=30, sessions=ONE_AREA)
+    (bundle.folder / 'dataset.yml').write_text('description: Scenes "in" colour.\ntechnique: Neuropixels 1.0\n')
+    return import_bundle('Lab2026', *bundle.paths, citation=CITATION)
+
+
+def exported(folder):
+    return {path: path.parent.name for path in folder.glob('brainscore_vision/*/*')}
+
+
+@pytest.mark.seconds
+@pytest.mark.several
+@pytest.mark.parametrize(
+    ('name', 'kinds'),
+    [
+        ('Lab2026.VISp-rdm', ['benchmarks', 'data', 'metrics']),
+        ('Lab2026-cka', ['benchmarks', 'data']),
+        ('Lab2026.VISp.L1-ridge', ['benchmarks', 'data', 'metrics']),
+        ('Lab2026', ['data']),
+    ],
+)
+def test_folders(lab, tmp_path, name, kinds):
+    export_tree(name, tmp_path / 'tree')
+    folders = exported(tmp_path / 'tree')
+    assert sorted(folders.values()) == kinds
+    for folder, kind in folders.items():
+        assert check_folder(folder, kind, one_identifier=False) == []
+        for script in folder.rglob('*.py'):
+            compile(script.read_text(), script, 'exec')
+        if kind != 'benchmarks':
+            continue
+        entries = yaml.safe_load((folder / 'metadata.yaml').read_text())['benchmarks']
+        assert entries[name]['data']['datatype'] == 'Neuropixels 1.0'
+        assert entries[name]['data']['data_publicly_available'] is False
+        citation = (folder / '__init__.py').read_text().partition('BIBTEX = ')[2].partition('benchmark_registry')[0]
+        assert ast.literal_eval(citation.strip()) == CITATION
+
+
+def test_an_area_that_cannot_be_scored(m2m_home, make_bundle, tmp_path):
+    sessions = (('a.npz', 'VISp', 'm1', 's1', 4), ('b.npz', 'POR', 'm1', 's1', 4))
+    bundle = make_bundle(tmp_path / 'bundle', n_images=12, n_units=3, sessions=sessions)  # one unit of VISp never fires
+    import_bundle('Lab2026', *bundle.paths)
+    with pytest.raises(BenchmarkError, match='needs 3 or more reliable neuroids'):
+        export_tree('Lab2026.VISp-rdm', tmp_path / 'tree')
+    assert not (tmp_path / 'tree').exists()
+
+
+def test_names_that_imported_recordings_do_not_have(lab, tmp_path):
+    with pytest.raises(UnknownNameError, match='Areas of Lab2026 are VISp'):
+        export_tree('Lab2026.VISl-rdm', tmp_path / 'tree')
+    with pytest.raises(UnknownNameError, match='Comparisons are rdm'):
+        export_tree('Lab2026.VISp-rsa', tmp_path / 'tree')
+    with pytest.raises(M2MError, match='by pull request'):
+        export_zip('Lab2026.VISp-rdm', tmp_path / 'x.zip')
+    with pytest.raises(UnknownNameError, match='unknown model, benchmark, dataset or metric'):
+        export_tree('Lab2027.VISp-rdm', tmp_path / 'tree')
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_benchmark_scores_the_same_there(lab, m2m, in_tree, tmp_path):
+    export_tree('pixels_64', tmp_path / 'exported')
+    # One area, whose three ceilings are tested there.
+    ran = m2m('export', 'Lab2026.VISp-ridge', tmp_path / 'exported', '--to', 'brainscore-tree', '--check')
+    assert ran.code == 0, ran.err
+    mine = score('pixels_64', 'Lab2026.VISp-ridge')
+    expected = [float(mine), *(float(mine.attrs[key]) for key in ('raw', 'ceiling', 'error'))]
+    out = in_tree(exported(tmp_path / 'exported'), SCORES, 'Lab2026.VISp-ridge')
+    assert json.loads(out) == pytest.approx(expected, abs=1e-6)
+
+
+MODEL = 'plain_squeezenet1_1_at32'
+
+
+@pytest.mark.slow
+def test_a_training_run(m2m, m2m_home, tmp_path):
+    """The run is named as `m2m score` names it, and its weights are exported."""
+    folder = m2m_home / 'runs' / 'mine'
+    folder.mkdir(parents=True)
+    write_config(folder, {'model': MODEL, 'dataset': 'SklearnDigits', 'seed': 7, 'steps': 3})
+    state = network(MODEL, 'none', 3, 10).backbone.state_dict()
+    data = {'name': 'SklearnDigits', 'classes': list('0123456789'), 'sha256': 'ab', 'n_train': 5, 'n_validation': 2}
+    write_run(folder, state, [], {'steps': 3}, data, {'torch': '2'})
+    ran = m2m('export', 'run:mine', tmp_path / 'tree', '--to', 'brainscore-tree')
+    assert ran.code == 0, ran.err
+    (plugin,) = exported(tmp_path / 'tree')
+    assert plugin.name == MODEL
+    written = safetensors.torch.load_file(plugin / 'weights.safetensors')
+    assert all((written[name] == value).all() for name, value in state.items())
+    assert export_zip(f'run:{folder}', tmp_path / 'mine.zip').is_file()
+    with pytest.raises(M2MError, match='brings its own weights'):
+        export_tree('run:mine', tmp_path / 'other', Weights('none'))
+    with pytest.raises(ModelError, match='there is no run nobody'):
+        export_tree('run:nobody', tmp_path / 'other')
