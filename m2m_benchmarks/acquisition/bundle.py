@@ -5,17 +5,16 @@ each row (`spike_counts` or `responses`, trials x images x units, and `unit_id`)
 folder of images in the order of the image axis.
 """
 
-import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
+from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.data.areas import standard_area
 from m2m_benchmarks.data.names import is_part_name
 from m2m_benchmarks.errors import DataError
@@ -24,9 +23,6 @@ _SESSION_TEXT = ('file', 'area', 'specimen_id', 'session_id')
 _SESSION_COUNTS = ('n_trials', 'n_images', 'n_units')
 _WINDOW = ('window_start_s', 'window_end_s')
 _UNIT_COLUMNS = ('file', 'column', 'unit_id', 'area')
-
-#: File extensions of stimuli; anything else in the folder is ignored (notes, hidden files).
-IMAGES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
 
 
 @dataclass(frozen=True)
@@ -229,50 +225,60 @@ def _rates(path: Path, counts: np.ndarray, window_s: float) -> np.ndarray:
     return (counts / window_s).astype(np.float32)
 
 
-def read_stimuli(folder: Path, n_images: int) -> dict[str, bytes]:
-    """Read the images of a stimulus folder, and check that each can be decoded.
+def read_stimuli(
+    folder: Path,
+    n_images: int,
+    background: images.Colour = images.WHITE,
+    note: Callable[[str], object] = lambda text: None,
+) -> dict[str, bytes]:
+    """Read the images of a stimulus folder, and bring them to 8-bit grey or RGB.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of image files; other files in it (notes, hidden files) are ignored.
+    n_images : int
+    background : tuple of int
+        Colour (red, green, blue) behind transparent images.
+    note : callable
+        Called with a sentence for each rule that was used, such as that for pixels of more than 8 bits.
 
     Returns
     -------
     dict
-        stimulus_id (the file's name without its extension) to PNG content, in sorted order. PNG files are kept byte
-        for byte; other formats are converted.
+        stimulus_id (the file's name without its extension) to PNG content, in sorted order. PNG files of 8-bit grey or
+        RGB are kept byte for byte; others are converted.
 
     Raises
     ------
     DataError
-        When the folder is missing, doesn't hold `n_images` images, or one of them can't be decoded.
+        When the folder is missing, doesn't hold `n_images` images, or one of them can't be read (see `images.decode`
+        and `images.scale`).
     """
     if not folder.is_dir():
         raise DataError(f'{folder} is not a folder; expected the {n_images} stimulus images there.')
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES and path.name[0] != '.')
+    paths = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in images.SUFFIXES and not images.is_helper_file(path.name)
+    )
     if len(paths) != n_images:
         raise DataError(
             f'{folder} holds {len(paths)} images, the recordings have {n_images} on their image axis; '
             'expected one image file for each, in the sorted order of the axis.'
         )
-    stimuli: dict[str, bytes] = {}
+    pictures: dict[str, images.Picture] = {}
     for path in paths:
-        if path.stem in stimuli:
+        if path.stem in pictures:
             raise DataError(f'{folder} holds {path.stem} in two formats; expected one file per image.')
-        stimuli[path.stem] = _png(path)
-    return stimuli
-
-
-def _png(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
-            if image.format == 'PNG':
-                return content
-            buffer = io.BytesIO()
-            # PNG knows no CMYK, YCbCr, Lab, …
-            writable = image.mode in ('1', 'L', 'LA', 'I', 'I;16', 'P', 'RGB', 'RGBA')
-            (image if writable else image.convert('RGB')).save(buffer, format='png')
-            return buffer.getvalue()
-    except (OSError, SyntaxError, ValueError, zlib.error, Image.DecompressionBombError) as error:
-        raise DataError(f'{path} cannot be read as an image ({error}): cut short or damaged. Copy it again.') from error
+        pictures[path.stem] = images.decode_file(path, background=background)
+    pixels, notes = images.finish(list(pictures.values()), folder.name)
+    for text in (*notes, *images.notes_on_brightness(pixels, folder.name)):
+        note(text)
+    return {
+        path.stem: path.read_bytes() if pictures[path.stem].is_plain_png else images.png(image)
+        for path, image in zip(paths, pixels, strict=True)
+    }
 
 
 def _read_csv(path: Path, needed: tuple[str, ...], text: tuple[str, ...]) -> pd.DataFrame:

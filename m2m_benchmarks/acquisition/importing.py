@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.acquisition.bundle import read_recordings, read_sessions, read_stimuli, read_units
 from m2m_benchmarks.data import atomic, manifest, store
 from m2m_benchmarks.data.areas import renamed_areas, standard_area
+from m2m_benchmarks.data.cards import refuse_other_case
 from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.progress import Progress, silent
@@ -31,6 +33,8 @@ def import_bundle(
     stimuli: Path,
     progress: Progress | None = None,
     renamed: Callable[[dict[str, str]], None] | None = None,
+    background: images.Colour = images.WHITE,
+    note: Callable[[str], object] = lambda text: None,
 ) -> dict[str, Any]:
     """Import a lab's recordings as dataset `name`, all or nothing.
 
@@ -47,6 +51,10 @@ def import_bundle(
     renamed : callable, optional
         Called with area name to standard name for areas of the bundle with other names, such as V1 for VISp, if there
         are any.
+    background : tuple of int
+        Colour (red, green, blue) behind transparent images.
+    note : callable
+        Called with a sentence for each rule by which images were read, such as that for more than 8 bits.
 
     Returns
     -------
@@ -64,6 +72,7 @@ def import_bundle(
         raise DataError(f'{name!r} cannot be the name of a dataset; expected letters and digits, as in Siegle2021.')
     if name == 'SimulatedMouse':
         raise DataError('SimulatedMouse is simulated by this library; import recordings under another name.')
+    refuse_other_case(name)
     report = progress or silent
     with atomic.write_lock(name):
         if manifest.holds_digits(name):
@@ -73,7 +82,7 @@ def import_bundle(
         if names and renamed:
             renamed(names)
         unit_table = read_units(units, session_table)
-        images = read_stimuli(stimuli, int(session_table['n_images'].iloc[0]))
+        pictures = read_stimuli(stimuli, int(session_table['n_images'].iloc[0]), background, note)
         responses = _allocate(sessions, session_table)
         neuroids, trials, start = [], [], 0
         for i, recording in enumerate(read_recordings(session_table, unit_table, sessions.parent)):
@@ -90,7 +99,7 @@ def import_bundle(
             name,
             responses,
             pd.concat(neuroids, ignore_index=True),
-            images,
+            pictures,
             (1000 * session_table['window_start_s'].min(), 1000 * session_table['window_end_s'].max()),
             _source(sessions, units, stimuli, session_table),
         )
