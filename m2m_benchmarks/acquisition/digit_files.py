@@ -183,7 +183,7 @@ def _guess(path: Path) -> str:
 
 #: Kinds of files whose content is damaged beyond recognition, by the ending of their name; the longest first.
 _BY_SUFFIX = {'.tar.gz': 'archive', '.tgz': 'archive', '.npz': 'npz', '.h5': 'hdf5', '.hdf5': 'hdf5', '.mat': 'matlab'}
-_BY_SUFFIX |= {'.zip': 'archive', '.gz': 'idx', '.bz2': 'libsvm'}
+_BY_SUFFIX |= {'.zip': 'archive', '.bz2': 'libsvm'}
 _READERS: dict[str, Callable[[Path], dict[str | None, RawSplit]]] = {
     'npz': read_npz,
     'hdf5': read_hdf5,

@@ -163,7 +163,7 @@ def _rows(tree: Tree, text: str, pictures: list[str]) -> tuple[list[str], list[s
     for number, row in enumerate(tree[text].decode('utf-8-sig', errors='replace').splitlines(), 1):
         if not row.strip():
             continue
-        parts = re.fullmatch(r'\s*(.+?)[\s,;]+(\S+)\s*', row)
+        parts = re.fullmatch(r'\s*(.+?)[\s,;]+([^\s,;]+)\s*', row)
         named = by_name.get(parts[1]) or by_name.get(_base(parts[1])) if parts else None
         if parts is None or not named:
             raise DataError(
