@@ -1,4 +1,4 @@
-"""Digits in files of arrays: .npz, HDF5, MATLAB and libsvm."""
+"""Digits in files of arrays: .npz, HDF5, MATLAB, and text of libsvm or of a row for each image."""
 
 import bz2
 import gzip
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import scipy.io
 from sklearn.datasets import load_svmlight_file
 
@@ -74,23 +75,51 @@ def read_matlab(path: Path) -> dict[str | None, RawSplit]:
 def read_libsvm(path: Path) -> dict[str | None, RawSplit]:
     """Read libsvm's text, `label 1:value 2:value …`; labels 1 to 10 and pixels in [-1, 1] are those of USPS."""
     try:
-        content = path.read_bytes()
-        for magic, unpack in ((b'BZh', bz2.decompress), (b'\x1f\x8b', gzip.decompress)):
-            if content.startswith(magic):
-                content = unpack(content)
-        rows, labels = load_svmlight_file(io.BytesIO(content), dtype=np.float32, zero_based=False)
+        rows, labels = load_svmlight_file(io.BytesIO(_unpacked(path)), dtype=np.float32, zero_based=False)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f'{path} cannot be read as libsvm text: {error}. Copy it again.') from error
     side = int(np.ceil(np.sqrt(rows.shape[1])))
     pixels = np.zeros((rows.shape[0], side * side), dtype=np.float32)
     pixels[:, : rows.shape[1]] = rows.toarray()  # the last pixels may be 0 in all images, and then not in the file
-    if pixels.min() < 0 and pixels.min() >= -1 and pixels.max() <= 1:
-        pixels = ((pixels + 1) / 2 * 255).astype(np.uint8)  # as torchvision does
     if labels.min() >= 1 and labels.max() == 10:
         labels = labels - 1
     # By libsvm's convention the test split of NAME is NAME.t.
     split = split_in(path.name) or ('test' if '.t' in path.suffixes else 'train')
-    return {split: RawSplit(pixels.reshape(-1, side, side), labels)}
+    return {split: RawSplit(_from_signed(pixels).reshape(-1, side, side), labels)}
+
+
+def read_rows(path: Path) -> dict[str | None, RawSplit]:
+    """Read text with a row for each image: its label, then its pixels.
+
+    A first row may name the columns, as in the CSV files of Kaggle and OpenML; then the label may be in any column.
+    """
+    try:
+        content = _unpacked(path)
+        first = content[: content.find(b'\n')].decode('utf-8-sig')
+        separator = next((mark for mark in ',;' if mark in first), r'\s+')
+        header = None if re.match(r'[\s"]*[-+.\d]', first) else 0
+        table = pd.read_csv(io.BytesIO(content), sep=separator, header=header, encoding='utf-8-sig')
+        names = [str(name).strip().lower() for name in table.columns]
+        label = next((i for i, name in enumerate(names) if name in (*_ROLES['labels'], 'class')), 0)
+        labels, pixels = table.iloc[:, label].to_numpy(), table.drop(columns=table.columns[label]).to_numpy()
+    except (OSError, EOFError, ValueError, zlib.error) as error:  # pandas' parser errors are ValueErrors
+        raise DataError(f'{path} cannot be read as rows of a label and pixels: {error}.') from error
+    return {None: _raw_split(path, {'images': _from_signed(pixels), 'labels': labels})}
+
+
+def _unpacked(path: Path) -> bytes:
+    content = path.read_bytes()
+    for magic, unpack in ((b'BZh', bz2.decompress), (b'\x1f\x8b', gzip.decompress)):
+        if content.startswith(magic):
+            return unpack(content)
+    return content
+
+
+def _from_signed(pixels: np.ndarray) -> np.ndarray:
+    """Bring pixels in [-1, 1], as those of USPS are, to 8 bits; leave others as they are."""
+    if pixels.dtype.kind == 'f' and -1 <= pixels.min() < 0 and pixels.max() <= 1:
+        return ((pixels + 1) / 2 * 255).astype(np.uint8)  # as torchvision does
+    return pixels
 
 
 def _named(path: Path, names: Iterable[str], load: Callable[[str], np.ndarray]) -> dict[str | None, RawSplit]:

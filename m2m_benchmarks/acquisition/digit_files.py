@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from m2m_benchmarks.acquisition import images
-from m2m_benchmarks.acquisition.digit_arrays import read_hdf5, read_libsvm, read_matlab, read_npz
+from m2m_benchmarks.acquisition.digit_arrays import read_hdf5, read_libsvm, read_matlab, read_npz, read_rows
 from m2m_benchmarks.acquisition.digit_splits import RawSplit, require_once, split_in
 from m2m_benchmarks.acquisition.digit_trees import Tree, archive_tree, folder_tree, other_idx, read_tree
 from m2m_benchmarks.data.digits.images import Digits, standardize
@@ -22,7 +22,7 @@ from m2m_benchmarks.errors import DataError
 _FORMATS = (
     'a folder or archive (.zip, .tar.gz) with a folder for each class (in train/ and test/, or one of them), idx files '
     '(…-images-idx3-ubyte.gz beside …-labels-idx1-ubyte.gz), or images with a text file of their labels; or .npz, .h5, '
-    '.mat, or libsvm text (.bz2)'
+    '.mat, libsvm text, or rows of a label and pixels (.csv)'
 )
 
 
@@ -48,7 +48,7 @@ def read_domain(
           `test`, with these words in their names (`x_train`), or without; rows of a square grey image count as that
           image; `files` (`train_files`, …) name the photo that an image was cut from.
         - MATLAB with X (height, width, 3, n) and y, where 10 stands for 0, as in SVHN.
-        - libsvm text, plain or compressed, as in USPS.
+        - Text, plain or compressed: libsvm's, as in USPS, or a row for each image, the label and then the pixels.
     background : tuple of int
         Colour (red, green, blue) behind transparent images.
     note : callable
@@ -69,20 +69,20 @@ def read_domain(
     if not path.exists():
         raise DataError(f'there is no {path}; expected {_FORMATS}.')
     raw, notes = _named_splits(_read(path, background), path, unnamed)
-    arrays = [_values(split) for split in raw.values()]
-    scaled, notes_on_scale = images.scale([array for split in arrays for array in split], path.name)
+    arrays = [named for split, parts in raw.items() for named in _arrays(parts, f'{path} ({split})')]
+    scaled, notes_on_scale = images.scale([array for _, array in arrays], [name for name, _ in arrays], path.name)
     notes += notes_on_scale
     splits: dict[str, Digits] = {}
-    for (split, parts), originals in zip(raw.items(), arrays, strict=True):
-        pixels, scaled = scaled[: len(originals)], scaled[len(originals) :]
+    for split, parts in raw.items():
         what = f'{path} ({split})'
         if isinstance(parts.images, np.ndarray):
-            (pixels_of_all,) = pixels
+            pixels_of_all, *scaled = scaled
             if pixels_of_all.ndim == 4 and pixels_of_all.shape[3] == 4:
                 pixels_of_all, more = images.lay_on(pixels_of_all, background, what)
                 notes += more
             splits[split] = standardize(pixels_of_all, parts.labels, parts.clusters, what)
         else:
+            pixels, scaled = scaled[: len(parts.images)], scaled[len(parts.images) :]
             notes += images.notes_on_changes(parts.images, f'{path.name} ({split})')
             splits[split] = standardize(pixels, parts.labels, parts.clusters, what)
         notes += images.notes_on_brightness([splits[split].images], f'{path.name} ({split})')
@@ -91,10 +91,10 @@ def read_domain(
     return splits
 
 
-def _values(split: RawSplit) -> list[np.ndarray]:
+def _arrays(split: RawSplit, what: str) -> list[tuple[str, np.ndarray]]:
     if isinstance(split.images, np.ndarray):
-        return [split.images]
-    return [picture.values for picture in split.images]
+        return [(what, split.images)]
+    return [(picture.name, picture.values) for picture in split.images]
 
 
 def _named_splits(
@@ -146,13 +146,18 @@ def _kind(path: Path) -> str | None:
         return 'matlab'
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            return 'npz' if any(name.endswith('.npy') for name in archive.namelist()) else 'archive'
+            names = archive.namelist()
+        if any(name.endswith('/data.pkl') for name in names):  # of torch.save
+            return None
+        return 'npz' if any(name.endswith('.npy') for name in names) else 'archive'
     if start[257:262] == b'ustar':
         return 'archive'
     if re.match(rb'\0\0\x08[\1\3]', start):
         return 'idx'
     if re.match(rb'\s*[-+.\d]+(\s+\d+:[-+.\deE]+)+\s', start):
         return 'libsvm'
+    if re.match(rb'(\xef\xbb\xbf)?\s*([-+.\w"]+[,;\s]+){20}', start):
+        return 'rows'
     if other_idx(path.name) != path.name:
         return 'idx'
     return next((kind for suffix, kind in _BY_SUFFIX.items() if path.name.lower().endswith(suffix)), None)
@@ -174,6 +179,8 @@ def _guess(path: Path) -> str:
     start = _start(path)
     if start.lstrip().lower().startswith((b'<!doctype html', b'<html')):
         return ' (it is a web page; the download failed)'
+    if zipfile.is_zipfile(path):
+        return ' (it is a PyTorch file; save its arrays with numpy.savez)'
     if start.startswith(b'\x80'):
         return ' (it is a pickle, which is not read because it can run code; save the arrays with numpy.savez)'
     if start.startswith(b'version https://git-lfs'):
@@ -189,4 +196,5 @@ _READERS: dict[str, Callable[[Path], dict[str | None, RawSplit]]] = {
     'hdf5': read_hdf5,
     'matlab': read_matlab,
     'libsvm': read_libsvm,
+    'rows': read_rows,
 }

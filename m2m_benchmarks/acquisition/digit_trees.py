@@ -21,6 +21,8 @@ from m2m_benchmarks.errors import DataError
 
 #: Pixels of the largest image of a digit.
 _MOST_PIXELS = 4096 * 4096
+#: Names of the column of labels, where the first line has names.
+_HEADERS = ('label', 'labels', 'class', 'target', 'digit', 'y')
 _CLASSES = [str(label) for label in range(CLASSES)]
 
 
@@ -65,7 +67,7 @@ def archive_tree(path: Path) -> Iterator[Tree]:
         else:
             with zipfile.ZipFile(path) as archive:
                 names = _sorted(name for name in archive.namelist() if not name.endswith('/'))
-                yield Tree(path, {name: partial(archive.read, name) for name in names})
+                yield Tree(path, {name.replace('\\', '/'): partial(archive.read, name) for name in names})
     except (
         *(zipfile.BadZipFile, tarfile.TarError, zlib.error),
         *(OSError, EOFError, RuntimeError, NotImplementedError),
@@ -164,7 +166,10 @@ def _rows(tree: Tree, text: str, pictures: list[str]) -> tuple[list[str], list[s
         if not row.strip():
             continue
         parts = re.fullmatch(r'\s*(.+?)[\s,;]+([^\s,;]+)\s*', row)
-        named = by_name.get(parts[1]) or by_name.get(_base(parts[1])) if parts else None
+        name = parts[1].replace('\\', '/') if parts else ''
+        named = by_name.get(name) or by_name.get(_base(name))
+        if number == 1 and parts and not named and parts[2].lower() in _HEADERS:
+            continue
         if parts is None or not named:
             raise DataError(
                 f'{tree.where}: line {number} of {text} is {row.strip()!r}; expected the name of an image in the '

@@ -52,6 +52,8 @@ class Picture:
 
     Attributes
     ----------
+    name : str
+        Name of the file in messages.
     values : array, shape (height, width) or (height, width, 3)
         Pixels in the type that the file has: uint8, or a larger one with its own white.
     changes : tuple of str
@@ -60,6 +62,7 @@ class Picture:
         Whether the file is a PNG that any reader shows as `values`: 8-bit grey or RGB, and unchanged.
     """
 
+    name: str
     values: np.ndarray
     changes: tuple[str, ...]
     is_plain_png: bool
@@ -153,7 +156,7 @@ def _picture(image: Image.Image, name: str, bits: int, is_inverted: bool, turned
                 'read. Save it as an 8-bit PNG.'
             )
         values = np.asarray(upright)
-        return Picture(values.astype(values.dtype.newbyteorder('=')), tuple(changes), is_plain_png=False)
+        return Picture(name, values.astype(values.dtype.newbyteorder('=')), tuple(changes), is_plain_png=False)
     if upright.mode not in (*_GREY, *_COLOUR):
         raise DataError(f'{name} is of the colour mode {upright.mode}, which is not read. Save it as an RGB PNG.')
     if bits > 8 and np.asarray(upright.convert('RGB')).max() < 16:
@@ -175,7 +178,7 @@ def _picture(image: Image.Image, name: str, bits: int, is_inverted: bool, turned
     is_plain_png = image.format == 'PNG' and image.mode in ('L', 'RGB') and bits <= 8 and not changes
     if grey and upright.mode == 'RGB':  # three equal channels
         upright = upright.getchannel('R')
-    return Picture(np.asarray(upright.convert('L' if grey else 'RGB')), tuple(changes), is_plain_png)
+    return Picture(name, np.asarray(upright.convert('L' if grey else 'RGB')), tuple(changes), is_plain_png)
 
 
 def colour_name(colour: Colour) -> str:
@@ -219,15 +222,17 @@ def lay_on(pixels: np.ndarray, background: Colour, what: str) -> tuple[np.ndarra
     return laid.astype(pixels.dtype), [note]
 
 
-def scale(arrays: Sequence[np.ndarray], what: str) -> tuple[list[np.ndarray], list[str]]:
+def scale(arrays: Sequence[np.ndarray], names: Sequence[str], what: str) -> tuple[list[np.ndarray], list[str]]:
     """Scale pixels of any depth, by the rule at the top of this module.
 
     Parameters
     ----------
     arrays : sequence of arrays
         Pixels of a set of images; each array may hold one image or many.
+    names : sequence of str
+        Name of each array in messages.
     what : str
-        Name of the images in messages.
+        Name of the set in notes.
 
     Returns
     -------
@@ -250,12 +255,13 @@ def scale(arrays: Sequence[np.ndarray], what: str) -> tuple[list[np.ndarray], li
         if not places:
             continue
         # of numpy, because Python's min and max may pass over a NaN
-        lowest = float(np.min([arrays[i].min() for i in places]))
-        highest = float(np.max([arrays[i].max() for i in places]))
+        lows, highs = ([float(end(arrays[i])) for i in places] for end in (np.min, np.max))
+        lowest, highest = float(np.min(lows)), float(np.max(highs))
         white = _white(kinds, lowest, highest)
         if white is None:
+            culprit = names[places[int(np.argmax(highs) if lowest >= 0 else np.argmin(lows))]]
             raise DataError(
-                f'{what} has pixels from {lowest:,.10g} to {highest:,.10g}; expected 8-bit whole numbers, or '
+                f'{culprit} has pixels from {lowest:,.10g} to {highest:,.10g}; expected 8-bit whole numbers, or '
                 '[0, 1]; else floating point up to 255, or whole numbers of 12 or 16 bits.'
             )
         for i in places:
@@ -265,9 +271,9 @@ def scale(arrays: Sequence[np.ndarray], what: str) -> tuple[list[np.ndarray], li
                 scaled[i] = (arrays[i] / np.float64(white)).astype(np.float32)
         if kinds != 'b':
             notes.append(f'{what}: pixels are {meaning}, up to {highest:,.10g}; {white:,} is taken for white.')
-    unreadable = next((array for array in arrays if array.dtype.kind not in 'biuf'), None)
-    if unreadable is not None:
-        raise DataError(f'{what} has pixels of type {unreadable.dtype}; expected uint8, or floating point in [0, 1].')
+    for array, name in zip(arrays, names, strict=True):
+        if array.dtype.kind not in 'biuf':
+            raise DataError(f'{name} has pixels of type {array.dtype}; expected uint8, or floating point in [0, 1].')
     return scaled, notes
 
 
@@ -307,7 +313,7 @@ def finish(pictures: Sequence[Picture], what: str) -> tuple[list[np.ndarray], li
     DataError
         See `scale`.
     """
-    scaled, notes = scale([picture.values for picture in pictures], what)
+    scaled, notes = scale([picture.values for picture in pictures], [picture.name for picture in pictures], what)
     return [eight_bit(image) for image in scaled], [*notes, *notes_on_changes(pictures, what)]
 
 

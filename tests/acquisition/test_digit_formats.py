@@ -108,6 +108,14 @@ def mat(path, **arrays):
     return path
 
 
+def text(path, *header):
+    table = np.column_stack([FLAT, LABELS] if header[-1:] == ('class',) else [LABELS, FLAT])
+    np.savetxt(path, table, '%d', ',', header=','.join(header), comments='')
+    if not header:
+        path.write_text(path.read_text().lstrip())
+    return path
+
+
 FLAT = GREY.reshape(20, -1)
 IDX = {
     'MNIST/raw/train-images-idx3-ubyte': idx(GREY),
@@ -165,6 +173,17 @@ READ = {
     'idx of a Mac': (lambda p: folder(p / 'm', mac(IDX)), BOTH),
     'names with spaces': (lambda p: zipped(p / 'm.zip', {**NUMBERED, 'test_labels.txt': ROWS}), {'test': GREY}),
     'labels with commas': (lambda p: folder(p / 'm', {**MANY, 'labels.csv': COMMAS}), {'test': GREY}),
+    'backslashes': (
+        lambda p: zipped(
+            p / 'm.zip',
+            {**{name.replace('/', '\\'): NUMBERED[name] for name in NUMBERED}, 'labels.txt': ROWS.replace(b'/', b'\\')},
+        ),
+        None,
+    ),
+    'labels with a header': (lambda p: folder(p / 'm', {**NUMBERED, 'labels.csv': b'file,label\n' + ROWS}), None),
+    'CSV of Kaggle': (lambda p: text(p / 'train.csv', 'label', *(f'pixel{i}' for i in range(1024))), {'train': GREY}),
+    'CSV of OpenML': (lambda p: text(p / 'mnist.csv', *(f'pixel{i}' for i in range(1024)), 'class'), None),
+    'CSV without names': (lambda p: text(p / 'mnist.csv'), None),
     'a name that says nothing': (lambda p: npz(p / 'constrained_idx', images=GREY, labels=LABELS), None),
 }
 
@@ -201,6 +220,20 @@ def test_usps_is_read_as_by_torchvision(name, tmp_path):
     np.testing.assert_array_equal(digits.labels, official.targets)
     npz(tmp_path / 'same.npz', images=official.data, labels=LABELS)
     np.testing.assert_array_equal(digits.images, read_domain(tmp_path / 'same.npz')['test'].images)
+
+
+def test_usps_as_rows_is_that_of_libsvm(tmp_path):
+    images = GREY[:, :16, :16]
+    (tmp_path / 'usps.bz2').write_bytes(bz2.compress(libsvm(images, LABELS + 1, -1, 1)))
+    rows = (
+        f'{label}.0000 ' + ' '.join(f'{x / 127.5 - 1:.6f}' for x in image.flat)
+        for image, label in zip(images, LABELS, strict=True)
+    )
+    (tmp_path / 'zip.train.gz').write_bytes(gzip.compress(' \n'.join(rows).encode() + b' \n'))
+    digits, expected = (read_domain(tmp_path / name)['train'] for name in ('zip.train.gz', 'usps.bz2'))
+    np.testing.assert_array_equal(digits.labels, LABELS)
+    # Numbers of different decimals may be cut to neighbouring values, and rounded once more when they are enlarged.
+    assert np.abs(digits.images.astype(int) - expected.images).max() <= 2
 
 
 @pytest.mark.parametrize('high', [1, 255])
@@ -336,6 +369,18 @@ REFUSED = {
     'a pointer': (
         lambda p: folder(p, {'digits': b'version https://git-lfs.github.com/spec/v1\noid'}) / 'digits',
         'git-lfs pointer',
+    ),
+    'a file of PyTorch': (
+        lambda p: zipped(p / 'training.pt', {'training/data.pkl': b'', 'training/data/0': b''}),
+        r'it is a PyTorch file; save its arrays with numpy\.savez',
+    ),
+    'rows that are cut': (
+        lambda p: folder(p, {'m.csv': text(p / 'whole.csv').read_bytes()[:-9]}) / 'm.csv',
+        'pixels from nan to',
+    ),
+    'rows of words': (
+        lambda p: folder(p, {'m.csv': b'a,' * 30 + b'a\n'}) / 'm.csv',
+        'rows of 30 pixels',
     ),
     'a cut archive': (
         lambda p: folder(p, {'m.tar.gz': tarred(p / 'b.tar.gz', files_of_mnist_m()).read_bytes()[:9000]}) / 'm.tar.gz',

@@ -90,7 +90,7 @@ def test_pixels(kind):
 
 def test_every_value_of_16_bits_is_rounded():
     values = np.arange(65536, dtype=np.uint16)
-    scaled, notes = images.scale([values], 'x')
+    scaled, notes = images.scale([values], ['a'], 'x')
     np.testing.assert_array_equal(images.eight_bit(scaled[0]), [round(value / 257) for value in range(65536)])
     assert notes == ['x: pixels are whole numbers of more than 8 bits, up to 65,535; 65,535 is taken for white.']
 
@@ -109,7 +109,7 @@ def test_every_value_of_16_bits_is_rounded():
     ],
 )
 def test_one_white_for_a_set(arrays, white, note):
-    scaled, notes = images.scale(arrays, 'x')
+    scaled, notes = images.scale(arrays, ['a'] * len(arrays), 'x')
     for array, pixels in zip(arrays, scaled, strict=True):
         of_this = 255 if array.dtype == np.uint8 else white
         np.testing.assert_array_equal(images.eight_bit(pixels), np.rint(array / of_this * 255))
@@ -133,11 +133,11 @@ def test_one_white_for_a_set(arrays, white, note):
     ],
 )
 def test_values_without_a_rule(values):
-    with pytest.raises(DataError, match=r'x has pixels (from .* to .*; expected 8-bit|of type)'):
-        images.scale([np.uint8([]), values], 'x')
+    with pytest.raises(DataError, match=r'b has pixels (from .* to .*; expected 8-bit|of type)'):
+        images.scale([np.uint8([]), values], ['a', 'b'], 'x')
     if values.dtype.kind == 'f':
-        with pytest.raises(DataError, match='x has pixels from'):
-            images.scale([np.float32([0, 1]), values], 'x')
+        with pytest.raises(DataError, match='b has pixels from'):
+            images.scale([np.float32([0, 1]), values, np.float32([1])], ['a', 'b', 'c'], 'x')
 
 
 @pytest.mark.parametrize('background', [(255, 255, 255), (0, 0, 0), (200, 10, 90)])
