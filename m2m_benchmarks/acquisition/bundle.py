@@ -272,7 +272,7 @@ def read_stimuli(
         if path.stem in pictures:
             raise DataError(f'{folder} holds {path.stem} in two formats; expected one file per image.')
         pictures[path.stem] = images.decode_file(path, background=background)
-    pixels, notes = images.finish(list(pictures.values()), folder.name)
+    pixels, notes = images.to_eight_bit(list(pictures.values()), folder.name)
     for text in (*notes, *images.notes_on_brightness(pixels, folder.name)):
         note(text)
     return {

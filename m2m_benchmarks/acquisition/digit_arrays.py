@@ -4,7 +4,6 @@ import bz2
 import gzip
 import io
 import re
-import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -31,7 +30,9 @@ def read_npz(path: Path) -> dict[str | None, RawSplit]:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return _named(path, stored.files, stored.__getitem__)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # zipfile and numpy raise many types for damaged files
         advice = ' Save text labels as whole numbers: labels.astype(int).' if 'allow_pickle' in str(error) else ''
         raise DataError(f'{path} cannot be read as an .npz of plain arrays: {error}.{advice}') from error
 
@@ -41,7 +42,9 @@ def read_hdf5(path: Path) -> dict[str | None, RawSplit]:
     try:
         with h5py.File(path, 'r') as stored:
             return _named(path, _datasets(stored), lambda name: _values(stored[name]))
-    except (OSError, KeyError, AttributeError, RuntimeError) as error:
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # h5py raises many types for damaged files
         raise DataError(f'{path} cannot be read as HDF5: {error}.') from error
 
 
@@ -146,9 +149,10 @@ def _named(path: Path, names: Iterable[str], load: Callable[[str], np.ndarray]) 
 
 def _raw_split(path: Path, arrays: Mapping[str, np.ndarray]) -> RawSplit:
     images, labels = arrays['images'], arrays['labels']
-    n = labels.shape[0] if labels.ndim == 1 else labels.size
+    if images.ndim < 2:
+        raise DataError(f'{path} has an array {images.shape} of images; expected (n, height, width) or rows of pixels.')
     if images.ndim == 2:
-        if images.shape[1] == n != images.shape[0]:  # an image in each column, as MATLAB users have them
+        if images.shape[1] == labels.size != images.shape[0]:  # an image in each column, as MATLAB users have them
             images = images.T
         side = round(images.shape[1] ** 0.5)
         if side * side != images.shape[1]:

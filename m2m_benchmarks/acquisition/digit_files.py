@@ -145,11 +145,12 @@ def _kind(path: Path) -> str | None:
     if start.startswith(b'MATLAB'):
         return 'matlab'
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+        names = []
+        with contextlib.suppress(zipfile.BadZipFile, OSError, ValueError), zipfile.ZipFile(path) as archive:
             names = archive.namelist()
         if any(name.endswith('/data.pkl') for name in names):  # of torch.save
             return None
-        return 'npz' if any(name.endswith('.npy') for name in names) else 'archive'
+        return 'npz' if path.suffix == '.npz' or any(name.endswith('.npy') for name in names) else 'archive'
     if start[257:262] == b'ustar':
         return 'archive'
     if re.match(rb'\0\0\x08[\1\3]', start):

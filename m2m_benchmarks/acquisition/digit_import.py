@@ -290,7 +290,7 @@ def _read_photos(folder: Path, note: Callable[[str], object]) -> _Photos:
                 'fewer or smaller ones.'
             )
         pictures.append(picture)
-    photos, notes = images.finish(pictures, folder.name)
+    photos, notes = images.to_eight_bit(pictures, folder.name)
     for text in notes:
         note(text)
     return _Photos(folder, files, [rgb(photo if photo.ndim == 3 else photo[..., None]) for photo in photos])

@@ -293,7 +293,7 @@ def eight_bit(scaled: np.ndarray) -> np.ndarray:
     return scaled if scaled.dtype == np.uint8 else np.rint(scaled.astype(np.float64) * 255).astype(np.uint8)
 
 
-def finish(pictures: Sequence[Picture], what: str) -> tuple[list[np.ndarray], list[str]]:
+def to_eight_bit(pictures: Sequence[Picture], what: str) -> tuple[list[np.ndarray], list[str]]:
     """Bring the decoded images of a set to 8 bits.
 
     Parameters

@@ -1,6 +1,7 @@
 """Digits in the files in which they are handed around: all that is read, and what is refused."""
 
 import bz2
+import contextlib
 import gzip
 import io
 import pickle
@@ -382,6 +383,14 @@ REFUSED = {
         lambda p: folder(p, {'m.csv': b'a,' * 30 + b'a\n'}) / 'm.csv',
         'rows of 30 pixels',
     ),
+    'a number for images': (
+        lambda p: npz(p / 'm.npz', images=np.float32(1), labels=LABELS),
+        r'an array \(\) of images',
+    ),
+    'labels of several fields': (
+        lambda p: npz(p / 'm.npz', images=GREY, labels=np.zeros(20, dtype=[('a', int), ('b', int)])),
+        'has labels of type',
+    ),
     'a cut archive': (
         lambda p: folder(p, {'m.tar.gz': tarred(p / 'b.tar.gz', files_of_mnist_m()).read_bytes()[:9000]}) / 'm.tar.gz',
         'cannot be unpacked',
@@ -416,6 +425,22 @@ def test_refused(kind, tmp_path):
     make, message = REFUSED[kind]
     with pytest.raises(DataError, match=message):
         read_domain(make(tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.seconds
+@pytest.mark.parametrize('kind', ['Keras', 'MNIST-M', 'classes in a zip', 'idx in a tar', 'CSV of Kaggle'])
+def test_damaged_files_are_read_or_refused(kind, tmp_path):
+    rng = np.random.default_rng(0)
+    path = READ[kind][0](tmp_path)
+    whole = path.read_bytes()
+    for _ in range(60):
+        content = bytearray(whole)
+        for place in rng.integers(0, len(content), 5):
+            content[place] = rng.integers(0, 256)
+        path.write_bytes(content[: rng.integers(1, 2 * len(content))])
+        with contextlib.suppress(DataError):
+            read_domain(path)
 
 
 # Names

@@ -3,11 +3,13 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import m2m_benchmarks
 from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.errors import DataError
 
@@ -25,7 +27,7 @@ def stored(pixels, kind='png', mode=None, **options):
 def read(*contents, **options):
     """Return the only or all images of a set, and the notes."""
     pictures = [images.decode(content, 'a.png', **options) for content in contents]
-    pixels, notes = images.finish(pictures, 'stimuli')
+    pixels, notes = images.to_eight_bit(pictures, 'stimuli')
     assert all(image.dtype == np.uint8 for image in pixels)
     return pixels[0] if len(pixels) == 1 else pixels, notes
 
@@ -275,3 +277,10 @@ def test_a_missing_file(tmp_path):
 def test_helper_files(name):
     assert images.is_helper_file(name)
     assert not images.is_helper_file('b/a.png')
+
+
+def test_there_is_one_door():
+    """No other module opens images, so that all of them know depth, transparency and orientation."""
+    package = Path(m2m_benchmarks.__file__).parent
+    opening = [path for path in package.rglob('*.py') if path.name != 'test.py' and 'Image.open' in path.read_text()]
+    assert opening == [package / 'acquisition' / 'images.py']

@@ -103,6 +103,8 @@ def standardize(
 
 def _as_numbers(labels: np.ndarray, what: str) -> np.ndarray:
     """Convert labels to one number each: text such as '7', and rows of ten with a single 1."""
+    if labels.dtype.kind not in 'biufOSU':
+        raise DataError(f'{what} has labels of type {labels.dtype}; expected whole numbers from 0 to 9.')
     if labels.dtype.kind in 'OSU':
         texts = [value.decode(errors='replace') if isinstance(value, bytes) else str(value) for value in labels.flat]
         for index, text in enumerate(texts):
