@@ -5,17 +5,16 @@ each row (`spike_counts` or `responses`, trials x images x units, and `unit_id`)
 folder of images, whose order `image_axis` reads.
 """
 
-import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
+from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.acquisition.csv_tables import drop_decimals, read_table
 from m2m_benchmarks.acquisition.image_axis import ImageAxis
 from m2m_benchmarks.data.areas import standard_area
@@ -303,40 +302,44 @@ def _rates(path: Path, counts: np.ndarray, window_s: float) -> np.ndarray:
     return (counts / window_s).astype(np.float32)
 
 
-def read_stimuli(axis: ImageAxis) -> dict[str, bytes]:
-    """Read the images of an image axis, without blanks, and check that each can be decoded.
+def read_stimuli(
+    axis: ImageAxis,
+    folder_name: str,
+    background: images.Colour = images.WHITE,
+    note: Callable[[str], object] = lambda text: None,
+) -> dict[str, bytes]:
+    """Read the images of an image axis, without blanks, and bring them to 8-bit grey or RGB.
+
+    Parameters
+    ----------
+    axis : ImageAxis
+    folder_name : str
+        Name of the folder of images, for notes.
+    background : tuple of int
+        Colour (red, green, blue) behind transparent images.
+    note : callable
+        Called with a sentence for each rule that was used, such as that for pixels of more than 8 bits.
 
     Returns
     -------
     dict
-        stimulus_id to PNG content, in the order of the axis. PNG files are kept byte for byte; other formats are
-        converted.
+        stimulus_id to PNG content, in the order of the axis. PNG files of 8-bit grey or RGB are kept byte for byte;
+        others are converted.
 
     Raises
     ------
     DataError
-        When an image can't be decoded.
+        When an image can't be read (see `images.decode` and `images.scale`).
     """
-    stimuli: dict[str, bytes] = {}
-    for name, path in axis.shown.items():
-        stimuli[name] = _png(path)
-    return stimuli
-
-
-def _png(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
-            if image.format == 'PNG':
-                return content
-            buffer = io.BytesIO()
-            # PNG knows no CMYK, YCbCr, Lab, …
-            writable = image.mode in ('1', 'L', 'LA', 'I', 'I;16', 'P', 'RGB', 'RGBA')
-            (image if writable else image.convert('RGB')).save(buffer, format='png')
-            return buffer.getvalue()
-    except (OSError, SyntaxError, ValueError, zlib.error, Image.DecompressionBombError) as error:
-        raise DataError(f'{path} cannot be read as an image ({error}): cut short or damaged. Copy it again.') from error
+    paths = axis.shown
+    pictures = {name: images.decode_file(path, background=background) for name, path in paths.items()}
+    pixels, notes = images.to_eight_bit(list(pictures.values()), folder_name)
+    for text in (*notes, *images.notes_on_brightness(pixels, folder_name)):
+        note(text)
+    return {
+        name: path.read_bytes() if pictures[name].is_plain_png else images.png(image)
+        for (name, path), image in zip(paths.items(), pixels, strict=True)
+    }
 
 
 def _relative(file: str) -> str:

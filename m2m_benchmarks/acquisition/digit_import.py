@@ -3,20 +3,21 @@
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.acquisition.digit_files import read_domain
 from m2m_benchmarks.data import atomic, manifest
-from m2m_benchmarks.data.digit_names import DOMAINS
+from m2m_benchmarks.data.cards import refuse_other_case
+from m2m_benchmarks.data.digit_names import DOMAINS, spelled
 from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.domains import damaged, load_digits, write_domain
-from m2m_benchmarks.data.digits.images import SIZE, Digits, rgb, standardize
+from m2m_benchmarks.data.digits.images import SIZE, Digits, rgb
 from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError, M2MError, UnknownNameError
 from m2m_benchmarks.net.download import download
@@ -36,20 +37,30 @@ _MOST_PIXELS = 400_000_000
 
 
 def import_domain(
-    name: str, path: Path, as_split: str | None = None, progress: Progress | None = None
+    name: str,
+    path: Path,
+    as_split: str | None = None,
+    progress: Progress | None = None,
+    background: images.Colour = images.WHITE,
+    note: Callable[[str], object] = lambda text: None,
 ) -> dict[str, Any]:
     """Import a domain of digits, all or nothing; other splits of the domain are kept.
 
     Parameters
     ----------
     name : str
-        One of the paper's domains, MNIST, MNISTM, SVHN and USPS, or any other name of letters and digits.
+        One of the paper's domains, MNIST, MNISTM, SVHN and USPS, in any spelling (mnist-m), or any other name of
+        letters and digits.
     path : Path
         File or folder in a format that `digit_files.read_domain` reads.
     as_split : {'train', 'test'}, optional
         Split that all images become, regardless of the names in the files.
     progress : callable, optional
         Called with the name of the step, the number done, and the total.
+    background : tuple of int
+        Colour (red, green, blue) behind transparent images.
+    note : callable
+        Called with a sentence for each rule by which images were read, such as that for more than 8 bits.
 
     Returns
     -------
@@ -65,18 +76,23 @@ def import_domain(
     """
     if as_split not in (None, *SPLITS):
         raise DataError(f'{as_split!r} is not a split of a domain; expected train or test.')
+    paper_name = spelled(name, DOMAINS) or name
+    if paper_name != name:
+        note(f"{name} is {paper_name}, in this library's spelling.")
+        name = paper_name
     if not is_dataset_name(name):
         raise DataError(f'{name!r} cannot be the name of a domain; expected letters and digits, as in MNISTM.')
     if name in manifest.MADE_HERE:
         raise DataError(f'{name} is made by this library; import digits under another name.')
     if name in registered('data'):
         raise DataError(f'{name} is a dataset of recordings; import digits under another name.')
+    refuse_other_case(name)
     report = progress or silent
     with atomic.write_lock(name):
         _entry(name)  # raises if recordings have this name, before anything is read
         report(f'reading {path.name}', 0, 1)
         try:
-            splits = read_domain(path)
+            splits = read_domain(path, background, note, as_split)
             source = {'made_by': IMPORTED, 'file': path.resolve().name, 'sha256': _sha256(path)}
         except OSError as error:
             raise DataError(f'{path} cannot be read: {error}. Fix its permissions, or copy it again.') from error
@@ -93,6 +109,7 @@ def fetch_digits(
     domains: Sequence[str] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
+    note: Callable[[str], object] = lambda text: None,
 ) -> dict[str, dict[str, Any]]:
     """Download or synthesise the paper's domains of digits; undamaged splits on this machine are kept.
 
@@ -108,6 +125,8 @@ def fetch_digits(
         Random seed for the photo patches.
     progress : callable, optional
         Called with the name of the step, the number done, and the total.
+    note : callable
+        Called with a sentence for each rule by which photos were read, such as that for more than 8 bits.
 
     Returns
     -------
@@ -129,7 +148,7 @@ def fetch_digits(
     blending = None
     if 'MNISTM' in wanted and _to_synthesise():
         if photos is not None:
-            blending = _read_photos(photos)
+            blending = _read_photos(photos, note)
             wanted = [name for name in DOMAINS if name in (*wanted, 'MNIST')]
         elif domains is None:
             wanted.remove('MNISTM')
@@ -210,7 +229,7 @@ def _fetch(name: str, progress: Progress | None) -> None:
     for split in _missing_splits(name):
         files = _files(name, split)
         paths = [download(urls, folder / file, md5, progress) for urls, file, md5 in files]
-        splits[split] = _read_download(name, split, paths[0])
+        splits[split] = read_domain(paths[0])[split]
         sources[split] = {
             'made_by': FETCHED,
             'urls': [urls[0] for urls, _, _ in files],
@@ -236,15 +255,6 @@ def _files(name: str, split: str) -> list[tuple[list[str], str, str]]:
     return [([url], file, md5)]
 
 
-def _read_download(name: str, split: str, path: Path) -> Digits:
-    if name == 'USPS':
-        from torchvision import datasets
-
-        usps = datasets.USPS(path.parent, train=split == 'train')
-        return standardize(usps.data, np.array(usps.targets), None, str(path))
-    return read_domain(path)[split]
-
-
 @dataclass(frozen=True)
 class _Photos:
     folder: Path
@@ -252,34 +262,38 @@ class _Photos:
     images: list[np.ndarray]
 
 
-def _read_photos(folder: Path) -> _Photos:
+def _read_photos(folder: Path, note: Callable[[str], object]) -> _Photos:
     """Read all photos of a folder, sorted by name."""
     try:
-        files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
+        files = sorted(
+            file
+            for file in folder.iterdir()
+            if file.suffix.lower() in _SUFFIXES and not images.is_helper_file(file.name)
+        )
     except OSError as error:
         raise DataError(f'{folder} is not a folder of photos: {error.strerror}. Give one with --photos DIR.') from error
     if len(files) < 2:
         raise DataError(f'{folder} holds {len(files)} photos; expected at least 2, as PNG or JPEG.')
-    images: list[np.ndarray] = []
-    pixels = 0
+    pictures: list[images.Picture] = []
+    n_pixels = 0
     for file in files:
-        try:
-            with Image.open(file) as image:
-                if min(image.size) < SIZE:
-                    raise DataError(
-                        f'{file} has {image.width} x {image.height} pixels; expected at least {SIZE} x {SIZE}. Remove '
-                        'it from the folder.'
-                    )
-                pixels += image.width * image.height
-                if pixels > _MOST_PIXELS:
-                    raise DataError(
-                        f'the photos up to {file} have {pixels:,} pixels; expected at most {_MOST_PIXELS:,} in all. '
-                        'Use fewer or smaller ones.'
-                    )
-                images.append(np.asarray(image.convert('RGB')))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(f'{file} cannot be read as a photo: {error}. Remove it from the folder.') from error
-    return _Photos(folder, files, images)
+        picture = images.decode_file(file)
+        height, width = picture.values.shape[:2]
+        if min(height, width) < SIZE:
+            raise DataError(
+                f'{file} has {width} x {height} pixels; expected at least {SIZE} x {SIZE}. Remove it from the folder.'
+            )
+        n_pixels += height * width
+        if n_pixels > _MOST_PIXELS:
+            raise DataError(
+                f'the photos up to {file} have {n_pixels:,} pixels; expected at most {_MOST_PIXELS:,} in all. Use '
+                'fewer or smaller ones.'
+            )
+        pictures.append(picture)
+    photos, notes = images.to_eight_bit(pictures, folder.name)
+    for text in notes:
+        note(text)
+    return _Photos(folder, files, [rgb(photo if photo.ndim == 3 else photo[..., None]) for photo in photos])
 
 
 def _to_synthesise() -> list[str]:

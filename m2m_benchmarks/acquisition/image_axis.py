@@ -10,8 +10,6 @@ import numpy as np
 from m2m_benchmarks.acquisition.csv_tables import read_table
 from m2m_benchmarks.errors import DataError
 
-#: File extensions of stimuli; anything else in the folder is ignored (notes, hidden files).
-IMAGES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
 #: Table of the images in the order of the axis, in the folder of images or beside sessions.csv.
 TABLE = 'images.csv'
 #: Orders in which a folder of images can be read, for `m2m data import --stimulus-order`.
@@ -75,7 +73,9 @@ def read_axis(folder: Path, sessions: Path, order: str | None = None) -> ImageAx
         raise DataError(f'the order of the stimuli is {order!r}; expected {" or ".join(ORDERS)}.')
     if not folder.is_dir():
         raise DataError(f'{folder} is not a folder; expected the stimulus images there.')
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES and path.name[0] != '.')
+    paths = sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not is_helper_file(path.name)
+    )
     stems: dict[str, Path] = {}
     for path in paths:
         if path.stem in stems:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.acquisition.bundle import Recording, read_recordings, read_sessions, read_stimuli, read_units
 from m2m_benchmarks.acquisition.description import read_description
 from m2m_benchmarks.acquisition.image_axis import ImageAxis, read_axis
 from m2m_benchmarks.data import atomic, manifest, store
 from m2m_benchmarks.data.areas import renamed_areas, standard_area
-from m2m_benchmarks.data.cards import cards
+from m2m_benchmarks.data.cards import refuse_other_case
 from m2m_benchmarks.data.digit_names import DERIVED_DIGITS, DOMAINS, PAPER_DIGITS
 from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError
@@ -41,6 +42,8 @@ def import_bundle(
     subtract_blank: bool = False,
     citation: str | None = None,
     replace: bool = False,
+    background: images.Colour = images.WHITE,
+    note: Callable[[str], object] = lambda text: None,
 ) -> dict[str, Any]:
     """Import a lab's recordings as dataset `name`, all or nothing.
 
@@ -67,6 +70,10 @@ def import_bundle(
         Citation of the recordings; by default that in dataset.yml.
     replace : bool
         Whether another dataset of this name may be replaced.
+    background : tuple of int
+        Colour (red, green, blue) behind transparent images.
+    note : callable
+        Called with a sentence for each rule by which images were read, such as that for more than 8 bits.
 
     Returns
     -------
@@ -94,8 +101,8 @@ def import_bundle(
         if subtract_blank and not axis.blank.any():
             raise DataError(f'there is no blank to subtract: no row of images.csv has the condition blank ({stimuli}).')
         _check_number(axis, session_table, stimuli)
-        images = read_stimuli(axis)
-        responses = _allocate(sessions, session_table, len(images))
+        pictures = read_stimuli(axis, stimuli.name, background, note)
+        responses = _allocate(sessions, session_table, len(pictures))
         seen = np.zeros(len(axis.names), dtype=bool)
         neuroids, trials, windows_s, start, n_missing = [], [], [], 0, 0
         for i, recording in enumerate(read_recordings(session_table, unit_table, sessions.parent, time_bin)):
@@ -128,7 +135,7 @@ def import_bundle(
             name,
             responses,
             pd.concat(neuroids, ignore_index=True),
-            images,
+            pictures,
             (1000 * min(first for first, _ in windows_s), 1000 * max(last for _, last in windows_s)),
             source,
             {name: columns for name, columns in zip(axis.names, axis.columns, strict=True) if columns},
@@ -146,9 +153,7 @@ def check_recordings_name(name: str) -> None:
     for digits in (*DOMAINS, DERIVED_DIGITS, PAPER_DIGITS):
         if name.lower() == digits.lower():
             raise DataError(f'{digits} is the name of digits of this library; import recordings under another name.')
-    for known in (*(card['name'] for card in cards()), *manifest.names()):
-        if name.lower() == known.lower() and name != known:
-            raise DataError(f'{name} differs from the dataset {known} in case only; name it {known}, or otherwise.')
+    refuse_other_case(name)
 
 
 def _check_replaces_nothing(name: str, source: Mapping[str, Any]) -> None:

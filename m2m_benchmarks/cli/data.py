@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,12 +20,15 @@ from m2m_benchmarks.cli.console import (
 )
 from m2m_benchmarks.cli.fetch import splits_table, summarize_splits
 from m2m_benchmarks.cli.groups import ListingGroup
-from m2m_benchmarks.cli.recordings import areas_table, describe_settings, print_recordings, print_renamed
+from m2m_benchmarks.cli.recordings import areas_table, describe_settings, print_note, print_recordings, print_renamed
 from m2m_benchmarks.data import atomic, manifest
 from m2m_benchmarks.data.cards import card, cards
-from m2m_benchmarks.data.digit_names import DOMAINS
+from m2m_benchmarks.data.digit_names import DOMAINS, spelled
 from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.report.tables import Column, Row, Table, heading, number, text
+
+if TYPE_CHECKING:
+    from m2m_benchmarks.acquisition.images import Colour
 
 #: First argument of `m2m data import` for a domain of digits. No dataset's name has a dash.
 _DIGITS_DOMAIN = 'digits-domain'
@@ -185,6 +188,9 @@ def import_(
     ] = False,
     source: Annotated[Path | None, typer.Option('--from', help='File or folder of digits.')] = None,
     as_split: Annotated[str | None, typer.Option('--as', help='Split for all digits: train or test.')] = None,
+    background: Annotated[
+        str, typer.Option(metavar='COLOUR', help='Colour behind transparent images, such as black or #808080.')
+    ] = 'white',
     json: Json = None,
 ) -> None:
     """Import recordings or digits from files.
@@ -219,7 +225,7 @@ def import_(
         if as_split not in (None, 'train', 'test'):
             raise typer.BadParameter(f'expected train or test, got {as_split}', param_hint='--as')
         check_json(json)
-        _import_digits(domain, source, as_split, json)
+        _import_digits(domain, source, as_split, _colour(background), json)
         return
     if sessions is None or units is None or stimuli is None or any(others.values()):
         raise _usage_error(name, bundle, others)
@@ -234,8 +240,23 @@ def import_(
         'subtract_blank': subtract_blank,
         'citation': citation,
         'replace': replace,
+        'background': _colour(background),
+        'note': print_note,
     }
     _import_recordings(name, (sessions, units, stimuli), options, json)
+
+
+def _colour(text: str) -> 'Colour':
+    """Read a colour as CSS has it."""
+    from PIL import ImageColor
+
+    try:
+        red, green, blue = ImageColor.getrgb(text)[:3]
+    except ValueError as error:
+        raise typer.BadParameter(
+            f'expected a colour, such as black or #808080, got {text}', param_hint='--background'
+        ) from error
+    return red, green, blue
 
 
 def _usage_error(what: str, needed: Mapping[str, object], others: Mapping[str, object]) -> typer.BadParameter:
@@ -280,14 +301,15 @@ def _import_archive(path: Path, replace: bool, json: str | None) -> None:
         print_recordings(name, entry, 'imported')
 
 
-def _import_digits(name: str, source: Path, as_split: str | None, json: str | None) -> None:
+def _import_digits(name: str, source: Path, as_split: str | None, background: 'Colour', json: str | None) -> None:
     from m2m_benchmarks.benchmarks.identifiers import PAPER_DIGITS, DigitsIdentifier
 
     with progress(_AFTER_INTERRUPT) as report:
         with stage(report, 'loading torch'):
             from m2m_benchmarks.acquisition.digit_import import import_domain
 
-        splits = summarize_splits(import_domain(name, source, as_split, report))
+        splits = summarize_splits(import_domain(name, source, as_split, report, background, print_note))
+    name = spelled(name, DOMAINS) or name
     if json is not None:
         write_json({'name': name, 'splits': splits}, json)
     if json == '-':

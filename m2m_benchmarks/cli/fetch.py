@@ -14,7 +14,7 @@ from m2m_benchmarks.acquisition import surveys
 from m2m_benchmarks.acquisition.options import Option, OptionError, comma_separated
 from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.cli.console import Json, check_json, print_table, print_text, progress, stage, write_json
-from m2m_benchmarks.cli.recordings import print_fetched, print_plan, print_renamed
+from m2m_benchmarks.cli.recordings import print_fetched, print_note, print_plan, print_renamed
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.areas import renamed_areas
 from m2m_benchmarks.data.digit_names import DOMAINS
@@ -236,7 +236,7 @@ def _fetch_digits(context: typer.Context, values: Mapping[str, Any], json: str |
         with stage(report, 'loading torch'):
             from m2m_benchmarks.acquisition.digit_import import SPLITS, fetch_digits
 
-        entries = fetch_digits(values['photos'], selected, values['seed'], report)
+        entries = fetch_digits(values['photos'], selected, values['seed'], report, print_note)
     domains = {domain: summarize_splits(entry) for domain, entry in entries.items()}
     left_out = {'MNISTM': _NO_PHOTOS} if selected is None and 'MNISTM' not in domains else {}
     if json is not None:

@@ -21,6 +21,11 @@ def print_renamed(areas: Mapping[str, str]) -> None:
         print(note_on_renamed(areas), file=sys.stderr)
 
 
+def print_note(note: str) -> None:
+    """Print on stderr what was done to files that are imported, such as scaling 16-bit images."""
+    print(note, file=sys.stderr)
+
+
 def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:
     """Print what a fetch would do."""
     listing = planned.listing

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from m2m_benchmarks.data import manifest
+from m2m_benchmarks.errors import DataError
 
 _FIELDS = ('name', 'what', 'licence', 'citation', 'how_made')
 
@@ -45,3 +46,14 @@ def cards() -> tuple[dict[str, str], ...]:
         for path in sorted(Path(__file__).parent.glob('*/card.yaml'))
         for content in yaml.safe_load_all(path.read_text(encoding='utf-8'))
     )
+
+
+def refuse_other_case(name: str) -> None:
+    """Raise a DataError if a dataset has a new name but for the case of its letters.
+
+    On some systems the two would share a folder, and users take them for one.
+    """
+    known = {*(own['name'] for own in cards()), *manifest.names()}
+    for other in sorted(known) if name not in known else ():
+        if other.lower() == name.lower():
+            raise DataError(f'{name} differs from {other} only in the case of letters. Use {other}, or another name.')

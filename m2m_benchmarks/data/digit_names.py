@@ -1,5 +1,7 @@
 """Names of the domains of digits and of their stimulus sets. This module imports nothing heavy, for listings."""
 
+from collections.abc import Iterable
+
 #: Collection of several domains of digits, any of which can be the source.
 PAPER_DIGITS = 'Qazi2025'
 #: Collection with a single source, from which the targets are derived.
@@ -8,6 +10,22 @@ DERIVED_DIGITS = 'SklearnDigits'
 DOMAINS = ('MNIST', 'MNISTM', 'SVHN', 'USPS')
 #: Domains that are derived from scikit-learn's digits.
 DERIVED = ('blended', 'inverted', 'blurred', 'thin', 'thick')
+
+
+def spelled(text: str, known: Iterable[str]) -> str | None:
+    """Return the name of a domain that `text` is, or is another spelling of: 'mnist-m' is MNISTM. None if none is.
+
+    An exact name always means itself; of names that differ only in case, the first of `known` is taken.
+    """
+    names = list(known)
+    if text in names:
+        return text
+    plain = _plain(text)
+    return next((name for name in names if _plain(name) == plain), None)
+
+
+def _plain(text: str) -> str:
+    return text.lower().replace('-', '').replace('_', '')
 
 
 def stimulus_set_name(domain: str, split: str) -> str:

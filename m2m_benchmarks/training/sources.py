@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch.utils.data import Dataset
 from torchvision.datasets import ImageFolder
+from torchvision.datasets.folder import IMG_EXTENSIONS
 from torchvision.transforms import v2
 
+from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.data import manifest
-from m2m_benchmarks.data.digit_names import DOMAINS
+from m2m_benchmarks.data.digit_names import DOMAINS, spelled
 from m2m_benchmarks.data.digits.domains import digits_sha256, load_digits
 from m2m_benchmarks.data.digits.images import CLASSES, SIZE, Digits, require_all_classes
 from m2m_benchmarks.data.sklearn_digits import domains as sklearn_digits
@@ -68,10 +69,8 @@ def domain_name(text: str) -> str:
     UnknownNameError
         When there is no such domain; the message lists the nearest names.
     """
-    known = {*DOMAINS, sklearn_digits.NAME}
-    known |= {name for name in manifest.names() if manifest.holds_digits(name)}
-    by_spelling = {name.lower(): name for name in known}
-    domain = by_spelling.get(text.lower().replace('-', '').replace('_', ''))
+    known = dict.fromkeys((*DOMAINS, sklearn_digits.NAME, *filter(manifest.holds_digits, manifest.names())))
+    domain = spelled(text, known)
     if domain is None:
         raise UnknownNameError('source', text, sorted(known), '`m2m data list` lists those on this machine.')
     return domain
@@ -177,7 +176,7 @@ def image_folder_source(
         if not (folder / part).is_dir():
             raise DataError(f'{folder} has no folder {part}; expected train/CLASS/IMAGE and val/CLASS/IMAGE in it.')
         try:
-            parts[part] = ImageFolder(str(folder / part))
+            parts[part] = ImageFolder(str(folder / part), is_valid_file=_is_image)
         except OSError as error:  # a class without images, no class at all, or a folder that can't be listed
             raise DataError(f'{folder / part}: {error}') from error
     train, val = parts['train'], parts['val']
@@ -214,12 +213,27 @@ def image_folder_source(
     )
 
 
+def _is_image(path: str) -> bool:
+    return path.lower().endswith(IMG_EXTENSIONS) and not images.is_helper_file(Path(path).name)
+
+
 def _augmented(size: int) -> v2.Transform:
     return v2.Compose([v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()])
 
 
 def _centred(size: int) -> v2.Transform:
     return v2.Compose([v2.Resize(round(size * 8 / 7), antialias=True), v2.CenterCrop(size)])
+
+
+def _rgb(path: Path) -> torch.Tensor:
+    """Decode an image; uint8, shape (3, height, width)."""
+    values = images.decode_file(path).values
+    if values.dtype != np.uint8:
+        raise DataError(
+            f'{path} has pixels of type {values.dtype}. They are read one image at a time, so that white is unknown: '
+            'save it with 8 bits.'
+        )
+    return torch.from_numpy(np.array(values)).reshape(*values.shape[:2], -1).permute(2, 0, 1).expand(3, -1, -1)
 
 
 class _PictureBatches(Dataset[Batch]):
@@ -233,11 +247,7 @@ class _PictureBatches(Dataset[Batch]):
         images, labels = [], []
         for index in indices:
             path, label = self._samples[index]
-            try:
-                with Image.open(path) as image:
-                    pixels = v2.functional.pil_to_tensor(image.convert('RGB'))
-            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-                raise DataError(f'{path} cannot be read as an image ({error}). Remove or replace it.') from error
+            pixels = _rgb(Path(path))
             # Crops depend on the step and the image, not on earlier random numbers or the process.
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(int(np.random.SeedSequence([self._seed, step, int(index)]).generate_state(1)[0]))

@@ -128,6 +128,7 @@ def test_a_folder_for_each_class(images, tmp_path):
 
 def test_images_of_the_final_size_are_unchanged(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 4), dtype=np.uint8)
+    images[..., 3] = 255
     np.savez(tmp_path / 'd.npz', images=images, labels=LABELS.astype(float))
     np.testing.assert_array_equal(read_domain(tmp_path / 'd.npz')['test'].images, images[..., :3])
 
@@ -136,11 +137,11 @@ def test_images_of_the_final_size_are_unchanged(tmp_path):
     ('labels', 'message'),
     [
         (LABELS[:-1], '20 images and 19 labels; expected a label for each image'),
-        (np.where(LABELS == 3, 10, LABELS), 'the label 10; expected whole numbers from 0 to 9'),
+        (np.where(LABELS == 3, 10, LABELS), r'the label 10 \(index 3\); expected whole numbers from 0 to 9'),
         (np.where(LABELS == 3, -1, LABELS), 'the label -1'),
         (LABELS + 0.5, r'the label 0\.5'),
-        (np.where(LABELS == 3, np.nan, LABELS), 'the label'),
-        (np.array(list('abcdefghij') * 2), 'the label a'),
+        (np.where(LABELS == 3, np.nan, LABELS), r'the label nan \(index 3\)'),
+        (np.array(list('012e456789') * 2), r'the label e \(index 3\)'),
         (np.where(LABELS == 3, 4, LABELS), 'no image of the class 3; expected all of 0 to 9'),
     ],
 )
@@ -154,11 +155,12 @@ def test_labels_that_are_wrong(images, tmp_path, labels, message):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (lambda images: images[:, :, 0], r'images of shape \(28,\)|expected \(height, width\)'),
+        (lambda images: images[:, :, 0], 'rows of 28 pixels'),
         (lambda images: np.stack([images] * 2, 3), r'images of shape \(28, 28, 2\); expected'),
         (lambda images: images / 100, r'pixels from .* to 2\.55; expected 8-bit whole numbers, or \[0, 1\]'),
         (lambda images: np.where(images == images.max(), np.nan, images / 255), 'pixels from nan'),
-        (lambda images: images.astype(np.int32), 'pixels of type int32'),
+        (lambda images: images.astype(np.int32) * 300, 'pixels from 0 to 76,500'),
+        (lambda images: images.astype(complex), 'pixels of type complex128'),
         (lambda images: images[:0], '0 images and 20 labels'),
     ],
 )
@@ -219,10 +221,10 @@ def test_other_files_that_are_wrong(images, tmp_path):
         ('code.npz', 'cannot be read as an .npz of plain arrays'),
         ('other.npz', 'holds x; expected images and labels'),
         ('rows.h5', 'rows of 783 pixels, which do not make a square image'),
-        ('names.h5', 'holds pixels in /train; expected data and target'),
-        ('names.mat', 'lacks X'),
-        ('unlabelled.zip', 'holds no text file of labels'),
-        ('unknown.zip', "line 1 of labels.txt is '0.png 1'; expected the name of an image in the archive"),
+        ('names.h5', 'holds train/pixels; expected images and labels'),
+        ('names.mat', 'holds pixels; expected images and labels'),
+        ('unlabelled.zip', 'and no text file of labels'),
+        ('unknown.zip', "line 1 of labels.txt is '0.png 1'; expected the name of an image"),
         ('noimage.zip', 'cannot be read as an image'),
         ('cut.npz', 'cannot be read as an .npz'),
         ('cut.h5', 'cannot be read as HDF5'),

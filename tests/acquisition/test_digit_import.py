@@ -206,7 +206,7 @@ def test_an_array_too_large_for_memory(m2m, m2m_home, tmp_path):
 
 @pytest.mark.parametrize(
     'name',
-    ['SklearnDigits', 'SimulatedMouse', 'Siegle2021', 'deVries2020', 'MNIST-M', 'my digits', '1st', '', '..', 'a/b'],
+    ['SklearnDigits', 'SimulatedMouse', 'Siegle2021', 'deVries2020', 'My-Digits', 'my digits', '1st', '', '..', 'a/b'],
 )
 @pytest.mark.seconds
 def test_names_that_are_refused(m2m, m2m_home, file, name):
@@ -682,13 +682,13 @@ def bomb(path):
     ('make', 'message'),
     [
         (lambda path: Image.new('RGB', (31, 400)).save(path), r'z\.png has 31 x 400 pixels; expected at least 32 x 32'),
-        (lambda path: path.write_text('no photo'), r'z\.png cannot be read as a photo'),
+        (lambda path: path.write_text('no photo'), r'z\.png cannot be read as an image'),
         (
             lambda path: path.write_bytes((path.parent / 'd.png').read_bytes()[:3000]),
-            r'z\.png cannot be read as a photo',
+            r'z\.png cannot be read as an image',
         ),
-        (lambda path: path.mkdir(), r'z\.png cannot be read as a photo'),
-        (bomb, r'z\.png cannot be read as a photo|pixels; expected at most'),
+        (lambda path: path.mkdir(), r'z\.png cannot be read as an image'),
+        (bomb, r'z\.png cannot be read as an image|pixels; expected at most'),
     ],
 )
 def test_photos_that_are_wrong(mnist, photos, make, message):

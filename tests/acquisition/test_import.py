@@ -187,6 +187,47 @@ def test_stimuli(bundle, m2m_home):
                 np.testing.assert_array_equal(np.asarray(stored), np.asarray(original.convert('RGB')))
 
 
+@pytest.mark.seconds
+def test_stimuli_of_all_kinds(bundle, m2m_home, m2m):
+    """What is done to images is said, and stimuli are plain 8-bit PNG."""
+    grey = np.arange(24 * 32).reshape(24, 32) % 256
+    ink = np.zeros((24, 32, 4), dtype=np.uint8)
+    ink[..., 3] = grey
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    kinds = {
+        'image_000.tif': (Image.fromarray(np.uint16(grey * 257)), {}, grey),
+        'image_001.png': (Image.fromarray(ink), {}, np.repeat(255 - grey[..., None], 3, axis=2)),
+        'image_002.png': (Image.fromarray(np.uint8(grey)), {'exif': exif}, grey[::-1, ::-1]),
+        'image_003.png': (Image.fromarray(grey > 99), {}, np.where(grey > 99, 255, 0)),
+        'image_004.tiff': (Image.fromarray(np.float32(grey / 255)), {}, grey),
+    }
+    for name, (image, options, _) in kinds.items():
+        (bundle.stimuli / name).with_suffix('.png').unlink()
+        image.save(bundle.stimuli / name, **options)
+    command = ('data', 'import', 'Tiny', '--sessions', bundle.sessions, '--units', bundle.units)
+    ran = m2m(*command, '--stimuli', bundle.stimuli)
+    assert ran.err.splitlines() == [
+        'stimuli: pixels are whole numbers of more than 8 bits, up to 65,535; 65,535 is taken for white.',
+        'stimuli: pixels are floating point, up to 1; 1 is taken for white.',
+        'stimuli: 1 of 8 images were laid on white, because they are transparent.',
+        'stimuli: 1 of 8 images were turned upright, as their orientation tags say.',
+    ]
+    stimuli = load_stimuli('Tiny')
+    for name, (_, _, expected) in kinds.items():
+        with Image.open(stimuli.get_stimulus(name.partition('.')[0])) as image:
+            assert (image.format, image.mode in ('L', 'RGB'), image.getexif()) == ('PNG', True, {})
+            np.testing.assert_array_equal(np.asarray(image), expected)
+    ran = m2m(*command, '--stimuli', bundle.stimuli, '--background', '#0000ff')
+    assert 'laid on #0000ff' in ran.err
+    with Image.open(load_stimuli('Tiny').get_stimulus('image_001')) as image:
+        np.testing.assert_array_equal(np.asarray(image)[..., 2], 255 - grey)
+        assert not np.asarray(image)[..., :2].any()
+    ran = m2m(*command, '--stimuli', bundle.stimuli, '--background', 'colourful')
+    assert ran.code == 2
+    assert 'expected a colour, such as black or #808080, got colourful' in ran.err
+
+
 def test_manifest(bundle, imported, m2m_home):
     entry = manifest.require('Tiny')
     assert entry == imported

@@ -303,6 +303,21 @@ def test_folders_that_are_not_sources(make_images, tmp_path, spoil, message):
     assert str(folder) in str(caught.value)
 
 
+def test_images_of_all_kinds(make_images, tmp_path):
+    folder = make_images(tmp_path / 'images') / 'train' / 'a'
+    (folder / '._0.png').write_bytes(b'what macOS leaves')
+    ink = np.zeros((64, 64, 4), dtype=np.uint8)
+    ink[:32, :, 3] = 255
+    Image.fromarray(ink).save(folder / '0.png')
+    Image.fromarray(np.full((64, 64), 3000, dtype=np.uint16)).save(folder / '1.png')
+    source = image_folder_source(folder.parents[1], 32, 0)
+    assert source.n_train == 12
+    images, _ = source.train[0, np.array([0])]
+    assert set(images.unique().tolist()) >= {255}  # the lower half, which is transparent
+    with pytest.raises(DataError, match=r'a/1\.png has pixels of type uint16.*save it with 8 bits'):
+        source.train[0, np.array([1])]
+
+
 def test_a_link_to_nowhere(make_images, tmp_path):
     folder = make_images(tmp_path / 'images')
     (folder / 'train' / 'a' / '9.png').symlink_to(tmp_path / 'nowhere.png')
@@ -316,5 +331,5 @@ def test_images_that_cannot_be_read(make_images, tmp_path, content):
     path = folder / 'train' / 'a' / '0.png'
     path.write_bytes(path.read_bytes()[:1000] if content == 'cut short' else content)
     source = image_folder_source(folder, 32, 0)
-    with pytest.raises(DataError, match=r'train/a/0\.png cannot be read as an image .*Remove or replace it'):
+    with pytest.raises(DataError, match=r'train/a/0\.png cannot be read as an image.*Copy it again'):
         source.train[0, np.array([3, 0])]

@@ -4,12 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from m2m_benchmarks.acquisition.images import decode_file
 from m2m_benchmarks.errors import DataError
-
-#: Errors that PIL raises for damaged files.
-_DAMAGE = (OSError, ValueError, SyntaxError, EOFError)
 
 
 def read_images(paths: Sequence[Path]) -> Iterator[tuple[str, np.ndarray]]:
@@ -31,14 +28,14 @@ def read_image(path: Path) -> np.ndarray:
         When it is damaged, or holds other values than 0 to 255; it is removed then, so that it is downloaded again.
     """
     try:
-        with Image.open(path) as image:
-            stored = np.asarray(image)
-    except _DAMAGE as error:
+        stored = decode_file(path).values
+    except DataError as error:
         path.unlink(missing_ok=True)
-        raise DataError(f'{path} is damaged ({error}) and was removed; run this again.') from error
+        reason = error.__cause__ or error
+        raise DataError(f'{path.name} is damaged ({reason}) and was removed; run this again.') from error
     with np.errstate(invalid='ignore'):
         pixels = stored.astype(np.uint8)
-    if pixels.shape[2:] not in ((), (3,)) or not np.array_equal(pixels, stored):
+    if not np.array_equal(pixels, stored):
         path.unlink(missing_ok=True)
         raise DataError(f'{path.name} is not a grey or RGB image of values 0 to 255, and was removed; run this again.')
     return pixels

@@ -55,8 +55,9 @@ def standardize(
     Parameters
     ----------
     images : array, shape (n, height, width) or (n, height, width, channels), or a sequence of images
-        Pixels, uint8 or floating point in [0, 1], with 1, 3 or 4 channels; the fourth is dropped.
+        Pixels, uint8 or floating point in [0, 1], with 1 or 3 channels.
     labels : array, shape (n,)
+        Whole numbers, also as floating point or text; or shape (n, 10), with a single 1 in each row.
     clusters : array, shape (n,), or None
         Cluster of each image; None if images are independent.
     what : str
@@ -67,19 +68,18 @@ def standardize(
     DataError
         When lengths differ, a label isn't a whole number from 0 to 9, a class is missing, or a pixel is out of range.
     """
-    labels = np.asarray(labels).reshape(-1)
+    labels = _as_numbers(np.asarray(labels), what)
     if len(images) != len(labels):
         raise DataError(
             f'{what} has {len(images):,} images and {len(labels):,} labels; expected a label for each image.'
         )
     if len(labels) == 0:
         raise DataError(f'{what} contains no images; expected at least one of each class.')
-    are_integers = (
-        np.issubdtype(labels.dtype, np.number) and np.isfinite(labels).all() and (labels == np.round(labels)).all()
-    )
-    if not are_integers or labels.min() < 0 or labels.max() >= CLASSES:
-        wrong = labels if not are_integers else labels[(labels < 0) | (labels >= CLASSES)]
-        raise DataError(f'{what} has the label {wrong[0]}; expected whole numbers from 0 to 9.')
+    wrong = np.flatnonzero(~np.isin(labels, range(CLASSES)))
+    if len(wrong):
+        raise DataError(
+            f'{what} has the label {labels[wrong[0]]} (index {wrong[0]}); expected whole numbers from 0 to 9.'
+        )
     labels = labels.astype(np.int64)
     require_all_classes(labels, what)
     if clusters is None:
@@ -101,6 +101,25 @@ def standardize(
     return digits
 
 
+def _as_numbers(labels: np.ndarray, what: str) -> np.ndarray:
+    """Convert labels to one number each: text such as '7', and rows of ten with a single 1."""
+    if labels.dtype.kind not in 'biufOSU':
+        raise DataError(f'{what} has labels of type {labels.dtype}; expected whole numbers from 0 to 9.')
+    if labels.dtype.kind in 'OSU':
+        texts = [value.decode(errors='replace') if isinstance(value, bytes) else str(value) for value in labels.flat]
+        for index, text in enumerate(texts):
+            try:
+                float(text)
+            except ValueError:
+                raise DataError(
+                    f'{what} has the label {text} (index {index}); expected whole numbers from 0 to 9.'
+                ) from None
+        labels = np.array([float(text) for text in texts])
+    if labels.ndim == 2 and labels.shape[1] == CLASSES and ((labels != 0).sum(1) == 1).all() and labels.max() == 1:
+        labels = labels.argmax(axis=1)
+    return labels.reshape(-1)
+
+
 def require_all_classes(labels: np.ndarray, what: str) -> None:
     """Raise a DataError if any of 0 to 9 is missing from the labels."""
     missing = sorted(set(range(CLASSES)) - set(labels.tolist()))
@@ -111,12 +130,11 @@ def require_all_classes(labels: np.ndarray, what: str) -> None:
 def _standardize_pixels(images: np.ndarray, what: str) -> np.ndarray:
     if images.ndim == 3:
         images = images[..., None]
-    if images.ndim != 4 or images.shape[3] not in (1, 3, 4) or 0 in images.shape:
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
         raise DataError(
             f'{what} has images of shape {images.shape[1:]}; expected (height, width) or (height, width, channels) '
-            'with 1, 3 or 4 channels.'
+            'with 1 or 3 channels.'
         )
-    images = images[..., :3] if images.shape[3] == 4 else images
     if np.issubdtype(images.dtype, np.floating):
         if not np.isfinite(images).all() or images.min() < 0 or images.max() > 1:
             raise DataError(
