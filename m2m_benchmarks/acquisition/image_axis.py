@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from m2m_benchmarks.acquisition.csv_tables import read_table
+from m2m_benchmarks.acquisition.images import SUFFIXES, is_helper_file
 from m2m_benchmarks.errors import DataError
 
 #: Table of the images in the order of the axis, in the folder of images or beside sessions.csv.
