@@ -57,6 +57,7 @@ def luma(values):
     ],
     ids=['grey', 'from -1 to 1', 'from 0 to 255'],
 )  # fmt: skip
+@pytest.mark.several
 def test_an_option_is_a_hand_made_wrapper(options, prepare, m2m_home):
     channels = options.get('channels', 3)
     size = {} if 'preprocessing' in options else {'image_size': 64}
@@ -233,6 +234,7 @@ def test_odd_networks_get_the_right_number(m2m_home):
         ('pixels_64', {}, 'pixels_64 defines its own input and layers; image_size can be chosen'),
     ],
 )
+@pytest.mark.several
 def test_networks_and_options_that_cannot_be(network, options, words, m2m_home):
     with pytest.raises(M2MError, match=words):
         score(network, BENCHMARK, image_size=32, **options)
