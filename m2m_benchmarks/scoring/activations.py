@@ -176,7 +176,8 @@ class Activations:
                 ) from error
         else:
             modules = submodules(self._module, layers, self._candidate.identifier)
-            batch = images.to(device=brainscore_adapter.device_of(self._wrapper), dtype=self.dtype(images))
+            # A copy: the network may change its input.
+            batch = images.to(brainscore_adapter.device_of(self._wrapper), self.dtype(images), copy=True)
             outputs = responses(self._module, batch, modules, brainscore_adapter.forward_options(self._wrapper))
         outputs = brainscore_adapter.apply_hooks(self._wrapper, outputs)
         return {layer: np.asarray(outputs[layer]) for layer in layers}

@@ -7,6 +7,7 @@ imports nothing of this library.)
 
 import contextlib
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,15 +29,15 @@ _RECORDING = ('get_activations', 'get_layer', 'register_hook', '_tensor_to_numpy
 class NetworkWrapper(PytorchWrapper):
     """Brain-Score's wrapper, which also records single tensors in a tuple and the network's own output."""
 
-    def get_activations(self, images: Sequence[Any], layer_names: Sequence[str]) -> dict[str, np.ndarray]:
+    def get_activations(self, images: Sequence[Any], layer_names: Sequence[str]) -> OrderedDict[str, np.ndarray]:
         """Record the responses of layers to one batch of preprocessed images."""
         if 'logits' in layer_names:  # Brain-Score's name for the last layer
-            recorded: dict[str, np.ndarray] = super().get_activations(images, layer_names)
+            recorded: OrderedDict[str, np.ndarray] = super().get_activations(images, layer_names)
             return recorded
         batch = torch.stack([torch.as_tensor(image) for image in images])
         batch = batch.to(self._device, input_dtype(self._model, batch.dtype))
         layers = submodules(self._model, layer_names, self.identifier)
-        return responses(self._model, batch, layers, self._forward_kwargs)
+        return OrderedDict(responses(self._model, batch, layers, self._forward_kwargs))
 
 
 def wrap(

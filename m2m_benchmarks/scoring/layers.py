@@ -67,6 +67,8 @@ def responses(
         elif output.ndim == 0 or len(output) != len(images):
             shape = tuple(output.shape)
             problems.append(f'layer {name!r} returns shape {shape} for {len(images)} images; expected a row each')
+        elif output.is_complex():
+            problems.append(f'layer {name!r} returns complex numbers; expected real ones')
         else:
             values = output.detach().to(torch.float64 if output.dtype == torch.float64 else torch.float32)
             recorded[name] = values.cpu().clone().numpy()
@@ -75,8 +77,7 @@ def responses(
         return lambda _module, _inputs, output: keep(name, output)
 
     # The output is taken from the call itself: TorchScript runs no hooks.
-    inner = {name: layer for name, layer in layers.items() if layer is not module}
-    with _hooks((layer, hook(name)) for name, layer in inner.items()):
+    with _hooks((layer, hook(name)) for name, layer in layers.items() if layer is not module):
         module.eval()
         try:
             with torch.no_grad():
@@ -87,8 +88,9 @@ def responses(
                 f'the network fails on images of shape {tuple(images.shape)}: {type(error).__name__}: '
                 f'{lines[0] if lines else ""}'
             ) from error
-    for name in layers.keys() - inner.keys():
-        keep(name, output)
+    for name, layer in layers.items():
+        if layer is module:
+            keep(name, output)
     if problems:
         raise ModelError(f'{problems[0]}. Name another layer, or one inside it: --layer NAME.')
     for name in layers:
@@ -221,9 +223,9 @@ def default_layers(module: nn.Module, image: torch.Tensor) -> list[str]:
 
 
 def _tensors(name: str, output: Any, n_images: int = 1) -> list[str]:
-    """Name the tensors in the output of a layer that have a row for each image."""
+    """Name the tensors of real numbers in the output of a layer that have a row for each image."""
     if torch.is_tensor(output):
-        return [name] if output.ndim > 1 and len(output) == n_images else []
+        return [name] if output.ndim > 1 and len(output) == n_images and not output.is_complex() else []
     if isinstance(output, Mapping):
         items = list(output.items())
     else:

@@ -28,6 +28,11 @@ def irregularities(activations: Activations, layers: Sequence[str]) -> list[str]
         images in its batch. Empty for most networks.
     """
     image = preprocess_probe(activations)
+    if not torch.equal(image, preprocess_probe(activations)):
+        activations.repeatable = False
+        return [
+            'the preprocessing is random: it makes another input of the same image each time; the score is one draw'
+        ]
     with activations.seeded():
         first, second = activations.respond(image, layers), activations.respond(image, layers)
     random = _differing(first, second, 0)

@@ -27,6 +27,7 @@ from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring import runs
 from m2m_benchmarks.scoring.runs import Run
+from m2m_benchmarks.scoring.state_dicts import renamed
 from m2m_benchmarks.scoring.weights import read_weights
 from m2m_benchmarks.storage import atomic_write, ensure_writable, file_lock, free_bytes, sha256_file
 from m2m_benchmarks.training.module import TrainingModule
@@ -204,8 +205,10 @@ def _network(settings: Settings, source: Source, path: Path | None) -> family.Ne
 
 def _load_initial_weights(network: family.Network, path: Path, identifier: str, n_classes: int) -> None:
     """Load initial weights from a file, except for a last layer with another number of outputs."""
-    state, own = read_weights(path), network.backbone.state_dict()
-    state = {name.removeprefix('module.').removeprefix('backbone.'): value for name, value in state.items()}
+    own = network.backbone.state_dict()
+    state, _ = renamed(read_weights(path), own, path)
+    counters = {name: value for name, value in own.items() if name.endswith('num_batches_tracked')}
+    state = {**counters, **state}
     reshaped = {name for name in own if name in state and state[name].shape != own[name].shape}
     # Only the first axis of the last layer's weight and bias may differ, which has one entry for each class.
     outputs = {tuple(state[name].shape[:1]) for name in reshaped}

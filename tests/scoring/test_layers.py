@@ -274,10 +274,11 @@ class Odd(nn.Module):
         self.nothing = Returns(lambda x: None)
         self.total = Returns(lambda x: x.sum())
         self.merged = Returns(lambda x: x.mean(0, keepdim=True).repeat(len(x) + 1, 1, 1, 1))
+        self.waves = Returns(lambda x: x.to(torch.complex64))
         self.idle = nn.Identity()
 
     def forward(self, x):
-        for child in (self.pair, self.named, self.nothing, self.total, self.merged):
+        for child in (self.pair, self.named, self.nothing, self.total, self.merged, self.waves):
             child(x)
         return x
 
@@ -290,6 +291,7 @@ class Odd(nn.Module):
         ('nothing', "layer 'nothing' returns a NoneType; expected one tensor"),
         ('total', "layer 'total' returns shape () for 3 images; expected a row each"),
         ('merged', "layer 'merged' returns shape (4, 3, 5, 5) for 3 images; expected a row each"),
+        ('waves', "layer 'waves' returns complex numbers; expected real ones"),
         ('idle', "layer 'idle' does not run in the forward pass"),
     ],
 )

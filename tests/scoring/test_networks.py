@@ -57,6 +57,7 @@ def luma(values):
     ],
     ids=['grey', 'from -1 to 1', 'from 0 to 255'],
 )  # fmt: skip
+@pytest.mark.several
 def test_an_option_is_a_hand_made_wrapper(options, prepare, m2m_home):
     channels = options.get('channels', 3)
     size = {} if 'preprocessing' in options else {'image_size': 64}
@@ -145,6 +146,7 @@ def test_responses_that_no_seed_repeats_are_not_stored(m2m_home):
         (nn.Sequential(convolutions(), nn.Dropout(0.5), nn.BatchNorm2d(4)), None),
         (nn.Sequential(nn.BatchNorm2d(3, track_running_stats=False), convolutions()), 'the other images in its batch'),
         (Dropping(lambda images: images / images.amax()), 'the other images in its batch'),
+        (Dropping(lambda images: images.mul_(2)), None),  # changes its input
         (Dropping(lambda images: images[:1]), None),  # fails for two images, when it is scored
         (Dropping(torch.randn_like), 'the network is random'),
     ],
@@ -154,6 +156,14 @@ def test_what_a_response_depends_on(network, words, m2m_home):
     notes = irregularities(Activations(candidate), candidate.layers)
     assert len(notes) == (words is not None)
     assert all(words in note for note in notes)
+
+
+def test_a_random_preprocessing_is_named(m2m_home):
+    candidate = load_candidate(convolutions(), preprocessing=lambda image: torch.rand(3, 32, 32))
+    activations = Activations(candidate)
+    (note,) = irregularities(activations, candidate.layers)
+    assert note.startswith('the preprocessing is random')
+    assert not activations.repeatable
 
 
 def test_a_network_is_put_back(m2m_home):
@@ -224,6 +234,7 @@ def test_odd_networks_get_the_right_number(m2m_home):
         ('pixels_64', {}, 'pixels_64 defines its own input and layers; image_size can be chosen'),
     ],
 )
+@pytest.mark.several
 def test_networks_and_options_that_cannot_be(network, options, words, m2m_home):
     with pytest.raises(M2MError, match=words):
         score(network, BENCHMARK, image_size=32, **options)

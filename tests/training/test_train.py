@@ -911,7 +911,7 @@ def test_default_weights_with_ten_outputs(digits, tmp_path, monkeypatch):
     assert not close(initial['classifier.1.weight'], network(SQUEEZE, 'default', 1, 10).backbone.classifier[1].weight)
 
 
-@pytest.mark.parametrize('prefix', ['', 'module.', 'backbone.'])
+@pytest.mark.parametrize('prefix', ['', 'model._orig_mod.', 'backbone.'])
 def test_weights_of_a_file_with_a_thousand_outputs(digits, tmp_path, prefix):
     torch.save({f'{prefix}{name}': value for name, value in squeezenet().items()}, tmp_path / 'w.pth')
     untrained = network(SQUEEZE, 'none', 0, 10).backbone.state_dict()
