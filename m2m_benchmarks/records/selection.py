@@ -35,7 +35,8 @@ def labels(results: Sequence[Result]) -> list[str]:
     """Name the candidates of results, so that those that differ have different names.
 
     Other layers than the chosen ones are part of a name. Where candidates of one name have different weights or input
-    sizes, the first digits of the hash of their weights, or the size, are added.
+    sizes, the first digits of the hash of their weights, or the size, are added. Untrained weights are those of their
+    seed, though their last bits differ between processors.
     """
     names = [
         f'{label(result)} layer {result.layer_named}' if result.layer_named else label(result) for result in results
@@ -43,21 +44,25 @@ def labels(results: Sequence[Result]) -> list[str]:
     weights: dict[str, set[str]] = defaultdict(set)
     sizes: dict[str, set[str]] = defaultdict(set)
     for name, result in zip(names, results, strict=True):
-        if result.weights_sha256 is not None and result.input is not None:  # results of version 0.1 have neither
-            weights[name].add(result.weights_sha256)
-            sizes[name].add(_size(result))
+        weights[name] |= _weights(result)
+        sizes[name] |= _size(result)
     for index, (name, result) in enumerate(zip(names.copy(), results, strict=True)):
-        if result.weights_sha256 is None or result.input is None:
-            continue
         if len(weights[name]) > 1:
-            names[index] += f' [{result.weights_sha256[:6]}]'
+            names[index] += ''.join(f' [{sha256[:6]}]' for sha256 in _weights(result))
         if len(sizes[name]) > 1:
-            names[index] += f' at {_size(result)}'
+            names[index] += ''.join(f' at {size}' for size in _size(result))
     return names
 
 
-def _size(result: Result) -> str:
-    return '' if result.input is None else 'x'.join(map(str, result.input.shape[1:]))
+def _weights(result: Result) -> set[str]:
+    """Hash of the weights, if a result has one that tells candidates of one name apart."""
+    untrained = (result.weights or '').startswith('none')
+    return set() if result.weights_sha256 is None or untrained else {result.weights_sha256}
+
+
+def _size(result: Result) -> set[str]:
+    """Size of the input, if a result has one; those of version 0.1 don't."""
+    return set() if result.input is None else {'x'.join(map(str, result.input.shape[1:]))}
 
 
 def find_results(results: Iterable[Result], uids: Sequence[str]) -> list[Result]:
