@@ -5,8 +5,8 @@
     python perf/same_numbers.py compare before.json after.json
 
 Scores the candidates of `examples/siegle2021.md`, and the NeuRN twins, on the dataset `Siegle2021` of M2M_HOME with the
-weights in FOLDER (squeezenet1_1.pth, shufflenet_v2_x0_5.pth). Layers and settings are compared too. Scores that the same
-version of the code has computed before come from the results in M2M_HOME.
+weights in FOLDER (squeezenet1_1.pth, shufflenet_v2_x0_5.pth). Layers and settings are compared too. Scores that the
+same version of the code has computed before come from the results in M2M_HOME.
 """
 
 import argparse

@@ -185,7 +185,10 @@ def with_ids(table: pd.DataFrame, columns: Sequence[str], table_name: str) -> pd
     whole = (ids.notna() & (ids % 1 == 0)).all(axis=1)
     if not whole.any():
         raise DataError(f'the table of {table_name} has no row with a whole number as {" and ".join(columns)}.')
-    return table[whole].assign(**{column: ids.loc[whole, column].astype('int64') for column in columns})
+    complete: pd.DataFrame = table[whole].assign(
+        **{column: ids.loc[whole, column].astype('int64') for column in columns}
+    )
+    return complete
 
 
 def _records(content: bytes, url: str) -> tuple[list[dict[str, Any]], int | None]:

@@ -45,11 +45,11 @@ def slow_units(session, cutoff=0.1, presence=0.95, violations=0.5, areas=AREAS, 
     rows = []
     for row, unit in session.units.iterrows():
         passes = [
-            missing if np.isnan(value) else fine
-            for value, fine in (
-                (unit['amplitude_cutoff'], cutoff is None or unit['amplitude_cutoff'] <= cutoff),
-                (unit['presence_ratio'], presence is None or unit['presence_ratio'] >= presence),
-                (unit['isi_violations'], violations is None or unit['isi_violations'] <= violations),
+            limit is None or (missing if np.isnan(unit[name]) else sign * unit[name] <= sign * limit)
+            for name, limit, sign in (
+                ('amplitude_cutoff', cutoff, 1),
+                ('presence_ratio', presence, -1),
+                ('isi_violations', violations, 1),
             )
         ]
         valid = not only_valid or (unit['quality'] == 'good' and unit['channel_valid'])
@@ -175,9 +175,14 @@ def test_a_presentation_without_an_end(session):
 )
 @pytest.mark.seconds
 def test_filters(session, settings, slow):
-    cutoff = np.resize([0.01, np.nan, 0.2, 0.06, 0.1], 40)
+    cutoff = np.resize([0.01, 0.02, np.nan, 0.06, 0.1, 0.2, 0.03], 40)
     made = session(
-        n_repetitions=1, metrics={'amplitude_cutoff': cutoff, 'presence_ratio': np.resize([1, 0.95, 0.9], 40)}
+        n_repetitions=1,
+        metrics={
+            'amplitude_cutoff': cutoff,
+            'presence_ratio': np.resize([1, 0.95, 0.9], 40),
+            'isi_violations': np.resize([0.1, 0.6, 0.2, 0.3], 40),
+        },
     )
     extracted = extract(made.path, **settings)
     expected = [str(unit) for unit in slow_units(made, **slow)['id']]

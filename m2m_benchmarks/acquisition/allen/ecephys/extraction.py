@@ -32,7 +32,7 @@ _CHANNEL = {
     'probe_vertical_position': 'probe_vertical_position',
     'probe_horizontal_position': 'probe_horizontal_position',
 }
-#: Coordinates of a unit's channel, and their names in the file. In the published files `z` repeats `y`, so it is not read.
+#: Coordinates of a unit's channel, and their names in the file. In the published files `z` repeats `y`: it isn't read.
 _POSITION = {'anterior_posterior_ccf': 'x', 'dorsal_ventral_ccf': 'y', 'left_right_ccf': None}
 #: Columns of the unit (isolation quality, waveform), named as in AllenSDK, and their names in the file.
 _METRICS = {name: name for name in ('firing_rate', 'amplitude_cutoff', 'presence_ratio', 'isi_violations', 'snr')}
@@ -83,15 +83,16 @@ def extract_ecephys(
     channel_areas : mapping, optional
         Channel id to structure. Channels not listed use the structure stored in the file.
     channel_positions : mapping, optional
-        Channel id to its coordinates in µm, as in `AllenSession`. Channels not listed use the first two in the file, and
-        have no third one.
+        Channel id to its coordinates in µm, as in `AllenSession`. Channels not listed use the first two in the file,
+        and have no third one.
 
     Returns
     -------
     SessionResponses
-        Spikes/s. `n_unmeasured` valid units of the areas lack a metric of a filter. NaN where a scene was shown less often than others (`n_missing` of its repetitions), where the screen
+        Spikes/s. NaN where a scene was shown less often than others (`n_missing` of its repetitions), where the screen
         failed (`n_masked` trials, which AllenSDK leaves out), and where the unit's probe failed (`n_lost` responses,
-        for which AllenSDK counts zero spikes). The `n_blank` presentations of grey are left out.
+        for which AllenSDK counts zero spikes). The `n_blank` presentations of grey are left out. `n_unmeasured` valid
+        units of the areas lack a metric that a filter needs.
 
     Raises
     ------

@@ -175,32 +175,40 @@ def running_speed(nwb: NwbFile, times: np.ndarray) -> np.ndarray:
     -------
     array, shape (n_frames,)
     """
-    if not nwb.has(f'{_SPEED}/data'):
+    measured_at, speed = _measured_speed(nwb)
+    if not len(measured_at):
         return np.full(len(times), np.nan)
-    unknown = np.full(len(times), np.nan)
+    return np.interp(times, measured_at, speed, left=np.nan, right=np.nan)
+
+
+def _measured_speed(nwb: NwbFile) -> tuple[np.ndarray, np.ndarray]:
+    """Read the times at which a running speed was measured, in increasing order, and the speed; empty for none."""
+    none = np.empty(0)
+    if not nwb.has(f'{_SPEED}/data'):
+        return none, none
     try:
-        measured_at = nwb.array(f'{_SPEED}/timestamps', (None,)).astype(float)
+        times = nwb.array(f'{_SPEED}/timestamps', (None,)).astype(float, copy=False)
         speed = _one_column(nwb, f'{_SPEED}/data')
     except DataError:  # a speed is optional, so a damaged one is as good as none
-        return unknown
-    n = min(len(measured_at), len(speed))
-    if abs(len(measured_at) - len(speed)) > MOST_DROPPED:
-        return unknown
-    measured_at, speed = measured_at[:n], speed[:n]
-    known = np.isfinite(measured_at)
-    measured_at, speed = measured_at[known], speed[known]
-    later = np.append(True, measured_at[1:] > np.maximum.accumulate(measured_at)[:-1])[: len(measured_at)]
-    if not later.any():
-        return unknown
-    return np.interp(times, measured_at[later], speed[later], left=np.nan, right=np.nan)
+        return none, none
+    if abs(len(times) - len(speed)) > MOST_DROPPED:
+        return none, none
+    n = min(len(times), len(speed))
+    times, speed = times[:n], speed[:n]
+    if (np.diff(times) > 0).all():  # not so if one of them is NaN
+        return times, speed
+    known = np.isfinite(times)
+    times, speed = times[known], speed[known]
+    later = np.append(True, times[1:] > np.maximum.accumulate(times)[:-1])[: len(times)]
+    return times[later], speed[later]
 
 
 def _one_column(nwb: NwbFile, path: str) -> np.ndarray:
     """Read a dataset of one dimension, or of a second one of length 1, as older versions of the pipeline wrote it."""
     try:
-        return nwb.array(path, (None,)).astype(float)
+        return nwb.array(path, (None,)).astype(float, copy=False)
     except DataError:
-        return nwb.array(path, (None, 1)).astype(float)[:, 0]
+        return nwb.array(path, (None, 1)).astype(float, copy=False)[:, 0]
 
 
 def iterate_scenes(file: h5py.File, numbers: Collection[int] = range(N_SCENES)) -> Iterator[np.ndarray]:
