@@ -175,15 +175,13 @@ def test_a_presentation_without_an_end(session):
 )
 @pytest.mark.seconds
 def test_filters(session, settings, slow):
-    cutoff = np.resize([0.01, 0.02, np.nan, 0.06, 0.1, 0.2, 0.03], 40)
-    made = session(
-        n_repetitions=1,
-        metrics={
-            'amplitude_cutoff': cutoff,
-            'presence_ratio': np.resize([1, 0.95, 0.9], 40),
-            'isi_violations': np.resize([0.1, 0.6, 0.2, 0.3], 40),
-        },
-    )
+    rng = np.random.default_rng(1)
+    metrics = {
+        'amplitude_cutoff': rng.choice([0.01, 0.05, 0.08, 0.2, np.nan], 60),
+        'presence_ratio': rng.choice([0.9, 0.95, 1], 60),
+        'isi_violations': rng.choice([0.1, 0.2, 0.6], 60),
+    }
+    made = session(n_repetitions=1, n_units=60, metrics=metrics)
     extracted = extract(made.path, **settings)
     expected = [str(unit) for unit in slow_units(made, **slow)['id']]
     assert list(extracted.neuroids['neuroid_id']) == expected
