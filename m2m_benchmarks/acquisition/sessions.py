@@ -70,11 +70,14 @@ class Listing:
         Number of usable sessions that match, before `Selection.number` limits it.
     n_failed : int
         Number of further matching sessions, which aren't usable.
+    n_damaged : int
+        Number of records of the catalogue that lack something and were left out.
     """
 
     sessions: tuple[Session, ...]
     n_matching: int
     n_failed: int
+    n_damaged: int = 0
 
 
 def choose_areas(names: Sequence[str] | None, known: Sequence[str]) -> set[str]:

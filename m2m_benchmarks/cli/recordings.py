@@ -33,6 +33,7 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:
         'sessions': len(listing.sessions),
         'matching': listing.n_matching,
         'failed_quality_control': listing.n_failed,
+        'damaged_records': listing.n_damaged,
         'extracted_already': planned.n_extracted,
         'without_file': planned.n_without_file,
         'file_bytes': planned.file_bytes,
@@ -57,7 +58,8 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:
     print_table(Table(columns, rows, title=f'{survey.name}: dry run, no recording was downloaded.'))
     for text in (
         f'{len(listing.sessions)} of {listing.n_matching} sessions{survey.session_note}; {listing.n_failed} more '
-        'failed quality control or have no file.',
+        'failed quality control or have no file.'
+        + (f' {listing.n_damaged} records of the catalogue are damaged and left out.' if listing.n_damaged else ''),
         f'{planned.n_extracted} were extracted before with these settings'
         + (f'; the files of {planned.n_without_file} are on no server.' if planned.n_without_file else '.'),
         f'Files of the others: {planned.file_bytes:,} bytes; images, downloaded once: {planned.image_bytes:,} bytes. '

@@ -67,6 +67,9 @@ class AllenSession(Session):
         Mirrors of the file of events, which some 2-photon sessions lack, in order.
     channel_areas : mapping
         Channel id to structure (Neuropixels); files may hold an older annotation than these.
+    channel_positions : mapping
+        Channel id to its place in the common coordinate framework, in µm from front to back, from top to bottom and
+        from left to right (Neuropixels); NaN where a channel wasn't located.
     """
 
     id: int
@@ -77,6 +80,7 @@ class AllenSession(Session):
     depth_um: int | None
     events_urls: tuple[str, ...] = ()
     channel_areas: Mapping[int, str] = field(default_factory=dict, repr=False)
+    channel_positions: Mapping[int, tuple[float, float, float]] = field(default_factory=dict, repr=False)
 
     @property
     def group(self) -> str:

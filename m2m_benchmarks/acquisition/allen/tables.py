@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -82,11 +82,11 @@ class Tables:
             if len(rows) >= total:
                 return rows
 
-    def csv(self, url: str, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-        """Read some columns of a CSV file as text; empty cells are NaN."""
+    def csv(self, url: str, name: str, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pd.DataFrame:
+        """Read some columns of a CSV file as text; empty cells, and columns of `optional` that it lacks, are NaN."""
         content = self._content(url, name)
         try:
-            table = pd.read_csv(io.BytesIO(content), dtype=str, usecols=lambda column: column in columns)
+            table = pd.read_csv(io.BytesIO(content), dtype=str, usecols=lambda column: column in (*columns, *optional))
         except ValueError as error:
             raise DataError(
                 f'{url} sent {_describe(content)} in place of CSV: {" ".join(str(error).split())}.'
@@ -94,7 +94,7 @@ class Tables:
         missing = [column for column in columns if column not in table]
         if missing:
             raise DataError(f'{url} sent {_describe(content)}: it lacks the columns {", ".join(missing)}.')
-        return table
+        return table.reindex(columns=[*columns, *optional])
 
     def discard(self) -> None:
         """Remove the tables that were read, so that the next call downloads them again."""
@@ -173,18 +173,22 @@ def field(record: Any, kind: type | tuple[type, ...], *names: str) -> Any:
     return value
 
 
-def integers(table: pd.DataFrame, column: str, table_name: str) -> pd.Series:
-    """Convert a column of ids to integers.
+def with_ids(table: pd.DataFrame, columns: Sequence[str], table_name: str) -> pd.DataFrame:
+    """Convert columns of ids to integers, and leave out the rows that lack one.
 
     Raises
     ------
     DataError
-        When one is missing or not a whole number.
+        When no row is left.
     """
-    ids = pd.to_numeric(table[column].astype(str), errors='coerce')
-    if ids.isna().any() or (ids % 1 != 0).any():
-        raise DataError(f'the table of {table_name} lacks a {column}, or has one that is not a whole number.')
-    return ids.astype('int64')
+    ids = table[list(columns)].astype(str).apply(pd.to_numeric, errors='coerce')
+    whole = (ids.notna() & (ids % 1 == 0)).all(axis=1)
+    if not whole.any():
+        raise DataError(f'the table of {table_name} has no row with a whole number as {" and ".join(columns)}.')
+    complete: pd.DataFrame = table[whole].assign(
+        **{column: ids.loc[whole, column].astype('int64') for column in columns}
+    )
+    return complete
 
 
 def _records(content: bytes, url: str) -> tuple[list[dict[str, Any]], int | None]:

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 
+import numpy as np
 import pytest
 from allen_warehouse import Warehouse
 
@@ -329,8 +330,9 @@ def test_sessions_without_the_state_of_their_container(site, ask):
     assert (ids(listing), listing.n_failed) == ([501, 503, 505], 1)
     site.files[CONTAINERS] = json.dumps(listed[:-3]).encode()
     ask.folder = ask.folder / 'other'
-    with pytest.raises(DataError, match=r'the record 50\d of the catalogue has no experiment_container'):
-        ask(ophys_sessions)
+    listing = ask(ophys_sessions)
+    assert listing.n_damaged == 2  # two of the sessions, whose state is unknown
+    assert len(listing.sessions) + listing.n_failed == 2
 
 
 def test_a_catalogue_without_links(site, ask):
@@ -441,8 +443,20 @@ def test_fields_that_are_missing_or_wrong(site, ask, path, wrong):
     else:
         record[path[-1]] = wrong
     site.files[EXPERIMENTS] = json.dumps(records).encode()
-    with pytest.raises(DataError, match=f'of the catalogue has no ({path[0]}|transgenic_line_type_name)'):
+    listing = ask(ophys_sessions)
+    assert (ids(listing), listing.n_damaged) == ([503, 505], 1)
+    site.files[EXPERIMENTS] = json.dumps([records[1]]).encode()
+    ask.folder = ask.folder / 'without any other'
+    # An identifier that is a list can't be told from another study's.
+    with pytest.raises(DataError, match=f'of the catalogue has (no|the) ({path[0]}|transgenic_line_type_name)'):
         ask(ophys_sessions)
+
+
+def test_a_depth_written_as_a_decimal(site, ask):
+    records = copy.deepcopy(OPHYS)
+    records[1]['imaging_depth'] = 175.0
+    site.files[EXPERIMENTS] = json.dumps(records).encode()
+    assert [session.depth_um for session in ask(ophys_sessions).sessions] == [175, 275, 375]
 
 
 ODD = [None, True, 7, -1.5, float('nan'), 'x', '', [], [7], {}, {'id': 1}]
@@ -486,7 +500,6 @@ def test_wrong_csv(site, ask, table, content):
 @pytest.mark.parametrize(
     ('table', 'column'),
     [
-        ('sessions', 'id'),
         ('sessions', 'specimen_id'),
         ('probes', 'ecephys_session_id'),
         ('channels', 'ecephys_probe_id'),
@@ -496,11 +509,39 @@ def test_wrong_csv(site, ask, table, content):
 @pytest.mark.parametrize('value', ['', 'x', '1.5'])
 @pytest.mark.several
 def test_wrong_ids(site, ask, table, column, value):
+    """A row without an id is left out, and counted; a table of such rows is no table."""
     rows = ecephys_tables()[table]
-    rows[0][column] = value
-    site.files[f'{ECEPHYS}/{table}.csv'] = as_csv(rows)
-    with pytest.raises(DataError, match=f'the table of {table} lacks a {column}, or has one'):
+    site.files[f'{ECEPHYS}/{table}.csv'] = as_csv([{**rows[0], 'id': 999_999, column: value}, *rows])
+    listing = ask(ecephys_sessions)
+    assert (ids(listing), listing.n_damaged) == ([701, 703], 1)
+    site.files[f'{ECEPHYS}/{table}.csv'] = as_csv([{**row, column: value} for row in rows])
+    ask.folder = ask.folder / 'without any other'
+    with pytest.raises(DataError, match=f'the table of {table} has no row with a whole number as id and'):
         ask(ecephys_sessions)
+
+
+@pytest.mark.parametrize('source', ['bucket', 'warehouse'])
+def test_positions_of_channels(site, ask, source):
+    """-1000 stands for a channel that was not located."""
+    names = ('anterior_posterior_ccf_coordinate', 'dorsal_ventral_ccf_coordinate', 'left_right_ccf_coordinate')
+    rows = ecephys_tables()['channels']
+    for i, row in enumerate(rows):
+        place = (-1000, -1000, -1000) if row['id'] == 70100 else (8000 + i, 3000 + i, 6800 + i)
+        row |= dict(zip(names, place, strict=True))
+    if source == 'bucket':
+        site.files[f'{ECEPHYS}/channels.csv'] = as_csv(rows)
+    else:
+        use_warehouse(site)
+        site.models['EcephysChannel'] = [{name: str(value) for name, value in row.items()} for row in rows]
+    positions = ask(ecephys_sessions).sessions[0].channel_positions
+    recorded = {row['id']: 8000 + i for i, row in enumerate(rows) if row['id'] in positions}
+    assert set(positions) == {70100, 70101, 70102, 70104}
+    assert np.isnan(positions[70100]).all()
+    assert positions[70104] == (recorded[70104], recorded[70104] - 5000, recorded[70104] - 1200)
+
+
+def test_tables_without_positions(ask):
+    assert ask(ecephys_sessions).sessions[0].channel_positions == {}
 
 
 def test_tables_that_do_not_fit_together(site, ask):

@@ -40,16 +40,16 @@ def slow_rates(session, taken, start_s, end_s, n_repetitions):
     return rates
 
 
-def slow_units(session, cutoff=0.1, presence=0.95, violations=0.5, areas=AREAS, only_valid=True, missing=True):
+def slow_units(session, cutoff=0.1, presence=0.95, violations=0.5, areas=AREAS, only_valid=True, missing=False):
     """Select the rows of the units that pass the filters."""
     rows = []
     for row, unit in session.units.iterrows():
         passes = [
-            missing if np.isnan(value) else fine
-            for value, fine in (
-                (unit['amplitude_cutoff'], cutoff is None or unit['amplitude_cutoff'] <= cutoff),
-                (unit['presence_ratio'], presence is None or unit['presence_ratio'] >= presence),
-                (unit['isi_violations'], violations is None or unit['isi_violations'] <= violations),
+            limit is None or (missing if np.isnan(unit[name]) else sign * unit[name] <= sign * limit)
+            for name, limit, sign in (
+                ('amplitude_cutoff', cutoff, 1),
+                ('presence_ratio', presence, -1),
+                ('isi_violations', violations, 1),
             )
         ]
         valid = not only_valid or (unit['quality'] == 'good' and unit['channel_valid'])
@@ -113,6 +113,54 @@ def test_neuroids(session):
     assert min(counts['n_invalid'], counts['n_filtered']) > 0
 
 
+def test_units_without_a_metric_are_counted(session):
+    """They fail its filter by default, as in the AllenSDK."""
+    made = session(n_repetitions=1, metrics={'presence_ratio': np.resize([np.nan, 0.99, 0.99], 40)})
+    strict, lenient = extract(made.path), extract(made.path, missing_passes=True)
+    n = strict.counts['n_unmeasured']
+    assert n > 0
+    assert lenient.counts['n_unmeasured'] == n
+    assert strict.counts['n_filtered'] - lenient.counts['n_filtered'] == len(slow_units(made, missing=True)) - len(
+        slow_units(made)
+    )
+    assert len(lenient.neuroids) == len(slow_units(made, missing=True)) > len(strict.neuroids) == len(slow_units(made))
+
+
+def test_coordinates_are_those_of_the_catalogue(session):
+    """In the published files, z repeats y."""
+    made = session(n_repetitions=1)
+    taken = slow_units(made)
+    with h5py.File(made.path, 'r+') as file:
+        electrodes = file['general/extracellular_ephys/electrodes']
+        electrodes['z'][:] = electrodes['y'][:]
+        y = dict(zip(electrodes['id'][:].tolist(), electrodes['y'][:].tolist(), strict=True))
+    channels = taken['peak_channel_id'].tolist()
+    assert len(set(channels)) > 2
+    located = {channel: (8000.0, 3000.0 + i, 6800.0 + i) for i, channel in enumerate(sorted(set(channels)))}
+    absent, unknown, *_ = located
+    del located[absent]
+    located[unknown] = (np.nan,) * 3
+    with open_nwb(made.path) as file:
+        neuroids = extract_ecephys(file, EcephysSettings(), None, located).neuroids
+    left_right = dict(zip(channels, neuroids['left_right_ccf'], strict=True))
+    top = dict(zip(channels, neuroids['dorsal_ventral_ccf'], strict=True))
+    assert np.isnan([left_right[absent], left_right[unknown], top[unknown]]).all()
+    assert top[absent] == y[absent]
+    known = set(channels) - {absent, unknown}
+    assert {channel: (top[channel], left_right[channel]) for channel in known} == {
+        channel: located[channel][1:] for channel in known
+    }
+    assert 'left_right_ccf' not in extract(made.path).neuroids
+
+
+def test_a_presentation_without_an_end(session):
+    made = session(n_repetitions=1)
+    whole = extract(made.path).responses
+    with h5py.File(made.path, 'r+') as file:
+        file['intervals/natural_scenes_presentations/stop_time'][40] = np.nan
+    np.testing.assert_array_equal(extract(made.path).responses, whole)
+
+
 @pytest.mark.parametrize(
     ('settings', 'slow'),
     [
@@ -121,16 +169,19 @@ def test_neuroids(session):
         ({'isi_violations': None}, {'violations': None}),
         ({'amplitude_cutoff': 0.05, 'presence_ratio': 0.96}, {'cutoff': 0.05, 'presence': 0.96}),
         ({'only_valid': False}, {'only_valid': False}),
-        ({'missing_passes': False}, {'missing': False}),
+        ({'missing_passes': True}, {'missing': True}),
         ({'areas': ('VISp', 'VISam')}, {'areas': ('VISp', 'VISam')}),
     ],
 )
 @pytest.mark.seconds
 def test_filters(session, settings, slow):
-    cutoff = np.resize([0.01, np.nan, 0.2, 0.06, 0.1], 40)
-    made = session(
-        n_repetitions=1, metrics={'amplitude_cutoff': cutoff, 'presence_ratio': np.resize([1, 0.95, 0.9], 40)}
-    )
+    rng = np.random.default_rng(1)
+    metrics = {
+        'amplitude_cutoff': rng.choice([0.01, 0.05, 0.08, 0.2, np.nan], 60),
+        'presence_ratio': rng.choice([0.9, 0.95, 1], 60),
+        'isi_violations': rng.choice([0.1, 0.2, 0.6], 60),
+    }
+    made = session(n_repetitions=1, n_units=60, metrics=metrics)
     extracted = extract(made.path, **settings)
     expected = [str(unit) for unit in slow_units(made, **slow)['id']]
     assert list(extracted.neuroids['neuroid_id']) == expected
@@ -456,7 +507,7 @@ def test_the_allensdk_counts_the_same(session, ecephys_python, settings, options
     assert ran.returncode == 0, ran.stderr[-2000:]
     with np.load(f'{made.path}.npz') as file:
         theirs = dict(file)
-    ours = extract(made.path, missing_passes=False, **settings)
+    ours = extract(made.path, **settings)
     visual = np.isin(theirs['region'], AREAS)
     place = {unit: row for row, unit in enumerate(ours.neuroids['neuroid_id'])}
     assert set(place) == set(theirs['unit'][visual].astype(str))

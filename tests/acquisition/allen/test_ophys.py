@@ -257,6 +257,11 @@ def test_neuroids(session, nwb, variable):
     assert set(neuroids) == {*expected, *others}
 
 
+def test_a_specimen_whose_number_is_written_as_a_decimal(session):
+    extracted = extract(session(metadata={'general/specimen_name': 'Slc17a7-IRES2-Cre;Camk2a-tTA;Ai93-356790.0'}))
+    assert set(extracted.neuroids['animal']) == {'356790'}
+
+
 def test_a_specimen_without_a_number(session):
     extracted = extract(session(metadata={'general/specimen_name': 'Mouse A'}))
     assert set(extracted.neuroids['animal']) == {'Mouse A'}

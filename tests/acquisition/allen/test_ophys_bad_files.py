@@ -116,8 +116,64 @@ BAD = {
     'another area': (set_text('general/optophysiology/imaging_plane_1/location', 'LGd'), "the area 'LGd'; expected"),
     'no depth': (set_text('general/optophysiology/imaging_plane_1/imaging depth', 'deep'), 'a number of microns'),
     'no genotype': (drop('general/subject/genotype'), 'has no general/subject/genotype'),
-    'running speed cut': (put(f'{SPEED}/data', lambda speed: speed[:-5]), r'running_speed/data is of shape'),
 }
+
+
+def empty_sweep(file):
+    """Let a sweep that is neither the first nor the second end when it begins."""
+    table = file[f'{TABLE}/frame_duration']
+    table[40, 1] = table[40, 0]
+
+
+def repeated(times, *indices):
+    times = times.copy()
+    for index in indices:
+        times[index] = times[index - 1]
+    return times
+
+
+def with_value(values, index, value):
+    values = values.astype(float)
+    values[index] = value
+    return values
+
+
+#: Odd samples: what is done to a file, and whether the running speed is then unknown everywhere.
+ODD = {
+    'an empty sweep': (empty_sweep, False),
+    'running times repeated': (put(f'{SPEED}/timestamps', lambda times: repeated(times, 700, 701)), False),
+    'a running time of nan': (put(f'{SPEED}/timestamps', lambda times: with_value(times, 700, np.nan)), False),
+    'a running time far ahead': (put(f'{SPEED}/timestamps', lambda times: with_value(times, -1, 1e9)), False),
+    'a running speed of nan': (put(f'{SPEED}/data', lambda speed: with_value(speed, 700, np.nan)), False),
+    'a running speed in a column': (put(f'{SPEED}/data', lambda speed: speed[:, None]), False),
+    'running speed cut': (put(f'{SPEED}/data', lambda speed: speed[:-5]), False),
+    'half a running speed': (put(f'{SPEED}/data', lambda speed: speed[: len(speed) // 2]), True),
+    'running speeds of text': (put(f'{SPEED}/data', lambda speed: np.full(len(speed), b'x')), True),
+    'running times of nan': (put(f'{SPEED}/timestamps', lambda times: times * np.nan), True),
+    'no running times': (drop(f'{SPEED}/timestamps'), True),
+}
+
+
+@pytest.mark.parametrize('case', ODD)
+@pytest.mark.seconds
+def test_an_odd_sample_does_not_cost_the_session(case, session):
+    edit, unknown = ODD[case]
+    whole = extract(session().path)
+    odd = extract(spoiled(session, edit))
+    np.testing.assert_array_equal(odd.responses, whole.responses)
+    modulation = odd.neuroids['running_modulation']
+    assert np.isnan(modulation).all() if unknown else np.isfinite(modulation).all()
+
+
+@pytest.mark.seconds
+def test_times_that_stop_increasing_after_the_last_sweep(session):
+    """The frames from there on count as not recorded."""
+    whole = extract(session().path)
+    odd = extract(
+        spoiled(session, put(f'{DFF}/timestamps', lambda times: repeated(times, *range(len(times) - 3, len(times)))))
+    )
+    np.testing.assert_array_equal(odd.responses, whole.responses)
+    assert odd.counts['frames_dropped'] == whole.counts['frames_dropped'] + 3
 
 
 def spoiled(session, edit):

@@ -31,10 +31,9 @@ _SESSION = {
 _CHANNEL = {
     'probe_vertical_position': 'probe_vertical_position',
     'probe_horizontal_position': 'probe_horizontal_position',
-    'anterior_posterior_ccf': 'x',
-    'dorsal_ventral_ccf': 'y',
-    'left_right_ccf': 'z',
 }
+#: Coordinates of a unit's channel, and their names in the file. In the published files `z` repeats `y`: it isn't read.
+_POSITION = {'anterior_posterior_ccf': 'x', 'dorsal_ventral_ccf': 'y', 'left_right_ccf': None}
 #: Columns of the unit (isolation quality, waveform), named as in AllenSDK, and their names in the file.
 _METRICS = {name: name for name in ('firing_rate', 'amplitude_cutoff', 'presence_ratio', 'isi_violations', 'snr')}
 _METRICS |= {name: name for name in ('isolation_distance', 'l_ratio', 'd_prime', 'nn_hit_rate', 'nn_miss_rate')}
@@ -67,7 +66,10 @@ class _Trials:
 
 
 def extract_ecephys(
-    file: h5py.File, settings: EcephysSettings, channel_areas: Mapping[int, str] | None = None
+    file: h5py.File,
+    settings: EcephysSettings,
+    channel_areas: Mapping[int, str] | None = None,
+    channel_positions: Mapping[int, tuple[float, float, float]] | None = None,
 ) -> SessionResponses:
     """Extract the firing rates of a session's units in response to the natural scenes.
 
@@ -80,13 +82,17 @@ def extract_ecephys(
     settings : EcephysSettings
     channel_areas : mapping, optional
         Channel id to structure. Channels not listed use the structure stored in the file.
+    channel_positions : mapping, optional
+        Channel id to its coordinates in µm, as in `AllenSession`. Channels not listed use the first two in the file,
+        and have no third one.
 
     Returns
     -------
     SessionResponses
         Spikes/s. NaN where a scene was shown less often than others (`n_missing` of its repetitions), where the screen
         failed (`n_masked` trials, which AllenSDK leaves out), and where the unit's probe failed (`n_lost` responses,
-        for which AllenSDK counts zero spikes). The `n_blank` presentations of grey are left out.
+        for which AllenSDK counts zero spikes). The `n_blank` presentations of grey are left out. `n_unmeasured` valid
+        units of the areas lack a metric that a filter needs.
 
     Raises
     ------
@@ -96,7 +102,7 @@ def extract_ecephys(
     nwb = Nwb2File(file)
     failures = read_failures(nwb)
     trials = _read_trials(nwb, failures)
-    units, counts = _read_units(nwb, settings, channel_areas or {})
+    units, counts = _read_units(nwb, settings, channel_areas or {}, channel_positions or {})
     start_s, end_s = (edge / 1000 for edge in settings.window_ms)
     start, end = trials.onset + start_s, trials.onset + end_s
     lost = {probe: overlap(start, end, failures, {'all_probes', probe}) for probe in units['probe'].unique()}
@@ -139,6 +145,7 @@ def _read_trials(nwb: NwbFile, failures: list[Failure]) -> _Trials:
     frame = nwb.array(f'{_PRESENTATIONS}/frame', (None,))
     begin = nwb.array(f'{_PRESENTATIONS}/start_time', (len(frame),)).astype(float)
     end = nwb.array(f'{_PRESENTATIONS}/stop_time', (len(frame),)).astype(float)
+    end = np.where(np.isnan(end), begin, end)  # used only to find the trials in which the screen failed
     if not (np.isfinite(frame).all() and np.isfinite(begin).all() and (end >= begin).all()):
         raise DataError(f'{nwb.name}: the table of natural scenes is damaged; fetch it again.')
     unknown = frame[~np.isin(frame, np.arange(-1, N_SCENES))]
@@ -163,7 +170,10 @@ def _read_trials(nwb: NwbFile, failures: list[Failure]) -> _Trials:
 
 
 def _read_units(
-    nwb: Nwb2File, settings: EcephysSettings, channel_areas: Mapping[int, str]
+    nwb: Nwb2File,
+    settings: EcephysSettings,
+    channel_areas: Mapping[int, str],
+    positions: Mapping[int, tuple[float, float, float]],
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Read the units that pass the filters, indexed by their rows in the file, and the numbers of excluded units."""
     ids = _unique(nwb, f'{_UNITS}/id')
@@ -181,19 +191,20 @@ def _read_units(
         valid &= nwb.texts(f'{_UNITS}/quality', len(ids)) == 'good'
     if settings.only_valid and nwb.has(f'{_ELECTRODES}/valid_data'):
         valid &= nwb.flags(f'{_ELECTRODES}/valid_data', len(channel_ids))[channel]
-    good = _passes_filters(nwb, len(ids), settings)
+    good, measured = _passes_filters(nwb, len(ids), settings)
     included = in_areas & valid & good
     counts = {
         'n_units': len(ids),
         'n_elsewhere': int((~in_areas).sum()),
         'n_invalid': int((in_areas & ~valid).sum()),
         'n_filtered': int((in_areas & valid & ~good).sum()),
+        'n_unmeasured': int((in_areas & valid & ~measured).sum()),
     }
     if not included.any():
         raise DataError(
             f'{nwb.name}: none of its {len(ids)} units can be used: {counts["n_elsewhere"]} are not in '
             f'{", ".join(settings.areas)}, {counts["n_invalid"]} are not valid, {counts["n_filtered"]} fail the '
-            'quality filters.'
+            f'quality filters ({counts["n_unmeasured"]} lack a quality metric).'
         )
     columns: dict[str, object] = {
         'neuroid_id': ids.astype(str),
@@ -207,6 +218,16 @@ def _read_units(
     for name, column in _CHANNEL.items():
         if nwb.has(f'{_ELECTRODES}/{column}'):
             columns[name] = nwb.array(f'{_ELECTRODES}/{column}', channel_ids.shape)[channel]
+    for axis, (name, stored) in enumerate(_POSITION.items()):
+        in_file = stored is not None and nwb.has(f'{_ELECTRODES}/{stored}')
+        if not in_file and not positions:
+            continue
+        values = nwb.array(f'{_ELECTRODES}/{stored}', channel_ids.shape) if in_file else [np.nan] * len(channel_ids)
+        known = [
+            positions[id_][axis] if id_ in positions else value
+            for id_, value in zip(channel_ids.tolist(), values, strict=True)
+        ]
+        columns[name] = np.array(known, dtype=float)[channel]
     for name, column in _METRICS.items():
         if nwb.has(f'{_UNITS}/{column}'):
             columns[name] = nwb.array(f'{_UNITS}/{column}', ids.shape)
@@ -222,9 +243,9 @@ def _unique(nwb: NwbFile, path: str) -> np.ndarray:
     return ids
 
 
-def _passes_filters(nwb: NwbFile, n_units: int, settings: EcephysSettings) -> np.ndarray:
-    """Mark the units that pass the quality filters."""
-    good = np.ones(n_units, dtype=bool)
+def _passes_filters(nwb: NwbFile, n_units: int, settings: EcephysSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Mark the units that pass the quality filters, and those whose metrics for them were all computed."""
+    good, measured = np.ones(n_units, dtype=bool), np.ones(n_units, dtype=bool)
     for name, limit, sign in (
         ('amplitude_cutoff', settings.amplitude_cutoff, 1),
         ('presence_ratio', settings.presence_ratio, -1),
@@ -232,8 +253,10 @@ def _passes_filters(nwb: NwbFile, n_units: int, settings: EcephysSettings) -> np
     ):
         if limit is not None:
             values = nwb.array(f'{_UNITS}/{name}', (n_units,))
-            good &= (sign * values <= sign * limit) | (np.isnan(values) & settings.missing_passes)
-    return good
+            missing = np.isnan(values)
+            good &= (sign * values <= sign * limit) | (missing & settings.missing_passes)
+            measured &= ~missing
+    return good, measured
 
 
 def _spikes(nwb: Nwb2File, rows: np.ndarray) -> Iterator[np.ndarray]:

@@ -16,7 +16,7 @@ from m2m_benchmarks.acquisition.allen.sessions import (
     choose_sessions,
     file_links,
 )
-from m2m_benchmarks.acquisition.allen.tables import Tables, field, integers, read_catalogue
+from m2m_benchmarks.acquisition.allen.tables import Tables, field, read_catalogue, with_ids
 from m2m_benchmarks.acquisition.sessions import Listing, choose, choose_areas
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import DataError
@@ -27,8 +27,16 @@ ECEPHYS_TYPES = ('brain_observatory_1.1', 'functional_connectivity')
 _SESSIONS = 'EcephysSession,rma::include,specimen(donor(age)),well_known_files(well_known_file_type)'
 _CHANNELS = (
     "EcephysChannel,rma::include,structure,rma::options[tabular$eq'ecephys_channels.id,ecephys_probe_id,"
+    'anterior_posterior_ccf_coordinate,dorsal_ventral_ccf_coordinate,left_right_ccf_coordinate,'
     "structures.acronym as ecephys_structure_acronym']"
 )
+#: Columns of a channel's place in the common coordinate framework, in µm, and the number of one that has none.
+_COORDINATES = (
+    'anterior_posterior_ccf_coordinate',
+    'dorsal_ventral_ccf_coordinate',
+    'left_right_ccf_coordinate',
+)
+_NOT_LOCATED = -1000
 
 
 def ecephys_sessions(folder: Path, selection: AllenSelection, progress: Progress | None = None) -> Listing:
@@ -43,25 +51,26 @@ def ecephys_sessions(folder: Path, selection: AllenSelection, progress: Progress
         ECEPHYS_TYPES[:1] if selection.session_types is None else selection.session_types,
         ECEPHYS_TYPES,
     )
-    sessions = _all_sessions(folder, selection, progress)
-    return choose_sessions([session for session in sessions if session.session_type in types], selection)
+    sessions, n_damaged = _all_sessions(folder, selection, progress)
+    of_types = [session for session in sessions if session.session_type in types]
+    return replace(choose_sessions(of_types, selection), n_damaged=n_damaged)
 
 
-def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | None) -> list[AllenSession]:
-    """List all Neuropixels sessions with sorted units in any of the six areas."""
+def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | None) -> tuple[list[AllenSession], int]:
+    """List all Neuropixels sessions with sorted units in any of the six areas, and count the damaged rows."""
     warehouse = selection.warehouse
     place, query = f'{selection.mirror}{ECEPHYS}', f'{warehouse}{QUERY}'
 
-    def bucket(tables: Tables) -> list[AllenSession]:
-        def table(name: str, *columns: str) -> pd.DataFrame:
-            return tables.csv(f'{place}/{name}.csv', f'ecephys_{name}.csv', columns)
+    def bucket(tables: Tables) -> tuple[list[AllenSession], int]:
+        def table(name: str, *columns: str, optional: tuple[str, ...] = ()) -> pd.DataFrame:
+            return tables.csv(f'{place}/{name}.csv', f'ecephys_{name}.csv', columns, optional)
 
         first_time = not (folder / 'ecephys_sessions.csv').exists()
         sessions = table('sessions', 'id', 'specimen_id', 'session_type', 'genotype', 'has_nwb')
         return _ecephys(
             sessions.assign(has_nwb=sessions['has_nwb'] == 'True'),
             table('probes', 'id', 'ecephys_session_id'),
-            table('channels', 'id', 'ecephys_probe_id', 'ecephys_structure_acronym'),
+            table('channels', 'id', 'ecephys_probe_id', 'ecephys_structure_acronym', optional=_COORDINATES),
             table('units', 'id', 'ecephys_channel_id'),
             second_mirrors(first_time),
             place,
@@ -79,7 +88,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
             tables.discard()
             return {}
 
-    def api(tables: Tables) -> list[AllenSession]:
+    def api(tables: Tables) -> tuple[list[AllenSession], int]:
         def table(name: str, criteria: str, *columns: str) -> pd.DataFrame:
             rows = tables.pages(f'{query}?criteria=model::{criteria}', f'ecephys_{name}_rma')
             return pd.DataFrame([{column: row.get(column) for column in columns} for row in rows])
@@ -98,7 +107,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
         return _ecephys(
             sessions,
             table('probes', 'EcephysProbe', 'id', 'ecephys_session_id'),
-            table('channels', _CHANNELS, 'id', 'ecephys_probe_id', 'ecephys_structure_acronym'),
+            table('channels', _CHANNELS, 'id', 'ecephys_probe_id', 'ecephys_structure_acronym', *_COORDINATES),
             table('units', 'EcephysUnit', 'id', 'ecephys_channel_id'),
             links,
             place,
@@ -116,49 +125,63 @@ def _ecephys(
     units: pd.DataFrame,
     links: Mapping[str, tuple[str, ...]],
     place: str,
-) -> list[AllenSession]:
+) -> tuple[list[AllenSession], int]:
+    """Make the sessions of the tables, and count the rows that lack an id."""
     sessions = sessions[sessions['session_type'].isin(ECEPHYS_TYPES)]
-    session_of = dict(
-        zip(integers(probes, 'id', 'probes'), integers(probes, 'ecephys_session_id', 'probes'), strict=True)
-    )
+    rows = len(sessions) + len(probes) + len(channels) + len(units)
+    sessions = with_ids(sessions, ('id', 'specimen_id'), 'sessions')
+    probes = with_ids(probes, ('id', 'ecephys_session_id'), 'probes')
+    channels = with_ids(channels, ('id', 'ecephys_probe_id'), 'channels')
+    units = with_ids(units, ('id', 'ecephys_channel_id'), 'units')
+    n_damaged = rows - len(sessions) - len(probes) - len(channels) - len(units)
+    session_of = dict(zip(probes['id'], probes['ecephys_session_id'], strict=True))
     recorded = channels.assign(
-        session=integers(channels, 'ecephys_probe_id', 'channels').map(session_of),
-        area=channels['ecephys_structure_acronym'].astype(str),
+        session=channels['ecephys_probe_id'].map(session_of), area=channels['ecephys_structure_acronym'].astype(str)
     )
-    recorded = recorded[integers(channels, 'id', 'channels').isin(integers(units, 'ecephys_channel_id', 'units'))]
-    areas = recorded.groupby('session')['area'].agg(set).to_dict()
-    structures = {
-        number: dict(zip(integers(rows, 'id', 'channels').tolist(), rows['area'], strict=True))
-        for number, rows in recorded.groupby('session')
-    }
-    ids = integers(sessions, 'id', 'sessions')
-    all_sessions = [
-        AllenSession(
-            id=number,
-            session_type=str(kind),
-            container=None,
-            animal=str(animal),
-            areas=tuple(area for area in AREAS if area in areas.get(number, ())),
-            cre_line=_driver(genotype),
-            depth_um=None,
-            urls=(f'{place}/session_{number}/session_{number}.nwb', *links.get(str(number), ())),
-            usable=bool(has_nwb),
-            channel_areas=structures.get(number, {}),
+    recorded = recorded[recorded['id'].isin(units['ecephys_channel_id'])]
+    by_session = dict(iter(recorded.groupby('session')))
+    all_sessions = []
+    for number, animal, kind, genotype, has_nwb in zip(
+        sessions['id'].tolist(),
+        sessions['specimen_id'].tolist(),
+        sessions['session_type'],
+        sessions['genotype'],
+        sessions['has_nwb'],
+        strict=True,
+    ):
+        rows_of = by_session.get(number, recorded[:0])
+        all_sessions.append(
+            AllenSession(
+                id=number,
+                session_type=str(kind),
+                container=None,
+                animal=str(animal),
+                areas=tuple(area for area in AREAS if area in set(rows_of['area'])),
+                cre_line=_driver(genotype),
+                depth_um=None,
+                urls=(f'{place}/session_{number}/session_{number}.nwb', *links.get(str(number), ())),
+                usable=bool(has_nwb),
+                channel_areas=dict(zip(rows_of['id'].tolist(), rows_of['area'], strict=True)),
+                channel_positions=_positions(rows_of),
+            )
         )
-        for number, animal, kind, genotype, has_nwb in zip(
-            ids.tolist(),
-            integers(sessions, 'specimen_id', 'sessions').tolist(),
-            sessions['session_type'],
-            sessions['genotype'],
-            sessions['has_nwb'],
-            strict=True,
-        )
-    ]
     if not any(session.areas for session in all_sessions):
         raise DataError(
             f'no session has units in {", ".join(AREAS)}: the tables are cut short, or of different origin.'
         )
-    return [session for session in all_sessions if session.areas]
+    return [session for session in all_sessions if session.areas], n_damaged
+
+
+def _positions(channels: pd.DataFrame) -> dict[int, tuple[float, float, float]]:
+    """Coordinates of channels; -1000 stands for a channel that wasn't located."""
+    if channels[list(_COORDINATES)].isna().all(axis=None):  # the table lacks them
+        return {}
+    numbers = channels[list(_COORDINATES)].apply(pd.to_numeric, errors='coerce').astype(float)
+    values = numbers.mask(numbers == _NOT_LOCATED)
+    return {
+        int(number): (float(front), float(top), float(left))
+        for number, front, top, left in zip(channels['id'], *(values[name] for name in _COORDINATES), strict=True)
+    }
 
 
 def _driver(genotype: Any) -> str:

@@ -23,7 +23,8 @@ class EcephysSettings:
     only_valid : bool
         Whether units need the quality `good` and a channel with valid data.
     missing_passes : bool
-        Whether units pass a filter whose metric wasn't computed. AllenSDK 2.16 leaves them out.
+        Whether units pass a filter whose metric wasn't computed. By default they don't, as in AllenSDK 2.16 and in the
+        published numbers of units.
     areas : tuple of str
         Areas whose units are read, some of the six visual areas.
 
@@ -40,7 +41,7 @@ class EcephysSettings:
     presence_ratio: float | None = 0.95
     isi_violations: float | None = 0.5
     only_valid: bool = True
-    missing_passes: bool = True
+    missing_passes: bool = False
     areas: tuple[str, ...] = AREAS
 
     def __post_init__(self) -> None:

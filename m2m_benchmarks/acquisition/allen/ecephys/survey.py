@@ -61,7 +61,7 @@ class Siegle2021(AllenSurvey):
         Option(
             'any_quality', 'Include units that are marked as noise or are on invalid channels.', bool, default=False
         ),
-        Option('require_metrics', 'Leave out units with a quality metric that was not computed.', bool, default=False),
+        Option('missing_metrics', 'Include units with a quality metric that was not computed.', bool, default=False),
         *SERVERS,
     )
 
@@ -73,7 +73,7 @@ class Siegle2021(AllenSurvey):
             presence_ratio=_limit('--presence-ratio', given['presence_ratio']),
             isi_violations=_limit('--isi-violations', given['isi_violations']),
             only_valid=not given['any_quality'],
-            missing_passes=not given['require_metrics'],
+            missing_passes=given['missing_metrics'],
         )
 
     def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> AllenSelection:
@@ -102,7 +102,7 @@ class Siegle2021(AllenSurvey):
         from m2m_benchmarks.acquisition.allen.nwb import open_source
 
         with files.open() as source, open_source(source) as file:
-            responses = extract_ecephys(file, settings, session.channel_areas)
+            responses = extract_ecephys(file, settings, session.channel_areas, session.channel_positions)
         # The Cre line is that of the optogenetically driven cells, so it doesn't tell a unit's type. The animal is the
         # specimen's id, as in the tables of the survey; files have the donor's.
         from_catalogue = {'cre_line': session.cre_line, **({'animal': session.animal} if session.animal else {})}

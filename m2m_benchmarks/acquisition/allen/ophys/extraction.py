@@ -14,6 +14,7 @@ from m2m_benchmarks.acquisition.allen import N_SCENES
 from m2m_benchmarks.acquisition.allen.nwb import PIPELINE, NwbFile
 from m2m_benchmarks.acquisition.allen.ophys.cells import mean_recorded, running_modulation, trial_correlation
 from m2m_benchmarks.acquisition.allen.ophys.session import (
+    MOST_DROPPED,
     iterate_scenes,
     read_neuroids,
     read_sweeps,
@@ -28,8 +29,6 @@ _DFF = f'{PIPELINE}/DfOverF/imaging_plane_1'
 _FLUORESCENCE = f'{PIPELINE}/Fluorescence/imaging_plane_1'
 _DEMIXED = f'{_FLUORESCENCE}_demixed_signal/data'
 _NEUROPIL = f'{_FLUORESCENCE}_neuropil_response'
-#: Largest difference in frames between a signal and its timestamps of the same recording.
-_MOST_DROPPED = 100
 #: Gap in frames above which a new read costs less than reading on.
 _GAP = 1000
 
@@ -87,7 +86,7 @@ def extract_ophys(
         raise DataError(f'{nwb.name} has {len(neuroids)} cells, but {signal.n_cells} traces ({signal.description}).')
     times, frame_ms = read_timestamps(nwb, signal.clock)
     dropped = abs(signal.n_frames - len(times))
-    if dropped > _MOST_DROPPED:
+    if dropped > MOST_DROPPED:
         raise DataError(
             f'{nwb.name}: {signal.description} have {signal.n_frames:,} frames, but there are {len(times):,} '
             'timestamps; they are not of the same recording.'

@@ -1,6 +1,7 @@
 """Lists the 2-photon sessions of the Allen Brain Observatory with natural scenes and the addresses of their files."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +51,16 @@ def ophys_sessions(folder: Path, selection: AllenSelection, progress: Progress |
         When the folder can't be written to.
     """
     choose_areas(selection.areas, AREAS)  # raises for unknown areas before anything is downloaded
-    return choose_sessions(_all_sessions(folder, selection, progress), selection)
+    sessions, n_damaged = _all_sessions(folder, selection, progress)
+    return replace(choose_sessions(sessions, selection), n_damaged=n_damaged)
 
 
-def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | None) -> list[AllenSession]:
-    """List all 2-photon sessions with natural scenes."""
+def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | None) -> tuple[list[AllenSession], int]:
+    """List all 2-photon sessions with natural scenes, and count the damaged records."""
     warehouse = selection.warehouse
     place, query = f'{selection.mirror}{OPHYS}', f'{warehouse}{QUERY}'
 
-    def bucket(tables: Tables) -> list[AllenSession]:
+    def bucket(tables: Tables) -> tuple[list[AllenSession], int]:
         return _ophys(
             tables.records(f'{place}/ophys_experiments.json', 'ophys_experiments.json'),
             lambda: tables.records(f'{place}/experiment_containers.json', 'experiment_containers.json'),
@@ -66,7 +68,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
             warehouse,
         )
 
-    def api(tables: Tables) -> list[AllenSession]:
+    def api(tables: Tables) -> tuple[list[AllenSession], int]:
         return _ophys(
             tables.records(f'{query}?{_EXPERIMENTS}', 'ophys_experiments_rma.json'),
             lambda: tables.records(f'{query}?{_CONTAINERS}', 'experiment_containers_rma.json'),
@@ -81,7 +83,8 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
 
 def _ophys(
     records: list[dict[str, Any]], containers: Callable[[], list[dict[str, Any]]], place: str, warehouse: str
-) -> list[AllenSession]:
+) -> tuple[list[AllenSession], int]:
+    """Make the sessions of the records, and count the records that lack something."""
     # The warehouse lists other studies in the same table, with records that may lack fields.
     other_containers = {
         str(record.get('experiment_container_id'))
@@ -97,11 +100,20 @@ def _ophys(
     if not records:
         raise DataError(f'the catalogue lists no session of type {_OPHYS_TYPE}.')
     if not all(isinstance(record.get('experiment_container'), dict) for record in records):
-        container_by_id = {field(container, int, 'id'): container for container in containers()}
+        container_by_id = {str(field(container, int, 'id')): container for container in containers()}
         for record in records:
-            record['experiment_container'] = container_by_id.get(field(record, int, 'experiment_container_id'))
-    record_by_id = {field(record, int, 'id'): record for record in records}
-    return [_ophys_session(record, place, warehouse) for record in record_by_id.values()]
+            record['experiment_container'] = container_by_id.get(str(record.get('experiment_container_id')))
+    sessions, damage = {}, []
+    for record in records:
+        try:
+            session = _ophys_session(record, place, warehouse)
+        except DataError as error:
+            damage.append(error)
+        else:
+            sessions[session.id] = session
+    if not sessions:
+        raise damage[0]
+    return list(sessions.values()), len(damage)
 
 
 def _ophys_session(record: dict[str, Any], place: str, warehouse: str) -> AllenSession:
@@ -116,8 +128,16 @@ def _ophys_session(record: dict[str, Any], place: str, warehouse: str) -> AllenS
         animal=str(field(record, (str, int), 'specimen', 'donor', 'external_donor_name')),
         areas=(field(record, str, 'targeted_structure', 'acronym'),),
         cre_line=next((name for name in drivers if 'Cre' in name), NO_CRE),
-        depth_um=field(record, int, 'imaging_depth'),
+        depth_um=_whole(record, 'imaging_depth'),
         urls=(f'{place}/ophys_experiment_data/{number}.nwb', *file_links(record, 'NWBOphys', warehouse)),
         events_urls=(events, *file_links(record, 'ObservatoryEventsFile', warehouse)),
         usable=not field(record, bool, 'experiment_container', 'failed'),
     )
+
+
+def _whole(record: dict[str, Any], name: str) -> int:
+    """Return a whole number of a record, which may be written as 175.0."""
+    value = field(record, (int, float), name)
+    if value % 1:
+        raise DataError(f'the record {record.get("id")} of the catalogue has the {name} {value}, not a whole number.')
+    return int(value)

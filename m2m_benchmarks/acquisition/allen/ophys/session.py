@@ -18,6 +18,8 @@ _SESSION_TYPE = 'three_session_B'
 _PLANE = 'general/optophysiology/imaging_plane_1'
 _TEMPLATES = 'stimulus/templates/natural_scenes_image_stack/data'
 _SPEED = f'{PIPELINE}/BehavioralTimeSeries/running_speed'
+#: Largest difference in length between a signal and its timestamps of the same recording.
+MOST_DROPPED = 100
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def read_sweeps(nwb: NwbFile) -> Sweeps:
     if not shown.all():
         n_shown = (shown > 0).sum()
         raise DataError(f'{nwb.name} shows {n_shown} different images; expected the {N_SCENES} natural scenes.')
-    if (span[:, 1] <= span[:, 0]).any():
+    # Responses depend on onsets alone, so a sweep that ends when it begins is one like the others.
+    if (span[:, 1] < span[:, 0]).any():
         raise DataError(f'{nwb.name}: natural scenes end before they begin; fetch it again.')
     of_scene = np.full((shown.max(), N_SCENES), -1)
     for number in range(N_SCENES):
@@ -116,7 +119,7 @@ def read_neuroids(nwb: NwbFile) -> pd.DataFrame:
     if not number:
         raise DataError(f'{nwb.name} has the imaging depth {depth!r}; expected a number of microns.')
     specimen = nwb.text('general/specimen_name')
-    donor = re.search(r'-(\d+)\Z', specimen)
+    donor = re.search(r'-(\d+)(?:\.0)?\Z', specimen)  # one of the published specimens ends in .0
     line = cre_line(nwb.text('general/subject/genotype'))
     return pd.DataFrame(
         {
@@ -137,12 +140,18 @@ def read_neuroids(nwb: NwbFile) -> pd.DataFrame:
 def read_timestamps(nwb: NwbFile, path: str) -> tuple[np.ndarray, float]:
     """Read the times of the frames in s, and their median interval in ms.
 
+    The microscopes may send some pulses after a recording: times are cut where the last ones, up to 100, stop
+    increasing.
+
     Raises
     ------
     DataError
         When the times don't increase.
     """
     times = nwb.array(path, (None,)).astype(float)
+    stops = np.flatnonzero(~(np.diff(times) > 0))
+    if len(stops) and len(times) - 1 - stops[0] <= min(MOST_DROPPED, len(times) // 2):
+        times = times[: stops[0] + 1]
     steps = np.diff(times)
     if not len(steps) or not (steps > 0).all():
         raise DataError(f'{nwb.name}: {path} does not increase from frame to frame; fetch it again.')
@@ -151,6 +160,10 @@ def read_timestamps(nwb: NwbFile, path: str) -> tuple[np.ndarray, float]:
 
 def running_speed(nwb: NwbFile, times: np.ndarray) -> np.ndarray:
     """Interpolate the running speed in cm/s at given times; NaN where it wasn't measured, or the file has none.
+
+    A measurement without a number, or at no later time than one before it, is left out. A speed and timestamps that
+    differ in length by up to 100 are matched from their start, and a speed may be a matrix of one column; beyond that
+    the speed counts as not measured.
 
     Parameters
     ----------
@@ -162,11 +175,40 @@ def running_speed(nwb: NwbFile, times: np.ndarray) -> np.ndarray:
     -------
     array, shape (n_frames,)
     """
-    if not nwb.has(f'{_SPEED}/data'):
+    measured_at, speed = _measured_speed(nwb)
+    if not len(measured_at):
         return np.full(len(times), np.nan)
-    measured_at, _ = read_timestamps(nwb, f'{_SPEED}/timestamps')
-    speed = nwb.array(f'{_SPEED}/data', (len(measured_at),))
     return np.interp(times, measured_at, speed, left=np.nan, right=np.nan)
+
+
+def _measured_speed(nwb: NwbFile) -> tuple[np.ndarray, np.ndarray]:
+    """Read the times at which a running speed was measured, in increasing order, and the speed; empty for none."""
+    none = np.empty(0)
+    if not nwb.has(f'{_SPEED}/data'):
+        return none, none
+    try:
+        times = nwb.array(f'{_SPEED}/timestamps', (None,)).astype(float, copy=False)
+        speed = _one_column(nwb, f'{_SPEED}/data')
+    except DataError:  # a speed is optional, so a damaged one is as good as none
+        return none, none
+    if abs(len(times) - len(speed)) > MOST_DROPPED:
+        return none, none
+    n = min(len(times), len(speed))
+    times, speed = times[:n], speed[:n]
+    if (np.diff(times) > 0).all():  # not so if one of them is NaN
+        return times, speed
+    known = np.isfinite(times)
+    times, speed = times[known], speed[known]
+    later = np.append(True, times[1:] > np.maximum.accumulate(times)[:-1])[: len(times)]
+    return times[later], speed[later]
+
+
+def _one_column(nwb: NwbFile, path: str) -> np.ndarray:
+    """Read a dataset of one dimension, or of a second one of length 1, as older versions of the pipeline wrote it."""
+    try:
+        return nwb.array(path, (None,)).astype(float, copy=False)
+    except DataError:
+        return nwb.array(path, (None, 1)).astype(float, copy=False)[:, 0]
 
 
 def iterate_scenes(file: h5py.File, numbers: Collection[int] = range(N_SCENES)) -> Iterator[np.ndarray]:
