@@ -25,7 +25,7 @@ def test_names_that_differ_in_case_only(m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
     import_bundle('Lab2026', *bundle.paths)
     for name, known in (('siegle2021', 'Siegle2021'), ('LAB2026', 'Lab2026')):
-        with pytest.raises(DataError, match=f'{name} differs from the dataset {known} in case only'):
+        with pytest.raises(DataError, match=f'{name} differs from {known} only in the case'):
             import_bundle(name, *bundle.paths)
 
 
