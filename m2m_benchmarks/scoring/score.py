@@ -250,8 +250,7 @@ def _facts(candidate: Candidate, activations: Activations | None, layer: str | N
     model_input = responses = None
     if activations is not None:
         named = [] if layer is None else [layer]
-        # An error is reported when the candidate is scored. Code of others may raise anything.
-        with contextlib.suppress(M2MError), reporting_plugin_errors(candidate.identifier, ModelError):
+        with contextlib.suppress(M2MError):  # it is reported when the candidate is scored
             model_input = input_of(activations)
             responses = responses_of(activations, dict.fromkeys([*candidate.known_layers, *named]))
     return Result(
