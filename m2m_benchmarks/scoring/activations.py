@@ -25,6 +25,7 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from m2m_benchmarks.arrays import gram_reduce
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
 from m2m_benchmarks.errors import ModelError, StorageError
+from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.candidates import Candidate
@@ -143,8 +144,9 @@ class Activations:
 
     def preprocess(self, paths: Sequence[Path]) -> torch.Tensor:
         """Preprocess images for the network: shape (n_images, channels, height, width)."""
-        images = brainscore_adapter.preprocess(self._wrapper, [str(path) for path in paths])
-        return torch.stack([torch.as_tensor(image) for image in images])
+        with reporting_plugin_errors(self._candidate.identifier, ModelError):
+            images = brainscore_adapter.preprocess(self._wrapper, [str(path) for path in paths])
+            return torch.stack([torch.as_tensor(image) for image in images])
 
     def dtype(self, images: torch.Tensor) -> torch.dtype:
         """Type of the numbers that the network computes with."""
@@ -178,7 +180,8 @@ class Activations:
             modules = submodules(self._module, layers, self._candidate.identifier)
             # A copy: the network may change its input.
             batch = images.to(brainscore_adapter.device_of(self._wrapper), self.dtype(images), copy=True)
-            outputs = responses(self._module, batch, modules, brainscore_adapter.forward_options(self._wrapper))
+            with reporting_plugin_errors(self._candidate.identifier, ModelError):
+                outputs = responses(self._module, batch, modules, brainscore_adapter.forward_options(self._wrapper))
         outputs = brainscore_adapter.apply_hooks(self._wrapper, outputs)
         return {layer: np.asarray(outputs[layer]) for layer in layers}
 

@@ -300,8 +300,7 @@ def _facts(candidate: Candidate, activations: Activations | None, layer: str | N
     notes: list[str] = []
     if activations is not None:
         layers = list(dict.fromkeys([*candidate.known_layers, *([] if layer is None else [layer])]))
-        # An error is reported when the candidate is scored. Code of others may raise anything.
-        with contextlib.suppress(M2MError), reporting_plugin_errors(candidate.identifier, ModelError):
+        with contextlib.suppress(M2MError):  # it is reported when the candidate is scored
             model_input = input_of(activations)
             responses = responses_of(activations, layers)
             notes = irregularities(activations, layers)

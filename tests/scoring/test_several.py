@@ -251,6 +251,27 @@ def test_an_edited_plugin_is_never_answered_with_the_old_number(tmp_path):
     assert score(folder, BENCHMARK).attrs['result'] == documents[0]
 
 
+@pytest.mark.parametrize(
+    ('right', 'wrong'),
+    [
+        ('torch.nn.ReLU())', 'torch.nn.Flatten(), torch.nn.Linear(7, 3))'),
+        ('load_preprocess_images, image_size', 'load_preprocess_images, size'),
+    ],
+)
+@pytest.mark.slow
+def test_a_plugin_that_fails_on_every_image(m2m, tmp_path, right, wrong):
+    """Its network takes images of another size, or its preprocessing has another option."""
+    folder = tmp_path / 'plugin'
+    folder.mkdir()
+    (folder / '__init__.py').write_text(INIT)
+    assert right in MODEL
+    (folder / 'model.py').write_text(MODEL.replace(right, wrong).format(stride=2, size=32))
+    ran = m2m('score', folder, BENCHMARK)
+    assert (ran.code, ran.out) == (1, '')
+    assert ran.err.startswith('error: edited does not work here: ')
+    assert ran.err.count('\n') == 1
+
+
 @pytest.mark.slow
 def test_a_network_from_python():
     first = score(SmallNetwork(), BENCHMARK, image_size=64)
