@@ -1,6 +1,7 @@
 """The data folder, and writing files so that they are complete or not there at all."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -115,10 +116,11 @@ def file_lock(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
             f'{what} is already running in another process. Wait for it to end, then run this again.'
         ) from error
     except OSError as error:
-        raise StorageError(
-            f'cannot open the lock {path}: {error.strerror or error}. Another user may own it: fix its permissions, '
-            'or set M2M_HOME to another folder.'
-        ) from error
+        if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
+            remedy = 'This disk has no locks, as some network disks: set M2M_HOME to a folder on a local disk.'
+        else:
+            remedy = 'Another user may own it: fix its permissions, or set M2M_HOME to another folder.'
+        raise StorageError(f'cannot open the lock {path}: {error.strerror or error}. {remedy}') from error
     try:
         yield
     finally:

@@ -27,6 +27,24 @@ BY_STRING = {
     ('benchmarks/comparisons/__init__.py', "f'{__name__}.{name}'"),  # a line of its table
 }
 
+#: Modules of the standard library that only POSIX has, and names that `os` and `signal` have only there.
+POSIX_MODULES = {'fcntl', 'grp', 'posix', 'pty', 'pwd', 'resource', 'syslog', 'termios', 'tty'}
+POSIX_NAMES = {
+    'os': {
+        'fork',
+        'geteuid',
+        'getpgid',
+        'getuid',
+        'killpg',
+        'mkfifo',
+        'sched_getaffinity',
+        'setsid',
+        'statvfs',
+        'uname',
+    },
+    'signal': {'SIGALRM', 'SIGHUP', 'SIGKILL', 'SIGPIPE', 'SIGUSR1', 'setitimer'},
+}
+
 #: Names of Brain-Score's models that only the adapter may use.
 PRIVATE = {
     '_wrapper',
@@ -141,8 +159,10 @@ def test_only_the_adapter_uses_private_parts_of_brain_score():
 
 @pytest.mark.seconds
 def test_no_base_class_of_brain_score_with_private_parts_is_extended():
-    # self._model of a subclass would be Brain-Score's private part again.
+    # self._model of a subclass would be Brain-Score's private part again, which only the adapter may know.
     for name, tree in sources():
+        if name == 'scoring/brainscore_adapter.py':
+            continue
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 bases = {ast.unparse(base).split('.')[-1] for base in node.bases}
@@ -156,3 +176,34 @@ def test_models_keep_their_own_knowledge_in_one_place():
         'neurn/labels.py': {'_model', '_extractor', '_device', '_forward_kwargs'},
         'neurn/model.py': {'behavior_model'},
     }
+
+
+def posix_only(source):
+    """List what a module needs of POSIX: at import for its modules, anywhere for attributes."""
+    tree = ast.parse(source)
+    guarded = {inner for node in ast.walk(tree) if isinstance(node, ast.Try) for inner in ast.walk(node)}
+    needed = []
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+        needed += [name for name in names if name in POSIX_MODULES and node not in guarded]
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.attr in POSIX_NAMES.get(node.value.id, ())
+            and f"hasattr(os, '{node.attr}')" not in source
+        ):
+            needed.append(f'{node.value.id}.{node.attr}')
+    return needed
+
+
+def test_nothing_that_only_posix_has():
+    assert posix_only('import fcntl\nfrom pwd import getpwuid\nos.fork()') == ['fcntl', 'pwd', 'os.fork']
+    files = [*LIBRARY.rglob('*.py'), *(ROOT / 'models').rglob('*.py')]
+    exceptions = {LIBRARY / 'testing'}  # starts processes in pseudo-terminals, for tests
+    needed = {
+        file.relative_to(ROOT).as_posix(): posix_only(file.read_text(encoding='utf-8'))
+        for file in files
+        if not exceptions & set(file.parents)
+    }
+    assert {file: names for file, names in needed.items() if names} == {}

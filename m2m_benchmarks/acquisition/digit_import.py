@@ -3,8 +3,8 @@
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ def import_domain(
     progress: Progress | None = None,
     background: images.Colour = images.WHITE,
     note: Callable[[str], object] = lambda text: None,
+    replace: bool = False,
 ) -> dict[str, Any]:
     """Import a domain of digits, all or nothing; other splits of the domain are kept.
 
@@ -61,6 +62,8 @@ def import_domain(
         Colour (red, green, blue) behind transparent images.
     note : callable
         Called with a sentence for each rule by which images were read, such as that for more than 8 bits.
+    replace : bool
+        Whether other digits of the same name and split may be replaced.
 
     Returns
     -------
@@ -70,7 +73,8 @@ def import_domain(
     Raises
     ------
     DataError
-        When the name can't be that of digits, or the files are wrong; nothing is written then.
+        When the name can't be that of digits, a split holds other digits, or the files are wrong; nothing is written
+        then.
     StorageError
         When the domain can't be written; an earlier version is unchanged.
     """
@@ -101,6 +105,8 @@ def import_domain(
         report(f'reading {path.name}', 1, 1)
         if as_split is not None:
             splits = {as_split: _join(list(splits.values()))}
+        if not replace:
+            _check_replaces_nothing(name, splits)
         return write_domain(name, splits, dict.fromkeys(splits, source))
 
 
@@ -186,8 +192,31 @@ def _entry(name: str) -> dict[str, Any] | None:
     except DataError:
         return None
     if entry is not None and entry.get('kind') != manifest.DIGITS:
-        raise DataError(f'{name} is the name of recordings on this machine; choose another for the digits.')
+        raise DataError(
+            f'{name} is the name of recordings on this machine; choose another for the digits, or remove the '
+            f'recordings: m2m data remove {name}'
+        )
     return entry
+
+
+def _check_replaces_nothing(name: str, splits: Mapping[str, Digits]) -> None:
+    """Check that no split of the domain holds other digits."""
+    entry = _entry(name)
+    if entry is None:
+        return
+    for split in sorted(set(splits) & set(entry['splits'])):
+        if damaged(name, entry, split):
+            continue
+        before, made_by = load_digits(name, split), entry['splits'][split]['source']['made_by']
+        if not _equal(before, splits[split]):
+            raise DataError(
+                f'the {split} split of {name} is on this machine already: {len(before):,} images, {made_by} of '
+                f'{entry["created"]}. Import under another name, or replace it with --replace (replace=True in Python).'
+            )
+
+
+def _equal(first: Digits, second: Digits) -> bool:
+    return all(np.array_equal(getattr(first, field.name), getattr(second, field.name)) for field in fields(Digits))
 
 
 def _missing_splits(name: str) -> list[str]:

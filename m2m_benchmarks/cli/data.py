@@ -184,7 +184,7 @@ def import_(
     ] = False,
     citation: Annotated[str | None, typer.Option(help='Citation of the recordings, for their card.')] = None,
     replace: Annotated[
-        bool, typer.Option('--replace', help='Replace recordings of this name that were made from other files.')
+        bool, typer.Option('--replace', help='Replace other recordings or digits of this name.')
     ] = False,
     source: Annotated[Path | None, typer.Option('--from', help='File or folder of digits.')] = None,
     as_split: Annotated[str | None, typer.Option('--as', help='Split for all digits: train or test.')] = None,
@@ -219,13 +219,13 @@ def import_(
         _import_archive(Path(name), replace, json)
         return
     if name == _DIGITS_DOMAIN:
-        unused = {**bundle, **of_recordings}
+        unused = {**bundle, **of_recordings, '--replace': False}
         if domain is None or source is None or any(unused.values()):
             raise _usage_error(f'{_DIGITS_DOMAIN} NAME', {'NAME': domain, '--from': source}, unused)
         if as_split not in (None, 'train', 'test'):
             raise typer.BadParameter(f'expected train or test, got {as_split}', param_hint='--as')
         check_json(json)
-        _import_digits(domain, source, as_split, _colour(background), json)
+        _import_digits(domain, source, as_split, _colour(background), replace, json)
         return
     if sessions is None or units is None or stimuli is None or any(others.values()):
         raise _usage_error(name, bundle, others)
@@ -301,14 +301,16 @@ def _import_archive(path: Path, replace: bool, json: str | None) -> None:
         print_recordings(name, entry, 'imported')
 
 
-def _import_digits(name: str, source: Path, as_split: str | None, background: 'Colour', json: str | None) -> None:
+def _import_digits(
+    name: str, source: Path, as_split: str | None, background: 'Colour', replace: bool, json: str | None
+) -> None:
     from m2m_benchmarks.benchmarks.identifiers import PAPER_DIGITS, DigitsIdentifier
 
     with progress(_AFTER_INTERRUPT) as report:
         with stage(report, 'loading torch'):
             from m2m_benchmarks.acquisition.digit_import import import_domain
 
-        splits = summarize_splits(import_domain(name, source, as_split, report, background, print_note))
+        splits = summarize_splits(import_domain(name, source, as_split, report, background, print_note, replace))
     name = spelled(name, DOMAINS) or name
     if json is not None:
         write_json({'name': name, 'splits': splits}, json)

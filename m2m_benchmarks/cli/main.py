@@ -1,5 +1,6 @@
 """The command `m2m`."""
 
+import io
 import signal
 import sys
 import warnings
@@ -50,6 +51,8 @@ def m2m(
 
 def main() -> None:
     """Run the command line. An error that the user can fix ends with a message and exit code 1, without a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == 'strict':
+        sys.stdout.reconfigure(errors='replace')  # a character that the terminal lacks, such as ±, becomes ?
     # Brain-Score's own classes warn at every import; users can't change that.
     warnings.filterwarnings('ignore', message='xarray subclass Score should explicitly define __slots__')
     # Other people's plugins call torchvision in deprecated ways.

@@ -81,6 +81,15 @@ def add(results: Iterable[Result]) -> int:
     return len(new)
 
 
+@contextlib.contextmanager
+def optional() -> Iterator[None]:
+    """Continue with a note on stderr where results can't be stored: a computed score is printed in any case."""
+    try:
+        yield
+    except StorageError as error:
+        print(f'note: the score is not stored: {error}', file=sys.stderr)
+
+
 def results(model: str | None = None, benchmark: str | None = None) -> list[Result]:
     """Read the stored results in the order in which they were stored, optionally those of one model or benchmark.
 

@@ -180,8 +180,10 @@ class Activations:
             modules = submodules(self._module, layers, self._candidate.identifier)
             # A copy: the network may change its input.
             batch = images.to(brainscore_adapter.device_of(self._wrapper), self.dtype(images), copy=True)
-            with reporting_plugin_errors(self._candidate.identifier, ModelError):
+            try:
                 outputs = responses(self._module, batch, modules, brainscore_adapter.forward_options(self._wrapper))
+            except ModelError as error:
+                raise ModelError(f'{self._candidate.identifier}: {error}') from error
         outputs = brainscore_adapter.apply_hooks(self._wrapper, outputs)
         return {layer: np.asarray(outputs[layer]) for layer in layers}
 

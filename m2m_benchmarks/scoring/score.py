@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import datetime
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +35,11 @@ from m2m_benchmarks.scoring.provenance import input_of, machine, responses_of
 from m2m_benchmarks.scoring.repeatability import irregularities
 from m2m_benchmarks.scoring.requests import library, versions
 from m2m_benchmarks.storage import ensure_writable, home
+
+try:
+    import resource
+except ModuleNotFoundError:  # on Windows
+    resource = None  # type: ignore[assignment]
 
 #: Attributes of a score that are copied to its result under the same name.
 _COPIED = (
@@ -186,7 +190,7 @@ def score_candidate(
     Yields
     ------
     Score
-        Score as `score` returns it, stored before it is yielded.
+        Score as `score` returns it, stored before it is yielded; where it can't be stored, with a note on stderr.
     """
     ensure_writable(home())
     layer = None if layer is None else layer_name(layer)
@@ -208,7 +212,8 @@ def score_candidate(
         score.attrs['result'] = result.document()
         same = [] if result.identity is None else store.answers(identity=result.identity)
         if not any(stored.score == result.score for stored in same):
-            store.add([result])
+            with store.optional():
+                store.add([result])
         yield score
 
 
@@ -377,7 +382,7 @@ def _result(
         error=_number(attrs.get('error')),
         raw_error=_number(getattr(attrs.get(Score.RAW_VALUES_KEY), 'attrs', {}).get('error')),
         seconds=round(seconds, 3),
-        peak_memory_mb=round(_peak_memory_mb(), 1),
+        peak_memory_mb=_peak_memory_mb(),
         **fields,
     )
 
@@ -423,6 +428,9 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _peak_memory_mb() -> float:
+def _peak_memory_mb() -> float | None:
+    """Largest memory of this process so far, in MB; None on Windows, which doesn't count it."""
+    if resource is None:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == 'darwin' else 2**10)
+    return round(peak / (2**20 if sys.platform == 'darwin' else 2**10), 1)

@@ -90,6 +90,7 @@ def _compute(
         # Data that the library makes itself is on this machine only now.
         key = keys[name] or _key(spec, seed, name, layer)
         if key is not None and candidate.files is not None and result.request != key:
-            store.set_request(result, key, candidate.files)
+            with store.optional():
+                store.set_request(result, key, candidate.files)
             result = dataclasses.replace(result, request=key, files=candidate.files)
         yield result

@@ -84,7 +84,7 @@ def write_bundle(
     rng = np.random.default_rng(seed)
     for i in range(n_images):
         pixels = rng.integers(0, 256, (32, 32), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / 'stimuli' / f'image_{i:03d}.png')
+        Image.fromarray(pixels).save(folder / 'stimuli' / f'image_{i:0{max(3, len(str(n_images - 1)))}d}.png')
     counts, session_rows, unit_rows = {}, [], []
     for number, (file, area, animal, session, n_trials) in enumerate(sessions):
         # High rates and strong tuning, so that nearly all cells are reliable.

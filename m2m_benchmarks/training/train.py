@@ -255,7 +255,8 @@ def _fit(trainer: lightning.Trainer, module: TrainingModule, checkpoint: Path | 
     finally:
         launcher = getattr(trainer.strategy, 'launcher', None)
         if trainer.interrupted and launcher is not None:
-            launcher.kill(signal.SIGKILL)  # they would wait for this one, perhaps for ever
+            # They would wait for this one, perhaps for ever. Windows has no SIGKILL; SIGTERM ends a process there.
+            launcher.kill(getattr(signal, 'SIGKILL', signal.SIGTERM))
 
 
 def _trainer(

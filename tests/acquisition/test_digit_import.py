@@ -92,7 +92,7 @@ def test_another_split_stays(m2m_home, tmp_path):
     import_domain('Mine', npz(tmp_path / 'a.npz', train_images=draw(1), train_labels=LABELS))
     before = manifest.require('Mine')['splits']['train']
     import_domain('Mine', npz(tmp_path / 'b.npz', test_images=draw(2), test_labels=LABELS))
-    import_domain('Mine', npz(tmp_path / 'c.npz', test_images=draw(3, 10), test_labels=LABELS[:10]))
+    import_domain('Mine', npz(tmp_path / 'c.npz', test_images=draw(3, 10), test_labels=LABELS[:10]), replace=True)
     after = manifest.require('Mine')['splits']
     assert after['train'] == before
     assert (after['test']['images'], after['test']['source']['file']) == (10, 'c.npz')
@@ -127,7 +127,7 @@ def test_the_fingerprint_of_a_folder(m2m_home, tmp_path):
         Image.fromarray(draw(number, 1)[0]).save(place)
 
     def fingerprint():
-        source = import_domain('Mine', folder)['splits']['test']['source']
+        source = import_domain('Mine', folder, replace=True)['splits']['test']['source']
         assert source['file'] == 'mine'
         return source['sha256']
 
@@ -618,6 +618,20 @@ def test_an_imported_test_split_of_mnistm_stays(mnist, photos, tmp_path):
     # All photos are used for the only synthesised split.
     expected = slow_blend(draw(11, size=32), read(photos, 'abcde'), 1)
     np.testing.assert_array_equal(load_digits('MNISTM', 'train').images, expected)
+
+
+def test_other_digits_of_a_name_need_replace(m2m, m2m_home, file, tmp_path):
+    other = npz(tmp_path / 'other.npz', test_images=draw(2), test_labels=LABELS)
+    arguments = ('data', 'import', 'digits-domain', 'Mine', '--from')
+    assert m2m(*arguments, file, '--as', 'test').code == 0
+    before = hashes('Mine')
+    assert m2m(*arguments, file, '--as', 'test').code == 0  # the same digits
+    ran = m2m(*arguments, other)
+    assert ran.code == 1
+    assert 'the test split of Mine is on this machine already: 20 images, m2m data import of 20' in ran.err
+    assert hashes('Mine') == before
+    assert m2m(*arguments, other, '--replace').code == 0
+    assert hashes('Mine') != before
 
 
 def hashes(name):

@@ -1,6 +1,7 @@
 """Interrupted imports leave no partial dataset, and the next run starts clean."""
 
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import filelock
 import pytest
 
 from m2m_benchmarks.acquisition.importing import import_bundle
@@ -285,6 +287,18 @@ def test_two_imports_at_once_in_one_process(make_bundle, m2m_home, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
     with atomic.write_lock('Lab2026'), pytest.raises(StorageError, match='already running'):
         import_bundle('Lab2026', *bundle.paths)
+
+
+@pytest.mark.parametrize('number', [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_disk_without_locks(m2m_home, monkeypatch, number):
+    def acquire(self):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(filelock.FileLock, 'acquire', acquire)
+    remedy = r'This disk has no locks, .* set M2M_HOME to a folder on a local disk'
+    with pytest.raises(StorageError, match=remedy) as raised, atomic.write_lock('Lab2026'):
+        pass
+    assert 'user' not in str(raised.value)
 
 
 def test_a_lock_of_another_user(make_bundle, m2m_home, tmp_path):

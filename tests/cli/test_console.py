@@ -1,5 +1,6 @@
 """Messages on stderr while a command runs, and after Ctrl-C."""
 
+import io
 import os
 import pty
 import sys
@@ -7,6 +8,9 @@ import sys
 import pytest
 
 from m2m_benchmarks.cli import console
+from m2m_benchmarks.cli.main import main
+from m2m_benchmarks.records import store
+from m2m_benchmarks.testing.results import whole_result
 
 
 def interrupted(*reports, after_interrupt=''):
@@ -23,6 +27,19 @@ def test_ctrl_c_reports_progress_and_how_to_continue(capsys):
     assert capsys.readouterr().err == 'Stopped: loading torch.\n'
     interrupted(after_interrupt='Nothing was changed.')
     assert capsys.readouterr().err == 'Stopped before anything was done. Nothing was changed.\n'
+
+
+@pytest.mark.parametrize(('encoding', 'expected'), [('ascii', b'?'), ('utf-8', '±'.encode())])
+def test_a_terminal_without_some_characters(m2m_home, monkeypatch, encoding, expected):
+    store.add([whole_result()])
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, 'stdout', io.TextIOWrapper(written, encoding))
+    monkeypatch.setattr(sys, 'argv', ['m2m', 'results', 'show', store.results()[0].uid])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    sys.stdout.flush()
+    assert ended.value.code in (0, None)
+    assert expected in written.getvalue()
 
 
 def test_a_pipe_is_silent(capsys):

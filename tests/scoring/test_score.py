@@ -1,6 +1,7 @@
 """A score from end to end."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 
@@ -49,6 +50,29 @@ def test_a_network_of_ones_own(kind, m2m_home):
     assert document['device'] == ('cuda' if torch.cuda.is_available() else 'cpu')
     assert len(document['weights_sha256']) == len(document['data_sha256']) == 64
     assert [stored.document() for stored in store.results('SmallNetwork')] == [document]
+
+
+def test_a_score_that_cannot_be_stored(m2m, m2m_home, monkeypatch, tmp_path):
+    arguments = ('score', 'pixels_64', 'SimulatedMouse.VISp-rdm', '--layer', 'pixels', '--fresh')
+    assert m2m(*arguments).code == 0
+    monkeypatch.setattr(store, 'WAIT_S', 0.1)
+    holder = sqlite3.connect(store.path(), isolation_level=None)
+    holder.execute('begin exclusive')
+    try:
+        ran = m2m(*arguments, '--json', tmp_path / 'score.json')
+    finally:
+        holder.execute('rollback')
+        holder.close()
+    assert ran.code == 0
+    assert 'note: the score is not stored' in ran.err
+    assert 'locked' in ran.err
+    [stored] = store.results()
+    assert json.loads((tmp_path / 'score.json').read_text())['score'] == stored.score
+
+
+def test_a_system_that_does_not_count_memory(m2m_home, monkeypatch):
+    monkeypatch.setattr(sys.modules[score_candidate.__module__], 'resource', None)  # as on Windows
+    assert score(SmallNetwork(), 'SimulatedMouse.VISp-rdm', layer='conv').attrs['result']['peak_memory_mb'] is None
 
 
 def test_named_layer_scores_all_neuroids(m2m_home):

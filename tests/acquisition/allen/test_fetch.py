@@ -1,5 +1,6 @@
 """Whole fetches from a local server: their datasets, messages and files."""
 
+import dataclasses
 import io
 import json
 import os
@@ -68,10 +69,17 @@ def fetch(site):
     return run
 
 
-@pytest.mark.parametrize(('name', 'folder'), [('deVries2020', '3000024381f25434'), ('Siegle2021', '3c43cc64384a7346')])
-def test_the_folder_of_sessions_stays_the_same(name, folder):
+@pytest.mark.parametrize(
+    ('name', 'settings', 'folder'),
+    [
+        ('deVries2020', {}, '3000024381f25434'),
+        ('Siegle2021', {}, '6cf142db953ff539'),
+        ('Siegle2021', {'missing_passes': True}, '3c43cc64384a7346'),  # the default of version 0.1
+    ],
+)
+def test_the_folder_of_sessions_stays_the_same(name, settings, folder):
     """Sessions are kept in a folder named after the settings, so that later versions use them."""
-    assert responses_folder(Path(), SETTINGS[name]).name == folder
+    assert responses_folder(Path(), dataclasses.replace(SETTINGS[name], **settings)).name == folder
 
 
 def choice(site, **chosen):
