@@ -628,7 +628,7 @@ def test_other_digits_of_a_name_need_replace(m2m, m2m_home, file, tmp_path):
     assert m2m(*arguments, file, '--as', 'test').code == 0  # the same digits
     ran = m2m(*arguments, other)
     assert ran.code == 1
-    assert 'the test split of Mine is on this machine already: 20 images, m2m data import of 20' in ran.err
+    assert 'the test split of Mine is on this machine already: 20 images (m2m data import, 20' in ran.err
     assert hashes('Mine') == before
     assert m2m(*arguments, other, '--replace').code == 0
     assert hashes('Mine') != before
@@ -658,7 +658,10 @@ def test_damaged_splits_of_mnistm(mnist, photos, tmp_path):
     fetch_digits(photos, ['MNISTM'])
     assert hashes('MNISTM') == before
     assert manifest.verify('MNISTM') == []
-    import_domain('MNISTM', npz(tmp_path / 'm.npz', images=draw(5, size=32, channels=3), labels=LABELS))
+    own = npz(tmp_path / 'm.npz', images=draw(5, size=32, channels=3), labels=LABELS)
+    with pytest.raises(DataError, match='m2m data fetch: synthesised'):
+        import_domain('MNISTM', own)
+    import_domain('MNISTM', own, replace=True)
     harm('MNISTM', 'test')
     with pytest.raises(DataError, match=r'its test split was imported and is damaged\. Import it again'):
         fetch_digits(photos, ['MNISTM'])
