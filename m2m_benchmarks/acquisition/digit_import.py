@@ -210,8 +210,9 @@ def _check_replaces_nothing(name: str, splits: Mapping[str, Digits]) -> None:
         before, made_by = load_digits(name, split), entry['splits'][split]['source']['made_by']
         if not _equal(before, splits[split]):
             raise DataError(
-                f'the {split} split of {name} is on this machine already: {len(before):,} images ({made_by}, '
-                f'{entry["created"]}). Import under another name, or replace it with --replace (replace=True in Python).'
+                f'the {split} split of {name} is on this machine already: {len(before):,} images '
+                f'({made_by}, {entry["created"]}). Import under another name, or replace it with --replace '
+                '(replace=True in Python).'
             )
 
 
