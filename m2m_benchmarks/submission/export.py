@@ -13,6 +13,7 @@ from m2m_benchmarks.benchmarks.names import standard_name
 from m2m_benchmarks.data.digit_names import domain_and_split
 from m2m_benchmarks.errors import M2MError, ModelError, StorageError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, registered, reporting_name_errors
+from m2m_benchmarks.scoring import source_files
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.runs import find_run, read_run
 from m2m_benchmarks.scoring.specs import RUN
@@ -209,6 +210,8 @@ def _model(name: str) -> tuple[str, Path, str]:
     family = models.family
     own = registered('model')
     path = Path(name)
+    if source_files.split(name) is not None:
+        raise M2MError(f'{name} is not a plugin. Write a plugin folder with this function and name its path.')
     if '/' in name or path.is_dir():
         identifier = model_in(path)
         if '/' in identifier or '\\' in identifier or identifier.startswith('.'):

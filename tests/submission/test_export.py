@@ -573,6 +573,7 @@ def test_check_names_failing_tests_of_a_plugin(m2m, work):
         (('SimulatedMouse', 'new/sent.zip', '--to', 'zip'), 'is not a model'),
         (('torchvision:resnet18', '--to', 'zip'), 'is not a plugin. Export plain_NAME or neurn_NAME'),
         (('timm:resnet18', 'new', '--to', 'brainscore-tree'), 'is not a plugin'),
+        (('nets/mine.py:make', '--to', 'zip'), 'mine.py:make is not a plugin. Write a plugin folder'),
         (('alexnet', '--to', 'zip'), 'alexnet is a model of brainscore_vision, so it has already been submitted'),
         (('alexnet', 'new', '--to', 'brainscore-tree'), 'already been submitted'),
         (('pixel_64', '--to', 'zip'), 'Did you mean pixels_64?'),
