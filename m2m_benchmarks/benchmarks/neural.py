@@ -315,13 +315,15 @@ class MeanBenchmark(BenchmarkBase):
         self.comparison = comparison
         self.areas: list[AreaBenchmark] = []
         self.left_out: dict[str, str] = {}
-        for area in order_areas([*areas, *recorded_areas(dataset)]):
+        recorded = recorded_areas(dataset)
+        for area in order_areas([*areas, *recorded]):
             try:
                 self.areas.append(AreaBenchmark(dataset, area, comparison, bibtex))
             except (UnknownNameError, BenchmarkError) as error:
                 self.left_out[area] = str(error)
         if not self.areas:
-            raise BenchmarkError(f'{dataset} has no area that can be scored: {"; ".join(self.left_out.values())}')
+            reasons = [self.left_out[area] for area in recorded]
+            raise BenchmarkError(f'{dataset} has no area that can be scored: {"; ".join(reasons)}')
 
     @property
     def choices(self) -> dict[str, Any]:

@@ -341,8 +341,9 @@ def test_a_comparison_that_needs_more_trials_than_there_are(simulated_home):
             'SimulatedMouse', 'VISp', load_comparison('rdm'), selected=dataclasses.replace(recordings, trials=trials)
         )
     many = type('Many', (Largest,), {'min_trials': 1000})
-    with pytest.raises(BenchmarkError, match='no area that can be scored'):
-        MeanBenchmark('SimulatedMouse', many())
+    with pytest.raises(BenchmarkError, match='no area that can be scored') as raised:
+        MeanBenchmark('SimulatedMouse', many(), areas=['VISp', 'POR'])
+    assert 'POR' not in str(raised.value)  # which is not recorded
 
 
 def test_a_comparison_that_needs_more_neuroids_than_there_are(simulated_home):
