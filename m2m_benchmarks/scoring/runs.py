@@ -3,6 +3,7 @@
 This module imports torch only to write weights: names are checked without it.
 """
 
+import contextlib
 import csv
 import datetime
 import hashlib
@@ -173,6 +174,19 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     if not isinstance(config, dict):
         raise ModelError(f'{path} does not hold the settings of a run. Remove the folder and train again.')
     return config
+
+
+def interrupted_runs(settings: Mapping[str, Any]) -> list[Path]:
+    """List the folders of unfinished runs of the same model, dataset and random seed, by name."""
+    interrupted = []
+    for checkpoint in sorted(runs_folder().glob(f'*/{CHECKPOINT}')):
+        folder = checkpoint.parent
+        with contextlib.suppress(ModelError):  # a damaged folder is not to be resumed
+            config = read_config(folder) or {}
+            same = all(config.get(key) == settings[key] for key in ('model', 'dataset', 'seed'))
+            if same and not (folder / RESULT).is_file():
+                interrupted.append(folder)
+    return interrupted
 
 
 def write_run(

@@ -126,7 +126,9 @@ def train(
         report('loading', 1, 1)
         before = checkpoint if resume and checkpoint.is_file() else None
         if resume and before is None:
-            say(f'There is no checkpoint to go on from in {folder}: the training begins at step 0.')
+            others = [other.name for other in runs.interrupted_runs(config) if other != folder]
+            hint = f' Interrupted runs with other settings: {", ".join(others)}.' if others else ''
+            say(f'There is no checkpoint to go on from in {folder}: the training begins at step 0.{hint}')
         _fit(trainer, module, before)
         if not first:
             raise SystemExit(0)

@@ -27,6 +27,7 @@ from m2m_benchmarks.data.digits import domains
 from m2m_benchmarks.data.digits.images import Digits
 from m2m_benchmarks.errors import DataNotFoundError, ModelError, StorageError, TrainingError
 from m2m_benchmarks.models.neurn.model import network
+from m2m_benchmarks.scoring import runs
 from m2m_benchmarks.scoring.runs import read_run
 from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.testing import context
@@ -528,8 +529,15 @@ def test_a_rate_that_diverges(digits, m2m, tmp_path, model):
     assert 'at step 2: the training has diverged. Lower the learning rate (it is 1e+30)' in ran.err
     assert len(ran.err.splitlines()) == 1
     assert names(tmp_path / 'run') == ['.lock', 'config.json']
-    anew = f'There is no checkpoint to go on from in {tmp_path / "run"}: the training begins at step 0.\n'
-    assert m2m(*arguments, '--resume').err == anew + ran.err
+    anew = f'There is no checkpoint to go on from in {tmp_path / "run"}: the training begins at step 0.'
+    assert m2m(*arguments, '--resume').err == f'{anew}\n{ran.err}'
+    for name, seed in (('earlier', 0), ('other_seed', 1)):
+        folder = runs.runs_folder() / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / runs.CHECKPOINT).touch()
+        runs.write_config(folder, {'model': model, 'dataset': 'SklearnDigits', 'seed': seed})
+    hint = ' Interrupted runs with other settings: earlier.'
+    assert m2m(*arguments, '--resume').err == f'{anew}{hint}\n{ran.err}'
 
 
 @pytest.mark.parametrize(('step', 'message'), [(3, 'the loss is nan at step 4'), (4, 'images is nan at step 4')])
