@@ -12,6 +12,7 @@ A dataset is a letter followed by letters and digits; other parts are letters, d
 imports nothing heavy, for listings.
 """
 
+import fnmatch
 import re
 from dataclasses import dataclass, replace
 
@@ -47,6 +48,11 @@ _IDENTIFIER = re.compile(
 def dotted_name(dataset: str, *parts: str | None) -> str:
     """Join DATASET, DATASET.AREA or DATASET.AREA.POPULATION; parts that are None are left out."""
     return '.'.join(part for part in (dataset, *parts) if part is not None)
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name matches a pattern with stars, which stand for any characters but a dot."""
+    return name.count('.') == pattern.count('.') and fnmatch.fnmatchcase(name, pattern)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
 """Names for several benchmarks: patterns and suites. This module imports nothing heavy."""
 
-import fnmatch
 import sys
 from collections.abc import Sequence
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
-from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, NeuralIdentifier, dotted_name, parse
+from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, NeuralIdentifier, dotted_name, matches, parse
 from m2m_benchmarks.benchmarks.names import check_benchmark, needs_of, own_benchmarks, part_is_here
 from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import order_areas
@@ -96,7 +95,7 @@ def _matching(pattern: str) -> list[str]:
     """List the benchmarks that match a pattern and whose data is on this machine."""
     known = [*own_benchmarks(), *population_benchmarks()[0]]
     same_parts = [name for name in known if name.count('.') == pattern.count('.')]
-    matching = [name for name in same_parts if fnmatch.fnmatchcase(name, pattern)]
+    matching = [name for name in known if matches(name, pattern)]
     if not matching:
         hint = "A star stands for any characters but a dot, as in 'Siegle2021.*-rdm'."
         raise UnknownNameError('pattern of benchmarks', pattern, same_parts or known, hint)

@@ -17,7 +17,8 @@ _Models = Annotated[
     list[str] | None, typer.Option('--model', help="Model, or a pattern such as 'neurn_*'; may be repeated.")
 ]
 _Benchmarks = Annotated[
-    list[str] | None, typer.Option('--benchmark', help="Benchmark, or a pattern such as '*-rdm'; may be repeated.")
+    list[str] | None,
+    typer.Option('--benchmark', help="Benchmark, or a pattern such as 'Siegle2021.*-rdm'; may be repeated."),
 ]
 _Uids = Annotated[
     list[str],

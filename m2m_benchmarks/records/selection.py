@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from m2m_benchmarks.benchmarks.identifiers import matches
 from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.records.record import Result
 
@@ -94,7 +95,8 @@ def select(results: Iterable[Result], models: Sequence[str] = (), benchmarks: Se
     ----------
     results : iterable of Result
     models, benchmarks : sequence of str
-        Names, or patterns such as 'neurn_*', of the model or the label of a candidate; all if empty.
+        Names, or patterns such as 'neurn_*', of the model or the label of a candidate; all if empty. A star in a
+        pattern of benchmarks stands for any characters but a dot.
 
     Raises
     ------
@@ -102,20 +104,20 @@ def select(results: Iterable[Result], models: Sequence[str] = (), benchmarks: Se
         When a name or pattern matches nothing; the message lists the nearest names.
     """
     everything = selected = list(results)
-    filters: tuple[tuple[str, Sequence[str], Callable[[Result], tuple[str, ...]]], ...] = (
-        ('scored model', models, lambda result: (result.model, label(result))),
-        ('scored benchmark', benchmarks, lambda result: (result.benchmark,)),
+    filters: tuple[tuple[str, Sequence[str], Callable[[Result], tuple[str, ...]], Callable[[str, str], bool]], ...] = (
+        ('scored model', models, lambda result: (result.model, label(result)), fnmatch.fnmatchcase),
+        ('scored benchmark', benchmarks, lambda result: (result.benchmark,), matches),
     )
-    for noun, patterns, names in filters:
+    for noun, patterns, names, match in filters:
         for pattern in patterns:
             known = list(dict.fromkeys(name for result in everything for name in names(result)))
-            if not any(fnmatch.fnmatchcase(name, pattern) for name in known):
+            if not any(match(name, pattern) for name in known):
                 raise UnknownNameError(noun, pattern, known, '`m2m results list` lists them.')
         if patterns:
             selected = [
                 result
                 for result in selected
-                if any(fnmatch.fnmatchcase(name, pattern) for name in names(result) for pattern in patterns)
+                if any(match(name, pattern) for name in names(result) for pattern in patterns)
             ]
     return selected
 

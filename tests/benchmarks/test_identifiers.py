@@ -18,6 +18,7 @@ from m2m_benchmarks.benchmarks.identifiers import (
     DigitsIdentifier,
     NeuralIdentifier,
     dotted_name,
+    matches,
     parse,
 )
 from m2m_benchmarks.data import atomic
@@ -242,3 +243,17 @@ def test_places():
     assert dotted_name('A', None, None) == 'A'
     assert dotted_name('A', 'B') == 'A.B'
     assert dotted_name('A', 'B', 'C') == 'A.B.C'
+
+
+@pytest.mark.parametrize(
+    ('pattern', 'expected'),
+    [
+        ('Lab2026.*-rdm', {'Lab2026.VISp-rdm', 'Lab2026.POR-rdm'}),
+        ('Lab2026*', {'Lab2026-rdm'}),
+        ('*.*.*', {'Lab2026.VISp.L4-rdm'}),
+        ('Lab2026.visp-rdm', set()),
+    ],
+)
+def test_a_star_is_any_text_without_a_dot(pattern, expected):
+    names = ['Lab2026-rdm', 'Lab2026.VISp-rdm', 'Lab2026.POR-rdm', 'Lab2026.VISp.L4-rdm']
+    assert {name for name in names if matches(name, pattern)} == expected
