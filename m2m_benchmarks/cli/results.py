@@ -18,7 +18,7 @@ _Models = Annotated[
 ]
 _Benchmarks = Annotated[
     list[str] | None,
-    typer.Option('--benchmark', help="Benchmark, or a pattern such as 'Siegle2021.*-rdm'; may be repeated."),
+    typer.Option('--benchmark', help="Benchmark, or a pattern such as 'Lab.*-rdm'; may be repeated."),
 ]
 _Uids = Annotated[
     list[str],
