@@ -68,6 +68,8 @@ class Survey:
         Note that a dry run adds to the number of sessions.
     estimate : Estimate
         Expected cost of a session.
+    further_title : str
+        Name of the second files of sessions (see `further_urls`), such as 'events'.
     """
 
     name: ClassVar[str]
@@ -80,6 +82,7 @@ class Survey:
     group_title: ClassVar[str] = ''
     session_note: ClassVar[str] = ''
     estimate: ClassVar[Estimate] = Estimate()
+    further_title: ClassVar[str] = 'second files'
 
     # --- required
 
@@ -156,6 +159,10 @@ class Survey:
     def downloads(self) -> Path:
         """Folder of the files that a fetch keeps."""
         return home() / 'downloads' / self.name
+
+    def expected_cost(self, settings: Any) -> Estimate:
+        """Estimate the cost of a session with these settings; `estimate` by default."""
+        return self.estimate
 
     def further_urls(self, session: Any, settings: Any) -> Sequence[str]:
         """Mirrors of a second file of a session, downloaded as a whole, for a dry run; none by default."""

@@ -35,7 +35,9 @@ class DeVries2020(AllenSurvey):
     settings_type = OphysSettings
     # Sessions may have been shown other images than those on the server.
     stimuli_from_sessions = True
+    # Files hold four matrices of traces beside the images; a packed one is read whole.
     estimate = Estimate(moved_share=1 / 3, session_s=10, responses_bytes=4e6)
+    further_title = 'events'
     required = (
         'processing/brain_observatory_pipeline/ImageSegmentation/cell_specimen_ids',
         'stimulus/presentation/natural_scenes_stimulus/frame_duration',
@@ -97,6 +99,10 @@ class DeVries2020(AllenSurvey):
         # Files may have alleles or older names of Cre lines.
         neuroids = responses.neuroids.assign(cre_line=session.cre_line, cell_type=cell_type(session.cre_line))
         return replace(responses, neuroids=neuroids)
+
+    def expected_cost(self, settings: OphysSettings) -> Estimate:
+        """Estimate the cost of a session: corrected fluorescence needs two matrices, and all other signals one."""
+        return replace(self.estimate, moved_share=3 / 5) if settings.used_signal == 'corrected' else self.estimate
 
     def further_urls(self, session: AllenSession, settings: OphysSettings) -> Sequence[str]:
         """Mirrors of the events, if the settings need them."""
