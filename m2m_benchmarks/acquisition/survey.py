@@ -19,6 +19,7 @@ from m2m_benchmarks.storage import home
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
     from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
+    from m2m_benchmarks.acquisition.published import PublishedNumber
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,10 @@ class Survey:
     def stimuli_bytes(self, selection: Any, progress: Progress | None) -> int:
         """Bytes of the images that aren't on this machine yet, for a dry run."""
         return 0
+
+    def published_numbers(self) -> Sequence['PublishedNumber']:
+        """Published numbers that the dataset should reproduce; none by default."""
+        return ()
 
     def check_readable(self, path: Path) -> None:
         """Raise a DataError unless a downloaded file can be opened; the next mirror is tried then."""

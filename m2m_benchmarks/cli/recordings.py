@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
 from m2m_benchmarks.cli.console import print_line, print_table, print_text, write_json
 from m2m_benchmarks.data.areas import note_on_renamed
-from m2m_benchmarks.report.tables import Column, Row, Table, count
+from m2m_benchmarks.report.tables import Column, Row, Table, count, text
 
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.fetch import FetchResult
     from m2m_benchmarks.acquisition.pipeline.plan import Plan
+    from m2m_benchmarks.acquisition.published import Comparison
     from m2m_benchmarks.acquisition.survey import Survey
 
 #: Most sessions that a line of a dry run names.
@@ -62,7 +63,7 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:
         for group, n_sessions in groups.items()
     ]
     print_table(Table(columns, rows, title=f'{survey.name}: dry run, no recording was downloaded.'))
-    for text in (
+    for line in (
         f'{len(listing.sessions)} of {listing.n_matching} sessions{survey.session_note}; {listing.n_failed} more '
         'failed quality control or have no file.'
         + (f' {listing.n_damaged} records of the catalogue are damaged and left out.' if listing.n_damaged else ''),
@@ -75,7 +76,7 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:
         f'Disk: at most {planned.disk_bytes / 1e9:,.1f} GB; {planned.free_bytes / 1e9:,.1f} GB are free.',
         f'Estimates: {planned.memory_bytes / 1e6:,.0f} MB of memory, {planned.seconds / 60:,.0f} minutes at 10 MB/s.',
     ):
-        print_text(text)
+        print_text(line)
     if planned.disk_bytes > planned.free_bytes:
         print_text('The disk is too small: set M2M_HOME to a folder on another disk.')
 
@@ -154,6 +155,21 @@ def areas_table(areas: Mapping[str, Any], title: str = '', notes: tuple[str, ...
             *notes,
             'reliable: split-half reliability of 0.5 or more; only these are scored. constant: never varies, excluded.',
         ),
+    )
+
+
+def published_table(name: str, comparisons: Sequence['Comparison']) -> Table:
+    """Make the table of published numbers beside those of a dataset."""
+
+    def cells(each: 'Comparison') -> tuple[str, ...]:
+        here = '' if each.here is None else f'{each.here:,.7g}'
+        result = f'{each.result}: {each.reason}' if each.reason else each.result
+        return each.what, f'{each.published:,.7g}', here, result, each.source
+
+    return Table(
+        [Column('number'), *map(text, ('published', 'here', 'result', 'source'))],
+        [Row(cells(each)) for each in comparisons],
+        f'{name}: published numbers',
     )
 
 

@@ -22,6 +22,7 @@ from m2m_benchmarks.progress import Progress
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
     from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
+    from m2m_benchmarks.acquisition.published import PublishedNumber
 
 #: Most bytes of the images in a session's file.
 _STORED_SCENES_BYTES = N_SCENES * 918 * 1174 * 4
@@ -107,6 +108,12 @@ class DeVries2020(AllenSurvey):
     def further_urls(self, session: AllenSession, settings: OphysSettings) -> Sequence[str]:
         """Mirrors of the events, if the settings need them."""
         return session.events_urls if settings.used_signal == 'events' else ()
+
+    def published_numbers(self) -> Sequence['PublishedNumber']:
+        """Published numbers that the dataset should reproduce."""
+        from m2m_benchmarks.acquisition.allen.ophys.published import NUMBERS
+
+        return NUMBERS
 
     def stimuli(
         self,
