@@ -11,6 +11,9 @@ from m2m_benchmarks.errors import DataError, UnknownNameError
 class EcephysSettings:
     """Quality filters of units, and the window in which their spikes are counted.
 
+    Whatever the filters, a fetch leaves out units whose peak channel isn't in the survey's table of channels, as
+    AllenSDK does.
+
     Attributes
     ----------
     window_ms : (start, end)
