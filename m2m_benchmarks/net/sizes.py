@@ -69,7 +69,7 @@ def file_sizes(
         When a size is unknown for another reason, or the servers refuse files and have none of the others.
     """
     sizes: dict[Key, int | None] = {}
-    refusals: list[RemoteFileForbidden] = []
+    refusals: dict[Key, RemoteFileForbidden] = {}
     stopped = threading.Event()
     keys = list(files)
 
@@ -85,7 +85,7 @@ def file_sizes(
                     sizes[key] = None
                 except RemoteFileForbidden as refusal:
                     sizes[key] = None
-                    refusals.append(refusal)
+                    refusals[key] = refusal
                 if progress:
                     progress('sizes', len(sizes), len(keys))
         except BaseException:
@@ -101,5 +101,5 @@ def file_sizes(
         finally:
             stopped.set()
     if refusals and all(size is None for size in sizes.values()):
-        raise refusals[0]
+        raise next(refusals[key] for key in keys if key in refusals)
     return {key: sizes[key] for key in keys}
