@@ -53,6 +53,7 @@ def test_the_lanes_are_those_of_the_makefile():
 def test_the_longest_times_are_those_of_the_policy():
     text = page('docs/architecture.md')
     assert f'at most {RetryPolicy().longest_s() / 60:.0f} minutes without any data' in text
+    assert f'at most {RetryPolicy().for_queries().longest_s() / 60:.0f} minutes (`RetryPolicy().for_queries()' in text
     assert f'at most {longest_silence_s(RetryPolicy()) / 60:.0f} minutes for each mirror' in text
     assert longest_silence_s(RetryPolicy(), n_mirrors=2) == 2 * longest_silence_s(RetryPolicy())
 

@@ -19,6 +19,7 @@ from m2m_benchmarks.storage import home
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
     from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
+    from m2m_benchmarks.acquisition.published import PublishedNumber
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class Survey:
         Note that a dry run adds to the number of sessions.
     estimate : Estimate
         Expected cost of a session.
+    further_title : str
+        Name of the second files of sessions (see `further_urls`), such as 'events'.
     """
 
     name: ClassVar[str]
@@ -80,6 +83,7 @@ class Survey:
     group_title: ClassVar[str] = ''
     session_note: ClassVar[str] = ''
     estimate: ClassVar[Estimate] = Estimate()
+    further_title: ClassVar[str] = 'second files'
 
     # --- required
 
@@ -157,6 +161,10 @@ class Survey:
         """Folder of the files that a fetch keeps."""
         return home() / 'downloads' / self.name
 
+    def expected_cost(self, settings: Any) -> Estimate:
+        """Estimate the cost of a session with these settings; `estimate` by default."""
+        return self.estimate
+
     def further_urls(self, session: Any, settings: Any) -> Sequence[str]:
         """Mirrors of a second file of a session, downloaded as a whole, for a dry run; none by default."""
         return ()
@@ -164,6 +172,10 @@ class Survey:
     def stimuli_bytes(self, selection: Any, progress: Progress | None) -> int:
         """Bytes of the images that aren't on this machine yet, for a dry run."""
         return 0
+
+    def published_numbers(self) -> Sequence['PublishedNumber']:
+        """Published numbers that the dataset should reproduce; none by default."""
+        return ()
 
     def check_readable(self, path: Path) -> None:
         """Raise a DataError unless a downloaded file can be opened; the next mirror is tried then."""

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from m2m_benchmarks.acquisition.surveys import find_survey
 from m2m_benchmarks.cli import fetch
 from m2m_benchmarks.cli.console import (
     Json,
@@ -20,7 +22,14 @@ from m2m_benchmarks.cli.console import (
 )
 from m2m_benchmarks.cli.fetch import splits_table, summarize_splits
 from m2m_benchmarks.cli.groups import ListingGroup
-from m2m_benchmarks.cli.recordings import areas_table, describe_settings, print_note, print_recordings, print_renamed
+from m2m_benchmarks.cli.recordings import (
+    areas_table,
+    describe_settings,
+    print_note,
+    print_recordings,
+    print_renamed,
+    published_table,
+)
 from m2m_benchmarks.data import atomic, manifest
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.data.digit_names import DOMAINS, spelled
@@ -364,12 +373,24 @@ def remove(name: Annotated[str, typer.Argument(help='Dataset to remove from this
 @app.command()
 def verify(
     name: Annotated[str | None, typer.Argument(help='Dataset to check. Without it, all are checked.')] = None,
+    published: Annotated[
+        bool,
+        typer.Option('--published', help='Compare numbers of the dataset with published ones; nothing is downloaded.'),
+    ] = False,
     json: Json = None,
 ) -> None:
-    """Check the files of datasets against their SHA-256.
+    """Check the files of datasets against their SHA-256, or their numbers against published ones.
 
     Example:  m2m data verify Siegle2021
+
+    Example:  m2m data verify Siegle2021 --published
     """
+    if published:
+        if name is None:
+            raise typer.BadParameter('--published needs the name of a dataset: m2m data verify Siegle2021 --published.')
+        check_json(json)
+        _verify_published(name, json)
+        return
     names = [name] if name is not None else manifest.names()
     problems = {dataset: manifest.verify(dataset) for dataset in names}
     if json is not None:
@@ -386,3 +407,20 @@ def verify(
     if damaged:
         repairs = '; '.join(manifest.repair_advice(dataset) for dataset in damaged)
         raise DataError(f'{", ".join(damaged)}: damaged files. {repairs}')
+
+
+def _verify_published(name: str, json: str | None) -> None:
+    with progress() as report, stage(report, 'comparing'):
+        from m2m_benchmarks.acquisition.published import compare_published
+
+        comparisons = compare_published(find_survey(name))
+    if json is not None:
+        write_json({'name': name, 'published': [asdict(comparison) for comparison in comparisons]}, json)
+    if json != '-':
+        print_table(published_table(name, comparisons))
+    differing = [comparison.what for comparison in comparisons if comparison.result == 'differs']
+    if differing:
+        raise DataError(
+            f'{name}: {len(differing)} of {len(comparisons)} published numbers differ here: {"; ".join(differing)}. '
+            'The files on the server or this library may have changed: report it.'
+        )

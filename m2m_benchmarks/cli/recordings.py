@@ -1,18 +1,22 @@
 """Reports on recordings that are fetched or imported."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
 from m2m_benchmarks.cli.console import print_line, print_table, print_text, write_json
 from m2m_benchmarks.data.areas import note_on_renamed
-from m2m_benchmarks.report.tables import Column, Row, Table, count
+from m2m_benchmarks.report.tables import Column, Row, Table, count, text
 
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.fetch import FetchResult
     from m2m_benchmarks.acquisition.pipeline.plan import Plan
+    from m2m_benchmarks.acquisition.published import Comparison
     from m2m_benchmarks.acquisition.survey import Survey
+
+#: Most sessions that a line of a dry run names.
+_MOST_NAMED = 10
 
 
 def print_renamed(areas: Mapping[str, str]) -> None:
@@ -35,7 +39,10 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:
         'failed_quality_control': listing.n_failed,
         'damaged_records': listing.n_damaged,
         'extracted_already': planned.n_extracted,
-        'without_file': planned.n_without_file,
+        'without_file': len(planned.without_file),
+        'sessions_without_file': planned.without_file,
+        'without_second_file': len(planned.without_further),
+        'sessions_without_second_file': planned.without_further,
         'file_bytes': planned.file_bytes,
         'image_bytes': planned.image_bytes,
         'moved_bytes_at_most': planned.moved_bytes,
@@ -56,20 +63,30 @@ def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:
         for group, n_sessions in groups.items()
     ]
     print_table(Table(columns, rows, title=f'{survey.name}: dry run, no recording was downloaded.'))
-    for text in (
+    for line in (
         f'{len(listing.sessions)} of {listing.n_matching} sessions{survey.session_note}; {listing.n_failed} more '
         'failed quality control or have no file.'
         + (f' {listing.n_damaged} records of the catalogue are damaged and left out.' if listing.n_damaged else ''),
         f'{planned.n_extracted} were extracted before with these settings'
-        + (f'; the files of {planned.n_without_file} are on no server.' if planned.n_without_file else '.'),
+        + _lacking('; the files of', planned.without_file)
+        + _lacking(f'; the {survey.further_title} of', planned.without_further)
+        + '.',
         f'Files of the others: {planned.file_bytes:,} bytes; images, downloaded once: {planned.image_bytes:,} bytes. '
         f'At most {planned.moved_bytes:,} bytes will be downloaded.',
         f'Disk: at most {planned.disk_bytes / 1e9:,.1f} GB; {planned.free_bytes / 1e9:,.1f} GB are free.',
         f'Estimates: {planned.memory_bytes / 1e6:,.0f} MB of memory, {planned.seconds / 60:,.0f} minutes at 10 MB/s.',
     ):
-        print_text(text)
+        print_text(line)
     if planned.disk_bytes > planned.free_bytes:
         print_text('The disk is too small: set M2M_HOME to a folder on another disk.')
+
+
+def _lacking(what: str, sessions: Sequence[str]) -> str:
+    """Say of which sessions no server has a file, the first ones by name; '' for none."""
+    if not sessions:
+        return ''
+    named = ', '.join(sessions[:_MOST_NAMED]) + (', …' if len(sessions) > _MOST_NAMED else '')
+    return f'{what} {len(sessions)} are on no server ({named})'
 
 
 def print_fetched(name: str, fetched: 'FetchResult', previous: dict[str, Any] | None, json: str | None) -> None:
@@ -138,6 +155,21 @@ def areas_table(areas: Mapping[str, Any], title: str = '', notes: tuple[str, ...
             *notes,
             'reliable: split-half reliability of 0.5 or more; only these are scored. constant: never varies, excluded.',
         ),
+    )
+
+
+def published_table(name: str, comparisons: Sequence['Comparison']) -> Table:
+    """Make the table of published numbers beside those of a dataset."""
+
+    def cells(each: 'Comparison') -> tuple[str, ...]:
+        here = '' if each.here is None else f'{each.here:,.7g}'
+        result = f'{each.result}: {each.reason}' if each.reason else each.result
+        return each.what, f'{each.published:,.7g}', here, result, each.source
+
+    return Table(
+        [Column('number'), *map(text, ('published', 'here', 'result', 'source'))],
+        [Row(cells(each)) for each in comparisons],
+        f'{name}: published numbers',
     )
 
 

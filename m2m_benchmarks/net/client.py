@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from m2m_benchmarks.errors import DataError
-from m2m_benchmarks.net.failures import LONGEST_WAIT_S, FileMissing, RequestFailed
+from m2m_benchmarks.net.failures import LONGEST_WAIT_S, FileForbidden, FileMissing, RequestFailed
 
 #: Bytes/s below which a server counts as stalled: one that sends a byte now and then never runs into a timeout.
 _SLOWEST_BYTES_S = 1000
@@ -74,7 +74,7 @@ class HttpClient:
         Raises
         ------
         RequestFailed
-            A `FileMissing` when the server answers that it doesn't have the file.
+            A `FileMissing` when the server answers that it doesn't have the file, a `FileForbidden` when it refuses it.
         """
         with self.answer(method, url, end, **headers) as response:
             _check(response)
@@ -158,7 +158,8 @@ def _check(response: httpx.Response) -> None:
     if status in (200, 206) and response.headers.get('Content-Type', '').startswith('text/html'):
         raise RequestFailed('the server sent a web page in place of the file, such as a login', retryable=False)
     if status not in (200, 206, 416):
-        raise status_failure(response, FileMissing if status in (404, 410) else RequestFailed)
+        kinds = {404: FileMissing, 410: FileMissing, 403: FileForbidden}
+        raise status_failure(response, kinds.get(status, RequestFailed))
 
 
 def _new_client(timeout_s: float) -> httpx.Client:

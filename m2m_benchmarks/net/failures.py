@@ -27,6 +27,10 @@ class FileMissing(RequestFailed):
     """The server answered that it doesn't have the file."""
 
 
+class FileForbidden(RequestFailed):
+    """The server refused the file (403), as S3 does for one that it doesn't have where listing isn't allowed."""
+
+
 class FileUnusable(RequestFailed):
     """The downloaded file can't be used, for the reason given; another mirror may have a good one."""
 
@@ -40,6 +44,10 @@ class ServerUnreachable(DataError):  # noqa: N818
 
 class RemoteFileNotFound(DataError):  # noqa: N818
     """All mirrors answered that they don't have the file."""
+
+
+class RemoteFileForbidden(DataError):  # noqa: N818
+    """A mirror refused the file, and no other one has it."""
 
 
 class RemoteFileChanged(DataError):  # noqa: N818

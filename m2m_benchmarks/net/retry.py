@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.failures import (
     LONGEST_WAIT_S,
+    FileForbidden,
     FileMissing,
     FileUnusable,
     RemoteFileChanged,
+    RemoteFileForbidden,
     RemoteFileNotFound,
     RequestFailed,
     ServerUnreachable,
@@ -41,6 +43,8 @@ class RetryPolicy:
         Attempts per mirror; the wait doubles after each, from 1 s on. A server may ask for a longer one, up to 60 s.
     timeout_s : float
         Time limit of a connection and of each read (see `HttpClient`).
+    query_timeout_s : float
+        The same for a query, which a server may take minutes to answer (see `for_queries`).
     limit_s : float
         Time limit of all attempts of a small request: a block of a file, or its size. The mirrors not tried yet share
         the time that is left. Whole files have no such limit.
@@ -53,6 +57,7 @@ class RetryPolicy:
 
     tries: int = 4
     timeout_s: float = 30
+    query_timeout_s: float = 300
     limit_s: float = 300
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -63,6 +68,10 @@ class RetryPolicy:
         from m2m_benchmarks.net.client import HttpClient
 
         return HttpClient(self.timeout_s, self.clock)
+
+    def for_queries(self) -> 'RetryPolicy':
+        """Make the policy of queries, the same with `query_timeout_s` as its `timeout_s`."""
+        return replace(self, timeout_s=self.query_timeout_s)
 
     def run(
         self,
@@ -94,7 +103,8 @@ class RetryPolicy:
         ------
         DataError
             When all attempts fail: what each mirror answered. A `RemoteFileNotFound` when none has the file, a
-            `ServerUnreachable` when one of them may send it later.
+            `RemoteFileForbidden` when some refuse it and the others don't have it, a `ServerUnreachable` when one of
+            them may send it later.
         """
         failures: dict[str, RequestFailed] = {}
         last = self.clock() + (self.limit_s if limit_s is None else limit_s)
@@ -165,6 +175,8 @@ def _error(failures: dict[str, RequestFailed], failed: str, kept: str) -> DataEr
     if all(isinstance(reason, FileMissing) for reason in reasons):
         return RemoteFileNotFound(f'no server has the file. {listed}')
     kind = ServerUnreachable if any(reason.retryable for reason in reasons) else DataError
+    if all(isinstance(reason, FileMissing | FileForbidden) for reason in reasons):
+        kind = RemoteFileForbidden
     return kind(
         f'{failed} {listed} Check the connection (a proxy is taken from HTTPS_PROXY or HTTP_PROXY), then run this '
         f'again{kept}.'

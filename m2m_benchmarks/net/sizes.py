@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from m2m_benchmarks.net.client import HttpClient, parse_content_range
-from m2m_benchmarks.net.failures import FileMissing, RemoteFileNotFound, RequestFailed
+from m2m_benchmarks.net.failures import FileMissing, RemoteFileForbidden, RemoteFileNotFound, RequestFailed
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.progress import Progress
 
@@ -61,14 +61,15 @@ def file_sizes(
     Returns
     -------
     dict
-        The same keys to bytes; None if no mirror has the file.
+        The same keys to bytes; None if no mirror has the file, or those that don't say so refuse it.
 
     Raises
     ------
     DataError
-        When a size is unknown for another reason.
+        When a size is unknown for another reason, or the servers refuse files and have none of the others.
     """
     sizes: dict[Key, int | None] = {}
+    refusals: dict[Key, RemoteFileForbidden] = {}
     stopped = threading.Event()
     keys = list(files)
 
@@ -82,6 +83,9 @@ def file_sizes(
                     sizes[key] = retry.run(files[key], lambda url, end: file_version(client, url, end)[0])
                 except RemoteFileNotFound:
                     sizes[key] = None
+                except RemoteFileForbidden as refusal:
+                    sizes[key] = None
+                    refusals[key] = refusal
                 if progress:
                     progress('sizes', len(sizes), len(keys))
         except BaseException:
@@ -93,7 +97,9 @@ def file_sizes(
 
     with ThreadPoolExecutor(workers) as pool:
         try:
-            list(pool.map(read_sizes, [keys[i::workers] for i in range(workers)]))
+            list(pool.map(read_sizes, [keys[i::workers] for i in range(min(workers, len(keys)))]))
         finally:
             stopped.set()
+    if refusals and all(size is None for size in sizes.values()):
+        raise next(refusals[key] for key in keys if key in refusals)
     return {key: sizes[key] for key in keys}

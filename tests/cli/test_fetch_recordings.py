@@ -9,7 +9,7 @@ from allen_warehouse import Warehouse
 from m2m_benchmarks.acquisition.surveys import SURVEYS
 from m2m_benchmarks.cli.fetch import _DIGITS_OPTIONS, _SURVEY_OPTIONS
 from m2m_benchmarks.data import manifest
-from m2m_benchmarks.testing import serving_files
+from m2m_benchmarks.testing import file_server, serving_files
 
 pytestmark = pytest.mark.network
 
@@ -84,6 +84,20 @@ def test_dry_run(fetch, site, m2m_home):
     assert json.loads(fetch('Siegle2021', '--dry-run', '--json', '-').out)['sessions'] == 3
     assert not any(request['sent'] for request in site.requests if request['path'].endswith('.nwb'))
     assert manifest.names() == []
+
+
+@pytest.mark.seconds
+def test_a_dry_run_names_files_that_no_server_has(fetch, site, m2m_home, monkeypatch):
+    monkeypatch.delitem(site.files, f'{bucket.OPHYS}/ophys_experiment_events/503_events.npz')
+    monkeypatch.setitem(site.faulty, bucket.ophys_path(502), file_server.status(403))
+    out = ' '.join(fetch('deVries2020', '--dry-run', '--signal', 'events').out.split())
+    assert 'settings; the files of 1 are on no server (502); the events of 1 are on no server (503). Files' in out
+    planned = json.loads(fetch('deVries2020', '--dry-run', '--signal', 'events', '--json', '-').out)
+    assert (planned['without_file'], planned['sessions_without_file']) == (1, ['502'])
+    assert (planned['without_second_file'], planned['sessions_without_second_file']) == (1, ['503'])
+    paths = [bucket.ophys_path(number) for number in (501, 504)]
+    paths += [f'{bucket.OPHYS}/ophys_experiment_events/{number}_events.npz' for number in (501, 502, 504)]
+    assert planned['file_bytes'] == sum(len(site.files[path]) for path in paths)
 
 
 @pytest.mark.parametrize('width', [60, 80, 100])

@@ -48,15 +48,22 @@ class Tables:
         self._progress = progress
         self._anew = anew
 
-    def records(self, url: str, name: str) -> list[dict[str, Any]]:
+    def records(self, url: str, name: str, query: bool = False) -> list[dict[str, Any]]:
         """Read the records of a JSON list, or of the answer of the warehouse to one query.
+
+        Parameters
+        ----------
+        url, name : str
+            Address, and name of the file.
+        query : bool
+            Whether the server has to compute the answer, which takes longer than sending a file.
 
         Raises
         ------
         DataError
             When the content is of another form, or empty.
         """
-        records, _ = _records(self._content(url, name, unmeasured=True), url)
+        records, _ = _records(self._content(url, name, unmeasured=True, query=query), url)
         if not records:
             raise DataError(f'{url} lists nothing.')
         return records
@@ -74,7 +81,7 @@ class Tables:
         rows: list[dict[str, Any]] = []
         while True:
             url = f"{query},rma::options[start_row$eq{len(rows)}][num_rows$eq{_PAGE}][order$eq'id']"
-            page, total = _records(self._content(url, f'{name}-{len(rows)}.json', unmeasured=True), url)
+            page, total = _records(self._content(url, f'{name}-{len(rows)}.json', unmeasured=True, query=True), url)
             if not page or total is None:
                 raise DataError(f'{url} lists nothing, or does not say how many rows there are.')
             rows += page
@@ -101,14 +108,15 @@ class Tables:
         for file in self.files:
             file.unlink(missing_ok=True)
 
-    def _content(self, url: str, name: str, unmeasured: bool = False) -> bytes:
+    def _content(self, url: str, name: str, unmeasured: bool = False, query: bool = False) -> bytes:
         # Incomplete JSON is recognised by parsing it; incomplete CSV isn't.
         path = self._folder / name
         if self._anew:
             path.unlink(missing_ok=True)
         self.files.append(path)
         self.reused |= path.exists()
-        return download([url], path, progress=self._progress, unmeasured=unmeasured, retry=self._retry).read_bytes()
+        retry = self._retry.for_queries() if query else self._retry
+        return download([url], path, progress=self._progress, unmeasured=unmeasured, retry=retry).read_bytes()
 
 
 def read_catalogue(content: str, new_tables: Callable[[bool], Tables], *readers: Callable[[Tables], T]) -> T:

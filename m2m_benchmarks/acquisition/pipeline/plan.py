@@ -31,8 +31,8 @@ class Plan:
         Number of sessions that are extracted already and would not be read again.
     file_bytes : int
         Size of the files of the other sessions, second files included where they are read.
-    n_without_file : int
-        Number of sessions whose file no server has.
+    without_file, without_further : list of str
+        Sessions whose file, or second file where it is read, no server has.
     image_bytes : int
         Size of the images that aren't on this machine yet.
     moved_bytes : int
@@ -47,7 +47,8 @@ class Plan:
     groups: dict[str, dict[str, int]]
     n_extracted: int
     file_bytes: int
-    n_without_file: int
+    without_file: list[str]
+    without_further: list[str]
     image_bytes: int
     moved_bytes: int
     disk_bytes: int
@@ -79,7 +80,7 @@ def plan(
         When an area or another criterion of the selection is unknown.
     """
     selection, settings = survey.complete_arguments(selection, settings)
-    folder, estimate = survey.downloads(), survey.estimate
+    folder, estimate = survey.downloads(), survey.expected_cost(settings)
     listing = survey.list_sessions(selection, folder, progress)
     extracted = extracted_sessions(responses_folder(folder, settings), fingerprint(settings))
     tasks = [
@@ -87,29 +88,32 @@ def plan(
         for session in listing.sessions
     ]
     waiting = [task.session for task in tasks_to_do(tasks, extracted)]
-    sizes = file_sizes({session.id: session.urls for session in waiting}, progress=progress, retry=selection.retry)
-    file_bytes = sum(size or 0 for size in sizes.values())
-    moved = file_bytes if whole_files else file_bytes * estimate.moved_share
     further = {session.id: urls for session in waiting if (urls := survey.further_urls(session, settings))}
-    if further:
-        further_sizes = file_sizes(further, progress=progress, retry=selection.retry)
-        further_bytes = sum(size or 0 for size in further_sizes.values())
-        file_bytes, moved = file_bytes + further_bytes, moved + further_bytes
+    further_sizes = file_sizes(further, progress=progress, retry=selection.retry)
+    without_further = [session for session, size in further_sizes.items() if size is None]
+    # A second file is downloaded first: without it, nothing of the session is read.
+    readable = {session.id: session.urls for session in waiting if session.id not in without_further}
+    sizes = file_sizes(readable, progress=progress, retry=selection.retry)
+    file_bytes = sum(size or 0 for size in sizes.values())
+    further_bytes = sum(size or 0 for size in further_sizes.values())
+    moved = (file_bytes if whole_files else file_bytes * estimate.moved_share) + further_bytes
+    file_bytes += further_bytes
     image_bytes = survey.stimuli_bytes(selection, progress)
     largest = max((size or 0 for size in sizes.values()), default=0)
     kept = (largest * workers if delete_files else file_bytes) if whole_files else 0
-    processes = min(workers, len(waiting))
+    processes = min(workers, len(readable))
     return Plan(
         listing=listing,
         groups=count_sessions(listing.sessions),
         n_extracted=sum(str(session.id) in extracted for session in listing.sessions),
         file_bytes=file_bytes,
-        n_without_file=sum(size is None for size in sizes.values()),
+        without_file=[str(session) for session, size in sizes.items() if size is None],
+        without_further=[str(session) for session in without_further],
         image_bytes=image_bytes,
         moved_bytes=int(moved + image_bytes),
         # Responses and images are stored twice: as files of the fetch and in the dataset.
         disk_bytes=int(kept + 2 * image_bytes + 2 * estimate.responses_bytes * len(listing.sessions)),
         free_bytes=free_bytes(folder),
         memory_bytes=int(_BYTES + (_WORKER_BYTES * processes if processes > 1 else 0)),
-        seconds=int((moved + image_bytes) / _CONNECTION_BYTES_S + estimate.session_s * len(waiting) / workers),
+        seconds=int((moved + image_bytes) / _CONNECTION_BYTES_S + estimate.session_s * len(readable) / workers),
     )

@@ -7,7 +7,7 @@ import json
 import allen_ophys_nwb as nwb
 import h5py
 import numpy as np
-from allen_ecephys_nwb import write_session_nwb
+from allen_ecephys_nwb import STRUCTURES, write_session_nwb
 from PIL import Image
 
 from m2m_benchmarks.testing.file_server import OnDisk
@@ -97,10 +97,11 @@ def put_ecephys_tables(site, sessions):
             }
         )
         rows['probes'].append({'id': number, 'ecephys_session_id': number})
-        for i, area in enumerate(('VISp', 'VISl')):
-            channel = 10 * number + i
-            rows['channels'].append({'id': channel, 'ecephys_probe_id': number, 'ecephys_structure_acronym': area})
-            rows['units'].append({'id': channel, 'ecephys_channel_id': channel})
+        for probe, structures in enumerate(STRUCTURES):
+            for i, area in enumerate(structures):
+                channel = 850_000_000 + 100 * probe + i
+                rows['channels'].append({'id': channel, 'ecephys_probe_id': number, 'ecephys_structure_acronym': area})
+                rows['units'].append({'id': channel, 'ecephys_channel_id': channel})
     for name, table in rows.items():
         text = io.StringIO()
         writer_ = csv.DictWriter(text, list(table[0]))
@@ -133,11 +134,36 @@ def put_full_ophys(site, folder, n_cells=174):
         without_content(file, f'{nwb.FLUORESCENCE}/data', (n_cells, 113_888), '<f4')
         del file[nwb.TEMPLATES]
         without_content(file, nwb.TEMPLATES, images.shape, '<f4')
-        for number in range(0, 118, 29):  # the images that are compared
+        for number in range(5):  # the images that are compared
             file[nwb.TEMPLATES][number] = images[number]
     put_scenes(site, images)
     site.files[ophys_path(501)] = OnDisk(path)
     return ophys_path(501)
+
+
+def put_packed_ophys(site, folder, n_cells=36):
+    """Put a 2-photon session of a quarter of the usual size on a server, whose matrices and images are all packed.
+
+    They are in chunks of several traces and of parts of several images, as h5py chooses them, like those that
+    published sizes of files suggest.
+    """
+    site.files[f'{OPHYS}/ophys_experiments.json'] = json.dumps([_experiment(*SESSIONS[0])]).encode()
+    plain, path = folder / 'plain.nwb', folder / 'packed.nwb'
+    metadata = {'general/session_id': '501', 'general/experiment_container_id': '901'}
+    nwb.write_nwb(plain, n_cells=n_cells, n_repetitions=12, gap=7000, n_frames=28_472, metadata=metadata)
+    rng = np.random.default_rng(0)
+    images = np.kron(rng.integers(8, 248, (118, 29, 37)), np.ones((1, 8, 8))) + rng.integers(-6, 7, (118, 232, 296))
+    with h5py.File(plain) as source, h5py.File(path, 'w') as packed:
+
+        def copy(name, item):
+            if isinstance(item, h5py.Dataset):
+                content = images.astype(np.float32) if name == nwb.TEMPLATES else item[()]
+                options = {'chunks': True, 'compression': 'gzip', 'compression_opts': 1} if item.dtype == 'f4' else {}
+                packed.create_dataset(name, data=content, **(options if np.ndim(content) > 1 else {}))
+
+        source.visititems(copy)
+        copy(f'{nwb.FLUORESCENCE}/data', source[f'{nwb.FLUORESCENCE}_demixed_signal/data'])
+    site.files[ophys_path(501)] = path.read_bytes()
 
 
 def put_full_ecephys(site, folder, n_units=1700, n_spikes=60_000):

@@ -1,5 +1,6 @@
 """Sessions of the Allen Institute's catalogues, from a local server in place of its bucket and its warehouse."""
 
+import contextlib
 import copy
 import csv
 import io
@@ -20,9 +21,10 @@ from m2m_benchmarks.acquisition.allen.scenes import scene_urls
 from m2m_benchmarks.acquisition.allen.sessions import AllenSelection
 from m2m_benchmarks.acquisition.sessions import count_sessions
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
+from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.net.sizes import file_sizes
-from m2m_benchmarks.testing import file_server, serving_files
+from m2m_benchmarks.testing import Clock, file_server, serving_files
 
 pytestmark = pytest.mark.network
 
@@ -561,6 +563,31 @@ def test_the_warehouse_stands_in_for_a_bucket_out_of_order(site, ask, fault):
     assert ids(ask(ecephys_sessions)) == [701, 703]
 
 
+def slowly(handler, site):
+    """Answer correctly, but only after 200 s of the site's clock, in which a byte of a header arrives now and then."""
+    _, content, _ = site.reply(handler)
+    with contextlib.suppress(OSError, TimeoutError):  # the client gave up
+        handler.wfile.write(b'HTTP/1.1 200 OK\r\nX-Slow: ')
+        for _ in range(40):
+            handler.wfile.write(b'x')
+            site.sleep(5)
+        handler.wfile.write(b'\r\nContent-Length: %d\r\n\r\n%s' % (len(content), content))
+    handler.close_connection = True
+
+
+def test_only_the_warehouse_has_minutes_for_its_answer(site, ask):
+    """It computes the list of experiments, which takes it longer than others take to send a file."""
+    clock = Clock()
+    site.sleep = clock.sleep
+    site.models = {'OphysExperiment': OPHYS + BEHAVIOR}
+    site.faulty = {EXPERIMENTS: slowly, QUERY: slowly}
+    retry = RetryPolicy(tries=1, sleep=clock.wait, clock=clock)
+    assert ids(ask(ophys_sessions, retry=retry)) == [501, 503, 505]
+    assert not (ask.folder / 'ophys_experiments.json').exists()
+    assert (ask.folder / 'ophys_experiments_rma.json').exists()
+    assert 200 < clock() <= 200 + 2 * 30 + 2 * 5  # the server is ahead by one byte at either end
+
+
 def test_both_out_of_order(site, ask):
     site.files.clear()
     site.faulty[QUERY] = file_server.status(503)
@@ -640,6 +667,25 @@ def test_sizes_of_files_that_are_not_there(site, listed):
     link = listed[0].urls[1].removeprefix(site.address)
     site.files[link] = bytes(9)
     assert file_sizes(mirrors(listed))[501] == 9
+
+
+@pytest.mark.parametrize('n_refused', [1, 3])
+def test_sizes_of_files_that_are_refused(site, listed, n_refused):
+    """One 403 stands for a file that the server lacks; nothing but 403 is a server that can't be used."""
+    for session in listed[:n_refused]:
+        site.faulty[session.urls[0].removeprefix(site.address)] = file_server.status(403)
+    if n_refused == 1:
+        assert file_sizes(mirrors(listed)) == {501: None, 503: 1503, 505: 1505}
+        # A mirror that has the file, or may have it later, is as good as without a refusal.
+        link = listed[0].urls[1].removeprefix(site.address)
+        site.files[link] = bytes(9)
+        assert file_sizes(mirrors(listed))[501] == 9
+        site.faulty[link] = file_server.status(503)
+        with pytest.raises(ServerUnreachable, match=r'403.*503'):
+            file_sizes(mirrors(listed), retry=RetryPolicy(sleep=float))
+    else:
+        with pytest.raises(DataError, match=rf'{listed[0].urls[0]}: the server answered 403'):
+            file_sizes(mirrors(listed), workers=1)
 
 
 def test_sizes_behind_a_login(site, listed):

@@ -116,7 +116,7 @@ def test_neuroids(session):
 def test_units_without_a_metric_are_counted(session):
     """They fail its filter by default, as in the AllenSDK."""
     made = session(n_repetitions=1, metrics={'presence_ratio': np.resize([np.nan, 0.99, 0.99], 40)})
-    strict, lenient = extract(made.path), extract(made.path, missing_passes=True)
+    strict, lenient = extract(made.path), extract(made.path, missing_metrics=True)
     n = strict.counts['n_unmeasured']
     assert n > 0
     assert lenient.counts['n_unmeasured'] == n
@@ -169,7 +169,7 @@ def test_a_presentation_without_an_end(session):
         ({'isi_violations': None}, {'violations': None}),
         ({'amplitude_cutoff': 0.05, 'presence_ratio': 0.96}, {'cutoff': 0.05, 'presence': 0.96}),
         ({'only_valid': False}, {'only_valid': False}),
-        ({'missing_passes': True}, {'missing': True}),
+        ({'missing_metrics': True}, {'missing': True}),
         ({'areas': ('VISp', 'VISam')}, {'areas': ('VISp', 'VISam')}),
     ],
 )
@@ -214,13 +214,15 @@ def test_parts_of_structures_and_channels_that_are_not_there(session):
 def test_tables_are_right_about_the_areas_of_channels(session):
     made = session(n_repetitions=1)
     with h5py.File(made.path) as file:
-        channels = file['general/extracellular_ephys/electrodes/id'][()].tolist()
+        electrodes = file['general/extracellular_ephys/electrodes']
+        channels = electrodes['id'][()].tolist()
+        stored = dict(zip(channels, electrodes['location'].asstr()[()], strict=True))
         peaks = file['units/peak_channel_id'][()]
     own = extract(made.path, areas=('VISp', 'VISl'), only_valid=False)
     moved = {channels[0]: 'VISam', channels[1]: 'root', channels[2]: 'nan'}
     with open_nwb(made.path) as file:
         settings = EcephysSettings(areas=('VISp', 'VISl', 'VISam'), only_valid=False)
-        extracted = extract_ecephys(file, settings, moved)
+        extracted = extract_ecephys(file, settings, stored | moved)
     before = own.neuroids.set_index('neuroid_id')['region']
     after = extracted.neuroids.set_index('neuroid_id')['region']
     kept = own.neuroids['neuroid_id'][~own.neuroids['peak_channel_id'].isin(list(moved))]
@@ -228,6 +230,31 @@ def test_tables_are_right_about_the_areas_of_channels(session):
     others = extracted.neuroids[extracted.neuroids['peak_channel_id'].isin(list(moved))]
     assert set(others['region']) == {'VISam'} and set(others['peak_channel_id']) == {channels[0]}
     assert channels[0] in peaks
+
+
+def test_units_on_channels_that_the_tables_lack(session):
+    """They are left out, as in the AllenSDK, whatever the file says of them."""
+    made = session(n_repetitions=1)
+    units = made.units
+    areas = dict(zip(units['peak_channel_id'].tolist(), units['structure'], strict=True))
+    absent = next(channel for channel, area in areas.items() if area == 'VISam')
+    del areas[absent]
+    with open_nwb(made.path) as file:
+        extracted = extract_ecephys(file, EcephysSettings(), areas)
+    listed = units['peak_channel_id'] != absent
+    expected = slow_units(made)
+    expected = expected[expected['peak_channel_id'] != absent]
+    assert list(extracted.neuroids['neuroid_id']) == [str(unit) for unit in expected['id']]
+    counts = extracted.counts
+    assert (counts['n_unlisted'], counts['n_elsewhere']) == (
+        (~listed).sum(),
+        (listed & ~units['structure'].isin(AREAS)).sum(),
+    )
+    everywhere = slow_units(made, areas=set(units['structure']))
+    assert counts['n_good_elsewhere'] == (~everywhere['structure'].isin(AREAS)).sum() > 0
+    assert len(expected) == len(units) - sum(
+        counts[f'n_{why}'] for why in ('unlisted', 'elsewhere', 'invalid', 'filtered')
+    )
 
 
 @pytest.mark.parametrize('limit', [float('nan'), float('inf')])

@@ -1,10 +1,11 @@
 """Whole fetches from a local server: their datasets, messages and files."""
 
-import dataclasses
+import hashlib
 import io
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import allen_bucket as bucket
@@ -22,6 +23,7 @@ from m2m_benchmarks.acquisition.pipeline import whole_file
 from m2m_benchmarks.acquisition.pipeline import workers as workers_
 from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey
 from m2m_benchmarks.acquisition.pipeline.plan import plan
+from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, read_session, write_session
 from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, extract_session, responses_folder
 from m2m_benchmarks.acquisition.surveys import SURVEYS, find_survey
 from m2m_benchmarks.data import manifest, store
@@ -70,16 +72,16 @@ def fetch(site):
 
 
 @pytest.mark.parametrize(
-    ('name', 'settings', 'folder'),
+    ('settings', 'folder'),
     [
-        ('deVries2020', {}, '3000024381f25434'),
-        ('Siegle2021', {}, '6cf142db953ff539'),
-        ('Siegle2021', {'missing_passes': True}, '3c43cc64384a7346'),  # the default of version 0.1
+        (OphysSettings(), '3000024381f25434'),
+        (EcephysSettings(), 'c02865a4c6e92858'),
+        (EcephysSettings(missing_metrics=True), '115ff23a0202ba93'),
     ],
 )
-def test_the_folder_of_sessions_stays_the_same(name, settings, folder):
+def test_the_folder_of_sessions_stays_the_same(settings, folder):
     """Sessions are kept in a folder named after the settings, so that later versions use them."""
-    assert responses_folder(Path(), dataclasses.replace(SETTINGS[name], **settings)).name == folder
+    assert responses_folder(Path(), settings).name == folder
 
 
 def choice(site, **chosen):
@@ -244,7 +246,64 @@ def test_a_plan_downloads_no_recording(fetch, site, m2m_home):
     planned = fetch('deVries2020', run=plan)
     assert (planned.n_extracted, planned.seconds) == (2, 20)
     del site.files[bucket.ophys_path(504)]
-    assert fetch('deVries2020', run=plan).n_without_file == 1
+    assert fetch('deVries2020', run=plan).without_file == ['504']
+
+
+@pytest.mark.seconds
+def test_a_plan_counts_the_events_that_no_server_has(fetch, site, m2m_home):
+    whole = fetch('deVries2020', OphysSettings('events'), run=plan)
+    events = site.files.pop(f'{bucket.OPHYS}/ophys_experiment_events/503_events.npz')
+    planned = fetch('deVries2020', OphysSettings('events'), run=plan)
+    assert (planned.without_further, planned.without_file) == (['503'], [])
+    # Nothing of the session is read without its events.
+    assert whole.file_bytes - planned.file_bytes == len(events) + len(site.files[bucket.ophys_path(503)])
+    assert (whole.without_further, planned.seconds - whole.seconds) == ([], -10)
+    assert fetch('deVries2020', run=plan).without_further == []
+
+
+@pytest.mark.seconds
+def test_a_server_that_refuses_files_that_it_lacks(fetch, site, m2m_home):
+    """S3 answers 403 in place of 404 where listing isn't allowed."""
+    paths = [bucket.ophys_path(number) for number in (501, 502, 503, 504)]
+    site.faulty = {paths[1]: file_server.status(403)}
+    planned = fetch('deVries2020', run=plan)
+    assert planned.without_file == ['502']
+    assert planned.file_bytes == sum(len(site.files[path]) for path in paths if path != paths[1])
+    site.faulty = dict.fromkeys(paths, file_server.status(403))
+    with pytest.raises(DataError, match=rf'{bucket.ophys_path(501)}: the server answered 403'):
+        fetch('deVries2020', run=plan, workers=1)
+
+
+@pytest.mark.seconds
+def test_a_plan_bounds_the_bytes_of_packed_files(site, tmp_path, m2m_home):
+    """Packed traces are read whole, and packed images together with their neighbours."""
+    bucket.put_packed_ophys(site, tmp_path)
+    survey = SURVEYS['deVries2020']
+    for signal in ('dff', 'corrected'):
+        selection, settings = choice(site), OphysSettings(signal)
+        planned = plan(survey, selection, settings)
+        task = ExtractionTask(survey, planned.listing.sessions[0], settings, tmp_path / signal, retry=selection.retry)
+        extracted = extract_session(task)
+        assert extracted.reason == ''
+        share = extracted.bytes_moved / planned.file_bytes
+        print(f'{signal}: {share:.3f} of {planned.file_bytes:,} bytes')
+        assert 0.1 < share <= (planned.moved_bytes - planned.image_bytes) / planned.file_bytes < 1
+
+
+@pytest.mark.slow
+def test_sessions_extracted_by_an_earlier_version_compare_their_own_images(fetch, site, m2m_home, undisturbed):
+    fetch('deVries2020')
+    for path in (m2m_home / 'downloads').rglob('50[123].npz'):
+        stored = read_session(path)
+        images = [hashlib.sha256(image.tobytes()).hexdigest() for image in bucket.SCENES]
+        earlier = [images[number] if number % 29 == 0 else '' for number in range(118)]
+        write_session(path.parent, replace(stored, images_sha256=earlier), fingerprint(SETTINGS['deVries2020']))
+    for path in (m2m_home / 'downloads').rglob('scene_*'):
+        path.unlink()
+    site.requests.clear()
+    fetched = fetch('deVries2020')
+    assert (sha256(fetched), fetched.n_kept) == (undisturbed['deVries2020'], 4)
+    assert {request['path'] for request in site.requests} == {bucket.scene_path(number) for number in range(118)}
 
 
 # --- wrong session files
@@ -285,7 +344,7 @@ def other_number(file):
 
 def other_images(file):
     images = file[bucket.nwb.TEMPLATES]
-    images[29] = 255 - images[29]
+    images[3] = 255 - images[3]
 
 
 #: Change of the file of session 502, the reason of its failure, and the reason with whole files.
@@ -338,7 +397,7 @@ def test_other_images(fetch, changed, m2m_home):
     changed(bucket.ophys_path(501), other_images)
     fetched = fetch('deVries2020')
     assert list(fetched.refused) == ['501']
-    assert 'other images (1 of 5 differ, the first is number 29)' in fetched.refused['501']
+    assert 'other images (1 of 5 differ, the first is number 3)' in fetched.refused['501']
     assert len(fetched.manifest['source']['sessions']) == 3
 
 
@@ -376,7 +435,7 @@ def test_whole_files_and_parts_of_them_compare_the_same_images(fetch, changed, m
     """A difference in an image that isn't compared is accepted with and without whole files, as documented."""
 
     def another(file):
-        file[bucket.nwb.TEMPLATES][1] = 0
+        file[bucket.nwb.TEMPLATES][29] = 0
 
     changed(bucket.ophys_path(501), another)
     results = [fetch('deVries2020', whole_files=whole_files) for whole_files in (False, True)]

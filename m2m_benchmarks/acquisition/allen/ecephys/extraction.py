@@ -81,7 +81,8 @@ def extract_ecephys(
         Open for reading; `nwb.open_nwb` opens one, and so does h5py with a `net.remote_file.RemoteFile`.
     settings : EcephysSettings
     channel_areas : mapping, optional
-        Channel id to structure. Channels not listed use the structure stored in the file.
+        Channel id to structure, used in place of those in the file. Units whose peak channel isn't listed are left out,
+        as AllenSDK does. Without it, the structures in the file are used.
     channel_positions : mapping, optional
         Channel id to its coordinates in µm, as in `AllenSession`. Channels not listed use the first two in the file,
         and have no third one.
@@ -91,8 +92,11 @@ def extract_ecephys(
     SessionResponses
         Spikes/s. NaN where a scene was shown less often than others (`n_missing` of its repetitions), where the screen
         failed (`n_masked` trials, which AllenSDK leaves out), and where the unit's probe failed (`n_lost` responses,
-        for which AllenSDK counts zero spikes). The `n_blank` presentations of grey are left out. `n_unmeasured` valid
-        units of the areas lack a metric that a filter needs.
+        for which AllenSDK counts zero spikes). The `n_blank` presentations of grey are left out. Of the `n_units` of
+        the file, `n_unlisted` have a peak channel that `channel_areas` lacks, `n_elsewhere` are outside the areas (of
+        which `n_good_elsewhere` are valid and pass the filters), `n_invalid` are not valid, and `n_filtered` fail a
+        filter;
+        `n_unmeasured` valid units of the areas lack a metric that a filter needs.
 
     Raises
     ------
@@ -185,7 +189,9 @@ def _read_units(
     peak_ids = nwb.array(f'{_UNITS}/peak_channel_id', ids.shape)
     channel = pd.Index(channel_ids).get_indexer(peak_ids)
     region = np.where(channel >= 0, structures.to_numpy()[channel], '')
-    in_areas = np.isin(region, settings.areas)
+    listed = np.isin(peak_ids, list(channel_areas)) if channel_areas else np.ones(len(ids), dtype=bool)
+    in_areas = listed & np.isin(region, settings.areas)
+    elsewhere = listed & ~in_areas
     valid = np.ones(len(ids), dtype=bool)
     if settings.only_valid and nwb.has(f'{_UNITS}/quality'):
         valid &= nwb.texts(f'{_UNITS}/quality', len(ids)) == 'good'
@@ -195,16 +201,19 @@ def _read_units(
     included = in_areas & valid & good
     counts = {
         'n_units': len(ids),
-        'n_elsewhere': int((~in_areas).sum()),
+        'n_unlisted': int((~listed).sum()),
+        'n_elsewhere': int(elsewhere.sum()),
+        'n_good_elsewhere': int((elsewhere & valid & good).sum()),
         'n_invalid': int((in_areas & ~valid).sum()),
         'n_filtered': int((in_areas & valid & ~good).sum()),
         'n_unmeasured': int((in_areas & valid & ~measured).sum()),
     }
     if not included.any():
         raise DataError(
-            f'{nwb.name}: none of its {len(ids)} units can be used: {counts["n_elsewhere"]} are not in '
-            f'{", ".join(settings.areas)}, {counts["n_invalid"]} are not valid, {counts["n_filtered"]} fail the '
-            f'quality filters ({counts["n_unmeasured"]} lack a quality metric).'
+            f'{nwb.name}: none of its {len(ids)} units can be used: {counts["n_unlisted"]} are on '
+            f'channels that the catalogue lacks, {counts["n_elsewhere"]} are not in {", ".join(settings.areas)}, '
+            f'{counts["n_invalid"]} are not valid, {counts["n_filtered"]} fail the quality filters '
+            f'({counts["n_unmeasured"]} lack a quality metric).'
         )
     columns: dict[str, object] = {
         'neuroid_id': ids.astype(str),
@@ -254,7 +263,7 @@ def _passes_filters(nwb: NwbFile, n_units: int, settings: EcephysSettings) -> tu
         if limit is not None:
             values = nwb.array(f'{_UNITS}/{name}', (n_units,))
             missing = np.isnan(values)
-            good &= (sign * values <= sign * limit) | (missing & settings.missing_passes)
+            good &= (sign * values <= sign * limit) | (missing & settings.missing_metrics)
             measured &= ~missing
     return good, measured
 

@@ -77,10 +77,12 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
         )
 
     def second_mirrors(first_time: bool) -> dict[str, tuple[str, ...]]:
-        # The bucket's tables don't name them. They are optional, so a failed request isn't repeated each time.
+        # The bucket's tables don't name them. They are optional, so a failed request isn't repeated each time, and a
+        # slow one isn't waited for.
         if not first_time and not (folder / 'ecephys_sessions_rma-0.json').exists():
             return {}
-        tables = Tables(folder, replace(selection.retry, tries=1), progress)
+        once = replace(selection.retry, tries=1, query_timeout_s=selection.retry.timeout_s)
+        tables = Tables(folder, once, progress)
         try:
             rows = tables.pages(f'{query}?criteria=model::{_SESSIONS}', 'ecephys_sessions_rma')
             return {str(row.get('id')): file_links(row, 'EcephysNwb', warehouse) for row in rows}

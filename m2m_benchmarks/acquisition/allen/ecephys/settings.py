@@ -11,6 +11,9 @@ from m2m_benchmarks.errors import DataError, UnknownNameError
 class EcephysSettings:
     """Quality filters of units, and the window in which their spikes are counted.
 
+    Whatever the filters, a fetch leaves out units whose peak channel isn't in the survey's table of channels, as
+    AllenSDK does.
+
     Attributes
     ----------
     window_ms : (start, end)
@@ -22,7 +25,7 @@ class EcephysSettings:
         refractory period (relative rate). None disables a filter.
     only_valid : bool
         Whether units need the quality `good` and a channel with valid data.
-    missing_passes : bool
+    missing_metrics : bool
         Whether units pass a filter whose metric wasn't computed. By default they don't, as in AllenSDK 2.16 and in the
         published numbers of units.
     areas : tuple of str
@@ -41,7 +44,7 @@ class EcephysSettings:
     presence_ratio: float | None = 0.95
     isi_violations: float | None = 0.5
     only_valid: bool = True
-    missing_passes: bool = False
+    missing_metrics: bool = False
     areas: tuple[str, ...] = AREAS
 
     def __post_init__(self) -> None:

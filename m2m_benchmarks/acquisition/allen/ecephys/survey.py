@@ -22,6 +22,7 @@ from m2m_benchmarks.progress import Progress
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
     from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
+    from m2m_benchmarks.acquisition.published import PublishedNumber
 
 _TYPES = Option(
     'session_types',
@@ -73,7 +74,7 @@ class Siegle2021(AllenSurvey):
             presence_ratio=_limit('--presence-ratio', given['presence_ratio']),
             isi_violations=_limit('--isi-violations', given['isi_violations']),
             only_valid=not given['any_quality'],
-            missing_passes=given['missing_metrics'],
+            missing_metrics=given['missing_metrics'],
         )
 
     def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> AllenSelection:
@@ -107,6 +108,12 @@ class Siegle2021(AllenSurvey):
         # specimen's id, as in the tables of the survey; files have the donor's.
         from_catalogue = {'cre_line': session.cre_line, **({'animal': session.animal} if session.animal else {})}
         return replace(responses, neuroids=responses.neuroids.assign(**from_catalogue))
+
+    def published_numbers(self) -> Sequence['PublishedNumber']:
+        """Published numbers that the dataset should reproduce."""
+        from m2m_benchmarks.acquisition.allen.ecephys.published import NUMBERS
+
+        return NUMBERS
 
     def stimuli(
         self,

@@ -32,8 +32,9 @@ _NEUROPIL = f'{_FLUORESCENCE}_neuropil_response'
 #: Gap in frames above which a new read costs less than reading on.
 _GAP = 1000
 
-#: Scenes by which the images of sessions are compared, since reading all of them costs too much.
-SOME_SCENES = range(0, N_SCENES, 29)
+#: Scenes by which the images of sessions are compared, since reading all of them costs too much. Neighbours share the
+#: chunks of a file that packs several images in one.
+SOME_SCENES = range(5)
 
 
 def extract_ophys(

@@ -70,8 +70,8 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
 
     def api(tables: Tables) -> tuple[list[AllenSession], int]:
         return _ophys(
-            tables.records(f'{query}?{_EXPERIMENTS}', 'ophys_experiments_rma.json'),
-            lambda: tables.records(f'{query}?{_CONTAINERS}', 'experiment_containers_rma.json'),
+            tables.records(f'{query}?{_EXPERIMENTS}', 'ophys_experiments_rma.json', query=True),
+            lambda: tables.records(f'{query}?{_CONTAINERS}', 'experiment_containers_rma.json', query=True),
             place,
             warehouse,
         )

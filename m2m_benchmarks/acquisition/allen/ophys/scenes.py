@@ -11,7 +11,6 @@ from PIL import Image
 
 from m2m_benchmarks.acquisition.allen import N_SCENES
 from m2m_benchmarks.acquisition.allen.nwb import open_source
-from m2m_benchmarks.acquisition.allen.ophys.extraction import SOME_SCENES
 from m2m_benchmarks.acquisition.allen.ophys.session import iterate_scenes
 from m2m_benchmarks.acquisition.allen.scenes import lock_scenes, server_scenes
 from m2m_benchmarks.acquisition.pipeline.images import read_image
@@ -34,8 +33,8 @@ def shown_scenes(
 ) -> tuple[list[Path], int]:
     """Get the scenes that most 2-photon sessions were shown.
 
-    They are the larger half of a session's file. The server's image files are used if those of `SOME_SCENES` equal the
-    images in the sessions; otherwise the scenes are read from the first of these sessions.
+    They are the larger half of a session's file. The server's image files are used if they equal the few images that
+    were compared when the sessions were extracted; otherwise the scenes are read from the first of these sessions.
 
     Parameters
     ----------
@@ -49,17 +48,18 @@ def shown_scenes(
         See `server_scenes`, also for what is returned and raised.
     """
     shown = {
-        session: tuple(read_session(path).images_sha256[number] for number in SOME_SCENES)
+        session: tuple(read_session(path).images_sha256)
         for session, path in sorted(extracted.items(), key=lambda item: int(item[0]))
     }
     # A session with other images must not exclude all others; on a tie the first counts.
     usual = Counter(shown.values()).most_common(1)[0][0]
-    session_folder = folder / hashlib.sha256(' '.join(usual).encode()).hexdigest()[:16]
+    compared = [number for number, sha256 in enumerate(usual) if sha256]
+    session_folder = folder / hashlib.sha256(' '.join(filter(None, usual)).encode()).hexdigest()[:16]
     moved = 0
     if not all(path.exists() for path in _scene_paths(session_folder)):
         try:
-            paths, moved = server_scenes(folder, urls, progress, SOME_SCENES, retry)
-            if tuple(_sha256(read_image(paths[number])) for number in SOME_SCENES) == usual:
+            paths, moved = server_scenes(folder, urls, progress, compared, retry)
+            if all(_sha256(read_image(paths[number])) == usual[number] for number in compared):
                 paths, more = server_scenes(folder, urls, progress, retry=retry)
                 return paths, moved + more
         except DataError:

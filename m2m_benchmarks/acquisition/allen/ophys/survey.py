@@ -22,6 +22,7 @@ from m2m_benchmarks.progress import Progress
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
     from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, SessionFiles
+    from m2m_benchmarks.acquisition.published import PublishedNumber
 
 #: Most bytes of the images in a session's file.
 _STORED_SCENES_BYTES = N_SCENES * 918 * 1174 * 4
@@ -35,7 +36,9 @@ class DeVries2020(AllenSurvey):
     settings_type = OphysSettings
     # Sessions may have been shown other images than those on the server.
     stimuli_from_sessions = True
+    # Files hold four matrices of traces beside the images; a packed one is read whole.
     estimate = Estimate(moved_share=1 / 3, session_s=10, responses_bytes=4e6)
+    further_title = 'events'
     required = (
         'processing/brain_observatory_pipeline/ImageSegmentation/cell_specimen_ids',
         'stimulus/presentation/natural_scenes_stimulus/frame_duration',
@@ -98,9 +101,19 @@ class DeVries2020(AllenSurvey):
         neuroids = responses.neuroids.assign(cre_line=session.cre_line, cell_type=cell_type(session.cre_line))
         return replace(responses, neuroids=neuroids)
 
+    def expected_cost(self, settings: OphysSettings) -> Estimate:
+        """Estimate the cost of a session: corrected fluorescence needs two matrices, and all other signals one."""
+        return replace(self.estimate, moved_share=3 / 5) if settings.used_signal == 'corrected' else self.estimate
+
     def further_urls(self, session: AllenSession, settings: OphysSettings) -> Sequence[str]:
         """Mirrors of the events, if the settings need them."""
         return session.events_urls if settings.used_signal == 'events' else ()
+
+    def published_numbers(self) -> Sequence['PublishedNumber']:
+        """Published numbers that the dataset should reproduce."""
+        from m2m_benchmarks.acquisition.allen.ophys.published import NUMBERS
+
+        return NUMBERS
 
     def stimuli(
         self,
