@@ -189,7 +189,7 @@ def import_(
     ] = False,
     nwb: Annotated[
         list[Path] | None,
-        typer.Option(help='NWB file, or folder of NWB files, in place of the tables; can be repeated.'),
+        typer.Option(metavar='PATH', help='NWB file, or folder of NWB files, in place of the tables; can be repeated.'),
     ] = None,
     area: Annotated[
         list[str] | None,

@@ -14,7 +14,7 @@ from m2m_benchmarks.acquisition.image_axis import read_axis
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.acquisition.nwb.areas import assign, read_rule
 from m2m_benchmarks.acquisition.nwb.counts import by_trial, count_spikes
-from m2m_benchmarks.acquisition.nwb.files import Presentations, Session, Spikes
+from m2m_benchmarks.acquisition.nwb.files import Presentations, Session, Spikes, list_files
 from m2m_benchmarks.acquisition.nwb.importing import Options, import_nwb, plan_nwb
 from m2m_benchmarks.acquisition.nwb.presentations import ImageNames, choose
 from m2m_benchmarks.data import manifest
@@ -198,7 +198,7 @@ def test_counts_are_those_of_a_loop_and_of_an_array_bundle(lab, m2m, m2m_home, t
     assert list(assembly['cortical_layer'].values)[-1] == '2/3'
     assert list(assembly['snr'].values) == [0, 2, 1, 0, 1]
     assert card('Lab2026')['citation'] == 'Smith (2026)'
-    assert card('Lab2026')['what'] == 'Scenes in mice probe Neuropixels 1.0'
+    assert card('Lab2026')['what'] == 'Scenes in mice Recorded with probe (Neuropixels 1.0).'
     assert manifest.require('Lab2026')['source']['session_table'][0]['species'] == 'Mus musculus'
     assert m2m('data', 'import', 'Lab2026', '--nwb', lab / 'files', '--stimuli', lab / 'images').code == 0  # again
     ran = m2m('data', 'import', 'Lab2026', '--nwb', lab / 'files', '--stimuli', lab / 'images', '--area', 'VISl')
@@ -327,6 +327,30 @@ def test_an_index_series_of_images(write, m2m_home, tmp_path):
     import_nwb('Lab2026', [path], tmp_path / 'images', Options(areas=('VISp',), window_s=(0.0, 0.1)))
     expected = slow_counts(spike_times(0, 3), shown, starts, IMAGES, window=(0.0, 0.1))
     np.testing.assert_allclose(by_image()[0], expected / 0.1, rtol=1e-6)
+
+
+@pytest.mark.seconds
+def test_a_table_of_images_keeps_its_columns_and_names_the_blank(write, m2m_home, tmp_path):
+    (tmp_path / 'images.csv').write_text(
+        '\n'.join(['file,condition,category', 'img11,blank,', *[f'{name},scene,c{name}' for name in IMAGES[:10][::-1]]])
+    )
+    import_nwb('Lab2026', [write()], tmp_path / 'images', subtract_blank=True)
+    stimuli = load_stimuli('Lab2026')
+    assert list(stimuli['stimulus_id']) == IMAGES[:10][::-1]
+    assert list(stimuli['category']) == [f'c{name}' for name in IMAGES[:10][::-1]]
+    counts = slow_counts(spike_times(0, 3), *presentations(0), IMAGES) / 0.2
+    expected = counts[:, 9::-1] - counts[:, 10].mean(axis=0)
+    np.testing.assert_allclose(by_image()[0], expected, rtol=1e-5, atol=1e-5)
+    assert 'location' not in load_assembly('Lab2026')['neuroid'].to_index().names  # it is the area
+
+
+def test_files_of_the_same_name_in_two_folders(tmp_path):
+    for folder in ('x', 'y'):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / 'a.nwb').touch()
+    folders = [tmp_path / 'x', tmp_path / 'y']
+    assert list(list_files(folders).values()) == [folder / 'a.nwb' for folder in folders]
+    assert list(list_files([tmp_path])) == ['x/a.nwb', 'y/a.nwb']
 
 
 def columns(**own):
@@ -497,6 +521,18 @@ def test_paths_that_are_refused(lab, tmp_path, kind, message):
     paths = [path, lab / 'files' / 'a.nwb'] if kind == 'twice' else [path]
     with pytest.raises(DataError, match=message):
         plan_nwb(paths, lab / 'images')
+
+
+def test_the_namespace_in_a_file_runs_no_code(lab, tmp_path):
+    """pynwb reads the schemas that a file has; here one that YAML would run, if it were let."""
+    path = shutil.copy(lab / 'files' / 'a.nwb', tmp_path / 'x.nwb')
+    with h5py.File(path, 'r+') as file:
+        for version in file['specifications/core'].values():
+            del version['namespace']
+            version['namespace'] = f'!!python/object/apply:os.mkdir [{tmp_path}/made]'
+    with pytest.raises(DataError, match='cannot be read as NWB'):
+        plan_nwb([path], lab / 'images')
+    assert not (tmp_path / 'made').exists()
 
 
 def test_pynwb_is_not_installed(lab, monkeypatch):

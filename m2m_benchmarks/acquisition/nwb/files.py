@@ -108,7 +108,8 @@ def list_files(paths: Sequence[Path]) -> dict[str, Path]:
     Returns
     -------
     dict
-        Name to path: in a folder, the path from there.
+        Name to path. The name is that of the file, or in a folder the path from there; the whole path for a second file
+        of the same name.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def list_files(paths: Sequence[Path]) -> dict[str, Path]:
         if not path.exists():
             raise DataError(f'{path} is missing; expected an NWB file, or a folder of NWB files.')
         if not path.is_dir():
-            files.setdefault(path.name if path.name not in files else str(path), path)
+            _add(files, path.name, path)
             continue
         inside = [path] if _is_zarr(path) else sorted(path.rglob(f'*{_SUFFIX}'))
         inside = [file for file in inside if not file.name.startswith('.')]
@@ -130,10 +131,14 @@ def list_files(paths: Sequence[Path]) -> dict[str, Path]:
                     f'{file} is NWB in Zarr, which is not read here. Export it to HDF5 with hdmf-zarr '
                     '(NWBZarrIO to read, NWBHDF5IO.export to write), or take the HDF5 file of the recording.'
                 )
-            files.setdefault(file.relative_to(path).as_posix(), file)
+            _add(files, file.relative_to(path).as_posix(), file)
         if not inside:
             raise DataError(f'{path} has no file that ends in {_SUFFIX}, nor have the folders in it.')
     return files
+
+
+def _add(files: dict[str, Path], name: str, path: Path) -> None:
+    files[str(path) if name in files else name] = path
 
 
 def _is_zarr(folder: Path) -> bool:
@@ -361,13 +366,14 @@ def _electrode_locations(electrodes: Any) -> list[str]:
 
 
 def _description(nwb: Any) -> dict[str, str]:
-    devices = [' '.join(filter(None, [device.name, _text(device.description)])) for device in nwb.devices.values()]
+    described = {device.name: _text(device.description) for device in nwb.devices.values()}
+    devices = [f'{name} ({text})' if text else name for name, text in described.items()]
     publications = nwb.related_publications
     if publications is None or isinstance(publications, str):
         publications = [publications]
     given = {
         'description': _text(nwb.experiment_description) or _text(nwb.session_description),
-        'technique': ', '.join(devices),
+        'technique': f'Recorded with {", ".join(devices)}.' if devices else '',
         'citation': '; '.join(filter(None, map(_text, publications))),
     }
     return {field: text for field, text in given.items() if text}

@@ -432,7 +432,14 @@ def _units(plan: NwbPlan, each: SessionPlan) -> pd.DataFrame:
     units['unit_id'] = list(each.unit_ids)
     units.insert(1, 'area', list(each.areas))
     locations = each.session.locations
-    if any(any(other.session.locations) for other in plan.sessions) and 'location' not in units:
+    where = {
+        (area, location)
+        for other in plan.sessions
+        for area, location in zip(other.areas, other.session.locations, strict=True)
+        if area
+    }
+    # one location in each area says no more than the area
+    if len(where) > len({area for area, _ in where}) and 'location' not in units:
         units['location'] = list(locations)
     layered = any(layer(location) for other in plan.sessions for location in other.session.locations)
     if layered and 'cortical_layer' not in units:
