@@ -3,6 +3,7 @@
 import datetime
 import json
 import shutil
+import sys
 
 import h5py
 import numpy as np
@@ -485,6 +486,7 @@ def test_a_file_without_animal_or_area_is_imported_where_both_are_given(write, m
     assert (assembly['window_start_ms'].values[0], assembly['window_end_ms'].values[0]) == (100, 200)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     ('kind', 'message'),
     [
@@ -494,6 +496,7 @@ def test_a_file_without_animal_or_area_is_imported_where_both_are_given(write, m
         ('version 1', 'is of NWB 1.0.6; version 2 is expected'),
         ('without content', 'cannot be read as NWB'),
         ('zarr', 'NWB in Zarr, .* hdmf-zarr'),
+        ('folder of zarr', 'NWB in Zarr, .* hdmf-zarr'),
         ('empty folder', 'has no file that ends in .nwb'),
         ('missing', 'is missing'),
         ('twice', 'are both of session s0 of m0'),
@@ -514,6 +517,8 @@ def test_paths_that_are_refused(lab, tmp_path, kind, message):
     elif kind == 'zarr':
         path.mkdir()
         (path / '.zgroup').touch()
+    elif kind == 'folder of zarr':
+        (path / 'sub-1' / 'x.nwb.zarr').mkdir(parents=True)
     elif kind == 'empty folder':
         path.mkdir()
     elif kind == 'twice':
@@ -523,6 +528,7 @@ def test_paths_that_are_refused(lab, tmp_path, kind, message):
         plan_nwb(paths, lab / 'images')
 
 
+@pytest.mark.seconds
 def test_the_namespace_in_a_file_runs_no_code(lab, tmp_path):
     """pynwb reads the schemas that a file has; here one that YAML would run, if it were let."""
     path = shutil.copy(lab / 'files' / 'a.nwb', tmp_path / 'x.nwb')
@@ -535,8 +541,9 @@ def test_the_namespace_in_a_file_runs_no_code(lab, tmp_path):
     assert not (tmp_path / 'made').exists()
 
 
+@pytest.mark.seconds
 def test_pynwb_is_not_installed(lab, monkeypatch):
-    monkeypatch.setitem(__import__('sys').modules, 'pynwb', None)
+    monkeypatch.setitem(sys.modules, 'pynwb', None)
     with pytest.raises(DataError, match=r"pip install 'm2m-benchmarks\[nwb\]'"):
         plan_nwb([lab / 'files'], lab / 'images')
 
@@ -559,6 +566,7 @@ def test_options_of_nwb_files_without_them(m2m, m2m_home, make_bundle, tmp_path)
     assert (ran.code, 'does not take --dry-run' in ran.err) == (2, True)
 
 
+@pytest.mark.seconds
 def test_licence_of_a_dandiset(write, tmp_path):
     path = write()
     (tmp_path / 'dandiset.yaml').write_text("license: ['spdx:CC-BY-4.0']\ncitation: Someone (2026) Dandiset\nname: x\n")

@@ -123,7 +123,9 @@ def list_files(paths: Sequence[Path]) -> dict[str, Path]:
         if not path.is_dir():
             _add(files, path.name, path)
             continue
-        inside = [path] if _is_zarr(path) else sorted(path.rglob(f'*{_SUFFIX}'))
+        inside = [path]
+        if not _is_zarr(path):
+            inside = sorted([*path.rglob(f'*{_SUFFIX}'), *path.rglob(f'*{_SUFFIX}.zarr')])
         inside = [file for file in inside if not file.name.startswith('.')]
         for file in inside:
             if file.is_dir():
@@ -301,7 +303,7 @@ def _columns(table: Any, besides: Sequence[str]) -> Iterator[tuple[str, np.ndarr
 
     for name in table.colnames:
         column = table[name]
-        if name in besides or isinstance(column, VectorIndex | DynamicTableRegion):
+        if name in besides or isinstance(column, VectorIndex | DynamicTableRegion) or np.ndim(column.data) != 1:
             continue
         values = np.asarray(column[:])
         if values.ndim != 1 or values.dtype.kind not in 'biufOSU':

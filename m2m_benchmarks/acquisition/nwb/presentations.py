@@ -145,7 +145,7 @@ def choose(
         if column is not None and not any(
             column in each.columns for name, each in own.items() if table in (None, name)
         ):
-            raise DataError(f'{session.path} has no column {column!r} of presentations{_listed(own)}')
+            raise DataError(f'{session.path} has no column {column!r} of presentations.{_listed(own)}')
     candidates = [
         Choice(name, title, by, '')
         for name, own in tables[0].items()
@@ -225,7 +225,7 @@ def _no_match(
                     f'{folder}'
                 )
                 break
-    return DataError(f'{problem}. The first image is {images.names[0]!r}; presentations{_listed(tables)}')
+    return DataError(f'{problem}. The first image is {images.names[0]!r}.{_listed(tables)}')
 
 
 def _listed(tables: Mapping[str, Presentations]) -> str:
@@ -234,6 +234,7 @@ def _listed(tables: Mapping[str, Presentations]) -> str:
         f'\n  {name}: ' + ', '.join(f'{column} ({values[0]!r}, …)' for column, values in table.columns.items())
         for name, table in tables.items()
     ]
-    return f' have these columns:{"".join(lines)}\nExpected names of image files, or their numbers; ' + (
-        'choose a column with --stimulus-table and --stimulus-column, or rename the images.'
+    return (
+        f' The presentations have these columns:{"".join(lines)}\nExpected are names of image files, or their numbers: '
+        'choose the column with --stimulus-table and --stimulus-column, or rename the images.'
     )
