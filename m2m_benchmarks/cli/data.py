@@ -235,13 +235,6 @@ def import_(
     Example:  m2m data import digits-domain MNISTM --from mnist_m_test.zip
     """
     bundle = {'--sessions': sessions, '--units': units, '--stimuli': stimuli}
-    of_recordings = {
-        '--stimulus-order': stimulus_order,
-        '--bin': time_bin,
-        '--subtract-blank': subtract_blank,
-        '--citation': citation,
-        '--replace': replace,
-    }
     of_nwb = {
         '--nwb': nwb,
         '--area': area,
@@ -251,16 +244,24 @@ def import_(
         '--subject': subject,
         '--dry-run': dry_run,
     }
+    of_recordings = {
+        '--stimulus-order': stimulus_order,
+        '--bin': time_bin,
+        '--subtract-blank': subtract_blank,
+        '--citation': citation,
+        '--replace': replace,
+        **of_nwb,
+    }
     others: dict[str, Any] = {str(domain): domain, '--from': source, '--as': as_split}
     if name.lower().endswith('.zip'):
-        unused = {**bundle, **of_recordings, **of_nwb, **others, '--replace': False}
+        unused = {**bundle, **of_recordings, **others, '--replace': False}
         if any(unused.values()):
             raise _usage_error(name, {}, unused)
         check_json(json)
         _import_archive(Path(name), replace, json)
         return
     if name == _DIGITS_DOMAIN:
-        unused = {**bundle, **of_recordings, **of_nwb}
+        unused = {**bundle, **of_recordings}
         if domain is None or source is None or any(unused.values()):
             raise _usage_error(f'{_DIGITS_DOMAIN} NAME', {'NAME': domain, '--from': source}, unused)
         if as_split not in (None, 'train', 'test'):
