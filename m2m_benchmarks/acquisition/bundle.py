@@ -70,28 +70,53 @@ def read_sessions(path: Path) -> pd.DataFrame:
     for column in _WINDOW:
         table[column] = _numbers(path, table, column)
     for row, (_, session) in zip(table.index, table.iterrows(), strict=True):
-        where = f'{path}, row {int(row) + 2}'
-        if not is_part_name(session['area']):
-            raise DataError(f'{where}: area is {session["area"]!r}; expected letters, digits and underscores.')
-        if session['window_end_s'] <= session['window_start_s']:
-            raise DataError(
-                f'{where}: the response window ends ({session["window_end_s"]} s) before it starts '
-                f'({session["window_start_s"]} s); a window in seconds after stimulus onset is expected.'
-            )
-        if session['window_end_s'] - session['window_start_s'] < 0.001 or max(abs(session[list(_WINDOW)])) > 60:
-            raise DataError(
-                f'{where}: the response window is {session["window_start_s"]} to {session["window_end_s"]}; seconds '
-                'after stimulus onset are expected, not milliseconds: at least 0.001 s, within a minute of the onset.'
-            )
-        if session['n_trials'] < 2 <= table['n_trials'].max():
-            raise DataError(
-                f'{where}: 1 trial, while other recordings have more, so that its units have no reliability. Import '
-                'recordings with one trial under a name of their own.'
-            )
+        _check_session(f'{path}, row {int(row) + 2}', session, int(table['n_trials'].max()))
     repeated = table['file'][table['file'].duplicated()]
     if len(repeated):
         raise DataError(f'{path}: {repeated.iloc[0]} is listed more than once; expected one row per file.')
     return table
+
+
+def _check_session(where: str, session: pd.Series, most_trials: int) -> None:
+    if not is_part_name(session['area']):
+        raise DataError(f'{where}: area is {session["area"]!r}; expected letters, digits and underscores.')
+    check_window(where, session['window_start_s'], session['window_end_s'])
+    check_trials(where, session['n_trials'], most_trials)
+
+
+def check_window(where: str, start_s: float, end_s: float) -> None:
+    """Check that a response window is one, in seconds after stimulus onset.
+
+    Raises
+    ------
+    DataError
+        When it isn't; the message begins with `where`.
+    """
+    if not end_s > start_s:  # nor is NaN
+        raise DataError(
+            f'{where}: the response window ends ({end_s} s) before it starts ({start_s} s); a window in seconds after '
+            'stimulus onset is expected.'
+        )
+    if end_s - start_s < 0.001 or max(abs(start_s), abs(end_s)) > 60:
+        raise DataError(
+            f'{where}: the response window is {start_s} to {end_s}; seconds after stimulus onset are expected, not '
+            'milliseconds: at least 0.001 s, within a minute of the onset.'
+        )
+
+
+def check_trials(where: str, n_trials: int, most_trials: int) -> None:
+    """Check that a recording has trials for a reliability, if others have.
+
+    Raises
+    ------
+    DataError
+        When it has one trial, and another recording more; the message begins with `where`.
+    """
+    if n_trials < 2 <= most_trials:
+        raise DataError(
+            f'{where}: 1 trial, while other recordings have more, so that its units have no reliability. Import '
+            'recordings with one trial under a name of their own.'
+        )
 
 
 def read_units(path: Path, sessions: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,9 @@
 """Import of array bundles into the data folder."""
 
+import contextlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -87,60 +88,143 @@ def import_bundle(
     StorageError
         When the dataset can't be written; an earlier version is unchanged.
     """
-    check_recordings_name(name)
-    report = progress or silent
-    with atomic.write_lock(name):
-        if manifest.holds_digits(name):
-            raise DataError(f'{name} is the name of digits on this machine; choose another for the recordings.')
+    with importing(name):
         session_table = read_sessions(sessions)
         names = renamed_areas(session_table['area'])
         if names and renamed:
             renamed(names)
         unit_table = read_units(units, session_table)
         axis = read_axis(stimuli, sessions, stimulus_order)
-        if subtract_blank and not axis.blank.any():
-            raise DataError(f'there is no blank to subtract: no row of images.csv has the condition blank ({stimuli}).')
         _check_number(axis, session_table, stimuli)
-        pictures = read_stimuli(axis, stimuli.name, background, note)
-        responses = _allocate(sessions, session_table, len(pictures))
-        seen = np.zeros(len(axis.names), dtype=bool)
-        neuroids, trials, windows_s, start, n_missing = [], [], [], 0, 0
-        for i, recording in enumerate(read_recordings(session_table, unit_table, sessions.parent, time_bin)):
-            n_trials, _, n_units = recording.responses.shape
-            positions = _positions(recording, axis, stimuli)
-            seen[positions] = True
-            n_missing += int(np.isnan(recording.responses).sum())
-            responses[:n_trials, :, start : start + n_units] = _to_stimuli(recording, positions, axis, subtract_blank)
-            start += n_units
-            trials += [n_trials] * n_units
-            windows_s.append((recording.session['window_start_s'], recording.session['window_end_s']))
-            neuroids.append(_coordinates(units, recording.units, recording.session))
-            report('recordings', i + 1, len(session_table))
-        if not seen.all():
-            unseen = [name for name, was_seen in zip(axis.names, seen, strict=True) if not was_seen]
-            raise DataError(f'{unseen[0]} ({len(unseen)} images in all) of {stimuli} is in no recording; remove it.')
-        for n_trials in set(trials):
-            responses[n_trials:, :, np.array(trials) == n_trials] = np.nan
-        source = {
-            **_source(sessions, units, session_table, axis),
-            'time_bin': time_bin,
-            'missing_responses': n_missing,
-            'blanks': 'subtracted' if subtract_blank else 'left out' if axis.blank.any() else 'none',
-            'description': read_description(sessions, citation),
-        }
-        if not replace:
-            _check_replaces_nothing(name, source)
-        report('writing', 0, 1)
-        entry = store.write_dataset(
+        return write_recordings(
             name,
-            responses,
-            pd.concat(neuroids, ignore_index=True),
-            pictures,
-            (1000 * min(first for first, _ in windows_s), 1000 * max(last for _, last in windows_s)),
-            source,
-            {name: columns for name, columns in zip(axis.names, axis.columns, strict=True) if columns},
+            session_table,
+            read_recordings(session_table, unit_table, sessions.parent, time_bin),
+            axis,
+            lambda: {
+                **_source(sessions, units, session_table),
+                'time_bin': time_bin,
+                'description': read_description(sessions, citation),
+            },
+            tables=(sessions, units),
+            stimuli=stimuli,
+            progress=progress,
+            subtract_blank=subtract_blank,
+            replace=replace,
+            background=background,
+            note=note,
         )
-        report('writing', 1, 1)
+
+
+@contextlib.contextmanager
+def importing(name: str) -> Iterator[None]:
+    """Check that a name can be that of recordings, and hold the lock of the dataset during the block.
+
+    Raises
+    ------
+    DataError
+        When the name is reserved.
+    StorageError
+        When another process writes this dataset.
+    """
+    check_recordings_name(name)
+    with atomic.write_lock(name):
+        if manifest.holds_digits(name):
+            raise DataError(f'{name} is the name of digits on this machine; choose another for the recordings.')
+        yield
+
+
+def write_recordings(
+    name: str,
+    session_table: pd.DataFrame,
+    recordings: Iterable[Recording],
+    axis: ImageAxis,
+    origin: Callable[[], dict[str, Any]],
+    *,
+    tables: tuple[Path, Path],
+    stimuli: Path,
+    progress: Progress | None = None,
+    subtract_blank: bool = False,
+    replace: bool = False,
+    background: images.Colour = images.WHITE,
+    note: Callable[[str], object] = lambda text: None,
+) -> dict[str, Any]:
+    """Write recordings as dataset `name`, all or nothing, inside a block of `importing`.
+
+    Parameters
+    ----------
+    name : str
+    session_table : DataFrame
+        A row for each recording, as `bundle.read_sessions` returns it.
+    recordings : iterable of Recording
+        Recordings in the order of the rows.
+    axis : ImageAxis
+        Images of the dataset.
+    origin : callable
+        Returns what the manifest says of the files; called after they were read.
+    tables : (Path, Path)
+        Files of the sessions and of the units, for messages.
+    stimuli : Path
+        Folder of images, for messages.
+    progress, subtract_blank, replace, background, note
+        See `import_bundle`.
+
+    Returns
+    -------
+    dict
+        The dataset's manifest.
+
+    Raises
+    ------
+    DataError
+        When the recordings or images are wrong, or the name is taken; nothing is written then.
+    StorageError
+        When the dataset can't be written; an earlier version is unchanged.
+    """
+    report = progress or silent
+    if subtract_blank and not axis.blank.any():
+        raise DataError(f'there is no blank to subtract: no row of images.csv has the condition blank ({stimuli}).')
+    pictures = read_stimuli(axis, stimuli.name, background, note)
+    responses = _allocate(tables[0], session_table, len(pictures))
+    seen = np.zeros(len(axis.names), dtype=bool)
+    neuroids, trials, windows_s, start, n_missing = [], [], [], 0, 0
+    for i, recording in enumerate(recordings):
+        n_trials, _, n_units = recording.responses.shape
+        positions = _positions(recording, axis, stimuli)
+        seen[positions] = True
+        n_missing += int(np.isnan(recording.responses).sum())
+        responses[:n_trials, :, start : start + n_units] = _to_stimuli(recording, positions, axis, subtract_blank)
+        start += n_units
+        trials += [n_trials] * n_units
+        windows_s.append((recording.session['window_start_s'], recording.session['window_end_s']))
+        neuroids.append(_coordinates(tables[1], recording.units, recording.session))
+        report('recordings', i + 1, len(session_table))
+    if not seen.all():
+        unseen = [name for name, was_seen in zip(axis.names, seen, strict=True) if not was_seen]
+        raise DataError(f'{unseen[0]} ({len(unseen)} images in all) of {stimuli} is in no recording; remove it.')
+    for n_trials in set(trials):
+        responses[n_trials:, :, np.array(trials) == n_trials] = np.nan
+    source = {
+        'made_by': 'm2m data import',
+        **origin(),
+        # In the order of the image axis; it identifies the images together with the hashes of the dataset's own.
+        'images': _images(axis),
+        'missing_responses': n_missing,
+        'blanks': 'subtracted' if subtract_blank else 'left out' if axis.blank.any() else 'none',
+    }
+    if not replace:
+        _check_replaces_nothing(name, source)
+    report('writing', 0, 1)
+    entry = store.write_dataset(
+        name,
+        responses,
+        pd.concat(neuroids, ignore_index=True),
+        pictures,
+        (1000 * min(first for first, _ in windows_s), 1000 * max(last for _, last in windows_s)),
+        source,
+        {name: columns for name, columns in zip(axis.names, axis.columns, strict=True) if columns},
+    )
+    report('writing', 1, 1)
     return entry
 
 
@@ -264,18 +348,26 @@ def _coordinates(path: Path, units: pd.DataFrame, session: pd.Series) -> pd.Data
     return pd.DataFrame({**own, **kept}, index=units.index)
 
 
-def _source(sessions: Path, units: Path, table: pd.DataFrame, axis: ImageAxis) -> dict[str, Any]:
-    paths = {name: path for name, path in zip(axis.names, axis.paths, strict=True) if path is not None}
+def _source(sessions: Path, units: Path, table: pd.DataFrame) -> dict[str, Any]:
     return {
-        'made_by': 'm2m data import',
         'sessions': {'file': sessions.name, 'sha256': sha256_file(sessions)},
         'units': {'file': units.name, 'sha256': sha256_file(units)},
         'recordings': {str(file): sha256_file(sessions.parent / file) for file in table['file']},
-        # In the order of the image axis; it identifies the images together with the hashes of the dataset's own.
-        'images': [
-            {'name': name, 'sha256': sha256_file(paths[name]) if name in paths else None, 'columns': columns}
-            for name, columns in zip(axis.names, axis.columns, strict=True)
-        ],
         # every column of sessions.csv, since labs add their own
-        'session_table': json.loads(table.to_json(orient='records')),
+        'session_table': records(table),
     }
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as JSON has them."""
+    rows: list[dict[str, Any]] = json.loads(table.to_json(orient='records'))
+    return rows
+
+
+def _images(axis: ImageAxis) -> list[dict[str, Any]]:
+    """Name, SHA-256 and columns of the image at each position of the axis."""
+    paths = {name: path for name, path in zip(axis.names, axis.paths, strict=True) if path is not None}
+    return [
+        {'name': name, 'sha256': sha256_file(paths[name]) if name in paths else None, 'columns': columns}
+        for name, columns in zip(axis.names, axis.columns, strict=True)
+    ]

@@ -22,6 +22,7 @@ from m2m_benchmarks.cli.console import (
 )
 from m2m_benchmarks.cli.fetch import splits_table, summarize_splits
 from m2m_benchmarks.cli.groups import ListingGroup
+from m2m_benchmarks.cli.nwb import print_nwb_plan
 from m2m_benchmarks.cli.recordings import (
     areas_table,
     describe_settings,
@@ -195,6 +196,35 @@ def import_(
     replace: Annotated[
         bool, typer.Option('--replace', help='Replace other recordings or digits of this name.')
     ] = False,
+    nwb: Annotated[
+        list[Path] | None,
+        typer.Option(metavar='PATH', help='NWB file, or folder of NWB files, in place of the tables; can be repeated.'),
+    ] = None,
+    area: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar='AREA|LOCATION=AREA',
+            help="With --nwb: area to import, such as VISp or 'left V1=VISp'; can be repeated. Default: all areas "
+            'that the locations of the electrodes name.',
+        ),
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            metavar='START,END',
+            help='With --nwb: window after the onset in which spikes are counted, in seconds. Default: 0.05,0.25.',
+        ),
+    ] = None,
+    stimulus_table: Annotated[
+        str | None, typer.Option(help='With --nwb: table of the presentations. Default: the one that names the images.')
+    ] = None,
+    stimulus_column: Annotated[
+        str | None, typer.Option(help='With --nwb: column with the names or numbers of the images.')
+    ] = None,
+    subject: Annotated[str | None, typer.Option(help='With --nwb: animal of files that do not name it.')] = None,
+    dry_run: Annotated[
+        bool, typer.Option('--dry-run', help='With --nwb: show what would be imported, and write nothing.')
+    ] = False,
     source: Annotated[Path | None, typer.Option('--from', help='File or folder of digits.')] = None,
     as_split: Annotated[str | None, typer.Option('--as', help='Split for all digits: train or test.')] = None,
     background: Annotated[
@@ -204,22 +234,34 @@ def import_(
 ) -> None:
     """Import recordings or digits from files.
 
-    Nothing is imported when any part of the files is wrong. Beside sessions.csv, dataset.yml may have the fields
-    description, technique, licence and citation.
+    Nothing is imported when any part of the files is wrong. Beside sessions.csv or the NWB files, dataset.yml may have
+    the fields description, technique, licence and citation.
 
     Example:  m2m data import Siegle2021 --sessions sessions.csv --units units.csv --stimuli stimuli
+
+    Example:  m2m data import Smith2026 --nwb recordings --stimuli images --area VISp --dry-run
 
     Example:  m2m data import digits-domain MNISTM --from mnist_m_test.zip
     """
     bundle = {'--sessions': sessions, '--units': units, '--stimuli': stimuli}
+    of_nwb = {
+        '--nwb': nwb,
+        '--area': area,
+        '--window': window,
+        '--stimulus-table': stimulus_table,
+        '--stimulus-column': stimulus_column,
+        '--subject': subject,
+        '--dry-run': dry_run,
+    }
     of_recordings = {
         '--stimulus-order': stimulus_order,
         '--bin': time_bin,
         '--subtract-blank': subtract_blank,
         '--citation': citation,
         '--replace': replace,
+        **of_nwb,
     }
-    others = {str(domain): domain, '--from': source, '--as': as_split}
+    others: dict[str, Any] = {str(domain): domain, '--from': source, '--as': as_split}
     if name.lower().endswith('.zip'):
         unused = {**bundle, **of_recordings, **others, '--replace': False}
         if any(unused.values()):
@@ -236,23 +278,52 @@ def import_(
         check_json(json)
         _import_digits(domain, source, as_split, _colour(background), replace, json)
         return
-    if sessions is None or units is None or stimuli is None or any(others.values()):
+    if nwb:
+        others |= {'--sessions': sessions, '--units': units, '--bin': time_bin}
+        bundle = {'--stimuli': stimuli}
+    else:
+        others |= of_nwb
+    if not all(bundle.values()) or any(others.values()):
         raise _usage_error(name, bundle, others)
     if time_bin is not None and time_bin < 1:
         raise typer.BadParameter(f'expected 1 or more, got {time_bin}', param_hint='--bin')
     if stimulus_order not in (None, 'natural', 'alphabetic'):
         raise typer.BadParameter(f'expected natural or alphabetic, got {stimulus_order}', param_hint='--stimulus-order')
     check_json(json)
-    options = {
-        'stimulus_order': stimulus_order,
-        'time_bin': time_bin,
+    options: dict[str, Any] = {
         'subtract_blank': subtract_blank,
         'citation': citation,
         'replace': replace,
         'background': _colour(background),
         'note': print_note,
     }
-    _import_recordings(name, (sessions, units, stimuli), options, json)
+    if nwb is not None and stimuli is not None:
+        given = {
+            'areas': tuple(area or ()),
+            'table': stimulus_table,
+            'column': stimulus_column,
+            'subject': subject,
+            'stimulus_order': stimulus_order,
+            **({'window_s': _window(window)} if window else {}),
+        }
+        if dry_run:
+            _plan_nwb(name, nwb, stimuli, given, citation, json)
+        else:
+            _import_nwb(name, nwb, stimuli, given, options, json)
+    elif sessions is not None and units is not None and stimuli is not None:
+        options |= {'stimulus_order': stimulus_order, 'time_bin': time_bin}
+        _import_recordings(name, (sessions, units, stimuli), options, json)
+
+
+def _window(text: str) -> tuple[float, float]:
+    """Read the two ends of a window."""
+    try:
+        start, end = map(float, text.split(','))
+    except ValueError as error:
+        raise typer.BadParameter(
+            f'expected two numbers in seconds, such as 0.05,0.25, got {text}', param_hint='--window'
+        ) from error
+    return start, end
 
 
 def _colour(text: str) -> 'Colour':
@@ -275,7 +346,7 @@ def _usage_error(what: str, needed: Mapping[str, object], others: Mapping[str, o
     parts = [f'it lacks {missing}'] * bool(missing) + [f'it does not take {given}'] * bool(given)
     return typer.BadParameter(
         f'm2m data import {what}: {"; ".join(parts)}. Recordings: m2m data import NAME --sessions FILE --units FILE '
-        f'--stimuli DIR. Digits: m2m data import {_DIGITS_DOMAIN} NAME --from PATH.'
+        f'--stimuli DIR, or --nwb PATH --stimuli DIR. Digits: m2m data import {_DIGITS_DOMAIN} NAME --from PATH.'
     )
 
 
@@ -285,6 +356,36 @@ def _import_recordings(name: str, bundle: tuple[Path, Path, Path], options: dict
             from m2m_benchmarks.acquisition.importing import import_bundle
 
         entry = import_bundle(name, *bundle, report, print_renamed, **options)
+    _show_imported(name, entry, json)
+
+
+def _import_nwb(
+    name: str, paths: list[Path], stimuli: Path, given: dict[str, Any], options: dict[str, Any], json: str | None
+) -> None:
+    with progress(_AFTER_INTERRUPT) as report:
+        with stage(report, 'loading'):
+            from m2m_benchmarks.acquisition.nwb.importing import Options, import_nwb
+
+        entry = import_nwb(name, paths, stimuli, Options(**given), report, **options)
+    _show_imported(name, entry, json)
+
+
+def _plan_nwb(
+    name: str, paths: list[Path], stimuli: Path, given: dict[str, Any], citation: str | None, json: str | None
+) -> None:
+    with progress('Nothing was written.') as report:
+        with stage(report, 'loading'):
+            from m2m_benchmarks.acquisition.importing import check_recordings_name
+            from m2m_benchmarks.acquisition.nwb.importing import Options, plan_nwb
+
+        check_recordings_name(name)
+        planned = plan_nwb(paths, stimuli, Options(**given), citation, report)
+    print_nwb_plan(name, planned, json)
+    if planned.problem is not None:
+        raise planned.problem
+
+
+def _show_imported(name: str, entry: dict[str, Any], json: str | None) -> None:
     if json is not None:
         content = {key: entry['source'][key] for key in ('missing_responses', 'blanks')}
         write_json({'name': name, **entry['summary'], **content, 'sha256': entry['assembly']['sha256']}, json)

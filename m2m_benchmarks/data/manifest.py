@@ -167,7 +167,8 @@ def import_commands(name: str) -> list[str]:
         return [fetch]
     if holds_digits(name):
         return [f'm2m data import digits-domain {name} --from PATH']
-    bundle = f'm2m data import {name} --sessions sessions.csv --units units.csv --stimuli DIR'
+    tables = '--nwb PATH' if _is_from_nwb(name) else '--sessions sessions.csv --units units.csv'
+    bundle = f'm2m data import {name} {tables} --stimuli DIR'
     return [fetch, bundle] if fetch else [bundle]
 
 
@@ -180,6 +181,13 @@ def holds_digits(name: str) -> bool:
     """Whether a dataset on this machine is a domain of digits; False if its manifest can't be read."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         return bool(json.loads(manifest_path(name).read_text(encoding='utf-8')).get('kind') == DIGITS)
+    return False
+
+
+def _is_from_nwb(name: str) -> bool:
+    """Whether recordings on this machine were imported from NWB files; False if their manifest can't be read."""
+    with contextlib.suppress(OSError, ValueError, AttributeError, LookupError, TypeError):
+        return 'nwb' in json.loads(manifest_path(name).read_text(encoding='utf-8'))['source']
     return False
 
 
