@@ -12,7 +12,7 @@ import pandas as pd
 from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.acquisition.bundle import Recording, read_recordings, read_sessions, read_stimuli, read_units
 from m2m_benchmarks.acquisition.description import read_description
-from m2m_benchmarks.acquisition.image_axis import ImageAxis, read_axis
+from m2m_benchmarks.acquisition.image_axis import ImageAxis, composed, passed_over, read_axis
 from m2m_benchmarks.data import atomic, manifest, store
 from m2m_benchmarks.data.areas import renamed_areas, standard_area
 from m2m_benchmarks.data.cards import refuse_other_case
@@ -27,6 +27,8 @@ _OWN: tuple[str, ...] = ('neuroid_id', 'region', 'animal', 'session', 'reliabili
 _OWN += ('neuroid', 'presentation', 'object_name', 'time_bin', 'time_bin_start', 'time_bin_end', 'data')
 #: Names that netCDF allows.
 _COLUMN = re.compile(r'\w([^/\x00-\x1f\x7f]*[^/\x00-\x20\x7f])?\Z')
+#: Longest name of a column in bytes of UTF-8; netCDF allows 256.
+_LONGEST = 200
 
 
 def import_bundle(
@@ -184,6 +186,9 @@ def _other_number(axis: ImageAxis, n: int, table: pd.DataFrame, folder: Path) ->
         f'{folder} holds {len(axis.names)} images, the recordings have {n} on their image axis; expected one image '
         'file for each. Recordings of some of the images name them in an array stimulus_id of the .npz file.'
     )
+    others = passed_over(folder)
+    if others:
+        problem += f' By their endings, these are not taken for images: {", ".join(others[:5])} ({len(others)} in all).'
     for column in ('n_trials', 'n_units'):
         if (table[column] == len(axis.names)).all():
             problem += f' {column} is {len(axis.names)}: if the axes are in another order, transpose the arrays to '
@@ -199,7 +204,7 @@ def _positions(recording: Recording, axis: ImageAxis, folder: Path) -> np.ndarra
             raise _other_number(axis, n, recording.session.to_frame().T, folder)
         return np.arange(n)
     known = {stem: i for i, stem in enumerate(axis.names)}
-    known |= {path.name: i for i, path in enumerate(axis.paths) if path is not None}
+    known |= {composed(path.name): i for i, path in enumerate(axis.paths) if path is not None}
     unknown = [name for name in recording.stimulus_ids if name not in known]
     if unknown:
         raise DataError(
@@ -255,10 +260,10 @@ def _coordinates(path: Path, units: pd.DataFrame, session: pd.Series) -> pd.Data
     kept: dict[str, pd.Series] = {}
     for column in map(str, units.columns):
         name = f'unit_{column}' if column in taken else column
-        if name in kept or not _COLUMN.match(name):
+        if name in kept or not _COLUMN.match(name) or len(name.encode()) > _LONGEST:
             raise DataError(
                 f'{path}: a column cannot be called {column!r}: names have to be unique, begin with a letter or '
-                'digit, contain no slash and not end in a space. Rename or remove it.'
+                f'digit, contain no slash, not end in a space, and have at most {_LONGEST} bytes. Rename or remove it.'
             )
         kept[name] = units[column]
     return pd.DataFrame({**own, **kept}, index=units.index)
