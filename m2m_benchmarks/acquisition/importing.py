@@ -17,7 +17,7 @@ from m2m_benchmarks.data import atomic, manifest, store
 from m2m_benchmarks.data.areas import renamed_areas, standard_area
 from m2m_benchmarks.data.cards import refuse_other_case
 from m2m_benchmarks.data.digit_names import DERIVED_DIGITS, DOMAINS, PAPER_DIGITS
-from m2m_benchmarks.data.names import is_dataset_name
+from m2m_benchmarks.data.names import DATASET_RULE, is_dataset_name
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import sha256_file
@@ -92,8 +92,7 @@ def import_bundle(
     check_recordings_name(name)
     report = progress or silent
     with atomic.write_lock(name):
-        if manifest.holds_digits(name):
-            raise DataError(f'{name} is the name of digits on this machine; choose another for the recordings.')
+        manifest.refuse_other_kind(name, None)
         session_table = read_sessions(sessions)
         names = renamed_areas(session_table['area'])
         if names and renamed:
@@ -149,7 +148,7 @@ def import_bundle(
 def check_recordings_name(name: str) -> None:
     """Check that a name can be that of recordings, and is no other dataset's in another case."""
     if not is_dataset_name(name):
-        raise DataError(f'{name!r} cannot be the name of a dataset; expected letters and digits, as in Siegle2021.')
+        raise DataError(f'{name!r} cannot be the name of a dataset; expected {DATASET_RULE}, as in Siegle2021.')
     if name == 'SimulatedMouse':
         raise DataError('SimulatedMouse is simulated by this library; import recordings under another name.')
     for digits in (*DOMAINS, DERIVED_DIGITS, PAPER_DIGITS):
