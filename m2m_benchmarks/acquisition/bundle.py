@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,8 @@ _SESSION_TEXT = ('file', 'area', 'specimen_id', 'session_id')
 _SESSION_COUNTS = ('n_trials', 'n_images', 'n_units')
 _WINDOW = ('window_start_s', 'window_end_s')
 _UNIT_COLUMNS = ('file', 'column', 'unit_id', 'area')
+#: Numbers by which programs mark missing values; no rate, dF/F or z-score has them.
+_MARKERS = (-999, -9999, -99999)
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,12 @@ def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path, 
             responses = responses.astype(np.float32)
         if np.isinf(responses).any():
             raise DataError(f'{path}: responses are too large for single precision; check their unit.')
+        for marker in _MARKERS:
+            n = int((responses == marker).sum())
+            if n:
+                raise DataError(
+                    f'{path}: {n:,} responses are {marker}, which marks missing values; write NaN for a missing trial.'
+                )
     ids = _unit_ids(path, arrays['unit_id'], responses.shape)
     if units is None:
         raise DataError(f'units.csv has no rows for {path.name}: it belongs to other sessions.')
@@ -360,9 +368,9 @@ def read_stimuli(
 
 def _relative(file: str) -> str:
     """Path of a recording beside sessions.csv, also where a table was written on Windows."""
-    path = PureWindowsPath(file)
     if '\\' not in file:
-        return file
+        return PurePosixPath(file).as_posix()  # ./a.npz is a.npz
+    path = PureWindowsPath(file)
     return path.name if path.drive else path.as_posix()
 
 

@@ -297,6 +297,9 @@ def _read_photos(folder: Path, note: Callable[[str], object]) -> _Photos:
         )
     except OSError as error:
         raise DataError(f'{folder} is not a folder of photos: {error.strerror}. Give one with --photos DIR.') from error
+    others = [file.name for file in folder.iterdir() if file.suffix.lower() in set(images.SUFFIXES) - set(_SUFFIXES)]
+    if others:
+        note(f'{folder.name}: {len(others):,} images, such as {min(others)}, are neither PNG nor JPEG and not used.')
     if len(files) < 2:
         raise DataError(f'{folder} holds {len(files)} photos; expected at least 2, as PNG or JPEG.')
     pictures: list[images.Picture] = []

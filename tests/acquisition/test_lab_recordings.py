@@ -369,6 +369,16 @@ def test_ids_that_are_no_text(m2m_home, make_bundle, tmp_path, changes, message)
         import_bundle('Lab2026', *bundle.paths)
 
 
+@pytest.mark.parametrize('marker', [-999, -9999.0])
+def test_numbers_that_mark_missing_trials(m2m_home, make_bundle, tmp_path, marker):
+    bundle = make_bundle(tmp_path / 'bundle')
+    values = bundle.counts['VISp_1.npz'].astype(type(marker))
+    values[9, :3] = marker
+    rewrite(bundle, 'VISp_1.npz', spike_counts=None, responses=values)
+    with pytest.raises(DataError, match=rf'15 responses are {int(marker)}, which marks missing values; write NaN'):
+        import_bundle('Lab2026', *bundle.paths)
+
+
 def test_a_zip_of_other_files(m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
     with zipfile.ZipFile(bundle.folder / 'VISp_1.npz', 'w') as archive:
@@ -431,8 +441,8 @@ def test_paths_of_windows(m2m_home, make_bundle, tmp_path):
     (bundle.folder / 'day1').mkdir()
     for file in bundle.counts:
         shutil.move(bundle.folder / file, bundle.folder / 'day1')
-    for table in (bundle.sessions, bundle.units):
-        table.write_text(table.read_text().replace('VIS', 'day1\\VIS').replace(',day1\\', ','))
+    for table, folder in ((bundle.sessions, 'day1\\'), (bundle.units, './day1/')):
+        table.write_text(table.read_text().replace('VIS', f'{folder}VIS').replace(f',{folder}', ','))
     entry = import_bundle('Lab2026', *bundle.paths)
     assert 'day1/VISp_1.npz' in entry['source']['recordings']
 
