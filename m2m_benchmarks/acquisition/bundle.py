@@ -25,7 +25,7 @@ _SESSION_TEXT = ('file', 'area', 'specimen_id', 'session_id')
 _SESSION_COUNTS = ('n_trials', 'n_images', 'n_units')
 _WINDOW = ('window_start_s', 'window_end_s')
 _UNIT_COLUMNS = ('file', 'column', 'unit_id', 'area')
-#: Numbers by which programs mark missing values; no rate, dF/F or z-score has them.
+#: Numbers by which programs mark missing values.
 _MARKERS = (-999, -9999, -99999)
 
 
@@ -175,12 +175,7 @@ def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path, 
             responses = responses.astype(np.float32)
         if np.isinf(responses).any():
             raise DataError(f'{path}: responses are too large for single precision; check their unit.')
-        for marker in _MARKERS:
-            n = int((responses == marker).sum())
-            if n:
-                raise DataError(
-                    f'{path}: {n:,} responses are {marker}, which marks missing values; write NaN for a missing trial.'
-                )
+        _check_markers(path, responses)
     ids = _unit_ids(path, arrays['unit_id'], responses.shape)
     if units is None:
         raise DataError(f'units.csv has no rows for {path.name}: it belongs to other sessions.')
@@ -214,6 +209,17 @@ def _check_finite(path: Path, name: str, responses: np.ndarray) -> None:
         raise DataError(f'{path}: {infinite:,} {name} are infinite; expected numbers, or NaN for a missing trial.')
     if responses.dtype.kind == 'f' and np.isnan(responses).all():
         raise DataError(f'{path}: all {name} are NaN; leave the recording out of sessions.csv.')
+
+
+def _check_markers(path: Path, responses: np.ndarray) -> None:
+    """Check that no response is a number that marks missing values, far below all others."""
+    least = np.nanmin(responses)
+    marked = responses == least
+    if least in _MARKERS and not (responses[~marked] < least / 2).any():
+        raise DataError(
+            f'{path}: {int(marked.sum()):,} responses are {least:.0f}, which marks missing values; write NaN for a '
+            'missing trial.'
+        )
 
 
 def _unit_ids(path: Path, ids: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -47,11 +47,17 @@ def read(name: str) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise DataError(f'the manifest {path} cannot be read ({error}). {repair_advice(name)}') from error
-    if not isinstance(manifest, dict) or manifest.get('format') != FORMAT:
+    if not isinstance(manifest, dict) or manifest.get('format') != FORMAT or not _is_whole(manifest):
         raise DataError(
             f'the manifest {path} is of another version or damaged; expected format {FORMAT}. {repair_advice(name)}'
         )
     return manifest
+
+
+def _is_whole(manifest: dict[str, Any]) -> bool:
+    """Whether a manifest has what every one of its kind has."""
+    content = {'splits'} if manifest.get('kind') == DIGITS else {'assembly', 'stimuli', 'summary'}
+    return {'name', 'version', 'created', 'source'} | content <= manifest.keys()
 
 
 def require(name: str) -> dict[str, Any]:

@@ -377,6 +377,9 @@ def test_numbers_that_mark_missing_trials(m2m_home, make_bundle, tmp_path, marke
     rewrite(bundle, 'VISp_1.npz', spike_counts=None, responses=values)
     with pytest.raises(DataError, match=rf'15 responses are {int(marker)}, which marks missing values; write NaN'):
         import_bundle('Lab2026', *bundle.paths)
+    # one value of a signal that goes there
+    rewrite(bundle, 'VISp_1.npz', responses=np.linspace(marker, 700, values.size).reshape(values.shape))
+    import_bundle('Lab2026', *bundle.paths)
 
 
 def test_a_zip_of_other_files(m2m_home, make_bundle, tmp_path):
