@@ -55,7 +55,8 @@ def export_archive(name: str, path: Path) -> dict[str, Any]:
     with (
         reporting_write_errors(path.name, path.absolute().parent),
         atomic_write(path.absolute(), 'wb') as file,
-        zipfile.ZipFile(file, 'w', zipfile.ZIP_DEFLATED) as archive,
+        # Files that were restored from a backup may be dated before 1980, where the times of zip archives begin.
+        zipfile.ZipFile(file, 'w', zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
     ):
         archive.writestr(_MANIFEST, json.dumps(entry, indent=1))
         for listed in manifest.files(entry):
@@ -85,15 +86,16 @@ def import_archive(path: Path, replace: bool = False) -> dict[str, Any]:
         When the dataset can't be written; an earlier version is unchanged.
     """
     with _reporting_damage(path), zipfile.ZipFile(path) as archive:
-        entry = _read_manifest(path, archive)
+        folder_inside, entry = _read_manifest(path, archive)
         name = entry['name']
         _check_name(name, entry.get('kind') == manifest.DIGITS)
         with atomic.write_lock(name):
+            manifest.refuse_other_kind(name, entry.get('kind'))
             if not replace:
                 _check_replaces_nothing(name, entry)
             return atomic.write_version(
                 name,
-                lambda folder: [_extract(path, archive, file, folder) for file in manifest.files(entry)],
+                lambda folder: [_extract(path, archive, folder_inside, file, folder) for file in manifest.files(entry)],
                 lambda _: {key: value for key, value in entry.items() if key not in ('format', 'name', 'version')},
             )
 
@@ -108,26 +110,29 @@ def _reporting_damage(path: Path) -> Iterator[None]:
         raise DataError(f'{path} cannot be read as a zip archive ({error}). Copy it again.') from error
 
 
-def _read_manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
+def _read_manifest(path: Path, archive: zipfile.ZipFile) -> tuple[str, dict[str, Any]]:
+    """Read the manifest, and which folder it is in: one that was unpacked may be packed again with its folder."""
     not_one = f'{path} is not a dataset that `m2m data export` wrote'
-    try:
-        listed = archive.getinfo(_MANIFEST)
-    except KeyError as error:
-        raise DataError(f'{not_one}: it has no {_MANIFEST}.') from error
+    places = [file for file in archive.namelist() if PurePosixPath(file).name == _MANIFEST]
+    if len(places) != 1:
+        raise DataError(f'{not_one}: it has {"more than one" if places else "no"} {_MANIFEST}.')
+    listed = archive.getinfo(places[0])
     if listed.file_size > _MOST_BYTES:
         raise DataError(f'{not_one}: its {_MANIFEST} has {listed.file_size:,} bytes.')
     try:
         entry: dict[str, Any] = json.loads(archive.read(listed))
         _check_manifest(entry)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f'{not_one}: its {_MANIFEST} is wrong ({error}).') from error
-    return entry
+    return places[0].removesuffix(_MANIFEST), entry
 
 
 def _check_manifest(entry: dict[str, Any]) -> None:
     """Raise ValueError, LookupError, TypeError or AttributeError if a manifest isn't of the form that is written."""
     if entry['format'] != manifest.FORMAT:
         raise ValueError(f'format {entry["format"]}, expected {manifest.FORMAT}')
+    if entry.get('kind') not in (None, manifest.DIGITS):
+        raise ValueError(f'the kind {entry["kind"]!r}')
     texts = [entry['name'], entry['created'], entry['source']['made_by']]
     texts += entry['source'].get('description', {}).values()
     files = manifest.files(entry)
@@ -146,6 +151,8 @@ def _check_manifest(entry: dict[str, Any]) -> None:
     else:
         summary = entry['summary']
         numbers += [summary['repetitions'], summary['stimuli']]
+        if not 0 < len(entry['stimuli']) == summary['stimuli']:
+            raise ValueError(f'{len(entry["stimuli"])} stimuli')
         for area, counts in summary['areas'].items():
             texts.append(area)
             numbers += [counts[key] for key in ('neuroids', 'reliable', 'flat', 'animals', 'sessions')]
@@ -173,13 +180,13 @@ def _check_replaces_nothing(name: str, entry: dict[str, Any]) -> None:
         )
 
 
-def _extract(path: Path, archive: zipfile.ZipFile, file: dict[str, Any], folder: Path) -> Path:
-    """Copy a file out of an archive, and compare it with its size and SHA-256."""
+def _extract(path: Path, archive: zipfile.ZipFile, folder_inside: str, file: dict[str, Any], folder: Path) -> Path:
+    """Copy a file out of a folder in an archive, and compare it with its size and SHA-256."""
     target = folder / str(file['file'])
     target.parent.mkdir(exist_ok=True)
     with _reporting_damage(path):
         try:
-            listed = archive.getinfo(file['file'])
+            listed = archive.getinfo(f'{folder_inside}{file["file"]}')
         except KeyError as error:
             raise DataError(f'{path} is incomplete: it lacks {file["file"]}. Copy it again.') from error
         if listed.file_size == file['bytes']:

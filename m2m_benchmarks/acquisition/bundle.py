@@ -9,14 +9,14 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 import pandas as pd
 
 from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.acquisition.csv_tables import drop_decimals, read_table
-from m2m_benchmarks.acquisition.image_axis import ImageAxis
+from m2m_benchmarks.acquisition.image_axis import ImageAxis, composed
 from m2m_benchmarks.data.areas import standard_area
 from m2m_benchmarks.data.names import is_part_name
 from m2m_benchmarks.errors import DataError
@@ -25,6 +25,8 @@ _SESSION_TEXT = ('file', 'area', 'specimen_id', 'session_id')
 _SESSION_COUNTS = ('n_trials', 'n_images', 'n_units')
 _WINDOW = ('window_start_s', 'window_end_s')
 _UNIT_COLUMNS = ('file', 'column', 'unit_id', 'area')
+#: Numbers by which programs mark missing values.
+_MARKERS = (-999, -9999, -99999)
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,10 @@ def read_sessions(path: Path) -> pd.DataFrame:
     repeated = table['file'][table['file'].duplicated()]
     if len(repeated):
         raise DataError(f'{path}: {repeated.iloc[0]} is listed more than once; expected one row per file.')
+    by_case: dict[str, str] = {}
+    for area in table['area'].map(standard_area):
+        if by_case.setdefault(area.lower(), area) != area:
+            raise DataError(f'{path}: an area is called {by_case[area.lower()]} and {area}; expected one spelling.')
     return table
 
 
@@ -194,6 +200,7 @@ def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path, 
             responses = responses.astype(np.float32)
         if np.isinf(responses).any():
             raise DataError(f'{path}: responses are too large for single precision; check their unit.')
+        _check_markers(path, responses)
     ids = _unit_ids(path, arrays['unit_id'], responses.shape)
     if units is None:
         raise DataError(f'units.csv has no rows for {path.name}: it belongs to other sessions.')
@@ -229,6 +236,17 @@ def _check_finite(path: Path, name: str, responses: np.ndarray) -> None:
         raise DataError(f'{path}: all {name} are NaN; leave the recording out of sessions.csv.')
 
 
+def _check_markers(path: Path, responses: np.ndarray) -> None:
+    """Check that no response is a number that marks missing values, far below all others."""
+    least = np.nanmin(responses)
+    marked = responses == least
+    if least in _MARKERS and not (responses[~marked] < least / 2).any():
+        raise DataError(
+            f'{path}: {int(marked.sum()):,} responses are {least:.0f}, which marks missing values; write NaN for a '
+            'missing trial.'
+        )
+
+
 def _unit_ids(path: Path, ids: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Units of a recording as text; whole numbers without decimals, as in the tables."""
     if ids.shape in ((1, shape[2]), (shape[2], 1)):  # MATLAB has no vectors
@@ -241,11 +259,22 @@ def _unit_ids(path: Path, ids: np.ndarray, shape: tuple[int, ...]) -> np.ndarray
                 'images, units).'
             )
         raise DataError(problem)
+    if ids.dtype.kind not in 'iufUS' or (ids.dtype.kind == 'f' and not np.isfinite(ids).all()):
+        raise DataError(f'{path}: unit_id are of type {ids.dtype}, or some are NaN; expected whole numbers or text.')
     if ids.dtype.kind == 'f' and (ids % 1 == 0).all():
         if (np.abs(ids) > 2**53).any():
             raise DataError(f'{path}: unit_id are floats, which cannot hold such long ids; save integers or text.')
         ids = ids.astype(np.int64)
-    return np.array(drop_decimals([unit.strip() for unit in ids.astype(str)]))
+    return np.array(drop_decimals(_texts(path, 'unit_id', ids)))
+
+
+def _texts(path: Path, name: str, values: np.ndarray) -> list[str]:
+    """Values as text, without the spaces with which MATLAB pads it."""
+    try:
+        texts = np.char.decode(values, 'utf-8') if values.dtype.kind == 'S' else values.astype(str)
+    except UnicodeDecodeError as error:
+        raise DataError(f'{path}: {name} holds bytes that are not in UTF-8 ({error}); save it as text.') from error
+    return [text.strip() for text in texts]
 
 
 def _stimulus_ids(path: Path, ids: np.ndarray | None, n_images: int) -> np.ndarray | None:
@@ -256,10 +285,10 @@ def _stimulus_ids(path: Path, ids: np.ndarray | None, n_images: int) -> np.ndarr
             f'{path}: stimulus_id has shape {ids.shape} and type {ids.dtype}; expected {n_images} texts, the name of '
             'each image on the image axis.'
         )
-    names = ids.astype(str)
+    names = list(map(composed, _texts(path, 'stimulus_id', ids)))
     if len(set(names)) < len(names):
         raise DataError(f'{path}: stimulus_id names an image twice; expected the trials of an image on the first axis.')
-    return names
+    return np.array(names)
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -267,7 +296,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f'{path} cannot be read as .npz (no archive): cut short or another format. Copy it again.')
     try:
         with path.open('rb') as content, np.load(content, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+            # Of a file in another format, numpy returns the content.
+            return {name: array for name in file.files if isinstance(array := file[name], np.ndarray)}
     except FileNotFoundError as error:
         raise DataError(f'{path} is missing; sessions.csv lists it. Put it beside sessions.csv.') from error
     except (ValueError, EOFError, KeyError, OSError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
@@ -369,9 +399,9 @@ def read_stimuli(
 
 def _relative(file: str) -> str:
     """Path of a recording beside sessions.csv, also where a table was written on Windows."""
-    path = PureWindowsPath(file)
     if '\\' not in file:
-        return file
+        return PurePosixPath(file).as_posix()  # ./a.npz is a.npz
+    path = PureWindowsPath(file)
     return path.name if path.drive else path.as_posix()
 
 

@@ -21,22 +21,26 @@ _TRUE, _FALSE = ('True', 'TRUE', 'true'), ('False', 'FALSE', 'false')
 _WHOLE = re.compile(r'([+-]?\d+)(\.0+)?', re.ASCII)
 _NUMBER = re.compile(r'[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)', re.ASCII | re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r'([+-]?\d*),(\d+(e[+-]?\d+)?)', re.ASCII | re.IGNORECASE)
-#: A long number as a spreadsheet shows it, which has lost its last digits.
-_ROUNDED = re.compile(r'\d[.,]\d+E\+\d+', re.ASCII)
+#: A number as spreadsheets, R and MATLAB shorten long ones, which may have lost its last digits.
+_ROUNDED = re.compile(r'\d([.,]\d+)?E\+\d+', re.ASCII | re.IGNORECASE)
+#: A formula for a text, by which spreadsheets keep the zeros of ="007".
+_FORMULA = re.compile(r'="([^"]*)"')
 
 
 def read_table(path: Path, needed: tuple[str, ...], text: tuple[str, ...], gaps: tuple[str, ...] = ()) -> pd.DataFrame:
     """Read a table whose cells are separated by commas, semicolons or tabs.
 
-    Cells lose the spaces around them. Empty rows, empty columns without a name, and a first column without a name that
-    numbers the rows are left out. Where commas don't separate cells, they are read as decimal points of numbers.
+    Cells lose the spaces around them, and ="007" is 007. Empty rows, empty columns without a name, and a first column
+    without a name that numbers the rows are left out. Where commas don't separate cells, they are read as decimal
+    points of numbers.
 
     Parameters
     ----------
     path : Path
         File in UTF-8, or in UTF-16 with a byte order mark.
     needed : tuple of str
-        Columns that have to be there, without empty cells.
+        Columns that have to be there, without empty cells. Upper and lower case are one, for `text` too, where no
+        other column has the exact name.
     text : tuple of str
         Columns that are text. If all of their cells are whole numbers, decimals of zero are dropped: 7.0 is 7.
     gaps : tuple of str
@@ -55,7 +59,11 @@ def read_table(path: Path, needed: tuple[str, ...], text: tuple[str, ...], gaps:
     DataError
         When the file can't be read, a column or a cell is missing, or a column has no name or the same as another.
     """
-    names, rows, separator = _read_cells(path, needed)
+    names, rows, separator = _read_cells(path, needed, (*needed, *text))
+    missing = [column for column in needed if column not in names]
+    if missing:
+        there = ', '.join(filter(None, names)) or 'none'
+        raise DataError(f'{path} has no column {", ".join(missing)} in its first row; it has {there}.')
     for i, cells in enumerate(rows):
         if any(cells[len(names) :]):
             raise DataError(f'{path}, row {i + 2}: it has more cells than its first row has column names.')
@@ -63,9 +71,6 @@ def read_table(path: Path, needed: tuple[str, ...], text: tuple[str, ...], gaps:
     padded = [(cells + [''] * len(names))[: len(names)] for cells in rows]
     kept = {i: cells for i, cells in enumerate(padded) if any(cells)}
     columns = _named_columns(path, names, [list(cells) for cells in zip(*kept.values(), strict=True)])
-    missing = [column for column in needed if column not in columns]
-    if missing:
-        raise DataError(f'{path} has no column {", ".join(missing)}; it has {", ".join(columns) or "none"}.')
     if not kept:
         raise DataError(f'{path} has no rows.')
     for column in (name for name in needed if name not in gaps):
@@ -79,7 +84,7 @@ def read_table(path: Path, needed: tuple[str, ...], text: tuple[str, ...], gaps:
     return pd.DataFrame(typed, index=list(kept))
 
 
-def _read_cells(path: Path, needed: tuple[str, ...]) -> tuple[list[str], list[list[str]], str]:
+def _read_cells(path: Path, needed: tuple[str, ...], known: tuple[str, ...]) -> tuple[list[str], list[list[str]], str]:
     """Read names of columns, rows and separator: the first separator with which all needed columns are there."""
     try:
         content = path.read_bytes()
@@ -92,6 +97,8 @@ def _read_cells(path: Path, needed: tuple[str, ...]) -> tuple[list[str], list[li
         decoded = content.decode('utf-16' if wide else 'utf-8-sig')
     except UnicodeDecodeError as error:
         raise DataError(f'{path} cannot be read as CSV ({error}): save it as CSV in UTF-8.') from error
+    if '\0' in decoded:
+        raise DataError(f'{path} cannot be read as CSV (it has zero bytes): save it as CSV in UTF-8.')
     hint = re.match(r'"?sep=(.)"?\r?\n', decoded)  # Excel's
     if hint:
         decoded = decoded[hint.end() :]
@@ -99,12 +106,14 @@ def _read_cells(path: Path, needed: tuple[str, ...]) -> tuple[list[str], list[li
     for separator in _SEPARATORS:
         try:
             lines = csv.reader(io.StringIO(decoded, newline=''), delimiter=separator, strict=True)
-            read[separator] = [[cell.strip().strip(_INVISIBLE).strip() for cell in row] for row in lines if row]
+            read[separator] = [list(map(_stripped, row)) for row in lines if row]
         except csv.Error as error:
             problem = error
             continue
-        if read[separator] and set(needed) <= set(read[separator][0]):
-            break
+        if read[separator]:
+            read[separator][0] = _as_known(read[separator][0], known)
+            if set(needed) <= set(read[separator][0]):
+                break
     else:
         separator = _SEPARATORS[0]
     if separator not in read:
@@ -112,6 +121,18 @@ def _read_cells(path: Path, needed: tuple[str, ...]) -> tuple[list[str], list[li
     if not read[separator]:
         raise DataError(f'{path} cannot be read as CSV (it is empty).')
     return read[separator][0], read[separator][1:], separator
+
+
+def _stripped(cell: str) -> str:
+    text = cell.strip().strip(_INVISIBLE).strip()
+    formula = _FORMULA.fullmatch(text)
+    return formula[1].strip() if formula else text
+
+
+def _as_known(names: list[str], known: tuple[str, ...]) -> list[str]:
+    """Write names of columns as the known ones that they are but for their case."""
+    by_case = {name.lower(): name for name in known if name not in names}
+    return [by_case.get(name.lower(), name) for name in names]
 
 
 def _named_columns(path: Path, names: list[str], columns: list[list[str]]) -> dict[str, list[str]]:
@@ -131,7 +152,8 @@ def _identifiers(path: Path, column: str, cells: list[str]) -> np.ndarray:
     rounded = next((cell for cell in cells if _ROUNDED.fullmatch(cell)), None)
     if rounded is not None:
         raise DataError(
-            f'{path}: {column} is {rounded}, which has lost digits; format the column as text before saving it as CSV.'
+            f'{path}: {column} is {rounded}, which may have lost digits; write all digits, for instance by formatting '
+            'the column as text before saving it as CSV.'
         )
     return np.array(drop_decimals(cells), dtype=object)
 

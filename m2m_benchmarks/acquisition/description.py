@@ -6,7 +6,7 @@ import yaml
 
 from m2m_benchmarks.errors import DataError
 
-#: Names of the file beside sessions.csv, and its fields.
+#: Names of the file beside sessions.csv, in upper or lower case, and its fields.
 FILES = ('dataset.yml', 'dataset.yaml')
 FIELDS = ('description', 'technique', 'licence', 'citation')
 
@@ -31,7 +31,7 @@ def read_description(sessions: Path, citation: str | None = None) -> dict[str, s
     DataError
         When the file can't be read, or has another field or a field that is no text.
     """
-    paths = [sessions.parent / name for name in FILES if (sessions.parent / name).is_file()]
+    paths = sorted(path for path in sessions.parent.iterdir() if path.name.lower() in FILES and path.is_file())
     if len(paths) > 1:
         raise DataError(f'there are two descriptions, {" and ".join(map(str, paths))}; remove one.')
     path = paths[0] if paths else sessions.parent / FILES[0]

@@ -18,7 +18,7 @@ from m2m_benchmarks.data.digit_names import DOMAINS, spelled
 from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.domains import damaged, load_digits, write_domain
 from m2m_benchmarks.data.digits.images import SIZE, Digits, rgb
-from m2m_benchmarks.data.names import is_dataset_name
+from m2m_benchmarks.data.names import DATASET_RULE, is_dataset_name
 from m2m_benchmarks.errors import DataError, M2MError, UnknownNameError
 from m2m_benchmarks.net.download import download
 from m2m_benchmarks.plugins import registered
@@ -85,7 +85,7 @@ def import_domain(
         note(f"{name} is {paper_name}, in this library's spelling.")
         name = paper_name
     if not is_dataset_name(name):
-        raise DataError(f'{name!r} cannot be the name of a domain; expected letters and digits, as in MNISTM.')
+        raise DataError(f'{name!r} cannot be the name of a domain; expected {DATASET_RULE}, as in MNISTM.')
     if name in manifest.MADE_HERE:
         raise DataError(f'{name} is made by this library; import digits under another name.')
     if name in registered('data'):
@@ -93,7 +93,7 @@ def import_domain(
     refuse_other_case(name)
     report = progress or silent
     with atomic.write_lock(name):
-        _entry(name)  # raises if recordings have this name, before anything is read
+        manifest.refuse_other_kind(name, manifest.DIGITS)  # before anything is read
         report(f'reading {path.name}', 0, 1)
         try:
             splits = read_domain(path, background, note, as_split)
@@ -187,16 +187,11 @@ def fetch_digits(
 
 def _entry(name: str) -> dict[str, Any] | None:
     """Read the manifest of a domain; None if there is none, or it can't be read."""
+    manifest.refuse_other_kind(name, manifest.DIGITS)
     try:
-        entry = manifest.read(name)
+        return manifest.read(name)
     except DataError:
         return None
-    if entry is not None and entry.get('kind') != manifest.DIGITS:
-        raise DataError(
-            f'{name} is the name of recordings on this machine; choose another for the digits, or remove the '
-            f'recordings: m2m data remove {name}'
-        )
-    return entry
 
 
 def _check_replaces_nothing(name: str, splits: Mapping[str, Digits]) -> None:
@@ -302,6 +297,9 @@ def _read_photos(folder: Path, note: Callable[[str], object]) -> _Photos:
         )
     except OSError as error:
         raise DataError(f'{folder} is not a folder of photos: {error.strerror}. Give one with --photos DIR.') from error
+    others = [file.name for file in folder.iterdir() if file.suffix.lower() in set(images.SUFFIXES) - set(_SUFFIXES)]
+    if others:
+        note(f'{folder.name}: {len(others):,} images, such as {min(others)}, are neither PNG nor JPEG and not used.')
     if len(files) < 2:
         raise DataError(f'{folder} holds {len(files)} photos; expected at least 2, as PNG or JPEG.')
     pictures: list[images.Picture] = []

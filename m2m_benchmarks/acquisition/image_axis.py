@@ -1,6 +1,7 @@
 """The image axis of an array bundle: which image is at each position."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -13,6 +14,8 @@ from m2m_benchmarks.errors import DataError
 
 #: Table of the images in the order of the axis, in the folder of images or beside sessions.csv.
 TABLE = 'images.csv'
+#: Endings of the table where none is .csv. Spreadsheets are refused when they are read, so that no order is ignored.
+_OTHER_SUFFIXES = ('.tsv', '.txt', '.xlsx', '.xls', '.ods')
 #: Orders in which a folder of images can be read, for `m2m data import --stimulus-order`.
 ORDERS = ('natural', 'alphabetic')
 #: Value of the column `condition` for presentations without an image.
@@ -28,7 +31,7 @@ class ImageAxis:
     Attributes
     ----------
     names : tuple of str
-        Name of the image at each position: its file without the extension.
+        Name of the image at each position: its file without the extension, as `composed` writes it.
     paths : tuple of (Path or None)
         Files; None for a blank without one.
     blank : bool array, shape (n_images,)
@@ -74,15 +77,13 @@ def read_axis(folder: Path, sessions: Path, order: str | None = None) -> ImageAx
         raise DataError(f'the order of the stimuli is {order!r}; expected {" or ".join(ORDERS)}.')
     if not folder.is_dir():
         raise DataError(f'{folder} is not a folder; expected the stimulus images there.')
-    paths = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not is_helper_file(path.name)
-    )
+    paths = sorted(filter(_is_image, folder.iterdir()), key=lambda path: composed(path.name))
     stems: dict[str, Path] = {}
     for path in paths:
-        if path.stem in stems:
+        if composed(path.stem) in stems:
             raise DataError(f'{folder} holds {path.stem} in two formats; expected one file per image.')
-        stems[path.stem] = path
-    tables = [path for path in dict.fromkeys([folder / TABLE, sessions.parent / TABLE]) if path.is_file()]
+        stems[composed(path.stem)] = path
+    tables = _tables(folder, sessions.parent)
     if len(tables) > 1:
         raise DataError(f'there are two tables of images, {" and ".join(map(str, tables))}; remove one.')
     if tables:
@@ -94,13 +95,43 @@ def read_axis(folder: Path, sessions: Path, order: str | None = None) -> ImageAx
         raise _ambiguous(folder, paths, natural)
     ordered = natural if order == 'natural' else paths
     n = len(ordered)
-    return ImageAxis(tuple(path.stem for path in ordered), tuple(ordered), np.zeros(n, dtype=bool), ({},) * n)
+    return ImageAxis(tuple(composed(path.stem) for path in ordered), tuple(ordered), np.zeros(n, dtype=bool), ({},) * n)
+
+
+def composed(name: str) -> str:
+    """Write a name with one character for each accented letter: macOS stores two, which look the same."""
+    return unicodedata.normalize('NFC', name)
+
+
+def passed_over(folder: Path) -> list[str]:
+    """List the files of a folder that aren't taken for images, by the endings of their names."""
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.is_file() and not _is_image(path) and not is_helper_file(path.name) and path.name.lower() != TABLE
+    )
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not is_helper_file(path.name)
+
+
+def _tables(*folders: Path) -> list[Path]:
+    """Find the tables of images in folders, also with a name in capitals."""
+    named = [
+        path
+        for folder in dict.fromkeys(folder.resolve() for folder in folders)
+        for path in sorted(folder.iterdir())
+        if path.stem.lower() == Path(TABLE).stem and path.is_file()
+    ]
+    tables = [path for path in named if path.suffix.lower() == Path(TABLE).suffix]
+    return tables or [path for path in named if path.suffix.lower() in _OTHER_SUFFIXES]
 
 
 def _natural_key(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
-    """Sort as file managers do: numbers by value, and letters without case."""
-    parts = re.findall(r'(\d+)|(\D+)', path.name.casefold(), re.ASCII)
-    return [(not digits, int(digits or 0), other) for digits, other in parts], path.name
+    """Sort as file managers do: numbers by value, letters without case, and accented letters at those without."""
+    parts = re.findall(r'(\d+)|(\D+)', unicodedata.normalize('NFD', path.name).casefold(), re.ASCII)
+    return [(not digits, int(digits or 0), other) for digits, other in parts], composed(path.name)
 
 
 def _ambiguous(folder: Path, alphabetic: list[Path], natural: list[Path]) -> DataError:
@@ -115,15 +146,17 @@ def _ambiguous(folder: Path, alphabetic: list[Path], natural: list[Path]) -> Dat
 
 def _from_table(path: Path, folder: Path, paths: list[Path]) -> ImageAxis:
     table = read_table(path, ('file',), text=('file', 'condition'), gaps=('file',))
-    by_name = {**{image.stem: image for image in paths}, **{image.name: image for image in paths}}
-    blank = (table['condition'] == BLANK).to_numpy() if 'condition' in table else np.zeros(len(table), dtype=bool)
+    by_name = {composed(image.stem): image for image in paths} | {composed(image.name): image for image in paths}
+    blank = np.zeros(len(table), dtype=bool)
+    if 'condition' in table:
+        blank = (table['condition'].str.lower() == BLANK).to_numpy()
     names, files = [], []
     for (row, listed), is_blank in zip(table['file'].items(), blank, strict=True):
         where = f'{path}, row {int(str(row)) + 2}'
-        file = by_name.get(PureWindowsPath(listed).name)
+        file = by_name.get(composed(PureWindowsPath(listed).name))
         if file is None and not (is_blank and not listed):
             raise DataError(f'{where}: there is no image {listed!r} in {folder}.')
-        name = file.stem if file is not None else f'{BLANK}_{row}'
+        name = composed(file.stem) if file is not None else f'{BLANK}_{row}'
         if name in names and not is_blank:
             raise DataError(
                 f'{where}: {name} is listed twice; expected each image once, and its repetitions as trials.'
@@ -136,7 +169,9 @@ def _from_table(path: Path, folder: Path, paths: list[Path]) -> ImageAxis:
     if blank.all():
         raise DataError(f'{path} lists only blanks; expected images.')
     others = table.drop(columns='file').rename(columns={name: f'image_{name}' for name in _OWN})
-    records = [{str(column): _plain(value) for column, value in row.items()} for row in others.to_dict('records')]
+    # not to_dict('records'), which gives no rows where there are no columns
+    columns = {str(column): others[column].tolist() for column in others}
+    records = [{column: _plain(values[row]) for column, values in columns.items()} for row in range(len(table))]
     return ImageAxis(tuple(names), tuple(files), blank, tuple(records))
 
 

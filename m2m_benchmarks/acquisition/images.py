@@ -30,7 +30,10 @@ from PIL import Image, ImageOps, TiffImagePlugin
 from m2m_benchmarks.errors import DataError
 
 #: Endings of the names of image files; their content decides what they are.
-SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.gif', '.webp', '.ppm', '.pgm')
+SUFFIXES = (
+    *('.png', '.jpg', '.jpeg', '.jpe', '.jfif', '.tif', '.tiff', '.bmp', '.gif', '.webp'),
+    *('.ppm', '.pgm', '.pbm', '.pnm'),
+)
 #: Pixels of the largest image that is decoded: a small file may hold a huge one. Pillow warns above this number.
 MOST_PIXELS = 89_000_000
 #: Colour behind transparent images, unless another one is asked for.

@@ -13,12 +13,12 @@ import pandas as pd
 from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.acquisition.bundle import Recording, read_recordings, read_sessions, read_stimuli, read_units
 from m2m_benchmarks.acquisition.description import read_description
-from m2m_benchmarks.acquisition.image_axis import ImageAxis, read_axis
+from m2m_benchmarks.acquisition.image_axis import ImageAxis, composed, passed_over, read_axis
 from m2m_benchmarks.data import atomic, manifest, store
 from m2m_benchmarks.data.areas import renamed_areas, standard_area
 from m2m_benchmarks.data.cards import refuse_other_case
 from m2m_benchmarks.data.digit_names import DERIVED_DIGITS, DOMAINS, PAPER_DIGITS
-from m2m_benchmarks.data.names import is_dataset_name
+from m2m_benchmarks.data.names import DATASET_RULE, is_dataset_name
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import sha256_file
@@ -28,6 +28,8 @@ _OWN: tuple[str, ...] = ('neuroid_id', 'region', 'animal', 'session', 'reliabili
 _OWN += ('neuroid', 'presentation', 'object_name', 'time_bin', 'time_bin_start', 'time_bin_end', 'data')
 #: Names that netCDF allows.
 _COLUMN = re.compile(r'\w([^/\x00-\x1f\x7f]*[^/\x00-\x20\x7f])?\Z')
+#: Longest name of a column in bytes of UTF-8; netCDF allows 256.
+_LONGEST = 200
 
 
 def import_bundle(
@@ -129,8 +131,7 @@ def importing(name: str) -> Iterator[None]:
     """
     check_recordings_name(name)
     with atomic.write_lock(name):
-        if manifest.holds_digits(name):
-            raise DataError(f'{name} is the name of digits on this machine; choose another for the recordings.')
+        manifest.refuse_other_kind(name, None)
         yield
 
 
@@ -231,7 +232,7 @@ def write_recordings(
 def check_recordings_name(name: str) -> None:
     """Check that a name can be that of recordings, and is no other dataset's in another case."""
     if not is_dataset_name(name):
-        raise DataError(f'{name!r} cannot be the name of a dataset; expected letters and digits, as in Siegle2021.')
+        raise DataError(f'{name!r} cannot be the name of a dataset; expected {DATASET_RULE}, as in Siegle2021.')
     if name == 'SimulatedMouse':
         raise DataError('SimulatedMouse is simulated by this library; import recordings under another name.')
     for digits in (*DOMAINS, DERIVED_DIGITS, PAPER_DIGITS):
@@ -268,6 +269,9 @@ def _other_number(axis: ImageAxis, n: int, table: pd.DataFrame, folder: Path) ->
         f'{folder} holds {len(axis.names)} images, the recordings have {n} on their image axis; expected one image '
         'file for each. Recordings of some of the images name them in an array stimulus_id of the .npz file.'
     )
+    others = passed_over(folder)
+    if others:
+        problem += f' By their endings, these are not taken for images: {", ".join(others[:5])} ({len(others)} in all).'
     for column in ('n_trials', 'n_units'):
         if (table[column] == len(axis.names)).all():
             problem += f' {column} is {len(axis.names)}: if the axes are in another order, transpose the arrays to '
@@ -283,7 +287,7 @@ def _positions(recording: Recording, axis: ImageAxis, folder: Path) -> np.ndarra
             raise _other_number(axis, n, recording.session.to_frame().T, folder)
         return np.arange(n)
     known = {stem: i for i, stem in enumerate(axis.names)}
-    known |= {path.name: i for i, path in enumerate(axis.paths) if path is not None}
+    known |= {composed(path.name): i for i, path in enumerate(axis.paths) if path is not None}
     unknown = [name for name in recording.stimulus_ids if name not in known]
     if unknown:
         raise DataError(
@@ -339,10 +343,10 @@ def _coordinates(path: Path, units: pd.DataFrame, session: pd.Series) -> pd.Data
     kept: dict[str, pd.Series] = {}
     for column in map(str, units.columns):
         name = f'unit_{column}' if column in taken else column
-        if name in kept or not _COLUMN.match(name):
+        if name in kept or not _COLUMN.match(name) or len(name.encode()) > _LONGEST:
             raise DataError(
                 f'{path}: a column cannot be called {column!r}: names have to be unique, begin with a letter or '
-                'digit, contain no slash and not end in a space. Rename or remove it.'
+                f'digit, contain no slash, not end in a space, and have at most {_LONGEST} bytes. Rename or remove it.'
             )
         kept[name] = units[column]
     return pd.DataFrame({**own, **kept}, index=units.index)

@@ -123,7 +123,8 @@ def _recordings(dataset: str, area: str, population: str | None, sha256: str, fo
 def _on_shared_stimuli(recorded: AreaRecordings) -> AreaRecordings:
     """Leave out the stimuli that some session doesn't have, and fill in the other missing responses."""
     missing = np.isnan(recorded.mean.values)
-    sessions = recorded.mean['session'].values
+    # Some labs number the sessions of each animal.
+    sessions = pd.MultiIndex.from_arrays([recorded.mean[name].values for name in ('animal', 'session')]).factorize()[0]
     shared = np.all([~missing[:, sessions == session].all(axis=1) for session in np.unique(sessions)], axis=0)
     complete = missing[shared].mean(axis=0) <= 0.5 if shared.any() else np.zeros(len(sessions), dtype=bool)
     n_incomplete = int((~complete).sum())

@@ -73,13 +73,20 @@ def show(
         if json != '-':
             _print_card(entry)
         return
-    entries = [{**(card(dataset) or {}), **dataset_state(dataset)} for dataset in _names()]
+    entries, damaged = [], []
+    for dataset in _names():
+        try:
+            entries.append({**(card(dataset) or {}), **dataset_state(dataset)})
+        except DataError as error:  # the others are listed
+            damaged.append(str(error))
     if json is not None:
         write_json(entries, json)
     if json != '-':
         print_table(_table(entries))
         missing = [entry['name'] for entry in entries if _is_missing(entry)]
         print_commands({dataset: manifest.import_commands(dataset) for dataset in missing})
+    if damaged:
+        raise DataError('\n'.join(damaged))
 
 
 def _table(entries: list[dict[str, Any]]) -> Table:
@@ -492,14 +499,23 @@ def verify(
         check_json(json)
         _verify_published(name, json)
         return
-    names = [name] if name is not None else manifest.names()
-    problems = {dataset: manifest.verify(dataset) for dataset in names}
+    problems: dict[str, list[str]] = {}
+    n_files: dict[str, int] = {}
+    for dataset in [name] if name is not None else manifest.names():
+        try:
+            n_files[dataset] = len(manifest.files(manifest.require(dataset)))
+            problems[dataset] = manifest.verify(dataset)
+        except DataError as error:  # its manifest; the others are checked
+            problems[dataset] = [str(error)]
     if json is not None:
         write_json(problems, json)
     if json != '-':
         for dataset, of_dataset in problems.items():
-            n = len(manifest.files(manifest.require(dataset)))
-            print_text(f'{dataset}: {n - len(of_dataset)} of {n} files intact')
+            if dataset in n_files:
+                n = n_files[dataset]
+                print_text(f'{dataset}: {n - len(of_dataset)} of {n} files intact')
+            else:
+                print_text(f'{dataset}: its manifest is damaged')
             for problem in of_dataset:
                 print_line(f'  {problem}')
         if not problems:

@@ -10,7 +10,7 @@ from m2m_benchmarks.cli.console import Json, print_line, print_text, progress, w
 from m2m_benchmarks.cli.data import dataset_state, describe_content
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import cards
-from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.plugins import BRAIN_SCORE, registered
 from m2m_benchmarks.storage import ensure_writable, free_bytes, home
 
@@ -90,7 +90,11 @@ def _home() -> dict[str, str]:
 def _datasets() -> list[dict[str, str]]:
     checks = []
     for name in dict.fromkeys([*(card['name'] for card in cards()), *manifest.names()]):
-        entry = dataset_state(name)
+        try:
+            entry = dataset_state(name)
+        except DataError as error:
+            checks.append(_check(f'data {name}', 'broken', str(error), manifest.repair_advice(name)))
+            continue
         simulated = 'simulated; ' if name == 'SimulatedMouse' else ''
         if entry['here']:
             checks.append(_check(f'data {name}', 'ok', f'{simulated}{describe_content(entry)}'))

@@ -98,7 +98,8 @@ def remove(name: str) -> None:
         # First, since only a manifest makes files a dataset.
         (folder / 'ledger.json').unlink(missing_ok=True)
         sync_folder(folder)
-        shutil.rmtree(folder)
+        shutil.rmtree(folder.resolve())
+        folder.unlink(missing_ok=True)  # a link to another disk
     except OSError as error:
         raise StorageError(
             f'cannot remove {folder}: {error.strerror or error}. Fix its permissions, then remove the folder.'

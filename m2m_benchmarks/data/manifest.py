@@ -47,11 +47,17 @@ def read(name: str) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise DataError(f'the manifest {path} cannot be read ({error}). {repair_advice(name)}') from error
-    if not isinstance(manifest, dict) or manifest.get('format') != FORMAT:
+    if not isinstance(manifest, dict) or manifest.get('format') != FORMAT or not _is_whole(manifest):
         raise DataError(
             f'the manifest {path} is of another version or damaged; expected format {FORMAT}. {repair_advice(name)}'
         )
     return manifest
+
+
+def _is_whole(manifest: dict[str, Any]) -> bool:
+    """Whether a manifest has what every one of its kind has."""
+    content = {'splits'} if manifest.get('kind') == DIGITS else {'assembly', 'stimuli', 'summary'}
+    return {'name', 'version', 'created', 'source'} | content <= manifest.keys()
 
 
 def require(name: str) -> dict[str, Any]:
@@ -63,6 +69,8 @@ def require(name: str) -> dict[str, Any]:
         When it isn't; the message has the command that brings it.
     """
     manifest = read(name)
+    if manifest is None and name in MADE_HERE:
+        raise DataNotFoundError(f'{name} is not on this machine; it is made when a benchmark of it is first scored.')
     if manifest is None:
         raise DataNotFoundError(
             f'{name} is not on this machine (looked in {data_folder()}). Bring it with:\n  {import_command(name)}'
@@ -93,6 +101,23 @@ def files(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     if manifest.get('kind') == DIGITS:
         return [file for split in manifest['splits'].values() for file in split['files'].values()]
     return [manifest['assembly'], *manifest['stimuli']]
+
+
+def refuse_other_kind(name: str, kind: str | None) -> None:
+    """Raise a DataError if the dataset of this name on this machine is of another kind: `DIGITS`, None for recordings.
+
+    A dataset with a damaged manifest may be replaced by any.
+    """
+    try:
+        before = read(name)
+    except DataError:
+        return
+    if before is not None and before.get('kind') != kind:
+        here, new = ('recordings', 'digits') if kind == DIGITS else ('digits', 'recordings')
+        raise DataError(
+            f'{name} is the name of {here} on this machine; choose another for the {new}, or remove the {here}: '
+            f'm2m data remove {name}'
+        )
 
 
 def stimuli_sha256(manifest: dict[str, Any]) -> str:

@@ -243,7 +243,7 @@ def _summary(n_repetitions: int, n_stimuli: int, neuroids: pd.DataFrame) -> dict
             'reliable': int(group['scored'].sum()),
             'flat': int((group['reliability'].isna() & ~group['scored']).sum()),
             'animals': int(group['animal'].nunique()),
-            'sessions': int(group['session'].nunique()),
+            'sessions': len(group[['animal', 'session']].drop_duplicates()),  # some labs number those of each animal
             'reliable_by': _reliable_by(group, grouping),
         }
     return {'repetitions': n_repetitions, 'stimuli': n_stimuli, 'areas': areas}

@@ -70,6 +70,8 @@ TABLE = 'id,rate,layer,cre_line\na1,0.5,4,None\nb2,12.25,5,Cux2\n'
         ',id,rate,layer,cre_line\n7,a1,0.5,4,None\n12,b2,12.25,5,Cux2\n',
         TABLE.encode('utf-16'),
         '"id","rate","layer","cre_line"\n"a1","0.5","4","None"\n"b2","12.25","5","Cux2"',
+        TABLE.replace('id,', 'ID,'),
+        TABLE.replace('a1', '="a1"').replace('Cux2', '"=""Cux2"""'),
     ],
 )
 def test_the_same_table_written_otherwise(read, content):
@@ -89,6 +91,7 @@ def test_rows_are_counted_as_in_the_file(read):
         (['0012', '0013'], ['0012', '0013']),
         (['1037812345678901234', '5'], ['1037812345678901234', '5']),
         (['NA', 'None'], ['NA', 'None']),
+        (['12e5', '5E12'], ['12e5', '5E12']),  # hashes, and wells of a plate
     ],
 )
 def test_identifiers(read, ids, expected):
@@ -99,10 +102,14 @@ def test_identifiers(read, ids, expected):
     ('content', 'message'),
     [
         ('id\n1.03781E+18\n', 'lost digits'),
+        ('id\n5.1094e+08\n', 'lost digits'),  # MATLAB
+        ('id\n100001\n1e+05\n', 'id is 1e.05, which may have lost digits'),  # R
         ('id,x,x\n1,2,3\n', 'two columns called x'),
         ('id,x,\n1,2,here\n', 'column 3 has no name'),
         ('id,x\n1,2,3\n', 'row 2: it has more cells'),
         ('x;y\n1;2\n', 'no column id'),
+        ('# of 2026\nid,x\n1,2\n', 'no column id in its first row'),
+        ('id\n1\n'.encode('utf-16-le'), 'in UTF-8'),
         ('id,x\n1,2\n ,3\n', 'row 3: id is empty'),
         ('id,x\n', 'no rows'),
         ('', 'cannot be read as CSV'),
@@ -113,3 +120,7 @@ def test_identifiers(read, ids, expected):
 def test_tables_that_are_refused(read, content, message):
     with pytest.raises(DataError, match=rf'table\.csv.*{message}'):
         read(content)
+
+
+def test_an_exact_name_of_a_column_comes_first(read):
+    assert read('ID,id\n1,2\n').to_dict('list') == {'ID': [1], 'id': ['2']}

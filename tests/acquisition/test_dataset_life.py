@@ -1,6 +1,8 @@
 """Names, replacement, removal, export and import of datasets."""
 
 import json
+import os
+import re
 import zipfile
 
 import numpy as np
@@ -63,6 +65,46 @@ def test_remove_a_damaged_dataset(m2m, m2m_home, make_bundle, tmp_path):
     assert manifest.names() == []
 
 
+def test_remove_a_dataset_on_another_disk(m2m, m2m_home, make_bundle, tmp_path):
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
+    (m2m_home / 'data' / 'Lab2026').rename(tmp_path / 'disk')
+    (m2m_home / 'data' / 'Lab2026').symlink_to(tmp_path / 'disk')
+    assert m2m('data', 'remove', 'Lab2026').code == 0
+    assert not (tmp_path / 'disk').exists()
+    assert [path.name for path in (m2m_home / 'data').iterdir()] == ['.Lab2026.lock']
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize(('content', 'problem'), [('{"format": 1', 'cannot be read'), ('{"format": 1}', 'damaged')])
+def test_one_damaged_manifest_does_not_hide_the_other_datasets(m2m, m2m_home, make_bundle, tmp_path, content, problem):
+    bundle = make_bundle(tmp_path / 'bundle')
+    for name in ('Lab2026', 'Lab2027'):
+        import_bundle(name, *bundle.paths)
+    (m2m_home / 'data' / 'Lab2026' / 'ledger.json').write_text(content)
+    for command, shown in (('list', 'Lab2027 '), ('verify', 'Lab2027: 9 of 9 files intact')):
+        ran = m2m('data', command)
+        assert (ran.code, shown in ran.out) == (1, True)
+        assert re.search(rf'Lab2026/ledger\.json .*{problem}', ran.out + ran.err)
+        assert 'Bring it again: m2m data import Lab2026' in ran.err
+    ran = m2m('doctor')
+    assert ran.code == 1
+    assert 'broken   data Lab2026: the manifest' in ran.out
+    assert 'ok       data Lab2027: 15 neuroids' in ran.out
+
+
+@pytest.mark.parametrize('command', ['export', 'verify'])
+def test_datasets_that_are_made_on_first_use(m2m, m2m_home, tmp_path, command):
+    ran = m2m('data', command, 'SimulatedMouse', *[tmp_path / 'x.zip'] * (command == 'export'))
+    assert (ran.code, 'made when a benchmark of it is first scored' in ran.err) == (1, True)
+
+
+def test_a_name_too_long_for_files(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle')
+    with pytest.raises(DataError, match='the first a letter, at most 100'):
+        import_bundle('L' * 101, *bundle.paths)
+    assert import_bundle('L' * 100, *bundle.paths)['name'] == 'L' * 100
+
+
 def test_remove_while_it_is_written(m2m, m2m_home, make_bundle, tmp_path):
     import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
     with atomic.write_lock('Lab2026'):
@@ -112,6 +154,36 @@ def test_a_damaged_dataset_is_not_exported(m2m_home, make_bundle, tmp_path):
         export_archive('Lab2026', tmp_path / 'x.tar')
 
 
+@pytest.mark.seconds
+def test_an_archive_that_was_packed_again_with_its_folder(m2m_home, make_bundle, tmp_path, monkeypatch):
+    """As file managers do; macOS adds files of its own. The dataset's files may be dated 1970."""
+    entry = import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
+    for file in manifest.files(entry):
+        os.utime(manifest.path_of('Lab2026', entry, file), (0, 0))
+    export_archive('Lab2026', tmp_path / 'first.zip')
+    with zipfile.ZipFile(tmp_path / 'first.zip') as first, zipfile.ZipFile(tmp_path / 'again.zip', 'w') as again:
+        for name in first.namelist():
+            again.writestr(f'Lab2026/{name}', first.read(name))
+            again.writestr(f'__MACOSX/Lab2026/._{name}', b'x')
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'another'))
+    assert import_archive(tmp_path / 'again.zip') == entry
+    assert manifest.verify('Lab2026') == []
+
+
+@pytest.mark.seconds
+def test_digits_and_recordings_do_not_replace_each_other(m2m_home, make_bundle, make_domain, tmp_path, monkeypatch):
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
+    export_archive('Lab2026', tmp_path / 'recordings.zip')
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'another'))
+    make_domain('Lab2026')
+    export_archive('Lab2026', tmp_path / 'digits.zip')
+    with pytest.raises(DataError, match='Lab2026 is the name of digits on this machine'):
+        import_archive(tmp_path / 'recordings.zip', replace=True)
+    monkeypatch.setenv('M2M_HOME', str(m2m_home))
+    with pytest.raises(DataError, match='Lab2026 is the name of recordings on this machine'):
+        import_archive(tmp_path / 'digits.zip', replace=True)
+
+
 def changed(key, value):
     def change(files):
         content = json.loads(files['ledger.json'])
@@ -119,6 +191,13 @@ def changed(key, value):
         return {**files, 'ledger.json': json.dumps(content).encode()}
 
     return change
+
+
+def fewer(files):
+    content = json.loads(files['ledger.json'])
+    content['stimuli'].pop()
+    content['version'] = atomic.version_of(manifest.files(content))
+    return {**files, 'ledger.json': json.dumps(content).encode()}
 
 
 def outside(files):
@@ -134,6 +213,10 @@ WRONG = {
     'a list': (lambda files: {**files, 'ledger.json': b'[]'}, 'is wrong'),
     'another format': (changed('format', 7), 'format 7'),
     'another version': (changed('version', 'x'), 'not those of its version'),
+    'an unknown kind': (changed('kind', 'movie'), "the kind 'movie'"),
+    'fewer stimuli': (fewer, '1 stimuli'),
+    'nested without end': (lambda files: {**files, 'ledger.json': b'[' * 100_000}, 'is wrong'),
+    'two manifests': (lambda files: {**files, 'b/ledger.json': files['ledger.json']}, 'more than one ledger'),
     'no summary': (changed('summary', {}), 'is wrong'),
     'the name of digits': (changed('name', 'MNIST'), 'is the name of digits'),
     'a name that cannot be': (changed('name', '../x'), 'cannot be the name'),

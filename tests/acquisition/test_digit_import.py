@@ -598,8 +598,10 @@ def read(folder, names):
 
 
 def test_mnistm_is_synthesised(m2m, mnist, photos):
+    (photos / 'f.webp').touch()
     ran = m2m('data', 'fetch', 'digits', '--domains', 'MNISTM', '--photos', photos, '--seed', 3)
     assert ran.code == 0
+    assert 'photos: 1 images, such as f.webp, are neither PNG nor JPEG and not used.' in ran.err
     assert 'train synthesised from 3 photos, seed 3; test synthesised from 2 photos, seed 3' in ran.out
     for split, images, names in (('train', draw(11, size=32), 'ace'), ('test', draw(12, 10, 32), 'bd')):
         digits = load_digits('MNISTM', split)

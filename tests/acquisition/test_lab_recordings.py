@@ -1,6 +1,9 @@
 """Recordings as labs have them: missing trials, other orders and sets of images, blanks, one repetition."""
 
 import shutil
+import unicodedata
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +67,7 @@ def test_the_order_of_numbered_images_is_asked_for(m2m, m2m_home, make_bundle, t
         (['B', 'a'], True),
         (['ori90_sf2', 'ori90_sf10'], True),
         (['x-1', 'x'], False),
+        (['école', 'zoo'], True),
     ],
 )
 def test_orders_that_are_ambiguous(tmp_path, names, ambiguous):
@@ -92,6 +96,50 @@ def test_a_table_of_images_gives_their_order_and_columns(m2m_home, make_bundle, 
     assert list(stimuli['contrast']) == [i / 2 for i in order]
     responses, _ = by_image()
     np.testing.assert_allclose(responses[:, :, :5], bundle.counts['VISp_1.npz'] / 0.2, rtol=1e-6)
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize('name', ['images.csv', 'Images.CSV', 'images.tsv', 'images.txt'])
+def test_no_table_of_images_is_passed_over(m2m_home, make_bundle, tmp_path, name):
+    bundle = make_bundle(tmp_path / 'bundle')
+    names = [f'image_{i:03d}' for i in range(8)][::-1]
+    (bundle.stimuli / name).write_text('\n'.join(['File', *names]))
+    import_bundle('Lab2026', *bundle.paths)
+    assert by_image()[1] == names
+
+
+def test_a_spreadsheet_of_images(m2m_home, make_bundle, tmp_path):
+    """It is refused, but beside images.csv it is the copy that the lab keeps."""
+    bundle = make_bundle(tmp_path / 'bundle')
+    (bundle.stimuli / 'images.xlsx').write_bytes(b'PK\3\4\xff')
+    with pytest.raises(DataError, match=r'images\.xlsx cannot be read as CSV'):
+        import_bundle('Lab2026', *bundle.paths)
+    (bundle.folder / 'images.csv').write_text('\n'.join(['file', *(f'image_{i:03d}' for i in range(8))]))
+    import_bundle('Lab2026', *bundle.paths)
+
+
+def test_one_table_in_one_folder_by_two_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'a.png').touch()
+    (tmp_path / 'images.csv').write_text('file\na\n')
+    assert read_axis(tmp_path, Path('sessions.csv')).names == ('a',)
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize('forms', [('NFC', 'NFD'), ('NFD', 'NFC')])
+@pytest.mark.parametrize('named_by', ['images.csv', 'stimulus_id'])
+def test_accented_letters_are_one_character_or_two(m2m_home, make_bundle, tmp_path, forms, named_by):
+    """The files of macOS have two, tables one."""
+    bundle = make_bundle(tmp_path / 'bundle')
+    names, files = ([unicodedata.normalize(form, f'bäume_{i}') for i in range(8)] for form in forms)
+    rename_images(bundle, files.__getitem__)
+    if named_by == 'images.csv':
+        (bundle.folder / 'images.csv').write_text('\n'.join(['file', *names]), encoding='utf-8')
+    else:
+        for file in bundle.counts:
+            rewrite(bundle, file, stimulus_id=np.array(names))
+    import_bundle('Lab2026', *bundle.paths)
+    assert by_image()[1] == [unicodedata.normalize('NFC', name) for name in names]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +258,12 @@ def test_blanks(m2m, m2m_home, make_bundle, tmp_path, subtract):
     """The third position on the axis is a grey screen, without a file."""
     bundle = make_bundle(tmp_path / 'bundle')
     (bundle.stimuli / 'image_002.png').unlink()
-    rows = ['image_000,scene', 'image_001,scene', ',blank', *[f'image_{i:03d},scene' for i in range(3, 8)]]
+    rows = [
+        'image_000,scene',
+        'image_001,scene',
+        f',{"Blank" if subtract else "blank"}',
+        *[f'image_{i:03d},scene' for i in range(3, 8)],
+    ]
     (bundle.folder / 'images.csv').write_text('\n'.join(['file,condition', *rows]))
     ran = m2m('data', 'import', 'Lab2026', *bundle.options, *['--subtract-blank'] * subtract)
     assert ran.code == 0
@@ -287,10 +340,97 @@ def test_unit_ids_with_zeros_on_one_side(m2m_home, make_bundle, tmp_path):
         import_bundle('Lab2026', *bundle.paths)
 
 
-def test_unit_ids_as_bytes(m2m_home, make_bundle, tmp_path):
+def test_ids_as_bytes_and_padded(m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
-    rewrite(bundle, 'VISp_1.npz', unit_id=np.arange(1000, 1005).astype('S'))
+    rename_images(bundle, lambda i: f'bäume_{i}')
+    rewrite(
+        bundle,
+        'VISp_1.npz',
+        unit_id=np.arange(1000, 1005).astype('S'),
+        stimulus_id=np.array([f'bäume_{i}  '.encode() for i in range(8)]),
+    )
     import_bundle('Lab2026', *bundle.paths)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'unit_id': np.array(['ä'.encode('latin-1')] * 5)}, 'unit_id holds bytes that are not in UTF-8'),
+        ({'unit_id': np.array([1000, 1001, np.nan, 1003, 1004])}, 'some are NaN'),
+        ({'unit_id': np.zeros(5, dtype=complex)}, 'of type complex128'),
+        ({'unit_id': np.zeros(5, dtype=[('id', 'i4')])}, 'expected whole numbers or text'),
+        ({'stimulus_id': np.array([b'\xff'] * 8)}, 'stimulus_id holds bytes'),
+    ],
+)
+def test_ids_that_are_no_text(m2m_home, make_bundle, tmp_path, changes, message):
+    bundle = make_bundle(tmp_path / 'bundle')
+    rewrite(bundle, 'VISp_1.npz', **changes)
+    with pytest.raises(DataError, match=message):
+        import_bundle('Lab2026', *bundle.paths)
+
+
+@pytest.mark.parametrize('marker', [-999, -9999.0])
+def test_numbers_that_mark_missing_trials(m2m_home, make_bundle, tmp_path, marker):
+    bundle = make_bundle(tmp_path / 'bundle')
+    values = bundle.counts['VISp_1.npz'].astype(type(marker))
+    values[9, :3] = marker
+    rewrite(bundle, 'VISp_1.npz', spike_counts=None, responses=values)
+    with pytest.raises(DataError, match=rf'15 responses are {int(marker)}, which marks missing values; write NaN'):
+        import_bundle('Lab2026', *bundle.paths)
+    # one value of a signal that goes there
+    rewrite(bundle, 'VISp_1.npz', responses=np.linspace(marker, 700, values.size).reshape(values.shape))
+    import_bundle('Lab2026', *bundle.paths)
+
+
+def test_a_zip_of_other_files(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle')
+    with zipfile.ZipFile(bundle.folder / 'VISp_1.npz', 'w') as archive:
+        for name in ('spike_counts', 'unit_id'):
+            archive.writestr(name, '1,2')
+    with pytest.raises(DataError, match=r'VISp_1\.npz holds no arrays'):
+        import_bundle('Lab2026', *bundle.paths)
+
+
+@pytest.mark.seconds
+def test_animals_whose_sessions_have_the_same_numbers(m2m_home, make_bundle, tmp_path):
+    """The second animal saw the first 16 of 24 images, as if its session had another number."""
+    areas = []
+    for name, second in (('Same2026', '1'), ('Other2026', '2')):
+        sessions = (('a.npz', 'VISp', 'm1', '1', 8), ('b.npz', 'VISp', 'm2', second, 8))
+        bundle = make_bundle(tmp_path / name, n_images=24, n_units=10, sessions=sessions)
+        shown = np.array([f'image_{i:03d}' for i in range(16)])
+        rewrite(bundle, 'b.npz', spike_counts=bundle.counts['b.npz'][:, :16], stimulus_id=shown)
+        text = bundle.sessions.read_text().splitlines()
+        bundle.sessions.write_text('\n'.join([*text[:2], text[2].replace(',8,24,', ',8,16,')]))
+        entry = import_bundle(name, *bundle.paths)
+        assert entry['summary']['areas']['VISp']['sessions'] == 2
+        areas.append(recordings(name, 'VISp'))
+    assert [(area.n_stimuli_left_out, area.n_filled) for area in areas] == [(8, 0)] * 2
+    np.testing.assert_array_equal(areas[0].mean.values, areas[1].mean.values)
+
+
+def test_an_area_with_two_spellings(m2m_home, make_bundle, tmp_path):
+    sessions = (('a.npz', 'V2L', 'm1', 's1', 8), ('b.npz', 'v2l', 'm2', 's2', 8))
+    with pytest.raises(DataError, match='called V2L and v2l; expected one spelling'):
+        import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', sessions=sessions).paths)
+
+
+@pytest.mark.parametrize(('name', 'n_left'), [('image_003.heic', 7), ('image_003', 7), ('image_003.jfif', 8)])
+def test_files_that_are_not_taken_for_images_are_named(m2m_home, make_bundle, tmp_path, name, n_left):
+    bundle = make_bundle(tmp_path / 'bundle')
+    (bundle.stimuli / 'image_003.png').rename(bundle.stimuli / name)
+    if n_left == 8:
+        import_bundle('Lab2026', *bundle.paths)
+    else:
+        with pytest.raises(DataError, match=rf'holds 7 images.* not taken for images: {name} \(1 in all\)'):
+            import_bundle('Lab2026', *bundle.paths)
+
+
+def test_a_column_with_a_long_name(m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle')
+    bundle.units.write_text(bundle.units.read_text().replace('cortical_depth', 'ä' * 101))
+    with pytest.raises(DataError, match='have at most 200 bytes'):
+        import_bundle('Lab2026', *bundle.paths)
 
 
 def test_an_animal_with_a_space_behind_its_name(m2m_home, make_bundle, tmp_path):
@@ -304,8 +444,8 @@ def test_paths_of_windows(m2m_home, make_bundle, tmp_path):
     (bundle.folder / 'day1').mkdir()
     for file in bundle.counts:
         shutil.move(bundle.folder / file, bundle.folder / 'day1')
-    for table in (bundle.sessions, bundle.units):
-        table.write_text(table.read_text().replace('VIS', 'day1\\VIS').replace(',day1\\', ','))
+    for table, folder in ((bundle.sessions, 'day1\\'), (bundle.units, './day1/')):
+        table.write_text(table.read_text().replace('VIS', f'{folder}VIS').replace(f',{folder}', ','))
     entry = import_bundle('Lab2026', *bundle.paths)
     assert 'day1/VISp_1.npz' in entry['source']['recordings']
 
@@ -349,7 +489,7 @@ def test_the_card_says_what_the_lab_says(m2m, m2m_home, make_bundle, tmp_path):
 
 def test_two_descriptions(m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
-    (bundle.folder / 'dataset.yaml').write_text('licence: CC0')
+    (bundle.folder / 'Dataset.YAML').write_text('licence: CC0')
     assert import_bundle('Lab2026', *bundle.paths)['source']['description'] == {'licence': 'CC0'}
     (bundle.folder / 'dataset.yml').write_text('licence: CC0')
     with pytest.raises(DataError, match='two descriptions'):

@@ -48,12 +48,11 @@ def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, 
     DataError
         When recordings have this name.
     """
+    manifest.refuse_other_kind(name, manifest.DIGITS)
     try:
         before = manifest.read(name)
     except DataError:
         before = None  # a damaged manifest is replaced
-    if before is not None and before.get('kind') != manifest.DIGITS:
-        raise DataError(f'{name} is the name of recordings on this machine; choose another name for the digits.')
     old: dict[str, Any] = before['splits'] if before is not None else {}
     kept = [split for split in old if split not in splits and not damaged(name, before or {}, split)]
     all_splits = {**{split: load_digits(name, split) for split in kept}, **splits}
