@@ -387,6 +387,15 @@ def test_choice_of_the_column_that_names_the_images(tmp_path, tables, asked, exp
             choose([session], images, 'images', **asked)
 
 
+def test_an_accented_letter_is_one_or_two_characters(tmp_path):
+    one, two = 'caf\u00e9', 'cafe\u0301'  # macOS stores names with two
+    for name in (two, 'tea'):
+        Image.new('L', (8, 8)).save(tmp_path / f'{name}.png')
+    images = ImageNames(read_axis(tmp_path, tmp_path, None))
+    shown = np.array([one, two, f'{one}.png', f'{two}.png', 'tea'], dtype=object)
+    assert images.positions(shown, 'name').tolist() == [0, 0, 0, 0, 1]
+
+
 @pytest.mark.seconds
 def test_a_dry_run_without_a_choice_shows_the_tables(write, m2m, m2m_home, tmp_path):
     path = write(tables=columns(a='frame backwards'))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from m2m_benchmarks.acquisition.image_axis import BLANK, ImageAxis
+from m2m_benchmarks.acquisition.image_axis import BLANK, ImageAxis, composed
 from m2m_benchmarks.acquisition.images import SUFFIXES
 from m2m_benchmarks.acquisition.nwb.files import Presentations, Session
 from m2m_benchmarks.errors import DataError
@@ -40,10 +40,14 @@ class ImageNames:
     def __init__(self, axis: ImageAxis) -> None:
         shown = axis.shown
         self.names = list(shown)
-        self._by_name: dict[str, int] = {path.name: i for i, path in enumerate(shown.values())}
+        self._by_name: dict[str, int] = {composed(path.name): i for i, path in enumerate(shown.values())}
         self._by_name |= {name: i for i, name in enumerate(shown)}
         blanks = {name for name, blank in zip(axis.names, axis.blank, strict=True) if blank}
-        blanks |= {path.name for path, blank in zip(axis.paths, axis.blank, strict=True) if blank and path is not None}
+        blanks |= {
+            composed(path.name)
+            for path, blank in zip(axis.paths, axis.blank, strict=True)
+            if blank and path is not None
+        }
         self._by_name |= dict.fromkeys(blanks, BLANK_SCREEN)
         numbers = [re.findall(r'\d+', name, re.ASCII)[-1:] for name in shown]
         self._by_number = {int(number[0]): i for i, number in enumerate(numbers) if number}
@@ -71,6 +75,7 @@ class ImageNames:
     def _named(self, value: Any) -> int:
         if not isinstance(value, str):
             return NO_IMAGE if value != value else UNKNOWN
+        value = composed(value)
         file = PureWindowsPath(value)
         stem = file.stem if file.suffix.lower() in SUFFIXES else file.name
         for name in (value, file.name, stem):
