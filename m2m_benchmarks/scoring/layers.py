@@ -97,14 +97,16 @@ def responses(
         raise ModelError(f'{problems[0]}. Name another layer, or one inside it: --layer NAME.')
     for name in layers:
         if name not in recorded:
-            raise ModelError(f'layer {name!r} does not run in the forward pass. Name another layer: --layer NAME.')
+            inside = isinstance(layers[name], torch.jit.ScriptModule)
+            why = 'is in TorchScript, which shows only its output' if inside else 'does not run in the forward pass'
+            raise ModelError(f'layer {name!r} {why}. Name another layer: --layer NAME.')
     return recorded
 
 
 @contextlib.contextmanager
 def _hooks(hooks: Iterable[tuple[nn.Module, Any]]) -> Iterator[None]:
     """Register forward hooks of submodules, and remove them on exit."""
-    # TorchScript takes no hooks in a program, and at most in front of and behind a part of another network.
+    # TorchScript takes no hooks.
     handles = [
         module.register_forward_hook(hook) for module, hook in hooks if not isinstance(module, torch.jit.ScriptModule)
     ]
@@ -196,7 +198,7 @@ def default_layers(module: nn.Module, image: torch.Tensor) -> list[str]:
     Blocks are the children of plain containers: residual, inception or transformer blocks, else activations, poolings
     and linear layers. Convolutions count where a network has no activation modules (it calls functions instead). A
     network without such blocks has the submodules that run several times, single tensors of those that return more, and
-    its own output.
+    its own output. The output is also listed where a part is TorchScript, whose layers can't be recorded.
 
     Parameters
     ----------
@@ -236,9 +238,11 @@ def default_layers(module: nn.Module, image: torch.Tensor) -> list[str]:
     chosen = [name for name in tensors if name in usable & blocks and not isinstance(modules[name], skipped)]
     if len(chosen) < 2:
         chosen = [name for name in tensors if name in usable]
+    own = _tensors(OUTPUT, output) if OUTPUT not in modules else []
     if not chosen:
-        own = _tensors(OUTPUT, output) if OUTPUT not in modules else []
         chosen = [name for names in tensors.values() for name in names] + own
+    elif any(isinstance(child, torch.jit.ScriptModule) for child in modules.values()):  # what it does is not seen
+        chosen += own
     if not chosen:
         raise ModelError(
             'neither a submodule nor the network returns one tensor for each image; name a layer: --layer NAME.'
