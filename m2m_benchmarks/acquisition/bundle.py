@@ -197,9 +197,12 @@ def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path, 
             raise DataError(f'{path}: responses are of type {responses.dtype}; numbers are expected.')
         _check_finite(path, 'responses', responses)
         with np.errstate(over='ignore'):
-            responses = responses.astype(np.float32)
-        if np.isinf(responses).any():
+            single = responses.astype(np.float32)
+        if np.isinf(single).any():
             raise DataError(f'{path}: responses are too large for single precision; check their unit.')
+        if np.nan_to_num(responses).any() and not np.nan_to_num(single).any():
+            raise DataError(f'{path}: responses are too small for single precision; check their unit.')
+        responses = single
         _check_markers(path, responses)
     ids = _unit_ids(path, arrays['unit_id'], responses.shape)
     if units is None:

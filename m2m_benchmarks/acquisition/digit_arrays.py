@@ -14,15 +14,18 @@ import pandas as pd
 import scipy.io
 from sklearn.datasets import load_svmlight_file
 
-from m2m_benchmarks.acquisition.digit_splits import RawSplit, split_in
+from m2m_benchmarks.acquisition.digit_splits import LABEL_COLUMNS, RawSplit, split_in
+from m2m_benchmarks.data.digits.images import CLASSES
 from m2m_benchmarks.errors import DataError
 
 #: Names of arrays, without the split: those of numpy users, Keras, OpenML and MATLAB users.
 _ROLES = {
-    'images': ('images', 'image', 'data', 'x'),
+    'images': ('images', 'image', 'data', 'features', 'x'),
     'labels': ('labels', 'label', 'targets', 'target', 'y'),
     'clusters': ('files',),
 }
+#: Names of columns that count the rows, in lower case; the first is pandas' for a column without a name.
+_INDICES = ('unnamed: 0', 'index', 'id')
 
 
 def read_npz(path: Path) -> dict[str | None, RawSplit]:
@@ -95,6 +98,8 @@ def read_rows(path: Path) -> dict[str | None, RawSplit]:
     """Read text with a row for each image: its label, then its pixels.
 
     A first row may name the columns, as in the CSV files of Kaggle and OpenML; then the label may be in any column.
+    Without names, the labels are the last column if that holds the values 0 to 9 and the first doesn't, as in UCI's
+    files.
     """
     try:
         content = _unpacked(path)
@@ -102,12 +107,29 @@ def read_rows(path: Path) -> dict[str | None, RawSplit]:
         separator = next((mark for mark in ',;' if mark in first), r'\s+')
         header = None if re.match(r'[\s"]*[-+.\d]', first) else 0
         table = pd.read_csv(io.BytesIO(content), sep=separator, header=header, encoding='utf-8-sig')
-        names = [str(name).strip().lower() for name in table.columns]
-        label = next((i for i, name in enumerate(names) if name in (*_ROLES['labels'], 'class')), 0)
+        if header is not None:
+            table = table.drop(columns=[name for name in table.columns if str(name).strip().lower() in _INDICES])
+        label = _label_column(path, table, header is not None)
         labels, pixels = table.iloc[:, label].to_numpy(), table.drop(columns=table.columns[label]).to_numpy()
+    except DataError:
+        raise
     except (OSError, EOFError, ValueError, zlib.error) as error:  # pandas' parser errors are ValueErrors
         raise DataError(f'{path} cannot be read as rows of a label and pixels: {error}.') from error
     return {None: _raw_split(path, {'images': _from_signed(pixels), 'labels': labels})}
+
+
+def _label_column(path: Path, table: pd.DataFrame, is_named: bool) -> int:
+    """Index of the column of labels: that of such a name, or the first or last column."""
+    names = [str(name).strip().lower() for name in table.columns]
+    ends = (0, len(names) - 1)
+    named = [i for i, name in enumerate(names) if name in LABEL_COLUMNS]
+    filled = [i for i in ends if set(table.iloc[:, i]) == set(range(CLASSES))]
+    if is_named and not named and not filled:
+        raise DataError(
+            f'{path} has no column of labels: none is named {", ".join(LABEL_COLUMNS)}, and neither the first nor the '
+            'last column holds the values 0 to 9.'
+        )
+    return next(iter([*named, *filled]), 0)
 
 
 def _unpacked(path: Path) -> bytes:

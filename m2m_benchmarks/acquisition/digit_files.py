@@ -40,7 +40,7 @@ def read_domain(
         - A folder, .zip or .tar (also compressed) of one of these:
 
           - idx files, the format of MNIST, plain or .gz;
-          - folders `0` to `9` of images; or these in `train` and `test`;
+          - folders `0` to `9` of images (also `07`, `class_7` or `seven`); or these in `train` and `test`;
           - images with a text file of lines `name label`, as in MNIST-M.
 
         - An idx file, with the other one beside it.
@@ -114,6 +114,8 @@ def _named_splits(
 def _read(path: Path, background: images.Colour) -> dict[str | None, RawSplit]:
     if path.is_dir():
         return read_tree(folder_tree(path), background)
+    if not path.stat().st_size:
+        raise DataError(f'{path} is empty. Copy it again.')
     kind = _kind(path)
     if kind is None:
         raise DataError(f'{path} has an unknown format{_guess(path)}; expected {_FORMATS}.')
@@ -157,7 +159,7 @@ def _kind(path: Path) -> str | None:
         return 'idx'
     if re.match(rb'\s*[-+.\d]+(\s+\d+:[-+.\deE]+)+\s', start):
         return 'libsvm'
-    if re.match(rb'(\xef\xbb\xbf)?\s*([-+.\w"]+[,;\s]+){20}', start):
+    if re.match(rb'(\xef\xbb\xbf)?\s*[,;]?([-+.\w"]+[,;\s]+){20}', start):
         return 'rows'
     if other_idx(path.name) != path.name:
         return 'idx'
@@ -177,18 +179,27 @@ def _start(path: Path) -> bytes:
 
 def _guess(path: Path) -> str:
     """Say what an unknown file seems to be, for a message."""
-    start = _start(path)
-    if start.lstrip().lower().startswith((b'<!doctype html', b'<html')):
-        return ' (it is a web page; the download failed)'
     if zipfile.is_zipfile(path):
         return ' (it is a PyTorch file; save its arrays with numpy.savez)'
-    if start.startswith(b'\x80'):
-        return ' (it is a pickle, which is not read because it can run code; save the arrays with numpy.savez)'
-    if start.startswith(b'version https://git-lfs'):
-        return ' (it is a git-lfs pointer; get the file itself with git lfs pull)'
-    return ''
+    start = _start(path).lstrip().lower()
+    kind = next((kind for first, kind in _OTHERS.items() if start.startswith(first)), None)
+    return '' if kind is None else f' (it is {kind})'
 
 
+#: First bytes, in lower case, of files that are not read, and what they are.
+_OTHERS = {
+    b'<!doctype html': 'a web page; the download failed',
+    b'<html': 'a web page; the download failed',
+    b'version https://git-lfs': 'a git-lfs pointer; get the file itself with git lfs pull',
+    b'\x80': 'a pickle, which is not read because it can run code; save the arrays with numpy.savez',
+    b'\x93numpy': 'a single array of numpy; save images and labels in one file with numpy.savez',
+    b'par1': 'a Parquet file; save its images and labels with numpy.savez',
+    b'@relation': 'an ARFF file; save its images and labels with numpy.savez',
+    b'7z\xbc\xaf': 'a 7z archive; unpack it',
+    b'rar!': 'a RAR archive; unpack it',
+    b'\x28\xb5\x2f\xfd': 'packed by zstd; unpack it',
+    b'\x1f\x9d': 'packed by compress; unpack it',
+}
 #: Kinds of files whose content is damaged beyond recognition, by the ending of their name; the longest first.
 _BY_SUFFIX = {'.tar.gz': 'archive', '.tgz': 'archive', '.npz': 'npz', '.h5': 'hdf5', '.hdf5': 'hdf5', '.mat': 'matlab'}
 _BY_SUFFIX |= {'.zip': 'archive', '.bz2': 'libsvm'}

@@ -10,6 +10,9 @@ import numpy as np
 from m2m_benchmarks.acquisition.images import Picture
 from m2m_benchmarks.errors import DataError
 
+#: Names of the column of labels in a table.
+LABEL_COLUMNS = ('label', 'labels', 'class', 'target', 'targets', 'digit', 'y')
+
 _WORDS = {
     'train': {'train', 'training', 'trainset'},
     'test': {'test', 'testing', 'testset', 't10k'},

@@ -15,15 +15,15 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from m2m_benchmarks.acquisition import images
-from m2m_benchmarks.acquisition.digit_splits import RawSplit, only_named, require_once, split_in
+from m2m_benchmarks.acquisition.digit_splits import LABEL_COLUMNS, RawSplit, only_named, require_once, split_in
 from m2m_benchmarks.data.digits.images import CLASSES
 from m2m_benchmarks.errors import DataError
 
 #: Pixels of the largest image of a digit.
 _MOST_PIXELS = 4096 * 4096
-#: Names of the column of labels, where the first line has names.
-_HEADERS = ('label', 'labels', 'class', 'target', 'digit', 'y')
-_CLASSES = [str(label) for label in range(CLASSES)]
+_NUMERALS = ('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')
+#: Names of the folder of a class: 7, 07, class_7, digit-7.
+_CLASS_FOLDER = re.compile(r'(?:(?:class|digit|label)[ _-]?)?0?(\d)', re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,17 @@ def read_tree(tree: Tree, background: images.Colour) -> dict[str | None, RawSpli
     if idx:
         return _idx_splits(tree, idx)
     pictures = [name for name in tree.read if name.lower().endswith(images.SUFFIXES)]
-    in_classes = [name for name in pictures if PurePosixPath(name).parent.name in _CLASSES]
+    classes = {name: _class_of(name) for name in pictures}
+    in_classes = {name: label for name, label in classes.items() if label is not None}
     texts = [name for name in tree.read if name.lower().endswith(('.txt', '.csv')) and 'label' in _base(name).lower()]
-    if texts and {PurePosixPath(name).parent.name for name in in_classes} != set(_CLASSES):
+    if texts and set(in_classes.values()) != set(range(CLASSES)):
         return _labelled(tree, pictures, texts, background)
     if not in_classes:
+        others = ', '.join([name for name in tree.read if name not in classes][:3])
+        advice = f' It holds {others}; if images and labels are in one file, name that, unpacked.' if others else ''
         raise DataError(
             f'{tree.where} holds no images in folders 0 to 9, and no text file of labels, such as labels.txt with '
-            'lines `name label`. Expected images in a folder for each class, such a text file, or idx files.'
+            f'lines `name label`. Expected images in a folder for each class, such a text file, or idx files.{advice}'
         )
     return _classes(tree, in_classes, background)
 
@@ -119,19 +122,28 @@ def _base(name: str) -> str:
     return PurePosixPath(name).name
 
 
+def _class_of(name: str) -> int | None:
+    """Class of an image by the name of its folder; None if that names none."""
+    folder = PurePosixPath(name).parent.name.lower()
+    if folder in _NUMERALS:
+        return _NUMERALS.index(folder)
+    match = _CLASS_FOLDER.fullmatch(folder)
+    return None if match is None else int(match[1])
+
+
 def _decode(tree: Tree, name: str, background: images.Colour) -> images.Picture:
     return images.decode(tree[name], f'{tree.where}: {name}', _MOST_PIXELS, background)
 
 
-def _classes(tree: Tree, names: list[str], background: images.Colour) -> dict[str | None, RawSplit]:
-    above = {str(PurePosixPath(name).parent.parent) for name in names}
+def _classes(tree: Tree, classes: Mapping[str, int], background: images.Colour) -> dict[str | None, RawSplit]:
+    above = {str(PurePosixPath(name).parent.parent) for name in classes}
     folders = only_named((folder, split_in(folder)) for folder in sorted(above))
     require_once(folders.items(), str(tree.where))
     splits: dict[str | None, RawSplit] = {}
     for folder, split in folders.items():
-        inside = [name for name in names if str(PurePosixPath(name).parent.parent) == folder]
-        inside.sort(key=lambda name: PurePosixPath(name).parent.name)  # stable: by class, then by name
-        labels = np.array([int(PurePosixPath(name).parent.name) for name in inside])
+        inside = [name for name in classes if str(PurePosixPath(name).parent.parent) == folder]
+        inside.sort(key=classes.__getitem__)  # stable: by class, then by name
+        labels = np.array([classes[name] for name in inside])
         splits[split] = RawSplit([_decode(tree, name, background) for name in inside], labels)
     return splits
 
@@ -154,12 +166,16 @@ def _picture_split(name: str) -> str | None:
 
 
 def _rows(tree: Tree, text: str, pictures: list[str]) -> tuple[list[str], list[str]]:
-    """Read lines `name label`; an image is named by its path, or by its file name where that is unique."""
+    """Read lines `name label`; an image is named by its path, or by its file name where that is unique.
+
+    The ending of the name may be missing.
+    """
     by_name: dict[str, set[str]] = {}
     for picture in pictures:
         inside = picture.removeprefix(f'{PurePosixPath(text).parent.as_posix()}/')
         for name in {picture, inside, _base(picture)}:
-            by_name.setdefault(name, set()).add(picture)
+            for written in (name, str(PurePosixPath(name).with_suffix(''))):
+                by_name.setdefault(written, set()).add(picture)
     names: list[str] = []
     labels: list[str] = []
     for number, row in enumerate(tree[text].decode('utf-8-sig', errors='replace').splitlines(), 1):
@@ -168,7 +184,7 @@ def _rows(tree: Tree, text: str, pictures: list[str]) -> tuple[list[str], list[s
         parts = re.fullmatch(r'\s*(.+?)[\s,;]+([^\s,;]+)\s*', row)
         name = parts[1].replace('\\', '/') if parts else ''
         named = by_name.get(name) or by_name.get(_base(name))
-        if number == 1 and parts and not named and parts[2].lower() in _HEADERS:
+        if number == 1 and parts and not named and parts[2].lower() in LABEL_COLUMNS:
             continue
         if parts is None or not named:
             raise DataError(

@@ -46,9 +46,11 @@ def gram_reduce(features: np.ndarray) -> np.ndarray:
             raise ValueError('the features contain NaN or infinity; expected finite numbers')
         return small
     total, highest, lowest = np.zeros(n_stimuli), np.full(n_stimuli, -np.inf), np.full(n_stimuli, np.inf)
+    same = np.ones(n_stimuli, dtype=bool)  # as the first
     for start in range(0, n_features, _CHUNK):
         block = np.asarray(features[:, start : start + _CHUNK])
         total += block.sum(axis=1, dtype=float)
+        same &= (block == block[:1]).all(axis=1)
         highest, lowest = np.maximum(highest, block.max(axis=1)), np.minimum(lowest, block.min(axis=1))
     constant = highest == lowest
     # The rounded mean of a constant pattern may differ from its value; the pattern would no longer be constant.
@@ -66,4 +68,6 @@ def gram_reduce(features: np.ndarray) -> np.ndarray:
     spectrum, vectors = np.linalg.eigh(products / np.outer(unit, unit))
     factor = vectors * np.sqrt(spectrum.clip(0)) * length[:, None]
     rotated: np.ndarray = factor @ helmert(n_dimensions) + mean * np.sqrt(n_features / n_dimensions)
+    if same.all():  # and stay equal: eigenvectors of rounding errors would be differences between stimuli
+        rotated[:] = rotated[0]
     return rotated

@@ -46,7 +46,9 @@ def kernel(features: np.ndarray) -> np.ndarray:
     products = np.zeros((len(features), len(features)))
     for start in range(0, features.shape[1], _CHUNK):
         block = features[:, start : start + _CHUNK].astype(float)
+        constant = (block == block[0]).all(axis=0)
         block -= block.mean(axis=0)
+        block[:, constant] = 0  # the mean of equal numbers is rounded
         products += block @ block.T
     if not np.isfinite(products).all():
         raise ValueError('the features contain NaN, infinity or values whose squares overflow; expected finite numbers')

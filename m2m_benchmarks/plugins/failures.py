@@ -37,6 +37,8 @@ def reporting_plugin_errors(identifier: str, kind: type[M2MError]) -> Iterator[N
             f'{identifier} needs the package {error.name!r}, which is not installed. Install it beside this '
             f'library and run again; the plugin may list versions in its requirements.txt.'
         ) from error
+    except SystemExit as error:
+        raise kind(f'{identifier} ends the program (sys.exit); it must return or raise an exception.') from error
     except Exception as error:
         download = _failed_download(error)
         if download is not None:

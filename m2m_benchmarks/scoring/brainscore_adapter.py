@@ -98,7 +98,8 @@ def put_back(model: object) -> Iterator[None]:
     if not isinstance(model, nn.Module):
         yield
         return
-    modes = [(module, module.training) for module in model.modules()]
+    # TorchScript that is frozen has no mode.
+    modes = [(module, module.training) for module in model.modules() if hasattr(module, 'training')]
     devices = [(tensor, tensor.device) for tensor in (*model.parameters(), *model.buffers())]
     try:
         with torch.random.fork_rng([]):

@@ -199,6 +199,11 @@ def load_candidate(
             check_options(identifier, options)
             return _with_weights(Candidate(identifier, model, is_object=True), weights)
         return _from_network(type(model).__name__, model, weights, options)
+    if not isinstance(model, str | Path):
+        kind = f'the class {model.__name__}' if isinstance(model, type) else f'a {type(model).__name__}'
+        raise ModelError(
+            f'{kind} is no model; expected a name, a network (an instance of torch.nn.Module) or a Brain-Score model.'
+        )
     spec = CandidateSpec(str(model), str(weights), options)
     check_candidate(spec)
     if source_files.split(spec.name) is not None:
@@ -251,10 +256,14 @@ def _from_file(spec: CandidateSpec, seed: int) -> Candidate:
     assert parts is not None
     file, function = parts
     identifier = f'{file.name}:{function}'
-    with plugins.reporting_plugin_errors(identifier, ModelError), torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        made = source_files.run(spec.name)
-        network = made if isinstance(made, nn.Module) else made()
+    dtype = torch.get_default_dtype()
+    try:
+        with plugins.reporting_plugin_errors(identifier, ModelError), torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            made = source_files.run(spec.name)
+            network = made if isinstance(made, nn.Module) else made()
+    finally:
+        torch.set_default_dtype(dtype)  # the file may change it, and with it the candidates after this one
     if not isinstance(network, nn.Module):
         raise ModelError(f'{identifier} makes a {type(network).__name__}; expected a network (torch.nn.Module).')
     candidate = _from_network(identifier, network, spec.weights, spec.options)

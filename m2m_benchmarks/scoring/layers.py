@@ -1,6 +1,7 @@
 """Layers of a network, and their responses."""
 
 import contextlib
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -53,10 +54,11 @@ def responses(
     """
     recorded: dict[str, np.ndarray] = {}
     problems: list[str] = []
+    whole = dict(module.named_modules(remove_duplicate=False))
 
     def keep(name: str, output: Any) -> None:
         try:
-            output = _part(output, name)
+            output = output if name in whole else _part(output, name)
         except (LookupError, TypeError, ValueError):
             problems.append(f'layer {name!r} does not exist: its module returns {_describe(output)}')
             return
@@ -78,7 +80,7 @@ def responses(
 
     # The output is taken from the call itself: TorchScript runs no hooks.
     with _hooks((layer, hook(name)) for name, layer in layers.items() if layer is not module):
-        module.eval()
+        _to_evaluation(module)
         try:
             with torch.no_grad():
                 output = module(images, **forward_kwargs)
@@ -95,19 +97,30 @@ def responses(
         raise ModelError(f'{problems[0]}. Name another layer, or one inside it: --layer NAME.')
     for name in layers:
         if name not in recorded:
-            raise ModelError(f'layer {name!r} does not run in the forward pass. Name another layer: --layer NAME.')
+            inside = isinstance(layers[name], torch.jit.ScriptModule)
+            why = 'is in TorchScript, which shows only its output' if inside else 'does not run in the forward pass'
+            raise ModelError(f'layer {name!r} {why}. Name another layer: --layer NAME.')
     return recorded
 
 
 @contextlib.contextmanager
 def _hooks(hooks: Iterable[tuple[nn.Module, Any]]) -> Iterator[None]:
     """Register forward hooks of submodules, and remove them on exit."""
-    handles = [module.register_forward_hook(hook) for module, hook in hooks]
+    # TorchScript takes no hooks.
+    handles = [
+        module.register_forward_hook(hook) for module, hook in hooks if not isinstance(module, torch.jit.ScriptModule)
+    ]
     try:
         yield
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _to_evaluation(module: nn.Module) -> None:
+    # Programs of torch.export, and TorchScript that is frozen, have the mode that they were made in.
+    with contextlib.suppress(NotImplementedError, AttributeError):
+        module.eval()
 
 
 def input_dtype(module: nn.Module, default: torch.dtype = torch.float32) -> torch.dtype:
@@ -119,8 +132,24 @@ def _part(output: Any, name: str) -> Any:
     """Take the part of a layer's output that a name such as `lstm[0]` names."""
     match = _PART.fullmatch(name)
     for key in re.findall(r'\[([^\[\]]+)\]', '' if match is None else match['keys']):
-        output = output[key] if isinstance(output, Mapping) else output[int(key)]
+        if key in getattr(output, '_fields', ()):  # of a named tuple
+            output = getattr(output, key)
+        elif isinstance(output, list | tuple):
+            output = output[int(key)]
+        else:
+            output = dict(_items(output))[key]
     return output
+
+
+def _items(output: Any) -> list[tuple[str, Any]]:
+    """List the parts of a layer's output, as they are named: by index, key or field."""
+    if isinstance(output, Mapping):
+        return [(str(key), value) for key, value in output.items()]
+    if isinstance(output, list | tuple):
+        return [(str(index), value) for index, value in enumerate(output)]
+    if dataclasses.is_dataclass(output):
+        return [(field.name, getattr(output, field.name)) for field in dataclasses.fields(output)]
+    return []
 
 
 def _describe(output: Any) -> str:
@@ -151,7 +180,7 @@ def submodules(module: nn.Module, names: Sequence[str], identifier: str) -> dict
     UnknownNameError
         When there is no such submodule; the message lists the nearest names.
     """
-    known = dict(module.named_modules())
+    known = dict(module.named_modules(remove_duplicate=False))
     known.setdefault(OUTPUT, known.pop(''))
     result = {}
     for name in names:
@@ -169,7 +198,7 @@ def default_layers(module: nn.Module, image: torch.Tensor) -> list[str]:
     Blocks are the children of plain containers: residual, inception or transformer blocks, else activations, poolings
     and linear layers. Convolutions count where a network has no activation modules (it calls functions instead). A
     network without such blocks has the submodules that run several times, single tensors of those that return more, and
-    its own output.
+    its own output. The output is also listed where a part is TorchScript, whose layers can't be recorded.
 
     Parameters
     ----------
@@ -199,7 +228,7 @@ def default_layers(module: nn.Module, image: torch.Tensor) -> list[str]:
 
     modules = {name: child for name, child in module.named_modules() if name}
     with _hooks((child, watch(name)) for name, child in modules.items()):
-        module.eval()
+        _to_evaluation(module)
         with torch.no_grad():
             output = module(image)
     usable = {name for name in tensors if runs[name] == 1 and tensors[name] == [name]}
@@ -209,9 +238,11 @@ def default_layers(module: nn.Module, image: torch.Tensor) -> list[str]:
     chosen = [name for name in tensors if name in usable & blocks and not isinstance(modules[name], skipped)]
     if len(chosen) < 2:
         chosen = [name for name in tensors if name in usable]
+    own = _tensors(OUTPUT, output) if OUTPUT not in modules else []
     if not chosen:
-        own = _tensors(OUTPUT, output) if OUTPUT not in modules else []
         chosen = [name for names in tensors.values() for name in names] + own
+    elif any(isinstance(child, torch.jit.ScriptModule) for child in modules.values()):  # what it does is not seen
+        chosen += own
     if not chosen:
         raise ModelError(
             'neither a submodule nor the network returns one tensor for each image; name a layer: --layer NAME.'
@@ -226,11 +257,7 @@ def _tensors(name: str, output: Any, n_images: int = 1) -> list[str]:
     """Name the tensors of real numbers in the output of a layer that have a row for each image."""
     if torch.is_tensor(output):
         return [name] if output.ndim > 1 and len(output) == n_images and not output.is_complex() else []
-    if isinstance(output, Mapping):
-        items = list(output.items())
-    else:
-        items = list(enumerate(output)) if isinstance(output, list | tuple) else []
-    return [part for key, item in items for part in _tensors(f'{name}[{key}]', item, n_images)]
+    return [part for key, item in _items(output) for part in _tensors(f'{name}[{key}]', item, n_images)]
 
 
 def _is_activation(module: nn.Module) -> bool:

@@ -97,7 +97,9 @@ def weights_file(weights: str | Path) -> Path:
     if path.is_dir():
         path = path / WEIGHTS
         if not path.is_file():
-            raise ModelError(f'there is no weights file {path}; expected the folder of a finished training run.')
+            raise ModelError(
+                f'there is no weights file {path}; expected a file, or the folder of a finished training run.'
+            )
     if not path.is_file():
         raise ModelError(f'there is no weights file {path}.')
     return path

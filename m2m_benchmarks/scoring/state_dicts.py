@@ -18,6 +18,10 @@ _KEYS = (
 #: Keys of other things that hold tensors: optimizers, schedules and random numbers.
 _NOT_NETWORKS = re.compile('optim|sched|scaler|rng|callback|loop', re.IGNORECASE)
 _DEEPEST = 3
+#: End of the name of what a module saves beside its tensors.
+_EXTRA_STATE = '_extra_state'
+#: Names of the copies that training methods average over time: MoCo's key encoder, BYOL's target, means of weights.
+_AVERAGED = re.compile(r'(^|_)(k|momentum|target|ema)(_|$)')
 #: Parts of names that wrappers add anywhere: DataParallel, torch.compile, FSDP.
 _WRAPPERS = frozenset({'module', '_orig_mod', '_fsdp_wrapped_module'})
 #: Names in torchvision's published files of DenseNets, of the time before names could have no dots.
@@ -36,7 +40,9 @@ def state_dict_in(content: Any, path: Path) -> tuple[dict[str, torch.Tensor], st
     """
     candidates = _state_dicts(content)
     if not candidates:
-        raise ModelError(f'{path} does not hold a state dict; expected a mapping of names to tensors.')
+        raise ModelError(
+            f'{path} does not hold a state dict; expected a mapping of names to tensors{_not_a_tensor(content)}.'
+        )
     ranks = {key: _rank(key) for key in candidates}
     best = [key for key in candidates if ranks[key] == min(ranks.values())]
     if len(best) > 1:
@@ -52,13 +58,23 @@ def _state_dicts(content: Any, key: str = '', depth: int = 0) -> dict[str, Mappi
     """List the mappings of names to tensors in nested dictionaries, by their keys joined by dots."""
     if not isinstance(content, Mapping) or not content or depth > _DEEPEST:
         return {}
-    if all(torch.is_tensor(value) for value in content.values()):
+    tensors = {name: value for name, value in content.items() if not str(name).endswith(_EXTRA_STATE)}
+    if tensors and all(torch.is_tensor(value) for value in tensors.values()):
         return {key: content}
     below: dict[str, Mapping[str, torch.Tensor]] = {}
     for name, value in content.items():
         if isinstance(name, str) and not _NOT_NETWORKS.search(name):
             below |= _state_dicts(value, f'{key}.{name}' if key else name, depth + 1)
     return below
+
+
+def _not_a_tensor(content: Any) -> str:
+    """Name an entry among tensors that isn't one, for a message."""
+    if not isinstance(content, Mapping) or not any(torch.is_tensor(value) for value in content.values()):
+        return ''
+    name, value = next((name, value) for name, value in content.items() if not torch.is_tensor(value))
+    quantised = ' (as in quantised networks)' if 'packed_params' in str(name) else ''
+    return f', but {name} is a {type(value).__name__}{quantised}'
 
 
 def _rank(key: str) -> list[int]:
@@ -74,8 +90,9 @@ def renamed(
     ----------
     state : mapping
         Tensors, whose names may all start with a prefix, such as the `module.` of a DataParallel or the `model.` of a
-        Lightning module, and contain the names of wrappers. The `backbone.` of a network with a stage before its
-        backbone may be missing.
+        Lightning module, and contain the names of wrappers. Where the network stands under two prefixes, one of them
+        for its average over training (MoCo's `encoder_k.`), the other is taken. The `backbone.` of a network with a
+        stage before its backbone may be missing.
     own : mapping
         State dict of the network.
     path : Path
@@ -86,7 +103,7 @@ def renamed(
     state : dict
         Tensors below the prefix that most of the network's names stand under.
     left_out : list of str
-        First parts of the other names: those of a loss or of a second network in the same training module.
+        Parts that the other names begin with: those of a loss or of a second network in the same training module.
 
     Raises
     ------
@@ -107,11 +124,13 @@ def renamed(
         return plain, []
     best = [prefix for prefix, count in prefixes.items() if count == most]
     if len(best) > 1:
+        best = [prefix for prefix in best if not any(map(_AVERAGED.search, prefix.split('.')))] or best
+    if len(best) > 1:
         parts = ', '.join(prefix.rstrip('.') or 'the names themselves' for prefix in best)
         raise ModelError(f'{path} holds several networks of this kind: {parts}. Save one in a file of its own.')
     (prefix,) = best
     below = {f'{start}{name.removeprefix(prefix)}': value for name, value in names.items() if name.startswith(prefix)}
-    return below, list(dict.fromkeys(name.partition('.')[0] for name in names if not name.startswith(prefix)))
+    return below, list(dict.fromkeys(_branch(name, prefix) for name in names if not name.startswith(prefix)))
 
 
 def _prefixes(names: Mapping[str, Any], own: set[str]) -> Counter[str]:
@@ -121,6 +140,13 @@ def _prefixes(names: Mapping[str, Any], own: set[str]) -> Counter[str]:
         ends = [0, *(match.end() for match in re.finditer(r'\.', name))]
         counts.update(name[:end] for end in ends if name[end:] in own)
     return counts
+
+
+def _branch(name: str, prefix: str) -> str:
+    """Start of a name, up to the first part that a prefix doesn't have."""
+    parts, others = _without_wrappers(name).split('.'), _without_wrappers(prefix).split('.')
+    same = next((i for i, pair in enumerate(zip(parts, others, strict=False)) if pair[0] != pair[1]), 0)
+    return '.'.join(parts[: same + 1])
 
 
 def _without_wrappers(name: str) -> str:

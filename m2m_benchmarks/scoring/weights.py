@@ -1,13 +1,17 @@
 """Loads weights from files, without running code, and computes their fingerprint."""
 
+import argparse
 import hashlib
 import pickle
+import re
+import tarfile
 import urllib.parse
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
@@ -73,11 +77,13 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], str]:
         raise ModelError(f'there is no weights file {path}.')
     try:
         content = _load(path)
-    except (safetensors.SafetensorError, EOFError, OSError, RuntimeError, zipfile.BadZipFile) as error:
+    except (safetensors.SafetensorError, EOFError, OSError, RuntimeError, *_BAD_ARCHIVES) as error:
         raise ModelError(f'{path} cannot be read as weights: it is cut short or damaged. Copy it again.') from error
     except (pickle.UnpicklingError, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError) as error:
+        refused = re.search(r'GLOBAL (\S+)', str(error))
+        named = f' ({refused[1]})' if refused else ''
         raise ModelError(
-            f'{path} is not a plain state dict: it holds code or Python objects, which are not loaded, or it is '
+            f'{path} is not a plain state dict: it holds code or Python objects{named}, which are not loaded, or it is '
             'damaged. Save `model.state_dict()` with torch.save or safetensors.'
         ) from error
     return state_dict_in(content, path)
@@ -91,7 +97,24 @@ _OTHERS = {
     'address.',
     b'\x89HDF': 'is an HDF5 file, as Keras writes it. Save the state dict of a PyTorch network.',
     b'\x1f\x8b': 'is compressed by gzip. Unpack it, and name the file in it.',
+    b'{': 'is JSON text, such as the index of weights in several files. Load these files in Python, and save their '
+    'tensors as one.',
 }
+_BAD_ARCHIVES = (zipfile.BadZipFile, tarfile.TarError)
+#: First bytes of the files of torch.save: a zip archive, or a pickle.
+_TORCH = (b'PK', b'\x80')
+
+_scalar = np.float64().__reduce__()[0]
+#: What training scripts save beside a network: their arguments, and numbers of numpy. None of these runs code.
+_HARMLESS: list[Any] = [
+    argparse.Namespace,
+    (PurePosixPath, 'pathlib.PosixPath'),
+    (PureWindowsPath, 'pathlib.WindowsPath'),
+    (_scalar, 'numpy.core.multiarray.scalar'),
+    (_scalar, 'numpy._core.multiarray.scalar'),
+    np.dtype,
+    *(type(np.dtype(code)) for code in '?bhilqBHILQefd'),
+]
 
 
 def _load(path: Path) -> Any:
@@ -103,23 +126,40 @@ def _load(path: Path) -> Any:
         When it is a known kind of file that isn't weights.
     """
     with path.open('rb') as file:
-        start = file.read(64)
+        start = file.read(512)
+    if not start:
+        raise ModelError(f'{path} is empty. Copy it again.')
     for first, description in _OTHERS.items():
         if start.lstrip(b'\xef\xbb\xbf \t\r\n').startswith(first):
             raise ModelError(f'{path} {description}')
     if start[8:9] == b'{':  # after the length of the header
         return safetensors.torch.load_file(path)
-    if zipfile.is_zipfile(path):
+    if start[257:262] == b'ustar':
+        with tarfile.open(path) as tar:  # torch.save wrote such archives until 2017
+            if 'storages' not in tar.getnames():
+                raise ModelError(f'{path} is a tar archive. Unpack it, and name the file in it.')
+    elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            members = [name.partition('/')[2] for name in archive.namelist()]
+            names = archive.namelist()
+        members = [name.partition('/')[2] for name in names]
         if 'constants.pkl' in members:
             raise ModelError(
                 f'{path} is a TorchScript program, not a state dict. In Python, save the state dict of '
                 '`torch.jit.load(FILE)`, or score the program itself.'
             )
+        if any(name.endswith('.npy') for name in names):
+            raise ModelError(
+                f'{path} is an .npz of numpy. Load its arrays into the network in Python, and save '
+                '`model.state_dict()` with torch.save or safetensors.'
+            )
         if 'data.pkl' not in members:
             raise ModelError(f'{path} is a zip archive that torch.save did not write. Unpack it, and name the file.')
-    with path.open('rb') as file:  # of a path, torch looks at the name
+    elif not start.startswith(_TORCH):
+        raise ModelError(
+            f'{path} is neither a file of torch.save nor of safetensors, or its start is damaged. Save '
+            '`model.state_dict()` of a PyTorch network with either.'
+        )
+    with path.open('rb') as file, torch.serialization.safe_globals(_HARMLESS):  # of a path, torch looks at the name
         return torch.load(file, map_location='cpu', weights_only=True)
 
 

@@ -70,6 +70,10 @@ BAD = {
         lambda b: rewrite(npz(b), spike_counts=None, responses=counts(b).astype(str)),
         'numbers are expected',
     ),
+    'in another unit': (
+        lambda b: rewrite(npz(b), spike_counts=None, responses=counts(b) * 1e-99),
+        'too small for single precision; check their unit',
+    ),
     'both': (lambda b: rewrite(npz(b), responses=counts(b) / 2.0), 'exactly one of spike_counts'),
     'no unit_id': (lambda b: rewrite(npz(b), unit_id=None), 'no array unit_id'),
     'units of another session': (

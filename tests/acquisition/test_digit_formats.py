@@ -11,6 +11,7 @@ import zipfile
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.io
 import torchvision
@@ -48,6 +49,12 @@ def files_of_classes(images=GREY, split=''):
         f'{split}{label}/{i:02} of 20.png': png(image)
         for i, (image, label) in enumerate(zip(images, LABELS, strict=True))
     }
+
+
+def renamed(name, split=''):
+    """Images of classes in folders of other names."""
+    files = files_of_classes()
+    return {f'{split}{name(int(path[0]))}{path[1:]}': files[path] for path in files}
 
 
 def files_of_mnist_m():
@@ -118,6 +125,7 @@ def text(path, *header):
 
 
 FLAT = GREY.reshape(20, -1)
+NUMERALS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
 IDX = {
     'MNIST/raw/train-images-idx3-ubyte': idx(GREY),
     'MNIST/raw/train-labels-idx1-ubyte': idx(np.uint8(LABELS)),
@@ -185,6 +193,25 @@ READ = {
     'CSV of Kaggle': (lambda p: text(p / 'train.csv', 'label', *(f'pixel{i}' for i in range(1024))), {'train': GREY}),
     'CSV of OpenML': (lambda p: text(p / 'mnist.csv', *(f'pixel{i}' for i in range(1024)), 'class'), None),
     'CSV without names': (lambda p: text(p / 'mnist.csv'), None),
+    'CSV of pandas, with a column of row numbers': (
+        lambda p: folder(p, {'m.csv': pd.DataFrame(FLAT).assign(Digit=LABELS).to_csv().encode()}) / 'm.csv',
+        None,
+    ),
+    'rows of UCI, labels last': (
+        lambda p: (
+            folder(p, {'a.tra': pd.DataFrame(FLAT).assign(y=LABELS).to_csv(index=False, header=False).encode()})
+            / 'a.tra'
+        ),
+        None,
+    ),
+    'HDF5 of Fuel': (lambda p: h5(p / 'm.hdf5', features=GREY[:, None], targets=LABELS[:, None]), None),
+    'folders of two figures': (lambda p: zipped(p / 'm.zip', renamed(lambda label: f'{label:02}')), {'test': GREY}),
+    'folders of classes by name': (lambda p: folder(p / 'm', renamed(lambda label: f'Class_{label}')), {'test': GREY}),
+    'folders of words': (lambda p: folder(p / 'm', renamed(NUMERALS.__getitem__, 'train/')), {'train': GREY}),
+    'labels of names without endings': (
+        lambda p: folder(p / 'm', {**NUMBERED, 'labels.csv': b'id,label\n' + ROWS.replace(b'.png', b'')}),
+        None,
+    ),
     'a name that says nothing': (lambda p: npz(p / 'constrained_idx', images=GREY, labels=LABELS), None),
 }
 
@@ -381,8 +408,19 @@ REFUSED = {
     ),
     'rows of words': (
         lambda p: folder(p, {'m.csv': b'a,' * 30 + b'a\n'}) / 'm.csv',
-        'rows of 30 pixels',
+        'has no column of labels: none is named label',
     ),
+    'rows without labels': (
+        lambda p: (
+            folder(p, {'test.csv': pd.DataFrame(FLAT).add_prefix('pixel').to_csv(index=False).encode()}) / 'test.csv'
+        ),
+        'neither the first nor the last column holds the values 0 to 9',
+    ),
+    'tables in an archive': (
+        lambda p: zipped(p / 'archive.zip', {'mnist_train.csv': b'label,pixel0\n', 'mnist_test.csv': b'label\n'}),
+        r'It holds mnist_test\.csv, mnist_train\.csv; if images and labels are in one file, name that, unpacked',
+    ),
+    'nothing in a file': (lambda p: folder(p, {'m.npz': b''}) / 'm.npz', r'm\.npz is empty'),
     'a number for images': (
         lambda p: npz(p / 'm.npz', images=np.float32(1), labels=LABELS),
         r'an array \(\) of images',
@@ -411,6 +449,20 @@ REFUSED = {
         lambda p: folder(p / 'm', {**files_of_classes(), '3/a.png': png(np.zeros((4097, 4097), dtype=np.uint8))}),
         'has 4,097 x 4,097 pixels',
     ),
+}
+
+
+REFUSED |= {
+    kind: (lambda p, start=start: folder(p, {'train': start + bytes(500)}) / 'train', f'unknown format .it is {kind}')
+    for kind, start in {
+        'a 7z archive': b'7z\xbc\xaf\x27\x1c',
+        'a RAR archive': b'Rar!\x1a\7',
+        'packed by zstd': b'\x28\xb5\x2f\xfd',
+        'packed by compress': b'\x1f\x9d\x90',
+        'a Parquet file': b'PAR1',
+        'an ARFF file': b'@RELATION mnist\n@attribute a real\n',
+        'a single array': b'\x93NUMPY\1\0',
+    }.items()
 }
 
 

@@ -160,7 +160,7 @@ BAD = {
     'half.npz': (lambda path: npz(path, images=draw(0), labels=LABELS[:-1]), '20 images and 19 labels'),
     'label.npz': (lambda path: npz(path, images=draw(0), labels=LABELS + 1), 'has the label 10'),
     'pixels.npz': (lambda path: npz(path, images=draw(0) / 100, labels=LABELS), 'pixels from'),
-    'nothing.npz': (lambda path: path.write_bytes(b''), 'cannot be read as an .npz'),
+    'nothing.npz': (lambda path: path.write_bytes(b''), 'is empty'),
     'text.npz': (lambda path: path.write_text('no archive'), 'cannot be read as an .npz'),
     'cut.h5': (bad_h5, 'cannot be read as HDF5'),
     'cut.mat': (lambda path: path.write_bytes(b'MATLAB 5.0' + bytes(300)), 'MATLAB file'),

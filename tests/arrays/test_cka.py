@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from brainscore_vision.metrics.cka.metric import linear_CKA, unbiased_linear_CKA
 
+from m2m_benchmarks.arrays import gram_reduce
 from m2m_benchmarks.arrays.cka import cka, hsic
 from m2m_benchmarks.benchmarks.comparisons import load_comparison
 
@@ -33,6 +34,14 @@ def test_unrelated_patterns_score_0_with_any_number_of_units():
     assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(200)
     assert cka(patterns(0, 30, 400), patterns(1, 30, 50), debiased=False) > 0.5
     assert cka(patterns(0, 30, 4), np.ones((30, 4))) == 0
+
+
+@pytest.mark.parametrize('n_units', [5, 400])
+def test_a_layer_of_equal_patterns_scores_0(n_units):
+    rng = np.random.default_rng(0)
+    equal = np.tile(rng.normal(size=n_units), (16, 1))
+    assert cka(gram_reduce(equal), rng.normal(size=(16, 6))) == 0
+    assert cka(equal, rng.normal(size=(16, 6))) == 0
 
 
 def test_three_stimuli_are_too_few():

@@ -2,6 +2,8 @@
 
 import re
 import warnings
+from collections import namedtuple
+from dataclasses import make_dataclass
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from m2m_benchmarks.errors import ModelError, UnknownNameError
+from m2m_benchmarks.scoring.brainscore_adapter import put_back
 from m2m_benchmarks.scoring.layers import MOST_LAYERS, default_layers, input_dtype, responses, submodules
 
 #: torchvision network: (image size, layers that have to be among the defaults).
@@ -173,6 +176,63 @@ def test_a_traced_network_has_its_output():
     assert default_layers(traced, image) == ['output']
     recorded = responses(traced, image, submodules(traced, ['output'], 'traced'), {})['output']
     np.testing.assert_allclose(recorded, network(image).detach(), atol=1e-6)
+
+
+Pair = namedtuple('Pair', ['first', 'second'])
+Record = make_dataclass('Record', ['first', 'second'])
+
+
+@pytest.mark.parametrize(
+    ('make', 'layers'),
+    [
+        (lambda x: {0: -x, 1: x}, ['output[0]', 'output[1]']),
+        (lambda x: Record(-x, x), ['output[first]', 'output[second]']),
+        (lambda x: Pair(-x, x), ['output[0]', 'output[1]', 'output[second]', 'output[-1]']),
+    ],
+)
+def test_tensors_by_index_key_and_field(make, layers):
+    module, images = Returns(make), torch.rand(2, 3, 4, 4)
+    assert default_layers(module, images[:1]) == layers[:2]
+    recorded = responses(module, images, submodules(module, layers, 'mine'), {})
+    np.testing.assert_array_equal(recorded[layers[0]], -images)
+    for layer in layers[1:]:
+        np.testing.assert_array_equal(recorded[layer], images)
+
+
+def test_names_with_brackets_and_second_names():
+    module = nn.Sequential(nn.ModuleDict({'a[0]': nn.Linear(4, 3)})['a[0]'], nn.ReLU())
+    module.add_module('b[1]', nn.Linear(3, 2))
+    module[0].again = module[2]
+    images = torch.rand(5, 4)
+    layers = submodules(module, ['b[1]', '0.again'], 'mine')
+    assert len(layers) == 2
+    recorded = responses(module, images, layers, {})
+    np.testing.assert_array_equal(recorded['0.again'], recorded['b[1]'])
+    np.testing.assert_allclose(recorded['b[1]'], module(images).detach(), atol=1e-6)
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('kind', ['scripted', 'frozen', 'with a scripted part', 'exported'])
+@pytest.mark.several
+def test_programs_have_their_output(kind):
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+    images = torch.rand(2, 3, 6, 6)
+    if kind == 'exported':
+        batch = {0: torch.export.Dim('batch')}
+        program = torch.export.export(network, (images,), dynamic_shapes=(batch,)).module()
+    elif kind == 'frozen':
+        program = torch.jit.freeze(torch.jit.script(network))
+    else:
+        program = torch.jit.script(network)
+    if kind == 'with a scripted part':
+        program = nn.Sequential(nn.Identity(), program)
+    with put_back(program):
+        assert default_layers(program, images[:1])[-1] == 'output'
+        recorded = responses(program, images, submodules(program, ['output'], 'program'), {})['output']
+    np.testing.assert_allclose(recorded, network(images).detach(), atol=1e-6)
+    if kind == 'with a scripted part':
+        with pytest.raises(ModelError, match="layer '1' is in TorchScript, which shows only its output"):
+            responses(program, images, submodules(program, ['1'], 'program'), {})
 
 
 @pytest.mark.parametrize('layer', ['pair[2]', 'pair[a]', 'named[b]', 'nothing[0]'])

@@ -113,6 +113,7 @@ def test_an_edited_file_is_another_candidate(net):
         ('def f(width):\n    return 5\n', 'f', 'net.py:f does not work here: TypeError'),
         ('import no_such_package\nf = None\n', 'f', "net.py:f needs the package 'no_such_package'"),
         ('import sys\nf = 1\nsys.exit(3)\n', 'f', 'ends the program when it is run'),
+        ('import sys\ndef f():\n    sys.exit(3)\n', 'f', r'net.py:f ends the program \(sys\.exit\)'),
         ('f = 1\n1 / 0\n', 'f', 'net.py:f does not work here: ZeroDivisionError'),
     ],
 )
@@ -120,6 +121,25 @@ def test_files_that_make_no_network(net, source, function, words):
     net.write_text(source)
     with pytest.raises(M2MError, match=words):
         load_candidate(f'{net}:{function}')
+
+
+def test_a_file_keeps_its_settings_to_itself(net):
+    net.write_text(f'import torch\ntorch.set_default_dtype(torch.float64)\n{NET}')
+    assert load_candidate(f'{net}:make', image_size=32).module[0].weight.dtype == torch.float64
+    assert torch.get_default_dtype() == torch.float32
+
+
+@pytest.mark.parametrize(
+    ('model', 'words'),
+    [
+        (torch.nn.ReLU, 'the class ReLU is no model'),
+        (lambda x: x, 'a function is no model'),
+        (None, 'a NoneType is no model'),
+    ],
+)
+def test_what_is_neither_a_name_nor_a_network(model, words):
+    with pytest.raises(ModelError, match=words):
+        load_candidate(model)
 
 
 def test_weights_and_options_of_names(net):

@@ -1,13 +1,18 @@
 """Weights from files, refused files, and the fingerprint."""
 
+import argparse
 import copy
+import datetime
 import functools
 import http.server
 import pickle
 import re
+import tarfile
 import urllib.request
 import zipfile
+from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -240,8 +245,11 @@ def test_cut_short_anywhere(tmp_path, name):
         (b'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n', 'is a git-lfs pointer'),
         (b'\x89HDF\r\n\x1a\n' + bytes(99), 'is an HDF5 file'),
         (b'\x1f\x8b\x08' + bytes(99), 'is compressed by gzip'),
+        (b'{"weight_map": {"a": "part-1.safetensors"}}', 'is JSON text, such as the index of weights in several files'),
+        (b'model: resnet18\nlr: 0.1\n', 'is neither a file of torch.save nor of safetensors'),
+        (b'\x08\x08\x12\x07pytorch', 'is neither a file of torch.save nor of safetensors'),  # ONNX
+        (b'', 'is empty'),
         (b'\x80\x02', ''),
-        (b'', ''),
         (bytes(99), ''),
     ],
 )
@@ -262,6 +270,74 @@ def test_archives_that_are_no_state_dict(tmp_path):
         archive.writestr('w.pth', b'0')
     with pytest.raises(ModelError, match=r'packed\.pth is a zip archive that torch\.save did not write'):
         read_weights(tmp_path / 'packed.pth')
+    np.savez(tmp_path / 'arrays.npz', a=np.ones(2))
+    with pytest.raises(ModelError, match=r'arrays\.npz is an \.npz of numpy'):
+        read_weights(tmp_path / 'arrays.npz')
+    path = save(built().state_dict(), tmp_path / 'w.pth')
+    with tarfile.open(tmp_path / 'packed.tar', 'w') as tar:
+        tar.add(path, 'w.pth')
+    with pytest.raises(ModelError, match=r'packed\.tar is a tar archive'):
+        read_weights(tmp_path / 'packed.tar')
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+def test_arguments_and_numbers_beside_a_state_dict(tmp_path, zipped):
+    content = {
+        'model': built().state_dict(),
+        'args': argparse.Namespace(lr=0.1, output_dir=Path('runs')),
+        'best': np.float64(0.7),
+        'steps': np.int64(3),
+    }
+    torch.save(content, tmp_path / 'w.pth', _use_new_zipfile_serialization=zipped)
+    state, origin = read_checkpoint(tmp_path / 'w.pth')
+    assert origin == 'model'
+    assert state.keys() == content['model'].keys()
+
+
+def test_a_refused_object_is_named(tmp_path):
+    path = save({'model': built().state_dict(), 'when': datetime.timedelta(1)}, tmp_path / 'w.pth')
+    with pytest.raises(ModelError, match=r'Python objects \(datetime\.timedelta\), which are not loaded'):
+        read_weights(path)
+
+
+class Counts(nn.Linear):
+    """Layer that saves more than its tensors."""
+
+    calls = 0
+
+    def get_extra_state(self):
+        return {'calls': self.calls}
+
+    def set_extra_state(self, state):
+        self.calls = state['calls']
+
+
+def test_what_modules_save_beside_their_tensors(tmp_path):
+    first, second = (nn.Sequential(Counts(2, 2)) for _ in range(2))
+    first[0].calls = 5
+    path = save({'state_dict': first.state_dict()}, tmp_path / 'w.pth')
+    apply_weights(second, read_weights(path), path, 'mine')
+    assert second[0].calls == 5
+    assert torch.equal(second[0].weight, first[0].weight)
+
+
+@pytest.mark.parametrize(
+    ('taken', 'others', 'left_out'),
+    [
+        ('module.encoder_q.', {'module.encoder_k.': True, 'module.queue': False}, ['encoder_k', 'queue']),
+        ('model.', {'ema_model.': True}, ['ema_model']),
+        ('net.online.', {'net.target_encoder.': True}, ['net.target_encoder']),
+        ('teacher.backbone.', {'teacher.dino_head.weight': False}, ['teacher.dino_head']),
+    ],
+)
+def test_averages_of_the_network_beside_it(tmp_path, taken, others, left_out):
+    first, average = built(0).state_dict(), built(1).state_dict()
+    state = {f'{taken}{name}': value for name, value in first.items()}
+    for start, whole in others.items():
+        state |= {f'{start}{name}': value for name, value in average.items()} if whole else {start: torch.ones(2)}
+    other = built(2)
+    assert apply_weights(other, state, tmp_path / 'w.pth', 'mine') == left_out
+    assert weights_sha256(other) == weights_sha256(built(0))
 
 
 def test_names_that_say_something_else(tmp_path):
@@ -330,6 +406,18 @@ def test_a_whole_pickled_network_is_refused(tmp_path):
 @pytest.mark.parametrize('content', [{}, {'a': 1}, {'a': torch.ones(1), 'b': 'text'}, [torch.ones(1)], torch.ones(1)])
 def test_files_without_a_state_dict(tmp_path, content):
     with pytest.raises(ModelError, match='a mapping of names to tensors'):
+        read_weights(save(content, tmp_path / 'w.pth'))
+
+
+@pytest.mark.parametrize(
+    ('content', 'words'),
+    [
+        ({'a': torch.ones(1), 'epoch': 3}, 'but epoch is a int'),
+        ({'fc._packed_params.dtype': torch.qint8, 'a': torch.ones(1)}, r'is a dtype \(as in quantised networks\)'),
+    ],
+)
+def test_what_is_no_tensor_is_named(tmp_path, content, words):
+    with pytest.raises(ModelError, match=words):
         read_weights(save(content, tmp_path / 'w.pth'))
 
 
