@@ -214,6 +214,7 @@ def test_names_with_brackets_and_second_names():
 @pytest.mark.filterwarnings('ignore')
 @pytest.mark.parametrize('kind', ['scripted', 'frozen', 'with a scripted part', 'exported'])
 @pytest.mark.several
+@pytest.mark.seconds
 def test_programs_have_their_output(kind):
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
     images = torch.rand(2, 3, 6, 6)
