@@ -369,6 +369,7 @@ def test_ids_that_are_no_text(m2m_home, make_bundle, tmp_path, changes, message)
         import_bundle('Lab2026', *bundle.paths)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('marker', [-999, -9999.0])
 def test_numbers_that_mark_missing_trials(m2m_home, make_bundle, tmp_path, marker):
     bundle = make_bundle(tmp_path / 'bundle')
@@ -415,6 +416,7 @@ def test_an_area_with_two_spellings(m2m_home, make_bundle, tmp_path):
         import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', sessions=sessions).paths)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(('name', 'n_left'), [('image_003.heic', 7), ('image_003', 7), ('image_003.jfif', 8)])
 def test_files_that_are_not_taken_for_images_are_named(m2m_home, make_bundle, tmp_path, name, n_left):
     bundle = make_bundle(tmp_path / 'bundle')
@@ -428,7 +430,7 @@ def test_files_that_are_not_taken_for_images_are_named(m2m_home, make_bundle, tm
 
 def test_a_column_with_a_long_name(m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
-    bundle.units.write_text(bundle.units.read_text().replace('cortical_depth', 'ä' * 101))
+    bundle.units.write_text(bundle.units.read_text().replace('cortical_depth', 'ä' * 101), encoding='utf-8')
     with pytest.raises(DataError, match='have at most 200 bytes'):
         import_bundle('Lab2026', *bundle.paths)
 
