@@ -108,7 +108,7 @@ BAD = {
     'window in milliseconds': (lambda b: edit(b.sessions, '0.05,0.25', '50,250'), 'seconds .* not milliseconds'),
     'no window': (lambda b: edit(b.sessions, '0.05,0.25', '0,1e-320'), r'at least 0\.001 s'),
     'rows longer than the header': (
-        lambda b: edit(b.units, 'file,', ''),
+        lambda b: edit(b.units, ',cortical_depth', ''),
         'more cells than its first row has column names',
     ),
     'a name that cannot be kept': (

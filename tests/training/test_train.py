@@ -727,7 +727,7 @@ def test_a_command_that_cannot_begin_leaves_no_folder(digits, m2m, tmp_path):
     (tmp_path / 'w.pth').write_bytes(b'')
     for wrong, message in (
         (('--weights', tmp_path / 'nowhere.pth'), 'there is no weights file'),
-        (('--weights', tmp_path / 'w.pth'), 'cut short or damaged'),
+        (('--weights', tmp_path / 'w.pth'), 'w.pth is empty. Copy it again'),
         (('--precision', 'nonsense'), "Precision 'nonsense' is invalid"),
         (('--precision', 'transformer-engine'), 'lightning cannot train with these options: '),
         (('--accelerator', 'nonsense'), 'invalid accelerator name'),
