@@ -5,7 +5,7 @@ in Brain-Score, the index is read from this text, so listing and locating plugin
 """
 
 from m2m_benchmarks.plugins.environment import no_installs, no_stored_activations
-from m2m_benchmarks.plugins.failures import reporting_name_errors, reporting_plugin_errors
+from m2m_benchmarks.plugins.failures import reporting_exits, reporting_name_errors, reporting_plugin_errors
 from m2m_benchmarks.plugins.index import (
     BRAIN_SCORE,
     OWN,
@@ -50,6 +50,7 @@ __all__ = [
     'plugins_folder',
     'registered',
     'registrations',
+    'reporting_exits',
     'reporting_name_errors',
     'reporting_plugin_errors',
     'takes_weights',

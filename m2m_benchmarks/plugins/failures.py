@@ -37,8 +37,6 @@ def reporting_plugin_errors(identifier: str, kind: type[M2MError]) -> Iterator[N
             f'{identifier} needs the package {error.name!r}, which is not installed. Install it beside this '
             f'library and run again; the plugin may list versions in its requirements.txt.'
         ) from error
-    except SystemExit as error:
-        raise kind(f'{identifier} ends the program (sys.exit); it must return or raise an exception.') from error
     except Exception as error:
         download = _failed_download(error)
         if download is not None:
@@ -47,6 +45,15 @@ def reporting_plugin_errors(identifier: str, kind: type[M2MError]) -> Iterator[N
                 'the file where its library looks for it.'
             ) from error
         raise kind(f'{identifier} does not work here: {type(error).__name__}: {_first_line(error)}') from error
+
+
+@contextlib.contextmanager
+def reporting_exits(identifier: str, kind: type[M2MError]) -> Iterator[None]:
+    """Turn the end of the program (sys.exit) in somebody's code into an error of this library."""
+    try:
+        yield
+    except SystemExit as error:
+        raise kind(f'{identifier} ends the program (sys.exit); it must return or raise an exception.') from error
 
 
 @contextlib.contextmanager

@@ -258,7 +258,11 @@ def _from_file(spec: CandidateSpec, seed: int) -> Candidate:
     identifier = f'{file.name}:{function}'
     dtype = torch.get_default_dtype()
     try:
-        with plugins.reporting_plugin_errors(identifier, ModelError), torch.random.fork_rng([]):
+        with (
+            plugins.reporting_exits(identifier, ModelError),
+            plugins.reporting_plugin_errors(identifier, ModelError),
+            torch.random.fork_rng([]),
+        ):
             torch.manual_seed(seed)
             made = source_files.run(spec.name)
             network = made if isinstance(made, nn.Module) else made()
