@@ -180,6 +180,9 @@ def test_models_keep_their_own_knowledge_in_one_place():
 
 def posix_only(source):
     """List what a module needs of POSIX: at import for its modules, anywhere for attributes."""
+    names = {*POSIX_MODULES, *set().union(*POSIX_NAMES.values())}
+    if not any(name in source for name in names):
+        return []
     tree = ast.parse(source)
     guarded = {inner for node in ast.walk(tree) if isinstance(node, ast.Try) for inner in ast.walk(node)}
     needed = []

@@ -217,6 +217,7 @@ READ = {
 
 
 @pytest.mark.parametrize('kind', READ)
+@pytest.mark.seconds
 def test_read(kind, tmp_path):
     make, expected = READ[kind]
     path = make(tmp_path)

@@ -597,6 +597,7 @@ def read(folder, names):
     return [np.asarray(Image.open(folder / f'{name}.png')) for name in names]
 
 
+@pytest.mark.seconds
 def test_mnistm_is_synthesised(m2m, mnist, photos):
     (photos / 'f.webp').touch()
     ran = m2m('data', 'fetch', 'digits', '--domains', 'MNISTM', '--photos', photos, '--seed', 3)

@@ -261,6 +261,7 @@ def test_manifest(bundle, imported, m2m_home):
     assert load_assembly('Tiny').attrs['stimulus_set_identifier'] == load_stimuli('Tiny').identifier
 
 
+@pytest.mark.seconds
 def test_command_line(bundle, m2m_home, m2m):
     ran = m2m('data', 'import', 'Tiny', *bundle.options)
     assert ran.code == 0

@@ -375,6 +375,7 @@ def columns(**own):
         ({'a': 'name'}, {'column': 'c'}, "has no column 'c'"),
     ],
 )
+@pytest.mark.seconds
 def test_choice_of_the_column_that_names_the_images(tmp_path, tables, asked, expected):
     tables = tuple(Presentations(name, *content) for name, content in columns(**tables).items())
     session = Session(tmp_path / 'c.nwb', 'c.nwb', 's1', 'm1', {}, tables, pd.DataFrame(), (), {})

@@ -114,6 +114,7 @@ class TestRSADraws:
 
     @PROPERTY
     @given(st.integers(0, 999), st.integers(1, 6), st.sampled_from([None, 1, 3]))
+    @pytest.mark.seconds
     def test_equals_resampling_few_stimuli(self, seed, n_stimuli, levels):
         # Few stimuli: some draws have one pair of different stimuli, or none.
         first, second = distances(seed, n_stimuli, levels)
@@ -154,6 +155,7 @@ class TestRSADraws:
 
     @PROPERTY
     @given(st.integers(0, 999), st.integers(3, 9), st.sampled_from([None, 4]))
+    @pytest.mark.seconds
     def test_only_ranks_count(self, seed, n_stimuli, levels):
         first, second = distances(seed, n_stimuli, levels)
         draws = rsa_draws(first, second, 10)

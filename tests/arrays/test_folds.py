@@ -29,6 +29,7 @@ def assert_same_splits(actual, expected):
 class TestKFold:
     @PROPERTY
     @given(st.integers(2, 60), st.integers(2, 12), st.integers(0, 5))
+    @pytest.mark.seconds
     def test_holds_out_each_stimulus_once(self, n_stimuli, n_folds, seed):
         if n_stimuli < n_folds:
             with pytest.raises(ValueError, match='Cannot have number of splits'):
@@ -73,6 +74,7 @@ class TestShuffleSplits:
 
     @PROPERTY
     @given(st.integers(10, 60), st.integers(1, 12), st.integers(0, 5))
+    @pytest.mark.seconds
     def test_train_and_test_make_up_the_stimuli(self, n_stimuli, n_splits, seed):
         splits = shuffle_splits(n_stimuli, n_splits, seed=seed)
         assert len(splits) == n_splits

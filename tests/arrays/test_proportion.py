@@ -211,6 +211,7 @@ def test_draws_are_those_of_a_slow_bootstrap():
     )
 
 
+@pytest.mark.seconds
 def test_the_error_of_single_answers_is_the_analytic_one():
     correct = np.random.default_rng(6).random(500) < 0.3
     share = correct.mean()

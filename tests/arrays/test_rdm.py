@@ -165,6 +165,7 @@ class TestRDM:
 
     @PROPERTY
     @given(PATTERNS)
+    @pytest.mark.seconds
     def test_equals_two_loops(self, x):
         distances = rdm(x)
         assert np.isfinite(distances).all()
@@ -180,6 +181,7 @@ class TestRDM:
 
     @PROPERTY
     @given(PATTERNS, st.data())
+    @pytest.mark.seconds
     def test_order_of_units_changes_nothing_and_order_of_stimuli_the_order(self, x, data):
         units = data.draw(st.permutations(range(x.shape[1])))
         stimuli = data.draw(st.permutations(range(len(x))))

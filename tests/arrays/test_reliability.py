@@ -67,6 +67,7 @@ class TestHalfSplits:
 class TestSplitHalfReliability:
     @pytest.mark.parametrize('n_repetitions', [2, 3, 6, 7])
     @pytest.mark.parametrize('signal', [0.0, 0.5, 3.0])
+    @pytest.mark.seconds
     def test_equals_loops(self, n_repetitions, signal):
         responses = recording(1, n_repetitions, signal=signal)
         actual = split_half_reliability(responses, 20, seed=5)
@@ -192,6 +193,7 @@ class TestSplitHalfReliability:
         monkeypatch.setattr(importlib.import_module('m2m_benchmarks.arrays.reliability'), '_CHUNK', chunk)
         np.testing.assert_allclose(split_half_reliability(recording(15)), expected, atol=1e-12)
 
+    @pytest.mark.seconds
     def test_more_neurons_than_a_chunk(self):
         responses = recording(16, 4, 6, 130)
         actual = split_half_reliability(responses, 5)

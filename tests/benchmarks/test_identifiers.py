@@ -69,6 +69,7 @@ def test_neural_names_come_back(dataset, area, population, comparison):
 
 
 @given(source=PARTS, target=PARTS, protocol=st.sampled_from(list(PROTOCOLS)))
+@pytest.mark.seconds
 def test_names_of_digits_come_back(source, target, protocol):
     for name in (DigitsIdentifier(PAPER_DIGITS, source, each, protocol) for each in (None, target)):
         assert parse(str(name)) == name

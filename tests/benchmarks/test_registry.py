@@ -13,6 +13,7 @@ from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, NeuralIdentifier
 from m2m_benchmarks.data.sklearn_digits import domains as derived
 
 
+@pytest.mark.seconds
 def test_the_files_are_those_of_the_table():
     differing = [path for path, text in registry.files().items() if path.read_text(encoding='utf-8') != text]
     assert not differing, 'run the script: python -m m2m_benchmarks.benchmarks.registry'

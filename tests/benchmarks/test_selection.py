@@ -42,6 +42,7 @@ def test_patterns_stand_for_areas_that_were_recorded(m2m_home, make_bundle, tmp_
     assert expand_benchmarks(['Siegle2021.*-rdm']) == ['Siegle2021.VISp-rdm', 'Siegle2021.VISal-rdm']
 
 
+@pytest.mark.seconds
 def test_a_pattern_stands_for_populations(recorded):
     recorded()
     names = expand_benchmarks(['deVries2020.VISp.*-rdm'])

@@ -175,6 +175,7 @@ def test_nothing_yet(m2m, tmp_path, monkeypatch):
         (['list', '--json'], 2, '--json FILE'),
     ],
 )
+@pytest.mark.seconds
 def test_bad_input(m2m, arguments, code, message):
     ran = m2m('results', *arguments)
     assert (ran.code, ran.out) == (code, '')

@@ -162,6 +162,7 @@ def test_output_of_libraries_goes_to_stderr(m2m, home, tmp_path, monkeypatch):
     assert ran.err.splitlines()[0] == 'Downloading: "https://…"'
 
 
+@pytest.mark.seconds
 def test_only_the_first_process_of_a_run_draws_bars(m2m, home, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
     shown = m2m('train', SQUEEZE, *QUICK, '--out', tmp_path / 'run').err

@@ -150,6 +150,7 @@ def test_presentations_have_a_second_coordinate_that_is_not_in_the_file(simulate
     assert sha256_file(path) == recordings.attrs['sha256'] == entry['assembly']['sha256']
 
 
+@pytest.mark.seconds
 def test_a_column_of_that_name_is_kept(m2m_home, make_bundle, tmp_path, monkeypatch):
     """A bundle imported by an earlier version may have such a column; now it is renamed, like other coordinates."""
     bundle = make_bundle(tmp_path / 'bundle')

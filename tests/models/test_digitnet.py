@@ -424,6 +424,7 @@ def test_layers_of_mouse_areas_are_of_imagenet_weights():
 # No default weights
 
 
+@pytest.mark.seconds
 def test_no_default_weights(m2m, m2m_home):
     row = BACKBONES['digitnet']
     assert weights_url(row) is None

@@ -33,6 +33,7 @@ def test_json_and_back():
         per_animal=st.none() | st.dictionaries(st.text(), st.floats(allow_nan=False)),
     )
 )
+@pytest.mark.seconds
 def test_any_result_comes_back_from_json(result):
     again = Result.from_document(json.loads(json.dumps(result.document())))
     assert again == result

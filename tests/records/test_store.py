@@ -46,6 +46,7 @@ def test_the_same_result_is_stored_once(m2m_home):
     assert [result.score for result in store.results()] == [1 / 7, 2 / 7, 3 / 7, 0.5]
 
 
+@pytest.mark.seconds
 def test_more_than_sqlite_takes_at_once(m2m_home):
     assert store.add([make(i) for i in range(2_000)]) == 2_000
     assert len(store.results()) == 2_000

@@ -114,6 +114,7 @@ def test_the_markers_of_a_single_row_are_whole(n):
             assert values.bbox.y0 + radius <= y <= values.bbox.y1 - radius
 
 
+@pytest.mark.seconds
 def test_benchmarks_stand_below_one_another_and_share_the_legend():
     accuracy = comparison(names=DOMAINS)
     mouse = dataclasses.replace(comparison(names=AREAS, chance=None), benchmark='Mouse-rdm')

@@ -42,6 +42,7 @@ def test_torchvision_weights_from_a_file(tmp_path):
         ('timm:mobilenetv3_small_050', lambda: timm.create_model('mobilenetv3_small_050', num_classes=10)),
     ],
 )
+@pytest.mark.seconds
 def test_weights_of_a_network_that_was_trained_for_other_classes(tmp_path, name, make):
     module = make()
     state = {f'model.{key}': value for key, value in module.state_dict().items()}

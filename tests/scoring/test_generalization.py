@@ -131,6 +131,7 @@ def test_a_network_of_imagenet(m2m, two):
     )
 
 
+@pytest.mark.seconds
 def test_outputs_that_are_not_numbers(two):
     network = SmallNetwork()
     nn.init.constant_(network.head.bias, float('nan'))
@@ -285,6 +286,7 @@ def test_a_model_records_after_a_task(two, monkeypatch):
 
 
 @pytest.mark.parametrize('protocol', ['accuracy', 'readout_accuracy'])
+@pytest.mark.seconds
 def test_any_brain_model(two, protocol):
     document = score(perfect(), f'Qazi2025.MNIST.Mine-{protocol}').attrs['result']
     assert (document['model'], document['score'], document['error']) == ('perfect', 1, 0)

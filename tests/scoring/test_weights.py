@@ -71,6 +71,7 @@ def test_old_format_without_zip(tmp_path):
 @pytest.mark.parametrize(
     'prefix', ['', 'module.', 'model.', 'net.encoder.', '_orig_mod.', 'module._orig_mod.', '_orig_mod.module.model.']
 )
+@pytest.mark.seconds
 def test_wrappings_of_training_scripts(tmp_path, key, prefix):
     state = built().state_dict()
     content = {key: {f'{prefix}{name}': value for name, value in state.items()}, 'epoch': 3, 'best': 0.5}

@@ -184,6 +184,7 @@ def test_plugins_that_break_a_rule(changed, rule, problem, tmp_path, passing):
         {'__init__.py': INIT.replace("'", '"')},
     ],
 )
+@pytest.mark.seconds
 def test_plugins_that_keep_the_rules(changed, tmp_path, passing):
     archive = pack(tmp_path / 'mini.zip', VALID | {f'{PLUGIN}/{name}': content for name, content in changed.items()})
     assert check_path(archive) == ([], 1)

@@ -219,6 +219,7 @@ def test_a_dataset_with_the_published_numbers_and_another(m2m, verify, m2m_home)
         assert f'cannot be checked: {reason}' in table
 
 
+@pytest.mark.seconds
 def test_imported_recordings(m2m, verify, m2m_home):
     """Their filters aren't known, and only what is in the responses can be compared."""
     responses = np.random.default_rng(0).random((50, 118, 3), dtype=np.float32)

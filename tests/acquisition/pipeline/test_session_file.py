@@ -78,6 +78,7 @@ def test_no_neuroids_and_no_images(tmp_path):
     assert stored.images_sha256 == []
 
 
+@pytest.mark.seconds
 def test_same_content_same_bytes(tmp_path):
     first = write_session(tmp_path / 'a', responses(), SETTINGS).read_bytes()
     time.sleep(2.1)  # times in a zip archive have steps of 2 s
