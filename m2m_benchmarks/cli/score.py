@@ -1,5 +1,6 @@
 """The command `m2m score`."""
 
+import contextlib
 import dataclasses
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,7 @@ import typer
 from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, terminal_width, write_json
 from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.errors import M2MError, ModelError
+from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.storage import ensure_writable, home
 
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
     from m2m_benchmarks.scoring.options import NetworkOptions
     from m2m_benchmarks.scoring.specs import CandidateSpec
 
-#: Panel of the options of a network's input.
-_INPUT = 'Input of torchvision:NAME, timm:NAME and FILE.py:FUNCTION'
+#: Panel of the options of a network.
+_INPUT = 'Input and run of torchvision:NAME, timm:NAME and FILE.py:FUNCTION'
 #: Message after Ctrl-C or an error.
 _AFTER_INTERRUPT = 'Finished scores and responses are kept. Run the same command again to continue.'
 
@@ -68,6 +70,30 @@ def score(
         int | None,
         typer.Option(help="Side of the images in pixels. Default: the library's or 224.", rich_help_panel=_INPUT),
     ] = None,
+    preprocessing: Annotated[
+        str | None,
+        typer.Option(
+            metavar='FILE.py:FUNCTION',
+            help='Function of a PIL image that returns a tensor, in place of the four options above.',
+            rich_help_panel=_INPUT,
+        ),
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            metavar='LAYER,...', help="Layers to choose from. Default: the network's blocks.", rich_help_panel=_INPUT
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help='Largest number of images in a forward pass.', rich_help_panel=_INPUT)
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help='Device, such as cpu or cuda:1. Default: a GPU where there is one.', rich_help_panel=_INPUT),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help='Name of the network in the results.', rich_help_panel=_INPUT)
+    ] = None,
     json: Json = None,
 ) -> None:
     """Score models on benchmarks.
@@ -90,8 +116,20 @@ def score(
     from m2m_benchmarks.scoring.several import score_several
     from m2m_benchmarks.scoring.specs import check_candidate
 
-    options = _network_options(mean, std, channels, image_size)
+    options = _network_options(
+        mean,
+        std,
+        preprocessing,
+        channels=channels,
+        image_size=image_size,
+        layers=None if layers is None else [layer.strip() for layer in layers.split(',') if layer.strip()],
+        batch_size=batch_size,
+        device=device,
+        name=name,
+    )
     models, benchmarks = _split_names(names, benchmark or [], weights)
+    if name is not None and len(models) > 1:
+        raise typer.BadParameter(f'{len(models)} models are named; expected one', param_hint='--name')
     specs: dict[str, CandidateSpec] = {}
     for model in models:
         spec = dataclasses.replace(model, options=options)
@@ -120,12 +158,17 @@ def score(
         _print_results(results)
 
 
-def _network_options(
-    mean: str | None, std: str | None, channels: int | None, image_size: int | None
-) -> 'NetworkOptions':
+def _network_options(mean: str | None, std: str | None, preprocessing: str | None, **options: Any) -> 'NetworkOptions':
+    from m2m_benchmarks.scoring import source_files
     from m2m_benchmarks.scoring.options import NetworkOptions
 
-    options: dict[str, Any] = {'channels': channels, 'image_size': image_size}
+    if preprocessing is not None:
+        if source_files.split(preprocessing) is None:
+            raise typer.BadParameter(f'expected FILE.py:FUNCTION, got {preprocessing}', param_hint='--preprocessing')
+        source_files.check(preprocessing)
+        # What the file prints is not among the results.
+        with contextlib.redirect_stdout(sys.stderr), reporting_plugin_errors(preprocessing, ModelError):
+            options['preprocessing'] = source_files.run(preprocessing)
     for name, text in (('mean', mean), ('std', std)):
         try:
             options[name] = None if text is None else [float(part) for part in text.split(',')]

@@ -16,6 +16,12 @@ def make():
     torch.manual_seed(0)
     return torch.nn.Sequential(torch.nn.Conv2d(1, 6, 5, stride=3), torch.nn.ReLU(), torch.nn.Conv2d(6, 4, 3))
 """
+PREPARE = """
+
+def prepare(image):
+    grey = image.convert('L').resize((24, 24)).tobytes()
+    return torch.tensor(list(grey)).reshape(1, 24, 24) / 255
+"""
 BENCHMARK = 'SimulatedMouse.VISp-rdm'
 
 
@@ -49,6 +55,19 @@ def test_a_function_in_a_file(m2m, m2m_home, net):
     assert 'net.py:make cannot be run on an image of 3 x 224 x 224' in shown.err
 
 
+@pytest.mark.seconds
+def test_all_options_of_a_network(m2m, m2m_home, net):
+    net.write_text(NET + PREPARE)
+    options = ('--preprocessing', f'{net}:prepare', '--layers', '0, 2', '--batch-size', 7, '--device', 'cpu')
+    ran = m2m('score', f'{net}:make', BENCHMARK, *options, '--name', 'mine', '--json', '-')
+    assert ran.code == 0
+    document = json.loads(ran.out)
+    assert (document['model'], document['device']) == ('mine', 'cpu')
+    assert set(document['layer_scores']) == {'0', '2'}
+    assert document['preprocessing'] == 'by the function prepare'
+    assert document['input']['shape'] == [1, 24, 24]
+
+
 @pytest.mark.parametrize(
     ('arguments', 'code', 'words'),
     [
@@ -58,6 +77,9 @@ def test_a_function_in_a_file(m2m, m2m_home, net):
         (('{net}:make', BENCHMARK, '--mean', 'grey'), 2, "'grey': expected a number, or one for each channel"),
         (('{net}:make', BENCHMARK, '--mean', '0.5'), 2, 'mean and std belong together'),
         (('{net}:make', BENCHMARK, '--channels', '2'), 2, 'expected 3 for RGB, or 1 for grey'),
+        (('{net}:make', '{net}:make', BENCHMARK, '--name', 'mine'), 2, '2 models are named; expected one'),
+        (('{net}:make', BENCHMARK, '--preprocessing', 'half'), 2, 'expected FILE.py:FUNCTION, got half'),
+        (('{net}:make', BENCHMARK, '--preprocessing', '{net}:half'), 1, "unknown function 'half'"),
         (('{net}:make', BENCHMARK, '--mean', '.1,.2', '--std', '1'), 2, 'or one for each of 3 channels'),
         (('pixels_64', BENCHMARK, '--image-size', '32'), 1, 'pixels_64 defines its own input'),
         (('pixels_64', BENCHMARK, '--seeds', str(2**70)), 2, 'below 2**63'),
@@ -71,7 +93,7 @@ def test_refused_before_torch_is_loaded(m2m, m2m_home, net, arguments, code, wor
 
 def test_help_has_a_panel_for_the_input(m2m):
     text = m2m('score', '--help').out
-    panel = text.partition('Input of torchvision:NAME, timm:NAME and FILE.py:FUNCTION:')[2]
-    assert all(option in panel for option in ('--mean', '--std', '--channels', '--image-size'))
+    panel = text.partition('Input and run of torchvision:NAME, timm:NAME and FILE.py:FUNCTION:')[2]
+    assert all(option in panel for option in ('--mean', '--channels', '--preprocessing', '--layers', '--name'))
     assert '--seeds' in text
     assert '--seeds' not in panel
