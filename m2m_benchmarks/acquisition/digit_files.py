@@ -32,7 +32,7 @@ def read_domain(
     note: Callable[[str], object] = lambda text: None,
     unnamed: str | None = None,
 ) -> dict[str, Digits]:
-    """Read a domain of digits. The format is told from the content, not from the name.
+    """Read a domain of digits. Its format follows from the content, not from the name.
 
     Parameters
     ----------

@@ -203,7 +203,7 @@ def lay_on(pixels: np.ndarray, background: Colour, what: str) -> tuple[np.ndarra
     Returns
     -------
     pixels : array, shape (..., 3)
-        Of the same type.
+        Array of the same type.
     notes : list of str
 
     Raises

@@ -70,6 +70,8 @@ class Activations:
                 'It can be scored on areas that it maps itself.'
             )
         self._candidate = candidate
+        #: Largest number of images in a forward pass that the user chose: some networks look at the whole batch.
+        self.batch_size = candidate.batch_size
         self._module = candidate.module
         self._wrapper = candidate.wrapper
         self._report = progress or silent
@@ -277,6 +279,7 @@ class _Probe:
             'probe_response_sha256': self._responses[layer],
             'stimuli_sha256': stimuli,
             **sampled,
+            **({} if self._candidate.batch_size is None else {'batch_size': self._candidate.batch_size}),
         }
 
     def key(self, layer: str, stimuli: str, form: FeatureForm) -> str:

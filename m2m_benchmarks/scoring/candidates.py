@@ -401,7 +401,8 @@ def _candidate(identifier: str, network: nn.Module, source: NetworkInput, option
         region_layer_map={},
         visual_degrees=VISUAL_DEGREES,
     )
-    return Candidate(identifier, model, input=source.text, batch_size=options.batch_size)
+    batches = '' if options.batch_size is None else f'; at most {options.batch_size} images in a forward pass'
+    return Candidate(identifier, model, input=f'{source.text}{batches}', batch_size=options.batch_size)
 
 
 def _from_torchvision(name: str, spec: CandidateSpec, seed: int) -> Candidate:

@@ -106,11 +106,14 @@ def input_of(activations: 'Activations') -> Input:
 
 
 def responses_of(activations: 'Activations', layers: Iterable[str]) -> str:
-    """Hash the responses of a network's layers to the fixed image by SHA-256."""
+    """Hash the responses of a network's layers to the fixed image, and its batch size if one is chosen, by SHA-256."""
     image = preprocess_probe(activations)
     with activations.seeded():
         responses = activations.respond(image, list(layers))
-    return hashlib.sha256(str([(layer, hash_array(responses[layer])) for layer in responses]).encode()).hexdigest()
+    hashed: list[Any] = [(layer, hash_array(responses[layer])) for layer in responses]
+    if activations.batch_size is not None:
+        hashed.append(activations.batch_size)
+    return hashlib.sha256(str(hashed).encode()).hexdigest()
 
 
 def hash_array(values: Any) -> str:

@@ -64,7 +64,7 @@ def test_all_options_of_a_network(m2m, m2m_home, net):
     document = json.loads(ran.out)
     assert (document['model'], document['device']) == ('mine', 'cpu')
     assert set(document['layer_scores']) == {'0', '2'}
-    assert document['preprocessing'] == 'by the function prepare'
+    assert document['preprocessing'] == 'by the function prepare; at most 7 images in a forward pass'
     assert document['input']['shape'] == [1, 24, 24]
 
 

@@ -252,3 +252,18 @@ def test_a_layer_of_one_unit_has_no_geometry(m2m_home):
     assert activations.n_units(['head', 'hidden']) == {'head': 1, 'hidden': 40}
     assert activations.forward_passes == 0
     score(network, 'SimulatedMouse.VISp-ridge', layer='head', image_size=32)
+
+
+@pytest.mark.seconds
+def test_another_batch_size_is_another_result(m2m_home):
+    """A network that looks at its batch is never answered with the number of another batch size."""
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 7, stride=8), torch.nn.BatchNorm2d(4, track_running_stats=False), torch.nn.ReLU()
+    )
+    options = {'layer': '2', 'image_size': 32}
+    small, large = (
+        score(network, 'SimulatedMouse.VISp-rdm', batch_size=size, **options).attrs['result'] for size in (2, 60)
+    )
+    assert small['raw'] != large['raw']
+    assert small['response_sha256'] != large['response_sha256']
+    assert small['preprocessing'].endswith('; at most 2 images in a forward pass')
