@@ -42,7 +42,11 @@ setup(
     python_requires='>=3.11,<3.12',
     packages=[*find_packages(include=['m2m_benchmarks', 'm2m_benchmarks.*']), *MODELS],
     package_dir={'m2m_benchmarks.models': 'models'},
-    package_data={'': ['*.yaml', '*.md', 'py.typed'], 'm2m_benchmarks.models': ['*/region_layer_map/*.json']},
+    package_data={
+        '': ['*.yaml', '*.md', 'py.typed'],
+        'm2m_benchmarks.models': ['*/region_layer_map/*.json'],
+        'm2m_benchmarks.scoring': ['probe_images/*.png'],
+    },
     install_requires=[
         'brainscore-vision>=2.4.2',
         # A resolver that may go back takes a boto3 that cannot be imported.

@@ -4,17 +4,20 @@ The stored form depends on the comparison (`comparisons.base.FeatureForm`): a ro
 (`arrays.gram_reduce`), which keeps all that most comparisons use in some hundred kilobytes, or a sample of its units.
 All units of a layer, for comparisons of maps, are computed each time: they may take gigabytes.
 
-An entry's key is a hash of everything that could change it: the weights, a preprocessed probe image (which depends on
-image size and normalisation), the layer's response to it (which depends on the network's code), and the content of the
-stimuli. Names are not part of it: a changed model under an old name has another key.
+Stored responses are used under two conditions. Their key, which is made of hashes of all that determines them (weights,
+source, preprocessed images, stimuli, versions of the libraries), is that of the network. And the network answers a few
+images, two of the stimuli among them, as it did then (`probes`): source doesn't show, for example, a function that the
+network holds. Neither names nor responses are part of the key: a changed model under an old name has another one, and
+machines whose kernels round differently have the same.
 """
 
 import contextlib
+import dataclasses
 import hashlib
-import json
 import os
+import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +27,16 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
 from m2m_benchmarks.arrays import gram_reduce
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
-from m2m_benchmarks.errors import ModelError, StorageError
+from m2m_benchmarks.errors import DataError, ModelError, StorageError
 from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress, silent
-from m2m_benchmarks.scoring import brainscore_adapter
+from m2m_benchmarks.scoring import activation_store, brainscore_adapter
 from m2m_benchmarks.scoring.candidates import Candidate
 from m2m_benchmarks.scoring.layers import input_dtype, responses, submodules
-from m2m_benchmarks.scoring.provenance import hash_array, preprocess_probe
-from m2m_benchmarks.storage import atomic_write, ensure_writable, free_bytes, home, reporting_write_errors, sha256_file
-
-#: Increased when the stored form changes meaning.
-FORMAT = 1
+from m2m_benchmarks.scoring.probes import Probe, deviation, tolerance
+from m2m_benchmarks.scoring.provenance import code_of_network, machine, preprocess_probe
+from m2m_benchmarks.scoring.requests import library, versions
+from m2m_benchmarks.storage import ensure_writable, free_bytes, reporting_write_errors, sha256_file
 
 #: Most bytes that the responses of one batch take, all layers together.
 _BATCH_BYTES = 512 * 2**20
@@ -43,6 +45,8 @@ _MOST_IMAGES = 32
 _SEED = 0
 #: Number of units sampled from a layer for comparisons of units, and the random seed of the sample.
 MOST_UNITS, _UNITS_SEED = 1000, 0
+#: Alignment of the layers in the file that their responses are collected in, in bytes.
+_ALIGNMENT = 64
 
 
 class Activations:
@@ -78,6 +82,8 @@ class Activations:
         self._known: dict[tuple[str, str, FeatureForm], np.ndarray] = {}
         self._hashes: dict[str, str] = {}
         self._widths: dict[str, int] = {}
+        self._in_use: set[Path] = set()
+        self._noted: set[str] = set()
         self.forward_passes = 0
         self.repeatable = True
 
@@ -114,26 +120,99 @@ class Activations:
         stimuli_sha256 = self._stimuli_hash(stimuli.identifier, paths)
         unread = [layer for layer in dict.fromkeys(layers) if (stimuli_sha256, layer, form) not in self._known]
         if unread:
-            folder = ensure_writable(home() / 'activations')
-            probe = _Probe(self, unread)
-            missing = []
-            for layer in unread:
-                stored = (
-                    None
-                    if form is FeatureForm.MAPS or not self.repeatable
-                    else _read(folder, probe.key(layer, stimuli_sha256, form))
-                )
-                if stored is None:
-                    missing.append(layer)
-                else:
+            folder = ensure_writable(activation_store.folder())
+            probe = Probe(self, unread, [paths[0], paths[len(paths) // 2]])
+            keys = {} if form is FeatureForm.MAPS else self._keys(unread, stimuli_sha256, form, probe)
+            for layer, key in keys.items():
+                stored = self._stored(layer, key, probe)
+                if stored is not None:
                     self._known[stimuli_sha256, layer, form] = stored
+            missing = [layer for layer in unread if (stimuli_sha256, layer, form) not in self._known]
             if missing:
-                for layer, computed in self._run(paths, missing, probe, folder, form).items():
-                    if self.repeatable and form is not FeatureForm.MAPS:  # maps of a layer may take gigabytes
-                        description = probe.description(layer, stimuli_sha256, form, stimuli)
-                        _write(folder, probe.key(layer, stimuli_sha256, form), computed, description)
-                    self._known[stimuli_sha256, layer, form] = computed
+                computed = self._run(paths, missing, probe, folder, form)
+                if self._stimuli_hash(stimuli.identifier, paths) != stimuli_sha256:
+                    raise DataError(
+                        f'the images of {stimuli.identifier} were replaced while {self._candidate.identifier} ran on '
+                        'them. Run this again.'
+                    )
+                self._store({layer: keys[layer] for layer in missing if layer in keys}, computed, probe, stimuli)
+                for layer, responses in computed.items():
+                    self._known[stimuli_sha256, layer, form] = responses
         return {layer: self._known[stimuli_sha256, layer, form] for layer in layers}
+
+    def _keys(
+        self, layers: Sequence[str], stimuli_sha256: str, form: FeatureForm, probe: Probe
+    ) -> dict[str, dict[str, Any]]:
+        """Make the keys of layers: all that determines their responses, but for the kernels.
+
+        None for a network whose responses change from run to run, or whose source can't be read, as in a console.
+        """
+        source = [self._candidate.code_sha256, code_of_network(self._module)]
+        if not self.repeatable or source == [None, None]:
+            return {}
+        common = {
+            'form': str(form),
+            'stimuli_sha256': stimuli_sha256,
+            'weights_sha256': self._candidate.weights_sha256,
+            'source_sha256': source,
+            'input_shape': list(probe.input_shape),
+            'input_sha256': probe.input_sha256,
+            'device': brainscore_adapter.device_of(self._wrapper).type,
+            'batch_size': self.batch_size,
+            'units': None if form is FeatureForm.ROTATION else [MOST_UNITS, _UNITS_SEED],
+            'library_sha256': library().code_sha256,
+            'versions': versions(),
+        }
+        return {layer: {'layer': layer, **common} for layer in layers}
+
+    def _stored(self, layer: str, key: Mapping[str, Any], probe: Probe) -> np.ndarray | None:
+        """Read the responses under a key, unless they are missing, damaged or those of a network that was changed."""
+        try:
+            entry = activation_store.read(key)
+        except activation_store.DamagedEntryError:
+            self._note('stored activations are damaged; they are computed anew')
+            return None
+        if entry is None:
+            return None
+        largest = tolerance(probe.dtype, brainscore_adapter.device_of(self._wrapper))
+        if deviation(entry.summaries, probe.summaries[layer]) > largest:
+            self._note(
+                'it answers the same images differently from when its activations were stored (relative difference '
+                f'above {largest:g}); they are computed anew'
+            )
+            return None
+        self._in_use.add(activation_store.path_of(key))
+        return entry.responses
+
+    def _store(
+        self,
+        keys: Mapping[str, Mapping[str, Any]],
+        computed: Mapping[str, np.ndarray],
+        probe: Probe,
+        stimuli: StimulusSet,
+    ) -> None:
+        if not keys:
+            return
+        about = {
+            'model': self._candidate.identifier,
+            'weights': self._candidate.weights,
+            'stimuli': stimuli.identifier,
+            'machine': dataclasses.asdict(machine(str(brainscore_adapter.device_of(self._wrapper)))),
+        }
+        entries = [
+            activation_store.Entry(
+                key, computed[layer], probe.summaries[layer], {**about, 'units': probe.widths[layer]}
+            )
+            for layer, key in keys.items()
+        ]
+        activation_store.write(entries, self._in_use)
+        self._in_use.update(activation_store.path_of(key) for key in keys.values())
+
+    def _note(self, text: str) -> None:
+        """Print a note on the candidate, once."""
+        if text not in self._noted:
+            self._noted.add(text)
+            print(f'Note on {self._candidate.identifier}: {text}.', file=sys.stderr)
 
     def _stimuli_hash(self, identifier: str, paths: Sequence[Path]) -> str:
         state = f'{identifier} {[(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths]}'
@@ -166,7 +245,10 @@ class Activations:
         """Count the units of layers by their responses to a fixed image."""
         unknown = [layer for layer in layers if layer not in self._widths]
         if unknown:
-            self._widths.update(_Probe(self, unknown).widths)
+            image = preprocess_probe(self)
+            with self.seeded():
+                outputs = self.respond(image, unknown)
+            self._widths.update({layer: outputs[layer].reshape(-1).size for layer in unknown})
         return {layer: self._widths[layer] for layer in layers}
 
     def respond(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, np.ndarray]:
@@ -190,7 +272,7 @@ class Activations:
         return {layer: np.asarray(outputs[layer]) for layer in layers}
 
     def _run(
-        self, paths: Sequence[Path], layers: Sequence[str], probe: '_Probe', folder: Path, form: FeatureForm
+        self, paths: Sequence[Path], layers: Sequence[str], probe: Probe, folder: Path, form: FeatureForm
     ) -> dict[str, np.ndarray]:
         """Run all stimuli through the network once, collecting the responses on disk, not in memory."""
         n_stimuli = len(paths)
@@ -204,9 +286,9 @@ class Activations:
             )
         size = int(np.clip(_BATCH_BYTES // max(row_bytes, 1), 1, self._candidate.batch_size or _MOST_IMAGES))
         with reporting_write_errors('activations', folder):
-            collected = {
-                layer: _scratch(folder, probe.dtypes[layer], (n_stimuli, probe.widths[layer])) for layer in layers
-            }
+            collected = _scratch(
+                folder, n_stimuli, {layer: (probe.widths[layer], probe.dtypes[layer]) for layer in layers}
+            )
         self.forward_passes += 1
         with self.seeded():
             for start in range(0, n_stimuli, size):
@@ -253,73 +335,21 @@ def _reduce(responses: np.ndarray, form: FeatureForm) -> np.ndarray:
     return responses
 
 
-class _Probe:
-    """A fixed image as a model preprocesses it, and the responses of its layers."""
+def _scratch(folder: Path, n_rows: int, layers: Mapping[str, tuple[int, np.dtype]]) -> dict[str, np.ndarray]:
+    """Make an array for each layer in one unnamed file, which the system deletes when the process ends.
 
-    def __init__(self, activations: Activations, layers: Sequence[str]) -> None:
-        self._candidate = activations._candidate
-        images = preprocess_probe(activations)
-        self._shape = tuple(images.shape[1:])
-        self._image = hash_array(images.cpu().numpy())
-        with activations.seeded():
-            outputs = activations.respond(images, layers)
-        self.shapes = {layer: outputs[layer].shape[1:] for layer in layers}
-        features = {layer: outputs[layer].reshape(len(images), -1) for layer in layers}
-        self.widths = {layer: features[layer].shape[1] for layer in layers}
-        self.dtypes = {layer: features[layer].dtype for layer in layers}
-        self._responses = {layer: hash_array(features[layer]) for layer in layers}
-
-    def _parts(self, layer: str, stimuli: str, form: FeatureForm) -> dict[str, Any]:
-        sampled = {} if form is FeatureForm.ROTATION else {'units': MOST_UNITS, 'units_seed': _UNITS_SEED}
-        return {
-            'format': FORMAT,
-            'layer': layer,
-            'weights_sha256': self._candidate.weights_sha256,
-            'probe_image_sha256': self._image,
-            'probe_response_sha256': self._responses[layer],
-            'stimuli_sha256': stimuli,
-            **sampled,
-            **({} if self._candidate.batch_size is None else {'batch_size': self._candidate.batch_size}),
-        }
-
-    def key(self, layer: str, stimuli: str, form: FeatureForm) -> str:
-        return hashlib.sha256(json.dumps(self._parts(layer, stimuli, form), sort_keys=True).encode()).hexdigest()
-
-    def description(self, layer: str, stimuli: str, form: FeatureForm, stimulus_set: StimulusSet) -> dict[str, Any]:
-        """Parts of the key, and names for people who look into the folder."""
-        return {
-            **self._parts(layer, stimuli, form),
-            'model': self._candidate.identifier,
-            'weights': self._candidate.weights,
-            'image_shape': self._shape,
-            'n_features': self.widths[layer],
-            'stimuli': stimulus_set.identifier,
-        }
-
-
-def _scratch(folder: Path, dtype: np.dtype, shape: tuple[int, int]) -> np.ndarray:
-    """Array in an unnamed file, which the system deletes when the process ends."""
+    One for all of them: a process may have only some hundred open files, and a network more layers.
+    """
+    starts, size = {}, 0
+    for layer, (width, dtype) in layers.items():
+        starts[layer] = size
+        size += -(-n_rows * width * dtype.itemsize // _ALIGNMENT) * _ALIGNMENT
     with tempfile.TemporaryFile(dir=folder) as file:
         if hasattr(os, 'posix_fallocate'):
             # Reserved now: a disk that fills up later would end the process when the array is written.
-            os.posix_fallocate(file.fileno(), 0, max(1, shape[0] * shape[1] * dtype.itemsize))
-        array: np.ndarray = np.memmap(file, dtype=dtype, mode='w+', shape=shape)
-    return array
-
-
-def _read(folder: Path, key: str) -> np.ndarray | None:
-    try:
-        values: np.ndarray = np.load(folder / key[:2] / f'{key}.npy', allow_pickle=False)
-    except (OSError, ValueError, EOFError):  # missing or damaged: computed again
-        return None
-    return values
-
-
-def _write(folder: Path, key: str, values: np.ndarray, description: dict[str, Any]) -> None:
-    with reporting_write_errors('activations', folder):
-        subfolder = folder / key[:2]
-        subfolder.mkdir(exist_ok=True)
-        with atomic_write(subfolder / f'{key}.npy', 'wb') as file:
-            np.save(file, values)
-        with atomic_write(subfolder / f'{key}.json') as file:
-            json.dump(description, file, indent=1)
+            os.posix_fallocate(file.fileno(), 0, max(1, size))
+        whole: np.ndarray = np.memmap(file, dtype=np.uint8, mode='w+', shape=(max(1, size),))
+    return {
+        layer: whole[starts[layer] : starts[layer] + n_rows * width * dtype.itemsize].view(dtype).reshape(n_rows, width)
+        for layer, (width, dtype) in layers.items()
+    }

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from brainscore_vision.model_helpers.activations import core
 from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper
 from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
 from brainscore_vision.model_helpers.brain_transformation.behavior import LabelBehavior, ProbabilitiesMapping
@@ -21,6 +22,10 @@ from torch import nn
 
 from m2m_benchmarks.errors import ModelError
 from m2m_benchmarks.scoring.layers import input_dtype, responses, submodules
+from m2m_benchmarks.scoring.provenance import COLOURED
+
+# Brain-Score would write an image of the same shape to a temporary folder, and leave it there.
+core._probe_image_path = str(COLOURED)
 
 #: Methods that Brain-Score's wrapper records with; a plugin that overrides one records differently.
 _RECORDING = ('get_activations', 'get_layer', 'register_hook', '_tensor_to_numpy')

@@ -23,7 +23,7 @@ from m2m_benchmarks.scoring import brainscore_adapter, source_files
 from m2m_benchmarks.scoring.inputs import NetworkInput, network_input
 from m2m_benchmarks.scoring.layers import default_layers, input_dtype, responses, submodules
 from m2m_benchmarks.scoring.options import NetworkOptions, check_options, check_seed
-from m2m_benchmarks.scoring.provenance import code_of_folder, code_of_network, family_of, probe_file
+from m2m_benchmarks.scoring.provenance import COLOURED, code_of_folder, code_of_network, family_of
 from m2m_benchmarks.scoring.runs import Run, find_run, read_run, weights_file
 from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, check_candidate, is_folder, run_of_weights
 from m2m_benchmarks.scoring.weights import apply_weights, read_checkpoint, read_weights, weights_sha256
@@ -377,8 +377,7 @@ def _candidate(identifier: str, network: nn.Module, source: NetworkInput, option
     )
     shape: tuple[int, ...] = ()
     try:
-        with probe_file() as path:
-            sample = torch.zeros_like(torch.as_tensor(source.preprocess([str(path)])))
+        sample = torch.zeros_like(torch.as_tensor(source.preprocess([str(COLOURED)])))
         shape = tuple(sample.shape[1:])
         sample = sample.to(brainscore_adapter.device_of(wrapper), input_dtype(network, sample.dtype))
         if options.layers is None:

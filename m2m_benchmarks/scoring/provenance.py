@@ -1,18 +1,15 @@
 """Fingerprints of what a candidate's numbers depend on: its code, input and responses, and the machine."""
 
-import contextlib
 import hashlib
 import inspect
 import platform
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 
 from m2m_benchmarks.records.record import Input, Machine
@@ -21,6 +18,10 @@ from m2m_benchmarks.storage import sha256_file
 
 if TYPE_CHECKING:
     from m2m_benchmarks.scoring.activations import Activations
+
+#: Fixed image, neither square nor of a usual size, so that any change of the preprocessing shows. It comes with the
+#: library: a temporary file would outlive a process that is killed.
+COLOURED = Path(__file__).with_name('probe_images') / 'coloured.png'
 
 
 def code_of_folder(folder: Path) -> str:
@@ -79,24 +80,9 @@ def _cards(device: str | None) -> list[str]:
     return [torch.cuda.get_device_name(device)] if (device or '').startswith('cuda') else []
 
 
-def probe_image() -> Image.Image:
-    """Fixed image, neither square nor of a usual size, so that any change of the preprocessing shows."""
-    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (137, 211, 3), dtype=np.uint8))
-
-
-@contextlib.contextmanager
-def probe_file() -> Iterator[Path]:
-    """Write the fixed image to a temporary file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / 'probe.png'
-        probe_image().save(path)
-        yield path
-
-
 def preprocess_probe(activations: 'Activations') -> torch.Tensor:
     """Preprocess the fixed image for a network: shape (1, channels, height, width)."""
-    with probe_file() as path:
-        return activations.preprocess([path])
+    return activations.preprocess([COLOURED])
 
 
 def input_of(activations: 'Activations') -> Input:

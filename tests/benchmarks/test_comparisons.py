@@ -219,7 +219,7 @@ def test_maps_have_the_shape_of_the_layer(largest, m2m_home):
     assert features.form is FeatureForm.MAPS
     assert features.shape == (6, 10, 10) == expected.shape[1:]
     np.testing.assert_allclose(features.values.reshape(118, *features.shape), expected, atol=1e-5)
-    assert not list((m2m_home / 'activations').glob('**/*.npy'))  # gigabytes are not stored
+    assert not list((m2m_home / 'activations').glob('**/*.safetensors'))  # gigabytes are not stored
 
 
 def test_layers_are_chosen_in_that_form_too(largest, m2m_home):

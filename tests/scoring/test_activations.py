@@ -1,7 +1,6 @@
 """Responses of layers: those of a direct forward pass, computed once, never for another network."""
 
 import functools
-import json
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from torchvision.transforms.functional import normalize, pil_to_tensor, resize
 from m2m_benchmarks import load_stimulus_set
 from m2m_benchmarks.arrays import rdm
 from m2m_benchmarks.errors import ModelError, StorageError
+from m2m_benchmarks.scoring import activation_store
 from m2m_benchmarks.scoring import activations as module
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
@@ -61,7 +61,7 @@ def test_a_layer_is_what_the_network_says(layer, upto, stimuli):
 def test_batches_make_no_difference(most, stimuli, monkeypatch):
     expected = Activations(load_candidate(network(), image_size=64))(stimuli, ['3'])['3']
     monkeypatch.setattr(module, '_MOST_IMAGES', most)
-    monkeypatch.setattr(module, '_read', lambda folder, key: None)
+    monkeypatch.setattr(activation_store, 'read', lambda key: None)
     features = Activations(load_candidate(network(), image_size=64))(stimuli, ['3'])['3']
     np.testing.assert_allclose(features @ features.T, expected @ expected.T, rtol=1e-4, atol=1e-4)
 
@@ -79,10 +79,7 @@ def test_computed_once(stimuli, m2m_home):
     assert passes(network(), stimuli, ['1', '2', '3']) == 1  # a layer more
     assert passes(network(1), stimuli) == 1  # other weights
     assert passes(network(), stimuli, image_size=96) == 1
-    for path in (m2m_home / 'activations').rglob('*.json'):
-        description = json.loads(path.read_text())
-        assert {'weights_sha256', 'probe_image_sha256', 'stimuli_sha256', 'layer', 'image_shape'} <= set(description)
-        assert path.with_suffix('.npy').is_file()
+    assert {file.about()['model'] for file in activation_store.files()} == {'Sequential'}
 
 
 @pytest.mark.seconds
@@ -111,7 +108,7 @@ def test_other_stimuli_under_the_same_name(stimuli):
 @pytest.mark.seconds
 def test_a_damaged_entry_is_computed_again(stimuli, m2m_home):
     assert passes(network(), stimuli) == 1
-    (entry,) = (m2m_home / 'activations').rglob('*.npy')
+    (entry,) = (m2m_home / 'activations').rglob('*.safetensors')
     entry.write_bytes(entry.read_bytes()[:100])
     assert passes(network(), stimuli) == 1
     assert passes(network(), stimuli) == 0

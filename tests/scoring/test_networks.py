@@ -128,14 +128,14 @@ def test_a_random_network_is_named_and_repeatable(m2m_home, capsys):
     result = Result.from_document(first.attrs['result'])
     assert f'Dropping: {note}.' in score_tables([result])[0].notes
     assert f'note: {note}' in facts(result)
-    assert len(list((m2m_home / 'activations').rglob('*.npy'))) == 1
+    assert len(list((m2m_home / 'activations').rglob('*.safetensors'))) == 1
 
 
 def test_responses_that_no_seed_repeats_are_not_stored(m2m_home):
     first, second = (score(Dropping(numpy_noise), BENCHMARK, layer='network.3', image_size=32) for _ in range(2))
     assert first.attrs['result']['raw'] != second.attrs['result']['raw']
     assert first.attrs['result']['notes'][0].endswith('the score changes from run to run')
-    assert not list((m2m_home / 'activations').rglob('*.npy'))
+    assert not list((m2m_home / 'activations').rglob('*.safetensors'))
 
 
 @pytest.mark.parametrize(
