@@ -17,7 +17,7 @@ from m2m_benchmarks.scoring.provenance import COLOURED, hash_array
 if TYPE_CHECKING:
     from m2m_benchmarks.scoring.activations import Activations
 
-#: Images of random pixels that every network is run on: coloured, grey, and black and white.
+#: Images that every network is run on: random pixels, coloured and grey, and random squares, black and white.
 IMAGES = (COLOURED, COLOURED.with_name('grey.png'), COLOURED.with_name('black_and_white.png'))
 
 #: Largest difference of two responses, relative to their length, that other kernels explain: at least 20 times the
