@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.report.tables import Table, to_lines
-from m2m_benchmarks.storage import atomic_write, ensure_writable, reporting_write_errors
+from m2m_benchmarks.storage import ensure_file_writable, user_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 Json = Annotated[
     str | None, typer.Option('--json', metavar='FILE', help="Write the result to FILE as JSON; '-' prints it instead.")
 ]
+
+#: What to do where the file can't be written.
+_OTHER_JSON = 'Name another file after --json.'
 
 
 def stdout() -> 'Console':
@@ -104,12 +106,8 @@ def check_json(target: str | None) -> None:
     StorageError
         When the file can't be written.
     """
-    if target is None or target == '-':
-        return
-    path = Path(target).absolute()
-    if path.is_dir():
-        raise StorageError(f'cannot write to {path}: it is a folder. Name a file after --json.')
-    ensure_writable(path.parent, 'Name another file after --json.')
+    if target is not None and target != '-':
+        ensure_file_writable(Path(target), _OTHER_JSON)
 
 
 def write_json(content: Any, target: str) -> None:
@@ -118,9 +116,7 @@ def write_json(content: Any, target: str) -> None:
     if target == '-':
         print(text)
         return
-    check_json(target)
-    path = Path(target).absolute()
-    with reporting_write_errors(path.name, path.parent), atomic_write(path) as file:
+    with user_file(Path(target), _OTHER_JSON) as file:
         file.write(text + '\n')
 
 

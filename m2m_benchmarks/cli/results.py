@@ -8,8 +8,7 @@ import typer
 
 from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, terminal_width, write_json
 from m2m_benchmarks.cli.groups import ListingGroup
-from m2m_benchmarks.errors import StorageError
-from m2m_benchmarks.storage import ensure_writable
+from m2m_benchmarks.storage import ensure_file_writable
 
 app = typer.Typer(cls=ListingGroup, help='List, show, export, import and delete earlier scores.', rich_markup_mode=None)
 
@@ -111,12 +110,10 @@ def export(
 
     if file.suffix.lower() not in ('.json', '.csv'):
         raise typer.BadParameter(f'{file}: expected a name that ends in .json or .csv', param_hint='FILE')
-    if file.is_dir():
-        raise StorageError(f'cannot write to {file}: it is a folder. Name a file.')
-    ensure_writable(file.absolute().parent, 'Name another file.')
+    ensure_file_writable(file, exchange.OTHER_FILE)
     stored = store.results()
     selected = selection.select(stored, model or [], benchmark or [])
-    exchange.write(selected, file.absolute())
+    exchange.write(selected, file)
     print(f'{_count(len(selected))}: {file}')
 
 
