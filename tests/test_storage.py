@@ -9,8 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-import safetensors.torch
-import torch
+import safetensors
 
 from m2m_benchmarks import storage
 from m2m_benchmarks.errors import StorageError
@@ -28,10 +27,10 @@ def mode_of(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def device(path):
-    """Make a device like /dev/null, or skip: only root can."""
+def device(path, minor=3):
+    """Make a device like /dev/null, or with minor 7 like /dev/full, or skip: only root can."""
     try:
-        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, minor))
         path.write_text('')  # not on a disk without devices
     except OSError:
         pytest.skip('devices can be made by root only')
@@ -186,19 +185,12 @@ def test_the_error_decides_the_advice(tmp_path, monkeypatch, number, advice):
 
 
 def test_a_full_disk_as_safetensors_reports_it(tmp_path):
-    if not Path('/dev/full').exists():
-        pytest.skip('there is no /dev/full')
-    with (
-        pytest.raises(StorageError, match=r'No space left .* Make room'),
-        reporting_write_errors('x', tmp_path),
-    ):
-        safetensors.torch.save_file({'a': torch.zeros(4)}, '/dev/full')
+    with pytest.raises(StorageError, match=r'No space left .* Make room'), reporting_write_errors('x', tmp_path):
+        raise safetensors.SafetensorError('Error while serializing: I/O error: No space left on device (os error 28)')
 
 
 def test_a_full_device(tmp_path):
-    if not Path('/dev/full').exists():
-        pytest.skip('there is no /dev/full')
-    (tmp_path / 'link').symlink_to('/dev/full')
+    (tmp_path / 'link').symlink_to(device(tmp_path / 'full', minor=7))
     with pytest.raises(StorageError, match=r'cannot write to .*link: No space left on device.*Name another file'):
         write(tmp_path / 'link')
 
