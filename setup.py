@@ -102,5 +102,5 @@ setup(
             'pandas-stubs',
         ],
     },
-    entry_points={'console_scripts': ['m2m = m2m_benchmarks.cli.main:run']},
+    entry_points={'console_scripts': ['m2m = m2m_benchmarks.cli.start:run']},
 )

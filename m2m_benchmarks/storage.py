@@ -4,7 +4,10 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
+import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,30 +18,99 @@ import platformdirs
 
 from m2m_benchmarks.errors import StorageError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+#: End of the names of temporary files, and most characters of the final name that they begin with.
+_TEMPORARY = '.tmp'
+_LONGEST_PREFIX = 50
+
 
 def home() -> Path:
-    """Folder of all data, activations and results: the environment variable M2M_HOME, or the platform's default."""
-    folder = os.environ.get('M2M_HOME')
-    return Path(folder).expanduser().absolute() if folder else platformdirs.user_data_path('m2m', appauthor=False)
-
-
-def ensure_writable(
-    folder: Path, remedy: str = 'Set M2M_HOME to a folder you can write to, or fix the permissions of this one.'
-) -> Path:
-    """Make a folder, where there is none, and check that files can be written to it.
+    """Folder of all data, activations and results: the environment variable M2M_HOME, or the platform's default.
 
     Raises
     ------
     StorageError
-        When they can't be: the disk is read-only, a permission is missing, or a file has this name.
+        When M2M_HOME can't be the path of a folder here.
+    """
+    named = os.environ.get('M2M_HOME')
+    if not named:
+        return platformdirs.user_data_path('m2m', appauthor=False)
+    remedy = 'Set M2M_HOME to another folder.'
+    try:
+        folder = Path(named).expanduser().absolute()
+        folder.exists()
+    except RuntimeError as error:
+        raise StorageError(f'M2M_HOME is {named}, but there is no such user. {remedy}') from error
+    except OSError as error:
+        raise StorageError(f'M2M_HOME is {named}: {_reason(error)}. {remedy}') from error
+    if os.sep == '/' and '\\' in str(folder):
+        raise StorageError(f'M2M_HOME is {named}: netCDF cannot open files in a folder with a backslash. {remedy}')
+    return folder
+
+
+def ensure_writable(folder: Path, remedy: str = 'Set M2M_HOME to another folder.') -> Path:
+    """Make a folder, where there is none, and check that files can be written to it.
+
+    Parameters
+    ----------
+    folder : Path
+    remedy : str
+        Sentence that says which other folder to use, and how.
+
+    Raises
+    ------
+    StorageError
+        When they can't be: the disk is read-only or full, a permission is missing, or a file has this name.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise StorageError(f'cannot write to {folder}: {error.strerror or error}. {remedy}') from error
+        raise StorageError(f'cannot write to {folder}: {_reason(error)}. {_mend(error)}{remedy}') from error
     return folder
+
+
+def ensure_file_writable(path: Path, remedy: str) -> None:
+    """Check, before a long run, that a file which the user names can be written.
+
+    Parameters
+    ----------
+    path : Path
+        File, which may exist; or a device, a pipe, or a link to one of these.
+    remedy : str
+        Sentence that says how to name another file.
+
+    Raises
+    ------
+    StorageError
+        When it can't be written, or is a folder.
+    """
+    try:
+        if path.is_dir():
+            raise StorageError(f'cannot write to {path}: it is a folder. {remedy}')
+        if replaces(path):
+            ensure_writable(_target(path).parent, remedy)
+        elif not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise StorageError(f'cannot write to {path}: {_reason(error)}. {_mend(error)}{remedy}') from error
+
+
+@contextlib.contextmanager
+def user_file(path: Path, remedy: str, mode: str = 'w') -> Iterator[IO]:
+    """Open a file that the user names for writing, as `atomic_write` does; see `ensure_file_writable`."""
+    ensure_file_writable(path, remedy)
+    try:
+        with atomic_write(path.absolute(), mode) as file:
+            yield file
+    except OSError as error:
+        raise StorageError(f'cannot write to {path}: {_reason(error)}. {_mend(error)}{remedy}') from error
 
 
 def free_bytes(folder: Path) -> int:
@@ -48,39 +120,163 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
+#: Conditions of the machine that the user can mend, and how.
+_MENDS = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), 'Make room on this disk, or use another one.'),
+    errno.EFBIG: 'Raise the limit on the size of files (ulimit -f), or use another disk.',
+    **dict.fromkeys(
+        (errno.EMFILE, errno.ENFILE),
+        'Too many files are open at once: raise the limit, as by ulimit -n 4096, or close other programs.',
+    ),
+    errno.ENAMETOOLONG: 'Choose a shorter name.',
+    errno.EROFS: 'This disk can only be read: use another one.',
+    **dict.fromkeys((errno.EACCES, errno.EPERM), 'Mend the permissions, or use another folder.'),
+    **dict.fromkeys(
+        (errno.ENOLCK, errno.EOPNOTSUPP), 'This disk has no locks, as some network disks: use a folder on a local disk.'
+    ),
+    errno.ENOMEM: 'Close other programs, or use a machine with more memory.',
+}
+#: Numbers of errors in the messages of Rust libraries and of shutil.
+_NUMBER = re.compile(r'\(os error (\d+)\)|\[Errno (\d+)\]')
+
+
+def errno_of(error: BaseException) -> int | None:
+    """Return the number of the system's error that caused an exception; None for others."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    match = _NUMBER.search(str(error))
+    return None if match is None else int(match[1] or match[2])
+
+
+def environment_error(error: BaseException) -> StorageError | None:
+    """Explain an exception that a condition of the machine caused, such as a full disk; return None for others."""
+    if errno_of(error) not in _MENDS:
+        return None
+    file = getattr(error, 'filename', None)
+    return StorageError(f'{"" if file is None else f"{file}: "}{_reason(error)}. {_mend(error)}'.rstrip())
+
+
+def _reason(error: BaseException) -> str:
+    number = errno_of(error)
+    return str(error) if number is None else os.strerror(number)
+
+
+def _mend(error: BaseException) -> str:
+    """Sentence, with a space after it, that says what to do; '' where the error itself says enough."""
+    mend = _MENDS.get(errno_of(error) or 0)
+    return '' if mend is None else f'{mend} '
+
+
 @contextlib.contextmanager
 def reporting_write_errors(what: str, folder: Path) -> Iterator[None]:
-    """Turn errors of writing files into a `StorageError`.
+    """Turn errors of writing files into a `StorageError`, which says what to do.
 
-    These include the RuntimeError that netCDF and HDF5 raise when the disk is full.
+    These include the RuntimeError that netCDF and HDF5 raise when the disk is full, and the errors of safetensors.
     """
     try:
         yield
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not str(error).startswith(('NetCDF', 'HDF')):
+    except Exception as error:
+        is_hdf = isinstance(error, RuntimeError) and str(error).startswith(('NetCDF', 'HDF'))
+        if isinstance(error, StorageError) or not (isinstance(error, OSError) or is_hdf or errno_of(error) in _MENDS):
             raise
-        reason = getattr(error, 'strerror', None) or error
+        full = is_hdf or errno_of(error) in (errno.ENOSPC, errno.EDQUOT)
+        free = f' ({free_bytes(folder) / 1e6:,.0f} MB free)' if full else ''
+        own = folder.is_relative_to(home())
+        remedy = 'Set M2M_HOME to another folder if this one cannot be used. ' if own else ''
+        mend = 'Check the space of this disk and the limit on the size of files. ' if is_hdf else _mend(error)
         raise StorageError(
-            f'cannot write {what} to {folder}: {reason} ({free_bytes(folder) / 1e6:,.0f} MB free). '
-            'Nothing was changed; make room or set M2M_HOME to another disk, then run the command again.'
+            f'cannot write {what} to {folder}: {_reason(error)}{free}. Nothing was changed. {mend}{remedy}'
+            'Then run the command again.'
         ) from error
+
+
+def replaces(path: Path) -> bool:
+    """Whether `atomic_write` replaces a file as a whole: not a device, a pipe, or a file that the shell has open."""
+    try:
+        status = path.stat()
+    except OSError:
+        return True
+    return stat.S_ISREG(status.st_mode) and _descriptor(status) is None
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path, mode: str = 'w') -> Iterator[IO]:
-    """Open a temporary file that replaces `path` at the end of the block, or is removed if the block fails."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    """Open a temporary file that replaces `path` at the end of the block, or is removed if the block fails.
+
+    A link stays, and the file that it leads to is replaced. Devices, pipes and files that are open already, such as
+    /dev/stdout, are written as they are. A file keeps its permissions; a new one gets those of the umask. Temporary
+    files of killed processes are removed when the same file is written again.
+    """
+    encoding = None if 'b' in mode else 'utf-8'
+    if not replaces(path):
+        descriptor = _descriptor(path.stat())
+        with open(path if descriptor is None else os.dup(descriptor), mode, encoding=encoding) as file:  # noqa: PTH123
+            yield file
+        return
+    path = _target(path)
+    prefix = f'.{path.name[:_LONGEST_PREFIX]}.'
+    _sweep(path.parent, prefix)
+    while True:
+        temporary = path.with_name(f'{prefix}{secrets.token_hex(4)}{_TEMPORARY}')
+        file = temporary.open(mode.replace('w', 'x'), encoding=encoding)
+        lock = _lock(file)
+        if os.fstat(file.fileno()).st_nlink:  # another process may have swept it before it was locked
+            break
+        file.close()
+        os.close(lock)
     try:
-        with os.fdopen(handle, mode, encoding=None if 'b' in mode else 'utf-8') as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(path, temporary)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(lock)
     sync_folder(path.parent)
+
+
+def _target(path: Path) -> Path:
+    """File that a path leads to, through links, whether it exists or not."""
+    return Path(os.path.realpath(path))
+
+
+def _descriptor(status: os.stat_result) -> int | None:
+    """Number under which a regular file is open for writing in this process already, as by the shell's `>`."""
+    if fcntl is None or not stat.S_ISREG(status.st_mode):
+        return None
+    for entry in Path('/dev/fd').iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            number = int(entry.name)
+            access = fcntl.fcntl(number, fcntl.F_GETFL) & (os.O_RDONLY | os.O_WRONLY | os.O_RDWR)
+            if os.path.samestat(os.fstat(number), status) and access != os.O_RDONLY:
+                return number
+    return None
+
+
+def _lock(file: IO) -> int:
+    """Lock a temporary file, so that no other process sweeps it. Return the descriptor whose closing unlocks it."""
+    descriptor = os.dup(file.fileno())
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # without locks, nothing is swept
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def _sweep(folder: Path, prefix: str) -> None:
+    """Remove the temporary files that killed processes have left: those that nobody locks."""
+    if fcntl is None:
+        return
+    temporary = re.compile(rf'{re.escape(prefix)}[0-9a-f]{{8}}{re.escape(_TEMPORARY)}')
+    for path in folder.iterdir():
+        if temporary.fullmatch(path.name):
+            with contextlib.suppress(OSError), path.open('rb') as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
 
 def sync_file(path: Path) -> None:
@@ -116,11 +312,8 @@ def file_lock(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
             f'{what} is already running in another process. Wait for it to end, then run this again.'
         ) from error
     except OSError as error:
-        if error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
-            remedy = 'This disk has no locks, as some network disks: set M2M_HOME to a folder on a local disk.'
-        else:
-            remedy = 'Another user may own it: fix its permissions, or set M2M_HOME to another folder.'
-        raise StorageError(f'cannot open the lock {path}: {error.strerror or error}. {remedy}') from error
+        own = 'Set M2M_HOME to another folder if this one cannot be used.'
+        raise StorageError(f'cannot open the lock {path}: {_reason(error)}. {_mend(error)}{own}') from error
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ from m2m_benchmarks.data import atomic, manifest
 from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.plugins import registered
-from m2m_benchmarks.storage import atomic_write, reporting_write_errors
+from m2m_benchmarks.storage import user_file
 
 #: File of the manifest in an archive; the dataset's other files are beside it.
 _MANIFEST = 'ledger.json'
@@ -53,8 +53,7 @@ def export_archive(name: str, path: Path) -> dict[str, Any]:
     if problems:
         raise DataError(f'{name} is damaged: {problems[0]}. {manifest.repair_advice(name)}')
     with (
-        reporting_write_errors(path.name, path.absolute().parent),
-        atomic_write(path.absolute(), 'wb') as file,
+        user_file(path, 'Name another file.', 'wb') as file,
         # Files that were restored from a backup may be dated before 1980, where the times of zip archives begin.
         zipfile.ZipFile(file, 'w', zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive,
     ):

@@ -4,7 +4,6 @@ This module imports nothing heavy, so that wrong names are reported at once.
 """
 
 import difflib
-import sys
 from dataclasses import replace
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
@@ -25,6 +24,7 @@ from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import note_on_renamed, order_areas, standard_area
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, UnknownNameError
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import BRAIN_SCORE, registered
 
 
@@ -106,7 +106,7 @@ def standard_name(identifier: str) -> str:
     if name.area in areas or standard not in areas:
         return identifier
     renamed = str(replace(name, area=standard))
-    print(note_on_renamed({identifier: renamed}), file=sys.stderr)
+    say(note_on_renamed({identifier: renamed}))
     return renamed
 
 

@@ -1,6 +1,5 @@
 """Names for several benchmarks: patterns and suites. This module imports nothing heavy."""
 
-import sys
 from collections.abc import Sequence
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
@@ -9,6 +8,7 @@ from m2m_benchmarks.benchmarks.names import check_benchmark, needs_of, own_bench
 from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.errors import DataNotFoundError, UnknownNameError
+from m2m_benchmarks.messages import say
 
 #: Prefix of the name of a suite.
 SUITE = 'suite:'
@@ -111,10 +111,9 @@ def _suite(name: str) -> list[str]:
     _, benchmarks = SUITES[name.removeprefix(SUITE)]
     left_out = [benchmark for benchmark in benchmarks if _absent(benchmark)]
     if left_out:
-        print(
+        say(
             f'note: {name} goes without {", ".join(left_out)}, whose data is not on this machine. '
-            f'Bring with:{_commands(left_out)}',
-            file=sys.stderr,
+            f'Bring with:{_commands(left_out)}'
         )
     return [benchmark for benchmark in benchmarks if benchmark not in left_out]
 

@@ -15,7 +15,7 @@ from m2m_benchmarks.benchmarks.identifiers import (
 )
 from m2m_benchmarks.benchmarks.names import needs_of, own_benchmarks, part_is_here
 from m2m_benchmarks.benchmarks.selection import population_benchmarks
-from m2m_benchmarks.cli.console import Json, print_names, print_table, stdout, write_json
+from m2m_benchmarks.cli.console import Json, print_line, print_names, print_table, write_json
 from m2m_benchmarks.cli.data import print_commands
 from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.errors import UnknownNameError
@@ -65,7 +65,7 @@ def benchmarks(
         return
     if word is None and not everything:
         print_table(_datasets(rows))
-        stdout().print()
+        print_line('')
         print_table(_kinds(rows, _NAMES))
         return
     _print_names(rows, others)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, progress, write_json
 from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.cli.train import require_training
 from m2m_benchmarks.storage import ensure_writable, home
@@ -100,10 +100,10 @@ def compare(
 
     for number, table in enumerate(table for comparison in comparisons for table in comparison_tables(comparison)):
         if number:
-            print()
+            print_line('')
         print_table(table)
     if figure is not None:
-        print(figure)
+        print_line(str(figure))
 
 
 def _check_used(

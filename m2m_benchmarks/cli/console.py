@@ -12,23 +12,52 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.messages import printable, say
 from m2m_benchmarks.report.tables import Table, to_lines
-from m2m_benchmarks.storage import atomic_write, ensure_writable, reporting_write_errors
+from m2m_benchmarks.storage import ensure_file_writable, user_file
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
 #: The option --json of all commands. It takes the name of a file, or - for stdout.
 Json = Annotated[
     str | None, typer.Option('--json', metavar='FILE', help="Write the result to FILE as JSON; '-' prints it instead.")
 ]
 
+#: What to do where the file can't be written.
+_OTHER_JSON = 'Name another file after --json.'
+#: Exit code after Ctrl-C.
+INTERRUPTED = 130
+#: Progress bars on the terminal.
+_running_bars: 'list[Progress]' = []
 
-def stdout() -> 'Console':
-    """Make a console for results, as wide as the terminal, or 160 columns for files and pipes."""
+
+@contextlib.contextmanager
+def stdout() -> Iterator['Console']:
+    """Yield a console for results, as wide as the terminal, or 160 columns for files and pipes.
+
+    Progress bars end, so that nothing is printed between them. Text must be `printable`.
+
+    Raises
+    ------
+    StorageError
+        When stdout is full or closed.
+    """
     from rich.console import Console
 
-    return Console(width=terminal_width() or 160, highlight=False)
+    if _running_bars:
+        _running_bars.pop().stop()
+    try:
+        yield Console(width=terminal_width() or 160, highlight=False, markup=False, emoji=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has read enough
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise StorageError(
+            f'cannot write to stdout: {reason}. Send it to a file or a pipe that can be written.'
+        ) from error
 
 
 def terminal_width() -> int | None:
@@ -49,21 +78,30 @@ def print_text(*parts: str | tuple[str, str]) -> None:
     """
     from rich.text import Text
 
-    stdout().print(Text.assemble(*parts), soft_wrap=terminal_width() is None)
+    safe = [printable(part, '\n') if isinstance(part, str) else (printable(part[0], '\n'), part[1]) for part in parts]
+    with stdout() as console:
+        console.print(Text.assemble(*safe), soft_wrap=terminal_width() is None)
 
 
 def print_line(text: str) -> None:
     """Print a line to be copied, such as a command or a name. Only the terminal itself folds it."""
     from rich.text import Text
 
-    stdout().print(Text(text), soft_wrap=True)
+    with stdout() as console:
+        console.print(Text(printable(text, '\n')), soft_wrap=True)
 
 
 def print_table(table: Table) -> None:
     """Print a table, as wide as the terminal."""
-    console = stdout()
-    for line in to_lines(table, terminal_width()):
-        console.print(line, soft_wrap=True)
+    with stdout() as console:
+        for line in to_lines(table, terminal_width()):
+            console.print(line, soft_wrap=True)
+
+
+def print_csv(text: str) -> None:
+    """Print CSV whose rows end in any way; control characters in its cells are escaped."""
+    with stdout() as console:
+        console.file.write(printable(text.replace('\r\n', '\n'), '\n'))
 
 
 def print_names(title: str, names: Sequence[str], *, together: bool = False) -> None:
@@ -85,7 +123,9 @@ def print_names(title: str, names: Sequence[str], *, together: bool = False) -> 
         from rich.columns import Columns
         from rich.padding import Padding
 
-        stdout().print(Padding(Columns(names, column_first=True, padding=(0, 2)), (0, 0, 0, 2)))
+        columns = Columns([printable(name) for name in names], column_first=True, padding=(0, 2))
+        with stdout() as console:
+            console.print(Padding(columns, (0, 0, 0, 2)))
         return
     for name in names:
         print_line(f'  {name}')
@@ -104,23 +144,18 @@ def check_json(target: str | None) -> None:
     StorageError
         When the file can't be written.
     """
-    if target is None or target == '-':
-        return
-    path = Path(target).absolute()
-    if path.is_dir():
-        raise StorageError(f'cannot write to {path}: it is a folder. Name a file after --json.')
-    ensure_writable(path.parent, 'Name another file after --json.')
+    if target is not None and target != '-':
+        ensure_file_writable(Path(target), _OTHER_JSON)
 
 
 def write_json(content: Any, target: str) -> None:
     """Write JSON to a file, whole or not at all, or to stdout for '-'."""
     text = json.dumps(content, indent=2, allow_nan=False)
     if target == '-':
-        print(text)
+        with stdout() as console:
+            console.file.write(text + '\n')
         return
-    check_json(target)
-    path = Path(target).absolute()
-    with reporting_write_errors(path.name, path.parent), atomic_write(path) as file:
+    with user_file(Path(target), _OTHER_JSON) as file:
         file.write(text + '\n')
 
 
@@ -155,8 +190,8 @@ def progress(after_interrupt: str = '') -> Iterator[Callable[[str, int, int], No
         what, done, total = last
         count = f' {done:,} of {total:,}' if total > 1 else ''
         position = f': {what}{count}' if what else ' before anything was done'
-        print(f'Stopped{position}. {after_interrupt}'.rstrip(), file=sys.stderr)
-        raise
+        say(f'Stopped{position}. {after_interrupt}'.rstrip())
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @contextlib.contextmanager
@@ -167,14 +202,18 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn('{task.description}', markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     # Bound to the stream itself: silencing the progress bars of other libraries must not silence these.
     with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bars:
         tasks: dict[str, Any] = {}
+        _running_bars.append(bars)
 
         def report(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total or None)
+                tasks[what] = bars.add_task(printable(what), total=total or None)
             bars.update(tasks[what], completed=done, total=total or None)
 
-        yield report
+        try:
+            yield report
+        finally:
+            _running_bars.clear()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import progress
+from m2m_benchmarks.cli.console import print_line, progress
 from m2m_benchmarks.errors import M2MError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def export(
                     written = export_tree(name, destination, exported)
             report('export', 1, steps)
             for path in written:
-                print(path)
+                print_line(str(path))
             if not check:
                 return
             if to == 'zip':
@@ -95,4 +95,6 @@ def _report(violations: 'list[Violation]', n_tests: int) -> None:
     if violations:
         lines = ''.join(f'\n  {violation}' for violation in violations)
         raise M2MError(f'{len(violations)} of the rules and tests of Brain-Score failed:{lines}')
-    print(f"All rules are kept, and all {n_tests} tests passed (Brain-Score's generic tests and the plugins' own).")
+    print_line(
+        f"All rules are kept, and all {n_tests} tests passed (Brain-Score's generic tests and the plugins' own)."
+    )

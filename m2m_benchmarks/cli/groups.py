@@ -1,10 +1,18 @@
 """Command groups with sections, default commands and searches."""
 
+import contextlib
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from m2m_benchmarks.cli.console import INTERRUPTED
+from m2m_benchmarks.messages import printable, say
+
+#: Base class of all errors of wrong usage; typer exports a subclass only.
+_USAGE_ERROR: Any = typer.BadParameter.__base__
 
 
 class TopGroup(TyperGroup):
@@ -12,6 +20,20 @@ class TopGroup(TyperGroup):
 
     --json without a value, its earlier form, gives a message with the present form.
     """
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Parse the command line."""
+        with _printable_errors():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, context: Any) -> Any:
+        """Run the command. Ctrl-C ends it with a message, which is of `console.progress` where something is counted."""
+        try:
+            with _printable_errors():
+                return super().invoke(context)
+        except KeyboardInterrupt:
+            say('Stopped.')
+            raise typer.Exit(INTERRUPTED) from None
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
         """Parse the arguments."""
@@ -34,6 +56,16 @@ class TopGroup(TyperGroup):
             with formatter.section(title):
                 shorts = [self.commands[name].get_short_help_str(formatter.width - 6 - widest) for name in names]
                 formatter.write_dl([(name.ljust(widest), short) for name, short in zip(names, shorts, strict=True)])
+
+
+@contextlib.contextmanager
+def _printable_errors() -> Iterator[None]:
+    """Make the messages of wrong usage, which quote the arguments, safe for a terminal."""
+    try:
+        yield
+    except _USAGE_ERROR as error:
+        error.message = printable(error.message, '\n')
+        raise
 
 
 class PanelCommand(TyperCommand):

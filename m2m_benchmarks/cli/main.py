@@ -1,7 +1,6 @@
 """The command `m2m`."""
 
 import io
-import signal
 import sys
 import warnings
 from typing import Annotated
@@ -10,13 +9,18 @@ import typer
 
 from m2m_benchmarks import __version__
 from m2m_benchmarks.cli import benchmarks, cache, compare, data, doctor, export, models, results, score, train
+from m2m_benchmarks.cli.console import print_line
 from m2m_benchmarks.cli.groups import PanelCommand, TopGroup
+from m2m_benchmarks.cli.start import run
 from m2m_benchmarks.errors import M2MError
+from m2m_benchmarks.messages import say
+from m2m_benchmarks.storage import environment_error
 
 app = typer.Typer(
     name='m2m',
     cls=TopGroup,
-    epilog='Without any data:  m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --weights none',
+    epilog='Without any data:  m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --weights none\n\n'
+    'Exit codes: 0 done; 1 failed, with a message; 2 wrong usage; stopped by Ctrl-C 130, SIGTERM 143, SIGHUP 129.',
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -37,7 +41,7 @@ app.command('export', rich_help_panel=_MAKE)(export.export)
 
 def _print_version(requested: bool) -> None:
     if requested:
-        print(f'm2m-benchmarks {__version__}')
+        print_line(f'm2m-benchmarks {__version__}')
         raise typer.Exit
 
 
@@ -51,7 +55,10 @@ def m2m(
 
 
 def main() -> None:
-    """Run the command line. An error that the user can fix ends with a message and exit code 1, without a traceback."""
+    """Run the command line. An error that the user can fix ends with a message and exit code 1, without a traceback.
+
+    So do conditions of the machine, such as a full disk or too little memory.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == 'strict':
         sys.stdout.reconfigure(errors='replace')  # a character that the terminal lacks, such as ±, becomes ?
     # Brain-Score's own classes warn at every import; users can't change that.
@@ -60,21 +67,12 @@ def main() -> None:
     warnings.filterwarnings('ignore', category=UserWarning, module='torchvision')
     try:
         app()
-    except M2MError as error:
-        print(f'error: {error}', file=sys.stderr)
+    except Exception as error:
+        explained = error if isinstance(error, M2MError) else environment_error(error)
+        if explained is None:
+            raise
+        say(f'error: {explained}')
         sys.exit(1)
-    except KeyboardInterrupt:
-        print('Aborted.', file=sys.stderr)
-        sys.exit(1)
-
-
-def run() -> None:
-    """Run `main` in its own process."""
-    try:
-        main()
-    finally:
-        # All work is finished or undone: a late Ctrl-C must not end Python's shutdown with a traceback.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == '__main__':

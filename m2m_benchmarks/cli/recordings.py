@@ -1,12 +1,12 @@
 """Reports on recordings that are fetched or imported."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
 from m2m_benchmarks.cli.console import print_line, print_table, print_text, write_json
 from m2m_benchmarks.data.areas import note_on_renamed
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.report.tables import Column, Row, Table, count, text
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ _MOST_NAMED = 10
 def print_renamed(areas: Mapping[str, str]) -> None:
     """Print on stderr which names of areas were replaced, such as V1 by VISp."""
     if areas:
-        print(note_on_renamed(areas), file=sys.stderr)
+        say(note_on_renamed(areas))
 
 
 def print_note(note: str) -> None:
     """Print on stderr what was done to files that are imported, such as scaling 16-bit images."""
-    print(note, file=sys.stderr)
+    say(note)
 
 
 def print_plan(survey: 'Survey', planned: 'Plan', json: str | None) -> None:

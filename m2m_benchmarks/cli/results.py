@@ -1,15 +1,15 @@
 """The commands `m2m results`: list, show, export, import, delete."""
 
-import sys
+import io
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, terminal_width, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_csv, print_line, print_table, terminal_width, write_json
 from m2m_benchmarks.cli.groups import ListingGroup
-from m2m_benchmarks.errors import StorageError
-from m2m_benchmarks.storage import ensure_writable
+from m2m_benchmarks.messages import say
+from m2m_benchmarks.storage import ensure_file_writable
 
 app = typer.Typer(cls=ListingGroup, help='List, show, export, import and delete earlier scores.', rich_markup_mode=None)
 
@@ -54,19 +54,21 @@ def list_(
     check_json(json)
     stored = sorted(store.results(), key=lambda result: result.created)
     if not stored:
-        print('There are no results yet. Try: m2m score pixels_64 SimulatedMouse-rdm', file=sys.stderr)
+        say('There are no results yet. Try: m2m score pixels_64 SimulatedMouse-rdm')
     selected = selection.select(stored, model or [], benchmark or []) if stored else []
     if stored and not selected:
-        print('No result is of such a model on such a benchmark.', file=sys.stderr)
+        say('No result is of such a model on such a benchmark.')
     shown = selected[::-1] if each else selection.newest(selected)
     if json is not None:
         write_json([{'uid': result.uid, **result.document()} for result in shown], json)
     if json == '-' or not selected:
         return
     if csv and each:
-        exchange.write_csv(shown, sys.stdout)
+        text = io.StringIO()
+        exchange.write_csv(shown, text)
+        print_csv(text.getvalue())
     elif csv:
-        print(to_csv(matrix_table(selected, plain=True)), end='')
+        print_csv(to_csv(matrix_table(selected, plain=True)))
     else:
         contradictions = selection.find_contradictions(stored)
         print_table(list_table(shown, contradictions) if each else matrix_table(selected, terminal_width()))
@@ -111,13 +113,11 @@ def export(
 
     if file.suffix.lower() not in ('.json', '.csv'):
         raise typer.BadParameter(f'{file}: expected a name that ends in .json or .csv', param_hint='FILE')
-    if file.is_dir():
-        raise StorageError(f'cannot write to {file}: it is a folder. Name a file.')
-    ensure_writable(file.absolute().parent, 'Name another file.')
+    ensure_file_writable(file, exchange.OTHER_FILE)
     stored = store.results()
     selected = selection.select(stored, model or [], benchmark or [])
-    exchange.write(selected, file.absolute())
-    print(f'{_count(len(selected))}: {file}')
+    exchange.write(selected, file)
+    print_line(f'{_count(len(selected))}: {file}')
 
 
 @app.command('import')
@@ -135,13 +135,12 @@ def import_(
     imported = exchange.read(file)
     known_contradictions = selection.find_contradictions(store.results())
     n_added = store.add(imported)
-    print(f'{_count(len(imported))}, {n_added} of them new.')
+    print_line(f'{_count(len(imported))}, {n_added} of them new.')
     new_contradictions = selection.find_contradictions(store.results()) - known_contradictions
     if new_contradictions:
-        print(
+        say(
             f'{len(new_contradictions)} results contradict one another: same candidate, data and code, different '
-            'scores. `m2m results list --each` marks them with !.',
-            file=sys.stderr,
+            'scores. `m2m results list --each` marks them with !.'
         )
 
 
@@ -161,7 +160,7 @@ def delete(
     print_table(list_table(selected, set()))
     if not yes:
         typer.confirm(f'Delete {_count(len(selected))}?', abort=True)
-    print(f'{_count(store.delete(result.uid for result in selected))} deleted.')
+    print_line(f'{_count(store.delete(result.uid for result in selected))} deleted.')
 
 
 def _count(n: int) -> str:

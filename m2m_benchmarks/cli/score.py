@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, terminal_width, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, progress, terminal_width, write_json
 from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.errors import M2MError, ModelError
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.storage import ensure_writable, home
@@ -149,7 +150,7 @@ def score(
         if results and json != '-':
             _print_results(results)
         if results:
-            print(_AFTER_INTERRUPT, file=sys.stderr)
+            say(_AFTER_INTERRUPT)
         raise
     documents = [result.document() for result in results]
     if json is not None:
@@ -219,5 +220,5 @@ def _print_results(results: list[Result]) -> None:
         return
     for number, table in enumerate(score_tables(results)):
         if number:
-            print()
+            print_line('')
         print_table(table)

@@ -13,6 +13,7 @@ import typer
 
 from m2m_benchmarks.cli.console import Json, check_json, print_line, print_text, progress, write_json
 from m2m_benchmarks.errors import M2MError, TrainingError
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.storage import ensure_writable, home
 
 
@@ -165,7 +166,7 @@ def train(
             num_nodes=num_nodes,
             workers=workers,
             progress=report,
-            log=lambda line: print(line, file=sys.stderr, flush=True),
+            log=say,
         )
     document = {'folder': str(run.folder), 'config': run.config, 'result': run.result, 'data': run.data}
     if json is not None:

@@ -9,9 +9,11 @@ from pathlib import Path
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.records.record import FORMAT, Result
 from m2m_benchmarks.records.selection import labels
-from m2m_benchmarks.storage import atomic_write, reporting_write_errors
+from m2m_benchmarks.storage import user_file
 
 _KIND = 'm2m results'
+#: What to do where the file can't be written.
+OTHER_FILE = 'Name another file.'
 #: Columns of the CSV, a selection for spreadsheets. The JSON has every field.
 COLUMNS = (
     *('uid', 'candidate', 'model', 'weights', 'seed', 'benchmark', 'score', 'error', 'raw', 'ceiling'),
@@ -28,7 +30,7 @@ def write(results: Sequence[Result], path: Path) -> None:
     StorageError
         When the file can't be written.
     """
-    with reporting_write_errors(path.name, path.parent), atomic_write(path) as file:
+    with user_file(path, OTHER_FILE) as file:
         if path.suffix.lower() == '.csv':
             write_csv(results, file)
         else:

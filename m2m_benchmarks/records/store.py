@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import peewee
 from playhouse.sqlite_ext import JSONField
 
 from m2m_benchmarks.errors import DataError, StorageError
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.storage import ensure_writable, home
 
@@ -87,7 +87,7 @@ def optional() -> Iterator[None]:
     try:
         yield
     except StorageError as error:
-        print(f'note: the score is not stored: {error}', file=sys.stderr)
+        say(f'note: the score is not stored: {error}')
 
 
 def results(model: str | None = None, benchmark: str | None = None) -> list[Result]:
@@ -113,7 +113,7 @@ def results(model: str | None = None, benchmark: str | None = None) -> list[Resu
             try:
                 readable.append(_read(row))
             except DataError as error:
-                print(f'note: a result is left out: {error}', file=sys.stderr)
+                say(f'note: a result is left out: {error}')
     return readable
 
 

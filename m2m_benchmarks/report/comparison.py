@@ -13,9 +13,11 @@ from matplotlib.ticker import MaxNLocator
 from m2m_benchmarks.analysis.compare import Comparison
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.report.comparison_tables import row_names
-from m2m_benchmarks.storage import atomic_write, ensure_writable, reporting_write_errors
+from m2m_benchmarks.storage import ensure_file_writable, user_file
 
 FORMATS = ('.png', '.svg', '.pdf')
+#: What to do where the file can't be written.
+_OTHER_FIGURE = 'Name another file after --figure.'
 #: Colours that colour-blind people can distinguish (Okabe & Ito).
 _COLOURS = ('#D55E00', '#0072B2', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 _MARKERS = 'osD^v'
@@ -29,7 +31,7 @@ def check_figure(path: Path) -> None:
     """Raise a StorageError when a figure can't be written to a file: check before a long run."""
     if path.suffix.lower() not in FORMATS or path.is_dir():
         raise StorageError(f'cannot draw a figure to {path}: expected a file that ends in {", ".join(FORMATS)}.')
-    ensure_writable(path.absolute().parent, 'Name another file after --figure.')
+    ensure_file_writable(path, _OTHER_FIGURE)
 
 
 def draw(comparisons: Sequence[Comparison]) -> Figure:
@@ -62,7 +64,7 @@ def write_figure(comparisons: Sequence[Comparison], path: Path) -> None:
     """
     check_figure(path)
     figure = draw(comparisons)
-    with reporting_write_errors(path.name, path.absolute().parent), atomic_write(path.absolute(), 'wb') as file:
+    with user_file(path, _OTHER_FIGURE, 'wb') as file:
         figure.savefig(file, format=path.suffix[1:].lower(), dpi=150)
 
 

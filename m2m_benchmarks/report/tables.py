@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from m2m_benchmarks.messages import printable
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -57,7 +59,7 @@ class Column:
     def format(self, cell: Cell) -> str:
         """Format a cell as one line of text without control characters."""
         if isinstance(cell, str):
-            return _printable(cell)
+            return printable(cell)
         if cell is None:
             return ''
         numbers = cell if isinstance(cell, tuple) else (cell,)
@@ -146,7 +148,7 @@ def to_markdown(table: Table) -> str:
     """
 
     def escape(text: str) -> str:
-        return _MARKUP.sub(r'\\\1', text)
+        return _MARKUP.sub(r'\\\1', printable(text))
 
     def join(cells: Sequence[str]) -> str:
         return f'| {" | ".join(cells)} |'
@@ -196,7 +198,7 @@ def to_lines(table: Table, width: int | None) -> Iterator['Text']:
     from rich.text import Text
 
     layout = _Layout(table, width)
-    for line in _fold(_printable(table.title), width) if table.title else ():
+    for line in _fold(printable(table.title), width) if table.title else ():
         yield Text(line, style='bold')
     for number, block in enumerate(layout.blocks):
         if number:
@@ -204,7 +206,7 @@ def to_lines(table: Table, width: int | None) -> Iterator['Text']:
         for line, strong in layout.lines(block):
             yield Text(line, style='bold' if strong else '')
     for note in table.notes:
-        yield from map(Text, _fold(_printable(note), width))
+        yield from map(Text, _fold(printable(note), width))
 
 
 def fits(table: Table, width: int | None) -> bool:
@@ -236,7 +238,7 @@ class _Layout:
         self._cells = [
             [column.format(cell) for column, cell in zip(table.columns, row.cells, strict=True)] for row in table.rows
         ]
-        self._titles = [_printable(column.title) for column in table.columns]
+        self._titles = [printable(column.title) for column in table.columns]
         self.natural: list[int] = []
         self._least: list[int] = []
         for i, column in enumerate(table.columns):
@@ -336,11 +338,6 @@ class _Layout:
                 blank = ' ' * (widths[i] - cell_len(part))
                 line.append(blank + part if self._table.columns[i].kind == 'number' else part + blank)
             yield _GAP.join(line).rstrip()
-
-
-def _printable(text: str) -> str:
-    """Escape control characters, so that a name can't break or colour a line."""
-    return ''.join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def _fold(text: str, width: int | None) -> list[str]:

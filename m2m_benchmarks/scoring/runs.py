@@ -69,7 +69,7 @@ class Run:
 
 #: Files that are still being written, see `storage.atomic_write`.
 _UNFINISHED = re.compile(
-    rf'\.({"|".join(map(re.escape, (WEIGHTS, METRICS, CONFIG, RESULT, CHECKPOINT)))})\.[a-z0-9_]{{8}}'
+    rf'\.({"|".join(map(re.escape, (WEIGHTS, METRICS, CONFIG, RESULT, CHECKPOINT)))})\.[a-z0-9_]{{8}}(\.tmp)?'
 )
 
 

@@ -20,6 +20,7 @@ from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import load_benchmark, no_stored_activations, reporting_plugin_errors
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.records import store
@@ -198,7 +199,7 @@ def score_candidate(
     activations = Activations(candidate, progress) if candidate.module is not None else None
     facts = _facts(candidate, activations, layer)
     for note in facts.notes or ():
-        print(f'Note on {candidate.identifier}: {note}.', file=sys.stderr)
+        say(f'Note on {candidate.identifier}: {note}.')
     for benchmark in loaded:
         expected = dataclasses.replace(facts, **_benchmark_fields(benchmark))
         known = [] if expected.identity is None or fresh else store.answers(identity=expected.identity)

@@ -63,6 +63,6 @@ def _run(arguments: tuple[str, ...], environment: Mapping[str, str], paths: list
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ['m2m', *arguments]
-    from m2m_benchmarks.cli.main import run
+    from m2m_benchmarks.cli.start import run
 
     run()

@@ -295,7 +295,7 @@ def test_a_disk_without_locks(m2m_home, monkeypatch, number):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(filelock.FileLock, 'acquire', acquire)
-    remedy = r'This disk has no locks, .* set M2M_HOME to a folder on a local disk'
+    remedy = r'This disk has no locks, .* use a folder on a local disk. Set M2M_HOME'
     with pytest.raises(StorageError, match=remedy) as raised, atomic.write_lock('Lab2026'):
         pass
     assert 'user' not in str(raised.value)

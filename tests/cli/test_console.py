@@ -6,6 +6,7 @@ import pty
 import sys
 
 import pytest
+import typer
 
 from m2m_benchmarks.cli import console
 from m2m_benchmarks.cli.main import main
@@ -14,10 +15,11 @@ from m2m_benchmarks.testing.results import whole_result
 
 
 def interrupted(*reports, after_interrupt=''):
-    with pytest.raises(KeyboardInterrupt), console.progress(after_interrupt) as report:
+    with pytest.raises(typer.Exit) as ended, console.progress(after_interrupt) as report:
         for what, done, total in reports:
             report(what, done, total)
         raise KeyboardInterrupt
+    assert ended.value.exit_code == 130
 
 
 def test_ctrl_c_reports_progress_and_how_to_continue(capsys):
