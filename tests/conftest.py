@@ -27,6 +27,7 @@ from m2m_benchmarks.cli.main import main
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.simulated import dataset as simulated
 from m2m_benchmarks.data.sklearn_digits.domains import ensure
+from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.testing import Bundle, write_bundle, write_patterns
 
 #: Cre lines of the cells of `recorded`, in turn; the first four cells of an animal are Rbp4.
@@ -191,6 +192,25 @@ def offline(no_proxies, monkeypatch, tmp_path):
     for name in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'):
         monkeypatch.setenv(name, 'http://127.0.0.1:9')
     monkeypatch.setattr(urllib.request, '_opener', None)  # urllib keeps the first proxies that it reads
+
+
+@pytest.fixture
+def cached_weights(tmp_path, monkeypatch):
+    """Return cached_weights(WEIGHTS, state) -> path, which puts a state dict where torchvision finds default weights.
+
+    WEIGHTS, such as `SqueezeNet1_1_Weights.IMAGENET1K_V1`, gets an address that names the file's hash.
+    """
+
+    def put(weights, state):
+        folder = tmp_path / 'torch' / 'hub' / 'checkpoints'
+        folder.mkdir(parents=True, exist_ok=True)
+        monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+        torch.save(state, folder / 'new')
+        name = f'{weights.url.rpartition("/")[2].rpartition("-")[0]}-{sha256_file(folder / "new")[:8]}.pth'
+        monkeypatch.setattr(weights.value, 'url', f'https://download.pytorch.org/models/{name}')
+        return (folder / 'new').rename(folder / name)
+
+    return put
 
 
 @pytest.fixture(scope='session')

@@ -30,7 +30,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_Model = Annotated[str, typer.Argument(help='Name from `m2m models`, torchvision:NAME, timm:NAME, or a plugin folder.')]
+_Model = Annotated[
+    str, typer.Argument(help='Name from `m2m models`, torchvision:NAME, timm:NAME, or ./FOLDER of a plugin.')
+]
 
 
 @app.command('list')

@@ -31,8 +31,8 @@ def score(
         typer.Argument(
             metavar='MODEL... BENCHMARK...',
             help='Models, then benchmarks. A model is a name from `m2m models`, torchvision:NAME, timm:NAME, '
-            'FILE.py:FUNCTION (a function that returns a network), run:PATH or a plugin folder, and may end in @none, '
-            '@default or @FILE. A benchmark is a name from '
+            'FILE.py:FUNCTION (a function that returns a network), run:PATH or ./FOLDER of a plugin, and may end in '
+            '@none, @default or @FILE. A benchmark is a name from '
             "`m2m benchmarks`, a pattern such as 'Siegle2021.*-rdm', or suite:paper.",
         ),
     ],

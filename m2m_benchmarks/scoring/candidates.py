@@ -1,11 +1,11 @@
 """Candidates: Brain-Score models made from identifiers, files, plugin folders or networks."""
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
 import sys
-import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from torch.nn.parameter import is_lazy
 from m2m_benchmarks import plugins
 from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.models.neurn import model as family
+from m2m_benchmarks.models.neurn.downloads import cached_file, loading, timm_url
 from m2m_benchmarks.scoring import brainscore_adapter, source_files
 from m2m_benchmarks.scoring.inputs import NetworkInput, network_input
 from m2m_benchmarks.scoring.layers import default_layers, input_dtype, responses, submodules
@@ -204,7 +205,9 @@ def load_candidate(
         raise ModelError(
             f'{kind} is no model; expected a name, a network (an instance of torch.nn.Module) or a Brain-Score model.'
         )
-    spec = CandidateSpec(str(model), str(weights), options)
+    # A Path has lost the ./ that makes a text a path.
+    text = f'./{model}' if isinstance(model, Path) and not model.is_absolute() else str(model)
+    spec = CandidateSpec(text, str(weights), options)
     check_candidate(spec)
     if source_files.split(spec.name) is not None:
         return _from_file(spec, seed)
@@ -281,7 +284,8 @@ def _from_registry(spec: CandidateSpec, seed: int) -> Candidate:
         model = plugins.load_model(spec.name, weights='none', seed=seed)
         return Candidate(spec.name, model, f'none (seed {seed})', None, 'none', seed, folder, {})
     if not plugins.takes_weights(spec.name):
-        # This library's models without weights are determined by their code.
+        # This library's models without weights are determined by their code. Brain-Score's load theirs as they like:
+        # unpickled in full, and without a hash.
         files: dict[str, str] | None = {} if spec.name in plugins.registered('model') else None
         candidate = Candidate(spec.name, plugins.load_model(spec.name), folder=folder, files=files)
         return _with_weights(candidate, spec.weights)
@@ -313,8 +317,18 @@ def _plugin_folder(identifier: str) -> Path | None:
 
 def _hub_files(url: str) -> dict[str, str] | None:
     """Path and SHA-256 of the file that PyTorch downloaded from an address; None where it is missing."""
-    path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(urllib.parse.urlsplit(url).path).name
-    return {str(path.absolute()): sha256_file(path)} if path.is_file() else None
+    path = cached_file(url)
+    return None if path is None else {str(path): sha256_file(path)}
+
+
+@contextlib.contextmanager
+def _loading(url: str | None) -> Iterator[None]:
+    """Load default weights from an address in the block, checked and without running code; see `downloads.loading`."""
+    if url is None:
+        yield
+        return
+    with plugins.reporting_name_errors(), loading(url):
+        yield
 
 
 def _from_run(run: Run) -> Candidate:
@@ -417,7 +431,8 @@ def _from_torchvision(name: str, spec: CandidateSpec, seed: int) -> Candidate:
         converts = chosen is None and name in ('googlenet', 'inception_v3')
         options: dict[str, Any] = {'init_weights': True, 'transform_input': True} if converts else {}
         try:
-            module = torchvision.models.get_model(name, weights=chosen, **options)
+            with _loading(chosen and chosen.url):
+                module = torchvision.models.get_model(name, weights=chosen, **options)
         except Exception as error:
             if chosen is not None:  # downloaders rarely name the address
                 error.add_note(f'Its weights are downloaded from {chosen.url}')
@@ -433,7 +448,8 @@ def _from_timm(name: str, spec: CandidateSpec, seed: int) -> Candidate:
 
     with plugins.reporting_plugin_errors(spec.name, ModelError):
         torch.manual_seed(seed)
-        module = timm.create_model(name, pretrained=spec.weights == 'default')
+        with _loading(timm_url(name) if spec.weights == 'default' else None):
+            module = timm.create_model(name, pretrained=spec.weights == 'default')
     config = timm.data.resolve_model_data_config(module)
     candidate = _build(spec, module, seed, config['input_size'][-1], config['mean'], config['std'])
     if spec.weights == 'default':  # a name on a server, where the file may change

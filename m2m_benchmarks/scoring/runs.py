@@ -79,10 +79,10 @@ def runs_folder() -> Path:
 
 
 def find_run(name: str) -> Path:
-    """Return the folder of a run from its path, or from its name in `runs_folder`."""
-    path = Path(name).expanduser()
+    """Return the folder of a run from its name in `runs_folder`, which comes first, or from its path."""
     inside = runs_folder() / name
-    return inside if not path.exists() and inside.is_dir() else path
+    named = '/' not in name and not name.startswith(('.', '~')) and inside.is_dir()
+    return inside if named else Path(name).expanduser()
 
 
 def weights_file(weights: str | Path) -> Path:

@@ -39,7 +39,7 @@ class CandidateSpec:
     ----------
     name : str
         Registered identifier, variant of the family `neurn`, `torchvision:NAME`, `timm:NAME`, `FILE.py:FUNCTION`,
-        `run:PATH`, or the path of a plugin folder.
+        `run:PATH`, or the path of a plugin folder, with a slash.
     weights : str
         'default', 'none', or the path of a weights file or of a run's folder.
     options : NetworkOptions
@@ -175,8 +175,16 @@ def is_model(text: str) -> bool:
 
 
 def is_folder(name: str) -> bool:
-    """Whether the name of a model is the path of a plugin folder."""
-    return source_files.split(name) is None and ('/' in name or Path(name).is_dir())
+    """Whether the name of a model is the path of a plugin folder.
+
+    A path has a slash, such as `./NAME`: a folder that lies where a command is run must not stand for a model's name.
+    """
+    return source_files.split(name) is None and '/' in name
+
+
+def folder_hint(name: str) -> str:
+    """Sentence for an unknown name that a folder has; '' where there is no such folder."""
+    return f' To name the plugin in the folder {name}, write ./{name}.' if Path(name).is_dir() else ''
 
 
 def takes_options(name: str) -> bool:
@@ -205,6 +213,8 @@ def _check_name(name: str) -> None:
     elif name not in registered('model') and name not in registered('model', BRAIN_SCORE):
         with reporting_name_errors():
             variant = _family_variant(name)
+        if variant is None and (hint := folder_hint(name)):
+            raise ModelError(f'{name!r} is no registered model.{hint}')
         if variant is None:
             raise unknown_name('model', name)
 

@@ -1,20 +1,26 @@
 """Checks a submission by Brain-Score's rules, and runs its plugin tests in a process without this library."""
 
+import errno
 import os
-import subprocess
+import re
 import sys
-import tempfile
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from m2m_benchmarks.data import manifest
+from m2m_benchmarks.data.digit_names import domain_and_split
 from m2m_benchmarks.errors import M2MError
-from m2m_benchmarks.plugins import BRAIN_SCORE, plugins_folder
+from m2m_benchmarks.plugins import BRAIN_SCORE, plugins_folder, registrations
+from m2m_benchmarks.submission import isolation
+from m2m_benchmarks.submission.plugin_files import MOST_UNPACKED_BYTES
 from m2m_benchmarks.submission.rules import KINDS, Violation, check_folder, check_zip
+from m2m_benchmarks.submission.scratch import scratch_folder
 
 #: Module that is imported before any test: a submission must not import this library, even if it is installed.
 _BARRIER = """
@@ -30,23 +36,45 @@ class _Barrier:
 
 sys.meta_path.insert(0, _Barrier())
 """
+#: What the exceptions of a test say that failed for want of a network.
+_UNREACHABLE = re.compile(
+    'urlopen error|name resolution|Name or service not known|nodename nor servname|Network is unreachable|'
+    'Could not connect to the endpoint|Max retries exceeded|LocalEntryNotFoundError|OfflineModeIsEnabled|'
+    'Unable to locate credentials'
+)
+_SCRATCH = 'm2m-check-'
 
 
-def check_path(path: Path) -> tuple[list[Violation], int]:
+class Checked(NamedTuple):
+    """Outcome of a check.
+
+    Attributes
+    ----------
+    violations : list of Violation
+        Broken rules and failed tests.
+    n_tests : int
+        Number of tests that ran.
+    not_tested : list of str
+        Tests that ended without a result because they need the network.
+    """
+
+    violations: list[Violation]
+    n_tests: int
+    not_tested: list[str]
+
+
+def check_path(path: Path, most_bytes: int = MOST_UNPACKED_BYTES) -> Checked:
     """Check an archive, or a folder that holds plugin folders.
+
+    Its code is run: see `isolation`.
 
     Parameters
     ----------
     path : Path
         A .zip for the website, or a folder that has `models`, `benchmarks`, `metrics` or `data` in it or in its folder
         `brainscore_vision`.
-
-    Returns
-    -------
-    violations : list of Violation
-        Broken rules and failed tests.
-    n_tests : int
-        Number of tests that ran.
+    most_bytes : int
+        Limit for an archive's files when they are unpacked, in bytes.
 
     Raises
     ------
@@ -56,16 +84,19 @@ def check_path(path: Path) -> tuple[list[Violation], int]:
     if not path.exists():
         raise M2MError(f'there is no {path}; expected a zip archive or a folder that `m2m export` wrote.')
     if path.is_file():
-        violations = check_zip(path)
+        violations = check_zip(path, most_bytes)
         if violations:
-            return violations, 0
-        with tempfile.TemporaryDirectory(prefix='m2m-check-') as temporary:
+            return Checked(violations, 0, [])
+        with scratch_folder(_SCRATCH) as temporary:
             try:
                 with zipfile.ZipFile(path) as archive:
                     archive.extractall(temporary)
             except OSError as error:  # a file and a folder with the same name, or a name that is too long
-                return [Violation('a zip archive that can be unpacked', f'{path.name}: {error.strerror}')], 0
-            return check_plugins(_plugins(next(Path(temporary).iterdir())), one_identifier=True)
+                if error.errno == errno.ENOSPC:
+                    raise
+                violation = Violation('a zip archive that can be unpacked', f'{path.name}: {error.strerror}')
+                return Checked([violation], 0, [])
+            return check_plugins(_plugins(next(temporary.iterdir())), one_identifier=True)
     inside = path / BRAIN_SCORE
     return check_plugins(_plugins(inside if inside.is_dir() else path), one_identifier=False)
 
@@ -79,9 +110,7 @@ def _plugins(root: Path) -> dict[Path, str]:
     }
 
 
-def check_plugins(
-    plugins: dict[Path, str], one_identifier: bool, timeout_s: float = 1800
-) -> tuple[list[Violation], int]:
+def check_plugins(plugins: dict[Path, str], one_identifier: bool, timeout_s: float = 1800) -> Checked:
     """Check plugin folders together; see `check_path`.
 
     Parameters
@@ -99,15 +128,30 @@ def check_plugins(
         violation for folder, kind in plugins.items() for violation in check_folder(folder, kind, one_identifier)
     ]
     if violations:
-        return violations, 0
-    n_tests = 0
-    with tempfile.TemporaryDirectory(prefix='m2m-check-') as temporary:
-        tree = _tree(Path(temporary), plugins)
+        return Checked(violations, 0, [])
+    n_tests, not_tested = 0, []
+    with scratch_folder(_SCRATCH) as temporary:
+        tree = _tree(temporary / 'tree', plugins)
+        # An archive is other people's, and gets none of this machine's recordings.
+        environment = isolation.environment(temporary, [] if one_identifier else _datasets(plugins))
         for folder, kind in plugins.items():
-            failures, n_run = _test(tree, kind, folder.name, timeout_s)
-            violations += failures
-            n_tests += n_run
-    return violations, n_tests
+            tested = _test(tree, kind, folder.name, timeout_s, environment)
+            violations += tested.violations
+            n_tests += tested.n_tests
+            not_tested += tested.not_tested
+    return Checked(violations, n_tests, not_tested)
+
+
+def _datasets(plugins: dict[Path, str]) -> list[Path]:
+    """List the folders of the datasets on this machine that plugins register."""
+    names = {
+        name
+        for folder in plugins
+        for registry, identifier in registrations(folder / '__init__.py')
+        if registry in ('data', 'stimulus_set')
+        for name in (identifier, domain_and_split(identifier)[0])
+    }
+    return [manifest.data_folder() / name for name in manifest.names() if name in names]
 
 
 def _tree(root: Path, plugins: dict[Path, str]) -> Path:
@@ -149,7 +193,7 @@ def write_test_images(folder: Path) -> None:
         Image.fromarray(noise.integers(0, 256, (240, 320, 3), dtype=np.uint8)).save(folder / name)
 
 
-def _test(tree: Path, kind: str, name: str, timeout_s: float) -> tuple[list[Violation], int]:
+def _test(tree: Path, kind: str, name: str, timeout_s: float, environment: dict[str, str]) -> Checked:
     """Run the tests of a plugin and, for a model, Brain-Score's generic ones."""
     package = tree / BRAIN_SCORE
     plugin = package / kind / name
@@ -163,31 +207,41 @@ def _test(tree: Path, kind: str, name: str, timeout_s: float) -> tuple[list[Viol
         *(f'--junitxml={report}', *tests),
     ]
     environment = {
-        **os.environ,
+        **environment,
         'PYTHONPATH': str(tree),
         'PYTHONDONTWRITEBYTECODE': '1',
         'PYTHONSAFEPATH': '1',
         'BS_INSTALL_DEPENDENCIES': 'no',
         'RESULTCACHING_DISABLE': '1',
-        'RESULTCACHING_HOME': str(tree / 'result_caching'),
-        'PYTEST_ADDOPTS': '',
-        'PYTEST_PLUGINS': '',
     }
-    try:
-        process = subprocess.run(
-            command, cwd=tree, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return [Violation(f'the tests of {kind}/{name} end', f'they were stopped after {timeout_s:.0f} s')], 0
+    returncode, output = isolation.run(command, tree, environment, tree / f'{kind}-{name}.txt', timeout_s)
+    if returncode is None:
+        stopped = Violation(f'the tests of {kind}/{name} end', f'they were stopped after {timeout_s:.0f} s')
+        return Checked([stopped], 0, [])
+    if os.strerror(errno.ENOSPC) in output:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    no_run = Violation(f'the tests of {kind}/{name} run', _last(output))
     if not report.is_file():
-        return [Violation(f'the tests of {kind}/{name} run', _last(process.stdout + process.stderr))], 0
-    # The report is safe to parse: pytest wrote it just now, in a temporary folder.
-    cases = list(ElementTree.parse(report).iter('testcase'))
-    violations = [_failure(case, kind, name) for case in cases if _problem(case) is not None]
+        return Checked([no_run], 0, [])
+    try:
+        cases = list(ElementTree.parse(report).iter('testcase'))
+    except ElementTree.ParseError:  # the tests wrote it anew
+        return Checked([no_run], 0, [])
     cases = [case for case in cases if case.find('skipped') is None]
-    if not cases or (process.returncode != 0 and not violations):
-        violations.append(Violation(f'the tests of {kind}/{name} run', _last(process.stdout + process.stderr)))
-    return violations, len(cases)
+    failed = [case for case in cases if _problem(case) is not None]
+    unreachable = [case for case in failed if _needs_network(case)]
+    violations = [_failure(case, kind, name) for case in failed if case not in unreachable]
+    if not cases or (returncode != 0 and not failed):
+        violations.append(no_run)
+    return Checked(violations, len(cases) - len(unreachable), [_title(case, kind, name) for case in unreachable])
+
+
+def _needs_network(case: ElementTree.Element) -> bool:
+    """Whether a test failed because a server could not be reached."""
+    problem = _problem(case)
+    assert problem is not None
+    raised = [line for line in (problem.text or '').splitlines() if line.startswith('E ')]
+    return _UNREACHABLE.search('\n'.join([problem.get('message') or '', *raised])) is not None
 
 
 def _problem(case: ElementTree.Element) -> ElementTree.Element | None:
@@ -201,9 +255,13 @@ def _failure(case: ElementTree.Element, kind: str, name: str) -> Violation:
     message = (problem.get('message') or '').strip().splitlines()
     if message == ['collection failure']:  # only the traceback has the reason
         message = [line[1:].strip() for line in (problem.text or '').splitlines() if line.startswith('E ')] or message
+    return Violation(_title(case, kind, name), message[0][:500] if message else 'failed')
+
+
+def _title(case: ElementTree.Element, kind: str, name: str) -> str:
     generic = 'generic_plugin_tests' in (case.get('classname') or '')
     test = "Brain-Score's generic test" if generic else f'test of {kind}/{name}'
-    return Violation(f'{test} {case.get("name")}', message[0][:500] if message else 'failed')
+    return f'{test} {case.get("name")}'
 
 
 def _last(output: str) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +15,16 @@ from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, r
 from m2m_benchmarks.scoring import source_files
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.runs import find_run, read_run
-from m2m_benchmarks.scoring.specs import RUN
+from m2m_benchmarks.scoring.specs import RUN, folder_hint
 from m2m_benchmarks.storage import atomic_write, ensure_writable, reporting_write_errors
 from m2m_benchmarks.submission import imported, models, populations
+from m2m_benchmarks.submission.plugin_files import MOST_UNPACKED_BYTES
 from m2m_benchmarks.submission.rules import MOST_BYTES, check_folder, check_zip
+from m2m_benchmarks.submission.scratch import scratch_folder
 from m2m_benchmarks.submission.vendoring import copy_self_contained
+
+#: Starts of the names of temporary folders, and of unfinished plugin folders in a checkout.
+_SCRATCH, _UNFINISHED = 'm2m-export-', '.tmp-m2m-'
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,12 @@ class Weights:
     url: str | None = None
 
 
-def export_zip(name: str, destination: Path | None = None, weights: Weights | None = None) -> Path:
+def export_zip(
+    name: str,
+    destination: Path | None = None,
+    weights: Weights | None = None,
+    most_bytes: int = MOST_UNPACKED_BYTES,
+) -> Path:
     """Write one model as an archive for Brain-Score's website.
 
     Parameters
@@ -54,6 +63,8 @@ def export_zip(name: str, destination: Path | None = None, weights: Weights | No
     weights : Weights, optional
         Weights of a model of the family `neurn`. They are in the archive if it stays within 50 MB; otherwise the model
         downloads them by URL and SHA-256.
+    most_bytes : int
+        Limit for the files of a plugin folder before they are packed, in bytes.
 
     Returns
     -------
@@ -67,13 +78,13 @@ def export_zip(name: str, destination: Path | None = None, weights: Weights | No
     """
     name, weights = _of_run(name, weights or Weights())
     with contextlib.ExitStack() as stack:
-        temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix='m2m-export-'))
+        temporary = stack.enter_context(scratch_folder(_SCRATCH))
         identifier, folder, origin = _model(name)
         path = (destination or Path(f'{identifier}.zip')).absolute()
         if path.suffix != '.zip' or path.is_dir() or ' ' in path.name:
             raise StorageError(f'cannot write the archive {path}: name a file that ends in .zip, without spaces.')
         stack.enter_context(_folder(path.parent, 'Name another file.'))
-        root = Path(temporary) / _module(identifier)
+        root = temporary / _module(identifier)
         plugin = root / 'models' / _module(identifier)
         plugin.parent.mkdir(parents=True)
         if origin == 'family':
@@ -89,7 +100,7 @@ def export_zip(name: str, destination: Path | None = None, weights: Weights | No
                 archive = _archive(root)
         else:
             _check_no_weights(name, weights)
-            copy_self_contained(folder, _package('models', folder), 'models', plugin)
+            copy_self_contained(folder, _package('models', folder), 'models', plugin, most_bytes)
             (plugin / 'metadata.yaml').unlink(missing_ok=True)
             archive = _archive(root)
         violations = check_folder(plugin, 'models', one_identifier=True) + check_zip(archive)
@@ -99,7 +110,9 @@ def export_zip(name: str, destination: Path | None = None, weights: Weights | No
     return path
 
 
-def export_tree(name: str, destination: Path, weights: Weights | None = None) -> list[Path]:
+def export_tree(
+    name: str, destination: Path, weights: Weights | None = None, most_bytes: int = MOST_UNPACKED_BYTES
+) -> list[Path]:
     """Write the plugin folders of a model, benchmark, metric or dataset for a pull request.
 
     The plugin of a benchmark is written with that of its dataset, and with that of its metric if it is this library's.
@@ -113,6 +126,8 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
         Checkout of Brain-Score, or any folder; the plugins are written to `brainscore_vision` in it.
     weights : Weights, optional
         Weights of a model of the family `neurn`. Default weights are downloaded when the model is loaded.
+    most_bytes : int
+        Limit for the files of a plugin folder, in bytes.
 
     Returns
     -------
@@ -126,14 +141,14 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
     """
     name, weights = _of_run(name, weights or Weights())
     name = standard_name(name)
-    with tempfile.TemporaryDirectory(prefix='m2m-export-') as temporary:
-        sources = _source_folders(name, Path(temporary))
+    with scratch_folder(_SCRATCH) as temporary:
+        sources = _source_folders(name, temporary)
         if sources:
             _check_no_weights(name, weights)
             targets = [destination / BRAIN_SCORE / kind / plugin.name for kind, plugin in sources]
             with _all_or_none(targets) as drafts:
                 for (kind, plugin), draft in zip(sources, drafts, strict=True):
-                    copy_self_contained(plugin, f'{OWN}.{kind}.{plugin.name}', kind, draft)
+                    copy_self_contained(plugin, f'{OWN}.{kind}.{plugin.name}', kind, draft, most_bytes)
                     if kind == 'benchmarks':
                         populations.register(name, draft)
             return targets
@@ -144,7 +159,7 @@ def export_tree(name: str, destination: Path, weights: Weights | None = None) ->
     with _all_or_none([target]) as (draft,):
         if origin != 'family':
             _check_no_weights(name, weights)
-            copy_self_contained(folder, _package('models', folder), 'models', draft)
+            copy_self_contained(folder, _package('models', folder), 'models', draft, most_bytes)
         elif weights.source == 'default' and models.default_weights(identifier):
             models.write_default(identifier, draft)
         else:
@@ -212,7 +227,7 @@ def _model(name: str) -> tuple[str, Path, str]:
     path = Path(name)
     if source_files.split(name) is not None:
         raise M2MError(f'{name} is not a plugin. Write a plugin folder with this function and name its path.')
-    if '/' in name or path.is_dir():
+    if '/' in name:
         identifier = model_in(path)
         if '/' in identifier or '\\' in identifier or identifier.startswith('.'):
             raise ModelError(f'{path} registers {identifier!r}, which cannot be the name of a folder.')
@@ -236,7 +251,10 @@ def _model(name: str) -> tuple[str, Path, str]:
         raise M2MError(f'{name} is a model of brainscore_vision, so it has already been submitted.')
     known = [*own, *registered('benchmark'), *_data_folders(), *registered('metric')]
     raise UnknownNameError(
-        'model, benchmark, dataset or metric', name, known, '`m2m models --all`, `m2m benchmarks --all` list them.'
+        'model, benchmark, dataset or metric',
+        name,
+        known,
+        f'`m2m models --all`, `m2m benchmarks --all` list them.{folder_hint(name)}',
     )
 
 
@@ -320,14 +338,13 @@ def _all_or_none(targets: list[Path]) -> Iterator[list[Path]]:
 
     A target may already exist with the same content: benchmarks share their metrics.
     """
-    temporary, moved = [], []
+    moved = []
     with contextlib.ExitStack() as stack:
         for target in targets:
             stack.enter_context(_folder(target.parent, 'Name another folder.'))
         try:
-            for target in targets:
-                temporary.append(Path(tempfile.mkdtemp(dir=target.parent, prefix='.tmp-')))
-            drafts = [folder / target.name for folder, target in zip(temporary, targets, strict=True)]
+            folders = [stack.enter_context(scratch_folder(_UNFINISHED, target.parent)) for target in targets]
+            drafts = [folder / target.name for folder, target in zip(folders, targets, strict=True)]
             with reporting_write_errors('the plugin folders', targets[0].parent):
                 yield drafts
                 existing = [target.exists() for target in targets]
@@ -342,9 +359,6 @@ def _all_or_none(targets: list[Path]) -> Iterator[list[Path]]:
             for target in moved:
                 shutil.rmtree(target, ignore_errors=True)
             raise
-        finally:
-            for folder in temporary:
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _content(folder: Path) -> dict[str, bytes]:

@@ -6,14 +6,13 @@ import shutil
 from pathlib import Path
 from string import Template
 
-import huggingface_hub
-import huggingface_hub.errors
 import safetensors.torch
 import torch
 
 from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.models.neurn.backbones import weights_url
+from m2m_benchmarks.models.neurn.downloads import cached_file
 from m2m_benchmarks.plugins import OWN
 from m2m_benchmarks.scoring.candidates import Candidate
 from m2m_benchmarks.scoring.runs import Run, find_run, weights_file
@@ -202,7 +201,7 @@ def weights_location(identifier: str, weights: str, url: str | None) -> tuple[st
     if weights != 'default':
         return None if url is None else (url, weights_file(find_run(weights)))
     default = default_weights(identifier)
-    file = None if default is None else _downloaded_file(default)
+    file = None if default is None else cached_file(default)
     return None if default is None or file is None else (default, file)
 
 
@@ -212,17 +211,6 @@ def default_weights(identifier: str) -> str | None:
     assert variant is not None
     url: str | None = weights_url(variant.row)
     return url
-
-
-def _downloaded_file(url: str) -> Path | None:
-    if url.startswith('https://huggingface.co/'):
-        owner, name, *_ = url.removeprefix('https://huggingface.co/').split('/')
-        try:
-            return Path(huggingface_hub.hf_hub_download(f'{owner}/{name}', url.split('/')[-1], local_files_only=True))
-        except huggingface_hub.errors.LocalEntryNotFoundError:
-            return None
-    file = Path(torch.hub.get_dir()) / 'checkpoints' / url.split('/')[-1]
-    return file if file.is_file() else None
 
 
 def _write(identifier: str, destination: Path, template: str, run: Run | None = None, **values: str) -> None:
@@ -235,7 +223,7 @@ def _write(identifier: str, destination: Path, template: str, run: Run | None = 
     draft = destination.with_name(f'.{destination.name}.draft')
     draft.mkdir()
     try:
-        for name in ('neurn.py', 'backbones.py', 'digitnet.py', 'labels.py', 'model.py'):
+        for name in ('neurn.py', 'backbones.py', 'digitnet.py', 'downloads.py', 'labels.py', 'model.py'):
             shutil.copyfile(folder / name, draft / name)
         calibrated = folder / 'region_layer_map' / f'{identifier}.json'
         if calibrated.is_file() and run is None:

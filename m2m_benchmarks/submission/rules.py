@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from m2m_benchmarks.plugins import OWN, registrations
+from m2m_benchmarks.submission.plugin_files import MOST_UNPACKED_BYTES
 from m2m_benchmarks.submission.vendoring import imports, scripts
 
 #: Largest archive that the website accepts, in bytes.
 MOST_BYTES = 50_000_000
+#: Largest number of files in an archive that is unpacked here.
+MOST_FILES = 10_000
+#: Largest ratio of the sizes of a file without and with compression, for files of more than 10 MB.
+MOST_RATIO = 200
+_LARGE = 10_000_000
 KINDS = {'models': 'model', 'benchmarks': 'benchmark', 'data': 'data', 'metrics': 'metric'}
 
 
@@ -33,13 +39,16 @@ class Violation:
         return f'{self.rule}: {self.problem}'
 
 
-def check_zip(path: Path) -> list[Violation]:
+def check_zip(path: Path, most_bytes: int = MOST_UNPACKED_BYTES) -> list[Violation]:
     """Check the size and the list of files of an archive by the rules of the website, without unpacking it.
 
     Parameters
     ----------
     path : Path
         Path of the archive.
+    most_bytes : int
+        Limit for its files when they are unpacked, in bytes. That, their number and their ratio are read from the list
+        of files before anything else of the archive.
     """
     violations = []
     size = path.stat().st_size
@@ -50,12 +59,30 @@ def check_zip(path: Path) -> list[Violation]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-            damaged = archive.testzip()
+            if bombs := _bombs(entries, most_bytes):
+                return violations + bombs
+            damaged = archive.testzip()  # reads no more of a file than the list says
     except Exception as error:  # each decompressor raises its own errors for damaged files
         return [*violations, Violation('a zip archive that can be read', f'{path.name}: {error}')]
     if damaged:
         return [*violations, Violation('a zip archive that can be read', f'{damaged} is damaged')]
     return violations + _listing(entries)
+
+
+def _bombs(entries: list[zipfile.ZipInfo], most_bytes: int) -> list[Violation]:
+    """List what makes an archive too large to unpack."""
+    violations = []
+    total = sum(entry.file_size for entry in entries)
+    if total > most_bytes:
+        problem = f'they have {total / 1e6:,.1f} MB; to check it all the same, raise the limit: --max-mb'
+        violations.append(Violation(f'at most {most_bytes / 1e6:,.0f} MB of files in an archive', problem))
+    if len(entries) > MOST_FILES:
+        violations.append(Violation(f'at most {MOST_FILES:,} files', f'it lists {len(entries):,}'))
+    large = [entry for entry in entries if entry.file_size > _LARGE]
+    for entry in [entry for entry in large if entry.file_size > MOST_RATIO * entry.compress_size][:1]:
+        problem = f'{entry.filename!r} unpacks from {entry.compress_size:,} to {entry.file_size:,} bytes'
+        violations.append(Violation(f'no large file that is packed to less than 1/{MOST_RATIO}', problem))
+    return violations
 
 
 def _listing(entries: list[zipfile.ZipInfo]) -> list[Violation]:

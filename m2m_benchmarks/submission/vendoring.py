@@ -8,6 +8,7 @@ import ast
 import importlib.metadata
 import importlib.util
 import io
+import math
 import shutil
 import sys
 import tokenize
@@ -17,15 +18,15 @@ from pathlib import Path
 
 from m2m_benchmarks.errors import M2MError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN
+from m2m_benchmarks.submission.plugin_files import plugin_files
 
 #: Name of the folder of the copies, inside the plugin.
 VENDORED = 'm2m'
 #: Package that looks up plugins; brainscore_vision replaces it in copies.
 _LOOKUP = f'{OWN}.plugins'
-_IGNORED = shutil.ignore_patterns('__pycache__', '*.pyc')
 
 
-def copy_self_contained(source: Path, package: str, kind: str, destination: Path) -> None:
+def copy_self_contained(source: Path, package: str, kind: str, destination: Path, most_bytes: float = math.inf) -> None:
     """Copy a plugin folder so that it works without this library.
 
     Parameters
@@ -38,23 +39,26 @@ def copy_self_contained(source: Path, package: str, kind: str, destination: Path
         'models', 'benchmarks', 'metrics' or 'data'.
     destination : Path
         Folder of the copy; it must not exist.
+    most_bytes : float
+        Limit for the files of the plugin, in bytes; see `plugin_files`.
 
     Raises
     ------
     M2MError
-        When an import can't be followed, or a file can't be read.
+        When an import can't be followed, a file can't be read, or `plugin_files` refuses one.
     """
     if destination.resolve().is_relative_to(source.resolve()):
         raise M2MError(f'{destination} is inside {source}, the folder to copy; name another folder.')
-    try:
-        shutil.copytree(source, destination, ignore=_IGNORED)
-    except shutil.Error as error:  # a list of (from, to, reason)
-        path, _, reason = error.args[0][0]
-        raise M2MError(f'{path} cannot be copied: {reason}.') from error
-    except OSError as error:
-        raise M2MError(f'{source} cannot be copied: {error.strerror or error}.') from error
-    for path in (destination, *destination.rglob('*')):  # the copy of a read-only installation is writable
-        path.chmod(path.stat().st_mode | (0o700 if path.is_dir() else 0o600))
+    files = plugin_files(source, most_bytes)
+    destination.mkdir(parents=True)
+    for inside, file in files.items():
+        try:
+            (destination / inside).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, destination / inside)
+            # The copy of a read-only installation is writable.
+            (destination / inside).chmod(file.stat().st_mode | 0o600)
+        except OSError as error:
+            raise M2MError(f'{error.filename or file} cannot be copied: {error.strerror or error}.') from error
     copies: dict[str, Path] = {}
     pending = []
     for path in scripts(destination):

@@ -3,6 +3,7 @@
 This module imports torch only to build a network; names are checked without it.
 """
 
+import contextlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -349,7 +350,8 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes
     Raises
     ------
     ValueError
-        When `weights` has another value, or is 'default' for a network that has none.
+        When `weights` has another value, or is 'default' for a network that has none; or the file of the default
+        weights holds code or is not what its name says.
     """
     if weights not in ('default', 'none'):
         raise ValueError(f"weights are {weights!r}, expected 'default' or 'none'")
@@ -369,7 +371,8 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes
         if backbone.library == 'timm':
             import timm
 
-            network: nn.Module = timm.create_model(backbone.name, pretrained=weights == 'default', **outputs)
+            with _loading(backbone, weights):
+                network: nn.Module = timm.create_model(backbone.name, pretrained=weights == 'default', **outputs)
             return network
         import torchvision
 
@@ -382,7 +385,8 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes
             options = {'init_weights': True}
         if trained_weights is None:
             options.update(outputs)
-        network = torchvision.models.get_model(backbone.name, weights=trained_weights, **options)
+        with _loading(backbone, weights):
+            network = torchvision.models.get_model(backbone.name, weights=trained_weights, **options)
         if trained_weights is not None and outputs:
             # With weights, torchvision doesn't allow another number of outputs: only the last layer stays untrained.
             trained = network.state_dict()
@@ -396,6 +400,13 @@ def build(backbone: Backbone, weights: str = 'default', seed: int = 0, n_classes
     return network
 
 
+def _loading(backbone: Backbone, weights: str) -> contextlib.AbstractContextManager[None]:
+    from .downloads import loading
+
+    url = weights_url(backbone) if weights == 'default' else None
+    return contextlib.nullcontext() if url is None else loading(url)
+
+
 def has_default_weights(backbone: Backbone) -> bool:
     """Whether there are weights to download."""
     return bool(backbone.library)
@@ -406,13 +417,9 @@ def weights_url(backbone: Backbone) -> str | None:
     if not has_default_weights(backbone):
         return None
     if backbone.library == 'timm':
-        import timm
+        from .downloads import timm_url
 
-        config = timm.get_pretrained_cfg(backbone.name)
-        assert config is not None
-        if config.hf_hub_id:
-            return f'https://huggingface.co/{config.hf_hub_id}/resolve/main/model.safetensors'
-        return str(config.url)
+        return timm_url(backbone.name)
     import torchvision
 
     return str(torchvision.models.get_model_weights(backbone.name)[backbone.weights].url)

@@ -299,14 +299,11 @@ def test_the_weights_of_a_library_fit(name, tmp_path):
     assert again.weights_sha256 == candidate.weights_sha256
 
 
-def test_default_weights_come_from_the_library(tmp_path, monkeypatch):
+def test_default_weights_come_from_the_library(cached_weights):
     """torch.hub finds the file that it would have downloaded."""
-    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
-    folder = tmp_path / 'hub' / 'checkpoints'
-    folder.mkdir(parents=True)
     torch.manual_seed(9)
     official = torchvision.models.squeezenet1_1(weights=None)
-    torch.save(official.state_dict(), folder / 'squeezenet1_1-b8a52dc0.pth')
+    cached_weights(torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1, official.state_dict())
     candidate = load_candidate('neurn_squeezenet1_1')
     assert candidate.weights == 'default'
     for key, value in official.state_dict().items():

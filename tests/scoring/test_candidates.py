@@ -1,6 +1,7 @@
 """Candidates made from names, folders, networks and weights."""
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 import timm
@@ -202,7 +203,7 @@ def plugin(folder, name='from_a_folder', width=4):
 def test_a_plugin_folder_by_any_path(tmp_path, monkeypatch):
     folder = plugin(tmp_path / 'my-net.v2')
     monkeypatch.chdir(tmp_path)
-    for path in (folder, str(folder), './my-net.v2', 'my-net.v2'):
+    for path in (folder, str(folder), './my-net.v2', Path('my-net.v2')):
         candidate = load_candidate(path)
         assert (candidate.identifier, candidate.layers, candidate.module[0].out_channels) == ('from_a_folder', ['1'], 4)
 

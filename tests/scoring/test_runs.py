@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -226,7 +227,13 @@ def test_names_and_paths(named, m2m_home, monkeypatch):
     assert find_run('first') == find_run(str(named)) == named
     monkeypatch.chdir(named.parent)
     assert read_run(find_run('./first')).config == CONFIG
+    monkeypatch.chdir(m2m_home)
+    (m2m_home / 'first').mkdir()  # a folder in the working directory does not answer for the name
+    assert find_run('first') == named
+    assert find_run('./first') == Path('first')
+    assert find_run('..') == Path('..')
     moved = named.rename(m2m_home / 'moved')
+    (m2m_home / 'first').rmdir()
     for name in (str(moved), f'{moved}/'):
         candidate = load_candidate(f'run:{name}')
         assert candidate.weights.startswith('run moved: SklearnDigits, seed 7 (SHA-256 ')

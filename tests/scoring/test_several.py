@@ -192,20 +192,20 @@ def test_what_a_request_does_not_determine(model):
 
 
 @pytest.mark.slow
-def test_default_weights_that_were_replaced(tmp_path, monkeypatch):
-    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
-    folder = tmp_path / 'hub' / 'checkpoints'
-    folder.mkdir(parents=True)
-    weights = torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1
-    path = folder / weights.url.rpartition('/')[2]
-    spec = CandidateSpec(SMALL)
-    results = []
-    for seed in (0, 0, 1):
-        torch.manual_seed(seed)
-        torch.save(torchvision.models.squeezenet1_1().state_dict(), path)
-        results += scored(spec)
+def test_default_weights_that_were_replaced(cached_weights):
+    official = torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1
+    states = [torchvision.models.squeezenet1_1().state_dict() for _ in range(2)]
+    path = cached_weights(official, states[0])
+    results = [*scored(CandidateSpec(SMALL)), *scored(CandidateSpec(SMALL))]
+    torch.save(states[1], path)  # other weights under the same name
+    with pytest.raises(ModelError, match='damaged or was replaced'):
+        scored(CandidateSpec(SMALL))
+    path.unlink()
+    cached_weights(official, states[1])
+    results += scored(CandidateSpec(SMALL))
     assert results[0] == results[1]
-    assert results[0].files == {str(path): results[0].files[str(path)]}
+    (file,) = results[0].files
+    assert results[0].files[file].startswith(file.rpartition('-')[2].removesuffix('.pth'))
     assert results[0].training_set == 'IMAGENET1K_V1'
     assert results[2].weights_sha256 != results[0].weights_sha256
     assert results[2].score != results[0].score

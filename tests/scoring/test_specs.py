@@ -5,7 +5,7 @@ import re
 import pytest
 
 from m2m_benchmarks.errors import M2MError, ModelError, UnknownNameError
-from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, parse_candidate, parse_candidates
+from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, is_folder, parse_candidate, parse_candidates
 
 PLUGIN = "from brainscore_vision import model_registry\n\nmodel_registry['mine'] = None\n"
 
@@ -36,7 +36,7 @@ def plugin(folder):
         ('neurn_resnet18_k5_after_stem@none', 'neurn_resnet18_k5_after_stem', 'none'),
         ('alexnet@w.pth', 'alexnet', 'w.pth'),
         ('./my_plugin', './my_plugin', 'default'),
-        ('my_plugin@w.pth', 'my_plugin', 'w.pth'),
+        ('./my_plugin@w.pth', './my_plugin', 'w.pth'),
         ('./odd@plugin', './odd@plugin', 'default'),
         ('./odd@plugin@a@b.pth', './odd@plugin', 'a@b.pth'),
     ],
@@ -97,6 +97,23 @@ def test_a_text_with_two_meanings_is_refused(here):
 def test_messages_of_wrong_names(here, text, message):
     with pytest.raises(M2MError, match=re.escape(message)):
         check_candidate(parse_candidate(text))
+
+
+@pytest.mark.parametrize('name', ['pixels_64', 'plain_resnet18', 'neurn_resnet18_k5_after_stem', 'alexnet'])
+@pytest.mark.parametrize('empty', [True, False])
+def test_a_folder_of_the_working_directory_does_not_answer_for_a_model(here, name, empty):
+    (here / name).mkdir() if empty else plugin(here / name)
+    assert not is_folder(name)
+    assert not is_folder(parse_candidate(f'{name}@default').name)
+    check_candidate(CandidateSpec(name))
+    assert is_folder(f'./{name}')
+
+
+def test_a_folder_without_a_slash(here):
+    plugin(here / 'mine')
+    with pytest.raises(ModelError, match=r"'mine' is no registered model. To name the plugin .* write \./mine\."):
+        check_candidate(CandidateSpec('mine'))
+    check_candidate(CandidateSpec('./mine'))
 
 
 def test_an_unknown_name_is_that_error(here):

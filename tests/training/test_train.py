@@ -908,12 +908,9 @@ def check_initial(initial, file, untrained):
             assert close(value, file[name])
 
 
-def test_default_weights_with_ten_outputs(digits, tmp_path, monkeypatch):
+def test_default_weights_with_ten_outputs(digits, tmp_path, cached_weights):
     """From torchvision's folder of downloads, which holds other weights here."""
-    folder = tmp_path / 'torch' / 'hub' / 'checkpoints'
-    folder.mkdir(parents=True)
-    torch.save(squeezenet(), folder / 'squeezenet1_1-b8a52dc0.pth')
-    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    cached_weights(torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1, squeezenet())
     initial = initial_weights(tmp_path / 'run', weights='default')
     check_initial(initial, squeezenet(), network(SQUEEZE, 'default', 0, 10).backbone.state_dict())
     assert not close(initial['classifier.1.weight'], network(SQUEEZE, 'default', 1, 10).backbone.classifier[1].weight)

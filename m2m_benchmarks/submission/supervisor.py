@@ -1,0 +1,61 @@
+"""Runs a command that must not outlive its parent, without a network if asked to.
+
+    python -I -S supervisor.py keep|drop COMMAND...
+
+`isolation.run` starts this script in a session of its own. It kills its process group when its stdin ends, which is
+when its parent has ended, however that happened. It imports the standard library only.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+
+#: Exit code where the network can't be taken away.
+KEEPS_NETWORK = 75
+# Of linux/sched.h, linux/sockios.h and linux/if.h.
+_NEWUSER, _NEWNET, _SET_FLAGS, _UP_AND_RUNNING = 0x10000000, 0x40000000, 0x8914, 0x41
+
+
+def drop_network() -> bool:
+    """Move this process to a network without any interface but the loopback; return whether the system allows it."""
+    if sys.platform != 'linux':
+        return False
+    ids = (os.getuid(), os.getgid())
+    try:
+        if ctypes.CDLL(None, use_errno=True).unshare(_NEWUSER | _NEWNET) != 0:
+            return False
+        for name, text in zip(('setgroups', 'uid_map', 'gid_map'), ('deny', *(f'{n} {n} 1' for n in ids)), strict=True):
+            with open(f'/proc/self/{name}', 'w') as file:  # noqa: PTH123 - pathlib takes longer to import
+                file.write(text)
+    except (OSError, AttributeError):
+        return False
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack('16sh14x', b'lo', _UP_AND_RUNNING))
+    return True
+
+
+def main(network: str, *command: str) -> int:
+    """Run a command; return its exit status."""
+    if network == 'drop' and not drop_network():
+        return KEEPS_NETWORK
+    if not command:
+        return 0
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    return process.wait()
+
+
+def _end_with_parent() -> None:
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == '__main__':
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,101 @@
+"""Default weights in the caches of torch.hub and Hugging Face: no code is run, and no other content is loaded."""
+
+import hashlib
+import os
+
+import pytest
+import safetensors.torch
+import timm
+import torch
+import torchvision
+
+from m2m_benchmarks import load_model
+from m2m_benchmarks.errors import ModelError
+from m2m_benchmarks.models.neurn import downloads
+from m2m_benchmarks.models.neurn import model as family
+from m2m_benchmarks.scoring.candidates import load_candidate
+from m2m_benchmarks.testing import MakesFolder
+
+pytestmark = pytest.mark.seconds
+
+DEFAULT = torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1
+LOADERS = {
+    'a candidate of the family': lambda: load_candidate('plain_squeezenet1_1'),
+    'torchvision': lambda: load_candidate('torchvision:squeezenet1_1'),
+    'load_model': lambda: load_model('neurn_squeezenet1_1'),
+    'training': lambda: family.network('plain_squeezenet1_1', 'default', n_classes=10),
+}
+
+
+@pytest.mark.parametrize('loader', LOADERS)
+def test_code_in_the_cache_is_not_run(loader, cached_weights, offline, tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')  # a user's setting for other programs
+    path = cached_weights(DEFAULT, {'a': MakesFolder(tmp_path / 'ran')})
+    with pytest.raises((ModelError, ValueError), match=rf'{path} holds code or Python objects, .*\. Delete it'):
+        LOADERS[loader]()
+    path.write_bytes(path.read_bytes() + b' ')  # with another hash, it is not even read
+    with pytest.raises((ModelError, ValueError), match=rf'{path} is damaged or was replaced: its SHA-256 begins with'):
+        LOADERS[loader]()
+    assert not (tmp_path / 'ran').exists()
+    assert os.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] == '1'
+    assert 'TORCH_FORCE_WEIGHTS_ONLY_LOAD' not in os.environ
+
+
+@pytest.mark.parametrize('loader', ['torchvision', 'load_model'])
+def test_other_weights_under_the_name_of_the_default_ones(loader, cached_weights, offline):
+    torch.manual_seed(0)
+    path = cached_weights(DEFAULT, torchvision.models.squeezenet1_1(weights=None).state_dict())
+    LOADERS[loader]()
+    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), path)
+    with pytest.raises(ModelError, match=r'Delete it, so that it is downloaded again; to load other weights, .*FILE\)'):
+        LOADERS[loader]()
+
+
+def test_weights_of_timm_are_known_by_the_name_of_their_blob(tmp_path, monkeypatch):
+    name, repository = 'mobilenetv1_100', 'models--timm--mobilenetv1_100.ra4_e3600_r224_in1k'
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(tmp_path))
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
+    folder, version = tmp_path / repository, '0' * 40
+    for part in ('refs', 'blobs', f'snapshots/{version}'):
+        (folder / part).mkdir(parents=True)
+    (folder / 'refs' / 'main').write_text(version)
+    content = safetensors.torch.save(timm.create_model(name).state_dict())
+    blob = folder / 'blobs' / hashlib.sha256(content).hexdigest()
+    blob.write_bytes(content)
+    (folder / 'snapshots' / version / 'model.safetensors').symlink_to(blob)
+    assert load_candidate(f'timm:{name}').weights == 'default'
+    blob.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ModelError, match=f'{blob} is damaged or was replaced'):
+        load_candidate(f'timm:{name}')
+
+
+@pytest.mark.parametrize('file', ['resnet_600e.pth', 'vit-600e.pth.tar', 'net-20ab.pth'])
+def test_names_without_a_hash(file, tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    path = tmp_path / 'hub' / 'checkpoints' / file
+    path.parent.mkdir(parents=True)
+    torch.save({'a': MakesFolder(tmp_path / 'ran')}, path)
+    url = f'https://example.org/{file}'
+    with pytest.raises(ValueError, match='holds code'), downloads.loading(url):
+        torch.load(path, weights_only=False)  # as torchvision and others do
+    assert not (tmp_path / 'ran').exists()
+
+
+def test_a_file_that_the_block_downloads_is_checked(tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    path = tmp_path / 'hub' / 'checkpoints' / 'net-01234567.pth'
+    path.parent.mkdir(parents=True)
+    with (
+        pytest.raises(ValueError, match='its name says 01234567'),
+        downloads.loading(f'https://example.org/{path.name}'),
+    ):
+        path.write_bytes(b'something')
+
+
+def test_addresses_of_all_default_weights():
+    """Every published file of torchvision's classifiers has its hash in its name."""
+    for name in torchvision.models.list_models(torchvision.models):
+        for weights in torchvision.models.get_model_weights(name):
+            assert downloads._NAMED.search(weights.url), weights.url
+    assert downloads.timm_url('mobilenetv1_100').startswith('https://huggingface.co/timm/mobilenetv1_100.')
+    assert downloads.timm_url('gcvit_tiny').endswith('gcvit_tiny_224_nvidia-ac783954.pth')
