@@ -1,10 +1,19 @@
 """Responses of layers: those of a direct forward pass, computed once, never for another network."""
 
 import functools
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+from brainscore_vision.model_helpers.activations import core
 from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
 from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
 from PIL import Image
@@ -13,7 +22,8 @@ from torchvision.transforms.functional import normalize, pil_to_tensor, resize
 
 from m2m_benchmarks import load_stimulus_set
 from m2m_benchmarks.arrays import rdm
-from m2m_benchmarks.errors import ModelError, StorageError
+from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
+from m2m_benchmarks.errors import DataError, ModelError, StorageError
 from m2m_benchmarks.scoring import activation_store
 from m2m_benchmarks.scoring import activations as module
 from m2m_benchmarks.scoring.activations import Activations
@@ -105,13 +115,194 @@ def test_other_stimuli_under_the_same_name(stimuli):
     assert passes(network(), stimuli) == 1
 
 
-@pytest.mark.seconds
-def test_a_damaged_entry_is_computed_again(stimuli, m2m_home):
-    assert passes(network(), stimuli) == 1
-    (entry,) = (m2m_home / 'activations').rglob('*.safetensors')
-    entry.write_bytes(entry.read_bytes()[:100])
-    assert passes(network(), stimuli) == 1
-    assert passes(network(), stimuli) == 0
+@pytest.fixture
+def few_images(tmp_path, m2m_home):
+    """Return a stimulus set of five grey images."""
+    rng = np.random.default_rng(5)
+    paths = {f'im{number}': tmp_path / f'im{number}.png' for number in range(5)}
+    for path in paths.values():
+        Image.fromarray(rng.integers(0, 256, (24, 24), dtype=np.uint8)).save(path)
+    stimuli = StimulusSet(pd.DataFrame({'stimulus_id': list(paths)}))
+    stimuli.identifier, stimuli.stimulus_paths = 'few', paths
+    return stimuli
+
+
+def stored_files():
+    return [file.path for file in activation_store.files()]
+
+
+def test_a_damaged_entry_is_computed_again_and_replaced(few_images, capsys):
+    assert passes(network(), few_images, ['1', '2', '3'], image_size=32) == 1
+    before = {path: path.read_bytes() for path in stored_files()}
+    first, second, whole = before
+    first.write_bytes(before[first][:100])
+    second.write_bytes(before[second][:-1] + bytes([before[second][-1] ^ 1]))
+    assert passes(network(), few_images, ['1', '2', '3'], image_size=32) == 1
+    note = 'Note on Sequential: stored activations are damaged; they are computed anew.\n'
+    assert capsys.readouterr().err == note  # one for all layers
+    assert activation_store.damaged() == []
+    assert whole.read_bytes() == before[whole]
+    assert passes(network(), few_images, ['1', '2', '3'], image_size=32) == 0
+    assert capsys.readouterr().err == ''
+
+
+class Holding(nn.Module):
+    """A network that holds a function, which neither its source nor its settings show."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.network, self.function = network(), [function]
+
+    def forward(self, images):
+        return self.network(self.function[0](images))
+
+
+def changed_where_grey(images):
+    # Normalised by ImageNet's means, the channels of a grey image differ by less than a third.
+    grey = (images[:, 0] - images[:, 2]).abs().amax((1, 2))[:, None, None, None] < 0.5
+    return torch.where(grey, -images, images)
+
+
+@pytest.mark.parametrize(
+    'changed',
+    [
+        changed_where_grey,
+        lambda images: torch.where(images.amax((1, 2, 3), keepdim=True) > 2.2, -images, images),  # white
+        lambda images: nn.functional.leaky_relu(images, 0.99),
+        lambda images: images * 1.001,
+    ],
+)
+def test_a_changed_function_in_a_network_is_noticed(changed, few_images, capsys):
+    def features(function):
+        activations = Activations(load_candidate(Holding(function), image_size=64))
+        return activations(few_images, ['network.0', 'network.3'])['network.3'], activations.forward_passes
+
+    assert features(torch.clone)[1] == 1
+    assert (features(torch.clone)[1], capsys.readouterr().err) == (0, '')
+    new, n_passes = features(changed)
+    assert n_passes == 1
+    error = capsys.readouterr().err
+    assert error.startswith('Note on Holding: it answers the same images differently from when its activations were st')
+    assert error.count('\n') == 1
+    again, n_passes = features(changed)  # the new ones replaced those before
+    assert n_passes == 0
+    np.testing.assert_array_equal(again, new)
+
+
+def test_other_kernels_share_entries(few_images):
+    # Errors as large as those of kernels of other machines: each response is rounded to 20 bits.
+    def rounded(images):
+        return (images.view(torch.int32) & ~0b111).view(torch.float32)
+
+    assert passes(Holding(torch.clone), few_images, ['network.3']) == 1
+    assert passes(Holding(rounded), few_images, ['network.3']) == 0
+
+
+def test_preprocessing_changed_where_grey(few_images):
+    def preprocess(paths, grey=1.0):
+        images = []
+        for path in paths:
+            image = Image.open(path)
+            values = pil_to_tensor(resize(image.convert('RGB'), [32, 32])) / 255
+            images.append(values * grey if image.mode == 'L' else values)
+        return torch.stack(images)
+
+    def n_passes(**settings):
+        wrapper = PytorchWrapper(network(), functools.partial(preprocess, **settings), identifier='net')
+        model = ModelCommitment('net', wrapper, layers=['3'], region_layer_map={}, visual_degrees=8)
+        activations = Activations(load_candidate(model))
+        activations(few_images, ['3'])
+        return activations.forward_passes
+
+    assert [n_passes(), n_passes(), n_passes(grey=0.9), n_passes()] == [1, 0, 1, 0]
+
+
+def test_one_thread_and_two_share_entries(few_images):
+    before = torch.get_num_threads()
+    try:
+        counts = []
+        for n_threads in (1, 2):
+            torch.set_num_threads(n_threads)
+            counts.append(passes(network(), few_images, ['0', '1', '2', '3']))
+    finally:
+        torch.set_num_threads(before)
+    assert counts == [1, 0]
+
+
+SCRIPT = """
+import sys
+import pandas as pd
+from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.candidates import load_candidate
+stimuli = StimulusSet(pd.DataFrame({'stimulus_id': sys.argv[1:]}))
+stimuli.identifier, stimuli.stimulus_paths = 'few', {path: path for path in sys.argv[1:]}
+candidate = load_candidate('torchvision:squeezenet1_1', weights='none')
+activations = Activations(candidate)
+activations(stimuli, candidate.layers)
+print(activations.forward_passes)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_processors_share_entries(few_images):
+    def n_passes(**variables):
+        paths = [str(path) for path in few_images.stimulus_paths.values()]
+        command = [sys.executable, '-W', 'ignore', '-c', SCRIPT, *paths]
+        return subprocess.run(command, env={**os.environ, **variables}, check=True, capture_output=True).stdout
+
+    assert n_passes(OMP_NUM_THREADS='2') == b'1\n'
+    assert n_passes(OMP_NUM_THREADS='1', ATEN_CPU_CAPABILITY='default') == b'0\n'
+
+
+def test_images_that_are_replaced_meanwhile(few_images, monkeypatch):
+    path = few_images.stimulus_paths['im3']
+    run = Activations._run
+
+    def replace(*arguments):
+        computed = run(*arguments)
+        Image.fromarray(np.zeros((24, 24), dtype=np.uint8)).save(path)
+        return computed
+
+    monkeypatch.setattr(Activations, '_run', replace)
+    with pytest.raises(DataError, match='the images of few were replaced while Sequential ran'):
+        passes(network(), few_images)
+    assert stored_files() == []
+
+
+def test_nothing_is_stored_of_a_network_without_source(few_images):
+    scope = {'nn': nn, '__name__': 'a_console'}
+    exec('class Typed(nn.Sequential):\n    pass', scope)
+    for _ in range(2):
+        assert passes(scope['Typed'](*network()), few_images) == 1
+    assert stored_files() == []
+
+
+def test_more_layers_than_open_files(few_images):
+    layers = [str(number) for number in range(60)]
+    net = nn.Sequential(*[nn.Conv2d(3, 3, 1) for _ in layers])
+    activations = Activations(load_candidate(net, image_size=8, layers=layers))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(path.name) for path in Path('/dev/fd').iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, before[1]))
+    try:
+        assert activations(few_images, layers)['59'].shape == (5, 6)
+        maps = activations(few_images, layers, FeatureForm.MAPS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    np.testing.assert_allclose(maps['59'].reshape(5, -1), direct(net, few_images, 60, size=8), atol=1e-5)
+
+
+def test_no_temporary_folder_stays(few_images, tmp_path, monkeypatch):
+    temporary = tmp_path / 'temporary'
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, 'tempdir', str(temporary))
+    passes(network(), few_images)
+    assert list(temporary.iterdir()) == []
+    # The image has the shape of Brain-Score's own.
+    with Image.open(core._probe_image()) as image:
+        assert (image.height, image.width, len(image.getbands())) == core._PROBE_IMAGE_SHAPE
 
 
 def test_nothing_stays_behind_a_failure(stimuli, m2m_home):
