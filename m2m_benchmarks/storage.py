@@ -9,7 +9,7 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -318,6 +318,31 @@ def file_lock(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def file_state(path: Path) -> tuple[int, ...] | None:
+    """Attributes that change when a file is replaced or written to; None where there is no file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+@contextlib.contextmanager
+def unchanged(paths: Iterable[Path]) -> Iterator[None]:
+    """Check that files stay the same during the block: what is loaded from them, and their hashes, belong together.
+
+    Raises
+    ------
+    StorageError
+        When one was replaced, removed or written to.
+    """
+    before = {path: file_state(path) for path in paths}
+    yield
+    for path, state in before.items():
+        if file_state(path) != state:
+            raise StorageError(f'{path} was changed while it was read. Run this again.')
 
 
 def sha256_file(path: Path) -> str:

@@ -10,7 +10,7 @@ There are two protocols:
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from m2m_benchmarks.arrays import accuracy_draws, standard_error, wilson_interva
 from m2m_benchmarks.benchmarks.datasets import DIGITS
 from m2m_benchmarks.benchmarks.identifiers import OWN_TARGET, DigitsIdentifier, parse
 from m2m_benchmarks.data.digit_names import stimulus_set_name
+from m2m_benchmarks.data.versions import Version, version_of
 from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError
 from m2m_benchmarks.plugins import load_stimulus_set
 
@@ -77,20 +78,17 @@ class GeneralizationBenchmark(BenchmarkBase):
         names = {source: stimulus_set_name(source, 'test'), **targets}
         if readout:
             names = {'fitting': stimulus_set_name(source, 'train'), **names}
-        stimulus_sets: dict[str, StimulusSet] = {}
-        missing = []
-        for domain, stimulus_set in names.items():
-            try:
-                stimulus_sets[domain] = load_stimulus_set(stimulus_set)
-            except DataNotFoundError as error:
-                missing.append(str(error))
-        if missing:
-            raise DataNotFoundError('\n'.join(dict.fromkeys(missing)))
+        stimulus_sets = _load(names)
         if readout:
             stimulus_sets = {domain: _subset(stimuli, 0, READOUT_IMAGES) for domain, stimuli in stimulus_sets.items()}
         self.fitting_stimuli: StimulusSet | None = stimulus_sets.pop('fitting', None)
         #: Test images of the source, then of the targets.
         self.stimuli: dict[str, StimulusSet] = stimulus_sets
+
+    @property
+    def versions(self) -> list[Version]:
+        """Version of each dataset that the images are of; empty for Brain-Score's own storage."""
+        return _versions([*([] if self.fitting_stimuli is None else [self.fitting_stimuli]), *self.stimuli.values()])
 
     @property
     def targets(self) -> list[str]:
@@ -184,6 +182,36 @@ def digits_benchmark(identifier: str | DigitsIdentifier) -> GeneralizationBenchm
     assert isinstance(name, DigitsIdentifier)
     collection = DIGITS[name.collection]
     return GeneralizationBenchmark(name, collection.targets_of(name), collection.bibtex, collection.same_digits)
+
+
+def _load(names: Mapping[str, str]) -> dict[str, StimulusSet]:
+    """Load stimulus sets, by domain; those of one dataset are of one version.
+
+    Raises
+    ------
+    DataNotFoundError
+        When domains aren't on this machine; the message has the commands that bring them.
+    """
+    while True:
+        stimulus_sets: dict[str, StimulusSet] = {}
+        missing = []
+        for domain, stimulus_set in names.items():
+            try:
+                stimulus_sets[domain] = load_stimulus_set(stimulus_set)
+            except DataNotFoundError as error:
+                missing.append(str(error))
+        if missing:
+            raise DataNotFoundError('\n'.join(dict.fromkeys(missing)))
+        versions = _versions(stimulus_sets.values())
+        # A dataset that was replaced in between is loaded again.
+        if len(versions) == len({version.name for version in versions}):
+            return stimulus_sets
+
+
+def _versions(stimulus_sets: Iterable[StimulusSet]) -> list[Version]:
+    """List the versions of stimulus sets, each once."""
+    versions = (version_of(stimuli) for stimuli in stimulus_sets)
+    return list(dict.fromkeys(version for version in versions if version is not None))
 
 
 def _subset(stimuli: StimulusSet, start: int, stop: int) -> StimulusSet:

@@ -140,6 +140,14 @@ def is_here(dataset: str) -> bool:
     return dataset in manifest.MADE_HERE or manifest.read(dataset) is not None
 
 
+def is_simulated(dataset: str) -> bool:
+    """Whether recordings are simulated: those on this machine by their manifest, others by the table of datasets."""
+    entry = manifest.read(dataset)
+    if entry is None:
+        return dataset in RECORDINGS and RECORDINGS[dataset].simulated
+    return manifest.is_simulated(entry)
+
+
 def own_benchmarks() -> list[str]:
     """List the registered benchmarks of this library, and those of imported recordings and digits."""
     names = list(registered('benchmark'))

@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 from brainscore_core.metrics import Score
-from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly, walk_coords
+from brainscore_core.supported_data_standards.brainio.assemblies import (
+    NeuroidAssembly,
+    NeuronRecordingAssembly,
+    walk_coords,
+)
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from brainscore_vision.benchmarks import BenchmarkBase
 from brainscore_vision.model_interface import BrainModel
@@ -18,8 +22,10 @@ from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings, fewest_presentations, recorded_areas, recordings
 from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.data.trials import MIN_RELIABILITY, N_SPLITS
+from m2m_benchmarks.data.versions import Version
 from m2m_benchmarks.errors import BenchmarkError, M2MError, UnknownNameError
 from m2m_benchmarks.metrics.alignment import align
+from m2m_benchmarks.plugins import load_dataset
 
 #: Attributes of an assembly of responses for the form of a layer's features and the shape of the layer; without them,
 #: the features are the layer's own units.
@@ -39,6 +45,8 @@ class AreaBenchmark(BenchmarkBase):
         Name of a population, to score only on its neuroids; see `data.populations`.
     selected : AreaRecordings, optional
         Neuroids to score on, by default all reliable ones of the area or population.
+    assembly : NeuronRecordingAssembly, optional
+        Recordings of the dataset to select them from, by default those on this machine.
 
     Raises
     ------
@@ -54,6 +62,7 @@ class AreaBenchmark(BenchmarkBase):
         bibtex: str = '',
         population: str | None = None,
         selected: AreaRecordings | None = None,
+        assembly: NeuronRecordingAssembly | None = None,
     ) -> None:
         name = NeuralIdentifier(dataset, area, population, comparison.name)
         super().__init__(identifier=str(name), ceiling_func=None, version=1, parent=name.parent, bibtex=bibtex)
@@ -62,10 +71,11 @@ class AreaBenchmark(BenchmarkBase):
         self.comparison = comparison
         self.population = population
         if selected is None:
+            assembly = load_dataset(dataset) if assembly is None else assembly
             # Checked first, since no neuroid is reliable without enough repetitions.
-            fewest = fewest_presentations(dataset)
+            fewest = fewest_presentations(assembly)
             self._check_trials(fewest, fewest)
-            selected = recordings(dataset, area, population, comparison.min_neuroids)
+            selected = recordings(dataset, area, population, comparison.min_neuroids, assembly)
         self._check_trials(selected.n_trials, len(selected.trials))
         n_stimuli = selected.mean.sizes['presentation']
         if n_stimuli < comparison.min_stimuli:
@@ -100,6 +110,11 @@ class AreaBenchmark(BenchmarkBase):
     def stimulus_set(self) -> StimulusSet:
         """Stimuli to show to a model."""
         return self.recordings.stimuli
+
+    @property
+    def versions(self) -> list[Version]:
+        """Version of the dataset that the recordings and stimuli are of; empty for Brain-Score's own storage."""
+        return [] if self.recordings.version is None else [self.recordings.version]
 
     @property
     def choices(self) -> dict[str, Any]:
@@ -315,10 +330,11 @@ class MeanBenchmark(BenchmarkBase):
         self.comparison = comparison
         self.areas: list[AreaBenchmark] = []
         self.left_out: dict[str, str] = {}
-        recorded = recorded_areas(dataset)
+        assembly = load_dataset(dataset)
+        recorded = recorded_areas(assembly)
         for area in order_areas([*areas, *recorded]):
             try:
-                self.areas.append(AreaBenchmark(dataset, area, comparison, bibtex))
+                self.areas.append(AreaBenchmark(dataset, area, comparison, bibtex, assembly=assembly))
             except (UnknownNameError, BenchmarkError) as error:
                 self.left_out[area] = str(error)
         if not self.areas:
@@ -329,6 +345,11 @@ class MeanBenchmark(BenchmarkBase):
     def choices(self) -> dict[str, Any]:
         """Settings of the areas' benchmarks and their comparison, by name."""
         return _choices(self.comparison)
+
+    @property
+    def versions(self) -> list[Version]:
+        """Version of the dataset, which all areas are of; empty for Brain-Score's own storage."""
+        return self.areas[0].versions
 
     def __call__(self, candidate: BrainModel) -> Score:
         """Score a model on each area and average; see `combine`."""

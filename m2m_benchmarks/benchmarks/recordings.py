@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import hashlib
-from pathlib import Path
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from m2m_benchmarks.benchmarks.identifiers import dotted_name
 from m2m_benchmarks.data import populations
 from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.data.trials import MIN_RELIABILITY, average_repetitions, is_scored, trial_array
+from m2m_benchmarks.data.versions import Version, version_of
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.plugins import load_dataset
 
@@ -66,6 +67,11 @@ class AreaRecordings:
         )
 
     @property
+    def version(self) -> Version | None:
+        """Version of the dataset; None for recordings from Brain-Score's own storage."""
+        return version_of(self.stimuli)
+
+    @property
     def n_trials(self) -> int:
         """Minimum number of repetitions over neuroids; a repetition counts if any stimulus was recorded in it."""
         return int((~np.isnan(self.trials)).any(axis=1).sum(axis=0).min())
@@ -81,10 +87,22 @@ class AreaRecordings:
         return np.asarray(self.mean['reliability'].values, dtype=float)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Source:
+    """Recordings of a dataset, which are the same where their version is; that includes the data folder."""
+
+    dataset: str
+    version: Version | None
+    # Assemblies from Brain-Score's own storage, with one version for each name, have no hash.
+    sha256: str
+    # What is cached doesn't keep the whole recordings in memory.
+    assembly: weakref.ref[NeuronRecordingAssembly] = dataclasses.field(compare=False)
+
+
 @functools.lru_cache(maxsize=16)
-def _recordings(dataset: str, area: str, population: str | None, sha256: str, folder: Path) -> AreaRecordings:
-    # `folder` is part of the cache key only: the same recordings in another data folder have other stimulus paths.
-    assembly = load_dataset(dataset)
+def _recordings(source: _Source, area: str, population: str | None) -> AreaRecordings:
+    dataset, assembly = source.dataset, source.assembly()
+    assert assembly is not None  # the caller has it
     here = assembly['region'].values == area
     if not here.any():
         areas = sorted(set(assembly['region'].values))
@@ -107,7 +125,7 @@ def _recordings(dataset: str, area: str, population: str | None, sha256: str, fo
         mean=mean,
         stimuli=assembly.attrs['stimulus_set'],
         timebins=[(float(start), float(end)) for start, end in assembly['time_bin'].values],
-        sha256=sha256,
+        sha256=source.sha256,
         n_constant=int((np.isnan(reliability) & ~scored).sum()),
         n_unreliable=int((reliability < MIN_RELIABILITY).sum()),
     )
@@ -180,7 +198,13 @@ def _in_population(
     return members
 
 
-def recordings(dataset: str, area: str, population: str | None = None, min_neuroids: int = 1) -> AreaRecordings:
+def recordings(
+    dataset: str,
+    area: str,
+    population: str | None = None,
+    min_neuroids: int = 1,
+    assembly: NeuronRecordingAssembly | None = None,
+) -> AreaRecordings:
     """Load the reliable neuroids of an area of a dataset.
 
     Parameters
@@ -190,6 +214,8 @@ def recordings(dataset: str, area: str, population: str | None = None, min_neuro
         Name of a population, to load only its neuroids; see `data.populations`.
     min_neuroids : int
         Minimum number of neuroids; for a population at least 20.
+    assembly : NeuronRecordingAssembly, optional
+        Recordings of the dataset, by default those on this machine.
 
     Raises
     ------
@@ -200,11 +226,10 @@ def recordings(dataset: str, area: str, population: str | None = None, min_neuro
     BenchmarkError
         When too few neuroids are reliable, or the dataset has no columns that define populations.
     """
-    attrs = load_dataset(dataset).attrs
-    stimuli = attrs['stimulus_set']
-    folder = Path(stimuli.get_stimulus(stimuli['stimulus_id'].iloc[0])).parent
-    # Assemblies from Brain-Score's own storage, with one version for each name, have no hash.
-    selected = _recordings(dataset, area, population, attrs.get('sha256', ''), folder)
+    assembly = load_dataset(dataset) if assembly is None else assembly
+    version = version_of(assembly.attrs['stimulus_set'])
+    source = _Source(dataset, version, assembly.attrs.get('sha256', ''), weakref.ref(assembly))
+    selected = _recordings(source, area, population)
     n = selected.mean.sizes['neuroid']
     name = dotted_name(dataset, area, population)
     required = min_neuroids if population is None else max(min_neuroids, populations.MIN_POPULATION_SIZE)
@@ -218,23 +243,11 @@ def recordings(dataset: str, area: str, population: str | None = None, min_neuro
     return selected
 
 
-def fewest_presentations(dataset: str) -> int:
-    """Minimum number of presentations of a stimulus in the recordings of a dataset.
-
-    Raises
-    ------
-    DataNotFoundError
-        When the dataset isn't here; the message has the command that brings it.
-    """
-    return int(np.unique(load_dataset(dataset)['stimulus_id'].values, return_counts=True)[1].min())
+def fewest_presentations(assembly: NeuronRecordingAssembly) -> int:
+    """Minimum number of presentations of a stimulus in the recordings of a dataset."""
+    return int(np.unique(assembly['stimulus_id'].values, return_counts=True)[1].min())
 
 
-def recorded_areas(dataset: str) -> list[str]:
-    """List the areas in the recordings of a dataset: the mouse's six first, in their order.
-
-    Raises
-    ------
-    DataNotFoundError
-        When the dataset isn't here; the message has the command that brings it.
-    """
-    return order_areas(set(load_dataset(dataset)['region'].values.tolist()))
+def recorded_areas(assembly: NeuronRecordingAssembly) -> list[str]:
+    """List the areas in the recordings of a dataset: the mouse's six first, in their order."""
+    return order_areas(set(assembly['region'].values.tolist()))

@@ -6,14 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
-from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import (
     PROTOCOLS,
     DigitsIdentifier,
     NeuralIdentifier,
     parse,
 )
-from m2m_benchmarks.benchmarks.names import needs_of, own_benchmarks, part_is_here
+from m2m_benchmarks.benchmarks.names import is_simulated, needs_of, own_benchmarks, part_is_here
 from m2m_benchmarks.benchmarks.selection import population_benchmarks
 from m2m_benchmarks.cli.console import Json, print_line, print_names, print_table, write_json
 from m2m_benchmarks.cli.data import print_commands
@@ -131,7 +130,7 @@ def _row(identifier: str) -> dict[str, Any]:
         parts = {'area': None, 'population': None, 'source': name.source, 'target': name.target}
     else:
         dataset, kind = name.dataset, name.comparison
-        simulated = dataset in RECORDINGS and RECORDINGS[dataset].simulated
+        simulated = is_simulated(dataset)
         parts = {'area': name.area, 'population': name.population, 'source': None, 'target': None}
     needs = needs_of(name)
     return {

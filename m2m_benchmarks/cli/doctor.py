@@ -6,6 +6,7 @@ import platform
 
 import typer
 
+from m2m_benchmarks.benchmarks.names import is_simulated
 from m2m_benchmarks.cli.console import Json, print_line, print_text, progress, write_json
 from m2m_benchmarks.cli.data import dataset_state, describe_content
 from m2m_benchmarks.data import manifest
@@ -95,7 +96,7 @@ def _datasets() -> list[dict[str, str]]:
         except DataError as error:
             checks.append(_check(f'data {name}', 'broken', str(error), manifest.repair_advice(name)))
             continue
-        simulated = 'simulated; ' if name == 'SimulatedMouse' else ''
+        simulated = 'simulated; ' if is_simulated(name) else ''
         if entry['here']:
             checks.append(_check(f'data {name}', 'ok', f'{simulated}{describe_content(entry)}'))
         elif entry['bring']:

@@ -1,4 +1,7 @@
-"""Writing of datasets: a new version of the files replaces the earlier one in one step."""
+"""Writing of datasets: a new version of the files replaces the earlier one in one step.
+
+Earlier versions are removed, except those that other processes read: the next writer of the dataset removes them.
+"""
 
 import contextlib
 import datetime
@@ -10,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from m2m_benchmarks.data import manifest
+from m2m_benchmarks.data import manifest, versions
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.storage import (
     ensure_writable,
@@ -67,6 +70,7 @@ def write_version(
             _remove_leftovers(name)
             unfinished = Path(tempfile.mkdtemp(dir=folder, prefix=_UNFINISHED))
             paths = fill(unfinished)
+            (unfinished / versions.READERS).touch()
             for path in paths:
                 sync_file(path)
             files = [_entry(unfinished, path) for path in paths]
@@ -79,7 +83,7 @@ def write_version(
             _move_into_place(unfinished, name, entry)
             return manifest.write(name, entry)
         finally:
-            # The manifest names the current version; all others are removed, also if this one didn't get that far.
+            # The manifest names the current version; others are removed, also if this one didn't get that far.
             _remove_leftovers(name)
             with contextlib.suppress(OSError):
                 folder.rmdir()  # empty if there never was a version
@@ -91,9 +95,11 @@ def remove(name: str) -> None:
     Raises
     ------
     StorageError
-        When it can't be removed, for instance because a permission is missing.
+        When another process reads it, or it can't be removed, for instance because a permission is missing.
     """
     folder = manifest.data_folder() / name
+    if any(versions.read_elsewhere(path) for path in folder.glob('*/')):
+        raise StorageError(f'another process is reading {name}. Wait for it to end, then remove {name} again.')
     try:
         # First, since only a manifest makes files a dataset.
         (folder / 'ledger.json').unlink(missing_ok=True)
@@ -125,7 +131,7 @@ def _move_into_place(unfinished: Path, name: str, entry: dict[str, Any]) -> None
 
 
 def _remove_leftovers(name: str) -> None:
-    """Remove earlier versions and the remains of interrupted runs."""
+    """Remove the remains of interrupted runs, and earlier versions that no other process reads."""
     try:
         current = manifest.read(name)
     except DataError:
@@ -135,7 +141,8 @@ def _remove_leftovers(name: str) -> None:
     with contextlib.suppress(OSError):
         for path in (manifest.data_folder() / name).iterdir():
             if path.is_dir() and (path.name.startswith(_UNFINISHED) or kept not in (None, path.name)):
-                shutil.rmtree(path, ignore_errors=True)
+                if not versions.read_elsewhere(path):
+                    shutil.rmtree(path, ignore_errors=True)
             elif path.name.startswith('.ledger.json.'):
                 path.unlink(missing_ok=True)
 

@@ -18,6 +18,9 @@ FORMAT = 1
 #: Kind of a manifest of a domain of digits; manifests of recordings have none.
 DIGITS = 'digits'
 
+#: Source of simulated recordings (`made_by`).
+SIMULATED = 'simulated by this package'
+
 #: Datasets that this library makes on first use.
 MADE_HERE = ('SimulatedMouse', 'SklearnDigits')
 
@@ -118,6 +121,16 @@ def refuse_other_kind(name: str, kind: str | None) -> None:
             f'{name} is the name of {here} on this machine; choose another for the {new}, or remove the {here}: '
             f'm2m data remove {name}'
         )
+
+
+def sha256(manifest: dict[str, Any]) -> str:
+    """SHA-256 of the content of a manifest."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def is_simulated(manifest: dict[str, Any]) -> bool:
+    """Whether recordings are simulated, by their source."""
+    return bool(manifest['source'].get('made_by') == SIMULATED)
 
 
 def stimuli_sha256(manifest: dict[str, Any]) -> str:

@@ -14,9 +14,10 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRe
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
 from m2m_benchmarks.arrays import split_half_reliability
-from m2m_benchmarks.data import manifest, populations
+from m2m_benchmarks.data import manifest, populations, versions
 from m2m_benchmarks.data.atomic import write_version
 from m2m_benchmarks.data.trials import NO_OBJECT, OBJECT, is_scored
+from m2m_benchmarks.data.versions import Version
 
 #: Bytes of responses that are compressed and written at a time; at least one neuroid.
 _SLAB = 2**22
@@ -278,15 +279,7 @@ def load_stimuli(name: str) -> StimulusSet:
     DataError
         When a stimulus is missing or has changed.
     """
-    entry = manifest.require(name)
-    paths = {file['stimulus_id']: manifest.intact_path(name, entry, file) for file in entry['stimuli']}
-    stimuli = StimulusSet({column: [file[column] for file in entry['stimuli']] for column in ('stimulus_id', 'sha256')})
-    for column in entry['stimuli'][0].get('columns', {}):
-        stimuli[column] = [file['columns'][column] for file in entry['stimuli']]
-    stimuli[OBJECT] = NO_OBJECT
-    stimuli.stimulus_paths = paths
-    stimuli.identifier = f'{name}_{entry["version"]}'
-    return stimuli
+    return _stimuli(versions.current(name))
 
 
 def load_assembly(name: str) -> NeuronRecordingAssembly:
@@ -306,9 +299,7 @@ def load_assembly(name: str) -> NeuronRecordingAssembly:
     DataError
         When a file is missing or has changed.
     """
-    entry = manifest.require(name)
-    path = manifest.intact_path(name, entry, entry['assembly'])
-    return _read(name, path, entry['assembly']['sha256'])
+    return _assembly(versions.current(name))
 
 
 def stimuli_here(name: str) -> StimulusSet | None:
@@ -321,13 +312,26 @@ def assembly_here(name: str) -> NeuronRecordingAssembly | None:
     return None if manifest.read(name) is None else load_assembly(name)
 
 
+def _stimuli(version: Version) -> StimulusSet:
+    files = version.manifest['stimuli']
+    with versions.reporting_replacement([version]):
+        paths = {file['stimulus_id']: version.path(file) for file in files}
+    stimuli = StimulusSet({column: [file[column] for file in files] for column in ('stimulus_id', 'sha256')})
+    for column in files[0].get('columns', {}):
+        stimuli[column] = [file['columns'][column] for file in files]
+    stimuli[OBJECT] = NO_OBJECT
+    stimuli.stimulus_paths = versions.Paths(version, paths)
+    stimuli.identifier = f'{version.name}_{version.manifest["version"]}'
+    return stimuli
+
+
 @functools.lru_cache(maxsize=2)
-def _read(name: str, path: Path, sha256: str) -> NeuronRecordingAssembly:
-    stimuli = load_stimuli(name)
-    with xr.open_dataset(path) as stored:
+def _assembly(version: Version) -> NeuronRecordingAssembly:
+    stimuli, file = _stimuli(version), version.manifest['assembly']
+    with versions.reporting_replacement([version]), xr.open_dataset(version.path(file)) as stored:
         if OBJECT not in stored:  # bundles imported by earlier versions may have a column of this name
             stored = stored.assign_coords({OBJECT: ('presentation', np.full(stored.sizes['presentation'], NO_OBJECT))})
         # netCDF cannot mark a coordinate whose name has a space; all variables but the data are coordinates.
         assembly = NeuronRecordingAssembly(stored.set_coords([*stored.drop_vars('data').data_vars])['data'].load())
-    assembly.attrs.update(stimulus_set=stimuli, stimulus_set_identifier=stimuli.identifier, sha256=sha256)
+    assembly.attrs.update(stimulus_set=stimuli, stimulus_set_identifier=stimuli.identifier, sha256=file['sha256'])
     return assembly

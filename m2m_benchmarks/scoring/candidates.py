@@ -28,7 +28,7 @@ from m2m_benchmarks.scoring.provenance import COLOURED, code_of_folder, code_of_
 from m2m_benchmarks.scoring.runs import Run, find_run, read_run, weights_file
 from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, check_candidate, is_folder, run_of_weights
 from m2m_benchmarks.scoring.weights import apply_weights, read_checkpoint, read_weights, weights_sha256
-from m2m_benchmarks.storage import sha256_file
+from m2m_benchmarks.storage import sha256_file, unchanged
 
 VISUAL_DEGREES = 8
 
@@ -60,8 +60,8 @@ class Candidate:
         Whether the model is a Brain-Score model from Python, whose tasks and layers may have been replaced.
     input : str or None
         Description of the input, for a network in this library's wrapper.
-    source : Path or None
-        File of the user's that makes the network.
+    source_sha256 : str or None
+        SHA-256 of the file of the user's that makes the network.
     batch_size : int or None
         Largest number of images in a forward pass, where the user chooses it.
     """
@@ -76,7 +76,7 @@ class Candidate:
     files: dict[str, str] | None = None
     is_object: bool = False
     input: str | None = None
-    source: Path | None = None
+    source_sha256: str | None = None
     batch_size: int | None = None
     _layers: list[str] | None = field(default=None, repr=False)
 
@@ -142,8 +142,8 @@ class Candidate:
         if self.folder is not None:
             return code_of_folder(self.folder)
         code = None if self.module is None else code_of_network(self.module)
-        if self.source is not None:
-            code = hashlib.sha256(f'{sha256_file(self.source)} {code}'.encode()).hexdigest()
+        if self.source_sha256 is not None:
+            code = hashlib.sha256(f'{self.source_sha256} {code}'.encode()).hexdigest()
         return code
 
     @functools.cached_property
@@ -265,16 +265,18 @@ def _from_file(spec: CandidateSpec, seed: int) -> Candidate:
             plugins.reporting_exits(identifier, ModelError),
             plugins.reporting_plugin_errors(identifier, ModelError),
             torch.random.fork_rng([]),
+            unchanged([file]),
         ):
             torch.manual_seed(seed)
             made = source_files.run(spec.name)
             network = made if isinstance(made, nn.Module) else made()
+            file_sha256 = sha256_file(file)
     finally:
         torch.set_default_dtype(dtype)  # the file may change it, and with it the candidates after this one
     if not isinstance(network, nn.Module):
         raise ModelError(f'{identifier} makes a {type(network).__name__}; expected a network (torch.nn.Module).')
     candidate = _from_network(identifier, network, spec.weights, spec.options)
-    candidate.source = file
+    candidate.source_sha256 = file_sha256
     return candidate
 
 
@@ -336,8 +338,9 @@ def _from_run(run: Run) -> Candidate:
     model = family.brain_model(run.model, 'none', classes=run.classes)
     network = brainscore_adapter.network_in(model.activations_model)
     assert network is not None
-    apply_weights(network, read_weights(run.weights), run.weights, run.model)
-    name, sha256 = run.folder.resolve().name, sha256_file(run.weights)
+    with unchanged([run.weights]):
+        apply_weights(network, read_weights(run.weights), run.weights, run.model)
+        name, sha256 = run.folder.resolve().name, sha256_file(run.weights)
     model.activations_model.identifier = f'{run.model}-{sha256[:12]}'
     source, seed = run.data['name'], run.config['seed']
     return Candidate(
@@ -377,9 +380,11 @@ def _not_untrained(identifier: str) -> ModelError:
 
 def _load_file(network: nn.Module, path: Path, identifier: str) -> tuple[str, list[str]]:
     """Load the weights in a file; return a description of their origin, and the parts that were left out."""
-    state, origin = read_checkpoint(path)
+    with unchanged([path]):
+        state, origin = read_checkpoint(path)
+        sha256 = sha256_file(path)
     left_out = apply_weights(network, state, path, identifier)
-    facts = [f'SHA-256 {sha256_file(path)}', origin, f'without {", ".join(left_out)}' if left_out else '']
+    facts = [f'SHA-256 {sha256}', origin, f'without {", ".join(left_out)}' if left_out else '']
     return f'file {path.name} ({"; ".join(fact for fact in facts if fact)})', left_out
 
 
@@ -501,9 +506,11 @@ def _from_folder(folder: Path) -> Candidate:
     registry = brainscore_vision.model_registry
     before = registry.get(identifier)
     try:
-        with plugins.reporting_plugin_errors(str(folder), ModelError):
+        with plugins.reporting_plugin_errors(str(folder), ModelError), unchanged(folder.rglob('*.py')):
             spec.loader.exec_module(package)
-            return Candidate(identifier, registry[identifier](), folder=folder)
+            candidate = Candidate(identifier, registry[identifier](), folder=folder)
+            assert candidate.code_sha256 is not None  # computed now, and kept
+            return candidate
     finally:
         if before is not None:  # the model registered before keeps its name
             registry[identifier] = before

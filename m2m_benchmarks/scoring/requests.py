@@ -10,7 +10,7 @@ import importlib.util
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,12 +18,13 @@ from typing import Any
 from m2m_benchmarks.benchmarks.identifiers import parse
 from m2m_benchmarks.benchmarks.names import datasets_of
 from m2m_benchmarks.data import manifest
+from m2m_benchmarks.data.versions import Version
 from m2m_benchmarks.plugins import OWN, plugins_folder, registered
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Library, Result
 from m2m_benchmarks.scoring import source_files
 from m2m_benchmarks.scoring.specs import is_folder
-from m2m_benchmarks.storage import sha256_file
+from m2m_benchmarks.storage import file_state, sha256_file
 
 #: Subpackages whose code the numbers depend on.
 _ROOMS = ('arrays', 'benchmarks', 'data', 'metrics', 'models', 'plugins', 'scoring')
@@ -46,6 +47,7 @@ def key(
     benchmark: str,
     layer: str | None,
     options: Mapping[str, Any] = MappingProxyType({}),
+    used: Sequence[Version] | None = None,
 ) -> str | None:
     """Compute the key of a request; None where the request does not determine the number.
 
@@ -65,8 +67,10 @@ def key(
         Layer that the user names.
     options : mapping
         Options of the network by name; see `scoring.options.NetworkOptions.given`.
+    used : sequence of Version, optional
+        Versions of the benchmark's datasets that the score is computed from, by default the current ones.
     """
-    candidate, data = _candidate(model, weights, seed), _data(benchmark)
+    candidate, data = _candidate(model, weights, seed), _data(benchmark, used)
     if candidate is None or data is None or 'preprocessing' in options:
         return None
     content = [candidate, benchmark, data, layer, dict(options), library().code_sha256, versions(), _machine()]
@@ -125,7 +129,7 @@ def _candidate(model: str, weights: str, seed: int) -> list[Any] | None:
     path = Path(weights).expanduser()
     of_run = path.name == WEIGHTS and (path.parent / RESULT).is_file()  # its classes come with the weights
     if path.is_file() and not of_run:
-        return [model, path.name, sha256_file(path)]
+        return [model, path.name, _sha256(path)]
     run = _run(str(path.parent) if of_run else weights)
     return None if run is None else [model, *run]
 
@@ -136,16 +140,31 @@ def _run(name: str) -> list[Any] | None:
     files = [find_run(name) / file for file in (RESULT, WEIGHTS)]
     if not all(path.is_file() for path in files):
         return None
-    return [files[0].parent.name, *map(sha256_file, files)]
+    return [files[0].parent.name, *map(_sha256, files)]
 
 
-def _data(benchmark: str) -> list[str] | None:
+def _sha256(path: Path) -> str:
+    return _sha256_of(path.absolute(), file_state(path))
+
+
+@functools.lru_cache(maxsize=64)
+def _sha256_of(path: Path, state: tuple[int, ...] | None) -> str:
+    # `state` is part of the cache key only: a file that has changed has another.
+    return sha256_file(path)
+
+
+def _data(benchmark: str, used: Sequence[Version] | None) -> dict[str, str] | None:
     """SHA-256 of the manifest of each dataset that a benchmark uses; None where one isn't on this machine."""
     name = parse(benchmark)
     if name is None:
         return None
-    manifests = [manifest.manifest_path(dataset) for dataset in datasets_of(name)]
-    return [sha256_file(path) for path in manifests] if all(path.is_file() for path in manifests) else None
+    datasets = datasets_of(name)
+    if used is None:
+        entries = {dataset: manifest.read(dataset) for dataset in datasets}
+        hashes = {dataset: manifest.sha256(entry) for dataset, entry in entries.items() if entry is not None}
+    else:
+        hashes = {version.name: version.sha256 for version in used}
+    return {dataset: hashes[dataset] for dataset in datasets} if hashes.keys() >= set(datasets) else None
 
 
 def _machine() -> list[Any]:

@@ -15,10 +15,10 @@ from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
-from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.data import manifest
+from m2m_benchmarks.data.versions import reporting_replacement
 from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import load_benchmark, no_stored_activations, reporting_plugin_errors
@@ -207,7 +207,8 @@ def score_candidate(
             yield _score_of(known[0])
             continue
         start = time.perf_counter()
-        score = _score(candidate, activations, benchmark, layer, progress)
+        with reporting_replacement(getattr(benchmark, 'versions', [])):
+            score = _score(candidate, activations, benchmark, layer, progress)
         seconds = time.perf_counter() - start
         result = _result(expected, benchmark, score, seconds)
         score.attrs['result'] = result.document()
@@ -342,15 +343,14 @@ def _benchmark_fields(benchmark: Benchmark) -> dict[str, Any]:
         fields.update(source=benchmark.source, data_sha256=benchmark.sha256, stimuli_sha256=benchmark.sha256)
         fields['benchmark_sha256'] = library().code_sha256
     elif isinstance(benchmark, AreaBenchmark | MeanBenchmark):
-        entry = manifest.read(benchmark.dataset)
+        entry = next((version.manifest for version in benchmark.versions), None)
         area = benchmark.areas[0] if isinstance(benchmark, MeanBenchmark) else benchmark
-        recorded = RECORDINGS.get(benchmark.dataset)
         fields.update(
             data_sha256=area.recordings.sha256 or None,
             stimuli_sha256=None if entry is None else manifest.stimuli_sha256(entry),
             # Settings that the responses were extracted with, where the user chose them.
             data_settings=None if entry is None else entry['source'].get('settings'),
-            simulated=recorded is not None and recorded.simulated,
+            simulated=entry is not None and manifest.is_simulated(entry),
             benchmark_sha256=library().code_sha256 if benchmark.comparison.name in COMPARISONS else None,
             choices=benchmark.choices,
             caveat=benchmark.comparison.description.caveat or None,

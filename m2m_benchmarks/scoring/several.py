@@ -8,6 +8,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 
+from m2m_benchmarks.data.versions import Version
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Result
@@ -54,7 +55,7 @@ def score_several(
         keys = {name: _key(spec, seed, name, layer) for name in benchmarks}
         known = {} if fresh else {name: requests.answer(key) for name, key in keys.items() if key is not None}
         missing = [name for name in benchmarks if known.get(name) is None]
-        computed = _compute(spec, seed, missing, layer, fresh, keys, report) if missing else iter(())
+        computed = _compute(spec, seed, missing, layer, fresh, report) if missing else iter(())
         for name in benchmarks:
             result = known.get(name)
             yield next(computed) if result is None else result
@@ -62,8 +63,10 @@ def score_several(
             report('candidates', number + 1, len(tasks))
 
 
-def _key(spec: CandidateSpec, seed: int, benchmark: str, layer: str | None) -> str | None:
-    return requests.key(spec.name, spec.weights, seed, benchmark, layer, spec.options.given())
+def _key(
+    spec: CandidateSpec, seed: int, benchmark: str, layer: str | None, versions: Sequence[Version] | None = None
+) -> str | None:
+    return requests.key(spec.name, spec.weights, seed, benchmark, layer, spec.options.given(), versions)
 
 
 def _compute(
@@ -72,24 +75,29 @@ def _compute(
     benchmarks: Sequence[str],
     layer: str | None,
     fresh: bool,
-    keys: dict[str, str | None],
     report: Progress,
 ) -> Iterator[Result]:
     report('loading torch', 0, 1)
+    from m2m_benchmarks.plugins import load_benchmark
     from m2m_benchmarks.scoring.candidates import load_candidate
     from m2m_benchmarks.scoring.score import score_candidate
 
     report('loading torch', 1, 1)
+    loaded = [load_benchmark(name) for name in benchmarks]
+    # Requests for the data that were loaded: a dataset may be replaced at any time.
+    versions = [getattr(benchmark, 'versions', None) for benchmark in loaded]
+    keys = [_key(spec, seed, name, layer, used) for name, used in zip(benchmarks, versions, strict=True)]
     report(f'{spec}: loading', 0, 1)
     # torch.hub prints its downloads to stdout, which is for results only.
     with contextlib.redirect_stdout(sys.stderr):
         candidate = load_candidate(spec.name, weights=spec.weights, seed=seed, **spec.options.given())
     report(f'{spec}: loading', 1, 1)
-    for name, score in zip(benchmarks, score_candidate(candidate, benchmarks, layer, report, fresh), strict=True):
+    scores = score_candidate(candidate, loaded, layer, report, fresh)
+    for name, used, key, score in zip(benchmarks, versions, keys, scores, strict=True):
         result = Result.from_document(score.attrs['result'])
-        # Data that the library makes itself is on this machine only now.
-        key = keys[name] or _key(spec, seed, name, layer)
-        if key is not None and candidate.files is not None and result.request != key:
+        # A weights file that was replaced since the key was computed may not be the one that was loaded.
+        same = key == _key(spec, seed, name, layer, used)
+        if key is not None and same and candidate.files is not None and result.request != key:
             with store.optional():
                 store.set_request(result, key, candidate.files)
             result = dataclasses.replace(result, request=key, files=candidate.files)

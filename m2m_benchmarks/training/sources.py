@@ -13,7 +13,7 @@ from torchvision.datasets.folder import IMG_EXTENSIONS
 from torchvision.transforms import v2
 
 from m2m_benchmarks.acquisition import images
-from m2m_benchmarks.data import manifest
+from m2m_benchmarks.data import manifest, versions
 from m2m_benchmarks.data.digit_names import DOMAINS, spelled
 from m2m_benchmarks.data.digits.domains import digits_sha256, load_digits
 from m2m_benchmarks.data.digits.images import CLASSES, SIZE, Digits, require_all_classes
@@ -78,8 +78,8 @@ def domain_name(text: str) -> str:
 
 def source_sha256(name: str) -> str | None:
     """SHA-256 of a domain's training split on this machine; None where it is missing."""
-    present = manifest.holds_digits(name) and 'train' in manifest.require(name)['splits']
-    return digits_sha256(name, 'train') if present else None
+    entry = manifest.read(name) if manifest.holds_digits(name) else None
+    return None if entry is None or 'train' not in entry['splits'] else digits_sha256(entry, 'train')
 
 
 def digit_source(name: str, image_size: int, limit: int = SINGLE_SOURCE_IMAGES) -> Source:
@@ -106,7 +106,8 @@ def digit_source(name: str, image_size: int, limit: int = SINGLE_SOURCE_IMAGES) 
     """
     if name == sklearn_digits.NAME:
         sklearn_digits.ensure()
-    digits = load_digits(name, 'train')
+    version = versions.current(name)
+    digits = load_digits(name, 'train', version)
     n_validation = min(_MOST_VALIDATION, len(digits) // 10)
     train = digits[: min(limit, len(digits) - n_validation)]
     validation = digits[len(digits) - n_validation :]
@@ -116,7 +117,7 @@ def digit_source(name: str, image_size: int, limit: int = SINGLE_SOURCE_IMAGES) 
     return Source(
         name,
         [str(label) for label in range(CLASSES)],
-        digits_sha256(name, 'train'),
+        digits_sha256(version.manifest, 'train'),
         _DigitBatches(train, image_size),
         _DigitBatches(validation, image_size),
         len(train),

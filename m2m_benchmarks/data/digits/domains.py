@@ -11,9 +11,10 @@ import numpy as np
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from PIL import Image
 
-from m2m_benchmarks.data import manifest
+from m2m_benchmarks.data import manifest, versions
 from m2m_benchmarks.data.atomic import write_version
 from m2m_benchmarks.data.digit_names import domain_and_split, stimulus_set_name
+from m2m_benchmarks.data.versions import Version
 from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.storage import reporting_write_errors
 
@@ -85,8 +86,15 @@ def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, 
     return write_version(name, fill, describe)
 
 
-def load_digits(name: str, split: str) -> Digits:
+def load_digits(name: str, split: str, version: Version | None = None) -> Digits:
     """Load a split of a domain on this machine.
+
+    Parameters
+    ----------
+    name : str
+    split : {'train', 'test'} or a derived domain
+    version : Version, optional
+        Version to load, by default the current one.
 
     Returns
     -------
@@ -100,7 +108,8 @@ def load_digits(name: str, split: str) -> Digits:
     DataError
         When a file is missing or has changed.
     """
-    entry = manifest.require(name)
+    version = version or versions.current(name)
+    entry = version.manifest
     if entry.get('kind') != manifest.DIGITS:
         raise DataError(f'{name} is a dataset of recordings, not of digits.')
     if split not in entry['splits']:
@@ -108,9 +117,11 @@ def load_digits(name: str, split: str) -> Digits:
             f'{name} has no {split} split on this machine, only {", ".join(entry["splits"])}. Bring it with:\n'
             f'  {manifest.import_command(name)}'
         )
-    paths = {part: manifest.intact_path(name, entry, entry['splits'][split]['files'][part]) for part in _PARTS}
-    images = np.load(paths['images'], mmap_mode='r', allow_pickle=False)
-    return Digits(images, np.load(paths['labels'], allow_pickle=False), np.load(paths['clusters'], allow_pickle=False))
+    with versions.reporting_replacement([version]):
+        paths = {part: version.path(entry['splits'][split]['files'][part]) for part in _PARTS}
+        images = np.load(paths['images'], mmap_mode='r', allow_pickle=False)
+        labels, clusters = (np.load(paths[part], allow_pickle=False) for part in ('labels', 'clusters'))
+    return Digits(images, labels, clusters)
 
 
 def damaged(name: str, entry: dict[str, Any], split: str) -> bool:
@@ -119,9 +130,9 @@ def damaged(name: str, entry: dict[str, Any], split: str) -> bool:
     return any(manifest.file_problem(manifest.path_of(name, entry, file), file) for file in files)
 
 
-def digits_sha256(name: str, split: str) -> str:
-    """Fingerprint of a split: the SHA-256 of its images and of its labels, joined."""
-    files = manifest.require(name)['splits'][split]['files']
+def digits_sha256(entry: dict[str, Any], split: str) -> str:
+    """Fingerprint of a split in a manifest: the SHA-256 of its images and of its labels, joined."""
+    files = entry['splits'][split]['files']
     return f'{files["images"]["sha256"]}+{files["labels"]["sha256"]}'
 
 
@@ -145,8 +156,8 @@ def load_digit_stimuli(identifier: str) -> StimulusSet:
         See `load_digits`.
     """
     name, split = domain_and_split(identifier)
-    digits = load_digits(name, split)
-    entry = manifest.require(name)
+    version = versions.current(name)
+    digits = load_digits(name, split, version)
     stimulus_ids = [f'{identifier}_{index:06d}' for index in range(len(digits))]
     stimuli = StimulusSet(
         {
@@ -155,10 +166,9 @@ def load_digit_stimuli(identifier: str) -> StimulusSet:
             'cluster': digits.clusters,
         }
     )
-    folder = manifest.data_folder() / name / str(entry['version']) / split / 'png'
     indices = dict(zip(stimulus_ids, range(len(digits)), strict=True))
-    stimuli.stimulus_paths = _PngPaths(folder, indices, digits.images)
-    stimuli.identifier = f'{identifier}_{entry["version"]}'
+    stimuli.stimulus_paths = _PngPaths(version, split, indices, digits.images)
+    stimuli.identifier = f'{identifier}_{version.manifest["version"]}'
     return stimuli
 
 
@@ -178,8 +188,9 @@ def digit_stimuli_here(identifier: str) -> StimulusSet | None:
 class _PngPaths(Mapping[str, Path]):
     """Paths of PNG files, which are written on first access, and again if they are damaged."""
 
-    def __init__(self, folder: Path, indices: dict[str, int], images: np.ndarray) -> None:
-        self._folder = folder
+    def __init__(self, version: Version, split: str, indices: dict[str, int], images: np.ndarray) -> None:
+        self.version = version
+        self._folder = version.folder / split / 'png'
         self._indices = indices
         self._images = images
 

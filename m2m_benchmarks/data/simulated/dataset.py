@@ -67,7 +67,7 @@ def _write() -> None:
         pd.concat(neuroids, ignore_index=True),
         {f'patch_{i:03d}': _png(patch) for i, patch in enumerate(simulation.patches())},
         simulation.WINDOW_MS,
-        {'made_by': 'simulated by this package', 'version': VERSION},
+        {'made_by': manifest.SIMULATED, 'version': VERSION},
     )
 
 
