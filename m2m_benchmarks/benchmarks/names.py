@@ -149,11 +149,15 @@ def is_simulated(dataset: str) -> bool:
 
 
 def own_benchmarks() -> list[str]:
-    """List the registered benchmarks of this library, and those of imported recordings and digits."""
+    """List the registered benchmarks of this library, and those of imported recordings and digits.
+
+    Datasets whose manifest is damaged are left out.
+    """
     names = list(registered('benchmark'))
     domains = DIGITS[PAPER_DIGITS].domains
+    damaged = manifest.damaged()
     for dataset in manifest.names():
-        if dataset in (*RECORDINGS, *DIGITS, *domains):
+        if dataset in (*RECORDINGS, *DIGITS, *domains, *damaged):
             continue
         if manifest.holds_digits(dataset):
             names += [

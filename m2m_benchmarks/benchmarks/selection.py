@@ -64,7 +64,7 @@ def expand_benchmarks(names: Sequence[str]) -> list[str]:
 
 
 def population_benchmarks() -> tuple[list[str], list[str]]:
-    """List the benchmarks of populations of the recordings on this machine.
+    """List the benchmarks of populations of the recordings on this machine, without those with a damaged manifest.
 
     Returns
     -------
@@ -73,8 +73,9 @@ def population_benchmarks() -> tuple[list[str], list[str]]:
         neuroids.
     """
     names, too_few = [], []
+    damaged = manifest.damaged()
     for dataset in manifest.names():
-        if manifest.holds_digits(dataset):
+        if dataset in damaged or manifest.holds_digits(dataset):
             continue
         summary = manifest.require(dataset)['summary']
         areas = summary['areas']

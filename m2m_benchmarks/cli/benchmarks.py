@@ -1,6 +1,6 @@
 """The command `m2m benchmarks`."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +17,7 @@ from m2m_benchmarks.benchmarks.selection import population_benchmarks
 from m2m_benchmarks.cli.console import Json, print_line, print_names, print_table, write_json
 from m2m_benchmarks.cli.data import print_commands
 from m2m_benchmarks.data import manifest, populations
-from m2m_benchmarks.errors import UnknownNameError
+from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
 from m2m_benchmarks.report.tables import Column, Row, Table, heading, text
 
@@ -25,6 +25,7 @@ from m2m_benchmarks.report.tables import Column, Row, Table, heading, text
 _DESCRIPTIONS = {**COMPARISONS, **PROTOCOLS}
 #: Headings of the listing, in its order, by where the data is.
 _HERE, _PARTLY_HERE, _NOT_HERE = 'These can run here', 'Part of the data is on this machine', 'Not on this machine'
+_DAMAGED = 'Damaged'
 _NAMES = (
     'Siegle2021-rdm is the mean over areas, Siegle2021.VISp-rdm is one area. Qazi2025.MNIST-accuracy is the mean over '
     'target domains, Qazi2025.MNIST.SVHN-accuracy is one target.',
@@ -49,8 +50,9 @@ def benchmarks(
       m2m benchmarks Siegle2021.VISp
       m2m benchmarks --all --json benchmarks.json
     """  # noqa: D301, D411 - \b keeps these lines from being joined
+    damaged = manifest.damaged()
     of_populations, too_few = population_benchmarks()
-    rows = [_row(name) for name in [*own_benchmarks(), *of_populations]]
+    rows = [_row(name, damaged) for name in [*own_benchmarks(), *of_populations]]
     others = list(registered('benchmark', BRAIN_SCORE)) if everything or word is not None else []
     if word is not None:
         names = [*(row['identifier'] for row in rows), *others]
@@ -60,36 +62,38 @@ def benchmarks(
             raise UnknownNameError('benchmark', word, names, '`m2m benchmarks --all` lists every name.')
     if json is not None:
         write_json([*rows, *({'identifier': name, 'library': BRAIN_SCORE} for name in others)], json)
-    if json == '-':
-        return
-    if word is None and not everything:
-        print_table(_datasets(rows))
+    if json != '-' and word is None and not everything:
+        print_table(_datasets(rows, damaged))
         print_line('')
         print_table(_kinds(rows, _NAMES))
-        return
-    _print_names(rows, others)
-    if rows:
-        print_table(_kinds(rows, _population_notes(rows, too_few)))
-        needed = [needs for row in rows if not _is_made_here(row) for needs in needs_of(_parse(row['identifier']))]
-        missing = sorted({name for name, part in needed if not part_is_here(name, part)})
-        print_commands({name: manifest.import_commands(name) for name in missing})
+    elif json != '-':
+        _print_names(rows, others)
+        if rows:
+            print_table(_kinds(rows, _population_notes(rows, too_few)))
+            needed = [needs for row in rows if not _is_made_here(row) for needs in needs_of(_parse(row['identifier']))]
+            missing = sorted({name for name, part in needed if name not in damaged and not part_is_here(name, part)})
+            print_commands({name: manifest.import_commands(name) for name in missing})
+    if damaged:  # the others are listed
+        raise DataError('\n'.join(damaged.values()))
 
 
-def _datasets(rows: list[dict[str, Any]]) -> Table:
+def _datasets(rows: list[dict[str, Any]], damaged: Iterable[str]) -> Table:
     """Make the table of the datasets, with their comparisons and their areas or domains."""
     grouped: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         grouped.setdefault(row['dataset'], []).append(row)
     lines = []
     for dataset, own in grouped.items():
-        runnable = {row['data_here'] or _is_made_here(row) for row in own}
+        runnable = {_can_run(row) for row in own}
         state = _HERE if runnable == {True} else _PARTLY_HERE if True in runnable else _NOT_HERE
+        state = _DAMAGED if dataset in damaged else state
         kinds = ' '.join(dict.fromkeys(row['kind'] for row in own))
         # Derived digits are their own source, which their benchmarks' names leave out.
         parts = {row[key]: None for key in ('area', 'source', 'target') for row in own if row[key] != dataset}
         simulated = ' (simulated)' if any(row['simulated'] for row in own) else ''
         lines.append(Row((state, dataset, kinds + simulated, ' '.join(part for part in parts if part))))
-    lines.sort(key=lambda line: (_HERE, _PARTLY_HERE, _NOT_HERE).index(str(line.cells[0])))
+    lines += [Row((_DAMAGED, dataset, '', '')) for dataset in damaged if dataset not in grouped]
+    lines.sort(key=lambda line: (_HERE, _PARTLY_HERE, _DAMAGED, _NOT_HERE).index(str(line.cells[0])))
     return Table([heading('Data'), Column('Dataset'), text('Compared by'), text('Areas or domains')], lines)
 
 
@@ -100,7 +104,7 @@ def _kinds(rows: list[dict[str, Any]], notes: Iterable[str]) -> Table:
 
 
 def _print_names(rows: list[dict[str, Any]], others: list[str]) -> None:
-    runnable = [row for row in rows if row['data_here'] or _is_made_here(row)]
+    runnable = [row for row in rows if _can_run(row)]
     simulated = [row['identifier'] for row in runnable if row['simulated']]
     print_names(_HERE, [row['identifier'] for row in runnable if not row['simulated']])
     print_names(f'{_HERE} (simulated)', simulated)
@@ -123,7 +127,7 @@ def _population_notes(rows: list[dict[str, Any]], too_few: list[str]) -> list[st
     return notes
 
 
-def _row(identifier: str) -> dict[str, Any]:
+def _row(identifier: str, damaged: Container[str]) -> dict[str, Any]:
     name = _parse(identifier)
     if isinstance(name, DigitsIdentifier):
         dataset, kind, simulated = name.collection, name.protocol, False
@@ -141,7 +145,8 @@ def _row(identifier: str) -> dict[str, Any]:
         'kind': kind,
         'simulated': simulated,
         'needs': list(dict.fromkeys(needed for needed, _ in needs)),
-        'data_here': all(part_is_here(needed, part) for needed, part in needs),
+        'data_here': all(needed not in damaged and part_is_here(needed, part) for needed, part in needs),
+        'damaged': [needed for needed, _ in needs if needed in damaged],
     }
 
 
@@ -149,6 +154,10 @@ def _parse(identifier: str) -> NeuralIdentifier | DigitsIdentifier:
     name = parse(identifier)
     assert name is not None  # benchmarks of this library follow its grammar
     return name
+
+
+def _can_run(row: dict[str, Any]) -> bool:
+    return not row['damaged'] and (row['data_here'] or _is_made_here(row))
 
 
 def _is_made_here(row: dict[str, Any]) -> bool:

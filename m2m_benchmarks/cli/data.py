@@ -1,7 +1,8 @@
 """The commands `m2m data`: list, fetch, import, verify, export, remove."""
 
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,24 +74,20 @@ def show(
         if json != '-':
             _print_card(entry)
         return
-    entries, damaged = [], []
-    for dataset in _names():
-        try:
-            entries.append({**(card(dataset) or {}), **dataset_state(dataset)})
-        except DataError as error:  # the others are listed
-            damaged.append(str(error))
+    damaged = manifest.damaged()
+    entries = [{**(card(dataset) or {}), **dataset_state(dataset)} for dataset in _names() if dataset not in damaged]
     if json is not None:
         write_json(entries, json)
     if json != '-':
-        print_table(_table(entries))
+        print_table(_table(entries, damaged))
         missing = [entry['name'] for entry in entries if _is_missing(entry)]
         print_commands({dataset: manifest.import_commands(dataset) for dataset in missing})
     if damaged:
-        raise DataError('\n'.join(damaged))
+        raise DataError('\n'.join(damaged.values()))
 
 
-def _table(entries: list[dict[str, Any]]) -> Table:
-    rows = []
+def _table(entries: list[dict[str, Any]], damaged: Iterable[str]) -> Table:
+    rows = [Row(('Damaged', dataset, '', None, '')) for dataset in damaged]
     for entry in sorted(entries, key=lambda entry: (not entry['here'], _is_missing(entry))):
         licence = re.split(r'[:(,]|\. ', entry['licence'])[0].strip()
         amount, size = (describe_content(entry), entry['bytes'] / 1e6) if entry['here'] else ('', None)
@@ -487,7 +484,9 @@ def verify(
     ] = False,
     json: Json = None,
 ) -> None:
-    """Check the files of datasets against their SHA-256, or their numbers against published ones.
+    """Check the files of datasets and downloads against their SHA-256, or numbers against published ones.
+
+    `m2m doctor --verify` checks training runs and results, too.
 
     Example:  m2m data verify Siegle2021
 
@@ -507,6 +506,9 @@ def verify(
             problems[dataset] = manifest.verify(dataset)
         except DataError as error:  # its manifest; the others are checked
             problems[dataset] = [str(error)]
+    from m2m_benchmarks.stores import damaged_downloads
+
+    downloads = list(damaged_downloads()) if name is None else []
     if json is not None:
         write_json(problems, json)
     if json != '-':
@@ -520,6 +522,8 @@ def verify(
                 print_line(f'  {problem}')
         if not problems:
             print_text('No dataset is on this machine.')
+    for problem in downloads:  # the next fetch heals them, so that they are no error
+        print(f'note: {problem}', file=sys.stderr)
     damaged = [dataset for dataset in problems if problems[dataset]]
     if damaged:
         repairs = '; '.join(manifest.repair_advice(dataset) for dataset in damaged)

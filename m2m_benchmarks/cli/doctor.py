@@ -3,6 +3,7 @@
 import importlib
 import importlib.metadata
 import platform
+from typing import Annotated
 
 import typer
 
@@ -13,6 +14,7 @@ from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import cards
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.plugins import BRAIN_SCORE, registered
+from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import ensure_writable, free_bytes, home
 
 #: Packages that every command needs.
@@ -27,17 +29,25 @@ _EXTRAS = {
 }
 
 
-def doctor(json: Json = None) -> None:
+def doctor(
+    verify: Annotated[
+        bool, typer.Option('--verify', help='Also compare all stored files with their SHA-256, which takes minutes.')
+    ] = False,
+    clean: Annotated[
+        bool, typer.Option('--clean', help='Remove temporary files of killed processes that are older than a day.')
+    ] = False,
+    json: Json = None,
+) -> None:
     """Check what works here, and say how to get what is missing.
 
-    The exit code is 1 when a required part doesn't work.
+    The exit code is 1 when a required part doesn't work, or a stored file is damaged.
     """
     with progress() as report:
         packages = []
         for number, name in enumerate(_REQUIRED):
             report(f'loading {name}', number, len(_REQUIRED))
             packages.append(_package(name))
-        checks = [_python(), *packages, _device(), _home(), *_datasets()]
+        checks = [_python(), *packages, _device(), _home(), *_datasets(), *_stores(verify, clean, report)]
     checks += [_extra(name, purpose) for name, purpose in _EXTRAS.items()]
     if json is not None:
         write_json(checks, json)
@@ -105,6 +115,29 @@ def _datasets() -> list[dict[str, str]]:
             checks.append(_check(f'data {name}', 'ok', f'{simulated}made when first used'))
     n_models = f'{len(registered("model"))} of this library, {len(registered("model", BRAIN_SCORE))} of Brain-Score'
     return [*checks, _check('models', 'ok', n_models)]
+
+
+def _stores(verify: bool, clean: bool, report: Progress) -> list[dict[str, str]]:
+    from m2m_benchmarks.stores import remove, stores
+
+    checks = []
+    for store in stores():
+        what, leftovers = f'stored {store.name}', store.leftovers()
+        if clean:
+            remove(leftovers)
+            leftovers = []
+        size, fix = f'{store.bytes / 1e6:,.0f} MB', ''
+        if leftovers:
+            size += f', {len(leftovers)} of it temporary files of killed processes, such as {leftovers[0]}'
+            fix = 'm2m doctor --clean removes them'
+        checks.append(_check(what, 'ok', size, fix))
+        if verify and store.verify is not None:
+            report(f'checking {store.name}', 0, 1)
+            try:
+                checks += [_check(what, 'broken', problem) for problem in store.verify()]
+            except StorageError as error:
+                checks.append(_check(what, 'broken', str(error)))
+    return checks
 
 
 def _extra(name: str, purpose: str) -> dict[str, str]:

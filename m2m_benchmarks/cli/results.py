@@ -20,12 +20,9 @@ _Benchmarks = Annotated[
     list[str] | None,
     typer.Option('--benchmark', help="Benchmark, or a pattern such as 'Lab.*-rdm'; may be repeated."),
 ]
-_Uids = Annotated[
-    list[str],
-    typer.Argument(
-        metavar='RESULT...', help='Ids of results, from `m2m results list --each`, or their first characters.'
-    ),
-]
+_UIDS = typer.Argument(
+    metavar='RESULT...', help='Ids of results, from `m2m results list --each`, or their first characters.'
+)
 
 
 @app.command('list')
@@ -75,7 +72,7 @@ def list_(
 
 
 @app.command()
-def show(uids: _Uids, json: Json = None) -> None:
+def show(uids: Annotated[list[str], _UIDS], json: Json = None) -> None:
     """Show results with the hashes and settings behind them.
 
     Example:  m2m results show 3f2a
@@ -85,6 +82,7 @@ def show(uids: _Uids, json: Json = None) -> None:
 
     check_json(json)
     selected = selection.find_results(store.results(), uids)
+    unsealed = store.unsealed()
     if json is not None:
         documents = [{'uid': result.uid, **result.document()} for result in selected]
         write_json(documents[0] if len(documents) == 1 else documents, json)
@@ -95,6 +93,8 @@ def show(uids: _Uids, json: Json = None) -> None:
             print_table(table)
         for line in facts(result):
             print_line(line)
+        if result.uid in unsealed:
+            print_line('This result was stored by an earlier version, without a SHA-256: damage may go unnoticed.')
 
 
 @app.command()
@@ -146,7 +146,10 @@ def import_(
 
 @app.command()
 def delete(
-    uids: _Uids,
+    uids: Annotated[list[str] | None, _UIDS] = None,
+    damaged: Annotated[
+        bool, typer.Option('--damaged', help='Delete the rows that differ from the SHA-256 they were stored with.')
+    ] = False,
     yes: Annotated[bool, typer.Option('--yes', help='Delete without asking for confirmation.')] = False,
 ) -> None:
     """Delete results.
@@ -156,7 +159,17 @@ def delete(
     from m2m_benchmarks.records import selection, store
     from m2m_benchmarks.report.scores import list_table
 
-    selected = selection.find_results(store.results(), uids)
+    if damaged == bool(uids):
+        raise typer.BadParameter('expected ids of results, or --damaged.', param_hint='RESULT...')
+    if damaged:
+        problems = store.verify()
+        for problem in problems:
+            print_line(problem)
+        if problems and not yes:
+            typer.confirm('Delete the damaged rows?', abort=True)
+        print(f'{_count(store.delete_damaged())} deleted.')
+        return
+    selected = selection.find_results(store.results(), uids or [])
     print_table(list_table(selected, set()))
     if not yes:
         typer.confirm(f'Delete {_count(len(selected))}?', abort=True)

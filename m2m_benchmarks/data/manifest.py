@@ -1,4 +1,4 @@
-"""Manifests of the datasets in the data folder, with the SHA-256 of each file.
+"""Manifests of the datasets in the data folder, with the SHA-256 of each file and of their own content.
 
 Only a manifest makes files a dataset. Files are written into a folder named after their content, and the manifest is
 replaced last and in one step; files that it doesn't list are left from an interrupted run. This module imports nothing
@@ -11,13 +11,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from m2m_benchmarks.data.manifest_form import DIGITS, check_form
 from m2m_benchmarks.errors import DataError, DataNotFoundError
 from m2m_benchmarks.storage import atomic_write, home, sha256_file
 
 FORMAT = 1
-#: Kind of a manifest of a domain of digits; manifests of recordings have none.
-DIGITS = 'digits'
-
 #: Source of simulated recordings (`made_by`).
 SIMULATED = 'simulated by this package'
 
@@ -41,26 +39,51 @@ def read(name: str) -> dict[str, Any] | None:
     Raises
     ------
     DataError
-        When the manifest can't be read.
+        When the manifest can't be read, or was changed after it was written.
     """
     path = manifest_path(name)
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+        content = path.read_bytes()
+        manifest: dict[str, Any] = json.loads(content)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f'the manifest {path} cannot be read ({error}). {repair_advice(name)}') from error
-    if not isinstance(manifest, dict) or manifest.get('format') != FORMAT or not _is_whole(manifest):
+    if not isinstance(manifest, dict) or manifest.get('format') != FORMAT:
         raise DataError(
             f'the manifest {path} is of another version or damaged; expected format {FORMAT}. {repair_advice(name)}'
         )
+    seal = manifest.pop('sha256', None)  # version 0.1 wrote none
+    state = hashlib.sha256(content).digest()
+    if state not in _checked:
+        try:
+            if seal is not None and seal != sha256(manifest):
+                raise ValueError('it was changed after it was written')
+            check_form(manifest, others=seal is not None)
+        except ValueError as error:
+            raise DataError(f'the manifest {path} is damaged: {error}. {repair_advice(name)}') from error
+        _checked.add(state)
     return manifest
 
 
-def _is_whole(manifest: dict[str, Any]) -> bool:
-    """Whether a manifest has what every one of its kind has."""
-    content = {'splits'} if manifest.get('kind') == DIGITS else {'assembly', 'stimuli', 'summary'}
-    return {'name', 'version', 'created', 'source'} | content <= manifest.keys()
+#: SHA-256 of the contents of manifests that this process has checked.
+_checked: set[bytes] = set()
+
+
+def sha256(manifest: dict[str, Any]) -> str:
+    """SHA-256 of the content of a manifest."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def damaged() -> dict[str, str]:
+    """Datasets on this machine whose manifest can't be read, and what is wrong with each."""
+    problems = {}
+    for name in names():
+        try:
+            read(name)
+        except DataError as error:
+            problems[name] = str(error)
+    return problems
 
 
 def require(name: str) -> dict[str, Any]:
@@ -85,7 +108,8 @@ def write(name: str, content: dict[str, Any]) -> dict[str, Any]:
     """Write a manifest in one step; return it as `read` does."""
     manifest = {'format': FORMAT, **content}
     with atomic_write(manifest_path(name)) as file:
-        json.dump(manifest, file, indent=1)
+        # As it is read: JSON has no tuples, and texts as keys.
+        json.dump({**manifest, 'sha256': sha256(json.loads(json.dumps(manifest)))}, file, indent=1)
     return manifest
 
 

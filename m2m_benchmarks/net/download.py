@@ -11,6 +11,7 @@ import httpx
 
 from m2m_benchmarks.net.client import HttpClient, status_failure
 from m2m_benchmarks.net.failures import RequestFailed
+from m2m_benchmarks.net.notes import usable, write_note
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import ensure_writable, file_lock, reporting_write_errors, sync_file, sync_folder
@@ -36,7 +37,8 @@ def download(
     urls : sequence of str
         Mirrors of the file, in the order in which they are tried.
     path : Path
-        Destination. A file that exists already is kept when its MD5 is right, or none is given.
+        Destination. A file that exists already is kept when its MD5 is right or, where none is given, the SHA-256 in
+        its note (see `net.notes`).
     md5 : str, optional
         Expected MD5. Without it only the length can be checked, and the server has to state it.
     progress : callable, optional
@@ -61,7 +63,8 @@ def download(
         When the file can't be written, or another process is downloading it.
     """
     with lock_download(path), contextlib.closing(retry.client()) as client:
-        if path.exists() and md5 in (None, _md5(path)):
+        if path.exists() and (usable(path) if md5 is None else _md5(path) == md5):
+            discard(_part(path))  # left by a process that was killed
             return path
 
         def attempt(url: str, end: float) -> None:
@@ -75,6 +78,8 @@ def download(
             kept=KEPT,
             progress=lambda: partial_bytes(path),
         )
+        if md5 is None:
+            write_note(path)
     return path
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +35,8 @@ def write(results: Sequence[Result], path: Path) -> None:
         if path.suffix.lower() == '.csv':
             write_csv(results, file)
         else:
-            content = {'kind': _KIND, 'format': FORMAT, 'results': [result.document() for result in results]}
+            documents = [result.document() for result in results]
+            content = {'kind': _KIND, 'format': FORMAT, 'sha256': _sha256(documents), 'results': documents}
             json.dump(content, file, indent=1, allow_nan=False)
             file.write('\n')
 
@@ -60,7 +62,7 @@ def read(path: Path) -> list[Result]:
     StorageError
         When the file can't be read.
     DataError
-        When the file does not hold results.
+        When the file does not hold results, or was changed after `write` wrote it.
     """
     expected = 'expected a file of `m2m results export FILE.json` or `m2m score --json FILE`'
     try:
@@ -70,7 +72,9 @@ def read(path: Path) -> list[Result]:
     except ValueError as error:
         raise DataError(f'{path} is not JSON: {error}; {expected}.') from error
     if isinstance(content, dict) and content.get('kind') == _KIND:
-        content = content.get('results')
+        seal, content = content.get('sha256'), content.get('results')
+        if seal not in (None, _sha256(content)):  # version 0.1 wrote none
+            raise DataError(f'{path} was changed or damaged after it was written. Export the results again.')
     documents = content if isinstance(content, list) else [content]
     try:
         results = [Result.from_document(document) for document in documents]
@@ -78,6 +82,10 @@ def read(path: Path) -> list[Result]:
     except DataError as error:
         raise DataError(f'{path}: {error} {expected.capitalize()}.') from error
     return results
+
+
+def _sha256(documents: object) -> str:
+    return hashlib.sha256(json.dumps(documents, sort_keys=True).encode()).hexdigest()
 
 
 def _check_finite(documents: list[object]) -> None:

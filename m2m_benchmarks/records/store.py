@@ -1,13 +1,19 @@
-"""Stores every result of this machine in one SQLite file."""
+"""Stores every result of this machine in one SQLite file.
+
+Each row has the SHA-256 of its other columns, its seal. A row that differs from its seal is damaged: it answers no
+score, and is kept until the user deletes it. Rows of earlier versions have no seal.
+"""
 
 import contextlib
+import hashlib
 import json
+import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import peewee
-from playhouse.sqlite_ext import JSONField
 
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.messages import say
@@ -17,25 +23,30 @@ from m2m_benchmarks.storage import ensure_writable, home
 #: Longest time that a writer waits for another, in seconds.
 WAIT_S = 30.0
 
+#: Errors of the database; peewee passes those of a row that can't be read on as they are.
+_ERRORS = (peewee.DatabaseError, sqlite3.Error)
 _database = peewee.DatabaseProxy()
 #: Threads of a process use the database one after another.
 _in_use = threading.RLock()
 #: Columns that version 0.1 lacks; it can still read and write a file with them.
-_NEW = ('uid', 'identity', 'request')
+_NEW = ('uid', 'identity', 'request', 'seal')
+#: Columns under the seal.
+_SEALED = ('model', 'benchmark', 'score', 'created', 'document', 'uid', 'identity', 'request')
 
 
 class Row(peewee.Model):
-    """One result: the fields of queries as columns, the whole result as `document`."""
+    """One result: the fields of queries as columns, the whole result as JSON in `document`."""
 
     id = peewee.AutoField()
     model = peewee.TextField(index=True)
     benchmark = peewee.TextField(index=True)
     score = peewee.FloatField()
     created = peewee.TextField()
-    document = JSONField()
+    document = peewee.TextField()
     uid = peewee.TextField(null=True, index=True)
     identity = peewee.TextField(null=True, index=True)
     request = peewee.TextField(null=True, index=True)
+    seal = peewee.TextField(null=True)
 
     class Meta:
         """Database and table."""
@@ -60,25 +71,31 @@ def add(results: Iterable[Result]) -> int:
         When the file can't be written.
     """
     rows = [
-        {
-            'model': result.model,
-            'benchmark': result.benchmark,
-            'score': result.score,
-            'created': result.created,
-            'document': json.loads(json.dumps(result.document(), allow_nan=False)),
-            'uid': result.uid,
-            'identity': result.identity,
-            'request': result.request,
-        }
+        _sealed(
+            {
+                'model': result.model,
+                'benchmark': result.benchmark,
+                'score': float(result.score),  # as SQLite returns it
+                'created': result.created,
+                'document': json.dumps(result.document(), allow_nan=False),
+                'uid': result.uid,
+                'identity': result.identity,
+                'request': result.request,
+            }
+        )
         for result in results
     ]
+    n_added = 0
     with _connection(), _database.atomic('IMMEDIATE'):
-        uids = {str(row['uid']) for row in rows}
-        stored = {row.uid for row in Row.select(Row.uid).where(Row.uid.is_null(False)) if row.uid in uids}
-        new = list({row['uid']: row for row in rows if row['uid'] not in stored}.values())
-        for start in range(0, len(new), 50):  # SQLite limits the number of values in a statement
-            Row.insert_many(new[start : start + 50]).execute()
-    return len(new)
+        for start in range(0, len(rows), 50):  # SQLite limits the number of values in a statement
+            some = {row['uid']: row for row in rows[start : start + 50]}
+            # A damaged row doesn't stand for its result.
+            stored = {row['uid'] for row in _select(Row.uid.in_(list(some))) if not _is_damaged(row)}
+            new = [row for uid, row in some.items() if uid not in stored]
+            if new:
+                Row.insert_many(new).execute()
+            n_added += len(new)
+    return n_added
 
 
 @contextlib.contextmanager
@@ -93,7 +110,7 @@ def optional() -> Iterator[None]:
 def results(model: str | None = None, benchmark: str | None = None) -> list[Result]:
     """Read the stored results in the order in which they were stored, optionally those of one model or benchmark.
 
-    A result that can't be read, such as one of a later format, is left out with a note on stderr.
+    A result that is damaged or can't be read, such as one of a later format, is left out with a note on stderr.
 
     Raises
     ------
@@ -102,37 +119,60 @@ def results(model: str | None = None, benchmark: str | None = None) -> list[Resu
     """
     if not path().exists():
         return []
-    readable = []
+    condition: Any = peewee.SQL('1')
+    if model is not None:
+        condition &= Row.model == model
+    if benchmark is not None:
+        condition &= Row.benchmark == benchmark
     with _connection():
-        query = Row.select().order_by(Row.id)
-        if model is not None:
-            query = query.where(Row.model == model)
-        if benchmark is not None:
-            query = query.where(Row.benchmark == benchmark)
-        for row in query:
-            try:
-                readable.append(_read(row))
-            except DataError as error:
-                say(f'note: a result is left out: {error}')
-    return readable
+        for problem in _structural_problems():
+            say(f'note: {problem}')
+        return _readable(_select(condition))
 
 
 def answers(identity: str | None = None, request: str | None = None) -> list[Result]:
-    """Read the results of an identity or of a request, newest first."""
+    """Read the results of an identity or of a request, newest first; damaged ones are left out with a note."""
     if not path().exists():
         return []
-    condition = Row.request == request if identity is None else Row.identity == identity
+    column, value = ('request', request) if identity is None else ('identity', identity)
     with _connection():
-        return [_read(row) for row in Row.select().where(condition).order_by(Row.id.desc())]
+        # A damaged index may lead to other rows.
+        rows = [row for row in _select(getattr(Row, column) == value) if row[column] == value]
+        return _readable(reversed(rows))
+
+
+def unsealed() -> set[str]:
+    """List the uids of results that an earlier version stored, without a seal."""
+    if not path().exists():
+        return set()
+    with _connection():
+        return {row['uid'] for row in _select(Row.seal.is_null())}
+
+
+def verify() -> list[str]:
+    """Check the structure of the file and the seal of each row; return a sentence for each problem.
+
+    Raises
+    ------
+    StorageError
+        When the file can't be read.
+    """
+    if not path().exists():
+        return []
+    with _connection():
+        problems = _structural_problems()
+        return [*problems, *(_damage(row) for row in _select(peewee.SQL('1')) if _is_damaged(row))]
 
 
 def set_request(result: Result, request: str, files: dict[str, str]) -> None:
     """Add a request to a stored result, or to an equal one of the same identity, so that it answers the request."""
     equal = (Row.identity == result.identity) & (Row.score == result.score)
     with _connection(), _database.atomic('IMMEDIATE'):
-        for row in Row.select().where(equal if result.identity is not None else Row.uid == result.uid):
-            document = {**row.document, 'request': request, 'files': files}
-            Row.update(request=request, document=document).where(Row.id == row.id).execute()
+        for row in _select(equal if result.identity is not None else Row.uid == result.uid):
+            if not _is_damaged(row):
+                document = {**json.loads(row['document']), 'request': request, 'files': files}
+                changed = _sealed({**row, 'request': request, 'document': json.dumps(document, allow_nan=False)})
+                Row.update(changed).where(Row.id == row['id']).execute()
 
 
 def delete(uids: Iterable[str]) -> int:
@@ -144,11 +184,68 @@ def delete(uids: Iterable[str]) -> int:
     return n_deleted
 
 
-def _read(row: Row) -> Result:
+def delete_damaged() -> int:
+    """Delete the rows that differ from their seal, and return the number of deleted ones."""
+    with _connection(), _database.atomic('IMMEDIATE'):
+        ids = [row['id'] for row in _select(peewee.SQL('1')) if _is_damaged(row)]
+        return sum(Row.delete().where(Row.id == number).execute() for number in ids)
+
+
+def _select(condition: Any) -> list[dict[str, Any]]:
+    """Read the columns of rows as they are in the file, oldest first; peewee would convert damaged values."""
+    names = ('id', *_SEALED, 'seal')
+    query = Row.select(*(getattr(Row, name) for name in names)).where(condition).order_by(Row.id)
+    return [dict(zip(names, values, strict=True)) for values in _database.execute(query)]
+
+
+def _sealed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Add its seal to a row, or replace it."""
+    content = json.dumps([row[name] for name in _SEALED], default=repr)
+    return {**row, 'seal': hashlib.sha256(content.encode()).hexdigest()}
+
+
+def _is_damaged(row: Mapping[str, Any]) -> bool:
+    return row['seal'] is not None and row != _sealed(row)
+
+
+def _damage(row: Mapping[str, Any]) -> str:
+    return (
+        f'{path()}, row {row["id"]} is damaged: it differs from the SHA-256 it was stored with. It is kept, and not '
+        'used. `m2m results delete --damaged` removes it.'
+    )
+
+
+def _structural_problems() -> list[str]:
+    """Describe damage to the structure of the file, which may hide rows."""
+    first = _database.execute_sql('PRAGMA integrity_check(1)').fetchone()[0]
+    if first == 'ok':
+        return []
+    return [
+        f'the results file {path()} is damaged ({" ".join(str(first).split())}): results may be missing. Keep a copy, '
+        'write those that can be read with `m2m results export FILE.json`, move the file away, and import FILE.json.'
+    ]
+
+
+def _readable(rows: Iterable[Mapping[str, Any]]) -> list[Result]:
+    readable = []
+    for row in rows:
+        try:
+            readable.append(_read(row))
+        except DataError as error:
+            say(f'note: a result is left out: {error}')
+    return readable
+
+
+def _read(row: Mapping[str, Any]) -> Result:
+    if _is_damaged(row):
+        raise DataError(_damage(row))
+    document = row['document']
+    with contextlib.suppress(ValueError, TypeError):
+        document = json.loads(document)
     try:
-        return Result.from_document(row.document)
+        return Result.from_document(document)
     except DataError as error:
-        raise DataError(f'{path()}, row {row.id}: {error}') from error
+        raise DataError(f'{path()}, row {row["id"]}: {error}') from error
 
 
 @contextlib.contextmanager
@@ -166,15 +263,17 @@ def _connect() -> Iterator[None]:
     try:
         try:
             _database.connect()
+            # A damaged text may be no UTF-8.
+            _database.connection().text_factory = lambda content: content.decode('utf-8', 'surrogateescape')
             _make_table()
-        except peewee.DatabaseError as error:
+        except _ERRORS as error:
             raise StorageError(
                 f'the results file {file} cannot be used: {error}. If another program has locked it, wait. If it is '
                 'damaged, or not a results file of M2M, move it away; M2M then creates a new one.'
             ) from error
         try:
             yield
-        except peewee.DatabaseError as error:
+        except _ERRORS as error:
             raise StorageError(f'the results file {file} could not be read or written: {error}.') from error
     finally:
         _database.close()
@@ -187,11 +286,12 @@ def _make_table() -> None:
             for name in set(_NEW) - _columns():  # another process may have added some
                 _database.execute_sql(f'ALTER TABLE result ADD COLUMN {name} TEXT')
     _database.create_tables([Row])
-    if Row.select().where(Row.uid.is_null()).exists():
+    unnamed = Row.uid.is_null() & Row.seal.is_null()
+    if Row.select().where(unnamed).exists():
         with _database.atomic('IMMEDIATE'):
-            for row in Row.select().where(Row.uid.is_null()):
+            for row in _select(unnamed):
                 with contextlib.suppress(DataError):  # reported when it is read
-                    Row.update(uid=_read(row).uid).where(Row.id == row.id).execute()
+                    Row.update(uid=_read(row).uid).where(Row.id == row['id']).execute()
 
 
 def _columns() -> set[str]:

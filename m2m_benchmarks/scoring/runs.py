@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from m2m_benchmarks.errors import ModelError
 from m2m_benchmarks.storage import atomic_write, home, sha256_file
@@ -29,6 +29,8 @@ CONFIG = 'config.json'
 #: Results of the run, written last: a folder with this file holds a finished run.
 RESULT = 'run.json'
 CHECKPOINT = 'checkpoint.ckpt'
+#: Position of the last record of a zip archive without a comment, which torch.save writes.
+_END_OF_ZIP = -22
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,19 @@ def read_run(folder: Path) -> Run:
         if not intact:
             raise ModelError(f'{changed}: {name} has a different SHA-256. Train again, or restore a copy.')
     return run
+
+
+def sealed(checkpoint: bytes) -> bytes:
+    """Append the SHA-256 of a checkpoint, on a line of its own, which torch.load passes over."""
+    return b'%s\nSHA-256 %s\n' % (checkpoint, hashlib.sha256(checkpoint).hexdigest().encode())
+
+
+def checkpoint_state(path: Path) -> Literal['intact', 'unsealed', 'damaged']:
+    """Compare a checkpoint with its SHA-256; 'unsealed' if it is of version 0.1 and has none."""
+    content = path.read_bytes()
+    if content[_END_OF_ZIP:].startswith(b'PK\x05\x06'):
+        return 'unsealed'
+    return 'intact' if content == sealed(content[: -len(sealed(b''))]) else 'damaged'
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -4,6 +4,7 @@ from m2m_benchmarks.testing.assemblies import label_assembly, neuroid_assembly, 
 from m2m_benchmarks.testing.bundles import Bundle, write_bundle
 from m2m_benchmarks.testing.candidates import LabellingCandidate, RecordedCandidate, random_features
 from m2m_benchmarks.testing.clocks import Clock
+from m2m_benchmarks.testing.damage import damaged
 from m2m_benchmarks.testing.domains import write_patterns
 from m2m_benchmarks.testing.file_server import FileServer, serving_files
 from m2m_benchmarks.testing.networks import SmallNetwork
@@ -24,6 +25,7 @@ __all__ = [
     'RecordedCandidate',
     'SmallNetwork',
     'context',
+    'damaged',
     'label_assembly',
     'neuroid_assembly',
     'probability_assembly',

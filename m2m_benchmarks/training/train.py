@@ -286,7 +286,7 @@ def _trainer(
                 max_epochs=-1,
                 precision=settings.precision,  # type: ignore[arg-type]
                 callbacks=callbacks,
-                plugins=[_AtomicCheckpoints()],
+                plugins=[_AtomicCheckpoints(say)],
                 reload_dataloaders_every_n_epochs=1,
                 num_sanity_val_steps=0,
                 deterministic='warn',
@@ -336,21 +336,31 @@ class _Report(Callback):
 
 
 class _AtomicCheckpoints(TorchCheckpointIO):
-    """Write checkpoints completely before they replace the previous one."""
+    """Write checkpoints completely before they replace the previous one, with their SHA-256."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self._say = say
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         content = io.BytesIO()
         torch.save(checkpoint, content)
         with atomic_write(Path(path), 'wb') as file:
-            file.write(content.getbuffer())
+            file.write(runs.sealed(content.getvalue()))
 
     def load_checkpoint(self, path: Any, *arguments: Any, **options: Any) -> dict[str, Any]:
+        damaged = TrainingError(
+            f'{path} cannot be read: it is cut short or damaged. Remove it; --resume then starts again.'
+        )
         try:
+            state = runs.checkpoint_state(Path(path))
+            if state == 'damaged':
+                raise damaged
+            if state == 'unsealed':
+                self._say(f'{path} was written by version 0.1, without a SHA-256: damage may go unnoticed.')
             return super().load_checkpoint(path, *arguments, **options)
         except (pickle.UnpicklingError, RuntimeError, ValueError, KeyError, EOFError, OSError) as error:
-            raise TrainingError(
-                f'{path} cannot be read: it is cut short or damaged. Remove it; --resume then starts again.'
-            ) from error
+            raise damaged from error
 
 
 @contextlib.contextmanager

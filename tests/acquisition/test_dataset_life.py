@@ -81,11 +81,18 @@ def test_one_damaged_manifest_does_not_hide_the_other_datasets(m2m, m2m_home, ma
     for name in ('Lab2026', 'Lab2027'):
         import_bundle(name, *bundle.paths)
     (m2m_home / 'data' / 'Lab2026' / 'ledger.json').write_text(content)
-    for command, shown in (('list', 'Lab2027 '), ('verify', 'Lab2027: 9 of 9 files intact')):
-        ran = m2m('data', command)
+    for *command, shown in (
+        ('data', 'list', 'Lab2027 '),
+        ('data', 'verify', 'Lab2027: 9 of 9 files intact'),
+        ('benchmarks', 'Lab2027 '),
+        ('benchmarks', '--all', 'Lab2027.VISp-rdm'),
+    ):
+        ran = m2m(*command)
         assert (ran.code, shown in ran.out) == (1, True)
         assert re.search(rf'Lab2026/ledger\.json .*{problem}', ran.out + ran.err)
         assert 'Bring it again: m2m data import Lab2026' in ran.err
+        if command[-1] in ('list', 'benchmarks'):
+            assert re.search(r'Damaged\n +Lab2026', ran.out)
     ran = m2m('doctor')
     assert ran.code == 1
     assert 'broken   data Lab2026: the manifest' in ran.out

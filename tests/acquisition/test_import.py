@@ -232,7 +232,9 @@ def test_manifest(bundle, imported, m2m_home):
     entry = manifest.require('Tiny')
     assert entry == imported
     folder = m2m_home / 'data' / 'Tiny'
-    assert json.loads((folder / 'ledger.json').read_text()) == entry
+    content = json.loads((folder / 'ledger.json').read_text())
+    assert content.pop('sha256') == hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    assert content == entry
     named = manifest.files(entry)
     assert len(named) == 1 + 8
     for file in named:

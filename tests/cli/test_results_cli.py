@@ -9,10 +9,11 @@ import sqlite3
 import pytest
 
 import m2m_benchmarks
-from m2m_benchmarks.records import store
+from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.records import exchange, store
 from m2m_benchmarks.records.record import Part
 from m2m_benchmarks.records.selection import label
-from m2m_benchmarks.testing import whole_result
+from m2m_benchmarks.testing import damaged, whole_result
 
 WHOLE = whole_result()
 DATASET = 'Vanderbilt2026TwoPhotonRecordingsOfNaturalScenes'
@@ -153,6 +154,39 @@ def test_delete(m2m, monkeypatch):
     assert (ran.code, ran.out) == (1, '')
     assert "4 ids begin with ''; give more characters" in ran.err
     assert len(store.results()) == 4
+
+
+def test_damaged_results(m2m, m2m_home, tmp_path):
+    with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
+        connection.execute('update result set score = 0.9 where id = 1')
+        connection.execute('update result set seal = null where id = 2')
+    ran = m2m('results', 'list', '--each')
+    assert ran.code == 0
+    assert RESULTS[0].uid not in ran.out
+    assert 'row 1 is damaged' in ran.err
+    assert 'without a SHA-256' in m2m('results', 'show', RESULTS[1].uid).out
+    assert 'without a SHA-256' not in m2m('results', 'show', RESULTS[2].uid).out
+    assert m2m('results', 'delete', '--damaged', RESULTS[1].uid).code == 2
+    assert m2m('results', 'delete').code == 2
+    assert m2m('results', 'delete', '--damaged', '--yes').out.endswith('\n1 result deleted.\n')
+    assert store.results() == RESULTS[1:]
+
+
+def test_a_changed_export_is_refused(m2m, tmp_path, monkeypatch):
+    file = tmp_path / 'ours.json'
+    assert m2m('results', 'export', file).code == 0
+    whole = file.read_bytes()
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'theirs'))
+    for damage, copy in damaged(whole, 50, 30):
+        file.write_bytes(copy)
+        try:
+            assert exchange.read(file) == RESULTS, damage
+        except DataError:
+            continue
+    file.write_bytes(whole.replace(b'0.6543', b'0.7543'))
+    ran = m2m('results', 'import', file)
+    assert (ran.code, ran.out) == (1, '')
+    assert 'was changed or damaged after it was written' in ran.err
 
 
 def test_nothing_yet(m2m, tmp_path, monkeypatch):

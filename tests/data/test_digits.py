@@ -1,7 +1,6 @@
 """Domains of digits in the data folder, as stimulus sets, and those derived from scikit-learn's digits."""
 
 import errno
-import json
 import shutil
 import subprocess
 import sys
@@ -507,11 +506,10 @@ def test_an_older_version_of_derived_domains_is_replaced(m2m_home, monkeypatch):
 @pytest.mark.seconds
 def test_a_split_that_is_missing_is_made(m2m_home):
     made_here.ensure()
-    path = m2m_home / 'data' / 'SklearnDigits' / 'ledger.json'
-    entry = json.loads(path.read_text())
+    entry = manifest.require('SklearnDigits')
     whole = entry['version']
     del entry['splits']['thick']
-    path.write_text(json.dumps(entry))
+    manifest.write('SklearnDigits', entry)
     assert len(load_stimulus_set('SklearnDigits_thick')) == 597
     assert manifest.require('SklearnDigits')['version'] == whole
 

@@ -1,5 +1,7 @@
 """Writing and reading of assemblies in the data folder."""
 
+import functools
+import json
 import warnings
 
 import netCDF4
@@ -19,6 +21,7 @@ from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.data.trials import average_repetitions, trial_array
 from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.storage import sha256_file
+from m2m_benchmarks.testing import damaged
 
 
 def assembly(values, stimuli, repetitions):
@@ -90,6 +93,68 @@ def test_a_ledger_that_cannot_be_read(m2m_home):
         (folder / 'ledger.json').write_text(content)
         with pytest.raises(DataError, match='m2m data import Siegle2021'):
             load_dataset('Siegle2021')
+
+
+def small_manifest(kind):
+    entry = {'file': 'a.npy', 'sha256': 'a' * 64, 'bytes': 5}
+    content = {'name': 'Lab2026', 'version': 'abc', 'created': '2026-01-01', 'source': {'made_by': 'hand'}}
+    if kind == manifest.DIGITS:
+        split = {'files': {'images': entry}, 'images': 1, 'clusters': 1, 'source': {'made_by': 'hand'}}
+        return {**content, 'kind': kind, 'splits': {'train': split}}
+    area = dict.fromkeys(('neuroids', 'reliable', 'flat', 'animals', 'sessions'), 7)
+    summary = {'repetitions': 2, 'stimuli': 1, 'areas': {'VISp': area}}
+    return {**content, 'assembly': entry, 'stimuli': [{**entry, 'stimulus_id': 'x'}], 'summary': summary}
+
+
+def places(value, place=()):
+    """All places in a nested object."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield (*place, key)
+        yield from places(item, (*place, key))
+
+
+@pytest.mark.parametrize('kind', [None, manifest.DIGITS])
+def test_a_manifest_of_another_form(m2m_home, kind):
+    """No entry can be missing or of another type, in a manifest of version 0.1, which has no SHA-256 of its content."""
+    whole = {'format': 1, **small_manifest(kind)}
+    path = manifest.manifest_path('Lab2026')
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(whole))
+    assert manifest.read('Lab2026') == whole
+    changes = [json.dumps({**whole, 'sha357': 'a' * 64})]
+    changes += [json.dumps({other: whole[other] for other in whole if other != key}) for key in whole]
+    for place in places(whole):
+        changed = json.loads(json.dumps(whole))
+        functools.reduce(lambda part, key: part[key], place[:-1], changed)[place[-1]] = -1.5
+        changes.append(json.dumps(changed))
+    for content in changes:
+        path.write_text(content)
+        with pytest.raises(DataError, match=r'Lab2026/ledger\.json .*Bring it again'):
+            manifest.read('Lab2026')
+
+
+@pytest.mark.parametrize('file', ['../x', '/etc/x', 'a/../../x', '', 'a\0b'])
+def test_a_manifest_with_a_path_outside(m2m_home, file):
+    content = small_manifest(None)
+    content['assembly']['file'] = file
+    manifest.manifest_path('Lab2026').parent.mkdir(parents=True)
+    manifest.write('Lab2026', content)
+    with pytest.raises(DataError, match=r"assembly\.file is .*, expected a path inside the dataset's folder"):
+        manifest.read('Lab2026')
+
+
+def test_a_damaged_manifest_is_noticed(m2m_home):
+    path = manifest.manifest_path('Lab2026')
+    path.parent.mkdir(parents=True)
+    written = manifest.write('Lab2026', small_manifest(None))
+    for damage, copy in damaged(path.read_bytes(), 50, 30):
+        path.write_bytes(copy)
+        try:
+            # A space may have become a tab.
+            assert manifest.read('Lab2026') == written, damage
+        except DataError as error:
+            assert 'Bring it again' in str(error)
 
 
 @pytest.mark.parametrize('file', ['assembly', 'stimuli'])

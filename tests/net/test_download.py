@@ -76,6 +76,48 @@ def test_a_file(site, get, path):
     assert reported[-1][1:] == (len(CONTENT), len(CONTENT))
 
 
+def test_a_damaged_file_is_downloaded_again(site, get, path, capsys):
+    """Without a published hash, a file has that of its download."""
+    get(md5=None)
+    get(md5=None)
+    assert len(site.requests) == 1
+    path.write_bytes(CONTENT[:1000] + b'?' + CONTENT[1001:])
+    get(md5=None)
+    assert path.read_bytes() == CONTENT
+    assert len(site.requests) == 2
+    assert f'note: {path} is damaged (another SHA-256 than when it was downloaded)' in capsys.readouterr().err
+
+
+def test_a_file_without_a_note_is_noted(site, get, path):
+    path.parent.mkdir()
+    path.write_bytes(b'of version 0.1')
+    get(md5=None)
+    assert path.read_bytes() == b'of version 0.1'
+    assert site.requests == []
+    path.write_bytes(b'of version 0.2')
+    get(md5=None)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_file_that_has_changed_at_its_source(site, get, path, capsys):
+    get(md5=None)
+    path.unlink()
+    get(md5=None)
+    assert capsys.readouterr().err == ''
+    path.unlink()
+    site.files['/file'] = CONTENT[::-1]
+    get(md5=None)
+    assert capsys.readouterr().err.startswith('note: file has changed at its source: SHA-256 ')
+    assert path.read_bytes() == CONTENT[::-1]
+
+
+def test_what_a_killed_process_left_is_removed(site, get, path):
+    get(md5=None)
+    path.with_name('file.part.from').write_text('left')
+    get(md5=None)
+    assert leftovers(path) == ['file.json']
+
+
 @pytest.mark.parametrize('validators', [{'ETag': '"1"'}, {'Last-Modified': 'Wed, 21 Oct 2015 07:28:00 GMT'}])
 def test_a_lost_connection_is_resumed(site, get, path, validators):
     site.validators = validators
@@ -417,8 +459,6 @@ def test_a_file_that_exists_already(site, get, path):
     get(md5=None)
     assert len(site.requests) == 1
     path.write_bytes(CONTENT[:-1])
-    get(md5=None)
-    assert len(site.requests) == 1
     get()
     assert path.read_bytes() == CONTENT
     assert len(site.requests) == 2

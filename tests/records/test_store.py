@@ -16,6 +16,7 @@ import pytest
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Result
+from m2m_benchmarks.testing import damaged
 
 
 def make(i=0, **changes):
@@ -170,7 +171,7 @@ def test_a_result_of_a_later_version(m2m_home, capsys):
     store.add([make(0)])
     with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
         text = json.dumps({**make(1).document(), 'format': 99})
-        connection.execute('update result set document = ?', (text,))
+        connection.execute('update result set document = ?, seal = null', (text,))
     store.add([make(2)])
     assert store.results() == [make(2)]  # the others can be used, and deleted
     assert re.search(r'a result is left out: .*results\.sqlite, row 1: a result has format 99', capsys.readouterr().err)
@@ -217,9 +218,60 @@ def test_a_file_damaged_in_the_middle(m2m_home):
 def test_a_document_that_is_no_json(m2m_home, capsys):
     store.add([make(0)])
     with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
-        connection.execute("update result set document = '{'")
+        connection.execute("update result set document = '{', seal = null")
     assert store.results() == []
     assert 'results.sqlite, row 1: a result is a JSON object' in capsys.readouterr().err
+
+
+def test_a_damaged_row(m2m_home, capsys):
+    store.add([make(0), make(1, request='key'), make(2)])
+    with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
+        connection.execute("update result set document = replace(document, '0.25', '0.75') where id = 2")
+    assert store.results() == [make(0), make(2)]
+    assert re.search(r'results\.sqlite, row 2 is damaged: .* --damaged', capsys.readouterr().err)
+    assert store.answers(request='key') == []
+    store.set_request(make(1), 'other', {})  # gives a damaged row no new seal
+    assert len(store.verify()) == 1
+    assert store.add([make(1), make(2)]) == 1  # a damaged row doesn't stand for its result
+    assert store.results() == [make(0), make(2), make(1)]
+    assert store.delete_damaged() == 1
+    assert store.verify() == []
+    assert len(store.results()) == 3
+
+
+def test_rows_without_a_seal(m2m_home):
+    store.add([make(0), make(1)])
+    with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
+        connection.execute('update result set seal = null where id = 1')
+    assert store.results() == [make(0), make(1)]
+    assert store.unsealed() == {make(0).uid}
+    assert store.verify() == []
+
+
+def test_damage_anywhere_in_the_file_changes_no_result(m2m_home, capsys):
+    """Each result is returned as it was stored, or missing with a message."""
+    stored = [make(i, request=f'key {i}', commitment='x' * 1500) for i in range(8)]
+    store.add(stored)
+    path = m2m_home / 'results.sqlite'
+    with sqlite3.connect(path) as connection:
+        connection.execute('pragma wal_checkpoint(truncate)')
+    whole = path.read_bytes()
+    n_noticed = 0
+    for damage, copy in damaged(whole, 25, 10):
+        for file in m2m_home.glob('results.sqlite*'):
+            file.unlink()
+        path.write_bytes(copy)
+        capsys.readouterr()
+        try:
+            read = [*store.results(), *store.answers(request='key 3')]
+        except StorageError:
+            n_noticed += 1
+            continue
+        assert all(result in stored for result in read), damage
+        noted = 'note: ' in capsys.readouterr().err
+        assert noted or read == [*stored, stored[3]], damage
+        n_noticed += noted
+    assert n_noticed > 10
 
 
 def test_a_table_of_another_program(m2m_home):

@@ -1,6 +1,7 @@
 """Folders of training runs: written, read, tampered with, and scored."""
 
 import hashlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -16,6 +17,7 @@ from m2m_benchmarks.scoring import runs
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.runs import find_run, read_config, read_run, remove_leftovers, write_config, write_run
 from m2m_benchmarks.storage import atomic_write
+from m2m_benchmarks.testing import damaged
 
 SQUEEZE = 'plain_squeezenet1_1_at32'
 CONFIG = {'model': SQUEEZE, 'dataset': 'SklearnDigits', 'seed': 7, 'steps': 3, 'limit': None, 'learning_rate': 1e-4}
@@ -321,3 +323,17 @@ def test_a_run_of_another_source(m2m_home, tmp_path, name):
         f'the run other was trained on {name}, SklearnDigits.thin-accuracy is for models trained on SklearnDigits. '
     )
     assert score(f'run:{other.folder}', 'SklearnDigits.thin-readout_accuracy').attrs['result']['model'] == SQUEEZE
+
+
+def test_a_damaged_checkpoint_is_noticed(tmp_path):
+    content, path = io.BytesIO(), tmp_path / 'checkpoint.ckpt'
+    torch.save({'weights': torch.arange(500.0)}, content)
+    path.write_bytes(content.getvalue())
+    assert runs.checkpoint_state(path) == 'unsealed'
+    sealed = runs.sealed(content.getvalue())
+    path.write_bytes(sealed)
+    assert runs.checkpoint_state(path) == 'intact'
+    assert torch.load(path, weights_only=True)['weights'].tolist() == list(range(500))
+    for damage, copy in damaged(sealed, 50, 30):
+        path.write_bytes(copy)
+        assert runs.checkpoint_state(path) == 'damaged', damage

@@ -163,8 +163,7 @@ def test_the_maps_of_layers_and_the_code_are_part_of_the_library(tmp_path, monke
 def test_the_data_is_part_of_the_key(home):
     before = key()
     path = home / 'data' / 'SimulatedMouse' / 'ledger.json'
-    text = path.read_text()
-    path.write_text(text.replace('"format": 1', '"format": 1, "more": 2'))
+    manifest.write('SimulatedMouse', {**manifest.require('SimulatedMouse'), 'more': 2})
     assert manifest.require('SimulatedMouse')['more'] == 2
     assert key() != before
     path.unlink()

@@ -10,6 +10,7 @@ from m2m_benchmarks.acquisition.allen import N_SCENES
 from m2m_benchmarks.acquisition.allen.sessions import ECEPHYS
 from m2m_benchmarks.acquisition.pipeline.images import read_image
 from m2m_benchmarks.net.download import download
+from m2m_benchmarks.net.notes import usable
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.net.sizes import file_sizes
 from m2m_benchmarks.progress import Progress
@@ -29,7 +30,7 @@ def server_scenes(
     wanted: Sequence[int] = range(N_SCENES),
     retry: RetryPolicy = RETRY,
 ) -> tuple[list[Path], int]:
-    """Download the natural scenes that aren't on this machine yet.
+    """Download the natural scenes that aren't on this machine yet, or are damaged.
 
     Parameters
     ----------
@@ -57,7 +58,6 @@ def server_scenes(
         When a scene can't be written.
     """
     paths = [scene_path(folder, number) for number in range(N_SCENES)]
-    missing = [number for number in wanted if not paths[number].exists()]
     stopped = threading.Event()
 
     def fetch(number: int) -> int:
@@ -74,6 +74,7 @@ def server_scenes(
 
     moved = 0
     with lock_scenes(folder), ThreadPoolExecutor(4) as pool:
+        missing = [number for number in wanted if not usable(paths[number])]
         try:
             for done, size in enumerate(pool.map(fetch, missing)):
                 moved += size
@@ -106,3 +107,6 @@ def lock_scenes(folder: Path) -> Iterator[None]:
         finally:
             for path in folder.glob('.scene_*'):
                 path.unlink()
+            for path in folder.glob('scene_*.part.from'):
+                if not path.with_suffix('').exists():
+                    path.unlink()

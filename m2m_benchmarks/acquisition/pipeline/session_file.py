@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -27,6 +28,10 @@ _NAME = re.compile(r'[A-Za-z0-9][\w.-]*\Z', re.ASCII)
 #: Errors that numpy and zipfile raise for damaged files, and those that wrong content leads to.
 _DAMAGE: tuple[type[Exception], ...] = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError)
 _DAMAGE += (ArithmeticError, MemoryError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error)
+
+
+class DamagedSession(DataError):  # noqa: N818 - named for what it says of a file
+    """A session file is damaged."""
 
 
 def fingerprint(settings: Any) -> str:
@@ -101,8 +106,8 @@ def read_session(path: Path) -> SessionResponses:
 def extracted_sessions(folder: Path, settings_fingerprint: str) -> dict[str, Path]:
     """Find the session files that were extracted with the same settings.
 
-    Every file is read. One that is damaged, of other settings or of another format is ignored; `write_session` replaces
-    it.
+    Every file is read. One that is damaged (stderr says so), of other settings or of another format is ignored;
+    `write_session` replaces it.
 
     Parameters
     ----------
@@ -120,6 +125,9 @@ def extracted_sessions(folder: Path, settings_fingerprint: str) -> dict[str, Pat
     for path in sorted(folder.glob('*.npz')):
         try:
             responses, stored_fingerprint = _read(path)
+        except DamagedSession as error:
+            print(f'note: {error}', file=sys.stderr)
+            continue
         except DataError:
             continue
         if stored_fingerprint == settings_fingerprint and path.stem == responses.session:
@@ -156,7 +164,9 @@ def _read(path: Path) -> tuple[SessionResponses, str]:
         with path.open('rb') as content, np.load(content, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         if str(arrays.pop('sha256')) != _digest(arrays):
-            raise DataError(f'{path} is damaged: its content does not have its SHA-256; extract the session again.')
+            raise DamagedSession(
+                f'{path} is damaged: its content does not have its SHA-256; extract the session again.'
+            )
         about = json.loads(str(arrays['about']))
         if about['format'] != FORMAT:
             raise DataError(f'{path} was written by another version of M2M; extract the session again.')
@@ -173,6 +183,6 @@ def _read(path: Path) -> tuple[SessionResponses, str]:
     except FileNotFoundError as error:
         raise DataError(f'{path} is missing; extract the session again.') from error
     except _DAMAGE as error:
-        raise DataError(
+        raise DamagedSession(
             f'{path} cannot be read as a session file ({error}): it is damaged; extract the session again.'
         ) from error

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, write_session
-from m2m_benchmarks.acquisition.pipeline.whole_file import is_intact, remove_whole_file, whole_file
+from m2m_benchmarks.acquisition.pipeline.whole_file import remove_whole_file, whole_file
 from m2m_benchmarks.acquisition.sessions import Session
 from m2m_benchmarks.acquisition.survey import Survey
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.net.download import download
 from m2m_benchmarks.net.failures import ServerUnreachable
+from m2m_benchmarks.net.notes import is_intact
 from m2m_benchmarks.net.remote_file import RemoteFile, reading
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.progress import Progress
@@ -166,7 +167,7 @@ class SessionFiles:
     def discard_downloads(self) -> None:
         """Remove the files that `download` downloaded."""
         for path in self._further:
-            path.unlink(missing_ok=True)
+            remove_whole_file(path)
 
 
 def extract_session(task: ExtractionTask, progress: Progress | None = None) -> ExtractionResult:

@@ -1,4 +1,4 @@
-"""Downloads of whole session files, each with a small manifest by which it is checked later."""
+"""Downloads of whole session files, each with a note by which it is checked later."""
 
 import contextlib
 import json
@@ -10,10 +10,11 @@ from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.client import HttpClient
 from m2m_benchmarks.net.download import KEPT, complete, discard, lock_download, origin_note, partial_bytes
 from m2m_benchmarks.net.failures import FileUnusable, RequestFailed
+from m2m_benchmarks.net.notes import note_path, usable, write_note
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.net.sizes import file_version
 from m2m_benchmarks.progress import Progress
-from m2m_benchmarks.storage import atomic_write, reporting_write_errors, sha256_file, sync_folder
+from m2m_benchmarks.storage import atomic_write, reporting_write_errors, sync_folder
 
 #: Most requests of an attempt: the size before and after, up to two each, and the content.
 MOST_REQUESTS = 5
@@ -27,10 +28,10 @@ def whole_file(
     progress: Progress | None = None,
     retry: RetryPolicy = RETRY,
 ) -> int:
-    """Download a file to `path`, with a manifest `NAME.json` of its bytes, ETag and SHA-256.
+    """Download a file to `path`, with a note of its bytes, ETag and SHA-256 (see `net.notes`).
 
-    An existing file that differs from its manifest is downloaded again. The file is called `NAME.new`, which a later
-    call resumes, until it has the size that the server states, can be opened, and has the required content.
+    An existing file that differs from its note, or has none, is downloaded again. The file is called `NAME.new`, which
+    a later call resumes, until it has the size that the server states, can be opened, and has the required content.
 
     Parameters
     ----------
@@ -57,9 +58,10 @@ def whole_file(
     StorageError
         When it can't be written, or another process is downloading it.
     """
-    if is_intact(path):
-        return 0
     new = path.with_name(f'{path.name}.new')
+    if note_path(path).exists() and usable(path):
+        discard(new)  # left by a process that was killed
+        return 0
     moved = _ByteCounter(partial_bytes(new), progress)
     with lock_download(new), contextlib.closing(retry.client()) as client:
 
@@ -72,7 +74,7 @@ def whole_file(
                 raise FileUnusable(str(error)) from error
             return version
 
-        size, etag = retry.run(
+        _, etag = retry.run(
             urls,
             attempt,
             limit_s=math.inf,
@@ -86,8 +88,7 @@ def whole_file(
         except DataError:
             discard(new)
             raise
-        with atomic_write(_manifest(path)) as note:
-            json.dump({'bytes': size, 'etag': etag, 'sha256': sha256_file(new)}, note, indent=1)
+        write_note(path, new, etag=etag)
         new.replace(path)
         sync_folder(path.parent)
         discard(new)
@@ -95,8 +96,8 @@ def whole_file(
 
 
 def remove_whole_file(path: Path) -> None:
-    """Remove a file and its manifest."""
-    _manifest(path).unlink(missing_ok=True)
+    """Remove a file and its note."""
+    note_path(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 
 
@@ -123,19 +124,6 @@ def _read_origin(new: Path) -> str:
         return origin_note(new).read_text(encoding='utf-8')
     except (OSError, ValueError):
         return ''
-
-
-def _manifest(path: Path) -> Path:
-    return path.with_name(f'{path.name}.json')
-
-
-def is_intact(path: Path) -> bool:
-    """Whether a file exists and agrees with its manifest."""
-    try:
-        manifest = json.loads(_manifest(path).read_text(encoding='utf-8'))
-        return bool(path.stat().st_size == manifest['bytes'] and sha256_file(path) == manifest['sha256'])
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
 
 
 class _ByteCounter:

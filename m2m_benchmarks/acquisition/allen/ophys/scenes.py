@@ -18,6 +18,7 @@ from m2m_benchmarks.acquisition.pipeline.session_file import read_session
 from m2m_benchmarks.acquisition.pipeline.tasks import MAX_UNREACHABLE, ExtractionTask, SessionFiles
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.failures import ServerUnreachable
+from m2m_benchmarks.net.notes import usable, write_note
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.storage import atomic_write, reporting_write_errors
@@ -84,7 +85,7 @@ def _session_scenes(folder: Path, tasks: Sequence[ExtractionTask], progress: Pro
     moved, failures, unreachable = 0, [], 0
     with lock_scenes(folder):
         for task in tasks:
-            missing = [number for number, path in enumerate(paths) if not path.exists()]
+            missing = [number for number, path in enumerate(paths) if not usable(path)]
             if not missing or unreachable == MAX_UNREACHABLE:
                 break
             # Uses a whole file if there is one, but downloads none only for the images.
@@ -97,6 +98,7 @@ def _session_scenes(folder: Path, tasks: Sequence[ExtractionTask], progress: Pro
                             atomic_write(paths[number], 'wb') as out,
                         ):
                             Image.fromarray(image).save(out, format='png')
+                        write_note(paths[number])
                         progress('scenes', number + 1, N_SCENES)
             except DataError as error:
                 failures.append(f'{task.session.id}: {error}')

@@ -1,0 +1,114 @@
+"""The stores under M2M_HOME: their sizes, checks of their files, and what killed processes left in them."""
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from m2m_benchmarks.data import manifest
+from m2m_benchmarks.errors import DataError, ModelError
+from m2m_benchmarks.net import notes
+from m2m_benchmarks.records import store as results
+from m2m_benchmarks.scoring import runs
+from m2m_benchmarks.storage import home
+
+#: Age in s from which a temporary file can't be in use.
+_OLD_S = 24 * 60 * 60
+#: Names of temporary files and folders, and of unfinished downloads with the notes of their origin.
+_TEMPORARY = re.compile(r'\.tmp-.*|\..+\.[a-z0-9_]{8}(\.tmp)?|.+\.(part|new)(\.part)?(\.from)?')
+
+
+@dataclass(frozen=True)
+class Store:
+    """Files of one kind.
+
+    Attributes
+    ----------
+    name : str
+    path : Path
+        Folder or file, which needn't exist.
+    verify : callable or None
+        Function that returns a sentence for each damaged file; None where files are only checked when they are read.
+    """
+
+    name: str
+    path: Path
+    verify: Callable[[], Iterable[str]] | None
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(file.lstat().st_size for file in self._files() if not file.is_dir())
+
+    def leftovers(self) -> list[Path]:
+        """List temporary files and folders of killed processes, and downloads that nobody has continued for a day."""
+        oldest_in_use = time.time() - _OLD_S
+        old = [path for path in self._files() if _TEMPORARY.fullmatch(path.name)]
+        old = [path for path in old if path.lstat().st_mtime < oldest_in_use]
+        return [path for path in old if not any(parent in old for parent in path.parents)]
+
+    def _files(self) -> Iterator[Path]:
+        return iter(sorted(self.path.rglob('*')) if self.path.is_dir() else [self.path] if self.path.exists() else [])
+
+
+def stores() -> list[Store]:
+    """List all stores."""
+    return [
+        Store('data', manifest.data_folder(), _damaged_datasets),
+        Store('downloads', home() / 'downloads', damaged_downloads),
+        Store('activations', home() / 'activations', None),
+        Store('runs', runs.runs_folder(), _damaged_runs),
+        Store('results', results.path(), results.verify),
+    ]
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Remove files and folders; those that another process has removed meanwhile are no error."""
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _damaged_datasets() -> Iterator[str]:
+    for name in manifest.names():
+        try:
+            for problem in manifest.verify(name):
+                yield f'{problem}. {manifest.repair_advice(name)}'
+        except DataError as error:
+            yield str(error)
+
+
+def damaged_downloads() -> Iterator[str]:
+    """Compare what a fetch keeps with its SHA-256; yield a sentence for each damaged file."""
+    from m2m_benchmarks.acquisition.pipeline.session_file import DamagedSession, read_session
+
+    folder = home() / 'downloads'
+    for path in sorted(file for file in folder.rglob('*') if file.is_file()):
+        problem = notes.problem(path)
+        if path.suffix == '.npz' and 'sessions' in path.relative_to(folder).parts:
+            try:
+                read_session(path)
+            except DamagedSession as error:
+                problem = str(error)
+            except DataError:  # of another version; not used
+                continue
+        if problem is not None:
+            yield f'{path} is damaged: {problem}. The next fetch brings it again.'
+
+
+def _damaged_runs() -> Iterator[str]:
+    for folder in sorted(runs.runs_folder().glob('*/')):
+        checkpoint = folder / runs.CHECKPOINT
+        try:
+            if (folder / runs.RESULT).is_file():
+                runs.read_run(folder)
+            else:
+                runs.read_config(folder)
+        except ModelError as error:
+            yield str(error)
+        if checkpoint.is_file() and runs.checkpoint_state(checkpoint) == 'damaged':
+            yield f'{checkpoint} is damaged. Remove it; --resume then starts again.'
