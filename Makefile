@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Each needs near 2 GB of memory and has the tests of a whole file.
 WORKERS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo quick pure test test-all lint perf clean
+.PHONY: demo quick pure test test-all lint lock audit perf clean
 
 demo:
 	@.ci/environment '$(VENV)' train '$(PYTHON)'
@@ -35,6 +35,16 @@ lint:
 	'$(BIN)/python' .ci/as_installed.py mypy
 	'$(BIN)/python' .ci/as_installed.py lint-imports
 	'$(BIN)/python' -W ignore -m m2m_benchmarks.benchmarks.registry --check
+	'$(BIN)/python' .ci/audit.py
+
+# What setup.py names, and what that needs, in the latest versions, with their hashes.
+lock:
+	PATH="$$PATH:$(BIN)" uv pip compile setup.py .ci/tools.in --extra dev --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-annotate --no-header --quiet --output-file .ci/requirements.lock
+
+audit:
+	@.ci/environment '$(VENV)' dev '$(PYTHON)'
+	'$(BIN)/python' .ci/audit.py
 
 perf:
 	@.ci/environment '$(VENV)' dev '$(PYTHON)'

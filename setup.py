@@ -11,11 +11,14 @@ VERSION = re.search(r"^__version__ = '(.+)'$", (HERE / 'm2m_benchmarks/__init__.
 # models/ is a folder of its own in the repository and m2m_benchmarks.models when installed.
 MODELS = ['m2m_benchmarks.models', *(f'm2m_benchmarks.models.{name}' for name in find_packages('models'))]
 
-# Networks are trained with lightning; matplotlib draws the figure of a comparison.
-TRAIN = ['lightning>=2.6', 'matplotlib>=3.8']
+# The lowest versions of what reads files and answers of others have no published vulnerability that matters here;
+# tests/test_dependencies.py lists those that lower ones have.
+
+# Networks are trained with lightning, which brings aiohttp; matplotlib draws the figure of a comparison.
+TRAIN = ['lightning>=2.6.4', 'aiohttp>=3.13.4', 'matplotlib>=3.8']
 
 # Sessions of recordings are extracted on many machines.
-DASK = ['distributed>=2024.8']
+DASK = ['distributed>=2026.1', 'tornado>=6.5.5']
 
 # NWB files of a lab's own recordings are imported. Not beside the extra allen: its numpy is older than pynwb 3 needs.
 NWB = ['pynwb>=3']
@@ -25,7 +28,7 @@ TEST = [
     'pytest-timeout>=2.3',
     'pytest-xdist>=3.6',
     'hypothesis>=6.100',
-    'onnx>=1.18',
+    'onnx>=1.21',
     'onnxruntime>=1.22',
     'onnxscript>=0.3',
 ]
@@ -51,24 +54,24 @@ setup(
         'brainscore-vision>=2.4.2',
         # A resolver that may go back takes a boto3 that cannot be imported.
         'boto3>=1.40',
-        'filelock>=3.13',
-        'h5py>=3.8',
+        'filelock>=3.20.3',
+        'h5py>=3.15',
         # Time limits of whole answers are set through its transport's trace hooks (net/client.py).
         'httpx>=0.28,<0.29',
-        'netCDF4>=1.6.5',
+        'netCDF4>=1.7.3',
         'numpy<2',
         'packaging>=23',
         'pandas>=1.5.3,<3',
         'peewee>=3.17',
-        'pillow>=10.1',
+        'pillow>=12.2',
         'platformdirs>=4',
         # Brain-Score's own plugin tests, run by `m2m export --check`, need both.
-        'pytest>=8',
+        'pytest>=9.0.3',
         'pytest-check>=2',
         'pyyaml>=6',
         'rich>=13.7',
         'safetensors>=0.4.3',
-        'scikit-learn<1.6',
+        'scikit-learn>=1.5,<1.6',
         'scipy>=1.10',
         'threadpoolctl>=3.2',
         'timm>=1.0.15',
@@ -77,6 +80,13 @@ setup(
         'torchvision>=0.29',
         'typer>=0.15',
         'xarray<2022.6',
+        # Not imported here: httpx, Brain-Score and torch bring them.
+        'certifi>=2024.7.4',
+        'h11>=0.16',
+        'idna>=3.7',
+        'jinja2>=3.1.6',
+        'requests>=2.33',
+        'urllib3>=2.6.3',
     ],
     extras_require={
         'allen': [
@@ -95,6 +105,7 @@ setup(
             *DASK,
             *NWB,
             *TEST,
+            'pip-audit>=2.10',
             'ruff>=0.12',
             'mypy>=1.15',
             'import-linter>=2.3',

@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import h5py
+
+from m2m_benchmarks import limits
+from m2m_benchmarks.acquisition.hdf5 import check_own, check_size
 from m2m_benchmarks.acquisition.importing import check_recordings_name
 from m2m_benchmarks.data import atomic, manifest
 from m2m_benchmarks.data.names import is_dataset_name
@@ -19,6 +23,8 @@ from m2m_benchmarks.storage import user_file
 
 #: File of the manifest in an archive; the dataset's other files are beside it.
 _MANIFEST = 'ledger.json'
+#: First bytes of a PNG file.
+_PNG = b'\x89PNG\r\n\x1a\n'
 #: Largest manifest that is read, in bytes.
 _MOST_BYTES = 2**27
 
@@ -84,17 +90,19 @@ def import_archive(path: Path, replace: bool = False) -> dict[str, Any]:
     StorageError
         When the dataset can't be written; an earlier version is unchanged.
     """
-    with _reporting_damage(path), zipfile.ZipFile(path) as archive:
+    with _reporting_damage(path), zipfile.ZipFile(limits.require_file(path)) as archive:
         folder_inside, entry = _read_manifest(path, archive)
         name = entry['name']
         _check_name(name, entry.get('kind') == manifest.DIGITS)
+        inside = {f'{folder_inside}{file["file"]}' for file in manifest.files(entry)}
+        limits.check_zip(archive, [member for member in archive.namelist() if member in inside], path)
         with atomic.write_lock(name):
             manifest.refuse_other_kind(name, entry.get('kind'))
             if not replace:
                 _check_replaces_nothing(name, entry)
             return atomic.write_version(
                 name,
-                lambda folder: [_extract(path, archive, folder_inside, file, folder) for file in manifest.files(entry)],
+                lambda folder: _extract_all(path, archive, folder_inside, entry, folder),
                 lambda _: {key: value for key, value in entry.items() if key not in ('format', 'name', 'version')},
             )
 
@@ -119,7 +127,8 @@ def _read_manifest(path: Path, archive: zipfile.ZipFile) -> tuple[str, dict[str,
     if listed.file_size > _MOST_BYTES:
         raise DataError(f'{not_one}: its {_MANIFEST} has {listed.file_size:,} bytes.')
     try:
-        entry: dict[str, Any] = json.loads(archive.read(listed))
+        limits.check_zip(archive, places, path)
+        entry: dict[str, Any] = json.loads(limits.read_member(archive, places[0]))
         _check_manifest(entry)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f'{not_one}: its {_MANIFEST} is wrong ({error}).') from error
@@ -177,6 +186,29 @@ def _check_replaces_nothing(name: str, entry: dict[str, Any]) -> None:
             f'{name} is on this machine already, with other content, {before["source"]["made_by"]} of '
             f'{before["created"]}. Replace it with --replace (replace=True in Python).'
         )
+
+
+def _extract_all(
+    path: Path, archive: zipfile.ZipFile, folder_inside: str, entry: dict[str, Any], folder: Path
+) -> list[Path]:
+    extracted = [_extract(path, archive, folder_inside, file, folder) for file in manifest.files(entry)]
+    if entry.get('kind') != manifest.DIGITS:
+        _check_content(path, extracted[0], extracted[1:])
+    return extracted
+
+
+def _check_content(path: Path, assembly: Path, stimuli: list[Path]) -> None:
+    """Check that files are of the formats that are written: those that later read them take more, some by programs."""
+    try:
+        with h5py.File(assembly, 'r') as file:
+            check_own(file, path)
+            file.visititems(lambda _, item: check_size(item, str(path)) if isinstance(item, h5py.Dataset) else None)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise DataError(f'{path}: its {assembly.name} cannot be read as HDF5 ({error}). Copy it again.') from error
+    for stimulus in stimuli:
+        with stimulus.open('rb') as content:
+            if content.read(len(_PNG)) != _PNG:
+                raise DataError(f'{path}: its stimulus {stimulus.name} is no PNG; `m2m data export` writes no others.')
 
 
 def _extract(path: Path, archive: zipfile.ZipFile, folder_inside: str, file: dict[str, Any], folder: Path) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import numpy as np
 import pandas as pd
 
+from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.acquisition.csv_tables import drop_decimals, read_table
 from m2m_benchmarks.acquisition.image_axis import ImageAxis, composed
@@ -25,6 +26,8 @@ _SESSION_TEXT = ('file', 'area', 'specimen_id', 'session_id')
 _SESSION_COUNTS = ('n_trials', 'n_images', 'n_units')
 _WINDOW = ('window_start_s', 'window_end_s')
 _UNIT_COLUMNS = ('file', 'column', 'unit_id', 'area')
+#: Arrays of a recording that are read; the two for responses first.
+_ARRAYS = ('spike_counts', 'responses', 'unit_id', 'stimulus_id')
 #: Numbers by which programs mark missing values.
 _MARKERS = (-999, -9999, -99999)
 
@@ -84,6 +87,8 @@ def read_sessions(path: Path) -> pd.DataFrame:
 
 
 def _check_session(where: str, session: pd.Series, most_trials: int) -> None:
+    if session['file'].startswith('/') or '..' in PurePosixPath(session['file']).parts:
+        raise DataError(f'{where}: file is {session["file"]!r}; expected the path of a recording beside sessions.csv.')
     if not is_part_name(session['area']):
         raise DataError(f'{where}: area is {session["area"]!r}; expected letters, digits and underscores.')
     check_window(where, session['window_start_s'], session['window_end_s'])
@@ -173,19 +178,13 @@ def read_recordings(
     """
     by_file = {str(file): group.sort_values('column') for file, group in units.groupby('file')}
     for _, session in sessions.iterrows():
-        yield _read_recording(session, by_file.get(session['file']), folder / session['file'], time_bin)
+        yield _read_recording(session, by_file.get(session['file']), folder, time_bin)
 
 
-def _read_recording(session: pd.Series, units: pd.DataFrame | None, path: Path, time_bin: int | None) -> Recording:
-    arrays = _read_npz(path)
-    names = [name for name in ('spike_counts', 'responses') if name in arrays]
-    if len(names) != 1:
-        raise DataError(
-            f'{path} holds {", ".join(sorted(arrays)) or "no arrays"}; expected exactly one of spike_counts '
-            '(integers) and responses (numbers), and unit_id.'
-        )
-    if 'unit_id' not in arrays:
-        raise DataError(f'{path} has no array unit_id; expected one id for each unit of {names[0]}.')
+def _read_recording(session: pd.Series, units: pd.DataFrame | None, folder: Path, time_bin: int | None) -> Recording:
+    path = folder / session['file']
+    arrays = _read_npz(path, folder)
+    names = [name for name in _ARRAYS[:2] if name in arrays]
     responses = arrays[names[0]]
     if responses.ndim == 4 or time_bin is not None:
         responses, session = _select_bin(path, names[0], responses, session, time_bin)
@@ -294,13 +293,17 @@ def _stimulus_ids(path: Path, ids: np.ndarray | None, n_images: int) -> np.ndarr
     return np.array(names)
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    if path.is_file() and not zipfile.is_zipfile(path):  # numpy would try other formats
-        raise DataError(f'{path} cannot be read as .npz (no archive): cut short or another format. Copy it again.')
+def _read_npz(path: Path, folder: Path) -> dict[str, np.ndarray]:
+    """Read the arrays of a recording that are known by name, and no others."""
     try:
+        limits.require_file(path, folder)
+        if not zipfile.is_zipfile(path):  # numpy would try other formats
+            raise DataError(f'{path} cannot be read as .npz (no archive): cut short or another format. Copy it again.')
         with path.open('rb') as content, np.load(content, allow_pickle=False) as file:
-            # Of a file in another format, numpy returns the content.
-            return {name: array for name in file.files if isinstance(array := file[name], np.ndarray)}
+            members = {name: f'{name}.npy' for name in _ARRAYS if name in file.files}
+            _check_names(path, file.files)
+            limits.check_zip(file.zip, list(members.values()), path)
+            return {name: file[member] for name, member in members.items()}
     except FileNotFoundError as error:
         raise DataError(f'{path} is missing; sessions.csv lists it. Put it beside sessions.csv.') from error
     except (ValueError, EOFError, KeyError, OSError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
@@ -313,6 +316,17 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     except (NotImplementedError, RuntimeError, SyntaxError, TypeError, OverflowError) as error:
         # zipfile and numpy raise any of these for damaged headers
         raise DataError(f'{path} cannot be read as .npz ({error}): it is damaged. Copy it again.') from error
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    responses = [name for name in _ARRAYS[:2] if name in names]
+    if len(responses) != 1:
+        raise DataError(
+            f'{path} holds {", ".join(sorted(names)) or "no arrays"}; expected exactly one of spike_counts '
+            '(integers) and responses (numbers), and unit_id.'
+        )
+    if 'unit_id' not in names:
+        raise DataError(f'{path} has no array unit_id; expected one id for each unit of {responses[0]}.')
 
 
 def _select_bin(
@@ -390,7 +404,11 @@ def read_stimuli(
         When an image can't be read (see `images.decode` and `images.scale`).
     """
     paths = axis.shown
-    pictures = {name: images.decode_file(path, background=background) for name, path in paths.items()}
+    pictures: dict[str, images.Picture] = {}
+    total = limits.Total(f'the folder {folder_name}')
+    for name, path in paths.items():
+        pictures[name] = images.decode_file(path, background=background)
+        total.add(pictures[name].values.nbytes)
     pixels, notes = images.to_eight_bit(list(pictures.values()), folder_name)
     for text in (*notes, *images.notes_on_brightness(pixels, folder_name)):
         note(text)

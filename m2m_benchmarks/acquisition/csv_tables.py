@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from m2m_benchmarks import limits
 from m2m_benchmarks.errors import DataError
 
 _SEPARATORS = (',', ';', '\t')
@@ -87,7 +88,7 @@ def read_table(path: Path, needed: tuple[str, ...], text: tuple[str, ...], gaps:
 def _read_cells(path: Path, needed: tuple[str, ...], known: tuple[str, ...]) -> tuple[list[str], list[list[str]], str]:
     """Read names of columns, rows and separator: the first separator with which all needed columns are there."""
     try:
-        content = path.read_bytes()
+        content = limits.read_file(path)
     except FileNotFoundError as error:
         raise DataError(f'{path} is missing.') from error
     except OSError as error:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 
+from m2m_benchmarks import limits
 from m2m_benchmarks.errors import DataError
 
 #: Names of the file beside sessions.csv, in upper or lower case, and its fields.
@@ -38,7 +39,7 @@ def read_description(sessions: Path, citation: str | None = None) -> dict[str, s
     fields = {}
     if paths:
         try:
-            fields = yaml.safe_load(path.read_text(encoding='utf-8-sig'))
+            fields = yaml.safe_load(limits.read_file(path, sessions.parent).decode('utf-8-sig'))
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise DataError(f'{path} cannot be read as YAML ({error}).') from error
     expected = f'expected some of {", ".join(FIELDS)}, each with a text'

@@ -1,7 +1,5 @@
 """Digits in files of arrays: .npz, HDF5, MATLAB, and text of libsvm or of a row for each image."""
 
-import bz2
-import gzip
 import io
 import re
 import zlib
@@ -14,7 +12,9 @@ import pandas as pd
 import scipy.io
 from sklearn.datasets import load_svmlight_file
 
+from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition.digit_splits import LABEL_COLUMNS, RawSplit, split_in
+from m2m_benchmarks.acquisition.hdf5 import check_own, check_size
 from m2m_benchmarks.data.digits.images import CLASSES
 from m2m_benchmarks.errors import DataError
 
@@ -26,13 +26,20 @@ _ROLES = {
 }
 #: Names of columns that count the rows, in lower case; the first is pandas' for a column without a name.
 _INDICES = ('unnamed: 0', 'index', 'id')
+#: Most bytes of a value of MATLAB, whose files may store fewer.
+_MATLAB_BYTES = 8
 
 
 def read_npz(path: Path) -> dict[str | None, RawSplit]:
     """Read arrays of numpy."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return _named(path, stored.files, stored.__getitem__)
+
+            def load(name: str) -> np.ndarray:
+                limits.check_zip(stored.zip, [f'{name}.npy'], path)
+                return np.asarray(stored[f'{name}.npy'])
+
+            return _named(path, stored.files, load)
     except (DataError, MemoryError):
         raise
     except Exception as error:  # zipfile and numpy raise many types for damaged files
@@ -44,7 +51,8 @@ def read_hdf5(path: Path) -> dict[str | None, RawSplit]:
     """Read arrays of HDF5, in groups or without."""
     try:
         with h5py.File(path, 'r') as stored:
-            return _named(path, _datasets(stored), lambda name: _values(stored[name]))
+            check_own(stored, path)
+            return _named(path, _datasets(stored), lambda name: _values(stored[name], path))
     except (DataError, MemoryError):
         raise
     except Exception as error:  # h5py raises many types for damaged files
@@ -57,7 +65,8 @@ def _datasets(group: h5py.Group) -> list[str]:
     return names
 
 
-def _values(dataset: h5py.Dataset) -> np.ndarray:
+def _values(dataset: h5py.Dataset, path: Path) -> np.ndarray:
+    check_size(dataset, str(path))
     return np.asarray(dataset.asstr()[()] if h5py.check_string_dtype(dataset.dtype) else dataset[()])
 
 
@@ -66,16 +75,28 @@ def read_matlab(path: Path) -> dict[str | None, RawSplit]:
     try:
         if h5py.is_hdf5(path):  # of version 7.3, which has the axes in reversed order
             with h5py.File(path, 'r') as stored:
-                arrays = {name: _values(stored[name]).T for name in _datasets(stored)}
-        else:
-            stored = scipy.io.loadmat(path)
-            arrays = {name: array for name, array in stored.items() if not name.startswith('__')}
+                check_own(stored, path)
+                return _matlab_arrays(path, _datasets(stored), lambda name: _values(stored[name], path).T)
+        sizes = {name: int(np.prod(shape, dtype=object)) for name, shape, _ in scipy.io.whosmat(path)}
+
+        def load(name: str) -> np.ndarray:
+            limits.refuse_size(f'{path}: {name}', sizes[name] * _MATLAB_BYTES)
+            return np.asarray(scipy.io.loadmat(path, variable_names=[name])[name])
+
+        return _matlab_arrays(path, list(sizes), load)
+    except (DataError, MemoryError):
+        raise
     except Exception as error:  # the parsers raise many types for damaged files
         raise DataError(f'{path} cannot be read as a MATLAB file: {type(error).__name__}: {error}.') from error
-    if {'X', 'y'} <= arrays.keys() and arrays['X'].ndim == 4:
-        labels = arrays['y'].reshape(-1)
-        return {None: RawSplit(np.moveaxis(arrays['X'], 3, 0), np.where(labels == 10, 0, labels))}
-    return _named(path, arrays, arrays.__getitem__)
+
+
+def _matlab_arrays(path: Path, names: list[str], load: Callable[[str], np.ndarray]) -> dict[str | None, RawSplit]:
+    if {'X', 'y'} <= set(names):
+        images = load('X')
+        if images.ndim == 4:
+            labels = load('y').reshape(-1)
+            return {None: RawSplit(np.moveaxis(images, 3, 0), np.where(labels == 10, 0, labels))}
+    return _named(path, names, load)
 
 
 def read_libsvm(path: Path) -> dict[str | None, RawSplit]:
@@ -85,6 +106,7 @@ def read_libsvm(path: Path) -> dict[str | None, RawSplit]:
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f'{path} cannot be read as libsvm text: {error}. Copy it again.') from error
     side = int(np.ceil(np.sqrt(rows.shape[1])))
+    limits.refuse_size(str(path), rows.shape[0] * side * side * 4)  # a few characters may name a pixel far away
     pixels = np.zeros((rows.shape[0], side * side), dtype=np.float32)
     pixels[:, : rows.shape[1]] = rows.toarray()  # the last pixels may be 0 in all images, and then not in the file
     if labels.min() >= 1 and labels.max() == 10:
@@ -133,11 +155,8 @@ def _label_column(path: Path, table: pd.DataFrame, is_named: bool) -> int:
 
 
 def _unpacked(path: Path) -> bytes:
-    content = path.read_bytes()
-    for magic, unpack in ((b'BZh', bz2.decompress), (b'\x1f\x8b', gzip.decompress)):
-        if content.startswith(magic):
-            return unpack(content)
-    return content
+    with path.open('rb') as file:
+        return limits.read_unpacked(file, str(path))
 
 
 def _from_signed(pixels: np.ndarray) -> np.ndarray:

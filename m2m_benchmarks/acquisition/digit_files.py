@@ -1,17 +1,17 @@
 """Domains of digits, read from the file formats in which they are distributed."""
 
-import bz2
 import contextlib
-import gzip
 import lzma
 import re
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.acquisition.digit_arrays import read_hdf5, read_libsvm, read_matlab, read_npz, read_rows
 from m2m_benchmarks.acquisition.digit_splits import RawSplit, require_once, split_in
@@ -114,7 +114,7 @@ def _named_splits(
 def _read(path: Path, background: images.Colour) -> dict[str | None, RawSplit]:
     if path.is_dir():
         return read_tree(folder_tree(path), background)
-    if not path.stat().st_size:
+    if not limits.require_file(path).stat().st_size:
         raise DataError(f'{path} is empty. Copy it again.')
     kind = _kind(path)
     if kind is None:
@@ -133,7 +133,7 @@ def _idx_pair(path: Path) -> dict[str | None, RawSplit]:
         raise DataError(
             f'{path} is an idx file; expected a name with images-idx3 or labels-idx1, which tells its other half.'
         )
-    files = {name: file.read_bytes for name, file in pair.items() if file.is_file()}
+    files = {name: partial(limits.read_file, file) for name, file in pair.items() if file.exists()}
     if len(files) < 2:
         raise DataError(f'{path} needs {other_idx(path.name)} beside it, because images and labels are separate files.')
     return read_tree(Tree(path.parent, files), images.WHITE)
@@ -170,10 +170,9 @@ def _start(path: Path) -> bytes:
     """First bytes of a file, unpacked if it is packed; as they are if it is damaged."""
     with path.open('rb') as file:
         start = file.read(512)
-    for magic, module in ((b'\x1f\x8b', gzip), (b'BZh', bz2), (b'\xfd7zXZ', lzma)):
-        if start.startswith(magic):
-            with contextlib.suppress(OSError, EOFError, zlib.error, lzma.LZMAError), module.open(path) as unpacked:
-                start = unpacked.read(512)
+        file.seek(0)
+        with contextlib.suppress(OSError, EOFError, zlib.error, lzma.LZMAError):
+            start = limits.unpacked(file).read(512)
     return start
 
 

@@ -1,7 +1,8 @@
 """Digits in folders and archives: idx files, a folder for each class, or a text file of labels."""
 
 import contextlib
-import gzip
+import io
+import lzma
 import re
 import struct
 import tarfile
@@ -11,9 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 import numpy as np
 
+from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.acquisition.digit_splits import LABEL_COLUMNS, RawSplit, only_named, require_once, split_in
 from m2m_benchmarks.data.digits.images import CLASSES
@@ -48,8 +51,8 @@ class Tree:
 
 def folder_tree(path: Path) -> Tree:
     """List the files in a folder and the folders in it."""
-    files = {file.relative_to(path).as_posix(): file for file in path.rglob('*') if file.is_file()}
-    return Tree(path, {name: files[name].read_bytes for name in _sorted(files)})
+    files = {file.relative_to(path).as_posix(): file for file in path.rglob('*') if not file.is_dir()}
+    return Tree(path, {name: partial(limits.read_file, files[name], path) for name in _sorted(files)})
 
 
 @contextlib.contextmanager
@@ -67,9 +70,12 @@ def archive_tree(path: Path) -> Iterator[Tree]:
         else:
             with zipfile.ZipFile(path) as archive:
                 names = _sorted(name for name in archive.namelist() if not name.endswith('/'))
-                yield Tree(path, {name.replace('\\', '/'): partial(archive.read, name) for name in names})
+                limits.check_zip(archive, names, path)
+                yield Tree(
+                    path, {name.replace('\\', '/'): partial(limits.read_member, archive, name) for name in names}
+                )
     except (
-        *(zipfile.BadZipFile, tarfile.TarError, zlib.error),
+        *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
         *(OSError, EOFError, RuntimeError, NotImplementedError),
     ) as error:
         raise DataError(f'{path} cannot be unpacked: {error}. It is cut short or damaged; copy it again.') from error
@@ -78,13 +84,30 @@ def archive_tree(path: Path) -> Iterator[Tree]:
 def _tar_tree(path: Path) -> Tree:
     """Read all files of a .tar into memory: those of a compressed one can only be read in their order."""
     contents: dict[str, bytes] = {}
-    with tarfile.open(path) as archive:
+    total = limits.Total(str(path))
+    with path.open('rb') as packed:
+        counted: Any = _Counted(limits.unpacked(packed), path)  # a stream is only read
+        archive = tarfile.open(fileobj=counted, mode='r|')  # noqa: SIM115 - it holds nothing open
         for member in archive:
             name = PurePosixPath(member.name).as_posix()
             file = archive.extractfile(member) if member.isfile() and not images.is_helper_file(name) else None
             if file is not None:
+                total.add(member.size)  # a file with holes is larger than what the archive holds of it
                 contents[name] = file.read()
     return Tree(path, {name: partial(contents.__getitem__, name) for name in _sorted(contents)})
+
+
+class _Counted:
+    """Unpacked content of an archive up to the limit; also of headers and of what is passed over."""
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self._file = file
+        self._total = limits.Total(str(path))
+
+    def read(self, size: int) -> bytes:
+        content = self._file.read(size)
+        self._total.add(len(content))
+        return content
 
 
 def _sorted(names: Iterator[str] | Mapping[str, object]) -> list[str]:
@@ -135,6 +158,15 @@ def _decode(tree: Tree, name: str, background: images.Colour) -> images.Picture:
     return images.decode(tree[name], f'{tree.where}: {name}', _MOST_PIXELS, background)
 
 
+def _decode_all(tree: Tree, names: list[str], background: images.Colour) -> list[images.Picture]:
+    total = limits.Total(f'the images of {tree.where}')
+    pictures = []
+    for name in names:
+        pictures.append(_decode(tree, name, background))
+        total.add(pictures[-1].values.nbytes)
+    return pictures
+
+
 def _classes(tree: Tree, classes: Mapping[str, int], background: images.Colour) -> dict[str | None, RawSplit]:
     above = {str(PurePosixPath(name).parent.parent) for name in classes}
     folders = only_named((folder, split_in(folder)) for folder in sorted(above))
@@ -144,7 +176,7 @@ def _classes(tree: Tree, classes: Mapping[str, int], background: images.Colour) 
         inside = [name for name in classes if str(PurePosixPath(name).parent.parent) == folder]
         inside.sort(key=classes.__getitem__)  # stable: by class, then by name
         labels = np.array([classes[name] for name in inside])
-        splits[split] = RawSplit([_decode(tree, name, background) for name in inside], labels)
+        splits[split] = RawSplit(_decode_all(tree, inside, background), labels)
     return splits
 
 
@@ -157,7 +189,7 @@ def _labelled(
     for text, split in by_text.items():
         listed = [name for name in pictures if len(by_text) == 1 or _picture_split(name) == split]
         names, labels = _rows(tree, text, listed)
-        splits[split] = RawSplit([_decode(tree, name, background) for name in names], np.array(labels))
+        splits[split] = RawSplit(_decode_all(tree, names, background), np.array(labels))
     return splits
 
 
@@ -229,9 +261,8 @@ def other_idx(name: str) -> str:
 def read_idx(content: bytes, path: Path, n_dims: int) -> np.ndarray:
     """Read an idx file of bytes: magic number 0, 0, 8 (unsigned byte), number of dimensions; sizes; values."""
     try:
-        if content[:2] == b'\x1f\x8b':
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
+        content = limits.read_unpacked(io.BytesIO(content), str(path))
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f'{path} cannot be unpacked: {error}. It is cut short or damaged; copy it again.') from error
     magic = bytes([0, 0, 8, n_dims])
     if content[:4] != magic:

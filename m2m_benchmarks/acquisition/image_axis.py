@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition.csv_tables import read_table
 from m2m_benchmarks.acquisition.images import SUFFIXES, is_helper_file
 from m2m_benchmarks.errors import DataError
@@ -80,12 +81,15 @@ def read_axis(folder: Path, sessions: Path, order: str | None = None) -> ImageAx
     paths = sorted(filter(_is_image, folder.iterdir()), key=lambda path: composed(path.name))
     stems: dict[str, Path] = {}
     for path in paths:
+        _check_file(path, folder)
         if composed(path.stem) in stems:
             raise DataError(f'{folder} holds {path.stem} in two formats; expected one file per image.')
         stems[composed(path.stem)] = path
     tables = _tables(folder, sessions.parent)
     if len(tables) > 1:
         raise DataError(f'there are two tables of images, {" and ".join(map(str, tables))}; remove one.')
+    for table in tables:
+        _check_file(table, table.parent)
     if tables:
         if order is not None:
             raise DataError(f'{tables[0]} gives the order of the images; leave out --stimulus-order or remove it.')
@@ -110,6 +114,13 @@ def passed_over(folder: Path) -> list[str]:
         for path in folder.iterdir()
         if path.is_file() and not _is_image(path) and not is_helper_file(path.name) and path.name.lower() != TABLE
     )
+
+
+def _check_file(path: Path, folder: Path) -> None:
+    try:
+        limits.require_file(path, folder)
+    except OSError as error:
+        raise DataError(f'{path} cannot be read: {error.strerror or error}.') from error
 
 
 def _is_image(path: Path) -> bool:

@@ -27,6 +27,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin
 
+from m2m_benchmarks import limits
 from m2m_benchmarks.errors import DataError
 
 #: Endings of the names of image files; their content decides what they are.
@@ -79,7 +80,7 @@ def is_helper_file(name: str) -> bool:
 def decode_file(path: Path, most_pixels: int = MOST_PIXELS, background: Colour = WHITE) -> Picture:
     """Decode an image file; see `decode`."""
     try:
-        content = path.read_bytes()
+        content = limits.read_file(path)
     except OSError as error:
         raise DataError(f'{path} cannot be read as an image: {error.strerror or error}.') from error
     return decode(content, str(path), most_pixels, background)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from m2m_benchmarks.data.manifest_form import DIGITS, check_form
+from m2m_benchmarks.data.names import DATASET_RULE, is_dataset_name
 from m2m_benchmarks.errors import DataError, DataNotFoundError
 from m2m_benchmarks.storage import atomic_write, home, sha256_file
 
@@ -34,13 +35,15 @@ def manifest_path(name: str) -> Path:
 
 
 def read(name: str) -> dict[str, Any] | None:
-    """Read the manifest of a dataset; None if it isn't on this machine.
+    """Read the manifest of a dataset; None if it isn't on this machine, or no dataset can have the name.
 
     Raises
     ------
     DataError
         When the manifest can't be read, or was changed after it was written.
     """
+    if not is_dataset_name(name):  # such as ../x, which leads out of the data folder
+        return None
     path = manifest_path(name)
     try:
         content = path.read_bytes()
@@ -92,8 +95,12 @@ def require(name: str) -> dict[str, Any]:
     Raises
     ------
     DataNotFoundError
-        When it isn't; the message has the command that brings it.
+        When it isn't; the message has the command that brings it, or says why no dataset can have the name.
     """
+    if not is_dataset_name(name):
+        raise DataNotFoundError(
+            f'{name!r} cannot be the name of a dataset; expected {DATASET_RULE}. `m2m data list` lists them.'
+        )
     manifest = read(name)
     if manifest is None and name in MADE_HERE:
         raise DataNotFoundError(f'{name} is not on this machine; it is made when a benchmark of it is first scored.')
@@ -115,7 +122,7 @@ def write(name: str, content: dict[str, Any]) -> dict[str, Any]:
 
 def names() -> list[str]:
     """Datasets on this machine."""
-    return sorted(path.parent.name for path in data_folder().glob('*/ledger.json'))
+    return sorted(path.parent.name for path in data_folder().glob('*/ledger.json') if is_dataset_name(path.parent.name))
 
 
 def path_of(name: str, manifest: dict[str, Any], file: dict[str, Any]) -> Path:

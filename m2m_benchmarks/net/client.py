@@ -1,6 +1,7 @@
 """An HTTP client with hard time limits, which turns bad answers into `RequestFailed`."""
 
 import contextlib
+import http
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,10 @@ from m2m_benchmarks.net.failures import LONGEST_WAIT_S, FileForbidden, FileMissi
 #: Bytes/s below which a server counts as stalled: one that sends a byte now and then never runs into a timeout.
 _SLOWEST_BYTES_S = 1000
 _PROXY_LOGIN = 'the proxy requires a login (407): set HTTPS_PROXY and HTTP_PROXY to http://USER:PASSWORD@HOST:PORT'
+#: Redirects that are followed, one after the other.
+_MOST_REDIRECTS = 20
+#: Characters of other programs' reasons that are shown.
+_LONGEST_REASON = 200
 _CONTENT_RANGE = re.compile(r'bytes (\d+)-(\d+)/(\d+)\Z')
 
 
@@ -43,6 +48,10 @@ class HttpClient:
     def answer(self, method: str, url: str, end: float, **headers: str) -> Iterator[httpx.Response]:
         """Send a request and yield its answer, whose content has not been read yet.
 
+        Redirects are followed, but none from https to http: anybody on the way could read or change what follows.
+        Those to another server get no name, password or cookie. A name and password in the address are sent as its
+        authorization only.
+
         Parameters
         ----------
         method, url : str
@@ -58,10 +67,20 @@ class HttpClient:
         self._last = end
         self._allow()
         try:
-            request = self._client.build_request(method, url, headers=headers, extensions={'trace': self._limit})
-            with contextlib.closing(self._client.send(request, stream=True)) as response:
-                self._allow()
-                yield response
+            address = httpx.URL(url)
+            auth = httpx.BasicAuth(address.username, address.password) if address.userinfo else None
+            request = self._client.build_request(
+                method, address.copy_with(userinfo=b''), headers=headers, extensions={'trace': self._limit}
+            )
+            for _ in range(_MOST_REDIRECTS + 1):
+                with contextlib.closing(self._client.send(request, stream=True, auth=auth)) as response:
+                    self._allow()
+                    further = _next_request(response)
+                    if further is None:
+                        yield response
+                        return
+                    request, auth = further, None
+            raise RequestFailed(f'the server sent more than {_MOST_REDIRECTS} redirects', retryable=False)
         except (httpx.RequestError, httpx.InvalidURL) as error:
             raise _as_failure(error) from error
 
@@ -131,8 +150,10 @@ class HttpClient:
 def status_failure(response: httpx.Response, kind: type[RequestFailed] = RequestFailed) -> RequestFailed:
     """Describe an answer without the file, and whether to send the request again."""
     status, wait = response.status_code, response.headers.get('Retry-After', '')
+    # The standard's words for it, not the server's, which may be anything.
+    name = http.HTTPStatus(status).phrase if status in set(http.HTTPStatus) else ''
     return kind(
-        _PROXY_LOGIN if status == 407 else f'the server answered {status} {response.reason_phrase}'.rstrip(),
+        _PROXY_LOGIN if status == 407 else f'the server answered {status} {name}'.rstrip(),
         retryable=status in (408, 429) or status >= 500,
         wait_s=min(int(wait), LONGEST_WAIT_S) if wait.isdecimal() else 0,
     )
@@ -153,6 +174,18 @@ def parse_content_range(response: httpx.Response) -> tuple[int, int, int]:
     return first, last, length
 
 
+def _next_request(response: httpx.Response) -> httpx.Request | None:
+    """Request to which an answer redirects; None if it is no redirect."""
+    request = response.next_request
+    if request is not None and response.url.scheme == 'https' and request.url.scheme == 'http':
+        raise RequestFailed(
+            f'the server redirects from https to http, {request.url.host}, which is not followed, for anybody could '
+            'change the file on its way',
+            retryable=False,
+        )
+    return request
+
+
 def _check(response: httpx.Response) -> None:
     status = response.status_code
     if status in (200, 206) and response.headers.get('Content-Type', '').startswith('text/html'):
@@ -167,21 +200,29 @@ def _new_client(timeout_s: float) -> httpx.Client:
     # Compressed in transit, a file would have another length and MD5.
     headers = {'Accept-Encoding': 'identity', 'User-Agent': 'm2m-benchmarks'}
     try:
-        return httpx.Client(timeout=timeout_s, follow_redirects=True, headers=headers)
+        return httpx.Client(timeout=timeout_s, headers=headers)
     except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
         raise DataError(
-            f'an environment variable that names a proxy or certificates has a wrong value: {error}. Check '
+            f'an environment variable that names a proxy or certificates has a wrong value: {_reason(error)}. Check '
             'HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR; correct or unset the wrong one.'
         ) from error
 
 
+def _reason(error: Exception) -> str:
+    """Reason of an error in a few words."""
+    if isinstance(error, httpx.InvalidURL):  # its text has a part of the address, which may be that of a password
+        return 'it is no address; in a password, write @ : / ? # as %40 %3A %2F %3F %23'
+    text = str(error).rstrip('.') or type(error).__name__
+    return text if len(text) <= _LONGEST_REASON else f'{text[:_LONGEST_REASON]}…'
+
+
 def _as_failure(error: httpx.RequestError | httpx.InvalidURL) -> RequestFailed:
     """Describe a request without an answer, and whether to send it again."""
-    text = str(error).rstrip('.') or type(error).__name__
+    text = _reason(error)
     if isinstance(error, httpx.ProxyError) and '407' in text:
         return RequestFailed(_PROXY_LOGIN, retryable=False)
     if 'CERTIFICATE_VERIFY_FAILED' in text:
         text += '; if your network uses its own certificates, set SSL_CERT_FILE to their file'
         return RequestFailed(text, retryable=False)
-    permanent = isinstance(error, httpx.UnsupportedProtocol | httpx.TooManyRedirects | httpx.InvalidURL)
+    permanent = isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL)
     return RequestFailed(text, retryable=not permanent)

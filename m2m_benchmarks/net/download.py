@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import math
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from m2m_benchmarks.net.client import HttpClient, status_failure
-from m2m_benchmarks.net.failures import RequestFailed
+from m2m_benchmarks.net.failures import RequestFailed, without_password
 from m2m_benchmarks.net.notes import usable, write_note
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.progress import Progress
@@ -18,6 +19,8 @@ from m2m_benchmarks.storage import ensure_writable, file_lock, reporting_write_e
 
 #: End of the message of a download that failed.
 KEPT = ': the part that was downloaded is kept'
+#: Bytes of an answer that doesn't say how many it has, far more than any table.
+MOST_UNMEASURED = 2**30
 _RANGE = re.compile(r'bytes (?:(\d+)-\d+|\*)/(\d+|\*)\Z')
 
 
@@ -44,7 +47,8 @@ def download(
     progress : callable, optional
         Called with the file's name, the bytes downloaded, and the bytes of the file (0: the server doesn't say).
     unmeasured : bool
-        Accept an answer without a length, because the caller can recognise an incomplete file by its content.
+        Accept an answer without a length, because the caller can recognise an incomplete file by its content. One of
+        more than 1 GiB (`MOST_UNMEASURED`) is given up.
     retry : RetryPolicy
         Number of attempts and waits between them. Attempts that transfer at least 1 MiB do not count. A mirror that
         sends nothing is given up after `retry.longest_s()`.
@@ -124,13 +128,20 @@ def complete(
         if total is None and md5 is None and not unmeasured:
             raise RequestFailed('the server does not say how long the file is', retryable=True)
         if begin != total:
-            done = begin
+            done, most = begin, MOST_UNMEASURED if total is None else total
             with part.open('ab') as file:
                 for piece in client.content(response):
                     file.write(piece)
                     done += len(piece)
+                    if done > most:
+                        break
                     if progress:
                         progress(path.name, done, total or 0)
+            if done > most:
+                discard(part)
+            if total is None and done > most:
+                reason = f'the server does not say how long the file is, and sends more than {most:,} bytes'
+                raise RequestFailed(reason, retryable=False)
             if total is not None and done != total:
                 raise RequestFailed(f'the file has {done:,} bytes; expected {total:,}', retryable=True)
     computed = _md5(part) if md5 else None
@@ -139,6 +150,7 @@ def complete(
         # Pieces may be of different versions, so a download in one piece may succeed.
         raise RequestFailed(f'the file has the MD5 {computed}; expected {md5}', retryable=begin > 0)
     sync_file(part)
+    part.chmod(_new_mode())
     part.replace(path)
     sync_folder(path.parent)
     discard(part)
@@ -178,9 +190,10 @@ def _start_part(response: httpx.Response, url: str, part: Path, have: int, valid
         raise RequestFailed(f'the server answered {status} with other bytes than those requested', retryable=True)
     if status == 200:
         discard(part)
-        part.touch()
+        part.touch(mode=0o600)  # nobody else reads a file before it is checked
         if _validator(response):
-            origin_note(part).write_text(f'{url}\n{_validator(response)}\n', encoding='utf-8')
+            origin_note(part).touch(mode=0o600)
+            origin_note(part).write_text(f'{without_password(url)}\n{_validator(response)}\n', encoding='utf-8')
         length = response.headers.get('Content-Length')
         return 0, None if length is None else int(length)
     raise status_failure(response)
@@ -205,7 +218,14 @@ def _resume_point(part: Path, url: str) -> tuple[int, str]:
         size = part.stat().st_size
     except (FileNotFoundError, ValueError):
         return 0, ''
-    return (size, noted[1]) if len(noted) == 2 and noted[0] == url else (0, '')
+    return (size, noted[1]) if len(noted) == 2 and noted[0] == without_password(url) else (0, '')
+
+
+def _new_mode() -> int:
+    """Permissions of a new file, which only setting the mask tells."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def _md5(path: Path) -> str:

@@ -1,9 +1,19 @@
 """Errors of single requests, and of files after all attempts."""
 
+import re
+
 from m2m_benchmarks.errors import DataError
 
 #: Longest wait between attempts that a server may ask for, in s.
 LONGEST_WAIT_S = 60
+
+#: Name and password in an address; also where a character such as / in the password makes the address invalid.
+_LOGIN = re.compile(r'(?<=://)(?:[^/?#]*|[^/?#:@]*:(?!\d*(?:[/?#]|\Z)).*)@')
+
+
+def without_password(url: str) -> str:
+    """Replace the password of an address by asterisks, and a name without a password, which may be a token."""
+    return _LOGIN.sub(lambda login: f'{login[0].partition(":")[0]}:***@' if ':' in login[0] else '***@', url)
 
 
 class RequestFailed(Exception):  # noqa: N818 - no error before all attempts have failed

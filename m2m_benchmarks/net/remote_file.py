@@ -18,7 +18,7 @@ import httpx
 
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.client import parse_content_range
-from m2m_benchmarks.net.failures import RemoteFileChanged, RequestFailed
+from m2m_benchmarks.net.failures import RemoteFileChanged, RequestFailed, without_password
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 
 #: Bytes of the largest request; one that fails is repeated as a whole.
@@ -209,7 +209,8 @@ class RemoteFile(io.RawIOBase):
         return last + 1
 
     def _change_error(self, how: str) -> RemoteFileChanged:
-        return RemoteFileChanged(f'{self._mirror} changed while it was read: {how}. Read it again from the start.')
+        mirror = without_password(self._mirror)
+        return RemoteFileChanged(f'{mirror} changed while it was read: {how}. Read it again from the start.')
 
 
 @contextlib.contextmanager
@@ -253,6 +254,6 @@ def open_remote_hdf5(source: Sequence[str] | RemoteFile, **options: Any) -> Iter
         try:
             stored = h5py.File(file, 'r')
         except OSError as error:
-            raise DataError(f'{file.urls[0]} cannot be read as HDF5: {error}.') from error
+            raise DataError(f'{without_password(file.urls[0])} cannot be read as HDF5: {error}.') from error
         with stored:
             yield stored

@@ -16,6 +16,7 @@ from m2m_benchmarks.net.failures import (
     RemoteFileNotFound,
     RequestFailed,
     ServerUnreachable,
+    without_password,
 )
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _error(failures: dict[str, RequestFailed], failed: str, kept: str) -> DataEr
     reasons = list(failures.values())
     if len(reasons) == 1 and isinstance(reasons[0], FileUnusable):
         return DataError(str(reasons[0]))
-    listed = ' '.join(f'{url}: {str(reason).rstrip(".")}.' for url, reason in failures.items())
+    listed = ' '.join(f'{without_password(url)}: {str(reason).rstrip(".")}.' for url, reason in failures.items())
     if all(isinstance(reason, FileMissing) for reason in reasons):
         return RemoteFileNotFound(f'no server has the file. {listed}')
     kind = ServerUnreachable if any(reason.retryable for reason in reasons) else DataError

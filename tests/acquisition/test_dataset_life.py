@@ -1,10 +1,14 @@
 """Names, replacement, removal, export and import of datasets."""
 
+import hashlib
+import io
 import json
 import os
 import re
+import shutil
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 
@@ -214,7 +218,44 @@ def outside(files):
     return {**files, 'ledger.json': json.dumps(content).encode(), '../../out.nc': files['assembly.nc']}
 
 
+def replaced(name, make):
+    """Replace a file of an archive, with a manifest that fits."""
+
+    def change(files):
+        content = json.loads(files['ledger.json'])
+        name_of_first = next(file['file'] for file in manifest.files(content) if file['file'].startswith(name))
+        new = make(files[name_of_first])
+        for file in manifest.files(content):
+            if file['file'] == name_of_first:
+                file.update(bytes=len(new), sha256=hashlib.sha256(new).hexdigest())
+        content['version'] = atomic.version_of(manifest.files(content))
+        return {**files, name_of_first: new, 'ledger.json': json.dumps(content).encode()}
+
+    return change
+
+
+def with_dataset(content, **options):
+    """Add a dataset to the content of an HDF5 file."""
+    file = io.BytesIO(content)
+    with h5py.File(file, 'r+') as stored:
+        stored.create_dataset('added', dtype='u1', **options)
+    return file.getvalue()
+
+
 WRONG = {
+    'an assembly that is stored elsewhere': (
+        replaced('assembly', lambda old: with_dataset(old, shape=(5,), external=[('/secret', 0, 5)])),
+        '/added is stored in another file, /secret',
+    ),
+    'an assembly that fills the memory': (
+        replaced('assembly', lambda old: with_dataset(old, shape=(10**12,), chunks=(10,))),
+        '/added unpacks to 1e+03 GB',
+    ),
+    'an assembly of another format': (replaced('assembly', lambda old: b'CDF\x01' + old), 'cannot be read as HDF5'),
+    'a program for a stimulus': (
+        replaced('stimuli', lambda old: b'%!PS-Adobe-3.0 EPSF-3.0\n'),
+        'image_000.png is no PNG',
+    ),
     'no manifest': (lambda files: {'a': b''}, 'no ledger'),
     'no JSON': (lambda files: {**files, 'ledger.json': b'{'}, 'is wrong'),
     'a list': (lambda files: {**files, 'ledger.json': b'[]'}, 'is wrong'),
@@ -268,3 +309,29 @@ def test_archives_that_are_cut(m2m, m2m_home, make_bundle, tmp_path, share):
     ran = m2m('data', 'import', tmp_path / 'x.zip')
     assert (ran.code, 'cannot be read as a zip archive' in ran.err) == (1, True)
     assert m2m('data', 'import', tmp_path / 'y.zip').code == 1
+
+
+def test_an_archive_beyond_the_limit(m2m, m2m_home, make_bundle, tmp_path, monkeypatch):
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=2, n_units=2).paths)
+    export_archive('Lab2026', tmp_path / 'x.zip')
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'another'))
+    monkeypatch.setenv('M2M_MAX_GB', '0.00001')
+    ran = m2m('data', 'import', tmp_path / 'x.zip')
+    assert (ran.code, 'raise the limit with the environment variable M2M_MAX_GB' in ran.err) == (1, True)
+    monkeypatch.setenv('M2M_MAX_GB', '1')
+    assert m2m('data', 'import', tmp_path / 'x.zip').code == 0
+
+
+@pytest.mark.parametrize('command', [['list'], ['verify'], ['remove'], ['export']])
+@pytest.mark.parametrize('name', ['../../outside', '..', '.', 'a/../../../outside'])
+def test_names_that_lead_out_of_the_data_folder(m2m, m2m_home, make_bundle, tmp_path, command, name):
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=2, n_units=2).paths)
+    outside = m2m_home.parent / 'outside'
+    shutil.copytree(m2m_home / 'data' / 'Lab2026', outside)
+    for folder in (m2m_home / 'data', m2m_home):
+        shutil.copy(outside / 'ledger.json', folder)
+    ran = m2m('data', *command, name, *([tmp_path / 'x.zip'] if command == ['export'] else []))
+    assert ran.code == 1
+    assert 'cannot be the name of a dataset' in ran.err or 'unknown dataset' in ran.err
+    assert (outside / 'ledger.json').exists()
+    assert not (tmp_path / 'x.zip').exists()

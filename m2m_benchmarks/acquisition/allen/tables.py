@@ -10,7 +10,7 @@ import pandas as pd
 
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.download import download
-from m2m_benchmarks.net.failures import ServerUnreachable
+from m2m_benchmarks.net.failures import ServerUnreachable, without_password
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.progress import Progress
 
@@ -65,7 +65,7 @@ class Tables:
         """
         records, _ = _records(self._content(url, name, unmeasured=True, query=query), url)
         if not records:
-            raise DataError(f'{url} lists nothing.')
+            raise DataError(f'{without_password(url)} lists nothing.')
         return records
 
     def pages(self, query: str, name: str) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ class Tables:
             url = f"{query},rma::options[start_row$eq{len(rows)}][num_rows$eq{_PAGE}][order$eq'id']"
             page, total = _records(self._content(url, f'{name}-{len(rows)}.json', unmeasured=True, query=True), url)
             if not page or total is None:
-                raise DataError(f'{url} lists nothing, or does not say how many rows there are.')
+                raise DataError(f'{without_password(url)} lists nothing, or does not say how many rows there are.')
             rows += page
             # A page may have fewer rows than requested.
             if len(rows) >= total:
@@ -96,11 +96,13 @@ class Tables:
             table = pd.read_csv(io.BytesIO(content), dtype=str, usecols=lambda column: column in (*columns, *optional))
         except ValueError as error:
             raise DataError(
-                f'{url} sent {_describe(content)} in place of CSV: {" ".join(str(error).split())}.'
+                f'{without_password(url)} sent {_describe(content)} in place of CSV: {" ".join(str(error).split())}.'
             ) from error
         missing = [column for column in columns if column not in table]
         if missing:
-            raise DataError(f'{url} sent {_describe(content)}: it lacks the columns {", ".join(missing)}.')
+            raise DataError(
+                f'{without_password(url)} sent {_describe(content)}: it lacks the columns {", ".join(missing)}.'
+            )
         return table.reindex(columns=[*columns, *optional])
 
     def discard(self) -> None:
@@ -204,14 +206,14 @@ def _records(content: bytes, url: str) -> tuple[list[dict[str, Any]], int | None
     try:
         answer = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise DataError(f'{url} sent {_describe(content)} in place of JSON.') from error
+        raise DataError(f'{without_password(url)} sent {_describe(content)} in place of JSON.') from error
     total, records = None, answer
     if isinstance(answer, dict):
         if not answer.get('success', True):
-            raise DataError(f'{url} answered: {str(answer.get("msg"))[:200]}.')
+            raise DataError(f'{without_password(url)} answered: {str(answer.get("msg"))[:200]}.')
         total, records = answer.get('total_rows'), answer.get('msg')
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise DataError(f'{url} sent JSON that is not a list of records.')
+        raise DataError(f'{without_password(url)} sent JSON that is not a list of records.')
     return records, total if isinstance(total, int) else None
 
 

@@ -11,6 +11,8 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from m2m_benchmarks import limits
+from m2m_benchmarks.acquisition.hdf5 import check_own, check_size
 from m2m_benchmarks.errors import DataError, M2MError
 
 _SUFFIX = '.nwb'
@@ -121,7 +123,7 @@ def list_files(paths: Sequence[Path]) -> dict[str, Path]:
         if not path.exists():
             raise DataError(f'{path} is missing; expected an NWB file, or a folder of NWB files.')
         if not path.is_dir():
-            _add(files, path.name, path)
+            _add(files, path.name, limits.require_file(path))
             continue
         inside = [path]
         if not _is_zarr(path):
@@ -133,7 +135,7 @@ def list_files(paths: Sequence[Path]) -> dict[str, Path]:
                     f'{file} is NWB in Zarr, which is not read here. Export it to HDF5 with hdmf-zarr '
                     '(NWBZarrIO to read, NWBHDF5IO.export to write), or take the HDF5 file of the recording.'
                 )
-            _add(files, file.relative_to(path).as_posix(), file)
+            _add(files, file.relative_to(path).as_posix(), limits.require_file(file, path))
         if not inside:
             raise DataError(f'{path} has no file that ends in {_SUFFIX}, nor have the folders in it.')
     return files
@@ -175,6 +177,7 @@ def _open(path: Path) -> Iterator[Any]:
 def _check_version(path: Path) -> None:
     try:
         with h5py.File(path, 'r') as file:
+            check_own(file, path)
             version = file.attrs.get('nwb_version')
             if version is None and 'nwb_version' in file:  # NWB 1
                 version = file['nwb_version'][()]
@@ -211,7 +214,7 @@ def read_session(path: Path, name: str) -> Session:
             raise DataError(f'{path} has no units; expected sorted units with spike times. Leave the file out.')
         if 'spike_times' not in nwb.units.colnames:
             raise DataError(f'{path}: its units have no spike_times, which are needed to count spikes.')
-        tables = tuple(sorted(_tables(nwb), key=lambda table: table.name))
+        tables = tuple(sorted(_tables(path, nwb), key=lambda table: table.name))
         if not tables:
             raise DataError(
                 f'{path} has no presentations: no interval table (such as trials or natural_scenes_presentations) with '
@@ -225,7 +228,7 @@ def read_session(path: Path, name: str) -> Session:
             _text(subject.subject_id) if subject is not None else '',
             {key: text for key in _SUBJECT if subject is not None and (text := _text(getattr(subject, key)))},
             tables,
-            _units(nwb),
+            _units(path, nwb),
             tuple(_locations(nwb)),
             _description(nwb),
         )
@@ -241,6 +244,9 @@ def read_spikes(path: Path) -> Spikes:
     """
     with _open(path) as nwb:
         n = len(nwb.units)
+        for name in ('spike_times', 'obs_intervals'):
+            if name in nwb.units.colnames:
+                _check_size(path, nwb.units[name])
         times = [_times(path, i, nwb.units['spike_times'][i]) for i in range(n)]
         observed: list[np.ndarray | None] = [None] * n
         if 'obs_intervals' in nwb.units.colnames:
@@ -256,6 +262,14 @@ def read_spikes(path: Path) -> Spikes:
     return Spikes(times, observed, invalid)
 
 
+def _check_size(path: Path, column: Any) -> None:
+    """Check how many bytes a column of a table has, and its index if it is ragged."""
+    while column is not None:
+        if isinstance(column.data, h5py.Dataset):
+            check_size(column.data, str(path))
+        column = getattr(column, 'target', None)
+
+
 def _times(path: Path, unit: int, values: Any) -> np.ndarray:
     times = np.asarray(values)
     if times.dtype.kind not in 'fiu' and times.size:
@@ -268,16 +282,17 @@ def _intervals(values: Any) -> np.ndarray:
     return np.asarray(values, dtype=float).reshape(-1, 2)
 
 
-def _tables(nwb: Any) -> Iterator[Presentations]:
+def _tables(path: Path, nwb: Any) -> Iterator[Presentations]:
     from pynwb.epoch import TimeIntervals
     from pynwb.image import IndexSeries
 
     for table in nwb.objects.values():
         if isinstance(table, TimeIntervals) and table.name != 'invalid_times':
-            columns = dict(_columns(table, _INTERVAL_COLUMNS))
+            columns = dict(_columns(path, table, _INTERVAL_COLUMNS))
             if columns and len(table):
                 yield Presentations(table.name, np.asarray(table['start_time'][:], dtype=float), columns)
         elif isinstance(table, IndexSeries) and table.data is not None and len(table.data):
+            _check_size(path, table)
             yield _index_series(table)
 
 
@@ -297,7 +312,7 @@ def _index_series(series: Any) -> Presentations:
     return Presentations(series.name, starts, columns)
 
 
-def _columns(table: Any, besides: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
+def _columns(path: Path, table: Any, besides: Sequence[str]) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the columns of a table that have one text, number or truth value in each row."""
     from hdmf.common import DynamicTableRegion, VectorIndex
 
@@ -305,6 +320,7 @@ def _columns(table: Any, besides: Sequence[str]) -> Iterator[tuple[str, np.ndarr
         column = table[name]
         if name in besides or isinstance(column, VectorIndex | DynamicTableRegion) or np.ndim(column.data) != 1:
             continue
+        _check_size(path, column)
         values = np.asarray(column[:])
         if values.ndim != 1 or values.dtype.kind not in 'biufOSU':
             continue
@@ -315,10 +331,10 @@ def _columns(table: Any, besides: Sequence[str]) -> Iterator[tuple[str, np.ndarr
         yield name, values
 
 
-def _units(nwb: Any) -> pd.DataFrame:
+def _units(path: Path, nwb: Any) -> pd.DataFrame:
     """Unit ids, and columns with a value for each unit; NetCDF allows no slash in their names."""
     columns: dict[str, np.ndarray] = {'unit_id': np.array([str(unit) for unit in nwb.units.id[:]], dtype=object)}
-    for name, values in _columns(nwb.units, _UNIT_COLUMNS):
+    for name, values in _columns(path, nwb.units, _UNIT_COLUMNS):
         own = f'unit_{name}' if name in _BUNDLE_COLUMNS else name.replace('/', '_')
         columns.setdefault(own, values)
     return pd.DataFrame(columns)

@@ -9,7 +9,7 @@ from pathlib import Path
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.client import HttpClient
 from m2m_benchmarks.net.download import KEPT, complete, discard, lock_download, origin_note, partial_bytes
-from m2m_benchmarks.net.failures import FileUnusable, RequestFailed
+from m2m_benchmarks.net.failures import FileUnusable, RequestFailed, without_password
 from m2m_benchmarks.net.notes import note_path, usable, write_note
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.net.sizes import file_version
@@ -84,7 +84,7 @@ def whole_file(
         )
     with reporting_write_errors(path.name, path.parent):
         try:
-            check_content(new, urls[0])
+            check_content(new, without_password(urls[0]))
         except DataError:
             discard(new)
             raise
@@ -105,7 +105,7 @@ def _download_unchanged(client: HttpClient, url: str, new: Path, progress: Progr
     """Try once to download a file that doesn't change meanwhile; return its size and ETag."""
     version = file_version(client, url, end)
     size, etag = version
-    origin = json.dumps([url, size, etag])
+    origin = json.dumps([without_password(url), size, etag])
     if not (etag and _read_origin(new) == origin and new.exists() and new.stat().st_size == size):
         new.unlink(missing_ok=True)
         with atomic_write(origin_note(new)) as note:

@@ -1,0 +1,74 @@
+"""Checks of HDF5 files that others made, before anything in them is read."""
+
+from pathlib import Path
+
+import h5py
+
+from m2m_benchmarks import limits
+from m2m_benchmarks.errors import DataError
+
+
+def check_own(file: h5py.File, where: Path) -> None:
+    """Check that all that a file holds is in the file itself.
+
+    HDF5 opens other files by itself where a link, the storage of a dataset, or the parts of a virtual dataset name
+    them, whichever files they are. Links within the file are followed nowhere here, so that loops do no harm.
+
+    Parameters
+    ----------
+    file : h5py.File
+    where : Path
+        Path of the file, for messages.
+
+    Raises
+    ------
+    DataError
+        When something names another file.
+    """
+    groups: list[h5py.Group] = [file['/']]
+    seen: set[int] = {h5py.h5o.get_info(file['/'].id).addr}
+    while groups:
+        group = groups.pop()
+        for name in group:
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                raise _elsewhere(where, group, name, 'is a link to', link.filename)
+            if not isinstance(link, h5py.HardLink):
+                continue
+            item = group[name]
+            address = h5py.h5o.get_info(item.id).addr
+            if address in seen:
+                continue
+            seen.add(address)
+            if isinstance(item, h5py.Group):
+                groups.append(item)
+            elif isinstance(item, h5py.Dataset):
+                for other in _other_files(item):
+                    raise _elsewhere(where, group, name, 'is stored in', other)
+
+
+def check_size(dataset: h5py.Dataset, what: str) -> None:
+    """Raise a DataError if a dataset, or one of its chunks, has too many bytes to be read.
+
+    A chunk is unpacked as a whole, also for a single value.
+    """
+    chunk = dataset.dtype.itemsize
+    for size in dataset.chunks or ():
+        chunk *= size
+    limits.refuse_size(f'{what}: {dataset.name}', max(dataset.size * dataset.dtype.itemsize, chunk))
+
+
+def _other_files(dataset: h5py.Dataset) -> list[str]:
+    """Files besides its own that a dataset is stored in."""
+    files = [str(file) for file, _, _ in dataset.external or ()]
+    if dataset.is_virtual:
+        files += [source.file_name for source in dataset.virtual_sources() if source.file_name != '.']
+    return files
+
+
+def _elsewhere(where: Path, group: h5py.Group, name: str, how: str, other: str) -> DataError:
+    path = f'{group.name.rstrip("/")}/{name}'
+    return DataError(
+        f'{where}: {path} {how} another file, {other}, which is not read. Copy the content into one file '
+        '(h5repack, or h5copy).'
+    )
