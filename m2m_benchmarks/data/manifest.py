@@ -154,11 +154,6 @@ def refuse_other_kind(name: str, kind: str | None) -> None:
         )
 
 
-def sha256(manifest: dict[str, Any]) -> str:
-    """SHA-256 of the content of a manifest."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-
-
 def is_simulated(manifest: dict[str, Any]) -> bool:
     """Whether recordings are simulated, by their source."""
     return bool(manifest['source'].get('made_by') == SIMULATED)
