@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from m2m_benchmarks.acquisition.importing import check_recordings_name
-from m2m_benchmarks.data import atomic, manifest
+from m2m_benchmarks.data import atomic, manifest, versions
 from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.plugins import registered
@@ -46,7 +46,8 @@ def export_archive(name: str, path: Path) -> dict[str, Any]:
     StorageError
         When the archive can't be written.
     """
-    entry = manifest.require(name)
+    version = versions.current(name)  # it stays on disk while it is copied
+    entry = version.manifest
     if path.suffix.lower() != '.zip' or path.is_dir() or not path.absolute().parent.is_dir():
         raise StorageError(f'cannot write the archive {path}: name a file that ends in .zip, in a folder that exists.')
     problems = manifest.verify(name)
