@@ -50,7 +50,7 @@ def export_archive(name: str, path: Path) -> dict[str, Any]:
     entry = version.manifest
     if path.suffix.lower() != '.zip' or path.is_dir() or not path.absolute().parent.is_dir():
         raise StorageError(f'cannot write the archive {path}: name a file that ends in .zip, in a folder that exists.')
-    problems = manifest.verify(name)
+    problems = manifest.verify(name, entry)
     if problems:
         raise DataError(f'{name} is damaged: {problems[0]}. {manifest.repair_advice(name)}')
     with (
