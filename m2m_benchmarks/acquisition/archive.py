@@ -15,7 +15,7 @@ import h5py
 from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition.hdf5 import check_own, check_size
 from m2m_benchmarks.acquisition.importing import check_recordings_name
-from m2m_benchmarks.data import atomic, manifest
+from m2m_benchmarks.data import atomic, manifest, versions
 from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.plugins import registered
@@ -52,10 +52,11 @@ def export_archive(name: str, path: Path) -> dict[str, Any]:
     StorageError
         When the archive can't be written.
     """
-    entry = manifest.require(name)
+    version = versions.current(name)  # it stays on disk while it is copied
+    entry = version.manifest
     if path.suffix.lower() != '.zip' or path.is_dir() or not path.absolute().parent.is_dir():
         raise StorageError(f'cannot write the archive {path}: name a file that ends in .zip, in a folder that exists.')
-    problems = manifest.verify(name)
+    problems = manifest.verify(name, entry)
     if problems:
         raise DataError(f'{name} is damaged: {problems[0]}. {manifest.repair_advice(name)}')
     with (

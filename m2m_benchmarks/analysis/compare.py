@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from brainscore_core.benchmarks import Benchmark
 from brainscore_core.metrics import Score
 
 from m2m_benchmarks.analysis.entries import Entry, check_different, parse_entries, source_of
@@ -219,7 +220,8 @@ def compare(
         See `parse_entries`, `check_different`, `score_candidate` and `train`.
     """
     entries = parse_entries(candidates, weights)
-    sources = dict(_source_of(benchmark, source) for benchmark in benchmarks)
+    loaded = {str(benchmark.identifier): benchmark for benchmark in map(load_benchmark, benchmarks)}
+    sources = {name: _source_of(name, benchmark, source) for name, benchmark in loaded.items()}
     for own_source in sources.values():
         check_different(entries, own_source)
     jobs = [job for entry in entries for job in _jobs(entry, sources, list(dict.fromkeys(seeds)), training or {})]
@@ -230,7 +232,8 @@ def compare(
         scores: list[list[Score]] = []
         for seed, model in zip(job.seeds or [0], job.models, strict=True):
             candidate = _load(model, seed, progress)
-            scores.append(list(score_candidate(candidate, job.benchmarks, progress=progress, fresh=True)))
+            own_benchmarks = [loaded[name] for name in job.benchmarks]  # all candidates are scored on the same data
+            scores.append(list(score_candidate(candidate, own_benchmarks, progress=progress, fresh=True)))
             done += 1
             if progress:
                 progress('models and seeds', done, total)
@@ -239,19 +242,17 @@ def compare(
     return [_comparison(benchmark, candidate_scores) for benchmark, candidate_scores in scored.items()]
 
 
-def _source_of(benchmark: str, source: str | None) -> tuple[str, str | None]:
-    """Full name of a benchmark, and the domain that candidates without named weights are trained on for it."""
-    loaded = load_benchmark(benchmark)
-    name = str(loaded.identifier)
-    if not isinstance(loaded, GeneralizationBenchmark | AreaBenchmark | MeanBenchmark):
+def _source_of(name: str, benchmark: Benchmark, source: str | None) -> str | None:
+    """Domain that candidates without named weights are trained on for a benchmark."""
+    if not isinstance(benchmark, GeneralizationBenchmark | AreaBenchmark | MeanBenchmark):
         raise BenchmarkError(
             f'{name} of brainscore_vision has no bootstrap draws; name a benchmark that `m2m benchmarks` lists.'
         )
     if source_of(name) is not None:
         if source is not None and _domain(source) != source_of(name):
             raise BenchmarkError(f'{name} has the source {source_of(name)}, not {source}; leave --source out.')
-        return name, source_of(name)
-    return name, None if source is None else _domain(source)
+        return source_of(name)
+    return None if source is None else _domain(source)
 
 
 def _domain(source: str) -> str:

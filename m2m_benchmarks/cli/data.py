@@ -32,7 +32,7 @@ from m2m_benchmarks.cli.recordings import (
     print_renamed,
     published_table,
 )
-from m2m_benchmarks.data import atomic, manifest
+from m2m_benchmarks.data import atomic, manifest, versions
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.data.digit_names import DOMAINS, spelled
 from m2m_benchmarks.errors import DataError, UnknownNameError
@@ -502,8 +502,9 @@ def verify(
     n_files: dict[str, int] = {}
     for dataset in [name] if name is not None else manifest.names():
         try:
-            n_files[dataset] = len(manifest.files(manifest.require(dataset)))
-            problems[dataset] = manifest.verify(dataset)
+            version = versions.current(dataset)  # it stays on disk while it is checked
+            n_files[dataset] = len(manifest.files(version.manifest))
+            problems[dataset] = manifest.verify(dataset, version.manifest)
         except DataError as error:  # its manifest; the others are checked
             problems[dataset] = [str(error)]
     from m2m_benchmarks.stores import damaged_downloads

@@ -164,15 +164,21 @@ def stimuli_sha256(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(''.join(file['sha256'] for file in manifest['stimuli']).encode()).hexdigest()
 
 
-def verify(name: str) -> list[str]:
+def verify(name: str, manifest: dict[str, Any] | None = None) -> list[str]:
     """Compare every file of a dataset with its SHA-256.
+
+    Parameters
+    ----------
+    name : str
+    manifest : dict, optional
+        Manifest of the version to verify, by default the current one.
 
     Returns
     -------
     list of str
         One sentence for each file that is missing or differs.
     """
-    manifest = require(name)
+    manifest = require(name) if manifest is None else manifest
     problems = []
     for file in files(manifest):
         path = path_of(name, manifest, file)

@@ -351,11 +351,12 @@ class Result:
 
     @property
     def identity(self) -> str | None:
-        """Key of the claim, the machine, the packages and the origin of the weights; None where the claim is None."""
+        """Key of the claim, machine, packages, and origin of weights and data; None where the claim is None."""
         if self.claim is None or self.machine is None or self.versions is None:
             return None
         # The same weights from another file or run are the same claim, and another result: it says where they are from.
-        return _sha256([self.claim, dataclasses.asdict(self.machine), self.versions, self.weights, self.seed])
+        machine = dataclasses.asdict(self.machine)
+        return _sha256([self.claim, machine, self.versions, self.weights, self.seed, self.simulated])
 
 
 _NESTED: dict[str, Any] = {'in_domain': Domain, 'input': Input, 'library': Library, 'machine': Machine}

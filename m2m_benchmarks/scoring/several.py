@@ -7,13 +7,16 @@ import contextlib
 import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from m2m_benchmarks.data.versions import Version
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.scoring import requests
 from m2m_benchmarks.scoring.specs import CandidateSpec
+
+if TYPE_CHECKING:
+    from brainscore_core.benchmarks import Benchmark
 
 
 def score_several(
@@ -51,11 +54,12 @@ def score_several(
     """
     report = progress or silent
     tasks = [(spec, seed) for spec in specs for seed in (seeds if spec.weights == 'none' else seeds[:1])]
+    loaded: dict[str, Benchmark] = {}  # all candidates are scored on the same data
     for number, (spec, seed) in enumerate(tasks):
-        keys = {name: _key(spec, seed, name, layer) for name in benchmarks}
+        keys = {name: _key(spec, seed, name, layer, loaded.get(name)) for name in benchmarks}
         known = {} if fresh else {name: requests.answer(key) for name, key in keys.items() if key is not None}
         missing = [name for name in benchmarks if known.get(name) is None]
-        computed = _compute(spec, seed, missing, layer, fresh, report) if missing else iter(())
+        computed = _compute(spec, seed, missing, layer, fresh, loaded, report) if missing else iter(())
         for name in benchmarks:
             result = known.get(name)
             yield next(computed) if result is None else result
@@ -63,10 +67,10 @@ def score_several(
             report('candidates', number + 1, len(tasks))
 
 
-def _key(
-    spec: CandidateSpec, seed: int, benchmark: str, layer: str | None, versions: Sequence[Version] | None = None
-) -> str | None:
-    return requests.key(spec.name, spec.weights, seed, benchmark, layer, spec.options.given(), versions)
+def _key(spec: CandidateSpec, seed: int, name: str, layer: str | None, benchmark: 'Benchmark | None') -> str | None:
+    # The data that were loaded, or else those that are here now: a dataset may be replaced at any time.
+    versions = getattr(benchmark, 'versions', None)
+    return requests.key(spec.name, spec.weights, seed, name, layer, spec.options.given(), versions)
 
 
 def _compute(
@@ -75,6 +79,7 @@ def _compute(
     benchmarks: Sequence[str],
     layer: str | None,
     fresh: bool,
+    loaded: 'dict[str, Benchmark]',
     report: Progress,
 ) -> Iterator[Result]:
     report('loading torch', 0, 1)
@@ -83,20 +88,20 @@ def _compute(
     from m2m_benchmarks.scoring.score import score_candidate
 
     report('loading torch', 1, 1)
-    loaded = [load_benchmark(name) for name in benchmarks]
-    # Requests for the data that were loaded: a dataset may be replaced at any time.
-    versions = [getattr(benchmark, 'versions', None) for benchmark in loaded]
-    keys = [_key(spec, seed, name, layer, used) for name, used in zip(benchmarks, versions, strict=True)]
+    for name in benchmarks:
+        if name not in loaded:
+            loaded[name] = load_benchmark(name)
+    keys = [_key(spec, seed, name, layer, loaded[name]) for name in benchmarks]
     report(f'{spec}: loading', 0, 1)
     # torch.hub prints its downloads to stdout, which is for results only.
     with contextlib.redirect_stdout(sys.stderr):
         candidate = load_candidate(spec.name, weights=spec.weights, seed=seed, **spec.options.given())
     report(f'{spec}: loading', 1, 1)
-    scores = score_candidate(candidate, loaded, layer, report, fresh)
-    for name, used, key, score in zip(benchmarks, versions, keys, scores, strict=True):
+    scores = score_candidate(candidate, [loaded[name] for name in benchmarks], layer, report, fresh)
+    for name, key, score in zip(benchmarks, keys, scores, strict=True):
         result = Result.from_document(score.attrs['result'])
         # A weights file that was replaced since the key was computed may not be the one that was loaded.
-        same = key == _key(spec, seed, name, layer, used)
+        same = key == _key(spec, seed, name, layer, loaded[name])
         if key is not None and same and candidate.files is not None and result.request != key:
             with store.optional():
                 store.set_request(result, key, candidate.files)

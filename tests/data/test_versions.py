@@ -2,10 +2,12 @@
 
 import copy
 import fcntl
+import json
 import os
 import pickle
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -41,6 +43,7 @@ def on_disk(entry):
     return sorted(path.name for path in folder_of(entry).parent.iterdir() if path.is_dir())
 
 
+@pytest.mark.seconds
 def test_a_version_that_another_process_reads_stays(put, m2m):
     first = put(0)
     reader = os.open(folder_of(first) / versions.READERS, os.O_RDONLY)  # not by this library
@@ -129,3 +132,23 @@ def test_a_version_that_is_replaced_while_it_is_taken(put, monkeypatch):
     monkeypatch.setattr(manifest, 'require', replaced)
     assert versions.current('Lab2026').manifest == entries[1]
     assert on_disk(entries[1]) == [entries[1]['version']]
+
+
+@pytest.mark.parametrize('command', ['verify', 'export'])
+def test_a_version_stays_while_it_is_verified_or_copied(put, others, m2m, monkeypatch, tmp_path, command):
+    first = put(0)
+    real, entries = manifest.file_problem, []
+
+    def replacing(path, file):
+        if not entries:
+            entries.append(first)
+            entries.append(put(1))
+        return real(path, file)
+
+    monkeypatch.setattr(manifest, 'file_problem', replacing)
+    path = tmp_path / 'lab.zip'
+    assert m2m('data', command, 'Lab2026', *[path] * (command == 'export')).code == 0
+    assert manifest.require('Lab2026') == entries[1] != first
+    if command == 'export':
+        with zipfile.ZipFile(path) as archive:
+            assert json.loads(archive.read('ledger.json')) == first

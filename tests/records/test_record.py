@@ -105,6 +105,7 @@ def test_the_claim_depends_on(field):
         ('versions', {'torch': '2.10'}),
         ('weights', 'file copy.pth (SHA-256 a)'),
         ('seed', 7),
+        ('simulated', True),
     ],
 )
 def test_the_identity_also_depends_on(field, value):

@@ -130,12 +130,6 @@ def data_settings(setting):
     manifest.write('Lab2026', entry)
 
 
-def simulated(setting):
-    entry = manifest.require('Lab2026')
-    entry['source']['made_by'] = manifest.SIMULATED
-    manifest.write('Lab2026', entry)
-
-
 def threads(setting):
     # Not by torch.set_num_threads, which would outlive the test.
     setting.patch.setattr(torch, 'get_num_threads', lambda: 64)
@@ -250,10 +244,10 @@ def test_what_is_simulated_stands_in_the_data(setting):
     import_bundle('SimulatedMouse2', *setting.bundle.paths)
     setting.benchmark = 'SimulatedMouse2.VISal-rdm'
     assert not setting.result().simulated
-    simulated(setting)
-    setting.benchmark = 'Lab2026.VISal-rdm'
-    setting.options['fresh'] = True
-    assert setting.result().simulated
+    entry = manifest.require('SimulatedMouse2')
+    entry['source']['made_by'] = manifest.SIMULATED
+    manifest.write('SimulatedMouse2', entry)
+    assert setting.result().simulated  # not answered by the result before
 
 
 @pytest.mark.parametrize('kind', ['plugin', 'file', 'weights'])

@@ -6,10 +6,11 @@ import pytest
 
 from m2m_benchmarks import load_benchmark, score
 from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.analysis import compare
 from m2m_benchmarks.data import manifest, versions
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.records import store
-from m2m_benchmarks.scoring import requests
+from m2m_benchmarks.scoring import candidates, requests
 from m2m_benchmarks.scoring.several import score_several
 from m2m_benchmarks.scoring.specs import CandidateSpec
 from m2m_benchmarks.testing import write_patterns
@@ -17,7 +18,7 @@ from m2m_benchmarks.testing import write_patterns
 pytestmark = pytest.mark.seconds
 
 NEURAL, DIGITS = 'Lab2026.VISal-rdm', 'Qazi2025.MNIST.SVHN-readout_accuracy'
-PIXELS = CandidateSpec('pixels_64')
+PIXELS, SMALL = CandidateSpec('pixels_64'), 'plain_digitnet'
 
 
 @pytest.fixture(scope='module')
@@ -129,3 +130,26 @@ def test_a_reader_that_comes_too_late(m2m, put, monkeypatch, others, benchmark, 
     with pytest.raises(DataError) as raised:
         score('pixels_64', loaded)
     assert str(raised.value) == f'{loaded.versions[0].name} was {how} while it was read. Run this again.'
+
+
+@pytest.mark.parametrize('command', ['score', 'compare'])
+def test_candidates_of_a_command_are_scored_on_the_same_data(put, others, monkeypatch, command):
+    put(NEURAL, 0)
+    module = {'score': candidates, 'compare': compare}[command]
+    real, loaded = module.load_candidate, []
+
+    def replacing(name, **options):
+        loaded.append(name)
+        if len(loaded) == 2:
+            put(NEURAL, 1)
+        return real(name, **options)
+
+    monkeypatch.setattr(module, 'load_candidate', replacing)
+    if command == 'score':
+        results = [result.document() for result in score_several([PIXELS, CandidateSpec(SMALL, 'none')], [NEURAL])]
+    else:
+        (comparison,) = compare.compare(['pixels_64', f'{SMALL}@none'], [NEURAL], seeds=[0])
+        results = [candidate.results[0] for candidate in comparison.candidates]
+    assert len(loaded) == 2
+    assert len({result['data_sha256'] for result in results}) == 1
+    assert manifest.require('Lab2026')['assembly']['sha256'] != results[0]['data_sha256']
