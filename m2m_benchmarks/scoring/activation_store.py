@@ -286,7 +286,7 @@ def limit_bytes() -> float:
         limit = float(text)
     except ValueError:
         limit = float('nan')
-    if not limit >= 0:
+    if not 0 <= limit < float('inf'):
         raise StorageError(f'{LIMIT} is {text!r}; expected the size limit of the activations in GB, such as 20.')
     return limit * 1e9
 

@@ -112,7 +112,9 @@ class Activations:
         ModelError
             When a layer's output can't be used.
         StorageError
-            When the disk has no room for the responses.
+            When the disk has no room for the responses, or the size limit of the store isn't a number.
+        DataError
+            When the stimuli are replaced while the network runs on them.
         """
         if 'logits' not in layers:  # Brain-Score's name for the last layer
             submodules(self._module, layers, self._candidate.identifier)
@@ -121,6 +123,7 @@ class Activations:
         unread = [layer for layer in dict.fromkeys(layers) if (stimuli_sha256, layer, form) not in self._known]
         if unread:
             folder = ensure_writable(activation_store.folder())
+            activation_store.limit_bytes()  # a setting that isn't a number is reported before the network runs
             probe = Probe(self, unread, [paths[0], paths[len(paths) // 2]])
             keys = {} if form is FeatureForm.MAPS else self._keys(unread, stimuli_sha256, form, probe)
             for layer, key in keys.items():
@@ -205,7 +208,11 @@ class Activations:
             )
             for layer, key in keys.items()
         ]
-        activation_store.write(entries, self._in_use)
+        try:
+            activation_store.write(entries, self._in_use)
+        except StorageError as error:  # what was computed is scored all the same
+            self._note(f'its activations are not stored: {str(error).rstrip(".")}')
+            return
         self._in_use.update(activation_store.path_of(key) for key in keys.values())
 
     def _note(self, text: str) -> None:

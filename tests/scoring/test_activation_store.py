@@ -121,7 +121,7 @@ def test_the_least_recently_used_go_at_the_limit(folder, monkeypatch):
     assert [file.path for file in store.files()] == [store.path_of(entries[2].key)]
 
 
-@pytest.mark.parametrize('text', ['lots', '-1', 'nan'])
+@pytest.mark.parametrize('text', ['lots', '-1', 'nan', 'inf'])
 def test_a_limit_is_a_number(text, folder, monkeypatch):
     monkeypatch.setenv('M2M_CACHE_GB', text)
     with pytest.raises(StorageError, match=f"M2M_CACHE_GB is '{text}'; expected .* such as 20"):

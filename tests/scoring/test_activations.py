@@ -1,5 +1,6 @@
 """Responses of layers: those of a direct forward pass, computed once, never for another network."""
 
+import errno
 import functools
 import os
 import resource
@@ -269,6 +270,29 @@ def test_images_that_are_replaced_meanwhile(few_images, monkeypatch):
     with pytest.raises(DataError, match='the images of few were replaced while Sequential ran'):
         passes(network(), few_images)
     assert stored_files() == []
+
+
+def test_a_full_disk_loses_no_responses(few_images, capsys, monkeypatch):
+    expected = Activations(load_candidate(network(1), image_size=64))(few_images, ['3'])['3']
+    activation_store.clear()
+
+    def full(path, entry):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(activation_store, '_write', full)
+    features = Activations(load_candidate(network(1), image_size=64))(few_images, ['3'])['3']
+    np.testing.assert_array_equal(features, expected)
+    error = capsys.readouterr().err
+    assert error.startswith('Note on Sequential: its activations are not stored: cannot write activations to ')
+    assert 'No space left on device' in error
+
+
+def test_a_wrong_limit_is_reported_before_the_network_runs(few_images, monkeypatch):
+    monkeypatch.setenv('M2M_CACHE_GB', '20 GB')
+    activations = Activations(load_candidate(network(), image_size=64))
+    with pytest.raises(StorageError, match='M2M_CACHE_GB'):
+        activations(few_images, ['3'])
+    assert activations.forward_passes == 0
 
 
 def test_nothing_is_stored_of_a_network_without_source(few_images):
