@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -182,6 +182,7 @@ def compare(
     source: str | None = None,
     training: dict[str, Any] | None = None,
     progress: Progress | None = None,
+    show: Callable[[Score], None] | None = None,
 ) -> list[Comparison]:
     """Compare candidates on benchmarks.
 
@@ -207,6 +208,8 @@ def compare(
     training : dict, optional
         Settings of the runs that differ from the protocol: `steps`, `batch_size`, `learning_rate`, `limit`.
     progress : callable, optional
+    show : callable, optional
+        Called with each score before it is stored; see `score_candidate`.
 
     Returns
     -------
@@ -230,7 +233,7 @@ def compare(
         scores: list[list[Score]] = []
         for seed, model in zip(job.seeds or [0], job.models, strict=True):
             candidate = _load(model, seed, progress)
-            scores.append(list(score_candidate(candidate, job.benchmarks, progress=progress, fresh=True)))
+            scores.append(list(score_candidate(candidate, job.benchmarks, progress=progress, fresh=True, show=show)))
             done += 1
             if progress:
                 progress('models and seeds', done, total)
