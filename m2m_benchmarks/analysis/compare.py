@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -183,6 +183,7 @@ def compare(
     source: str | None = None,
     training: dict[str, Any] | None = None,
     progress: Progress | None = None,
+    show: Callable[[Score], None] | None = None,
 ) -> list[Comparison]:
     """Compare candidates on benchmarks.
 
@@ -208,6 +209,8 @@ def compare(
     training : dict, optional
         Settings of the runs that differ from the protocol: `steps`, `batch_size`, `learning_rate`, `limit`.
     progress : callable, optional
+    show : callable, optional
+        Called with each score before it is stored; see `score_candidate`.
 
     Returns
     -------
@@ -233,7 +236,7 @@ def compare(
         for seed, model in zip(job.seeds or [0], job.models, strict=True):
             candidate = _load(model, seed, progress)
             own_benchmarks = [loaded[name] for name in job.benchmarks]  # all candidates are scored on the same data
-            scores.append(list(score_candidate(candidate, own_benchmarks, progress=progress, fresh=True)))
+            scores.append(list(score_candidate(candidate, own_benchmarks, progress=progress, fresh=True, show=show)))
             done += 1
             if progress:
                 progress('models and seeds', done, total)

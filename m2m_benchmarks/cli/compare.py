@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, progress, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, progress, terminal_width, write_json
 from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.cli.train import require_training
+from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.storage import ensure_writable, home
 
 if TYPE_CHECKING:
+    from brainscore_core.metrics import Score
+
+    from m2m_benchmarks.analysis.compare import Comparison
     from m2m_benchmarks.analysis.entries import Entry
 
 #: What is printed after Ctrl-C.
@@ -77,33 +82,67 @@ def compare(
     check_json(json)
     options = {'steps': steps, 'batch_size': batch_size, 'learning_rate': lr, 'limit': limit}
     training = {key: value for key, value in options.items() if value is not None}
-    with progress(_AFTER_INTERRUPT) as report:
-        report('loading', 0, 1)
-        from m2m_benchmarks.analysis.compare import compare as compare_models
+    scores: list[Score] = []
+    try:
+        with progress(_AFTER_INTERRUPT) as report:
+            report('loading', 0, 1)
+            from m2m_benchmarks.analysis.compare import compare as compare_models
 
-        if figure is not None:
-            from m2m_benchmarks.report.comparison import check_figure, write_figure
+            if figure is not None:
+                from m2m_benchmarks.report.comparison import check_figure
 
-            check_figure(figure)
-        report('loading', 1, 1)
-        # torch.hub announces downloads on stdout, which is for results only.
-        with contextlib.redirect_stdout(sys.stderr):
-            comparisons = compare_models(models, benchmarks, seed_list, weights, source, training, report)
-        if figure is not None:
-            write_figure(comparisons, figure)
+                check_figure(figure)
+            report('loading', 1, 1)
+            # torch.hub announces downloads on stdout, which is for results only.
+            with contextlib.redirect_stdout(sys.stderr):
+                comparisons = compare_models(
+                    models, benchmarks, seed_list, weights, source, training, report, scores.append
+                )
+    except BaseException:
+        if scores:
+            _show_scores(scores, json)
+        raise
     documents = [comparison.document() for comparison in comparisons]
-    if json is not None:
-        write_json(documents[0] if len(documents) == 1 else documents, json)
-    if json == '-':
-        return
+    with contextlib.ExitStack() as outputs:  # each is written, even if another can't be
+        if figure is not None:
+            outputs.callback(_draw, comparisons, figure, json != '-')
+        if json is not None:
+            outputs.callback(write_json, documents[0] if len(documents) == 1 else documents, json)
+        if json != '-':
+            _print_comparisons(comparisons)
+    reasons = [score.attrs['not_stored'] for score in scores if 'not_stored' in score.attrs]
+    if reasons:
+        raise StorageError(f'{len(reasons)} scores are not stored: {reasons[-1]}')
+
+
+def _print_comparisons(comparisons: Sequence['Comparison']) -> None:
     from m2m_benchmarks.report.comparison_tables import comparison_tables
 
     for number, table in enumerate(table for comparison in comparisons for table in comparison_tables(comparison)):
         if number:
             print_line('')
         print_table(table)
-    if figure is not None:
+
+
+def _draw(comparisons: Sequence['Comparison'], figure: Path, say_where: bool) -> None:
+    from m2m_benchmarks.report.comparison import write_figure
+
+    write_figure(comparisons, figure)
+    if say_where:
         print_line(str(figure))
+
+
+def _show_scores(scores: Sequence['Score'], json: str | None) -> None:
+    """Show the scores of a comparison that has failed or was stopped."""
+    from m2m_benchmarks.records.record import Result
+    from m2m_benchmarks.report.scores import matrix_table
+
+    results = [Result.from_document(score.attrs['result']) for score in scores]
+    say(f'The comparison is not finished. These {len(results)} scores are.')
+    if json == '-':
+        write_json([result.document() for result in results], json)
+    else:
+        print_table(matrix_table(results, terminal_width()))
 
 
 def _check_used(

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.records.record import Result
-from m2m_benchmarks.storage import ensure_writable, home
+from m2m_benchmarks.storage import ensure_writable, home, replaces
 
 if TYPE_CHECKING:
     from m2m_benchmarks.scoring.options import NetworkOptions
@@ -141,22 +142,67 @@ def score(
     expanded = expand_benchmarks(benchmarks)
     ensure_writable(home())
     check_json(json)
-    results: list[Result] = []
+    n_candidates = sum(len(seed_list) if spec.weights == 'none' else 1 for spec in specs.values())
+    output = _Output(json, n_candidates * len(expanded))
     try:
         with progress(_AFTER_INTERRUPT) as report:
-            for result in score_several(list(specs.values()), expanded, layer, seed_list, fresh, report):
-                results.append(result)
+            for _ in score_several(list(specs.values()), expanded, layer, seed_list, fresh, report, output.add):
+                pass
     except M2MError:
-        if results and json != '-':
-            _print_results(results)
-        if results:
+        if output.results:
             say(_AFTER_INTERRUPT)
         raise
-    documents = [result.document() for result in results]
-    if json is not None:
-        write_json(documents[0] if len(documents) == 1 else documents, json)
-    if json != '-':
-        _print_results(results)
+    finally:
+        output.finish()
+
+
+class _Output:
+    """Output of the command: the table, which is printed once, and the file after --json, which is always whole.
+
+    Parameters
+    ----------
+    json : str or None
+        Value of --json.
+    n : int
+        Number of results that are asked for; after the last one, the table is printed.
+
+    Attributes
+    ----------
+    results : list of Result
+        Results so far.
+    """
+
+    def __init__(self, json: str | None, n: int) -> None:
+        self.results: list[Result] = []
+        self._json, self._n = json, n
+        self._unfinished = True
+        # What is written to a device or a pipe can't be replaced.
+        self._rewritten = json is not None and json != '-' and replaces(Path(json))
+
+    def add(self, result: Result) -> None:
+        """Show a result."""
+        self.results.append(result)
+        if len(self.results) == self._n:
+            self.finish()
+        elif self._rewritten:
+            self._write()
+
+    def finish(self) -> None:
+        """Print and write all results so far, unless that was done."""
+        if not (self.results and self._unfinished):
+            return
+        self._unfinished = False
+        try:
+            if self._json != '-':
+                _print_results(self.results)
+        finally:
+            if self._json is not None:
+                self._write()
+
+    def _write(self) -> None:
+        assert self._json is not None
+        documents = [result.document() for result in self.results]
+        write_json(documents[0] if self._n == 1 else documents, self._json)
 
 
 def _network_options(mean: str | None, std: str | None, preprocessing: str | None, **options: Any) -> 'NetworkOptions':

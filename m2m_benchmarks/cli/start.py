@@ -1,5 +1,6 @@
 """Start of the command `m2m`. Signals and closed streams are handled before anything else is imported."""
 
+import errno
 import os
 import signal
 import sys
@@ -7,6 +8,8 @@ from types import FrameType
 
 #: Signals that stop a command. It then cleans up, and exits with 128 and the number of the signal.
 _STOPPING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, 'SIGHUP') else [])]
+#: Errors of streams: a reader that has read enough, a closed stream, a full disk, a limit on the size of files.
+_STREAM_ERRORS = (errno.EPIPE, errno.EBADF, errno.ENOSPC, errno.EFBIG)
 _DEFAULT = {number: signal.getsignal(number) for number in _STOPPING}
 
 
@@ -32,10 +35,12 @@ def run() -> None:
         main()
     except SystemExit as ended:
         code = ended.code
-    except OSError:
-        if _flush(report=True):
+    except OSError as error:
+        if error.filename is not None or error.errno not in _STREAM_ERRORS:
             raise
         code = 1
+        if _flush(report=True) and not isinstance(error, BrokenPipeError):  # nothing is left where stdout is unbuffered
+            _report(error)
     except BaseException:
         # Imports may turn Ctrl-C into an error of their own.
         if not received:
@@ -82,8 +87,12 @@ def _flush(report: bool) -> bool:
             if stream is sys.stdout:
                 whole = False
                 if report and not isinstance(error, BrokenPipeError):
-                    _say(f'error: cannot write to stdout: {getattr(error, "strerror", None) or error}.')
+                    _report(error)
     return whole
+
+
+def _report(error: Exception) -> None:
+    _say(f'error: cannot write to stdout: {getattr(error, "strerror", None) or error}.')
 
 
 def _say(text: str) -> None:

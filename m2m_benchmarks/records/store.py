@@ -18,6 +18,7 @@ import peewee
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.records.record import Result
+from m2m_benchmarks.records.sqlite_errors import explain
 from m2m_benchmarks.storage import ensure_writable, home
 
 #: Longest time that a writer waits for another, in seconds.
@@ -96,15 +97,6 @@ def add(results: Iterable[Result]) -> int:
                 Row.insert_many(new).execute()
             n_added += len(new)
     return n_added
-
-
-@contextlib.contextmanager
-def optional() -> Iterator[None]:
-    """Continue with a note on stderr where results can't be stored: a computed score is printed in any case."""
-    try:
-        yield
-    except StorageError as error:
-        say(f'note: the score is not stored: {error}')
 
 
 def results(model: str | None = None, benchmark: str | None = None) -> list[Result]:
@@ -267,14 +259,13 @@ def _connect() -> Iterator[None]:
             _database.connection().text_factory = lambda content: content.decode('utf-8', 'surrogateescape')
             _make_table()
         except _ERRORS as error:
-            raise StorageError(
-                f'the results file {file} cannot be used: {error}. If another program has locked it, wait. If it is '
-                'damaged, or not a results file of M2M, move it away; M2M then creates a new one.'
-            ) from error
+            raise StorageError(f'the results file {file} cannot be used: {explain(error, file)}') from error
         try:
             yield
         except _ERRORS as error:
-            raise StorageError(f'the results file {file} could not be read or written: {error}.') from error
+            raise StorageError(
+                f'the results file {file} could not be read or written: {explain(error, file)}'
+            ) from error
     finally:
         _database.close()
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -63,9 +64,9 @@ def write_figure(comparisons: Sequence[Comparison], path: Path) -> None:
         When the file can't be written.
     """
     check_figure(path)
-    figure = draw(comparisons)
-    with user_file(path, _OTHER_FIGURE, 'wb') as file:
-        figure.savefig(file, format=path.suffix[1:].lower(), dpi=150)
+    # A dollar in a name is no formula.
+    with user_file(path, _OTHER_FIGURE, 'wb') as file, matplotlib.rc_context({'text.parse_math': False}):
+        draw(comparisons).savefig(file, format=path.suffix[1:].lower(), dpi=150)
 
 
 def _draw_panel(panel: SubFigure, comparison: Comparison) -> Axes:

@@ -26,7 +26,7 @@ _LEAST_TITLE = 12
 #: Pieces that a line is broken into: words, and the parts of a long word after its separators.
 _BREAKS = (re.compile(r'\S+\s*|\s+'), re.compile(r'[^-._:/@]*[-._:/@]+|[^-._:/@]+'))
 #: Characters that are markup in Markdown, as an underscore between letters or digits is not.
-_MARKUP = re.compile(r'([\\`*<>|\[\]~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))')
+_MARKUP = re.compile(r'([\\`*<>|\[\]~&]|^[#+-]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))')
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.versions import reporting_replacement
-from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError
+from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError, StorageError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import load_benchmark, no_stored_activations, reporting_plugin_errors
 from m2m_benchmarks.progress import Progress
@@ -175,6 +175,7 @@ def score_candidate(
     layer: str | None = None,
     progress: Progress | None = None,
     fresh: bool = False,
+    show: Callable[[Score], None] | None = None,
 ) -> Iterator[Score]:
     """Score one candidate on several benchmarks; its layers run over the stimuli once.
 
@@ -187,11 +188,14 @@ def score_candidate(
     fresh : bool
         Whether to compute scores that the results already have for the same weights, code, input, responses to a fixed
         image, data, settings, library, packages and machine.
+    show : callable, optional
+        Called with each score before it is stored, which may take long or fail where others use the results.
 
     Yields
     ------
     Score
-        Score as `score` returns it, stored before it is yielded; where it can't be stored, with a note on stderr.
+        Score as `score` returns it, stored before it is yielded; where it can't be stored, there is a note on stderr,
+        and `attrs['not_stored']` is the reason.
     """
     ensure_writable(home())
     layer = None if layer is None else layer_name(layer)
@@ -204,7 +208,10 @@ def score_candidate(
         expected = dataclasses.replace(facts, **_benchmark_fields(benchmark))
         known = [] if expected.identity is None or fresh else store.answers(identity=expected.identity)
         if known:
-            yield _score_of(known[0])
+            score = _score_of(known[0])
+            if show:
+                show(score)
+            yield score
             continue
         start = time.perf_counter()
         with reporting_replacement(getattr(benchmark, 'versions', [])):
@@ -212,11 +219,26 @@ def score_candidate(
         seconds = time.perf_counter() - start
         result = _result(expected, benchmark, score, seconds)
         score.attrs['result'] = result.document()
+        try:
+            if show:
+                show(score)
+        finally:
+            reason = _store(result)
+        if reason is not None:
+            score.attrs['not_stored'] = reason
+        yield score
+
+
+def _store(result: Result) -> str | None:
+    """Store a result, unless its equal is stored. Return why it could not be stored, which is a note on stderr too."""
+    try:
         same = [] if result.identity is None else store.answers(identity=result.identity)
         if not any(stored.score == result.score for stored in same):
-            with store.optional():
-                store.add([result])
-        yield score
+            store.add([result])
+    except StorageError as error:
+        say(f'note: the score is not stored: {error}')
+        return str(error)
+    return None
 
 
 def _score(

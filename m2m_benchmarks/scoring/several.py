@@ -6,9 +6,11 @@ PyTorch is loaded only when a score must be computed.
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Result
@@ -17,6 +19,7 @@ from m2m_benchmarks.scoring.specs import CandidateSpec
 
 if TYPE_CHECKING:
     from brainscore_core.benchmarks import Benchmark
+    from brainscore_core.metrics import Score
 
 
 def score_several(
@@ -26,6 +29,7 @@ def score_several(
     seeds: Sequence[int] = (0,),
     fresh: bool = False,
     progress: Progress | None = None,
+    show: Callable[[Result], None] | None = None,
 ) -> Iterator[Result]:
     """Score several candidates on several benchmarks.
 
@@ -41,6 +45,8 @@ def score_several(
     fresh : bool
         Whether to compute scores that the results already have.
     progress : callable, optional
+    show : callable, optional
+        Called with each result in the same order, before it is stored.
 
     Yields
     ------
@@ -51,20 +57,32 @@ def score_several(
     ------
     M2MError
         See `scoring.score.score`.
+    StorageError
+        After the last result, when some of them could not be stored.
     """
     report = progress or silent
+    show = show or (lambda result: None)
+    not_stored: list[str] = []
     tasks = [(spec, seed) for spec in specs for seed in (seeds if spec.weights == 'none' else seeds[:1])]
     loaded: dict[str, Benchmark] = {}  # all candidates are scored on the same data
     for number, (spec, seed) in enumerate(tasks):
         keys = {name: _key(spec, seed, name, layer, loaded.get(name)) for name in benchmarks}
         known = {} if fresh else {name: requests.answer(key) for name, key in keys.items() if key is not None}
         missing = [name for name in benchmarks if known.get(name) is None]
-        computed = _compute(spec, seed, missing, layer, fresh, loaded, report) if missing else iter(())
+        computed = iter(())
+        if missing:
+            computed = _compute(spec, seed, missing, layer, fresh, loaded, report, show, not_stored)
         for name in benchmarks:
             result = known.get(name)
-            yield next(computed) if result is None else result
+            if result is None:
+                yield next(computed)
+            else:
+                show(result)
+                yield result
         if len(tasks) > 1:
             report('candidates', number + 1, len(tasks))
+    if not_stored:
+        raise StorageError(f'{len(not_stored)} scores are not stored: {not_stored[-1]}')
 
 
 def _key(spec: CandidateSpec, seed: int, name: str, layer: str | None, benchmark: 'Benchmark | None') -> str | None:
@@ -81,7 +99,10 @@ def _compute(
     fresh: bool,
     loaded: 'dict[str, Benchmark]',
     report: Progress,
+    show: Callable[[Result], None],
+    not_stored: list[str],
 ) -> Iterator[Result]:
+    """Score a candidate, and add the reasons why scores could not be stored to `not_stored`."""
     report('loading torch', 0, 1)
     from m2m_benchmarks.plugins import load_benchmark
     from m2m_benchmarks.scoring.candidates import load_candidate
@@ -91,19 +112,39 @@ def _compute(
     for name in benchmarks:
         if name not in loaded:
             loaded[name] = load_benchmark(name)
-    keys = [_key(spec, seed, name, layer, loaded[name]) for name in benchmarks]
+    keys = {name: _key(spec, seed, name, layer, loaded[name]) for name in benchmarks}
     report(f'{spec}: loading', 0, 1)
     # torch.hub prints its downloads to stdout, which is for results only.
     with contextlib.redirect_stdout(sys.stderr):
         candidate = load_candidate(spec.name, weights=spec.weights, seed=seed, **spec.options.given())
     report(f'{spec}: loading', 1, 1)
-    scores = score_candidate(candidate, [loaded[name] for name in benchmarks], layer, report, fresh)
-    for name, key, score in zip(benchmarks, keys, scores, strict=True):
+
+    def requested(name: str, score: 'Score') -> tuple[Result, str | None]:
+        """Result of a score, and the request that is to be added to the stored one."""
         result = Result.from_document(score.attrs['result'])
+        key = keys[name]
         # A weights file that was replaced since the key was computed may not be the one that was loaded.
         same = key == _key(spec, seed, name, layer, loaded[name])
-        if key is not None and same and candidate.files is not None and result.request != key:
-            with store.optional():
-                store.set_request(result, key, candidate.files)
-            result = dataclasses.replace(result, request=key, files=candidate.files)
+        if key is None or not same or candidate.files is None or result.request == key:
+            return result, None
+        return dataclasses.replace(result, request=key, files=candidate.files), key
+
+    names = iter(benchmarks)
+    scores = score_candidate(
+        candidate,
+        [loaded[name] for name in benchmarks],
+        layer,
+        report,
+        fresh,
+        lambda score: show(requested(next(names), score)[0]),
+    )
+    for name, score in zip(benchmarks, scores, strict=True):
+        result, key = requested(name, score)
+        if 'not_stored' in score.attrs:
+            not_stored.append(score.attrs['not_stored'])
+        elif key is not None:
+            try:
+                store.set_request(result, key, candidate.files or {})
+            except StorageError as error:
+                say(f'note: the score is stored, but it will be computed again: {error}')
         yield result

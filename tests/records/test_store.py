@@ -1,9 +1,11 @@
 """The file that stores all results."""
 
+import errno
 import json
 import os
 import pwd
 import re
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -11,11 +13,13 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import peewee
 import pytest
 
 from m2m_benchmarks.errors import StorageError
-from m2m_benchmarks.records import store
+from m2m_benchmarks.records import sqlite_errors, store
 from m2m_benchmarks.records.record import Result
+from m2m_benchmarks.records.sqlite_errors import explain
 from m2m_benchmarks.testing import damaged
 
 
@@ -296,6 +300,66 @@ def test_a_file_that_another_program_holds(m2m_home, monkeypatch):
     assert store.add([make(1)]) == 1
 
 
+def sqlite_error(name, text):
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorname = name
+    return error
+
+
+@pytest.mark.parametrize(
+    ('name', 'text', 'advice'),
+    [
+        ('SQLITE_PROTOCOL', 'locking protocol', 'no locks'),
+        ('SQLITE_IOERR_SHMMAP', 'disk I/O error', 'no locks'),
+        ('SQLITE_IOERR_SHMOPEN', 'disk I/O error', 'no locks'),
+        ('SQLITE_IOERR_LOCK', 'disk I/O error', 'no locks'),
+        ('SQLITE_BUSY', 'database is locked', 'Another program holds it'),
+        ('SQLITE_BUSY_SNAPSHOT', 'database is locked', 'Another program holds it'),
+        ('SQLITE_FULL', 'database or disk is full', 'make room'),
+        ('SQLITE_IOERR_SHMSIZE', 'disk I/O error', 'make room'),
+        ('SQLITE_IOERR_WRITE', 'disk I/O error', 'make room'),
+        ('SQLITE_READONLY_DBMOVED', 'attempt to write a readonly database', 'permissions'),
+        ('SQLITE_CANTOPEN', 'unable to open database file', 'permissions'),
+        ('SQLITE_CORRUPT', 'database disk image is malformed', 'move it away'),
+        ('SQLITE_NOTADB', 'file is not a database', 'move it away'),
+    ],
+)
+def test_the_error_of_sqlite_decides_the_advice(tmp_path, name, text, advice):
+    explained = explain(peewee.OperationalError(sqlite_error(name, text)), tmp_path / 'results.sqlite')
+    assert explained.startswith(f'{text}. ')
+    for other in ('no locks', 'Another program holds it', 'make room', 'permissions', 'move it away'):
+        assert (other in explained) == (other == advice)
+
+
+def test_undoing_a_failed_transaction_hides_no_error(tmp_path):
+    hidden = peewee.OperationalError(sqlite_error('SQLITE_FULL', 'database or disk is full'))
+    last = peewee.OperationalError(sqlite_error('SQLITE_ERROR', 'cannot rollback - no transaction is active'))
+    last.__context__ = hidden
+    assert explain(last, tmp_path / 'results.sqlite').startswith('database or disk is full. ')
+
+
+@pytest.mark.parametrize('number', [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_missing_locks_are_not_taken_for_those_of_others(tmp_path, monkeypatch, number):
+    def refuse(*_arguments):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(sqlite_errors.fcntl, 'lockf', refuse)
+    assert 'no locks' in explain(sqlite_error('SQLITE_BUSY', 'database is locked'), tmp_path / 'results.sqlite')
+
+
+@pytest.mark.parametrize('limit', [1_000, 40_000])
+def test_no_room_for_a_result(m2m_home, limit):
+    store.add([make(0)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))  # as a full disk: nothing else is written meanwhile
+    try:
+        with pytest.raises(StorageError, match='make room'):
+            store.add([make(i, commitment='x' * 3_000) for i in range(1, 60)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert store.results() == [make(0)]
+
+
 def test_home_under_a_file(tmp_path, monkeypatch):
     (tmp_path / 'file').write_text('')
     monkeypatch.setenv('M2M_HOME', str(tmp_path / 'file' / 'home'))
@@ -306,7 +370,7 @@ def test_home_under_a_file(tmp_path, monkeypatch):
 WRITE = """
 import os, sys
 from m2m_benchmarks.errors import StorageError
-from m2m_benchmarks.records import store
+from m2m_benchmarks.records import sqlite_errors, store
 from m2m_benchmarks.records.record import Result
 if os.geteuid() == 0:  # root ignores permissions; imports first, as other users may not read the interpreter
     os.setgid({user.pw_gid}); os.setuid({user.pw_uid})

@@ -176,7 +176,7 @@ def test_a_figure_is_written_whole_or_not_at_all(tmp_path, monkeypatch, before):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Figure, 'savefig', savefig)
-    with pytest.raises(StorageError, match=r'cannot write a\.png to .*No space left on device'):
+    with pytest.raises(StorageError, match=r'cannot write to .*a\.png: No space left on device'):
         write_figure([comparison()], path)
     assert (path.read_bytes() if path.exists() else None) == before
     assert len(list(tmp_path.iterdir())) == (before is not None)
