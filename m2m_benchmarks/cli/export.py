@@ -1,6 +1,7 @@
 """The command `m2m export`."""
 
 import contextlib
+import functools
 import sys
 import zipfile
 from pathlib import Path
@@ -80,8 +81,7 @@ def export(
         if to is None:
             from m2m_benchmarks.submission.check import check_path
 
-            _announce(name)
-            checked = check_path(Path(name), max_mb * 1_000_000)
+            checked = check_path(Path(name), max_mb * 1_000_000, functools.partial(_announce, name))
         else:
             from m2m_benchmarks.submission.check import check_path, check_plugins
             from m2m_benchmarks.submission.export import Weights, export_tree, export_zip
@@ -100,11 +100,11 @@ def export(
                 print_line(str(path))
             if not check:
                 return
-            _announce(name)
+            announce = functools.partial(_announce, name)
             if to == 'zip':
-                checked = check_path(written[0], max_mb * 1_000_000)
+                checked = check_path(written[0], max_mb * 1_000_000, announce)
             else:
-                checked = check_plugins({folder: folder.parent.name for folder in written}, False)
+                checked = check_plugins({folder: folder.parent.name for folder in written}, False, announce=announce)
         report('export', steps, steps)
     _report(checked)
 

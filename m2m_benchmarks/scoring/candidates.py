@@ -176,9 +176,11 @@ def load_candidate(
         makes a network; `run:PATH`, the folder of a training run; the path of a plugin folder; a Brain-Score model; or
         a network.
     weights : 'default', 'none' or a file
-        'default': those that the model comes with (its library downloads them if necessary). 'none': untrained, from
-        `seed`; for `torchvision:`, `timm:` and the family `neurn_…`, `plain_…`. A .pth or .safetensors file holds a
-        state dict; a folder is that of a training run.
+        'default': those that the model comes with (its library downloads them if necessary). Those of torchvision, timm
+        and the family are read without running code, and refused where they differ from the hash in their file's name;
+        Brain-Score's models load theirs as they like. 'none': untrained, from `seed`; for `torchvision:`, `timm:` and
+        the family `neurn_…`, `plain_…`. A .pth or .safetensors file holds a state dict; a folder is that of a training
+        run.
     seed : int
         Random seed of untrained weights.
     image_size, name, preprocessing, mean, std, channels, layers, batch_size, device

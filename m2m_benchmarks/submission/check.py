@@ -6,7 +6,7 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +43,8 @@ _UNREACHABLE = re.compile(
     'Unable to locate credentials'
 )
 _SCRATCH = 'm2m-check-'
+#: Largest report of the tests of a plugin, in bytes. They can write it themselves.
+_LARGEST_REPORT = 50_000_000
 
 
 class Checked(NamedTuple):
@@ -63,7 +65,9 @@ class Checked(NamedTuple):
     not_tested: list[str]
 
 
-def check_path(path: Path, most_bytes: int = MOST_UNPACKED_BYTES) -> Checked:
+def check_path(
+    path: Path, most_bytes: int = MOST_UNPACKED_BYTES, announce: Callable[[], None] = lambda: None
+) -> Checked:
     """Check an archive, or a folder that holds plugin folders.
 
     Its code is run: see `isolation`.
@@ -75,6 +79,8 @@ def check_path(path: Path, most_bytes: int = MOST_UNPACKED_BYTES) -> Checked:
         `brainscore_vision`.
     most_bytes : int
         Limit for an archive's files when they are unpacked, in bytes.
+    announce : callable
+        Function that is called before the code is run, if the rules are kept.
 
     Raises
     ------
@@ -96,9 +102,9 @@ def check_path(path: Path, most_bytes: int = MOST_UNPACKED_BYTES) -> Checked:
                     raise
                 violation = Violation('a zip archive that can be unpacked', f'{path.name}: {error.strerror}')
                 return Checked([violation], 0, [])
-            return check_plugins(_plugins(next(temporary.iterdir())), one_identifier=True)
+            return check_plugins(_plugins(next(temporary.iterdir())), one_identifier=True, announce=announce)
     inside = path / BRAIN_SCORE
-    return check_plugins(_plugins(inside if inside.is_dir() else path), one_identifier=False)
+    return check_plugins(_plugins(inside if inside.is_dir() else path), one_identifier=False, announce=announce)
 
 
 def _plugins(root: Path) -> dict[Path, str]:
@@ -110,7 +116,12 @@ def _plugins(root: Path) -> dict[Path, str]:
     }
 
 
-def check_plugins(plugins: dict[Path, str], one_identifier: bool, timeout_s: float = 1800) -> Checked:
+def check_plugins(
+    plugins: dict[Path, str],
+    one_identifier: bool,
+    timeout_s: float = 1800,
+    announce: Callable[[], None] = lambda: None,
+) -> Checked:
     """Check plugin folders together; see `check_path`.
 
     Parameters
@@ -121,6 +132,8 @@ def check_plugins(plugins: dict[Path, str], one_identifier: bool, timeout_s: flo
         Whether the website's rules about identifiers apply.
     timeout_s : float
         Time limit for the tests of one plugin folder, in seconds.
+    announce : callable
+        Function that is called before the code is run, if the rules are kept.
     """
     if not plugins:
         raise M2MError(f'there is no plugin folder to check; expected one or more in {", ".join(KINDS)}.')
@@ -129,6 +142,7 @@ def check_plugins(plugins: dict[Path, str], one_identifier: bool, timeout_s: flo
     ]
     if violations:
         return Checked(violations, 0, [])
+    announce()
     n_tests, not_tested = 0, []
     with scratch_folder(_SCRATCH) as temporary:
         tree = _tree(temporary / 'tree', plugins)
@@ -221,7 +235,7 @@ def _test(tree: Path, kind: str, name: str, timeout_s: float, environment: dict[
     if os.strerror(errno.ENOSPC) in output:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     no_run = Violation(f'the tests of {kind}/{name} run', _last(output))
-    if not report.is_file():
+    if not report.is_file() or report.stat().st_size > _LARGEST_REPORT:
         return Checked([no_run], 0, [])
     try:
         cases = list(ElementTree.parse(report).iter('testcase'))

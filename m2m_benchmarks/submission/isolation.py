@@ -108,7 +108,7 @@ def run(
         End of what it printed.
     """
     network = 'drop' if network_can_be_dropped() else 'keep'
-    with output.open('wb') as file:
+    with output.open('w+b') as file:
         process = subprocess.Popen(
             [*_SUPERVISOR, network, *command],
             cwd=folder,
@@ -128,6 +128,6 @@ def run(
             process.wait()
             assert process.stdin is not None
             process.stdin.close()
-    with output.open('rb') as printed:
-        printed.seek(max(0, output.stat().st_size - _KEPT))
-        return returncode, printed.read().decode(errors='replace')
+        # By the open file: the command may have put something else under its name.
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _KEPT))
+        return returncode, file.read(_KEPT).decode(errors='replace')

@@ -79,9 +79,17 @@ def _sweep(place: Path, prefix: str) -> None:
 
 
 def _remove(folder: Path, lock: Path) -> None:
-    """Remove a folder of this user's, not through a link, and then its lock."""
-    with contextlib.suppress(FileNotFoundError):
-        if folder.lstat().st_uid == os.getuid():
+    """Remove a folder of this user's, not through a link, and then its lock; a lock lasts as long as its folder."""
+    with contextlib.suppress(OSError):
+        status = folder.lstat()
+        if status.st_uid == os.getuid() and stat.S_ISDIR(status.st_mode):
+            # The code of a check may have closed folders to us.
+            folder.chmod(0o700)
+            for place, names, _ in os.walk(folder):
+                for path in (Path(place, name) for name in names):
+                    if not path.is_symlink():
+                        path.chmod(0o700)
             shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(OSError):
-        lock.unlink()
+        if not folder.exists():
+            lock.unlink()

@@ -513,7 +513,8 @@ def test_check_names_failing_tests(m2m, work):
     (data / 'test.py').write_text('def helper():\n    pass\n')
     ran = m2m('export', 'tree', '--check')
     assert (ran.code, ran.out) == (1, '')
-    lines = ran.err.splitlines()
+    announced, *lines = ran.err.splitlines()
+    assert announced.startswith('The check runs the code of tree, with an environment and a home of its own, and ')
     assert lines[:3] == [
         'error: 4 of the rules and tests of Brain-Score failed:',
         "  Brain-Score's generic test test_visual_degrees[far]: assert 9001 < 9000",
@@ -557,7 +558,7 @@ def test_check_names_failing_tests_of_a_plugin(m2m, work):
     (folder / 'test.py').write_text(FAILING)
     ran = m2m('export', 'tree', '--check')
     assert ran.code == 1
-    assert ran.err.splitlines() == [
+    assert ran.err.splitlines()[1:] == [
         'error: 2 of the rules and tests of Brain-Score failed:',
         '  test of metrics/mine test_wrong: AssertionError: not so',
         '  test of metrics/mine test_set_up: failed on setup with "ZeroDivisionError: division by zero"',

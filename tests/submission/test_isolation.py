@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 import xml.etree.ElementTree as ElementTree
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,59 @@ def test_it_does_not_outlive_a_killed_check(number, tmp_path):
     wait_for_end(started)
 
 
+# The whole command.
+
+PRYING = """
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+
+def test_looks_for_secrets():
+    assert 'HF_TOKEN' not in os.environ
+    assert str(Path.home()) != {home!r}
+    assert not (Path.home() / '.netrc').exists()
+    Path(os.environ['M2M_HOME'], 'written').touch()
+
+
+def test_downloads():
+    urllib.request.urlopen('http://127.0.0.1:9/')
+
+
+def test_goes_on():
+    print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid)
+    Path({pid!r}).write_text(str(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid) + '\\n')
+"""
+
+
+@linux
+def test_a_prying_archive(m2m, tmp_path, secrets, monkeypatch):
+    secrets.mkdir()
+    (secrets / '.netrc').write_text('password')
+    monkeypatch.setenv('TMPDIR', str(tmp_path))
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    archive = tmp_path / 'prying.zip'
+    with zipfile.ZipFile(archive, 'w') as file:
+        for folder in ('sent/', 'sent/metrics/', 'sent/metrics/mine/'):
+            file.writestr(folder, '')
+        file.writestr('sent/metrics/mine/__init__.py', "metric_registry = {}\nmetric_registry['mine'] = None\n")
+        script = PRYING.format(home=str(secrets), pid=str(tmp_path / 'pid'))
+        file.writestr('sent/metrics/mine/test.py', script)
+    ran = m2m('export', archive, '--check')
+    assert ran.code == 0, ran.err
+    assert f'The check runs the code of {archive}, with an environment and a home of its own, and ' in ran.err
+    assert ran.out.splitlines() == [
+        "All rules are kept, and all 2 tests passed (Brain-Score's generic tests and the plugins' own, but for those "
+        'below).',
+        'not tested: needs the network: test of metrics/mine test_downloads',
+    ]
+    assert [path.name for path in secrets.iterdir()] == ['.netrc']
+    wait_for_end(numbers(tmp_path / 'pid', 1))
+    assert sorted(path.name for path in tmp_path.glob('m2m-*')) == []
+
+
 # Temporary folders.
 
 
@@ -205,6 +259,24 @@ def test_folders_in_use_and_of_others_are_kept(tmp_path):
     assert (tmp_path / 'm2m-x-mine').is_dir()
     assert not first.exists()
     assert not second.exists()
+
+
+def test_a_folder_that_cannot_be_removed_yet_is_removed_later(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch, scratch_folder('m2m-x-', tmp_path) as folder:
+        patch.setattr('shutil.rmtree', lambda *arguments, **options: None)
+        (folder / 'closed' / 'below').mkdir(parents=True)
+        (folder / 'link').symlink_to('/')
+        for path in (folder / 'closed' / 'below', folder / 'closed', folder):
+            path.chmod(0)
+    assert folder.is_dir()
+    with scratch_folder('m2m-x-', tmp_path):
+        assert not folder.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_output_is_not_read_through_what_the_command_puts_in_its_place(run, tmp_path):
+    code, output = run("import os; print('printed', flush=True); os.unlink('output'); os.mkfifo('output')")
+    assert (code, output) == (0, 'printed\n')
 
 
 def test_a_full_disk_is_named(tmp_path, monkeypatch):
