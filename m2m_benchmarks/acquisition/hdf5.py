@@ -47,6 +47,25 @@ def check_own(file: h5py.File, where: Path) -> None:
                     raise _elsewhere(where, group, name, 'is stored in', other)
 
 
+def own_dataset(file: h5py.File, path: str, where: str) -> h5py.Dataset:
+    """Return a dataset of a file that is too large to look through, or is read from a server.
+
+    Raises
+    ------
+    DataError
+        When the path leads to another file, or the dataset is stored in one; none of its content has been read then.
+    KeyError
+        When there is nothing at the path.
+    """
+    dataset = file[path]
+    others = _other_files(dataset) if isinstance(dataset, h5py.Dataset) else []
+    if h5py.h5o.get_info(dataset.id).fileno != h5py.h5o.get_info(file.id).fileno:
+        others = [dataset.file.filename]
+    if others:
+        raise DataError(f'{where}: {path} is in another file, {others[0]}, which is not read; fetch it again.')
+    return dataset
+
+
 def check_size(dataset: h5py.Dataset, what: str) -> None:
     """Raise a DataError if a dataset, or one of its chunks, has too many bytes to be read.
 

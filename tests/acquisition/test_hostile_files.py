@@ -16,6 +16,8 @@ import scipy.io
 from PIL import Image
 
 from m2m_benchmarks import limits
+from m2m_benchmarks.acquisition.allen.ecephys.nwb2 import Nwb2File
+from m2m_benchmarks.acquisition.allen.nwb import NwbFile, open_nwb
 from m2m_benchmarks.acquisition.digit_files import read_domain
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import manifest
@@ -202,6 +204,31 @@ def test_nwb_that_leads_elsewhere(tmp_path):
         file.attrs['nwb_version'] = '2.6.0'
     with pytest.raises(DataError, match='/units is a link to another file, /secret'):
         files.read_session(path, 'a.nwb')
+
+
+@pytest.mark.parametrize('how', ['link', 'storage', 'virtual'])
+@pytest.mark.parametrize('read', [NwbFile.array, lambda nwb, path, shape: nwb.text(path), Nwb2File.texts])
+def test_files_of_a_survey_that_lead_elsewhere(how, read, tmp_path):
+    with h5py.File(tmp_path / 'secret.h5', 'w') as secret:
+        secret['values'] = np.arange(5)
+    with h5py.File(tmp_path / 'a.nwb', 'w') as file:
+        if how == 'link':
+            file['values'] = h5py.ExternalLink('secret.h5', '/values')
+        elif how == 'storage':
+            file.create_dataset('values', (5,), 'i8', external=[(str(tmp_path / 'secret.h5'), 0, 40)])
+        else:
+            layout = h5py.VirtualLayout((5,), 'i8')
+            layout[:] = h5py.VirtualSource('secret.h5', 'values', (5,))
+            file.create_virtual_dataset('values', layout)
+    with open_nwb(tmp_path / 'a.nwb') as file, pytest.raises(DataError, match=r'is in another file, .*secret\.h5'):
+        read(Nwb2File(file), 'values', (None,) if read is NwbFile.array else None)
+
+
+def test_files_of_a_survey_beyond_the_limit(tmp_path, limit):
+    with h5py.File(tmp_path / 'a.nwb', 'w') as file:
+        file.create_dataset('values', (10**9,), 'u1', chunks=True)
+    with open_nwb(tmp_path / 'a.nwb') as file, pytest.raises(DataError, match=LIMIT):
+        NwbFile(file).array('values', (None,))
 
 
 def virtual_within(file):

@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from m2m_benchmarks.acquisition.hdf5 import check_size, own_dataset
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.remote_file import RemoteFile, open_remote_hdf5
 
@@ -98,7 +99,7 @@ class NwbFile:
         if not self.has(path):
             raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; fetch it again.')
         with self._reading(path):
-            dataset = self._file[path]
+            dataset = own_dataset(self._file, path, self.name)
             kind = dataset.dtype.kind if isinstance(dataset, h5py.Dataset) else ''
             actual = dataset.shape if kind else ()
         if kind not in tuple('fiu'):
@@ -112,6 +113,7 @@ class NwbFile:
         """Read a dataset, with the checks and errors of `dataset`."""
         dataset = self.dataset(path, shape)
         with self._reading(path):
+            check_size(dataset, self.name)
             return np.asarray(dataset[()])
 
     def text(self, path: str) -> str:
@@ -125,7 +127,7 @@ class NwbFile:
         text = ''
         if self.has(path):
             with self._reading(path):
-                for entry in np.asarray(self._file[path][()]).ravel()[:1]:
+                for entry in np.asarray(own_dataset(self._file, path, self.name)[()]).ravel()[:1]:
                     text = entry.decode() if isinstance(entry, bytes) else str(entry)
         if not text.strip():
             raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; fetch it again.')

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 
 from m2m_benchmarks.acquisition.allen.nwb import NwbFile
+from m2m_benchmarks.acquisition.hdf5 import own_dataset
 from m2m_benchmarks.errors import DataError
 
 _PATH = 'intervals/invalid_times'
@@ -34,7 +35,7 @@ class Nwb2File(NwbFile):
         if not self.has(path):
             raise DataError(f'{self.name} has no {path}: it is cut short or of another kind; fetch it again.')
         with self._reading(path):
-            column = np.asarray(self._file[path][()])
+            column = np.asarray(own_dataset(self._file, path, self.name)[()])
             if column.ndim != 1 or n not in (None, len(column)):
                 raise ValueError(f'shape {column.shape}, expected ({n},)')
             return column
