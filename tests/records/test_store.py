@@ -244,6 +244,7 @@ def test_rows_without_a_seal(m2m_home):
     with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
         connection.execute('update result set seal = null where id = 1')
     assert store.results() == [make(0), make(1)]
+    store.set_request(make(0), 'key', {})
     assert store.unsealed() == {make(0).uid}
     assert store.verify() == []
 
