@@ -249,6 +249,7 @@ def test_rows_without_a_seal(m2m_home):
     assert store.verify() == []
 
 
+@pytest.mark.seconds
 def test_damage_anywhere_in_the_file_changes_no_result(m2m_home, capsys):
     """Each result is returned as it was stored, or missing with a message."""
     stored = [make(i, request=f'key {i}', commitment='x' * 1500) for i in range(8)]
