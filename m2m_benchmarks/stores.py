@@ -17,7 +17,7 @@ from m2m_benchmarks.storage import home
 #: Age in s from which a temporary file can't be in use.
 _OLD_S = 24 * 60 * 60
 #: Names of temporary files and folders, and of unfinished downloads with the notes of their origin.
-_TEMPORARY = re.compile(r'\.tmp-.*|\..+\.[a-z0-9_]{8}(\.tmp)?|.+\.(part|new)(\.part)?(\.from)?')
+_TEMPORARY = re.compile(r'\.tmp-.*|\.(.+\.)?[a-z0-9_]{8}(\.tmp)?|.+\.(part|new)(\.part)?(\.from)?')
 
 
 @dataclass(frozen=True)

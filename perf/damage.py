@@ -113,6 +113,7 @@ def downloads():
     yield 'download: note', note_path(path), with_note
     neuroids = pd.DataFrame({'neuroid_id': list('abc'), 'region': 'VISp', 'animal': '1', 'session': '7'})
     responses = np.random.default_rng(0).random((2, 118, 3), dtype=np.float32)
+    folder = folder / 'sessions'
     path = write_session(folder, SessionResponses('7', responses, neuroids, (0.0, 1.0), {}, []), 'settings')
 
     def session():

@@ -5,6 +5,7 @@ import hashlib
 import math
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +16,14 @@ from m2m_benchmarks.net.failures import RequestFailed, without_password
 from m2m_benchmarks.net.notes import usable, write_note
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 from m2m_benchmarks.progress import Progress
-from m2m_benchmarks.storage import ensure_writable, file_lock, reporting_write_errors, sync_file, sync_folder
+from m2m_benchmarks.storage import (
+    ensure_writable,
+    file_lock,
+    reporting_write_errors,
+    sha256_file,
+    sync_file,
+    sync_folder,
+)
 
 #: End of the message of a download that failed.
 KEPT = ': the part that was downloaded is kept'
@@ -129,21 +137,23 @@ def complete(
             raise RequestFailed('the server does not say how long the file is', retryable=True)
         if begin != total:
             done, most = begin, MOST_UNMEASURED if total is None else total
-            with part.open('ab') as file:
-                for piece in client.content(response):
-                    file.write(piece)
-                    done += len(piece)
-                    if done > most:
-                        break
-                    if progress:
-                        progress(path.name, done, total or 0)
+            with _noting_interruption(part):
+                with part.open('ab') as file:
+                    for piece in client.content(response):
+                        file.write(piece)
+                        done += len(piece)
+                        if done > most:
+                            break
+                        if progress:
+                            progress(path.name, done, total or 0)
+                if total is not None and done < total:
+                    raise RequestFailed(f'the file has {done:,} bytes; expected {total:,}', retryable=True)
             if done > most:
                 discard(part)
-            if total is None and done > most:
+                if total is not None:
+                    raise RequestFailed(f'the file has more than {total:,} bytes', retryable=True)
                 reason = f'the server does not say how long the file is, and sends more than {most:,} bytes'
                 raise RequestFailed(reason, retryable=False)
-            if total is not None and done != total:
-                raise RequestFailed(f'the file has {done:,} bytes; expected {total:,}', retryable=True)
     computed = _md5(part) if md5 else None
     if computed != md5:
         discard(part)
@@ -151,9 +161,9 @@ def complete(
         raise RequestFailed(f'the file has the MD5 {computed}; expected {md5}', retryable=begin > 0)
     sync_file(part)
     part.chmod(_new_mode())
+    origin_note(part).unlink(missing_ok=True)  # first, so that a process that is killed here leaves no note behind
     part.replace(path)
     sync_folder(path.parent)
-    discard(part)
 
 
 def partial_bytes(path: Path) -> int:
@@ -171,6 +181,28 @@ def discard(unfinished: Path) -> None:
     """Remove an unfinished file and the note of its origin."""
     origin_note(unfinished).unlink(missing_ok=True)  # first: a file without its note is never resumed
     unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _noting_interruption(part: Path) -> Iterator[None]:
+    """If the block is interrupted, add the bytes and the SHA-256 of the part to its note."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            origin = origin_note(part).read_text(encoding='utf-8').splitlines()[:2]
+            state = f'{part.stat().st_size} {sha256_file(part)}'
+            origin_note(part).write_text('\n'.join([*origin, state, '']), encoding='utf-8')
+        raise
+
+
+def _is_damaged(part: Path, state: str) -> bool:
+    """Compare a part with the state in its note; bytes that a process added before it was killed are cut off."""
+    size, _, sha256 = state.partition(' ')
+    with contextlib.suppress(ValueError):
+        if int(size) < part.stat().st_size:
+            os.truncate(part, int(size))
+    return sha256 != sha256_file(part)
 
 
 def _start_part(response: httpx.Response, url: str, part: Path, have: int, validator: str) -> tuple[int, int | None]:
@@ -215,6 +247,9 @@ def _resume_point(part: Path, url: str) -> tuple[int, str]:
     """Number of bytes of a partial file that can be resumed, and their validator."""
     try:
         noted = origin_note(part).read_text(encoding='utf-8').splitlines()
+        if len(noted) == 3 and _is_damaged(part, noted.pop()):
+            print(f'note: {part} is damaged, and is downloaded from its start.', file=sys.stderr)
+            return 0, ''
         size = part.stat().st_size
     except (FileNotFoundError, ValueError):
         return 0, ''

@@ -33,8 +33,8 @@ def write_note(path: Path, content: Path | None = None, **more: Any) -> None:
     earlier = _read(path).get('sha256', note['sha256'])
     if earlier != note['sha256']:
         print(
-            f'note: {path.name} has changed at its source: SHA-256 {note["sha256"][:12]}…, {str(earlier)[:12]}… at '
-            'the download before.',
+            f'note: {path.name} differs from its earlier download: SHA-256 {note["sha256"][:12]}…, '
+            f'{str(earlier)[:12]}… before. It has changed at its source, or was incomplete.',
             file=sys.stderr,
         )
     with atomic_write(note_path(path)) as file:

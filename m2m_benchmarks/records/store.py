@@ -161,9 +161,12 @@ def set_request(result: Result, request: str, files: dict[str, str]) -> None:
     equal = (Row.identity == result.identity) & (Row.score == result.score)
     with _connection(), _database.atomic('IMMEDIATE'):
         for row in _select(equal if result.identity is not None else Row.uid == result.uid):
-            if not _is_damaged(row):
+            with contextlib.suppress(DataError):  # a damaged row answers nothing
+                _read(row)
                 document = {**json.loads(row['document']), 'request': request, 'files': files}
-                changed = _sealed({**row, 'request': request, 'document': json.dumps(document, allow_nan=False)})
+                changed = {**row, 'request': request, 'document': json.dumps(document, allow_nan=False)}
+                # A row without a seal may have been damaged before; a seal would hide that.
+                changed = changed if row['seal'] is None else _sealed(changed)
                 Row.update(changed).where(Row.id == row['id']).execute()
 
 

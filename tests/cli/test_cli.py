@@ -292,6 +292,24 @@ def test_doctor(m2m, m2m_home):
     assert checks['data Siegle2021']['state'] == 'missing'
 
 
+def test_doctor_checks_stored_files(m2m, m2m_home):
+    folder = m2m_home / 'runs' / 'mine'
+    folder.mkdir(parents=True)
+    (folder / 'checkpoint.ckpt').write_bytes(b'damaged')
+    left = folder / '.checkpoint.ckpt.ab12cd34'
+    left.write_bytes(bytes(2_000_000))
+    os.utime(left, (0, 0))
+    ran = m2m('doctor', '--verify')
+    assert ran.code == 1
+    assert f'broken   stored runs: {folder / "checkpoint.ckpt"} is damaged' in ran.out
+    assert f'ok       stored runs: 2 MB, 1 of it temporary files of killed processes, such as {left}' in ran.out
+    assert 'm2m doctor --clean removes them' in ran.out
+    ran = m2m('doctor', '--clean')
+    assert ran.code == 0
+    assert 'ok       stored runs: 0 MB\n' in ran.out
+    assert not left.exists()
+
+
 @pytest.mark.parametrize('arguments', [['bogus'], ['score'], ['score', 'pixels_64'], ['data', 'import', 'X'], ['--no']])
 def test_wrong_usage(m2m, m2m_home, arguments):
     assert m2m(*arguments)[0] == 2

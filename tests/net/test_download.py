@@ -107,8 +107,29 @@ def test_a_file_that_has_changed_at_its_source(site, get, path, capsys):
     path.unlink()
     site.files['/file'] = CONTENT[::-1]
     get(md5=None)
-    assert capsys.readouterr().err.startswith('note: file has changed at its source: SHA-256 ')
+    assert capsys.readouterr().err.startswith('note: file differs from its earlier download: SHA-256 ')
     assert path.read_bytes() == CONTENT[::-1]
+
+
+@pytest.mark.parametrize(
+    ('change', 'begin'),
+    [
+        (lambda part: part[:50_000] + b'?' + part[50_001:], None),
+        (lambda part: part[:-1], None),
+        (lambda part: part + b'written before it was killed', 100_000),
+    ],
+)
+def test_a_part_that_was_changed(site, get, path, capsys, change, begin):
+    """An interrupted download has the SHA-256 of its part."""
+    site.faults = [cut(100_000)]
+    with pytest.raises(DataError, match='could not be downloaded'):
+        get(md5=None, tries=1)
+    part = path.with_name('file.part')
+    part.write_bytes(change(part.read_bytes()))
+    get(md5=None)
+    assert path.read_bytes() == CONTENT
+    assert requested(site)[1:] == [('/file', begin and f'bytes={begin}-')]
+    assert ('file.part is damaged' in capsys.readouterr().err) == (begin is None)
 
 
 def test_what_a_killed_process_left_is_removed(site, get, path):

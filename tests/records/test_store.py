@@ -248,10 +248,12 @@ def test_rows_without_a_seal(m2m_home):
     with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
         connection.execute('update result set seal = null where id = 1')
     assert store.results() == [make(0), make(1)]
+    store.set_request(make(0), 'key', {})
     assert store.unsealed() == {make(0).uid}
     assert store.verify() == []
 
 
+@pytest.mark.seconds
 def test_damage_anywhere_in_the_file_changes_no_result(m2m_home, capsys):
     """Each result is returned as it was stored, or missing with a message."""
     stored = [make(i, request=f'key {i}', commitment='x' * 1500) for i in range(8)]

@@ -589,11 +589,11 @@ def test_events_that_do_not_fit_are_downloaded_again(fetch, site, m2m_home, cont
 
 @pytest.mark.slow
 def test_a_complete_file_without_its_name_is_not_downloaded_again(fetch, site, m2m_home, undisturbed, monkeypatch):
-    def interrupt(path):
+    def interrupt(path, content, **more):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(whole_file, 'sha256_file', interrupt)
+        patch.setattr(whole_file, 'write_note', interrupt)
         with pytest.raises(KeyboardInterrupt):
             fetch('deVries2020', whole_files=True)
     site.requests.clear()
@@ -656,15 +656,21 @@ def test_an_incomplete_table_without_a_length_is_downloaded_again(fetch, site, m
     assert sha256(fetch('Siegle2021')) == undisturbed['Siegle2021']
 
 
-@pytest.mark.slow
-def test_damaged_scenes_are_downloaded_again(fetch, m2m_home, undisturbed):
-    for name in ('deVries2020', 'Siegle2021'):
-        fetch(name)
-        path = sorted((m2m_home / 'downloads' / 'allen' / 'scenes').glob('*.tiff'))[7]
-        path.write_bytes(path.read_bytes()[:100])
-        with pytest.raises(DataError, match=r'damaged .* and was removed'):
-            fetch(name)
-        assert sha256(fetch(name)) == undisturbed[name]
+def test_damaged_downloads_are_fetched_again(fetch, m2m_home, capsys):
+    """One bit of a scene, of a table, and of the responses of a session."""
+    first = fetch('Siegle2021')
+    folder = m2m_home / 'downloads' / 'allen'
+    damaged = [sorted(folder.rglob(pattern))[-1] for pattern in ('scene_*.tiff', '*.csv', 'sessions/*/*.npz')]
+    for path in damaged:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    capsys.readouterr()
+    assert fetch('Siegle2021').manifest['version'] == first.manifest['version']
+    noted = capsys.readouterr().err
+    assert all(f'note: {path} ' in noted for path in damaged)
+    fetch('Siegle2021')
+    assert capsys.readouterr().err == ''
 
 
 def test_another_fetch_is_running(fetch, m2m_home):

@@ -12,7 +12,7 @@ from m2m_benchmarks.acquisition.allen.ophys.extraction import SOME_SCENES
 from m2m_benchmarks.acquisition.allen.ophys.scenes import shown_scenes
 from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
 from m2m_benchmarks.acquisition.allen.ophys.survey import DeVries2020
-from m2m_benchmarks.acquisition.allen.scenes import scene_urls
+from m2m_benchmarks.acquisition.allen.scenes import lock_scenes, scene_urls
 from m2m_benchmarks.acquisition.allen.sessions import AllenSession
 from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
 from m2m_benchmarks.acquisition.pipeline.session_file import write_session
@@ -100,3 +100,12 @@ def test_unreadable_sessions_are_skipped(site, read, session):
     assert requested(site) == [f'/{number}' for number in range(1, 8)]
     assert len(paths) == 118
     assert moved > 0
+
+
+def test_what_a_killed_fetch_left_of_scenes(tmp_path):
+    for name in ('scene_001.tiff', 'scene_001.tiff.part.from', 'scene_002.tiff.part', 'scene_002.tiff.part.from'):
+        (tmp_path / name).write_text('left')
+    with lock_scenes(tmp_path):
+        pass
+    kept = {path.name for path in tmp_path.iterdir()} - {'.lock'}
+    assert kept == {'scene_001.tiff', 'scene_002.tiff.part', 'scene_002.tiff.part.from'}  # which can be resumed
