@@ -69,7 +69,7 @@ def score_several(
         keys = {name: _key(spec, seed, name, layer, loaded.get(name)) for name in benchmarks}
         known = {} if fresh else {name: requests.answer(key) for name, key in keys.items() if key is not None}
         missing = [name for name in benchmarks if known.get(name) is None]
-        computed = iter(())
+        computed: Iterator[Result] = iter(())
         if missing:
             computed = _compute(spec, seed, missing, layer, fresh, loaded, report, show, not_stored)
         for name in benchmarks:
