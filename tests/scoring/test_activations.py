@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import torchvision
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from brainscore_vision.model_helpers.activations import core
 from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
@@ -236,9 +237,10 @@ import pandas as pd
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
-stimuli = StimulusSet(pd.DataFrame({'stimulus_id': sys.argv[1:]}))
-stimuli.identifier, stimuli.stimulus_paths = 'few', {path: path for path in sys.argv[1:]}
-candidate = load_candidate('torchvision:squeezenet1_1', weights='none')
+weights, *paths = sys.argv[1:]
+stimuli = StimulusSet(pd.DataFrame({'stimulus_id': paths}))
+stimuli.identifier, stimuli.stimulus_paths = 'few', {path: path for path in paths}
+candidate = load_candidate('torchvision:squeezenet1_1', weights=weights)
 activations = Activations(candidate)
 activations(stimuli, candidate.layers)
 print(activations.forward_passes)
@@ -247,10 +249,14 @@ print(activations.forward_passes)
 
 @pytest.mark.slow
 @pytest.mark.process
-def test_processors_share_entries(few_images):
+def test_processors_share_entries(few_images, tmp_path):
+    # From a file: PyTorch's random weights differ in their last bits between processors.
+    weights = str(tmp_path / 'weights.pth')
+    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), weights)
+
     def n_passes(**variables):
         paths = [str(path) for path in few_images.stimulus_paths.values()]
-        command = [sys.executable, '-W', 'ignore', '-c', SCRIPT, *paths]
+        command = [sys.executable, '-W', 'ignore', '-c', SCRIPT, weights, *paths]
         return subprocess.run(command, env={**os.environ, **variables}, check=True, capture_output=True).stdout
 
     assert n_passes(OMP_NUM_THREADS='2') == b'1\n'
