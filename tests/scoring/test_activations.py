@@ -133,6 +133,7 @@ def stored_files():
     return [file.path for file in activation_store.files()]
 
 
+@pytest.mark.seconds
 def test_a_damaged_entry_is_computed_again_and_replaced(few_images, capsys):
     assert passes(network(), few_images, ['1', '2', '3'], image_size=32) == 1
     before = {path: path.read_bytes() for path in stored_files()}
@@ -165,6 +166,7 @@ def changed_where_grey(images):
     return torch.where(grey, -images, images)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     'changed',
     [
@@ -200,6 +202,7 @@ def test_other_kernels_share_entries(few_images):
     assert passes(Holding(rounded), few_images, ['network.3']) == 0
 
 
+@pytest.mark.seconds
 def test_preprocessing_changed_where_grey(few_images):
     def preprocess(paths, grey=1.0):
         images = []
@@ -309,6 +312,7 @@ def test_nothing_is_stored_of_a_network_without_source(few_images):
     assert stored_files() == []
 
 
+@pytest.mark.seconds
 def test_more_layers_than_open_files(few_images):
     layers = [str(number) for number in range(60)]
     net = nn.Sequential(*[nn.Conv2d(3, 3, 1) for _ in layers])
