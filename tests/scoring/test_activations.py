@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import torchvision
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from brainscore_vision.model_helpers.activations import core
 from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper, load_preprocess_images
@@ -132,6 +133,7 @@ def stored_files():
     return [file.path for file in activation_store.files()]
 
 
+@pytest.mark.seconds
 def test_a_damaged_entry_is_computed_again_and_replaced(few_images, capsys):
     assert passes(network(), few_images, ['1', '2', '3'], image_size=32) == 1
     before = {path: path.read_bytes() for path in stored_files()}
@@ -164,6 +166,7 @@ def changed_where_grey(images):
     return torch.where(grey, -images, images)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize(
     'changed',
     [
@@ -199,6 +202,7 @@ def test_other_kernels_share_entries(few_images):
     assert passes(Holding(rounded), few_images, ['network.3']) == 0
 
 
+@pytest.mark.seconds
 def test_preprocessing_changed_where_grey(few_images):
     def preprocess(paths, grey=1.0):
         images = []
@@ -236,9 +240,10 @@ import pandas as pd
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
-stimuli = StimulusSet(pd.DataFrame({'stimulus_id': sys.argv[1:]}))
-stimuli.identifier, stimuli.stimulus_paths = 'few', {path: path for path in sys.argv[1:]}
-candidate = load_candidate('torchvision:squeezenet1_1', weights='none')
+weights, *paths = sys.argv[1:]
+stimuli = StimulusSet(pd.DataFrame({'stimulus_id': paths}))
+stimuli.identifier, stimuli.stimulus_paths = 'few', {path: path for path in paths}
+candidate = load_candidate('torchvision:squeezenet1_1', weights=weights)
 activations = Activations(candidate)
 activations(stimuli, candidate.layers)
 print(activations.forward_passes)
@@ -247,10 +252,14 @@ print(activations.forward_passes)
 
 @pytest.mark.slow
 @pytest.mark.process
-def test_processors_share_entries(few_images):
+def test_processors_share_entries(few_images, tmp_path):
+    # From a file: PyTorch's random weights differ in their last bits between processors.
+    weights = str(tmp_path / 'weights.pth')
+    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), weights)
+
     def n_passes(**variables):
         paths = [str(path) for path in few_images.stimulus_paths.values()]
-        command = [sys.executable, '-W', 'ignore', '-c', SCRIPT, *paths]
+        command = [sys.executable, '-W', 'ignore', '-c', SCRIPT, weights, *paths]
         return subprocess.run(command, env={**os.environ, **variables}, check=True, capture_output=True).stdout
 
     assert n_passes(OMP_NUM_THREADS='2') == b'1\n'
@@ -303,6 +312,7 @@ def test_nothing_is_stored_of_a_network_without_source(few_images):
     assert stored_files() == []
 
 
+@pytest.mark.seconds
 def test_more_layers_than_open_files(few_images):
     layers = [str(number) for number in range(60)]
     net = nn.Sequential(*[nn.Conv2d(3, 3, 1) for _ in layers])
