@@ -8,6 +8,7 @@ import re
 import socket
 import tarfile
 import zipfile
+from itertools import pairwise
 
 import h5py
 import numpy as np
@@ -18,7 +19,10 @@ from PIL import Image
 from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition.allen.ecephys.nwb2 import Nwb2File
 from m2m_benchmarks.acquisition.allen.nwb import NwbFile, open_nwb
+from m2m_benchmarks.acquisition.csv_tables import read_table
+from m2m_benchmarks.acquisition.description import read_description
 from m2m_benchmarks.acquisition.digit_files import read_domain
+from m2m_benchmarks.acquisition.digit_import import import_domain
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import DataError
@@ -62,6 +66,13 @@ def hdf5(path, add):
     return path
 
 
+def texts(path, text):
+    with h5py.File(path, 'w') as file:
+        file.create_dataset('labels', (20,), h5py.string_dtype(), fillvalue=text.encode())
+        file['images'] = IMAGES
+    return path
+
+
 def idx(path, content):
     path.with_name('train-labels-idx1-ubyte.gz').write_bytes(gzip.compress(content))
     path.write_bytes(gzip.compress(content))
@@ -96,6 +107,7 @@ BOMBS = {
         p / 'test.h5',
         lambda f: f.create_dataset('images', (20, 28, 28), 'u1', maxshape=(None,) * 3, chunks=(20, 280, 280)),
     ),
+    'hdf5, a text many times': lambda p: texts(p / 'test.h5', 'x' * 20_000),
     'matlab': lambda p: mat(p / 'test.mat', images=np.zeros((1300, 28, 28), np.uint8), labels=LABELS),
     'matlab 7.3': lambda p: hdf5(
         p / 'test.mat', lambda f: f.create_dataset('images', (28, 28, 10**9), 'u1', chunks=True)
@@ -374,3 +386,39 @@ def test_the_limit(gigabytes, n_bytes, monkeypatch):
     limits.refuse_size('it', n_bytes)
     with pytest.raises(DataError, match='it unpacks to'):
         limits.refuse_size('it', n_bytes + 1)
+
+
+#: A list of nine, a list of nine of it, and so on: 3e9 words as text.
+GROWING = 'description:\n  - &a [x,x,x,x,x,x,x,x,x]\n' + ''.join(
+    f'  - &{name} [{",".join([f"*{before}"] * 9)}]\n' for before, name in pairwise('abcdefghij')
+)
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (GROWING, 'description is '),
+        ('[' * 5000, 'cannot be read as YAML'),
+        ('description: ' + '{a: ' * 5000, 'cannot be read as YAML'),
+    ],
+)
+def test_descriptions_that_grow(content, message, tmp_path):
+    (tmp_path / 'dataset.yml').write_text(content)
+    with pytest.raises(DataError, match=message) as error:
+        read_description(tmp_path / 'sessions.csv')
+    assert len(str(error.value)) < 2000
+
+
+def test_whole_numbers_of_thousands_of_digits(tmp_path):
+    (tmp_path / 'a.csv').write_text('name,long\nx,' + '7' * 5000 + '\ny,1\n')
+    assert read_table(tmp_path / 'a.csv', ('name',), ('name',))['long'].tolist() == ['7' * 5000, '1']
+
+
+def test_a_link_among_digits_that_is_no_image(tmp_path, m2m_home):
+    for name, content in CLASSES.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / 'elsewhere').write_text('')
+    (tmp_path / 'test' / 'notes').symlink_to(tmp_path / 'elsewhere')
+    with pytest.raises(DataError, match=r'notes leads out of'):
+        import_domain('Lab2026', tmp_path / 'test')
