@@ -120,6 +120,7 @@ def limit(monkeypatch):
     monkeypatch.setenv('M2M_MAX_GB', LIMIT_GB)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('kind', BOMBS)
 def test_what_unpacks_to_far_more_than_it_is(kind, tmp_path, limit):
     path = BOMBS[kind](tmp_path)
@@ -151,14 +152,15 @@ def test_methods_that_unpack_more_than_is_asked_for(tmp_path, method):
         read_domain(packed_zip(tmp_path / 'test.zip', CLASSES, method))
 
 
+@pytest.mark.seconds
 def test_arrays_that_nobody_asked_for_are_not_read(tmp_path, limit, make_bundle, m2m_home):
     bundle = make_bundle(tmp_path / 'bundle')
     path = bundle.folder / 'VISp_1.npz'
     with np.load(path) as stored:
-        npz(path, **stored, movie=np.zeros(10**7))
+        npz(path, **stored, movie=np.zeros(10**6))
     import_bundle('Lab2026', *bundle.paths)
     assert manifest.names() == ['Lab2026']
-    assert len(read_domain(npz(tmp_path / 'test.npz', images=IMAGES, labels=LABELS, x=np.zeros(10**7)))['test']) == 20
+    assert len(read_domain(npz(tmp_path / 'test.npz', images=IMAGES, labels=LABELS, x=np.zeros(10**6)))['test']) == 20
 
 
 def test_bundles_beyond_the_limit(tmp_path, monkeypatch, make_bundle, m2m_home):
@@ -208,6 +210,7 @@ def test_hdf5_that_leads_elsewhere(kind, ending, tmp_path):
         read_domain(hdf5(tmp_path / f'test.{ending}', add))
 
 
+@pytest.mark.seconds
 def test_nwb_that_leads_elsewhere(tmp_path):
     files = pytest.importorskip('m2m_benchmarks.acquisition.nwb.files')
     pytest.importorskip('pynwb')
@@ -295,6 +298,7 @@ ODD = {
 }
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('place', ['VISp_1.npz', 'stimuli/image_000.png', 'stimuli/images.csv', 'dataset.yml'])
 @pytest.mark.parametrize('kind', ODD)
 def test_odd_files_in_a_bundle(kind, place, tmp_path, make_bundle, m2m_home):
@@ -398,8 +402,8 @@ GROWING = 'description:\n  - &a [x,x,x,x,x,x,x,x,x]\n' + ''.join(
     ('content', 'message'),
     [
         (GROWING, 'description is '),
-        ('[' * 5000, 'cannot be read as YAML'),
-        ('description: ' + '{a: ' * 5000, 'cannot be read as YAML'),
+        ('[' * 600, 'cannot be read as YAML'),
+        ('description: ' + '{a: ' * 600, 'cannot be read as YAML'),
     ],
 )
 def test_descriptions_that_grow(content, message, tmp_path):
