@@ -300,8 +300,9 @@ def _read_npz(path: Path, folder: Path) -> dict[str, np.ndarray]:
         if not zipfile.is_zipfile(path):  # numpy would try other formats
             raise DataError(f'{path} cannot be read as .npz (no archive): cut short or another format. Copy it again.')
         with path.open('rb') as content, np.load(content, allow_pickle=False) as file:
-            members = {name: f'{name}.npy' for name in _ARRAYS if name in file.files}
-            _check_names(path, file.files)
+            names = [name.removesuffix('.npy') for name in file.zip.namelist() if name.endswith('.npy')]
+            _check_names(path, names)
+            members = {name: f'{name}.npy' for name in _ARRAYS if name in names}
             limits.check_zip(file.zip, list(members.values()), path)
             return {name: file[member] for name, member in members.items()}
     except FileNotFoundError as error:

@@ -173,7 +173,8 @@ def _values(cells: list[str], decimal_comma: bool) -> np.ndarray:
         return np.array([cell in _TRUE for cell in cells]) if present and complete else texts
     if all(map(_WHOLE.fullmatch, present)):
         whole = [cell.partition('.')[0] if cell.lower() not in _MISSING else '' for cell in cells]
-        exact = complete and all(str(int(cell)) == cell.removeprefix('+') for cell in whole)
+        # Python takes no integers of thousands of digits.
+        exact = complete and all(len(cell) < 25 and str(int(cell)) == cell.removeprefix('+') for cell in whole)
         if exact and all(abs(int(cell)) < 2**63 for cell in whole):
             return np.array(list(map(int, whole)))
         return np.array(whole, dtype=object)

@@ -1,5 +1,6 @@
 """Description of a lab's recordings, which the card of the dataset shows."""
 
+import reprlib
 from pathlib import Path
 
 import yaml
@@ -40,15 +41,15 @@ def read_description(sessions: Path, citation: str | None = None) -> dict[str, s
     if paths:
         try:
             fields = yaml.safe_load(limits.read_file(path, sessions.parent).decode('utf-8-sig'))
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             raise DataError(f'{path} cannot be read as YAML ({error}).') from error
     expected = f'expected some of {", ".join(FIELDS)}, each with a text'
     if not isinstance(fields, dict):
         raise DataError(f'{path} holds no fields; {expected}.')
     for field, text in fields.items():
         if field not in FIELDS:
-            raise DataError(f'{path} has the field {field!r}; {expected}.')
+            raise DataError(f'{path} has the field {reprlib.repr(field)[:100]}; {expected}.')
         if not isinstance(text, str) or not text.strip():
-            raise DataError(f'{path}: {field} is {text!r}; {expected}.')
+            raise DataError(f'{path}: {field} is {reprlib.repr(text)[:100]}; {expected}.')
     given = {field: fields[field].strip() for field in FIELDS if field in fields}
     return given | ({'citation': citation.strip()} if citation and citation.strip() else {})

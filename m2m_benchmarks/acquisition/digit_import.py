@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.acquisition.digit_files import read_domain
 from m2m_benchmarks.data import atomic, manifest
@@ -238,7 +239,7 @@ def _sha256(path: Path) -> str:
     """SHA-256 of a file's content, or of the names and contents of all files in a folder."""
     if path.is_file():
         return sha256_file(path)
-    return _listed_sha256(path, (file for file in path.rglob('*') if file.is_file()))
+    return _listed_sha256(path, (limits.require_file(file, path) for file in path.rglob('*') if file.is_file()))
 
 
 def _listed_sha256(folder: Path, files: Iterable[Path]) -> str:

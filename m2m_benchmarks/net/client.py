@@ -19,7 +19,7 @@ _PROXY_LOGIN = 'the proxy requires a login (407): set HTTPS_PROXY and HTTP_PROXY
 _MOST_REDIRECTS = 20
 #: Characters of other programs' reasons that are shown.
 _LONGEST_REASON = 200
-_CONTENT_RANGE = re.compile(r'bytes (\d+)-(\d+)/(\d+)\Z')
+_CONTENT_RANGE = re.compile(r'bytes (\d{1,18})-(\d{1,18})/(\d{1,18})\Z')
 
 
 class HttpClient:
@@ -155,7 +155,7 @@ def status_failure(response: httpx.Response, kind: type[RequestFailed] = Request
     return kind(
         _PROXY_LOGIN if status == 407 else f'the server answered {status} {name}'.rstrip(),
         retryable=status in (408, 429) or status >= 500,
-        wait_s=min(int(wait), LONGEST_WAIT_S) if wait.isdecimal() else 0,
+        wait_s=min(int(wait[:9]), LONGEST_WAIT_S) if wait.isdecimal() else 0,
     )
 
 

@@ -29,7 +29,7 @@ from m2m_benchmarks.storage import (
 KEPT = ': the part that was downloaded is kept'
 #: Bytes of an answer that doesn't say how many it has, far more than any table.
 MOST_UNMEASURED = 2**30
-_RANGE = re.compile(r'bytes (?:(\d+)-\d+|\*)/(\d+|\*)\Z')
+_RANGE = re.compile(r'bytes (?:(\d{1,18})-\d{1,18}|\*)/(\d{1,18}|\*)\Z')
 
 
 def download(

@@ -322,6 +322,7 @@ def test_an_archive_beyond_the_limit(m2m, m2m_home, make_bundle, tmp_path, monke
     assert m2m('data', 'import', tmp_path / 'x.zip').code == 0
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('command', [['list'], ['verify'], ['remove'], ['export']])
 @pytest.mark.parametrize('name', ['../../outside', '..', '.', 'a/../../../outside'])
 def test_names_that_lead_out_of_the_data_folder(m2m, m2m_home, make_bundle, tmp_path, command, name):

@@ -709,7 +709,7 @@ def bomb(path):
             lambda path: path.write_bytes((path.parent / 'd.png').read_bytes()[:3000]),
             r'z\.png cannot be read as an image',
         ),
-        (lambda path: path.mkdir(), r'z\.png cannot be read as an image'),
+        (lambda path: path.mkdir(), r'z\.png is a folder; expected a file'),
         (bomb, r'z\.png cannot be read as an image|pixels; expected at most'),
     ],
 )

@@ -8,6 +8,7 @@ import re
 import socket
 import tarfile
 import zipfile
+from itertools import pairwise
 
 import h5py
 import numpy as np
@@ -18,7 +19,10 @@ from PIL import Image
 from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition.allen.ecephys.nwb2 import Nwb2File
 from m2m_benchmarks.acquisition.allen.nwb import NwbFile, open_nwb
+from m2m_benchmarks.acquisition.csv_tables import read_table
+from m2m_benchmarks.acquisition.description import read_description
 from m2m_benchmarks.acquisition.digit_files import read_domain
+from m2m_benchmarks.acquisition.digit_import import import_domain
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import DataError
@@ -62,6 +66,13 @@ def hdf5(path, add):
     return path
 
 
+def texts(path, text):
+    with h5py.File(path, 'w') as file:
+        file.create_dataset('labels', (20,), h5py.string_dtype(), fillvalue=text.encode())
+        file['images'] = IMAGES
+    return path
+
+
 def idx(path, content):
     path.with_name('train-labels-idx1-ubyte.gz').write_bytes(gzip.compress(content))
     path.write_bytes(gzip.compress(content))
@@ -96,6 +107,7 @@ BOMBS = {
         p / 'test.h5',
         lambda f: f.create_dataset('images', (20, 28, 28), 'u1', maxshape=(None,) * 3, chunks=(20, 280, 280)),
     ),
+    'hdf5, a text many times': lambda p: texts(p / 'test.h5', 'x' * 20_000),
     'matlab': lambda p: mat(p / 'test.mat', images=np.zeros((1300, 28, 28), np.uint8), labels=LABELS),
     'matlab 7.3': lambda p: hdf5(
         p / 'test.mat', lambda f: f.create_dataset('images', (28, 28, 10**9), 'u1', chunks=True)
@@ -108,6 +120,7 @@ def limit(monkeypatch):
     monkeypatch.setenv('M2M_MAX_GB', LIMIT_GB)
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('kind', BOMBS)
 def test_what_unpacks_to_far_more_than_it_is(kind, tmp_path, limit):
     path = BOMBS[kind](tmp_path)
@@ -139,14 +152,15 @@ def test_methods_that_unpack_more_than_is_asked_for(tmp_path, method):
         read_domain(packed_zip(tmp_path / 'test.zip', CLASSES, method))
 
 
+@pytest.mark.seconds
 def test_arrays_that_nobody_asked_for_are_not_read(tmp_path, limit, make_bundle, m2m_home):
     bundle = make_bundle(tmp_path / 'bundle')
     path = bundle.folder / 'VISp_1.npz'
     with np.load(path) as stored:
-        npz(path, **stored, movie=np.zeros(10**7))
+        npz(path, **stored, movie=np.zeros(10**6))
     import_bundle('Lab2026', *bundle.paths)
     assert manifest.names() == ['Lab2026']
-    assert len(read_domain(npz(tmp_path / 'test.npz', images=IMAGES, labels=LABELS, x=np.zeros(10**7)))['test']) == 20
+    assert len(read_domain(npz(tmp_path / 'test.npz', images=IMAGES, labels=LABELS, x=np.zeros(10**6)))['test']) == 20
 
 
 def test_bundles_beyond_the_limit(tmp_path, monkeypatch, make_bundle, m2m_home):
@@ -196,6 +210,7 @@ def test_hdf5_that_leads_elsewhere(kind, ending, tmp_path):
         read_domain(hdf5(tmp_path / f'test.{ending}', add))
 
 
+@pytest.mark.seconds
 def test_nwb_that_leads_elsewhere(tmp_path):
     files = pytest.importorskip('m2m_benchmarks.acquisition.nwb.files')
     pytest.importorskip('pynwb')
@@ -283,6 +298,7 @@ ODD = {
 }
 
 
+@pytest.mark.seconds
 @pytest.mark.parametrize('place', ['VISp_1.npz', 'stimuli/image_000.png', 'stimuli/images.csv', 'dataset.yml'])
 @pytest.mark.parametrize('kind', ODD)
 def test_odd_files_in_a_bundle(kind, place, tmp_path, make_bundle, m2m_home):
@@ -374,3 +390,39 @@ def test_the_limit(gigabytes, n_bytes, monkeypatch):
     limits.refuse_size('it', n_bytes)
     with pytest.raises(DataError, match='it unpacks to'):
         limits.refuse_size('it', n_bytes + 1)
+
+
+#: A list of nine, a list of nine of it, and so on: 3e9 words as text.
+GROWING = 'description:\n  - &a [x,x,x,x,x,x,x,x,x]\n' + ''.join(
+    f'  - &{name} [{",".join([f"*{before}"] * 9)}]\n' for before, name in pairwise('abcdefghij')
+)
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (GROWING, 'description is '),
+        ('[' * 600, 'cannot be read as YAML'),
+        ('description: ' + '{a: ' * 600, 'cannot be read as YAML'),
+    ],
+)
+def test_descriptions_that_grow(content, message, tmp_path):
+    (tmp_path / 'dataset.yml').write_text(content)
+    with pytest.raises(DataError, match=message) as error:
+        read_description(tmp_path / 'sessions.csv')
+    assert len(str(error.value)) < 2000
+
+
+def test_whole_numbers_of_thousands_of_digits(tmp_path):
+    (tmp_path / 'a.csv').write_text('name,long\nx,' + '7' * 5000 + '\ny,1\n')
+    assert read_table(tmp_path / 'a.csv', ('name',), ('name',))['long'].tolist() == ['7' * 5000, '1']
+
+
+def test_a_link_among_digits_that_is_no_image(tmp_path, m2m_home):
+    for name, content in CLASSES.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / 'elsewhere').write_text('')
+    (tmp_path / 'test' / 'notes').symlink_to(tmp_path / 'elsewhere')
+    with pytest.raises(DataError, match=r'notes leads out of'):
+        import_domain('Lab2026', tmp_path / 'test')

@@ -18,6 +18,7 @@ from m2m_benchmarks.net.download import download
 from m2m_benchmarks.net.failures import RemoteFileChanged, RequestFailed, without_password
 from m2m_benchmarks.net.remote_file import RemoteFile, open_remote_hdf5
 from m2m_benchmarks.net.retry import RetryPolicy
+from m2m_benchmarks.net.sizes import file_sizes
 from m2m_benchmarks.testing import FileServer, serving_files
 from m2m_benchmarks.testing.file_server import cut, send
 
@@ -260,3 +261,28 @@ def test_no_password_of_a_proxy_is_shown(name, address, monkeypatch):
         assert 'secret' not in str(error)
         assert 'ret@' not in str(error)
         assert "'sec'" not in str(error)
+
+
+@pytest.mark.network
+@pytest.mark.parametrize('header', ['Content-Length', 'Retry-After', 'Content-Range'])
+def test_numbers_of_thousands_of_digits(site, tmp_path, header):
+    number = '9' * 5000
+
+    def huge(handler, site):
+        code, value = {'Content-Length': (200, number), 'Retry-After': (503, number)}.get(
+            header, (206, f'bytes 0-{number}/{number}')
+        )
+        handler.send_response(code)
+        handler.send_header(header, value)
+        if header != 'Content-Length':
+            handler.send_header('Content-Length', '0')
+        handler.end_headers()
+        handler.close_connection = True
+
+    site.faulty['/file'] = huge
+    with pytest.raises(DataError):
+        download([f'{site.address}/file'], tmp_path / 'file', retry=RETRY)
+    with pytest.raises(DataError):
+        RemoteFile([f'{site.address}/file'], retry=RETRY)
+    with pytest.raises(DataError):
+        file_sizes({'file': [f'{site.address}/file']}, retry=RETRY)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.acquisition.bundle import Recording, check_trials, check_window
 from m2m_benchmarks.acquisition.description import FIELDS, read_description
@@ -349,8 +350,8 @@ def _dandiset(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        fields = yaml.safe_load(path.read_text(encoding='utf-8-sig'))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        fields = yaml.safe_load(limits.read_file(path, path.parent).decode('utf-8-sig'))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise DataError(f'{path} cannot be read as YAML ({error}).') from error
     if not isinstance(fields, Mapping):
         return {}
