@@ -78,7 +78,7 @@ def score_several(
         if len(tasks) > 1:
             report('candidates', number + 1, len(tasks))
     if not_stored:
-        raise StorageError(f'{len(not_stored)} scores are not stored: {not_stored[-1]}')
+        raise StorageError(f'scores that are not stored: {len(not_stored)}. {not_stored[-1]}')
 
 
 def _key(spec: CandidateSpec, seed: int, benchmark: str, layer: str | None) -> str | None:
