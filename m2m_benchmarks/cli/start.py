@@ -7,7 +7,7 @@ import sys
 from types import FrameType
 
 #: Signals that stop a command. It then cleans up, and exits with 128 and the number of the signal.
-_STOPPING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, 'SIGHUP') else [])]
+_STOPPING = [number for number in signal.Signals if number.name in ('SIGINT', 'SIGTERM', 'SIGHUP')]
 #: Errors of streams: a reader that has read enough, a closed stream, a full disk, a limit on the size of files.
 _STREAM_ERRORS = (errno.EPIPE, errno.EBADF, errno.ENOSPC, errno.EFBIG)
 _DEFAULT = {number: signal.getsignal(number) for number in _STOPPING}
