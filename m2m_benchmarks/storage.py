@@ -144,7 +144,11 @@ def errno_of(error: BaseException) -> int | None:
     """Return the number of the system's error that caused an exception; None for others."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
-    match = _NUMBER.search(str(error))
+    text = str(error)
+    # Libraries that can't be loaded give an ImportError, PyTorch a RuntimeError.
+    if isinstance(error, MemoryError) or 'failed to map segment' in text or os.strerror(errno.ENOMEM) in text:
+        return errno.ENOMEM
+    match = _NUMBER.search(text)
     return None if match is None else int(match[1] or match[2])
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import safetensors
 
 from m2m_benchmarks import storage
 from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.records import store
 from m2m_benchmarks.storage import atomic_write, home, reporting_write_errors, user_file
 
 REMEDY = 'Name another file.'
@@ -193,6 +195,43 @@ def test_a_full_device(tmp_path):
     (tmp_path / 'link').symlink_to(device(tmp_path / 'full', minor=7))
     with pytest.raises(StorageError, match=r'cannot write to .*link: No space left on device.*Name another file'):
         write(tmp_path / 'link')
+
+
+@pytest.mark.parametrize(
+    'error',
+    [
+        MemoryError(),
+        MemoryError('Unable to allocate 2.00 TiB for an array'),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        ImportError('libtorch_cpu.so: failed to map segment from shared object'),
+        ImportError('libblas.so: cannot allocate memory in static TLS block: Cannot allocate memory'),
+        RuntimeError(
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes. Error code 12 "
+            '(Cannot allocate memory)'
+        ),
+    ],
+)
+def test_too_little_memory(m2m, m2m_home, monkeypatch, error):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(store, 'results', fail)
+    ran = m2m('results')
+    assert ran.code == 1
+    assert ran.err.startswith('error: Cannot allocate memory. Close other programs')
+
+
+def test_a_full_temporary_folder_ends_a_command_without_a_traceback(m2m, m2m_home, monkeypatch):
+    def fail():
+        shutil.copytree('a', 'b')
+
+    def copytree(*_arguments):
+        raise shutil.Error([('a', 'b', '[Errno 28] No space left on device')])
+
+    monkeypatch.setattr(shutil, 'copytree', copytree)
+    monkeypatch.setattr(store, 'results', fail)
+    ran = m2m('results')
+    assert (ran.code, ran.err) == (1, 'error: No space left on device. Make room on this disk, or use another one.\n')
 
 
 def test_programming_errors_are_not_explained(tmp_path):

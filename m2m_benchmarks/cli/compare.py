@@ -112,7 +112,7 @@ def compare(
             _print_comparisons(comparisons)
     reasons = [score.attrs['not_stored'] for score in scores if 'not_stored' in score.attrs]
     if reasons:
-        raise StorageError(f'{len(reasons)} scores are not stored: {reasons[-1]}')
+        raise StorageError(f'scores that are not stored: {len(reasons)}. {reasons[-1]}')
 
 
 def _print_comparisons(comparisons: Sequence['Comparison']) -> None:
@@ -138,7 +138,7 @@ def _show_scores(scores: Sequence['Score'], json: str | None) -> None:
     from m2m_benchmarks.report.scores import matrix_table
 
     results = [Result.from_document(score.attrs['result']) for score in scores]
-    say(f'The comparison is not finished. These {len(results)} scores are.')
+    say(f'The comparison is not finished; scores so far: {len(results)}.')
     if json == '-':
         write_json([result.document() for result in results], json)
     else:

@@ -23,17 +23,13 @@ class TopGroup(TyperGroup):
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         """Parse the command line."""
-        with _printable_errors():
+        with _reporting_ends():
             return super().make_context(*arguments, **options)
 
     def invoke(self, context: Any) -> Any:
-        """Run the command. Ctrl-C ends it with a message, which is of `console.progress` where something is counted."""
-        try:
-            with _printable_errors():
-                return super().invoke(context)
-        except KeyboardInterrupt:
-            say('Stopped.')
-            raise typer.Exit(INTERRUPTED) from None
+        """Run the command."""
+        with _reporting_ends():
+            return super().invoke(context)
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
         """Parse the arguments."""
@@ -59,13 +55,16 @@ class TopGroup(TyperGroup):
 
 
 @contextlib.contextmanager
-def _printable_errors() -> Iterator[None]:
-    """Make the messages of wrong usage, which quote the arguments, safe for a terminal."""
+def _reporting_ends() -> Iterator[None]:
+    """Report Ctrl-C, where `console.progress` has not; make messages of wrong usage, which quote it, printable."""
     try:
         yield
     except _USAGE_ERROR as error:
         error.message = printable(error.message, '\n')
         raise
+    except KeyboardInterrupt:
+        say('Stopped.')
+        raise typer.Exit(INTERRUPTED) from None
 
 
 class PanelCommand(TyperCommand):

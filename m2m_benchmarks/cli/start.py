@@ -7,7 +7,7 @@ import sys
 from types import FrameType
 
 #: Signals that stop a command. It then cleans up, and exits with 128 and the number of the signal.
-_STOPPING = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, 'SIGHUP') else [])]
+_STOPPING = [number for number in signal.Signals if number.name in ('SIGINT', 'SIGTERM', 'SIGHUP')]
 #: Errors of streams: a reader that has read enough, a closed stream, a full disk, a limit on the size of files.
 _STREAM_ERRORS = (errno.EPIPE, errno.EBADF, errno.ENOSPC, errno.EFBIG)
 _DEFAULT = {number: signal.getsignal(number) for number in _STOPPING}
@@ -28,8 +28,7 @@ def run() -> None:
     try:
         for number in handled:
             signal.signal(number, stop)
-        if hasattr(os, 'register_at_fork'):  # workers are stopped by their parent, in the usual ways
-            os.register_at_fork(after_in_child=lambda: _set(handled, None))
+        _leave_workers_alone(handled)
         from m2m_benchmarks.cli.main import main
 
         main()
@@ -53,6 +52,23 @@ def run() -> None:
     if not _flush(report=not code):
         code = code or 1
     sys.exit(128 + received[0] if received and code else code)
+
+
+def _leave_workers_alone(handled: list[signal.Signals]) -> None:
+    """Let processes that are forked be stopped in the usual ways, from their first moment on."""
+    if not hasattr(os, 'register_at_fork'):  # Windows
+        return
+
+    def restore() -> None:
+        _set(handled, None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, handled)
+
+    # Python forgets a signal that a new process gets before it can look, unless the signal is held back.
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, handled),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, handled),
+        after_in_child=restore,
+    )
 
 
 def _set(numbers: list[signal.Signals], action: signal.Handlers | None) -> None:

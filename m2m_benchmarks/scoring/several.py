@@ -82,7 +82,7 @@ def score_several(
         if len(tasks) > 1:
             report('candidates', number + 1, len(tasks))
     if not_stored:
-        raise StorageError(f'{len(not_stored)} scores are not stored: {not_stored[-1]}')
+        raise StorageError(f'scores that are not stored: {len(not_stored)}. {not_stored[-1]}')
 
 
 def _key(spec: CandidateSpec, seed: int, name: str, layer: str | None, benchmark: 'Benchmark | None') -> str | None:

@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 import typer
 
+from m2m_benchmarks.analysis import compare as comparing
 from m2m_benchmarks.cli.seeds import parse_seeds
+from m2m_benchmarks.errors import ModelError, StorageError
+from m2m_benchmarks.records import store
 
 SQUEEZE = 'squeezenet1_1_at32'
 THIN = ('--benchmark', 'SklearnDigits.thin-accuracy')
@@ -164,6 +167,46 @@ def test_a_comparison_on_recordings_without_lightning(m2m, home, monkeypatch):
     monkeypatch.delitem(sys.modules, 'm2m_benchmarks.training.train', raising=False)
     ran = m2m('compare', 'plain_digitnet@none', 'pixels_64', *VISP, '--seeds', '0')
     assert (ran.code, ran.err) == (0, '')
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize('json_too', [False, True])
+def test_what_is_scored_is_shown_if_the_comparison_fails(m2m, home, monkeypatch, json_too):
+    def refuse(name, **options):
+        if name == 'plain_digitnet':
+            raise ModelError('no room for it')
+        return real(name, **options)
+
+    real = comparing.load_candidate
+    monkeypatch.setattr(comparing, 'load_candidate', refuse)
+    options = ('--json', '-') if json_too else ()
+    ran = m2m('compare', 'pixels_64', 'plain_digitnet@none', *VISP, '--seeds', '0', *options)
+    assert ran.code == 1
+    assert ran.err == 'The comparison is not finished; scores so far: 1.\nerror: no room for it\n'
+    if json_too:
+        assert [result['model'] for result in json.loads(ran.out)] == ['pixels_64']
+    else:
+        assert re.search(r'pixels_64 +0\.\d\d\d', ran.out)
+
+
+@pytest.mark.seconds
+def test_a_comparison_is_shown_if_something_cannot_be_written(m2m, home, tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise StorageError('no room here')
+
+    monkeypatch.setattr(store, 'add', refuse)
+    monkeypatch.setattr('m2m_benchmarks.report.comparison.write_figure', refuse)
+    path = tmp_path / 'compared.json'
+    options = ('--seeds', '0', '--figure', tmp_path / 'a.svg', '--json', path)
+    ran = m2m('compare', 'pixels_64', 'plain_digitnet@none', *VISP, *options)
+    assert ran.code == 1
+    assert 'one score each' in ran.out
+    assert len(json.loads(path.read_text())['candidates']) == 2
+    assert ran.err.endswith('error: no room here\n')
+    ran = m2m('compare', 'pixels_64', 'plain_digitnet@none', *VISP, '--seeds', '0')
+    assert ran.code == 1
+    assert 'one score each' in ran.out
+    assert re.search(r'error: scores that are not stored: \d\. no room here\n$', ran.err)
 
 
 @pytest.mark.slow

@@ -44,6 +44,18 @@ def test_a_terminal_without_some_characters(m2m_home, monkeypatch, encoding, exp
     assert expected in written.getvalue()
 
 
+def test_ctrl_c_where_nothing_is_counted(m2m, m2m_home, monkeypatch):
+    def press(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, 'results', press)
+    ran = m2m('results')
+    assert (ran.code, ran.out, ran.err) == (130, '', 'Stopped.\n')
+    monkeypatch.setattr('m2m_benchmarks.cli.groups.TyperGroup.make_context', press)
+    ran = m2m('results')
+    assert (ran.code, ran.out, ran.err) == (130, '', 'Stopped.\n')
+
+
 def test_a_pipe_is_silent(capsys):
     with console.progress() as report, console.stage(report, 'loading'):
         report('images', 1, 2)

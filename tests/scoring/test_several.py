@@ -1,10 +1,14 @@
 """Several candidates on several benchmarks, and scores taken from the stored results."""
 
+import errno
+import io
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -13,7 +17,7 @@ import torchvision
 
 from m2m_benchmarks import load_benchmark, load_stimulus_set, score
 from m2m_benchmarks.data import manifest
-from m2m_benchmarks.errors import ModelError
+from m2m_benchmarks.errors import BenchmarkError, ModelError, StorageError
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.scoring import candidates, requests, several
@@ -380,6 +384,99 @@ def test_a_failure_does_not_lose_the_scores_before(m2m, monkeypatch):
     assert 'Finished scores and responses are kept' in ran.err
     assert ran.err.endswith('error: no room for it\n')
     assert [result.model for result in store.results()] == ['pixels_64']
+
+
+def test_a_score_is_shown_before_it_is_stored(m2m, tmp_path, capsys, monkeypatch):
+    path, seen = tmp_path / 'score.json', []
+
+    def locked(results):
+        seen.append((capsys.readouterr().out, json.loads(path.read_text())['score']))
+        raise StorageError('the file is locked')
+
+    monkeypatch.setattr(store, 'add', locked)
+    ran = m2m('score', 'pixels_64', BENCHMARK, '--json', path)
+    ((out, number),) = seen
+    assert f'{number:.3f}' in out
+    assert ran.code == 1
+    assert ran.err.startswith('note: the score is not stored: the file is locked\n')
+    assert ran.err.endswith('error: scores that are not stored: 1. the file is locked\n')
+
+
+def test_a_locked_store_does_not_end_the_run(m2m, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, 'WAIT_S', 0.1)
+    monkeypatch.setattr(store, 'answers', lambda **_options: [])
+    store.add([])
+    holder = sqlite3.connect(store.path(), isolation_level=None)
+    holder.execute('begin immediate')
+    try:
+        ran = m2m('score', 'pixels_64', BENCHMARK, 'SimulatedMouse.VISl-rdm', '--json', '-')
+    finally:
+        holder.close()
+    assert ran.code == 1
+    assert len(json.loads(ran.out)) == 2
+    assert 'error: scores that are not stored: 2. ' in ran.err
+    assert 'Another program holds it' in ran.err
+
+
+@pytest.mark.parametrize(
+    ('error', 'code'),
+    [
+        (BenchmarkError('the second one fails'), 1),
+        (KeyboardInterrupt(), 130),
+        (MemoryError(), 1),
+        (OSError(errno.ENOSPC, 'No space left on device'), 1),
+        (ZeroDivisionError('a mistake of the library'), None),
+    ],
+)
+def test_what_is_done_is_shown_whatever_fails_later(m2m, tmp_path, monkeypatch, capsys, error, code):
+    def fails_later(candidate, activations, benchmark, *others):
+        if benchmark.identifier != BENCHMARK:
+            during.append(json.loads(path.read_text()))
+            raise error
+        return real(candidate, activations, benchmark, *others)
+
+    scoring = sys.modules['m2m_benchmarks.scoring.score']
+    real, path, during = scoring._score, tmp_path / 'scores.json', []
+    monkeypatch.setattr(scoring, '_score', fails_later)
+    arguments = ('score', 'pixels_64', BENCHMARK, 'SimulatedMouse.VISl-rdm', '--json', path)
+    if code is None:
+        with pytest.raises(ZeroDivisionError):
+            m2m(*arguments)
+        out = capsys.readouterr().out
+    else:
+        ran = m2m(*arguments)
+        assert ran.code == code
+        out = ran.out
+    (document,) = json.loads(path.read_text())
+    assert during == [[document]]
+    assert f'{document["score"]:.3f}' in out
+    assert [result.benchmark for result in store.results()] == [BENCHMARK]
+
+
+def test_a_stdout_that_cannot_be_written(m2m, tmp_path, monkeypatch):
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, 'No space left on device')
+
+    path = tmp_path / 'score.json'
+    monkeypatch.setattr(sys, 'stdout', Full())
+    ran = m2m('score', 'pixels_64', BENCHMARK, '--json', path)
+    assert ran.code == 1
+    assert ran.err.startswith('Finished scores and responses are kept.')
+    assert ran.err.endswith(
+        'error: cannot write to stdout: No space left on device. Send it to a file or a pipe that can be written.\n'
+    )
+    assert [result.score for result in store.results()] == [json.loads(path.read_text())['score']]
+
+
+def test_json_into_a_pipe_is_written_once(m2m, tmp_path):
+    path, texts = tmp_path / 'pipe', []
+    os.mkfifo(path)
+    reader = threading.Thread(target=lambda: texts.append(path.read_text()))
+    reader.start()
+    assert m2m('score', 'pixels_64', BENCHMARK, 'SimulatedMouse.VISl-rdm', '--json', path).code == 0
+    reader.join()
+    assert len(json.loads(texts[0])) == 2
 
 
 @pytest.mark.parametrize(
