@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.errors import M2MError, StorageError
 
 #: End of the name of a lock, which lies beside its folder.
 _LOCK = '.lock'
@@ -40,6 +40,8 @@ def scratch_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
     try:
         folder.mkdir(mode=0o700)
         yield folder
+    except M2MError:
+        raise  # perhaps of another disk
     except Exception as error:
         if 'No space left on device' not in str(error):  # an OSError, or what safetensors makes of it
             raise

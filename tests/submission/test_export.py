@@ -798,7 +798,7 @@ def cut_short(source, target, length=0):
 
 
 @pytest.mark.parametrize(
-    ('where', 'name'), [(exporting, 'copy_self_contained'), (Path, 'rename'), (tempfile, 'mkdtemp')]
+    ('where', 'name'), [(exporting, 'copy_self_contained'), (Path, 'rename'), (tempfile, 'mkstemp')]
 )
 @pytest.mark.parametrize('after', [0, 1, 2])
 @pytest.mark.several
