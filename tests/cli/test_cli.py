@@ -299,14 +299,14 @@ def test_doctor_checks_stored_files(m2m, m2m_home):
     left = folder / '.checkpoint.ckpt.ab12cd34'
     left.write_bytes(bytes(2_000_000))
     os.utime(left, (0, 0))
-    ran = m2m('doctor', '--verify')
-    assert ran.code == 1
-    assert f'broken   stored runs: {folder / "checkpoint.ckpt"} is damaged' in ran.out
-    assert f'ok       stored runs: 2 MB, 1 of it temporary files of killed processes, such as {left}' in ran.out
-    assert 'm2m doctor --clean removes them' in ran.out
-    ran = m2m('doctor', '--clean')
-    assert ran.code == 0
-    assert 'ok       stored runs: 0 MB\n' in ran.out
+    code, out, _ = m2m('doctor', '--verify')
+    assert code == 1
+    assert f'broken   stored runs: {folder / "checkpoint.ckpt"} is damaged' in out
+    assert f'ok       stored runs: 2 MB, 1 of it temporary files of killed processes, such as {left}' in out
+    assert 'm2m doctor --clean removes them' in out
+    code, out, _ = m2m('doctor', '--clean')
+    assert code == 0
+    assert 'ok       stored runs: 0 MB\n' in out
     assert not left.exists()
 
 
