@@ -11,7 +11,7 @@ from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import DataError, ModelError
 from m2m_benchmarks.net import notes
 from m2m_benchmarks.records import store as results
-from m2m_benchmarks.scoring import runs
+from m2m_benchmarks.scoring import activation_store, runs
 from m2m_benchmarks.storage import home
 
 #: Age in s from which a temporary file can't be in use.
@@ -29,13 +29,13 @@ class Store:
     name : str
     path : Path
         Folder or file, which needn't exist.
-    verify : callable or None
-        Function that returns a sentence for each damaged file; None where files are only checked when they are read.
+    verify : callable
+        Function that returns a sentence for each damaged file.
     """
 
     name: str
     path: Path
-    verify: Callable[[], Iterable[str]] | None
+    verify: Callable[[], Iterable[str]]
 
     @property
     def bytes(self) -> int:
@@ -58,7 +58,7 @@ def stores() -> list[Store]:
     return [
         Store('data', manifest.data_folder(), _damaged_datasets),
         Store('downloads', home() / 'downloads', damaged_downloads),
-        Store('activations', home() / 'activations', None),
+        Store('activations', activation_store.folder(), _damaged_activations),
         Store('runs', runs.runs_folder(), _damaged_runs),
         Store('results', results.path(), results.verify),
     ]
@@ -98,6 +98,11 @@ def damaged_downloads() -> Iterator[str]:
                 continue
         if problem is not None:
             yield f'{path} is damaged: {problem}. The next fetch brings it again.'
+
+
+def _damaged_activations() -> Iterator[str]:
+    for path in activation_store.damaged():
+        yield f'{path} is damaged. The next score that needs it computes it anew.'
 
 
 def _damaged_runs() -> Iterator[str]:

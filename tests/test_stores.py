@@ -3,12 +3,13 @@
 import os
 import time
 
+import numpy as np
 import pytest
 
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.net.notes import write_note
 from m2m_benchmarks.records import store
-from m2m_benchmarks.scoring import runs
+from m2m_benchmarks.scoring import activation_store, runs
 from m2m_benchmarks.stores import remove, stores
 from m2m_benchmarks.testing import damaged, whole_result
 
@@ -31,8 +32,16 @@ def checkpoint(m2m_home):
     return path
 
 
+@pytest.fixture
+def activation(m2m_home):
+    entry = activation_store.Entry({'layer': 'a'}, np.ones((3, 2)), np.ones((1, 2)), {'model': 'mine'})
+    activation_store.folder().mkdir(parents=True)
+    activation_store.write([entry])
+    return activation_store.path_of(entry.key)
+
+
 def problems():
-    return {each.name: list(each.verify()) for each in stores() if each.verify is not None}
+    return {each.name: list(each.verify()) for each in stores()}
 
 
 def test_nothing_is_stored(m2m_home):
@@ -41,7 +50,7 @@ def test_nothing_is_stored(m2m_home):
     assert not m2m_home.exists()
 
 
-@pytest.mark.parametrize('kind', ['table', 'checkpoint'])
+@pytest.mark.parametrize('kind', ['table', 'checkpoint', 'activation'])
 def test_damage_is_noticed(request, kind):
     path = request.getfixturevalue(kind)
     assert not any(problems().values())

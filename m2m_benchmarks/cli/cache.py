@@ -1,7 +1,6 @@
 """The commands `m2m cache`: list, clear."""
 
 import datetime
-import sys
 from collections import defaultdict
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ import typer
 
 from m2m_benchmarks.cli.console import Json, check_json, print_table, write_json
 from m2m_benchmarks.cli.groups import ListingGroup
+from m2m_benchmarks.messages import say
 
 app = typer.Typer(
     cls=ListingGroup,
@@ -52,7 +52,7 @@ def list_(json: Json = None) -> None:
     if json == '-':
         return
     if not entries:
-        print('No activations are stored.', file=sys.stderr)
+        say('No activations are stored.')
         return
     columns = (Column('model'), Column('stimuli'), count('entries'), number('MB', ',.1f'), Column('last used'))
     rows = [

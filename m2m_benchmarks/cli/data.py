@@ -1,7 +1,6 @@
 """The commands `m2m data`: list, fetch, import, verify, export, remove."""
 
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -36,6 +35,7 @@ from m2m_benchmarks.data import atomic, manifest, versions
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.data.digit_names import DOMAINS, spelled
 from m2m_benchmarks.errors import DataError, UnknownNameError
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.report.tables import Column, Row, Table, heading, number, text
 
 if TYPE_CHECKING:
@@ -524,7 +524,7 @@ def verify(
         if not problems:
             print_text('No dataset is on this machine.')
     for problem in downloads:  # the next fetch heals them, so that they are no error
-        print(f'note: {problem}', file=sys.stderr)
+        say(f'note: {problem}')
     damaged = [dataset for dataset in problems if problems[dataset]]
     if damaged:
         repairs = '; '.join(manifest.repair_advice(dataset) for dataset in damaged)

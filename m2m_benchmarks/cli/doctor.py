@@ -131,7 +131,7 @@ def _stores(verify: bool, clean: bool, report: Progress) -> list[dict[str, str]]
             size += f', {len(leftovers)} of it temporary files of killed processes, such as {leftovers[0]}'
             fix = 'm2m doctor --clean removes them'
         checks.append(_check(what, 'ok', size, fix))
-        if verify and store.verify is not None:
+        if verify:
             report(f'checking {store.name}', 0, 1)
             try:
                 checks += [_check(what, 'broken', problem) for problem in store.verify()]

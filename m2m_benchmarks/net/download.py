@@ -5,12 +5,12 @@ import hashlib
 import math
 import os
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
 
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.net.client import HttpClient, status_failure
 from m2m_benchmarks.net.failures import RequestFailed, without_password
 from m2m_benchmarks.net.notes import usable, write_note
@@ -248,7 +248,7 @@ def _resume_point(part: Path, url: str) -> tuple[int, str]:
     try:
         noted = origin_note(part).read_text(encoding='utf-8').splitlines()
         if len(noted) == 3 and _is_damaged(part, noted.pop()):
-            print(f'note: {part} is damaged, and is downloaded from its start.', file=sys.stderr)
+            say(f'note: {part} is damaged, and is downloaded from its start.')
             return 0, ''
         size = part.stat().st_size
     except (FileNotFoundError, ValueError):

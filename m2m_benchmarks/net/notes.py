@@ -4,10 +4,10 @@ A note stays when its file is removed, so that the next download shows whether t
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.storage import atomic_write, sha256_file
 
 
@@ -32,10 +32,9 @@ def write_note(path: Path, content: Path | None = None, **more: Any) -> None:
     note = {'bytes': content.stat().st_size, 'sha256': sha256_file(content), **more}
     earlier = _read(path).get('sha256', note['sha256'])
     if earlier != note['sha256']:
-        print(
+        say(
             f'note: {path.name} differs from its earlier download: SHA-256 {note["sha256"][:12]}…, '
-            f'{str(earlier)[:12]}… before. It has changed at its source, or was incomplete.',
-            file=sys.stderr,
+            f'{str(earlier)[:12]}… before. It has changed at its source, or was incomplete.'
         )
     with atomic_write(note_path(path)) as file:
         json.dump(note, file, indent=1)
@@ -71,7 +70,7 @@ def usable(path: Path) -> bool:
         return True
     damage = problem(path)
     if damage is not None:
-        print(f'note: {path} is damaged ({damage}), and is fetched again.', file=sys.stderr)
+        say(f'note: {path} is damaged ({damage}), and is fetched again.')
         path.unlink()
     return damage is None
 

@@ -15,7 +15,6 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from m2m_benchmarks.arrays import gram_reduce
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
 from m2m_benchmarks.errors import DataError, ModelError, StorageError
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring import activation_store, brainscore_adapter
@@ -219,7 +219,7 @@ class Activations:
         """Print a note on the candidate, once."""
         if text not in self._noted:
             self._noted.add(text)
-            print(f'Note on {self._candidate.identifier}: {text}.', file=sys.stderr)
+            say(f'Note on {self._candidate.identifier}: {text}.')
 
     def _stimuli_hash(self, identifier: str, paths: Sequence[Path]) -> str:
         state = f'{identifier} {[(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths]}'

@@ -8,7 +8,6 @@ import dataclasses
 import hashlib
 import json
 import re
-import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -19,6 +18,7 @@ import pandas as pd
 
 from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.storage import atomic_write, ensure_writable, reporting_write_errors
 
 #: Incremented when an extraction gives other responses for the same settings; files of other formats are ignored.
@@ -126,7 +126,7 @@ def extracted_sessions(folder: Path, settings_fingerprint: str) -> dict[str, Pat
         try:
             responses, stored_fingerprint = _read(path)
         except DamagedSession as error:
-            print(f'note: {error}', file=sys.stderr)
+            say(f'note: {error}')
             continue
         except DataError:
             continue
