@@ -106,12 +106,13 @@ def test_a_version_is_its_content(m2m_home):
     assert again['version'] == first['version']
     assert picture.is_file()  # nothing was replaced
     assert write('Other', test=draw())['version'] == first['version']
-    changed = {'version': {first['version']}, 'sha256': {digits_sha256('Mine', 'test')}}
+    changed = {'version': {first['version']}, 'sha256': {digits_sha256(first, 'test')}}
     for part in ('images', 'labels', 'clusters'):
         values = {each: getattr(draw(), each).copy() for each in ('images', 'labels', 'clusters')}
         values[part].flat[7] ^= 1
-        changed['version'].add(write('Mine', test=Digits(**values))['version'])
-        changed['sha256'].add(digits_sha256('Mine', 'test'))
+        entry = write('Mine', test=Digits(**values))
+        changed['version'].add(entry['version'])
+        changed['sha256'].add(digits_sha256(entry, 'test'))
         assert same(load_digits('Mine', 'test'), Digits(**values))
     assert len(changed['version']) == 4
     assert len(changed['sha256']) == 3  # clusters don't affect training
