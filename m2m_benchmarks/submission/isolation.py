@@ -8,7 +8,6 @@ import contextlib
 import functools
 import os
 import re
-import signal
 import site
 import subprocess
 import sys
@@ -123,8 +122,10 @@ def run(
             with contextlib.suppress(subprocess.TimeoutExpired):
                 returncode = process.wait(timeout_s)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            if hasattr(os, 'killpg'):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, supervisor.KILL)
+            process.kill()
             process.wait()
             assert process.stdin is not None
             process.stdin.close()

@@ -1,7 +1,6 @@
 """Temporary folders that don't outlive a kill: the next one of the same kind removes what is no longer in use."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 import stat
@@ -10,6 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from m2m_benchmarks.errors import M2MError, StorageError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing is swept
+    fcntl = None  # type: ignore[assignment]
 
 #: End of the name of a lock, which lies beside its folder.
 _LOCK = '.lock'
@@ -59,7 +63,8 @@ def _locked(place: Path, prefix: str) -> tuple[Path, int]:
             handle, name = tempfile.mkstemp(dir=place, prefix=prefix, suffix=_LOCK)
         except OSError as error:
             raise StorageError(f'cannot write temporary files to {place}: {error.strerror or error}.') from error
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
         # Another process may have swept the file before it was locked.
         if os.fstat(handle).st_nlink:
             return Path(name), handle
@@ -68,12 +73,14 @@ def _locked(place: Path, prefix: str) -> tuple[Path, int]:
 
 def _sweep(place: Path, prefix: str) -> None:
     """Remove the folders of this user whose lock nobody holds."""
+    if fcntl is None:
+        return
     for lock in place.glob(f'{prefix}*{_LOCK}'):
         with contextlib.suppress(OSError):
             handle = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 status = os.fstat(handle)
-                if stat.S_ISREG(status.st_mode) and status.st_uid == os.getuid():
+                if stat.S_ISREG(status.st_mode) and status.st_uid == _user():
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     _remove(lock.with_suffix(''), lock)
             finally:
@@ -84,7 +91,7 @@ def _remove(folder: Path, lock: Path) -> None:
     """Remove a folder of this user's, not through a link, and then its lock; a lock lasts as long as its folder."""
     with contextlib.suppress(OSError):
         status = folder.lstat()
-        if status.st_uid == os.getuid() and stat.S_ISDIR(status.st_mode):
+        if status.st_uid == _user() and stat.S_ISDIR(status.st_mode):
             # The code of a check may have closed folders to us.
             folder.chmod(0o700)
             for place, names, _ in os.walk(folder):
@@ -95,3 +102,7 @@ def _remove(folder: Path, lock: Path) -> None:
     with contextlib.suppress(OSError):
         if not folder.exists():
             lock.unlink()
+
+
+def _user() -> int:
+    return os.getuid() if hasattr(os, 'getuid') else 0  # as the owner of all files on Windows

@@ -8,9 +8,7 @@ when its parent has ended, however that happened. It imports the standard librar
 
 import contextlib
 import ctypes
-import fcntl
 import os
-import signal
 import socket
 import struct
 import subprocess
@@ -19,6 +17,8 @@ import threading
 
 #: Exit code where the network can't be taken away.
 KEEPS_NETWORK = 75
+#: SIGKILL, whose name not every platform has.
+KILL = 9
 # Of linux/sched.h, linux/sockios.h and linux/if.h.
 _NEWUSER, _NEWNET, _SET_FLAGS, _UP_AND_RUNNING = 0x10000000, 0x40000000, 0x8914, 0x41
 
@@ -27,14 +27,16 @@ def drop_network() -> bool:
     """Move this process to a network without any interface but the loopback; return whether the system allows it."""
     if sys.platform != 'linux':
         return False
-    ids = (os.getuid(), os.getgid())
+    ids = (os.getresuid()[1], os.getresgid()[1])
     try:
+        import fcntl
+
         if ctypes.CDLL(None, use_errno=True).unshare(_NEWUSER | _NEWNET) != 0:
             return False
         for name, text in zip(('setgroups', 'uid_map', 'gid_map'), ('deny', *(f'{n} {n} 1' for n in ids)), strict=True):
             with open(f'/proc/self/{name}', 'w') as file:  # noqa: PTH123 - pathlib takes longer to import
                 file.write(text)
-    except (OSError, AttributeError):
+    except (ImportError, OSError, AttributeError):
         return False
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack('16sh14x', b'lo', _UP_AND_RUNNING))
@@ -54,7 +56,8 @@ def main(network: str, *command: str) -> int:
 
 def _end_with_parent() -> None:
     os.read(0, 1)
-    os.killpg(0, signal.SIGKILL)
+    if hasattr(os, 'killpg'):
+        os.killpg(0, KILL)
 
 
 if __name__ == '__main__':
