@@ -167,7 +167,7 @@ def delete(
             print_line(problem)
         if problems and not yes:
             typer.confirm('Delete the damaged rows?', abort=True)
-        print(f'{_count(store.delete_damaged())} deleted.')
+        print_line(f'{_count(store.delete_damaged())} deleted.')
         return
     selected = selection.find_results(store.results(), uids or [])
     print_table(list_table(selected, set()))

@@ -146,5 +146,5 @@ def _compute(
             try:
                 store.set_request(result, key, candidate.files or {})
             except StorageError as error:
-                say(f'note: the score is stored, but it will be computed again: {error}')
+                say(f'note: the score is stored, but the same command may compute it again: {error}')
         yield result

@@ -315,7 +315,7 @@ def test_recordings_of_few_stimuli(n_images, refused, m2m_home, make_bundle, tmp
 def test_recordings_of_one_trial_have_no_ceiling(simulated_home, monkeypatch):
     """Without a second trial no neuroid has a reliability; all that vary are scored."""
     from m2m_benchmarks import load_dataset
-    from m2m_benchmarks.benchmarks import recordings as module
+    from m2m_benchmarks.benchmarks import neural as module
 
     assembly = load_dataset('SimulatedMouse')
     single = assembly.isel(presentation=assembly['repetition'].values == 0)
@@ -355,7 +355,7 @@ def test_a_comparison_that_needs_more_neuroids_than_there_are(simulated_home):
 def test_unsorted_stimuli_keep_trials_and_mean_together(simulated_home, monkeypatch):
     """Features are aligned by stimulus name; trials and means of recordings have the same order."""
     from m2m_benchmarks import load_dataset
-    from m2m_benchmarks.benchmarks import recordings as module
+    from m2m_benchmarks.benchmarks import neural as module
 
     straight = load_benchmark('SimulatedMouse.VISp-rdm').recordings
     assembly = load_dataset('SimulatedMouse')

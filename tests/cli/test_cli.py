@@ -330,7 +330,7 @@ def test_json_to_a_file_and_in_its_earlier_form(m2m, m2m_home, tmp_path, argumen
         assert '--json FILE, --json -' in err
     code, _, err = m2m(*arguments, '--json', tmp_path)
     assert code == 1
-    assert 'it is a folder. Name a file after --json.' in err
+    assert 'it is a folder. Name another file after --json.' in err
 
 
 @pytest.mark.process
@@ -368,7 +368,10 @@ def test_a_home_that_is_read_only(arguments, m2m_home):
     )
     m2m_home.chmod(0o755)
     assert done.returncode == 1
-    assert f'cannot write to {m2m_home}: Permission denied. Set M2M_HOME' in done.stdout + done.stderr
+    assert (
+        f'cannot write to {m2m_home}: Permission denied. Mend the permissions, or use another folder. Set M2M_HOME'
+        in done.stdout + done.stderr
+    )
     assert 'Traceback' not in done.stderr
     assert not list(m2m_home.iterdir())
 

@@ -53,8 +53,8 @@ def test_a_network_of_ones_own(kind, m2m_home):
 
 
 def test_a_score_that_cannot_be_stored(m2m, m2m_home, monkeypatch, tmp_path):
-    arguments = ('score', 'pixels_64', 'SimulatedMouse.VISp-rdm', '--layer', 'pixels', '--fresh')
-    assert m2m(*arguments).code == 0
+    arguments = ('score', 'pixels_64', 'SimulatedMouse.VISp-rdm', '--layer', 'pixels')
+    assert m2m('score', 'pixels_64', 'SimulatedMouse.VISl-rdm', '--layer', 'pixels').code == 0
     monkeypatch.setattr(store, 'WAIT_S', 0.1)
     holder = sqlite3.connect(store.path(), isolation_level=None)
     holder.execute('begin exclusive')
@@ -63,11 +63,13 @@ def test_a_score_that_cannot_be_stored(m2m, m2m_home, monkeypatch, tmp_path):
     finally:
         holder.execute('rollback')
         holder.close()
-    assert ran.code == 0
+    assert ran.code == 1
     assert 'note: the score is not stored' in ran.err
-    assert 'locked' in ran.err
-    [stored] = store.results()
-    assert json.loads((tmp_path / 'score.json').read_text())['score'] == stored.score
+    assert 'Another program holds it' in ran.err
+    computed = json.loads((tmp_path / 'score.json').read_text())['score']
+    assert f'{computed:.3f}' in ran.out
+    assert m2m(*arguments).code == 0
+    assert [stored.score for stored in store.results(benchmark='SimulatedMouse.VISp-rdm')] == [computed]
 
 
 def test_a_system_that_does_not_count_memory(m2m_home, monkeypatch):

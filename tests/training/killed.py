@@ -9,7 +9,6 @@ moment : str
 
 import os
 import signal
-import tempfile
 from pathlib import Path
 
 from m2m_benchmarks.training.module import TrainingModule
@@ -36,13 +35,13 @@ def at_step(number):
 
 
 def at_file(name, number, written):
-    handles, real_mkstemp, real_fsync, real_replace = [], tempfile.mkstemp, os.fsync, Path.replace
+    handles, real_open, real_fsync, real_replace = [], Path.open, os.fsync, Path.replace
 
-    def mkstemp(*arguments, **named):
-        handle, path = real_mkstemp(*arguments, **named)
-        if Path(path).name.startswith(f'.{name}.'):
-            handles.append(handle)
-        return handle, path
+    def opened(self, mode='r', *arguments, **named):
+        file = real_open(self, mode, *arguments, **named)
+        if 'x' in mode and self.name.startswith(f'.{name}.'):
+            handles.append(file.fileno())
+        return file
 
     def fsync(handle):
         if not written and len(handles) == number and handle == handles[-1]:
@@ -55,7 +54,7 @@ def at_file(name, number, written):
             die()
         return replaced
 
-    tempfile.mkstemp, os.fsync, Path.replace = mkstemp, fsync, replace
+    Path.open, os.fsync, Path.replace = opened, fsync, replace
 
 
 event, *details = moment.split()

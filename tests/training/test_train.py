@@ -9,7 +9,6 @@ import runpy
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -583,21 +582,21 @@ def test_weights_that_are_not_finite_are_not_kept(digits, tmp_path, monkeypatch)
 @pytest.fixture
 def full_disk(monkeypatch):
     """The function full_disk(name, number): the disk is full when that file is written for the number-th time."""
-    handles, real_mkstemp, real_fsync = [], tempfile.mkstemp, os.fsync
+    handles, real_open, real_fsync = [], Path.open, os.fsync
 
     def fill(name, number):
-        def mkstemp(*arguments, **options):
-            handle, path = real_mkstemp(*arguments, **options)
-            if Path(path).name.startswith(f'.{name}.'):
-                handles.append(handle)
-            return handle, path
+        def opened(self, mode='r', *arguments, **options):
+            file = real_open(self, mode, *arguments, **options)
+            if 'x' in mode and self.name.startswith(f'.{name}.'):
+                handles.append(file.fileno())
+            return file
 
         def fsync(handle):
             if len(handles) == number and handle == handles[-1]:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             real_fsync(handle)
 
-        monkeypatch.setattr(tempfile, 'mkstemp', mkstemp)
+        monkeypatch.setattr(Path, 'open', opened)
         monkeypatch.setattr(os, 'fsync', fsync)
 
     return fill

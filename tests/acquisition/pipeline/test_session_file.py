@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -173,7 +174,7 @@ def test_names_that_cannot_be_files(tmp_path, session):
     assert files(tmp_path) == []
 
 
-@pytest.mark.parametrize('step', ['write', 'fsync', 'replace', 'mkstemp'])
+@pytest.mark.parametrize('step', ['write', 'fsync', 'replace', 'open'])
 def test_a_full_disk(tmp_path, monkeypatch, step):
     write_session(tmp_path, responses(seed=1), SETTINGS)
     earlier = (tmp_path / '715093703.npz').read_bytes()
@@ -181,12 +182,9 @@ def test_a_full_disk(tmp_path, monkeypatch, step):
     def full(*arguments, **options):
         raise OSError(errno.ENOSPC, 'No space left on device')
 
-    targets = {'write': (np, 'savez'), 'fsync': (os, 'fsync'), 'replace': (os, 'replace')}
+    targets = {'write': (np, 'savez'), 'fsync': (os, 'fsync'), 'replace': (os, 'replace'), 'open': (Path, 'open')}
     with monkeypatch.context() as patch:
-        if step == 'mkstemp':
-            patch.setattr('m2m_benchmarks.storage.tempfile.mkstemp', full)
-        else:
-            patch.setattr(*targets[step], full)
+        patch.setattr(*targets[step], full)
         with pytest.raises(StorageError, match=r'No space left on device .*Nothing was changed'):
             write_session(tmp_path, responses(seed=2), SETTINGS)
     assert files(tmp_path) == ['715093703.npz']
