@@ -62,6 +62,7 @@ def _run(arguments: tuple[str, ...], environment: Mapping[str, str], paths: list
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
     os.environ.clear()
     os.environ.update(environment)
+    tempfile.tempdir = None  # so that TMPDIR counts
     sys.argv = ['m2m', *arguments]
     from m2m_benchmarks.cli.start import run
 
