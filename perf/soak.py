@@ -32,8 +32,8 @@ from m2m_benchmarks.scoring.runs import RESULT, WEIGHTS
 from m2m_benchmarks.testing import Bundle, Command, serving_files, write_bundle
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'tests' / 'acquisition' / 'allen'))
-import allen_bucket  # noqa: E402
-from allen_warehouse import Warehouse  # noqa: E402
+import allen_bucket
+from allen_warehouse import Warehouse
 
 #: Images and units of the recordings, and their sessions: enough neuroids are reliable for a score.
 _SIZE = {'n_images': 16, 'n_units': 30, 'sessions': [(f'{i}.npz', 'VISp', f'm{i}', f's{i}', 8) for i in (1, 2)]}
@@ -295,7 +295,9 @@ def main() -> None:
         print('| command | SIGKILL | SIGTERM | ended before | problems |')
         print('|---|--:|--:|--:|--:|', flush=True)
         for name in names:
-            outcome = soak(shop, name, -(-arguments.kills // len(names)), rng, lambda step: print(step, file=sys.stderr))
+            outcome = soak(
+                shop, name, -(-arguments.kills // len(names)), rng, lambda step: print(step, file=sys.stderr)
+            )
             counts = [outcome.counts[key] for key in ('SIGKILL', 'SIGTERM', 'ended before')]
             print(f'| {name} | {" | ".join(map(str, counts))} | {len(outcome.problems)} |', flush=True)
             failed |= _show(outcome)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_table, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, write_json
 from m2m_benchmarks.cli.groups import ListingGroup
 from m2m_benchmarks.messages import say
 
@@ -92,4 +92,4 @@ def clear(
 
     removed = activation_store.clear(model or (), older_than)
     n_bytes = sum(file.n_bytes for file in removed)
-    print(f'{"1 file" if len(removed) == 1 else f"{len(removed):,} files"} removed, {n_bytes / 1e6:,.1f} MB.')
+    print_line(f'{"1 file" if len(removed) == 1 else f"{len(removed):,} files"} removed, {n_bytes / 1e6:,.1f} MB.')

@@ -355,7 +355,7 @@ def test_a_comparison_that_needs_more_neuroids_than_there_are(simulated_home):
 def test_unsorted_stimuli_keep_trials_and_mean_together(simulated_home, monkeypatch):
     """Features are aligned by stimulus name; trials and means of recordings have the same order."""
     from m2m_benchmarks import load_dataset
-    from m2m_benchmarks.benchmarks import neural as module
+    from m2m_benchmarks.benchmarks import recordings as module
 
     straight = load_benchmark('SimulatedMouse.VISp-rdm').recordings
     assembly = load_dataset('SimulatedMouse')
