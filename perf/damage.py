@@ -14,22 +14,26 @@ import os
 import sys
 import tempfile
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from m2m_benchmarks.acquisition.archive import export_archive, import_archive
+from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
 from m2m_benchmarks.acquisition.pipeline.session_file import extracted_sessions, read_session, write_session
 from m2m_benchmarks.data import atomic, manifest
+from m2m_benchmarks.data import store as store_of_data
 from m2m_benchmarks.data.digits.domains import load_digits, write_domain
 from m2m_benchmarks.data.digits.images import standardize
 from m2m_benchmarks.errors import M2MError
 from m2m_benchmarks.net.notes import is_intact, note_path, usable, write_note
 from m2m_benchmarks.records import exchange, store
 from m2m_benchmarks.records.record import Result
-from m2m_benchmarks.scoring import runs
+from m2m_benchmarks.scoring import activation_store, runs
 from m2m_benchmarks.storage import home
-from m2m_benchmarks.testing import damaged
+from m2m_benchmarks.testing import damaged, write_bundle
 
 
 def results():
@@ -62,6 +66,48 @@ def digits():
     yield 'dataset: manifest', manifest.manifest_path('Mine2026'), read
     for file in manifest.files(entry)[:2]:
         yield f'dataset: {file["file"]}', manifest.path_of('Mine2026', entry, file), read
+
+
+def recordings():
+    """Recordings: the assembly, a stimulus, and the archive of both."""
+    bundle = write_bundle(home() / 'bundle', n_images=12, n_units=20)
+    entry = import_bundle('Lab2026', *bundle.paths)
+
+    def read():
+        store_of_data._read.cache_clear()  # as in another process
+        assembly = store_of_data.load_assembly('Lab2026')
+        stimuli = store_of_data.load_stimuli('Lab2026')
+        images = [Path(stimuli.get_stimulus(stimulus)).read_bytes() for stimulus in stimuli['stimulus_id']]
+        return assembly.values.tobytes(), images
+
+    for name, file in (('assembly.nc', entry['assembly']), ('stimulus .png', entry['stimuli'][0])):
+        yield f'dataset: {name}', manifest.path_of('Lab2026', entry, file), read
+    archive = home() / 'lab.zip'
+    export_archive('Lab2026', archive)
+
+    def unpack():
+        import_archive(archive, replace=True)
+        return read()
+
+    yield 'archive of a dataset', archive, unpack
+
+
+def activations():
+    """Stored responses of a layer."""
+    rng = np.random.default_rng(2)
+    key = {'layer': 'layer4', 'weights_sha256': 'a' * 64}
+    entry = activation_store.Entry(key, rng.random((118, 119)), rng.random((5, 256)), {'model': 'm'})
+    activation_store.folder().mkdir()
+    activation_store.write([entry])
+
+    def read():
+        try:
+            stored = activation_store.read(key)
+        except activation_store.DamagedEntryError as error:
+            raise M2MError(str(error)) from error
+        return stored.responses.tobytes(), stored.summaries.tobytes(), stored.about
+
+    yield 'activations', activation_store.path_of(key), read
 
 
 def run():
@@ -150,7 +196,7 @@ def main():
     bad = 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ['M2M_HOME'] = folder
-        for make in (results, digits, run, downloads):
+        for make in (results, digits, recordings, activations, run, downloads):
             for kind, path, read in make():
                 content, whole = path.read_bytes(), read()
                 counts: Counter[str] = Counter()
