@@ -74,7 +74,7 @@ def recordings():
     entry = import_bundle('Lab2026', *bundle.paths)
 
     def read():
-        store_of_data._read.cache_clear()  # as in another process
+        store_of_data._assembly.cache_clear()  # as in another process
         assembly = store_of_data.load_assembly('Lab2026')
         stimuli = store_of_data.load_stimuli('Lab2026')
         images = [Path(stimuli.get_stimulus(stimulus)).read_bytes() for stimulus in stimuli['stimulus_id']]
