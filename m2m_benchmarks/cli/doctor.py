@@ -9,7 +9,7 @@ import typer
 
 from m2m_benchmarks.benchmarks.names import is_simulated
 from m2m_benchmarks.cli.console import Json, print_line, print_text, progress, write_json
-from m2m_benchmarks.cli.data import dataset_state, describe_content
+from m2m_benchmarks.cli.datasets import dataset_state, describe_content
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import cards
 from m2m_benchmarks.errors import DataError, StorageError
