@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -23,18 +23,12 @@ from m2m_benchmarks.cli.console import (
 from m2m_benchmarks.cli.datasets import dataset_state, describe_content
 from m2m_benchmarks.cli.fetch import splits_table
 from m2m_benchmarks.cli.groups import ListingGroup
-from m2m_benchmarks.cli.recordings import (
-    areas_table,
-    published_table,
-)
+from m2m_benchmarks.cli.recordings import areas_table, published_table
 from m2m_benchmarks.data import atomic, manifest, versions
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.report.tables import Column, Row, Table, heading, number, text
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(
     cls=ListingGroup,

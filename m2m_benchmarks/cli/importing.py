@@ -6,23 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import (
-    Json,
-    check_json,
-    print_line,
-    print_table,
-    progress,
-    stage,
-    write_json,
-)
+from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, progress, stage, write_json
 from m2m_benchmarks.cli.datasets import dataset_state
 from m2m_benchmarks.cli.fetch import splits_table, summarize_splits
 from m2m_benchmarks.cli.nwb import print_nwb_plan
-from m2m_benchmarks.cli.recordings import (
-    print_note,
-    print_recordings,
-    print_renamed,
-)
+from m2m_benchmarks.cli.recordings import print_note, print_recordings, print_renamed
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.digit_names import DOMAINS, spelled
 
