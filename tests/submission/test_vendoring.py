@@ -350,7 +350,7 @@ def test_every_plugin_of_this_library(kind, name, tmp_path):
         assert 'm2m' not in added
     for path in copy.rglob('*.py'):
         compile(path.read_bytes(), path, 'exec')
-    known = {'filelock', 'platformdirs', 'threadpoolctl', 'timm'}
+    known = {'filelock', 'platformdirs', 'threadpoolctl', 'timm', 'huggingface-hub'}
     assert set(requirements(copy)) <= known
 
 
