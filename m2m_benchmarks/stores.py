@@ -16,8 +16,16 @@ from m2m_benchmarks.storage import home
 
 #: Age in s from which a temporary file can't be in use.
 _OLD_S = 24 * 60 * 60
-#: Names of temporary files and folders, and of unfinished downloads with the notes of their origin.
-_TEMPORARY = re.compile(r'\.tmp-.*|\.(.+\.)?[a-z0-9_]{8}(\.tmp)?|.+\.(part|new)(\.part)?(\.from)?')
+#: End of the names of temporary files, of this version and of 0.1.
+_END = r'\.([0-9a-f]{8}\.tmp|[a-z0-9_]{8})'
+#: Temporary files and folders of each store, by their paths in it; other files are the user's. Downloads include
+#: unfinished ones with the notes of their origin.
+_TEMPORARY = {
+    'data': rf'[^/]+/(\.tmp-[^/]+|\.ledger\.json{_END}|[^/]+/[^/]+/png/\.[a-z0-9_]{{8}})',
+    'downloads': rf'[^/]+/(.+/)?([^/]+\.(part|new)(\.part)?(\.from)?|\.[^/]+{_END})',
+    'activations': rf'[0-9a-f]{{2}}/\.[0-9a-f]+(\.safetensors|\.npy|\.json)?{_END}|tmp[a-z0-9_]{{8}}',
+    'runs': rf'[^/]+/{runs.UNFINISHED.pattern}',
+}
 
 
 @dataclass(frozen=True)
@@ -45,9 +53,14 @@ class Store:
     def leftovers(self) -> list[Path]:
         """List temporary files and folders of killed processes, and downloads that nobody has continued for a day."""
         oldest_in_use = time.time() - _OLD_S
-        old = [path for path in self._files() if _TEMPORARY.fullmatch(path.name)]
-        old = [path for path in old if path.lstat().st_mtime < oldest_in_use]
-        return [path for path in old if not any(parent in old for parent in path.parents)]
+        temporary = re.compile(_TEMPORARY.get(self.name, '(?!)'))
+        return [
+            path
+            for path in self._files()
+            if temporary.fullmatch(path.relative_to(self.path).as_posix())
+            and path.is_dir() == path.name.startswith('.tmp-')
+            and max(each.lstat().st_mtime for each in (path, *path.rglob('*'))) < oldest_in_use
+        ]
 
     def _files(self) -> Iterator[Path]:
         return iter(sorted(self.path.rglob('*')) if self.path.is_dir() else [self.path] if self.path.exists() else [])

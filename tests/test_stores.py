@@ -98,3 +98,28 @@ def test_leftovers(m2m_home, checkpoint, table):
     assert table.exists()
     assert checkpoint.exists()
     assert next(each.bytes for each in stores() if each.name == 'runs') == len(checkpoint.read_bytes()) + 13
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        *('runs/exp.new/run.json', 'runs/exp.part/run.json', 'runs/.tmp-mine/run.json', 'runs/mine/.vscode.settings'),
+        *('data/.tmp-mine/a', 'data/Lab/0a/stimuli/cat.new', 'data/.readme.finished', 'downloads/film.part'),
+        *('activations/.notebook', 'activations/ab/.htaccess', 'results.sqlite'),
+    ],
+)
+def test_files_of_the_user_are_no_leftovers(m2m_home, name):
+    path = m2m_home / name
+    path.parent.mkdir(parents=True)
+    path.write_text('mine')
+    for each in (path, *path.parents[: len(path.relative_to(m2m_home).parts) - 1]):
+        os.utime(each, (time.time() - 100_000,) * 2)
+    assert [path for each in stores() for path in each.leftovers()] == []
+
+
+def test_a_folder_that_is_being_written_is_no_leftover(m2m_home):
+    folder = m2m_home / 'data' / 'Lab2026' / '.tmp-abcdefgh'
+    folder.mkdir(parents=True)
+    (folder / 'assembly.nc').write_text('half')
+    os.utime(folder, (time.time() - 100_000,) * 2)
+    assert [path for each in stores() for path in each.leftovers()] == []

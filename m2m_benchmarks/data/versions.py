@@ -90,6 +90,9 @@ class Version:
 class Paths(dict[str, Path]):
     """Paths of stimuli by stimulus_id, which keep the version that they are of on disk.
 
+    A file is checked whenever its path is taken: one that is altered after the stimuli were loaded would be scored as
+    the one in the manifest.
+
     Attributes
     ----------
     version : Version
@@ -98,6 +101,10 @@ class Paths(dict[str, Path]):
     def __init__(self, version: Version, paths: dict[str, Path]) -> None:
         super().__init__(paths)
         self.version = version
+        self._files = {file['stimulus_id']: file for file in version.manifest['stimuli']}
+
+    def __getitem__(self, stimulus_id: str) -> Path:
+        return self.version.path(self._files[stimulus_id])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Paths, (self.version, dict(self))

@@ -76,7 +76,7 @@ def add(results: Iterable[Result]) -> int:
             {
                 'model': result.model,
                 'benchmark': result.benchmark,
-                'score': float(result.score),  # as SQLite returns it
+                'score': float(result.score) + 0.0,  # as SQLite returns it, which has no -0.0
                 'created': result.created,
                 'document': json.dumps(result.document(), allow_nan=False),
                 'uid': result.uid,

@@ -10,6 +10,7 @@ import fnmatch
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ LIMIT, DEFAULT_LIMIT_GB = 'M2M_CACHE_GB', 20.0
 _LOCK = '.lock'
 _ENDING = '.safetensors'
 _RESPONSES, _SUMMARIES = 'responses', 'summaries'
+#: Paths of the store's files in its folder: entries, of this version and of 0.1, and temporary files.
+_OWN = re.compile(r'[0-9a-f]{2}/(\.?[0-9a-f]+\.(safetensors|npy|json)(\..+)?|\.[0-9a-f]+\..+)|tmp[a-z0-9_]+')
 #: Age after which files of `tempfile` in the folder, which live for an instant, are leftovers.
 _OLD_S = 86_400
 
@@ -206,11 +209,14 @@ def _write(path: Path, entry: Entry) -> None:
 
 
 def files() -> Iterator[StoredFile]:
-    """Yield all files of the store, in no order: entries, those of earlier formats, and temporary ones."""
+    """Yield all files of the store, in no order: entries, those of earlier formats, and temporary ones.
+
+    Other files in its folder are the user's.
+    """
     for path in folder().rglob('*'):
         # Other processes remove files meanwhile.
         with contextlib.suppress(FileNotFoundError):
-            if path.name != _LOCK and path.is_file():
+            if _OWN.fullmatch(path.relative_to(folder()).as_posix()) and path.is_file():
                 status = path.stat()
                 yield StoredFile(path, status.st_size, status.st_mtime)
 

@@ -36,7 +36,7 @@ from m2m_benchmarks.scoring.layers import input_dtype, responses, submodules
 from m2m_benchmarks.scoring.probes import Probe, deviation, tolerance
 from m2m_benchmarks.scoring.provenance import code_of_network, machine, preprocess_probe
 from m2m_benchmarks.scoring.requests import library, versions
-from m2m_benchmarks.storage import ensure_writable, free_bytes, reporting_write_errors, sha256_file
+from m2m_benchmarks.storage import ensure_writable, file_state, free_bytes, reporting_write_errors, sha256_file
 
 #: Most bytes that the responses of one batch take, all layers together.
 _BATCH_BYTES = 512 * 2**20
@@ -222,7 +222,7 @@ class Activations:
             say(f'Note on {self._candidate.identifier}: {text}.')
 
     def _stimuli_hash(self, identifier: str, paths: Sequence[Path]) -> str:
-        state = f'{identifier} {[(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths]}'
+        state = f'{identifier} {[(str(path), file_state(path)) for path in paths]}'
         if state not in self._hashes:
             digest = hashlib.sha256()
             for path in paths:

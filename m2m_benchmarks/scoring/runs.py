@@ -70,7 +70,7 @@ class Run:
 
 
 #: Files that are still being written, see `storage.atomic_write`.
-_UNFINISHED = re.compile(
+UNFINISHED = re.compile(
     rf'\.({"|".join(map(re.escape, (WEIGHTS, METRICS, CONFIG, RESULT, CHECKPOINT)))})\.[a-z0-9_]{{8}}(\.tmp)?'
 )
 
@@ -163,7 +163,7 @@ def checkpoint_state(path: Path) -> Literal['intact', 'unsealed', 'damaged']:
 def remove_leftovers(folder: Path) -> None:
     """Delete files that a killed process left half-written in the folder of a run."""
     for path in folder.iterdir():
-        if _UNFINISHED.fullmatch(path.name) and path.is_file():
+        if UNFINISHED.fullmatch(path.name) and path.is_file():
             path.unlink()
 
 

@@ -51,6 +51,13 @@ def test_the_same_result_is_stored_once(m2m_home):
     assert [result.score for result in store.results()] == [1 / 7, 2 / 7, 3 / 7, 0.5]
 
 
+@pytest.mark.parametrize('score', [-0.0, 0, 10**20, 5e-324, -1e-300])
+def test_numbers_that_sqlite_stores_in_another_form_are_not_damage(m2m_home, score):
+    store.add([make(1, score=score)])
+    assert store.verify() == []
+    assert store.results() == [make(1, score=score)]
+
+
 @pytest.mark.seconds
 def test_more_than_sqlite_takes_at_once(m2m_home):
     assert store.add([make(i) for i in range(2_000)]) == 2_000

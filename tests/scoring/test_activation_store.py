@@ -163,8 +163,20 @@ def test_the_commands(folder, m2m):
     assert list(store.files()) == []
 
 
+def test_files_of_the_user_stay(folder, monkeypatch):
+    names = ('README.md', '.gitignore', 'tmp notes.txt', 'alexnet.npy', 'mine/0a.npy', 'ab/.hidden', 'ab/notes.json')
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text('mine')
+        aged(folder / name, 400)
+    monkeypatch.setenv('M2M_CACHE_GB', '0')
+    store.write([entry()])
+    assert len(store.clear()) == 1
+    assert [name for name in names if not (folder / name).exists()] == []
+
+
 def test_files_that_vanish_meanwhile(folder, monkeypatch):
     store.write([entry()])
     walk = Path.rglob
-    monkeypatch.setattr(Path, 'rglob', lambda self, pattern: [*walk(self, pattern), self / 'gone.safetensors'])
+    monkeypatch.setattr(Path, 'rglob', lambda self, pattern: [*walk(self, pattern), self / 'ab' / 'ab.safetensors'])
     assert [file.path for file in store.files()] == [store.path_of(entry().key)]

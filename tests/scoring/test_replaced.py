@@ -1,6 +1,7 @@
 """Scores of datasets that are replaced at any moment: each is stored with the hashes of the data that it is of."""
 
 import fcntl
+import os
 
 import pytest
 
@@ -153,3 +154,20 @@ def test_candidates_of_a_command_are_scored_on_the_same_data(put, others, monkey
     assert len(loaded) == 2
     assert len({result['data_sha256'] for result in results}) == 1
     assert manifest.require('Lab2026')['assembly']['sha256'] != results[0]['data_sha256']
+
+
+@pytest.mark.parametrize('keeps_time', [True, False])
+def test_an_image_that_is_altered_after_it_was_loaded(put, keeps_time):
+    put(NEURAL, 0)
+    benchmark = load_benchmark(NEURAL)
+    entry = manifest.require('Lab2026')
+    first, second = (manifest.path_of('Lab2026', entry, file) for file in entry['stimuli'][:2])
+    content, status = first.read_bytes(), first.stat()
+    first.write_bytes(second.read_bytes())
+    if keeps_time:
+        os.utime(first, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(DataError, match='is damaged'):
+        score('pixels_64', benchmark)
+    assert store.results() == []
+    first.write_bytes(content)
+    assert score('pixels_64', benchmark).attrs['result']['stimuli_sha256'] == manifest.stimuli_sha256(entry)
