@@ -202,6 +202,7 @@ def test_a_prying_archive(m2m, tmp_path, secrets, monkeypatch):
     (secrets / '.netrc').write_text('password')
     monkeypatch.setenv('TMPDIR', str(tmp_path))
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    (tmp_path / 'conftest.py').write_text('raise OSError("of another user of a shared /tmp")\n')
     archive = tmp_path / 'prying.zip'
     with zipfile.ZipFile(archive, 'w') as file:
         for folder in ('sent/', 'sent/metrics/', 'sent/metrics/mine/'):
