@@ -18,8 +18,9 @@ from m2m_benchmarks.submission import supervisor
 
 #: Environment variables that Python, torch and their libraries need, and that hold no secrets.
 _ALLOWED = re.compile(
-    r'PATH|LANG|LANGUAGE|LC_\w+|TZ|(DY)?LD_LIBRARY_PATH|SYSTEMROOT|SSL_CERT_(FILE|DIR)|'
-    r'(OMP|MKL|KMP|OPENBLAS|ATEN|ONEDNN|DNNL|CUDA|NVIDIA|HIP|ROCR)_\w+'
+    r'PATH|LANG|LANGUAGE|LC_[A-Z]+|TZ|(DY)?LD_LIBRARY_PATH|SYSTEMROOT|SSL_CERT_(FILE|DIR)|'
+    r'NVIDIA_(VISIBLE_DEVICES|DRIVER_CAPABILITIES|TF32_OVERRIDE)|'  # NVIDIA_API_KEY is a secret
+    r'(OMP|MKL|KMP|OPENBLAS|ATEN|ONEDNN|DNNL|CUDA|HIP|ROCR)_\w+'
 )
 _SUPERVISOR = (sys.executable, '-I', '-S', supervisor.__file__)
 #: Part of the output that is kept, in bytes.

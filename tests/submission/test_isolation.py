@@ -43,7 +43,7 @@ def secrets(monkeypatch, tmp_path):
     home = tmp_path / 'real home'
     for name in (
         *('HF_TOKEN', 'AWS_SECRET_ACCESS_KEY', 'GITHUB_TOKEN', 'SSH_AUTH_SOCK', 'HTTPS_PROXY', 'PIP_INDEX_URL'),
-        *('PYTEST_ADDOPTS', 'PYTHONPATH', 'PATHS', 'MY_PATH', 'LC_', 'NETRC'),
+        *('PYTEST_ADDOPTS', 'PYTHONPATH', 'PATHS', 'MY_PATH', 'LC_', 'LC_MY_TOKEN', 'NETRC', 'NVIDIA_API_KEY'),
     ):
         monkeypatch.setenv(name, 'secret')
     for name in ('HOME', 'M2M_HOME', 'TMPDIR', 'TORCH_HOME', 'HF_HOME', 'BRAINSCORE_HOME', 'XDG_CACHE_HOME'):
