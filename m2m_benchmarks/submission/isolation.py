@@ -1,7 +1,7 @@
 """Runs other people's code with an environment, a home and a process group of its own.
 
 This is no full sandbox: the code runs as the same user, and can read and write what that user can, where it knows the
-paths. It doesn't get their tokens or settings, and nothing of it runs on afterwards.
+paths. It doesn't get their tokens or settings, and nothing of it runs on afterwards, unless it kills the supervisor.
 """
 
 import contextlib
@@ -123,13 +123,15 @@ def run(
             with contextlib.suppress(subprocess.TimeoutExpired):
                 returncode = process.wait(timeout_s)
         finally:
+            assert process.stdin is not None
+            process.stdin.close()  # the supervisor kills what the command has started
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(2 * supervisor.KILLING_S)
             if hasattr(os, 'killpg'):
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, supervisor.KILL)
             process.kill()
             process.wait()
-            assert process.stdin is not None
-            process.stdin.close()
         # By the open file: the command may have put something else under its name.
         file.seek(max(0, file.seek(0, os.SEEK_END) - _KEPT))
         return returncode, file.read(_KEPT).decode(errors='replace')

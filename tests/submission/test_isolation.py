@@ -100,11 +100,11 @@ def test_it_reaches_no_server(run):
 
 # How it ends.
 
-#: A process that starts another one in the background; both write their numbers and go on for a minute.
+#: A process that starts another one, in a session of its own; both write their numbers and go on for a minute.
 LASTING = """
 import os, subprocess, sys, time
 command = 'import os, time; print(os.getpid(), flush=True); time.sleep(60)'
-child = subprocess.Popen([sys.executable, '-c', command])
+child = subprocess.Popen([sys.executable, '-c', command], start_new_session=True)
 print(os.getpid(), flush=True)
 """
 
