@@ -218,6 +218,7 @@ def _test(tree: Path, kind: str, name: str, timeout_s: float, environment: dict[
     command = [
         *(sys.executable, '-W', 'ignore', '-m', 'pytest', '-q', '--tb=short', '-p', 'no:cacheprovider'),
         *('-p', 'm2m_barrier', '--import-mode=importlib', f'--rootdir={tree}', '-c', os.devnull),
+        f'--confcutdir={tree}',  # a conftest.py in the folder of temporary files may be another user's
         *(f'--junitxml={report}', *tests),
     ]
     environment = {

@@ -1,7 +1,7 @@
 """Runs other people's code with an environment, a home and a process group of its own.
 
 This is no full sandbox: the code runs as the same user, and can read and write what that user can, where it knows the
-paths. It doesn't get their tokens or settings, and nothing of it runs on afterwards.
+paths. It doesn't get their tokens or settings, and nothing of it runs on afterwards, unless it kills the supervisor.
 """
 
 import contextlib
@@ -18,8 +18,9 @@ from m2m_benchmarks.submission import supervisor
 
 #: Environment variables that Python, torch and their libraries need, and that hold no secrets.
 _ALLOWED = re.compile(
-    r'PATH|LANG|LANGUAGE|LC_\w+|TZ|(DY)?LD_LIBRARY_PATH|SYSTEMROOT|SSL_CERT_(FILE|DIR)|'
-    r'(OMP|MKL|KMP|OPENBLAS|ATEN|ONEDNN|DNNL|CUDA|NVIDIA|HIP|ROCR)_\w+'
+    r'PATH|LANG|LANGUAGE|LC_[A-Z]+|TZ|(DY)?LD_LIBRARY_PATH|SYSTEMROOT|SSL_CERT_(FILE|DIR)|'
+    r'NVIDIA_(VISIBLE_DEVICES|DRIVER_CAPABILITIES|TF32_OVERRIDE)|'  # NVIDIA_API_KEY is a secret
+    r'(OMP|MKL|KMP|OPENBLAS|ATEN|ONEDNN|DNNL|CUDA|HIP|ROCR)_\w+'
 )
 _SUPERVISOR = (sys.executable, '-I', '-S', supervisor.__file__)
 #: Part of the output that is kept, in bytes.
@@ -122,13 +123,15 @@ def run(
             with contextlib.suppress(subprocess.TimeoutExpired):
                 returncode = process.wait(timeout_s)
         finally:
+            assert process.stdin is not None
+            process.stdin.close()  # the supervisor kills what the command has started
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(2 * supervisor.KILLING_S)
             if hasattr(os, 'killpg'):
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, supervisor.KILL)
             process.kill()
             process.wait()
-            assert process.stdin is not None
-            process.stdin.close()
         # By the open file: the command may have put something else under its name.
         file.seek(max(0, file.seek(0, os.SEEK_END) - _KEPT))
         return returncode, file.read(_KEPT).decode(errors='replace')

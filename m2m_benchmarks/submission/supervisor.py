@@ -2,8 +2,9 @@
 
     python -I -S supervisor.py keep|drop COMMAND...
 
-`isolation.run` starts this script in a session of its own. It kills its process group when its stdin ends, which is
-when its parent has ended, however that happened. It imports the standard library only.
+`isolation.run` starts this script in a session of its own. It kills what the command has started when the command ends,
+and all of its process group when its stdin ends, which is when its parent has ended, however that happened. It imports
+the standard library only.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 #: Exit code where the network can't be taken away.
 KEEPS_NETWORK = 75
@@ -21,6 +23,10 @@ KEEPS_NETWORK = 75
 KILL = 9
 # Of linux/sched.h, linux/sockios.h and linux/if.h.
 _NEWUSER, _NEWNET, _SET_FLAGS, _UP_AND_RUNNING = 0x10000000, 0x40000000, 0x8914, 0x41
+#: Of linux/prctl.h.
+_SET_CHILD_SUBREAPER = 36
+#: Longest time in which processes are killed, in seconds.
+KILLING_S = 10
 
 
 def drop_network() -> bool:
@@ -49,15 +55,44 @@ def main(network: str, *command: str) -> int:
         return KEEPS_NETWORK
     if not command:
         return 0
+    if sys.platform == 'linux':
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # processes stay below this one if their parent ends
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    return process.wait()
+    status = process.wait()
+    _kill_descendants()
+    return status
 
 
 def _end_with_parent() -> None:
     os.read(0, 1)
+    _kill_descendants()
     if hasattr(os, 'killpg'):
         os.killpg(0, KILL)
+
+
+def _kill_descendants() -> None:
+    """Kill all processes below this one, also those in sessions of their own, where /proc lists processes."""
+    end = time.monotonic() + KILLING_S
+    while (pids := _descendants()) and time.monotonic() < end:
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                os.kill(pid, KILL)
+
+
+def _descendants() -> set[int]:
+    """List the processes below this one that have not ended."""
+    parents = {}
+    names = os.listdir('/proc') if os.path.isdir('/proc') else []  # noqa: PTH112, PTH208 - as above
+    for name in filter(str.isdecimal, names):
+        with contextlib.suppress(OSError), open(f'/proc/{name}/stat', errors='replace') as file:  # noqa: PTH123
+            state, parent = file.read().rpartition(')')[2].split()[:2]
+            if state != 'Z':
+                parents[int(name)] = int(parent)
+    below = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in below} - below:
+        below |= more
+    return below - {os.getpid()}
 
 
 if __name__ == '__main__':

@@ -43,7 +43,7 @@ def secrets(monkeypatch, tmp_path):
     home = tmp_path / 'real home'
     for name in (
         *('HF_TOKEN', 'AWS_SECRET_ACCESS_KEY', 'GITHUB_TOKEN', 'SSH_AUTH_SOCK', 'HTTPS_PROXY', 'PIP_INDEX_URL'),
-        *('PYTEST_ADDOPTS', 'PYTHONPATH', 'PATHS', 'MY_PATH', 'LC_', 'NETRC'),
+        *('PYTEST_ADDOPTS', 'PYTHONPATH', 'PATHS', 'MY_PATH', 'LC_', 'LC_MY_TOKEN', 'NETRC', 'NVIDIA_API_KEY'),
     ):
         monkeypatch.setenv(name, 'secret')
     for name in ('HOME', 'M2M_HOME', 'TMPDIR', 'TORCH_HOME', 'HF_HOME', 'BRAINSCORE_HOME', 'XDG_CACHE_HOME'):
@@ -100,11 +100,11 @@ def test_it_reaches_no_server(run):
 
 # How it ends.
 
-#: A process that starts another one in the background; both write their numbers and go on for a minute.
+#: A process that starts another one, in a session of its own; both write their numbers and go on for a minute.
 LASTING = """
 import os, subprocess, sys, time
 command = 'import os, time; print(os.getpid(), flush=True); time.sleep(60)'
-child = subprocess.Popen([sys.executable, '-c', command])
+child = subprocess.Popen([sys.executable, '-c', command], start_new_session=True)
 print(os.getpid(), flush=True)
 """
 
@@ -202,6 +202,7 @@ def test_a_prying_archive(m2m, tmp_path, secrets, monkeypatch):
     (secrets / '.netrc').write_text('password')
     monkeypatch.setenv('TMPDIR', str(tmp_path))
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    (tmp_path / 'conftest.py').write_text('raise OSError("of another user of a shared /tmp")\n')
     archive = tmp_path / 'prying.zip'
     with zipfile.ZipFile(archive, 'w') as file:
         for folder in ('sent/', 'sent/metrics/', 'sent/metrics/mine/'):
