@@ -75,6 +75,7 @@ setup(
         'scipy>=1.10',
         'threadpoolctl>=3.2',
         'timm>=1.0.15',
+        'huggingface_hub>=0.30',
         # The CPU wheel of 2.13 breaks torchvision ("operator torchvision::nms does not exist").
         'torch>=2.14',
         'torchvision>=0.29',
