@@ -1,5 +1,6 @@
 """The stores under M2M_HOME: their sizes, checks of their files, and what killed processes left in them."""
 
+import contextlib
 import re
 import shutil
 import time
@@ -48,7 +49,11 @@ class Store:
     @property
     def bytes(self) -> int:
         """Size of all files."""
-        return sum(file.lstat().st_size for file in self._files() if not file.is_dir())
+        sizes = 0
+        for file in self._files():
+            with contextlib.suppress(FileNotFoundError):  # other processes remove files meanwhile
+                sizes += 0 if file.is_dir() else file.lstat().st_size
+        return sizes
 
     def leftovers(self) -> list[Path]:
         """List temporary files and folders of killed processes, and downloads that nobody has continued for a day."""

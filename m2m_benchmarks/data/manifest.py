@@ -249,14 +249,14 @@ def import_command(name: str) -> str:
 
 def holds_digits(name: str) -> bool:
     """Whether a dataset on this machine is a domain of digits; False if its manifest can't be read."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+    with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
         return bool(json.loads(manifest_path(name).read_text(encoding='utf-8')).get('kind') == DIGITS)
     return False
 
 
 def _is_from_nwb(name: str) -> bool:
     """Whether recordings on this machine were imported from NWB files; False if their manifest can't be read."""
-    with contextlib.suppress(OSError, ValueError, AttributeError, LookupError, TypeError):
+    with contextlib.suppress(OSError, ValueError, AttributeError, LookupError, TypeError, RecursionError):
         return 'nwb' in json.loads(manifest_path(name).read_text(encoding='utf-8'))['source']
     return False
 
@@ -268,7 +268,7 @@ def _fetch_command(name: str) -> str:
     for card in cards():
         if card['name'] == name and card['fetch']:
             return card['fetch']
-    with contextlib.suppress(OSError, ValueError, AttributeError, LookupError, TypeError):
+    with contextlib.suppress(OSError, ValueError, AttributeError, LookupError, TypeError, RecursionError):
         made_by = json.loads(manifest_path(name).read_text(encoding='utf-8'))['source']['made_by']
         if made_by == f'm2m data fetch {name}':
             return str(made_by)

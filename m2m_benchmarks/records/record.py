@@ -1,8 +1,12 @@
 """One result: a score, and everything its number depends on."""
 
+import builtins
 import dataclasses
 import hashlib
 import json
+import sys
+import types
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -295,17 +299,13 @@ class Result:
             result = cls(**fields, others={name: value for name, value in document.items() if name not in known})
         except (TypeError, AttributeError) as error:
             raise DataError(f'a result cannot be read: {error}.') from error
-        if not (
-            isinstance(result.model, str) and isinstance(result.benchmark, str) and isinstance(result.created, str)
-        ):
-            raise DataError('a result cannot be read: model, benchmark and created must be strings.')
-        for name in ('weights', 'formula', 'caveat', 'ceiling_kind', 'weights_sha256', 'layer_named', 'source'):
-            if not isinstance(getattr(result, name), str | None):
-                raise DataError(f'a result cannot be read: {name} is {getattr(result, name)!r}, not a string.')
+        for name, kind in typing.get_type_hints(cls).items():
+            value = getattr(result, name)
+            if not _fits(value, kind):
+                kind = getattr(kind, '__name__', str(kind))
+                raise DataError(f'a result cannot be read: {name} is {value!r:.80}, expected {kind}.')
         if result.targets is not None and (result.in_domain is None or result.protocol is None):
             raise DataError('a result cannot be read: it has targets, but no accuracy on its source or no protocol.')
-        if isinstance(result.score, bool) or not isinstance(result.score, int | float):
-            raise DataError(f'the score of {result.model} on {result.benchmark} is not a number: {result.score!r}.')
         return result
 
     def document(self) -> dict[str, Any]:
@@ -380,6 +380,31 @@ _CLAIM = (
     *_REQUIRED,
     *('model', 'benchmark', 'data_settings', 'choices', 'layer_named', 'source'),
 )
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value from JSON is of a declared type, and can be stored."""
+    arguments = typing.get_args(kind)
+    match typing.get_origin(kind) or kind:
+        case types.UnionType:
+            return any(_fits(value, each) for each in arguments)
+        case builtins.list:
+            return isinstance(value, list) and all(_fits(each, arguments[0]) for each in value)
+        case builtins.dict:
+            return isinstance(value, dict) and all(each is None or _fits(each, arguments[1]) for each in value.values())
+        case builtins.int:
+            return isinstance(value, int) and not isinstance(value, bool)
+        case builtins.float:  # NaN and infinity are refused elsewhere
+            return isinstance(value, float) or (_fits(value, int) and abs(value) <= sys.float_info.max)
+        case builtins.str:
+            return isinstance(value, str) and not any('\ud800' <= character <= '\udfff' for character in value)
+        case typing.Any:
+            return True
+    if not isinstance(value, kind):
+        return False
+    if dataclasses.is_dataclass(kind):
+        return all(_fits(getattr(value, name), each) for name, each in typing.get_type_hints(type(value)).items())
+    return True
 
 
 def _sha256(content: Any) -> str:

@@ -109,7 +109,7 @@ def _domains(result: Result) -> Table:
     notes = [
         f'score {result.score:.3f} ± {result.error or 0:.3f}: {result.formula}.',
         f'gap {result.generalization_gap or 0:+.3f}: accuracy on the source minus the score. '
-        f'Compared: {PROTOCOLS[result.protocol]}{layer}.',
+        f'Compared: {PROTOCOLS.get(result.protocol, result.protocol)}{layer}.',
         *([_DERIVED] if result.source == DERIVED_DIGITS else []),
     ]
     return Table(columns, rows, notes=notes)

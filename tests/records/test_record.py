@@ -1,5 +1,6 @@
 """A result as JSON and back, and the keys that compare results."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -8,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import FORMAT, Input, Library, Machine, Result
+from m2m_benchmarks.report.scores import facts, list_table, matrix_table, score_tables
 from m2m_benchmarks.testing import whole_result
 
 WHOLE = whole_result()
@@ -59,12 +62,12 @@ def test_the_uid_of_a_listing_is_no_field():
         ({'format': FORMAT + 1}, f'has format {FORMAT + 1}; this version reads formats up to {FORMAT}'),
         ({'format': 'new'}, 'has format new'),
         ({'model': 'm'}, 'missing 3 required'),
-        ({'model': 1, 'benchmark': 'b', 'score': 1.0, 'created': ''}, 'must be strings'),
-        ({'model': 'm', 'benchmark': 'b', 'score': 'high', 'created': ''}, "is not a number: 'high'"),
-        ({'model': 'm', 'benchmark': 'b', 'score': True, 'created': ''}, 'is not a number: True'),
+        ({'model': 1, 'benchmark': 'b', 'score': 1.0, 'created': ''}, 'model is 1, expected str'),
+        ({'model': 'm', 'benchmark': 'b', 'score': 'high', 'created': ''}, "score is 'high', expected float"),
+        ({'model': 'm', 'benchmark': 'b', 'score': True, 'created': ''}, 'score is True, expected float'),
         ({**WHOLE.document(), 'areas': {'VISp': {'score': 1.0}}}, 'missing'),
         ({**WHOLE.document(), 'input': 'large'}, 'cannot be read'),
-        ({**WHOLE.document(), 'weights': 5}, 'weights is 5, not a string'),
+        ({**WHOLE.document(), 'weights': 5}, r'weights is 5, expected str \| None'),
         ({**WHOLE.document(), 'targets': {}, 'in_domain': None}, 'no accuracy on its source'),
     ],
 )
@@ -131,3 +134,19 @@ def test_without_a_required_field_a_result_has_no_claim(field):
     other = dataclasses.replace(WHOLE, **{field: None})
     assert other.claim is None
     assert other.identity is None
+
+
+@pytest.mark.parametrize('value', [[1], {'a': {}}, 'x', '\ud800', True, 10**400])
+def test_a_result_that_is_read_can_be_stored_and_shown(m2m_home, value):
+    readable = []
+    for name in WHOLE.document():
+        with contextlib.suppress(DataError):
+            readable.append(Result.from_document({**WHOLE.document(), name: value}))
+    store.add(readable)
+    assert store.verify() == []
+    stored = store.results()
+    matrix_table(stored, 80)
+    list_table(stored, set())
+    score_tables(stored)
+    for result in stored:
+        facts(result)
