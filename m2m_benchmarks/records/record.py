@@ -299,7 +299,7 @@ class Result:
             result = cls(**fields, others={name: value for name, value in document.items() if name not in known})
         except (TypeError, AttributeError) as error:
             raise DataError(f'a result cannot be read: {error}.') from error
-        for name, kind in typing.get_type_hints(cls).items():
+        for name, kind in _TYPES[cls].items():
             value = getattr(result, name)
             if not _fits(value, kind):
                 kind = getattr(kind, '__name__', str(kind))
@@ -382,6 +382,10 @@ _CLAIM = (
 )
 
 
+#: Declared types of the fields of each class.
+_TYPES = {cls: typing.get_type_hints(cls) for cls in (Part, Domain, Input, Library, Machine, Result)}
+
+
 def _fits(value: Any, kind: Any) -> bool:
     """Whether a value from JSON is of a declared type, and can be stored."""
     arguments = typing.get_args(kind)
@@ -403,7 +407,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if not isinstance(value, kind):
         return False
     if dataclasses.is_dataclass(kind):
-        return all(_fits(getattr(value, name), each) for name, each in typing.get_type_hints(type(value)).items())
+        return all(_fits(getattr(value, name), each) for name, each in _TYPES[type(value)].items())
     return True
 
 
