@@ -1,5 +1,6 @@
 """The files of a plugin folder that are exported: what belongs to the plugin, and nothing else of its author's."""
 
+import itertools
 import math
 import stat
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from m2m_benchmarks.errors import M2MError
 
 #: Default limit for the files of a plugin before they are packed, in bytes: ten times an archive of the website.
 MOST_UNPACKED_BYTES = 500_000_000
+#: Most files and folders of a plugin, and most folders inside one another. Links to folders can multiply them.
+_MOST_ENTRIES, _DEEPEST = 10_000, 50
 
 
 def plugin_files(folder: Path, most_bytes: float = math.inf) -> dict[Path, Path]:
@@ -32,12 +35,12 @@ def plugin_files(folder: Path, most_bytes: float = math.inf) -> dict[Path, Path]
     Raises
     ------
     M2MError
-        When a link leads out of the folder or to something hidden, something is neither a file nor a folder, or the
-        files are larger than the limit together. The message names it.
+        When a link leads out of the folder or to something hidden, something is neither a file nor a folder, a name is
+        no UTF-8, or there are too many files, or too large ones. The message names it.
     """
     root = folder.resolve()
     try:
-        files = dict(_walk(root, root, Path(), (root,)))
+        files = dict(_walk(root, root, Path(), (root,), itertools.count(1)))
         sizes = {inside: file.stat().st_size for inside, file in files.items()}
     except OSError as error:
         raise M2MError(f'{error.filename or folder} cannot be copied: {error.strerror or error}.') from error
@@ -57,11 +60,22 @@ def is_left_out(name: str) -> bool:
     return name.startswith('.') or name == '__pycache__' or name.endswith('.pyc')
 
 
-def _walk(root: Path, folder: Path, inside: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, Path]]:
+def _walk(
+    root: Path, folder: Path, inside: Path, above: tuple[Path, ...], counter: Iterator[int]
+) -> Iterator[tuple[Path, Path]]:
     """Yield the path inside the plugin and the file of each file below a folder; `above` are the folders around it."""
+    if len(above) > _DEEPEST:
+        raise M2MError(f'{root} has more than {_DEEPEST} folders inside one another; expected a plugin folder.')
     for path in sorted(folder.iterdir()):
         if is_left_out(path.name):
             continue
+        if next(counter) > _MOST_ENTRIES:
+            raise M2MError(
+                f'{root} has more than {_MOST_ENTRIES:,} files and folders, at {inside}; expected fewer. Move '
+                'what is no part of the plugin out of it, and remove links to its folders.'
+            )
+        if any('\ud800' <= character <= '\udfff' for character in path.name):
+            raise M2MError(f'the name of {path} is no UTF-8, which archives need; rename it.')
         target = _target(root, path) if path.is_symlink() else path
         mode = target.stat().st_mode
         if stat.S_ISREG(mode):
@@ -71,7 +85,7 @@ def _walk(root: Path, folder: Path, inside: Path, above: tuple[Path, ...]) -> It
         elif target in above:
             raise M2MError(f'the link {path} leads to a folder that it is in; remove it.')
         else:
-            yield from _walk(root, target, inside / path.name, (*above, target))
+            yield from _walk(root, target, inside / path.name, (*above, target), counter)
 
 
 def _target(root: Path, link: Path) -> Path:

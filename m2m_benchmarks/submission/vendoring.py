@@ -85,7 +85,10 @@ def copy_self_contained(source: Path, package: str, kind: str, destination: Path
             f'"""Modules of m2m-benchmarks {importlib.metadata.version("m2m-benchmarks")} that this plugin uses."""\n'
         )
     file = destination / 'requirements.txt'
-    lines = file.read_text(encoding='utf-8').splitlines() if file.is_file() else []
+    try:
+        lines = file.read_text(encoding='utf-8').splitlines() if file.is_file() else []
+    except UnicodeDecodeError as error:
+        raise M2MError(f'{source / file.name} is no UTF-8 text; save it as UTF-8.') from error
     listed = {_normalize(line) for line in lines}
     missing = [package for package in requirements(destination) if package not in listed]
     if missing:

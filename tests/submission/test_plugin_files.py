@@ -107,3 +107,32 @@ def test_a_limit_names_the_largest_file(folder):
     with pytest.raises(M2MError, match=expected):
         plugin_files(folder, 500_000_000)
     assert plugin_files(folder, 3_000_000_012)[Path('sub/weights.bin')] == folder.resolve() / 'sub' / 'weights.bin'
+
+
+def test_links_that_multiply_the_files_end(folder, monkeypatch):
+    monkeypatch.setattr('m2m_benchmarks.submission.plugin_files._MOST_ENTRIES', 500)
+    for level in range(40):
+        (folder / f'level{level}').mkdir()
+        for name in 'ab':
+            (folder / f'level{level}' / name).symlink_to(f'../level{level + 1}')
+    (folder / 'level40').mkdir()
+    with pytest.raises(M2MError, match='more than 500 files and folders'):
+        plugin_files(folder)
+
+
+def test_folders_too_deep(folder):
+    (folder / '/'.join(['deep'] * 60)).mkdir(parents=True)
+    with pytest.raises(M2MError, match='more than 50 folders inside one another'):
+        plugin_files(folder)
+
+
+def test_a_name_that_is_no_text(folder):
+    (folder / os.fsdecode(b'caf\xe9.txt')).touch()
+    with pytest.raises(M2MError, match='is no UTF-8, which archives need; rename it'):
+        plugin_files(folder)
+
+
+def test_requirements_that_are_no_text(folder, tmp_path):
+    (folder / 'requirements.txt').write_bytes('numpy\n'.encode('utf-16'))
+    with pytest.raises(M2MError, match=r'requirements.txt is no UTF-8 text'):
+        copy_self_contained(folder, 'plugin', 'models', tmp_path / 'copy')
