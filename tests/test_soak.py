@@ -43,16 +43,16 @@ def test_replaced_while_they_are_scored(soak, shop):
 
 
 def test_a_leftover_is_noticed(soak, shop, monkeypatch):
-    """The comparison can fail: a file that an interrupted run leaves in the output."""
+    """The comparison can fail: a temporary file that an interrupted run leaves."""
     run, calls = soak._run, []
 
     def littering(shop, name, place, *arguments):
         ended = run(shop, name, place, *arguments)
         calls.append(arguments)
         if len(calls) > 1:
-            (place / 'out' / '.left').touch()
+            (place / 'tmp' / 'left').touch()
         return ended
 
     monkeypatch.setattr(soak, '_run', littering)
     outcome = soak.soak(shop, 'replace', 1, random.Random(0), lambda step: None)
-    assert outcome.problems == ["0, after SIGKILL: other files: ['out/.left']"]
+    assert outcome.problems == ["0, after SIGKILL: other files: ['tmp/left']"]
