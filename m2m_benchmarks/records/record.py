@@ -80,7 +80,7 @@ class Input:
     shape : list of int
         Channels, height and width.
     sha256 : str
-        SHA-256 of a preprocessed fixed image; it depends on size, crop and normalisation.
+        SHA-256 of the fixed images after preprocessing; it depends on size, crop and normalisation.
     """
 
     shape: list[int]
@@ -187,7 +187,7 @@ class Result:
     benchmark_sha256 : str or None
         SHA-256 of this library's code, for its own benchmarks; None for others, such as one with a user's metric.
     response_sha256 : str or None
-        SHA-256 of the network's responses to a fixed image.
+        SHA-256 of the network's responses to fixed images.
     input : Input or None
     preprocessing : str or None
         Preprocessing of the input, in words.

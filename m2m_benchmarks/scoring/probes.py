@@ -4,7 +4,6 @@ Responses of one network differ a little between machines: kernels for other pro
 another order. A network that was changed differs by far more.
 """
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from m2m_benchmarks.scoring.provenance import COLOURED, hash_array
+from m2m_benchmarks.scoring.provenance import IMAGES, hash_inputs
 
 if TYPE_CHECKING:
     from m2m_benchmarks.scoring.activations import Activations
-
-#: Images that every network is run on: random pixels, coloured and grey, and random squares, black and white.
-IMAGES = (COLOURED, COLOURED.with_name('grey.png'), COLOURED.with_name('black_and_white.png'))
 
 #: Largest difference of two responses, relative to their length, that other kernels explain, by the type that a network
 #: computes with. For float32 it is 40 times the largest that was measured: between one thread of vector kernels and two
@@ -56,19 +52,19 @@ class Probe:
     """
 
     def __init__(self, activations: 'Activations', layers: Sequence[str], stimuli: Sequence[Path]) -> None:
-        inputs: list[str] = []
+        inputs: list[torch.Tensor] = []
         rows: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
         for path in (*IMAGES, *stimuli):
             image = activations.preprocess([path])
             with activations.seeded():
                 responses = activations.respond(image, layers)
             if path in IMAGES:
-                inputs.append(hash_array(image.cpu().numpy()))
+                inputs.append(image)
             for layer in layers:
                 rows[layer].append(summarise(responses[layer].reshape(-1)))
         self.input_shape = tuple(image.shape[1:])
         self.dtype = activations.dtype(image)
-        self.input_sha256 = hashlib.sha256(str(inputs).encode()).hexdigest()
+        self.input_sha256 = hash_inputs(inputs)
         self.shapes = {layer: responses[layer].shape[1:] for layer in layers}
         self.widths = {layer: responses[layer].size for layer in layers}
         self.dtypes = {layer: responses[layer].dtype for layer in layers}

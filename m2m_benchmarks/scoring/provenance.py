@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: Fixed image, neither square nor of a usual size, so that any change of the preprocessing shows. It comes with the
 #: library: a temporary file would outlive a process that is killed.
 COLOURED = Path(__file__).with_name('probe_images') / 'coloured.png'
+#: Images that every network is run on: random pixels, coloured and grey, and random squares, black and white.
+IMAGES = (COLOURED, COLOURED.with_name('grey.png'), COLOURED.with_name('black_and_white.png'))
 
 
 def code_of_folder(folder: Path) -> str:
@@ -86,20 +88,26 @@ def preprocess_probe(activations: 'Activations') -> torch.Tensor:
 
 
 def input_of(activations: 'Activations') -> Input:
-    """Describe a candidate's input: the fixed image after preprocessing."""
-    image = preprocess_probe(activations)
-    return Input([int(n) for n in image.shape[1:]], hash_array(image.cpu().numpy()))
+    """Describe a candidate's input: the fixed images after preprocessing."""
+    images = [activations.preprocess([path]) for path in IMAGES]
+    return Input([int(n) for n in images[0].shape[1:]], hash_inputs(images))
 
 
 def responses_of(activations: 'Activations', layers: Iterable[str]) -> str:
-    """Hash the responses of a network's layers to the fixed image, and its batch size if one is chosen, by SHA-256."""
-    image = preprocess_probe(activations)
-    with activations.seeded():
-        responses = activations.respond(image, list(layers))
-    hashed: list[Any] = [(layer, hash_array(responses[layer])) for layer in responses]
+    """Hash the responses of a network's layers to the fixed images, and its batch size if one is chosen, by SHA-256."""
+    hashed: list[Any] = []
+    for path in IMAGES:
+        with activations.seeded():
+            responses = activations.respond(activations.preprocess([path]), list(layers))
+        hashed += [(layer, hash_array(responses[layer])) for layer in responses]
     if activations.batch_size is not None:
         hashed.append(activations.batch_size)
     return hashlib.sha256(str(hashed).encode()).hexdigest()
+
+
+def hash_inputs(images: Iterable[torch.Tensor]) -> str:
+    """Hash preprocessed images, each a batch of its own, by SHA-256."""
+    return hashlib.sha256(str([hash_array(image.cpu().numpy()) for image in images]).encode()).hexdigest()
 
 
 def hash_array(values: Any) -> str:

@@ -45,7 +45,8 @@ class Network(torch.nn.Sequential):
 def build():
     network = Network(torch.nn.Conv2d(3, 4, 5, stride=2), torch.nn.ReLU())
     network.load_state_dict(torch.load(WEIGHTS, weights_only=True))
-    preprocessing = functools.partial(load_preprocess_images, image_size=32, normalize_mean=(0.5,) * 3)
+    scaling = {'normalize_mean': (0.5,) * 3, 'normalize_std': (0.25,) * 3}  # a grey image has equal channels
+    preprocessing = functools.partial(load_preprocess_images, image_size=32, **scaling)
     wrapper = PytorchWrapper(network, preprocessing, identifier='varied')
     return ModelCommitment('varied', wrapper, layers=['0', '1'], region_layer_map={}, visual_degrees=8)
 """
@@ -170,7 +171,7 @@ OF_A_PLUGIN = {
     'weights under the same name': (lambda setting: setting.write_weights(1), _ALL_OF_THE_WEIGHTS),
     'code that runs for grey images only': (
         lambda setting: setting.edit('forward(images)\n', 'forward(images if images.std(1).any() else -images)\n'),
-        {'code_sha256'},
+        {'code_sha256', 'response_sha256'},
     ),
     'normalisation': (lambda setting: setting.edit('(0.5,)', '(0.4,)'), {'code_sha256', *_ALL_OF_THE_INPUT}),
     'size of the images': (lambda setting: setting.edit('size=32', 'size=40'), {'code_sha256', *_ALL_OF_THE_INPUT}),
@@ -228,6 +229,19 @@ def test_each_option_of_a_network_shows_in_its_fields(setting, thing):
     before = unchanged('network', setting)
     setting.options |= options
     check(before, setting.result(), expected)
+
+
+def test_a_function_that_prepares_grey_images_otherwise_shows_in_its_fields(setting):
+    def prepare(image, factor):
+        pixels = torch.as_tensor(np.asarray(image.convert('RGB').resize((32, 32))) / 255).permute(2, 0, 1).float()
+        return pixels if pixels.std(0).any() else factor * pixels
+
+    results = []
+    for factor in (1, 2):
+        setting.model = SmallNetwork()
+        setting.options = {'layer': 'conv', 'preprocessing': lambda image, factor=factor: prepare(image, factor)}
+        results.append(setting.result())
+    check(*results, _ALL_OF_THE_INPUT)
 
 
 def test_a_seed_shows_in_its_fields(setting):
