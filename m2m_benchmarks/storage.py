@@ -94,10 +94,10 @@ def ensure_file_writable(path: Path, remedy: str) -> None:
     try:
         if path.is_dir():
             raise StorageError(f'cannot write to {path}: it is a folder. {remedy}')
+        if path.exists() and not os.access(path, os.W_OK):  # the user protects it, even where its folder is writable
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if replaces(path):
             ensure_writable(_target(path).parent, remedy)
-        elif not os.access(path, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise StorageError(f'cannot write to {path}: {_reason(error)}. {_mend(error)}{remedy}') from error
 

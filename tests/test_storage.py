@@ -99,6 +99,17 @@ def test_permissions(tmp_path, mask):
         os.umask(before)
 
 
+def test_a_file_that_the_user_protects_is_not_replaced(tmp_path, monkeypatch):
+    (tmp_path / 'mine.json').write_text('mine')
+    (tmp_path / 'link').symlink_to(tmp_path / 'mine.json')
+    # Root may write to every file.
+    monkeypatch.setattr(os, 'access', lambda path, mode: not Path(path).samefile(tmp_path / 'mine.json'))
+    for name in ('mine.json', 'link'):
+        with pytest.raises(StorageError, match=f'cannot write to .*{name}: Permission denied'):
+            write(tmp_path / name, 'other')
+    assert (tmp_path / 'mine.json').read_text() == 'mine'
+
+
 @pytest.mark.process
 def test_what_a_killed_process_left_is_swept(tmp_path):
     name = 'figure' * 40  # its temporary name must not be too long

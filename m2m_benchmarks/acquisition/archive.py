@@ -13,9 +13,10 @@ from typing import Any
 import h5py
 
 from m2m_benchmarks import limits
-from m2m_benchmarks.acquisition.hdf5 import check_own, check_size
+from m2m_benchmarks.acquisition.hdf5 import check_own, check_size, own_dataset
 from m2m_benchmarks.acquisition.importing import check_recordings_name
 from m2m_benchmarks.data import atomic, manifest, versions
+from m2m_benchmarks.data.manifest_form import check_form
 from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.plugins import registered
@@ -140,34 +141,16 @@ def _check_manifest(entry: dict[str, Any]) -> None:
     """Raise ValueError, LookupError, TypeError or AttributeError if a manifest isn't of the form that is written."""
     if entry['format'] != manifest.FORMAT:
         raise ValueError(f'format {entry["format"]}, expected {manifest.FORMAT}')
-    if entry.get('kind') not in (None, manifest.DIGITS):
-        raise ValueError(f'the kind {entry["kind"]!r}')
-    texts = [entry['name'], entry['created'], entry['source']['made_by']]
-    texts += entry['source'].get('description', {}).values()
+    check_form(entry, others=True)
     files = manifest.files(entry)
-    numbers = [file['bytes'] for file in files]
     for file in files:
         parts = PurePosixPath(file['file']).parts
-        if len(parts) > 2 or any(part.startswith(('.', '/')) or '\\' in part or ':' in part for part in parts):
-            raise ValueError(f'the path {file["file"]!r}')
-        texts.append(file['sha256'])
+        if len(parts) > 2 or any(part.startswith('.') or '\\' in part or ':' in part for part in parts):
+            raise ValueError(f'the path {file["file"]!r:.60}')
     if len({file['file'] for file in files}) < len(files) or entry['version'] != atomic.version_of(files):
         raise ValueError('its files are not those of its version')
-    if entry.get('kind') == manifest.DIGITS:
-        for split in entry['splits'].values():
-            numbers += [split['images'], split['clusters']]
-            texts.append(split['source']['made_by'])
-    else:
-        summary = entry['summary']
-        numbers += [summary['repetitions'], summary['stimuli']]
-        if not 0 < len(entry['stimuli']) == summary['stimuli']:
-            raise ValueError(f'{len(entry["stimuli"])} stimuli')
-        for area, counts in summary['areas'].items():
-            texts.append(area)
-            numbers += [counts[key] for key in ('neuroids', 'reliable', 'flat', 'animals', 'sessions')]
-        texts += [stimulus['stimulus_id'] for stimulus in entry['stimuli']]
-    if not all(isinstance(text, str) for text in texts) or not all(isinstance(number, int) for number in numbers):
-        raise TypeError('a text or a number is of another type')
+    if entry.get('kind') != manifest.DIGITS and not 0 < len(entry['stimuli']) == entry['summary']['stimuli']:
+        raise ValueError(f'{len(entry["stimuli"])} stimuli')
 
 
 def _check_name(name: str, digits: bool) -> None:
@@ -194,18 +177,24 @@ def _extract_all(
 ) -> list[Path]:
     extracted = [_extract(path, archive, folder_inside, file, folder) for file in manifest.files(entry)]
     if entry.get('kind') != manifest.DIGITS:
-        _check_content(path, extracted[0], extracted[1:])
+        _check_content(path, extracted[0], extracted[1:], [file['stimulus_id'] for file in entry['stimuli']])
     return extracted
 
 
-def _check_content(path: Path, assembly: Path, stimuli: list[Path]) -> None:
-    """Check that files are of the formats that are written: those that later read them take more, some by programs."""
+def _check_content(path: Path, assembly: Path, stimuli: list[Path], stimulus_ids: list[str]) -> None:
+    """Check that files are of the formats that are written, and that the responses are to these stimuli.
+
+    Those that later read the files take more formats, some by programs.
+    """
     try:
         with h5py.File(assembly, 'r') as file:
             check_own(file, path)
             file.visititems(lambda _, item: check_size(item, str(path)) if isinstance(item, h5py.Dataset) else None)
+            presented = set(own_dataset(file, 'stimulus_id', str(path)).asstr()[:])
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise DataError(f'{path}: its {assembly.name} cannot be read as HDF5 ({error}). Copy it again.') from error
+    if presented != set(stimulus_ids):
+        raise DataError(f'{path}: the stimuli of its {assembly.name} are others than those of its {_MANIFEST}.')
     for stimulus in stimuli:
         with stimulus.open('rb') as content:
             if content.read(len(_PNG)) != _PNG:

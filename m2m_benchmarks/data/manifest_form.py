@@ -42,7 +42,7 @@ _OF_DIGITS = {**_COMMON, 'splits': {_EACH: _SPLIT}}
 _OF_RECORDINGS = {
     **_COMMON,
     'assembly': _ENTRY,
-    'stimuli': [{'stimulus_id': _TEXT, **_ENTRY}],
+    'stimuli': [{'stimulus_id': _TEXT, **_ENTRY}],  # and `columns`, if there is an images.csv
     'summary': {'repetitions': _COUNT, 'stimuli': _COUNT, 'areas': {_EACH: _AREA}},
 }
 
@@ -59,8 +59,8 @@ def check_form(manifest: Mapping[str, Any], others: bool) -> None:
     Raises
     ------
     ValueError
-        When an entry is missing, unknown or of another type, or a file is outside the dataset's folder. The message
-        names the entry.
+        When an entry is missing, unknown or of another type, a file is outside the dataset's folder, or stimuli have
+        other columns than the first one. The message names the entry.
     """
     kind = manifest.get('kind')
     if kind not in (None, DIGITS):
@@ -70,6 +70,11 @@ def check_form(manifest: Mapping[str, Any], others: bool) -> None:
     unknown = sorted(manifest.keys() - form.keys() - {'format', 'kind'})
     if unknown and not others:
         raise ValueError(f'{unknown[0]} is unknown')
+    columns = [stimulus.get('columns', {}) for stimulus in manifest.get('stimuli', [])]
+    for number, values in enumerate(columns):
+        _check(values, {}, f'stimuli[{number}].columns')
+        if values.keys() != columns[0].keys():
+            raise ValueError(f'stimuli[{number}] has other columns than the first one')
     if 'description' in manifest['source']:
         _check(manifest['source']['description'], {_EACH: _TEXT}, 'source.description')
 

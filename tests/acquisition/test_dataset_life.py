@@ -211,6 +211,17 @@ def fewer(files):
     return {**files, 'ledger.json': json.dumps(content).encode()}
 
 
+def of_first(**values):
+    """Change the entry of the first stimulus."""
+
+    def change(files):
+        content = json.loads(files['ledger.json'])
+        content['stimuli'][0].update(values)
+        return {**files, 'ledger.json': json.dumps(content).encode()}
+
+    return change
+
+
 def outside(files):
     content = json.loads(files['ledger.json'])
     content['assembly']['file'] = '../../out.nc'
@@ -261,19 +272,26 @@ WRONG = {
     'a list': (lambda files: {**files, 'ledger.json': b'[]'}, 'is wrong'),
     'another format': (changed('format', 7), 'format 7'),
     'another version': (changed('version', 'x'), 'not those of its version'),
-    'an unknown kind': (changed('kind', 'movie'), "the kind 'movie'"),
+    'an unknown kind': (changed('kind', 'movie'), "kind is 'movie'"),
     'fewer stimuli': (fewer, '1 stimuli'),
+    'other stimuli': (of_first(stimulus_id='another'), 'are others than those of its ledger.json'),
+    'a stimulus with other columns': (of_first(columns={'condition': 'a'}), 'has other columns than the first one'),
+    'columns that are no object': (
+        of_first(columns='x'),
+        "stimuli[0].columns is 'x', expected an object",
+    ),
+    'a name that cannot be that of a dataset': (changed('name', '5x'), 'cannot be the name'),
     'nested without end': (lambda files: {**files, 'ledger.json': b'[' * 100_000}, 'is wrong'),
     'two manifests': (lambda files: {**files, 'b/ledger.json': files['ledger.json']}, 'more than one ledger'),
-    'no summary': (changed('summary', {}), 'is wrong'),
+    'no summary': (changed('summary', {}), 'summary.repetitions is missing'),
     'the name of digits': (changed('name', 'MNIST'), 'is the name of digits'),
-    'a name that cannot be': (changed('name', '../x'), 'cannot be the name'),
-    'a name that is no text': (changed('name', 5), 'another type'),
+    'a name that cannot be': (changed('name', '../x'), "name is '../x', expected the name of a folder"),
+    'a name that is no text': (changed('name', 5), 'name is 5, expected the name of a folder'),
     'a description that is no text': (
         changed('source', {'made_by': '', 'description': {'citation': 5}}),
-        'another type',
+        'source.description.citation is 5, expected a text',
     ),
-    'a path outside': (outside, 'the path'),
+    'a path outside': (outside, "assembly.file is '../../out.nc', expected a path inside"),
     'a file that is missing': (lambda files: {k: v for k, v in files.items() if 'assembly' not in k}, 'incomplete'),
     'a file that differs': (lambda files: {**files, 'assembly.nc': files['assembly.nc'][:-1] + b'?'}, 'damaged'),
     'a file that is shorter': (lambda files: {**files, 'assembly.nc': b''}, 'damaged'),
