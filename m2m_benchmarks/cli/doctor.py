@@ -126,17 +126,20 @@ def _stores(verify: bool, clean: bool, report: Progress) -> list[dict[str, str]]
         if clean:
             remove(leftovers)
             leftovers = []
-        size, fix = f'{store.bytes / 1e6:,.0f} MB', ''
+        size, fix = f'{store.bytes / 1e6:,.1f} MB', ''
         if leftovers:
             size += f', {len(leftovers)} of it temporary files of killed processes, such as {leftovers[0]}'
             fix = 'm2m doctor --clean removes them'
-        checks.append(_check(what, 'ok', size, fix))
+        problems: list[str] = []
         if verify:
             report(f'checking {store.name}', 0, 1)
             try:
-                checks += [_check(what, 'broken', problem) for problem in store.verify()]
+                problems = list(store.verify())
             except StorageError as error:
-                checks.append(_check(what, 'broken', str(error)))
+                problems = [str(error)]
+            size += '' if problems else ', all intact'
+        checks.append(_check(what, 'ok', size, fix))
+        checks += [_check(what, 'broken', problem) for problem in problems]
     return checks
 
 

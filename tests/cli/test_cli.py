@@ -302,12 +302,15 @@ def test_doctor_checks_stored_files(m2m, m2m_home):
     code, out, _ = m2m('doctor', '--verify')
     assert code == 1
     assert f'broken   stored runs: {folder / "checkpoint.ckpt"} is damaged' in out
-    assert f'ok       stored runs: 2 MB, 1 of it temporary files of killed processes, such as {left}' in out
+    assert f'ok       stored runs: 2.0 MB, 1 of it temporary files of killed processes, such as {left}' in out
     assert 'm2m doctor --clean removes them' in out
     code, out, _ = m2m('doctor', '--clean')
     assert code == 0
-    assert 'ok       stored runs: 0 MB\n' in out
+    assert 'ok       stored runs: 0.0 MB\n' in out
     assert not left.exists()
+    (folder / 'checkpoint.ckpt').unlink()
+    folder.rmdir()
+    assert 'ok       stored runs: 0.0 MB, all intact\n' in m2m('doctor', '--verify').out
 
 
 @pytest.mark.parametrize('arguments', [['bogus'], ['score'], ['score', 'pixels_64'], ['data', 'import', 'X'], ['--no']])
