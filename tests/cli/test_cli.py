@@ -310,7 +310,7 @@ def test_doctor_checks_stored_files(m2m, m2m_home):
     assert not left.exists()
     (folder / 'checkpoint.ckpt').unlink()
     folder.rmdir()
-    assert 'ok       stored runs: 0.0 MB, all intact\n' in m2m('doctor', '--verify').out
+    assert 'ok       stored runs: 0.0 MB, all intact\n' in m2m('doctor', '--verify')[1]
 
 
 @pytest.mark.parametrize('arguments', [['bogus'], ['score'], ['score', 'pixels_64'], ['data', 'import', 'X'], ['--no']])
