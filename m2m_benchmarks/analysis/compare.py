@@ -27,7 +27,8 @@ from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.models.neurn.backbones import parse as parse_variant
 from m2m_benchmarks.plugins import load_benchmark
 from m2m_benchmarks.progress import Progress
-from m2m_benchmarks.scoring.candidates import Candidate, load_candidate
+from m2m_benchmarks.scoring.candidate import Candidate
+from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.runs import find_run, read_run
 from m2m_benchmarks.scoring.score import score_candidate
 from m2m_benchmarks.scoring.specs import RUN

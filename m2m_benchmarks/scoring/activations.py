@@ -31,7 +31,7 @@ from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring import activation_store, brainscore_adapter
-from m2m_benchmarks.scoring.candidates import Candidate
+from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.layers import input_dtype, responses, submodules
 from m2m_benchmarks.scoring.probes import Probe, deviation, tolerance
 from m2m_benchmarks.scoring.provenance import code_of_network, machine, preprocess_probe

@@ -15,7 +15,7 @@ from m2m_benchmarks.models.neurn.labels import OutputLabels
 from m2m_benchmarks.plugins import no_stored_activations, reporting_plugin_errors
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring import brainscore_adapter
-from m2m_benchmarks.scoring.candidates import Candidate
+from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.layers import submodules
 
 

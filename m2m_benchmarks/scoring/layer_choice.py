@@ -9,7 +9,7 @@ import numpy as np
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.scoring.activations import Activations
-from m2m_benchmarks.scoring.candidates import Candidate
+from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.layer_model import LayerModel
 
 

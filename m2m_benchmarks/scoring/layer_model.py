@@ -11,7 +11,7 @@ from brainscore_vision.model_interface import BrainModel
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
 from m2m_benchmarks.benchmarks.neural import FORM, SHAPE
 from m2m_benchmarks.scoring.activations import Activations
-from m2m_benchmarks.scoring.candidates import Candidate
+from m2m_benchmarks.scoring.candidate import Candidate
 
 
 class LayerModel(BrainModel):

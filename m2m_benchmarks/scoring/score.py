@@ -27,7 +27,8 @@ from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import FORMAT, Domain, Part, Result
 from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.activations import Activations
-from m2m_benchmarks.scoring.candidates import Candidate, load_candidate
+from m2m_benchmarks.scoring.candidate import Candidate
+from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.generalization import score_generalization
 from m2m_benchmarks.scoring.layer_choice import choose_layer
 from m2m_benchmarks.scoring.layer_model import LayerModel

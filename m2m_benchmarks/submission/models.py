@@ -14,7 +14,7 @@ from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.models.neurn.backbones import weights_url
 from m2m_benchmarks.models.neurn.downloads import cached_file
 from m2m_benchmarks.plugins import OWN
-from m2m_benchmarks.scoring.candidates import Candidate
+from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.runs import Run, find_run, weights_file
 from m2m_benchmarks.scoring.weights import apply_weights, read_weights, weights_sha256
 from m2m_benchmarks.storage import sha256_file
