@@ -1,9 +1,6 @@
 """Score a model on a benchmark."""
 
-import contextlib
 import dataclasses
-import datetime
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,17 +11,15 @@ from brainscore_core.metrics import Score
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
-from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.versions import reporting_replacement
-from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError, StorageError
+from m2m_benchmarks.errors import BenchmarkError, ModelError, StorageError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import load_benchmark, no_stored_activations, reporting_plugin_errors
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.records import store
-from m2m_benchmarks.records.record import FORMAT, Domain, Part, Result
+from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidate import Candidate
@@ -33,23 +28,8 @@ from m2m_benchmarks.scoring.generalization import score_generalization
 from m2m_benchmarks.scoring.layer_choice import choose_layer
 from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.options import layer_name
-from m2m_benchmarks.scoring.provenance import input_of, machine, responses_of
-from m2m_benchmarks.scoring.repeatability import irregularities
-from m2m_benchmarks.scoring.requests import library, versions
+from m2m_benchmarks.scoring.results import benchmark_fields, facts_of, result_of, score_of
 from m2m_benchmarks.storage import ensure_writable, home
-
-try:
-    import resource
-except ModuleNotFoundError:  # on Windows
-    resource = None  # type: ignore[assignment]
-
-#: Attributes of a score that are copied to its result under the same name.
-_COPIED = (
-    *('formula', 'layer', 'layer_scores', 'n_neuroids', 'n_stimuli', 'n_animals', 'noise_corrected', 'per_animal'),
-    *('inter_animal', 'commitment', 'ceiling_kind'),
-)
-#: Further ones of domain generalization.
-_GENERALIZATION = ('source', 'protocol', 'generalization_gap', 'chance', 'n_seeds')
 
 
 class _Options(TypedDict, total=False):
@@ -202,14 +182,14 @@ def score_candidate(
     layer = None if layer is None else layer_name(layer)
     loaded = [_load(benchmark) for benchmark in benchmarks]
     activations = Activations(candidate, progress) if candidate.module is not None else None
-    facts = _facts(candidate, activations, layer)
+    facts = facts_of(candidate, activations, layer)
     for note in facts.notes or ():
         say(f'Note on {candidate.identifier}: {note}.')
     for benchmark in loaded:
-        expected = dataclasses.replace(facts, **_benchmark_fields(benchmark))
+        expected = dataclasses.replace(facts, **benchmark_fields(benchmark))
         known = [] if expected.identity is None or fresh else store.answers(identity=expected.identity)
         if known:
-            score = _score_of(known[0])
+            score = score_of(known[0])
             if show:
                 show(score)
             yield score
@@ -218,7 +198,7 @@ def score_candidate(
         with reporting_replacement(getattr(benchmark, 'versions', [])):
             score = _score(candidate, activations, benchmark, layer, progress)
         seconds = time.perf_counter() - start
-        result = _result(expected, benchmark, score, seconds)
+        result = result_of(expected, benchmark, score, seconds)
         score.attrs['result'] = result.document()
         try:
             if show:
@@ -321,140 +301,3 @@ def _score_foreign(candidate: Candidate, benchmark: Benchmark, layer: str | None
     result.attrs.setdefault('layer', str(candidate.committed.get(getattr(benchmark, 'region', ''), '')))
     result.attrs.setdefault('layer_scores', {})
     return result
-
-
-def _facts(candidate: Candidate, activations: Activations | None, layer: str | None) -> Result:
-    """Fields of a result that are the same for all benchmarks, with a placeholder for benchmark and score."""
-    device = None if candidate.wrapper is None else str(brainscore_adapter.device_of(candidate.wrapper))
-    model_input = responses = None
-    notes: list[str] = []
-    if activations is not None:
-        layers = list(dict.fromkeys([*candidate.known_layers, *([] if layer is None else [layer])]))
-        with contextlib.suppress(M2MError):  # it is reported when the candidate is scored
-            model_input = input_of(activations)
-            responses = responses_of(activations, layers)
-            notes = irregularities(activations, layers)
-    return Result(
-        model=candidate.identifier,
-        benchmark='',
-        score=0.0,
-        created='',
-        format=FORMAT,
-        seed=candidate.seed,
-        weights=candidate.weights,
-        family=candidate.family,
-        n_parameters=candidate.n_parameters,
-        training_set=candidate.training_set,
-        weights_sha256=candidate.weights_sha256,
-        code_sha256=candidate.code_sha256,
-        response_sha256=responses,
-        input=model_input,
-        preprocessing=candidate.input,
-        notes=notes or None,
-        layer_named=layer,
-        library=library(),
-        machine=machine(device),
-        versions=versions(),
-        device=device,
-    )
-
-
-def _benchmark_fields(benchmark: Benchmark) -> dict[str, Any]:
-    """Fields of a result that depend only on the benchmark and its data."""
-    fields: dict[str, Any] = {'benchmark': benchmark.identifier}
-    if isinstance(benchmark, GeneralizationBenchmark):
-        fields.update(source=benchmark.source, data_sha256=benchmark.sha256, stimuli_sha256=benchmark.sha256)
-        fields['benchmark_sha256'] = library().code_sha256
-    elif isinstance(benchmark, AreaBenchmark | MeanBenchmark):
-        entry = next((version.manifest for version in benchmark.versions), None)
-        area = benchmark.areas[0] if isinstance(benchmark, MeanBenchmark) else benchmark
-        fields.update(
-            data_sha256=area.recordings.sha256 or None,
-            stimuli_sha256=None if entry is None else manifest.stimuli_sha256(entry),
-            # Settings that the responses were extracted with, where the user chose them.
-            data_settings=None if entry is None else entry['source'].get('settings'),
-            simulated=entry is not None and manifest.is_simulated(entry),
-            benchmark_sha256=library().code_sha256 if benchmark.comparison.name in COMPARISONS else None,
-            choices=benchmark.choices,
-            caveat=benchmark.comparison.description.caveat or None,
-        )
-    return fields
-
-
-def _result(
-    facts: Result,
-    benchmark: Benchmark,
-    score: Score,
-    seconds: float,
-) -> Result:
-    attrs = score.attrs
-    fields = {key: attrs.get(key) for key in _COPIED}
-    if 'areas' in attrs:
-        fields['areas'] = {area: _part(part) for area, part in attrs['areas'].items()}
-        fields['left_out'] = attrs['left_out']
-    if isinstance(benchmark, GeneralizationBenchmark):
-        fields.update({key: attrs[key] for key in _GENERALIZATION})
-        fields['ceiling_kind'] = 'all labels are known'
-        fields['in_domain'] = Domain(**attrs['in_domain'])
-        fields['targets'] = {name: Domain(**part) for name, part in attrs['targets'].items()}
-    return dataclasses.replace(
-        facts,
-        score=float(score),
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
-        raw=_number(attrs.get(Score.RAW_VALUES_KEY)),
-        ceiling=_number(attrs.get('ceiling')),
-        error=_number(attrs.get('error')),
-        raw_error=_number(getattr(attrs.get(Score.RAW_VALUES_KEY), 'attrs', {}).get('error')),
-        seconds=round(seconds, 3),
-        peak_memory_mb=_peak_memory_mb(),
-        **fields,
-    )
-
-
-def _part(score: Score) -> Part:
-    attrs = score.attrs
-    copied = {field.name: attrs.get(field.name) for field in dataclasses.fields(Part)}
-    copied.update(
-        score=float(score),
-        raw=_number(attrs[Score.RAW_VALUES_KEY]),
-        ceiling=_number(attrs['ceiling']),
-    )
-    return Part(**copied)
-
-
-def _score_of(result: Result) -> Score:
-    """Make a score from a stored result, with the attributes that the result has."""
-    score = _from_numbers(result, result.document())
-    if result.areas is not None:
-        score.attrs['areas'] = {
-            name: _from_numbers(part, dataclasses.asdict(part)) for name, part in result.areas.items()
-        }
-    score.attrs['result'] = result.document()
-    return score
-
-
-def _from_numbers(numbers: Result | Part, fields: dict[str, Any]) -> Score:
-    score = Score(numbers.score)
-    score.attrs.update({name: value for name, value in fields.items() if name not in ('score', 'areas')})
-    for name in (Score.RAW_VALUES_KEY, 'ceiling'):
-        if fields.get(name) is not None:
-            score.attrs[name] = Score(fields[name])
-    return score
-
-
-def _number(value: Any) -> float | None:
-    """Convert a Score to a number; None where a stock benchmark has one value per neuroid, or none."""
-    if value is None:
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def _peak_memory_mb() -> float | None:
-    """Largest memory of this process so far, in MB; None on Windows, which doesn't count it."""
-    if resource is None:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == 'darwin' else 2**10), 1)

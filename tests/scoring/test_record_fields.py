@@ -2,7 +2,6 @@
 
 import dataclasses
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +14,11 @@ from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.records.record import Library, Result
-from m2m_benchmarks.scoring import candidates, requests
-from m2m_benchmarks.scoring.score import score_candidate
+from m2m_benchmarks.scoring import candidates, requests, results
 from m2m_benchmarks.testing import Bundle, SmallNetwork
 
 pytestmark = pytest.mark.seconds
 
-#: Module of `score`, whose name in its package is that of the function.
-SCORING = sys.modules[score_candidate.__module__]
 
 INIT = """from brainscore_vision import model_registry
 
@@ -138,12 +134,12 @@ def threads(setting):
 
 def library(setting):
     other = Library('0.1.0', 'other')
-    for module in (SCORING, requests):
+    for module in (results, requests):
         setting.patch.setattr(module, 'library', lambda: other)
 
 
 def package(setting):
-    setting.patch.setattr(SCORING, 'versions', lambda: {'torch': '0.1'})
+    setting.patch.setattr(results, 'versions', lambda: {'torch': '0.1'})
 
 
 def other_files(setting):

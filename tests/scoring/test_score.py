@@ -17,6 +17,7 @@ from m2m_benchmarks import benchmark, load_benchmark, load_metric, score
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError
 from m2m_benchmarks.records import store
+from m2m_benchmarks.scoring import results
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layer_choice import choose_layer, split_neuroids
@@ -73,7 +74,7 @@ def test_a_score_that_cannot_be_stored(m2m, m2m_home, monkeypatch, tmp_path):
 
 
 def test_a_system_that_does_not_count_memory(m2m_home, monkeypatch):
-    monkeypatch.setattr(sys.modules[score_candidate.__module__], 'resource', None)  # as on Windows
+    monkeypatch.setattr(results, 'resource', None)  # as on Windows
     assert score(SmallNetwork(), 'SimulatedMouse.VISp-rdm', layer='conv').attrs['result']['peak_memory_mb'] is None
 
 
