@@ -8,6 +8,7 @@ from m2m_benchmarks.arrays.rdm import compare_rdms, number_distances, rdm, upper
 from m2m_benchmarks.arrays.reduction import gram_reduce
 from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
 from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, kernel, ridge
+from m2m_benchmarks.arrays.two_factor import dual_bootstrap, two_factor_variance
 
 __all__ = [
     'ALPHAS',
@@ -15,6 +16,7 @@ __all__ = [
     'accuracy_draws',
     'compare_rdms',
     'cross_predict',
+    'dual_bootstrap',
     'effective_number',
     'gram_reduce',
     'half_means',
@@ -33,6 +35,7 @@ __all__ = [
     'spearman_brown',
     'split_half_reliability',
     'standard_error',
+    'two_factor_variance',
     'upper_triangle',
     'wilson_interval',
 ]

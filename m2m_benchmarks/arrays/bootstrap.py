@@ -74,13 +74,26 @@ def rsa_draws(first: np.ndarray, second: np.ndarray, n_draws: int = N_DRAWS, see
     for draw in range(n_draws):
         counts = np.bincount(rng.integers(0, n_stimuli, n_stimuli), minlength=n_stimuli).astype(float)
         weights = counts[rows] * counts[columns]
-        x, y = (_weighted_ranks(order, weights) for order in ranked)
+        x, y = (weighted_ranks(order, weights) for order in ranked)
         draws[draw] = _weighted_pearson(x, y, weights)
     return draws
 
 
-def _weighted_ranks(order: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean rank of each entry when it is repeated `weights` times; `order` numbers the distinct values."""
+def weighted_ranks(order: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Rank entries that are repeated; ties get their mean rank.
+
+    Parameters
+    ----------
+    order : array of int, shape (n,)
+        Numbers of the distinct values in ascending order.
+    weights : array, shape (n,)
+        Number of repetitions of each entry.
+
+    Returns
+    -------
+    array, shape (n,)
+        Mean rank of the repetitions of each entry, less one half.
+    """
     totals = np.bincount(order, weights=weights)
     ranks: np.ndarray = (np.cumsum(totals) - totals / 2)[order]
     return ranks
