@@ -1,3 +1,6 @@
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,6 +9,25 @@ from scipy import stats
 
 from m2m_benchmarks.arrays import rdm
 from m2m_benchmarks.arrays.two_factor import dual_bootstrap, two_factor_variance
+
+PERF = Path(__file__).parents[2] / 'perf' / 'dual_bootstrap.py'
+#: Draws and variances of rsatoolbox 0.3.2, printed by
+#: `python perf/dual_bootstrap.py --numbers --stimuli 6 --animals 3 --models 2 --draws 8`.
+RSATOOLBOX = {
+    'animals': [[2, 1, 0], [0, 3, 0], [1, 2, 0], [1, 2, 0], [3, 0, 0], [0, 1, 2], [1, 1, 1], [1, 1, 1]],
+    'stimuli': [
+        [0, 1, 0, 4, 0, 1],
+        [2, 1, 0, 1, 1, 1],
+        [0, 0, 2, 2, 2, 0],
+        [0, 2, 1, 3, 0, 0],
+        [1, 0, 1, 1, 2, 1],
+        [2, 1, 1, 0, 0, 2],
+        [0, 2, 2, 1, 1, 0],
+        [2, 0, 1, 2, 0, 1],
+    ],
+    'variances': [0.1681465308110189, 0.26500541044851383],
+    'differences': [0.7422681680242411],
+}
 
 PROPERTY = settings(max_examples=25, deadline=None)
 
@@ -113,6 +135,15 @@ class TestDualBootstrap:
         assert np.isnan(scores[:, ~enough]).all()
         expected = slow_dual_bootstrap(models, animal_rdms, stimuli[enough], animals[enough])
         np.testing.assert_allclose(scores[:, enough], expected, rtol=0, atol=1e-12)
+
+    def test_equals_rsatoolbox(self):
+        spec = importlib.util.spec_from_file_location('perf_dual_bootstrap', PERF)
+        perf = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(perf)
+        drawn = [np.array(RSATOOLBOX[factor]) for factor in ('stimuli', 'animals')]
+        _, variances, differences = perf.run_ours(*perf.simulate(n_stimuli=6, n_animals=3, n_models=2), *drawn)
+        np.testing.assert_allclose(variances, RSATOOLBOX['variances'], rtol=1e-12)
+        np.testing.assert_allclose(differences, RSATOOLBOX['differences'], rtol=1e-12)
 
     def test_the_whole_sample_gives_the_score(self):
         models, animal_rdms = simulated_rdms(4, 8, 3), simulated_rdms(5, 8, 2)
