@@ -66,12 +66,12 @@ def rsa_draws(first: np.ndarray, second: np.ndarray, n_draws: int = N_DRAWS, see
     mean ranks follow from sorting all pairs once and from a running sum of the counts.
     """
     n_stimuli = len(first)
-    numbers = [number_distances(matrix) for matrix in (first, second)]
+    of_first, of_second = number_distances(first), number_distances(second)
     rng = np.random.default_rng(seed)
     draws = np.empty(n_draws)
     for draw in range(n_draws):
         counts = np.bincount(rng.integers(0, n_stimuli, n_stimuli), minlength=n_stimuli)
-        draws[draw] = rsa(*numbers, counts)
+        draws[draw] = rsa(of_first, of_second, counts)
     return draws
 
 
@@ -100,10 +100,23 @@ def rsa(first: np.ndarray, second: np.ndarray, counts: np.ndarray | None = None)
     return _weighted_pearson(weighted_ranks(first, weights), weighted_ranks(second, weights), weights)
 
 
-def weighted_ranks(numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean rank of each entry when it is repeated `weights` times; `numbers` orders the distinct values."""
-    totals = np.bincount(numbers, weights=weights)
-    ranks: np.ndarray = (np.cumsum(totals) - totals / 2)[numbers]
+def weighted_ranks(order: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Rank entries that are repeated; ties get their mean rank.
+
+    Parameters
+    ----------
+    order : array of int, shape (n,)
+        Numbers of the distinct values in ascending order.
+    weights : array, shape (n,)
+        Number of repetitions of each entry.
+
+    Returns
+    -------
+    array, shape (n,)
+        Mean rank of the repetitions of each entry, less one half.
+    """
+    totals = np.bincount(order, weights=weights)
+    ranks: np.ndarray = (np.cumsum(totals) - totals / 2)[order]
     return ranks
 
 

@@ -81,17 +81,17 @@ def agreement_draws(patterns: np.ndarray, halves: np.ndarray, sample: Sample) ->
     over divisions: the spread of the divisions themselves is no error of their mean.
     """
     numbers = [[number_distances(rdm(patterns[:, part])) for part in (half, ~half)] for half in halves]
-    whole = np.array([rsa(*both) for both in numbers])
+    whole = np.array([rsa(first, second) for first, second in numbers])
     draws = np.empty((3, len(sample)))
     with threadpool_limits(1, 'blas'):  # an RDM is too small to parallelize
         for number, (stimuli, neuroids) in enumerate(sample):
             division = number % len(halves)
             parts = [neuroids * part for part in (halves[division], ~halves[division])]
             recorded = numbers[division]
-            changed = recorded
+            first, second = recorded
             if min(np.count_nonzero(part) for part in parts) > 1:  # else all drawn neuroids are in one half
-                changed = [number_distances(rdm(patterns, part)) for part in parts]
-            values = rsa(*changed, stimuli), rsa(*changed), rsa(*recorded, stimuli)
+                first, second = (number_distances(rdm(patterns, part)) for part in parts)
+            values = rsa(first, second, stimuli), rsa(first, second), rsa(recorded[0], recorded[1], stimuli)
             draws[:, number] = whole.mean() + np.array(values) - whole[division]
     return draws
 

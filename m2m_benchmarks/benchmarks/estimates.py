@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2m_benchmarks.arrays.two_factor import two_factor_variance
+from m2m_benchmarks.arrays import two_factor_variance
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Estimate:
     error : float or None
         Standard error; None without draws, as is all below.
     errors : dict or None
-        Standard errors for new animals alone and for new stimuli alone, by these names.
+        Standard errors for new animals alone and for new stimuli alone, by the names 'animals' and 'stimuli'.
     interval : (low, high) or None
         95 % confidence interval.
     """
@@ -47,10 +47,8 @@ def estimate(value: float, draws: np.ndarray | None, n_animals: int, n_stimuli: 
         return Estimate(value, None, None, None)
     from scipy.stats import t  # takes a second to import
 
-    variances = np.var(draws, axis=1, ddof=1)
-    error = float(np.sqrt(two_factor_variance(*variances, n_animals, n_stimuli)))
+    both, animals, stimuli = np.var(draws, axis=1, ddof=1)
+    error = float(np.sqrt(two_factor_variance(both, animals, stimuli, n_animals, n_stimuli)))
     half = float(t.ppf(0.975, max(min(n_animals, n_stimuli) - 1, 1))) * error
-    one_factor = {
-        name: float(np.sqrt(variance)) for name, variance in zip(('animals', 'stimuli'), variances[1:], strict=True)
-    }
+    one_factor = {'animals': float(np.sqrt(animals)), 'stimuli': float(np.sqrt(stimuli))}
     return Estimate(value, error, one_factor, (value - half, value + half))

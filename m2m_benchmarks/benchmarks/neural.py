@@ -227,7 +227,7 @@ class AreaBenchmark(BenchmarkBase):
         sample: Sample,
         order: np.ndarray | None = None,
     ) -> Score:
-        """Score each part with its candidate, and join them; `order` sorts the neuroids of the parts as in the whole."""
+        """Score each part with its candidate, and join them; `order` sorts the parts' neuroids as in the whole."""
         measured = [part._compare(candidate, part.sample) for part, candidate in zip(parts, candidates, strict=True)]
         raw: Raw = self._call('join', [raw for _, raw in measured], sample)
         ceiling: Ceiling = self._call('join_ceilings', [part._ceiling for part in parts], sample)
@@ -545,6 +545,6 @@ def no_score(score: Score) -> str:
     """Say why an area has a raw value but no score."""
     low, high = score.attrs['ceiling_interval']
     return (
-        f'no score: its ceiling is {float(score.attrs["ceiling"]):.2f}, with a 95 % interval of {low:.2f} to {high:.2f}, '
-        f'whose lower end is below {MIN_CEILING}; the neuroids are too few, or their responses too noisy'
+        f'no score: the 95 % interval of its ceiling, {low:.2f} to {high:.2f}, reaches below {MIN_CEILING}; its '
+        'neuroids are too few, or their responses too noisy'
     )

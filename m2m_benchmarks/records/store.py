@@ -101,7 +101,7 @@ def add(results: Iterable[Result]) -> int:
 
 
 def _stored_score(result: Result) -> float:
-    """Score as the column has it: below all others for a result without one, and never -0.0, which SQLite doesn't have."""
+    """Score as the column has it: below all others for a result without one; SQLite has no -0.0."""
     return -math.inf if result.score is None else float(result.score) + 0.0
 
 

@@ -21,8 +21,8 @@ class LayerChoice:
     Attributes
     ----------
     layers : tuple of str
-        One layer for all neuroids; or one for the first half of them, chosen on the second, and one for the second half,
-        chosen on the first.
+        One layer for all neuroids; or one for the first half of them, chosen on the second, and one for the second
+        half, chosen on the first.
     how : str
         'named', 'committed by the model', or 'cross-fitted: ...'.
     halves : Halves or None
@@ -44,8 +44,8 @@ def choose_layer(
 
     A layer that the user names, or that the model maps to the area, is scored on all neuroids. Otherwise, or where the
     model's map was calibrated on the same dataset, every layer of the candidate is scored by the benchmark's comparison
-    on each half of the neuroids, and the best of each half is scored on the other: no animal has a say in the layer that
-    it is scored with.
+    on each half of the neuroids, and the best of each half is scored on the other: no animal has a say in the layer
+    that it is scored with.
 
     Parameters
     ----------
