@@ -232,7 +232,7 @@ class AreaBenchmark(BenchmarkBase):
         raw: Raw = self._call('join', [raw for _, raw in measured], sample)
         ceiling: Ceiling = self._call('join_ceilings', [part._ceiling for part in parts], sample)
         uncut = self._finite_result('uncut', raw.value, ceiling.value)
-        own_draws = None if raw.draws is None else self._call('uncut', raw.draws, _draws_or_value(ceiling))
+        own_draws: np.ndarray | None = self._call('draws', raw, ceiling)
         estimates = [
             self._estimate(name, value, draws)
             for name, value, draws in (
@@ -400,10 +400,6 @@ class AreaBenchmark(BenchmarkBase):
         """Raw value on each animal with all other animals as the model; empty for fewer than three."""
         values = self._call('other_mice', self.recordings)
         return {animal: self._finite('other_mice', value) for animal, value in values.items()}
-
-
-def _draws_or_value(ceiling: Ceiling) -> np.ndarray | float:
-    return ceiling.value if ceiling.draws is None else ceiling.draws
 
 
 def _choices(comparison: Comparison) -> dict[str, Any]:
