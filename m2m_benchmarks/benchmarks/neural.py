@@ -233,15 +233,9 @@ class AreaBenchmark(BenchmarkBase):
         ceiling: Ceiling = self._call('join_ceilings', [part._ceiling for part in parts], sample)
         uncut = self._finite_result('uncut', raw.value, ceiling.value)
         own_draws: np.ndarray | None = self._call('draws', raw, ceiling)
-        estimates = [
-            self._estimate(name, value, draws)
-            for name, value, draws in (
-                ('uncut', uncut, own_draws),
-                ('raw', raw.value, raw.draws),
-                ('ceiling', ceiling.value, ceiling.draws),
-            )
-        ]
-        whole, whole_raw, whole_ceiling = estimates
+        whole_raw = self._estimate('raw', raw.value, raw.draws)
+        whole_ceiling = self._estimate('ceiling', ceiling.value, ceiling.draws)
+        whole = self._estimate('draws', uncut, own_draws)
         too_low = whole_ceiling.interval is not None and whole_ceiling.interval[0] < MIN_CEILING
         score = Score(math.nan if too_low else self._finite_result('score', raw.value, ceiling.value))
         score.attrs[Score.RAW_VALUES_KEY] = self._as_score(raw, whole_raw, order)
@@ -283,7 +277,7 @@ class AreaBenchmark(BenchmarkBase):
     def _estimate(self, name: str, value: float, draws: np.ndarray | None) -> Estimate:
         n_stimuli = self.recordings.mean.sizes['presentation']
         own = estimate(value, draws, self.sample.n_animals, n_stimuli)
-        self._finite('uncut' if name == 'uncut' else name, own.error or 0.0)
+        self._finite(name, own.error or 0.0)
         return own
 
     def raw(self, candidate: BrainModel) -> float:
