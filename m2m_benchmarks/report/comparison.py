@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from m2m_benchmarks.analysis.comparison import ALPHA, Comparison
 from m2m_benchmarks.analysis.comparison import Row as ComparisonRow
 from m2m_benchmarks.errors import StorageError
-from m2m_benchmarks.report.comparison_tables import group_letters, row_names
+from m2m_benchmarks.report.comparison_tables import SHORT, group_letters, row_names
 from m2m_benchmarks.storage import ensure_file_writable, user_file
 
 FORMATS = ('.png', '.svg', '.pdf')
@@ -90,7 +90,7 @@ def _draw_panel(panel: SubFigure, comparison: Comparison) -> list[Axes]:
     values.set_ylim(-0.6, len(rows) - 0.4)  # whole markers, in a single row too
     values.set_xlabel('score' if chance is None else 'accuracy')
     which = 'first minus second' if n == 2 else 'first minus other'
-    differences.set_xlabel(f'{which}, 95 % interval; * p ≤ {ALPHA} ({comparison.correction})')
+    differences.set_xlabel(f'{which}, 95 % interval; * p ≤ {ALPHA} ({SHORT[comparison.correction]})')
     for axes in panels[2:]:
         _draw_mice(axes, comparison, heights, offsets)
         axes.set_xlabel('raw value on one animal')
@@ -144,7 +144,9 @@ def _draw_values(axes: Axes, comparison: Comparison, heights: np.ndarray, offset
 
 def _draw_ceiling(axes: Axes, row: ComparisonRow, height: float) -> None:
     if row.ceiling_interval is not None:
-        axes.fill_betweenx([height - 0.45, height + 0.45], *row.ceiling_interval, color='0.88', lw=0, label='ceiling')
+        axes.fill_betweenx(
+            [height - 0.45, height + 0.45], *row.ceiling_interval, color='0.88', lw=0, zorder=0.5, label='ceiling'
+        )
 
 
 def _draw_groups(axes: Axes, row: ComparisonRow, heights: np.ndarray) -> None:

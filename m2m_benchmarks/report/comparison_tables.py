@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 #: Format of p values.
 _P_VALUE = '.2g'
 #: Names of the corrections in titles.
-_SHORT = {'holm': 'Holm', 'fdr': 'FDR'}
+SHORT = {'holm': 'Holm', 'fdr': 'FDR'}
 
 
 def comparison_tables(comparison: 'Comparison') -> list[Table]:
@@ -99,7 +99,7 @@ def _parts(comparison: 'Comparison') -> Table:
 
 
 def _pairs(comparison: 'Comparison') -> Table:
-    columns = [Column('score'), *_difference_columns('difference', f'p ({_SHORT[comparison.correction]})')]
+    columns = [Column('score'), *_difference_columns('difference', f'p ({SHORT[comparison.correction]})')]
     rows = [
         Row((f'{letter(pair.first)} − {letter(pair.second)}', *_difference_cells(pair)))
         for pair in comparison.rows[-1].differences

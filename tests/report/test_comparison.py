@@ -128,7 +128,7 @@ def test_other_mice_have_a_panel_beside_the_models():
 def test_stars_mark_differences_and_letters_mark_ties():
     starred = draw([comparison(p_adjusted=0.05)])
     assert [text.get_text() for text in starred.axes[1].texts] == ['*'] * 3
-    assert '* p ≤ 0.05 (holm)' in starred.axes[1].get_xlabel()
+    assert '* p ≤ 0.05 (Holm)' in starred.axes[1].get_xlabel()
     assert not starred.axes[0].texts
     several = draw([comparison(['a', 'b', 'c'], ['score'], chance=None)])
     assert [text.get_text() for text in several.axes[0].texts] == ['a'] * 3
