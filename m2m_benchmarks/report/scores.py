@@ -1,5 +1,6 @@
 """Tables of results: one candidate in detail, or candidates x benchmarks."""
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 
@@ -123,7 +124,7 @@ def matrix_table(results: Sequence[Result], width: int | None = None, plain: boo
     """
     arranged = matrix(results)
     contradictory = find_contradictions(results)
-    rows: dict[str, dict[str, tuple[float, float | None]]] = {}
+    rows: dict[str, dict[str, tuple[float | None, float | None]]] = {}
     for name in arranged.labels:
         cells = {
             benchmark: arranged.cells[name, benchmark]
@@ -155,7 +156,7 @@ def matrix_table(results: Sequence[Result], width: int | None = None, plain: boo
     lines = []
     for benchmark in arranged.benchmarks:
         scored = {name: own[benchmark] for name, own in rows.items() if benchmark in own}
-        best_first = sorted(scored, key=lambda name: -scored[name][0])
+        best_first = sorted(scored, key=lambda name: _or_lowest(scored[name][0]), reverse=True)
         lines += [Row((benchmark, name, scored[name])) for name in best_first]
         lines += [
             Row((benchmark, name, own[benchmark]), strong=True) for name, own in means.items() if benchmark in own
@@ -163,13 +164,17 @@ def matrix_table(results: Sequence[Result], width: int | None = None, plain: boo
     return Table((heading('benchmark'), Column('candidate'), estimate('score')), lines, notes=notes)
 
 
-def _means_of_seeds(results: Iterable[Result]) -> dict[str, dict[str, tuple[float, float | None]]]:
+def _or_lowest(score: float | None) -> float:
+    return -math.inf if score is None else score
+
+
+def _means_of_seeds(results: Iterable[Result]) -> dict[str, dict[str, tuple[float | None, float | None]]]:
     """Mean and standard deviation between seeds of untrained candidates, by their name and by benchmark."""
     scores: dict[str, dict[str, list[float]]] = {}
     for result in results:
-        if result.seed is not None and (result.weights or '').startswith('none'):
+        if result.score is not None and result.seed is not None and (result.weights or '').startswith('none'):
             scores.setdefault(f'{result.model}@none', {}).setdefault(result.benchmark, []).append(result.score)
-    means: dict[str, dict[str, tuple[float, float | None]]] = {}
+    means: dict[str, dict[str, tuple[float | None, float | None]]] = {}
     for name, by_benchmark in scores.items():
         for n in sorted({len(own) for own in by_benchmark.values()} - {1}):
             means[f'{name} mean of {n} seeds'] = {

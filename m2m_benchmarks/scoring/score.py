@@ -273,8 +273,12 @@ def _score_area(candidate: Candidate, activations: Activations | None, area: Are
         return result
     choice = choose_layer(candidate, activations, area, layer)
     form = area.comparison.features
-    result = choice.benchmark(LayerModel(candidate, activations, {area.region: choice.layer}, form))
-    result.attrs.update(layer=choice.layer, layer_scores=choice.layer_scores, commitment=choice.how)
+    models = [LayerModel(candidate, activations, {area.region: each}, form) for each in choice.layers]
+    result = area(models[0]) if choice.halves is None else area.score_halves(choice.halves, models)
+    layers = list(dict.fromkeys(choice.layers))
+    result.attrs.update(layer=' | '.join(layers), layer_scores=choice.layer_scores, commitment=choice.how)
+    for half, each in zip(result.attrs.get('halves', []), choice.layers, strict=False):
+        half['layer'] = each
     return result
 
 
