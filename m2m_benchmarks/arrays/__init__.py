@@ -1,7 +1,7 @@
 """Pure functions on numpy arrays: no xarray, no files, no models."""
 
 from m2m_benchmarks.arrays.bootstrap import median_draws, rsa_draws, standard_error
-from m2m_benchmarks.arrays.correlation import pearson, spearman, spearman_brown
+from m2m_benchmarks.arrays.correlation import pearson, spearman, spearman_brown, standardize
 from m2m_benchmarks.arrays.folds import N_FOLDS, kfold, shuffle_splits
 from m2m_benchmarks.arrays.proportion import accuracy_draws, effective_number, wilson_interval
 from m2m_benchmarks.arrays.rdm import compare_rdms, number_distances, rdm, upper_triangle
@@ -33,6 +33,7 @@ __all__ = [
     'spearman_brown',
     'split_half_reliability',
     'standard_error',
+    'standardize',
     'upper_triangle',
     'wilson_interval',
 ]

@@ -144,7 +144,7 @@ class AreaBenchmark(BenchmarkBase):
         Score
             Scalar, 1 at the ceiling. Attributes: `raw` and `ceiling` (Scores), `error`, `draws` (bootstrap draws of
             the score), `formula`, `ceiling_kind`, `noise_corrected`, `per_animal`, `inter_animal`, `n_neuroids`,
-            `n_stimuli`, `n_animals`, `choices`.
+            `n_stimuli`, `n_animals`, `choices`, `details`.
 
         Raises
         ------
@@ -173,6 +173,7 @@ class AreaBenchmark(BenchmarkBase):
             n_stimuli=int(self.recordings.mean.sizes['presentation']),
             n_animals=len(np.unique(self.recordings.animals)),
             choices=self.choices,
+            details=dict(raw.details) or None,
         )
         return score
 

@@ -1,7 +1,7 @@
 """Tables of results: one candidate in detail, or candidates x benchmarks."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
@@ -216,6 +216,7 @@ def facts(result: Result) -> list[str]:
         'other animals as a model': None if result.inter_animal is None else f'raw {result.inter_animal:.3f}',
         'layer': result.commitment,
         'settings': _listed(result.choices),
+        'details': _listed(result.details),
         'responses made with': _listed(result.data_settings),
         'library': None if result.library is None else f'{result.library.version}, {result.library.code_sha256[:12]}',
         'machine': None
@@ -239,5 +240,5 @@ def _equals(formula: str) -> str:
     return formula if formula.startswith('as ') else f'= {formula}'
 
 
-def _listed(values: dict[str, object] | dict[str, str] | None) -> str | None:
+def _listed(values: Mapping[str, object] | None) -> str | None:
     return None if not values else ', '.join(f'{name} {value}' for name, value in values.items())

@@ -30,7 +30,7 @@ except ModuleNotFoundError:  # on Windows
 #: Attributes of a score that are copied to its result under the same name.
 _COPIED = (
     *('formula', 'layer', 'layer_scores', 'n_neuroids', 'n_stimuli', 'n_animals', 'noise_corrected', 'per_animal'),
-    *('inter_animal', 'commitment', 'ceiling_kind'),
+    *('inter_animal', 'commitment', 'ceiling_kind', 'details'),
 )
 #: Further ones of domain generalization.
 _GENERALIZATION = ('source', 'protocol', 'generalization_gap', 'chance', 'n_seeds')

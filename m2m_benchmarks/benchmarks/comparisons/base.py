@@ -33,6 +33,7 @@ TRANSFORMATIONS = {
     'rotation': 'any rotation',
     'mean-keeping rotation': 'a rotation that keeps the mean over features',
     'scaling': 'one factor for all features',
+    'feature-wise scaling': 'a positive factor for each feature',
     'translation': 'a constant for each feature',
     'linear': 'any invertible linear map',
 }
@@ -70,11 +71,14 @@ class Raw:
         Values of bootstrap draws, whose standard deviation is the error.
     per_neuroid : array, shape (n_neuroids,), or None
         Value of each neuroid, for comparisons by neuroid.
+    details : mapping
+        Numbers about the computation, by name; part of the result.
     """
 
     value: float
     draws: np.ndarray
     per_neuroid: np.ndarray | None = None
+    details: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

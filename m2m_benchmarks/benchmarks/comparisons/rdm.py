@@ -25,9 +25,13 @@ class RDM(Comparison):
         reference='Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4',
     )
 
+    def patterns(self, values: np.ndarray) -> np.ndarray:
+        """Prepare responses, shape (n_stimuli, n_units), for an RDM: of features, and of recordings."""
+        return values
+
     def raw(self, features: Features, recordings: AreaRecordings, n_draws: int = 1000) -> Raw:
         """Correlate the two RDMs, with draws of stimuli."""
-        first, second = rdm(features.values), rdm(recordings.mean.values)
+        first, second = (rdm(self.patterns(values)) for values in (features.values, recordings.mean.values))
         return Raw(compare_rdms(first, second), rsa_draws(first, second, n_draws))
 
     def ceiling(self, recordings: AreaRecordings) -> Ceiling:
@@ -37,7 +41,8 @@ class RDM(Comparison):
         over the same splits as the neuroids' reliabilities. A measured RDM correlates with the noise-free one at most
         with the square root of it, so that a perfect model scores 1.
         """
-        pairs = [(rdm(first), rdm(second)) for first, second in half_means(recordings.trials, N_SPLITS)]
+        halves = half_means(recordings.trials, N_SPLITS)
+        pairs = [(rdm(self.patterns(first)), rdm(self.patterns(second))) for first, second in halves]
         reliability = float(np.mean([spearman_brown(compare_rdms(first, second)) for first, second in pairs]))
         # A few draws of stimuli for each split: their spread over draws and splits is an upper bound of the mean's
         # error.
