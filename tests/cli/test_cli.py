@@ -126,7 +126,7 @@ def test_the_listing_of_benchmarks_is_short(m2m, m2m_home, monkeypatch):
     assert [row[0] for row in rows[2:4]] == ['SimulatedMouse', 'SklearnDigits']
     monkeypatch.setenv('COLUMNS', '80')
     lines = m2m('benchmarks')[1].splitlines()
-    assert len(lines) < 24
+    assert len(lines) <= 25
     assert all(len(line) <= 80 for line in lines)
     assert [line.split() for line in lines[:8]] == rows[:8]  # one line a dataset
 
