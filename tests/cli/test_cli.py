@@ -128,6 +128,8 @@ def test_the_listing_of_benchmarks_is_short(m2m, m2m_home, monkeypatch):
     lines = m2m('benchmarks')[1].splitlines()
     assert len(lines) <= 25
     assert all(len(line) <= 80 for line in lines)
+    monkeypatch.setenv('COLUMNS', '100')
+    lines = m2m('benchmarks')[1].splitlines()
     assert [line.split() for line in lines[:8]] == rows[:8]  # one line a dataset
 
 
