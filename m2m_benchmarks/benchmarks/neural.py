@@ -181,6 +181,14 @@ class AreaBenchmark(BenchmarkBase):
         """Compute the raw value without its error, to compare layers."""
         return self._compare(candidate, n_draws=0)[1].value
 
+    def features(self, candidate: BrainModel) -> Features:
+        """Record a model's responses, in the order of the recordings' stimuli."""
+        return self._features(self.record(candidate))
+
+    def value(self, features: Features, recorded: AreaRecordings) -> float:
+        """Compute the raw value of features for other recordings of the same stimuli, such as simulated ones."""
+        return self._finite('raw', self._call('raw', features, recorded, 0).value)
+
     def record(self, candidate: BrainModel) -> NeuroidAssembly:
         """Record a model's responses to the stimuli.
 
