@@ -196,7 +196,7 @@ class AreaBenchmark(BenchmarkBase):
             stimuli), `error`, `errors` (those of one factor each), `uncut` and `interval` (the score before a negative
             one is cut off, and its 95 % confidence interval), `raw_interval`, `ceiling_interval`, `formula`,
             `ceiling_kind`, `noise_corrected`, `per_animal`, `model_per_animal`, `other_mice`, `n_neuroids`,
-            `n_stimuli`, `n_animals`, `choices`, and the details of the ceiling.
+            `n_stimuli`, `n_animals`, `choices`, `details` of the raw value, and further numbers of the comparison.
 
         Raises
         ------
@@ -246,7 +246,12 @@ class AreaBenchmark(BenchmarkBase):
             per_animal |= {animal: self._finite('per_animal', value) for animal, value in values.items()}
         if len(parts) > 1:
             score.attrs['halves'] = [
-                {'raw': own_raw.value, 'ceiling': part._ceiling.value, 'n_neuroids': len(part.recordings.animals)}
+                {
+                    'raw': own_raw.value,
+                    'ceiling': part._ceiling.value,
+                    'n_neuroids': len(part.recordings.animals),
+                    **own_raw.details,
+                }
                 for part, (_, own_raw) in zip(parts, measured, strict=True)
             ]
         others = self._other_mice
@@ -271,6 +276,7 @@ class AreaBenchmark(BenchmarkBase):
             n_animals=len(np.unique(self.recordings.animals)),
             choices=self.choices,
             **self._further,
+            details=dict(raw.details) or None,
         )
         return score
 
@@ -283,6 +289,14 @@ class AreaBenchmark(BenchmarkBase):
     def raw(self, candidate: BrainModel) -> float:
         """Compute the raw value without its error, to compare layers."""
         return self._compare(candidate)[1].value
+
+    def features(self, candidate: BrainModel) -> Features:
+        """Record a model's responses, in the order of the recordings' stimuli."""
+        return self._features(self.record(candidate))
+
+    def value(self, features: Features, recorded: AreaRecordings) -> float:
+        """Compute the raw value of features for other recordings of the same stimuli, such as simulated ones."""
+        return self._finite('raw', self._call('raw', features, recorded).value)
 
     def record(self, candidate: BrainModel) -> NeuroidAssembly:
         """Record a model's responses to the stimuli.

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
@@ -309,6 +309,7 @@ def facts(result: Result) -> list[str]:
         'benchmark version': None if result.version is None else str(result.version),
         'layer': result.commitment,
         'settings': _listed(result.choices),
+        'details': _listed(result.details),
         'responses made with': _listed(result.data_settings),
         'library': None if result.library is None else f'{result.library.version}, {result.library.code_sha256[:12]}',
         'machine': None
@@ -346,5 +347,5 @@ def _rounded(values: dict[str, float] | None) -> dict[str, object] | None:
     return {name: value if isinstance(value, int) else f'{value:.3f}' for name, value in values.items()}
 
 
-def _listed(values: dict[str, object] | dict[str, str] | None) -> str | None:
+def _listed(values: Mapping[str, object] | None) -> str | None:
     return None if not values else ', '.join(f'{name} {value}' for name, value in values.items())

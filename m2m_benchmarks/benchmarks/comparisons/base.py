@@ -34,6 +34,7 @@ TRANSFORMATIONS = {
     'rotation': 'any rotation',
     'mean-keeping rotation': 'a rotation that keeps the mean over features',
     'scaling': 'one factor for all features',
+    'feature-wise scaling': 'a positive factor for each feature',
     'translation': 'a constant for each feature',
     'linear': 'any invertible linear map',
 }
@@ -73,12 +74,15 @@ class Raw:
         Value of each neuroid, for comparisons by neuroid.
     per_neuroid_draws : array, shape (n_draws, n_neuroids), or None
         Value of each neuroid on the draws of stimuli.
+    details : mapping
+        Numbers about the computation, by name; part of the result.
     """
 
     value: float
     draws: np.ndarray | None = None
     per_neuroid: np.ndarray | None = None
     per_neuroid_draws: np.ndarray | None = None
+    details: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
