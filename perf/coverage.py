@@ -7,6 +7,7 @@ further experiments of the same size. It is done for a named layer and for cross
 """
 
 import argparse
+import copy
 import math
 
 import numpy as np
@@ -22,7 +23,7 @@ from m2m_benchmarks.testing import RecordedCandidate
 
 N_LATENT, N_FEATURES, N_LAYERS = 12, 60, 3
 #: Numbers of stimuli, animals, neuroids of an animal, and trials.
-SIZE = {'stimuli': 40, 'animals': 6, 'neuroids': 12, 'trials': 8}
+SIZE = {'stimuli': 118, 'animals': 8, 'neuroids': 25, 'trials': 20}
 #: Spread of the animals' populations around that of the species.
 ANIMALS = 0.5
 
@@ -75,8 +76,9 @@ def recordings(trials: np.ndarray, animals: np.ndarray) -> AreaRecordings:
 
 def score(comparison: str, recorded: AreaRecordings, layers: list[np.ndarray], cross_fitted: bool, n_draws: int):
     """Score the first layer on all neuroids, or cross-fitted layers."""
-    own = load_comparison(comparison)
+    own = copy.copy(load_comparison(comparison))
     own.n_draws = n_draws
+    own.further = own.other_mice = lambda recorded: {}  # not needed here
     benchmark = AreaBenchmark('Simulated', 'VISp', own, selected=recorded)
     models = [RecordedCandidate(lambda stimuli, area, values=values: values) for values in layers]
     if not cross_fitted:

@@ -231,12 +231,13 @@ class AreaBenchmark(BenchmarkBase):
         measured = [part._compare(candidate, part.sample) for part, candidate in zip(parts, candidates, strict=True)]
         raw: Raw = self._call('join', [raw for _, raw in measured], sample)
         ceiling: Ceiling = self._call('join_ceilings', [part._ceiling for part in parts], sample)
-        uncut = self._finite_result('uncut', raw.value, ceiling.value)
-        own_draws: np.ndarray | None = self._call('draws', raw, ceiling)
         whole_raw = self._estimate('raw', raw.value, raw.draws)
         whole_ceiling = self._estimate('ceiling', ceiling.value, ceiling.draws)
-        whole = self._estimate('draws', uncut, own_draws)
         too_low = whole_ceiling.interval is not None and whole_ceiling.interval[0] < MIN_CEILING
+        # A ratio to such a ceiling has no meaning.
+        uncut = math.nan if too_low else self._finite_result('uncut', raw.value, ceiling.value)
+        own_draws: np.ndarray | None = None if too_low else self._call('draws', raw, ceiling)
+        whole = self._estimate('draws', uncut, own_draws)
         score = Score(math.nan if too_low else self._finite_result('score', raw.value, ceiling.value))
         score.attrs[Score.RAW_VALUES_KEY] = self._as_score(raw, whole_raw, order)
         score.attrs['ceiling'] = self._as_score(ceiling, whole_ceiling, order)
@@ -259,10 +260,10 @@ class AreaBenchmark(BenchmarkBase):
         score.attrs.update(
             benchmark_identifier=self.identifier,
             draws=own_draws,
-            uncut=uncut,
-            error=None if too_low else whole.error,
+            uncut=None if too_low else uncut,
+            error=whole.error,
             errors=whole.errors,
-            interval=None if too_low else whole.interval,
+            interval=whole.interval,
             raw_interval=whole_raw.interval,
             ceiling_interval=whole_ceiling.interval,
             formula=self.comparison.description.formula,
@@ -290,9 +291,21 @@ class AreaBenchmark(BenchmarkBase):
         """Compute the raw value without its error, to compare layers."""
         return self._compare(candidate)[1].value
 
-    def features(self, candidate: BrainModel) -> Features:
-        """Record a model's responses, in the order of the recordings' stimuli."""
-        return self._features(self.record(candidate))
+    def features(self, candidate: BrainModel, form: FeatureForm | None = None) -> Features:
+        """Record a model's responses, in the order of the recordings' stimuli.
+
+        Parameters
+        ----------
+        candidate : BrainModel
+        form : FeatureForm, optional
+            Form that the responses must have, by default that of the comparison.
+
+        Raises
+        ------
+        BenchmarkError
+            When they have another.
+        """
+        return self._features(self.record(candidate), form or self.comparison.features)
 
     def value(self, features: Features, recorded: AreaRecordings) -> float:
         """Compute the raw value of features for other recordings of the same stimuli, such as simulated ones."""
@@ -308,7 +321,7 @@ class AreaBenchmark(BenchmarkBase):
         return candidate.look_at(self.stimulus_set, number_of_trials=1)
 
     def _compare(self, candidate: BrainModel, sample: Sample | None = None) -> tuple[Features, Raw]:
-        features = self._features(self.record(candidate))
+        features = self.features(candidate)
         raw = self._call('raw', features, self.recordings, sample)
         self._finite('raw', raw.value)
         return features, raw
@@ -336,11 +349,10 @@ class AreaBenchmark(BenchmarkBase):
     def _finite_result(self, name: str, *arguments: Any) -> float:
         return self._finite(name, self._call(name, *arguments))
 
-    def _features(self, responses: NeuroidAssembly) -> Features:
+    def _features(self, responses: NeuroidAssembly, required: FeatureForm) -> Features:
         """Sort a model's responses by the recordings' stimuli, and check that the comparison can use their form."""
         form = FeatureForm(responses.attrs.get(FORM, FeatureForm.UNITS))
         shape = responses.attrs.get(SHAPE)
-        required = self.comparison.features
         if form is FeatureForm.ROTATION and required is not FeatureForm.ROTATION:
             raise BenchmarkError(
                 f'{self.identifier} needs the units of a layer, but the model returns a rotation of them.'
@@ -369,7 +381,7 @@ class AreaBenchmark(BenchmarkBase):
 
     @functools.cached_property
     def _ceiling(self) -> Ceiling:
-        if len(self.recordings.trials) == 1 and self.comparison.min_trials > 1:
+        if len(self.recordings.trials) == 1 and self.comparison.ceiling_needs_trials:
             return Ceiling(
                 1.0,
                 per_neuroid=np.ones(self.recordings.mean.sizes['neuroid']),
@@ -516,7 +528,7 @@ class MeanBenchmark(BenchmarkBase):
             return estimate(float(value), known, n_animals, n_stimuli)
 
         score = Score(float(np.mean([float(score) for score in parts])))
-        own = combined(mean('uncut'), [score.attrs['draws'] for score in parts])
+        own = combined(math.nan if not kept else mean('uncut'), [score.attrs['draws'] for score in parts])
         for key in (Score.RAW_VALUES_KEY, 'ceiling'):
             value = float(np.mean([float(part.attrs[key]) for part in parts]))
             estimated = combined(value, [part.attrs[key].attrs.get('draws') for part in parts])
@@ -528,10 +540,10 @@ class MeanBenchmark(BenchmarkBase):
         score.attrs.update(
             benchmark_identifier=self.identifier,
             draws=None if any(each is None for each in draws) else np.mean(draws, axis=0),
-            uncut=own.value,
-            error=own.error if kept else None,
+            uncut=own.value if kept else None,
+            error=own.error,
             errors=own.errors,
-            interval=own.interval if kept else None,
+            interval=own.interval,
             formula=f'mean over areas of {parts[0].attrs["formula"]}',
             ceiling_kind='; '.join(kinds),
             **{key: mean(key) for key in ('noise_corrected', 'model_per_animal', 'other_mice')},

@@ -39,9 +39,9 @@ class Part:
     commitment : str
         How the layer was chosen.
     uncut, interval, raw_interval, ceiling_interval, errors, ceiling_kind, trial_ceiling, animal_ceiling, animal_bounds
-        As in `Result`, and so are all below.
-    halves, own_units, model_per_animal, other_mice
-        See `Result`.
+        As in `Result`.
+    halves, own_units, own_units_interval, model_per_animal, other_mice
+        As in `Result`.
     """
 
     score: float | None
@@ -66,7 +66,8 @@ class Part:
     animal_ceiling: float | None = None
     animal_bounds: dict[str, float] | None = None
     halves: list[Any] | None = None
-    own_units: dict[str, Any] | None = None
+    own_units: float | None = None
+    own_units_interval: list[float] | None = None
     model_per_animal: float | None = None
     other_mice: float | None = None
 
@@ -184,8 +185,10 @@ class Result:
         Lower and upper bound over animals, and the number of animals.
     halves : list of dict or None
         Layer, raw value, ceiling and number of neuroids of each half, where each has its own layer.
-    own_units : dict or None
-        Raw value of the layer for neuroids simulated as its own units, and its 95 % interval.
+    own_units : float or None
+        Raw value of the layer for neuroids simulated as its own units, mean over simulated recordings.
+    own_units_interval : list of float or None
+        95 % interval of a single such recording.
     model_per_animal, other_mice : float or None
         Mean over animals of the raw value on one animal: of the candidate, and of all other animals as a model.
     formula : str or None
@@ -279,7 +282,8 @@ class Result:
     animal_ceiling: float | None = None
     animal_bounds: dict[str, float] | None = None
     halves: list[Any] | None = None
-    own_units: dict[str, Any] | None = None
+    own_units: float | None = None
+    own_units_interval: list[float] | None = None
     model_per_animal: float | None = None
     other_mice: float | None = None
     formula: str | None = None

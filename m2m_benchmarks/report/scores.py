@@ -79,9 +79,8 @@ def _areas(results: Sequence[Result]) -> Table:
 
 
 def _numbers(result: Result | Part) -> tuple[Cell, ...]:
-    own_units = None if result.own_units is None else result.own_units['value']
     scored = None if result.score is None else (result.score, result.error)
-    return (result.n_neuroids, result.raw, own_units, result.ceiling, scored)
+    return (result.n_neuroids, result.raw, result.own_units, result.ceiling, scored)
 
 
 def _notes_on(results: Sequence[Result]) -> list[str]:
@@ -129,7 +128,7 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
                 f'{result.benchmark}: raw without a score ({", ".join(unscored)}): the 95 % interval of the ceiling '
                 'reaches below 0.2.'
             )
-    if any(part.own_units for part in parts):
+    if any(part.own_units is not None for part in parts):
         notes.append(OWN_UNITS)
     names = [name for name in map(_neural, results) if name is not None]
     # Imported recordings have no METHODS.md; those of all datasets describe the comparisons alike.
@@ -155,8 +154,7 @@ def _own_parts(result: Result) -> dict[str, Result | Part]:
 
 
 def _between(value: float | None, interval: list[float] | None) -> str:
-    low, high = interval or (math.nan, math.nan)
-    return f'{value or 0:.3f} ({low:.3f} to {high:.3f})'
+    return f'{value or 0:.3f} ({_interval_of(interval) or "no interval"})'
 
 
 def _neural(result: Result) -> NeuralIdentifier | None:
@@ -299,9 +297,8 @@ def facts(result: Result) -> list[str]:
         'ceiling of the trials': _three(result.trial_ceiling),
         'ceiling of a model of the species': _three(result.animal_ceiling),
         'bounds over animals': _listed(_rounded(result.animal_bounds)),
-        'own units': None
-        if result.own_units is None
-        else f'{result.own_units["value"]:.3f}, 95 % interval {_interval_of(result.own_units["interval"])}',
+        'own units, raw': _three(result.own_units),
+        '95 % interval of one recording of own units': _interval_of(result.own_units_interval),
         'raw on one animal, mean': _three(result.model_per_animal),
         'other mice on one animal, mean': _three(
             result.inter_animal if result.other_mice is None else result.other_mice
@@ -338,7 +335,7 @@ def _three(value: float | None) -> str | None:
 
 
 def _interval_of(interval: Sequence[float] | None) -> str | None:
-    return None if interval is None else f'{interval[0]:.3f} to {interval[1]:.3f}'
+    return None if interval is None else ' to '.join(f'{end:.3f}' for end in interval)
 
 
 def _rounded(values: dict[str, float] | None) -> dict[str, object] | None:

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -48,10 +47,6 @@ class OwnUnits:
         """Average the values of each recording over halves of the neuroids."""
         return halves[0] if len(halves) == 1 else cls.of(np.mean([half.values for half in halves], axis=0))
 
-    def document(self) -> dict[str, Any]:
-        """Convert to a dictionary for JSON."""
-        return {'value': self.value, 'interval': list(self.interval)}
-
 
 def own_units(
     candidate: Candidate,
@@ -91,7 +86,7 @@ def own_units(
     activations(benchmark.stimulus_set, list(dict.fromkeys([layer, *layers])), FeatureForm.UNITS)
 
     def features(form: FeatureForm) -> Features:
-        return benchmark.features(LayerModel(candidate, activations, {benchmark.region: layer}, form))
+        return benchmark.features(LayerModel(candidate, activations, {benchmark.region: layer}, form), form)
 
     compared, units = features(benchmark.comparison.features), features(FeatureForm.UNITS).values
     population = population_of(recorded.trials, recorded.reliability)

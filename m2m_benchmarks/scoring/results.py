@@ -35,7 +35,7 @@ _COPIED = (
     *('own_units', 'model_per_animal', 'other_mice', 'details'),
 )
 #: Intervals, which JSON has as lists.
-_INTERVALS = ('interval', 'raw_interval', 'ceiling_interval')
+_INTERVALS = ('interval', 'raw_interval', 'ceiling_interval', 'own_units_interval')
 #: Further ones of domain generalization.
 _GENERALIZATION = ('source', 'protocol', 'generalization_gap', 'chance', 'n_seeds')
 

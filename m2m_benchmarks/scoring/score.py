@@ -279,7 +279,9 @@ def _score_area(candidate: Candidate, activations: Activations | None, area: Are
     layers = list(dict.fromkeys(choice.layers))
     parts = [area] if choice.halves is None else [choice.halves.first, choice.halves.second]
     own = [own_units(candidate, activations, *each, layers=layers) for each in zip(parts, choice.layers, strict=True)]
-    result.attrs['own_units'] = None if None in own else OwnUnits.joined([each for each in own if each]).document()
+    if None not in own:
+        joined = OwnUnits.joined([each for each in own if each is not None])
+        result.attrs.update(own_units=joined.value, own_units_interval=joined.interval)
     result.attrs.update(layer=' | '.join(layers), layer_scores=choice.layer_scores, commitment=choice.how)
     for half, each in zip(result.attrs.get('halves', []), choice.layers, strict=False):
         half['layer'] = each

@@ -45,16 +45,16 @@ def test_a_score_from_its_parts(simulated_home):
     agreements = [linear_cka(*map(neuroid_assembly, halves)) for halves in half_means(recordings.trials, n_splits=20)]
     assert float(result.attrs['raw']) == pytest.approx(raw)
     assert float(result.attrs['ceiling']) == pytest.approx(np.mean(agreements))
-    assert result.attrs['ceiling'].attrs['error'] == pytest.approx(np.std(agreements, ddof=1))
     assert float(result) == pytest.approx(raw / np.mean(agreements))
     assert result.attrs['ceiling_kind'] == 'half of the trials'
-    # the error is the spread over halves of the stimuli, none of which is taken twice
-    rng, draws = np.random.default_rng(0), []
-    for _ in range(30):
-        half = rng.permutation(118)[:59]
+    # the error for new stimuli is the spread over halves of the stimuli, none of which is taken twice
+    draws = []
+    for counts in made.sample.stimuli:
+        half = np.flatnonzero(counts)
+        assert len(half) == counts.sum() == 59
         draws.append(linear_cka(source.isel(presentation=half), target.isel(presentation=half)))
-    assert result.attrs['error'] == pytest.approx(np.std(draws, ddof=1) / np.mean(agreements))
-    assert result.attrs['choices']['error'] == 'random halves of the stimuli, 30 draws'
+    assert result.attrs['errors']['stimuli'] == pytest.approx(np.std(draws, ddof=1) / np.mean(agreements))
+    assert result.attrs['choices']['error'] == 'bootstrap over animals and halves of the stimuli, 30 draws'
 
 
 @pytest.mark.slow
@@ -186,10 +186,10 @@ def test_animals_of_too_few_neuroids_have_no_value(simulated_home):
 
     made = benchmark('SimulatedMouse', 'VISp', of_many, n_draws=2)
     result = made(like())
-    assert (result.attrs['per_animal'], result.attrs['inter_animal']) == ({}, None)
+    assert (result.attrs['per_animal'], result.attrs['other_mice']) == ({}, None)
     whole = benchmark('SimulatedMouse', 'VISp', linear_cka, n_draws=2)(like())
     assert set(whole.attrs['per_animal']) == set(made.recordings.animals)
-    assert 0 < whole.attrs['inter_animal'] <= 1
+    assert 0 < whole.attrs['other_mice'] <= 1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from scipy.stats import spearmanr
 import m2m_benchmarks
 from m2m_benchmarks import list_benchmarks, list_datasets, load_benchmark, load_dataset
 from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.arrays import two_factor_variance
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.areas import AREAS
@@ -87,7 +88,8 @@ def test_rsa_score_from_its_parts(simulated_home):
         spearmanr(upper(np.corrcoef(mean[:, animals == a])), upper(np.corrcoef(mean[:, animals != a])))[0]
         for a in np.unique(animals)
     ]
-    assert score.attrs['inter_animal'] == pytest.approx(np.mean(others), abs=1e-10)
+    assert score.attrs['other_mice'] == pytest.approx(np.mean(others), abs=1e-10)
+    assert score.attrs['model_per_animal'] == pytest.approx(np.mean(list(score.attrs['per_animal'].values())))
     assert (score.attrs['n_neuroids'], score.attrs['n_stimuli'], score.attrs['n_animals']) == (mine.sum(), 118, 4)
     assert score.attrs['choices']['flat_neuroids_dropped'] == 4
     assert (model.area, model.time_bins) == ('VISl', [(50.0, 250.0)])
@@ -104,13 +106,17 @@ def test_ridge_score_from_its_parts(simulated_home):
     assert score.attrs['noise_corrected'] == pytest.approx(np.median(r / np.sqrt(reliability)))
     animals = benchmark.recordings.mean['animal'].values
     assert score.attrs['per_animal'] == {a: pytest.approx(np.median(r[animals == a])) for a in np.unique(animals)}
-    assert 0.5 < score.attrs['inter_animal'] <= 1
+    assert 0.5 < score.attrs['other_mice'] <= 1
 
 
 def test_a_model_worse_than_the_mean_scores_0(simulated_home):
     score = load_benchmark('SimulatedMouse.VISp-ridge')(RecordedCandidate())
     assert float(score.attrs['raw']) < 0
     assert float(score) == 0
+    # what is cut off is no certainty: the error and the interval are of the value before
+    assert score.attrs['error'] > 0
+    low, high = score.attrs['interval']
+    assert low < score.attrs['uncut'] < 0 and low < high
 
 
 @pytest.mark.slow
@@ -121,8 +127,8 @@ def test_mean_over_areas(simulated_home):
     assert float(score) == pytest.approx(np.mean([float(part) for part in parts]))
     assert float(score.attrs['ceiling']) == pytest.approx(np.mean([float(part.attrs['ceiling']) for part in parts]))
     assert float(benchmark.ceiling) == pytest.approx(float(score.attrs['ceiling']))
-    draws = np.mean([part.attrs['draws'] for part in parts], axis=0)
-    assert score.attrs['error'] == pytest.approx(np.std(draws, ddof=1))
+    both, animals, stimuli = np.var(np.mean([part.attrs['draws'] for part in parts], axis=0), axis=1, ddof=1)
+    assert score.attrs['error'] ** 2 == pytest.approx(two_factor_variance(both, animals, stimuli, 4, 118))
     assert score.attrs['n_neuroids'] == sum(part.attrs['n_neuroids'] for part in parts)
     assert score.attrs['n_animals'] == 4
     assert list(score.attrs['areas']) == list(AREAS)
@@ -130,12 +136,12 @@ def test_mean_over_areas(simulated_home):
 
 def test_halves_are_disjoint_by_animal_and_complete(simulated_home):
     benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
-    selection, scoring, how = split_neuroids(benchmark)
-    assert how == 'animal'
-    assert not set(selection.recordings.animals) & set(scoring.recordings.animals)
-    ids = [set(half.recordings.mean['neuroid_id'].values) for half in (selection, scoring)]
+    halves = split_neuroids(benchmark)
+    assert halves.how == 'animal'
+    assert not set(halves.first.recordings.animals) & set(halves.second.recordings.animals)
+    ids = [set(half.recordings.mean['neuroid_id'].values) for half in (halves.first, halves.second)]
     assert ids[0] | ids[1] == set(benchmark.recordings.mean['neuroid_id'].values)
-    again = split_neuroids(load_benchmark('SimulatedMouse.VISp-ridge'))[0]
+    again = split_neuroids(load_benchmark('SimulatedMouse.VISp-ridge')).first
     assert set(again.recordings.mean['neuroid_id'].values) == ids[0]
 
 
@@ -145,7 +151,7 @@ def test_an_imported_dataset_has_benchmarks(m2m_home, make_bundle, tmp_path):
     score = load_benchmark('Lab2026.VISp-rdm')(RecordedCandidate())
     assert score.attrs['n_stimuli'] == 20
     # VISal has one animal only, so no animal stands for another
-    assert load_benchmark('Lab2026.VISal-ridge')(RecordedCandidate()).attrs['inter_animal'] is None
+    assert load_benchmark('Lab2026.VISal-ridge')(RecordedCandidate()).attrs['other_mice'] is None
     mean = load_benchmark('Lab2026-ridge')(RecordedCandidate())
     assert list(mean.attrs['areas']) == ['VISp', 'VISal']
     assert mean.attrs['left_out'] == {}  # areas are those that were recorded
@@ -156,7 +162,7 @@ def test_an_imported_dataset_has_benchmarks(m2m_home, make_bundle, tmp_path):
 def test_too_few_reliable_neuroids(m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle', n_images=8, n_units=2)
     import_bundle('Tiny2026', *bundle.paths)
-    with pytest.raises(BenchmarkError, match='at least 3 are needed'):
+    with pytest.raises(BenchmarkError, match='at least 4 are needed'):
         load_benchmark('Tiny2026.VISal-rdm')
 
 

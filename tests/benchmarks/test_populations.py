@@ -57,11 +57,11 @@ def test_a_score_is_that_of_its_cells_alone(recorded, population, coordinate, va
 def test_halves_for_the_choice_of_a_layer_stay_in_the_population(recorded):
     recorded()
     benchmark = load_benchmark('deVries2020.VISp.Cux2-rdm')
-    selection, scoring, how = split_neuroids(benchmark)
-    assert how == 'animal'
-    ids = [set(each.recordings.mean['neuroid_id'].values) for each in (selection, scoring, benchmark)]
+    halves = split_neuroids(benchmark)
+    assert halves.how == 'animal'
+    ids = [set(each.recordings.mean['neuroid_id'].values) for each in (halves.first, halves.second, benchmark)]
     assert ids[0] | ids[1] == ids[2] and not ids[0] & ids[1]
-    assert selection.identifier == scoring.identifier == benchmark.identifier
+    assert halves.first.identifier == halves.second.identifier == benchmark.identifier
 
 
 def test_every_population_is_of_some_cells_or_says_why_not(recorded):

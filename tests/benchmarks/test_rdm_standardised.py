@@ -39,7 +39,7 @@ def test_equals_scipy_unit_by_unit():
         pdist(np.stack([zscore(unit) for unit in units], axis=1), 'correlation')
         for units in (kept, recordings.mean.values.T)
     ]
-    raw = COMPARISON.raw(Features(values), recordings, 0)
+    raw = COMPARISON.raw(Features(values), recordings)
     assert raw.value == pytest.approx(spearmanr(*distances).statistic, abs=1e-12)
     assert raw.details == {'units': 60, 'units_left_out': 60 - len(kept)}
 
@@ -54,10 +54,10 @@ def test_scale_and_offset_of_each_unit_and_neuroid_change_nothing():
 
     other = dataclasses.replace(recordings, mean=recordings.mean.copy(data=moved(recordings.mean.values)))
     features = Features(values), Features(moved(values))
-    before, after = (COMPARISON.raw(*each, 0).value for each in zip(features, (recordings, other), strict=True))
+    before, after = (COMPARISON.raw(*each).value for each in zip(features, (recordings, other), strict=True))
     assert after == pytest.approx(before, abs=1e-9)
     plain = load_comparison('rdm')
-    assert abs(plain.raw(features[1], other, 0).value - plain.raw(features[0], recordings, 0).value) > 0.01
+    assert abs(plain.raw(features[1], other).value - plain.raw(features[0], recordings).value) > 0.01
 
 
 @pytest.mark.parametrize('n_stimuli', [4, 5, 118])

@@ -167,6 +167,8 @@ class Comparison(ABC):
     min_trials : int
         Minimum number of repetitions for each neuroid. Recordings of one repetition are scored without a ceiling
         unless this is more than two.
+    ceiling_needs_trials : bool
+        Whether recordings of one repetition have no ceiling.
     description : Description
     """
 
@@ -181,6 +183,7 @@ class Comparison(ABC):
     min_neuroids: ClassVar[int] = 3
     min_per_animal: ClassVar[int] = 1
     min_trials: ClassVar[int] = 2
+    ceiling_needs_trials: ClassVar[bool] = True
     description: Description
 
     def __init_subclass__(cls, **options: Any) -> None:

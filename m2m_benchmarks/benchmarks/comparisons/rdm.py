@@ -38,7 +38,7 @@ class RDM(Comparison):
     invariant_to = frozenset({'mean-keeping rotation', 'scaling'})
     min_features = min_per_animal = 2  # one unit or neuroid has no pattern
     min_neuroids = 4  # two in each half, for the ceiling
-    min_trials = 1
+    ceiling_needs_trials = False
     description = Description(
         raw='Spearman correlation of the representational dissimilarity matrices of model and recordings (1 - Pearson '
         'over neuroids of trial-averaged responses)',
