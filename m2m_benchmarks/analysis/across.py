@@ -20,8 +20,9 @@ class AcrossRow:
     name : str
         Area; 'score' for the benchmark's own score.
     differences : list of Difference or None
-        One for each comparison, with p values adjusted over all comparisons and areas; None where a candidate has no
-        score. They have different units: their values are not compared or averaged, only their signs.
+        One for each comparison; None where a candidate has no score. p values are adjusted over the comparisons of the
+        score, and over all comparisons of all areas. The differences have different units: their values are not
+        compared or averaged, only their signs.
     """
 
     name: str
@@ -90,13 +91,13 @@ def _across(recordings: str, compared: dict[str, Comparison]) -> Across:
     first = next(iter(compared.values()))
     of_parts = {name: {row.name: row.differences[0] for row in own.rows} for name, own in compared.items()}
     parts = list(dict.fromkeys(part for own in of_parts.values() for part in own if part != SCORE))
-    cells = [(part, name) for part in (*parts, SCORE) for name in compared if part in of_parts[name]]
     _, adjust = CORRECTIONS[first.correction]
-    p_values = adjust([of_parts[name][part].p for part, name in cells])
-    adjusted = {
-        (part, name): dataclasses.replace(of_parts[name][part], p_adjusted=p)
-        for (part, name), p in zip(cells, p_values, strict=True)
-    }
+    adjusted: dict[tuple[str, str], Difference] = {}
+    for family in (parts, [SCORE]):
+        cells = [(part, name) for part in family for name in compared if part in of_parts[name]]
+        p_values = adjust([of_parts[name][part].p for part, name in cells])
+        for (part, name), p in zip(cells, p_values, strict=True):
+            adjusted[part, name] = dataclasses.replace(of_parts[name][part], p_adjusted=p)
     rows = [AcrossRow(part, [adjusted.get((part, name)) for name in compared]) for part in (*parts, SCORE)]
     labels = [candidate.label for candidate in first.candidates]
     sentences = [_verdict(labels, dict(zip(compared, map(leader, rows[-1].differences), strict=True)))]
@@ -104,7 +105,7 @@ def _across(recordings: str, compared: dict[str, Comparison]) -> Across:
     if leaders:
         sentences.append(
             f'Of {len(leaders)} differences in areas, {labels[0]} leads in {leaders.count(0)} and {labels[1]} in '
-            f'{leaders.count(1)}; {leaders.count(None)} are not told from 0.'
+            f'{leaders.count(1)}; in {leaders.count(None)} they are not told apart.'
         )
     return Across(recordings, labels, list(compared), rows, first.correction, sentences)
 

@@ -27,10 +27,11 @@ def across_table(across: 'Across') -> Table:
         for name, row in zip(_row_names(across), across.rows, strict=True)
     ]
     first, second = across.candidates
+    above = ', and over all rows above it' if len(across.rows) > 1 else ''
     notes = [
         *across.sentences,
-        f'{first} − {second} ± standard error; *: p ≤ .05 ({SHORT[across.correction]}, over the whole table). The '
-        'columns have different units: only their signs are compared.',
+        f'{first} − {second} ± standard error; *: p ≤ .05 ({SHORT[across.correction]}, over the comparisons of the '
+        f'last row{above}). The columns have different units: only their signs are compared.',
     ]
     return Table(columns, rows, across.recordings, notes)
 

@@ -59,7 +59,7 @@ def mouse():
     ]
 
 
-def test_p_values_are_adjusted_over_all_areas_and_comparisons_of_the_recordings():
+def test_p_values_are_adjusted_over_the_comparisons_of_the_score_and_over_those_of_areas():
     across, rat = set_side_by_side(mouse())
     assert (across.recordings, rat.recordings) == ('Mouse', 'Rat')
     assert [(row.name, [own is not None for own in row.differences]) for row in across.rows] == [
@@ -68,10 +68,11 @@ def test_p_values_are_adjusted_over_all_areas_and_comparisons_of_the_recordings(
         ('score', [True, True]),
     ]
     p = float(2 * stats.norm.sf(CLEAR))
-    assert across.rows[-1].differences[0].p_adjusted == pytest.approx(5 * p)
+    assert [own.p_adjusted for own in across.rows[-1].differences] == pytest.approx([2 * p] * 2)
+    assert across.rows[0].differences[0].p_adjusted == pytest.approx(3 * p)
     assert across.sentences == [
         'A leads B under all 2 comparisons (rdm, ridge).',
-        'Of 3 differences in areas, A leads in 1 and B in 1; 1 are not told from 0.',
+        'Of 3 differences in areas, A leads in 1 and B in 1; in 1 they are not told apart.',
     ]
     json.dumps(across.document(), allow_nan=False)
 
