@@ -9,7 +9,7 @@ from m2m_benchmarks.arrays.ceilings import (
     deal_halves,
     shared_noise,
 )
-from m2m_benchmarks.arrays.correlation import pearson, repeated_pearson, spearman, spearman_brown
+from m2m_benchmarks.arrays.correlation import pearson, repeated_pearson, spearman, spearman_brown, standardize
 from m2m_benchmarks.arrays.folds import N_FOLDS, kfold, shuffle_splits
 from m2m_benchmarks.arrays.proportion import accuracy_draws, effective_number, wilson_interval
 from m2m_benchmarks.arrays.rdm import compare_rdms, number_distances, rdm, upper_triangle
@@ -56,6 +56,7 @@ __all__ = [
     'spearman_brown',
     'split_half_reliability',
     'standard_error',
+    'standardize',
     'two_factor_variance',
     'upper_triangle',
     'wilson_interval',

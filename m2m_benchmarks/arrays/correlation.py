@@ -26,12 +26,30 @@ def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if x.shape != y.shape:
         raise ValueError(f'x has shape {x.shape}, y has {y.shape}: expected the same')
     constant = (x.max(axis=0) == x.min(axis=0)) | (y.max(axis=0) == y.min(axis=0))
-    x, y = _standardize(x), _standardize(y)
+    x, y = _unit_length(x), _unit_length(y)
     r = np.clip(np.sum(x * y, axis=0), -1, 1)
     return np.where(constant, 0.0, r)
 
 
-def _standardize(x: np.ndarray) -> np.ndarray:
+def standardize(x: np.ndarray) -> np.ndarray:
+    """Bring columns to mean 0 and variance 1.
+
+    Parameters
+    ----------
+    x : array, shape (n_samples, ...)
+        Samples in any unit.
+
+    Returns
+    -------
+    array, shape (n_samples, ...)
+        Standardised samples, float64; 0 in constant columns.
+    """
+    x = np.asarray(x, dtype=float)
+    constant = x.max(axis=0) == x.min(axis=0)  # their mean may be rounded
+    return np.where(constant, 0.0, _unit_length(x) * np.sqrt(len(x)))
+
+
+def _unit_length(x: np.ndarray) -> np.ndarray:
     """Centre columns and scale them to unit length; columns of zeros stay zeros."""
     x = x - x.mean(axis=0)
     # Scaling by the largest entry first keeps the squares of very small or very large values from
@@ -39,8 +57,8 @@ def _standardize(x: np.ndarray) -> np.ndarray:
     largest = np.abs(x).max(axis=0)
     x = x / np.where(largest == 0, 1, largest)
     length = np.sqrt(np.sum(x**2, axis=0))
-    standardized: np.ndarray = x / np.where(length == 0, 1, length)
-    return standardized
+    scaled: np.ndarray = x / np.where(length == 0, 1, length)
+    return scaled
 
 
 def repeated_pearson(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -58,7 +76,7 @@ def repeated_pearson(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.nda
     array, shape (n_draws, n_columns)
         Correlations in [-1, 1]; 0 where the drawn samples of either column are constant.
     """
-    x, y = _standardize(np.asarray(x, dtype=float)), _standardize(np.asarray(y, dtype=float))
+    x, y = _unit_length(np.asarray(x, dtype=float)), _unit_length(np.asarray(y, dtype=float))
     shares = counts / counts.sum(axis=1, keepdims=True)
     mean_x, mean_y = shares @ x, shares @ y
     square_x, square_y = shares @ x**2, shares @ y**2

@@ -196,7 +196,7 @@ class AreaBenchmark(BenchmarkBase):
             stimuli), `error`, `errors` (those of one factor each), `uncut` and `interval` (the score before a negative
             one is cut off, and its 95 % confidence interval), `raw_interval`, `ceiling_interval`, `formula`,
             `ceiling_kind`, `noise_corrected`, `per_animal`, `model_per_animal`, `other_mice`, `n_neuroids`,
-            `n_stimuli`, `n_animals`, `choices`, and the details of the ceiling.
+            `n_stimuli`, `n_animals`, `choices`, `details` of the raw value, and further numbers of the comparison.
 
         Raises
         ------
@@ -232,16 +232,10 @@ class AreaBenchmark(BenchmarkBase):
         raw: Raw = self._call('join', [raw for _, raw in measured], sample)
         ceiling: Ceiling = self._call('join_ceilings', [part._ceiling for part in parts], sample)
         uncut = self._finite_result('uncut', raw.value, ceiling.value)
-        own_draws = None if raw.draws is None else self._call('uncut', raw.draws, _draws_or_value(ceiling))
-        estimates = [
-            self._estimate(name, value, draws)
-            for name, value, draws in (
-                ('uncut', uncut, own_draws),
-                ('raw', raw.value, raw.draws),
-                ('ceiling', ceiling.value, ceiling.draws),
-            )
-        ]
-        whole, whole_raw, whole_ceiling = estimates
+        own_draws: np.ndarray | None = self._call('draws', raw, ceiling)
+        whole_raw = self._estimate('raw', raw.value, raw.draws)
+        whole_ceiling = self._estimate('ceiling', ceiling.value, ceiling.draws)
+        whole = self._estimate('draws', uncut, own_draws)
         too_low = whole_ceiling.interval is not None and whole_ceiling.interval[0] < MIN_CEILING
         score = Score(math.nan if too_low else self._finite_result('score', raw.value, ceiling.value))
         score.attrs[Score.RAW_VALUES_KEY] = self._as_score(raw, whole_raw, order)
@@ -252,7 +246,12 @@ class AreaBenchmark(BenchmarkBase):
             per_animal |= {animal: self._finite('per_animal', value) for animal, value in values.items()}
         if len(parts) > 1:
             score.attrs['halves'] = [
-                {'raw': own_raw.value, 'ceiling': part._ceiling.value, 'n_neuroids': len(part.recordings.animals)}
+                {
+                    'raw': own_raw.value,
+                    'ceiling': part._ceiling.value,
+                    'n_neuroids': len(part.recordings.animals),
+                    **own_raw.details,
+                }
                 for part, (_, own_raw) in zip(parts, measured, strict=True)
             ]
         others = self._other_mice
@@ -277,18 +276,27 @@ class AreaBenchmark(BenchmarkBase):
             n_animals=len(np.unique(self.recordings.animals)),
             choices=self.choices,
             **self._further,
+            details=dict(raw.details) or None,
         )
         return score
 
     def _estimate(self, name: str, value: float, draws: np.ndarray | None) -> Estimate:
         n_stimuli = self.recordings.mean.sizes['presentation']
         own = estimate(value, draws, self.sample.n_animals, n_stimuli)
-        self._finite('uncut' if name == 'uncut' else name, own.error or 0.0)
+        self._finite(name, own.error or 0.0)
         return own
 
     def raw(self, candidate: BrainModel) -> float:
         """Compute the raw value without its error, to compare layers."""
         return self._compare(candidate)[1].value
+
+    def features(self, candidate: BrainModel) -> Features:
+        """Record a model's responses, in the order of the recordings' stimuli."""
+        return self._features(self.record(candidate))
+
+    def value(self, features: Features, recorded: AreaRecordings) -> float:
+        """Compute the raw value of features for other recordings of the same stimuli, such as simulated ones."""
+        return self._finite('raw', self._call('raw', features, recorded).value)
 
     def record(self, candidate: BrainModel) -> NeuroidAssembly:
         """Record a model's responses to the stimuli.
@@ -400,10 +408,6 @@ class AreaBenchmark(BenchmarkBase):
         """Raw value on each animal with all other animals as the model; empty for fewer than three."""
         values = self._call('other_mice', self.recordings)
         return {animal: self._finite('other_mice', value) for animal, value in values.items()}
-
-
-def _draws_or_value(ceiling: Ceiling) -> np.ndarray | float:
-    return ceiling.value if ceiling.draws is None else ceiling.draws
 
 
 def _choices(comparison: Comparison) -> dict[str, Any]:

@@ -205,6 +205,8 @@ class Result:
         How the layer was chosen.
     choices : dict or None
         Settings of the benchmark and its comparison.
+    details : dict or None
+        Numbers about the computation of raw, by name.
     areas : dict of Part, or None
     left_out : dict or None
         Areas that can't be scored, and the reasons.
@@ -293,6 +295,7 @@ class Result:
     inter_animal: float | None = None
     commitment: str | None = None
     choices: dict[str, Any] | None = None
+    details: dict[str, float] | None = None
     areas: dict[str, Part] | None = None
     left_out: dict[str, str] | None = None
     source: str | None = None
@@ -427,7 +430,7 @@ _ALWAYS = frozenset(
     for declared in dataclasses.fields(Result)
     if declared.name
     not in {
-        *('areas', 'left_out', 'request', 'files', 'preprocessing', 'notes', 'inter_animal', 'halves'),
+        *('areas', 'details', 'left_out', 'request', 'files', 'preprocessing', 'notes', 'inter_animal', 'halves'),
         *('source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds'),
     }
 )

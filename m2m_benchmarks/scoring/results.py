@@ -32,7 +32,7 @@ except ModuleNotFoundError:  # on Windows
 _COPIED = (
     *('formula', 'layer', 'layer_scores', 'n_neuroids', 'n_stimuli', 'n_animals', 'noise_corrected', 'per_animal'),
     *('commitment', 'ceiling_kind', 'uncut', 'errors', 'trial_ceiling', 'animal_ceiling', 'animal_bounds', 'halves'),
-    *('own_units', 'model_per_animal', 'other_mice'),
+    *('own_units', 'model_per_animal', 'other_mice', 'details'),
 )
 #: Intervals, which JSON has as lists.
 _INTERVALS = ('interval', 'raw_interval', 'ceiling_interval')

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from m2m_benchmarks.arrays import pearson, spearman, spearman_brown
+from m2m_benchmarks.arrays import pearson, spearman, spearman_brown, standardize
 
 PROPERTY = settings(max_examples=40, deadline=None)
 
@@ -170,3 +170,16 @@ class TestSpearmanBrown:
         assert (np.abs(corrected) <= 1).all()
         assert (np.diff(corrected) >= 0).all()
         np.testing.assert_array_equal(r, before)
+
+
+class TestStandardize:
+    @pytest.mark.parametrize('scale', [1, 1e-200, 1e200])
+    def test_equals_scipy(self, scale):
+        x, _ = columns(9, shape=(3, 4))
+        np.testing.assert_allclose(standardize(x * scale), stats.zscore(x), rtol=0, atol=1e-13)
+
+    @pytest.mark.parametrize('value', [0.0, 0.1, -1 / 3, 1e9])
+    def test_constant_columns_become_0_exactly(self, value):
+        x, _ = columns(9, n_samples=7)
+        x[:, 2] = value
+        assert (standardize(x) == 0).all(axis=0).tolist() == [False, False, True, False, False]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m2m_benchmarks import list_benchmarks, load_benchmark
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.identifiers import (
     DERIVED_DIGITS,
     DIGITS_GRAMMAR,
@@ -29,6 +30,7 @@ from m2m_benchmarks.records import store
 
 NAMES = st.from_regex(r'[A-Za-z][A-Za-z0-9]{0,8}', fullmatch=True)
 PARTS = st.from_regex(r'[A-Za-z0-9_]{1,8}', fullmatch=True)
+KINDS = ', '.join(COMPARISONS)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +145,8 @@ def test_a_dataset_that_is_not_here(identifier, m2m_home):
         # Digits are domains, not datasets.
         ('MNIST.VISp-rdm', r'MNIST are digits, whose benchmarks are Qazi2025\.SOURCE-PROTOCOL, '),
         # What follows the grammar gets the comparisons or areas.
-        ('Siegle2021.VISp-pls', r'Did you mean Siegle2021\.VISp-.* Comparisons are rdm, ridge, cka\.$'),
-        ('Siegle2021.VISx.L4-pls', r' Comparisons are rdm, ridge, cka\.$'),
+        ('Siegle2021.VISp-pls', rf'Did you mean Siegle2021\.VISp-.* Comparisons are {KINDS}\.$'),
+        ('Siegle2021.VISx.L4-pls', rf' Comparisons are {KINDS}\.$'),
         ('Siegle2021.VISx-rdm', r' Areas of Siegle2021 are VISp, VISl, VISal, VISpm, VISam, VISrl\.$'),
         ('Qazi2025.MNIST-acc', r' Protocols are accuracy, readout_accuracy\.$'),
         (

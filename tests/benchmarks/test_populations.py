@@ -181,7 +181,8 @@ def test_listing(recorded, m2m):
     assert 'Fewer than 20 reliable neuroids, so no score: deVries2020.VISp.Rbp4 (' in ran.out
     assert 'DATASET.AREA.POPULATION-COMPARISON' not in ran.out
     lines = [line.strip() for line in ran.out.splitlines()]
-    here = lines[lines.index(f'These can run here: {len(mine) + 3}') + 1 :][: len(mine) + 3]
+    n_here = len(mine) + len(COMPARISONS)
+    here = lines[lines.index(f'These can run here: {n_here}') + 1 :][:n_here]
     assert '  deVries2020.VISpm-rdm' in ran.out.partition('Not on this machine')[2]  # none of its neuroids was recorded
     assert 'To get deVries2020:' in ran.out
     assert set(here) == {*mine, *(f'deVries2020.VISp-{kind}' for kind in COMPARISONS)}

@@ -56,7 +56,7 @@ def test_a_pattern_stands_for_populations(recorded):
     ('name', 'message'),
     [
         ('SimulatedMouse.*-rdn', 'Did you mean SimulatedMouse.VISp-rdm'),
-        ('SimulatedMouse-rdn', 'Comparisons are rdm, ridge, cka.'),
+        ('SimulatedMouse-rdn', f'Comparisons are {", ".join(COMPARISONS)}.'),
         ('SimulatedMouse.VISq-rdm', 'Areas of SimulatedMouse are VISp'),
         ('Siegel2021-rdm', 'Did you mean Siegle2021-rdm'),
         ('no such name', 'Names are DATASET-COMPARISON'),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 #: Name of each comparison, which is also its module, to a short description.
 COMPARISONS = {
     'rdm': 'similarity of population geometry (RSA)',
+    'rdm_standardised': 'population geometry (RSA), all units weighted equally',
     'ridge': 'prediction of single neurons (ridge regression)',
     'cka': 'alignment of population geometry (debiased linear CKA)',
 }

@@ -34,6 +34,7 @@ TRANSFORMATIONS = {
     'rotation': 'any rotation',
     'mean-keeping rotation': 'a rotation that keeps the mean over features',
     'scaling': 'one factor for all features',
+    'feature-wise scaling': 'a positive factor for each feature',
     'translation': 'a constant for each feature',
     'linear': 'any invertible linear map',
 }
@@ -73,12 +74,15 @@ class Raw:
         Value of each neuroid, for comparisons by neuroid.
     per_neuroid_draws : array, shape (n_draws, n_neuroids), or None
         Value of each neuroid on the draws of stimuli.
+    details : mapping
+        Numbers about the computation, by name; part of the result.
     """
 
     value: float
     draws: np.ndarray | None = None
     per_neuroid: np.ndarray | None = None
     per_neuroid_draws: np.ndarray | None = None
+    details: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,8 +138,8 @@ class Comparison(ABC):
     """A way to compare a model's responses with recordings.
 
     Each subclass has its own module, with an instance named COMPARISON, and a line in the table of this package. It
-    sets the attributes below and defines `raw` and `ceiling`; if the score isn't raw / ceiling, it also defines `uncut`
-    and `noise_corrected`.
+    sets the attributes below and defines `raw` and `ceiling`; if the score isn't raw / ceiling, it also defines
+    `uncut`, `draws` and `noise_corrected`.
 
     Attributes
     ----------
@@ -230,12 +234,27 @@ class Comparison(ABC):
         return {}
 
     def uncut(self, raw: Any, ceiling: Any) -> Any:
-        """Compute the score from raw and ceiling, numbers or arrays, before negative ones are cut off."""
+        """Compute the score from raw and ceiling, numbers or arrays, before negative ones are cut off.
+
+        Where it isn't raw / ceiling, `draws` has to be defined too.
+        """
         return raw / ceiling
 
     def score(self, raw: Any, ceiling: Any) -> Any:
         """Compute the score from raw and ceiling, numbers or arrays: 0 is chance, 1 the ceiling."""
         return self.uncut(raw, ceiling)
+
+    def draws(self, raw: Raw, ceiling: Ceiling) -> np.ndarray | None:
+        """Compute the score before negative ones are cut off on each draw, shape (3, n_draws); None without draws.
+
+        It is linear in raw and ceiling around their values (the delta method): on a draw with few animals the ceiling
+        may be near 0, and the ratio without bounds.
+        """
+        if raw.draws is None or ceiling.draws is None:
+            return None if raw.draws is None else np.asarray(self.uncut(raw.draws, ceiling.value))
+        score = self.uncut(raw.value, ceiling.value)
+        draws: np.ndarray = score + (raw.draws - score * ceiling.draws) / ceiling.value
+        return draws
 
     def join(self, raws: Sequence[Raw], sample: Sample) -> Raw:
         """Join the raw values of two halves of the neuroids, by default as their mean.

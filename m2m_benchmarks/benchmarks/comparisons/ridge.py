@@ -72,6 +72,13 @@ class Ridge(Comparison):
         """Share of the explainable variance that is explained, with the sign of the correlation."""
         return raw * np.abs(raw) / ceiling
 
+    def draws(self, raw: Raw, ceiling: Ceiling) -> np.ndarray | None:
+        """Compute the score before negative ones are set to 0 on each draw."""
+        if raw.draws is None:
+            return None
+        draws: np.ndarray = self.uncut(raw.draws, ceiling.value if ceiling.draws is None else ceiling.draws)
+        return draws
+
     def score(self, raw: Any, ceiling: Any) -> Any:
         """Share of the explainable variance that is explained.
 

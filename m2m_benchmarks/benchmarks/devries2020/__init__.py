@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import cka, rdm, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, rdm, rdm_standardised, ridge
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 
 AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl')
@@ -31,6 +31,28 @@ benchmark_registry['deVries2020.VISpm-rdm'] = lambda: AreaBenchmark('deVries2020
 benchmark_registry['deVries2020.VISam-rdm'] = lambda: AreaBenchmark('deVries2020', 'VISam', rdm.COMPARISON, BIBTEX)
 benchmark_registry['deVries2020.VISrl-rdm'] = lambda: AreaBenchmark('deVries2020', 'VISrl', rdm.COMPARISON, BIBTEX)
 benchmark_registry['deVries2020-rdm'] = lambda: MeanBenchmark('deVries2020', rdm.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['deVries2020.VISp-rdm_standardised'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISp', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISl-rdm_standardised'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISl', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISal-rdm_standardised'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISal', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISpm-rdm_standardised'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISpm', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISam-rdm_standardised'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISam', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISrl-rdm_standardised'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISrl', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020-rdm_standardised'] = lambda: MeanBenchmark(
+    'deVries2020', rdm_standardised.COMPARISON, BIBTEX, AREAS
+)
 
 benchmark_registry['deVries2020.VISp-ridge'] = lambda: AreaBenchmark('deVries2020', 'VISp', ridge.COMPARISON, BIBTEX)
 benchmark_registry['deVries2020.VISl-ridge'] = lambda: AreaBenchmark('deVries2020', 'VISl', ridge.COMPARISON, BIBTEX)

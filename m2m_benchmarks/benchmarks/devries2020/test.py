@@ -6,7 +6,7 @@ AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl')
 
 @pytest.mark.private_access
 @pytest.mark.parametrize('area', AREAS)
-@pytest.mark.parametrize('comparison', ['rdm', 'ridge', 'cka'])
+@pytest.mark.parametrize('comparison', ['rdm', 'rdm_standardised', 'ridge', 'cka'])
 def test_ceiling(area, comparison):
     benchmark = load_benchmark(f'deVries2020.{area}-{comparison}')
     assert 0 < float(benchmark.ceiling) <= 1

@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import cka, rdm, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, rdm, rdm_standardised, ridge
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 
 AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl')
@@ -30,6 +30,28 @@ benchmark_registry['Siegle2021.VISpm-rdm'] = lambda: AreaBenchmark('Siegle2021',
 benchmark_registry['Siegle2021.VISam-rdm'] = lambda: AreaBenchmark('Siegle2021', 'VISam', rdm.COMPARISON, BIBTEX)
 benchmark_registry['Siegle2021.VISrl-rdm'] = lambda: AreaBenchmark('Siegle2021', 'VISrl', rdm.COMPARISON, BIBTEX)
 benchmark_registry['Siegle2021-rdm'] = lambda: MeanBenchmark('Siegle2021', rdm.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['Siegle2021.VISp-rdm_standardised'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISp', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISl-rdm_standardised'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISl', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISal-rdm_standardised'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISal', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISpm-rdm_standardised'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISpm', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISam-rdm_standardised'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISam', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISrl-rdm_standardised'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISrl', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021-rdm_standardised'] = lambda: MeanBenchmark(
+    'Siegle2021', rdm_standardised.COMPARISON, BIBTEX, AREAS
+)
 
 benchmark_registry['Siegle2021.VISp-ridge'] = lambda: AreaBenchmark('Siegle2021', 'VISp', ridge.COMPARISON, BIBTEX)
 benchmark_registry['Siegle2021.VISl-ridge'] = lambda: AreaBenchmark('Siegle2021', 'VISl', ridge.COMPARISON, BIBTEX)

@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import cka, rdm, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, rdm, rdm_standardised, ridge
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 
 AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl')
@@ -27,6 +27,28 @@ benchmark_registry['SimulatedMouse.VISrl-rdm'] = lambda: AreaBenchmark(
     'SimulatedMouse', 'VISrl', rdm.COMPARISON, BIBTEX
 )
 benchmark_registry['SimulatedMouse-rdm'] = lambda: MeanBenchmark('SimulatedMouse', rdm.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['SimulatedMouse.VISp-rdm_standardised'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISp', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISl-rdm_standardised'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISl', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISal-rdm_standardised'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISal', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISpm-rdm_standardised'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISpm', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISam-rdm_standardised'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISam', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISrl-rdm_standardised'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISrl', rdm_standardised.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse-rdm_standardised'] = lambda: MeanBenchmark(
+    'SimulatedMouse', rdm_standardised.COMPARISON, BIBTEX, AREAS
+)
 
 benchmark_registry['SimulatedMouse.VISp-ridge'] = lambda: AreaBenchmark(
     'SimulatedMouse', 'VISp', ridge.COMPARISON, BIBTEX

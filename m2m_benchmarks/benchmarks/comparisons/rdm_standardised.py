@@ -1,0 +1,84 @@
+"""Representational similarity of standardised responses: every unit and neuroid has the same weight."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from m2m_benchmarks.arrays import standardize
+from m2m_benchmarks.benchmarks.comparisons.base import Description, FeatureForm, Features, Raw
+from m2m_benchmarks.benchmarks.comparisons.rdm import RDM
+from m2m_benchmarks.benchmarks.recordings import AreaRecordings
+from m2m_benchmarks.errors import BenchmarkError
+
+#: Fewest stimuli that a unit has to vary on. One that differs on one or two of them is mostly a nearly silent ReLU
+#: unit, which standardising would give full weight.
+_FEWEST = 3
+
+
+class StandardisedRDM(RDM):
+    """RSA after every unit and neuroid is brought to mean 0 and variance 1 over the stimuli.
+
+    1 - Pearson over responses as they are is dominated by the units with large means and variances.
+    """
+
+    name = 'rdm_standardised'
+    invariant_to = frozenset({'scaling', 'feature-wise scaling', 'translation'})
+    features = FeatureForm.UNITS
+    description = Description(
+        raw='Spearman correlation of the representational dissimilarity matrices of model and recordings (1 - Pearson '
+        'over neuroids), after the responses of every unit and the trial-averaged responses of every neuroid are '
+        'brought to mean 0 and variance 1 over the stimuli',
+        ceiling=RDM.description.ceiling,
+        formula=RDM.description.formula,
+        caveat='layers of more than 1000 units are sampled, which lowers raw (by .01 to .06 for SqueezeNet and '
+        'ShuffleNet on Siegle2021)',
+        reference=RDM.description.reference,
+        settings={
+            **RDM.description.settings,
+            'units': 'those that vary on three stimuli or more, of a sample of up to 1000 units of the layer, seed 0',
+        },
+    )
+
+    def patterns(self, values: np.ndarray) -> np.ndarray:
+        """Standardise responses over the stimuli; those that are constant become 0."""
+        return standardize(values)
+
+    def raw(self, features: Features, recordings: AreaRecordings, *arguments: Any, **options: Any) -> Raw:
+        """Correlate the two RDMs, without the units that vary on fewer than three stimuli.
+
+        `details` of the result has their number.
+
+        Raises
+        ------
+        BenchmarkError
+            When fewer than two units are left.
+        """
+        kept = ~varies_rarely(features.values)
+        if kept.sum() < self.min_features:
+            raise BenchmarkError(
+                f'{self.name} needs {self.min_features} or more units that vary on {_FEWEST} or more stimuli, and of '
+                f'the {len(kept)} units of this layer {kept.sum()} do. Name another layer: --layer NAME.'
+            )
+        raw = super().raw(replace(features, values=features.values[:, kept]), recordings, *arguments, **options)
+        return replace(raw, details={'units': len(kept), 'units_left_out': int((~kept).sum())})
+
+
+def varies_rarely(values: np.ndarray) -> np.ndarray:
+    """Mask the units whose responses are equal for all stimuli but two or fewer.
+
+    Parameters
+    ----------
+    values : array, shape (n_stimuli, n_units)
+
+    Returns
+    -------
+    bool array, shape (n_units,)
+    """
+    # n - 2 equal responses are one block of the sorted ones, which starts at the first, second or third.
+    ordered = np.sort(values, axis=0)
+    rare: np.ndarray = (ordered[:_FEWEST] == ordered[-_FEWEST:]).any(axis=0)
+    return rare
+
+
+COMPARISON = StandardisedRDM()

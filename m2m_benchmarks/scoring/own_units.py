@@ -1,0 +1,138 @@
+"""What a network's own units would get, in place of the recorded neuroids."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from m2m_benchmarks.arrays.simulation import Population, matching_order, population_of, simulate_means
+from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm, Features
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark
+from m2m_benchmarks.benchmarks.recordings import AreaRecordings
+from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.candidate import Candidate
+from m2m_benchmarks.scoring.layer_model import LayerModel
+
+
+@dataclass(frozen=True)
+class OwnUnits:
+    """Raw value of a layer for neuroids that are simulated as units of the same layer.
+
+    Attributes
+    ----------
+    value : float
+        Mean over simulated recordings.
+    interval : (low, high)
+        Range of a single recording: 95 % prediction interval by Student's t.
+    values : tuple of float
+        Value of each recording.
+    """
+
+    value: float
+    interval: tuple[float, float]
+    values: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Sequence[float] | np.ndarray) -> 'OwnUnits':
+        """Summarize the values of two or more simulated recordings."""
+        from scipy.stats import t  # takes a second to import
+
+        n, mean = len(values), float(np.mean(values))
+        half = float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) * np.sqrt(1 + 1 / n))
+        return cls(mean, (mean - half, mean + half), tuple(map(float, values)))
+
+    @classmethod
+    def joined(cls, halves: 'Sequence[OwnUnits]') -> 'OwnUnits':
+        """Average the values of each recording over halves of the neuroids."""
+        return halves[0] if len(halves) == 1 else cls.of(np.mean([half.values for half in halves], axis=0))
+
+    def document(self) -> dict[str, Any]:
+        """Convert to a dictionary for JSON."""
+        return {'value': self.value, 'interval': list(self.interval)}
+
+
+def own_units(
+    candidate: Candidate,
+    activations: Activations,
+    benchmark: AreaBenchmark,
+    layer: str,
+    n_recordings: int = 10,
+    seed: int = 0,
+    layers: Sequence[str] = (),
+) -> OwnUnits | None:
+    """Compute the raw value of a layer for recordings of its own units.
+
+    Each recording has as many random units of the layer as neuroids were recorded, with the neuroids' reliabilities,
+    means, gains and numbers of trials. It answers what raw a perfect copy of the layer would get, recorded so.
+
+    Parameters
+    ----------
+    candidate : Candidate
+    activations : Activations
+    benchmark : AreaBenchmark
+    layer : str
+    n_recordings : int
+        Number of simulated recordings, two or more.
+    seed : int
+        Random seed of the units and their noise.
+    layers : sequence of str
+        Further layers whose units are computed in the same forward pass, for later calls.
+
+    Returns
+    -------
+    OwnUnits or None
+        None for recordings of one trial, whose noise isn't known.
+    """
+    recorded = benchmark.recordings
+    if len(recorded.trials) == 1:
+        return None
+    activations(benchmark.stimulus_set, list(dict.fromkeys([layer, *layers])), FeatureForm.UNITS)
+
+    def features(form: FeatureForm) -> Features:
+        return benchmark.features(LayerModel(candidate, activations, {benchmark.region: layer}, form))
+
+    compared, units = features(benchmark.comparison.features), features(FeatureForm.UNITS).values
+    population = population_of(recorded.trials, recorded.reliability)
+    rng = np.random.default_rng(seed)
+    values = []
+    for _ in range(n_recordings):
+        own = draw_units(units, population, rng)
+        values.append(benchmark.value(compared, with_means(recorded, simulate_means(own, population, rng))))
+    return OwnUnits.of(values)
+
+
+def draw_units(units: np.ndarray, population: Population, rng: np.random.Generator) -> np.ndarray:
+    """Draw a unit for each neuroid, of those that vary: without replacement where there are enough.
+
+    Parameters
+    ----------
+    units : array, shape (n_stimuli, n_units)
+    population : Population
+    rng : Generator
+
+    Returns
+    -------
+    array, shape (n_stimuli, n_neuroids)
+        Units in the order of the neuroids whose scale is most like theirs (`matching_order`).
+    """
+    varying = np.flatnonzero((units != units[:1]).any(axis=0))
+    if not len(varying):
+        raise ValueError('none of the units of the layer varies over the stimuli')
+    n_neuroids = len(population.mean)
+    drawn = units[:, rng.choice(varying, n_neuroids, replace=len(varying) < n_neuroids)].astype(float)
+    return drawn[:, matching_order(drawn, population)]
+
+
+def with_means(recorded: AreaRecordings, means: np.ndarray) -> AreaRecordings:
+    """Replace the responses of recordings by means, which are those of a single trial each.
+
+    Parameters
+    ----------
+    recorded : AreaRecordings
+    means : array, shape (n_stimuli, n_neuroids)
+        NaN, where nothing was recorded, becomes the mean over the other stimuli, as in the recordings.
+    """
+    filled = np.where(np.isnan(means), np.nanmean(means, axis=0), means)
+    return dataclasses.replace(recorded, mean=recorded.mean.copy(data=filled), trials=filled[None], sha256='')

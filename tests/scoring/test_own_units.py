@@ -1,0 +1,117 @@
+"""What a network's own units would get, against recordings from an independent generator."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from m2m_benchmarks import load_benchmark
+from m2m_benchmarks.benchmarks.comparisons import load_comparison
+from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark
+from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.candidates import load_candidate
+from m2m_benchmarks.scoring.layer_model import LayerModel
+from m2m_benchmarks.scoring.own_units import OwnUnits, draw_units, own_units, with_means
+from m2m_benchmarks.testing.generator import poisson_counts, recordings_of
+
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home')]
+
+#: Names of the layers of the network below.
+LAYERS = ('1', '4')
+
+
+@pytest.fixture(scope='module')
+def network():
+    torch.manual_seed(3)
+    net = nn.Sequential(
+        *(nn.Conv2d(3, 8, 5, stride=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3), nn.ReLU()),
+    )
+    candidate = load_candidate(net, image_size=40)
+    return candidate, Activations(candidate)
+
+
+def units_of(network, layer):
+    candidate, activations = network
+    model = LayerModel(candidate, activations, {'VISp': layer}, FeatureForm.UNITS)
+    return load_benchmark('SimulatedMouse.VISp-rdm').features(model).values
+
+
+def recorded(network, layer, seed, n=133, **options):
+    rng = np.random.default_rng(seed)
+    animals = np.array([f'mouse{number % 5}' for number in range(n)])
+    counts = poisson_counts(units_of(network, layer), n, rng, animals=animals, **options)
+    return recordings_of(counts, animals, load_benchmark('SimulatedMouse.VISp-rdm').stimulus_set)
+
+
+@pytest.mark.parametrize('comparison', ['rdm', 'ridge'])
+def test_a_layers_own_raw_value_is_in_the_interval(comparison, network):
+    """Of six recordings of units of a layer, most have a raw value in the interval: 95 % are expected to."""
+    inside, differences = [], []
+    for seed in range(6):
+        selected = recorded(network, LAYERS[seed % 2], seed, n=60, n_trials=20)
+        benchmark = AreaBenchmark('SimulatedMouse', 'VISp', load_comparison(comparison), selected=selected)
+        own = own_units(*network, benchmark, LAYERS[seed % 2], seed=seed)
+        form = benchmark.comparison.features
+        raw = benchmark.raw(LayerModel(*network, {'VISp': LAYERS[seed % 2]}, form))
+        inside.append(own.interval[0] < raw < own.interval[1])
+        differences.append(raw - own.value)
+    assert sum(inside) >= 4, differences
+    assert abs(np.mean(differences)) < 0.03
+
+
+def test_the_interval_is_that_of_a_further_recording():
+    rng = np.random.default_rng(0)
+    inside = []
+    for _ in range(800):
+        *values, further = rng.normal(0.5, 0.1, 6)
+        low, high = OwnUnits.of(values).interval
+        inside.append(low < further < high)
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.025)
+    own = OwnUnits.of([0.2, 0.3, 0.4])
+    half = stats.t.ppf(0.975, 2) * 0.1 * np.sqrt(4 / 3)
+    assert (own.value, *own.interval) == pytest.approx((0.3, 0.3 - half, 0.3 + half))
+
+
+def test_units_are_drawn_without_replacement_where_there_are_enough(network):
+    selected = recorded(network, '1', 0, n=60)
+    from m2m_benchmarks.arrays.simulation import population_of
+
+    population = population_of(selected.trials, selected.reliability)
+    n = len(population.mean)
+    rng = np.random.default_rng(1)
+    values = rng.gamma(1, size=(118, n + 3))
+    values[:, 2] = 7  # it can't be a reliable neuroid
+    drawn = {tuple(unit) for unit in draw_units(values, population, rng).T}
+    assert len(drawn) == n and tuple(values[:, 2]) not in drawn
+    assert draw_units(values[:, :5], population, rng).shape == (118, n)
+    with pytest.raises(ValueError, match='none of the units of the layer varies'):
+        draw_units(np.ones((118, n)), population, rng)
+
+
+def test_missing_responses_and_single_trials(network):
+    selected = recorded(network, '1', 0, n=60)
+    means = selected.mean.values.copy()
+    means[4, 2] = np.nan
+    filled = with_means(selected, means)
+    assert filled.mean.values[4, 2] == pytest.approx(np.delete(means[:, 2], 4).mean())
+    assert filled.trials.shape == (1, *means.shape)
+    single = dataclasses.replace(selected, trials=selected.trials[:1])
+    benchmark = AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('rdm'), selected=single)
+    assert own_units(*network, benchmark, '1') is None
+
+
+def test_the_same_seed_is_the_same_value_and_one_forward_pass(network):
+    selected = recorded(network, '4', 1, n=60)
+    benchmark = AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('ridge'), selected=selected)
+    candidate = network[0]
+    activations = Activations(candidate)
+    first = own_units(candidate, activations, benchmark, '4', 2, layers=LAYERS)
+    passes = activations.forward_passes
+    assert own_units(candidate, activations, benchmark, '4', 2, layers=LAYERS) == first
+    assert own_units(candidate, activations, benchmark, '4', 2, seed=1) != first
+    own_units(candidate, activations, benchmark, '1', 2)
+    assert activations.forward_passes <= passes + 1  # the rotation of the other layer
