@@ -119,7 +119,7 @@ def main() -> int:
         subprocess.run(command, check=True, env=os.environ | {'TQDM_DISABLE': '1'})
         with np.load(folder / 'theirs.npz') as file:
             theirs = dict(file)
-    run_ours(models[:2], data[:2], theirs['stimuli'][:1], theirs['animals'][:1, :2])  # imports are not timed
+    run_ours(models[:2], data, theirs['stimuli'][:2], theirs['animals'][:2])  # imports are not timed
     start = time.perf_counter()
     draws, variances, differences = run_ours(models, data, theirs['stimuli'], theirs['animals'])
     seconds = time.perf_counter() - start

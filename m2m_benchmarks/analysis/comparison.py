@@ -25,6 +25,8 @@ from m2m_benchmarks.analysis.statistics import (
 )
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.models.neurn.backbones import parse as parse_variant
+from m2m_benchmarks.records.comparability import check_comparable
+from m2m_benchmarks.records.record import Result
 
 #: Name of the row of the score itself; other rows are its parts.
 SCORE = 'score'
@@ -221,11 +223,14 @@ def compare_scores(benchmark: str, scored: list[Scored], correction: str) -> Com
     ------
     BenchmarkError
         When a candidate has a raw value, but no score.
+    DataError
+        When the scores are of different versions of the benchmark, or on different data.
     """
     candidates = [
         ComparedCandidate(candidate.entry.label, candidate.seeds, [score.attrs['result'] for score in candidate.scores])
         for candidate in scored
     ]
+    check_comparable([Result.from_document(result) for candidate in candidates for result in candidate.results])
     pairs = list(itertools.combinations(range(len(scored)), 2))
     methods = {(first, second): _method(scored[first], scored[second]) for first, second in pairs}
     measures = [[_measures(score) for score in candidate.scores] for candidate in scored]

@@ -1,13 +1,14 @@
 """Names for several benchmarks: patterns and suites. This module imports nothing heavy."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, NeuralIdentifier, dotted_name, matches, parse
 from m2m_benchmarks.benchmarks.names import check_benchmark, needs_of, own_benchmarks, part_is_here
 from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import order_areas
-from m2m_benchmarks.errors import DataNotFoundError, UnknownNameError
+from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.messages import say
 
 #: Prefix of the name of a suite.
@@ -61,6 +62,23 @@ def expand_benchmarks(names: Sequence[str]) -> list[str]:
         else:
             expanded.append(check_benchmark(name))
     return list(dict.fromkeys(expanded))
+
+
+def under_all_comparisons(names: Sequence[str]) -> list[str]:
+    """Replace benchmarks of recordings by those of the same recordings under all comparisons.
+
+    Raises
+    ------
+    BenchmarkError
+        When a benchmark is not of recordings.
+    """
+    expanded: dict[str, None] = {}
+    for name in names:
+        identifier = parse(name)
+        if not isinstance(identifier, NeuralIdentifier):
+            raise BenchmarkError(f'{name} has no other comparisons; name benchmarks of recordings.')
+        expanded |= {str(replace(identifier, comparison=comparison)): None for comparison in COMPARISONS}
+    return list(expanded)
 
 
 def population_benchmarks() -> tuple[list[str], list[str]]:

@@ -2,9 +2,9 @@
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from m2m_benchmarks.analysis.comparison import Comparison
     from m2m_benchmarks.analysis.entries import Entry
+    from m2m_benchmarks.report.tables import Table
 
 #: Corrections for several tests; `analysis.statistics.CORRECTIONS` has their functions.
 _CORRECTIONS = ('holm', 'fdr')
@@ -52,6 +53,10 @@ def compare(
     controls: Annotated[
         bool, typer.Option('--controls', help='Add pixels_64 and the untrained twin of each model with weights.')
     ] = False,
+    across: Annotated[
+        str | None,
+        typer.Option(metavar='comparisons', help='Set two models side by side under all comparisons.'),
+    ] = None,
     figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
     json: Json = None,
 ) -> None:
@@ -66,20 +71,27 @@ def compare(
     --------
       m2m compare torchvision:squeezenet1_1 torchvision:squeezenet1_1@none pixels_64 --benchmark SimulatedMouse-rdm
       m2m compare torchvision:squeezenet1_1 --controls --benchmark SimulatedMouse-rdm --correction fdr
+      m2m compare torchvision:squeezenet1_1 pixels_64 --benchmark SimulatedMouse-rdm --across comparisons
       m2m compare neurn_digitnet plain_digitnet --benchmark SklearnDigits-accuracy --steps 300 --figure twins.png
       m2m compare neurn_digitnet plain_digitnet --benchmark Qazi2025.MNIST-accuracy --seeds 0-4
     """  # noqa: D301, D411 - \b keeps these lines from being joined
     seed_list = parse_seeds(seeds)
     if correction not in _CORRECTIONS:
         raise typer.BadParameter(f'expected {" or ".join(_CORRECTIONS)}, got {correction}', param_hint='--correction')
+    if across not in (None, 'comparisons'):
+        raise typer.BadParameter(f'expected comparisons, got {across}', param_hint='--across')
+    if across is not None and (len(models) != 2 or controls):
+        raise typer.BadParameter('it is for two models, without --controls', param_hint='--across')
     if len(models) < 2 and not controls:
         raise typer.BadParameter(f'expected two models or more, got {models[0]} alone', param_hint='MODEL...')
     from m2m_benchmarks.analysis.entries import check_different, parse_entries, source_of, with_controls
     from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, parse
-    from m2m_benchmarks.benchmarks.selection import expand_benchmarks
+    from m2m_benchmarks.benchmarks.selection import expand_benchmarks, under_all_comparisons
     from m2m_benchmarks.scoring.specs import check_candidate
 
     benchmarks = expand_benchmarks(benchmark)
+    if across is not None:
+        benchmarks = under_all_comparisons(benchmarks)
     if controls:
         if not all(isinstance(parse(name), NeuralIdentifier) for name in benchmarks):
             raise typer.BadParameter('controls are for benchmarks of recordings', param_hint='--controls')
@@ -118,32 +130,59 @@ def compare(
         if scores:
             _show_scores(scores, json)
         raise
-    documents = [comparison.document() for comparison in comparisons]
     with contextlib.ExitStack() as outputs:  # each is written, even if another can't be
-        if figure is not None:
-            outputs.callback(_draw, comparisons, figure, json != '-')
-        if json is not None:
-            outputs.callback(write_json, documents[0] if len(documents) == 1 else documents, json)
-        if json != '-':
-            _print_comparisons(comparisons)
+        if across is not None:
+            _show_across(comparisons, figure, json, outputs)
+        else:
+            documents = [comparison.document() for comparison in comparisons]
+            if figure is not None:
+                outputs.callback(_draw, comparisons, figure, json != '-')
+            if json is not None:
+                outputs.callback(write_json, documents[0] if len(documents) == 1 else documents, json)
+            if json != '-':
+                _print_comparisons(comparisons)
     reasons = [score.attrs['not_stored'] for score in scores if 'not_stored' in score.attrs]
     if reasons:
         raise StorageError(f'scores that are not stored: {len(reasons)}. {reasons[-1]}')
 
 
+def _show_across(
+    comparisons: Sequence['Comparison'], figure: Path | None, json: str | None, outputs: contextlib.ExitStack
+) -> None:
+    """Print and write comparisons side by side."""
+    from m2m_benchmarks.analysis.across import set_side_by_side
+    from m2m_benchmarks.report.across import across_table, draw_across
+
+    several = set_side_by_side(comparisons)
+    if figure is not None:
+        outputs.callback(_draw, several, figure, json != '-', draw_across)
+    if json is not None:
+        document = {
+            'across': [across.document() for across in several],
+            'comparisons': [comparison.document() for comparison in comparisons],
+        }
+        outputs.callback(write_json, document, json)
+    if json != '-':
+        _print_tables(map(across_table, several))
+
+
 def _print_comparisons(comparisons: Sequence['Comparison']) -> None:
     from m2m_benchmarks.report.comparison_tables import comparison_tables
 
-    for number, table in enumerate(table for comparison in comparisons for table in comparison_tables(comparison)):
+    _print_tables(table for comparison in comparisons for table in comparison_tables(comparison))
+
+
+def _print_tables(tables: Iterable['Table']) -> None:
+    for number, table in enumerate(tables):
         if number:
             print_line('')
         print_table(table)
 
 
-def _draw(comparisons: Sequence['Comparison'], figure: Path, say_where: bool) -> None:
+def _draw(content: Any, figure: Path, say_where: bool, *draw: Callable[[Any], Any]) -> None:
     from m2m_benchmarks.report.comparison import write_figure
 
-    write_figure(comparisons, figure)
+    write_figure(content, figure, *draw)
     if say_where:
         print_line(str(figure))
 

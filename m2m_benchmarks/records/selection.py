@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from m2m_benchmarks.benchmarks.identifiers import matches
 from m2m_benchmarks.errors import DataError, UnknownNameError
+from m2m_benchmarks.records.comparability import columns
 from m2m_benchmarks.records.record import Result
 
 if TYPE_CHECKING:
@@ -124,11 +125,10 @@ def select(results: Iterable[Result], models: Sequence[str] = (), benchmarks: Se
 
 
 def newest(results: Iterable[Result]) -> list[Result]:
-    """Keep the newest result of each candidate, by its label, on each benchmark."""
+    """Keep the newest result of each candidate, by its label, in each column; see `comparability.columns`."""
     in_order = sorted(results, key=lambda result: result.created)
-    return list(
-        {(name, result.benchmark): result for name, result in zip(labels(in_order), in_order, strict=True)}.values()
-    )
+    keys = zip(labels(in_order), columns(in_order), strict=True)
+    return list(dict(zip(keys, in_order, strict=True)).values())
 
 
 def find_contradictions(results: Iterable[Result]) -> set[str]:
@@ -155,7 +155,7 @@ class Matrix:
         Candidates, the best first. They are ordered by the share of the other candidates with a lower score, averaged
         over the benchmarks that they were scored on.
     benchmarks : list of str
-        Benchmarks in alphabetical order.
+        Benchmarks in alphabetical order; one whose results can't all be compared has several columns.
     cells : dict
         Newest result for each (label, benchmark).
     """
@@ -168,7 +168,8 @@ class Matrix:
 def matrix(results: Iterable[Result]) -> Matrix:
     """Arrange the newest results as candidates x benchmarks."""
     shown = newest(results)
-    cells = {(name, result.benchmark): result for name, result in zip(labels(shown), shown, strict=True)}
+    keys = zip(labels(shown), columns(shown), strict=True)
+    cells = dict(zip(keys, shown, strict=True))
     benchmarks = sorted({benchmark for _, benchmark in cells})
     shares: dict[str, list[float]] = defaultdict(list)
     for benchmark in benchmarks:

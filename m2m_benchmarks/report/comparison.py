@@ -1,6 +1,6 @@
 """Figure of comparisons: all candidates on each measure and seed, their differences from the first, and other mice."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,16 @@ def draw(comparisons: Sequence[Comparison]) -> Figure:
     return figure
 
 
-def write_figure(comparisons: Sequence[Comparison], path: Path) -> None:
-    """Draw comparisons of the same candidates to a file, completely or not at all.
+def write_figure(content: Any, path: Path, draw: Callable[[Any], Figure] = draw) -> None:
+    """Draw a figure to a file, completely or not at all.
+
+    Parameters
+    ----------
+    content : object
+        What is drawn: by default, comparisons of the same candidates.
+    path : Path
+    draw : callable
+        Function that draws it.
 
     Raises
     ------
@@ -71,7 +79,7 @@ def write_figure(comparisons: Sequence[Comparison], path: Path) -> None:
     check_figure(path)
     # A dollar in a name is no formula.
     with user_file(path, _OTHER_FIGURE, 'wb') as file, matplotlib.rc_context({'text.parse_math': False}):
-        draw(comparisons).savefig(file, format=path.suffix[1:].lower(), dpi=150)
+        draw(content).savefig(file, format=path.suffix[1:].lower(), dpi=150)
 
 
 def _draw_panel(panel: SubFigure, comparison: Comparison) -> list[Axes]:

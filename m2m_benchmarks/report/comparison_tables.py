@@ -117,10 +117,14 @@ def _difference_cells(pair: 'Difference') -> tuple[Any, ...]:
 
 def row_names(comparison: 'Comparison') -> list[str]:
     """Name the rows of a table; the row of a score that is a mean is called so."""
-    names = [row.name for row in comparison.rows]
+    return mean_name([row.name for row in comparison.rows])
+
+
+def mean_name(names: list[str]) -> list[str]:
+    """Replace the last name, that of the score, where the score is a mean of the others."""
     n_parts = sum(name != 'in-domain' for name in names[:-1])
     if n_parts > 1:
-        names[-1] = 'mean of the targets' if 'in-domain' in names else 'mean'
+        return [*names[:-1], 'mean of the targets' if 'in-domain' in names else 'mean']
     return names
 
 

@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
@@ -204,11 +204,14 @@ def matrix_table(results: Sequence[Result], width: int | None = None, plain: boo
         rows[f'{name} !' if marked and not plain else name] = {
             benchmark: (cell.score, cell.error) for benchmark, cell in cells.items()
         }
-    means = {} if plain else _means_of_seeds(arranged.cells.values())
+    means = {} if plain else _means_of_seeds(arranged.cells)
+    split = sorted({name.partition(' [')[0] for name in arranged.benchmarks if ' [' in name})
     notes = [
         'score: 0 is chance, 1 the ceiling, which `m2m results show` explains; for digits, the share of correct '
         'labels. ±: standard error.'
     ]
+    if split:
+        notes.append(f'{", ".join(split)}: results of different versions or data have columns of their own.')
     if means:
         notes.append('± of a mean of seeds: standard deviation between the seeds.')
     if contradictory:
@@ -240,12 +243,12 @@ def _or_lowest(score: float | None) -> float:
     return -math.inf if score is None else score
 
 
-def _means_of_seeds(results: Iterable[Result]) -> dict[str, dict[str, tuple[float | None, float | None]]]:
-    """Mean and standard deviation between seeds of untrained candidates, by their name and by benchmark."""
+def _means_of_seeds(cells: Mapping[tuple[str, str], Result]) -> dict[str, dict[str, tuple[float | None, float | None]]]:
+    """Mean and standard deviation between seeds of untrained candidates, by their name and by column."""
     scores: dict[str, dict[str, list[float]]] = {}
-    for result in results:
+    for (_, column), result in cells.items():
         if result.score is not None and result.seed is not None and (result.weights or '').startswith('none'):
-            scores.setdefault(f'{result.model}@none', {}).setdefault(result.benchmark, []).append(result.score)
+            scores.setdefault(f'{result.model}@none', {}).setdefault(column, []).append(result.score)
     means: dict[str, dict[str, tuple[float | None, float | None]]] = {}
     for name, by_benchmark in scores.items():
         for n in sorted({len(own) for own in by_benchmark.values()} - {1}):

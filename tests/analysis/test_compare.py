@@ -13,6 +13,7 @@ import pytest
 
 from m2m_benchmarks import score
 from m2m_benchmarks.analysis.compare import compare
+from m2m_benchmarks.benchmarks.estimates import estimate
 from m2m_benchmarks.errors import BenchmarkError, ModelError, TrainingError, UnknownNameError
 from m2m_benchmarks.scoring.runs import read_run
 from m2m_benchmarks.training.settings import Settings
@@ -25,6 +26,7 @@ TWINS = [NEURN, PLAIN]
 TRAINING = {'steps': 3, 'batch_size': 8, 'interval': 1, 'learning_rate': 1e-3}
 SAME_DRAWS = 'one score each; bootstrap, the same draws for both'
 UNPAIRED = 'means over seeds, not paired; bootstrap, the same draws for both, and variance between seeds'
+TWO_FACTORS = 'bootstrap over animals and stimuli, the same draws for both'
 
 
 def run_settings(model, seed=0, **options):
@@ -155,12 +157,16 @@ def test_two_seeds_have_no_interval(runs):
 
 
 def bootstrap(first, second):
-    differences = first.attrs['draws'] - second.attrs['draws']
-    return (
-        pytest.approx(float(first) - float(second)),
-        pytest.approx(np.std(differences, ddof=1)),
-        pytest.approx(tuple(np.percentile(differences, [2.5, 97.5]))),
-    )
+    """Difference, error and interval of two scores, from their draws."""
+    draws = first.attrs['draws'] - second.attrs['draws']
+    if draws.ndim == 1:
+        interval = tuple(np.percentile(draws, [2.5, 97.5]))
+        value, error = float(first) - float(second), np.std(draws, ddof=1)
+    else:
+        value = first.attrs['uncut'] - second.attrs['uncut']
+        expected = estimate(value, draws, first.attrs['n_animals'], first.attrs['n_stimuli'])
+        error, interval = expected.error, expected.interval
+    return pytest.approx(value), pytest.approx(error), pytest.approx(interval)
 
 
 def numbers(row):
@@ -231,20 +237,17 @@ def test_untrained_twins_are_paired_over_seeds_and_strangers_are_not(digits):
     assert [values[1] for values in row.values[:2]] == last
     assert row.values[0][0] != row.values[0][1]
     assert comparison.methods == {
-        "paired over 3 seeds, Student's t": [(0, 1)],
-        UNPAIRED: [(0, 2), (1, 2)],
+        f'paired over 3 seeds; {TWO_FACTORS}, and variance between seeds': [(0, 1)],
+        f'means over seeds, not paired; {TWO_FACTORS}, and variance between seeds': [(0, 2), (1, 2)],
     }
-    twins, stranger, _ = row.differences
-    assert twins.error == pytest.approx(np.std(np.subtract(*row.values[:2]), ddof=1) / 3**0.5)
-    draws = [
-        np.mean(
-            [fresh_score(name.split('@')[0], VISP, weights='none', seed=i).attrs['draws'] for i in (0, 3, 4)], axis=0
-        )
-        for name in (candidates[0], candidates[2])
-    ]
-    seeds = sum(row.spreads[index] ** 2 / 3 for index in (0, 2))
-    assert stranger.error == pytest.approx((np.var(draws[0] - draws[1], ddof=1) + seeds) ** 0.5)
-    assert row.errors[0] == pytest.approx((np.var(draws[0], ddof=1) + row.spreads[0] ** 2 / 3) ** 0.5)
+    scores = [[fresh_score(name.split('@')[0], VISP, weights='none', seed=i) for i in (0, 3, 4)] for name in candidates]
+    draws = [np.mean([own.attrs['draws'] for own in seeds], axis=0) for seeds in scores]
+    sizes = scores[0][0].attrs['n_animals'], scores[0][0].attrs['n_stimuli']
+    between = [np.var(np.subtract(*row.values[:2]), ddof=1), row.spreads[0] ** 2 + row.spreads[2] ** 2]
+    for pair, seeds in zip(row.differences, between, strict=False):
+        sampled = estimate(0.0, draws[pair.first] - draws[pair.second], *sizes).error ** 2
+        assert pair.error == pytest.approx((sampled + seeds / 3) ** 0.5)
+    assert row.errors[0] == pytest.approx((estimate(0.0, draws[0], *sizes).error ** 2 + row.spreads[0] ** 2 / 3) ** 0.5)
     assert not (digits / 'runs').exists()
 
 
@@ -258,16 +261,6 @@ def test_areas_have_a_row_each(digits):
         fresh_score(model.label, 'SimulatedMouse.VISal-rdm', weights='none', seed=2) for model in comparison.candidates
     ]
     assert numbers(comparison.rows[2]) == [bootstrap(*areas)]
-
-
-@pytest.mark.seconds
-@pytest.mark.slow
-def test_models_that_are_scored_on_other_neuroids_are_not_called_paired(digits):
-    """One maps the area itself and is scored on all neuroids; the other's layer is chosen on one half of them."""
-    candidates = ['plain_shufflenet_v2_x0_5', 'plain_digitnet']
-    comparison = on('SimulatedMouse.VISp-ridge', candidates, [0], weights='none')
-    assert results(comparison)[0]['n_neuroids'] > results(comparison)[1]['n_neuroids']
-    assert list(comparison.methods) == ['one score each; bootstrap; they were scored on different neuroids']
 
 
 @pytest.mark.seconds
@@ -400,6 +393,7 @@ WITHOUT_LIGHTNING = """
 import json, sys
 sys.modules['lightning'] = None
 from m2m_benchmarks.analysis.compare import compare
+from m2m_benchmarks.benchmarks.estimates import estimate
 (comparison,) = compare(['plain_digitnet@none', 'pixels_64'], ['SimulatedMouse.VISp-rdm'], [0])
 training = [name for name in sys.modules if name.startswith('m2m_benchmarks.training')]
 print(json.dumps([comparison.rows[0].means, training]))

@@ -16,6 +16,7 @@ import pytest
 import typer
 
 from m2m_benchmarks.analysis import compare as comparing
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.errors import ModelError, StorageError
 from m2m_benchmarks.records import store
@@ -45,7 +46,7 @@ def test_help_has_examples_and_every_option(m2m):
         assert (ran.code, ran.err) == (0, '')
         assert 'm2m compare neurn_digitnet plain_digitnet --benchmark Qazi2025.MNIST-accuracy --seeds 0-4\n' in ran.out
         options = '--benchmark --seeds --source --weights --steps --batch-size --lr --limit --correction --controls'
-        options += ' --figure --json'
+        options += ' --across --figure --json'
         for option in options.split():
             assert option in ran.out
     assert 'compare' in m2m('--help').out
@@ -91,6 +92,8 @@ def test_a_range_of_seeds_that_fills_the_memory_is_refused_at_once():
         ((*UNTRAINED, *VISP, '--seeds', '0,x'), "'0,x': expected different whole numbers"),
         ((*UNTRAINED, *VISP, '--correction', 'bonferroni'), 'expected holm or fdr, got bonferroni'),
         ((*TWINS, *THIN, '--controls'), 'controls are for benchmarks of recordings'),
+        ((*UNTRAINED[1:], *VISP, '--across', 'areas'), 'expected comparisons, got areas'),
+        ((*UNTRAINED, *VISP, '--across', 'comparisons'), 'it is for two models, without --controls'),
     ],
 )
 @pytest.mark.seconds
@@ -116,6 +119,7 @@ def test_wrong_usage(m2m, m2m_home, arguments, message):
         (('pixels_64', 'torchvision:squezenet1_1', *VISP), 'Did you mean squeezenet1_1'),
         (('pixels_64', 'torchvision:squeezenet1_1@nowhere.pth', *VISP), 'there is no weights file nowhere.pth'),
         (('pixels_64@none', TWINS[0], *VISP), 'pixels_64'),
+        ((*TWINS, *THIN, '--across', 'comparisons'), 'has no other comparisons; name benchmarks of recordings'),
     ],
 )
 @pytest.mark.seconds
@@ -180,6 +184,22 @@ def test_controls_are_added_and_corrected_together(m2m, home):
     document = json.loads(ran.out)
     labels = [candidate['label'] for candidate in document['candidates']]
     assert (labels, document['correction']) == (['plain_digitnet@none', 'pixels_64'], 'fdr')
+
+
+@pytest.mark.seconds
+def test_two_models_under_all_comparisons(m2m, home, tmp_path):
+    options = (*VISP, '--across', 'comparisons', '--seeds', '0', '--figure', tmp_path / 'a.svg')
+    ran = m2m('compare', 'plain_digitnet@none', 'pixels_64', *options, '--json', tmp_path / 'a.json')
+    assert (ran.code, ran.err) == (0, '')
+    document = json.loads((tmp_path / 'a.json').read_text())
+    (across,) = document['across']
+    assert (across['recordings'], across['comparisons']) == ('SimulatedMouse.VISp', list(COMPARISONS))
+    assert [compared['benchmark'] for compared in document['comparisons']] == [
+        f'SimulatedMouse.VISp-{name}' for name in COMPARISONS
+    ]
+    assert across['sentences'][0] in ' '.join(ran.out.split())
+    assert ran.out.splitlines()[-1] == str(tmp_path / 'a.svg')
+    assert (tmp_path / 'a.svg').read_text().startswith('<?xml')
 
 
 @pytest.mark.seconds
