@@ -185,9 +185,11 @@ class AreaBenchmark(BenchmarkBase):
         """Record a model's responses, in the order of the recordings' stimuli."""
         return self._features(self.record(candidate))
 
-    def value(self, features: Features, recorded: AreaRecordings) -> float:
-        """Compute the raw value of features for other recordings of the same stimuli, such as simulated ones."""
-        return self._finite('raw', self._call('raw', features, recorded, 0).value)
+    def compare(self, features: Features, recorded: AreaRecordings) -> Raw:
+        """Compare features with other recordings, such as simulated ones, without draws."""
+        raw: Raw = self._call('raw', features, recorded, 0)
+        self._finite('raw', raw.value)
+        return raw
 
     def record(self, candidate: BrainModel) -> NeuroidAssembly:
         """Record a model's responses to the stimuli.

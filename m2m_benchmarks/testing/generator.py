@@ -58,7 +58,8 @@ def poisson_counts(
     rates = np.maximum(rates, 0.01)
     members = np.unique(np.zeros(n_neuroids) if animals is None else animals, return_inverse=True)[1]
     common = np.exp(shared * rng.standard_normal((n_trials, len(units), members.max() + 1)) - shared**2 / 2)
-    return rng.poisson(rates * common[:, :, members])
+    counts: np.ndarray = rng.poisson(rates * common[:, :, members])
+    return counts
 
 
 def recordings_of(counts: np.ndarray, animals: np.ndarray, stimuli: StimulusSet) -> AreaRecordings:
