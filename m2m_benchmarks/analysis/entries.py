@@ -6,7 +6,11 @@ from pathlib import Path
 
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, parse
 from m2m_benchmarks.errors import BenchmarkError
-from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, parse_candidate
+from m2m_benchmarks.scoring.runs import find_run, read_run
+from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, can_be_untrained, check_candidate, parse_candidate
+
+#: Model without a network, whose features are the pixels of small images.
+PIXELS = 'pixels_64'
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,37 @@ def parse_entries(candidates: Sequence[str], weights: str = 'default') -> list[E
         )
         for text, label, spec in zip(candidates, labels, specs, strict=True)
     ]
+
+
+def with_controls(candidates: Sequence[str], weights: str = 'default') -> list[str]:
+    """Add the controls of a comparison: the pixels, and the untrained twin of each candidate with weights.
+
+    Candidates that bring their own weights, such as plugins, have no untrained twin.
+
+    Parameters
+    ----------
+    candidates : sequence of str
+        One or more candidates; see `parse_entries`.
+    weights : str
+        Weights of candidates without `@`.
+
+    Raises
+    ------
+    M2MError
+        See `scoring.specs.parse_candidate` and `check_candidate`.
+    """
+    specs = [parse_candidate(text, weights) for text in candidates]
+    for spec in specs:
+        check_candidate(spec)
+    controls = [CandidateSpec(_network_of(spec), 'none') for spec in specs]
+    controls = [control for control in controls if can_be_untrained(control.name)]
+    added = [control for control in (*controls, CandidateSpec(PIXELS)) if control not in specs]
+    return [*candidates, *dict.fromkeys(map(str, added))]
+
+
+def _network_of(spec: CandidateSpec) -> str:
+    """Name the network of a candidate; that of a run is the one that was trained."""
+    return read_run(find_run(spec.name.removeprefix(RUN))).model if spec.name.startswith(RUN) else spec.name
 
 
 def source_of(benchmark: str, source: str | None = None) -> str | None:

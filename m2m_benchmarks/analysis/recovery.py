@@ -76,8 +76,9 @@ class Setting:
     n_neuroids, n_trials, n_images : int
         Size; the number of trials is the median over neuroids and images.
     truth : str
-        'own layer' of a candidate; 'own layer, own scale': with the means and gains of the units themselves; 'mixture of two layers': two thirds of the neuroids are units of one, and a third of
-        its neighbour; or 'another seed' of an untrained candidate. Of the last two, the nearer layer counts as right.
+        'own layer' of a candidate; 'own layer, own scale': with the means and gains of the units themselves in place of
+        the recorded ones; 'mixture of two layers': two thirds of the neuroids are units of one, and a third of its
+        neighbour; or 'another seed' of an untrained candidate. Of the last two, the nearer layer counts as right.
     cross_fitted, all_neuroids : Found
         Layers are chosen on each half of the neuroids and scored on the other, as for a score; or on all.
     """
@@ -343,8 +344,7 @@ class _Experiment:
         self._n_candidates = n_candidates
         recorded = area.recordings
         self._population = population_of(recorded.trials, recorded.reliability)
-        first, *_ = split_neuroids(area)
-        self._first = np.isin(recorded.mean['neuroid_id'].values, first.recordings.mean['neuroid_id'].values)
+        self._first = split_neuroids(area).mask
 
     def run(
         self,

@@ -1,20 +1,40 @@
-"""Differences between scores: estimates, and corrections for multiple comparisons."""
+"""Errors, intervals and p values of scores and differences; corrections for several tests; ranks and groups."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from m2m_benchmarks.arrays import standard_error
+from m2m_benchmarks.arrays import standard_error, two_factor_variance
 
 #: Smallest number of seeds for an interval: with two, Student's t has one degree of freedom, and 12.7 standard errors.
 FEWEST_SEEDS = 3
 
 
 @dataclass(frozen=True)
+class Variance:
+    """Variance of an estimate that has one cause, such as the choice of stimuli and animals.
+
+    Attributes
+    ----------
+    value : float
+        Squared standard error.
+    freedom : float
+        Degrees of freedom; infinite where it counts as known.
+    enough : bool
+        Whether the sample is large enough for an interval.
+    """
+
+    value: float
+    freedom: float
+    enough: bool = True
+
+
+@dataclass(frozen=True)
 class Estimate:
-    """A difference and its uncertainty.
+    """A score or a difference, and its uncertainty.
 
     Attributes
     ----------
@@ -23,99 +43,103 @@ class Estimate:
         Standard error.
     interval : (low, high) or None
         95 % confidence interval; None where there are too few seeds.
-    p : float or None
-        Two-sided p value for no difference; None where there are too few seeds.
+    freedom : float or None
+        Degrees of freedom of the error, infinite for a normal distribution; None where there are too few seeds.
     """
 
     value: float
     error: float
     interval: tuple[float, float] | None
-    p: float | None
+    freedom: float | None
+
+    def p_differs(self, reference: float = 0.0) -> float | None:
+        """Two-sided p value of Student's t for a true value of `reference`; None where there are too few seeds."""
+        return self._tail(abs(self.value - reference), 2)
+
+    def p_above(self, reference: float = 0.0) -> float | None:
+        """One-sided p value of Student's t for a true value of at most `reference`; None for too few seeds."""
+        return self._tail(self.value - reference, 1)
+
+    def _tail(self, distance: float, sides: int) -> float | None:
+        if self.freedom is None:
+            return None
+        if self.error == 0:
+            return float(distance <= 0)
+        return float(sides * _student(self.freedom).sf(distance / self.error))
 
 
-def paired_difference(first: Sequence[float], second: Sequence[float]) -> Estimate:
-    """Estimate the mean difference of pairs by Student's t.
+def variance_of_draws(draws: np.ndarray, n_animals: int, n_stimuli: int) -> Variance:
+    """Compute the variance over new animals and new stimuli from bootstrap draws.
 
     Parameters
     ----------
-    first, second : sequence of float
-        Values of two or more pairs. With two there is no interval and no p value.
+    draws : array, shape (3, n_draws) or (n_draws,)
+        Values on draws of both factors, of animals alone and of stimuli alone; or draws of a single factor, such as
+        images, whose variance counts as known.
+    n_animals, n_stimuli : int
+        Number of each in the experiment; not used for a single factor.
+
+    Returns
+    -------
+    Variance
+        With the degrees of freedom of the smaller factor, or of the stimuli where there is one animal.
+    """
+    if draws.ndim == 1:
+        return Variance(standard_error(draws) ** 2, math.inf)
+    both, animals, stimuli = np.var(draws, axis=1, ddof=1)
+    value = float(two_factor_variance(both, animals, stimuli, n_animals, n_stimuli))
+    return Variance(value, (n_stimuli if n_animals == 1 else min(n_animals, n_stimuli)) - 1)
+
+
+def variance_of_seeds(values: Sequence[float] | np.ndarray) -> Variance:
+    """Compute the variance of a mean over random seeds, two or more."""
+    n = len(values)
+    return Variance(float(np.var(values, ddof=1)) / n, n - 1, n >= FEWEST_SEEDS)
+
+
+def estimate(value: float, variances: Sequence[Variance]) -> Estimate:
+    """Estimate a value whose variance is the sum of several.
+
+    Parameters
+    ----------
+    value : float
+    variances : sequence of Variance
+        Variances of independent causes. Draws of stimuli hold the interaction of seeds and stimuli too, as seeds do, so
+        the error of both is too large rather than too small.
 
     Returns
     -------
     Estimate
+        Estimate by Student's t, with the degrees of freedom of Welch (1947), Biometrika 34, 28-35.
     """
-    differences = np.subtract(first, second)
-    n = len(differences)
-    mean, error = float(differences.mean()), float(stats.sem(differences))
-    if n < FEWEST_SEEDS:
-        return Estimate(mean, error, None, None)
-    half = float(stats.t.ppf(0.975, n - 1)) * error
-    return Estimate(mean, error, (mean - half, mean + half), _two_sided(mean, error, stats.t(n - 1)))
+    total = sum(variance.value for variance in variances)
+    error = math.sqrt(total)
+    if not all(variance.enough for variance in variances):
+        return Estimate(value, error, None, None)
+    inverse = sum((variance.value / total) ** 2 / variance.freedom for variance in variances) if total else 0.0
+    freedom = 1 / inverse if inverse else math.inf
+    half = float(_student(freedom).ppf(0.975)) * error
+    return Estimate(value, error, (value - half, value + half), freedom)
 
 
-def bootstrap_difference(first: np.ndarray, second: np.ndarray, difference: float) -> Estimate:
-    """Estimate a difference from bootstrap draws of both scores.
+def percentile_estimate(value: float, draws: np.ndarray) -> Estimate:
+    """Estimate a value from bootstrap draws of a single factor.
 
-    The interval is given by percentiles. The p value is that of a normal distribution with the standard error of the
-    draws: counted among 1,000 draws it could not be below .002, too large to be corrected for many pairs.
+    The interval is given by percentiles. p values are those of a normal distribution with the standard error of the
+    draws: counted among 1,000 draws they could not be below .002, too large to be corrected for many pairs.
 
     Parameters
     ----------
-    first, second : array, shape (n_draws,)
-        Scores on the same bootstrap draws of images, stimuli or neuroids.
-    difference : float
-        Difference of the scores on the whole sample.
-
-    Returns
-    -------
-    Estimate
-    """
-    differences = first - second
-    low, high = np.percentile(differences, [2.5, 97.5])
-    error = standard_error(differences)
-    return Estimate(difference, error, (float(low), float(high)), _two_sided(difference, error, stats.norm))
-
-
-def unpaired_difference(values: Sequence[Sequence[float]], draws: np.ndarray, difference: float) -> Estimate:
-    """Estimate a difference between means over unpaired seeds, from seeds and bootstrap draws together.
-
-    The seeds of each candidate are a sample, and so are the stimuli, neuroids or images: their variances add up. The
-    interaction of seeds and stimuli is in both, so the error is too large rather than too small.
-
-    Parameters
-    ----------
-    values : (first, second), sequences of float
-        Scores of each candidate, one for each seed. A single one has no variance between seeds; with two there is no
-        interval and no p value.
+    value : float
+        Value on the whole sample.
     draws : array, shape (n_draws,)
-        Differences between the means over seeds, on the same bootstrap draws for both.
-    difference : float
-        Difference of the means on the whole sample.
-
-    Returns
-    -------
-    Estimate
-        Estimate by Student's t with the degrees of freedom of Welch (1947), Biometrika 34, 28-35; those of the draws
-        count as infinite.
     """
-    samples = [(len(scores), float(np.var(scores, ddof=1)) / len(scores)) for scores in values if len(scores) > 1]
-    variance = standard_error(draws) ** 2 + sum(squared_error for _, squared_error in samples)
-    error = variance**0.5
-    if any(n < FEWEST_SEEDS for n, _ in samples):
-        return Estimate(difference, error, None, None)
-    inverse = sum(squared_error**2 / (n - 1) for n, squared_error in samples) / variance**2 if variance else 0.0
-    distribution = stats.t(1 / inverse) if inverse else stats.norm
-    half = float(distribution.ppf(0.975)) * error
-    return Estimate(
-        difference, error, (difference - half, difference + half), _two_sided(difference, error, distribution)
-    )
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return Estimate(value, standard_error(draws), (float(low), float(high)), math.inf)
 
 
-def _two_sided(difference: float, error: float, distribution: 'stats.rv_continuous') -> float:
-    if error == 0:
-        return float(difference == 0)
-    return float(2 * distribution.sf(abs(difference) / error))
+def _student(freedom: float) -> 'stats.rv_continuous':
+    return stats.norm if math.isinf(freedom) else stats.t(freedom)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -145,6 +169,40 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
+def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
+    """Adjust p values so that, of those below .05, a share of at most .05 is false on average.
+
+    Parameters
+    ----------
+    p_values : sequence of float or None
+        p values; None is not part of the family.
+
+    Returns
+    -------
+    list of float or None
+        Adjusted p values in the same order.
+
+    Notes
+    -----
+    The step-up procedure of Benjamini & Hochberg (1995), Journal of the Royal Statistical Society B 57(1), 289-300,
+    for tests that are independent or positively dependent.
+    """
+    adjusted: list[float | None] = [None] * len(p_values)
+    ordered = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    smallest = 1.0
+    for number, (p, index) in reversed(list(enumerate(ordered, 1))):
+        smallest = min(smallest, p * len(ordered) / number)
+        adjusted[index] = smallest
+    return adjusted
+
+
+#: Name of each correction for several tests, what it controls, and its function.
+CORRECTIONS: dict[str, tuple[str, Callable[[Sequence[float | None]], list[float | None]]]] = {
+    'holm': ('Holm 1979: the chance of any false difference is at most 5 %', holm),
+    'fdr': ('Benjamini & Hochberg 1995: at most 5 % of the differences are false on average', benjamini_hochberg),
+}
+
+
 def rank_ranges(n: int, better: Mapping[tuple[int, int], bool]) -> list[tuple[int, int]]:
     """Compute the range of each candidate's rank from the pairs whose order is known.
 
@@ -171,3 +229,38 @@ def rank_ranges(n: int, better: Mapping[tuple[int, int], bool]) -> list[tuple[in
         above[loser] += 1
         below[winner] += 1
     return [(1 + above[index], n - below[index]) for index in range(n)]
+
+
+def groups_of_ties(values: Sequence[float], different: Collection[tuple[int, int]]) -> list[list[int]]:
+    """Group candidates that can't be told apart.
+
+    A group is a run of candidates in the order of their values in which no pair differs, and which is not part of a
+    longer one. A candidate may be in several groups, as being tied is not transitive.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Value of each candidate.
+    different : collection of (first, second)
+        Pairs that differ, in either order.
+
+    Returns
+    -------
+    list of list of int
+        Indices of the candidates of each group, the highest first; a candidate that differs from its neighbours is a
+        group of its own.
+    """
+    order = sorted(range(len(values)), key=lambda index: -values[index])
+    apart = {frozenset(pair) for pair in different}
+    groups: list[list[int]] = []
+    end = 0
+    for start in range(len(order)):
+        longest = max(end, start + 1)
+        while longest < len(order) and not any(
+            frozenset((order[longest], member)) in apart for member in order[start:longest]
+        ):
+            longest += 1
+        if longest > end:
+            groups.append(order[start:longest])
+        end = longest
+    return groups

@@ -1,20 +1,40 @@
 """Pure functions on numpy arrays: no xarray, no files, no models."""
 
-from m2m_benchmarks.arrays.bootstrap import median_draws, rsa_draws, standard_error
-from m2m_benchmarks.arrays.correlation import pearson, spearman, spearman_brown, standardize
+from m2m_benchmarks.arrays.bootstrap import median_draws, rsa, rsa_draws, standard_error
+from m2m_benchmarks.arrays.ceilings import (
+    agreement_draws,
+    agreement_of_halves,
+    bounds_over_animals,
+    ceiling_of,
+    deal_halves,
+    shared_noise,
+)
+from m2m_benchmarks.arrays.correlation import pearson, repeated_pearson, spearman, spearman_brown, standardize
 from m2m_benchmarks.arrays.folds import N_FOLDS, kfold, shuffle_splits
 from m2m_benchmarks.arrays.proportion import accuracy_draws, effective_number, wilson_interval
 from m2m_benchmarks.arrays.rdm import compare_rdms, number_distances, rdm, upper_triangle
 from m2m_benchmarks.arrays.reduction import gram_reduce
 from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
 from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, kernel, ridge
+from m2m_benchmarks.arrays.sampling import FACTORS, N_DRAWS, Sample, draw_sample
+from m2m_benchmarks.arrays.two_factor import dual_bootstrap, two_factor_variance
 
 __all__ = [
     'ALPHAS',
+    'FACTORS',
+    'N_DRAWS',
     'N_FOLDS',
+    'Sample',
     'accuracy_draws',
+    'agreement_draws',
+    'agreement_of_halves',
+    'bounds_over_animals',
+    'ceiling_of',
     'compare_rdms',
     'cross_predict',
+    'deal_halves',
+    'draw_sample',
+    'dual_bootstrap',
     'effective_number',
     'gram_reduce',
     'half_means',
@@ -26,14 +46,18 @@ __all__ = [
     'number_distances',
     'pearson',
     'rdm',
+    'repeated_pearson',
     'ridge',
+    'rsa',
     'rsa_draws',
+    'shared_noise',
     'shuffle_splits',
     'spearman',
     'spearman_brown',
     'split_half_reliability',
     'standard_error',
     'standardize',
+    'two_factor_variance',
     'upper_triangle',
     'wilson_interval',
 ]

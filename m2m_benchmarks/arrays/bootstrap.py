@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from m2m_benchmarks.arrays.rdm import number_distances
-
-N_DRAWS = 1000
+from m2m_benchmarks.arrays.rdm import number_distances, pairs
+from m2m_benchmarks.arrays.sampling import N_DRAWS
 
 
 def standard_error(draws: np.ndarray) -> float:
@@ -67,20 +66,55 @@ def rsa_draws(first: np.ndarray, second: np.ndarray, n_draws: int = N_DRAWS, see
     mean ranks follow from sorting all pairs once and from a running sum of the counts.
     """
     n_stimuli = len(first)
-    rows, columns = np.triu_indices(n_stimuli, k=1)
-    ranked = [number_distances(matrix) for matrix in (first, second)]
+    of_first, of_second = number_distances(first), number_distances(second)
     rng = np.random.default_rng(seed)
     draws = np.empty(n_draws)
     for draw in range(n_draws):
-        counts = np.bincount(rng.integers(0, n_stimuli, n_stimuli), minlength=n_stimuli).astype(float)
-        weights = counts[rows] * counts[columns]
-        x, y = (_weighted_ranks(order, weights) for order in ranked)
-        draws[draw] = _weighted_pearson(x, y, weights)
+        counts = np.bincount(rng.integers(0, n_stimuli, n_stimuli), minlength=n_stimuli)
+        draws[draw] = rsa(of_first, of_second, counts)
     return draws
 
 
-def _weighted_ranks(order: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean rank of each entry when it is repeated `weights` times; `order` numbers the distinct values."""
+def rsa(first: np.ndarray, second: np.ndarray, counts: np.ndarray | None = None) -> float:
+    """Spearman correlation of two RDMs, of stimuli that may be repeated.
+
+    Parameters
+    ----------
+    first, second : array of int, shape (n_stimuli * (n_stimuli - 1) / 2,)
+        Distances of each RDM, numbered by `number_distances`.
+    counts : array of int, shape (n_stimuli,), optional
+        How often each stimulus is drawn, by default once. Pairs of a stimulus with itself are left out.
+
+    Returns
+    -------
+    float
+        0 where all distances of either RDM are equal.
+    """
+    if counts is None:
+        weights = np.ones(len(first))
+    else:
+        rows, columns = pairs(len(counts))
+        weights = counts.astype(float)[rows] * counts[columns]
+        drawn = weights > 0
+        first, second, weights = first[drawn], second[drawn], weights[drawn]
+    return _weighted_pearson(weighted_ranks(first, weights), weighted_ranks(second, weights), weights)
+
+
+def weighted_ranks(order: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Rank entries that are repeated; ties get their mean rank.
+
+    Parameters
+    ----------
+    order : array of int, shape (n,)
+        Numbers of the distinct values in ascending order.
+    weights : array, shape (n,)
+        Number of repetitions of each entry.
+
+    Returns
+    -------
+    array, shape (n,)
+        Mean rank of the repetitions of each entry, less one half.
+    """
     totals = np.bincount(order, weights=weights)
     ranks: np.ndarray = (np.cumsum(totals) - totals / 2)[order]
     return ranks

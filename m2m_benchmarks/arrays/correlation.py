@@ -61,6 +61,34 @@ def _unit_length(x: np.ndarray) -> np.ndarray:
     return scaled
 
 
+def repeated_pearson(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Correlate matching columns for draws of samples with replacement (Pearson).
+
+    Parameters
+    ----------
+    x, y : array, shape (n_samples, n_columns)
+        Finite numbers.
+    counts : array, shape (n_draws, n_samples)
+        How often each sample is in each draw.
+
+    Returns
+    -------
+    array, shape (n_draws, n_columns)
+        Correlations in [-1, 1]; 0 where the drawn samples of either column are constant.
+    """
+    x, y = _unit_length(np.asarray(x, dtype=float)), _unit_length(np.asarray(y, dtype=float))
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    mean_x, mean_y = shares @ x, shares @ y
+    square_x, square_y = shares @ x**2, shares @ y**2
+    variance_x, variance_y = square_x - mean_x**2, square_y - mean_y**2
+    # Differences below the rounding errors of the squares are no variance.
+    rounding = len(x) * np.finfo(float).eps
+    varies = (variance_x > rounding * square_x) & (variance_y > rounding * square_y)
+    scale = np.sqrt(np.where(varies, variance_x * variance_y, 1))
+    r = np.clip((shares @ (x * y) - mean_x * mean_y) / scale, -1, 1)
+    return np.where(varies, r, 0.0)
+
+
 def spearman(x: np.ndarray, y: np.ndarray) -> float:
     """Spearman rank correlation of two vectors; ties get their mean rank.
 

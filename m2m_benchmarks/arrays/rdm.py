@@ -1,5 +1,7 @@
 """Representational dissimilarity matrices."""
 
+import functools
+
 import numpy as np
 
 from m2m_benchmarks.arrays.correlation import spearman
@@ -8,13 +10,15 @@ from m2m_benchmarks.arrays.correlation import spearman
 _CHUNK = 16_384
 
 
-def rdm(patterns: np.ndarray) -> np.ndarray:
+def rdm(patterns: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
     """Representational dissimilarity matrix: 1 - Pearson correlation over units.
 
     Parameters
     ----------
     patterns : array, shape (n_stimuli, n_units)
         One response pattern per row, in any unit of measurement. At least two units; no NaN.
+    counts : array of int, shape (n_units,), optional
+        How often each unit is in the patterns, by default once; units with 0 are left out.
 
     Returns
     -------
@@ -32,6 +36,8 @@ def rdm(patterns: np.ndarray) -> np.ndarray:
     Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4.
     """
     patterns = np.asarray(patterns)
+    if counts is not None and patterns.ndim == 2:
+        patterns, counts = patterns[:, counts > 0], counts[counts > 0]
     if patterns.ndim != 2 or patterns.shape[1] < 2:
         raise ValueError(f'expected patterns of shape (n_stimuli, n_units >= 2), got {patterns.shape}')
     if not np.isfinite(patterns).all():
@@ -41,12 +47,13 @@ def rdm(patterns: np.ndarray) -> np.ndarray:
     largest = np.maximum(np.abs(highest), np.abs(lowest))[:, None]
     largest[largest == 0] = 1
     chunks = [slice(start, start + _CHUNK) for start in range(0, patterns.shape[1], _CHUNK)]
-    total = sum((patterns[:, chunk] / largest).sum(axis=1) for chunk in chunks)
-    mean = np.asarray(total)[:, None] / patterns.shape[1]
+    weights = np.ones(patterns.shape[1]) if counts is None else counts.astype(float)
+    total = sum(patterns[:, chunk] / largest @ weights[chunk] for chunk in chunks)
+    mean = np.asarray(total)[:, None] / weights.sum()
     products = np.zeros((len(patterns), len(patterns)))
     for chunk in chunks:
         block = patterns[:, chunk] / largest - mean
-        products += block @ block.T
+        products += (block if counts is None else block * weights[chunk]) @ block.T
     length = np.sqrt(np.diag(products))
     length[highest == lowest] = np.inf
     length[length == 0] = np.inf
@@ -69,8 +76,16 @@ def upper_triangle(matrix: np.ndarray) -> np.ndarray:
     """
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f'expected a square matrix, got shape {matrix.shape}')
-    upper: np.ndarray = matrix[np.triu_indices(len(matrix), k=1)]
+    upper: np.ndarray = matrix[pairs(len(matrix))]
     return upper
+
+
+@functools.lru_cache(maxsize=8)
+def pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the entries above the diagonal of an n x n matrix, row by row."""
+    rows, columns = np.triu_indices(n, k=1)
+    rows.flags.writeable = columns.flags.writeable = False
+    return rows, columns
 
 
 def number_distances(matrix: np.ndarray) -> np.ndarray:
@@ -87,7 +102,7 @@ def number_distances(matrix: np.ndarray) -> np.ndarray:
         Numbers from 0, in the order of `upper_triangle`.
     """
     distances = upper_triangle(matrix)
-    order = np.argsort(distances, kind='stable')
+    order = np.argsort(distances)
     # A distance is one minus a sum of products, after a rotation into about n dimensions: each rounds to a part of 1.
     rounding = 4 * len(matrix) * np.finfo(float).eps
     numbers = np.zeros(len(distances), dtype=int)

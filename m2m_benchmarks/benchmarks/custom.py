@@ -10,9 +10,17 @@ import xarray as xr
 from brainscore_core.metrics import Metric, Score
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
 
-from m2m_benchmarks.arrays import half_means, standard_error
+from m2m_benchmarks.arrays import Sample, half_means
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
-from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, FeatureForm, Features, Raw
+from m2m_benchmarks.benchmarks.comparisons.base import (
+    Ceiling,
+    Comparison,
+    Description,
+    FeatureForm,
+    Features,
+    Raw,
+    over_draws,
+)
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import GRAMMAR, PROTOCOLS, NeuralIdentifier, parse
 from m2m_benchmarks.benchmarks.names import standard_name
@@ -147,7 +155,7 @@ class MetricComparison(Comparison):
 
     name = 'custom'  # replaced in each instance
     metric = 'custom'
-    unit = 'stimuli'
+    repeat_stimuli = False  # metrics may not allow a stimulus twice
     invariant_to = frozenset()
     features = FeatureForm.UNITS
     min_stimuli = 8  # the draws are of half of them
@@ -157,33 +165,30 @@ class MetricComparison(Comparison):
     def __init__(self, metric: MetricFunction, name: str, n_draws: int = 100) -> None:
         self.name = self.metric = name
         self._compare = metric
-        self._n_draws = n_draws
+        self.n_draws = n_draws
         self.description = Description(
             raw=f'{name} of model and trial-averaged responses',
             ceiling=f'{name} of two halves of the trials, which a perfect model may pass: its responses have no noise; '
             'none where the metric is not symmetric or does not take them',
             formula='raw / ceiling',
-            settings={'error': f'random halves of the stimuli, {n_draws} draws'},
         )
 
-    def raw(self, features: Features, recordings: AreaRecordings, n_draws: int = 1000) -> Raw:
-        """Compare the responses of a model with the recordings.
-
-        Metrics may not allow a stimulus twice, so the draws are random halves of the stimuli. Their spread is the error
-        of the value for all stimuli (delete-half jackknife; Shao & Wu 1989, Annals of Statistics 17(3)).
-        """
+    def raw(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> Raw:
+        """Compare the responses of a model with the recordings."""
         target = recordings.mean
         source = _model_assembly(features.values, target)
         value = self._value(source, target)
-        n_stimuli = target.sizes['presentation']
-        rng = np.random.default_rng(0)
-        draws = []
-        for _ in range(self._n_draws if n_draws else 0):
-            half = np.sort(rng.permutation(n_stimuli)[: n_stimuli // 2])
-            draws.append(self._value(source.isel(presentation=half), target.isel(presentation=half)))
-        return Raw(value, np.array(draws))
+        if sample is None:
+            return Raw(value)
 
-    def ceiling(self, recordings: AreaRecordings) -> Ceiling:
+        def drawn(stimuli: np.ndarray, neuroids: np.ndarray) -> float:
+            half = np.flatnonzero(stimuli)
+            repeated = np.repeat(np.arange(len(neuroids)), neuroids)
+            return self._value(source.isel(presentation=half), target.isel(presentation=half, neuroid=repeated))
+
+        return Raw(value, over_draws(sample, drawn))
+
+    def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:
         """Agreement of two halves of the trials; 1, for no ceiling, if the metric can't measure it.
 
         Raises
@@ -218,7 +223,7 @@ class MetricComparison(Comparison):
             return _no_ceiling('the metric gives no finite number for halves of the trials')
         if not values.mean() > 0:
             return _no_ceiling('the metric is not positive for halves of the trials')
-        return Ceiling(float(values.mean()), standard_error(values), kind='half of the trials')
+        return Ceiling(float(values.mean()), kind='half of the trials')
 
     def per_animal(self, features: Features, recordings: AreaRecordings, raw: Raw) -> dict[str, float]:
         """Raw value on the neuroids of each animal; empty if the metric fails on so few neuroids."""
@@ -228,13 +233,13 @@ class MetricComparison(Comparison):
             return {}
         return {animal: value for animal, value in values.items() if math.isfinite(value)}
 
-    def inter_animal(self, recordings: AreaRecordings) -> float | None:
-        """Mean over animals of the value with all other animals as the model; None if the metric fails on them."""
+    def other_mice(self, recordings: AreaRecordings) -> dict[str, float]:
+        """Value of each animal with all other animals as the model; empty if the metric fails on them."""
         try:
-            value = super().inter_animal(recordings)
+            values = super().other_mice(recordings)
         except Exception:  # as above
-            return None
-        return value if value is not None and math.isfinite(value) else None
+            return {}
+        return {animal: value for animal, value in values.items() if math.isfinite(value)}
 
     def _value(self, source: NeuroidAssembly, target: NeuroidAssembly) -> float:
         value = self._compare(source, target)
@@ -246,7 +251,7 @@ class MetricComparison(Comparison):
 
 
 def _no_ceiling(reason: str) -> Ceiling:
-    return Ceiling(1.0, 0.0, kind=f'none: {reason}')
+    return Ceiling(1.0, kind=f'none: {reason}')
 
 
 def _model_assembly(values: np.ndarray, target: NeuroidAssembly) -> NeuroidAssembly:

@@ -1,5 +1,6 @@
 """Benchmarks of mouse recordings: an area, or one of its populations, and the mean over areas."""
 
+import dataclasses
 import functools
 import math
 from collections.abc import Sequence
@@ -16,8 +17,9 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from brainscore_vision.benchmarks import BenchmarkBase
 from brainscore_vision.model_interface import BrainModel
 
-from m2m_benchmarks.arrays import standard_error
-from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, FeatureForm, Features, Raw
+from m2m_benchmarks.arrays import Sample, draw_sample
+from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, FeatureForm, Features, Raw, mean_of
+from m2m_benchmarks.benchmarks.estimates import Estimate, estimate
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings, fewest_presentations, recorded_areas, recordings
 from m2m_benchmarks.data.areas import order_areas
@@ -30,6 +32,29 @@ from m2m_benchmarks.plugins import load_dataset
 #: Attributes of an assembly of responses for the form of a layer's features and the shape of the layer; without them,
 #: the features are the layer's own units.
 FORM, SHAPE = 'feature_form', 'feature_shape'
+#: Version of the benchmarks. 2: ceilings of the population, layers cross-fitted, errors over animals and stimuli.
+VERSION = 2
+#: Smallest lower end of a ceiling's interval for which a score has a meaning.
+MIN_CEILING = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
+class Halves:
+    """A benchmark in two halves, with different neuroids.
+
+    Attributes
+    ----------
+    first, second : AreaBenchmark
+    mask : bool array, shape (n_neuroids,)
+        Neuroids of the whole that are in the first half.
+    how : str
+        What the neuroids are split by: 'animal' or 'neuroid'.
+    """
+
+    first: 'AreaBenchmark'
+    second: 'AreaBenchmark'
+    mask: np.ndarray
+    how: str
 
 
 class AreaBenchmark(BenchmarkBase):
@@ -47,6 +72,8 @@ class AreaBenchmark(BenchmarkBase):
         Neuroids to score on, by default all reliable ones of the area or population.
     assembly : NeuronRecordingAssembly, optional
         Recordings of the dataset to select them from, by default those on this machine.
+    sample : Sample, optional
+        Draws of stimuli and animals for the errors, by default those of `draw_sample`.
 
     Raises
     ------
@@ -63,9 +90,10 @@ class AreaBenchmark(BenchmarkBase):
         population: str | None = None,
         selected: AreaRecordings | None = None,
         assembly: NeuronRecordingAssembly | None = None,
+        sample: Sample | None = None,
     ) -> None:
         name = NeuralIdentifier(dataset, area, population, comparison.name)
-        super().__init__(identifier=str(name), ceiling_func=None, version=1, parent=name.parent, bibtex=bibtex)
+        super().__init__(identifier=str(name), ceiling_func=None, version=VERSION, parent=name.parent, bibtex=bibtex)
         self.dataset = dataset
         self.region = area
         self.comparison = comparison
@@ -85,6 +113,8 @@ class AreaBenchmark(BenchmarkBase):
             )
         self.recordings = selected
         self.timebins = selected.timebins
+        if sample is not None:
+            self.sample = sample
 
     def _check_trials(self, n_trials: int, n_repetitions: int) -> None:
         # The usual two are for the ceiling, which recordings of one repetition don't have.
@@ -94,17 +124,36 @@ class AreaBenchmark(BenchmarkBase):
                 f'stimulus; those of {self.dataset} have {n_trials}.'
             )
 
-    def restricted_to(self, neuroids: np.ndarray) -> 'AreaBenchmark':
+    @functools.cached_property
+    def sample(self) -> Sample:
+        """Draws of stimuli and animals for the errors, the same for every candidate."""
+        return self._draw()
+
+    def _draw(self, halves: np.ndarray | None = None) -> Sample:
+        recorded = self.recordings
+        n_stimuli = recorded.mean.sizes['presentation']
+        repeat, n_draws = self.comparison.repeat_stimuli, self.comparison.n_draws
+        return draw_sample(n_stimuli, recorded.animals, recorded.cohort, halves, repeat, n_draws)
+
+    def restricted_to(self, neuroids: np.ndarray, sample: Sample | None = None) -> 'AreaBenchmark':
         """Make the same benchmark with some of its neuroids.
 
         Parameters
         ----------
         neuroids : bool array, shape (n_neuroids,)
             Mask of the neuroids to keep.
+        sample : Sample, optional
+            Draws for the errors; by default those of these neuroids alone.
         """
+        selected = self.recordings[neuroids]
         return AreaBenchmark(
-            self.dataset, self.region, self.comparison, self.bibtex, self.population, self.recordings[neuroids]
+            self.dataset, self.region, self.comparison, self.bibtex, self.population, selected, sample=sample
         )
+
+    def split(self, mask: np.ndarray, how: str) -> Halves:
+        """Split the benchmark into two with different neuroids and the same draws; see `Halves`."""
+        sample = self._draw(mask)
+        return Halves(self.restricted_to(mask, sample[mask]), self.restricted_to(~mask, sample[~mask]), mask, how)
 
     @property
     def stimulus_set(self) -> StimulusSet:
@@ -137,49 +186,109 @@ class AreaBenchmark(BenchmarkBase):
         return {**one, **{name: count for name, count in counts.items() if count}}
 
     def __call__(self, candidate: BrainModel) -> Score:
-        """Score a model that maps this area to a layer.
+        """Score a model that maps this area to a layer, on all neuroids.
 
         Returns
         -------
         Score
-            Scalar, 1 at the ceiling. Attributes: `raw` and `ceiling` (Scores), `error`, `draws` (bootstrap draws of
-            the score), `formula`, `ceiling_kind`, `noise_corrected`, `per_animal`, `inter_animal`, `n_neuroids`,
-            `n_stimuli`, `n_animals`, `choices`, `details`.
+            Scalar, 1 at the ceiling; NaN where the ceiling is too uncertain for a score. Attributes: `raw` and
+            `ceiling` (Scores), `draws` (array, shape (3, n_draws): on draws of both factors, of animals and of
+            stimuli), `error`, `errors` (those of one factor each), `uncut` and `interval` (the score before a negative
+            one is cut off, and its 95 % confidence interval), `raw_interval`, `ceiling_interval`, `formula`,
+            `ceiling_kind`, `noise_corrected`, `per_animal`, `model_per_animal`, `other_mice`, `n_neuroids`,
+            `n_stimuli`, `n_animals`, `choices`, `details` of the raw value, and further numbers of the comparison.
 
         Raises
         ------
         BenchmarkError
-            When the comparison fails or returns a number that isn't finite, or the two halves of the trials don't
-            agree.
+            When the comparison fails or returns a number that isn't finite.
         """
-        features, raw = self._compare(candidate, n_draws=1000)
-        ceiling = self._ceiling
-        score = Score(self._finite_result('score', raw.value, ceiling.value))
-        score.attrs[Score.RAW_VALUES_KEY] = self._raw_score(raw)
-        score.attrs['ceiling'] = self.ceiling
-        score.attrs['draws'] = self._call('draws', raw, ceiling)
-        score.attrs['error'] = self._finite('draws', standard_error(score.attrs['draws']))
-        score.attrs['formula'] = self.comparison.description.formula
-        score.attrs['noise_corrected'] = self._finite_result('noise_corrected', raw, ceiling)
-        score.attrs['per_animal'] = {
-            animal: self._finite('per_animal', value)
-            for animal, value in self._call('per_animal', features, self.recordings, raw).items()
-        }
+        return self._score([self], [candidate], self.sample)
+
+    def score_halves(self, halves: Halves, candidates: Sequence[BrainModel]) -> Score:
+        """Score one model on each half of the neuroids; the comparison joins them to one score.
+
+        Parameters
+        ----------
+        halves : Halves
+            Halves of this benchmark.
+        candidates : sequence of BrainModel
+            A model with the layer for the first half, and one with that for the second.
+        """
+        first, second = halves.first.sample, halves.second.sample
+        sample = dataclasses.replace(first, neuroids=np.concatenate([first.neuroids, second.neuroids], axis=1))
+        order = np.argsort(np.concatenate([np.flatnonzero(halves.mask), np.flatnonzero(~halves.mask)]))
+        return self._score([halves.first, halves.second], candidates, sample, order)
+
+    def _score(
+        self,
+        parts: 'Sequence[AreaBenchmark]',
+        candidates: Sequence[BrainModel],
+        sample: Sample,
+        order: np.ndarray | None = None,
+    ) -> Score:
+        """Score each part with its candidate, and join them; `order` sorts the parts' neuroids as in the whole."""
+        measured = [part._compare(candidate, part.sample) for part, candidate in zip(parts, candidates, strict=True)]
+        raw: Raw = self._call('join', [raw for _, raw in measured], sample)
+        ceiling: Ceiling = self._call('join_ceilings', [part._ceiling for part in parts], sample)
+        uncut = self._finite_result('uncut', raw.value, ceiling.value)
+        own_draws: np.ndarray | None = self._call('draws', raw, ceiling)
+        whole_raw = self._estimate('raw', raw.value, raw.draws)
+        whole_ceiling = self._estimate('ceiling', ceiling.value, ceiling.draws)
+        whole = self._estimate('draws', uncut, own_draws)
+        too_low = whole_ceiling.interval is not None and whole_ceiling.interval[0] < MIN_CEILING
+        score = Score(math.nan if too_low else self._finite_result('score', raw.value, ceiling.value))
+        score.attrs[Score.RAW_VALUES_KEY] = self._as_score(raw, whole_raw, order)
+        score.attrs['ceiling'] = self._as_score(ceiling, whole_ceiling, order)
+        per_animal: dict[str, float] = {}
+        for part, (features, own_value) in zip(parts, measured, strict=True):
+            values = part._call('per_animal', features, part.recordings, own_value)
+            per_animal |= {animal: self._finite('per_animal', value) for animal, value in values.items()}
+        if len(parts) > 1:
+            score.attrs['halves'] = [
+                {
+                    'raw': own_raw.value,
+                    'ceiling': part._ceiling.value,
+                    'n_neuroids': len(part.recordings.animals),
+                    **own_raw.details,
+                }
+                for part, (_, own_raw) in zip(parts, measured, strict=True)
+            ]
+        others = self._other_mice
+        both = [animal for animal in others if animal in per_animal]
         score.attrs.update(
             benchmark_identifier=self.identifier,
+            draws=own_draws,
+            uncut=uncut,
+            error=None if too_low else whole.error,
+            errors=whole.errors,
+            interval=None if too_low else whole.interval,
+            raw_interval=whole_raw.interval,
+            ceiling_interval=whole_ceiling.interval,
+            formula=self.comparison.description.formula,
+            noise_corrected=None if too_low else self._finite_result('noise_corrected', raw, ceiling),
+            per_animal=per_animal,
+            model_per_animal=float(np.mean([per_animal[animal] for animal in both])) if both else None,
+            other_mice=float(np.mean([others[animal] for animal in both])) if both else None,
             ceiling_kind=ceiling.kind,
-            inter_animal=self.inter_animal,
             n_neuroids=int(self.recordings.mean.sizes['neuroid']),
             n_stimuli=int(self.recordings.mean.sizes['presentation']),
             n_animals=len(np.unique(self.recordings.animals)),
             choices=self.choices,
+            **self._further,
             details=dict(raw.details) or None,
         )
         return score
 
+    def _estimate(self, name: str, value: float, draws: np.ndarray | None) -> Estimate:
+        n_stimuli = self.recordings.mean.sizes['presentation']
+        own = estimate(value, draws, self.sample.n_animals, n_stimuli)
+        self._finite(name, own.error or 0.0)
+        return own
+
     def raw(self, candidate: BrainModel) -> float:
         """Compute the raw value without its error, to compare layers."""
-        return self._compare(candidate, n_draws=0)[1].value
+        return self._compare(candidate)[1].value
 
     def features(self, candidate: BrainModel) -> Features:
         """Record a model's responses, in the order of the recordings' stimuli."""
@@ -187,7 +296,7 @@ class AreaBenchmark(BenchmarkBase):
 
     def compare(self, features: Features, recorded: AreaRecordings) -> Raw:
         """Compare features with other recordings, such as simulated ones, without draws."""
-        raw: Raw = self._call('raw', features, recorded, 0)
+        raw: Raw = self._call('raw', features, recorded)
         self._finite('raw', raw.value)
         return raw
 
@@ -200,11 +309,10 @@ class AreaBenchmark(BenchmarkBase):
         candidate.start_recording(self.region, time_bins=self.timebins)
         return candidate.look_at(self.stimulus_set, number_of_trials=1)
 
-    def _compare(self, candidate: BrainModel, n_draws: int) -> tuple[Features, Raw]:
+    def _compare(self, candidate: BrainModel, sample: Sample | None = None) -> tuple[Features, Raw]:
         features = self._features(self.record(candidate))
-        raw = self._call('raw', features, self.recordings, n_draws)
+        raw = self._call('raw', features, self.recordings, sample)
         self._finite('raw', raw.value)
-        self._finite('raw', standard_error(raw.draws))
         return features, raw
 
     def _call(self, name: str, *arguments: Any) -> Any:
@@ -246,32 +354,32 @@ class AreaBenchmark(BenchmarkBase):
             )
         return Features(align(responses, self.recordings.mean).source, form, shape)
 
-    def _raw_score(self, raw: Raw) -> Score:
-        score = Score(raw.value)
-        score.attrs['error'] = standard_error(raw.draws)
-        score.attrs['draws'] = raw.draws
-        if raw.per_neuroid is not None:
+    def _as_score(self, value: Raw | Ceiling, estimated: Estimate, order: np.ndarray | None = None) -> Score:
+        score = Score(value.value)
+        score.attrs['error'] = estimated.error
+        if value.draws is not None:
+            score.attrs['draws'] = value.draws
+        if value.per_neuroid is not None:
             coords = {
                 name: (dims, values)
                 for name, dims, values in walk_coords(self.recordings.mean)
                 if tuple(dims) == ('neuroid',)
             }
-            score.attrs[Score.RAW_VALUES_KEY] = Score(raw.per_neuroid, coords=coords, dims=['neuroid'])
+            values = value.per_neuroid if order is None else value.per_neuroid[order]
+            score.attrs[Score.RAW_VALUES_KEY] = Score(values, coords=coords, dims=['neuroid'])
         return score
 
     @functools.cached_property
     def _ceiling(self) -> Ceiling:
-        if len(self.recordings.trials) == 1:
+        if len(self.recordings.trials) == 1 and self.comparison.min_trials > 1:
             return Ceiling(
                 1.0,
-                0.0,
-                np.ones(self.recordings.mean.sizes['neuroid']),
+                per_neuroid=np.ones(self.recordings.mean.sizes['neuroid']),
                 kind='none: the recordings have one repetition of each stimulus, so raw is not corrected for noise',
             )
-        ceiling: Ceiling = self._call('ceiling', self.recordings)
-        for value in (ceiling.value, ceiling.error, *ceiling.details.values()):
-            self._finite('ceiling', value)
-        if not ceiling.value > 0:
+        ceiling: Ceiling = self._call('ceiling', self.recordings, self.sample)
+        self._finite('ceiling', ceiling.value)
+        if ceiling.draws is None and not ceiling.value > 0:
             raise BenchmarkError(
                 f'{self.identifier} has a ceiling of {ceiling.value:.3f}: the two halves of its trials do not agree, '
                 'so no model can be scored on it.'
@@ -287,22 +395,21 @@ class AreaBenchmark(BenchmarkBase):
         BenchmarkError
             When the two halves of the trials don't agree.
         """
-        ceiling = Score(self._ceiling.value)
-        ceiling.attrs['error'] = self._ceiling.error
-        ceiling.attrs.update(self._ceiling.details)
-        if self._ceiling.per_neuroid is not None:
-            ceiling.attrs[Score.RAW_VALUES_KEY] = Score(
-                self._ceiling.per_neuroid,
-                coords={'neuroid_id': ('neuroid', self.recordings.mean['neuroid_id'].values)},
-                dims=['neuroid'],
-            )
+        own = self._ceiling
+        ceiling = self._as_score(own, self._estimate('ceiling', own.value, own.draws))
+        ceiling.attrs.update(self._further)
         return ceiling
 
     @functools.cached_property
-    def inter_animal(self) -> float | None:
-        """Mean over animals of the raw value with all other animals as the model; None for fewer than three."""
-        value = self._call('inter_animal', self.recordings)
-        return None if value is None else self._finite('inter_animal', value)
+    def _further(self) -> dict[str, Any]:
+        further: dict[str, Any] = self._call('further', self.recordings)
+        return further
+
+    @functools.cached_property
+    def _other_mice(self) -> dict[str, float]:
+        """Raw value on each animal with all other animals as the model; empty for fewer than three."""
+        values = self._call('other_mice', self.recordings)
+        return {animal: self._finite('other_mice', value) for animal, value in values.items()}
 
 
 def _choices(comparison: Comparison) -> dict[str, Any]:
@@ -336,7 +443,7 @@ class MeanBenchmark(BenchmarkBase):
 
     def __init__(self, dataset: str, comparison: Comparison, bibtex: str = '', areas: Sequence[str] = ()) -> None:
         name = NeuralIdentifier(dataset, None, None, comparison.name)
-        super().__init__(identifier=str(name), ceiling_func=None, version=1, parent=name.parent, bibtex=bibtex)
+        super().__init__(identifier=str(name), ceiling_func=None, version=VERSION, parent=name.parent, bibtex=bibtex)
         self.dataset = dataset
         self.comparison = comparison
         self.areas: list[AreaBenchmark] = []
@@ -375,8 +482,8 @@ class MeanBenchmark(BenchmarkBase):
     def combine(self, scores: list[Score]) -> Score:
         """Average scores over areas.
 
-        The error is that of the mean, from the average of each draw over areas. Draws of stimuli are the same in all
-        areas; draws of neuroids are independent.
+        The error is that of the mean, from the average of each draw over areas: draws of stimuli and animals are the
+        same in all areas. Areas whose ceiling is too uncertain for a score are left out of the mean.
 
         Parameters
         ----------
@@ -388,28 +495,62 @@ class MeanBenchmark(BenchmarkBase):
         Score
             Mean score, with the areas' scores in the attribute `areas`.
         """
+        kept = {
+            benchmark.region: score
+            for benchmark, score in zip(self.areas, scores, strict=True)
+            if math.isfinite(float(score))
+        }
+        left_out = {
+            benchmark.region: no_score(score)
+            for benchmark, score in zip(self.areas, scores, strict=True)
+            if benchmark.region not in kept
+        }
+        parts = list(kept.values()) or scores
 
-        def mean(key: str) -> float:
-            return float(np.mean([float(score.attrs[key]) for score in scores]))
+        def mean(key: str) -> Any:
+            return mean_of([score.attrs.get(key) for score in parts])
 
-        score = Score(float(np.mean([float(score) for score in scores])))
-        score.attrs[Score.RAW_VALUES_KEY] = Score(mean(Score.RAW_VALUES_KEY))
-        score.attrs['ceiling'] = Score(mean('ceiling'))
-        score.attrs['draws'] = np.mean([score.attrs['draws'] for score in scores], axis=0)
-        score.attrs['error'] = standard_error(score.attrs['draws'])
-        inter_animal = [score.attrs['inter_animal'] for score in scores]
         animals = {name for benchmark in self.areas for name in benchmark.recordings.animals}
-        kinds = dict.fromkeys(score.attrs['ceiling_kind'] for score in scores)
+        n_animals, n_stimuli = max(len(animals), 2), parts[0].attrs['n_stimuli']
+
+        def combined(value: Any, draws: list[Any]) -> Estimate:
+            known = None if any(each is None for each in draws) else np.mean(draws, axis=0)
+            return estimate(float(value), known, n_animals, n_stimuli)
+
+        score = Score(float(np.mean([float(score) for score in parts])))
+        own = combined(mean('uncut'), [score.attrs['draws'] for score in parts])
+        for key in (Score.RAW_VALUES_KEY, 'ceiling'):
+            value = float(np.mean([float(part.attrs[key]) for part in parts]))
+            estimated = combined(value, [part.attrs[key].attrs.get('draws') for part in parts])
+            score.attrs[key] = Score(value)
+            score.attrs[key].attrs['error'] = estimated.error
+            score.attrs[f'{key}_interval'] = estimated.interval
+        draws = [part.attrs['draws'] for part in parts]
+        kinds = dict.fromkeys(part.attrs['ceiling_kind'] for part in parts)
         score.attrs.update(
             benchmark_identifier=self.identifier,
-            formula=f'mean over areas of {scores[0].attrs["formula"]}',
+            draws=None if any(each is None for each in draws) else np.mean(draws, axis=0),
+            uncut=own.value,
+            error=own.error if kept else None,
+            errors=own.errors,
+            interval=own.interval if kept else None,
+            formula=f'mean over areas of {parts[0].attrs["formula"]}',
             ceiling_kind='; '.join(kinds),
-            noise_corrected=mean('noise_corrected'),
-            inter_animal=None if None in inter_animal else float(np.mean(inter_animal)),
-            n_neuroids=sum(score.attrs['n_neuroids'] for score in scores),
-            n_stimuli=scores[0].attrs['n_stimuli'],
+            **{key: mean(key) for key in ('noise_corrected', 'model_per_animal', 'other_mice')},
+            **{key: mean(key) for key in ('trial_ceiling', 'animal_ceiling') if mean(key) is not None},
+            n_neuroids=sum(part.attrs['n_neuroids'] for part in parts),
+            n_stimuli=n_stimuli,
             n_animals=len(animals),
             areas={benchmark.region: score for benchmark, score in zip(self.areas, scores, strict=True)},
-            left_out=self.left_out,
+            left_out={**self.left_out, **left_out},
         )
         return score
+
+
+def no_score(score: Score) -> str:
+    """Say why an area has a raw value but no score."""
+    low, high = score.attrs['ceiling_interval']
+    return (
+        f'no score: the 95 % interval of its ceiling, {low:.2f} to {high:.2f}, reaches below {MIN_CEILING}; its '
+        'neuroids are too few, or their responses too noisy'
+    )

@@ -43,6 +43,8 @@ class AreaRecordings:
         Number of stimuli that some session doesn't have.
     n_filled : int
         Number of responses in `mean` that weren't recorded.
+    cohort : tuple of str
+        All animals of the dataset, which may have been recorded in other areas.
     """
 
     trials: np.ndarray
@@ -54,6 +56,7 @@ class AreaRecordings:
     n_unreliable: int
     n_stimuli_left_out: int = 0
     n_filled: int = 0
+    cohort: tuple[str, ...] = ()
 
     def __getitem__(self, mask: np.ndarray) -> 'AreaRecordings':
         """Select some of the neuroids; other neuroids are other data, with a hash of their own."""
@@ -128,6 +131,7 @@ def _recordings(source: _Source, area: str, population: str | None) -> AreaRecor
         sha256=source.sha256,
         n_constant=int((np.isnan(reliability) & ~scored).sum()),
         n_unreliable=int((reliability < MIN_RELIABILITY).sum()),
+        cohort=tuple(np.unique(assembly['animal'].values).astype(str)),
     )
     if np.isnan(mean.values).any():
         area_recordings = _on_shared_stimuli(area_recordings)

@@ -18,9 +18,11 @@ from m2m_benchmarks.storage import ensure_writable, home
 if TYPE_CHECKING:
     from brainscore_core.metrics import Score
 
-    from m2m_benchmarks.analysis.compare import Comparison
+    from m2m_benchmarks.analysis.comparison import Comparison
     from m2m_benchmarks.analysis.entries import Entry
 
+#: Corrections for several tests; `analysis.statistics.CORRECTIONS` has their functions.
+_CORRECTIONS = ('holm', 'fdr')
 #: What is printed after Ctrl-C.
 _AFTER_INTERRUPT = 'Finished scores and training checkpoints are kept. Run the same command again to continue.'
 
@@ -44,30 +46,44 @@ def compare(
     batch_size: Annotated[int | None, typer.Option(help='Images in a training step; 32 in the protocol.')] = None,
     lr: Annotated[float | None, typer.Option(help='Learning rate of training; 1e-4 in the protocol.')] = None,
     limit: Annotated[int | None, typer.Option(help='Training images; 10,000 in the protocol.')] = None,
+    correction: Annotated[
+        str, typer.Option(metavar='holm|fdr', help='Correction of p values for several tests: family-wise, or FDR.')
+    ] = 'holm',
+    controls: Annotated[
+        bool, typer.Option('--controls', help='Add pixels_64 and the untrained twin of each model with weights.')
+    ] = False,
     figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
     json: Json = None,
 ) -> None:
     """Compare models on the same benchmarks: all pairs, with ranks.
 
-    Models with weights are compared on the same bootstrap draws. Untrained models are scored once per seed; twins with
-    and without NeuRN are paired over seeds. For benchmarks of trained models (…-accuracy), models without @ are trained
-    on the source domain with each seed; finished runs are reused and interrupted ones are continued.
+    Models are compared on the same bootstrap draws. Untrained models are scored once per seed; twins with and without
+    NeuRN are paired over seeds. For benchmarks of trained models (…-accuracy), models without @ are trained on the
+    source domain with each seed; finished runs are reused and interrupted ones are continued.
 
     \b
     Examples
     --------
       m2m compare torchvision:squeezenet1_1 torchvision:squeezenet1_1@none pixels_64 --benchmark SimulatedMouse-rdm
+      m2m compare torchvision:squeezenet1_1 --controls --benchmark SimulatedMouse-rdm --correction fdr
       m2m compare neurn_digitnet plain_digitnet --benchmark SklearnDigits-accuracy --steps 300 --figure twins.png
       m2m compare neurn_digitnet plain_digitnet --benchmark Qazi2025.MNIST-accuracy --seeds 0-4
     """  # noqa: D301, D411 - \b keeps these lines from being joined
     seed_list = parse_seeds(seeds)
-    if len(models) < 2:
+    if correction not in _CORRECTIONS:
+        raise typer.BadParameter(f'expected {" or ".join(_CORRECTIONS)}, got {correction}', param_hint='--correction')
+    if len(models) < 2 and not controls:
         raise typer.BadParameter(f'expected two models or more, got {models[0]} alone', param_hint='MODEL...')
-    from m2m_benchmarks.analysis.entries import check_different, parse_entries, source_of
+    from m2m_benchmarks.analysis.entries import check_different, parse_entries, source_of, with_controls
+    from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, parse
     from m2m_benchmarks.benchmarks.selection import expand_benchmarks
     from m2m_benchmarks.scoring.specs import check_candidate
 
     benchmarks = expand_benchmarks(benchmark)
+    if controls:
+        if not all(isinstance(parse(name), NeuralIdentifier) for name in benchmarks):
+            raise typer.BadParameter('controls are for benchmarks of recordings', param_hint='--controls')
+        models = with_controls(models, weights)
     entries = parse_entries(models, weights)
     for entry in entries:
         check_candidate(entry.spec)
@@ -96,7 +112,7 @@ def compare(
             # torch.hub announces downloads on stdout, which is for results only.
             with contextlib.redirect_stdout(sys.stderr):
                 comparisons = compare_models(
-                    models, benchmarks, seed_list, weights, source, training, report, scores.append
+                    models, benchmarks, seed_list, weights, source, training, report, scores.append, correction
                 )
     except BaseException:
         if scores:

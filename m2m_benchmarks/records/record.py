@@ -14,7 +14,7 @@ from typing import Any
 from m2m_benchmarks.errors import DataError
 
 #: Format of a result's JSON, increased when a field changes meaning. Results without the field have format 1.
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -23,22 +23,28 @@ class Part:
 
     Attributes
     ----------
-    score, raw, ceiling, error : float
+    score : float or None
+        None where the ceiling is too uncertain.
+    raw, ceiling, error : float
     formula : str
         How the score follows from raw and ceiling.
     layer : str
-        Layer of the candidate that models the area.
+        Layer of the candidate that models the area; two with a bar between them if each models half of the neuroids.
     n_neuroids, n_animals : int
     noise_corrected : float
     per_animal : dict
         Raw value on the neuroids of each animal.
     inter_animal : float or None
-        Mean over animals of the raw value that all other animals reach as a model of one.
+        Earlier name of `other_mice`, in results of format 2 or less.
     commitment : str
         How the layer was chosen.
+    uncut, interval, raw_interval, ceiling_interval, errors, ceiling_kind, trial_ceiling, animal_ceiling, animal_bounds
+        As in `Result`, and so are all below.
+    halves, own_units, model_per_animal, other_mice
+        See `Result`.
     """
 
-    score: float
+    score: float | None
     raw: float | None
     ceiling: float | None
     error: float | None
@@ -48,8 +54,21 @@ class Part:
     n_animals: int | None
     noise_corrected: float | None
     per_animal: dict[str, float] | None
-    inter_animal: float | None
     commitment: str | None
+    inter_animal: float | None = None
+    uncut: float | None = None
+    interval: list[float] | None = None
+    raw_interval: list[float] | None = None
+    ceiling_interval: list[float] | None = None
+    errors: dict[str, float] | None = None
+    ceiling_kind: str | None = None
+    trial_ceiling: float | None = None
+    animal_ceiling: float | None = None
+    animal_bounds: dict[str, float] | None = None
+    halves: list[Any] | None = None
+    own_units: dict[str, Any] | None = None
+    model_per_animal: float | None = None
+    other_mice: float | None = None
 
 
 @dataclass(frozen=True)
@@ -137,13 +156,38 @@ class Result:
     Attributes
     ----------
     model, benchmark : str
-    score : float
+    score : float or None
+        None where the ceiling is too uncertain for a score.
     created : str
         Time in UTC, as ISO 8601.
     format : int
-    raw, ceiling, error : float or None
+    version : int or None
+        Version of the benchmark: numbers of different versions are not comparable. None in results of format 2 or less,
+        whose benchmarks have version 1.
+    raw, ceiling : float or None
+    error : float or None
+        Standard error of `uncut` for new animals and new stimuli.
+    errors : dict or None
+        Standard errors for new animals alone and new stimuli alone.
+    uncut : float or None
+        The score before a negative one is set to 0.
+    interval, raw_interval, ceiling_interval : list of float or None
+        95 % confidence intervals (low, high) of `uncut`, `raw` and `ceiling`.
     ceiling_kind : str or None
-        Kind of the ceiling, such as 'trials' for the noise of single trials.
+        Kind of the ceiling, such as 'population' for the limited number of neuroids and the noise of their trials, or
+        'trials' for the noise alone.
+    trial_ceiling : float or None
+        Ceiling from halves of the trials: another recording of the same neuroids.
+    animal_ceiling : float or None
+        Ceiling from halves of the animals: a model of the species.
+    animal_bounds : dict or None
+        Lower and upper bound over animals, and the number of animals.
+    halves : list of dict or None
+        Layer, raw value, ceiling and number of neuroids of each half, where each has its own layer.
+    own_units : dict or None
+        Raw value of the layer for neuroids simulated as its own units, and its 95 % interval.
+    model_per_animal, other_mice : float or None
+        Mean over animals of the raw value on one animal: of the candidate, and of all other animals as a model.
     formula : str or None
         How the score follows from raw and ceiling.
     caveat : str or None
@@ -156,6 +200,7 @@ class Result:
     noise_corrected, raw_error : float or None
     per_animal : dict or None
     inter_animal : float or None
+        Earlier name of `other_mice`, in results of format 2 or less.
     commitment : str or None
         How the layer was chosen.
     choices : dict or None
@@ -217,13 +262,26 @@ class Result:
 
     model: str
     benchmark: str
-    score: float
+    score: float | None
     created: str
     format: int = 1
+    version: int | None = None
     raw: float | None = None
     ceiling: float | None = None
     error: float | None = None
+    errors: dict[str, float] | None = None
+    uncut: float | None = None
+    interval: list[float] | None = None
+    raw_interval: list[float] | None = None
+    ceiling_interval: list[float] | None = None
     ceiling_kind: str | None = None
+    trial_ceiling: float | None = None
+    animal_ceiling: float | None = None
+    animal_bounds: dict[str, float] | None = None
+    halves: list[Any] | None = None
+    own_units: dict[str, Any] | None = None
+    model_per_animal: float | None = None
+    other_mice: float | None = None
     formula: str | None = None
     caveat: str | None = None
     layer: str | dict[str, str] | None = None
@@ -323,7 +381,7 @@ class Result:
                 document[name] = dataclasses.asdict(document[name])
         for name in _NESTED_BY_NAME:
             if document.get(name) is not None:
-                document[name] = {key: dataclasses.asdict(value) for key, value in document[name].items()}
+                document[name] = {key: _fields(value, self.format) for key, value in document[name].items()}
         if self.format == 1:  # version 0.1 did not write it
             del document['format']
         return {**document, **self.others}
@@ -350,6 +408,8 @@ class Result:
             return None
         for name in ('input', 'library'):
             parts[name] = dataclasses.asdict(parts[name])
+        if self.version is not None:
+            parts['version'] = self.version
         return _sha256(parts)
 
     @property
@@ -370,7 +430,7 @@ _ALWAYS = frozenset(
     for declared in dataclasses.fields(Result)
     if declared.name
     not in {
-        *('areas', 'details', 'left_out', 'request', 'files', 'preprocessing', 'notes'),
+        *('areas', 'details', 'left_out', 'request', 'files', 'preprocessing', 'notes', 'inter_animal', 'halves'),
         *('source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds'),
     }
 )
@@ -412,6 +472,16 @@ def _fits(value: Any, kind: Any) -> bool:
     if dataclasses.is_dataclass(kind):
         return all(_fits(getattr(value, name), each) for name, each in _TYPES[type(value)].items())
     return True
+
+
+def _fields(part: Part | Domain, format_: int) -> dict[str, Any]:
+    """Convert to a dictionary with the fields that a part of a format has."""
+    fields = dataclasses.asdict(part)
+    optional = {declared.name for declared in dataclasses.fields(part) if declared.default is not dataclasses.MISSING}
+    # A part of format 2 or less always has this field.
+    kept = {'inter_animal'} if format_ < 3 else set()
+    unused = {name for name in optional if fields[name] is None} - kept
+    return {name: value for name, value in fields.items() if name not in unused}
 
 
 def _sha256(content: Any) -> str:

@@ -1,6 +1,7 @@
 """Queries of results: filters, the newest of each, models x benchmarks, and contradictions."""
 
 import fnmatch
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -138,8 +139,8 @@ def find_contradictions(results: Iterable[Result]) -> set[str]:
             by_claim[result.claim].append(result)
     contradictions = set()
     for claimed in by_claim.values():
-        scores = [result.score for result in claimed]
-        if max(scores) - min(scores) > TOLERANCE:
+        scores = [result.score for result in claimed if result.score is not None]
+        if scores and max(scores) - min(scores) > TOLERANCE:
             contradictions |= {result.uid for result in claimed}
     return contradictions
 
@@ -171,7 +172,11 @@ def matrix(results: Iterable[Result]) -> Matrix:
     benchmarks = sorted({benchmark for _, benchmark in cells})
     shares: dict[str, list[float]] = defaultdict(list)
     for benchmark in benchmarks:
-        column = {name: result.score for (name, scored), result in cells.items() if scored == benchmark}
+        column = {
+            name: -math.inf if result.score is None else result.score  # behind all with a score
+            for (name, scored), result in cells.items()
+            if scored == benchmark
+        }
         for name, score in column.items():
             others = [other for key, other in column.items() if key != name]
             beaten = sum((score > other) + 0.5 * (score == other) for other in others)

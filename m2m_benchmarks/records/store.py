@@ -7,6 +7,7 @@ score, and is kept until the user deletes it. Rows of earlier versions have no s
 import contextlib
 import hashlib
 import json
+import math
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -76,7 +77,7 @@ def add(results: Iterable[Result]) -> int:
             {
                 'model': result.model,
                 'benchmark': result.benchmark,
-                'score': float(result.score) + 0.0,  # as SQLite returns it, which has no -0.0
+                'score': _stored_score(result),
                 'created': result.created,
                 'document': json.dumps(result.document(), allow_nan=False),
                 'uid': result.uid,
@@ -97,6 +98,11 @@ def add(results: Iterable[Result]) -> int:
                 Row.insert_many(new).execute()
             n_added += len(new)
     return n_added
+
+
+def _stored_score(result: Result) -> float:
+    """Score as the column has it: below all others for a result without one; SQLite has no -0.0."""
+    return -math.inf if result.score is None else float(result.score) + 0.0
 
 
 def results(model: str | None = None, benchmark: str | None = None) -> list[Result]:
@@ -158,7 +164,7 @@ def verify() -> list[str]:
 
 def set_request(result: Result, request: str, files: dict[str, str]) -> None:
     """Add a request to a stored result, or to an equal one of the same identity, so that it answers the request."""
-    equal = (Row.identity == result.identity) & (Row.score == result.score)
+    equal = (Row.identity == result.identity) & (Row.score == _stored_score(result))
     with _connection(), _database.atomic('IMMEDIATE'):
         for row in _select(equal if result.identity is not None else Row.uid == result.uid):
             with contextlib.suppress(DataError):  # a damaged row answers nothing

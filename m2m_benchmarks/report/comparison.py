@@ -1,4 +1,4 @@
-"""Figure of comparisons: all candidates on each measure and seed, and their differences from the first."""
+"""Figure of comparisons: all candidates on each measure and seed, their differences from the first, and other mice."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from m2m_benchmarks.analysis.compare import Comparison
+from m2m_benchmarks.analysis.comparison import ALPHA, Comparison
+from m2m_benchmarks.analysis.comparison import Row as ComparisonRow
 from m2m_benchmarks.errors import StorageError
-from m2m_benchmarks.report.comparison_tables import row_names
+from m2m_benchmarks.report.comparison_tables import SHORT, group_letters, row_names
 from m2m_benchmarks.storage import ensure_file_writable, user_file
 
 FORMATS = ('.png', '.svg', '.pdf')
@@ -38,18 +39,22 @@ def check_figure(path: Path) -> None:
 def draw(comparisons: Sequence[Comparison]) -> Figure:
     """Draw comparisons of the same candidates, one below the other.
 
-    On the left, each measure has one row: small dots are seeds, joined where they are paired, large dots their mean.
-    On the right are the differences between the first candidate and each other, with their 95 % intervals.
+    On the left, each measure has one row: small dots are seeds, joined where they are paired, large dots their mean
+    with its 95 % interval; a band is the interval of the ceiling; models with a letter in common can't be told apart.
+    Beside them are the differences between the first candidate and each other, with their 95 % intervals and a star
+    where the adjusted p value is at most .05. On the right, where there are three animals or more, is the raw value of
+    each candidate on one animal beside that of all other animals.
     """
     n = len(comparisons[0].candidates)
     sizes = [0.8 + 0.2 * len(each.methods) + max(0.55, 0.22 * n) * len(each.rows) for each in comparisons]
-    figure = Figure(figsize=(9, 0.4 + 0.2 * n + sum(sizes)), layout='constrained')
+    width = 12 if any(_with_mice(each) for each in comparisons) else 9
+    figure = Figure(figsize=(width, 0.4 + 0.2 * n + sum(sizes)), layout='constrained')
     panels = figure.subfigures(len(comparisons), 1, height_ratios=sizes, squeeze=False)[:, 0]
     legend: dict[str, Artist] = {}
     for panel, comparison in zip(panels, comparisons, strict=True):
-        values = _draw_panel(panel, comparison)
-        for handle, label in zip(*values.get_legend_handles_labels(), strict=True):
-            legend.setdefault(label, handle)
+        for axes in _draw_panel(panel, comparison):
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+                legend.setdefault(label, handle)
     columns = 3 if sum(map(len, legend)) <= _LINE else 1
     figure.legend(legend.values(), legend, loc='outside lower left', ncols=columns, frameon=False)
     return figure
@@ -69,12 +74,14 @@ def write_figure(comparisons: Sequence[Comparison], path: Path) -> None:
         draw(comparisons).savefig(file, format=path.suffix[1:].lower(), dpi=150)
 
 
-def _draw_panel(panel: SubFigure, comparison: Comparison) -> Axes:
-    """Draw one comparison and return the axes of its values."""
+def _draw_panel(panel: SubFigure, comparison: Comparison) -> list[Axes]:
+    """Draw one comparison and return its axes."""
     rows, n = comparison.rows, len(comparison.candidates)
     chance = comparison.candidates[0].results[0].get('chance')
+    ratios = [4, 3, 2] if _with_mice(comparison) else [3, 2]
+    panels = panel.subplots(1, len(ratios), sharey=True, width_ratios=ratios)
     values: Axes
-    values, differences = panel.subplots(1, 2, sharey=True, width_ratios=[3, 2])
+    values, differences = panels[:2]
     heights = np.arange(len(rows))[::-1]
     offsets = _offsets(n)
     _draw_values(values, comparison, heights, offsets)
@@ -82,8 +89,12 @@ def _draw_panel(panel: SubFigure, comparison: Comparison) -> Axes:
     values.set_yticks(heights, row_names(comparison))
     values.set_ylim(-0.6, len(rows) - 0.4)  # whole markers, in a single row too
     values.set_xlabel('score' if chance is None else 'accuracy')
-    differences.set_xlabel('first minus second, 95 % interval' if n == 2 else 'first minus other, 95 % interval')
-    for axes in (values, differences):
+    which = 'first minus second' if n == 2 else 'first minus other'
+    differences.set_xlabel(f'{which}, 95 % interval; * p ≤ {ALPHA} ({SHORT[comparison.correction]})')
+    for axes in panels[2:]:
+        _draw_mice(axes, comparison, heights, offsets)
+        axes.set_xlabel('raw value on one animal')
+    for axes in panels:
         axes.grid(axis='x', color='0.92')
         axes.set_axisbelow(True)
         axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -91,7 +102,11 @@ def _draw_panel(panel: SubFigure, comparison: Comparison) -> Axes:
     if chance is not None:
         values.axvline(chance, color='0.6', linewidth=1, linestyle=':', label='chance')
     panel.suptitle('\n'.join([comparison.benchmark, *comparison.methods]), x=0.01, ha='left', fontsize=10)
-    return values
+    return list(panels)
+
+
+def _with_mice(comparison: Comparison) -> bool:
+    return any(row.other_mice is not None for row in comparison.rows)
 
 
 def _offsets(n: int) -> np.ndarray:
@@ -115,8 +130,47 @@ def _draw_values(axes: Axes, comparison: Comparison, heights: np.ndarray, offset
         for height, row in zip(heights, comparison.rows, strict=True):
             seeds = row.values[number]
             axes.scatter(seeds, [height + offset] * len(seeds), s=14, alpha=0.5, zorder=2, **_style(number))
+        for height, row in zip(heights, comparison.rows, strict=True):
+            ends = row.intervals[number]
+            if ends is not None:
+                axes.plot(ends, [height + offset] * 2, color=_style(number)['color'], zorder=2)
         means = [row.means[number] for row in comparison.rows]
         axes.scatter(means, heights + offset, s=60, label=candidate.label, zorder=3, **_style(number))
+    for height, row in zip(heights, comparison.rows, strict=True):
+        _draw_ceiling(axes, row, height)
+        if len(comparison.candidates) > 2:
+            _draw_groups(axes, row, height + offsets)
+
+
+def _draw_ceiling(axes: Axes, row: ComparisonRow, height: float) -> None:
+    if row.ceiling_interval is not None:
+        axes.fill_betweenx(
+            [height - 0.45, height + 0.45], *row.ceiling_interval, color='0.88', lw=0, zorder=0.5, label='ceiling'
+        )
+
+
+def _draw_groups(axes: Axes, row: ComparisonRow, heights: np.ndarray) -> None:
+    """Write the letters of each candidate's groups to the right of its seeds and interval."""
+    for number, letters in enumerate(group_letters(row.groups, len(heights))):
+        end = max(*row.values[number], row.means[number], *(row.intervals[number] or ()))
+        _annotate(axes, letters, end, heights[number])
+
+
+def _annotate(axes: Axes, text: str, x: float, y: float) -> None:
+    """Write a few characters to the right of a point."""
+    axes.annotate(text, (x, y), (5, 0), textcoords='offset points', va='center', fontsize=8, annotation_clip=False)
+
+
+def _draw_mice(axes: Axes, comparison: Comparison, heights: np.ndarray, offsets: np.ndarray) -> None:
+    """Draw the raw value of each candidate on one animal, and that of all other animals as a line."""
+    for height, row in zip(heights, comparison.rows, strict=True):
+        if row.other_mice is None:
+            continue
+        ends = [height - 0.45, height + 0.45]
+        axes.plot([row.other_mice] * 2, ends, color='black', linewidth=2, label='other mice')
+        for number, (value, offset) in enumerate(zip(row.model_per_animal, offsets, strict=True)):
+            if value is not None:
+                axes.plot([value], [height + offset], linestyle='', **_style(number))
 
 
 def _draw_differences(axes: Axes, comparison: Comparison, heights: np.ndarray, offsets: np.ndarray) -> None:
@@ -132,3 +186,5 @@ def _draw_differences(axes: Axes, comparison: Comparison, heights: np.ndarray, o
             if pair.interval is not None:
                 axes.hlines([height], *pair.interval, color=style['color'])
             axes.plot([pair.value], [height], linestyle='', **style)
+            if pair.p_adjusted is not None and pair.p_adjusted <= ALPHA:
+                _annotate(axes, '*', max(pair.value, *(pair.interval or ())), height)

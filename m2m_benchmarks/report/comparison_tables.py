@@ -1,16 +1,20 @@
-"""Tables of a comparison: the candidates, the parts of their scores, and the differences of all pairs."""
+"""Tables of a comparison: the candidates, the parts of their scores, their tests, and the differences of all pairs."""
 
 import string
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS
 from m2m_benchmarks.report.tables import Column, Row, Table, estimate, interval, number, text
 
 if TYPE_CHECKING:
-    from m2m_benchmarks.analysis.compare import Comparison, Difference
+    from m2m_benchmarks.analysis.comparison import Comparison, Difference
+    from m2m_benchmarks.analysis.comparison import Row as ComparisonRow
 
 #: Format of p values.
 _P_VALUE = '.2g'
+#: Names of the corrections in titles.
+SHORT = {'holm': 'Holm', 'fdr': 'FDR'}
 
 
 def comparison_tables(comparison: 'Comparison') -> list[Table]:
@@ -20,9 +24,9 @@ def comparison_tables(comparison: 'Comparison') -> list[Table]:
     JSON of the comparison has their differences on its parts.
     """
     if len(comparison.candidates) == 2:
-        return [_candidates(comparison), _two(comparison)]
+        return [_candidates(comparison), _tests(comparison), _two(comparison)]
     parts = [_parts(comparison)] if len(comparison.rows) > 1 else []
-    return [_candidates(comparison), *parts, _pairs(comparison)]
+    return [_candidates(comparison), *parts, _tests(comparison), _pairs(comparison)]
 
 
 def letter(index: int) -> str:
@@ -36,15 +40,44 @@ def _candidates(comparison: 'Comparison') -> Table:
     spreads = [spread for spread in row.spreads if spread is not None]
     ranked = len(comparison.candidates) > 2
     columns += [number('between seeds')] if spreads else []
-    columns += [text('rank')] if ranked else []
+    columns += [text('rank'), text('tied')] if ranked else []
+    tied = group_letters(row.groups, len(comparison.candidates))
     rows = []
     for index, candidate in enumerate(comparison.candidates):
         best, worst = row.ranks[index]
         cells: list[Any] = [letter(index), candidate.label, (row.means[index], row.errors[index])]
         cells += [row.spreads[index]] if spreads else []
-        cells += [str(best) if best == worst else f'{best} to {worst}'] if ranked else []
+        cells += [str(best) if best == worst else f'{best} to {worst}', tied[index]] if ranked else []
         rows.append(Row(tuple(cells)))
     return Table(columns, rows, comparison.benchmark)
+
+
+def group_letters(groups: Sequence[Sequence[int]], n: int) -> list[str]:
+    """Name the groups of each candidate by letters: a for the first group, ab for one that is in the second too."""
+    return [
+        ''.join(letter(number).lower() for number, group in enumerate(groups) if index in group) for index in range(n)
+    ]
+
+
+def _tests(comparison: 'Comparison') -> Table:
+    """Lay out the tests of each score against chance and the ceiling, and each model beside other mice."""
+    row = comparison.rows[-1]
+    columns = [text(''), interval('95 % interval'), number(f'p above {_chance(row)}', _P_VALUE)]
+    with_ceiling = any(p is not None for p in row.p_ceiling)
+    columns += [number('p at ceiling', _P_VALUE)] if with_ceiling else []
+    with_mice = row.other_mice is not None
+    columns += [number('raw on one animal'), number('other mice')] if with_mice else []
+    rows = []
+    for index in range(len(comparison.candidates)):
+        cells: list[Any] = [letter(index), row.intervals[index] or (None, None), row.p_chance[index]]
+        cells += [row.p_ceiling[index]] if with_ceiling else []
+        cells += [row.model_per_animal[index], row.other_mice] if with_mice else []
+        rows.append(Row(tuple(cells)))
+    return Table(columns, rows)
+
+
+def _chance(row: 'ComparisonRow') -> str:
+    return 'chance' if row.chance else '0'
 
 
 def _two(comparison: 'Comparison') -> Table:
@@ -66,7 +99,7 @@ def _parts(comparison: 'Comparison') -> Table:
 
 
 def _pairs(comparison: 'Comparison') -> Table:
-    columns = [Column('score'), *_difference_columns('difference', 'p (Holm)')]
+    columns = [Column('score'), *_difference_columns('difference', f'p ({SHORT[comparison.correction]})')]
     rows = [
         Row((f'{letter(pair.first)} − {letter(pair.second)}', *_difference_cells(pair)))
         for pair in comparison.rows[-1].differences
@@ -79,7 +112,7 @@ def _difference_columns(title: str, p_value: str) -> list[Column]:
 
 
 def _difference_cells(pair: 'Difference') -> tuple[Any, ...]:
-    return (pair.value, pair.error), pair.interval or (None, None), pair.p_holm
+    return (pair.value, pair.error), pair.interval or (None, None), pair.p_adjusted
 
 
 def row_names(comparison: 'Comparison') -> list[str]:
@@ -91,24 +124,41 @@ def row_names(comparison: 'Comparison') -> list[str]:
     return names
 
 
+def _corrected(correction: str) -> str:
+    from m2m_benchmarks.analysis.statistics import CORRECTIONS  # takes a second to import
+
+    return CORRECTIONS[correction][0]
+
+
 def _notes(comparison: 'Comparison') -> list[str]:
     notes = []
     for method, pairs in comparison.methods.items():
         differences = ', '.join(f'{letter(first)} − {letter(second)}' for first, second in pairs)
         notes.append(f'{method}.' if len(comparison.methods) == 1 else f'{differences}: {method}.')
-    notes.append('±: standard error; for scores, by bootstrap.')
+    notes.append('±: standard error.')
     seeded = next((candidate for candidate in comparison.candidates if candidate.seeds), None)
     if seeded is not None:
         seeds = ', '.join(map(str, seeded.seeds or []))
         several = any(spread is not None for spread in comparison.rows[-1].spreads)
         notes[-1] += f' Seeds: {seeds}{"; between seeds: standard deviation" if several else ""}.'
-    if len(comparison.candidates) > 2:
+    row, n = comparison.rows[-1], len(comparison.candidates)
+    ceiling = '; p at ceiling: for one at the ceiling' if any(p is not None for p in row.p_ceiling) else ''
+    notes.append(f'p above {_chance(row)}: for a true score that is not{ceiling}.')
+    if row.other_mice is not None:
         notes.append(
-            'Each interval is for its pair alone. p is adjusted over all pairs; pairs with p above .05 are ties in the '
-            'ranks.'
+            'other mice: the raw value that all other animals reach as a model of one animal, the mark for the raw '
+            'value of a model on one animal; both are means over animals.'
         )
+    notes.append(f'p values are adjusted for the number of models or pairs ({_corrected(comparison.correction)}).')
+    if n > 2:
+        notes.append(
+            'Each interval is for its pair alone. rank: the ranges together hold the true ranks with a confidence of '
+            '95 % (by Holm).'
+        )
+        notes.append('tied: models with a letter in common are neighbours by score of which no pair has p below .05.')
         if len(comparison.rows) > 1:
             notes.append('--json has the differences of the parts.')
+    notes += [f'{name} is left out: {reason}.' for name, reason in comparison.left_out.items()]
     first = comparison.candidates[0].results[0]
     if first.get('chance') is not None:
         notes.append(f'Shares of correct labels; chance is {first["chance"]}.')

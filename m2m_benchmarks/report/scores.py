@@ -1,5 +1,6 @@
 """Tables of results: one candidate in detail, or candidates x benchmarks."""
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -10,6 +11,24 @@ from m2m_benchmarks.records.record import Part, Result
 from m2m_benchmarks.records.selection import find_contradictions, label, labels, matrix
 from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estimate, fits, heading, interval, number
 
+#: What the ceiling of each kind is a ceiling of.
+_SAYS = {
+    'population': "score: 0 is chance; 1 is what a perfect model of these animals' populations would get, given the "
+    'number of neuroids and the noise of their trials.',
+    'trials': 'score: 0 is chance; its ceiling is the noise of the trials alone, and no value that a perfect model '
+    'reaches.',
+    'half of the trials': 'score: 0 is chance; its ceiling is the agreement of two halves of the trials.',
+}
+#: What the columns of single values beside raw mean.
+OWN_UNITS = (
+    'own units: raw for neuroids simulated as units of the same layer, with the recorded number, reliabilities, means, '
+    'trials and images. It is no bound, and no divisor; regression on so few images cannot rank layers by their '
+    'distance from 1.'
+)
+OTHER_MICE = (
+    'Mean over animals of raw on a single animal: of the candidate, and of all other animals as a model, which is the '
+    'mark to pass.'
+)
 _SIMULATED = 'SimulatedMouse is simulated: these numbers say nothing about any mouse.'
 _DERIVED = "SklearnDigits are scikit-learn's digits and domains derived from them, not those of the paper."
 
@@ -18,7 +37,24 @@ def score_tables(results: Sequence[Result]) -> list[Table]:
     """Lay out results in detail: areas or domains, then the mean of each benchmark."""
     neural = [result for result in results if result.targets is None]
     tables = [_domains(result) for result in results if result.targets is not None]
-    return [*tables, _areas(neural)] if neural else tables
+    return [*tables, _areas(neural), *_single_animals(neural)] if neural else tables
+
+
+def _single_animals(results: Sequence[Result]) -> list[Table]:
+    """Lay out values on single animals, which are not comparable with those on all animals at once."""
+    rows = []
+    for result in results:
+        group = f'{result.benchmark} (simulated)' if result.simulated else result.benchmark
+        parts: dict[str, Result | Part] = {**(result.areas or {}), 'mean' if result.areas else '': result}
+        for name, part in parts.items():
+            if part.other_mice is not None:
+                own = (name, part.n_animals, part.model_per_animal, part.other_mice)
+                rows.append(Row((label(result), group, *own), strong=part is result))
+    columns = (
+        *(heading('candidate'), heading('benchmark'), Column('area'), count('animals')),
+        *(number('candidate on one animal'), number('other mice on one animal')),
+    )
+    return [Table(columns, rows, notes=[OTHER_MICE])] if rows else []
 
 
 def _areas(results: Sequence[Result]) -> Table:
@@ -36,14 +72,16 @@ def _areas(results: Sequence[Result]) -> Table:
         rows.append(Row((label(result), group, own_name, layer, *_numbers(result)), strong=True))
     columns = (
         *(heading('candidate'), heading('benchmark'), Column('area'), Column('layer')),
-        *(count('neuroids'), number('raw'), number('ceiling'), estimate('score')),
+        *(count('neuroids'), number('raw'), number('own units'), number('ceiling'), estimate('score')),
     )
     simulated = [_SIMULATED] if any(result.simulated for result in results) else []
     return Table(columns, rows, notes=[*simulated, *_notes_on(results)])
 
 
 def _numbers(result: Result | Part) -> tuple[Cell, ...]:
-    return (result.n_neuroids, result.raw, result.ceiling, (result.score, result.error))
+    own_units = None if result.own_units is None else result.own_units['value']
+    scored = None if result.score is None else (result.score, result.error)
+    return (result.n_neuroids, result.raw, own_units, result.ceiling, scored)
 
 
 def _notes_on(results: Sequence[Result]) -> list[str]:
@@ -73,7 +111,26 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
                 f'{result.benchmark}: on {result.n_stimuli} stimuli; {left_out} that not all sessions have are left '
                 'out.'
             )
-    notes.append('score: 1 is the ceiling, 0 is chance. ±: standard error. neuroids: number of reliable ones.')
+    parts: list[Result | Part] = [*results, *(part for result in results for part in (result.areas or {}).values())]
+    notes += dict.fromkeys(
+        _SAYS[kind] for part in parts if (kind := (part.ceiling_kind or '').partition(',')[0]) in _SAYS
+    )
+    notes.append('±: standard error for new animals and new stimuli. neuroids: number of reliable ones.')
+    for result in results:
+        negative = {
+            name: part for name, part in _own_parts(result).items() if part.uncut is not None and part.uncut < 0
+        }
+        if negative and result.score == 0:
+            shown = ', '.join(f'{name} {_between(part.raw, part.raw_interval)}' for name, part in negative.items())
+            notes.append(f'{result.benchmark}: a negative raw value counts as 0; with its 95 % interval it is {shown}.')
+        unscored = [name for name, part in _own_parts(result).items() if part.score is None]
+        if unscored:
+            notes.append(
+                f'{result.benchmark}: raw without a score ({", ".join(unscored)}): the 95 % interval of the ceiling '
+                'reaches below 0.2.'
+            )
+    if any(part.own_units for part in parts):
+        notes.append(OWN_UNITS)
     names = [name for name in map(_neural, results) if name is not None]
     # Imported recordings have no METHODS.md; those of all datasets describe the comparisons alike.
     datasets = dict.fromkeys(name.dataset for name in names)
@@ -84,7 +141,22 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
     chosen += [part.commitment for result in results for part in (result.areas or {}).values()]
     if any(how and how.startswith('chosen') for how in chosen):
         notes.append('Each layer was chosen on one half of the neuroids and scored on the other.')
+    if any(how and how.startswith('cross-fitted') for how in chosen):
+        notes.append(
+            'Each half of the neuroids is scored by the layer chosen on the other; two layers are one for each half.'
+        )
     return notes
+
+
+def _own_parts(result: Result) -> dict[str, Result | Part]:
+    """Areas of a result, or the result itself by the name of its benchmark's area."""
+    parts: dict[str, Result | Part] = {'raw': result}
+    return {**result.areas} if result.areas else parts
+
+
+def _between(value: float | None, interval: list[float] | None) -> str:
+    low, high = interval or (math.nan, math.nan)
+    return f'{value or 0:.3f} ({low:.3f} to {high:.3f})'
 
 
 def _neural(result: Result) -> NeuralIdentifier | None:
@@ -123,7 +195,7 @@ def matrix_table(results: Sequence[Result], width: int | None = None, plain: boo
     """
     arranged = matrix(results)
     contradictory = find_contradictions(results)
-    rows: dict[str, dict[str, tuple[float, float | None]]] = {}
+    rows: dict[str, dict[str, tuple[float | None, float | None]]] = {}
     for name in arranged.labels:
         cells = {
             benchmark: arranged.cells[name, benchmark]
@@ -135,7 +207,10 @@ def matrix_table(results: Sequence[Result], width: int | None = None, plain: boo
             benchmark: (cell.score, cell.error) for benchmark, cell in cells.items()
         }
     means = {} if plain else _means_of_seeds(arranged.cells.values())
-    notes = ['score: 1 is the ceiling, 0 is chance; for digits, the share of correct labels. ±: standard error.']
+    notes = [
+        'score: 0 is chance, 1 the ceiling, which `m2m results show` explains; for digits, the share of correct '
+        'labels. ±: standard error.'
+    ]
     if means:
         notes.append('± of a mean of seeds: standard deviation between the seeds.')
     if contradictory:
@@ -155,7 +230,7 @@ def matrix_table(results: Sequence[Result], width: int | None = None, plain: boo
     lines = []
     for benchmark in arranged.benchmarks:
         scored = {name: own[benchmark] for name, own in rows.items() if benchmark in own}
-        best_first = sorted(scored, key=lambda name: -scored[name][0])
+        best_first = sorted(scored, key=lambda name: _or_lowest(scored[name][0]), reverse=True)
         lines += [Row((benchmark, name, scored[name])) for name in best_first]
         lines += [
             Row((benchmark, name, own[benchmark]), strong=True) for name, own in means.items() if benchmark in own
@@ -163,13 +238,17 @@ def matrix_table(results: Sequence[Result], width: int | None = None, plain: boo
     return Table((heading('benchmark'), Column('candidate'), estimate('score')), lines, notes=notes)
 
 
-def _means_of_seeds(results: Iterable[Result]) -> dict[str, dict[str, tuple[float, float | None]]]:
+def _or_lowest(score: float | None) -> float:
+    return -math.inf if score is None else score
+
+
+def _means_of_seeds(results: Iterable[Result]) -> dict[str, dict[str, tuple[float | None, float | None]]]:
     """Mean and standard deviation between seeds of untrained candidates, by their name and by benchmark."""
     scores: dict[str, dict[str, list[float]]] = {}
     for result in results:
-        if result.seed is not None and (result.weights or '').startswith('none'):
+        if result.score is not None and result.seed is not None and (result.weights or '').startswith('none'):
             scores.setdefault(f'{result.model}@none', {}).setdefault(result.benchmark, []).append(result.score)
-    means: dict[str, dict[str, tuple[float, float | None]]] = {}
+    means: dict[str, dict[str, tuple[float | None, float | None]]] = {}
     for name, by_benchmark in scores.items():
         for n in sorted({len(own) for own in by_benchmark.values()} - {1}):
             means[f'{name} mean of {n} seeds'] = {
@@ -213,7 +292,21 @@ def facts(result: Result) -> list[str]:
         'preprocessing': result.preprocessing,
         'note': '; '.join(result.notes) if result.notes else None,
         'ceiling': result.ceiling_kind,
-        'other animals as a model': None if result.inter_animal is None else f'raw {result.inter_animal:.3f}',
+        '95 % interval': _interval_of(result.interval),
+        '95 % interval of raw': _interval_of(result.raw_interval),
+        '95 % interval of the ceiling': _interval_of(result.ceiling_interval),
+        'standard error, one factor': _listed(_rounded(result.errors)),
+        'ceiling of the trials': _three(result.trial_ceiling),
+        'ceiling of a model of the species': _three(result.animal_ceiling),
+        'bounds over animals': _listed(_rounded(result.animal_bounds)),
+        'own units': None
+        if result.own_units is None
+        else f'{result.own_units["value"]:.3f}, 95 % interval {_interval_of(result.own_units["interval"])}',
+        'raw on one animal, mean': _three(result.model_per_animal),
+        'other mice on one animal, mean': _three(
+            result.inter_animal if result.other_mice is None else result.other_mice
+        ),
+        'benchmark version': None if result.version is None else str(result.version),
         'layer': result.commitment,
         'settings': _listed(result.choices),
         'details': _listed(result.details),
@@ -238,6 +331,20 @@ def facts(result: Result) -> list[str]:
 def _equals(formula: str) -> str:
     """Write a formula after the word score; other libraries' benchmarks have words instead of one."""
     return formula if formula.startswith('as ') else f'= {formula}'
+
+
+def _three(value: float | None) -> str | None:
+    return None if value is None else f'{value:.3f}'
+
+
+def _interval_of(interval: Sequence[float] | None) -> str | None:
+    return None if interval is None else f'{interval[0]:.3f} to {interval[1]:.3f}'
+
+
+def _rounded(values: dict[str, float] | None) -> dict[str, object] | None:
+    if values is None:
+        return None
+    return {name: value if isinstance(value, int) else f'{value:.3f}' for name, value in values.items()}
 
 
 def _listed(values: Mapping[str, object] | None) -> str | None:

@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark, Halves, MeanBenchmark
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidate import Candidate
@@ -15,23 +16,25 @@ from m2m_benchmarks.scoring.layer_model import LayerModel
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """The layer that models an area, and how it was chosen.
+    """The layers that model an area, and how they were chosen.
 
     Attributes
     ----------
-    layer : str
+    layers : tuple of str
+        One layer for all neuroids; or one for the first half of them, chosen on the second, and one for the second
+        half, chosen on the first.
     how : str
-        'named', 'committed by the model', or 'chosen on other neuroids (split by animal)' and the like.
-    benchmark : AreaBenchmark
-        Benchmark to score on: all neuroids, or the half that the layer was not chosen on.
+        'named', 'committed by the model', or 'cross-fitted: ...'.
+    halves : Halves or None
+        Halves of the benchmark, where there are two layers.
     layer_scores : dict
-        Raw score of each layer on the selection half; empty where no layer was compared.
+        Raw score of each layer; of each half of the neuroids where they were compared, and empty where none was.
     """
 
-    layer: str
+    layers: tuple[str, ...]
     how: str
-    benchmark: AreaBenchmark
-    layer_scores: dict[str, float]
+    halves: Halves | None
+    layer_scores: dict[str, Any]
 
 
 def choose_layer(
@@ -41,7 +44,8 @@ def choose_layer(
 
     A layer that the user names, or that the model maps to the area, is scored on all neuroids. Otherwise, or where the
     model's map was calibrated on the same dataset, every layer of the candidate is scored by the benchmark's comparison
-    on one half of the neuroids, and the best is scored on the other.
+    on each half of the neuroids, and the best of each half is scored on the other: no animal has a say in the layer
+    that it is scored with.
 
     Parameters
     ----------
@@ -62,22 +66,26 @@ def choose_layer(
     if layer is not None:
         if not _large_enough(activations, benchmark, [layer]):
             raise _too_few_units(candidate, benchmark, layer)
-        return LayerChoice(layer, how, benchmark, {})
-    selection, scoring, split = split_neuroids(benchmark)
-    scores = compare_layers(candidate, activations, selection)
-    best = max(scores, key=scores.__getitem__)
-    return LayerChoice(best, f'chosen on other neuroids (split by {split})', scoring, scores)
+        return LayerChoice((layer,), how, None, {})
+    halves = split_neuroids(benchmark)
+    scores = {
+        name: compare_layers(candidate, activations, half)
+        for name, half in (('first half', halves.first), ('second half', halves.second))
+    }
+    of_first, of_second = (max(own, key=own.__getitem__) for own in scores.values())
+    return LayerChoice(
+        (of_second, of_first), f'cross-fitted: chosen on the other half (by {halves.how})', halves, scores
+    )
 
 
-def split_neuroids(benchmark: AreaBenchmark) -> tuple[AreaBenchmark, AreaBenchmark, str]:
-    """Split a benchmark into two with different neuroids, one to choose a layer on and one to score it on.
+def split_neuroids(benchmark: AreaBenchmark) -> Halves:
+    """Split a benchmark into two with different neuroids, to choose a layer on one and score it on the other.
 
     Returns
     -------
-    selection, scoring : AreaBenchmark
-    how : str
-        'animal' where there are two or more: in order of their number of neuroids, largest first, each animal goes to
-        the half with fewer neuroids. Else 'neuroid', by a hash of neuroid_id.
+    Halves
+        Halves by animal where there are two or more: in order of their number of neuroids, largest first, each animal
+        goes to the half with fewer neuroids. Else by neuroid, by a hash of neuroid_id.
 
     Raises
     ------
@@ -103,7 +111,7 @@ def split_neuroids(benchmark: AreaBenchmark) -> tuple[AreaBenchmark, AreaBenchma
             f'{benchmark.identifier} has too few reliable neuroids to choose a layer on one half and score on the '
             f'other ({int(mask.sum())} and {int((~mask).sum())}). Name the layer: --layer NAME.'
         )
-    return benchmark.restricted_to(mask), benchmark.restricted_to(~mask), how
+    return benchmark.split(mask, how)
 
 
 def compare_layers(candidate: Candidate, activations: Activations, benchmark: AreaBenchmark) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -34,13 +35,22 @@ class OwnUnits:
     values: tuple[float, ...]
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> 'OwnUnits':
+    def of(cls, values: Sequence[float] | np.ndarray) -> 'OwnUnits':
         """Summarize the values of two or more simulated recordings."""
         from scipy.stats import t  # takes a second to import
 
         n, mean = len(values), float(np.mean(values))
         half = float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) * np.sqrt(1 + 1 / n))
         return cls(mean, (mean - half, mean + half), tuple(map(float, values)))
+
+    @classmethod
+    def joined(cls, halves: 'Sequence[OwnUnits]') -> 'OwnUnits':
+        """Average the values of each recording over halves of the neuroids."""
+        return halves[0] if len(halves) == 1 else cls.of(np.mean([half.values for half in halves], axis=0))
+
+    def document(self) -> dict[str, Any]:
+        """Convert to a dictionary for JSON."""
+        return {'value': self.value, 'interval': list(self.interval)}
 
 
 def own_units(

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import math
 import sys
 from typing import Any
 
@@ -30,8 +31,11 @@ except ModuleNotFoundError:  # on Windows
 #: Attributes of a score that are copied to its result under the same name.
 _COPIED = (
     *('formula', 'layer', 'layer_scores', 'n_neuroids', 'n_stimuli', 'n_animals', 'noise_corrected', 'per_animal'),
-    *('inter_animal', 'commitment', 'ceiling_kind', 'details'),
+    *('commitment', 'ceiling_kind', 'uncut', 'errors', 'trial_ceiling', 'animal_ceiling', 'animal_bounds', 'halves'),
+    *('own_units', 'model_per_animal', 'other_mice', 'details'),
 )
+#: Intervals, which JSON has as lists.
+_INTERVALS = ('interval', 'raw_interval', 'ceiling_interval')
 #: Further ones of domain generalization.
 _GENERALIZATION = ('source', 'protocol', 'generalization_gap', 'chance', 'n_seeds')
 
@@ -89,6 +93,7 @@ def benchmark_fields(benchmark: Benchmark) -> dict[str, Any]:
             simulated=entry is not None and manifest.is_simulated(entry),
             benchmark_sha256=library().code_sha256 if benchmark.comparison.name in COMPARISONS else None,
             choices=benchmark.choices,
+            version=benchmark.version,
             caveat=benchmark.comparison.description.caveat or None,
         )
     return fields
@@ -98,6 +103,7 @@ def result_of(facts: Result, benchmark: Benchmark, score: Score, seconds: float)
     """Make the result of a score that took some seconds, from what is known of its candidate and benchmark."""
     attrs = score.attrs
     fields = {key: attrs.get(key) for key in _COPIED}
+    fields |= {key: _listed(attrs.get(key)) for key in _INTERVALS}
     if 'areas' in attrs:
         fields['areas'] = {area: _part(part) for area, part in attrs['areas'].items()}
         fields['left_out'] = attrs['left_out']
@@ -108,7 +114,7 @@ def result_of(facts: Result, benchmark: Benchmark, score: Score, seconds: float)
         fields['targets'] = {name: Domain(**part) for name, part in attrs['targets'].items()}
     return dataclasses.replace(
         facts,
-        score=float(score),
+        score=_number(score),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
         raw=_number(attrs.get(Score.RAW_VALUES_KEY)),
         ceiling=_number(attrs.get('ceiling')),
@@ -123,8 +129,9 @@ def result_of(facts: Result, benchmark: Benchmark, score: Score, seconds: float)
 def _part(score: Score) -> Part:
     attrs = score.attrs
     copied = {field.name: attrs.get(field.name) for field in dataclasses.fields(Part)}
+    copied |= {key: _listed(attrs.get(key)) for key in _INTERVALS}
     copied.update(
-        score=float(score),
+        score=_number(score),
         raw=_number(attrs[Score.RAW_VALUES_KEY]),
         ceiling=_number(attrs['ceiling']),
     )
@@ -143,7 +150,7 @@ def score_of(result: Result) -> Score:
 
 
 def _from_numbers(numbers: Result | Part, fields: dict[str, Any]) -> Score:
-    score = Score(numbers.score)
+    score = Score(math.nan if numbers.score is None else numbers.score)
     score.attrs.update({name: value for name, value in fields.items() if name not in ('score', 'areas')})
     for name in (Score.RAW_VALUES_KEY, 'ceiling'):
         if fields.get(name) is not None:
@@ -152,13 +159,18 @@ def _from_numbers(numbers: Result | Part, fields: dict[str, Any]) -> Score:
 
 
 def _number(value: Any) -> float | None:
-    """Convert a Score to a number; None where a stock benchmark has one value per neuroid, or none."""
+    """Convert a Score to a number; None where it is NaN, or a stock benchmark has one value per neuroid or none."""
     if value is None:
         return None
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
+    return None if math.isnan(number) else number
+
+
+def _listed(interval: Any) -> list[float] | None:
+    return None if interval is None else list(interval)
 
 
 def _peak_memory_mb() -> float | None:

@@ -28,6 +28,7 @@ from m2m_benchmarks.scoring.generalization import score_generalization
 from m2m_benchmarks.scoring.layer_choice import choose_layer
 from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.options import layer_name
+from m2m_benchmarks.scoring.own_units import OwnUnits, own_units
 from m2m_benchmarks.scoring.results import benchmark_fields, facts_of, result_of, score_of
 from m2m_benchmarks.storage import ensure_writable, home
 
@@ -273,8 +274,15 @@ def _score_area(candidate: Candidate, activations: Activations | None, area: Are
         return result
     choice = choose_layer(candidate, activations, area, layer)
     form = area.comparison.features
-    result = choice.benchmark(LayerModel(candidate, activations, {area.region: choice.layer}, form))
-    result.attrs.update(layer=choice.layer, layer_scores=choice.layer_scores, commitment=choice.how)
+    models = [LayerModel(candidate, activations, {area.region: each}, form) for each in choice.layers]
+    result = area(models[0]) if choice.halves is None else area.score_halves(choice.halves, models)
+    layers = list(dict.fromkeys(choice.layers))
+    parts = [area] if choice.halves is None else [choice.halves.first, choice.halves.second]
+    own = [own_units(candidate, activations, *each, layers=layers) for each in zip(parts, choice.layers, strict=True)]
+    result.attrs['own_units'] = None if None in own else OwnUnits.joined([each for each in own if each]).document()
+    result.attrs.update(layer=' | '.join(layers), layer_scores=choice.layer_scores, commitment=choice.how)
+    for half, each in zip(result.attrs.get('halves', []), choice.layers, strict=False):
+        half['layer'] = each
     return result
 
 

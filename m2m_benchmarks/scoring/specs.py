@@ -138,7 +138,7 @@ def check_candidate(spec: CandidateSpec) -> None:
     if spec.weights != 'none':
         weights_file(find_run(spec.weights))
         run_of_weights(spec)
-    elif not _can_be_untrained(spec.name):
+    elif not can_be_untrained(spec.name):
         raise ModelError(
             f'{spec.name} brings its own weights; --weights none is for neurn_…, plain_…, torchvision:NAME and '
             'timm:NAME.'
@@ -245,7 +245,8 @@ def _has_choice(name: str) -> bool:
     return not name.startswith(RUN) and (plugin is None or plugin.folder != _CONTROLS)
 
 
-def _can_be_untrained(name: str) -> bool:
+def can_be_untrained(name: str) -> bool:
+    """Whether a model has the weights `none`."""
     if source_files.split(name) is not None or is_folder(name):
         return False
     return name.partition(':')[0] in LIBRARIES or _family_variant(name) is not None

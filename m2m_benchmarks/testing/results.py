@@ -11,7 +11,7 @@ def whole_result() -> Result:
         0.5,
         '2026-01-01T00:00:00+00:00',
         format=FORMAT,
-        areas={'VISp': Part(0.5, 0.4, 0.8, 0.01, 'raw / ceiling', 'conv', 40, 2, 0.5, {'1': 0.4}, None, 'named')},
+        areas={'VISp': Part(0.5, 0.4, 0.8, 0.01, 'raw / ceiling', 'conv', 40, 2, 0.5, {'1': 0.4}, 'named')},
         left_out={'VISl': 'too few'},
         weights_sha256='a',
         code_sha256='b',

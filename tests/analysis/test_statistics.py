@@ -9,16 +9,34 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from m2m_benchmarks.analysis.statistics import (
+    CORRECTIONS,
     Estimate,
-    bootstrap_difference,
+    Variance,
+    benjamini_hochberg,
+    estimate,
+    groups_of_ties,
     holm,
-    paired_difference,
+    percentile_estimate,
     rank_ranges,
-    unpaired_difference,
+    variance_of_draws,
+    variance_of_seeds,
 )
 
 VALUES = st.floats(-1, 1).map(lambda value: round(value, 6))
 P_VALUES = st.floats(0, 1)
+
+
+def of_pairs(first, second):
+    """Estimate the mean difference of pairs."""
+    differences = np.subtract(first, second)
+    return estimate(float(differences.mean()), [variance_of_seeds(differences)])
+
+
+def of_means(first, second, draws=None):
+    """Estimate the difference between means over unpaired seeds; a single one has no variance."""
+    variances = [variance_of_seeds(values) for values in (first, second) if len(values) > 1]
+    variances += [] if draws is None else [variance_of_draws(draws, 0, 0)]
+    return estimate(float(np.mean(first) - np.mean(second)), variances)
 
 
 @settings(deadline=None)
@@ -30,33 +48,39 @@ P_VALUES = st.floats(0, 1)
 @pytest.mark.seconds
 def test_paired_differences_are_those_of_scipy(pairs):
     first, second = zip(*pairs, strict=True)
-    estimate = paired_difference(first, second)
+    own = of_pairs(first, second)
     expected = stats.ttest_rel(first, second)
     low, high = expected.confidence_interval(0.95)
-    assert estimate.value == pytest.approx(np.mean(first) - np.mean(second), abs=1e-9)
-    assert estimate.value / estimate.error == pytest.approx(expected.statistic, rel=1e-6, abs=1e-9)
-    assert estimate.interval == pytest.approx((low, high), rel=1e-6, abs=1e-9)
-    assert estimate.p == pytest.approx(expected.pvalue, rel=1e-6)
-    swapped = paired_difference(second, first)
-    assert (swapped.value, swapped.error) == (pytest.approx(-estimate.value), pytest.approx(estimate.error))
-    assert swapped.interval == pytest.approx((-estimate.interval[1], -estimate.interval[0]))
+    assert own.value / own.error == pytest.approx(expected.statistic, rel=1e-6, abs=1e-9)
+    assert own.interval == pytest.approx((low, high), rel=1e-6, abs=1e-9)
+    assert own.p_differs() == pytest.approx(expected.pvalue, rel=1e-6)
+    one_sided = stats.ttest_1samp(np.subtract(first, second), 0.1, alternative='greater')
+    assert own.p_above(0.1) == pytest.approx(one_sided.pvalue, rel=1e-6)
+    two_sided = stats.ttest_1samp(np.subtract(first, second), 0.1)
+    assert own.p_differs(0.1) == pytest.approx(two_sided.pvalue, rel=1e-6)
+    swapped = of_pairs(second, first)
+    assert (swapped.value, swapped.error) == (pytest.approx(-own.value), pytest.approx(own.error))
+    assert swapped.interval == pytest.approx((-own.interval[1], -own.interval[0]))
 
 
-def test_paired_differences_that_are_all_alike():
-    assert paired_difference([0.5, 0.75, 1], [0.25, 0.5, 0.75]) == Estimate(0.25, 0, (0.25, 0.25), 0)
-    assert paired_difference([0.5, 0.75, 1], [0.5, 0.75, 1]) == Estimate(0, 0, (0, 0), 1)
+def test_estimates_without_any_spread():
+    alike = of_pairs([0.5, 0.75, 1], [0.25, 0.5, 0.75])
+    assert alike == Estimate(0.25, 0, (0.25, 0.25), np.inf)
+    assert (alike.p_differs(), alike.p_above(), alike.p_differs(0.25), alike.p_above(0.3)) == (0, 0, 1, 1)
 
 
-def test_two_pairs_have_an_error_and_no_interval():
-    assert paired_difference([0.5, 1], [0.25, 0.25]) == Estimate(0.5, 0.25, None, None)
+def test_two_seeds_have_an_error_and_no_interval():
+    own = of_pairs([0.5, 1], [0.25, 0.25])
+    assert own == Estimate(0.5, 0.25, None, None)
+    assert (own.p_differs(), own.p_above()) == (None, None)
+    assert of_means([0.3, 0.4], [0.2, 0.3, 0.1]).interval is None
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(VALUES, VALUES), min_size=2, max_size=300), VALUES)
+@given(st.lists(VALUES, min_size=2, max_size=300), VALUES)
 @pytest.mark.seconds
-def test_bootstrap_differences_are_those_of_a_slow_version(draws, difference):
-    first, second = (np.array(column) for column in zip(*draws, strict=True))
-    ordered = sorted(a - b for a, b in draws)
+def test_percentiles_are_those_of_a_slow_version(draws, value):
+    ordered = sorted(draws)
 
     def quantile(share):
         position = share * (len(ordered) - 1)
@@ -65,54 +89,60 @@ def test_bootstrap_differences_are_those_of_a_slow_version(draws, difference):
         return ordered[below] + (position - below) * (ordered[above] - ordered[below])
 
     mean = sum(ordered) / len(ordered)
-    spread = (sum((value - mean) ** 2 for value in ordered) / (len(ordered) - 1)) ** 0.5
-    estimate = bootstrap_difference(first, second, difference)
-    assert estimate.value == difference
-    assert estimate.error == pytest.approx(spread, abs=1e-9)
-    assert estimate.interval == pytest.approx((quantile(0.025), quantile(0.975)), abs=1e-9)
+    spread = (sum((draw - mean) ** 2 for draw in ordered) / (len(ordered) - 1)) ** 0.5
+    own = percentile_estimate(value, np.array(draws))
+    assert own.value == value
+    assert own.error == pytest.approx(spread, abs=1e-9)
+    assert own.interval == pytest.approx((quantile(0.025), quantile(0.975)), abs=1e-9)
 
 
-def test_the_p_value_of_draws_is_that_of_a_z_test():
-    rng = np.random.default_rng(0)
-    first, second = rng.normal(0.3, 0.02, 1000), rng.normal(0.25, 0.02, 1000)
-    estimate = bootstrap_difference(first, second, 0.05)
-    assert estimate.p == pytest.approx(2 * (1 - stats.norm.cdf(0.05 / np.std(first - second, ddof=1))))
-    assert bootstrap_difference(first, first, 0).p == 1
-    assert bootstrap_difference(first, first + 0.25, -0.25).p < 1e-12
+def test_the_p_value_of_draws_of_one_factor_is_that_of_a_z_test():
+    draws = np.random.default_rng(0).normal(0.05, 0.03, 1000)
+    own = percentile_estimate(0.05, draws)
+    assert own.p_differs() == pytest.approx(2 * (1 - stats.norm.cdf(0.05 / np.std(draws, ddof=1))))
+    assert own.p_above() == pytest.approx(own.p_differs() / 2)
 
 
-NO_DRAWS = np.zeros(10)
+@pytest.mark.parametrize(('n_animals', 'n_stimuli', 'freedom'), [(5, 40, 4), (40, 5, 4), (2, 40, 1), (1, 40, 39)])
+def test_draws_of_two_factors_have_the_freedom_of_the_smaller_one(n_animals, n_stimuli, freedom):
+    draws = np.random.default_rng(0).normal(0, [[0.03], [0.02], [0.02]], (3, 500))
+    own = variance_of_draws(draws, n_animals, n_stimuli)
+    # As rsatoolbox's t_tests have it, with its degrees of freedom.
+    small = [np.var(kind, ddof=1) for kind in draws]
+    if n_animals > 1:
+        animals, stimuli = n_animals / (n_animals - 1), n_stimuli / (n_stimuli - 1)
+        combined = animals * small[1] + stimuli * small[2] - animals * stimuli * (small[0] - small[1] - small[2])
+        expected = min(max(combined, animals * small[1], stimuli * small[2]), small[0])
+    else:
+        expected = n_stimuli / (n_stimuli - 1) * small[2]
+    assert (own.value, own.freedom) == (pytest.approx(expected), freedom)
+    t = stats.t.ppf(0.975, freedom)
+    assert estimate(0.3, [own]).interval == pytest.approx((0.3 - t * expected**0.5, 0.3 + t * expected**0.5))
 
 
 @settings(deadline=None)
 @given(*[st.lists(VALUES, min_size=3, max_size=9).filter(lambda values: np.ptp(values) > 1e-3)] * 2)
 @pytest.mark.seconds
 def test_unpaired_seeds_are_compared_by_the_t_test_of_welch(first, second):
-    estimate = unpaired_difference((first, second), NO_DRAWS, np.mean(first) - np.mean(second))
+    own = of_means(first, second)
     expected = stats.ttest_ind(first, second, equal_var=False)
-    assert estimate.p == pytest.approx(expected.pvalue, rel=1e-6)
-    assert estimate.interval == pytest.approx(tuple(expected.confidence_interval(0.95)), rel=1e-6, abs=1e-9)
-    single = unpaired_difference((first, [0.25]), NO_DRAWS, np.mean(first) - 0.25)
-    assert single.p == pytest.approx(stats.ttest_1samp(first, 0.25).pvalue, rel=1e-6)
+    assert own.p_differs() == pytest.approx(expected.pvalue, rel=1e-6)
+    assert own.interval == pytest.approx(tuple(expected.confidence_interval(0.95)), rel=1e-6, abs=1e-9)
+    assert of_means(first, [0.25]).p_differs() == pytest.approx(stats.ttest_1samp(first, 0.25).pvalue, rel=1e-6)
 
 
 def test_errors_of_seeds_and_draws_add_up():
     draws = np.random.default_rng(0).normal(0, 0.02, 1000)
     values = ([0.30, 0.36, 0.33], [0.2])
-    estimate = unpaired_difference(values, draws, 0.13)
-    assert estimate.error == pytest.approx((np.var(draws, ddof=1) + np.var(values[0], ddof=1) / 3) ** 0.5)
-    # The draws have infinitely many degrees of freedom, the seeds have two.
-    freedom = 2 * (estimate.error**2 / (0.03**2 / 3)) ** 2
-    assert estimate.interval[1] - 0.13 == pytest.approx(stats.t.ppf(0.975, freedom) * estimate.error)
-    alike = unpaired_difference(([0.3, 0.3, 0.3], [0.2]), draws, 0.1)
-    assert alike.p == pytest.approx(bootstrap_difference(draws, np.zeros(1000), 0.1).p)
-    assert unpaired_difference(([0.5] * 3, [0.5]), NO_DRAWS, 0) == Estimate(0, 0, (0, 0), 1)
-
-
-def test_two_unpaired_seeds_have_no_interval():
-    estimate = unpaired_difference(([0.3, 0.4], [0.2, 0.3, 0.1]), NO_DRAWS, 0.15)
-    assert estimate.error > 0
-    assert (estimate.interval, estimate.p) == (None, None)
+    own = of_means(*values, draws)
+    assert own.error == pytest.approx((np.var(draws, ddof=1) + np.var(values[0], ddof=1) / 3) ** 0.5)
+    # The draws of one factor have infinitely many degrees of freedom, the seeds have two.
+    assert own.freedom == pytest.approx(2 * (own.error**2 / (0.03**2 / 3)) ** 2)
+    assert own.interval[1] - 0.13 == pytest.approx(stats.t.ppf(0.975, own.freedom) * own.error)
+    alike = of_means([0.3, 0.3, 0.3], [0.2], draws)
+    assert alike.p_differs() == pytest.approx(percentile_estimate(0.1, draws).p_differs())
+    three = estimate(0.1, [Variance(4.0, 3), Variance(1.0, 8), Variance(2.0, np.inf)])
+    assert (three.error, three.freedom) == (pytest.approx(7**0.5), pytest.approx(49 / (16 / 3 + 1 / 8)))
 
 
 @pytest.mark.slow
@@ -128,8 +158,7 @@ def test_intervals_hold_where_seeds_and_stimuli_are_both_drawn(between_seeds, n_
         untrained = of_stimuli[1] + between_seeds * rng.normal(size=(n_seeds, 1))
         counts = rng.multinomial(n_stimuli, np.full(n_stimuli, 1 / n_stimuli), n_draws)
         draws = counts @ (trained - untrained.mean(axis=0)) / n_stimuli
-        values = ([trained.mean()], untrained.mean(axis=1))
-        low, high = unpaired_difference(values, draws, trained.mean() - values[1].mean()).interval
+        low, high = of_means([trained.mean()], untrained.mean(axis=1), draws).interval
         held += low <= 0.5 <= high
         low, high = np.percentile(draws, [2.5, 97.5])
         by_draws_alone += low <= 0.5 <= high
@@ -159,6 +188,59 @@ def test_adjusted_p_values_are_those_of_the_closed_test_procedure(p_values):
     assert holm(p_values) == pytest.approx(expected)
 
 
+@settings(deadline=None)
+@given(st.lists(P_VALUES, min_size=1, max_size=9))
+def test_the_false_discovery_rate_is_that_of_scipy(p_values):
+    assert benjamini_hochberg(p_values) == pytest.approx(stats.false_discovery_control(p_values).tolist())
+
+
+def test_the_false_discovery_rate_by_hand():
+    assert benjamini_hochberg([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
+    assert benjamini_hochberg([0.02, None, 0.5, None]) == [0.04, None, 0.5, None]
+    assert benjamini_hochberg([]) == []
+    assert {name: function for name, (_, function) in CORRECTIONS.items()} == {'holm': holm, 'fdr': benjamini_hochberg}
+
+
+@pytest.mark.seconds
+def test_a_share_of_false_discoveries_is_held():
+    rng = np.random.default_rng(4)
+    shares = []
+    for _ in range(400):
+        p_values = stats.norm.sf(rng.normal([3.0] * 5 + [0.0] * 15))
+        discovered = np.array(benjamini_hochberg(p_values.tolist())) <= 0.05
+        shares.append(discovered[5:].sum() / max(discovered.sum(), 1))
+    assert 0.02 < np.mean(shares) < 0.05  # 15 of 20 hypotheses are true: .0375 is expected
+
+
+@pytest.mark.parametrize(
+    ('values', 'different', 'groups'),
+    [
+        ([0.1, 0.3, 0.2], [], [[1, 2, 0]]),
+        ([0.1, 0.3, 0.2], [(0, 1), (1, 2), (2, 0)], [[1], [2], [0]]),
+        ([0.1, 0.3, 0.2], [(0, 1)], [[1, 2], [2, 0]]),  # the middle one is in both
+        ([0.4, 0.3, 0.2, 0.1], [(0, 2), (0, 3)], [[0, 1], [1, 2, 3]]),
+        ([0.4, 0.3, 0.2, 0.1], [(2, 1)], [[0, 1], [2, 3]]),
+        ([0.3], [], [[0]]),
+        ([0.2, 0.2], [], [[0, 1]]),
+    ],
+)
+def test_groups_of_ties_by_hand(values, different, groups):
+    assert groups_of_ties(values, different) == groups
+
+
+@settings(deadline=None)
+@given(st.integers(1, 7), st.integers(0, 2**21 - 1))
+def test_groups_are_all_longest_runs_without_a_difference(n, bits):
+    values = list(np.random.default_rng(bits).permutation(n))
+    pairs = list(itertools.combinations(range(n), 2))
+    different = [pair for number, pair in enumerate(pairs) if bits >> number & 1]
+    order = sorted(range(n), key=lambda index: -values[index])
+    runs = [order[i:j] for i in range(n) for j in range(i + 1, n + 1)]
+    ties = [run for run in runs if not any(set(pair) <= set(run) for pair in different)]
+    expected = [run for run in ties if not any(set(run) < set(other) for other in ties)]
+    assert groups_of_ties(values, different) == expected
+
+
 def test_ranges_of_ranks_by_hand():
     assert rank_ranges(3, {}) == [(1, 3)] * 3
     assert rank_ranges(3, {(0, 1): True, (0, 2): False, (1, 2): False}) == [(2, 2), (3, 3), (1, 1)]
@@ -172,11 +254,9 @@ def family_of_scores(means, rng, n_stimuli=100, n_draws=200):
     counts = rng.multinomial(n_stimuli, np.full(n_stimuli, 1 / n_stimuli), n_draws)
     draws = values @ counts.T / n_stimuli
     pairs = list(itertools.combinations(range(len(means)), 2))
-    estimates = [bootstrap_difference(draws[i], draws[j], values[i].mean() - values[j].mean()) for i, j in pairs]
-    adjusted = dict(zip(pairs, holm([estimate.p for estimate in estimates]), strict=True))
-    better = {
-        pair: estimate.value > 0 for pair, estimate in zip(pairs, estimates, strict=True) if adjusted[pair] <= 0.05
-    }
+    estimates = [percentile_estimate(values[i].mean() - values[j].mean(), draws[i] - draws[j]) for i, j in pairs]
+    adjusted = dict(zip(pairs, holm([own.p_differs() for own in estimates]), strict=True))
+    better = {pair: own.value > 0 for pair, own in zip(pairs, estimates, strict=True) if adjusted[pair] <= 0.05}
     return adjusted, rank_ranges(len(means), better)
 
 

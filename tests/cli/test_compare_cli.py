@@ -44,7 +44,8 @@ def test_help_has_examples_and_every_option(m2m):
         ran = m2m('compare', flag)
         assert (ran.code, ran.err) == (0, '')
         assert 'm2m compare neurn_digitnet plain_digitnet --benchmark Qazi2025.MNIST-accuracy --seeds 0-4\n' in ran.out
-        options = '--benchmark --seeds --source --weights --steps --batch-size --lr --limit --figure --json'
+        options = '--benchmark --seeds --source --weights --steps --batch-size --lr --limit --correction --controls'
+        options += ' --figure --json'
         for option in options.split():
             assert option in ran.out
     assert 'compare' in m2m('--help').out
@@ -88,6 +89,8 @@ def test_a_range_of_seeds_that_fills_the_memory_is_refused_at_once():
         ((*UNTRAINED, *VISP, '--weights', 'none'), 'it is for models without @ that have a choice of weights'),
         (('pixels_64', *VISP), 'expected two models or more, got pixels_64 alone'),
         ((*UNTRAINED, *VISP, '--seeds', '0,x'), "'0,x': expected different whole numbers"),
+        ((*UNTRAINED, *VISP, '--correction', 'bonferroni'), 'expected holm or fdr, got bonferroni'),
+        ((*TWINS, *THIN, '--controls'), 'controls are for benchmarks of recordings'),
     ],
 )
 @pytest.mark.seconds
@@ -167,6 +170,16 @@ def test_a_comparison_on_recordings_without_lightning(m2m, home, monkeypatch):
     monkeypatch.delitem(sys.modules, 'm2m_benchmarks.training.train', raising=False)
     ran = m2m('compare', 'plain_digitnet@none', 'pixels_64', *VISP, '--seeds', '0')
     assert (ran.code, ran.err) == (0, '')
+
+
+@pytest.mark.seconds
+def test_controls_are_added_and_corrected_together(m2m, home):
+    options = (*VISP, '--controls', '--correction', 'fdr', '--seeds', '0-2', '--json', '-')
+    ran = m2m('compare', 'plain_digitnet@none', *options)
+    assert ran.code == 0
+    document = json.loads(ran.out)
+    labels = [candidate['label'] for candidate in document['candidates']]
+    assert (labels, document['correction']) == (['plain_digitnet@none', 'pixels_64'], 'fdr')
 
 
 @pytest.mark.seconds

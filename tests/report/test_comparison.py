@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
-from m2m_benchmarks.analysis.compare import ComparedCandidate, Comparison, Difference, Row
+from m2m_benchmarks.analysis.comparison import ComparedCandidate, Comparison, Difference, Row
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.report.comparison import check_figure, draw, write_figure
 from m2m_benchmarks.report.comparison_tables import comparison_tables, letter
@@ -28,16 +28,41 @@ DOMAINS = ('in-domain', 'thin', 'score')
 
 
 def comparison(
-    labels=('neurn_net', 'plain_net'), names=DOMAINS, chance=0.1, n_seeds=3, interval=(-0.45, 0.3), method='bootstrap'
+    labels=('neurn_net', 'plain_net'),
+    names=DOMAINS,
+    chance=0.1,
+    n_seeds=3,
+    interval=(-0.45, 0.3),
+    method='bootstrap',
+    mice=False,
+    p_adjusted=0.08,
 ):
     rng = np.random.default_rng(0)
     pairs = list(itertools.combinations(range(len(labels)), 2))
     rows = []
     for name in names:
-        differences = [Difference(*pair, -0.2, 0.1, interval, 0.04, 0.08, n_seeds > 1, method) for pair in pairs]
-        values = rng.random((len(labels), n_seeds)).tolist()
-        spreads = [0.025 if n_seeds > 1 else None for _ in labels]
-        rows.append(Row(name, values, [0.044] * len(labels), spreads, [(1, len(labels))] * len(labels), differences))
+        n = len(labels)
+        differences = [Difference(*pair, -0.2, 0.1, interval, 0.04, p_adjusted, n_seeds > 1, method) for pair in pairs]
+        values = rng.random((n, n_seeds)).tolist()
+        means = [float(np.mean(seeds)) for seeds in values]
+        rows.append(
+            Row(
+                name,
+                values,
+                errors=[0.044] * n,
+                intervals=[None if interval is None else (mean - 0.1, mean + 0.1) for mean in means],
+                spreads=[0.025 if n_seeds > 1 else None] * n,
+                p_chance=[0.003] * n,
+                p_ceiling=[None if chance else 0.0002] * n,
+                ranks=[(1, n)] * n,
+                groups=[list(range(n))],
+                differences=differences,
+                chance=chance or 0.0,
+                ceiling_interval=None if chance else (0.9, 1.08),
+                model_per_animal=[mean / 2 for mean in means] if mice else [None] * n,
+                other_mice=0.45 if mice else None,
+            )
+        )
     result = {'simulated': True, **({'chance': chance} if chance else {})}
     candidates = [ComparedCandidate(label, list(range(n_seeds)), [result] * n_seeds) for label in labels]
     return Comparison('Bench-mark', candidates, rows)
@@ -71,7 +96,44 @@ def test_a_figure_shows_every_seed_the_means_and_the_intervals():
     assert figure.subfigs[0].get_suptitle() == 'Bench-mark\nbootstrap'
     intervals = [collection.get_segments()[0][:, 0].tolist() for collection in differences.collections]
     assert intervals == [[-0.45, 0.3]] * 3
-    assert len(draw([comparison(chance=None)]).legends[0].get_texts()) == 2
+    labels = [text.get_text() for text in draw([comparison(chance=None)]).legends[0].get_texts()]
+    assert labels == ['neurn_net', 'plain_net', 'ceiling']
+
+
+def test_tests_stand_beside_each_score():
+    compared = comparison(names=['score'], chance=None, mice=True)
+    table = comparison_tables(compared)[1]
+    titles = ['', '95 % interval', 'p above 0', 'p at ceiling', 'raw on one animal', 'other mice']
+    assert [column.title for column in table.columns] == titles
+    (row,) = compared.rows
+    for index, cells in enumerate(table.rows):
+        expected = ('AB'[index], row.intervals[index], 0.003, 0.0002, row.means[index] / 2, 0.45)
+        assert cells.cells == expected
+    assert len(comparison_tables(comparison())[1].columns) == 3
+
+
+def test_other_mice_have_a_panel_beside_the_models():
+    compared = comparison(chance=None, mice=True)
+    figure = draw([compared])
+    _, differences, mice = figure.axes
+    lines = [(list(line.get_xdata()), list(line.get_ydata())) for line in mice.lines if line.get_color() == 'black']
+    assert lines == [([0.45, 0.45], [height - 0.45, height + 0.45]) for height in (2, 1, 0)]
+    points = [line.get_xdata()[0] for line in mice.lines if line.get_color() != 'black']
+    assert points == pytest.approx([mean / 2 for row in compared.rows for mean in row.means])
+    assert mice.get_xlabel() == 'raw value on one animal'
+    assert 'other mice' in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert not differences.texts
+
+
+def test_stars_mark_differences_and_letters_mark_ties():
+    starred = draw([comparison(p_adjusted=0.05)])
+    assert [text.get_text() for text in starred.axes[1].texts] == ['*'] * 3
+    assert '* p ≤ 0.05 (Holm)' in starred.axes[1].get_xlabel()
+    assert not starred.axes[0].texts
+    several = draw([comparison(['a', 'b', 'c'], ['score'], chance=None)])
+    assert [text.get_text() for text in several.axes[0].texts] == ['a'] * 3
+    band = several.axes[0].collections[-1].get_paths()[0].get_extents()
+    assert (band.x0, band.x1) == pytest.approx((0.9, 1.08))
 
 
 def count_joins(figure):
@@ -128,14 +190,17 @@ def test_benchmarks_stand_below_one_another_and_share_the_legend():
         ]
         assert [len(axes.get_yticklabels()) for axes in figure.axes[::2]] == [len(each.rows) for each in comparisons]
         (legend,) = figure.legends
-        assert sorted(text.get_text() for text in legend.get_texts()) == ['chance', 'neurn_net', 'plain_net']
+        assert sorted(text.get_text() for text in legend.get_texts()) == ['ceiling', 'chance', 'neurn_net', 'plain_net']
 
 
 @pytest.mark.seconds
 @pytest.mark.parametrize('labels', [('neurn_net', 'plain_net'), LONGEST])
 @pytest.mark.parametrize('parts', [[('score',)], [AREAS], [AREAS, ('score',), DOMAINS]])
 def test_no_text_of_a_figure_is_cut_or_overlaps(labels, parts):
-    figure = draw([comparison(labels, names, method="paired over 3 seeds, Student's t") for names in parts])
+    method = "paired over 3 seeds, Student's t"
+    figure = draw(
+        [comparison(labels, names, chance=None, method=method, mice=names is AREAS, p_adjusted=0.01) for names in parts]
+    )
     FigureCanvasAgg(figure).draw()
     legend = figure.legends[0].get_window_extent()
     titles = [panel._suptitle.get_window_extent() for panel in figure.subfigs]
@@ -225,32 +290,43 @@ def test_no_number_and_no_name_is_cut(width, labels, names):
 
 def test_the_mean_is_last_and_is_called_so():
     for names, mean in [(AREAS, 'mean'), (('in-domain', 'thin', 'thick', 'score'), 'mean of the targets')]:
-        parts = comparison_tables(comparison(names=names))[1]
+        parts = comparison_tables(comparison(names=names))[2]
         assert parts.rows[-1].cells[0] == mean
         assert [row.strong for row in parts.rows] == [False] * (len(names) - 1) + [True]
-    assert comparison_tables(comparison(names=['score']))[1].rows[0].cells[0] == 'score'
+    assert comparison_tables(comparison(names=['score']))[2].rows[0].cells[0] == 'score'
 
 
 def test_notes_explain_the_numbers():
     lines = lines_of(comparison(), None)
-    assert lines[-4:] == [
+    assert lines[-6:] == [
         'bootstrap.',
-        '±: standard error; for scores, by bootstrap. Seeds: 0, 1, 2; between seeds: standard deviation.',
+        '±: standard error. Seeds: 0, 1, 2; between seeds: standard deviation.',
+        'p above chance: for a true score that is not.',
+        'p values are adjusted for the number of models or pairs (Holm 1979: the chance of any false difference is at '
+        'most 5 %).',
         'Shares of correct labels; chance is 0.1.',
         'SimulatedMouse is simulated: these numbers say nothing about any mouse.',
     ]
+    lines = lines_of(dataclasses.replace(comparison(chance=None, mice=True), correction='fdr'), None)
+    assert 'p above 0: for a true score that is not; p at ceiling: for one at the ceiling.' in lines
+    assert any(line.startswith('other mice: the raw value') for line in lines)
+    assert any('Benjamini & Hochberg' in line for line in lines)
+    left_out = dataclasses.replace(comparison(), left_out={'VISrl': 'too few'})
+    assert 'VISrl is left out: too few.' in lines_of(left_out, None)
     several = comparison(LONGEST)
     row = several.rows[-1]
     row.differences[1] = Difference(0, 2, 0.1, 0.1, None, None, None, False, 'another method')
     text = '\n'.join(lines_of(several, None))
     assert 'A − B, B − C: bootstrap.\nA − C: another method.' in text
-    assert 'p is adjusted over all pairs' in text
+    assert 'rank: the ranges together hold the true ranks' in text
+    assert 'tied: models with a letter in common' in text
     assert '--json has the differences of the parts.' in text
 
 
 def test_ranks_and_letters():
     compared = comparison(LONGEST, ['score'])
     compared.rows[-1].ranks[:] = [(1, 1), (2, 3), (2, 3)]
-    ranks = [row.cells[-1] for row in comparison_tables(compared)[0].rows]
-    assert ranks == ['1', '2 to 3', '2 to 3']
+    compared.rows[-1].groups[:] = [[2, 0], [0, 1]]
+    ranks = [row.cells[-2:] for row in comparison_tables(compared)[0].rows]
+    assert ranks == [('1', 'ab'), ('2 to 3', 'b'), ('2 to 3', 'a')]
     assert [letter(index) for index in (0, 25, 26, 52)] == ['A', 'Z', 'A1', 'A2']

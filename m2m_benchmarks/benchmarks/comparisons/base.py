@@ -2,12 +2,13 @@
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
+from m2m_benchmarks.arrays import FACTORS, N_DRAWS, Sample
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 
 
@@ -67,40 +68,43 @@ class Raw:
     Attributes
     ----------
     value : float
-    draws : array, shape (n_draws,)
-        Values of bootstrap draws, whose standard deviation is the error.
+    draws : array, shape (3, n_draws), or None
+        Values on the draws of a sample: of both factors, of animals alone, and of stimuli alone (`arrays.FACTORS`).
     per_neuroid : array, shape (n_neuroids,), or None
         Value of each neuroid, for comparisons by neuroid.
+    per_neuroid_draws : array, shape (n_draws, n_neuroids), or None
+        Value of each neuroid on the draws of stimuli.
     details : mapping
         Numbers about the computation, by name; part of the result.
     """
 
     value: float
-    draws: np.ndarray
+    draws: np.ndarray | None = None
     per_neuroid: np.ndarray | None = None
+    per_neuroid_draws: np.ndarray | None = None
     details: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Ceiling:
-    """Raw value of a perfect model on recordings.
+    """Raw value that a perfect model would get; the comparison's description says what it is a model of.
 
     Attributes
     ----------
-    value, error : float
-        Ceiling and its standard error.
-    per_neuroid : array, shape (n_neuroids,), or None
-    details : mapping
-        Numbers from which the ceiling was computed, by name; part of the result.
+    value : float
+    draws : array, shape (3, n_draws), or None
+        Ceiling on the same draws as the raw value; None if it isn't computed on them.
+    per_neuroid, per_neuroid_draws : array or None
+        As in `Raw`.
     kind : str
-        Source of the ceiling in a few words: 'trials' for the noise of the trials. If there is no ceiling, the value is
-        1 and this is 'none: ' and the reason.
+        Kind of the ceiling in a few words: 'trials' for the noise of the trials alone, 'population' for the number of
+        neuroids too. If there is no ceiling, the value is 1 and this is 'none: ' and the reason.
     """
 
     value: float
-    error: float
+    draws: np.ndarray | None = None
     per_neuroid: np.ndarray | None = None
-    details: Mapping[str, float] = field(default_factory=dict)
+    per_neuroid_draws: np.ndarray | None = None
     kind: str = 'trials'
 
 
@@ -119,7 +123,7 @@ class Description:
     reference : str
         Publication of the method.
     settings : mapping
-        Settings of the method by name; 'error' only if it isn't by bootstrap over the comparison's unit.
+        Settings of the method by name.
     """
 
     raw: str
@@ -135,7 +139,7 @@ class Comparison(ABC):
 
     Each subclass has its own module, with an instance named COMPARISON, and a line in the table of this package. It
     sets the attributes below and defines `raw` and `ceiling`; if the score isn't raw / ceiling, it also defines
-    `score`, `draws` and `noise_corrected`.
+    `uncut`, `draws` and `noise_corrected`.
 
     Attributes
     ----------
@@ -143,8 +147,10 @@ class Comparison(ABC):
         Name in the names of benchmarks: letters, digits and underscores.
     metric : str
         Identifier of the metric in Brain-Score's metadata.
-    unit : {'stimuli', 'neuroids'}
-        Unit of the bootstrap draws. Areas share their stimuli, not their neuroids.
+    repeat_stimuli : bool
+        Whether a stimulus may be in a draw several times; if not, the draws are random halves of the stimuli.
+    n_draws : int
+        Number of draws for the errors.
     invariant_to : frozenset of str
         Names from `TRANSFORMATIONS` of those that don't change any value.
     features : FeatureForm
@@ -166,7 +172,8 @@ class Comparison(ABC):
 
     name: str
     metric: str
-    unit: ClassVar[Literal['stimuli', 'neuroids']]
+    repeat_stimuli: ClassVar[bool] = True
+    n_draws: int = N_DRAWS
     invariant_to: ClassVar[frozenset[str]]
     features: ClassVar[FeatureForm] = FeatureForm.ROTATION
     min_features: ClassVar[int] = 1
@@ -179,9 +186,7 @@ class Comparison(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         missing = [
-            name
-            for name in ('name', 'metric', 'unit', 'invariant_to', 'description')
-            if getattr(cls, name, None) is None
+            name for name in ('name', 'metric', 'invariant_to', 'description') if getattr(cls, name, None) is None
         ]
         if missing:
             raise TypeError(f'the comparison {cls.__name__} does not set {", ".join(missing)}')
@@ -200,10 +205,11 @@ class Comparison(ABC):
     @property
     def settings(self) -> dict[str, str]:
         """Settings of the method by name, including the way its error is computed; part of the result."""
-        return {'error': f'bootstrap over {self.unit}, 1000 draws', **self.description.settings}
+        stimuli = 'stimuli' if self.repeat_stimuli else 'halves of the stimuli'
+        return {'error': f'bootstrap over animals and {stimuli}, {self.n_draws} draws', **self.description.settings}
 
     @abstractmethod
-    def raw(self, features: Features, recordings: AreaRecordings, n_draws: int = 1000) -> Raw:
+    def raw(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> Raw:
         """Compare features with recordings.
 
         Parameters
@@ -211,8 +217,8 @@ class Comparison(ABC):
         features : Features
         recordings : AreaRecordings
             Recordings with their single trials; their stimuli are in the order of the features.
-        n_draws : int
-            Number of draws; 0 for the value only.
+        sample : Sample, optional
+            Draws of stimuli and animals, for the draws of the value; `over_draws` evaluates a function on them.
 
         Returns
         -------
@@ -220,17 +226,60 @@ class Comparison(ABC):
         """
 
     @abstractmethod
-    def ceiling(self, recordings: AreaRecordings) -> Ceiling:
-        """Compute the raw value of a perfect model on the recordings."""
+    def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:
+        """Compute the raw value of a perfect model on the recordings, optionally with its draws."""
+
+    def further(self, recordings: AreaRecordings) -> dict[str, Any]:
+        """Compute further numbers about the recordings, by their names in a result, such as other ceilings."""
+        return {}
+
+    def uncut(self, raw: Any, ceiling: Any) -> Any:
+        """Compute the score from raw and ceiling, numbers or arrays, before negative ones are cut off.
+
+        Where it isn't raw / ceiling, `draws` has to be defined too.
+        """
+        return raw / ceiling
 
     def score(self, raw: Any, ceiling: Any) -> Any:
         """Compute the score from raw and ceiling, numbers or arrays: 0 is chance, 1 the ceiling."""
-        return raw / ceiling
+        return self.uncut(raw, ceiling)
 
-    def draws(self, raw: Raw, ceiling: Ceiling) -> np.ndarray:
-        """Compute the score of each draw, shape (n_draws,)."""
-        scores: np.ndarray = self.score(raw.draws, ceiling.value)
-        return scores
+    def draws(self, raw: Raw, ceiling: Ceiling) -> np.ndarray | None:
+        """Compute the score before negative ones are cut off on each draw, shape (3, n_draws); None without draws.
+
+        It is linear in raw and ceiling around their values (the delta method): on a draw with few animals the ceiling
+        may be near 0, and the ratio without bounds.
+        """
+        if raw.draws is None or ceiling.draws is None:
+            return None if raw.draws is None else np.asarray(self.uncut(raw.draws, ceiling.value))
+        score = self.uncut(raw.value, ceiling.value)
+        draws: np.ndarray = score + (raw.draws - score * ceiling.draws) / ceiling.value
+        return draws
+
+    def join(self, raws: Sequence[Raw], sample: Sample) -> Raw:
+        """Join the raw values of two halves of the neuroids, by default as their mean.
+
+        Parameters
+        ----------
+        raws : sequence of Raw
+            One for all neuroids, or one for each half.
+        sample : Sample
+            Draws of the neuroids of the first half, then those of the second.
+        """
+        if len(raws) == 1:
+            return raws[0]
+        return Raw(float(np.mean([raw.value for raw in raws])), _mean_draws([raw.draws for raw in raws]))
+
+    def join_ceilings(self, ceilings: Sequence[Ceiling], sample: Sample) -> Ceiling:
+        """Join the ceilings of two halves, as `join` joins the raw values."""
+        if len(ceilings) == 1:
+            return ceilings[0]
+        without = next((ceiling.kind for ceiling in ceilings if ceiling.kind.startswith('none')), None)
+        if without is not None:
+            return Ceiling(1.0, kind=without)
+        value = float(np.mean([ceiling.value for ceiling in ceilings]))
+        kind = f'{ceilings[0].kind}, of half of the neuroids'
+        return Ceiling(value, _mean_draws([ceiling.draws for ceiling in ceilings]), kind=kind)
 
     def noise_corrected(self, raw: Raw, ceiling: Ceiling) -> float:
         """Correct the raw value for the noise of the recordings, in the unit of raw."""
@@ -242,21 +291,53 @@ class Comparison(ABC):
         for animal in np.unique(recordings.animals):
             own = recordings.animals == animal
             if own.sum() >= self.min_per_animal:
-                values[str(animal)] = self.raw(features, recordings[own], n_draws=0).value
+                values[str(animal)] = self.raw(features, recordings[own]).value
         return values
 
-    def inter_animal(self, recordings: AreaRecordings) -> float | None:
-        """Mean over animals of the raw value with all other animals as the model; None for fewer than three.
+    def other_mice(self, recordings: AreaRecordings) -> dict[str, float]:
+        """Compute the raw value on the neuroids of each animal with all other animals as the model.
 
-        For RSA this is the lower bound of Nili et al. (2014), PLoS Computational Biology 10(4), e1003553.
+        It is empty for fewer than three animals.
         """
         names = np.unique(recordings.animals)
-        if len(names) < 3:
-            return None
-        values = []
-        for name in names:
+        values = {}
+        for name in names if len(names) > 2 else ():
             own = recordings.animals == name
             if own.sum() >= self.min_per_animal:
                 others = Features(recordings.mean.values[:, ~own])
-                values.append(self.raw(others, recordings[own], n_draws=0).value)
-        return float(np.mean(values)) if values else None
+                values[str(name)] = self.raw(others, recordings[own]).value
+        return values
+
+
+def over_draws(sample: Sample, statistic: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:
+    """Evaluate a statistic on the draws of a sample.
+
+    Parameters
+    ----------
+    sample : Sample
+    statistic : callable
+        Function of the counts of the stimuli and those of the neuroids, which returns a number.
+
+    Returns
+    -------
+    array, shape (3, n_draws)
+        Values on draws of both factors, of animals alone, and of stimuli alone.
+    """
+    all_stimuli, all_neuroids = (np.ones(counts.shape[1], dtype=int) for counts in (sample.stimuli, sample.neuroids))
+    draws = [
+        (statistic(stimuli, neuroids), statistic(all_stimuli, neuroids), statistic(stimuli, all_neuroids))
+        for stimuli, neuroids in sample
+    ]
+    return np.array(draws).reshape(len(sample), len(FACTORS)).T
+
+
+def _mean_draws(draws: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    known = [each for each in draws if each is not None]
+    return np.mean(known, axis=0) if len(known) == len(draws) else None
+
+
+def mean_of(values: Sequence[Any]) -> Any:
+    """Average numbers, or lists of as many numbers; None if any is None."""
+    if any(value is None for value in values):
+        return None
+    return np.mean(values, axis=0).tolist()

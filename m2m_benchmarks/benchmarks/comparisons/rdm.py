@@ -1,11 +1,33 @@
 """Representational similarity: Spearman correlation of the upper triangles of two RDMs."""
 
-import numpy as np
+from typing import Any
 
-from m2m_benchmarks.arrays import compare_rdms, half_means, rdm, rsa_draws, spearman_brown, standard_error
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from m2m_benchmarks.arrays import (
+    Sample,
+    agreement_draws,
+    agreement_of_halves,
+    bounds_over_animals,
+    ceiling_of,
+    compare_rdms,
+    deal_halves,
+    half_means,
+    number_distances,
+    rdm,
+    rsa,
+    shared_noise,
+    spearman_brown,
+)
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 from m2m_benchmarks.data.trials import N_SPLITS
+
+#: Fewest animals whose halves give a ceiling.
+_FEWEST_ANIMALS = 4
+#: Number of divisions of both neuroids and trials, for the noise that neuroids share.
+_N_SHARED = 40
 
 
 class RDM(Comparison):
@@ -13,45 +35,91 @@ class RDM(Comparison):
 
     name = 'rdm'
     metric = 'm2m_rdm'
-    unit = 'stimuli'
     invariant_to = frozenset({'mean-keeping rotation', 'scaling'})
     min_features = min_per_animal = 2  # one unit or neuroid has no pattern
+    min_neuroids = 4  # two in each half, for the ceiling
+    min_trials = 1
     description = Description(
         raw='Spearman correlation of the representational dissimilarity matrices of model and recordings (1 - Pearson '
         'over neuroids of trial-averaged responses)',
-        ceiling="square root of the recorded RDM's split-half reliability: the value of a perfect model, given this "
-        'noise',
+        ceiling='correlation of the measured RDM with that of the whole population, free of noise, of which these '
+        "neuroids are a sample: what a perfect model of these animals' populations would get. A model of the species "
+        'gets at most animal_ceiling',
         formula='raw / ceiling',
         reference='Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4',
     )
 
     def patterns(self, values: np.ndarray) -> np.ndarray:
-        """Prepare responses, shape (n_stimuli, n_units), for an RDM: of features, and of recordings."""
+        """Return the patterns whose distances are compared, from responses of shape (n_stimuli, n_units)."""
         return values
 
-    def raw(self, features: Features, recordings: AreaRecordings, n_draws: int = 1000) -> Raw:
-        """Correlate the two RDMs, with draws of stimuli."""
-        first, second = (rdm(self.patterns(values)) for values in (features.values, recordings.mean.values))
-        return Raw(compare_rdms(first, second), rsa_draws(first, second, n_draws))
+    def raw(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> Raw:
+        """Correlate the two RDMs."""
+        model = rdm(self.patterns(features.values))
+        patterns = self.patterns(recordings.mean.values)
+        recorded = rdm(patterns)
+        value = compare_rdms(model, recorded)
+        if sample is None:
+            return Raw(value)
+        first, second = number_distances(model), number_distances(recorded)
+        draws = np.empty((3, len(sample)))
+        with threadpool_limits(1, 'blas'):  # an RDM is too small to parallelize
+            for number, (stimuli, neuroids) in enumerate(sample):
+                drawn = number_distances(rdm(patterns, neuroids)) if np.count_nonzero(neuroids) > 1 else second
+                draws[:, number] = rsa(first, drawn, stimuli), rsa(first, drawn), rsa(first, second, stimuli)
+        return Raw(value, draws)
 
-    def ceiling(self, recordings: AreaRecordings) -> Ceiling:
-        """Correlation that the noise-free RDM would have with the measured one: sqrt of its reliability.
+    def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:
+        """Correlation that the RDM of the population would have with that of the recorded neuroids.
 
-        The reliability is the Spearman-Brown corrected correlation of the RDMs of two halves of the trials, averaged
-        over the same splits as the neuroids' reliabilities. A measured RDM correlates with the noise-free one at most
-        with the square root of it, so that a perfect model scores 1.
+        The reliability is the agreement of the RDMs of two halves of the neuroids, dealt within animals, averaged over
+        divisions and corrected by Spearman and Brown's formula. What neuroids agree on because they share the noise of
+        their trials is subtracted first.
         """
-        halves = half_means(recordings.trials, N_SPLITS)
-        pairs = [(rdm(self.patterns(first)), rdm(self.patterns(second))) for first, second in halves]
-        reliability = float(np.mean([spearman_brown(compare_rdms(first, second)) for first, second in pairs]))
-        # A few draws of stimuli for each split: their spread over draws and splits is an upper bound of the mean's
-        # error.
-        draws = np.concatenate([rsa_draws(first, second, 4, seed) for seed, (first, second) in enumerate(pairs)])
+        patterns = self.patterns(recordings.mean.values)
+        halves = deal_halves(recordings.animals)
+        agreement = float(agreement_of_halves(patterns, halves).mean())
+        shared = 0.0
+        if len(recordings.trials) > 1:
+            first, second = zip(*half_means(recordings.trials, _N_SHARED), strict=True)
+            shared = shared_noise(map(self.patterns, first), map(self.patterns, second), halves[:_N_SHARED])
         return Ceiling(
-            float(np.sqrt(max(reliability, 0.0))),
-            standard_error(np.sqrt(spearman_brown(draws).clip(0))),
-            details={'rdm_reliability': reliability},
+            float(ceiling_of(agreement - shared)),
+            None if sample is None else ceiling_of(agreement_draws(patterns, halves, sample) - shared),
+            kind='population',
         )
+
+    def further(self, recordings: AreaRecordings) -> dict[str, Any]:
+        """Compute the ceilings of the trials and of the animals, and the bounds over animals, on all neuroids."""
+        patterns = self.patterns(recordings.mean.values)
+        numbers: dict[str, Any] = {
+            'animal_ceiling': self._animal_ceiling(recordings.animals, patterns),
+            'animal_bounds': self._animal_bounds(recordings.animals, patterns),
+        }
+        if len(recordings.trials) > 1:
+            halves = (map(self.patterns, both) for both in half_means(recordings.trials, N_SPLITS))
+            agreement = [spearman_brown(compare_rdms(rdm(first), rdm(second))) for first, second in halves]
+            numbers['trial_ceiling'] = float(np.sqrt(max(np.mean(agreement), 0)))
+        return {name: value for name, value in numbers.items() if value is not None}
+
+    def _animal_ceiling(self, animals: np.ndarray, patterns: np.ndarray) -> float | None:
+        """Ceiling of a model of the species, from halves of the animals; None for fewer than four."""
+        names, members = np.unique(animals, return_inverse=True)
+        if len(names) < _FEWEST_ANIMALS:
+            return None
+        halves = deal_halves(np.zeros(len(names)))[:, members]
+        sizes = np.minimum(halves.sum(axis=1), (~halves).sum(axis=1))
+        agreement = agreement_of_halves(patterns, halves[sizes > 1])
+        return float(ceiling_of(agreement.mean())) if len(agreement) else None
+
+    def _animal_bounds(self, animals: np.ndarray, patterns: np.ndarray) -> dict[str, Any] | None:
+        """Lower and upper bound over animals, of those with enough neuroids; None for fewer than three."""
+        names, counts = np.unique(animals, return_counts=True)
+        own = [patterns[:, animals == name] for name in names[counts >= self.min_per_animal]]
+        if len(own) < 3:
+            return None
+        lower, upper = bounds_over_animals(np.array([rdm(values) for values in own]))
+        return {'lower': lower, 'upper': upper, 'n_animals': len(own)}
 
 
 COMPARISON = RDM()

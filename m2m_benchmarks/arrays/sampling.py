@@ -1,0 +1,107 @@
+"""Bootstrap draws of stimuli and animals, the same for every candidate."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+N_DRAWS = 1000
+#: Names of the three bootstraps, in the order of the rows of a comparison's draws.
+FACTORS = ('both', 'animals', 'stimuli')
+#: Random streams of the two factors.
+_STIMULI, _ANIMALS, _NEUROIDS, _HALVES = range(4)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draws of an experiment: how often each stimulus and each neuroid is in each draw.
+
+    Attributes
+    ----------
+    stimuli : array of int, shape (n_draws, n_stimuli)
+    neuroids : array of int, shape (n_draws, n_neuroids)
+        All neuroids of an animal are drawn together; where there is one animal, its neuroids are drawn.
+    n_animals : int
+        Number of units of the second factor: of animals, or of neuroids where there is one animal.
+    """
+
+    stimuli: np.ndarray
+    neuroids: np.ndarray
+    n_animals: int
+
+    def __len__(self) -> int:
+        return len(self.stimuli)
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the counts of stimuli and neuroids of each draw."""
+        return zip(self.stimuli, self.neuroids, strict=True)
+
+    def __getitem__(self, mask: np.ndarray) -> 'Sample':
+        """Select some of the neuroids, in the same draws."""
+        return replace(self, neuroids=self.neuroids[:, mask])
+
+
+def draw_sample(
+    n_stimuli: int,
+    animals: np.ndarray,
+    cohort: Sequence[str] = (),
+    halves: np.ndarray | None = None,
+    repeat_stimuli: bool = True,
+    n_draws: int = N_DRAWS,
+    seed: int = 0,
+) -> Sample:
+    """Draw stimuli and animals with replacement.
+
+    Draws that depend on the seed and on names only are the same in all areas of a dataset and for all candidates.
+
+    Parameters
+    ----------
+    n_stimuli : int
+    animals : array of str, shape (n_neuroids,)
+        Animal of each neuroid.
+    cohort : sequence of str
+        Animals to draw from, such as all of a dataset; by default those of the neuroids. In an area that was recorded
+        in some of them, the number of animals in a draw varies.
+    halves : bool array, shape (n_neuroids,), optional
+        Mask of the first of two halves of the neuroids that are scored separately; each has an animal in each draw.
+    repeat_stimuli : bool
+        Whether a stimulus may be in a draw several times. If not, each draw is a random half of the stimuli, whose
+        spread is the error of the value for all stimuli (delete-half jackknife; Shao & Wu 1989, Annals of Statistics
+        17(3)).
+    n_draws : int
+    seed : int
+
+    Returns
+    -------
+    Sample
+    """
+    animals = np.asarray(animals).astype(str)
+    groups = [np.ones(len(animals), dtype=bool)] if halves is None else [halves, ~halves]
+    if repeat_stimuli:
+        drawn = np.random.default_rng([seed, _STIMULI]).integers(0, n_stimuli, (n_draws, n_stimuli))
+        stimuli = np.array([np.bincount(draw, minlength=n_stimuli) for draw in drawn]).reshape(n_draws, n_stimuli)
+    else:
+        rng = np.random.default_rng([seed, _HALVES])
+        stimuli = np.zeros((n_draws, n_stimuli), dtype=int)
+        for draw in stimuli:
+            draw[rng.permutation(n_stimuli)[: n_stimuli // 2]] = 1
+    names, members = np.unique(np.concatenate([animals, np.asarray(cohort, dtype=str)]), return_inverse=True)
+    members = members[: len(animals)]
+    several = [group for group in groups if len(np.unique(members[group])) > 1]
+    neuroids = np.empty((n_draws, len(animals)), dtype=int)
+    for number in range(n_draws):
+        # A stream for each draw: one that is drawn again in an area is the same as before in the others.
+        rng = np.random.default_rng([seed, _ANIMALS, number])
+        while True:
+            counts = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[members]
+            if all(counts[group].any() for group in several):
+                break
+        neuroids[number] = counts
+    rng = np.random.default_rng([seed, _NEUROIDS])
+    for group in groups:
+        n_neuroids = int(group.sum())
+        if len(np.unique(members[group])) == 1:
+            drawn = rng.integers(0, n_neuroids, (n_draws, n_neuroids))
+            neuroids[:, group] = [np.bincount(draw, minlength=n_neuroids) for draw in drawn]
+    own = len(np.unique(members))
+    return Sample(stimuli, neuroids, own if own > 1 else len(animals))
