@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from m2m_benchmarks.analysis.recovery import recovery
     from m2m_benchmarks.benchmarks.custom import benchmark
     from m2m_benchmarks.data.trials import average_repetitions
     from m2m_benchmarks.metrics.dissimilarity import rdm
@@ -40,6 +41,7 @@ _WHERE = {
     'load_model': _PLUGINS,
     'load_stimulus_set': _PLUGINS,
     'rdm': 'm2m_benchmarks.metrics.dissimilarity',
+    'recovery': 'm2m_benchmarks.analysis.recovery',
     'results': 'm2m_benchmarks.records.selection',
     'score': 'm2m_benchmarks.scoring.score',
 }
@@ -58,6 +60,7 @@ __all__ = [
     'load_model',
     'load_stimulus_set',
     'rdm',
+    'recovery',
     'results',
     'score',
 ]

@@ -66,6 +66,19 @@ def population_of(trials: np.ndarray, reliability: np.ndarray) -> Population:
     return Population(mean, np.sqrt(share * variance), np.sqrt((1 - share) * variance / left), n_trials)
 
 
+def at_own_scale(units: np.ndarray, population: Population) -> Population:
+    """Replace the means and gains of neuroids by those of units; the reliabilities stay.
+
+    Parameters
+    ----------
+    units : array, shape (n_stimuli, n_neuroids)
+    population : Population
+        Neuroids with a signal: none has a gain of 0.
+    """
+    mean, gain = units.mean(axis=0, dtype=float), units.std(axis=0, dtype=float)
+    return Population(mean, gain, population.noise * gain / population.gain, population.n_trials)
+
+
 def matching_order(units: np.ndarray, population: Population) -> np.ndarray:
     """Order the units so that each one's scale resembles that of the neuroid in its place.
 

@@ -307,9 +307,11 @@ class AreaBenchmark(BenchmarkBase):
         """
         return self._features(self.record(candidate), form or self.comparison.features)
 
-    def value(self, features: Features, recorded: AreaRecordings) -> float:
-        """Compute the raw value of features for other recordings of the same stimuli, such as simulated ones."""
-        return self._finite('raw', self._call('raw', features, recorded).value)
+    def compare(self, features: Features, recorded: AreaRecordings) -> Raw:
+        """Compare features with other recordings, such as simulated ones, without draws."""
+        raw: Raw = self._call('raw', features, recorded)
+        self._finite('raw', raw.value)
+        return raw
 
     def record(self, candidate: BrainModel) -> NeuroidAssembly:
         """Record a model's responses to the stimuli.

@@ -94,7 +94,8 @@ def own_units(
     values = []
     for _ in range(n_recordings):
         own = draw_units(units, population, rng)
-        values.append(benchmark.value(compared, with_means(recorded, simulate_means(own, population, rng))))
+        simulated = with_means(recorded, simulate_means(own, population, rng))
+        values.append(benchmark.compare(compared, simulated).value)
     return OwnUnits.of(values)
 
 
