@@ -19,6 +19,8 @@ from m2m_benchmarks.data.digits.domains import load_digits
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.plugins import load_benchmark
 
+pytestmark = pytest.mark.usefixtures('few_draws')
+
 
 @pytest.mark.parametrize('name', ['MNIST', 'mnist', 'MNISTM', 'SVHN', 'usps', 'SklearnDigits', 'Qazi2025', 'QAZI2025'])
 def test_names_of_digits_are_not_for_recordings(m2m_home, make_bundle, tmp_path, name):

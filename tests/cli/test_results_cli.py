@@ -15,6 +15,8 @@ from m2m_benchmarks.records.record import Part
 from m2m_benchmarks.records.selection import label
 from m2m_benchmarks.testing import damaged, whole_result
 
+pytestmark = pytest.mark.usefixtures('few_draws')
+
 WHOLE = whole_result()
 DATASET = 'Vanderbilt2026TwoPhotonRecordingsOfNaturalScenes'
 AREA = 'anterolateral_area_of_the_left_hemisphere_layer_2'

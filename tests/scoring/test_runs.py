@@ -19,6 +19,8 @@ from m2m_benchmarks.scoring.runs import find_run, read_config, read_run, remove_
 from m2m_benchmarks.storage import atomic_write
 from m2m_benchmarks.testing import damaged
 
+pytestmark = pytest.mark.usefixtures('few_draws')
+
 SQUEEZE = 'plain_squeezenet1_1_at32'
 CONFIG = {'model': SQUEEZE, 'dataset': 'SklearnDigits', 'seed': 7, 'steps': 3, 'limit': None, 'learning_rate': 1e-4}
 RESULT = {'steps': 3, 'train_loss': 2.25, 'validation_accuracy': 1 / 3, 'stopped_early': False}
