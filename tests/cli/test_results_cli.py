@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import sqlite3
 
 import pytest
@@ -217,6 +218,19 @@ def test_bad_input(m2m, arguments, code, message):
     assert (ran.code, ran.out) == (code, '')
     assert message in ' '.join(ran.err.replace('│', ' ').split())
     assert store.results() == RESULTS
+
+
+def test_files_that_are_not_imported(m2m, tmp_path, monkeypatch):
+    files = {name: tmp_path / f'{name}.json' for name in ('nested', 'large', 'pipe')}
+    files['nested'].write_text('[' * 10**5)
+    files['large'].write_text('[' + ' ' * 3000 + ']')
+    os.mkfifo(files['pipe'])
+    for name, message in (('nested', 'is not JSON'), ('pipe', 'is a pipe; expected a file'), ('large', 'M2M_MAX_GB')):
+        monkeypatch.setenv('M2M_MAX_GB', '2e-6' if name == 'large' else '1')
+        ran = m2m('results', 'import', files[name])
+        assert (ran.code, ran.out) == (1, '')
+        assert message in ran.err
+        assert str(files[name]) in ran.err
 
 
 def test_a_result_of_a_later_version_is_left_out(m2m, m2m_home):

@@ -165,7 +165,9 @@ def test_any_changed_field_of_the_result(folder):
     assert read_run(folder).config == CONFIG
 
 
-@pytest.mark.parametrize('content', [b'', b'{', b'[]', b'1', b'null', b'"text"', b'\xff\xfe\x00', b'{"sha256": {}}'])
+@pytest.mark.parametrize(
+    'content', [b'', b'{', b'[]', b'1', b'null', b'"text"', b'\xff\xfe\x00', b'{"sha256": {}}', b'[' * 10**5]
+)
 def test_a_result_that_is_none(folder, content):
     (folder / 'run.json').write_bytes(content)
     with pytest.raises(ModelError, match=r'run\.json cannot be read: .* was changed after the run ended'):
@@ -197,6 +199,7 @@ def test_configs(tmp_path):
     for content, message in (
         (b'{', 'cannot be read'),
         (b'\xff', 'cannot be read'),
+        (b'[' * 10**5, 'cannot be read'),
         (b'[1]', 'does not hold the settings of a run'),
     ):
         (tmp_path / 'config.json').write_bytes(content)
