@@ -150,11 +150,14 @@ def check_zip(archive: zipfile.ZipFile, names: list[str], where: Path) -> None:
     Raises
     ------
     DataError
-        When they are too large, or packed by a method that unpacks without regard to the size that is asked for.
+        When they are too large, encrypted, or packed by a method that unpacks without regard to the size that is asked
+        for.
     """
     members = [archive.getinfo(name) for name in names]
     refuse_size(str(where), sum(member.file_size for member in members))
     for member in members:
+        if member.flag_bits & 1:
+            raise DataError(f'{where}: {member.filename} is encrypted. Pack it without a password.')
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise DataError(
                 f'{where}: {member.filename} is packed by a rare method ({member.compress_type}); pack it as usual, '

@@ -23,6 +23,7 @@ import torch
 from PIL import Image
 
 from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.arrays import rsa_draws
 from m2m_benchmarks.cli.main import main
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.simulated import dataset as simulated
@@ -36,16 +37,9 @@ LINES = ('Cux2-CreERT2', 'Vip-IRES-Cre', 'Cux2-CreERT2', 'Slc17a7-IRES2-Cre')
 
 #: Files with the longest tests, by CPU time.
 _LONG = (
-    *(
-        'test_demo.py',
-        'test_train.py',
-        'test_export.py',
-        'test_family.py',
-        'test_fetch.py',
-        'test_neurn.py',
-        'test_score.py',
-    ),
-    *('test_compare.py', 'test_ground_truth.py', 'test_neural.py', 'test_catalogue.py', 'test_generalization.py'),
+    *('test_demo.py', 'test_train.py', 'test_score.py', 'test_export.py', 'test_fetch.py', 'test_catalogue.py'),
+    *('test_several.py', 'test_generalization.py', 'test_family.py', 'test_compare.py', 'test_fetch_recordings.py'),
+    *('test_nwb.py', 'test_ground_truth.py', 'test_neurn.py', 'test_remote_file.py', 'test_networks.py', 'test_cli.py'),
     *('test_interrupted.py', 'test_merge.py', 'test_vendoring.py', 'test_fetch_network.py', 'test_runs.py'),
 )
 #: Marks that the running test needs, by what it has started.
@@ -107,7 +101,10 @@ def simulated_data(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('M2M_HOME', str(home))
         simulated.load_simulated_stimuli()
-    return home / 'data'
+    images = sorted(home.rglob('*.png'))
+    before = [path.read_bytes() for path in images]
+    yield home / 'data'
+    assert [path.read_bytes() for path in images] == before, 'a test has changed an image in place'
 
 
 @pytest.fixture
@@ -119,16 +116,21 @@ def simulated_home(simulated_data, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def simulated_mouse(request, monkeypatch):
-    """Copy SimulatedMouse from `simulated_data` where a test would make it.
+    """Copy SimulatedMouse from `simulated_data` where a test would make it; its images are links to the same files.
 
     Tests of its making override this fixture.
     """
     make = simulated._write
 
+    def copy_or_link(source, target):
+        Path(target).unlink(missing_ok=True)
+        (os.link if source.endswith('.png') else shutil.copy)(source, target)
+
     def copy():
         monkeypatch.setattr(simulated, '_write', make)  # `simulated_data` makes the original
         made = request.getfixturevalue('simulated_data')
-        shutil.copytree(made / simulated.NAME, manifest.data_folder() / simulated.NAME, dirs_exist_ok=True)
+        folder = manifest.data_folder() / simulated.NAME
+        shutil.copytree(made / simulated.NAME, folder, copy_function=copy_or_link, dirs_exist_ok=True)
         monkeypatch.setattr(simulated, '_write', copy)
 
     monkeypatch.setattr(simulated, '_write', copy)
@@ -168,6 +170,19 @@ def make_images():
         return Path(folder)
 
     return make
+
+
+@pytest.fixture
+def few_draws(monkeypatch):
+    """Compute scores and ceilings from few bootstrap draws and split halves, in a tenth of the time.
+
+    For tests that compare no such number with another computation's.
+    """
+    comparison = 'm2m_benchmarks.benchmarks.comparisons.rdm'
+    monkeypatch.setattr(f'{comparison}.N_SPLITS', 5)
+    monkeypatch.setattr(
+        f'{comparison}.rsa_draws', lambda first, second, n, seed=0: rsa_draws(first, second, min(n, 5), seed)
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 
 from m2m_benchmarks import limits
-from m2m_benchmarks.acquisition.hdf5 import check_own, check_size, own_dataset
+from m2m_benchmarks.acquisition.hdf5 import check_memory, check_own, own_dataset
 from m2m_benchmarks.acquisition.importing import check_recordings_name
 from m2m_benchmarks.data import atomic, manifest, versions
 from m2m_benchmarks.data.manifest_form import check_form
@@ -28,6 +28,8 @@ _MANIFEST = 'ledger.json'
 _PNG = b'\x89PNG\r\n\x1a\n'
 #: Largest manifest that is read, in bytes.
 _MOST_BYTES = 2**27
+#: Longest name of a file on usual disks, in bytes.
+_LONGEST_NAME = 255
 
 
 def export_archive(name: str, path: Path) -> dict[str, Any]:
@@ -147,6 +149,11 @@ def _check_manifest(entry: dict[str, Any]) -> None:
         parts = PurePosixPath(file['file']).parts
         if len(parts) > 2 or any(part.startswith('.') or '\\' in part or ':' in part for part in parts):
             raise ValueError(f'the path {file["file"]!r:.60}')
+        if any(len(part.encode()) > _LONGEST_NAME for part in parts):
+            raise ValueError(f'the path {file["file"]!r:.60}… is too long')
+    paths = [PurePosixPath(file['file']) for file in files]
+    for folder in {path.parent for path in paths} & set(paths):
+        raise ValueError(f'{folder} is a file and a folder')
     if len({file['file'] for file in files}) < len(files) or entry['version'] != atomic.version_of(files):
         raise ValueError('its files are not those of its version')
     if entry.get('kind') != manifest.DIGITS and not 0 < len(entry['stimuli']) == entry['summary']['stimuli']:
@@ -189,7 +196,7 @@ def _check_content(path: Path, assembly: Path, stimuli: list[Path], stimulus_ids
     try:
         with h5py.File(assembly, 'r') as file:
             check_own(file, path)
-            file.visititems(lambda _, item: check_size(item, str(path)) if isinstance(item, h5py.Dataset) else None)
+            check_memory(file, str(path))
             presented = set(own_dataset(file, 'stimulus_id', str(path)).asstr()[:])
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise DataError(f'{path}: its {assembly.name} cannot be read as HDF5 ({error}). Copy it again.') from error

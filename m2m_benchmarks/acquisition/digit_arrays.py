@@ -14,7 +14,7 @@ from sklearn.datasets import load_svmlight_file
 
 from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition.digit_splits import LABEL_COLUMNS, RawSplit, split_in
-from m2m_benchmarks.acquisition.hdf5 import check_own, check_size
+from m2m_benchmarks.acquisition.hdf5 import check_own, check_size, read_texts
 from m2m_benchmarks.data.digits.images import CLASSES
 from m2m_benchmarks.errors import DataError
 
@@ -26,8 +26,6 @@ _ROLES = {
 }
 #: Names of columns that count the rows, in lower case; the first is pandas' for a column without a name.
 _INDICES = ('unnamed: 0', 'index', 'id')
-#: Texts that are read at a time.
-_TEXTS = 16
 #: Most bytes of a value of MATLAB, whose files may store fewer.
 _MATLAB_BYTES = 8
 
@@ -69,19 +67,7 @@ def _datasets(group: h5py.Group) -> list[str]:
 
 def _values(dataset: h5py.Dataset, path: Path) -> np.ndarray:
     check_size(dataset, str(path))
-    return _texts(dataset, path) if h5py.check_string_dtype(dataset.dtype) else np.asarray(dataset[()])
-
-
-def _texts(dataset: h5py.Dataset, path: Path) -> np.ndarray:
-    """Read texts, few at a time: any number of them may be one and the same long text in the file."""
-    if not dataset.shape:
-        return np.asarray(dataset.asstr()[()])
-    total = limits.Total(f'{path}: {dataset.name}')
-    texts = [np.empty((0, *dataset.shape[1:]), dtype=object)]
-    for start in range(0, len(dataset), _TEXTS):
-        texts.append(dataset.asstr()[start : start + _TEXTS])
-        total.add(sum(map(len, texts[-1].ravel())))
-    return np.concatenate(texts)
+    return read_texts(dataset, str(path)) if h5py.check_string_dtype(dataset.dtype) else np.asarray(dataset[()])
 
 
 def read_matlab(path: Path) -> dict[str | None, RawSplit]:

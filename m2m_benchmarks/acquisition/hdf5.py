@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from m2m_benchmarks import limits
 from m2m_benchmarks.errors import DataError
+
+#: Texts that are read at a time.
+_TEXTS = 16
 
 
 def check_own(file: h5py.File, where: Path) -> None:
@@ -75,6 +79,43 @@ def check_size(dataset: h5py.Dataset, what: str) -> None:
     for size in dataset.chunks or ():
         chunk *= size
     limits.refuse_size(f'{what}: {dataset.name}', max(dataset.size * dataset.dtype.itemsize, chunk))
+
+
+def read_texts(dataset: h5py.Dataset, what: str) -> np.ndarray:
+    """Read texts, few at a time: any number of them may be one and the same long text in the file.
+
+    Raises
+    ------
+    DataError
+        When they have too many characters together.
+    """
+    if not dataset.shape:
+        return np.asarray(dataset.asstr()[()])
+    total = limits.Total(f'{what}: {dataset.name}')
+    texts = [np.empty((0, *dataset.shape[1:]), dtype=object)]
+    for start in range(0, len(dataset), _TEXTS):
+        texts.append(dataset.asstr()[start : start + _TEXTS])
+        total.add(sum(map(len, texts[-1].ravel())))
+    return np.concatenate(texts)
+
+
+def check_memory(file: h5py.File, what: str) -> None:
+    """Raise a DataError if a dataset or an attribute of a file takes too much memory when it is read."""
+
+    def check(item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            check_size(item, what)
+            if h5py.check_string_dtype(item.dtype):
+                read_texts(item, what)
+        for name in item.attrs:
+            attribute = item.attrs.get_id(name)
+            n = attribute.get_space().get_simple_extent_npoints()
+            # Attributes are not packed, but texts may be one and the same; those of netCDF are one text each.
+            if n > _TEXTS and attribute.get_type().get_class() in (h5py.h5t.VLEN, h5py.h5t.STRING):
+                limits.refuse_size(f'{what}: the attribute {name} of {item.name}', n * file.id.get_filesize())
+
+    check(file['/'])
+    file.visititems(lambda _, item: check(item))
 
 
 def _other_files(dataset: h5py.Dataset) -> list[str]:

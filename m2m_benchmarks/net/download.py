@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from m2m_benchmarks.limits import VARIABLE, most_bytes
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.net.client import HttpClient, status_failure
 from m2m_benchmarks.net.failures import RequestFailed, without_password
@@ -70,7 +71,7 @@ def download(
     ------
     DataError
         When no mirror sends the file: what each of them answered, and what to do. A `ServerUnreachable` when one of
-        them may send it later.
+        them may send it later. One that says that it is larger than `limits.most_bytes()` is not downloaded.
     StorageError
         When the file can't be written, or another process is downloading it.
     """
@@ -135,6 +136,13 @@ def complete(
         begin, total = _start_part(response, url, part, have, validator)
         if total is None and md5 is None and not unmeasured:
             raise RequestFailed('the server does not say how long the file is', retryable=True)
+        if total is not None and total > most_bytes():
+            discard(part)
+            raise RequestFailed(
+                f'the server says that the file has {total:,} bytes; expected at most {most_bytes():,}. If you know '
+                f'that it is so large, raise the limit with the environment variable {VARIABLE}',
+                retryable=False,
+            )
         if begin != total:
             done, most = begin, MOST_UNMEASURED if total is None else total
             with _noting_interruption(part):

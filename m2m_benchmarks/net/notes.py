@@ -79,6 +79,6 @@ def _read(path: Path) -> dict[str, Any]:
     """Read the note of a file; empty where there is none, or a damaged one."""
     try:
         note = json.loads(note_path(path).read_text(encoding='utf-8'))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return note if isinstance(note, dict) else {}

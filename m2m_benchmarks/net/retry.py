@@ -96,7 +96,8 @@ class RetryPolicy:
         limit_s : float, optional
             Time limit of all attempts; the policy's by default. Infinity for whole files.
         failed, kept : str
-            First and last words of the message when all attempts fail: what failed, and what is kept for the next run.
+            First and last words of the message when all attempts fail: what failed, and what is kept for the next run,
+            where bytes were transferred.
         progress : callable, optional
             Returns the bytes transferred so far. Attempts that transfer at least 1 MiB do not count.
 
@@ -126,7 +127,7 @@ class RetryPolicy:
                     if not failure.retryable or counted >= self.tries or self.clock() + wait >= end:
                         break
                     self.sleep(wait)
-        raise _error(failures, failed, kept)
+        raise _error(failures, failed, '' if progress and not progress() else kept)
 
     def read(self, reading: Callable[[], T]) -> T:
         """Call `reading`, which reads a file; once more if the file changes meanwhile.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from m2m_benchmarks.errors import DataError, StorageError
+from m2m_benchmarks.limits import read_file
 from m2m_benchmarks.records.record import FORMAT, Result
 from m2m_benchmarks.records.selection import labels
 from m2m_benchmarks.storage import user_file
@@ -62,14 +63,14 @@ def read(path: Path) -> list[Result]:
     StorageError
         When the file can't be read.
     DataError
-        When the file does not hold results, or was changed after `write` wrote it.
+        When the file does not hold results, is too large or no regular file, or was changed after `write` wrote it.
     """
     expected = 'expected a file of `m2m results export FILE.json` or `m2m score --json FILE`'
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = json.loads(read_file(path).decode())
     except OSError as error:
         raise StorageError(f'{path} cannot be read: {error.strerror or error}.') from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f'{path} is not JSON: {error}; {expected}.') from error
     if isinstance(content, dict) and content.get('kind') == _KIND:
         seal, content = content.get('sha256'), content.get('results')

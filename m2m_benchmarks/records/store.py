@@ -5,6 +5,7 @@ score, and is kept until the user deletes it. Rows of earlier versions have no s
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 import math
@@ -124,7 +125,7 @@ def results(model: str | None = None, benchmark: str | None = None) -> list[Resu
         condition &= Row.benchmark == benchmark
     with _connection():
         for problem in _structural_problems():
-            say(f'note: {problem}')
+            _note(problem)
         return _readable(_select(condition))
 
 
@@ -227,13 +228,19 @@ def _structural_problems() -> list[str]:
     ]
 
 
+@functools.cache
+def _note(problem: str) -> None:
+    """Print a note once: a score reads the results several times."""
+    say(f'note: {problem}')
+
+
 def _readable(rows: Iterable[Mapping[str, Any]]) -> list[Result]:
     readable = []
     for row in rows:
         try:
             readable.append(_read(row))
         except DataError as error:
-            say(f'note: a result is left out: {error}')
+            _note(f'a result is left out: {error}')
     return readable
 
 

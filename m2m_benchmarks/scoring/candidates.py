@@ -1,9 +1,6 @@
 """Candidates: Brain-Score models made from identifiers, files, plugin folders or networks."""
 
 import contextlib
-import hashlib
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.inputs import NetworkInput, network_input
 from m2m_benchmarks.scoring.layers import default_layers, input_dtype, responses, submodules
 from m2m_benchmarks.scoring.options import NetworkOptions, check_options, check_seed
+from m2m_benchmarks.scoring.plugin_folders import import_folder
 from m2m_benchmarks.scoring.provenance import COLOURED
 from m2m_benchmarks.scoring.runs import Run, find_run, read_run, weights_file
 from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, check_candidate, is_folder, run_of_weights
@@ -374,22 +372,11 @@ def _from_folder(folder: Path) -> Candidate:
     identifier = plugins.model_in(folder)
     import brainscore_vision
 
-    # Named by its path and imported anew, so that no folder of the same name or earlier version takes its place.
-    name = f'm2m_plugin_{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}'
-    for module_name in [imported for imported in sys.modules if imported.split('.')[0] == name]:
-        del sys.modules[module_name]
-    importlib.invalidate_caches()
-    spec = importlib.util.spec_from_file_location(
-        name, folder / '__init__.py', submodule_search_locations=[str(folder)]
-    )
-    assert spec is not None and spec.loader is not None
-    package = importlib.util.module_from_spec(spec)
-    sys.modules[name] = package
     registry = brainscore_vision.model_registry
     before = registry.get(identifier)
     try:
         with plugins.reporting_plugin_errors(str(folder), ModelError), unchanged(folder.rglob('*.py')):
-            spec.loader.exec_module(package)
+            import_folder(folder)
             candidate = Candidate(identifier, registry[identifier](), folder=folder)
             assert candidate.code_sha256 is not None  # computed now, and kept
             return candidate

@@ -130,7 +130,7 @@ def read_run(folder: Path) -> Run:
             raise ModelError(f'{path} has format {content["format"]}; this version reads format {FORMAT}.')
         run = Run(folder, content['config'], content['result'], content['data'])
         intact = seal == _seal(content)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f'{path} cannot be read: {changed}. Train again, or restore a copy.') from error
     if not intact:
         raise ModelError(f'{changed}: {RESULT} is not as it was written. Train again, or restore a copy.')
@@ -186,7 +186,7 @@ def read_config(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         config = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f'{path} cannot be read ({error}). Remove the folder and train again.') from error
     if not isinstance(config, dict):
         raise ModelError(f'{path} does not hold the settings of a run. Remove the folder and train again.')

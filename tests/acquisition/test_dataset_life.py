@@ -19,6 +19,8 @@ from m2m_benchmarks.data.digits.domains import load_digits
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.plugins import load_benchmark
 
+pytestmark = pytest.mark.usefixtures('few_draws')
+
 
 @pytest.mark.parametrize('name', ['MNIST', 'mnist', 'MNISTM', 'SVHN', 'usps', 'SklearnDigits', 'Qazi2025', 'QAZI2025'])
 def test_names_of_digits_are_not_for_recordings(m2m_home, make_bundle, tmp_path, name):
@@ -249,11 +251,49 @@ def with_dataset(content, **options):
     """Add a dataset to the content of an HDF5 file."""
     file = io.BytesIO(content)
     with h5py.File(file, 'r+') as stored:
-        stored.create_dataset('added', dtype='u1', **options)
+        stored.create_dataset('added', **{'dtype': 'u1', **options})
+    return file.getvalue()
+
+
+def named(name, second=None):
+    """Rename the first stimulus in an archive, and perhaps the second."""
+
+    def change(files):
+        content = json.loads(files['ledger.json'])
+        for stimulus, new in zip(content['stimuli'], (name, second), strict=False):
+            if new is not None:
+                files = {**files, new: files[stimulus['file']]}
+                stimulus['file'] = new
+        content['version'] = atomic.version_of(manifest.files(content))
+        return {**files, 'ledger.json': json.dumps(content).encode()}
+
+    return change
+
+
+def with_attribute(content):
+    """Add an attribute of many texts to the content of an HDF5 file."""
+    file = io.BytesIO(content)
+    with h5py.File(file, 'r+') as stored:
+        stored['data'].attrs['added'] = np.full(4000, 'x', dtype=h5py.string_dtype())
+        stored['more'] = np.zeros(3 * 10**6, dtype='u1')
     return file.getvalue()
 
 
 WRONG = {
+    'a name that holds a NUL': (named('stimuli/a\0.png'), "expected a path inside the dataset's folder"),
+    'a name that is too long': (named(f'stimuli/{"a" * 300}.png'), 'is too long'),
+    'a file and a folder of one name': (named('a', 'a/b'), 'a is a file and a folder'),
+    'texts that fill the memory': (
+        replaced(
+            'assembly',
+            lambda old: with_dataset(old, shape=(10**6,), dtype=h5py.string_dtype(), fillvalue=b'x' * 60_000),
+        ),
+        '/added unpacks to 8 GB or more',
+    ),
+    'an attribute that may fill the memory': (
+        replaced('assembly', with_attribute),
+        'the attribute added of /data unpacks to',
+    ),
     'an assembly that is stored elsewhere': (
         replaced('assembly', lambda old: with_dataset(old, shape=(5,), external=[('/secret', 0, 5)])),
         '/added is stored in another file, /secret',
@@ -315,6 +355,20 @@ def test_archives_that_are_refused(m2m, m2m_home, make_bundle, tmp_path, monkeyp
     assert message in ran.err
     assert manifest.names() == []
     assert not list((tmp_path / 'another').rglob('*.nc'))
+
+
+def test_an_archive_with_a_password(m2m, m2m_home, make_bundle, tmp_path):
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=2, n_units=2).paths)
+    export_archive('Lab2026', tmp_path / 'x.zip')
+    content = bytearray((tmp_path / 'x.zip').read_bytes())
+    for signature, flags in ((b'PK\x03\x04', 6), (b'PK\x01\x02', 8)):  # of each file, and in the directory
+        place = -1
+        while (place := content.find(signature, place + 1)) >= 0:
+            content[place + flags] |= 1
+    (tmp_path / 'x.zip').write_bytes(content)
+    ran = m2m('data', 'import', tmp_path / 'x.zip')
+    assert (ran.code, ran.out) == (1, '')
+    assert 'is encrypted' in ran.err and 'Pack it without a password' in ran.err
 
 
 @pytest.mark.seconds

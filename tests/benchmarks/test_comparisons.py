@@ -34,7 +34,7 @@ from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.score import score_candidate
 from m2m_benchmarks.testing import RecordedCandidate
 
-pytestmark = pytest.mark.seconds
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('few_draws')]
 
 DESCRIPTION = Description(raw='largest response', ceiling='one', formula='raw / ceiling')
 

@@ -396,6 +396,7 @@ def test_a_readout_is_that_of_scikit_learn(home, layer, monkeypatch):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_a_readout_takes_the_first_two_thousand(m2m_home, make_domain):
     made = {name: make_domain(name, 2010, 2030, seed) for seed, name in enumerate(('MNIST', 'USPS'))}
     model = LabellingCandidate(hashed)

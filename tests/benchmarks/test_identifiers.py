@@ -28,6 +28,8 @@ from m2m_benchmarks.data.store import write_dataset
 from m2m_benchmarks.errors import DataNotFoundError, UnknownNameError
 from m2m_benchmarks.records import store
 
+pytestmark = pytest.mark.usefixtures('few_draws')
+
 NAMES = st.from_regex(r'[A-Za-z][A-Za-z0-9]{0,8}', fullmatch=True)
 PARTS = st.from_regex(r'[A-Za-z0-9_]{1,8}', fullmatch=True)
 KINDS = ', '.join(COMPARISONS)

@@ -18,7 +18,7 @@ from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.scoring.layer_choice import split_neuroids
 from m2m_benchmarks.testing import RecordedCandidate
 
-pytestmark = pytest.mark.seconds
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('few_draws')]
 
 
 def upper(matrix):

@@ -16,6 +16,8 @@ from m2m_benchmarks.cli.main import main
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.digit_names import DOMAINS
 
+pytestmark = pytest.mark.usefixtures('few_draws')
+
 
 @pytest.fixture
 def m2m(monkeypatch, capsys):
@@ -340,6 +342,7 @@ def test_json_to_a_file_and_in_its_earlier_form(m2m, m2m_home, tmp_path, argumen
 
 @pytest.mark.process
 @pytest.mark.parametrize('arguments', [['--help'], ['models'], ['benchmarks'], ['data']])
+@pytest.mark.several
 def test_listings_import_nothing_heavy(arguments, m2m_home):
     script = (
         'import sys\nfrom m2m_benchmarks.cli.main import main\n'

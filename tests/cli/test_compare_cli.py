@@ -21,6 +21,8 @@ from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.errors import ModelError, StorageError
 from m2m_benchmarks.records import store
 
+pytestmark = pytest.mark.usefixtures('few_draws')
+
 SQUEEZE = 'squeezenet1_1_at32'
 THIN = ('--benchmark', 'SklearnDigits.thin-accuracy')
 VISP = ('--benchmark', 'SimulatedMouse.VISp-rdm')

@@ -101,6 +101,7 @@ def test_a_dry_run_names_files_that_no_server_has(fetch, site, m2m_home, monkeyp
 
 
 @pytest.mark.parametrize('width', [60, 80, 100])
+@pytest.mark.several
 def test_a_dry_run_on_a_terminal(terminal, site, m2m_home, width):
     mirrors = ('--mirror', f'{site.address}/bucket/', '--warehouse', f'{site.address}/warehouse')
     out = terminal(width, 'data', 'fetch', 'deVries2020', '--dry-run', *mirrors)

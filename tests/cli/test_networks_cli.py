@@ -7,6 +7,8 @@ import pytest
 from m2m_benchmarks import score
 from m2m_benchmarks.scoring.candidates import load_candidate
 
+pytestmark = pytest.mark.usefixtures('few_draws')
+
 NET = """import torch
 
 print('made')

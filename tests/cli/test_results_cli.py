@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import sqlite3
 
 import pytest
@@ -14,6 +15,8 @@ from m2m_benchmarks.records import exchange, store
 from m2m_benchmarks.records.record import Part
 from m2m_benchmarks.records.selection import label
 from m2m_benchmarks.testing import damaged, whole_result
+
+pytestmark = pytest.mark.usefixtures('few_draws')
 
 WHOLE = whole_result()
 DATASET = 'Vanderbilt2026TwoPhotonRecordingsOfNaturalScenes'
@@ -215,6 +218,19 @@ def test_bad_input(m2m, arguments, code, message):
     assert (ran.code, ran.out) == (code, '')
     assert message in ' '.join(ran.err.replace('│', ' ').split())
     assert store.results() == RESULTS
+
+
+def test_files_that_are_not_imported(m2m, tmp_path, monkeypatch):
+    files = {name: tmp_path / f'{name}.json' for name in ('nested', 'large', 'pipe')}
+    files['nested'].write_text('[' * 10**5)
+    files['large'].write_text('[' + ' ' * 3000 + ']')
+    os.mkfifo(files['pipe'])
+    for name, message in (('nested', 'is not JSON'), ('pipe', 'is a pipe; expected a file'), ('large', 'M2M_MAX_GB')):
+        monkeypatch.setenv('M2M_MAX_GB', '2e-6' if name == 'large' else '1')
+        ran = m2m('results', 'import', files[name])
+        assert (ran.code, ran.out) == (1, '')
+        assert message in ran.err
+        assert str(files[name]) in ran.err
 
 
 def test_a_result_of_a_later_version_is_left_out(m2m, m2m_home):

@@ -14,7 +14,7 @@ from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.plugins import BRAIN_SCORE, registered
 
-pytestmark = pytest.mark.seconds
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('few_draws')]
 
 WIDTHS = (60, 80, 100)
 DATASET = 'Vanderbilt2026TwoPhotonRecordingsOfNaturalScenes'

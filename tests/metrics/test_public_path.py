@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from m2m_benchmarks import average_repetitions, load_dataset, load_metric, load_model, rdm, score
 from m2m_benchmarks.plugins import no_stored_activations
 
-pytestmark = pytest.mark.seconds
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('few_draws')]
 
 #: Metrics of this library and of Brain-Score, as `load_metric` makes them without options.
 METRICS = (

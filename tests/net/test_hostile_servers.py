@@ -204,6 +204,26 @@ def test_content_without_an_end(site, tmp_path, monkeypatch, md5):
 
 
 @pytest.mark.network
+@pytest.mark.parametrize('md5', [None, '0' * 32])
+@pytest.mark.parametrize('resumed', [False, True])
+def test_a_file_that_is_said_to_be_too_large(site, tmp_path, md5, resumed):
+    def huge(handler, server):
+        first = 1000 if resumed else 0
+        span = {'Content-Range': f'bytes {first}-{10**13 - 1}/{10**13}'} if resumed else {}
+        headers = {'Content-Length': str(10**13 - first), **span, **server.validators}
+        send(handler, 206 if resumed else 200, bytes(1000), close=True, **headers)
+
+    site.faults = [cut(1000), huge] if resumed else [huge]
+    with pytest.raises(
+        DataError, match=r'has 10,000,000,000,000 bytes; expected at most 8,000,000,000\..*M2M_MAX_GB'
+    ) as error:
+        download([f'{site.address}/file'], tmp_path / 'file', md5, retry=RETRY)
+    assert leftovers(tmp_path / 'file') == []
+    assert len(site.requests) == 1 + resumed
+    assert 'kept' not in str(error.value)
+
+
+@pytest.mark.network
 def test_a_range_without_an_end(site, tmp_path):
     headers = {'Content-Range': f'bytes 1000-{len(CONTENT) - 1}/{len(CONTENT)}', **site.validators}
     site.faults = [cut(1000), endless(206, **headers)]

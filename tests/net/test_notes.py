@@ -25,6 +25,13 @@ def test_damage_of_a_file_or_of_its_note_is_noticed(tmp_path, capsys):
                 assert f'note: {path} is damaged (' in capsys.readouterr().err
 
 
+def test_a_note_without_an_end_of_brackets(tmp_path):
+    path = tmp_path / 'sessions.csv'
+    path.write_text('id')
+    note_path(path).write_text('[' * 10**5)
+    assert not usable(path)
+
+
 def test_files_without_a_note(tmp_path):
     path = tmp_path / 'sessions.csv'
     assert not usable(path)

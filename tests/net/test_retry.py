@@ -47,6 +47,7 @@ def test_the_longest_time_is_a_number():
 
 @pytest.mark.parametrize('what', ['headers', 'body'])
 @pytest.mark.parametrize('n_mirrors', [1, 2])
+@pytest.mark.several
 def test_a_server_that_stalls_takes_no_longer(site, clock, tmp_path, what, n_mirrors):
     site.faulty['/file'] = file_server.drip(what)
     retry = RetryPolicy(sleep=clock.wait, clock=clock)

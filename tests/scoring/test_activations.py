@@ -32,6 +32,8 @@ from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.inputs import IMAGENET_MEAN, IMAGENET_STD
 
+pytestmark = pytest.mark.usefixtures('few_draws')
+
 
 def network(seed=0):
     torch.manual_seed(seed)

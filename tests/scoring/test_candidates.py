@@ -17,6 +17,8 @@ from m2m_benchmarks.scoring.weights import weights_sha256
 from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.testing import SmallNetwork
 
+pytestmark = pytest.mark.usefixtures('few_draws')
+
 
 @pytest.mark.seconds
 @pytest.mark.parametrize('name', ['torchvision:squeezenet1_1', 'torchvision:googlenet'])

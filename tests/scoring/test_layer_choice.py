@@ -19,6 +19,8 @@ from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layer_choice import calibrate, choose_layer, split_neuroids
 from m2m_benchmarks.scoring.layer_model import LayerModel
 
+pytestmark = pytest.mark.usefixtures('few_draws')
+
 ONE_ANIMAL = (('VISp_1.npz', 'VISp', '101', '901', 10), ('VISp_2.npz', 'VISp', '101', '902', 10))
 
 

@@ -20,7 +20,7 @@ from m2m_benchmarks.scoring.inputs import IMAGENET_MEAN, IMAGENET_STD
 from m2m_benchmarks.scoring.repeatability import irregularities
 from m2m_benchmarks.testing import SmallNetwork
 
-pytestmark = pytest.mark.seconds
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('few_draws')]
 
 BENCHMARK = 'SimulatedMouse.VISp-rdm'
 

@@ -17,7 +17,7 @@ from m2m_benchmarks.records.record import Library, Result
 from m2m_benchmarks.scoring import candidates, requests, results
 from m2m_benchmarks.testing import Bundle, SmallNetwork
 
-pytestmark = pytest.mark.seconds
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('few_draws')]
 
 
 INIT = """from brainscore_vision import model_registry

@@ -19,6 +19,8 @@ from m2m_benchmarks.scoring.runs import find_run, read_config, read_run, remove_
 from m2m_benchmarks.storage import atomic_write
 from m2m_benchmarks.testing import damaged
 
+pytestmark = pytest.mark.usefixtures('few_draws')
+
 SQUEEZE = 'plain_squeezenet1_1_at32'
 CONFIG = {'model': SQUEEZE, 'dataset': 'SklearnDigits', 'seed': 7, 'steps': 3, 'limit': None, 'learning_rate': 1e-4}
 RESULT = {'steps': 3, 'train_loss': 2.25, 'validation_accuracy': 1 / 3, 'stopped_early': False}
@@ -163,7 +165,9 @@ def test_any_changed_field_of_the_result(folder):
     assert read_run(folder).config == CONFIG
 
 
-@pytest.mark.parametrize('content', [b'', b'{', b'[]', b'1', b'null', b'"text"', b'\xff\xfe\x00', b'{"sha256": {}}'])
+@pytest.mark.parametrize(
+    'content', [b'', b'{', b'[]', b'1', b'null', b'"text"', b'\xff\xfe\x00', b'{"sha256": {}}', b'[' * 10**5]
+)
 def test_a_result_that_is_none(folder, content):
     (folder / 'run.json').write_bytes(content)
     with pytest.raises(ModelError, match=r'run\.json cannot be read: .* was changed after the run ended'):
@@ -195,6 +199,7 @@ def test_configs(tmp_path):
     for content, message in (
         (b'{', 'cannot be read'),
         (b'\xff', 'cannot be read'),
+        (b'[' * 10**5, 'cannot be read'),
         (b'[1]', 'does not hold the settings of a run'),
     ):
         (tmp_path / 'config.json').write_bytes(content)

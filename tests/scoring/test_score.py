@@ -25,7 +25,7 @@ from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.score import score_candidate
 from m2m_benchmarks.testing import SmallNetwork
 
-pytestmark = pytest.mark.seconds
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('few_draws')]
 
 #: The keys that the result format fixes.
 KEYS = {

@@ -25,7 +25,7 @@ from m2m_benchmarks.scoring.several import score_several
 from m2m_benchmarks.scoring.specs import CandidateSpec
 from m2m_benchmarks.testing import SmallNetwork
 
-pytestmark = pytest.mark.seconds
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('few_draws')]
 
 BENCHMARK = 'SimulatedMouse.VISp-rdm'
 #: A network that takes a moment.

@@ -293,6 +293,7 @@ def test_no_requirements(tmp_path):
 @pytest.mark.parametrize(
     'listed', ['timm==1.0.9\n', '# pinned\nTimm == 1.0.9', 'timm @ git+https://example.org/timm\n']
 )
+@pytest.mark.several
 def test_requirements_that_a_plugin_brings_are_kept(listed, tmp_path):
     source = plugin(tmp_path / 'made_up', main='import timm, safetensors\n')
     (source / 'requirements.txt').write_text(listed)

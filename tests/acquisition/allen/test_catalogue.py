@@ -384,6 +384,7 @@ def test_a_wrong_catalogue(site, ask, content):
 
 
 @pytest.mark.parametrize('content', [b'[', b'', b'<html>'])
+@pytest.mark.several
 def test_a_damaged_table_is_downloaded_again(site, ask, content):
     listed = [ids(ask(sessions)) for sessions in (ophys_sessions, ecephys_sessions)]
     for table in ask.folder.iterdir():
@@ -474,6 +475,7 @@ def spoil(rng, value):
 
 
 @pytest.mark.parametrize('seed', [*range(10), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 60))])
+@pytest.mark.several
 def test_any_other_json(site, ask, seed):
     rng = random.Random(seed)
     use_warehouse(site)
@@ -555,6 +557,7 @@ def test_tables_that_do_not_fit_together(site, ask):
 @pytest.mark.parametrize(
     'fault', [file_server.status(503), file_server.status(403), file_server.page, file_server.hang_up]
 )
+@pytest.mark.several
 def test_the_warehouse_stands_in_for_a_bucket_out_of_order(site, ask, fault):
     paths = list(site.files)
     use_warehouse(site)

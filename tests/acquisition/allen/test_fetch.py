@@ -250,6 +250,7 @@ def test_a_plan_downloads_no_recording(fetch, site, m2m_home):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_a_plan_counts_the_events_that_no_server_has(fetch, site, m2m_home):
     whole = fetch('deVries2020', OphysSettings('events'), run=plan)
     events = site.files.pop(f'{bucket.OPHYS}/ophys_experiment_events/503_events.npz')
@@ -275,6 +276,7 @@ def test_a_server_that_refuses_files_that_it_lacks(fetch, site, m2m_home):
 
 
 @pytest.mark.seconds
+@pytest.mark.slow
 def test_a_plan_bounds_the_bytes_of_packed_files(site, tmp_path, m2m_home):
     """Packed traces are read whole, and packed images together with their neighbours."""
     bucket.put_packed_ophys(site, tmp_path)
