@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from m2m_benchmarks.arrays import standard_error, two_factor_variance
+from m2m_benchmarks.arrays import degrees_of_freedom, standard_error, two_factor_variance
 
 #: Smallest number of seeds for an interval: with two, Student's t has one degree of freedom, and 12.7 standard errors.
 FEWEST_SEEDS = 3
@@ -82,13 +82,13 @@ def variance_of_draws(draws: np.ndarray, n_animals: int, n_stimuli: int) -> Vari
     Returns
     -------
     Variance
-        With the degrees of freedom of the smaller factor, or of the stimuli where there is one animal.
+        With the degrees of freedom of the sum of both (`arrays.degrees_of_freedom`).
     """
     if draws.ndim == 1:
         return Variance(standard_error(draws) ** 2, math.inf)
     both, animals, stimuli = np.var(draws, axis=1, ddof=1)
     value = float(two_factor_variance(both, animals, stimuli, n_animals, n_stimuli))
-    return Variance(value, (n_stimuli if n_animals == 1 else min(n_animals, n_stimuli)) - 1)
+    return Variance(value, degrees_of_freedom(float(animals), float(stimuli), n_animals, n_stimuli))
 
 
 def variance_of_seeds(values: Sequence[float] | np.ndarray) -> Variance:

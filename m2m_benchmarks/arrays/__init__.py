@@ -17,7 +17,7 @@ from m2m_benchmarks.arrays.reduction import gram_reduce
 from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
 from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, kernel, ridge
 from m2m_benchmarks.arrays.sampling import FACTORS, N_DRAWS, Sample, draw_sample
-from m2m_benchmarks.arrays.two_factor import dual_bootstrap, two_factor_variance
+from m2m_benchmarks.arrays.two_factor import degrees_of_freedom, dual_bootstrap, two_factor_variance
 
 __all__ = [
     'ALPHAS',
@@ -33,6 +33,7 @@ __all__ = [
     'compare_rdms',
     'cross_predict',
     'deal_halves',
+    'degrees_of_freedom',
     'draw_sample',
     'dual_bootstrap',
     'effective_number',

@@ -1,5 +1,7 @@
 """Errors that generalise to new animals and new stimuli, from bootstraps of both factors and of each alone."""
 
+import math
+
 import numpy as np
 
 from m2m_benchmarks.arrays.bootstrap import weighted_ranks
@@ -58,6 +60,25 @@ def two_factor_variance(
     # As in rsatoolbox, the upper bound counts where the bounds contradict each other.
     clipped: np.ndarray = np.minimum(np.maximum.reduce([combined, of_animals, of_stimuli]), both)
     return clipped
+
+
+def degrees_of_freedom(animals: float, stimuli: float, n_animals: int, n_stimuli: int) -> float:
+    """Compute the degrees of freedom of a two-factor variance.
+
+    Parameters
+    ----------
+    animals, stimuli : float
+        Variances over bootstrap draws of animals and of stimuli.
+    n_animals, n_stimuli : int
+        Numbers in the experiment; a factor with a single one has no variance.
+
+    References
+    ----------
+    Satterthwaite (1946), Biometrics Bulletin 2(6), 110-114, for the sum of the variances of both factors.
+    """
+    parts = [(n / (n - 1) * variance, n - 1) for variance, n in ((animals, n_animals), (stimuli, n_stimuli)) if n > 1]
+    inverse = sum(variance**2 / dof for variance, dof in parts)
+    return float(sum(variance for variance, _ in parts) ** 2 / inverse) if inverse > 0 else math.inf
 
 
 def dual_bootstrap(

@@ -1,11 +1,10 @@
 """Errors and intervals of an estimate, from its draws over animals and stimuli."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from m2m_benchmarks.arrays import two_factor_variance
+from m2m_benchmarks.arrays import degrees_of_freedom, two_factor_variance
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,8 @@ def estimate(value: float, draws: np.ndarray | None, n_animals: int, n_stimuli: 
 
     Notes
     -----
-    The degrees of freedom are those of Satterthwaite (1946), Biometrics Bulletin 2(6), 110-114, for the sum of the
-    variances between animals and between stimuli. With those of the animals alone, intervals are too wide: they hold
-    the truth in 99 of 100 experiments (perf/coverage.py).
+    With the degrees of freedom of the animals alone, intervals are too wide: they hold the truth in 99 of 100
+    experiments (perf/coverage.py).
     """
     if draws is None:
         return Estimate(value, None, None, None)
@@ -59,17 +57,3 @@ def estimate(value: float, draws: np.ndarray | None, n_animals: int, n_stimuli: 
     half = float(t.ppf(0.975, degrees_of_freedom(animals, stimuli, n_animals, n_stimuli))) * error
     one_factor = {'animals': float(np.sqrt(animals)), 'stimuli': float(np.sqrt(stimuli))}
     return Estimate(value, error, one_factor, (value - half, value + half))
-
-
-def degrees_of_freedom(animals: float, stimuli: float, n_animals: int, n_stimuli: int) -> float:
-    """Compute the degrees of freedom of the sum of two variances (Satterthwaite 1946).
-
-    Parameters
-    ----------
-    animals, stimuli : float
-        Variances over bootstrap draws of animals and of stimuli.
-    n_animals, n_stimuli : int
-    """
-    parts = [(n / (n - 1) * variance, n - 1) for variance, n in ((animals, n_animals), (stimuli, n_stimuli)) if n > 1]
-    inverse = sum(variance**2 / dof for variance, dof in parts)
-    return float(sum(variance for variance, _ in parts) ** 2 / inverse) if inverse > 0 else math.inf

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from m2m_benchmarks.arrays import pearson, spearman, spearman_brown, standardize
+from m2m_benchmarks.arrays import pearson, repeated_pearson, spearman, spearman_brown, standardize
 
 PROPERTY = settings(max_examples=40, deadline=None)
 
@@ -183,3 +183,19 @@ class TestStandardize:
         x, _ = columns(9, n_samples=7)
         x[:, 2] = value
         assert (standardize(x) == 0).all(axis=0).tolist() == [False, False, True, False, False]
+
+
+class TestRepeatedPearson:
+    def test_equals_pearson_of_repeated_samples(self):
+        x, y = columns(3)
+        counts = np.random.default_rng(0).multinomial(23, np.full(23, 1 / 23), 9)
+        expected = [pearson(np.repeat(x, draw, axis=0), np.repeat(y, draw, axis=0)) for draw in counts]
+        np.testing.assert_allclose(repeated_pearson(x, y, counts), expected, atol=1e-12)
+
+    def test_columns_that_are_constant_in_a_draw(self):
+        x, y = columns(4)
+        x[2:] = 0.1
+        counts = np.array([[0, 0] + [1] * 21, [1] * 23])
+        r = repeated_pearson(x, y, counts)
+        np.testing.assert_array_equal(r[0], 0)
+        np.testing.assert_allclose(r[1], pearson(x, y), atol=1e-12)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from m2m_benchmarks.arrays import rdm
-from m2m_benchmarks.arrays.two_factor import dual_bootstrap, two_factor_variance
+from m2m_benchmarks.arrays.two_factor import degrees_of_freedom, dual_bootstrap, two_factor_variance
 
 PERF = Path(__file__).parents[2] / 'perf' / 'dual_bootstrap.py'
 #: Draws and variances of rsatoolbox 0.3.2, printed by
@@ -172,3 +172,19 @@ class TestDualBootstrap:
         np.testing.assert_allclose(dual_bootstrap(-models, animal_rdms, stimuli, animals), -scores, atol=1e-12)
         turned = dual_bootstrap(models[::-1], animal_rdms[::-1], stimuli, animals[:, ::-1])
         np.testing.assert_allclose(turned[..., ::-1], scores, atol=1e-12)
+
+
+class TestDegreesOfFreedom:
+    def test_of_one_factor_are_its_own(self):
+        assert degrees_of_freedom(0.3, 0.0, 8, 118) == pytest.approx(7)
+        assert degrees_of_freedom(0.0, 0.3, 8, 118) == pytest.approx(117)
+        assert degrees_of_freedom(9.9, 0.3, 1, 118) == pytest.approx(117)  # a single animal has no variance
+
+    def test_are_those_of_the_sum_of_two_means(self):
+        """The sum of two estimated variances of means, matched to chi-square by its mean and variance."""
+        rng = np.random.default_rng(0)
+        first, second = rng.standard_normal((20_000, 6)), 2 * rng.standard_normal((20_000, 20))
+        total = first.var(axis=1, ddof=1) / 6 + second.var(axis=1, ddof=1) / 20
+        matched = 2 * total.mean() ** 2 / total.var()
+        # plug in the true variances: a bootstrap of n items is too small by (n - 1) / n
+        assert degrees_of_freedom(1 / 6 * 5 / 6, 4 / 20 * 19 / 20, 6, 20) == pytest.approx(matched, rel=0.05)
