@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import peewee
 
@@ -22,6 +22,9 @@ from m2m_benchmarks.messages import say
 from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.records.sqlite_errors import explain
 from m2m_benchmarks.storage import ensure_writable, home
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Longest time that a writer waits for another, in seconds.
 WAIT_S = 30.0
@@ -58,15 +61,35 @@ class Row(peewee.Model):
         table_name = 'result'
 
 
+class Draws(peewee.Model):
+    """Bootstrap draws of a result, which its JSON doesn't have, and their SHA-256."""
+
+    uid = peewee.TextField(primary_key=True)
+    content = peewee.BlobField()
+    sha256 = peewee.TextField()
+
+    class Meta:
+        """Database and table."""
+
+        database = _database
+        table_name = 'draws'
+
+
 def path() -> Path:
     """Path of the file of all results."""
     return home() / 'results.sqlite'
 
 
-def add(results: Iterable[Result]) -> int:
+def add(results: Iterable[Result], draws: 'Mapping[str, Mapping[str, np.ndarray]] | None' = None) -> int:
     """Append results, all or none of them, and return the number of new ones.
 
     Results that are already stored are skipped. Several processes may add results at once.
+
+    Parameters
+    ----------
+    results : iterable of Result
+    draws : mapping, optional
+        Bootstrap draws of results by their uids: arrays by name.
 
     Raises
     ------
@@ -97,6 +120,12 @@ def add(results: Iterable[Result]) -> int:
             new = [row for uid, row in some.items() if uid not in stored]
             if new:
                 Row.insert_many(new).execute()
+            for uid in {row['uid'] for row in new} & (draws or {}).keys():
+                from m2m_benchmarks.records.draws import encode  # NumPy, which listings don't need
+
+                content = encode((draws or {})[uid])
+                sha256 = hashlib.sha256(content).hexdigest()
+                Draws.replace(uid=uid, content=content, sha256=sha256).execute()
             n_added += len(new)
     return n_added
 
@@ -127,6 +156,37 @@ def results(model: str | None = None, benchmark: str | None = None) -> list[Resu
         for problem in _structural_problems():
             _note(problem)
         return _readable(_select(condition))
+
+
+def draws(uid: str) -> 'dict[str, np.ndarray]':
+    """Read the bootstrap draws of a result; empty where it has none, such as one from another machine.
+
+    Returns
+    -------
+    dict
+        Arrays of shape (3, n_draws), on draws of both factors, of animals and of stimuli: 'score' (before negative ones
+        are cut off), 'raw' and 'ceiling'; of the areas of a mean 'VISp score' and so on. For digits, shape (n_draws,):
+        'score', and the name of each domain.
+
+    Raises
+    ------
+    DataError
+        When they are damaged.
+    StorageError
+        When the file can't be read.
+    """
+    if not path().exists():
+        return {}
+    with _connection():
+        row = Draws.get_or_none(Draws.uid == uid)
+    if row is None:
+        return {}
+    content = bytes(row.content)
+    if hashlib.sha256(content).hexdigest() != row.sha256:
+        raise DataError(f'{path()}: the draws of the result {uid} are damaged; score it again with --fresh.')
+    from m2m_benchmarks.records.draws import decode
+
+    return decode(content)
 
 
 def answers(identity: str | None = None, request: str | None = None) -> list[Result]:
@@ -183,6 +243,7 @@ def delete(uids: Iterable[str]) -> int:
     with _connection(), _database.atomic('IMMEDIATE'):
         for uid in uids:
             n_deleted += Row.delete().where(Row.uid == uid).execute()
+            Draws.delete().where(Draws.uid == uid).execute()
     return n_deleted
 
 
@@ -292,7 +353,7 @@ def _make_table() -> None:
         with _database.atomic('IMMEDIATE'):
             for name in set(_NEW) - _columns():  # another process may have added some
                 _database.execute_sql(f'ALTER TABLE result ADD COLUMN {name} TEXT')
-    _database.create_tables([Row])
+    _database.create_tables([Row, Draws])
     unnamed = Row.uid.is_null() & Row.seal.is_null()
     if Row.select().where(unnamed).exists():
         with _database.atomic('IMMEDIATE'):

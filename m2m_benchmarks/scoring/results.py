@@ -7,6 +7,7 @@ import math
 import sys
 from typing import Any
 
+import numpy as np
 from brainscore_core.benchmarks import Benchmark
 from brainscore_core.metrics import Score
 
@@ -136,6 +137,19 @@ def _part(score: Score) -> Part:
         ceiling=_number(attrs['ceiling']),
     )
     return Part(**copied)
+
+
+def draws_of(score: Score) -> dict[str, np.ndarray]:
+    """Collect the bootstrap draws of a score and its parts; see `records.store.draws`."""
+    draws: dict[str, Any] = {'score': score.attrs.get('draws'), **score.attrs.get('target_draws', {})}
+    for prefix, part in {
+        '': score,
+        **{f'{area} ': part for area, part in score.attrs.get('areas', {}).items()},
+    }.items():
+        draws[f'{prefix}score'] = part.attrs.get('draws')
+        for name in (Score.RAW_VALUES_KEY, 'ceiling'):
+            draws[f'{prefix}{name}'] = getattr(part.attrs.get(name), 'attrs', {}).get('draws')
+    return {name: values for name, values in draws.items() if values is not None}
 
 
 def score_of(result: Result) -> Score:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack, overload
 
+import numpy as np
 from brainscore_core.benchmarks import Benchmark
 from brainscore_core.metrics import Score
 from brainscore_vision.model_interface import BrainModel
@@ -29,7 +30,7 @@ from m2m_benchmarks.scoring.layer_choice import choose_layer
 from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.options import layer_name
 from m2m_benchmarks.scoring.own_units import OwnUnits, own_units
-from m2m_benchmarks.scoring.results import benchmark_fields, facts_of, result_of, score_of
+from m2m_benchmarks.scoring.results import benchmark_fields, draws_of, facts_of, result_of, score_of
 from m2m_benchmarks.storage import ensure_writable, home
 
 
@@ -205,18 +206,18 @@ def score_candidate(
             if show:
                 show(score)
         finally:
-            reason = _store(result)
+            reason = _store(result, draws_of(score))
         if reason is not None:
             score.attrs['not_stored'] = reason
         yield score
 
 
-def _store(result: Result) -> str | None:
+def _store(result: Result, draws: dict[str, np.ndarray]) -> str | None:
     """Store a result, unless its equal is stored. Return why it could not be stored, which is a note on stderr too."""
     try:
         same = [] if result.identity is None else store.answers(identity=result.identity)
         if not any(stored.score == result.score for stored in same):
-            store.add([result])
+            store.add([result], {result.uid: draws})
     except StorageError as error:
         say(f'note: the score is not stored: {error}')
         return str(error)

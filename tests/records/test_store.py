@@ -13,10 +13,11 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import peewee
 import pytest
 
-from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.records import sqlite_errors, store
 from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.records.sqlite_errors import explain
@@ -382,7 +383,7 @@ def test_home_under_a_file(tmp_path, monkeypatch):
 
 WRITE = """
 import os, sys
-from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.records import sqlite_errors, store
 from m2m_benchmarks.records.record import Result
 if os.geteuid() == 0:  # root ignores permissions; imports first, as other users may not read the interpreter
@@ -411,3 +412,24 @@ def test_read_only(monkeypatch, what):
         assert 'Traceback' not in process.stderr
         (home / 'results.sqlite').chmod(0o644)
         assert store.results() == [make()]
+
+
+def test_draws_stand_beside_the_result(m2m_home):
+    draws = {'score': np.random.default_rng(0).standard_normal((3, 50)), 'raw': np.zeros((3, 50))}
+    store.add([make(0), make(1)], {make(0).uid: draws})
+    assert store.draws(make(1).uid) == {}
+    stored = store.draws(make(0).uid)
+    assert stored.keys() == draws.keys() and stored['score'].dtype == np.float32
+    np.testing.assert_allclose(stored['score'], draws['score'], rtol=1e-6)
+    assert store.results() == [make(0), make(1)] and 'draws' not in make(0).document()
+    store.delete([make(0).uid])
+    assert store.draws(make(0).uid) == {}
+
+
+def test_damaged_draws(m2m_home):
+    store.add([make(0)], {make(0).uid: {'score': np.zeros((3, 5))}})
+    with sqlite3.connect(store.path()) as connection:
+        connection.execute("update draws set content = x'00'")
+    connection.close()
+    with pytest.raises(DataError, match=r'draws of the result .* are damaged; score it again'):
+        store.draws(make(0).uid)
