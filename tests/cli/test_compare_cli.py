@@ -1,6 +1,7 @@
 """The command `m2m compare`."""
 
 import fcntl
+import itertools
 import json
 import os
 import pty
@@ -16,6 +17,7 @@ import pytest
 import typer
 
 from m2m_benchmarks.analysis import compare as comparing
+from m2m_benchmarks.analysis.comparison import ComparedCandidate, Comparison, Difference, Row
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.errors import ModelError, StorageError
@@ -178,27 +180,44 @@ def test_a_comparison_on_recordings_without_lightning(m2m, home, monkeypatch):
     assert (ran.code, ran.err) == (0, '')
 
 
-@pytest.mark.seconds
-def test_controls_are_added_and_corrected_together(m2m, home):
-    options = (*VISP, '--controls', '--correction', 'fdr', '--seeds', '0-2', '--json', '-')
-    ran = m2m('compare', 'plain_digitnet@none', *options)
-    assert ran.code == 0
-    document = json.loads(ran.out)
-    labels = [candidate['label'] for candidate in document['candidates']]
-    assert (labels, document['correction']) == (['plain_digitnet@none', 'pixels_64'], 'fdr')
+@pytest.fixture
+def asked(monkeypatch):
+    """Give the arguments of comparisons, which are not computed: all models have the same score."""
+    calls = []
+
+    def compare(models, benchmarks, *options):
+        calls.append((models, benchmarks, options))
+        pairs = list(itertools.combinations(range(len(models)), 2))
+        n = len(models)
+        same = [Difference(*pair, 0.0, 0.1, (-0.2, 0.2), 1.0, 1.0, False, 'bootstrap') for pair in pairs]
+        row = Row('score', [[0.5]] * n, [0.1] * n, *[[None] * n] * 4, [(1, n)] * n, [list(range(n))], same)
+        candidates = [ComparedCandidate(model, None, [{'simulated': True}]) for model in models]
+        return [Comparison(name, candidates, [row], options[-1]) for name in benchmarks]
+
+    monkeypatch.setattr(comparing, 'compare', compare)
+    return calls
 
 
 @pytest.mark.seconds
-def test_two_models_under_all_comparisons(m2m, home, tmp_path):
-    options = (*VISP, '--across', 'comparisons', '--seeds', '0', '--figure', tmp_path / 'a.svg')
+def test_controls_are_added_and_the_correction_is_passed_on(m2m, home, asked):
+    network = 'plain_digitnet'
+    ran = m2m('compare', network, *VISP, '--controls', '--correction', 'fdr', '--json', '-')
+    assert (ran.code, ran.err) == (0, '')
+    ((models, benchmarks, options),) = asked
+    assert (models, benchmarks, options[-1]) == ([network, f'{network}@none', 'pixels_64'], list(VISP[1:]), 'fdr')
+    assert json.loads(ran.out)['correction'] == 'fdr'
+
+
+@pytest.mark.seconds
+def test_two_models_under_all_comparisons(m2m, home, tmp_path, asked):
+    options = (*VISP, '--across', 'comparisons', '--figure', tmp_path / 'a.svg')
     ran = m2m('compare', 'plain_digitnet@none', 'pixels_64', *options, '--json', tmp_path / 'a.json')
     assert (ran.code, ran.err) == (0, '')
     document = json.loads((tmp_path / 'a.json').read_text())
     (across,) = document['across']
     assert (across['recordings'], across['comparisons']) == ('SimulatedMouse.VISp', list(COMPARISONS))
-    assert [compared['benchmark'] for compared in document['comparisons']] == [
-        f'SimulatedMouse.VISp-{name}' for name in COMPARISONS
-    ]
+    benchmarks = [f'SimulatedMouse.VISp-{name}' for name in COMPARISONS]
+    assert [compared['benchmark'] for compared in document['comparisons']] == asked[0][1] == benchmarks
     assert across['sentences'][0] in ' '.join(ran.out.split())
     assert ran.out.splitlines()[-1] == str(tmp_path / 'a.svg')
     assert (tmp_path / 'a.svg').read_text().startswith('<?xml')
