@@ -302,7 +302,7 @@ def _stimuli(area: AreaBenchmark, more: Sequence[Path]) -> StimulusSet:
     paths = {str(name): recorded.get_stimulus(name) for name in recorded['stimulus_id']}
     paths = {name: paths[name] for name in ids} | {f'image {number}': path for number, path in enumerate(more)}
     stimuli = StimulusSet({'stimulus_id': list(paths)})
-    stimuli.stimulus_paths = {name: str(path) for name, path in paths.items()}
+    stimuli.stimulus_paths = paths
     digest = ' '.join(sha256_file(Path(path)) for path in more)
     stimuli.identifier = f'{recorded.identifier} and {len(more)} images {digest}' if more else recorded.identifier
     return stimuli

@@ -1,0 +1,192 @@
+"""Which model a benchmark finds in recordings simulated from each."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from m2m_benchmarks import load_benchmark
+from m2m_benchmarks.analysis import recovery as module
+from m2m_benchmarks.arrays import wilson_interval
+from m2m_benchmarks.benchmarks.comparisons import load_comparison
+from m2m_benchmarks.benchmarks.comparisons.base import Features
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark
+from m2m_benchmarks.errors import BenchmarkError, DataError, StorageError
+from m2m_benchmarks.report.recovery import UPPER_BOUND, recovery_tables, write_recovery
+
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home')]
+
+
+def experiment(comparison, n_candidates=2, n_layers=3, seed=0):
+    """An experiment with layers whose truth is known: independent units, some shared between layers."""
+    area = load_benchmark(f'SimulatedMouse.VISp-{comparison}')
+    rng = np.random.default_rng(seed)
+    layers = []
+    for candidate in range(n_candidates):
+        for number in range(n_layers):
+            factors = rng.standard_normal((118, 6))
+            units = np.maximum(factors @ rng.standard_normal((6, 200)), 0) + 0.1
+            layers.append(module._Layer(candidate, f'{candidate}.{number}', Features(units), units))
+    return module._Experiment(area, layers, n_candidates, 0), layers
+
+
+def own(layers):
+    return [module._Truth(number, ((layer.units, 1.0),)) for number, layer in enumerate(layers)]
+
+
+@pytest.mark.parametrize('comparison', ['rdm', 'ridge'])
+def test_distinct_layers_are_found(comparison):
+    subject, layers = experiment(comparison, n_layers=2)
+    steps = []
+    setting = subject.run('own layer', own(layers), (96, None, 118), 2, 0, lambda: steps.append(1))
+    assert len(steps) == 8
+    for found in (setting.cross_fitted, setting.all_neuroids):
+        assert found.model.value == found.layer.value == 1
+        assert found.models == [[4, 0], [0, 4]]
+        assert found.model.interval == wilson_interval(np.ones(8, dtype=bool))
+        assert found.model.n == found.layer.n == 8
+    np.testing.assert_array_equal(setting.all_neuroids.layers, 2 * np.eye(4))
+    np.testing.assert_array_equal(setting.cross_fitted.layers, 4 * np.eye(4))  # each half counts
+
+
+def test_a_mixture_is_taken_for_the_nearer_layer():
+    subject, layers = experiment('rdm')
+    truths = [
+        module._Truth(number, ((layer.units, module.NEARER), (layers[number - 1].units, 1 - module.NEARER)))
+        for number, layer in enumerate(layers)
+    ]
+    setting = subject.run('mixture', truths, (96, None, 118), 2, 0, lambda: None)
+    assert setting.all_neuroids.layer.value > 0.9
+
+
+@pytest.mark.parametrize('comparison', ['rdm', 'ridge'])
+def test_each_half_is_scored_with_the_layer_of_the_other(comparison):
+    """Values from the definition: the halves by hand, and a median over neuroids for regression."""
+    subject, layers = experiment(comparison)
+    values = []
+    for _ in range(2):  # the same random numbers
+        values.append(subject._values(own(layers)[1], 96, None, 118, np.random.default_rng(3)))
+    (halves, whole, joined), _ = values
+    np.testing.assert_array_equal(whole, values[1][1])
+    given = []
+    with pytest.MonkeyPatch.context() as patch:
+        compare = AreaBenchmark.compare
+        patch.setattr(
+            AreaBenchmark, 'compare', lambda self, *each: given.append((each, compare(self, *each))) or given[-1][1]
+        )
+        subject._values(own(layers)[1], 96, None, 118, np.random.default_rng(3))
+    first = subject._first
+    (features, recorded), _ = given[0]
+    area = load_benchmark(f'SimulatedMouse.VISp-{comparison}')
+    by_hand = [area.comparison.raw(features, recorded[part]).value for part in (first, ~first)]
+    np.testing.assert_allclose(halves[:, 0], by_hand, atol=1e-12)
+    other = [area.comparison.raw(layers[4].features, recorded[part]) for part in (first, ~first)]
+    one = [area.comparison.raw(layers[2].features, recorded[part]) for part in (first, ~first)]
+    expected = one[0].value + other[1].value
+    if comparison == 'ridge':
+        expected = np.median(np.concatenate([one[0].per_neuroid, other[1].per_neuroid]))
+    assert joined(2, 4) == pytest.approx(expected, abs=1e-12)
+
+
+def test_recordings_have_the_size_that_is_asked_for():
+    subject, layers = experiment('rdm', n_layers=1)
+    for size, expected in (((40, 5, 60), (40, 5, 60)), ((300, None, 118), (300, 20, 118))):
+        setting = subject.run('own layer', own(layers), size, 1, 0, lambda: None)
+        assert (setting.n_neuroids, setting.n_trials, setting.n_images) == expected
+    with pytest.raises(BenchmarkError, match=r'4 of the neuroids of SimulatedMouse\.VISp-rdm are too few to choose a'):
+        subject.run('own layer', own(layers), (4, None, 118), 1, 0, lambda: None)
+
+
+@pytest.mark.slow
+def test_of_networks(m2m_home, tmp_path, m2m):
+    figure, file = tmp_path / 'found.svg', tmp_path / 'found.json'
+    ran = m2m(
+        *('analyze', 'recovery', 'plain_digitnet@none', 'pixels_64', '--benchmark', 'SimulatedMouse.VISp-rdm'),
+        *('--recordings', '1', '--trials', '5', '--figure', figure, '--json', file),
+    )
+    assert ran.code == 0, ran.err
+    (document,) = json.loads(file.read_text())
+    assert document['candidates'] == ['plain_digitnet@none', 'pixels_64']
+    truths = [setting['truth'] for setting in document['settings']]
+    assert truths == [*('own layer', 'own layer, own scale', 'mixture of two layers', 'another seed'), 'own layer']
+    assert [setting['n_trials'] for setting in document['settings']] == [20] * 4 + [5]
+    n_layers = len(document['layers'])
+    assert np.sum(document['settings'][0]['all_neuroids']['layers']) == n_layers
+    assert 'Upper bound' in ran.out and '<svg' in figure.read_text()
+
+
+def test_tables_and_figure(tmp_path):
+    subject, layers = experiment('rdm', n_layers=2)
+    sizes = [('own layer', (96, None, 118)), ('another seed', (96, None, 118)), ('own layer', (40, None, 118))]
+    settings = [subject.run(kind, own(layers), size, 1, 0, lambda: None) for kind, size in sizes]
+    names = [(f'net$_{layer.candidate}', layer.name) for layer in layers]
+    result = module.Recovery('SimulatedMouse.VISp-rdm', ['net$_0', 'net$_1'], names, settings)
+    first, second = recovery_tables(result)
+    assert [row.cells[:5] for row in first.rows] == [
+        ('own layer', 96, 20, 118, 4),
+        ('another seed', 96, 20, 118, 4),
+        ('own layer', 40, 20, 118, 4),
+    ]
+    assert UPPER_BOUND in first.notes
+    assert [sum(row.cells[1:]) for row in second.rows] == [1, 1]
+    assert json.loads(json.dumps(result.document()))['settings'][2]['n_neuroids'] == 40
+    write_recovery([result, result], tmp_path / 'found.svg')
+    text = (tmp_path / 'found.svg').read_text()
+    for part in ('net$_1 1.0', '40 neuroids', 'another seed', 'Upper bound'):
+        assert f'<!-- {part}' in text
+    with pytest.raises(StorageError, match='expected a file that ends in'):
+        write_recovery([result], tmp_path / 'found.txt')
+
+
+def test_further_images(tmp_path, m2m_home):
+    """The recorded stimuli come first, in the order of the recordings."""
+    area = load_benchmark('SimulatedMouse.VISp-rdm')
+    for number in range(3):
+        Image.fromarray(np.full((8, 8, 3), 50 * number, dtype=np.uint8)).save(tmp_path / f'{number}.png')
+    (tmp_path / 'notes.txt').write_text('no image')
+    more = module._image_files(tmp_path)
+    stimuli = module._stimuli(area, more)
+    ids = [str(name) for name in area.recordings.mean['stimulus_id'].values]
+    assert stimuli['stimulus_id'].tolist() == [*ids, 'image 0', 'image 1', 'image 2']
+    assert [stimuli.get_stimulus(f'image {number}') for number in range(3)] == [str(path) for path in more]
+    assert stimuli.get_stimulus(ids[5]) == area.stimulus_set.get_stimulus(ids[5])
+    assert module._stimuli(area, []).identifier != stimuli.identifier
+    (tmp_path / '1.png').write_bytes(b'no image')
+    with pytest.raises(DataError, match=r'1\.png'):
+        module._image_files(tmp_path)
+
+
+VISP = ('--benchmark', 'SimulatedMouse.VISp-rdm')
+TWO = ('pixels_64', 'plain_digitnet@none')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'code', 'message'),
+    [
+        (('pixels_64', *VISP), 2, 'expected two models or more'),
+        (('pixels_64', 'pixels_64', *VISP), 1, 'is named twice'),
+        (('pixels_64', 'pixels_65', *VISP), 1, 'Did you mean pixels_64'),
+        ((*TWO, '--benchmark', 'SklearnDigits-readout_accuracy'), 1, 'has no neuroids'),
+        ((*TWO, *VISP, '--neuroids', '4,x'), 2, "'4,x'"),
+        ((*TWO, *VISP, '--images', 'nowhere'), 1, 'there are no images in nowhere'),
+        ((*TWO, *VISP, '--figure', 'found.txt'), 1, 'expected a file that ends in'),
+    ],
+)
+def test_bad_input(arguments, code, message, m2m):
+    ran = m2m('analyze', 'recovery', *arguments)
+    assert (ran.code, ran.out) == (code, '')
+    assert message in ran.err
+
+
+def test_what_cannot_be_simulated(monkeypatch):
+    area = load_benchmark('SimulatedMouse.VISp-rdm')
+    single = dataclasses.replace(area.recordings, trials=area.recordings.trials[:1])
+    monkeypatch.setattr(
+        module,
+        'load_benchmark',
+        lambda name: AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('ridge'), selected=single),
+    )
+    with pytest.raises(BenchmarkError, match='cannot be simulated: its recordings have one trial'):
+        module.recovery(['pixels_64', 'plain_digitnet@none'], 'SimulatedMouse.VISp-ridge')
