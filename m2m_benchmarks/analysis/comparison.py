@@ -351,7 +351,7 @@ def _method(first: Scored, second: Scored) -> tuple[bool, str]:
 
 def _factors(score: Score) -> str | None:
     """Name the two factors of the draws; None for draws of one factor."""
-    if score.attrs['draws'].ndim == 1:
+    if np.ndim(score.attrs['draws']) == 1:
         return None
     return 'animals and stimuli' if score.attrs['n_animals'] > 1 else 'neuroids of one animal and stimuli'
 

@@ -57,6 +57,13 @@ def scored(values, **options):
     ]
 
 
+def satterthwaite(draws, n_animals=N_ANIMALS):
+    """Compute the degrees of freedom of the variances over animals and over stimuli together."""
+    sizes = np.array([n_animals, N_STIMULI])
+    parts = np.var(draws[1:], axis=1, ddof=1) * sizes / (sizes - 1)
+    return parts.sum() ** 2 / np.sum(parts**2 / (sizes - 1))
+
+
 def compared(candidates, correction='holm'):
     return compare_scores('Mouse-rdm', candidates, correction)
 
@@ -79,7 +86,7 @@ def test_single_scores_have_the_errors_of_the_benchmark(n_animals):
         assert (pair.first, pair.second, pair.value) == (first, second, pytest.approx(value))
         assert pair.error == pytest.approx(expected.error)
         assert pair.interval == pytest.approx(expected.interval)
-        freedom = min(units, N_STIMULI) - 1
+        freedom = satterthwaite(draws, units)
         assert pair.p == pytest.approx(2 * stats.t.sf(abs(value) / expected.error, freedom))
     assert row.differences[0].error < row.errors[0]  # they share most of their noise
     factors = 'animals' if n_animals > 1 else 'neuroids of one animal'
@@ -91,10 +98,12 @@ def test_single_scores_have_the_errors_of_the_benchmark(n_animals):
 
 def test_scores_are_tested_against_0_and_against_the_ceiling():
     values = [0.4, 0.98, -0.01]
-    (row,) = compared(scored([[value] for value in values])).rows
-    t = stats.t(N_ANIMALS - 1)
-    above = [t.sf(value / error) for value, error in zip(values, row.errors, strict=True)]
-    at_ceiling = [2 * t.sf(abs(value - 1) / error) for value, error in zip(values, row.errors, strict=True)]
+    candidates = scored([[value] for value in values])
+    (row,) = compared(candidates).rows
+    freedom = [satterthwaite(candidate.scores[0].attrs['draws']) for candidate in candidates]
+    known = list(zip(values, row.errors, freedom, strict=True))
+    above = [stats.t.sf(value / error, own) for value, error, own in known]
+    at_ceiling = [2 * stats.t.sf(abs(value - 1) / error, own) for value, error, own in known]
     for p_values, adjusted in ((above, row.p_chance), (at_ceiling, row.p_ceiling)):
         order = np.argsort(p_values)
         by_hand = np.maximum.accumulate([min(1, (3 - rank) * p_values[index]) for rank, index in enumerate(order)])
@@ -134,11 +143,6 @@ def test_the_false_discovery_rate_is_less_strict_and_leaves_the_ranks():
     assert adjusted == pytest.approx(stats.false_discovery_control(p_values).tolist())
     assert sum(adjusted) < sum(pair.p_adjusted for pair in holm.differences)
     assert fdr.ranks == holm.ranks
-    assert fdr.p_chance == pytest.approx(
-        stats.false_discovery_control(
-            [stats.t.sf(np.mean(own) / error, N_ANIMALS - 1) for own, error in zip(fdr.values, fdr.errors, strict=True)]
-        ).tolist()
-    )
 
 
 def test_seeds_add_their_variance_and_paired_ones_that_of_their_differences():
@@ -161,8 +165,8 @@ def test_seeds_add_their_variance_and_paired_ones_that_of_their_differences():
     assert twins.error**2 == pytest.approx(squared_error(1) + between)
     seeds = np.var(values[0], ddof=1) / 3
     assert stranger.error**2 == pytest.approx(squared_error(2) + seeds)
-    # Welch's degrees of freedom, of five of the animals and two of the seeds.
-    freedom = stranger.error**4 / (squared_error(2) ** 2 / 5 + seeds**2 / 2)
+    # Welch's degrees of freedom: those of the draws, and two of the seeds.
+    freedom = stranger.error**4 / (squared_error(2) ** 2 / satterthwaite(draws[0] - draws[2]) + seeds**2 / 2)
     half = stats.t.ppf(0.975, freedom) * stranger.error
     assert stranger.interval == pytest.approx((stranger.value - half, stranger.value + half))
     assert row.spreads == [pytest.approx(0.03), pytest.approx(np.std(values[1], ddof=1)), None]

@@ -227,7 +227,8 @@ def test_maps_have_the_shape_of_the_layer(largest, m2m_home):
     assert features.form is FeatureForm.MAPS
     assert features.shape == (6, 10, 10) == expected.shape[1:]
     np.testing.assert_allclose(features.values.reshape(118, *features.shape), expected, atol=1e-5)
-    assert not list((m2m_home / 'activations').glob('**/*.safetensors'))  # gigabytes are not stored
+    stored = [path.stat().st_size for path in (m2m_home / 'activations').glob('**/*.safetensors')]
+    assert sum(stored) < 118 * 1000 * 4 * 1.1  # the units that own_units needs; maps may take gigabytes
 
 
 def test_layers_are_chosen_in_that_form_too(largest, m2m_home):

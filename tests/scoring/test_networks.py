@@ -128,7 +128,8 @@ def test_a_random_network_is_named_and_repeatable(m2m_home, capsys):
     result = Result.from_document(first.attrs['result'])
     assert f'Dropping: {note}.' in score_tables([result])[0].notes
     assert f'note: {note}' in facts(result)
-    assert len(list((m2m_home / 'activations').rglob('*.safetensors'))) == 1
+    # a rotation for the score, and units for own_units
+    assert len(list((m2m_home / 'activations').rglob('*.safetensors'))) == 2
 
 
 def test_responses_that_no_seed_repeats_are_not_stored(m2m_home):

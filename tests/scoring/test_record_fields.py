@@ -50,8 +50,10 @@ def build():
 #: Fields that say when and how fast a score was computed, and the numbers themselves.
 _OUTCOME = {
     *('created', 'seconds', 'peak_memory_mb', 'request', 'files'),
-    *('score', 'raw', 'ceiling', 'error', 'raw_error', 'noise_corrected', 'per_animal', 'inter_animal', 'layer'),
-    *('n_neuroids', 'formula', 'ceiling_kind', 'caveat'),
+    *('score', 'raw', 'ceiling', 'error', 'raw_error', 'noise_corrected', 'per_animal', 'layer', 'n_neuroids'),
+    *('formula', 'ceiling_kind', 'caveat', 'uncut', 'errors', 'interval', 'raw_interval', 'ceiling_interval'),
+    *('own_units', 'own_units_interval', 'model_per_animal', 'other_mice'),
+    *('trial_ceiling', 'animal_ceiling', 'animal_bounds'),
 }
 
 

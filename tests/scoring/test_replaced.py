@@ -18,7 +18,7 @@ from m2m_benchmarks.testing import write_patterns
 
 pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('few_draws')]
 
-NEURAL, DIGITS = 'Lab2026.VISal-rdm', 'Qazi2025.MNIST.SVHN-readout_accuracy'
+NEURAL, DIGITS = 'Lab2026.VISal-ridge', 'Qazi2025.MNIST.SVHN-readout_accuracy'
 PIXELS, SMALL = CandidateSpec('pixels_64'), 'plain_digitnet'
 
 

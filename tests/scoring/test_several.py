@@ -389,7 +389,7 @@ def test_a_failure_does_not_lose_the_scores_before(m2m, monkeypatch):
 def test_a_score_is_shown_before_it_is_stored(m2m, tmp_path, capsys, monkeypatch):
     path, seen = tmp_path / 'score.json', []
 
-    def locked(results):
+    def locked(results, draws):
         seen.append((capsys.readouterr().out, json.loads(path.read_text())['score']))
         raise StorageError('the file is locked')
 
