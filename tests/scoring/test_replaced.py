@@ -55,7 +55,8 @@ def fresh(benchmark):
 
 
 def facts(result):
-    return result.data_sha256, result.stimuli_sha256, result.score, result.n_neuroids
+    number = result.score if result.raw is None else result.raw  # digits have no raw value
+    return result.data_sha256, result.stimuli_sha256, number, result.n_neuroids
 
 
 @pytest.mark.parametrize('benchmark', [NEURAL, DIGITS])

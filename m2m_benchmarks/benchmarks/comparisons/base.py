@@ -300,9 +300,9 @@ class Comparison(ABC):
     def other_mice(self, recordings: AreaRecordings) -> dict[str, float]:
         """Compute the raw value on the neuroids of each animal with all other animals as the model.
 
-        It is empty for fewer than three animals.
+        It is empty for fewer than three animals, and for comparisons of maps, which neuroids don't form.
         """
-        names = np.unique(recordings.animals)
+        names = np.unique(recordings.animals) if self.features is not FeatureForm.MAPS else np.array([])
         values = {}
         for name in names if len(names) > 2 else ():
             own = recordings.animals == name
