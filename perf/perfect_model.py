@@ -59,7 +59,7 @@ def main() -> None:
     shown = load_benchmark(f'{options.dataset}.VISp-rdm')
     stimuli = shown.stimulus_set
     print(
-        '| layer | neurons | neuroids | score, named | cross-fitted | raw: RSA | own_units | in | ridge | own_units | in |'
+        '| layer | neurons | neuroids | score, named | cross-fitted | RSA | own_units | in | ridge | own_units | in |'
     )
     print('|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|')
     for name, file, layer in GENERATORS:
