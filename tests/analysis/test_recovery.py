@@ -150,7 +150,7 @@ def test_further_images(tmp_path, m2m_home):
     stimuli = module._stimuli(area, more)
     ids = [str(name) for name in area.recordings.mean['stimulus_id'].values]
     assert stimuli['stimulus_id'].tolist() == [*ids, 'image 0', 'image 1', 'image 2']
-    assert [stimuli.get_stimulus(f'image {number}') for number in range(3)] == more
+    assert [str(stimuli.get_stimulus(f'image {number}')) for number in range(3)] == [str(path) for path in more]
     assert stimuli.get_stimulus(ids[5]) == area.stimulus_set.get_stimulus(ids[5])
     assert module._stimuli(area, []).identifier != stimuli.identifier
     (tmp_path / '1.png').write_bytes(b'no image')
