@@ -1,19 +1,19 @@
 """What a perfect model gets: layers that generated recordings are scored on them.
 
-    python perf/perfect_model.py [--recordings 20] [--weights FOLDER] [--neuroids 41,133,404,816] [--crossed]
-        [--dataset Siegle2021]
+    python perf/perfect_model.py [--recordings 20] [--weights FOLDER] [--neuroids 41,133,404,816] [--dataset Siegle2021]
 
 Recordings are Poisson counts of 50 trials with random gains, of units or dense mixtures of a known layer, in five
 animals, with and without noise that the neurons of an animal share (`m2m_benchmarks.testing.generator`). The layer is
-scored on each by its name and, with --crossed, with a cross-fitted choice among all layers of the network. Printed are
-the mean score, its standard deviation over recordings, how often there is no score, the raw value and own_units, and
-how often the raw value lies in the interval of own_units.
+scored on each by its name, and by a cross-fitted choice among all layers of the network. Printed are means and standard
+deviations over recordings of the score by RSA, the raw value, and own_units, and how often the raw value lies in the
+interval of own_units. Bootstrap draws, which change none of these, are left out.
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
+from brainscore_vision.model_interface import BrainModel
 
 from m2m_benchmarks import load_benchmark
 from m2m_benchmarks.benchmarks.comparisons import load_comparison
@@ -22,7 +22,7 @@ from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.candidates import load_candidate
-from m2m_benchmarks.scoring.layer_choice import choose_layer
+from m2m_benchmarks.scoring.layer_choice import compare_layers, split_neuroids
 from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.own_units import own_units
 from m2m_benchmarks.testing.generator import poisson_counts, recordings_of
@@ -34,16 +34,19 @@ GENERATORS = (
 )
 
 
-def scores(
-    candidate: Candidate, activations: Activations, benchmark: AreaBenchmark, layer: str | None
-) -> tuple[float, float, float]:
-    """Score, raw value and ceiling with a named layer, or with a cross-fitted choice for None."""
-    choice = choose_layer(candidate, activations, benchmark, layer)
-    form = benchmark.comparison.features
-    models = [LayerModel(candidate, activations, {benchmark.region: name}, form) for name in choice.layers]
-    halves = choice.halves
-    score = benchmark(models[0]) if halves is None else benchmark.score_halves(halves, models)
-    return float(score), float(score.attrs['raw']), float(score.attrs['ceiling'])
+def named(model: BrainModel, benchmark: AreaBenchmark) -> tuple[float, float]:
+    """Score and raw value of a layer on all neuroids."""
+    raw = benchmark.raw(model)
+    return raw / benchmark.comparison.ceiling(benchmark.recordings).value, raw
+
+
+def cross_fitted(candidate: Candidate, activations: Activations, benchmark: AreaBenchmark) -> float:
+    """Score with the best layer of each half of the neuroids on the other."""
+    halves = split_neuroids(benchmark)
+    first, second = (compare_layers(candidate, activations, half) for half in (halves.first, halves.second))
+    raw = first[max(second, key=second.__getitem__)] + second[max(first, key=first.__getitem__)]
+    ceilings = [half.comparison.ceiling(half.recordings).value for half in (halves.first, halves.second)]
+    return raw / sum(ceilings)
 
 
 def main() -> None:
@@ -51,14 +54,14 @@ def main() -> None:
     parser.add_argument('--recordings', type=int, default=20)
     parser.add_argument('--weights', type=Path, help='folder of the weights; by default those of torchvision')
     parser.add_argument('--neuroids', default='41,133,404,816')
-    parser.add_argument('--comparisons', default='rdm,ridge')
     parser.add_argument('--dataset', default='SimulatedMouse', help='dataset whose stimuli are shown')
-    parser.add_argument('--crossed', action='store_true')
     options = parser.parse_args()
     shown = load_benchmark(f'{options.dataset}.VISp-rdm')
     stimuli = shown.stimulus_set
-    print('| layer | neurons | comparison | neuroids | score, named | no score | cross-fitted | raw | own_units | in |')
-    print('|---|---|---|--:|--:|--:|--:|--:|--:|--:|')
+    print(
+        '| layer | neurons | neuroids | score, named | cross-fitted | RSA | own_units | in | ridge | own_units | in |'
+    )
+    print('|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|')
     for name, file, layer in GENERATORS:
         weights = 'default' if options.weights is None else options.weights / file
         candidate = load_candidate(name, weights=weights)
@@ -67,38 +70,39 @@ def main() -> None:
         units = shown.features(of_layer).values
         for mixtures, shared in ((False, 0.0), (False, 0.15), (True, 0.0), (True, 0.15)):
             for n in map(int, options.neuroids.split(',')):
-                recorded = []
+                rows = []
                 for seed in range(options.recordings):
                     rng = np.random.default_rng(seed)
                     animals = np.array([f'mouse{number % 5}' for number in range(n)])
                     counts = poisson_counts(units, n, rng, 50, mixtures, shared, animals)
-                    recorded.append(recordings_of(counts, animals, stimuli))
-                for comparison in options.comparisons.split(','):
-                    rows, crossed = [], []
-                    for seed, selected in enumerate(recorded):
-                        method = load_comparison(comparison)
-                        method.n_draws = 50  # for the interval of the ceiling only
-                        benchmark = AreaBenchmark(options.dataset, 'VISp', method, selected=selected)
-                        score, raw, _ = scores(candidate, activations, benchmark, layer)
-                        own = own_units(candidate, activations, benchmark, layer, seed=seed)
-                        rows.append((score, raw, own.value, own.interval[0] < raw < own.interval[1]))
-                        crossed.append(
-                            scores(candidate, activations, benchmark, None)[0] if options.crossed else np.nan
+                    selected = recordings_of(counts, animals, stimuli)
+                    row = []
+                    for comparison in ('rdm', 'ridge'):
+                        benchmark = AreaBenchmark(
+                            options.dataset, 'VISp', load_comparison(comparison), selected=selected
                         )
-                    score, raw, own_value, inside = np.array(rows, dtype=float).T
-                    kind = ('mixtures' if mixtures else 'units') + (', shared noise' if shared else '')
-                    print(
-                        f'| {name.partition(":")[2]} {layer} | {kind} | {comparison} | {n} | {_mean(score)} | '
-                        f'{np.isnan(score).sum()} | {_mean(np.array(crossed))} | {_mean(raw)} | {_mean(own_value)} | '
-                        f'{inside.mean():.2f} |',
-                        flush=True,
-                    )
+                        model = LayerModel(candidate, activations, {'VISp': layer})
+                        score, raw = named(model, benchmark)
+                        own = own_units(candidate, activations, benchmark, layer, seed=seed)
+                        if comparison == 'rdm':
+                            row += [score, cross_fitted(candidate, activations, benchmark)]
+                        row += [raw, own.value, own.interval[0] < raw < own.interval[1]]
+                    rows.append(row)
+                *values, ridge_raw, ridge_own, ridge_inside = np.array(rows, dtype=float).T
+                score, crossed, raw, own_value, inside = values
+                kind = ('mixtures' if mixtures else 'units') + (', shared noise' if shared else '')
+                cells = [
+                    f'{name.partition(":")[2]} {layer}',
+                    kind,
+                    str(n),
+                    *map(_mean, (score, crossed, raw, own_value)),
+                ]
+                cells += [f'{inside.mean():.2f}', _mean(ridge_raw), _mean(ridge_own), f'{ridge_inside.mean():.2f}']
+                print(f'| {" | ".join(cells)} |', flush=True)
 
 
 def _mean(values: np.ndarray) -> str:
-    """Mean and standard deviation of the values that there are."""
-    values = values[np.isfinite(values)]
-    return f'{values.mean():.3f} ± {values.std(ddof=1):.3f}' if len(values) > 1 else '–'
+    return f'{values.mean():.3f} ± {values.std(ddof=1):.3f}'
 
 
 if __name__ == '__main__':

@@ -72,7 +72,7 @@ def recordings_of(counts: np.ndarray, animals: np.ndarray, stimuli: StimulusSet)
     animals : array, shape (n_neuroids,)
     stimuli : StimulusSet
     """
-    reliability = split_half_reliability(counts)
+    reliability = split_half_reliability(counts, 20)
     kept = np.flatnonzero(np.nan_to_num(reliability) >= 0.5)
     ids = sorted(stimuli['stimulus_id'].astype(str))
     mean = NeuronRecordingAssembly(
