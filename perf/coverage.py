@@ -74,18 +74,37 @@ def recordings(trials: np.ndarray, animals: np.ndarray) -> AreaRecordings:
     return AreaRecordings(trials[:, :, kept], mean, stimuli, [(0.0, 100.0)], '', 0, 0)
 
 
-def score(comparison: str, recorded: AreaRecordings, layers: list[np.ndarray], cross_fitted: bool, n_draws: int):
-    """Score the first layer on all neuroids, or cross-fitted layers."""
+def benchmark_of(comparison: str, recorded: AreaRecordings, n_draws: int) -> AreaBenchmark:
+    """Make a benchmark of simulated recordings."""
     own = copy.copy(load_comparison(comparison))
     own.n_draws = n_draws
     own.further = own.other_mice = lambda recorded: {}  # not needed here
-    benchmark = AreaBenchmark('Simulated', 'VISp', own, selected=recorded)
+    return AreaBenchmark('Simulated', 'VISp', own, selected=recorded)
+
+
+def chosen(benchmark: AreaBenchmark, layers: list[np.ndarray], cross_fitted: bool):
+    """Name the parts of a benchmark and the model of each: the first layer of all, or cross-fitted ones of halves."""
     models = [RecordedCandidate(lambda stimuli, area, values=values: values) for values in layers]
     if not cross_fitted:
-        return benchmark(models[0])
+        return None, [benchmark], models[:1]
     halves = split_neuroids(benchmark)
     best = [models[int(np.argmax([half.raw(model) for model in models]))] for half in (halves.second, halves.first)]
-    return benchmark.score_halves(halves, best)
+    return halves, [halves.first, halves.second], best
+
+
+def values(comparison: str, recorded: AreaRecordings, layers: list[np.ndarray], cross_fitted: bool):
+    """Compute raw and the score, without errors."""
+    benchmark = benchmark_of(comparison, recorded, 1)
+    _, parts, models = chosen(benchmark, layers, cross_fitted)
+    own = benchmark.comparison
+    features = [part.features(model) for part, model in zip(parts, models, strict=True)]
+    raws = [own.raw(each, part.recordings) for each, part in zip(features, parts, strict=True)]
+    ceilings = [own.ceiling(part.recordings) for part in parts]
+    if raws[0].per_neuroid is not None:  # one median of all
+        raw, ceiling = (float(np.median(np.concatenate([x.per_neuroid for x in each]))) for each in (raws, ceilings))
+    else:
+        raw, ceiling = (float(np.mean([x.value for x in each])) for each in (raws, ceilings))
+    return raw, own.uncut(raw, ceiling)
 
 
 def main() -> None:
@@ -104,13 +123,14 @@ def main() -> None:
             fresh = []
             for seed in range(options.fresh):
                 recorded, layers = world.experiment(seed)
-                fresh.append(score(comparison, recorded, layers, cross_fitted, 2))
-            truth_raw = np.mean([float(each.attrs['raw']) for each in fresh])
-            truth = np.mean([each.attrs['uncut'] for each in fresh])
+                fresh.append(values(comparison, recorded, layers, cross_fitted))
+            truth_raw, truth = np.mean(fresh, axis=0)
             held, held_raw, errors = [], [], []
             for seed in range(options.experiments):
                 recorded, layers = world.experiment(10**6 + seed)
-                own = score(comparison, recorded, layers, cross_fitted, options.draws)
+                benchmark = benchmark_of(comparison, recorded, options.draws)
+                halves, _, models = chosen(benchmark, layers, cross_fitted)
+                own = benchmark(models[0]) if halves is None else benchmark.score_halves(halves, models)
                 low, high = own.attrs['raw_interval']
                 held_raw.append(low <= truth_raw <= high)
                 if not math.isnan(float(own)):
@@ -118,7 +138,7 @@ def main() -> None:
                     held.append(low <= truth <= high)
                     errors.append(own.attrs['error'])
             name = 'cross-fitted' if cross_fitted else 'named'
-            spread = np.std([each.attrs['uncut'] for each in fresh])
+            spread = np.std([score for _, score in fresh])
             print(
                 f'{comparison:10}  {name:12}  {truth_raw:6.3f}  {truth:6.3f}  {np.mean(held_raw):8.3f}  '
                 f'{np.mean(held) if held else math.nan:10.3f}  {np.mean(errors) if errors else math.nan:10.4f}  '

@@ -24,21 +24,21 @@ def main():
     from m2m_benchmarks.scoring.layer_model import LayerModel
 
     benchmark = load_benchmark(arguments.benchmark)
-    selection_and_scoring = split_neuroids(benchmark)[:2]
+    halves = split_neuroids(benchmark)
     rows = [('trained', load_candidate(arguments.model, weights=arguments.weights))]
     rows += [
         (f'seed {seed}', load_candidate(arguments.model, weights='none', seed=seed)) for seed in range(arguments.seeds)
     ]
     print(f'{arguments.benchmark}: raw score of the layer that is best on all neuroids')
-    print(f'{"network":10} {"layer":14} {"all":>6} {"selection half":>15} {"scoring half":>13}')
+    print(f'{"network":10} {"layer":14} {"all":>6} {"first half":>15} {"second half":>13}')
     for name, candidate in rows:
         activations = Activations(candidate)
         activations(benchmark.stimulus_set, candidate.layers)
         models = {layer: LayerModel(candidate, activations, {benchmark.region: layer}) for layer in candidate.layers}
         scores = {layer: benchmark.raw(model) for layer, model in models.items()}
         best = max(scores, key=lambda layer: scores[layer])
-        selection, scoring = (half.raw(models[best]) for half in selection_and_scoring)
-        print(f'{name:10} {best:14} {scores[best]:6.3f} {selection:15.3f} {scoring:13.3f}')
+        first, second = (half.raw(models[best]) for half in (halves.first, halves.second))
+        print(f'{name:10} {best:14} {scores[best]:6.3f} {first:15.3f} {second:13.3f}')
 
 
 if __name__ == '__main__':

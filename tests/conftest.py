@@ -23,7 +23,6 @@ import torch
 from PIL import Image
 
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.arrays import rsa_draws
 from m2m_benchmarks.cli.main import main
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.simulated import dataset as simulated
@@ -180,9 +179,9 @@ def few_draws(monkeypatch):
     """
     comparison = 'm2m_benchmarks.benchmarks.comparisons.rdm'
     monkeypatch.setattr(f'{comparison}.N_SPLITS', 5)
-    monkeypatch.setattr(
-        f'{comparison}.rsa_draws', lambda first, second, n, seed=0: rsa_draws(first, second, min(n, 5), seed)
-    )
+    monkeypatch.setattr(f'{comparison}.N_HALVINGS', 5)
+    monkeypatch.setattr(f'{comparison}._N_SHARED', 5)
+    monkeypatch.setattr('m2m_benchmarks.benchmarks.comparisons.base.Comparison.n_draws', 20)
 
 
 @pytest.fixture(autouse=True)

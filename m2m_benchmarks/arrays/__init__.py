@@ -2,6 +2,7 @@
 
 from m2m_benchmarks.arrays.bootstrap import median_draws, rsa, rsa_draws, standard_error
 from m2m_benchmarks.arrays.ceilings import (
+    N_HALVINGS,
     agreement_draws,
     agreement_of_halves,
     bounds_over_animals,
@@ -24,6 +25,7 @@ __all__ = [
     'FACTORS',
     'N_DRAWS',
     'N_FOLDS',
+    'N_HALVINGS',
     'Sample',
     'accuracy_draws',
     'agreement_draws',

@@ -198,7 +198,8 @@ class Result:
     layer : str, dict or None
         Layer of the candidate; for a mean, a layer for each area.
     layer_scores : dict or None
-        Raw score of each layer that was compared to choose one.
+        Raw value of each layer that was compared to choose one, on the first half of the neuroids and on the second; in
+        results of format 2 or less on one half.
     n_neuroids, n_stimuli, n_animals : int or None
     noise_corrected, raw_error : float or None
     per_animal : dict or None

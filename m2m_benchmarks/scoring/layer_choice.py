@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -28,13 +27,13 @@ class LayerChoice:
     halves : Halves or None
         Halves of the benchmark, where there are two layers.
     layer_scores : dict
-        Raw score of each layer; of each half of the neuroids where they were compared, and empty where none was.
+        Raw value of each layer on the first half of the neuroids and on the second; empty where none was compared.
     """
 
     layers: tuple[str, ...]
     how: str
     halves: Halves | None
-    layer_scores: dict[str, Any]
+    layer_scores: dict[str, list[float]]
 
 
 def choose_layer(
@@ -68,14 +67,11 @@ def choose_layer(
             raise _too_few_units(candidate, benchmark, layer)
         return LayerChoice((layer,), how, None, {})
     halves = split_neuroids(benchmark)
-    scores = {
-        name: compare_layers(candidate, activations, half)
-        for name, half in (('first half', halves.first), ('second half', halves.second))
-    }
-    of_first, of_second = (max(own, key=own.__getitem__) for own in scores.values())
-    return LayerChoice(
-        (of_second, of_first), f'cross-fitted: chosen on the other half (by {halves.how})', halves, scores
-    )
+    scores = [compare_layers(candidate, activations, half) for half in (halves.first, halves.second)]
+    of_first, of_second = (max(own, key=own.__getitem__) for own in scores)
+    how = f'cross-fitted: chosen on the other half (by {halves.how})'
+    layer_scores = {layer: [own[layer] for own in scores] for layer in scores[0]}
+    return LayerChoice((of_second, of_first), how, halves, layer_scores)
 
 
 def split_neuroids(benchmark: AreaBenchmark) -> Halves:

@@ -53,9 +53,9 @@ def test_one_animal_is_split_by_neuroid(one_animal, kind):
     candidate = load_candidate(network(), image_size=32)
     activations = Activations(candidate)
     choice = choose_layer(candidate, activations, benchmark, None)
-    assert choice.how == 'chosen on other neuroids (split by neuroid)'
+    assert choice.how == 'cross-fitted: chosen on the other half (by neuroid)'
 
-    everything, scored = ids(benchmark), ids(choice.benchmark)
+    everything, scored = ids(benchmark), ids(choice.halves.second)
     selection = [name for name in everything if name not in scored]
     assert set(scored) < set(everything)
     assert min(len(scored), len(selection)) >= 3
@@ -71,25 +71,25 @@ def test_one_animal_is_split_by_neuroid(one_animal, kind):
         model = LayerModel(candidate, activations, {'VISp': layer})
         model.start_recording('VISp', None)
         expected[layer] = float(load_metric(f'm2m_{kind}', n_bootstraps=0)(model.look_at(benchmark.stimulus_set), seen))
-    assert choice.layer_scores == pytest.approx(expected)
-    assert choice.layer == max(expected, key=expected.get)
+    assert {layer: own[0] for layer, own in choice.layer_scores.items()} == pytest.approx(expected)
+    assert choice.layers[1] == max(expected, key=expected.get)
 
 
 def test_animals_are_never_on_both_sides(m2m_home):
     benchmark = load_benchmark('SimulatedMouse.VISal-rdm')
-    selection, scoring, how = split_neuroids(benchmark)
-    assert how == 'animal'
-    assert not set(selection.recordings.animals) & set(scoring.recordings.animals)
-    assert sorted(ids(selection) + ids(scoring)) == sorted(ids(benchmark))
+    halves = split_neuroids(benchmark)
+    assert halves.how == 'animal'
+    assert not set(halves.first.recordings.animals) & set(halves.second.recordings.animals)
+    assert sorted(ids(halves.first) + ids(halves.second)) == sorted(ids(benchmark))
 
 
 @pytest.mark.parametrize('identifier', ['SimulatedMouse.VISp-rdm', 'Lone2026.VISp-ridge'])
 @pytest.mark.seconds
 def test_halves_are_always_the_same(identifier, one_animal):
     first, second = (split_neuroids(load_benchmark(identifier)) for _ in range(2))
-    assert first[2] == second[2]
-    for part, same_part in zip(first[:2], second[:2], strict=True):
-        assert ids(part) == ids(same_part)
+    assert first.how == second.how
+    assert ids(first.first) == ids(second.first)
+    assert ids(first.second) == ids(second.second)
 
 
 @pytest.mark.seconds
@@ -109,11 +109,11 @@ def test_named_goes_before_committed_and_committed_before_chosen(m2m_home):
     candidate = load_candidate(model)
     by_map = choose_layer(candidate, Activations(candidate), benchmark, None)
     named = choose_layer(candidate, Activations(candidate), benchmark, '3')
-    assert (by_map.layer, by_map.how, by_map.layer_scores) == ('2', 'committed by the model', {})
-    assert (named.layer, named.how, named.layer_scores) == ('3', 'named', {})
-    assert by_map.benchmark is named.benchmark is benchmark  # nothing was chosen: all neuroids are scored
+    assert (by_map.layers, by_map.how, by_map.layer_scores) == (('2',), 'committed by the model', {})
+    assert (named.layers, named.how, named.layer_scores) == (('3',), 'named', {})
+    assert by_map.halves is named.halves is None  # nothing was chosen: all neuroids are scored
     unmapped = choose_layer(candidate, Activations(candidate), load_benchmark('SimulatedMouse.VISl-rdm'), None)
-    assert unmapped.how.startswith('chosen')
+    assert unmapped.how.startswith('cross-fitted')
     assert list(unmapped.layer_scores) == ['1', '2', '3']
 
 
@@ -123,7 +123,7 @@ def test_equal_layers_give_the_first(m2m_home):
     candidate = load_candidate(model, image_size=32)
     choice = choose_layer(candidate, Activations(candidate), load_benchmark('SimulatedMouse.VISp-rdm'), None)
     assert choice.layer_scores['1'] == choice.layer_scores['2']
-    assert choice.layer == '1'
+    assert choice.layers == ('1', '1')
 
 
 @pytest.mark.seconds
@@ -154,7 +154,7 @@ def test_a_map_is_not_used_on_the_recordings_that_it_was_made_with(m2m_home):
     model.calibrated_on = 'SimulatedMouse'
     candidate = load_candidate(model)
     benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
-    assert choose_layer(candidate, Activations(candidate), benchmark, None).how.startswith('chosen')
+    assert choose_layer(candidate, Activations(candidate), benchmark, None).how.startswith('cross-fitted')
     model.calibrated_on = 'Siegle2021'
     assert choose_layer(candidate, Activations(candidate), benchmark, None).how == 'committed by the model'
 

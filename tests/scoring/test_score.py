@@ -45,8 +45,11 @@ def test_a_network_of_ones_own(kind, m2m_home):
     assert document['score'] == float(result)
     assert document['model'] == 'SmallNetwork'
     assert set(document['layer_scores']) == {'conv', 'hidden', 'head'}
-    assert document['layer'] == max(document['layer_scores'], key=document['layer_scores'].get)
-    assert document['commitment'] == 'chosen on other neuroids (split by animal)'
+    scores = document['layer_scores']
+    best = [max(scores, key=lambda layer: scores[layer][half]) for half in (1, 0)]  # each chosen on the other half
+    assert [half['layer'] for half in document['halves']] == best
+    assert document['layer'] == ' | '.join(dict.fromkeys(best))
+    assert document['commitment'] == 'cross-fitted: chosen on the other half (by animal)'
     assert document['simulated'] is True
     assert document['device'] == ('cuda' if torch.cuda.is_available() else 'cpu')
     assert len(document['weights_sha256']) == len(document['data_sha256']) == 64
@@ -82,7 +85,11 @@ def test_named_layer_scores_all_neuroids(m2m_home):
     named = score(SmallNetwork(), 'SimulatedMouse.VISp-rdm', layer='conv', image_size=64).attrs['result']
     chosen = score(SmallNetwork(), 'SimulatedMouse.VISp-rdm', image_size=64).attrs['result']
     assert named['n_neuroids'] == load_benchmark('SimulatedMouse.VISp-rdm').recordings.mean.sizes['neuroid']
-    assert chosen['n_neuroids'] < named['n_neuroids']
+    assert chosen['n_neuroids'] == named['n_neuroids'] == sum(half['n_neuroids'] for half in chosen['halves'])
+    for name in ('raw', 'ceiling'):
+        assert chosen[name] == pytest.approx(np.mean([half[name] for half in chosen['halves']]))
+    assert chosen['score'] == pytest.approx(chosen['raw'] / chosen['ceiling'])
+    assert named['ceiling'] > chosen['ceiling']  # of all neuroids, and of half of them
     assert (named['layer'], named['layer_scores']) == ('conv', {})
 
 
@@ -92,21 +99,22 @@ def test_the_choice_does_not_see_what_is_scored(kind, m2m_home):
     candidate = load_candidate(SmallNetwork(), image_size=64)
     activations = Activations(candidate)
     choice = choose_layer(candidate, activations, benchmark, None)
-    selection, scoring, _ = split_neuroids(benchmark)
+    halves = split_neuroids(benchmark)
     # the choice, from the metric alone
     responses = activations(benchmark.stimulus_set, candidate.layers)
-    expected = {}
-    for layer in candidate.layers:
-        model = LayerModel(candidate, activations, {'VISl': layer})
-        model.start_recording('VISl', None)
-        seen = model.look_at(benchmark.stimulus_set)
-        np.testing.assert_array_equal(seen.values, responses[layer])
-        expected[layer] = float(load_metric(f'm2m_{kind}')(seen, selection.recordings.mean))
-    assert choice.layer_scores == pytest.approx(expected)
-    assert choice.layer == max(expected, key=expected.get)
-    scored = set(choice.benchmark.recordings.mean['neuroid_id'].values)
-    assert scored == set(scoring.recordings.mean['neuroid_id'].values)
-    assert not scored & set(selection.recordings.mean['neuroid_id'].values)
+    for number, half in enumerate((halves.first, halves.second)):
+        expected = {}
+        for layer in candidate.layers:
+            model = LayerModel(candidate, activations, {'VISl': layer})
+            model.start_recording('VISl', None)
+            seen = model.look_at(benchmark.stimulus_set)
+            np.testing.assert_array_equal(seen.values, responses[layer])
+            expected[layer] = float(load_metric(f'm2m_{kind}', n_bootstraps=0)(seen, half.recordings.mean))
+        assert {layer: own[number] for layer, own in choice.layer_scores.items()} == pytest.approx(expected)
+        assert choice.layers[1 - number] == max(expected, key=expected.get)  # which the other half is scored with
+    sides = [set(half.recordings.mean['neuroid_id'].values) for half in (choice.halves.first, choice.halves.second)]
+    assert not sides[0] & sides[1]
+    assert sides[0] | sides[1] == set(benchmark.recordings.mean['neuroid_id'].values)
 
 
 def test_a_model_that_maps_the_area_keeps_its_layer(m2m_home):
@@ -169,10 +177,12 @@ def test_a_list_of_names_and_benchmarks(m2m_home):
     assert [document['benchmark'] for document in documents] == names
     assert [result.document() for result in store.results('SmallNetwork')] == documents
     mine = documents[1]
-    # its layer is chosen by the metric itself, on neuroids that aren't scored
-    assert mine['layer'] == max(mine['layer_scores'], key=mine['layer_scores'].get)
-    assert mine['commitment'] == 'chosen on other neuroids (split by animal)'
-    assert (mine['ceiling_kind'], documents[0]['ceiling_kind']) == ('half of the trials', 'trials')
+    # its layers are chosen by the metric itself, on neuroids that aren't scored with them
+    best = [max(mine['layer_scores'], key=lambda layer: mine['layer_scores'][layer][half]) for half in (1, 0)]
+    assert [half['layer'] for half in mine['halves']] == best
+    assert mine['commitment'] == 'cross-fitted: chosen on the other half (by animal)'
+    kinds = 'half of the trials, of half of the neuroids', 'population, of half of the neuroids'
+    assert (mine['ceiling_kind'], documents[0]['ceiling_kind']) == kinds
     assert mine['error'] > 0
     assert score(SmallNetwork(), [], image_size=64) == []
 

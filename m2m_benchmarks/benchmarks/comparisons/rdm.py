@@ -6,6 +6,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from m2m_benchmarks.arrays import (
+    N_HALVINGS,
     Sample,
     agreement_draws,
     agreement_of_halves,
@@ -77,7 +78,7 @@ class RDM(Comparison):
         their trials is subtracted first.
         """
         patterns = self.patterns(recordings.mean.values)
-        halves = deal_halves(recordings.animals)
+        halves = deal_halves(recordings.animals, N_HALVINGS)
         agreement = float(agreement_of_halves(patterns, halves).mean())
         shared = 0.0
         if len(recordings.trials) > 1:
@@ -107,7 +108,7 @@ class RDM(Comparison):
         names, members = np.unique(animals, return_inverse=True)
         if len(names) < _FEWEST_ANIMALS:
             return None
-        halves = deal_halves(np.zeros(len(names)))[:, members]
+        halves = deal_halves(np.zeros(len(names)), N_HALVINGS)[:, members]
         sizes = np.minimum(halves.sum(axis=1), (~halves).sum(axis=1))
         agreement = agreement_of_halves(patterns, halves[sizes > 1])
         return float(ceiling_of(agreement.mean())) if len(agreement) else None
