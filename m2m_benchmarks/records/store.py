@@ -1,7 +1,8 @@
 """Stores every result of this machine in one SQLite file.
 
 Each row has the SHA-256 of its other columns, its seal. A row that differs from its seal is damaged: it answers no
-score, and is kept until the user deletes it. Rows of earlier versions have no seal.
+score, and is kept until the user deletes it. Rows of earlier versions have no seal; a newer one that has lost it is
+damaged, too.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ import peewee
 
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.messages import say
-from m2m_benchmarks.records.record import Result
+from m2m_benchmarks.records.record import FORMAT, Result
 from m2m_benchmarks.records.sqlite_errors import explain
 from m2m_benchmarks.storage import ensure_writable, home
 
@@ -36,6 +37,8 @@ _database = peewee.DatabaseProxy()
 _in_use = threading.RLock()
 #: Columns that version 0.1 lacks; it can still read and write a file with them.
 _NEW = ('uid', 'identity', 'request', 'seal')
+#: First format of results that were never stored without a seal.
+_ALWAYS_SEALED = 3
 #: Columns under the seal.
 _SEALED = ('model', 'benchmark', 'score', 'created', 'document', 'uid', 'identity', 'request')
 
@@ -268,13 +271,19 @@ def _sealed(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_damaged(row: Mapping[str, Any]) -> bool:
-    return row['seal'] is not None and row != _sealed(row)
+    return _has_lost_its_seal(row['document']) if row['seal'] is None else row != _sealed(row)
+
+
+def _has_lost_its_seal(document: Any) -> bool:
+    with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
+        return bool(_ALWAYS_SEALED <= json.loads(document)['format'] <= FORMAT)
+    return False
 
 
 def _damage(row: Mapping[str, Any]) -> str:
     return (
-        f'{path()}, row {row["id"]} is damaged: it differs from the SHA-256 it was stored with. It is kept, and not '
-        'used. `m2m results delete --damaged` removes it.'
+        f'{path()}, row {row["id"]} is damaged: it differs from the SHA-256 it was stored with, or lacks it. It is '
+        'kept, and not used. `m2m results delete --damaged` removes it.'
     )
 
 

@@ -254,6 +254,16 @@ def test_a_damaged_row(m2m_home, capsys):
     assert len(store.results()) == 3
 
 
+def test_a_row_that_has_lost_its_seal(m2m_home, capsys):
+    store.add([make(i, format=number) for i, number in enumerate((1, 2, 3))])
+    with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
+        connection.execute('update result set seal = null')
+    assert [result.format for result in store.results()] == [1, 2]
+    assert re.search(r'row 3 is damaged: .* or lacks it', capsys.readouterr().err)
+    assert len(store.verify()) == 1
+    assert store.delete_damaged() == 1
+
+
 def test_rows_without_a_seal(m2m_home):
     store.add([make(0), make(1)])
     with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
