@@ -12,6 +12,7 @@ from brainscore_core.metrics import Score
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
+from m2m_benchmarks.benchmarks.comparisons.base import mean_of
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.data.versions import reporting_replacement
@@ -239,6 +240,7 @@ def _score(
                 progress(benchmark.identifier, i + 1, len(benchmark.areas))
         mean = benchmark.combine(scores)
         mean.attrs['layer'] = {area: part.attrs['layer'] for area, part in mean.attrs['areas'].items()}
+        mean.attrs['own_units'] = mean_of([part.attrs.get('own_units') for part in scores])
         mean.attrs['layer_scores'] = {area: part.attrs['layer_scores'] for area, part in mean.attrs['areas'].items()}
         return mean
     if isinstance(benchmark, AreaBenchmark):

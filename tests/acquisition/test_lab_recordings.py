@@ -205,9 +205,12 @@ def test_random_missing_trials_keep_reliabilities_and_scores(m2m_home, make_bund
         if features is None:
             readout = rng.normal(size=(whole.recordings.mean.sizes['neuroid'], 30))
             features = Features(whole.recordings.mean.values @ readout)
-        assert float(holes.ceiling) == pytest.approx(float(whole.ceiling), abs=3 * whole.ceiling.attrs['error'])
-        raw = [benchmark.comparison.raw(features, benchmark.recordings) for benchmark in (whole, holes)]
-        assert raw[1].value == pytest.approx(raw[0].value, abs=3 * standard_error(raw[0].draws))
+        error = whole.ceiling.attrs['error'] or 0.02  # that of CKA has none
+        assert float(holes.ceiling) == pytest.approx(float(whole.ceiling), abs=3 * error)
+        raw = [
+            benchmark.comparison.raw(features, benchmark.recordings, benchmark.sample) for benchmark in (whole, holes)
+        ]
+        assert raw[1].value == pytest.approx(raw[0].value, abs=3 * standard_error(raw[0].draws[0]))
 
 
 @pytest.mark.seconds
@@ -292,7 +295,8 @@ def test_one_repetition(m2m, m2m_home, make_bundle, tmp_path):
         benchmark = load_benchmark(f'Lab2026.VISp-{comparison}')
         assert benchmark.recordings.mean.sizes['neuroid'] == 19
         assert benchmark.choices['flat_neuroids_dropped'] == 1
-        assert float(benchmark.ceiling) == 1
+        # RSA's ceiling is from halves of the neuroids, which need no second trial.
+        assert comparison == 'rdm' or float(benchmark.ceiling) == 1
     ran = m2m('score', 'pixels_64', 'Lab2026.VISp-ridge', '--layer', 'pixels')
     assert ran.code == 0
     assert 'one repetition' in ran.out

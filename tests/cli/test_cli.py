@@ -204,8 +204,10 @@ def test_numbers_are_whole_on_a_narrow_terminal(m2m, m2m_home, monkeypatch):
     monkeypatch.setenv('COLUMNS', '60')
     table = m2m('score', 'pixels_64', name)[1].partition('-ridge: score')[0].splitlines()[2:]
     assert all(len(line) <= 60 for line in table)
-    raw, ceiling, score, error = (f'{document[key]:.3f}' for key in ('raw', 'ceiling', 'score', 'error'))
-    assert [line.split()[-5:] for line in table if raw in line] == [[raw, ceiling, score, '±', error]]
+    fields = ('raw', 'own_units', 'ceiling', 'score', 'error')
+    raw, own_units, ceiling, score, error = (f'{document[key]:.3f}' for key in fields)
+    numbers = [number for line in table for number in line.split() if '.' in number or number == '±']
+    assert numbers[-6:] == [raw, own_units, ceiling, score, '±', error]
 
 
 @pytest.mark.seconds

@@ -40,7 +40,7 @@ def made(model, benchmark, score, minute=0, **changes):
     return dataclasses.replace(WHOLE, **fields)
 
 
-PART = Part(-0.1234, 0.4567, 0.9876, 0.0123, 'raw / ceiling', LAYER, 12345, 12, 0.5, {}, None, 'named')
+PART = Part(-0.1234, 0.4567, 0.9876, 0.0123, 'raw / ceiling', LAYER, 12345, 12, 0.5, {}, 'named')
 RESULTS = [
     made('pixels_64', f'{DATASET}-ridge', 0.1111),
     made('neurn_digitnet', f'{DATASET}-ridge', 0.2222, 1, weights=f'run {RUN}: MNIST, seed 0 (SHA-256 12)'),
