@@ -79,14 +79,10 @@ def test_the_python_of_the_readme_runs_as_it_stands(m2m_home, capsys):
     exec(blocks[1], names)
     first, second, own = capsys.readouterr().out.splitlines()
     assert first.startswith('m2m_rdm ') and second.startswith('cka ')
-    assert own.startswith('SimulatedMouse.VISrl-linear_cka ') and own.endswith(
-        'half of the trials, of half of the neuroids'
-    )
+    kind = 'half of the trials, of half of the neuroids'
+    assert own.startswith('SimulatedMouse.VISrl-linear_cka ') and own.endswith(kind)
     assert 0 < float(names['result']) < 1
     assert names['result'].attrs['error'] > 0
     result = names['result'].attrs['result']
-    assert (result['benchmark'], result['ceiling_kind']) == (
-        names['own'].identifier,
-        'half of the trials, of half of the neuroids',
-    )
+    assert (result['benchmark'], result['ceiling_kind']) == (names['own'].identifier, kind)
     assert json.dumps(result, allow_nan=False)
