@@ -104,6 +104,9 @@ class AreaBenchmark(BenchmarkBase):
             fewest = fewest_presentations(assembly)
             self._check_trials(fewest, fewest)
             selected = recordings(dataset, area, population, comparison.min_neuroids, assembly)
+        n_neuroids = selected.mean.sizes['neuroid']
+        if n_neuroids < comparison.min_neuroids:
+            raise BenchmarkError(f'{name} needs {comparison.min_neuroids} or more neuroids, and has {n_neuroids}.')
         self._check_trials(selected.n_trials, len(selected.trials))
         n_stimuli = selected.mean.sizes['presentation']
         if n_stimuli < comparison.min_stimuli:
@@ -241,10 +244,12 @@ class AreaBenchmark(BenchmarkBase):
         score = Score(math.nan if too_low else self._finite_result('score', raw.value, ceiling.value))
         score.attrs[Score.RAW_VALUES_KEY] = self._as_score(raw, whole_raw, order)
         score.attrs['ceiling'] = self._as_score(ceiling, whole_ceiling, order)
-        per_animal: dict[str, float] = {}
+        of_animals: dict[str, list[float]] = {}
         for part, (features, own_value) in zip(parts, measured, strict=True):
-            values = part._call('per_animal', features, part.recordings, own_value)
-            per_animal |= {animal: self._finite('per_animal', value) for animal, value in values.items()}
+            for animal, value in part._call('per_animal', features, part.recordings, own_value).items():
+                of_animals.setdefault(animal, []).append(self._finite('per_animal', value))
+        # A single animal is in both halves.
+        per_animal = {animal: float(np.mean(values)) for animal, values in of_animals.items()}
         if len(parts) > 1:
             score.attrs['halves'] = [
                 {
@@ -523,7 +528,9 @@ class MeanBenchmark(BenchmarkBase):
             return mean_of([score.attrs.get(key) for score in parts])
 
         animals = {name for benchmark in self.areas for name in benchmark.recordings.animals}
-        n_animals, n_stimuli = max(len(animals), 2), parts[0].attrs['n_stimuli']
+        n_stimuli = parts[0].attrs['n_stimuli']
+        # As in an area, neuroids are drawn where there is one animal.
+        n_animals = len(animals) if len(animals) > 1 else min(area.sample.n_animals for area in self.areas)
 
         def combined(value: Any, draws: list[Any]) -> Estimate:
             known = None if any(each is None for each in draws) else np.mean(draws, axis=0)
