@@ -184,6 +184,12 @@ def few_draws(monkeypatch):
     monkeypatch.setattr('m2m_benchmarks.benchmarks.comparisons.base.Comparison.n_draws', 20)
 
 
+@pytest.fixture
+def some_draws(monkeypatch):
+    """Compute errors from 200 bootstrap draws in place of 1,000: known to 5 %, in a fifth of the time."""
+    monkeypatch.setattr('m2m_benchmarks.benchmarks.comparisons.base.Comparison.n_draws', 200)
+
+
 @pytest.fixture(autouse=True)
 def no_fsync(monkeypatch):
     """Make fsync do nothing. Tests of durability override this fixture."""

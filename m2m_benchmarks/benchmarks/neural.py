@@ -116,6 +116,7 @@ class AreaBenchmark(BenchmarkBase):
             )
         self.recordings = selected
         self.timebins = selected.timebins
+        self._halves: dict[bytes, Halves] = {}
         if sample is not None:
             self.sample = sample
 
@@ -154,9 +155,15 @@ class AreaBenchmark(BenchmarkBase):
         )
 
     def split(self, mask: np.ndarray, how: str) -> Halves:
-        """Split the benchmark into two with different neuroids and the same draws; see `Halves`."""
-        sample = self._draw(mask)
-        return Halves(self.restricted_to(mask, sample[mask]), self.restricted_to(~mask, sample[~mask]), mask, how)
+        """Split the benchmark into two with different neuroids and the same draws; see `Halves`.
+
+        The same halves are returned for the same mask, so that candidates share their ceilings.
+        """
+        if mask.tobytes() not in self._halves:
+            sample = self._draw(mask)
+            first, second = self.restricted_to(mask, sample[mask]), self.restricted_to(~mask, sample[~mask])
+            self._halves[mask.tobytes()] = Halves(first, second, mask, how)
+        return self._halves[mask.tobytes()]
 
     @property
     def stimulus_set(self) -> StimulusSet:

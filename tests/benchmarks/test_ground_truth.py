@@ -15,7 +15,7 @@ from m2m_benchmarks.data.simulated.population import expected_rdm_reliability, g
 from m2m_benchmarks.data.trials import MIN_RELIABILITY
 from m2m_benchmarks.testing import RecordedCandidate
 
-pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home')]
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home', 'some_draws')]
 
 KINDS = tuple(COMPARISONS)
 

@@ -19,7 +19,7 @@ from m2m_benchmarks.plugins import registered
 from m2m_benchmarks.scoring.layer_choice import split_neuroids
 from m2m_benchmarks.testing import RecordedCandidate, random_features
 
-pytestmark = pytest.mark.seconds
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('some_draws')]
 
 
 def like(benchmark):

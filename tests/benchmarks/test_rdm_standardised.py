@@ -14,7 +14,7 @@ from m2m_benchmarks.benchmarks.comparisons.rdm_standardised import COMPARISON, v
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.testing import RecordedCandidate
 
-pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home')]
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home', 'some_draws')]
 
 NAME = 'SimulatedMouse.VISp-rdm_standardised'
 

@@ -173,3 +173,10 @@ def test_a_calibrated_layer_is_the_best_on_all_neuroids(m2m_home, kind):
             for layer in candidate.layers
         }
         assert chosen[area] == max(raw, key=raw.get)
+
+
+@pytest.mark.seconds
+def test_candidates_share_the_halves_and_their_ceilings(m2m_home):
+    benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
+    first, second = split_neuroids(benchmark), split_neuroids(benchmark)
+    assert first.first is second.first and first.second is second.second
