@@ -83,7 +83,8 @@ def own_units(
     recorded = benchmark.recordings
     if len(recorded.trials) == 1:
         return None
-    activations(benchmark.stimulus_set, list(dict.fromkeys([layer, *layers])), FeatureForm.UNITS)
+    together = list(layers) if layer in layers else [layer, *layers]
+    activations(benchmark.stimulus_set, together, FeatureForm.UNITS)
 
     def features(form: FeatureForm) -> Features:
         return benchmark.features(LayerModel(candidate, activations, {benchmark.region: layer}, form), form)
