@@ -48,7 +48,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Found:
+class Answers:
     """Models and layers that are found by one way of choosing layers.
 
     Attributes
@@ -79,7 +79,7 @@ class Setting:
         'own layer' of a candidate; 'own layer, own scale': with the means and gains of the units themselves in place of
         the recorded ones; 'mixture of two layers': two thirds of the neuroids are units of one, and a third of its
         neighbour; or 'another seed' of an untrained candidate. Of the last two, the nearer layer counts as right.
-    cross_fitted, all_neuroids : Found
+    cross_fitted, all_neuroids : Answers
         Layers are chosen on each half of the neuroids and scored on the other, as for a score; or on all.
     """
 
@@ -87,8 +87,8 @@ class Setting:
     n_trials: int
     n_images: int
     truth: str
-    cross_fitted: Found
-    all_neuroids: Found
+    cross_fitted: Answers
+    all_neuroids: Answers
 
 
 @dataclass(frozen=True)
@@ -375,8 +375,8 @@ class _Experiment:
             int(np.median(used)),
             n_images,
             kind,
-            self._found(np.array(right), np.array(crossed_models), np.array(crossed_layers)),
-            self._found(np.array(right), self._owner[all_layers], np.array(all_layers)[:, None]),
+            self._answers(np.array(right), np.array(crossed_models), np.array(crossed_layers)),
+            self._answers(np.array(right), self._owner[all_layers], np.array(all_layers)[:, None]),
         )
 
     def _values(
@@ -443,7 +443,7 @@ class _Experiment:
         own = [np.flatnonzero(self._owner == candidate) for candidate in range(self._n_candidates)]
         return [int(members[np.argmax(values[members])]) for members in own]
 
-    def _found(self, right: np.ndarray, models: np.ndarray, layers: np.ndarray) -> Found:
+    def _answers(self, right: np.ndarray, models: np.ndarray, layers: np.ndarray) -> Answers:
         """Count what was found: one model for each recording, and one layer or two."""
         n_layers = len(self._layers)
         by_model = np.zeros((self._n_candidates, self._n_candidates), dtype=int)
@@ -452,7 +452,7 @@ class _Experiment:
         np.add.at(by_layer, (np.repeat(right, layers.shape[1]), layers.ravel()), 1)
         correct = (layers == right[:, None]).ravel()
         clusters = np.repeat(np.arange(len(right)), layers.shape[1])
-        return Found(
+        return Answers(
             _share(models == self._owner[right], np.arange(len(right))),
             _share(correct, clusters),
             by_model.tolist(),

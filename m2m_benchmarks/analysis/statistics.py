@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from m2m_benchmarks.arrays import degrees_of_freedom, standard_error, two_factor_variance
+from m2m_benchmarks import arrays
+from m2m_benchmarks.arrays import standard_error
 
 #: Smallest number of seeds for an interval: with two, Student's t has one degree of freedom, and 12.7 standard errors.
 FEWEST_SEEDS = 3
@@ -86,9 +87,7 @@ def variance_of_draws(draws: np.ndarray, n_animals: int, n_stimuli: int) -> Vari
     """
     if draws.ndim == 1:
         return Variance(standard_error(draws) ** 2, math.inf)
-    both, animals, stimuli = np.var(draws, axis=1, ddof=1)
-    value = float(two_factor_variance(both, animals, stimuli, n_animals, n_stimuli))
-    return Variance(value, degrees_of_freedom(float(animals), float(stimuli), n_animals, n_stimuli))
+    return Variance(*arrays.variance_of_draws(draws, n_animals, n_stimuli))
 
 
 def variance_of_seeds(values: Sequence[float] | np.ndarray) -> Variance:

@@ -18,7 +18,7 @@ from m2m_benchmarks.arrays.reduction import gram_reduce
 from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
 from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, kernel, ridge
 from m2m_benchmarks.arrays.sampling import FACTORS, N_DRAWS, Sample, draw_sample
-from m2m_benchmarks.arrays.two_factor import degrees_of_freedom, dual_bootstrap, two_factor_variance
+from m2m_benchmarks.arrays.two_factor import degrees_of_freedom, dual_bootstrap, two_factor_variance, variance_of_draws
 
 __all__ = [
     'ALPHAS',
@@ -62,5 +62,6 @@ __all__ = [
     'standardize',
     'two_factor_variance',
     'upper_triangle',
+    'variance_of_draws',
     'wilson_interval',
 ]

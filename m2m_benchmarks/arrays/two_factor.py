@@ -62,6 +62,21 @@ def two_factor_variance(
     return clipped
 
 
+def variance_of_draws(draws: np.ndarray, n_animals: int, n_stimuli: int) -> tuple[float, float]:
+    """Compute the variance over new animals and new stimuli from bootstrap draws, and its degrees of freedom.
+
+    Parameters
+    ----------
+    draws : array, shape (3, n_draws)
+        Values on draws of both factors, of animals alone and of stimuli alone.
+    n_animals, n_stimuli : int
+        Numbers in the experiment.
+    """
+    both, animals, stimuli = np.var(draws, axis=1, ddof=1)
+    variance = two_factor_variance(both, animals, stimuli, n_animals, n_stimuli)
+    return float(variance), degrees_of_freedom(float(animals), float(stimuli), n_animals, n_stimuli)
+
+
 def degrees_of_freedom(animals: float, stimuli: float, n_animals: int, n_stimuli: int) -> float:
     """Compute the degrees of freedom of a two-factor variance.
 

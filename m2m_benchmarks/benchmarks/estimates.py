@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2m_benchmarks.arrays import degrees_of_freedom, two_factor_variance
+from m2m_benchmarks.arrays import FACTORS, standard_error, variance_of_draws
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def estimate(value: float, draws: np.ndarray | None, n_animals: int, n_stimuli: 
         return Estimate(value, None, None, None)
     from scipy.stats import t  # takes a second to import
 
-    both, animals, stimuli = np.var(draws, axis=1, ddof=1)
-    error = float(np.sqrt(two_factor_variance(both, animals, stimuli, n_animals, n_stimuli)))
-    half = float(t.ppf(0.975, degrees_of_freedom(animals, stimuli, n_animals, n_stimuli))) * error
-    one_factor = {'animals': float(np.sqrt(animals)), 'stimuli': float(np.sqrt(stimuli))}
+    variance, freedom = variance_of_draws(draws, n_animals, n_stimuli)
+    error = float(np.sqrt(variance))
+    half = float(t.ppf(0.975, freedom)) * error
+    one_factor = {name: standard_error(own) for name, own in zip(FACTORS[1:], draws[1:], strict=True)}
     return Estimate(value, error, one_factor, (value - half, value + half))

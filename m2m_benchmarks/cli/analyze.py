@@ -88,7 +88,7 @@ def recovery(
         report('loading', 1, 1)
         # torch.hub announces downloads on stdout, which is for results only.
         with contextlib.redirect_stdout(sys.stderr):
-            found = recover(
+            recoveries = recover(
                 models,
                 benchmarks,
                 weights=weights,
@@ -104,11 +104,11 @@ def recovery(
 
     with contextlib.ExitStack() as outputs:  # each is written, even if another can't be
         if figure is not None:
-            outputs.callback(write_recovery, found, figure)
+            outputs.callback(write_recovery, recoveries, figure)
         if json is not None:
-            outputs.callback(write_json, [each.document() for each in found], json)
+            outputs.callback(write_json, [each.document() for each in recoveries], json)
         if json != '-':
-            for number, table in enumerate(table for each in found for table in recovery_tables(each)):
+            for number, table in enumerate(table for each in recoveries for table in recovery_tables(each)):
                 if number:
                     print_line('')
                 print_table(table)
