@@ -116,11 +116,9 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
     )
     notes.append('±: standard error for new animals and new stimuli. neuroids: number of reliable ones.')
     for result in results:
-        negative = {
-            name: part for name, part in _own_parts(result).items() if part.uncut is not None and part.uncut < 0
-        }
-        if negative and result.score == 0:
-            shown = ', '.join(f'{name} {_between(part.raw, part.raw_interval)}' for name, part in negative.items())
+        cut = {name: part for name, part in _own_parts(result).items() if part.score == 0 and (part.uncut or 0) < 0}
+        if cut:
+            shown = ', '.join(f'{name} {_between(part.raw, part.raw_interval)}' for name, part in cut.items())
             notes.append(f'{result.benchmark}: a negative raw value counts as 0; with its 95 % interval it is {shown}.')
         unscored = [name for name, part in _own_parts(result).items() if part.score is None]
         if unscored:
