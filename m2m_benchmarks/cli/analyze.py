@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, progress, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_tables, progress, write_json
 from m2m_benchmarks.storage import ensure_writable, home
 
 app = typer.Typer(help='Analyse what benchmarks can tell.', no_args_is_help=True, rich_markup_mode=None)
@@ -108,10 +108,7 @@ def recovery(
         if json is not None:
             outputs.callback(write_json, [each.document() for each in recoveries], json)
         if json != '-':
-            for number, table in enumerate(table for each in recoveries for table in recovery_tables(each)):
-                if number:
-                    print_line('')
-                print_table(table)
+            print_tables(table for each in recoveries for table in recovery_tables(each))
 
 
 def _numbers(option: str, text: str) -> list[int]:

@@ -2,13 +2,22 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, progress, terminal_width, write_json
+from m2m_benchmarks.cli.console import (
+    Json,
+    check_json,
+    print_line,
+    print_table,
+    print_tables,
+    progress,
+    terminal_width,
+    write_json,
+)
 from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.cli.train import require_training
 from m2m_benchmarks.errors import StorageError
@@ -20,7 +29,6 @@ if TYPE_CHECKING:
 
     from m2m_benchmarks.analysis.comparison import Comparison
     from m2m_benchmarks.analysis.entries import Entry
-    from m2m_benchmarks.report.tables import Table
 
 #: Corrections for several tests; `analysis.statistics.CORRECTIONS` has their functions.
 _CORRECTIONS = ('holm', 'fdr')
@@ -163,20 +171,13 @@ def _show_across(
         }
         outputs.callback(write_json, document, json)
     if json != '-':
-        _print_tables(map(across_table, several))
+        print_tables(map(across_table, several))
 
 
 def _print_comparisons(comparisons: Sequence['Comparison']) -> None:
     from m2m_benchmarks.report.comparison_tables import comparison_tables
 
-    _print_tables(table for comparison in comparisons for table in comparison_tables(comparison))
-
-
-def _print_tables(tables: Iterable['Table']) -> None:
-    for number, table in enumerate(tables):
-        if number:
-            print_line('')
-        print_table(table)
+    print_tables(table for comparison in comparisons for table in comparison_tables(comparison))
 
 
 def _draw(content: Any, figure: Path, say_where: bool, *draw: Callable[[Any], Any]) -> None:

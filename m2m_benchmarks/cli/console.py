@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,6 +96,14 @@ def print_table(table: Table) -> None:
     with stdout() as console:
         for line in to_lines(table, terminal_width()):
             console.print(line, soft_wrap=True)
+
+
+def print_tables(tables: Iterable[Table]) -> None:
+    """Print tables with an empty line between them."""
+    for number, table in enumerate(tables):
+        if number:
+            print_line('')
+        print_table(table)
 
 
 def print_csv(text: str) -> None:

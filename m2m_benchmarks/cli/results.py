@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_csv, print_line, print_table, terminal_width, write_json
+from m2m_benchmarks.cli.console import (
+    Json,
+    check_json,
+    print_csv,
+    print_line,
+    print_table,
+    print_tables,
+    terminal_width,
+    write_json,
+)
 from m2m_benchmarks.cli.groups import ListingGroup
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.storage import ensure_file_writable
@@ -89,8 +98,7 @@ def show(uids: Annotated[list[str], _UIDS], json: Json = None) -> None:
     if json == '-':
         return
     for result in selected:
-        for table in score_tables([result]):
-            print_table(table)
+        print_tables(score_tables([result]))
         for line in facts(result):
             print_line(line)
         if result.uid in unsealed:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_line, print_table, progress, terminal_width, write_json
+from m2m_benchmarks.cli.console import (
+    Json,
+    check_json,
+    print_table,
+    print_tables,
+    progress,
+    terminal_width,
+    write_json,
+)
 from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.messages import say
@@ -264,7 +272,4 @@ def _print_results(results: list[Result]) -> None:
     if len(set(labels(results))) > 1:
         print_table(matrix_table(results, terminal_width()))
         return
-    for number, table in enumerate(score_tables(results)):
-        if number:
-            print_line('')
-        print_table(table)
+    print_tables(score_tables(results))
