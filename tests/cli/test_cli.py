@@ -190,9 +190,9 @@ def test_score_prints_a_table(m2m, m2m_home):
 def test_each_comparison_is_explained_in_a_line(m2m, m2m_home):
     names = [f'SimulatedMouse.VISp-{comparison}' for comparison in COMPARISONS]
     lines = m2m('score', 'pixels_64', *names)[1].splitlines()
-    assert '-rdm: score = raw / ceiling; ± by bootstrap over stimuli, 1000 draws.' in lines
-    assert '-ridge: score = max(raw, 0)**2 / ceiling; ± by bootstrap over neuroids, 1000 draws.' in lines
-    assert '-cka: score = raw / ceiling; ± by random halves of the stimuli, 1000 draws.' in lines
+    assert '-rdm: score = raw / ceiling; ± by bootstrap over animals and stimuli, 1000 draws.' in lines
+    assert '-ridge: score = max(raw, 0)**2 / ceiling; ± by bootstrap over animals and stimuli, 1000 draws.' in lines
+    assert '-cka: score = raw / ceiling; ± by bootstrap over animals and halves of the stimuli, 1000 draws.' in lines
     assert lines[-1] == 'raw and ceiling: see m2m_benchmarks/benchmarks/simulated/METHODS.md.'
     assert all(len(line) <= 110 for line in lines)
 

@@ -425,7 +425,7 @@ def test_the_table_of_both_protocols_and_of_a_mouse(m2m, m2m_home):
         'Compared: labels by a linear readout that is fitted to the source (backbone.relu4).',
         "scikit-learn's digits and domains derived from them, not those of the paper",
         'SimulatedMouse-rdm (simulated)',
-        '-rdm: score = raw / ceiling; ± by bootstrap over stimuli',
+        '-rdm: score = raw / ceiling; ± by bootstrap over animals and stimuli',
     ):
         assert text in ran.out
     assert [row.benchmark for row in store.results('plain_digitnet')] == [
