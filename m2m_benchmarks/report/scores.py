@@ -13,22 +13,16 @@ from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estima
 
 #: What the ceiling of each kind is a ceiling of.
 _SAYS = {
-    'population': "score: 0 is chance; 1 is what a perfect model of these animals' populations would get, given the "
-    'number of neuroids and the noise of their trials.',
-    'trials': 'score: 0 is chance; its ceiling is the noise of the trials alone, and no value that a perfect model '
-    'reaches.',
-    'half of the trials': 'score: 0 is chance; its ceiling is the agreement of two halves of the trials.',
+    'population': 'score: 0 is chance, 1 a perfect model of these populations, given the neuroids and their noise.',
+    'trials': 'score: 0 is chance; the ceiling is the noise of the trials alone, which a perfect model stays below.',
+    'half of the trials': 'score: 0 is chance; the ceiling is the agreement of two halves of the trials.',
 }
 #: What the columns of single values beside raw mean.
 OWN_UNITS = (
-    'own units: raw for neuroids simulated as units of the same layer, with the recorded number, reliabilities, means, '
-    'trials and images. It is no bound, and no divisor; regression on so few images cannot rank layers by their '
-    'distance from 1.'
+    'own units: raw for as many simulated units of the same layer, as reliable as the neuroids; it is no bound.',
+    'Regression on so few images cannot rank layers by their distance from 1.',
 )
-OTHER_MICE = (
-    'Mean over animals of raw on a single animal: of the candidate, and of all other animals as a model, which is the '
-    'mark to pass.'
-)
+OTHER_MICE = 'Mean over animals of raw on one animal: of the candidate, and of all other animals: the mark to pass.'
 _SIMULATED = 'SimulatedMouse is simulated: these numbers say nothing about any mouse.'
 _DERIVED = "SklearnDigits are scikit-learn's digits and domains derived from them, not those of the paper."
 
@@ -119,7 +113,7 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
         cut = {name: part for name, part in _own_parts(result).items() if part.score == 0 and (part.uncut or 0) < 0}
         if cut:
             shown = ', '.join(f'{name} {_between(part.raw, part.raw_interval)}' for name, part in cut.items())
-            notes.append(f'{result.benchmark}: a negative raw value counts as 0; with its 95 % interval it is {shown}.')
+            notes.append(f'{result.benchmark}: a negative raw counts as 0; with its 95 % interval: {shown}.')
         unscored = [name for name, part in _own_parts(result).items() if part.score is None]
         if unscored:
             notes.append(
@@ -127,7 +121,7 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
                 'reaches below 0.2.'
             )
     if any(part.own_units is not None for part in parts):
-        notes.append(OWN_UNITS)
+        notes += OWN_UNITS
     names = [name for name in map(_neural, results) if name is not None]
     # Imported recordings have no METHODS.md; those of all datasets describe the comparisons alike.
     datasets = dict.fromkeys(name.dataset for name in names)

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, load_comparison
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.cli.main import main
 from m2m_benchmarks.data.areas import AREAS
@@ -190,10 +190,12 @@ def test_score_prints_a_table(m2m, m2m_home):
 def test_each_comparison_is_explained_in_a_line(m2m, m2m_home):
     names = [f'SimulatedMouse.VISp-{comparison}' for comparison in COMPARISONS]
     lines = m2m('score', 'pixels_64', *names)[1].splitlines()
-    assert '-rdm: score = raw / ceiling; ± by bootstrap over animals and stimuli, 1000 draws.' in lines
-    assert '-ridge: score = max(raw, 0)**2 / ceiling; ± by bootstrap over animals and stimuli, 1000 draws.' in lines
-    assert '-cka: score = raw / ceiling; ± by bootstrap over animals and halves of the stimuli, 1000 draws.' in lines
-    assert lines[-1] == 'raw and ceiling: see m2m_benchmarks/benchmarks/simulated/METHODS.md.'
+    n_draws = load_comparison('rdm').n_draws  # few, in tests
+    by, halves = '± by bootstrap over animals and', f'halves of the stimuli, {n_draws} draws.'
+    assert f'-rdm: score = raw / ceiling; {by} stimuli, {n_draws} draws.' in lines
+    assert f'-ridge: score = max(raw, 0)**2 / ceiling; {by} stimuli, {n_draws} draws.' in lines
+    assert f'-cka: score = raw / ceiling; {by} {halves}' in lines
+    assert 'raw and ceiling: see m2m_benchmarks/benchmarks/simulated/METHODS.md.' in lines
     assert all(len(line) <= 110 for line in lines)
 
 

@@ -14,10 +14,10 @@ def notes(result):
 
 def test_a_negative_value_stands_beside_its_interval():
     own = dataclasses.replace(WHOLE, areas=None, raw_interval=[-0.3, -0.2])
-    assert 'a negative raw value counts as 0; with its 95 % interval it is raw -0.231 (-0.300 to -0.200)' in notes(own)
+    assert 'a negative raw counts as 0; with its 95 % interval: raw -0.231 (-0.300 to -0.200)' in notes(own)
     part = dataclasses.replace(WHOLE.areas['VISp'], score=0.0, raw=-0.1, uncut=-0.01, raw_interval=[-0.2, 0.0])
     mean = dataclasses.replace(WHOLE, score=0.3, raw=0.4, uncut=0.3, areas={'VISp': part, 'VISl': WHOLE.areas['VISp']})
-    assert 'it is VISp -0.100 (-0.200 to 0.000).' in notes(mean)  # cut in one area, though the mean is positive
+    assert 'interval: VISp -0.100 (-0.200 to 0.000).' in notes(mean)  # cut in one area, though the mean is positive
 
 
 def test_a_raw_value_without_a_score_is_explained():

@@ -31,8 +31,7 @@ class StandardisedRDM(RDM):
         'brought to mean 0 and variance 1 over the stimuli',
         ceiling=RDM.description.ceiling,
         formula=RDM.description.formula,
-        caveat='layers of more than 1000 units are sampled, which lowers raw (by .02 to .13 for the best layers of '
-        'SqueezeNet and ShuffleNet on Siegle2021)',
+        caveat='layers of more than 1000 units are sampled, which lowers raw by .02 to .13 (SqueezeNet, ShuffleNet)',
         reference=RDM.description.reference,
         settings={
             **RDM.description.settings,
