@@ -222,7 +222,7 @@ AREAS = {recorded.areas!r}
 @pytest.mark.parametrize('comparison', [{', '.join(map(repr, COMPARISONS))}])
 def test_ceiling(area, comparison):
     benchmark = load_benchmark(f'{name}')
-    assert 0 < float(benchmark.ceiling) <= 1
+    assert 0 <= float(benchmark.ceiling) <= 1  # 0 where recordings are too noisy for a score
     assert benchmark.region == area
 """
 

@@ -10,6 +10,7 @@ import brainscore_vision
 import pytest
 
 import m2m_benchmarks
+from m2m_benchmarks.benchmarks.neural import VERSION
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
@@ -84,4 +85,4 @@ def test_copied_folders_work(tree, m2m_home):
         kind, value, parent, version = line.split()
         mine = score('pixels_64', f'SimulatedMouse.VISp-{kind}')
         assert float(value) == pytest.approx(float(mine), abs=1e-5)
-        assert (parent, version) == (f'SimulatedMouse-{kind}', '1')
+        assert (parent, version) == (f'SimulatedMouse-{kind}', str(VERSION))

@@ -348,8 +348,8 @@ def test_simulated_recordings_are_called_that(m2m, home):
     ran = m2m('compare', *TWINS, *VISP, '--weights', 'none', '--seeds', '0')
     assert ran.code == 0
     assert 'SimulatedMouse is simulated: these numbers say nothing about any mouse.' in ran.out
-    assert 'bootstrap, the same draws for both' in ran.out
-    assert 'chance' not in ran.out
+    assert 'bootstrap over animals and stimuli, the same draws for both' in ran.out
+    assert 'p above chance' not in ran.out
 
 
 def in_terminal(columns, *arguments):
