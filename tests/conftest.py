@@ -171,17 +171,26 @@ def make_images():
     return make
 
 
+@pytest.fixture(scope='session')
+def settings_of_few_draws():
+    """Values of names of the library with which scores and ceilings take a tenth of the time; see `few_draws`."""
+    comparisons = 'm2m_benchmarks.benchmarks.comparisons'
+    return {
+        f'{comparisons}.rdm.N_SPLITS': 5,
+        f'{comparisons}.rdm.N_HALVINGS': 5,
+        f'{comparisons}.rdm._N_SHARED': 5,
+        f'{comparisons}.base.Comparison.n_draws': 20,
+    }
+
+
 @pytest.fixture
-def few_draws(monkeypatch):
+def few_draws(monkeypatch, settings_of_few_draws):
     """Compute scores and ceilings from few bootstrap draws and split halves, in a tenth of the time.
 
-    For tests that compare no such number with another computation's.
+    For tests that compare no such number with that of another computation.
     """
-    comparison = 'm2m_benchmarks.benchmarks.comparisons.rdm'
-    monkeypatch.setattr(f'{comparison}.N_SPLITS', 5)
-    monkeypatch.setattr(f'{comparison}.N_HALVINGS', 5)
-    monkeypatch.setattr(f'{comparison}._N_SHARED', 5)
-    monkeypatch.setattr('m2m_benchmarks.benchmarks.comparisons.base.Comparison.n_draws', 20)
+    for name, value in settings_of_few_draws.items():
+        monkeypatch.setattr(name, value)
 
 
 @pytest.fixture

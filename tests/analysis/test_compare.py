@@ -53,6 +53,12 @@ def without_clock(comparison):
     return comparison.rows, [{k: v for k, v in result.items() if k not in clock} for result in results(comparison)]
 
 
+@pytest.fixture(autouse=True)
+def draws(request):
+    """Take few draws, or some for the real recordings."""
+    request.getfixturevalue('some_draws' if request.node.get_closest_marker('shared') else 'few_draws')
+
+
 @pytest.fixture(scope='module')
 def trained(digits_home, tmp_path_factory):
     """M2M_HOME with the runs of two models and three seeds, their comparison, and its progress reports."""
@@ -377,7 +383,8 @@ def test_trained_and_untrained_and_another_network_on_real_recordings(siegle, we
     ]
     row = comparison.rows[-1]
     assert row.means[0::2] == pytest.approx([0.460, 0.382], abs=2e-3)
-    assert row.errors[0::2] == pytest.approx([0.045, 0.048], abs=2e-3)
+    # 200 draws know an error to 5 %; with 1,000 it is as in examples/siegle2021.md.
+    assert row.errors[0::2] == pytest.approx([0.045, 0.048], rel=0.1)
     pair = row.differences[1]
     assert (pair.first, pair.second) == (0, 2)
     assert (pair.value, pair.error) == pytest.approx((0.078, 0.024), abs=2e-3)
@@ -406,5 +413,6 @@ print(json.dumps([comparison.rows[0].means, training]))
 def test_a_comparison_on_recordings_needs_no_lightning(digits):
     command = [sys.executable, '-W', 'ignore', '-c', WITHOUT_LIGHTNING]
     means, training = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    assert means[1] == pytest.approx(float(fresh_score('pixels_64', VISP)))
+    # The other process has more divisions for its ceiling.
+    assert means[1] == pytest.approx(float(fresh_score('pixels_64', VISP)), rel=0.05)
     assert training == []

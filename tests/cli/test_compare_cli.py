@@ -352,12 +352,22 @@ def test_simulated_recordings_are_called_that(m2m, home):
     assert 'p above chance' not in ran.out
 
 
-def in_terminal(columns, *arguments):
-    """Run a command on a terminal of a given width, and return its output."""
+WITH_SETTINGS = """
+import json, sys
+import pytest
+from m2m_benchmarks.cli.main import main
+for name, value in json.loads(sys.argv.pop(1)).items():
+    pytest.MonkeyPatch().setattr(name, value)
+main()
+"""
+
+
+def in_terminal(columns, settings, *arguments):
+    """Run a command on a terminal of a given width, with settings of the library, and return its output."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name != 'COLUMNS'} | {'TERM': 'xterm'}
-    command = [sys.executable, '-W', 'ignore', '-m', 'm2m_benchmarks.cli.main', *map(str, arguments)]
+    command = [sys.executable, '-W', 'ignore', '-c', WITH_SETTINGS, json.dumps(settings), *map(str, arguments)]
     with subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE, env=environment) as process:
         os.close(theirs)
         written = b''
@@ -379,10 +389,10 @@ def in_terminal(columns, *arguments):
 @pytest.mark.slow
 @pytest.mark.seconds
 @pytest.mark.parametrize('columns', [60, 80, 100])
-def test_a_terminal_shows_whole_numbers_and_names(home, tmp_path, columns):
+def test_a_terminal_shows_whole_numbers_and_names(home, tmp_path, columns, settings_of_few_draws):
     json_file = tmp_path / 'result.json'
     arguments = ('compare', *UNTRAINED, '--benchmark', 'SimulatedMouse-rdm', '--seeds', '0-2', '--json', json_file)
-    text = re.sub(r'\x1b\[[0-9;]*m', '', in_terminal(columns, *arguments))
+    text = re.sub(r'\x1b\[[0-9;]*m', '', in_terminal(columns, settings_of_few_draws, *arguments))
     lines = text.replace('\r\n', '\n').split('\n')
     assert max(map(len, lines)) <= columns
     assert '…' not in text
