@@ -200,8 +200,8 @@ class _Measured:
     ----------
     value, uncut : float
         Score, and the score before a negative one is cut off.
-    draws : array, shape (3, n_draws) or (n_draws,)
-        Bootstrap draws: of both factors, animals and stimuli; or of a single factor.
+    draws : array, shape (3, n_draws) or (n_draws,), or None
+        Bootstrap draws: of both factors, animals and stimuli; or of a single factor. None without a score.
     n_animals, n_stimuli : int
         Numbers of units that were drawn: of neuroids in place of animals where there is one animal.
     attrs : mapping
@@ -386,5 +386,6 @@ def _measures(score: Score) -> dict[str, _Measured]:
 def _measured(score: Score) -> _Measured:
     attrs = score.attrs
     units = attrs['n_animals'] if attrs['n_animals'] > 1 else attrs['n_neuroids']
-    uncut = float(attrs.get('uncut', score))
-    return _Measured(float(score), uncut, attrs['draws'], units, attrs['n_stimuli'], attrs)
+    uncut = attrs.get('uncut', float(score))
+    value = math.nan if uncut is None else float(uncut)  # without a score, where the ceiling is too uncertain
+    return _Measured(float(score), value, attrs['draws'], units, attrs['n_stimuli'], attrs)

@@ -22,14 +22,14 @@ TWO_FACTORS = 'bootstrap over animals and stimuli, the same draws for both'
 
 
 def made_score(value, seed=0, n_animals=N_ANIMALS, spread=0.02, **attrs):
-    """Make a score whose draws share most of their noise with those of other scores."""
+    """Make a score whose draws share most of their noise with those of other scores; of NaN, one without a score."""
     shared = np.random.default_rng(99).normal(size=(3, 200))
     own = np.random.default_rng(seed).normal(size=(3, 200))
     draws = value + spread * np.array([[1.7], [1], [1]]) * (0.9 * shared + 0.4 * own)
     score = Score(max(value, 0) if np.isfinite(value) else value)
     score.attrs.update(
-        draws=draws,
-        uncut=value,
+        draws=draws if np.isfinite(value) else None,
+        uncut=value if np.isfinite(value) else None,
         n_animals=n_animals,
         n_stimuli=N_STIMULI,
         n_neuroids=40,

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import typer
 
+from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.analysis import compare as comparing
 from m2m_benchmarks.analysis.comparison import ComparedCandidate, Comparison, Difference, Row
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
@@ -350,6 +351,17 @@ def test_simulated_recordings_are_called_that(m2m, home):
     assert 'SimulatedMouse is simulated: these numbers say nothing about any mouse.' in ran.out
     assert 'bootstrap over animals and stimuli, the same draws for both' in ran.out
     assert 'p above chance' not in ran.out
+
+
+@pytest.mark.seconds
+def test_recordings_without_a_score(m2m, m2m_home, make_bundle, tmp_path):
+    """Twelve stimuli and 16 neuroids: the ceiling is too uncertain, which is said, without a traceback."""
+    sessions = (('a.npz', 'VISp', 'm1', 's1', 8), ('b.npz', 'VISp', 'm2', 's2', 8))
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=12, n_units=8, sessions=sessions).paths)
+    for benchmark in ('Lab2026.VISp-rdm', 'Lab2026-rdm'):
+        ran = m2m('compare', 'plain_digitnet@none', 'pixels_64', '--benchmark', benchmark)
+        assert ran.code == 1
+        assert f'{benchmark} cannot compare these models: the ceiling is too uncertain for a score: ' in ran.err
 
 
 WITH_SETTINGS = """
