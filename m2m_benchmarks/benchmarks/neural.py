@@ -167,7 +167,7 @@ class AreaBenchmark(BenchmarkBase):
         return self._halves[mask.tobytes()]
 
     def showing(self, stimuli: StimulusSet) -> 'AreaBenchmark':
-        """Make the same benchmark, which shows models other images under the same stimulus_ids."""
+        """Make the same benchmark, which has other images under the same stimulus_ids."""
         shown = copy.copy(self)
         shown.recordings = dataclasses.replace(self.recordings, stimuli=stimuli)
         shown._halves = {}

@@ -59,8 +59,8 @@ def stimulus_degrees(name: str, entry: Mapping[str, Any] | None = None) -> tuple
         if source.get('made_by') == f'm2m data fetch {name}':
             place = 'the card.yaml of its folder in m2m_benchmarks/data'
         raise DataError(
-            f"{name} does not state how large its images were on the animals' screen, which --mouse-acuity has to know. "
-            f'Add their width x height in visual degrees, such as "{FIELD}: 120 x 95", to {place}.'
+            f'{name} does not state how large its images were on the screen, which --mouse-acuity has to know. Add '
+            f"their width x height in visual degrees, such as '{FIELD}: 120 x 95', to {place}."
         )
     try:
         return parse_degrees(text)

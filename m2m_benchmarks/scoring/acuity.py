@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, parse
 from m2m_benchmarks.data.degrees import stimulus_degrees
 from m2m_benchmarks.errors import BenchmarkError
+from m2m_benchmarks.plugins import BRAIN_SCORE, registered
 
 
 def check_benchmarks(names: Iterable[str]) -> None:
@@ -19,7 +20,8 @@ def check_benchmarks(names: Iterable[str]) -> None:
     """
     for name in names:
         identifier = parse(name)
-        if not isinstance(identifier, NeuralIdentifier):
+        of_brain_score = name in registered('benchmark', BRAIN_SCORE) and name not in registered('benchmark')
+        if of_brain_score or not isinstance(identifier, NeuralIdentifier):
             raise not_for(name)
         stimulus_degrees(identifier.dataset)
 

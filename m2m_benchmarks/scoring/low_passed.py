@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from brainscore_core.benchmarks import Benchmark
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from PIL import Image
@@ -108,7 +109,8 @@ def seen_by_mouse(benchmark: Benchmark) -> Benchmark:
 
 def _area(area: AreaBenchmark) -> AreaBenchmark:
     entry = next((version.manifest for version in area.versions), None)
-    stimuli: StimulusSet = area.stimulus_set.copy()
+    # A copy of a StimulusSet would get its images from the original.
+    stimuli = StimulusSet(pd.DataFrame(area.stimulus_set))
     paths = LowPassedPaths(area.stimulus_set.stimulus_paths, stimulus_degrees(area.dataset, entry))
     stimuli.stimulus_paths = paths
     stimuli.identifier = f'{area.stimulus_set.identifier} ({paths.description})'

@@ -82,16 +82,8 @@ def key(
     candidate, data = _candidate(model, weights, seed), _data(benchmark, used)
     if candidate is None or data is None or 'preprocessing' in options:
         return None
-    content: list[Any] = [
-        candidate,
-        benchmark,
-        data,
-        layer,
-        dict(options),
-        library().code_sha256,
-        versions(),
-        _machine(),
-    ]
+    settings = [dict(options), library().code_sha256, versions(), _machine()]
+    content: list[Any] = [candidate, benchmark, data, layer, *settings]
     if mouse_acuity:
         entries = {version.name: version.manifest for version in used or ()}
         content.append([stimulus_degrees(dataset, entries.get(dataset)) for dataset in data])
