@@ -84,7 +84,7 @@ def test_leftovers(m2m_home, checkpoint, table):
     folder = m2m_home / 'data' / 'Lab2026' / '.tmp-abc'
     folder.mkdir(parents=True)
     (folder / 'assembly.nc.part').write_bytes(b'1234')
-    images = m2m_home / 'activations' / '.tmp-mouse_acuity-ab12cd34'
+    images = m2m_home / 'activations' / '.tmp-acuity-ab12cd34'
     images.mkdir(parents=True)
     for path in old:
         path.write_text('left')

@@ -78,7 +78,7 @@ def _folder(parent: Path) -> Path:
 @functools.cache
 def _temporary(parent: Path) -> tempfile.TemporaryDirectory[str]:
     with reporting_write_errors('low-passed stimuli', parent):
-        return tempfile.TemporaryDirectory(dir=parent, prefix='.tmp-mouse_acuity-')
+        return tempfile.TemporaryDirectory(dir=parent, prefix='.tmp-acuity-')
 
 
 #: Low-passed benchmarks, so that candidates share their ceilings.
