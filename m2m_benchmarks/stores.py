@@ -24,7 +24,7 @@ _END = r'\.([0-9a-f]{8}\.tmp|[a-z0-9_]{8})'
 _TEMPORARY = {
     'data': rf'[^/]+/(\.tmp-[^/]+|\.ledger\.json{_END}|[^/]+/[^/]+/png/\.[a-z0-9_]{{8}})',
     'downloads': rf'[^/]+/(.+/)?([^/]+\.(part|new)(\.part)?(\.from)?|\.[^/]+{_END})',
-    'activations': rf'[0-9a-f]{{2}}/\.[0-9a-f]+(\.safetensors|\.npy|\.json)?{_END}|tmp[a-z0-9_]{{8}}',
+    'activations': rf'[0-9a-f]{{2}}/\.[0-9a-f]+(\.safetensors|\.npy|\.json)?{_END}|tmp[a-z0-9_]{{8}}|\.tmp-acuity-\w+',
     'runs': rf'[^/]+/{runs.UNFINISHED.pattern}',
 }
 

@@ -84,16 +84,18 @@ def test_leftovers(m2m_home, checkpoint, table):
     folder = m2m_home / 'data' / 'Lab2026' / '.tmp-abc'
     folder.mkdir(parents=True)
     (folder / 'assembly.nc.part').write_bytes(b'1234')
+    images = m2m_home / 'activations' / '.tmp-acuity-ab12cd34'
+    images.mkdir(parents=True)
     for path in old:
         path.write_text('left')
     new = checkpoint.with_name('.config.json.ab12cd34')
     new.write_text('being written')
-    for path in (*old, folder, folder / 'assembly.nc.part', table, checkpoint):
+    for path in (*old, images, folder, folder / 'assembly.nc.part', table, checkpoint):
         os.utime(path, (time.time() - 100_000,) * 2)
     leftovers = [path for each in stores() for path in each.leftovers()]
-    assert sorted(leftovers) == sorted([*old, folder])
+    assert sorted(leftovers) == sorted([*old, images, folder])
     remove(leftovers)
-    assert not any(path.exists() for path in (*old, folder))
+    assert not any(path.exists() for path in (*old, images, folder))
     assert new.exists()
     assert table.exists()
     assert checkpoint.exists()

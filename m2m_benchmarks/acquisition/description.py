@@ -6,11 +6,13 @@ from pathlib import Path
 import yaml
 
 from m2m_benchmarks import limits
+from m2m_benchmarks.data.degrees import FIELD as DEGREES
+from m2m_benchmarks.data.degrees import parse_degrees
 from m2m_benchmarks.errors import DataError
 
 #: Names of the file beside sessions.csv, in upper or lower case, and its fields.
 FILES = ('dataset.yml', 'dataset.yaml')
-FIELDS = ('description', 'technique', 'licence', 'citation')
+FIELDS = ('description', 'technique', 'licence', 'citation', DEGREES)
 
 
 def read_description(sessions: Path, citation: str | None = None) -> dict[str, str]:
@@ -26,12 +28,12 @@ def read_description(sessions: Path, citation: str | None = None) -> dict[str, s
     Returns
     -------
     dict
-        Text by field: description, technique, licence and citation, as far as they are given.
+        Text by field: description, technique, licence, citation and stimulus_degrees, as far as they are given.
 
     Raises
     ------
     DataError
-        When the file can't be read, or has another field or a field that is no text.
+        When the file can't be read, has another field or a field that is no text, or degrees of another form.
     """
     paths = sorted(path for path in sessions.parent.iterdir() if path.name.lower() in FILES and path.is_file())
     if len(paths) > 1:
@@ -51,5 +53,10 @@ def read_description(sessions: Path, citation: str | None = None) -> dict[str, s
             raise DataError(f'{path} has the field {reprlib.repr(field)[:100]}; {expected}.')
         if not isinstance(text, str) or not text.strip():
             raise DataError(f'{path}: {field} is {reprlib.repr(text)[:100]}; {expected}.')
+    if DEGREES in fields:
+        try:
+            parse_degrees(fields[DEGREES])
+        except ValueError as error:
+            raise DataError(f'{path}: {DEGREES} is {reprlib.repr(fields[DEGREES])[:100]}; {error}.') from error
     given = {field: fields[field].strip() for field in FIELDS if field in fields}
     return given | ({'citation': citation.strip()} if citation and citation.strip() else {})

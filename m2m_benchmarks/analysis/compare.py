@@ -14,6 +14,7 @@ from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.plugins import load_benchmark
 from m2m_benchmarks.progress import Progress
+from m2m_benchmarks.scoring.acuity import check_benchmarks
 from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.runs import find_run, read_run
@@ -34,6 +35,7 @@ def compare(
     progress: Progress | None = None,
     show: Callable[[Score], None] | None = None,
     correction: str = 'holm',
+    mouse_acuity: bool = False,
 ) -> list[Comparison]:
     """Compare candidates on benchmarks.
 
@@ -64,6 +66,8 @@ def compare(
         Called with each score before it is stored; see `score_candidate`.
     correction : {'holm', 'fdr'}
         Correction of the p values for several tests; see `statistics.CORRECTIONS`.
+    mouse_acuity : bool
+        Whether all candidates see the stimuli as a mouse's eye passes them on; for benchmarks of recordings.
 
     Returns
     -------
@@ -75,7 +79,9 @@ def compare(
     M2MError
         See `parse_entries`, `check_different`, `score_candidate` and `train`.
     """
-    entries = parse_entries(candidates, weights)
+    if mouse_acuity:
+        check_benchmarks(benchmarks)
+    entries = parse_entries(candidates, weights, mouse_acuity)
     loaded = {str(benchmark.identifier): benchmark for benchmark in map(load_benchmark, benchmarks)}
     sources = {name: _source_of(name, benchmark, source) for name, benchmark in loaded.items()}
     for own_source in sources.values():
@@ -87,7 +93,7 @@ def compare(
     for job in jobs:
         scores: list[list[Score]] = []
         for seed, model in zip(job.seeds or [0], job.models, strict=True):
-            candidate = _load(model, seed, progress)
+            candidate = _load(model, seed, progress, mouse_acuity)
             own_benchmarks = [loaded[name] for name in job.benchmarks]  # all candidates are scored on the same data
             scores.append(list(score_candidate(candidate, own_benchmarks, progress=progress, fresh=True, show=show)))
             done += 1
@@ -156,9 +162,9 @@ def _settings(entry: Entry, source: str, seed: int, training: dict[str, Any]) ->
     return Settings(entry.spec.name, source, seed, **training)
 
 
-def _load(model: 'Entry | Settings', seed: int, progress: Progress | None) -> Candidate:
+def _load(model: 'Entry | Settings', seed: int, progress: Progress | None, mouse_acuity: bool) -> Candidate:
     if isinstance(model, Entry):
-        return load_candidate(model.spec.name, weights=model.spec.weights, seed=seed)
+        return load_candidate(model.spec.name, weights=model.spec.weights, seed=seed, mouse_acuity=mouse_acuity)
     from m2m_benchmarks.training.reuse import trained_run
 
-    return load_candidate(f'{RUN}{trained_run(model, progress).folder}')
+    return load_candidate(f'{RUN}{trained_run(model, progress).folder}', mouse_acuity=mouse_acuity)

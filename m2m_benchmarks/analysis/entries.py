@@ -1,11 +1,12 @@
 """Parses the candidates of a comparison. It has no slow imports: names are checked before torch is loaded."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, parse
 from m2m_benchmarks.errors import BenchmarkError
+from m2m_benchmarks.records.record import MOUSE_ACUITY
 from m2m_benchmarks.scoring.runs import find_run, read_run
 from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, can_be_untrained, check_candidate, parse_candidate
 
@@ -39,7 +40,7 @@ class Entry:
         return self.is_trained(source) or self.spec.weights == 'none'
 
 
-def parse_entries(candidates: Sequence[str], weights: str = 'default') -> list[Entry]:
+def parse_entries(candidates: Sequence[str], weights: str = 'default', mouse_acuity: bool = False) -> list[Entry]:
     """Parse the candidates of a comparison.
 
     Parameters
@@ -48,6 +49,8 @@ def parse_entries(candidates: Sequence[str], weights: str = 'default') -> list[E
         Two or more of NAME, NAME@WEIGHTS and run:PATH.
     weights : str
         Weights of candidates without `@`.
+    mouse_acuity : bool
+        Whether the candidates see stimuli as a mouse's eye passes them on; their labels say so.
 
     Raises
     ------
@@ -60,11 +63,12 @@ def parse_entries(candidates: Sequence[str], weights: str = 'default') -> list[E
         raise BenchmarkError(f'a comparison needs two models or more, got {len(candidates)}.')
     specs = [parse_candidate(text, weights) for text in candidates]
     labels = [_label(text, spec) for text, spec in zip(candidates, specs, strict=True)]
+    end = MOUSE_ACUITY if mouse_acuity else ''
     return [
         Entry(
             # Two files with the same name are distinguished by their folders.
-            text if labels.count(label) > 1 else label,
-            spec,
+            (text if labels.count(label) > 1 else label) + end,
+            replace(spec, mouse_acuity=mouse_acuity),
             spec.name != text or spec.name.startswith(RUN),
         )
         for text, label, spec in zip(candidates, labels, specs, strict=True)

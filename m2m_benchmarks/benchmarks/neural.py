@@ -1,5 +1,6 @@
 """Benchmarks of mouse recordings: an area, or one of its populations, and the mean over areas."""
 
+import copy
 import dataclasses
 import functools
 import math
@@ -164,6 +165,13 @@ class AreaBenchmark(BenchmarkBase):
             first, second = self.restricted_to(mask, sample[mask]), self.restricted_to(~mask, sample[~mask])
             self._halves[mask.tobytes()] = Halves(first, second, mask, how)
         return self._halves[mask.tobytes()]
+
+    def showing(self, stimuli: StimulusSet) -> 'AreaBenchmark':
+        """Make the same benchmark, which has other images under the same stimulus_ids."""
+        shown = copy.copy(self)
+        shown.recordings = dataclasses.replace(self.recordings, stimuli=stimuli)
+        shown._halves = {}
+        return shown
 
     @property
     def stimulus_set(self) -> StimulusSet:

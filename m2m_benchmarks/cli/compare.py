@@ -10,6 +10,7 @@ import typer
 
 from m2m_benchmarks.cli.console import (
     Json,
+    MouseAcuity,
     check_json,
     print_line,
     print_table,
@@ -65,6 +66,7 @@ def compare(
         str | None,
         typer.Option(metavar='comparisons', help='Set two models side by side under all comparisons.'),
     ] = None,
+    mouse_acuity: MouseAcuity = False,
     figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
     json: Json = None,
 ) -> None:
@@ -80,6 +82,7 @@ def compare(
       m2m compare torchvision:squeezenet1_1 torchvision:squeezenet1_1@none pixels_64 --benchmark SimulatedMouse-rdm
       m2m compare torchvision:squeezenet1_1 --controls --benchmark SimulatedMouse-rdm --correction fdr
       m2m compare torchvision:squeezenet1_1 pixels_64 --benchmark SimulatedMouse-rdm --across comparisons
+      m2m compare torchvision:squeezenet1_1 pixels_64 --benchmark SimulatedMouse-rdm --mouse-acuity
       m2m compare neurn_digitnet plain_digitnet --benchmark SklearnDigits-accuracy --steps 300 --figure twins.png
       m2m compare neurn_digitnet plain_digitnet --benchmark Qazi2025.MNIST-accuracy --seeds 0-4
     """  # noqa: D301, D411 - \b keeps these lines from being joined
@@ -95,6 +98,7 @@ def compare(
     from m2m_benchmarks.analysis.entries import check_different, parse_entries, source_of, with_controls
     from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, parse
     from m2m_benchmarks.benchmarks.selection import expand_benchmarks, under_all_comparisons
+    from m2m_benchmarks.scoring.acuity import check_benchmarks
     from m2m_benchmarks.scoring.specs import check_candidate
 
     benchmarks = expand_benchmarks(benchmark)
@@ -104,6 +108,8 @@ def compare(
         if not all(isinstance(parse(name), NeuralIdentifier) for name in benchmarks):
             raise typer.BadParameter('controls are for benchmarks of recordings', param_hint='--controls')
         models = with_controls(models, weights)
+    if mouse_acuity:
+        check_benchmarks(benchmarks)
     entries = parse_entries(models, weights)
     for entry in entries:
         check_candidate(entry.spec)
@@ -132,7 +138,16 @@ def compare(
             # torch.hub announces downloads on stdout, which is for results only.
             with contextlib.redirect_stdout(sys.stderr):
                 comparisons = compare_models(
-                    models, benchmarks, seed_list, weights, source, training, report, scores.append, correction
+                    models,
+                    benchmarks,
+                    seed_list,
+                    weights,
+                    source,
+                    training,
+                    report,
+                    scores.append,
+                    correction,
+                    mouse_acuity,
                 )
     except BaseException:
         if scores:

@@ -25,6 +25,16 @@ Json = Annotated[
     str | None, typer.Option('--json', metavar='FILE', help="Write the result to FILE as JSON; '-' prints it instead.")
 ]
 
+#: The option --mouse-acuity of `m2m score` and `m2m compare`.
+MouseAcuity = Annotated[
+    bool,
+    typer.Option(
+        '--mouse-acuity',
+        help='Show all models the images as a mouse sees them: low-passed, with half the amplitude at 0.5 cycles per '
+        'degree. Their names then end in +mouse_acuity. For benchmarks of recordings.',
+    ),
+]
+
 #: What to do where the file can't be written.
 _OTHER_JSON = 'Name another file after --json.'
 #: Exit code after Ctrl-C.

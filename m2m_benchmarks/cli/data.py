@@ -104,8 +104,12 @@ def print_commands(commands: Mapping[str, list[str]]) -> None:
             print_line(f'  or: {command}')
 
 
+#: Fields of a card that people see.
+_SHOWN = ('name', 'what', 'licence', 'citation', 'how_made', 'stimulus_degrees')
+
+
 def _print_card(entry: dict[str, Any]) -> None:
-    lines = {key.replace('_', ' '): entry[key] for key in ('name', 'what', 'licence', 'citation', 'how_made')}
+    lines = {key.replace('_', ' '): entry[key] for key in _SHOWN}
     for key, value in {**lines, 'on this machine': _availability(entry), 'made with': entry['made_with']}.items():
         if value:
             print_text(f'{key}: {value}')

@@ -10,6 +10,7 @@ import typer
 
 from m2m_benchmarks.cli.console import (
     Json,
+    MouseAcuity,
     check_json,
     print_table,
     print_tables,
@@ -64,6 +65,7 @@ def score(
     fresh: Annotated[
         bool, typer.Option('--fresh', help='Compute all scores, even those that are among the results already.')
     ] = False,
+    mouse_acuity: MouseAcuity = False,
     mean: Annotated[
         str | None,
         typer.Option(
@@ -119,10 +121,12 @@ def score(
       m2m score neurn_resnet18 plain_resnet18 SklearnDigits-readout_accuracy
       m2m score torchvision:resnet18 torchvision:resnet18@none 'Siegle2021.*-rdm' --seeds 0-4
       m2m score torchvision:resnet18 --benchmark suite:paper
+      m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --mouse-acuity
       m2m score net.py:make SimulatedMouse-rdm --image-size 64 --mean 0.5 --std 0.5
     """  # noqa: D301, D411 - \b keeps these lines from being joined
     seed_list = parse_seeds(seeds)
     from m2m_benchmarks.benchmarks.selection import expand_benchmarks
+    from m2m_benchmarks.scoring.acuity import check_benchmarks
     from m2m_benchmarks.scoring.several import score_several
     from m2m_benchmarks.scoring.specs import check_candidate
 
@@ -142,12 +146,14 @@ def score(
         raise typer.BadParameter(f'{len(models)} models are named; expected one', param_hint='--name')
     specs: dict[str, CandidateSpec] = {}
     for model in models:
-        spec = dataclasses.replace(model, options=options)
+        spec = dataclasses.replace(model, options=options, mouse_acuity=mouse_acuity)
         check_candidate(spec)
         if str(spec) in specs:
             raise typer.BadParameter(f'{spec} is named twice', param_hint='MODEL')
         specs[str(spec)] = spec
     expanded = expand_benchmarks(benchmarks)
+    if mouse_acuity:
+        check_benchmarks(expanded)
     ensure_writable(home())
     check_json(json)
     n_candidates = sum(len(seed_list) if spec.weights == 'none' else 1 for spec in specs.values())

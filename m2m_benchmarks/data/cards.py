@@ -9,6 +9,8 @@ from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import DataError
 
 _FIELDS = ('name', 'what', 'licence', 'citation', 'how_made')
+#: The command that downloads it, and the size of its stimuli on the animals' screen, width x height in degrees.
+_OPTIONAL = ('fetch', 'stimulus_degrees')
 
 
 def card(name: str) -> dict[str, str] | None:
@@ -35,14 +37,21 @@ def card(name: str) -> dict[str, str] | None:
         'citation': given.get('citation', 'none given'),
         'how_made': f'{entry["source"]["made_by"]}, {entry["created"]}',
         'fetch': '',
+        'stimulus_degrees': given.get('stimulus_degrees', ''),
     }
 
 
 @functools.cache
 def cards() -> tuple[dict[str, str], ...]:
-    """Cards of this library's datasets: name, what, licence, citation, how_made and fetch ('' if it is imported)."""
+    """Cards of this library's datasets: name, what, licence, citation, how_made, fetch and stimulus_degrees.
+
+    The last two are '' for a dataset that isn't downloaded, and for one that no animal was shown.
+    """
     return tuple(
-        {**{field: str(content[field]).strip() for field in _FIELDS}, 'fetch': str(content.get('fetch', ''))}
+        {
+            **{field: str(content[field]).strip() for field in _FIELDS},
+            **{field: str(content.get(field, '')) for field in _OPTIONAL},
+        }
         for path in sorted(Path(__file__).parent.glob('*/card.yaml'))
         for content in yaml.safe_load_all(path.read_text(encoding='utf-8'))
     )

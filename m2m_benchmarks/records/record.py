@@ -15,6 +15,8 @@ from m2m_benchmarks.errors import DataError
 
 #: Format of a result's JSON, increased when a field changes meaning. Results without the field have format 1.
 FORMAT = 3
+#: End of the names of candidates that see their stimuli as a mouse does.
+MOUSE_ACUITY = '+mouse_acuity'
 
 
 @dataclass(frozen=True)
@@ -242,6 +244,8 @@ class Result:
     input : Input or None
     preprocessing : str or None
         Preprocessing of the input, in words.
+    mouse_acuity : str or None
+        What was done to the stimuli before, where the candidate saw them as a mouse does.
     notes : list of str or None
         What the responses depend on besides the image, such as random numbers.
     data_sha256, stimuli_sha256 : str or None
@@ -322,6 +326,7 @@ class Result:
     response_sha256: str | None = None
     input: Input | None = None
     preprocessing: str | None = None
+    mouse_acuity: str | None = None
     notes: list[str] | None = None
     data_sha256: str | None = None
     stimuli_sha256: str | None = None
@@ -413,8 +418,9 @@ class Result:
             return None
         for name in ('input', 'library'):
             parts[name] = dataclasses.asdict(parts[name])
-        if self.version is not None:
-            parts['version'] = self.version
+        for name in ('version', 'mouse_acuity'):
+            if getattr(self, name) is not None:
+                parts[name] = getattr(self, name)
         return _sha256(parts)
 
     @property
@@ -436,6 +442,7 @@ _ALWAYS = frozenset(
     if declared.name
     not in {
         *('areas', 'details', 'left_out', 'request', 'files', 'preprocessing', 'notes', 'inter_animal', 'halves'),
+        'mouse_acuity',
         *('source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds'),
     }
 )

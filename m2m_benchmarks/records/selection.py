@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from m2m_benchmarks.benchmarks.identifiers import matches
 from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.records.comparability import columns
-from m2m_benchmarks.records.record import Result
+from m2m_benchmarks.records.record import MOUSE_ACUITY, Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ def label(result: Result) -> str:
     if origin == 'file':
         return f'{result.model}@{rest.partition(" (SHA-256")[0]}'
     if origin == 'run':
-        return f'run:{rest.partition(":")[0]}'
+        return f'run:{rest.partition(":")[0]}{MOUSE_ACUITY if result.mouse_acuity else ""}'
     if origin == 'none':
         return f'{result.model}@none {rest}'
     return result.model

@@ -283,6 +283,7 @@ def facts(result: Result) -> list[str]:
         'parameters': None if result.n_parameters is None else f'{result.n_parameters:,}',
         'input': None if result.input is None else ' x '.join(map(str, result.input.shape)),
         'preprocessing': result.preprocessing,
+        'mouse acuity': result.mouse_acuity,
         'note': '; '.join(result.notes) if result.notes else None,
         'ceiling': result.ceiling_kind,
         '95 % interval': _interval_of(result.interval),

@@ -48,6 +48,8 @@ class Candidate:
         SHA-256 of the file of the user's that makes the network.
     batch_size : int or None
         Largest number of images in a forward pass, where the user chooses it.
+    mouse_acuity : bool
+        Whether it sees stimuli as a mouse's eye passes them on; its identifier says so.
     """
 
     identifier: str
@@ -62,6 +64,7 @@ class Candidate:
     input: str | None = None
     source_sha256: str | None = None
     batch_size: int | None = None
+    mouse_acuity: bool = False
     _layers: list[str] | None = field(default=None, repr=False)
 
     @property

@@ -15,6 +15,7 @@ from m2m_benchmarks import plugins
 from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.models.neurn import model as family
 from m2m_benchmarks.models.neurn.downloads import cached_file, loading, timm_url
+from m2m_benchmarks.records.record import MOUSE_ACUITY
 from m2m_benchmarks.scoring import brainscore_adapter, source_files
 from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.inputs import NetworkInput, network_input
@@ -44,6 +45,7 @@ def load_candidate(
     layers: Sequence[str] | None = None,
     batch_size: int | None = None,
     device: str | None = None,
+    mouse_acuity: bool = False,
 ) -> Candidate:
     """Load a model as a candidate.
 
@@ -64,6 +66,9 @@ def load_candidate(
     image_size, name, preprocessing, mean, std, channels, layers, batch_size, device
         Options of a network, of `FILE.py:FUNCTION`, `torchvision:NAME` and `timm:NAME`; see `options.NetworkOptions`.
         Other models define theirs.
+    mouse_acuity : bool
+        Whether it sees stimuli as a mouse's eye passes them on (`arrays.acuity.low_pass`), before its preprocessing.
+        Its identifier then ends in `+mouse_acuity`.
 
     Raises
     ------
@@ -74,6 +79,16 @@ def load_candidate(
     """
     seed = check_seed(seed)
     options = NetworkOptions(name, preprocessing, mean, std, channels, image_size, layers, batch_size, device)
+    candidate = _load(model, weights, seed, options)
+    if mouse_acuity:
+        candidate.identifier += MOUSE_ACUITY
+        candidate.mouse_acuity = True
+    return candidate
+
+
+def _load(
+    model: str | Path | BrainModel | nn.Module, weights: str | Path, seed: int, options: NetworkOptions
+) -> Candidate:
     if isinstance(model, BrainModel | nn.Module):
         if isinstance(model, BrainModel):
             identifier = str(getattr(model, 'identifier', None) or type(model).__name__)

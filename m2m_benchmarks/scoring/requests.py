@@ -18,6 +18,7 @@ from typing import Any
 from m2m_benchmarks.benchmarks.identifiers import parse
 from m2m_benchmarks.benchmarks.names import datasets_of
 from m2m_benchmarks.data import manifest
+from m2m_benchmarks.data.degrees import stimulus_degrees
 from m2m_benchmarks.data.versions import Version
 from m2m_benchmarks.plugins import OWN, plugins_folder, registered
 from m2m_benchmarks.records import store
@@ -48,6 +49,7 @@ def key(
     layer: str | None,
     options: Mapping[str, Any] = MappingProxyType({}),
     used: Sequence[Version] | None = None,
+    mouse_acuity: bool = False,
 ) -> str | None:
     """Compute the key of a request; None where the request does not determine the number.
 
@@ -69,11 +71,22 @@ def key(
         Options of the network by name; see `scoring.options.NetworkOptions.given`.
     used : sequence of Version, optional
         Versions of the benchmark's datasets that the score is computed from, by default the current ones.
+    mouse_acuity : bool
+        Whether the model sees stimuli as a mouse's eye passes them on.
+
+    Raises
+    ------
+    DataError
+        When a dataset does not state the size of its stimuli in degrees, which `mouse_acuity` needs.
     """
     candidate, data = _candidate(model, weights, seed), _data(benchmark, used)
     if candidate is None or data is None or 'preprocessing' in options:
         return None
-    content = [candidate, benchmark, data, layer, dict(options), library().code_sha256, versions(), _machine()]
+    settings = [dict(options), library().code_sha256, versions(), _machine()]
+    content: list[Any] = [candidate, benchmark, data, layer, *settings]
+    if mouse_acuity:
+        entries = {version.name: version.manifest for version in used or ()}
+        content.append([stimulus_degrees(dataset, entries.get(dataset)) for dataset in data])
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -96,6 +96,7 @@ def benchmark_fields(benchmark: Benchmark) -> dict[str, Any]:
             choices=benchmark.choices,
             version=benchmark.version,
             caveat=benchmark.comparison.description.caveat or None,
+            mouse_acuity=getattr(area.stimulus_set.stimulus_paths, 'description', None),
         )
     return fields
 

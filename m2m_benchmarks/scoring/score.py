@@ -29,6 +29,7 @@ from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.generalization import score_generalization
 from m2m_benchmarks.scoring.layer_choice import choose_layer
 from m2m_benchmarks.scoring.layer_model import LayerModel
+from m2m_benchmarks.scoring.low_passed import make_stimuli, seen_by_mouse
 from m2m_benchmarks.scoring.options import layer_name
 from m2m_benchmarks.scoring.own_units import OwnUnits, own_units
 from m2m_benchmarks.scoring.results import benchmark_fields, draws_of, facts_of, result_of, score_of
@@ -49,6 +50,7 @@ class _Options(TypedDict, total=False):
     layers: Sequence[str] | None
     batch_size: int | None
     device: str | None
+    mouse_acuity: bool
 
 
 @overload
@@ -80,6 +82,7 @@ def score(
     layers: Sequence[str] | None = None,
     batch_size: int | None = None,
     device: str | None = None,
+    mouse_acuity: bool = False,
 ) -> Score | list[Score]:
     """Score a model on a benchmark, or on several.
 
@@ -119,6 +122,9 @@ def score(
         Largest number of images in a forward pass.
     device : str, optional
         Device to run on, such as 'cpu' or 'cuda:1'; by default a GPU where there is one.
+    mouse_acuity : bool
+        Whether any model sees the stimuli as a mouse's eye passes them on, low-passed by their size in visual degrees,
+        before its preprocessing. Its name in the results then ends in `+mouse_acuity`. For benchmarks of recordings.
 
     Returns
     -------
@@ -146,6 +152,7 @@ def score(
             layers=layers,
             batch_size=batch_size,
             device=device,
+            mouse_acuity=mouse_acuity,
         )
         several = isinstance(benchmark, list | tuple)
         benchmarks = list(benchmark) if isinstance(benchmark, list | tuple) else [benchmark]
@@ -184,6 +191,8 @@ def score_candidate(
     ensure_writable(home())
     layer = None if layer is None else layer_name(layer)
     loaded = [_load(benchmark) for benchmark in benchmarks]
+    if candidate.mouse_acuity:
+        loaded = [seen_by_mouse(benchmark) for benchmark in loaded]
     activations = Activations(candidate, progress) if candidate.module is not None else None
     facts = facts_of(candidate, activations, layer)
     for note in facts.notes or ():
@@ -199,6 +208,8 @@ def score_candidate(
             continue
         start = time.perf_counter()
         with reporting_replacement(getattr(benchmark, 'versions', [])):
+            if candidate.mouse_acuity:
+                make_stimuli(benchmark, progress)
             score = _score(candidate, activations, benchmark, layer, progress)
         seconds = time.perf_counter() - start
         result = result_of(expected, benchmark, score, seconds)

@@ -88,7 +88,8 @@ def score_several(
 def _key(spec: CandidateSpec, seed: int, name: str, layer: str | None, benchmark: 'Benchmark | None') -> str | None:
     # The data that were loaded, or else those that are here now: a dataset may be replaced at any time.
     versions = getattr(benchmark, 'versions', None)
-    return requests.key(spec.name, spec.weights, seed, name, layer, spec.options.given(), versions)
+    options = spec.options.given()
+    return requests.key(spec.name, spec.weights, seed, name, layer, options, versions, spec.mouse_acuity)
 
 
 def _compute(
@@ -116,7 +117,10 @@ def _compute(
     report(f'{spec}: loading', 0, 1)
     # torch.hub prints its downloads to stdout, which is for results only.
     with contextlib.redirect_stdout(sys.stderr):
-        candidate = load_candidate(spec.name, weights=spec.weights, seed=seed, **spec.options.given())
+        options = spec.options.given()
+        candidate = load_candidate(
+            spec.name, weights=spec.weights, seed=seed, mouse_acuity=spec.mouse_acuity, **options
+        )
     report(f'{spec}: loading', 1, 1)
 
     def requested(name: str, score: 'Score') -> tuple[Result, str | None]:

@@ -43,11 +43,14 @@ class CandidateSpec:
     weights : str
         'default', 'none', or the path of a weights file or of a run's folder.
     options : NetworkOptions
+    mouse_acuity : bool
+        Whether the model sees stimuli as a mouse's eye passes them on; the text of a user doesn't say so.
     """
 
     name: str
     weights: str = 'default'
     options: NetworkOptions = field(default_factory=NetworkOptions)
+    mouse_acuity: bool = False
 
     def __str__(self) -> str:
         return self.name if self.weights == 'default' else f'{self.name}@{self.weights}'

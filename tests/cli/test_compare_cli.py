@@ -51,7 +51,7 @@ def test_help_has_examples_and_every_option(m2m):
         assert (ran.code, ran.err) == (0, '')
         assert 'm2m compare neurn_digitnet plain_digitnet --benchmark Qazi2025.MNIST-accuracy --seeds 0-4\n' in ran.out
         options = '--benchmark --seeds --source --weights --steps --batch-size --lr --limit --correction --controls'
-        options += ' --across --figure --json'
+        options += ' --across --mouse-acuity --figure --json'
         for option in options.split():
             assert option in ran.out
     assert 'compare' in m2m('--help').out
