@@ -12,6 +12,7 @@ from m2m_benchmarks.analysis.entries import Entry, check_different, parse_entrie
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
 from m2m_benchmarks.errors import BenchmarkError
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import load_benchmark
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring.acuity import check_benchmarks
@@ -72,12 +73,12 @@ def compare(
     Returns
     -------
     list of Comparison
-        Comparison on each benchmark.
+        Comparison on each benchmark; one without a score, whose ceiling is too uncertain, is left out with a note.
 
     Raises
     ------
     M2MError
-        See `parse_entries`, `check_different`, `score_candidate` and `train`.
+        When no benchmark has a score; see also `parse_entries`, `check_different`, `score_candidate` and `train`.
     """
     if mouse_acuity:
         check_benchmarks(benchmarks)
@@ -101,7 +102,17 @@ def compare(
                 progress('models and seeds', done, total)
         for benchmark, over_seeds in zip(job.benchmarks, zip(*scores, strict=True), strict=True):
             scored[benchmark].append(Scored(job.entry, job.seeds, job.source, list(over_seeds)))
-    return [compare_scores(benchmark, candidate_scores, correction) for benchmark, candidate_scores in scored.items()]
+    comparisons, without_scores = [], []
+    for benchmark, candidate_scores in scored.items():
+        try:
+            comparisons.append(compare_scores(benchmark, candidate_scores, correction))
+        except BenchmarkError as error:
+            without_scores.append(str(error))
+    if not comparisons:
+        raise BenchmarkError(without_scores[0])
+    for reason in without_scores:
+        say(f'note: {reason}')
+    return comparisons
 
 
 def _source_of(name: str, benchmark: Benchmark, source: str | None) -> str | None:

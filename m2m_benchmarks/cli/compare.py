@@ -146,8 +146,8 @@ def compare(
                     training,
                     report,
                     scores.append,
-                    correction,
-                    mouse_acuity,
+                    correction=correction,
+                    mouse_acuity=mouse_acuity,
                 )
     except BaseException:
         if scores:

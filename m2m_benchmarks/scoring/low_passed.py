@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from brainscore_core.benchmarks import Benchmark
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+from brainscore_vision.model_helpers.activations.pytorch import load_images
 from PIL import Image
 
 from m2m_benchmarks.arrays.acuity import MOUSE_ACUITY, low_pass
@@ -61,9 +62,9 @@ class LowPassedPaths(dict[str, Path]):
 
 
 def _low_passed(path: Path, degrees: tuple[float, float]) -> bytes:
-    """Low-pass an image of 8 bits, grey or in colours; return the PNG file."""
-    with Image.open(path) as image:
-        pixels = np.asarray(image if image.mode == 'L' else image.convert('RGB'))
+    """Low-pass an image of 8 bits, loaded as models load it; return the PNG file, in colours."""
+    (image,) = load_images([path])
+    pixels = np.asarray(image.convert('RGB'))
     passed = np.clip(np.rint(low_pass(pixels, degrees)), 0, 255).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(passed).save(buffer, format='png', compress_level=1)

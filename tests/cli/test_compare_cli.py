@@ -186,14 +186,14 @@ def asked(monkeypatch):
     """Give the arguments of comparisons, which are not computed: all models have the same score."""
     calls = []
 
-    def compare(models, benchmarks, *options):
-        calls.append((models, benchmarks, options))
+    def compare(models, benchmarks, *options, correction, mouse_acuity):
+        calls.append((models, benchmarks, correction, mouse_acuity))
         pairs = list(itertools.combinations(range(len(models)), 2))
         n = len(models)
         same = [Difference(*pair, 0.0, 0.1, (-0.2, 0.2), 1.0, 1.0, False, 'bootstrap') for pair in pairs]
         row = Row('score', [[0.5]] * n, [0.1] * n, *[[None] * n] * 4, [(1, n)] * n, [list(range(n))], same)
         candidates = [ComparedCandidate(model, None, [{'simulated': True}]) for model in models]
-        return [Comparison(name, candidates, [row], options[-1]) for name in benchmarks]
+        return [Comparison(name, candidates, [row], correction) for name in benchmarks]
 
     monkeypatch.setattr(comparing, 'compare', compare)
     return calls
@@ -204,8 +204,7 @@ def test_controls_are_added_and_the_correction_is_passed_on(m2m, home, asked):
     network = 'plain_digitnet'
     ran = m2m('compare', network, *VISP, '--controls', '--correction', 'fdr', '--json', '-')
     assert (ran.code, ran.err) == (0, '')
-    ((models, benchmarks, options),) = asked
-    assert (models, benchmarks, options[-1]) == ([network, f'{network}@none', 'pixels_64'], list(VISP[1:]), 'fdr')
+    assert asked == [([network, f'{network}@none', 'pixels_64'], list(VISP[1:]), 'fdr', False)]
     assert json.loads(ran.out)['correction'] == 'fdr'
 
 
@@ -362,6 +361,17 @@ def test_recordings_without_a_score(m2m, m2m_home, make_bundle, tmp_path):
         ran = m2m('compare', 'plain_digitnet@none', 'pixels_64', '--benchmark', benchmark)
         assert ran.code == 1
         assert f'{benchmark} cannot compare these models: the ceiling is too uncertain for a score: ' in ran.err
+    both = ('--benchmark', 'Lab2026.VISp-rdm', '--benchmark', 'Lab2026.VISp-ridge')
+    ran = m2m('compare', 'plain_digitnet@none', 'pixels_64', *both)
+    assert ran.code == 0
+    assert 'note: Lab2026.VISp-rdm cannot compare these models' in ran.err
+    assert 'Lab2026.VISp-ridge\n' in ran.out and 'Lab2026.VISp-rdm' not in ran.out
+    ran = m2m(
+        'compare', 'plain_digitnet@none', 'pixels_64', '--benchmark', 'Lab2026.VISp-rdm', '--across', 'comparisons'
+    )
+    assert ran.code == 0
+    assert 'note: Lab2026.VISp-rdm cannot compare these models' in ran.err
+    assert 'ridge' in ran.out and 'cka' in ran.out
 
 
 WITH_SETTINGS = """

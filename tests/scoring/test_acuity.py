@@ -37,7 +37,7 @@ def files(m2m_home):
 
 
 def pixels(path):
-    return np.asarray(Image.open(path))
+    return np.asarray(Image.open(path).convert('RGB'))
 
 
 def test_images_are_low_passed_by_their_degrees(tmp_path):
@@ -50,7 +50,7 @@ def test_images_are_low_passed_by_their_degrees(tmp_path):
         expected = np.clip(np.rint(low_pass(pixels(tmp_path / f'{name}.png'), (30, 15))), 0, 255)
         assert np.array_equal(pixels(paths[name]), expected)
         assert expected.std() < 0.95 * pixels(tmp_path / f'{name}.png').std()
-    assert np.array_equal(pixels(paths['uniform']), np.full((5, 9), 77))
+    assert np.array_equal(pixels(paths['uniform']), np.full((5, 9, 3), 77))
     other = LowPassedPaths({'grey': tmp_path / 'grey.png'}, (15, 30))
     assert not np.array_equal(pixels(other['grey']), pixels(paths['grey']))
 
