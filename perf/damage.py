@@ -47,9 +47,7 @@ def results():
     def read():
         rows = [*store.results(), *(result for i in range(20) for result in store.answers(request=f'key {i}'))]
         draws = [store.draws(result.uid) for result in stored]
-        if not all(draws):  # draws that are missing are computed anew: they become no wrong number
-            raise M2MError('a result has no draws')
-        return [*rows, *(arrays['score'].tobytes() for arrays in draws)]
+        return [*rows, *(arrays['score'].tobytes() if arrays else None for arrays in draws)]
 
     yield 'results.sqlite', store.path(), read
     exchange.write(stored, home() / 'ours.json')
