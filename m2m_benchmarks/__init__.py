@@ -4,6 +4,7 @@ The names below are imported when they are first used, so that ``import m2m_benc
 """
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from m2m_benchmarks.scoring.score import score
 
 __version__ = '0.1.0'
+
+# Brain-Score's own class warns wherever it is imported, and users can't change that.
+warnings.filterwarnings('ignore', message='xarray subclass Score should explicitly define __slots__')
 
 _PLUGINS = 'm2m_benchmarks.plugins'
 _WHERE = {

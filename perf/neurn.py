@@ -18,15 +18,12 @@ import statistics
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch.nn import functional
-
-warnings.filterwarnings('ignore', message='xarray subclass Score')
 
 MOST_POOLS = 1.5
 LEAST_UNFOLDS = 5

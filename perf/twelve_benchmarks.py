@@ -9,10 +9,7 @@ import argparse
 import os
 import tempfile
 import time
-import warnings
 from pathlib import Path
-
-warnings.filterwarnings('ignore', message='xarray subclass Score')
 
 
 def main():

@@ -4,9 +4,6 @@ python perf/untrained_seeds.py --weights squeezenet1_1.pth
 """
 
 import argparse
-import warnings
-
-warnings.filterwarnings('ignore', message='xarray subclass Score')
 
 
 def main():

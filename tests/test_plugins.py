@@ -95,6 +95,7 @@ def test_a_failed_download_says_why():
     start, end = DOWNLOAD.split('{}')
     assert str(caught.value).startswith(f'{start}URLError: <urlopen error ')
     assert end in str(caught.value)
+    assert str(caught.value).endswith(', or score it with a file of weights (m@FILE).')
 
 
 def test_a_failed_download_says_its_url_where_an_exception_has_it():

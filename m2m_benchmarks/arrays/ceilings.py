@@ -77,8 +77,8 @@ def agreement_draws(patterns: np.ndarray, halves: np.ndarray, sample: Sample) ->
 
     Notes
     -----
-    Each draw has one of the divisions, and its change from that division's agreement without draws is added to the mean
-    over divisions: the spread of the divisions themselves is no error of their mean.
+    Draws take turns with the divisions. The value of a draw is the mean over divisions without drawing, plus the change
+    that the draw makes in its division, so that differences between divisions don't widen the distribution.
     """
     numbers = [[number_distances(rdm(patterns[:, part])) for part in (half, ~half)] for half in halves]
     whole = np.array([rsa(first, second) for first, second in numbers])

@@ -62,8 +62,6 @@ def main() -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == 'strict':
         sys.stdout.reconfigure(errors='replace')  # a character that the terminal lacks, such as ±, becomes ?
-    # Brain-Score's own classes warn at every import; users can't change that.
-    warnings.filterwarnings('ignore', message='xarray subclass Score should explicitly define __slots__')
     # Other people's plugins call torchvision in deprecated ways.
     warnings.filterwarnings('ignore', category=UserWarning, module='torchvision')
     try:

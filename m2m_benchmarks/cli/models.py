@@ -31,7 +31,10 @@ app = typer.Typer(
 )
 
 _Model = Annotated[
-    str, typer.Argument(help='Name from `m2m models`, torchvision:NAME, timm:NAME, or ./FOLDER of a plugin.')
+    str,
+    typer.Argument(
+        help='Name from `m2m models`, torchvision:NAME, timm:NAME, FILE.py:FUNCTION, run:PATH, or ./FOLDER of a plugin.'
+    ),
 ]
 
 
@@ -75,7 +78,8 @@ def list_(
     if short:
         for line in (
             f'Brain-Score ({BRAIN_SCORE}): {len(others)} more; list them with --all, search them with m2m models WORD.',
-            'Other models: torchvision:NAME, timm:NAME, the path of a plugin folder, or your own network from Python.',
+            'Other models: torchvision:NAME, timm:NAME, FILE.py:FUNCTION (which makes your network), run:PATH (a '
+            'training run), or the path of a plugin folder.',
             'The settings of NeuRN are part of the name: neurn_resnet18_k5_zero_channel_after_stem.',
         ):
             print_text(line)

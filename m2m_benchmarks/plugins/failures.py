@@ -40,9 +40,10 @@ def reporting_plugin_errors(identifier: str, kind: type[M2MError]) -> Iterator[N
     except Exception as error:
         download = _failed_download(error)
         if download is not None:
+            own = f', or score it with a file of weights ({identifier}@FILE)' if kind is ModelError else ''
             raise kind(
                 f'{identifier} needs a file that could not be downloaded ({download}). Connect to the network, or put '
-                'the file where its library looks for it.'
+                f'the file where its library looks for it{own}.'
             ) from error
         raise kind(f'{identifier} does not work here: {type(error).__name__}: {_first_line(error)}') from error
 

@@ -13,9 +13,9 @@ from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estima
 
 #: What the ceiling of each kind is a ceiling of.
 _SAYS = {
-    'population': 'score: 0 is chance, 1 a perfect model of these populations, given the neuroids and their noise.',
-    'trials': 'score: 0 is chance; the ceiling is the noise of the trials alone, which a perfect model stays below.',
-    'half of the trials': 'score: 0 is chance; the ceiling is the agreement of two halves of the trials.',
+    'population': '0 is chance, 1 a perfect model of these populations, given the neuroids and their noise.',
+    'trials': '0 is chance; the ceiling is the noise of the trials alone, which a perfect model stays below.',
+    'half of the trials': '0 is chance; the ceiling is the agreement of two halves of the trials.',
 }
 #: What the columns of single values beside raw mean.
 OWN_UNITS = (
@@ -77,14 +77,31 @@ def _numbers(result: Result | Part) -> tuple[Cell, ...]:
     return (result.n_neuroids, result.raw, result.own_units, result.ceiling, scored)
 
 
+def _end(result: Result) -> str:
+    """End of the names of the benchmarks that a sentence is about: their comparison, such as '-rdm'."""
+    name = parse(result.benchmark)
+    return f'-{name.comparison}' if isinstance(name, NeuralIdentifier) else result.benchmark
+
+
+def _scales(results: Sequence[Result]) -> list[str]:
+    """Say what 0 and 1 are, and of which benchmarks, where scores have ceilings of several kinds."""
+    ends: dict[str, dict[str, None]] = {}
+    for result in results:
+        for part in (result, *(result.areas or {}).values()):
+            kind = (part.ceiling_kind or '').partition(',')[0]
+            if kind in _SAYS:
+                ends.setdefault(kind, {})[_end(result)] = None
+    if len(ends) == 1:
+        return [f'score: {_SAYS[kind]}' for kind in ends]
+    return [f'score of {", ".join(own)}: {_SAYS[kind]}' for kind, own in ends.items()]
+
+
 def _notes_on(results: Sequence[Result]) -> list[str]:
     """Explain the numbers of a table: a sentence for each comparison, and one for all."""
     notes = []
     examples: dict[str, Result] = {}
     for result in results:
-        name = parse(result.benchmark)
-        end = f'-{name.comparison}' if isinstance(name, NeuralIdentifier) else result.benchmark
-        examples.setdefault(end, result)
+        examples.setdefault(_end(result), result)
     for end, result in examples.items():
         part = next(iter((result.areas or {}).values()), result)  # the formula of an area, not that of the mean
         error = (result.choices or {}).get('error')
@@ -105,9 +122,7 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
                 'out.'
             )
     parts: list[Result | Part] = [*results, *(part for result in results for part in (result.areas or {}).values())]
-    notes += dict.fromkeys(
-        _SAYS[kind] for part in parts if (kind := (part.ceiling_kind or '').partition(',')[0]) in _SAYS
-    )
+    notes += _scales(results)
     notes.append('±: standard error for new animals and new stimuli. neuroids: number of reliable ones.')
     for result in results:
         cut = {name: part for name, part in _own_parts(result).items() if part.score == 0 and (part.uncut or 0) < 0}

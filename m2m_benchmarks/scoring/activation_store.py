@@ -118,7 +118,7 @@ def read(key: Mapping[str, Any]) -> Entry | None:
     Raises
     ------
     DamagedEntryError
-        When the file isn't what was written.
+        When the content doesn't match its checksum or its name.
     """
     path = path_of(key)
     try:
@@ -138,7 +138,7 @@ def _read(path: Path) -> Entry:
     FileNotFoundError
         When there is none.
     DamagedEntryError
-        When the file isn't what was written.
+        When the content doesn't match its checksum or its name.
     """
     try:
         with safetensors.safe_open(path, 'np') as file:

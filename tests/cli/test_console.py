@@ -3,6 +3,7 @@
 import io
 import os
 import pty
+import re
 import sys
 
 import pytest
@@ -12,6 +13,8 @@ from m2m_benchmarks.cli import console
 from m2m_benchmarks.cli.main import main
 from m2m_benchmarks.records import store
 from m2m_benchmarks.testing.results import whole_result
+
+ANSI = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
 
 
 def interrupted(*reports, after_interrupt=''):
@@ -72,6 +75,27 @@ def test_a_terminal_shows_progress_at_once(monkeypatch):
             while b'loading torch' not in output:
                 output += os.read(ours, 1_000)
     os.close(ours)
+
+
+@pytest.mark.parametrize('width', [60, 80])
+def test_counts_beside_long_names_are_whole(monkeypatch, width):
+    name = (
+        'torchvision:squeezenet1_1@/home/somebody/networks/trained-on-many-images/of-2026-11/squeezenet1_1-b8a52dc0.pth'
+    )
+    ours, theirs = pty.openpty()
+    monkeypatch.setenv('COLUMNS', str(width))
+    monkeypatch.setenv('LINES', '24')
+    with os.fdopen(theirs, 'w') as terminal:
+        monkeypatch.setattr(sys, 'stderr', terminal)
+        with console.progress() as report:
+            report(f'{name}: images', 1_234, 100_000)
+        output = os.read(ours, 4_096).decode()  # that much waits in a terminal
+    os.close(ours)
+    bar, *rest = ANSI.sub('', output[output.rindex('torchvision') :]).rstrip().split('\r\n')
+    folded = bar.split()[0]
+    assert bar.split()[-2:] == ['1234/100000', '0:00:00']
+    assert len(bar) <= width
+    assert [line.rstrip() for line in (folded, *rest)] == re.findall(f'.{{1,{len(folded)}}}', f'{name}: images')
 
 
 @pytest.mark.seconds

@@ -24,3 +24,14 @@ def test_a_raw_value_without_a_score_is_explained():
     unscored = dataclasses.replace(WHOLE, areas=None, score=None, raw=0.4, uncut=None)
     assert 'raw without a score (raw): the 95 % interval of the ceiling reaches below 0.2' in notes(unscored)
     assert 'counts as 0' not in notes(unscored)
+
+
+def test_scales_of_several_comparisons_are_told_apart():
+    geometry = dataclasses.replace(
+        WHOLE, benchmark='Lab2026.VISp-rdm', areas=None, ceiling_kind='population, 6 animals'
+    )
+    neurons = dataclasses.replace(geometry, benchmark='Lab2026.VISp-ridge', ceiling_kind='trials')
+    together = ' '.join(score_tables([geometry, neurons])[0].notes)
+    assert 'score of -rdm: 0 is chance, 1 a perfect model' in together
+    assert 'score of -ridge: 0 is chance; the ceiling is the noise' in together
+    assert 'score: 0 is chance, 1 a perfect model' in notes(geometry)  # alone, it needs no name

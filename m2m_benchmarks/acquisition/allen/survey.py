@@ -36,7 +36,7 @@ class AllenSurvey(Survey):
     required: ClassVar[tuple[str, ...]]
 
     def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> AllenSelection:
-        """Make the selection from the options of both surveys."""
+        """Select sessions by the command-line options that both Allen surveys have."""
         return AllenSelection(
             areas=areas,
             number=number,
