@@ -183,7 +183,8 @@ class RemoteFile(io.RawIOBase):
         """Check that an answer is of the version that is read; return where its content ends in the file."""
         status, same_mirror = response.status_code, url == self._mirror
         if status == 200:
-            raise RequestFailed('the server sends only whole files, no byte ranges: fetch whole files', retryable=False)
+            message = 'the server sends only whole files, no byte ranges: fetch whole files (--whole-files)'
+            raise RequestFailed(message, retryable=False)
         if status == 416:
             if same_mirror:
                 raise self._change_error(f'it no longer has a byte {start:,}')
