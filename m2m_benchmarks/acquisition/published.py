@@ -114,7 +114,8 @@ class StoredDataset:
         return int(shown + self.count(session, 'n_blank'))
 
     def _open(self) -> xr.Dataset:
-        path = manifest.intact_path(self.survey.name, self.manifest, self.manifest['assembly'])
+        name, file = self.survey.name, self.manifest['assembly']
+        path = manifest.intact_path(name, manifest.path_of(name, self.manifest, file), file)
         stored: xr.Dataset = xr.open_dataset(path)
         return stored
 

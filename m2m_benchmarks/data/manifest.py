@@ -201,15 +201,14 @@ def file_problem(path: Path, file: dict[str, Any]) -> str | None:
     return None
 
 
-def intact_path(name: str, manifest: dict[str, Any], file: dict[str, Any]) -> Path:
-    """Path of a file after checking that it is intact.
+def intact_path(name: str, path: Path, file: dict[str, Any]) -> Path:
+    """Return the path of a file of a dataset after checking that it is intact.
 
     Raises
     ------
     DataError
         When the file is missing or has changed.
     """
-    path = path_of(name, manifest, file)
     with contextlib.suppress(OSError):
         if _state(path) == _verified.get((path, file['sha256'])):
             return path

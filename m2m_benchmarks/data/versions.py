@@ -74,7 +74,7 @@ class Version:
 
     def path(self, file: dict[str, Any]) -> Path:
         """Path of a file in the manifest after checking that it is intact; see `manifest.intact_path`."""
-        return manifest.intact_path(self.name, self.manifest, file)
+        return manifest.intact_path(self.name, self.folder / str(file['file']), file)
 
     @property
     def end(self) -> str | None:
@@ -104,7 +104,7 @@ class Paths(dict[str, Path]):
         self._files = {file['stimulus_id']: file for file in version.manifest['stimuli']}
 
     def __getitem__(self, stimulus_id: str) -> Path:
-        return self.version.path(self._files[stimulus_id])
+        return manifest.intact_path(self.version.name, super().__getitem__(stimulus_id), self._files[stimulus_id])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Paths, (self.version, dict(self))

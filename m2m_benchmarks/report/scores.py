@@ -87,7 +87,8 @@ def _scales(results: Sequence[Result]) -> list[str]:
     """Say what 0 and 1 are, and of which benchmarks, where scores have ceilings of several kinds."""
     ends: dict[str, dict[str, None]] = {}
     for result in results:
-        for part in (result, *(result.areas or {}).values()):
+        parts: list[Result | Part] = [result, *(result.areas or {}).values()]
+        for part in parts:
             kind = (part.ceiling_kind or '').partition(',')[0]
             if kind in _SAYS:
                 ends.setdefault(kind, {})[_end(result)] = None
