@@ -6,7 +6,8 @@ Recordings are Poisson counts of 50 trials with random gains, of units or dense 
 animals, with and without noise that the neurons of an animal share (`m2m_benchmarks.testing.generator`). The layer is
 scored on each by its name, and by a cross-fitted choice among all layers of the network. Printed are means and standard
 deviations over recordings of the score by RSA, the raw value, and own_units, and how often the raw value lies in the
-interval of own_units. Bootstrap draws, which change none of these, are left out.
+interval of own_units. Own units are units; where the recorded neurons are mixtures, "as mixtures" is the same for 2,000
+other mixtures of the layer in their place. Bootstrap draws, which change none of these, are left out.
 """
 
 import argparse
@@ -24,14 +25,11 @@ from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layer_choice import compare_layers, split_neuroids
 from m2m_benchmarks.scoring.layer_model import LayerModel
-from m2m_benchmarks.scoring.own_units import own_units
+from m2m_benchmarks.scoring.own_units import own_units, recorded_units
 from m2m_benchmarks.testing.generator import poisson_counts, recordings_of
 
-#: Networks, their files of weights, and the layers that generate recordings.
-GENERATORS = (
-    ('torchvision:squeezenet1_1', 'squeezenet1_1.pth', 'features.9'),
-    ('torchvision:shufflenet_v2_x0_5', 'shufflenet_v2_x0_5.pth', 'stage3.7'),
-)
+#: The network, the file of its weights, and the layer that generates recordings.
+NETWORK, WEIGHTS, LAYER = 'torchvision:squeezenet1_1', 'squeezenet1_1.pth', 'features.9'
 
 
 def named(model: BrainModel, benchmark: AreaBenchmark) -> tuple[float, float]:
@@ -58,47 +56,47 @@ def main() -> None:
     options = parser.parse_args()
     shown = load_benchmark(f'{options.dataset}.VISp-rdm')
     stimuli = shown.stimulus_set
-    print(
-        '| layer | neurons | neuroids | score, named | cross-fitted | RSA | own_units | in | ridge | own_units | in |'
-    )
-    print('|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|')
-    for name, file, layer in GENERATORS:
-        weights = 'default' if options.weights is None else options.weights / file
-        candidate = load_candidate(name, weights=weights)
-        activations = Activations(candidate)
-        of_layer = LayerModel(candidate, activations, {'VISp': layer}, FeatureForm.UNITS)
-        units = shown.features(of_layer).values
-        for mixtures, shared in ((False, 0.0), (False, 0.15), (True, 0.0), (True, 0.15)):
-            for n in map(int, options.neuroids.split(',')):
-                rows = []
-                for seed in range(options.recordings):
-                    rng = np.random.default_rng(seed)
-                    animals = np.array([f'mouse{number % 5}' for number in range(n)])
-                    counts = poisson_counts(units, n, rng, 50, mixtures, shared, animals)
-                    selected = recordings_of(counts, animals, stimuli)
-                    row = []
-                    for comparison in ('rdm', 'ridge'):
-                        benchmark = AreaBenchmark(
-                            options.dataset, 'VISp', load_comparison(comparison), selected=selected
-                        )
-                        model = LayerModel(candidate, activations, {'VISp': layer})
-                        score, raw = named(model, benchmark)
-                        own = own_units(candidate, activations, benchmark, layer, seed=seed)
-                        if comparison == 'rdm':
-                            row += [score, cross_fitted(candidate, activations, benchmark)]
-                        row += [raw, own.value, own.interval[0] < raw < own.interval[1]]
-                    rows.append(row)
-                *values, ridge_raw, ridge_own, ridge_inside = np.array(rows, dtype=float).T
-                score, crossed, raw, own_value, inside = values
-                kind = ('mixtures' if mixtures else 'units') + (', shared noise' if shared else '')
-                cells = [
-                    f'{name.partition(":")[2]} {layer}',
-                    kind,
-                    str(n),
-                    *map(_mean, (score, crossed, raw, own_value)),
-                ]
-                cells += [f'{inside.mean():.2f}', _mean(ridge_raw), _mean(ridge_own), f'{ridge_inside.mean():.2f}']
-                print(f'| {" | ".join(cells)} |', flush=True)
+    columns = ['neurons', 'neuroids', 'score, named', 'cross-fitted']
+    for comparison in ('RSA', 'ridge'):
+        columns += [comparison, 'own_units', 'in', 'as mixtures', 'in']
+    print(f'| {" | ".join(columns)} |')
+    print(f'|---{"|--:" * (len(columns) - 1)}|')
+    candidate = load_candidate(NETWORK, weights='default' if options.weights is None else options.weights / WEIGHTS)
+    activations = Activations(candidate)
+    model = LayerModel(candidate, activations, {'VISp': LAYER})
+    units = shown.features(LayerModel(candidate, activations, {'VISp': LAYER}, FeatureForm.UNITS)).values
+    whole = shown.features(model).values  # a rotation of all units, of which `units` are a sample
+    weights = np.random.default_rng(1_000).standard_normal((whole.shape[1], 2_000))
+    others = whole @ (weights - weights.mean(axis=0))
+    for mixtures, shared in ((False, 0.0), (False, 0.15), (True, 0.0), (True, 0.15)):
+        for n in map(int, options.neuroids.split(',')):
+            rows = []
+            for seed in range(options.recordings):
+                rng = np.random.default_rng(seed)
+                animals = np.array([f'mouse{number % 5}' for number in range(n)])
+                counts = poisson_counts(whole if mixtures else units, n, rng, 50, mixtures, shared, animals)
+                selected = recordings_of(counts, animals, stimuli)
+                row = []
+                for comparison in ('rdm', 'ridge'):
+                    benchmark = AreaBenchmark(options.dataset, 'VISp', load_comparison(comparison), selected=selected)
+                    score, raw = named(model, benchmark)
+                    if comparison == 'rdm':
+                        row += [score, cross_fitted(candidate, activations, benchmark)]
+                    row += [raw]
+                    for own in (
+                        own_units(candidate, activations, benchmark, LAYER, seed=seed),
+                        recorded_units(benchmark, benchmark.features(model), others, seed=seed) if mixtures else None,
+                    ):
+                        inside = own is not None and own.interval[0] < raw < own.interval[1]
+                        row += [np.nan, np.nan] if own is None else [own.value, inside]
+                rows.append(row)
+            name = ('mixtures' if mixtures else 'units') + (', shared noise' if shared else '')
+            cells = [name, str(n)]
+            for title, values in zip(columns[2:], np.array(rows, dtype=float).T, strict=True):
+                cells.append(
+                    '' if np.isnan(values).any() else f'{values.mean():.2f}' if title == 'in' else _mean(values)
+                )
+            print(f'| {" | ".join(cells)} |', flush=True)
 
 
 def _mean(values: np.ndarray) -> str:

@@ -89,7 +89,26 @@ def own_units(
     def features(form: FeatureForm) -> Features:
         return benchmark.features(LayerModel(candidate, activations, {benchmark.region: layer}, form), form)
 
-    compared, units = features(benchmark.comparison.features), features(FeatureForm.UNITS).values
+    units = features(FeatureForm.UNITS).values
+    return recorded_units(benchmark, features(benchmark.comparison.features), units, n_recordings, seed)
+
+
+def recorded_units(
+    benchmark: AreaBenchmark, compared: Features, units: np.ndarray, n_recordings: int = 10, seed: int = 0
+) -> OwnUnits:
+    """Compute the raw value of features for recordings that are simulated from given units.
+
+    Parameters
+    ----------
+    benchmark : AreaBenchmark
+    compared : Features
+        Features of a layer, as the comparison needs them.
+    units : array, shape (n_stimuli, n_units)
+    n_recordings : int
+    seed : int
+        Random seed of the units that are drawn, and of their noise.
+    """
+    recorded = benchmark.recordings
     population = population_of(recorded.trials, recorded.reliability)
     rng = np.random.default_rng(seed)
     values = []

@@ -15,7 +15,7 @@ from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layer_model import LayerModel
-from m2m_benchmarks.scoring.own_units import OwnUnits, draw_units, own_units, with_means
+from m2m_benchmarks.scoring.own_units import OwnUnits, draw_units, own_units, recorded_units, with_means
 from m2m_benchmarks.testing.generator import poisson_counts, recordings_of
 
 pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home')]
@@ -61,6 +61,22 @@ def test_a_layers_own_raw_value_is_in_the_interval(comparison, network):
         differences.append(raw - own.value)
     assert sum(inside) >= 4, differences
     assert abs(np.mean(differences)) < 0.03
+
+
+@pytest.mark.parametrize('comparison', ['rdm', 'ridge'])
+def test_mixtures_of_a_layer_get_what_other_mixtures_get(comparison, network):
+    """Own units are units: what mixtures get is told by simulating mixtures in their place."""
+    units = units_of(network, '4')
+    weights = np.random.default_rng(1).standard_normal((units.shape[1], 600))
+    others = units @ (weights - weights.mean(axis=0))
+    differences = []
+    for seed in range(6):
+        selected = recorded(network, '4', seed, n=60, n_trials=20, mixtures=True)
+        benchmark = AreaBenchmark('SimulatedMouse', 'VISp', load_comparison(comparison), selected=selected)
+        features = benchmark.features(LayerModel(*network, {'VISp': '4'}, benchmark.comparison.features))
+        raw = benchmark.compare(features, benchmark.recordings).value
+        differences.append(raw - recorded_units(benchmark, features, others, seed=seed).value)
+    assert abs(np.mean(differences)) < 0.03, differences
 
 
 def test_the_interval_is_that_of_a_further_recording():
