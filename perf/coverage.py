@@ -9,6 +9,7 @@ further experiments of the same size. It is done for a named layer and for cross
 import argparse
 import copy
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly
@@ -107,6 +108,57 @@ def values(comparison: str, recorded: AreaRecordings, layers: list[np.ndarray], 
     return raw, own.uncut(raw, ceiling)
 
 
+@dataclass(frozen=True)
+class Coverage:
+    """Intervals of experiments, the truth that they should hold, and the errors beside the spread of fresh scores.
+
+    Attributes
+    ----------
+    truth : array, shape (2,)
+        Raw value and score, means over fresh experiments.
+    raw, score : array, shape (n_experiments, 2)
+        95 % intervals; experiments without a score are left out.
+    error : float
+        Mean error of the score.
+    spread : float
+        Standard deviation of the score over fresh experiments.
+    """
+
+    truth: np.ndarray
+    raw: np.ndarray
+    score: np.ndarray
+    error: float
+    spread: float
+
+    def held(self) -> tuple[float, float]:
+        """Shares of the intervals of raw and score that hold the truth."""
+        return share_holding(self.raw, self.truth[0]), share_holding(self.score, self.truth[1])
+
+
+def share_holding(intervals: np.ndarray, truth: float) -> float:
+    """Share of intervals, shape (n, 2), that hold the truth."""
+    low, high = np.reshape(intervals, (-1, 2)).T
+    return float(np.mean((low <= truth) & (truth <= high))) if len(low) else math.nan
+
+
+def coverage(comparison: str, cross_fitted: bool, n_experiments: int, n_fresh: int, n_draws: int) -> Coverage:
+    """Score experiments with their intervals, and fresh ones for the truth."""
+    world = World()
+    fresh = np.array([values(comparison, *world.experiment(seed), cross_fitted) for seed in range(n_fresh)])
+    raw, score, errors = [], [], []
+    for seed in range(n_experiments):
+        recorded, layers = world.experiment(10**6 + seed)
+        benchmark = benchmark_of(comparison, recorded, n_draws)
+        halves, _, models = chosen(benchmark, layers, cross_fitted)
+        own = benchmark(models[0]) if halves is None else benchmark.score_halves(halves, models)
+        raw.append(own.attrs['raw_interval'])
+        if not math.isnan(float(own)):
+            score.append(own.attrs['interval'])
+            errors.append(own.attrs['error'])
+    error = float(np.mean(errors)) if errors else math.nan
+    return Coverage(fresh.mean(axis=0), np.array(raw), np.array(score), error, float(fresh[:, 1].std()))
+
+
 def main() -> None:
     """Print the share of experiments whose interval holds the truth."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -115,34 +167,16 @@ def main() -> None:
     parser.add_argument('--draws', type=int, default=200)
     parser.add_argument('--comparisons', nargs='+', default=['rdm', 'ridge'])
     options = parser.parse_args()
-    world = World()
     print(f'{SIZE}, {options.experiments} experiments, truth from {options.fresh}, {options.draws} draws')
-    print('comparison  layer         value   truth  held raw  held score  mean error  sd of score')
+    print('| comparison | layer | raw, truth | score, truth | raw held | score held | mean error | sd of score |')
+    print('|---|---|--:|--:|--:|--:|--:|--:|')
     for comparison in options.comparisons:
         for cross_fitted in (False, True):
-            fresh = []
-            for seed in range(options.fresh):
-                recorded, layers = world.experiment(seed)
-                fresh.append(values(comparison, recorded, layers, cross_fitted))
-            truth_raw, truth = np.mean(fresh, axis=0)
-            held, held_raw, errors = [], [], []
-            for seed in range(options.experiments):
-                recorded, layers = world.experiment(10**6 + seed)
-                benchmark = benchmark_of(comparison, recorded, options.draws)
-                halves, _, models = chosen(benchmark, layers, cross_fitted)
-                own = benchmark(models[0]) if halves is None else benchmark.score_halves(halves, models)
-                low, high = own.attrs['raw_interval']
-                held_raw.append(low <= truth_raw <= high)
-                if not math.isnan(float(own)):
-                    low, high = own.attrs['interval']
-                    held.append(low <= truth <= high)
-                    errors.append(own.attrs['error'])
-            name = 'cross-fitted' if cross_fitted else 'named'
-            spread = np.std([score for _, score in fresh])
+            own = coverage(comparison, cross_fitted, options.experiments, options.fresh, options.draws)
+            held_raw, held = own.held()
             print(
-                f'{comparison:10}  {name:12}  {truth_raw:6.3f}  {truth:6.3f}  {np.mean(held_raw):8.3f}  '
-                f'{np.mean(held) if held else math.nan:10.3f}  {np.mean(errors) if errors else math.nan:10.4f}  '
-                f'{spread:11.4f}',
+                f'| {comparison} | {"cross-fitted" if cross_fitted else "named"} | {own.truth[0]:.3f} | '
+                f'{own.truth[1]:.3f} | {held_raw:.3f} | {held:.3f} | {own.error:.4f} | {own.spread:.4f} |',
                 flush=True,
             )
 
