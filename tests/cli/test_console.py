@@ -14,6 +14,7 @@ from m2m_benchmarks.cli.main import main
 from m2m_benchmarks.records import store
 from m2m_benchmarks.testing.results import whole_result
 
+CURSOR_BACK = '\x1b[?25h'  # the last thing that progress bars write
 ANSI = re.compile(r'\x1b\[[0-9;?]*[A-Za-z]')
 
 
@@ -89,7 +90,9 @@ def test_counts_beside_long_names_are_whole(monkeypatch, width):
         monkeypatch.setattr(sys, 'stderr', terminal)
         with console.progress() as report:
             report(f'{name}: images', 1_234, 100_000)
-        output = os.read(ours, 4_096).decode()  # that much waits in a terminal
+        output = ''
+        while CURSOR_BACK not in output:
+            output += os.read(ours, 4_096).decode()
     os.close(ours)
     bar, *rest = ANSI.sub('', output[output.rindex('torchvision') :]).rstrip().split('\r\n')
     folded = bar.split()[0]
