@@ -40,11 +40,14 @@ class Store:
         Folder or file, which needn't exist.
     verify : callable
         Function that returns a sentence for each damaged file.
+    check : callable
+        Function that raises a StorageError when the store can't be read at all, which it finds out quickly.
     """
 
     name: str
     path: Path
     verify: Callable[[], Iterable[str]]
+    check: Callable[[], object] = bool
 
     @property
     def bytes(self) -> int:
@@ -78,7 +81,7 @@ def stores() -> list[Store]:
         Store('downloads', home() / 'downloads', damaged_downloads),
         Store('activations', activation_store.folder(), _damaged_activations),
         Store('runs', runs.runs_folder(), _damaged_runs),
-        Store('results', results.path(), results.verify),
+        Store('results', results.path(), results.verify, results.unsealed),
     ]
 
 

@@ -157,7 +157,7 @@ def _check_manifest(entry: dict[str, Any]) -> None:
     if len({file['file'] for file in files}) < len(files) or entry['version'] != atomic.version_of(files):
         raise ValueError('its files are not those of its version')
     if entry.get('kind') != manifest.DIGITS and not 0 < len(entry['stimuli']) == entry['summary']['stimuli']:
-        raise ValueError(f'{len(entry["stimuli"])} stimuli')
+        raise ValueError(f'its manifest lists {len(entry["stimuli"])} stimuli and counts {entry["summary"]["stimuli"]}')
 
 
 def _check_name(name: str, digits: bool) -> None:

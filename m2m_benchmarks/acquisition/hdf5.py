@@ -66,7 +66,9 @@ def own_dataset(file: h5py.File, path: str, where: str) -> h5py.Dataset:
     if h5py.h5o.get_info(dataset.id).fileno != h5py.h5o.get_info(file.id).fileno:
         others = [dataset.file.filename]
     if others:
-        raise DataError(f'{where}: {path} is in another file, {others[0]}, which is not read; fetch it again.')
+        raise DataError(
+            f'{where}: {path} is a link to another file, {others[0]}, which is not followed; copy the data into it.'
+        )
     return dataset
 
 

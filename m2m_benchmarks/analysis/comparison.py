@@ -371,10 +371,11 @@ def _neuroids(score: Score) -> list[int | None]:
 
 
 def _measures(score: Score) -> dict[str, _Measured]:
-    """Measure each part of a score, and last the score itself."""
+    """Measure each part of a score, and last the score itself, which a single target is."""
     measures: dict[str, _Measured] = {}
     if 'target_draws' in score.attrs:
-        for name, domain in {'in-domain': score.attrs['in_domain'], **score.attrs['targets']}.items():
+        targets = score.attrs['targets'] if len(score.attrs['targets']) > 1 else {}
+        for name, domain in {'in-domain': score.attrs['in_domain'], **targets}.items():
             accuracy, draws = domain['accuracy'], score.attrs['target_draws'][name]
             measures[name] = _Measured(accuracy, accuracy, draws, 0, 0, {'chance': score.attrs['chance']})
         score_attrs = {'chance': score.attrs['chance']}

@@ -133,9 +133,10 @@ def check_different(entries: Sequence[Entry], source: str | None) -> None:
     for entry in entries:
         candidate = (entry.spec, entry.is_trained(source))
         if candidate in known:
+            other = 'FILE' if entry.spec.weights == 'none' else 'none'
             raise BenchmarkError(
                 f'{entry.label} is named twice; name different models, or one model with different weights, such as '
-                f'{entry.spec.name}@none.'
+                f'{entry.spec.name}@{other}.'
             )
         known.add(candidate)
 

@@ -233,8 +233,9 @@ def rank_ranges(n: int, better: Mapping[tuple[int, int], bool]) -> list[tuple[in
 def groups_of_ties(values: Sequence[float], different: Collection[tuple[int, int]]) -> list[list[int]]:
     """Group candidates that can't be told apart.
 
-    A group is a run of candidates in the order of their values in which no pair differs, and which is not part of a
-    longer one. A candidate may be in several groups, as being tied is not transitive.
+    A group is a set of candidates in which no pair differs, and which is not part of a larger one. So two candidates
+    are in a group together if and only if they don't differ. A candidate may be in several groups, as being tied is not
+    transitive.
 
     Parameters
     ----------
@@ -246,20 +247,19 @@ def groups_of_ties(values: Sequence[float], different: Collection[tuple[int, int
     Returns
     -------
     list of list of int
-        Indices of the candidates of each group, the highest first; a candidate that differs from its neighbours is a
-        group of its own.
+        Indices of the candidates of each group, and the groups, the highest first; a candidate that differs from all
+        others is a group of its own.
+
+    References
+    ----------
+    Piepho (2004), Journal of Computational and Graphical Statistics 13(2), 456-466: insert and absorb.
     """
+    groups = {frozenset(range(len(values)))}
+    for pair in different:
+        for group in [group for group in groups if group.issuperset(pair)]:
+            groups.remove(group)
+            groups |= {group - {member} for member in pair}
+        groups = {group for group in groups if not any(group < other for other in groups)}
     order = sorted(range(len(values)), key=lambda index: -values[index])
-    apart = {frozenset(pair) for pair in different}
-    groups: list[list[int]] = []
-    end = 0
-    for start in range(len(order)):
-        longest = max(end, start + 1)
-        while longest < len(order) and not any(
-            frozenset((order[longest], member)) in apart for member in order[start:longest]
-        ):
-            longest += 1
-        if longest > end:
-            groups.append(order[start:longest])
-        end = longest
-    return groups
+    ranks = sorted(sorted(order.index(member) for member in group) for group in groups)
+    return [[order[rank] for rank in group] for group in ranks]

@@ -46,7 +46,7 @@ _IDENTIFIER = re.compile(
 
 
 def dotted_name(dataset: str, *parts: str | None) -> str:
-    """Join DATASET, DATASET.AREA or DATASET.AREA.POPULATION; parts that are None are left out."""
+    """Join the parts of a name with dots, such as those of DATASET.AREA.POPULATION; None stands for no part."""
     return '.'.join(part for part in (dataset, *parts) if part is not None)
 
 

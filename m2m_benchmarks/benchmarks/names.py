@@ -64,8 +64,8 @@ def check_benchmark(identifier: str) -> str:
         entry = manifest.read(name.dataset)
         known = populations.recorded_populations(entry['summary']) if entry else {}
         if known and name.population not in known:
-            full_name = dotted_name(name.dataset, name.area, name.population)
-            raise UnknownNameError('population', name.population, known, f'({full_name})')
+            where = dotted_name(name.dataset, name.area)
+            raise UnknownNameError('population', name.population, known, why=f'{where} has none of that name')
     return str(name)
 
 

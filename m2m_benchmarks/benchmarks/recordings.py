@@ -190,7 +190,7 @@ def _in_population(
             'bundle it is a column of units.csv.'
         )
     if name not in known:
-        raise UnknownNameError('population', name, known, f'({dotted_name(dataset, area, name)})')
+        raise UnknownNameError('population', name, known, why=f'{dotted_name(dataset, area)} has none of that name')
     population = known[name]
     values = assembly[population.column].values
     members = np.array(population.holds(values))

@@ -56,8 +56,11 @@ def doctor(
         for check in checks:
             state = check['state']
             print_text((f'{state:<7}', colours[state]), f'  {check["what"]}: {check["found"]}')
-            if check['mend']:
-                print_line(f'           {check["mend"]}')
+            first, *others = check['mend'].split('\n')
+            if first:
+                print_line(f'           {first}')
+            for command in others:
+                print_line(f'       or: {command}')
     if any(check['state'] == 'broken' for check in checks):
         raise typer.Exit(1)
 
@@ -110,7 +113,8 @@ def _datasets() -> list[dict[str, str]]:
         if entry['here']:
             checks.append(_check(f'data {name}', 'ok', f'{simulated}{describe_content(entry)}'))
         elif entry['bring']:
-            checks.append(_check(f'data {name}', 'missing', 'not on this machine', entry['bring']))
+            commands = '\n'.join(manifest.import_commands(name))
+            checks.append(_check(f'data {name}', 'missing', 'not on this machine', commands))
         else:
             checks.append(_check(f'data {name}', 'ok', f'{simulated}made when first used'))
     n_models = f'{len(registered("model"))} of this library, {len(registered("model", BRAIN_SCORE))} of Brain-Score'
@@ -131,13 +135,14 @@ def _stores(verify: bool, clean: bool, report: Progress) -> list[dict[str, str]]
             size += f', {len(leftovers)} of it temporary files of killed processes, such as {leftovers[0]}'
             fix = 'm2m doctor --clean removes them'
         problems: list[str] = []
-        if verify:
-            report(f'checking {store.name}', 0, 1)
-            try:
+        try:
+            store.check()
+            if verify:
+                report(f'checking {store.name}', 0, 1)
                 problems = list(store.verify())
-            except StorageError as error:
-                problems = [str(error)]
-            size += '' if problems else ', all intact'
+                size += '' if problems else ', all intact'
+        except StorageError as error:
+            problems = [str(error)]
         checks.append(_check(what, 'ok', size, fix))
         checks += [_check(what, 'broken', problem) for problem in problems]
     return checks

@@ -13,6 +13,7 @@ from m2m_benchmarks.cli.console import (
     print_line,
     print_table,
     print_tables,
+    print_text,
     terminal_width,
     write_json,
 )
@@ -100,9 +101,9 @@ def show(uids: Annotated[list[str], _UIDS], json: Json = None) -> None:
     for result in selected:
         print_tables(score_tables([result]))
         for line in facts(result):
-            print_line(line)
+            print_text(line)
         if result.uid in unsealed:
-            print_line('This result was stored by an earlier version, without a SHA-256: damage may go unnoticed.')
+            print_text('This result was stored by an earlier version, without a SHA-256: damage may go unnoticed.')
 
 
 @app.command()
@@ -144,10 +145,10 @@ def import_(
     known_contradictions = selection.find_contradictions(store.results())
     n_added = store.add(imported)
     print_line(f'{_count(len(imported))}, {n_added} of them new.')
-    new_contradictions = selection.find_contradictions(store.results()) - known_contradictions
-    if new_contradictions:
+    contradictions = selection.find_contradictions(store.results())
+    if contradictions - known_contradictions:
         say(
-            f'{len(new_contradictions)} results contradict one another: same candidate, data and code, different '
+            f'note: {len(contradictions)} results contradict one another: same candidate, data and code, different '
             'scores. `m2m results list --each` marks them with !.'
         )
 

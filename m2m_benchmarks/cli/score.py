@@ -246,11 +246,14 @@ def _network_options(mean: str | None, std: str | None, preprocessing: str | Non
 
 def _split_names(names: list[str], benchmarks: list[str], weights: str) -> tuple[list['CandidateSpec'], list[str]]:
     """Split names into models and benchmarks. The first is a model, and so are the known models that follow it."""
+    from m2m_benchmarks.benchmarks.identifiers import parse
     from m2m_benchmarks.scoring.specs import check_candidate, is_model, parse_candidate, parse_candidates
 
     if benchmarks:
         return parse_candidates(names, weights), benchmarks
     models = [parse_candidate(names[0], weights)]
+    if len(names) == 1 and not is_model(names[0]) and parse(names[0]) is not None:
+        raise typer.BadParameter(f'{names[0]} is a benchmark; name a model before it', param_hint='MODEL')
     for index, name in enumerate(names[1:], start=1):
         try:
             spec = parse_candidate(name, weights)

@@ -94,7 +94,7 @@ def populations(columns: Mapping[str, Iterable[object]]) -> dict[str, Population
     -------
     dict
         Name to population. If two columns give the same name, the later column's (the order is cre_line, layer,
-        cell_type, then alphabetical) becomes COLUMN_NAME.
+        cell_type, then alphabetical) is named COLUMN_NAME, such as layer_L4.
     """
     named: dict[str, Population] = {}
     for column in sorted(columns, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name)):

@@ -187,7 +187,7 @@ class RemoteFile(io.RawIOBase):
             raise RequestFailed(message, retryable=False)
         if status == 416:
             if same_mirror:
-                raise self._change_error(f'it no longer has a byte {start:,}')
+                raise self._change_error(f'it is shorter now, without byte {start:,}')
             raise RequestFailed('the server answered that the file is empty or shorter (416)', retryable=False)
         first, last, length = parse_content_range(response)
         version = (response.headers.get('ETag', ''), response.headers.get('Last-Modified', ''), length)
@@ -211,7 +211,9 @@ class RemoteFile(io.RawIOBase):
 
     def _change_error(self, how: str) -> RemoteFileChanged:
         mirror = without_password(self._mirror)
-        return RemoteFileChanged(f'{mirror} changed while it was read: {how}. Read it again from the start.')
+        return RemoteFileChanged(
+            f'{mirror} changed while it was read: {how}. Run this again: it is then read from the start.'
+        )
 
 
 @contextlib.contextmanager

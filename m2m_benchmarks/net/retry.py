@@ -64,7 +64,7 @@ class RetryPolicy:
     clock: Callable[[], float] = time.monotonic
 
     def client(self) -> 'HttpClient':
-        """Make an HTTP client with the policy's timeout; the caller closes it."""
+        """Make an HTTP client with the timeout of this policy; the caller closes it."""
         # The command line makes policies without sending requests; httpx takes long to import.
         from m2m_benchmarks.net.client import HttpClient
 

@@ -352,7 +352,7 @@ class Result:
             When the document has a later format, or is not a result.
         """
         if not isinstance(document, Mapping):
-            raise DataError(f'a result is a JSON object; this is a {type(document).__name__}.')
+            raise DataError(f'a result is a JSON object; this is of type {type(document).__name__}.')
         number = document.get('format', 1)
         if not isinstance(number, int) or number > FORMAT:
             raise DataError(f'a result has format {number}; this version reads formats up to {FORMAT}. Update M2M.')

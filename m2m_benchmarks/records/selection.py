@@ -107,8 +107,8 @@ def select(results: Iterable[Result], models: Sequence[str] = (), benchmarks: Se
     """
     everything = selected = list(results)
     filters: tuple[tuple[str, Sequence[str], Callable[[Result], tuple[str, ...]], Callable[[str, str], bool]], ...] = (
-        ('scored model', models, lambda result: (result.model, label(result)), fnmatch.fnmatchcase),
-        ('scored benchmark', benchmarks, lambda result: (result.benchmark,), matches),
+        ('model with results', models, lambda result: (result.model, label(result)), fnmatch.fnmatchcase),
+        ('benchmark with results', benchmarks, lambda result: (result.benchmark,), matches),
     )
     for noun, patterns, names, match in filters:
         for pattern in patterns:
@@ -125,10 +125,17 @@ def select(results: Iterable[Result], models: Sequence[str] = (), benchmarks: Se
 
 
 def newest(results: Iterable[Result]) -> list[Result]:
-    """Keep the newest result of each candidate, by its label, in each column; see `comparability.columns`."""
+    """Keep the newest result of each candidate, by its label, in each column; see `comparability.columns`.
+
+    Of results made at the same time, the first one is kept: an imported copy doesn't take the place of the result here.
+    """
     in_order = sorted(results, key=lambda result: result.created)
-    keys = zip(labels(in_order), columns(in_order), strict=True)
-    return list(dict(zip(keys, in_order, strict=True)).values())
+    kept: dict[tuple[str, str], Result] = {}
+    for *key, result in zip(labels(in_order), columns(in_order), in_order, strict=True):
+        before = kept.get((key[0], key[1]))
+        if before is None or result.created > before.created:
+            kept[key[0], key[1]] = result
+    return list(kept.values())
 
 
 def find_contradictions(results: Iterable[Result]) -> set[str]:

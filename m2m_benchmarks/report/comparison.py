@@ -1,5 +1,6 @@
 """Figure of comparisons: all candidates on each measure and seed, their differences from the first, and other mice."""
 
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from m2m_benchmarks.analysis.comparison import ALPHA, Comparison
 from m2m_benchmarks.analysis.comparison import Row as ComparisonRow
 from m2m_benchmarks.errors import StorageError
-from m2m_benchmarks.report.comparison_tables import SHORT, group_letters, row_names
+from m2m_benchmarks.report.comparison_tables import SHORT, group_letters, letter, method_lines, row_names
 from m2m_benchmarks.storage import ensure_file_writable, user_file
 
 FORMATS = ('.png', '.svg', '.pdf')
@@ -25,6 +26,10 @@ _COLOURS = ('#D55E00', '#0072B2', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#
 _MARKERS = 'osD^v'
 #: Distance between two candidates in a row of height 1, and most height that all candidates take together.
 _STEP, _WIDEST = 0.24, 0.7
+#: Most entries of the legend beside the candidates.
+_FURTHER = 6
+#: Number of characters of a title in an inch.
+_CHARACTERS = 10
 #: Maximum number of characters of names in one line of the legend.
 _LINE = 70
 
@@ -40,18 +45,23 @@ def draw(comparisons: Sequence[Comparison]) -> Figure:
     """Draw comparisons of the same candidates, one below the other.
 
     On the left, each measure has one row: small dots are seeds, joined where they are paired, large dots their mean
-    with its 95 % interval; a band is the interval of the ceiling; models with a letter in common can't be told apart.
-    Beside them are the differences between the first candidate and each other, with their 95 % intervals and a star
-    where the adjusted p value is at most .05. On the right, where there are three animals or more, is the raw value of
-    each candidate on one animal beside that of all other animals.
+    with its 95 % interval; a band is the interval of the ceiling; two models have a letter in common if they can't be
+    told apart. Beside them are the differences between the first candidate and each other, with their 95 % intervals
+    and a star where the adjusted p value is at most .05. On the right, where there are three animals or more, is the
+    raw value of each candidate on one animal beside that of all other animals.
     """
     n = len(comparisons[0].candidates)
-    sizes = [0.8 + 0.2 * len(each.methods) + max(0.55, 0.22 * n) * len(each.rows) for each in comparisons]
     width = 12 if any(_with_mice(each) for each in comparisons) else 9
-    figure = Figure(figsize=(width, 0.4 + 0.2 * n + sum(sizes)), layout='constrained')
+    titles = [_title(each, width) for each in comparisons]
+    sizes = [
+        1 + 0.2 * title.count('\n') + max(0.55, 0.22 * n) * len(each.rows)
+        for each, title in zip(comparisons, titles, strict=True)
+    ]
+    figure = Figure(figsize=(width, 0.4 + 0.2 * (n + _FURTHER) + sum(sizes)), layout='constrained')
     panels = figure.subfigures(len(comparisons), 1, height_ratios=sizes, squeeze=False)[:, 0]
     legend: dict[str, Artist] = {}
-    for panel, comparison in zip(panels, comparisons, strict=True):
+    for panel, comparison, title in zip(panels, comparisons, titles, strict=True):
+        panel.suptitle(title, x=0.01, ha='left', fontsize=10)
         for axes in _draw_panel(panel, comparison):
             for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
                 legend.setdefault(label, handle)
@@ -97,8 +107,9 @@ def _draw_panel(panel: SubFigure, comparison: Comparison) -> list[Axes]:
     values.set_yticks(heights, row_names(comparison))
     values.set_ylim(-0.6, len(rows) - 0.4)  # whole markers, in a single row too
     values.set_xlabel('score' if chance is None else 'accuracy')
-    which = 'first minus second' if n == 2 else 'first minus other'
-    differences.set_xlabel(f'{which}, 95 % interval; * p ≤ {ALPHA} ({SHORT[comparison.correction]})')
+    which = 'first minus second' if n == 2 else 'A minus each other'
+    # On two lines, it is narrower than the axes.
+    differences.set_xlabel(f'{which}, 95 % interval\n* p ≤ {ALPHA} ({SHORT[comparison.correction]})')
     for axes in panels[2:]:
         _draw_mice(axes, comparison, heights, offsets)
         axes.set_xlabel('raw value on one animal')
@@ -109,8 +120,13 @@ def _draw_panel(panel: SubFigure, comparison: Comparison) -> list[Axes]:
         axes.spines[['top', 'right']].set_visible(False)
     if chance is not None:
         values.axvline(chance, color='0.6', linewidth=1, linestyle=':', label='chance')
-    panel.suptitle('\n'.join([comparison.benchmark, *comparison.methods]), x=0.01, ha='left', fontsize=10)
     return list(panels)
+
+
+def _title(comparison: Comparison, width: float) -> str:
+    """Name the benchmark and the tests, in lines that fit into a figure of a width in inches."""
+    lines = [comparison.benchmark, *method_lines(comparison)]
+    return '\n'.join(part for line in lines for part in textwrap.wrap(line, int(width * _CHARACTERS)))
 
 
 def _with_mice(comparison: Comparison) -> bool:
@@ -143,7 +159,14 @@ def _draw_values(axes: Axes, comparison: Comparison, heights: np.ndarray, offset
             if ends is not None:
                 axes.plot(ends, [height + offset] * 2, color=_style(number)['color'], zorder=2)
         means = [row.means[number] for row in comparison.rows]
-        axes.scatter(means, heights + offset, s=60, label=candidate.label, zorder=3, **_style(number))
+        label = candidate.label if len(comparison.candidates) == 2 else f'{letter(number)}  {candidate.label}'
+        axes.scatter(means, heights + offset, s=60, label=label, zorder=3, **_style(number))
+    if any(len(seeds) > 1 for row in comparison.rows for seeds in row.values):
+        axes.scatter([], [], s=14, alpha=0.5, color='0.4', label='one seed')
+    if any(ends is not None for row in comparison.rows for ends in row.intervals):
+        axes.plot([], [], color='0.4', label='95 % interval')
+    if len(comparison.candidates) > 2:
+        axes.plot([], [], linestyle='', label='a letter in common: not told apart')
     for height, row in zip(heights, comparison.rows, strict=True):
         _draw_ceiling(axes, row, height)
         if len(comparison.candidates) > 2:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from m2m_benchmarks.analysis.comparison import Comparison, Difference
     from m2m_benchmarks.analysis.comparison import Row as ComparisonRow
 
-#: Format of p values.
-_P_VALUE = '.2g'
+#: Format of p values, and what stands for one below the smallest number.
+_P_VALUE, _TINY = '.2g', '<1e-300'
 #: Names of the corrections in titles.
 SHORT = {'holm': 'Holm', 'fdr': 'FDR'}
 
@@ -53,7 +53,7 @@ def _candidates(comparison: 'Comparison') -> Table:
 
 
 def group_letters(groups: Sequence[Sequence[int]], n: int) -> list[str]:
-    """Name the groups of each candidate by letters: a for the first group, ab for one that is in the second too."""
+    """Give each candidate a letter for each group of ties that it is in: 'ab' for one in the first two groups."""
     return [
         ''.join(letter(number).lower() for number, group in enumerate(groups) if index in group) for index in range(n)
     ]
@@ -69,8 +69,8 @@ def _tests(comparison: 'Comparison') -> Table:
     columns += [number('raw on one animal'), number('other mice')] if with_mice else []
     rows = []
     for index in range(len(comparison.candidates)):
-        cells: list[Any] = [letter(index), row.intervals[index] or (None, None), row.p_chance[index]]
-        cells += [row.p_ceiling[index]] if with_ceiling else []
+        cells: list[Any] = [letter(index), row.intervals[index] or (None, None), _p_value(row.p_chance[index])]
+        cells += [_p_value(row.p_ceiling[index])] if with_ceiling else []
         cells += [row.model_per_animal[index], row.other_mice] if with_mice else []
         rows.append(Row(tuple(cells)))
     return Table(columns, rows)
@@ -112,7 +112,11 @@ def _difference_columns(title: str, p_value: str) -> list[Column]:
 
 
 def _difference_cells(pair: 'Difference') -> tuple[Any, ...]:
-    return (pair.value, pair.error), pair.interval or (None, None), pair.p_adjusted
+    return (pair.value, pair.error), pair.interval or (None, None), _p_value(pair.p_adjusted)
+
+
+def _p_value(p: float | None) -> float | str | None:
+    return _TINY if p == 0 else p
 
 
 def row_names(comparison: 'Comparison') -> list[str]:
@@ -128,6 +132,16 @@ def mean_name(names: list[str]) -> list[str]:
     return names
 
 
+def method_lines(comparison: 'Comparison') -> list[str]:
+    """Say how the differences were tested, and which pairs where there are several ways."""
+    if len(comparison.methods) == 1:
+        return list(comparison.methods)
+    return [
+        f'{", ".join(f"{letter(first)} − {letter(second)}" for first, second in pairs)}: {method}'
+        for method, pairs in comparison.methods.items()
+    ]
+
+
 def _corrected(correction: str) -> str:
     from m2m_benchmarks.analysis.statistics import CORRECTIONS  # takes a second to import
 
@@ -136,9 +150,7 @@ def _corrected(correction: str) -> str:
 
 def _notes(comparison: 'Comparison') -> list[str]:
     notes = []
-    for method, pairs in comparison.methods.items():
-        differences = ', '.join(f'{letter(first)} − {letter(second)}' for first, second in pairs)
-        notes.append(f'{method}.' if len(comparison.methods) == 1 else f'{differences}: {method}.')
+    notes += [f'{line}.' for line in method_lines(comparison)]
     notes.append('±: standard error.')
     seeded = next((candidate for candidate in comparison.candidates if candidate.seeds), None)
     if seeded is not None:
@@ -159,7 +171,7 @@ def _notes(comparison: 'Comparison') -> list[str]:
             'Each interval is for its pair alone. rank: the ranges together hold the true ranks with a confidence of '
             '95 % (by Holm).'
         )
-        notes.append('tied: models with a letter in common are neighbours by score of which no pair has p below .05.')
+        notes.append('tied: two models have a letter in common if they cannot be told apart (p above .05).')
         if len(comparison.rows) > 1:
             notes.append('--json has the differences of the parts.')
     notes += [f'{name} is left out: {reason}.' for name, reason in comparison.left_out.items()]

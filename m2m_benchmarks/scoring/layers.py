@@ -187,7 +187,7 @@ def submodules(module: nn.Module, names: Sequence[str], identifier: str) -> dict
         match = _PART.fullmatch(name)
         layer = name if name in known or match is None else match['layer']
         if layer not in known:
-            raise UnknownNameError('layer', name, known, f'(of {identifier})')
+            raise UnknownNameError('layer', name, known, why=f'{identifier} has no such layer')
         result[name] = known[layer]
     return result
 

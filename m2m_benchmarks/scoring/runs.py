@@ -133,7 +133,7 @@ def read_run(folder: Path) -> Run:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f'{path} cannot be read: {changed}. Train again, or restore a copy.') from error
     if not intact:
-        raise ModelError(f'{changed}: {RESULT} is not as it was written. Train again, or restore a copy.')
+        raise ModelError(f'{changed}: {RESULT} was changed after the training. Train again, or restore a copy.')
     for name in (WEIGHTS, METRICS, CONFIG):
         file = folder / name
         if not file.is_file():

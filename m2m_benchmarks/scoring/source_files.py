@@ -46,7 +46,7 @@ def check(name: str) -> None:
             f'{", ".join(own) or "none"}.'
         )
     if function not in names and '*' not in names:
-        raise UnknownNameError('function', function, own, f'(in {file})')
+        raise UnknownNameError('function', function, own, why=f'{file} has none of that name')
 
 
 def _defined(statements: Iterable[ast.stmt]) -> Iterator[str]:

@@ -207,7 +207,7 @@ def _check_name(name: str) -> None:
         return
     library, colon, model = name.partition(':')
     if colon and library not in LIBRARIES:
-        raise UnknownNameError('kind of model', library, [*LIBRARIES, 'run'], f'({name})')
+        raise UnknownNameError('kind of model', library, [*LIBRARIES, 'run'], why=f'the name begins with it, {name}')
     if colon:
         known = library_models(library)
         tagged = _TAGGED.fullmatch(model) if library == 'timm' else None

@@ -82,7 +82,9 @@ def export_zip(
         identifier, folder, origin = _model(name)
         path = (destination or Path(f'{identifier}.zip')).absolute()
         if path.suffix != '.zip' or path.is_dir() or ' ' in path.name:
-            raise StorageError(f'cannot write the archive {path}: name a file that ends in .zip, without spaces.')
+            raise StorageError(
+                f'cannot write the archive {path}: name a file whose name ends in .zip and has no spaces.'
+            )
         stack.enter_context(_folder(path.parent, 'Name another file.'))
         root = temporary / _module(identifier)
         plugin = root / 'models' / _module(identifier)

@@ -23,7 +23,7 @@ def whole_area(name: str) -> str:
 def register(name: str, folder: Path) -> None:
     """Add the registry line and metadata of the benchmark of a population to a copy of its plugin.
 
-    Other benchmarks have theirs already.
+    Nothing is done for other benchmarks, which have theirs already.
 
     Parameters
     ----------
@@ -64,5 +64,5 @@ def _is_population(name: object) -> TypeGuard[NeuralIdentifier]:
 def _population(name: NeuralIdentifier) -> Population:
     known = recorded_populations(manifest.require(name.dataset)['summary'])
     if name.population not in known:
-        raise UnknownNameError('population', str(name.population), known, f'({name})')
+        raise UnknownNameError('population', str(name.population), known, why=f'{name.dataset} has none of that name')
     return known[name.population]

@@ -222,7 +222,8 @@ def test_a_share_of_false_discoveries_is_held():
         ([0.1, 0.3, 0.2], [(0, 1), (1, 2), (2, 0)], [[1], [2], [0]]),
         ([0.1, 0.3, 0.2], [(0, 1)], [[1, 2], [2, 0]]),  # the middle one is in both
         ([0.4, 0.3, 0.2, 0.1], [(0, 2), (0, 3)], [[0, 1], [1, 2, 3]]),
-        ([0.4, 0.3, 0.2, 0.1], [(2, 1)], [[0, 1], [2, 3]]),
+        ([0.4, 0.3, 0.2, 0.1], [(2, 1)], [[0, 1, 3], [0, 2, 3]]),
+        ([0.46, 0.36, 0.38], [(0, 2)], [[0, 1], [2, 1]]),  # the lowest is less certain than the middle one
         ([0.3], [], [[0]]),
         ([0.2, 0.2], [], [[0, 1]]),
     ],
@@ -233,15 +234,18 @@ def test_groups_of_ties_by_hand(values, different, groups):
 
 @settings(deadline=None)
 @given(st.integers(1, 7), st.integers(0, 2**21 - 1))
-def test_groups_are_all_longest_runs_without_a_difference(n, bits):
+def test_groups_are_all_largest_sets_without_a_difference(n, bits):
     values = list(np.random.default_rng(bits).permutation(n))
     pairs = list(itertools.combinations(range(n), 2))
     different = [pair for number, pair in enumerate(pairs) if bits >> number & 1]
     order = sorted(range(n), key=lambda index: -values[index])
-    runs = [order[i:j] for i in range(n) for j in range(i + 1, n + 1)]
-    ties = [run for run in runs if not any(set(pair) <= set(run) for pair in different)]
-    expected = [run for run in ties if not any(set(run) < set(other) for other in ties)]
-    assert groups_of_ties(values, different) == expected
+    sets = [each for size in range(1, n + 1) for each in itertools.combinations(order, size)]
+    ties = [each for each in sets if not any(set(pair) <= set(each) for pair in different)]
+    expected = [list(each) for each in ties if not any(set(each) < set(other) for other in ties)]
+    groups = groups_of_ties(values, different)
+    assert groups == sorted(expected, key=lambda each: [order.index(member) for member in each])
+    for pair in pairs:
+        assert (pair in different) != any(set(pair) <= set(group) for group in groups)
 
 
 def test_ranges_of_ranks_by_hand():

@@ -321,6 +321,14 @@ def test_doctor_checks_stored_files(m2m, m2m_home):
     assert 'ok       stored runs: 0.0 MB, all intact\n' in m2m('doctor', '--verify')[1]
 
 
+def test_doctor_notices_results_that_cannot_be_read(m2m, m2m_home):
+    (m2m_home / 'results.sqlite').write_bytes(b'no database' * 100)
+    code, out, _ = m2m('doctor')
+    assert code == 1
+    assert 'broken   stored results: ' in out
+    assert 'file is not a database' in out
+
+
 @pytest.mark.parametrize('arguments', [['bogus'], ['score'], ['score', 'pixels_64'], ['data', 'import', 'X'], ['--no']])
 def test_wrong_usage(m2m, m2m_home, arguments):
     assert m2m(*arguments)[0] == 2

@@ -140,7 +140,7 @@ def test_to_another_machine_and_back(m2m, tmp_path, monkeypatch):
     store.add([RESULTS[0], dataclasses.replace(RESULTS[1], score=0.9)])
     ran = m2m('results', 'import', tmp_path / 'ours.json')
     assert (ran.code, ran.out) == (0, '6 results, 5 of them new.\n')
-    assert ran.err.startswith('2 results contradict one another')
+    assert ran.err.startswith('note: 2 results contradict one another')
     out = m2m('results', 'list', '--each').out
     assert sum(f'{uid} !' in out for uid in (RESULTS[1].uid, dataclasses.replace(RESULTS[1], score=0.9).uid)) == 2
     assert m2m('results', 'export', tmp_path / 'all.csv').code == 0

@@ -58,7 +58,7 @@ def test_the_uid_of_a_listing_is_no_field():
 @pytest.mark.parametrize(
     ('document', 'message'),
     [
-        ([], 'is a JSON object; this is a list'),
+        ([], 'is a JSON object; this is of type list'),
         ({'format': FORMAT + 1}, f'has format {FORMAT + 1}; this version reads formats up to {FORMAT}'),
         ({'format': 'new'}, 'has format new'),
         ({'model': 'm'}, 'missing 3 required'),

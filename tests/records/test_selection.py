@@ -75,9 +75,9 @@ def test_filters(filters, numbers):
 @pytest.mark.parametrize(
     ('filters', 'message'),
     [
-        ({'models': ['alfa']}, "unknown scored model 'alfa'. Did you mean alpha"),
+        ({'models': ['alfa']}, "unknown model with results 'alfa'. Did you mean alpha"),
         ({'benchmarks': ['Lab2026-cka']}, "unknown scored benchmark 'Lab2026-cka'. Did you mean Lab2026-r"),
-        ({'models': ['delta*']}, r"unknown scored model 'delta\*'"),
+        ({'models': ['delta*']}, r"unknown model with results 'delta\*'"),
     ],
 )
 def test_filters_that_match_nothing(filters, message):
@@ -134,6 +134,8 @@ def test_a_number_that_is_not_finite_is_not_imported(tmp_path):
 def test_newest_of_each():
     assert newest(RESULTS) == [RESULTS[0], RESULTS[1], RESULTS[3], *RESULTS[4:]]
     assert {result.uid for result in newest(reversed(RESULTS))} == {result.uid for result in newest(RESULTS)}
+    imported = make('alpha', 'Lab2026-rdm', 0.9)  # as if made at the same time
+    assert newest([RESULTS[0], imported]) == [RESULTS[0]]
 
 
 def test_the_best_is_first():

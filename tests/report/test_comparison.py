@@ -92,12 +92,13 @@ def test_a_figure_shows_every_seed_the_means_and_the_intervals():
         for seeds, expected in zip(shown, row.values, strict=True):
             assert sorted(seeds) == pytest.approx(sorted([*expected, np.mean(expected)]), abs=1e-5)
     assert [text.get_text() for text in values.get_yticklabels()] == list(DOMAINS)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ['neurn_net', 'plain_net', 'chance']
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ['neurn_net', 'plain_net', 'one seed', '95 % interval', 'chance']
     assert figure.subfigs[0].get_suptitle() == 'Bench-mark\nbootstrap'
     intervals = [collection.get_segments()[0][:, 0].tolist() for collection in differences.collections]
     assert intervals == [[-0.45, 0.3]] * 3
     labels = [text.get_text() for text in draw([comparison(chance=None)]).legends[0].get_texts()]
-    assert labels == ['neurn_net', 'plain_net', 'ceiling']
+    assert labels == ['neurn_net', 'plain_net', 'one seed', '95 % interval', 'ceiling']
 
 
 def test_tests_stand_beside_each_score():
@@ -153,7 +154,9 @@ def test_many_candidates_look_different():
         for collection in figure.axes[0].collections
     }
     assert len(styles) == 9
-    assert len(figure.legends[0].get_texts()) == 10
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend[:2] == ['A  model0', 'B  model1']
+    assert legend[9:] == ['95 % interval', 'a letter in common: not told apart', 'chance']
     assert len(figure.axes[1].collections) == 8  # the first minus each other
 
 
@@ -190,7 +193,9 @@ def test_benchmarks_stand_below_one_another_and_share_the_legend():
         ]
         assert [len(axes.get_yticklabels()) for axes in figure.axes[::2]] == [len(each.rows) for each in comparisons]
         (legend,) = figure.legends
-        assert sorted(text.get_text() for text in legend.get_texts()) == ['ceiling', 'chance', 'neurn_net', 'plain_net']
+        assert sorted(text.get_text() for text in legend.get_texts()) == [
+            *('95 % interval', 'ceiling', 'chance', 'neurn_net', 'one seed', 'plain_net'),
+        ]
 
 
 @pytest.mark.seconds
@@ -210,10 +215,14 @@ def test_no_text_of_a_figure_is_cut_or_overlaps(labels, parts):
         assert whole.y0 <= part.y0 < part.y1 <= whole.y1
     below = [*(title.y1 for title in titles[1:]), legend.y1]
     for panel, title, highest in zip(figure.subfigs, titles, below, strict=True):
-        for axes in panel.axes:
-            extent = axes.get_tightbbox()
+        extents = [axes.get_tightbbox() for axes in panel.axes]
+        for extent in extents:
             assert highest <= extent.y0
             assert extent.y1 <= title.y0
+            assert whole.x0 <= extent.x0
+            assert extent.x1 <= whole.x1
+        for left, right in itertools.pairwise(extents):
+            assert left.x1 <= right.x0
 
 
 @pytest.mark.seconds
@@ -319,7 +328,7 @@ def test_notes_explain_the_numbers():
     text = '\n'.join(lines_of(several, None))
     assert 'A − B, B − C: bootstrap.\nA − C: another method.' in text
     assert 'rank: the ranges together hold the true ranks' in text
-    assert 'tied: models with a letter in common' in text
+    assert 'tied: two models have a letter in common if' in text
     assert '--json has the differences of the parts.' in text
 
 
