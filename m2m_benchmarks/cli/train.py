@@ -129,7 +129,7 @@ def train(
     check_json(json)
     # On several devices, lightning starts this same command once more for each; only the first shows progress.
     bars = (
-        progress('Run the same command with --resume to continue from the last checkpoint.')
+        progress('Run the same command with --resume to continue from the last checkpoint, if there is one.')
         if os.environ.get('LOCAL_RANK', '0') == '0'
         else contextlib.nullcontext(lambda what, done, total: None)
     )

@@ -322,6 +322,7 @@ def test_doctor_checks_stored_files(m2m, m2m_home):
 
 
 def test_doctor_notices_results_that_cannot_be_read(m2m, m2m_home):
+    m2m_home.mkdir(exist_ok=True)
     (m2m_home / 'results.sqlite').write_bytes(b'no database' * 100)
     code, out, _ = m2m('doctor')
     assert code == 1

@@ -128,7 +128,7 @@ def test_counts_beside_long_names_are_whole(monkeypatch, width):
         (
             ('train', 'digitnet', '--source', 'SklearnDigits'),
             'm2m_benchmarks.training.train.train',
-            'Run the same command with --resume to continue from the last checkpoint.',
+            'Run the same command with --resume to continue from the last checkpoint, if there is one.',
         ),
     ],
 )

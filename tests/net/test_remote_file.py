@@ -275,7 +275,7 @@ def test_a_file_that_changes_meanwhile(site, ranged_file, change, before):
     for name, value in change.items():
         setattr(site, name, value)
     site.faults = list(before)
-    with pytest.raises(DataError, match=f'{site.address}/file changed while it was read: .* Read it again') as caught:
+    with pytest.raises(DataError, match=f'{site.address}/file changed while it was read: .* Run this again') as caught:
         at(file, 500_000, 10)
     assert file.requests == 3 + len(before)  # not tried again
     with pytest.raises(DataError) as again:

@@ -76,7 +76,7 @@ def test_filters(filters, numbers):
     ('filters', 'message'),
     [
         ({'models': ['alfa']}, "unknown model with results 'alfa'. Did you mean alpha"),
-        ({'benchmarks': ['Lab2026-cka']}, "unknown scored benchmark 'Lab2026-cka'. Did you mean Lab2026-r"),
+        ({'benchmarks': ['Lab2026-cka']}, "unknown benchmark with results 'Lab2026-cka'. Did you mean Lab2026-r"),
         ({'models': ['delta*']}, r"unknown model with results 'delta\*'"),
     ],
 )
