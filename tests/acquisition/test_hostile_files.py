@@ -235,7 +235,10 @@ def test_files_of_a_survey_that_lead_elsewhere(how, read, tmp_path):
             layout = h5py.VirtualLayout((5,), 'i8')
             layout[:] = h5py.VirtualSource('secret.h5', 'values', (5,))
             file.create_virtual_dataset('values', layout)
-    with open_nwb(tmp_path / 'a.nwb') as file, pytest.raises(DataError, match=r'is in another file, .*secret\.h5'):
+    with (
+        open_nwb(tmp_path / 'a.nwb') as file,
+        pytest.raises(DataError, match=r'is a link to another file, .*secret\.h5'),
+    ):
         read(Nwb2File(file), 'values', (None,) if read is NwbFile.array else None)
 
 

@@ -48,7 +48,7 @@ def test_a_pattern_stands_for_populations(recorded):
     names = expand_benchmarks(['deVries2020.VISp.*-rdm'])
     assert names
     assert all(name.startswith('deVries2020.VISp.') for name in names)
-    with pytest.raises(UnknownNameError, match=r"unknown population 'L99'.*\(deVries2020.VISp.L99\)"):
+    with pytest.raises(UnknownNameError, match=r"unknown population 'L99': deVries2020\.VISp has none"):
         check_benchmark('deVries2020.VISp.L99-rdm')
 
 

@@ -239,7 +239,7 @@ def readout(network, layer, name):
 
 def test_unknown_layers(two):
     network = SmallNetwork()
-    with pytest.raises(UnknownNameError, match=r"unknown layer 'hiden'\. Did you mean hidden.*of SmallNetwork"):
+    with pytest.raises(UnknownNameError, match=r"unknown layer 'hiden': .*SmallNetwork.* Did you mean hidden"):
         score(network, 'Qazi2025.MNIST.Mine-readout_accuracy', layer='hiden', image_size=32)
     with pytest.raises(
         BenchmarkError, match=r'--layer hidden is for readouts; Qazi2025\.MNIST\.Mine-accuracy uses the'

@@ -159,7 +159,7 @@ def test_any_changed_field_of_the_result(folder):
         n_changes += 1
     assert n_changes > 50
     path.write_text(json.dumps({**document, 'more': 1}))
-    with pytest.raises(ModelError, match=r'run\.json is not as it was written'):
+    with pytest.raises(ModelError, match=r'run\.json was changed after the training'):
         read_run(folder)
     path.write_text(json.dumps(document))  # other spacing, the same content
     assert read_run(folder).config == CONFIG

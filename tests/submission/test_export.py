@@ -602,9 +602,9 @@ def test_check_names_failing_tests_of_a_plugin(m2m, work):
             ('plain_vgg11', 'new', '--to', 'brainscore-tree', '--weights', 'no.pth', '--weights-url', 'c.pth'),
             "--weights-url is 'c.pth'; expected an address that begins with https://",
         ),
-        (('pixels_64', 'sent', '--to', 'zip'), 'name a file that ends in .zip'),
-        (('pixels_64', 'new/sent.tar', '--to', 'zip'), 'name a file that ends in .zip'),
-        (('pixels_64', 'my sent.zip', '--to', 'zip'), 'ends in .zip, without spaces'),
+        (('pixels_64', 'sent', '--to', 'zip'), 'name a file whose name ends in .zip'),
+        (('pixels_64', 'new/sent.tar', '--to', 'zip'), 'name a file whose name ends in .zip'),
+        (('pixels_64', 'my sent.zip', '--to', 'zip'), 'ends in .zip and has no spaces'),
         (('pixels_64', '/proc/no/sent.zip', '--to', 'zip'), 'cannot write to /proc/no: '),
         (('pixels_64', '/proc/no', '--to', 'brainscore-tree'), 'cannot write to /proc/no/brainscore_vision/models: '),
         (('nowhere.zip', '--check'), 'there is no nowhere.zip; expected a zip archive'),
@@ -642,7 +642,7 @@ def test_destinations_that_exist(m2m, work):
     (work / 'file').write_text('mine')
     ran = m2m('export', 'pixels_64', 'folder.zip', '--to', 'zip')
     assert ran.code == 1
-    assert 'name a file that ends in .zip' in ran.err
+    assert 'name a file whose name ends in .zip' in ran.err
     for destination, to in (('file/sent.zip', 'zip'), ('file', 'brainscore-tree')):
         ran = m2m('export', 'pixels_64', destination, '--to', to)
         assert ran.code == 1
