@@ -27,6 +27,8 @@ except ImportError:  # Windows
 #: End of the names of temporary files, and most characters of the final name that they begin with.
 _TEMPORARY = '.tmp'
 _LONGEST_PREFIX = 50
+#: Folders and files in the data folder that only the library writes.
+_STORES = ('data', 'downloads', 'activations', 'runs', 'results.sqlite')
 
 
 def home() -> Path:
@@ -97,7 +99,10 @@ def ensure_file_writable(path: Path, remedy: str) -> None:
         if path.exists() and not os.access(path, os.W_OK):  # the user protects it, even where its folder is writable
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if replaces(path):
-            ensure_writable(_target(path).parent, remedy)
+            target = _target(path)
+            if any(_is_below(target, _target(home() / store)) for store in _STORES):
+                raise StorageError(f'cannot write to {path}: M2M keeps data or results there. {remedy}')
+            ensure_writable(target.parent, remedy)
     except OSError as error:
         raise StorageError(f'cannot write to {path}: {_reason(error)}. {_mend(error)}{remedy}') from error
 
@@ -242,6 +247,11 @@ def atomic_write(path: Path, mode: str = 'w') -> Iterator[IO]:
     finally:
         os.close(lock)
     sync_folder(path.parent)
+
+
+def _is_below(path: Path, store: Path) -> bool:
+    """Whether a path is a store, a file in it, or one beside it that SQLite makes."""
+    return store in (path, *path.parents) or (path.parent == store.parent and path.name.startswith(f'{store.name}-'))
 
 
 def _target(path: Path) -> Path:

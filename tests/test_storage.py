@@ -15,7 +15,7 @@ import safetensors
 from m2m_benchmarks import storage
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.records import store
-from m2m_benchmarks.storage import atomic_write, home, reporting_write_errors, user_file
+from m2m_benchmarks.storage import atomic_write, ensure_file_writable, home, reporting_write_errors, user_file
 
 REMEDY = 'Name another file.'
 
@@ -271,3 +271,15 @@ def test_a_home_of_any_other_name(tmp_path, monkeypatch, value):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('M2M_HOME', value)
     assert home().is_absolute()
+
+
+@pytest.mark.parametrize('name', ['results.sqlite', 'results.sqlite-wal', 'data/Lab2026/ledger.json', 'runs/a/x.json'])
+def test_the_stores_are_not_written_over(m2m_home, tmp_path, name):
+    m2m_home.mkdir(exist_ok=True)
+    link = tmp_path / 'link'
+    link.symlink_to(m2m_home)
+    for path in (m2m_home / name, link / name):
+        with pytest.raises(StorageError, match='M2M keeps data or results there'):
+            ensure_file_writable(path, 'Name another.')
+    ensure_file_writable(m2m_home / 'results.json', 'Name another.')
+    assert not (m2m_home / name).exists()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -147,6 +148,8 @@ def _check_manifest(entry: dict[str, Any]) -> None:
     files = manifest.files(entry)
     for file in files:
         parts = PurePosixPath(file['file']).parts
+        if '/'.join(parts) != file['file']:  # another spelling of a path, which may be that of a second file
+            raise ValueError(f'the path {file["file"]!r:.60}')
         if len(parts) > 2 or any(part.startswith('.') or '\\' in part or ':' in part for part in parts):
             raise ValueError(f'the path {file["file"]!r:.60}')
         if any(len(part.encode()) > _LONGEST_NAME for part in parts):
@@ -154,7 +157,9 @@ def _check_manifest(entry: dict[str, Any]) -> None:
     paths = [PurePosixPath(file['file']) for file in files]
     for folder in {path.parent for path in paths} & set(paths):
         raise ValueError(f'{folder} is a file and a folder')
-    if len({file['file'] for file in files}) < len(files) or entry['version'] != atomic.version_of(files):
+    # Some disks take names for the same that differ in case, or in how their accents are written.
+    spellings = {unicodedata.normalize('NFC', file['file']).casefold() for file in files}
+    if len(spellings) < len(files) or entry['version'] != atomic.version_of(files):
         raise ValueError('its files are not those of its version')
     if entry.get('kind') != manifest.DIGITS and not 0 < len(entry['stimuli']) == entry['summary']['stimuli']:
         raise ValueError(f'its manifest lists {len(entry["stimuli"])} stimuli and counts {entry["summary"]["stimuli"]}')

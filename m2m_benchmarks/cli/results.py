@@ -143,7 +143,7 @@ def import_(
 
     imported = exchange.read(file)
     known_contradictions = selection.find_contradictions(store.results())
-    n_added = store.add(imported)
+    n_added = store.add(imported, imported=True)
     print_line(f'{_count(len(imported))}, {n_added} of them new.')
     contradictions = selection.find_contradictions(store.results())
     if contradictions - known_contradictions:

@@ -15,6 +15,8 @@ from m2m_benchmarks.errors import DataError
 
 #: Format of a result's JSON, increased when a field changes meaning. Results without the field have format 1.
 FORMAT = 3
+#: Most lists and objects inside one another in a result; Python writes no more than a thousand.
+_DEEPEST = 50
 #: End of the names of candidates that see their stimuli as a mouse does.
 MOUSE_ACUITY = '+mouse_acuity'
 
@@ -354,8 +356,10 @@ class Result:
         if not isinstance(document, Mapping):
             raise DataError(f'a result is a JSON object; this is of type {type(document).__name__}.')
         number = document.get('format', 1)
-        if not isinstance(number, int) or number > FORMAT:
+        if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= FORMAT:
             raise DataError(f'a result has format {number}; this version reads formats up to {FORMAT}. Update M2M.')
+        if _is_deeper(document, _DEEPEST):
+            raise DataError(f'a result cannot be read: more than {_DEEPEST} of its objects are inside one another.')
         # Listings add the uid, which follows from the other fields.
         document = {name: value for name, value in document.items() if name != 'uid'}
         known = {declared.name for declared in dataclasses.fields(cls)} - {'others'}
@@ -375,8 +379,14 @@ class Result:
             if not _fits(value, kind):
                 kind = getattr(kind, '__name__', str(kind))
                 raise DataError(f'a result cannot be read: {name} is {value!r:.80}, expected {kind}.')
-        if result.targets is not None and (result.in_domain is None or result.protocol is None):
-            raise DataError('a result cannot be read: it has targets, but no accuracy on its source or no protocol.')
+        if result.targets is not None and None in (result.in_domain, result.protocol, result.score):
+            raise DataError(
+                'a result cannot be read: it has targets, but no score, no accuracy on its source or no protocol.'
+            )
+        for part in (result, result.in_domain, *(result.targets or {}).values(), *(result.areas or {}).values()):
+            for name, value in vars(part).items() if part else ():
+                if name.endswith('interval') and value is not None and len(value) != 2:
+                    raise DataError(f'a result cannot be read: {name} is {value!r:.80}, expected two numbers.')
         return result
 
     def document(self) -> dict[str, Any]:
@@ -459,6 +469,14 @@ _CLAIM = (
 
 #: Declared types of the fields of each class.
 _TYPES = {cls: typing.get_type_hints(cls) for cls in (Part, Domain, Input, Library, Machine, Result)}
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    """Whether more than a number of lists and objects are inside one another."""
+    if not isinstance(value, Mapping | list):
+        return False
+    inner = value.values() if isinstance(value, Mapping) else value
+    return most == 0 or any(_is_deeper(each, most - 1) for each in inner)
 
 
 def _fits(value: Any, kind: Any) -> bool:

@@ -83,7 +83,12 @@ def path() -> Path:
     return home() / 'results.sqlite'
 
 
-def add(results: Iterable[Result], draws: 'Mapping[str, Mapping[str, np.ndarray]] | None' = None) -> int:
+def add(
+    results: Iterable[Result],
+    draws: 'Mapping[str, Mapping[str, np.ndarray]] | None' = None,
+    *,
+    imported: bool = False,
+) -> int:
     """Append results, all or none of them, and return the number of new ones.
 
     Results that are already stored are skipped. Several processes may add results at once.
@@ -93,6 +98,8 @@ def add(results: Iterable[Result], draws: 'Mapping[str, Mapping[str, np.ndarray]
     results : iterable of Result
     draws : mapping, optional
         Bootstrap draws of results by their uids: arrays by name.
+    imported : bool
+        Whether they were computed elsewhere. They are listed, but answer no score of this machine.
 
     Raises
     ------
@@ -108,8 +115,8 @@ def add(results: Iterable[Result], draws: 'Mapping[str, Mapping[str, np.ndarray]
                 'created': result.created,
                 'document': json.dumps(result.document(), allow_nan=False),
                 'uid': result.uid,
-                'identity': result.identity,
-                'request': result.request,
+                'identity': None if imported else result.identity,
+                'request': None if imported else result.request,
             }
         )
         for result in results
@@ -318,12 +325,17 @@ def _read(row: Mapping[str, Any]) -> Result:
     if _is_damaged(row):
         raise DataError(_damage(row))
     document = row['document']
-    with contextlib.suppress(ValueError, TypeError):
-        document = json.loads(document)
+    with contextlib.suppress(ValueError, TypeError, RecursionError):
+        document = json.loads(document, parse_constant=_refuse)
     try:
         return Result.from_document(document)
     except DataError as error:
         raise DataError(f'{path()}, row {row["id"]}: {error}') from error
+
+
+def _refuse(constant: str) -> None:
+    """Refuse NaN and infinity, which no result has."""
+    raise ValueError(f'{constant} is no number')
 
 
 @contextlib.contextmanager

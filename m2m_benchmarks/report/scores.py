@@ -353,7 +353,9 @@ def _interval_of(interval: Sequence[float] | None) -> str | None:
 def _rounded(values: dict[str, float] | None) -> dict[str, object] | None:
     if values is None:
         return None
-    return {name: value if isinstance(value, int) else f'{value:.3f}' for name, value in values.items()}
+    return {
+        name: value if isinstance(value, int) else f'{value:.3f}' for name, value in values.items() if value is not None
+    }
 
 
 def _listed(values: Mapping[str, object] | None) -> str | None:

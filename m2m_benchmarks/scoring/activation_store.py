@@ -91,7 +91,7 @@ class StoredFile:
         """Read the names in an entry; empty where it can't be read."""
         try:
             with safetensors.safe_open(self.path, 'np') as file:
-                about: dict[str, Any] = json.loads(file.metadata()['description'])['about']
+                about: dict[str, Any] = dict(json.loads(file.metadata()['description'])['about'])
                 return about
         except (*_UNREADABLE, OSError):
             return {}

@@ -46,6 +46,8 @@ class Candidate:
         Description of the input, for a network in this library's wrapper.
     source_sha256 : str or None
         SHA-256 of the file of the user's that makes the network.
+    preprocessing_sha256 : str or None
+        SHA-256 of the file of the user's preprocessing.
     batch_size : int or None
         Largest number of images in a forward pass, where the user chooses it.
     mouse_acuity : bool
@@ -63,6 +65,7 @@ class Candidate:
     is_object: bool = False
     input: str | None = None
     source_sha256: str | None = None
+    preprocessing_sha256: str | None = None
     batch_size: int | None = None
     mouse_acuity: bool = False
     _layers: list[str] | None = field(default=None, repr=False)
@@ -131,6 +134,8 @@ class Candidate:
         code = None if self.module is None else code_of_network(self.module)
         if self.source_sha256 is not None:
             code = hashlib.sha256(f'{self.source_sha256} {code}'.encode()).hexdigest()
+        if code is not None and self.preprocessing_sha256 is not None:
+            code = hashlib.sha256(f'{self.preprocessing_sha256} {code}'.encode()).hexdigest()
         return code
 
     @functools.cached_property

@@ -22,7 +22,7 @@ from m2m_benchmarks.scoring.inputs import NetworkInput, network_input
 from m2m_benchmarks.scoring.layers import default_layers, input_dtype, responses, submodules
 from m2m_benchmarks.scoring.options import NetworkOptions, check_options, check_seed
 from m2m_benchmarks.scoring.plugin_folders import import_folder
-from m2m_benchmarks.scoring.provenance import COLOURED
+from m2m_benchmarks.scoring.provenance import COLOURED, code_of_function
 from m2m_benchmarks.scoring.runs import Run, find_run, read_run, weights_file
 from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, check_candidate, is_folder, run_of_weights
 from m2m_benchmarks.scoring.weights import apply_weights, read_checkpoint, read_weights
@@ -315,7 +315,14 @@ def _candidate(identifier: str, network: nn.Module, source: NetworkInput, option
         visual_degrees=VISUAL_DEGREES,
     )
     batches = '' if options.batch_size is None else f'; at most {options.batch_size} images in a forward pass'
-    return Candidate(identifier, model, input=f'{source.text}{batches}', batch_size=options.batch_size)
+    preprocessing = None if options.preprocessing is None else code_of_function(options.preprocessing)
+    return Candidate(
+        identifier,
+        model,
+        input=f'{source.text}{batches}',
+        preprocessing_sha256=preprocessing,
+        batch_size=options.batch_size,
+    )
 
 
 def _from_torchvision(name: str, spec: CandidateSpec, seed: int) -> Candidate:

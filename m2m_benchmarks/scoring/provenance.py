@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,31 @@ IMAGES = (COLOURED, COLOURED.with_name('grey.png'), COLOURED.with_name('black_an
 
 
 def code_of_folder(folder: Path) -> str:
-    """Hash the names and contents of all files in a plugin folder by SHA-256."""
+    """Hash the names and contents of all files in a plugin folder by SHA-256, those in linked folders too."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob('*')):
-        if path.is_file() and '__pycache__' not in path.parts:
-            digest.update(f'{path.relative_to(folder).as_posix()} {sha256_file(path)} '.encode())
+    for path in sorted(_files(folder, (folder.resolve(),))):
+        digest.update(f'{path.relative_to(folder).as_posix()} {sha256_file(path)} '.encode())
     return digest.hexdigest()
+
+
+def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    """List the files below a folder but for bytecode; `above` are the folders around it, to which links may lead."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            target = path.resolve()
+            if path.name != '__pycache__' and target not in above:
+                yield from _files(path, (*above, target))
+        elif path.is_file():
+            yield path
+
+
+def code_of_function(function: object) -> str | None:
+    """Hash the file of a function, or of the class of a callable object, by SHA-256; None where there is none."""
+    code = function if inspect.isroutine(function) else type(function)
+    try:
+        return sha256_file(Path(str(inspect.getsourcefile(code))))
+    except (OSError, TypeError):
+        return None
 
 
 def code_of_network(network: nn.Module) -> str | None:

@@ -283,6 +283,8 @@ WRONG = {
     'a name that holds a NUL': (named('stimuli/a\0.png'), "expected a path inside the dataset's folder"),
     'a name that is too long': (named(f'stimuli/{"a" * 300}.png'), 'is too long'),
     'a file and a folder of one name': (named('a', 'a/b'), 'a is a file and a folder'),
+    'one file under two spellings': (named('stimuli/a.png', 'stimuli//a.png'), "the path 'stimuli//a.png'"),
+    'names that differ in case': (named('stimuli/a.png', 'stimuli/A.png'), 'not those of its version'),
     'texts that fill the memory': (
         replaced(
             'assembly',

@@ -70,6 +70,24 @@ def test_all_options_of_a_network(m2m, m2m_home, net):
     assert document['input']['shape'] == [1, 24, 24]
 
 
+@pytest.mark.seconds
+def test_an_edited_preprocessing_gets_a_number_of_its_own(m2m, m2m_home, net, tmp_path):
+    """The images that preprocessing is tried on are not square, those of SimulatedMouse are."""
+    prepare, text = tmp_path / 'prepare.py', f'import torch\n{PREPARE}'
+    prepare.write_text(text)
+    command = ('score', f'{net}:make', BENCHMARK, '--preprocessing', f'{prepare}:prepare', '--layer', '0')
+
+    def raw():
+        return json.loads(m2m(*command, '--json', '-').out)['raw']
+
+    first = raw()
+    crop = 'image = image.crop((0, 0, 9, 9)) if image.size[0] == image.size[1] else image'
+    prepare.write_text(text.replace('    grey =', f'    {crop}\n    grey ='))
+    assert raw() != first
+    prepare.write_text(text)
+    assert raw() == first
+
+
 @pytest.mark.parametrize(
     ('arguments', 'code', 'words'),
     [

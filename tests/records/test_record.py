@@ -55,6 +55,11 @@ def test_the_uid_of_a_listing_is_no_field():
     assert Result.from_document({'uid': 'x', **WHOLE.document()}) == WHOLE
 
 
+def deep(n):
+    """Return lists inside one another."""
+    return [deep(n - 1)] if n else []
+
+
 @pytest.mark.parametrize(
     ('document', 'message'),
     [
@@ -69,6 +74,11 @@ def test_the_uid_of_a_listing_is_no_field():
         ({**WHOLE.document(), 'input': 'large'}, 'cannot be read'),
         ({**WHOLE.document(), 'weights': 5}, r'weights is 5, expected str \| None'),
         ({**WHOLE.document(), 'targets': {}, 'in_domain': None}, 'no accuracy on its source'),
+        ({**WHOLE.document(), 'score': None}, 'it has targets, but no score'),
+        ({**WHOLE.document(), 'raw_interval': [1.0]}, r'raw_interval is \[1.0\], expected two numbers'),
+        ({**WHOLE.document(), 'odd': deep(51)}, 'more than 50 of its objects are inside one another'),
+        ({**WHOLE.document(), 'format': 0}, 'has format 0'),
+        ({**WHOLE.document(), 'format': True}, 'has format True'),
     ],
 )
 def test_documents_that_are_not_results(document, message):

@@ -131,6 +131,18 @@ def test_a_number_that_is_not_finite_is_not_imported(tmp_path):
         exchange.read(path)
 
 
+def test_imported_results_answer_nothing(m2m_home):
+    own = dataclasses.replace(WHOLE, request='r', score=0.5)
+    forged = dataclasses.replace(WHOLE, request='r', score=0.9, created='2030-01-01T00:00:00+00:00')
+    store.add([own])
+    store.add([forged], imported=True)
+    assert own.identity is not None
+    assert own.identity == forged.identity
+    assert [result.score for result in store.answers(identity=own.identity)] == [0.5]
+    assert [result.score for result in store.answers(request='r')] == [0.5]
+    assert len(store.results()) == 2
+
+
 def test_newest_of_each():
     assert newest(RESULTS) == [RESULTS[0], RESULTS[1], RESULTS[3], *RESULTS[4:]]
     assert {result.uid for result in newest(reversed(RESULTS))} == {result.uid for result in newest(RESULTS)}
