@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from m2m_benchmarks.data.names import is_part_name
+
 #: Kind of a manifest of a domain of digits; manifests of recordings have none.
 DIGITS = 'digits'
 
@@ -77,6 +79,12 @@ def check_form(manifest: Mapping[str, Any], others: bool) -> None:
             raise ValueError(f'stimuli[{number}] has other columns than the first one')
     if 'description' in manifest['source']:
         _check(manifest['source']['description'], {_EACH: _TEXT}, 'source.description')
+    if manifest['source'].get('settings') is not None:
+        _check(manifest['source']['settings'], {}, 'source.settings')
+    for name, area in manifest.get('summary', {}).get('areas', {}).items():
+        if not is_part_name(name):
+            raise ValueError(f'summary.areas has {name!r:.60}, expected the name of an area')
+        _check(area.get('reliable_by', {}), {_EACH: {_EACH: _COUNT}}, f'summary.areas.{name}.reliable_by')
 
 
 def _check(value: Any, form: Any, place: str) -> None:

@@ -224,6 +224,15 @@ def of_first(**values):
     return change
 
 
+def of_areas(change):
+    def changed_areas(files):
+        content = json.loads(files['ledger.json'])
+        content['summary']['areas'] = change(content['summary']['areas'])
+        return {**files, 'ledger.json': json.dumps(content).encode()}
+
+    return changed_areas
+
+
 def outside(files):
     content = json.loads(files['ledger.json'])
     content['assembly']['file'] = '../../out.nc'
@@ -332,6 +341,15 @@ WRONG = {
     'a description that is no text': (
         changed('source', {'made_by': '', 'description': {'citation': 5}}),
         'source.description.citation is 5, expected a text',
+    ),
+    'settings that are a list': (
+        changed('source', {'made_by': '', 'settings': [1, 2]}),
+        'source.settings is [1, 2], expected an object',
+    ),
+    'an area without a name': (of_areas(lambda areas: {'': areas['VISp']}), "summary.areas has '', expected the name"),
+    'populations without numbers': (
+        of_areas(lambda areas: {'VISp': {**areas['VISp'], 'reliable_by': {'layer': {'4': 'many'}}}}),
+        "reliable_by.layer.4 is 'many', expected a whole number",
     ),
     'a path outside': (outside, "assembly.file is '../../out.nc', expected a path inside"),
     'a file that is missing': (lambda files: {k: v for k, v in files.items() if 'assembly' not in k}, 'incomplete'),
