@@ -1,7 +1,8 @@
 """Runs other people's code with an environment, a home and a process group of its own.
 
 This is no full sandbox: the code runs as the same user, and can read and write what that user can, where it knows the
-paths. It doesn't get their tokens or settings, and nothing of it runs on afterwards, unless it kills the supervisor.
+paths. It doesn't get their tokens or settings, though it can look for them in /proc where the network can't be dropped.
+Nothing of it runs on afterwards, unless it kills the supervisor, or starts processes faster than they are killed.
 """
 
 import contextlib

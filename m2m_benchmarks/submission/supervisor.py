@@ -19,8 +19,8 @@ import time
 
 #: Exit code where the network can't be taken away.
 KEEPS_NETWORK = 75
-#: SIGKILL, whose name not every platform has.
-KILL = 9
+#: SIGKILL and Linux's SIGSTOP, whose names not every platform has.
+KILL, _STOP = 9, 19
 # Of linux/sched.h, linux/sockios.h and linux/if.h.
 _NEWUSER, _NEWNET, _SET_FLAGS, _UP_AND_RUNNING = 0x10000000, 0x40000000, 0x8914, 0x41
 #: Of linux/prctl.h.
@@ -72,12 +72,18 @@ def _end_with_parent() -> None:
 
 
 def _kill_descendants() -> None:
-    """Kill all processes below this one, also those in sessions of their own, where /proc lists processes."""
+    """Kill all processes below this one, also those in sessions of their own, where /proc lists processes.
+
+    They are stopped first: a shell whose child is killed would go on to its next command.
+    """
     end = time.monotonic() + KILLING_S
+    stopped: set[int] = set()
     while (pids := _descendants()) and time.monotonic() < end:
-        for pid in pids:
+        running = pids - stopped
+        for pid in running or pids:
             with contextlib.suppress(OSError):
-                os.kill(pid, KILL)
+                os.kill(pid, _STOP if running else KILL)
+        stopped |= running
 
 
 def _descendants() -> set[int]:

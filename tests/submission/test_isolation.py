@@ -142,6 +142,18 @@ def test_a_background_process_ends_with_the_command(run, tmp_path):
     wait_for_end(map(int, output.split()))
 
 
+def test_processes_are_stopped_before_any_is_killed(monkeypatch):
+    """A shell whose child is killed would go on to its next command; a process may start another meanwhile."""
+    found = iter([{5, 6}, {5, 6, 7}, {5, 6, 7}, {6}, set()])
+    sent = []
+    monkeypatch.setattr(supervisor, '_descendants', lambda: next(found))
+    monkeypatch.setattr(os, 'kill', lambda pid, number: sent.append((pid, number)))
+    supervisor._kill_descendants()
+    stop, kill = signal.SIGSTOP, signal.SIGKILL
+    assert sorted(sent[:3]) == [(5, stop), (6, stop), (7, stop)]
+    assert sorted(sent[3:]) == [(5, kill), (6, kill), (6, kill), (7, kill)]
+
+
 @linux
 def test_a_time_limit_ends_all_of_it(run):
     code, output = run(LASTING + 'time.sleep(60)', timeout_s=3)
