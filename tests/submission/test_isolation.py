@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from m2m_benchmarks.errors import M2MError
-from m2m_benchmarks.submission import check, isolation
+from m2m_benchmarks.submission import check, isolation, supervisor
 from m2m_benchmarks.submission.scratch import scratch_folder
 
 pytestmark = [pytest.mark.process, pytest.mark.seconds]
