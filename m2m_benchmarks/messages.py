@@ -28,6 +28,11 @@ def printable(text: str, keep: str = '') -> str:
     )
 
 
+def csv_text(text: str) -> str:
+    """Mark a text, by an apostrophe, that a spreadsheet would compute as a formula."""
+    return f"'{text}" if text.startswith(('=', '+', '-', '@', '\t', '\r')) else text
+
+
 def say(text: str) -> None:
     """Print a message to stderr. Nothing happens where stderr is closed or full: no message could say so."""
     if sys.stderr is not None:

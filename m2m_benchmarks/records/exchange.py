@@ -1,14 +1,15 @@
 """Writes results to a file and reads them again, to move them between machines."""
 
 import csv
-import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.limits import read_file
+from m2m_benchmarks.messages import csv_text
 from m2m_benchmarks.records.record import FORMAT, Result
 from m2m_benchmarks.records.selection import labels
 from m2m_benchmarks.storage import user_file
@@ -47,12 +48,13 @@ def write_csv(results: Sequence[Result], file: object) -> None:
     writer = csv.writer(file)  # type: ignore[arg-type]
     writer.writerow(COLUMNS)
     for name, result in zip(labels(results), results, strict=True):
-        fields = dataclasses.asdict(result)
+        fields: dict[str, Any] = {column: getattr(result, column, None) for column in COLUMNS}
         fields['uid'], fields['candidate'] = result.uid, name
         fields['version'] = None if result.library is None else result.library.version
         if isinstance(result.layer, dict):
             fields['layer'] = json.dumps(result.layer)
-        writer.writerow(['' if fields[column] is None else fields[column] for column in COLUMNS])
+        cells = ('' if fields[column] is None else fields[column] for column in COLUMNS)
+        writer.writerow([csv_text(cell) if isinstance(cell, str) else cell for cell in cells])
 
 
 def read(path: Path) -> list[Result]:

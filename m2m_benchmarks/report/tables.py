@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from m2m_benchmarks.messages import printable
+from m2m_benchmarks.messages import csv_text, printable
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -172,7 +172,10 @@ def to_csv(table: Table) -> str:
         for column, cell in zip(table.columns, row.cells, strict=True):
             values = cell if isinstance(cell, tuple) else (cell, *[None] * (len(column.parts) - 1))
             # NumPy's numbers are written as Python's.
-            cells += [value if value is None or isinstance(value, str | int) else float(value) for value in values]
+            cells += [
+                csv_text(value) if isinstance(value, str) else value if isinstance(value, int | None) else float(value)
+                for value in values
+            ]
         writer.writerow(cells)
     return file.getvalue()
 

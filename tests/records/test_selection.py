@@ -245,3 +245,11 @@ def test_a_file_of_something_else(tmp_path, content, message):
 def test_no_such_file(tmp_path):
     with pytest.raises(StorageError, match=r'none\.json cannot be read'):
         exchange.read(tmp_path / 'none.json')
+
+
+def test_csv_has_no_formulas(tmp_path):
+    odd = make("=cmd|'/c calc'!A1", 'Lab2026-rdm', -0.5)
+    exchange.write([odd], tmp_path / 'a.csv')
+    (row,) = csv.DictReader((tmp_path / 'a.csv').open())
+    assert row['model'] == "'=cmd|'/c calc'!A1"
+    assert row['score'] == '-0.5'

@@ -179,6 +179,11 @@ def test_markdown():
     )
 
 
+def test_csv_has_no_formulas():
+    table = Table((Column('name'), number('score')), [Row(('@SUM(1)', -0.5)), Row(('a-b', None))])
+    assert to_csv(table) == "name,score\n'@SUM(1),-0.5\na-b,\n"
+
+
 def test_csv_has_full_precision():
     third = 1 / 3
     table = Table(
