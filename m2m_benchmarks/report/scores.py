@@ -13,8 +13,8 @@ from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estima
 
 #: What the ceiling of each kind is a ceiling of.
 _SAYS = {
-    'population': '0 is chance, 1 a perfect model of these populations, given the neuroids and their noise.',
-    'trials': '0 is chance; the ceiling is the noise of the trials alone, which a perfect model stays below.',
+    'population': '0 is chance, 1 a perfect model of these populations, as recorded.',
+    'trials': '0 is chance; a perfect model stays below the ceiling, the noise of the trials.',
     'half of the trials': '0 is chance; the ceiling is the agreement of two halves of the trials.',
 }
 #: What the columns of single values beside raw mean.

@@ -33,5 +33,5 @@ def test_scales_of_several_comparisons_are_told_apart():
     neurons = dataclasses.replace(geometry, benchmark='Lab2026.VISp-ridge', ceiling_kind='trials')
     together = ' '.join(score_tables([geometry, neurons])[0].notes)
     assert 'score of -rdm: 0 is chance, 1 a perfect model' in together
-    assert 'score of -ridge: 0 is chance; the ceiling is the noise' in together
+    assert 'score of -ridge: 0 is chance; a perfect model stays below' in together
     assert 'score: 0 is chance, 1 a perfect model' in notes(geometry)  # alone, it needs no name
