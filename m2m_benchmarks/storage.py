@@ -100,7 +100,7 @@ def ensure_file_writable(path: Path, remedy: str) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if replaces(path):
             target = _target(path)
-            if any(_is_below(target, _target(home() / store)) for store in _STORES):
+            if _is_in_a_store(target):
                 raise StorageError(f'cannot write to {path}: M2M keeps data or results there. {remedy}')
             ensure_writable(target.parent, remedy)
     except OSError as error:
@@ -249,9 +249,16 @@ def atomic_write(path: Path, mode: str = 'w') -> Iterator[IO]:
     sync_folder(path.parent)
 
 
-def _is_below(path: Path, store: Path) -> bool:
-    """Whether a path is a store, a file in it, or one beside it that SQLite makes."""
-    return store in (path, *path.parents) or (path.parent == store.parent and path.name.startswith(f'{store.name}-'))
+def _is_in_a_store(path: Path) -> bool:
+    """Whether a path is one of the stores in the data folder, a file in one, or one beside it that SQLite makes."""
+    try:
+        stores = [_target(home() / name) for name in _STORES]
+    except StorageError:  # without a data folder there are no stores
+        return False
+    return any(
+        store in (path, *path.parents) or (path.parent == store.parent and path.name.startswith(f'{store.name}-'))
+        for store in stores
+    )
 
 
 def _target(path: Path) -> Path:

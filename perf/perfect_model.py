@@ -6,8 +6,8 @@ Recordings are Poisson counts of 50 trials with random gains, of units or dense 
 animals, with and without noise that the neurons of an animal share (`m2m_benchmarks.testing.generator`). The layer is
 scored on each by its name, and by a cross-fitted choice among all layers of the network. Printed are means and standard
 deviations over recordings of the score by RSA, the raw value, and own_units, and how often the raw value lies in the
-interval of own_units. Own units are units; where the recorded neurons are mixtures, "as mixtures" is the same for 2,000
-other mixtures of the layer in their place. Bootstrap draws, which change none of these, are left out.
+interval of own_units. Where the recorded neurons are mixtures, "as mixtures" is own_units of 2,000 other mixtures of
+the layer instead of its units. Bootstrap draws, which change none of these, are left out.
 """
 
 import argparse

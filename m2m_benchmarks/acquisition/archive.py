@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import h5py
+import numpy as np
 
 from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition.hdf5 import check_memory, check_own, own_dataset
@@ -25,6 +26,8 @@ from m2m_benchmarks.storage import user_file
 
 #: File of the manifest in an archive; the dataset's other files are beside it.
 _MANIFEST = 'ledger.json'
+#: Largest excess of a reliability over 1 by rounding; they are stored as float32.
+_ROUNDING = 1e-5
 #: First bytes of a PNG file.
 _PNG = b'\x89PNG\r\n\x1a\n'
 #: Largest manifest that is read, in bytes.
@@ -203,10 +206,15 @@ def _check_content(path: Path, assembly: Path, stimuli: list[Path], stimulus_ids
             check_own(file, path)
             check_memory(file, str(path))
             presented = set(own_dataset(file, 'stimulus_id', str(path)).asstr()[:])
+            reliability = own_dataset(file, 'reliability', str(path))[:]
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise DataError(f'{path}: its {assembly.name} cannot be read as HDF5 ({error}). Copy it again.') from error
     if presented != set(stimulus_ids):
         raise DataError(f'{path}: the stimuli of its {assembly.name} are others than those of its {_MANIFEST}.')
+    if (reliability > 1 + _ROUNDING).any():
+        raise DataError(
+            f'{path}: its {assembly.name} has a reliability of {np.nanmax(reliability):g}, expected 1 at most.'
+        )
     for stimulus in stimuli:
         with stimulus.open('rb') as content:
             if content.read(len(_PNG)) != _PNG:

@@ -67,7 +67,7 @@ def own_dataset(file: h5py.File, path: str, where: str) -> h5py.Dataset:
         others = [dataset.file.filename]
     if others:
         raise DataError(
-            f'{where}: {path} is a link to another file, {others[0]}, which is not followed; copy the data into it.'
+            f'{where}: {path} is a link to another file, {others[0]}, which is not followed; copy its data here.'
         )
     return dataset
 

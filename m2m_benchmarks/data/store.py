@@ -18,6 +18,7 @@ from m2m_benchmarks.data import manifest, populations, versions
 from m2m_benchmarks.data.atomic import write_version
 from m2m_benchmarks.data.trials import NO_OBJECT, OBJECT, is_scored
 from m2m_benchmarks.data.versions import Version
+from m2m_benchmarks.storage import unchanged
 
 #: Bytes of responses that are compressed and written at a time; at least one neuroid.
 _SLAB = 2**22
@@ -328,10 +329,14 @@ def _stimuli(version: Version) -> StimulusSet:
 @functools.lru_cache(maxsize=2)
 def _assembly(version: Version) -> NeuronRecordingAssembly:
     stimuli, file = _stimuli(version), version.manifest['assembly']
-    with versions.reporting_replacement([version]), xr.open_dataset(version.path(file)) as stored:
-        if OBJECT not in stored:  # bundles imported by earlier versions may have a column of this name
-            stored = stored.assign_coords({OBJECT: ('presentation', np.full(stored.sizes['presentation'], NO_OBJECT))})
-        # netCDF cannot mark a coordinate whose name has a space; all variables but the data are coordinates.
-        assembly = NeuronRecordingAssembly(stored.set_coords([*stored.drop_vars('data').data_vars])['data'].load())
+    with versions.reporting_replacement([version]):
+        path = version.path(file)
+        # What is loaded is what is compared with the hash, within the time in which the file stays the same.
+        with unchanged([path]), xr.open_dataset(version.path(file)) as stored:
+            if OBJECT not in stored:  # bundles imported by earlier versions may have a column of this name
+                none = np.full(stored.sizes['presentation'], NO_OBJECT)
+                stored = stored.assign_coords({OBJECT: ('presentation', none)})
+            # netCDF cannot mark a coordinate whose name has a space; all variables but the data are coordinates.
+            assembly = NeuronRecordingAssembly(stored.set_coords([*stored.drop_vars('data').data_vars])['data'].load())
     assembly.attrs.update(stimulus_set=stimuli, stimulus_set_identifier=stimuli.identifier, sha256=file['sha256'])
     return assembly

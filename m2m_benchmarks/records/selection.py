@@ -107,14 +107,16 @@ def select(results: Iterable[Result], models: Sequence[str] = (), benchmarks: Se
     """
     everything = selected = list(results)
     filters: tuple[tuple[str, Sequence[str], Callable[[Result], tuple[str, ...]], Callable[[str, str], bool]], ...] = (
-        ('model with results', models, lambda result: (result.model, label(result)), fnmatch.fnmatchcase),
-        ('benchmark with results', benchmarks, lambda result: (result.benchmark,), matches),
+        ('model', models, lambda result: (result.model, label(result)), fnmatch.fnmatchcase),
+        ('benchmark', benchmarks, lambda result: (result.benchmark,), matches),
     )
     for noun, patterns, names, match in filters:
         for pattern in patterns:
             known = list(dict.fromkeys(name for result in everything for name in names(result)))
             if not any(match(name, pattern) for name in known):
-                raise UnknownNameError(noun, pattern, known, '`m2m results list` lists them.')
+                raise UnknownNameError(
+                    noun, pattern, known, '`m2m results list` lists them.', 'there are no results of it'
+                )
         if patterns:
             selected = [
                 result

@@ -35,7 +35,7 @@ from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.layers import input_dtype, responses, submodules
 from m2m_benchmarks.scoring.probes import Probe, deviation, tolerance
 from m2m_benchmarks.scoring.provenance import code_of_network, machine, preprocess_probe
-from m2m_benchmarks.scoring.requests import library, versions
+from m2m_benchmarks.scoring.requests import check_library, library, versions
 from m2m_benchmarks.storage import ensure_writable, file_state, free_bytes, reporting_write_errors, sha256_file
 
 #: Most bytes that the responses of one batch take, all layers together.
@@ -209,6 +209,7 @@ class Activations:
             for layer, key in keys.items()
         ]
         try:
+            check_library()
             activation_store.write(entries, self._in_use)
         except StorageError as error:  # what was computed is scored all the same
             self._note(f'its activations are not stored: {str(error).rstrip(".")}')

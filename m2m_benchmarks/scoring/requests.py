@@ -20,6 +20,7 @@ from m2m_benchmarks.benchmarks.names import datasets_of
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.degrees import stimulus_degrees
 from m2m_benchmarks.data.versions import Version
+from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.plugins import OWN, plugins_folder, registered
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Library, Result
@@ -101,6 +102,23 @@ def answer(request: str) -> Result | None:
 
 @functools.cache
 def library() -> Library:
+    """Version of this library, and a hash of its code, when this process first asked for them."""
+    return _library_now()
+
+
+def check_library() -> None:
+    """Check that the code is that of the hash: modules are imported before it is taken and after.
+
+    Raises
+    ------
+    StorageError
+        When the code of the library was changed.
+    """
+    if _library_now() != library():
+        raise StorageError('the code of M2M was changed while this ran. Run it again.')
+
+
+def _library_now() -> Library:
     """Version of this library, and a hash of the source files that the numbers depend on."""
     spec = importlib.util.find_spec(OWN)
     assert spec is not None and spec.submodule_search_locations

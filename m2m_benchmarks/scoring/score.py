@@ -32,6 +32,7 @@ from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.low_passed import make_stimuli, seen_by_mouse
 from m2m_benchmarks.scoring.options import layer_name
 from m2m_benchmarks.scoring.own_units import OwnUnits, own_units
+from m2m_benchmarks.scoring.requests import check_library
 from m2m_benchmarks.scoring.results import benchmark_fields, draws_of, facts_of, result_of, score_of
 from m2m_benchmarks.storage import ensure_writable, home
 
@@ -227,6 +228,7 @@ def score_candidate(
 def _store(result: Result, draws: dict[str, np.ndarray]) -> str | None:
     """Store a result, unless its equal is stored. Return why it could not be stored, which is a note on stderr too."""
     try:
+        check_library()
         same = [] if result.identity is None else store.answers(identity=result.identity)
         if not any(stored.score == result.score for stored in same):
             store.add([result], {result.uid: draws})

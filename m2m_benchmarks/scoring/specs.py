@@ -207,7 +207,9 @@ def _check_name(name: str) -> None:
         return
     library, colon, model = name.partition(':')
     if colon and library not in LIBRARIES:
-        raise UnknownNameError('kind of model', library, [*LIBRARIES, 'run'], why=f'the name begins with it, {name}')
+        raise UnknownNameError(
+            'kind of model', library, [*LIBRARIES, 'run'], why=f'{name} is of no kind that M2M knows'
+        )
     if colon:
         known = library_models(library)
         tagged = _TAGGED.fullmatch(model) if library == 'timm' else None

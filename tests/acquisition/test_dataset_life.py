@@ -288,6 +288,16 @@ def with_attribute(content):
     return file.getvalue()
 
 
+def with_reliability(value):
+    def change(content):
+        file = io.BytesIO(content)
+        with h5py.File(file, 'r+') as stored:
+            stored['reliability'][0] = value
+        return file.getvalue()
+
+    return change
+
+
 WRONG = {
     'a name that holds a NUL': (named('stimuli/a\0.png'), "expected a path inside the dataset's folder"),
     'a name that is too long': (named(f'stimuli/{"a" * 300}.png'), 'is too long'),
@@ -313,6 +323,7 @@ WRONG = {
         replaced('assembly', lambda old: with_dataset(old, shape=(10**12,), chunks=(10,))),
         '/added unpacks to 1e+03 GB',
     ),
+    'a reliability above 1': (replaced('assembly', with_reliability(1e9)), 'has a reliability of 1e+09, expected 1'),
     'an assembly of another format': (replaced('assembly', lambda old: b'CDF\x01' + old), 'cannot be read as HDF5'),
     'a program for a stimulus': (
         replaced('stimuli', lambda old: b'%!PS-Adobe-3.0 EPSF-3.0\n'),

@@ -208,7 +208,7 @@ def test_nothing_yet(m2m, tmp_path, monkeypatch):
         (['export', 'file.txt'], 2, 'expected a name that ends in .json or .csv'),
         (['import', 'nowhere.json'], 1, 'nowhere.json cannot be read'),
         (['delete', 'zzz', '--yes'], 1, "unknown result 'zzz'"),
-        (['list', '--benchmark', '*-cka'], 1, "unknown benchmark with results '*-cka'"),
+        (['list', '--benchmark', '*-cka'], 1, "unknown benchmark '*-cka': there are no results of it"),
         (['list', '--json'], 2, '--json FILE'),
     ],
 )

@@ -75,9 +75,12 @@ def test_filters(filters, numbers):
 @pytest.mark.parametrize(
     ('filters', 'message'),
     [
-        ({'models': ['alfa']}, "unknown model with results 'alfa'. Did you mean alpha"),
-        ({'benchmarks': ['Lab2026-cka']}, "unknown benchmark with results 'Lab2026-cka'. Did you mean Lab2026-r"),
-        ({'models': ['delta*']}, r"unknown model with results 'delta\*'"),
+        ({'models': ['alfa']}, "unknown model 'alfa': there are no results of it. Did you mean alpha"),
+        (
+            {'benchmarks': ['Lab2026-cka']},
+            "unknown benchmark 'Lab2026-cka': there are no results of it. Did you mean Lab2026-r",
+        ),
+        ({'models': ['delta*']}, r"unknown model 'delta\*'"),
     ],
 )
 def test_filters_that_match_nothing(filters, message):

@@ -65,7 +65,7 @@ def test_a_layers_own_raw_value_is_in_the_interval(comparison, network):
 
 @pytest.mark.parametrize('comparison', ['rdm', 'ridge'])
 def test_mixtures_of_a_layer_get_what_other_mixtures_get(comparison, network):
-    """Own units are units: what mixtures get is told by simulating mixtures in their place."""
+    """Mixtures of the units of a layer reach what other mixtures of them reach."""
     units = units_of(network, '4')
     weights = np.random.default_rng(1).standard_normal((units.shape[1], 600))
     others = units @ (weights - weights.mean(axis=0))

@@ -1,5 +1,6 @@
 """Several candidates on several benchmarks, and scores taken from the stored results."""
 
+import dataclasses
 import errno
 import io
 import json
@@ -20,7 +21,7 @@ from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import BenchmarkError, ModelError, StorageError
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Result
-from m2m_benchmarks.scoring import candidates, requests, several
+from m2m_benchmarks.scoring import activation_store, candidates, requests, several
 from m2m_benchmarks.scoring.several import score_several
 from m2m_benchmarks.scoring.specs import CandidateSpec
 from m2m_benchmarks.testing import SmallNetwork
@@ -400,6 +401,18 @@ def test_a_score_is_shown_before_it_is_stored(m2m, tmp_path, capsys, monkeypatch
     assert ran.code == 1
     assert ran.err.startswith('note: the score is not stored: the file is locked\n')
     assert ran.err.endswith('error: scores that are not stored: 1. the file is locked\n')
+
+
+def test_code_that_is_changed_meanwhile(m2m, monkeypatch):
+    assert requests.library() == requests._library_now()
+    other = dataclasses.replace(requests.library(), code_sha256='0' * 64)
+    monkeypatch.setattr(requests, '_library_now', lambda: other)
+    ran = m2m('score', f'{SMALL}@none', BENCHMARK, '--json', '-')
+    assert ran.code == 1
+    assert json.loads(ran.out)['raw'] is not None  # it is not lost
+    assert ran.err.count('the code of M2M was changed while this ran') >= 2  # of the activations and of the score
+    assert store.results() == []
+    assert not list(activation_store.folder().rglob('*.safetensors'))
 
 
 def test_a_locked_store_does_not_end_the_run(m2m, tmp_path, monkeypatch):

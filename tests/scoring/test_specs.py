@@ -79,7 +79,7 @@ def test_a_text_with_two_meanings_is_refused(here):
         ('timm:resnet18@nofile.pth', 'there is no weights file nofile.pth.'),
         (
             'tensorflow:x@none',
-            "'tensorflow': the name begins with it, tensorflow:x. Valid names: torchvision, timm, run.",
+            "'tensorflow': tensorflow:x is of no kind that M2M knows. Valid names: torchvision, timm, run.",
         ),
         ('neurn_resnet18_k5x', "got 'x'."),
         ('neurn_resnet19', 'Did you mean neurn_resnet18'),

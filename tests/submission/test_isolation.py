@@ -144,9 +144,9 @@ def test_a_background_process_ends_with_the_command(run, tmp_path):
 
 def test_processes_are_stopped_before_any_is_killed(monkeypatch):
     """A shell whose child is killed would go on to its next command; a process may start another meanwhile."""
-    found = iter([{5, 6}, {5, 6, 7}, {5, 6, 7}, {6}, set()])
+    listed = iter([{5, 6}, {5, 6, 7}, {5, 6, 7}, {6}, set()])
     sent = []
-    monkeypatch.setattr(supervisor, '_descendants', lambda: next(found))
+    monkeypatch.setattr(supervisor, '_descendants', lambda: next(listed))
     monkeypatch.setattr(os, 'kill', lambda pid, number: sent.append((pid, number)))
     supervisor._kill_descendants()
     stop, kill = signal.SIGSTOP, signal.SIGKILL
