@@ -8,6 +8,7 @@ import netCDF4
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuronRecordingAssembly
 from brainscore_vision.benchmark_helpers.neural_common import average_repetition
 
@@ -19,7 +20,7 @@ from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import card, cards
 from m2m_benchmarks.data.digit_names import DOMAINS
 from m2m_benchmarks.data.trials import average_repetitions, trial_array
-from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
+from m2m_benchmarks.errors import DataError, DataNotFoundError, StorageError, UnknownNameError
 from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.testing import damaged
 
@@ -199,6 +200,31 @@ def test_a_stimulus_that_a_neuroid_never_saw():
 
 def test_loading_twice_reads_once(m2m_home):
     assert load_dataset('SimulatedMouse') is load_dataset('SimulatedMouse')
+
+
+@pytest.mark.seconds
+def test_an_assembly_that_is_swapped_while_it_is_read(m2m_home, make_bundle, tmp_path, monkeypatch):
+    """It is put back before anyone looks, so its content is right again, and what was read is not."""
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
+    entry = manifest.require('Lab2026')
+    path = manifest.path_of('Lab2026', entry, entry['assembly'])
+    content = path.read_bytes()
+    with netCDF4.Dataset(path, 'r+') as file:
+        file['data'][:] = file['data'][:][::-1]
+    other = path.read_bytes()
+    path.write_bytes(content)
+    open_dataset = xr.open_dataset
+
+    def swapped(path, **options):
+        path.write_bytes(other)
+        stored = open_dataset(path, **options).load()
+        path.write_bytes(content)
+        return stored
+
+    monkeypatch.setattr(xr, 'open_dataset', swapped)
+    with pytest.raises(StorageError, match='was changed while it was read'):
+        load_dataset('Lab2026')
+    monkeypatch.undo()
 
 
 def test_presentations_have_a_second_coordinate_that_is_not_in_the_file(simulated_home):
