@@ -1,6 +1,6 @@
 """Pure functions on numpy arrays: no xarray, no files, no models."""
 
-from m2m_benchmarks.arrays.bootstrap import median_draws, rsa, rsa_draws, standard_error
+from m2m_benchmarks.arrays.bootstrap import median_draws, rsa, rsa_draws, rsa_with_each, standard_error
 from m2m_benchmarks.arrays.ceilings import (
     N_HALVINGS,
     agreement_draws,
@@ -53,6 +53,7 @@ __all__ = [
     'ridge',
     'rsa',
     'rsa_draws',
+    'rsa_with_each',
     'shared_noise',
     'shuffle_splits',
     'spearman',

@@ -76,12 +76,12 @@ def upper_triangle(matrix: np.ndarray) -> np.ndarray:
     """
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f'expected a square matrix, got shape {matrix.shape}')
-    upper: np.ndarray = matrix[pairs(len(matrix))]
+    upper: np.ndarray = matrix[_pairs(len(matrix))]
     return upper
 
 
 @functools.lru_cache(maxsize=8)
-def pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the entries above the diagonal of an n x n matrix, row by row."""
     rows, columns = np.triu_indices(n, k=1)
     rows.flags.writeable = columns.flags.writeable = False

@@ -12,7 +12,7 @@ FACTORS = ('both', 'animals', 'stimuli')
 _STIMULI, _ANIMALS, _NEUROIDS, _HALVES = range(4)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # so that what is computed for a sample can be kept under it
 class Sample:
     """Draws of an experiment: how often each stimulus and each neuroid is in each draw.
 

@@ -228,8 +228,12 @@ def _network_options(mean: str | None, std: str | None, preprocessing: str | Non
             raise typer.BadParameter(f'expected FILE.py:FUNCTION, got {preprocessing}', param_hint='--preprocessing')
         source_files.check(preprocessing)
         # What the file prints is not among the results.
-        with contextlib.redirect_stdout(sys.stderr), reporting_plugin_errors(preprocessing, ModelError):
-            options['preprocessing'] = source_files.run(preprocessing)
+        with (
+            contextlib.redirect_stdout(sys.stderr),
+            reporting_plugin_errors(preprocessing, ModelError),
+            source_files.Running(preprocessing) as running,
+        ):
+            options['preprocessing'] = running.value
     for name, text in (('mean', mean), ('std', std)):
         try:
             options[name] = None if text is None else [float(part) for part in text.split(',')]

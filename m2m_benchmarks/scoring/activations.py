@@ -119,7 +119,8 @@ class Activations:
         if 'logits' not in layers:  # Brain-Score's name for the last layer
             submodules(self._module, layers, self._candidate.identifier)
         paths = [Path(stimuli.get_stimulus(stimulus)) for stimulus in stimuli['stimulus_id']]
-        stimuli_sha256 = self._stimuli_hash(stimuli.identifier, paths)
+        states = [file_state(path) for path in paths]
+        stimuli_sha256 = self._stimuli_hash(stimuli.identifier, paths, states)
         unread = [layer for layer in dict.fromkeys(layers) if (stimuli_sha256, layer, form) not in self._known]
         if unread:
             folder = ensure_writable(activation_store.folder())
@@ -133,7 +134,8 @@ class Activations:
             missing = [layer for layer in unread if (stimuli_sha256, layer, form) not in self._known]
             if missing:
                 computed = self._run(paths, missing, probe, folder, form)
-                if self._stimuli_hash(stimuli.identifier, paths) != stimuli_sha256:
+                # Not compared by content: images may be replaced and put back.
+                if [file_state(path) for path in paths] != states:
                     raise DataError(
                         f'the images of {stimuli.identifier} were replaced while {self._candidate.identifier} ran on '
                         'them. Run this again.'
@@ -222,8 +224,8 @@ class Activations:
             self._noted.add(text)
             say(f'Note on {self._candidate.identifier}: {text}.')
 
-    def _stimuli_hash(self, identifier: str, paths: Sequence[Path]) -> str:
-        state = f'{identifier} {[(str(path), file_state(path)) for path in paths]}'
+    def _stimuli_hash(self, identifier: str, paths: Sequence[Path], states: Sequence[tuple[int, ...] | None]) -> str:
+        state = f'{identifier} {list(map(str, paths))} {states}'
         if state not in self._hashes:
             digest = hashlib.sha256()
             for path in paths:

@@ -152,26 +152,24 @@ def _from_file(spec: CandidateSpec, seed: int) -> Candidate:
     """Run a file of the user's, and call the function in it that makes a network."""
     parts = source_files.split(spec.name)
     assert parts is not None
-    file, function = parts
-    identifier = f'{file.name}:{function}'
+    identifier = f'{parts[0].name}:{parts[1]}'
     dtype = torch.get_default_dtype()
     try:
         with (
             plugins.reporting_exits(identifier, ModelError),
             plugins.reporting_plugin_errors(identifier, ModelError),
             torch.random.fork_rng([]),
-            unchanged([file]),
         ):
             torch.manual_seed(seed)
-            made = source_files.run(spec.name)
-            network = made if isinstance(made, nn.Module) else made()
-            file_sha256 = sha256_file(file)
+            with source_files.Running(spec.name) as running:
+                made = running.value
+                network = made if isinstance(made, nn.Module) else made()
     finally:
         torch.set_default_dtype(dtype)  # the file may change it, and with it the candidates after this one
     if not isinstance(network, nn.Module):
         raise ModelError(f'{identifier} makes a {type(network).__name__}; expected a network (torch.nn.Module).')
     candidate = _from_network(identifier, network, spec.weights, spec.options)
-    candidate.source_sha256 = file_sha256
+    candidate.source_sha256 = running.sha256
     return candidate
 
 

@@ -7,22 +7,11 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
+
+from m2m_benchmarks.scoring.source_loader import SourceLoader
 
 _PREFIX = 'm2m_plugin_'
-
-
-class _SourceLoader(SourceFileLoader):
-    """Loader that reads and writes no bytecode.
-
-    Bytecode of an earlier version passes for that of the present one if both have the same time stamp and size: in an
-    archive all files may have one time, and two versions may be written within a second.
-    """
-
-    def get_code(self, fullname: str) -> CodeType:
-        path = self.get_filename(fullname)
-        code: CodeType = self.source_to_code(self.get_data(path), path)
-        return code
 
 
 class _Finder:
@@ -36,7 +25,7 @@ class _Finder:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
-            spec.loader = _SourceLoader(spec.loader.name, spec.loader.path)
+            spec.loader = SourceLoader(spec.loader.name, spec.loader.path)
         return spec
 
 
@@ -50,7 +39,7 @@ def import_folder(folder: Path) -> ModuleType:
         sys.meta_path.insert(0, _Finder)
     file = str(folder / '__init__.py')
     spec = importlib.util.spec_from_file_location(
-        name, file, loader=_SourceLoader(name, file), submodule_search_locations=[str(folder)]
+        name, file, loader=SourceLoader(name, file), submodule_search_locations=[str(folder)]
     )
     assert spec is not None and spec.loader is not None
     package = importlib.util.module_from_spec(spec)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from m2m_benchmarks.records.record import Input, Machine
+from m2m_benchmarks.scoring import source_files
 from m2m_benchmarks.scoring.requests import processor_names
 from m2m_benchmarks.storage import sha256_file
 
@@ -46,10 +47,14 @@ def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
 
 
 def code_of_function(function: object) -> str | None:
-    """Hash the file of a function, or of the class of a callable object, by SHA-256; None where there is none."""
+    """Hash the file of a function, or of the class of a callable object, by SHA-256; None where there is none.
+
+    For a file that the user names, this includes the modules that it imports from its folder.
+    """
     code = function if inspect.isroutine(function) else type(function)
     try:
-        return sha256_file(Path(str(inspect.getsourcefile(code))))
+        file = Path(str(inspect.getsourcefile(code)))
+        return source_files.source_of(file) or sha256_file(file)
     except (OSError, TypeError):
         return None
 

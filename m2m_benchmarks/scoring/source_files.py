@@ -5,11 +5,14 @@ import hashlib
 import importlib.util
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from m2m_benchmarks.errors import ModelError, UnknownNameError
+from m2m_benchmarks.scoring.source_loader import SourceLoader
 
 _FUNCTION = re.compile(r'(?P<file>.+\.py):(?P<function>\w*)')
 
@@ -65,26 +68,85 @@ def _defined(statements: Iterable[ast.stmt]) -> Iterator[str]:
                     yield from _defined(part.body if isinstance(part, ast.ExceptHandler) else [part])
 
 
-def run(name: str) -> Any:
-    """Run the file of FILE.py:FUNCTION, as `python FILE.py` finds its imports, and return what it calls FUNCTION."""
-    parts = split(name)
-    assert parts is not None
-    file, function = parts
-    module_name = f'm2m_file_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}'
-    spec = importlib.util.spec_from_file_location(module_name, file)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # pickling and dataclasses look for it
-    folder = str(file.resolve().parent)
-    sys.path.insert(0, folder)
-    try:
-        # The user named the file. Its source alone: bytecode of an earlier version may have the same time stamp.
-        exec(compile(file.read_bytes(), str(file), 'exec'), module.__dict__)
-    except SystemExit as error:
-        raise ModelError(
-            f'{file} ends the program when it is run. Put what is not needed for {function} below '
-            "`if __name__ == '__main__':`."
-        ) from error
-    finally:
-        sys.path.remove(folder)
-    return getattr(module, function)
+class Running:
+    """Run the file of FILE.py:FUNCTION, as `python FILE.py` finds its imports, until the end of the block.
+
+    Modules of the file's folder are imported anew, from their source: neither those of another file's folder nor
+    earlier versions take their place.
+
+    Attributes
+    ----------
+    value : object
+        What the file calls FUNCTION.
+    """
+
+    def __init__(self, name: str) -> None:
+        parts = split(name)
+        assert parts is not None
+        self._file, self._function = parts
+        self._folder = str(self._file.resolve().parent)
+        self._executed: dict[str, str] = {}
+        self.value: Any = None
+
+    def __enter__(self) -> 'Running':
+        for module_name in _imported:
+            sys.modules.pop(module_name, None)
+        _imported.clear()
+        importlib.invalidate_caches()
+        module_name = f'm2m_file_{hashlib.sha256(str(self._file.resolve()).encode()).hexdigest()[:12]}'
+        loader = SourceLoader(module_name, str(self._file), self._executed)
+        spec = importlib.util.spec_from_file_location(module_name, self._file, loader=loader)
+        assert spec is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module  # pickling and dataclasses look for it
+        sys.meta_path.insert(0, self)
+        try:
+            loader.exec_module(module)
+            self.value = getattr(module, self._function)
+        except SystemExit as error:
+            self.__exit__()
+            raise ModelError(
+                f'{self._file} ends the program when it is run. Put what is not needed for {self._function} below '
+                "`if __name__ == '__main__':`."
+            ) from error
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        sys.meta_path.remove(self)
+        _sources[str(self._file.resolve())] = self.sha256
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find a module of the file's folder; None for others, such as those of installed packages."""
+        if path is not None and fullname.partition('.')[0] not in _imported:  # part of a package from elsewhere
+            return None
+        spec = PathFinder.find_spec(fullname, [self._folder] if path is None else path, target)
+        if spec is None or not isinstance(spec.loader, SourceFileLoader) or not self._is_beside(spec.loader.path):
+            return None
+        spec.loader = SourceLoader(spec.loader.name, spec.loader.path, self._executed)
+        _imported.add(fullname)
+        return spec
+
+    def _is_beside(self, path: str) -> bool:
+        # An environment for Python may be in the folder.
+        return Path(path).is_relative_to(self._folder) and 'site-packages' not in Path(path).parts
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the source that was executed: of the file and of the modules beside it."""
+        return hashlib.sha256(repr(sorted(set(self._executed.values()))).encode()).hexdigest()
+
+
+#: Names of the modules that were imported from the folder of the last file.
+_imported: set[str] = set()
+#: SHA-256 of the source that each file executed, by its path.
+_sources: dict[str, str] = {}
+
+
+def source_of(file: Path) -> str | None:
+    """SHA-256 of the source that a file executed when it was run here; None for other files."""
+    return _sources.get(str(file.resolve()))

@@ -268,13 +268,17 @@ def test_processors_share_entries(few_images, tmp_path):
     assert n_passes(OMP_NUM_THREADS='1', ATEN_CPU_CAPABILITY='default') == b'0\n'
 
 
-def test_images_that_are_replaced_meanwhile(few_images, monkeypatch):
-    path = few_images.stimulus_paths['im3']
+@pytest.mark.parametrize('put_back', [False, True])
+def test_images_that_are_replaced_meanwhile(few_images, monkeypatch, tmp_path, put_back):
+    path, aside = Path(few_images.stimulus_paths['im3']), tmp_path / 'aside.png'
     run = Activations._run
 
     def replace(*arguments):
-        computed = run(*arguments)
+        path.rename(aside)
         Image.fromarray(np.zeros((24, 24), dtype=np.uint8)).save(path)
+        computed = run(*arguments)
+        if put_back:
+            aside.rename(path)
         return computed
 
     monkeypatch.setattr(Activations, '_run', replace)

@@ -1,14 +1,18 @@
 """Candidates FILE.py:FUNCTION: names that are read and refused, and files that are run."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+import m2m_benchmarks
 from m2m_benchmarks.errors import M2MError, ModelError, UnknownNameError
 from m2m_benchmarks.scoring import requests, source_files
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.options import NetworkOptions
+from m2m_benchmarks.scoring.provenance import code_of_function
 from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, is_folder, parse_candidate, takes_options
 
 NET = """import torch
@@ -103,6 +107,74 @@ def test_an_edited_file_is_another_candidate(net):
     assert second.module[0].kernel_size == (7, 7)
     assert first.code_sha256 != second.code_sha256
     assert requests.key(f'{net}:make', 'default', 0, 'SimulatedMouse-rdm', None) is None  # it may read other files
+
+
+def write_again(path, text):
+    """Write a text of the same length, so that bytecode of the earlier one passes for its own."""
+    status = path.stat()
+    path.write_text(text)
+    assert path.stat().st_size == status.st_size
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_an_edited_module_beside_the_file_is_another_candidate(net):
+    first = load_candidate(f'{net}:make', image_size=32)
+    write_again(net.with_name('widths_of_mine.py'), 'CHANNELS = 1\n')
+    second = load_candidate(f'{net}:make', image_size=32, channels=1)
+    assert (first.module[0].in_channels, second.module[0].in_channels) == (3, 1)
+    assert first.source_sha256 != second.source_sha256
+
+
+def test_files_of_two_folders_with_modules_of_one_name(net, tmp_path):
+    other = tmp_path / 'other'
+    other.mkdir()
+    (other / 'net.py').write_text(NET)
+    (other / 'widths_of_mine.py').write_text('CHANNELS = 1\n')
+    assert load_candidate(f'{net}:make', image_size=32).module[0].in_channels == 3
+    assert load_candidate(f'{other}/net.py:make', image_size=32, channels=1).module[0].in_channels == 1
+
+
+def test_modules_and_packages_that_a_function_imports_when_it_is_called(tmp_path):
+    (tmp_path / 'parts_of_mine').mkdir()
+    (tmp_path / 'parts_of_mine' / '__init__.py').write_text('')
+    block = tmp_path / 'parts_of_mine' / 'block.py'
+    block.write_text('SIZE = 3\n')
+    net = tmp_path / 'net.py'
+    net.write_text(
+        'import torch\n\n\ndef make():\n    from parts_of_mine.block import SIZE\n\n'
+        '    return torch.nn.Conv2d(3, 2, SIZE)\n'
+    )
+    first = load_candidate(f'{net}:make', image_size=32, layers=['output'])
+    write_again(block, 'SIZE = 5\n')
+    second = load_candidate(f'{net}:make', image_size=32, layers=['output'])
+    assert (first.module.kernel_size, second.module.kernel_size) == ((3, 3), (5, 5))
+    assert first.source_sha256 != second.source_sha256
+    assert not any(isinstance(finder, source_files.Running) for finder in sys.meta_path)
+
+
+def test_the_hash_of_preprocessing_includes_the_modules_beside_its_file(tmp_path):
+    file, helper = tmp_path / 'inputs.py', tmp_path / 'levels_of_mine.py'
+    file.write_text('import levels_of_mine\n\n\ndef prepare(image):\n    return image\n')
+    helper.write_text('LEVEL = 3\n')
+    hashes = []
+    for text in ('LEVEL = 3\n', 'LEVEL = 4\n', 'LEVEL = 3\n'):
+        helper.write_text(text)
+        with source_files.Running(f'{file}:prepare') as running:
+            prepare = running.value
+        hashes.append(code_of_function(prepare))
+    assert hashes[0] == hashes[2] != hashes[1]
+
+
+def test_packages_that_are_loaded_stay(tmp_path, monkeypatch):
+    (tmp_path / 'm2m_benchmarks').symlink_to(Path(m2m_benchmarks.__file__).parent)
+    net = tmp_path / 'net.py'
+    net.write_text('import torch\nimport m2m_benchmarks.net.sizes\n\nready = torch.nn.Conv2d(3, 2, 3)\n')
+    monkeypatch.delitem(sys.modules, 'm2m_benchmarks.net.sizes', raising=False)
+    library = sys.modules['m2m_benchmarks']
+    for _ in range(2):
+        load_candidate(f'{net}:ready', image_size=32, layers=['output'])
+        assert sys.modules['m2m_benchmarks'] is library
+    assert 'm2m_benchmarks.net.sizes' in sys.modules
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Representational similarity: Spearman correlation of the upper triangles of two RDMs."""
 
+import functools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from m2m_benchmarks.arrays import (
     number_distances,
     rdm,
     rsa,
+    rsa_with_each,
     shared_noise,
     spearman_brown,
 )
@@ -25,6 +28,8 @@ from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Desc
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 from m2m_benchmarks.data.trials import N_SPLITS
 
+#: Most distances of the RDMs of draws that are kept for the next candidate: in 118 stimuli, 1,000 draws are 14 MB.
+_MOST_KEPT = 50_000_000
 #: Fewest animals whose halves give a ceiling.
 _FEWEST_ANIMALS = 4
 #: Number of divisions of both neuroids and trials, for the noise that neuroids share.
@@ -56,19 +61,28 @@ class RDM(Comparison):
 
     def raw(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> Raw:
         """Correlate the two RDMs."""
-        model = rdm(self.patterns(features.values))
-        patterns = self.patterns(recordings.mean.values)
-        recorded = rdm(patterns)
-        value = compare_rdms(model, recorded)
+        model = number_distances(rdm(self.patterns(features.values)))
+        recorded = recordings.once((self.name, 'rdm'), lambda: next(self._numbers(recordings, [None])))
+        value = rsa(model, recorded)
         if sample is None:
             return Raw(value)
-        first, second = number_distances(model), number_distances(recorded)
         draws = np.empty((3, len(sample)))
         with threadpool_limits(1, 'blas'):  # an RDM is too small to parallelize
-            for number, (stimuli, neuroids) in enumerate(sample):
-                drawn = number_distances(rdm(patterns, neuroids)) if np.count_nonzero(neuroids) > 1 else second
-                draws[:, number] = rsa(first, drawn, stimuli), rsa(first, drawn), rsa(first, second, stimuli)
+            drawn = self._numbers(recordings, sample.neuroids)
+            if recorded.size * len(sample) <= _MOST_KEPT:
+                drawn = iter(recordings.once((self.name, 'rdms of draws', sample), functools.partial(list, drawn)))
+            for number, (stimuli, own) in enumerate(zip(sample.stimuli, drawn, strict=True)):
+                both, of_stimuli = rsa_with_each(model, [own, recorded], stimuli)
+                draws[:, number] = both, rsa(model, own), of_stimuli
         return Raw(value, draws)
+
+    def _numbers(self, recordings: AreaRecordings, draws: Iterable[np.ndarray | None]) -> Iterator[np.ndarray]:
+        """Number the distances of the RDM of each draw of neuroids; of all where a draw is None or a single neuroid."""
+        patterns = self.patterns(recordings.mean.values)
+        for neuroids in draws:
+            enough = neuroids is not None and np.count_nonzero(neuroids) > 1
+            numbers = number_distances(rdm(patterns, neuroids if enough else None))
+            yield numbers.astype(np.min_scalar_type(len(numbers)))  # many may be kept
 
     def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:
         """Correlation that the RDM of the population would have with that of the recorded neuroids.
