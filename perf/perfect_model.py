@@ -84,7 +84,7 @@ def main() -> None:
                         row += [score, cross_fitted(candidate, activations, benchmark)]
                     row += [raw]
                     for own in (
-                        own_units(candidate, activations, benchmark, LAYER, seed=seed),
+                        own_units(activations, benchmark, LAYER, seed=seed),
                         recorded_units(benchmark, benchmark.features(model), others, seed=seed) if mixtures else None,
                     ):
                         inside = own is not None and own.interval[0] < raw < own.interval[1]

@@ -18,6 +18,7 @@ from m2m_benchmarks.arrays.reduction import gram_reduce
 from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
 from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, kernel, ridge
 from m2m_benchmarks.arrays.sampling import FACTORS, N_DRAWS, Sample, draw_sample
+from m2m_benchmarks.arrays.threads import one_thread
 from m2m_benchmarks.arrays.two_factor import degrees_of_freedom, dual_bootstrap, two_factor_variance, variance_of_draws
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     'kfold',
     'median_draws',
     'number_distances',
+    'one_thread',
     'pearson',
     'rdm',
     'repeated_pearson',

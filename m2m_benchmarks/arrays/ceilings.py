@@ -8,12 +8,12 @@ two independent recordings like it, which halves of the neuroids predict (Spearm
 from collections.abc import Iterable
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from m2m_benchmarks.arrays.bootstrap import rsa
 from m2m_benchmarks.arrays.correlation import spearman, spearman_brown
 from m2m_benchmarks.arrays.rdm import compare_rdms, number_distances, rdm, upper_triangle
 from m2m_benchmarks.arrays.sampling import Sample
+from m2m_benchmarks.arrays.threads import one_thread
 
 #: Number of random divisions into halves.
 N_HALVINGS = 100
@@ -83,7 +83,7 @@ def agreement_draws(patterns: np.ndarray, halves: np.ndarray, sample: Sample) ->
     numbers = [[number_distances(rdm(patterns[:, part])) for part in (half, ~half)] for half in halves]
     whole = np.array([rsa(first, second) for first, second in numbers])
     draws = np.empty((3, len(sample)))
-    with threadpool_limits(1, 'blas'):  # an RDM is too small to parallelize
+    with one_thread():
         for number, (stimuli, neuroids) in enumerate(sample):
             division = number % len(halves)
             parts = [neuroids * part for part in (halves[division], ~halves[division])]

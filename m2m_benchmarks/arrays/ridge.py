@@ -5,14 +5,17 @@ a few hundred stimuli. One eigendecomposition of its training part gives the pre
 neuron, and the leave-one-out errors.
 """
 
-from collections.abc import Sequence
+import functools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import helmert
-from threadpoolctl import threadpool_limits
 
 from m2m_benchmarks.arrays.correlation import pearson
 from m2m_benchmarks.arrays.folds import Split, kfold
+from m2m_benchmarks.arrays.threads import one_thread
 
 #: Default penalties, in units of the mean squared length of the centred training stimuli, so that scaling all features
 #: of a model doesn't change its predictions.
@@ -20,6 +23,10 @@ ALPHAS = np.logspace(-3, 3, 13)
 
 #: Columns converted to float64 at a time; bounds the memory used beside the input.
 _CHUNK = 16_384
+#: Neurons whose leave-one-out errors are computed at a time, so that those of all penalties fit the processor's cache.
+_NEURONS = 64
+#: Most stimuli whose decompositions are kept; 256 of them then take 130 MB at most.
+_FEW_STIMULI = 256
 
 
 def kernel(features: np.ndarray) -> np.ndarray:
@@ -98,44 +105,90 @@ def ridge(
     and the leave-one-out residuals c_i / diag_i(U (S + alpha)^-1 U') (Rifkin & Lippert 2007, "Notes on
     regularized least squares", with the intercept left free).
     """
-    train, test = split
+    alphas = _checked(alphas)
+    return _fit(_decompose(products, split), np.asarray(responses, dtype=float)[split[0]], alphas, relative)
+
+
+def _checked(alphas: Sequence[float] | np.ndarray) -> np.ndarray:
     alphas = np.asarray(alphas, dtype=float)
     if alphas.ndim != 1 or not len(alphas) or not (alphas > 0).all():
         raise ValueError(f'expected positive penalties, got {alphas}')
+    return alphas
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """The part of a fit that depends on the features alone.
+
+    Attributes
+    ----------
+    vectors : array, shape (n_train, n_train - 1)
+        Eigenvectors of the kernel of the training stimuli, orthogonal to the constant vector.
+    spectrum : array, shape (n_train - 1,)
+    outer : array, shape (n_test, n_train - 1)
+        Inner products of test and training stimuli, both relative to the training mean, with the eigenvectors.
+    """
+
+    vectors: np.ndarray
+    spectrum: np.ndarray
+    outer: np.ndarray
+
+
+def _decompose(products: np.ndarray, split: Split) -> _Fold:
+    train, test = split
     if len(train) < 3:
         raise ValueError(f'expected at least 3 training stimuli, got {len(train)}')
-    y = np.asarray(responses, dtype=float)[train]
-    y_mean = y.mean(axis=0)
-    y = y - y_mean
     basis = helmert(len(train))
     inner = products[np.ix_(train, train)]
     spectrum, vectors = np.linalg.eigh(basis @ inner @ basis.T)
     # Eigenvalues below the rounding errors of the kernel are not variance of the training stimuli.
     spectrum[spectrum < len(products) * np.finfo(float).eps * np.abs(products).max()] = 0
-    vectors = basis.T @ vectors  # n_train x (n_train - 1), orthogonal to the constant vector
-    scale = spectrum.sum() / len(train) if relative else 1.0
-    penalties = alphas * (scale or 1.0)
-    projected = vectors.T @ y
-    # Inner products of test and training stimuli, both relative to the training mean.
+    vectors = basis.T @ vectors
     outer = (products[np.ix_(test, train)] - inner.mean(axis=0)) @ vectors
     # In directions without variance of the training stimuli, only rounding errors are left; no penalty shrinks them.
     outer[:, spectrum == 0] = 0
+    return _Fold(vectors, spectrum, outer)
 
+
+def _fit(fold: _Fold, y: np.ndarray, alphas: np.ndarray, relative: bool) -> tuple[np.ndarray, np.ndarray]:
+    scale = fold.spectrum.sum() / len(y) if relative else 1.0
+    penalties = alphas * (scale or 1.0)
+    y_mean = y.mean(axis=0)
+    projected = fold.vectors.T @ (y - y_mean)
     best = np.zeros(y.shape[1], dtype=int)
     if len(penalties) > 1:
-        errors = np.empty((len(penalties), y.shape[1]))
-        for i, penalty in enumerate(penalties):
-            shrunk = 1 / (spectrum + penalty)
-            weights = (vectors * shrunk) @ projected
-            weights /= ((vectors**2) @ shrunk)[:, None]
-            errors[i] = np.einsum('sn,sn->n', weights, weights)
-        best = errors.argmin(axis=0)
-    predictions = np.empty((len(test), y.shape[1]))
-    for i, penalty in enumerate(penalties):
-        neurons = best == i
-        if neurons.any():
-            predictions[:, neurons] = (outer / (spectrum + penalty)) @ projected[:, neurons]
+        best = _squared_errors(fold, projected, penalties).argmin(axis=0)
+    predictions = fold.outer @ (projected / (fold.spectrum[:, None] + penalties[best]))
     return predictions + y_mean, alphas[best]
+
+
+def _squared_errors(fold: _Fold, projected: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+    """Leave-one-out errors of all penalties: shape (n_penalties, n_neurons)."""
+    shrunk = 1 / (fold.spectrum + penalties[:, None])
+    residuals = fold.vectors * shrunk[:, None] / (shrunk @ fold.vectors.T**2)[..., None]
+    rows = residuals.reshape(-1, residuals.shape[-1])
+    errors = np.empty((len(penalties), projected.shape[1]))
+    for start in range(0, projected.shape[1], _NEURONS):
+        chunk = slice(start, start + _NEURONS)
+        errors[:, chunk] = ((rows @ projected[:, chunk]) ** 2).reshape(*residuals.shape[:2], -1).sum(axis=1)
+    return errors
+
+
+@functools.lru_cache(maxsize=256)
+def _kept(products: bytes, train: bytes, test: bytes) -> _Fold:
+    n_stimuli = math.isqrt(len(products) // 8)
+    split = np.frombuffer(train, dtype=np.int64), np.frombuffer(test, dtype=np.int64)
+    return _decompose(np.frombuffer(products).reshape(n_stimuli, n_stimuli), split)
+
+
+def _decomposed(products: np.ndarray, folds: Sequence[Split]) -> Iterator[_Fold]:
+    """Decompose the kernel for each fold; those of few stimuli are kept, for the neurons of other areas."""
+    if len(products) > _FEW_STIMULI:
+        yield from (_decompose(products, fold) for fold in folds)
+        return
+    key = products.tobytes()
+    for train, test in folds:
+        yield _kept(key, train.astype(np.int64).tobytes(), test.astype(np.int64).tobytes())
 
 
 def cross_predict(
@@ -177,12 +230,12 @@ def cross_predict(
     tested = np.sort(np.concatenate([test for _, test in folds]))
     if not np.array_equal(tested, np.arange(len(responses))):
         raise ValueError('expected folds that hold out each stimulus exactly once')
+    alphas, responses = _checked(alphas), responses.astype(float)
     products = kernel(features)
     predictions = np.empty(responses.shape)
-    # A fold is too small to parallelize: on a busy machine, threads wait for each other longer than they work.
-    with threadpool_limits(1, 'blas'):
-        for fold in folds:
-            predictions[fold[1]], _ = ridge(products, responses, fold, alphas, relative)
+    with one_thread():
+        for (train, test), fold in zip(folds, _decomposed(products, folds), strict=True):
+            predictions[test], _ = _fit(fold, responses[train], alphas, relative)
     return predictions
 
 

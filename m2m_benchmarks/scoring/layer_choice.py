@@ -10,7 +10,7 @@ from m2m_benchmarks.benchmarks.neural import AreaBenchmark, Halves, MeanBenchmar
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidate import Candidate
-from m2m_benchmarks.scoring.layer_model import LayerModel
+from m2m_benchmarks.scoring.layer_model import layer_features
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,8 @@ def compare_layers(candidate: Candidate, activations: Activations, benchmark: Ar
     layers = _large_enough(activations, benchmark, candidate.layers)
     if not layers:
         raise _too_few_units(candidate, benchmark, candidate.layers[0])
-    form = benchmark.comparison.features
-    activations(benchmark.stimulus_set, layers, form)  # all layers in one forward pass
-    return {
-        layer: benchmark.raw(LayerModel(candidate, activations, {benchmark.region: layer}, form)) for layer in layers
-    }
+    features = layer_features(activations, benchmark, layers)
+    return {layer: benchmark.compare(own, benchmark.recordings).value for layer, own in features}
 
 
 def _large_enough(activations: Activations, benchmark: AreaBenchmark, layers: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """A candidate whose areas are each modelled by one layer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,8 +8,8 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidA
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from brainscore_vision.model_interface import BrainModel
 
-from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
-from m2m_benchmarks.benchmarks.neural import FORM, SHAPE
+from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm, Features
+from m2m_benchmarks.benchmarks.neural import FORM, SHAPE, AreaBenchmark
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidate import Candidate
 
@@ -79,3 +79,31 @@ class LayerModel(BrainModel):
         if self._form is FeatureForm.MAPS:
             assembly.attrs[SHAPE] = shape
         return assembly
+
+
+def layer_features(
+    activations: Activations, benchmark: AreaBenchmark, layers: Sequence[str], form: FeatureForm | None = None
+) -> Iterator[tuple[str, Features]]:
+    """Compute the features of layers for a benchmark, as it gets them from a `LayerModel`, without assemblies.
+
+    Parameters
+    ----------
+    activations : Activations
+    benchmark : AreaBenchmark
+    layers : sequence of str
+        Layers, whose responses are computed in one forward pass.
+    form : FeatureForm, optional
+        Form of the features, by default that of the benchmark's comparison.
+
+    Yields
+    ------
+    layer : str
+    features : Features
+    """
+    form = form or benchmark.comparison.features
+    ids = benchmark.stimulus_set['stimulus_id'].to_numpy().astype(str)
+    order = np.argsort(ids, kind='stable')
+    assert np.array_equal(ids[order], benchmark.recordings.mean['stimulus_id'].values.astype(str))
+    for layer, values in activations(benchmark.stimulus_set, layers, form).items():
+        shape = values.shape[1:] if form is FeatureForm.MAPS else None
+        yield layer, Features(values.reshape(len(values), -1)[order], form, shape)

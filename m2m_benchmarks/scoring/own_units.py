@@ -11,8 +11,7 @@ from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm, Features
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 from m2m_benchmarks.scoring.activations import Activations
-from m2m_benchmarks.scoring.candidate import Candidate
-from m2m_benchmarks.scoring.layer_model import LayerModel
+from m2m_benchmarks.scoring.layer_model import layer_features
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,6 @@ class OwnUnits:
 
 
 def own_units(
-    candidate: Candidate,
     activations: Activations,
     benchmark: AreaBenchmark,
     layer: str,
@@ -64,7 +62,6 @@ def own_units(
 
     Parameters
     ----------
-    candidate : Candidate
     activations : Activations
     benchmark : AreaBenchmark
     layer : str
@@ -85,12 +82,9 @@ def own_units(
         return None
     together = list(layers) if layer in layers else [layer, *layers]
     activations(benchmark.stimulus_set, together, FeatureForm.UNITS)
-
-    def features(form: FeatureForm) -> Features:
-        return benchmark.features(LayerModel(candidate, activations, {benchmark.region: layer}, form), form)
-
-    units = features(FeatureForm.UNITS).values
-    return recorded_units(benchmark, features(benchmark.comparison.features), units, n_recordings, seed)
+    ((_, units),) = layer_features(activations, benchmark, [layer], FeatureForm.UNITS)
+    ((_, compared),) = layer_features(activations, benchmark, [layer])
+    return recorded_units(benchmark, compared, units.values, n_recordings, seed)
 
 
 def recorded_units(

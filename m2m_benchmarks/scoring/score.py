@@ -296,7 +296,7 @@ def _score_area(candidate: Candidate, activations: Activations | None, area: Are
     parts = [area] if choice.halves is None else [choice.halves.first, choice.halves.second]
     # The units of all layers are from one forward pass, also for other areas, where other layers may be chosen.
     known = layers if choice.halves is None else candidate.layers
-    own = [own_units(candidate, activations, *each, layers=known) for each in zip(parts, choice.layers, strict=True)]
+    own = [own_units(activations, *each, layers=known) for each in zip(parts, choice.layers, strict=True)]
     if None not in own:
         joined = OwnUnits.joined([each for each in own if each is not None])
         result.attrs.update(own_units=joined.value, own_units_interval=joined.interval)

@@ -5,13 +5,17 @@ import hashlib
 import os
 import pickle
 import re
+import socket
 import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 _HUGGING_FACE = 'https://huggingface.co/'
 #: Files of weights in a repository of Hugging Face, of which timm takes the first that there is.
 _FILES = ('model.safetensors', 'pytorch_model.bin')
+#: Longest time to wait for a connection to the server of Hugging Face, in seconds.
+_SECONDS = 5
 #: SHA-256, or its first digits, in the name of a file of torch.hub.
 _NAMED = re.compile(r'-([0-9a-f]{8,64})\.')
 #: In the cache of Hugging Face, the name of a file is its whole SHA-256.
@@ -60,10 +64,12 @@ def loading(url: str) -> Iterator[None]:
     ------
     ValueError
         When the file holds code or is not what its name says.
+    ConnectionError
+        When the file isn't in the cache and the server of Hugging Face can't be reached.
     """
     checked = _check_names(url, set())
     try:
-        with _weights_only():
+        with _weights_only(), _in_time(url, cached=bool(checked)):
             yield
     except pickle.UnpicklingError as error:
         raise ValueError(
@@ -94,6 +100,33 @@ def _check_names(url: str, checked: set[Path]) -> set[Path]:
                 'weights, name their file (--weights FILE)'
             )
     return files
+
+
+@contextlib.contextmanager
+def _in_time(url: str, cached: bool) -> Iterator[None]:
+    """Look in the cache only, or fail, where the server of Hugging Face can't be reached: its library tries a minute.
+
+    Behind a proxy, a connection of one's own says nothing.
+    """
+    import huggingface_hub.constants as settings
+
+    if not url.startswith(_HUGGING_FACE) or settings.HF_HUB_OFFLINE or urllib.request.getproxies():
+        yield
+        return
+    server = urllib.parse.urlsplit(settings.ENDPOINT)
+    address = server.hostname or '', server.port or (80 if server.scheme == 'http' else 443)
+    try:
+        socket.create_connection(address, timeout=_SECONDS).close()
+    except OSError as error:
+        if not cached:
+            unreachable = ConnectionError(f'{server.hostname} cannot be reached: {error}')
+            unreachable.add_note(url)
+            raise unreachable from error
+        settings.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        settings.HF_HUB_OFFLINE = False
 
 
 @contextlib.contextmanager

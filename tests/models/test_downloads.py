@@ -3,6 +3,7 @@
 import hashlib
 import os
 
+import huggingface_hub
 import pytest
 import safetensors.torch
 import timm
@@ -51,22 +52,46 @@ def test_other_weights_under_the_name_of_the_default_ones(loader, cached_weights
         LOADERS[loader]()
 
 
-def test_weights_of_timm_are_known_by_the_name_of_their_blob(tmp_path, monkeypatch):
-    name, repository = 'mobilenetv1_100', 'models--timm--mobilenetv1_100.ra4_e3600_r224_in1k'
+@pytest.fixture
+def timm_blob(tmp_path, monkeypatch):
+    """File of default weights of timm's mobilenetv1_100 in a cache of Hugging Face, whose server is not there."""
     monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(tmp_path))
-    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
-    folder, version = tmp_path / repository, '0' * 40
+    monkeypatch.setattr('huggingface_hub.constants.ENDPOINT', 'http://127.0.0.1:1')
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', False)
+    for variable in ('http_proxy', 'https_proxy', 'all_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'):
+        monkeypatch.delenv(variable, raising=False)
+    folder, version = tmp_path / 'models--timm--mobilenetv1_100.ra4_e3600_r224_in1k', '0' * 40
     for part in ('refs', 'blobs', f'snapshots/{version}'):
         (folder / part).mkdir(parents=True)
     (folder / 'refs' / 'main').write_text(version)
-    content = safetensors.torch.save(timm.create_model(name).state_dict())
+    content = safetensors.torch.save(timm.create_model('mobilenetv1_100').state_dict())
     blob = folder / 'blobs' / hashlib.sha256(content).hexdigest()
     blob.write_bytes(content)
     (folder / 'snapshots' / version / 'model.safetensors').symlink_to(blob)
-    assert load_candidate(f'timm:{name}').weights == 'default'
-    blob.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(ModelError, match=f'{blob} is damaged or was replaced'):
-        load_candidate(f'timm:{name}')
+    return blob
+
+
+def test_weights_of_timm_are_known_by_the_name_of_their_blob(timm_blob):
+    assert load_candidate('timm:mobilenetv1_100').weights == 'default'
+    content = timm_blob.read_bytes()
+    timm_blob.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ModelError, match=f'{timm_blob} is damaged or was replaced'):
+        load_candidate('timm:mobilenetv1_100')
+
+
+def test_a_server_of_hugging_face_that_is_not_there_is_asked_once(timm_blob, monkeypatch):
+    def asked(*arguments, **options):
+        raise AssertionError('asked again later')
+
+    monkeypatch.setattr('time.sleep', asked)
+    assert load_candidate('timm:mobilenetv1_100').weights == 'default'
+    assert not huggingface_hub.constants.HF_HUB_OFFLINE
+    with pytest.raises(
+        ModelError,
+        match=r'a file that could not be downloaded \(ConnectionError: 127\.0\.0\.1 cannot be reached: .*refused; '
+        r'https://huggingface\.co/timm/mobilenetv2_050.*\)\. Connect to the network',
+    ):
+        load_candidate('timm:mobilenetv2_050')
 
 
 @pytest.mark.parametrize('file', ['resnet_600e.pth', 'vit-600e.pth.tar', 'net-20ab.pth'])

@@ -54,7 +54,7 @@ def test_a_layers_own_raw_value_is_in_the_interval(comparison, network):
     for seed in range(6):
         selected = recorded(network, LAYERS[seed % 2], seed, n=60, n_trials=20)
         benchmark = AreaBenchmark('SimulatedMouse', 'VISp', load_comparison(comparison), selected=selected)
-        own = own_units(*network, benchmark, LAYERS[seed % 2], seed=seed)
+        own = own_units(network[1], benchmark, LAYERS[seed % 2], seed=seed)
         form = benchmark.comparison.features
         raw = benchmark.raw(LayerModel(*network, {'VISp': LAYERS[seed % 2]}, form))
         inside.append(own.interval[0] < raw < own.interval[1])
@@ -117,7 +117,7 @@ def test_missing_responses_and_single_trials(network):
     assert filled.trials.shape == (1, *means.shape)
     single = dataclasses.replace(selected, trials=selected.trials[:1])
     benchmark = AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('rdm'), selected=single)
-    assert own_units(*network, benchmark, '1') is None
+    assert own_units(network[1], benchmark, '1') is None
 
 
 def test_the_same_seed_is_the_same_value_and_one_forward_pass(network):
@@ -125,9 +125,9 @@ def test_the_same_seed_is_the_same_value_and_one_forward_pass(network):
     benchmark = AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('ridge'), selected=selected)
     candidate = network[0]
     activations = Activations(candidate)
-    first = own_units(candidate, activations, benchmark, '4', 2, layers=LAYERS)
+    first = own_units(activations, benchmark, '4', 2, layers=LAYERS)
     passes = activations.forward_passes
-    assert own_units(candidate, activations, benchmark, '4', 2, layers=LAYERS) == first
-    assert own_units(candidate, activations, benchmark, '4', 2, seed=1) != first
-    own_units(candidate, activations, benchmark, '1', 2)
+    assert own_units(activations, benchmark, '4', 2, layers=LAYERS) == first
+    assert own_units(activations, benchmark, '4', 2, seed=1) != first
+    own_units(activations, benchmark, '1', 2)
     assert activations.forward_passes <= passes + 1  # the rotation of the other layer

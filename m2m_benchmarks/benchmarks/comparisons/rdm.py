@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from m2m_benchmarks.arrays import (
     N_HALVINGS,
@@ -18,6 +17,7 @@ from m2m_benchmarks.arrays import (
     deal_halves,
     half_means,
     number_distances,
+    one_thread,
     rdm,
     rsa,
     rsa_with_each,
@@ -67,7 +67,7 @@ class RDM(Comparison):
         if sample is None:
             return Raw(value)
         draws = np.empty((3, len(sample)))
-        with threadpool_limits(1, 'blas'):  # an RDM is too small to parallelize
+        with one_thread():
             drawn = self._numbers(recordings, sample.neuroids)
             if recorded.size * len(sample) <= _MOST_KEPT:
                 drawn = iter(recordings.once((self.name, 'rdms of draws', sample), functools.partial(list, drawn)))
