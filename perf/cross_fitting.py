@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 
 from m2m_benchmarks import load_benchmark
-from m2m_benchmarks.benchmarks.neural import MeanBenchmark
+from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layer_choice import choose_layer

@@ -10,7 +10,8 @@ from brainscore_core.metrics import Score
 from m2m_benchmarks.analysis.comparison import Comparison, Scored, compare_scores
 from m2m_benchmarks.analysis.entries import Entry, check_different, parse_entries, source_of
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
-from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.benchmarks.mean import MeanBenchmark
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import load_benchmark

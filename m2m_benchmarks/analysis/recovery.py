@@ -14,7 +14,8 @@ from m2m_benchmarks.analysis.entries import Entry, check_different, parse_entrie
 from m2m_benchmarks.arrays import wilson_interval
 from m2m_benchmarks.arrays.simulation import Population, at_own_scale, population_of, simulate_means
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm, Features
-from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.benchmarks.mean import MeanBenchmark
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.errors import BenchmarkError, DataError
 from m2m_benchmarks.plugins import load_benchmark
 from m2m_benchmarks.progress import Progress, silent

@@ -23,8 +23,9 @@ from m2m_benchmarks.benchmarks.comparisons.base import (
 )
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import GRAMMAR, PROTOCOLS, NeuralIdentifier, parse
+from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.names import standard_name
-from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 from m2m_benchmarks.data.names import is_part_name
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError

@@ -1,4 +1,4 @@
-"""Benchmarks of mouse recordings: an area, or one of its populations, and the mean over areas."""
+"""Benchmark of the recordings of an area, or of one of its populations."""
 
 import copy
 import dataclasses
@@ -19,14 +19,13 @@ from brainscore_vision.benchmarks import BenchmarkBase
 from brainscore_vision.model_interface import BrainModel
 
 from m2m_benchmarks.arrays import Sample, draw_sample
-from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, FeatureForm, Features, Raw, mean_of
+from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, FeatureForm, Features, Raw
 from m2m_benchmarks.benchmarks.estimates import Estimate, estimate
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
-from m2m_benchmarks.benchmarks.recordings import AreaRecordings, fewest_presentations, recorded_areas, recordings
-from m2m_benchmarks.data.areas import order_areas
+from m2m_benchmarks.benchmarks.recordings import AreaRecordings, fewest_presentations, recordings
 from m2m_benchmarks.data.trials import MIN_RELIABILITY, N_SPLITS
 from m2m_benchmarks.data.versions import Version
-from m2m_benchmarks.errors import BenchmarkError, M2MError, UnknownNameError
+from m2m_benchmarks.errors import BenchmarkError, M2MError
 from m2m_benchmarks.metrics.alignment import align
 from m2m_benchmarks.plugins import load_dataset
 
@@ -187,7 +186,7 @@ class AreaBenchmark(BenchmarkBase):
     def choices(self) -> dict[str, Any]:
         """Settings of the benchmark and its comparison, by name."""
         return {
-            **_choices(self.comparison),
+            **choices_of(self.comparison),
             'flat_neuroids_dropped': self.recordings.n_constant,
             'unreliable_neuroids_dropped': self.recordings.n_unreliable,
             **self._incompleteness,
@@ -444,7 +443,8 @@ class AreaBenchmark(BenchmarkBase):
         return {animal: self._finite('other_mice', value) for animal, value in values.items()}
 
 
-def _choices(comparison: Comparison) -> dict[str, Any]:
+def choices_of(comparison: Comparison) -> dict[str, Any]:
+    """Settings of a benchmark with a comparison, by name."""
     return {
         'metric': comparison.metric,
         'reliability_threshold': MIN_RELIABILITY,
@@ -452,139 +452,3 @@ def _choices(comparison: Comparison) -> dict[str, Any]:
         'stimuli': 'whole scene, no placement on a screen',
         **comparison.settings,
     }
-
-
-class MeanBenchmark(BenchmarkBase):
-    """Benchmark of the mean over the areas of a dataset.
-
-    Areas without recordings or with too few reliable neuroids are left out and named in the result.
-
-    Parameters
-    ----------
-    dataset : str
-    comparison : Comparison
-    bibtex : str
-    areas : sequence of str
-        Areas that the dataset should contain, besides those that it does contain.
-
-    Raises
-    ------
-    BenchmarkError
-        When no area can be scored.
-    """
-
-    def __init__(self, dataset: str, comparison: Comparison, bibtex: str = '', areas: Sequence[str] = ()) -> None:
-        name = NeuralIdentifier(dataset, None, None, comparison.name)
-        super().__init__(identifier=str(name), ceiling_func=None, version=VERSION, parent=name.parent, bibtex=bibtex)
-        self.dataset = dataset
-        self.comparison = comparison
-        self.areas: list[AreaBenchmark] = []
-        self.left_out: dict[str, str] = {}
-        assembly = load_dataset(dataset)
-        recorded = recorded_areas(assembly)
-        for area in order_areas([*areas, *recorded]):
-            try:
-                self.areas.append(AreaBenchmark(dataset, area, comparison, bibtex, assembly=assembly))
-            except (UnknownNameError, BenchmarkError) as error:
-                self.left_out[area] = str(error)
-        if not self.areas:
-            reasons = [self.left_out[area] for area in recorded]
-            raise BenchmarkError(f'{dataset} has no area that can be scored: {"; ".join(reasons)}')
-
-    @property
-    def choices(self) -> dict[str, Any]:
-        """Settings of the areas' benchmarks and their comparison, by name."""
-        return _choices(self.comparison)
-
-    @property
-    def versions(self) -> list[Version]:
-        """Version of the dataset, which all areas are of; empty for Brain-Score's own storage."""
-        return self.areas[0].versions
-
-    def __call__(self, candidate: BrainModel) -> Score:
-        """Score a model on each area and average; see `combine`."""
-        return self.combine([benchmark(candidate) for benchmark in self.areas])
-
-    @property
-    def ceiling(self) -> Score:
-        """Mean of the areas' ceilings."""
-        ceilings = [benchmark.ceiling for benchmark in self.areas]
-        return Score(float(np.mean([float(ceiling) for ceiling in ceilings])))
-
-    def combine(self, scores: list[Score]) -> Score:
-        """Average scores over areas.
-
-        The error is that of the mean, from the average of each draw over areas: draws of stimuli and animals are the
-        same in all areas. Areas whose ceiling is too uncertain for a score are left out of the mean.
-
-        Parameters
-        ----------
-        scores : list of Score
-            Scores of the areas in `areas`, in this order.
-
-        Returns
-        -------
-        Score
-            Mean score, with the areas' scores in the attribute `areas`.
-        """
-        kept = {
-            benchmark.region: score
-            for benchmark, score in zip(self.areas, scores, strict=True)
-            if math.isfinite(float(score))
-        }
-        left_out = {
-            benchmark.region: no_score(score)
-            for benchmark, score in zip(self.areas, scores, strict=True)
-            if benchmark.region not in kept
-        }
-        parts = list(kept.values()) or scores
-
-        def mean(key: str) -> Any:
-            return mean_of([score.attrs.get(key) for score in parts])
-
-        animals = {name for benchmark in self.areas for name in benchmark.recordings.animals}
-        n_stimuli = parts[0].attrs['n_stimuli']
-        # As in an area, neuroids are drawn where there is one animal.
-        n_animals = len(animals) if len(animals) > 1 else min(area.sample.n_animals for area in self.areas)
-
-        def combined(value: Any, draws: list[Any]) -> Estimate:
-            known = None if any(each is None for each in draws) else np.mean(draws, axis=0)
-            return estimate(float(value), known, n_animals, n_stimuli)
-
-        score = Score(float(np.mean([float(score) for score in parts])))
-        own = combined(math.nan if not kept else mean('uncut'), [score.attrs['draws'] for score in parts])
-        for key in (Score.RAW_VALUES_KEY, 'ceiling'):
-            value = float(np.mean([float(part.attrs[key]) for part in parts]))
-            estimated = combined(value, [part.attrs[key].attrs.get('draws') for part in parts])
-            score.attrs[key] = Score(value)
-            score.attrs[key].attrs['error'] = estimated.error
-            score.attrs[f'{key}_interval'] = estimated.interval
-        draws = [part.attrs['draws'] for part in parts]
-        kinds = dict.fromkeys(part.attrs['ceiling_kind'] for part in parts)
-        score.attrs.update(
-            benchmark_identifier=self.identifier,
-            draws=None if any(each is None for each in draws) else np.mean(draws, axis=0),
-            uncut=own.value if kept else None,
-            error=own.error,
-            errors=own.errors,
-            interval=own.interval,
-            formula=f'mean over areas of {parts[0].attrs["formula"]}',
-            ceiling_kind='; '.join(kinds),
-            **{key: mean(key) for key in ('noise_corrected', 'model_per_animal', 'other_mice')},
-            **{key: mean(key) for key in ('trial_ceiling', 'animal_ceiling') if mean(key) is not None},
-            n_neuroids=sum(part.attrs['n_neuroids'] for part in parts),
-            n_stimuli=n_stimuli,
-            n_animals=len(animals),
-            areas={benchmark.region: score for benchmark, score in zip(self.areas, scores, strict=True)},
-            left_out={**self.left_out, **left_out},
-        )
-        return score
-
-
-def no_score(score: Score) -> str:
-    """Say why an area has a raw value but no score."""
-    low, high = score.attrs['ceiling_interval']
-    return (
-        f'no score: the 95 % interval of its ceiling, {low:.2f} to {high:.2f}, reaches below {MIN_CEILING}; its '
-        'neuroids are too few, or their responses too noisy'
-    )

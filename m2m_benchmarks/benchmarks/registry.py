@@ -188,7 +188,8 @@ def _neural_init(dataset: str, recorded: RecordedDataset) -> str:
     text = f'"""{recorded.title}, per area and over all areas.\n\n{_WRITTEN}\n"""\n\n'
     text += 'from brainscore_vision import benchmark_registry\n\n'
     text += f'from m2m_benchmarks.benchmarks.comparisons import {", ".join(sorted(COMPARISONS))}\n'
-    text += 'from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark\n\n'
+    text += 'from m2m_benchmarks.benchmarks.mean import MeanBenchmark\n'
+    text += 'from m2m_benchmarks.benchmarks.neural import AreaBenchmark\n\n'
     text += f'AREAS = {recorded.areas!r}\n\n'
     bibtex = recorded.bibtex.replace('\\', '\\\\').replace('"', '\\"')
     text += f'BIBTEX = """{bibtex}"""\n' if bibtex else "BIBTEX = ''\n"

@@ -4,8 +4,9 @@ from m2m_benchmarks.benchmarks.comparisons import load_comparison
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark, digits_benchmark
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier
+from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.names import known_benchmark
-from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 
 
 def unregistered_benchmark(identifier: str) -> AreaBenchmark | MeanBenchmark | GeneralizationBenchmark:

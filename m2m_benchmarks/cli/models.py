@@ -175,7 +175,7 @@ def calibrate(
     check_benchmark(str(NeuralIdentifier(dataset, None, None, metric)))
     with progress('No map was written. Finished responses are kept. Run the same command again to continue.') as report:
         report('loading torch', 0, 1)
-        from m2m_benchmarks.benchmarks.neural import MeanBenchmark
+        from m2m_benchmarks.benchmarks.mean import MeanBenchmark
         from m2m_benchmarks.plugins import load_benchmark
         from m2m_benchmarks.scoring.activations import Activations
         from m2m_benchmarks.scoring.candidates import load_candidate

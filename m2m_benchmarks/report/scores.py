@@ -17,12 +17,9 @@ _SAYS = {
     'trials': '0 is chance; a perfect model stays below the ceiling, the noise of the trials.',
     'half of the trials': '0 is chance; the ceiling is the agreement of two halves of the trials.',
 }
-#: What the columns of single values beside raw mean.
-OWN_UNITS = (
-    'own units: raw for as many simulated units of the same layer, as reliable as the neuroids; it is no bound.',
-    'Regression on so few images cannot rank layers by their distance from 1.',
-)
-OTHER_MICE = 'Mean over animals of raw on one animal: of the candidate, and of all other animals: the mark to pass.'
+#: What the columns of values beside raw mean.
+_OWN_UNITS = 'own units: raw for as many simulated units of the same layer, as reliable as the neuroids; it is no bound.'
+_OTHER_MICE = 'Mean over animals of raw on one animal: of the candidate, and of all other animals: the mark to pass.'
 _SIMULATED = 'SimulatedMouse is simulated: these numbers say nothing about any mouse.'
 _DERIVED = "SklearnDigits are scikit-learn's digits and domains derived from them, not those of the paper."
 
@@ -48,7 +45,7 @@ def _single_animals(results: Sequence[Result]) -> list[Table]:
         *(heading('candidate'), heading('benchmark'), Column('area'), count('animals')),
         *(number('candidate on one animal'), number('other mice on one animal')),
     )
-    return [Table(columns, rows, notes=[OTHER_MICE])] if rows else []
+    return [Table(columns, rows, notes=[_OTHER_MICE])] if rows else []
 
 
 def _areas(results: Sequence[Result]) -> Table:
@@ -137,7 +134,7 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
                 'reaches below 0.2.'
             )
     if any(part.own_units is not None for part in parts):
-        notes += OWN_UNITS
+        notes.append(_OWN_UNITS)
     names = [name for name in map(_neural, results) if name is not None]
     # Imported recordings have no METHODS.md; those of all datasets describe the comparisons alike.
     datasets = dict.fromkeys(name.dataset for name in names)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2m_benchmarks.benchmarks.neural import AreaBenchmark, Halves, MeanBenchmark
+from m2m_benchmarks.benchmarks.mean import MeanBenchmark
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark, Halves
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidate import Candidate

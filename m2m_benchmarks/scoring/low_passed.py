@@ -16,7 +16,8 @@ from brainscore_vision.model_helpers.activations.pytorch import load_images
 from PIL import Image
 
 from m2m_benchmarks.arrays.acuity import MOUSE_ACUITY, low_pass
-from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.benchmarks.mean import MeanBenchmark
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.data.degrees import stimulus_degrees
 from m2m_benchmarks.data.versions import Version
 from m2m_benchmarks.progress import Progress, silent

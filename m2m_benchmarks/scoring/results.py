@@ -13,7 +13,8 @@ from brainscore_core.metrics import Score
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
-from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.benchmarks.mean import MeanBenchmark
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import M2MError
 from m2m_benchmarks.records.record import FORMAT, Domain, Part, Result

@@ -14,7 +14,8 @@ from torch import nn
 
 from m2m_benchmarks.benchmarks.comparisons.base import mean_of
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
-from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.benchmarks.mean import MeanBenchmark
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.data.versions import reporting_replacement
 from m2m_benchmarks.errors import BenchmarkError, ModelError, StorageError
 from m2m_benchmarks.messages import say

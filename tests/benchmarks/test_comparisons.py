@@ -26,7 +26,8 @@ from m2m_benchmarks.benchmarks.comparisons.base import (
     Features,
     Raw,
 )
-from m2m_benchmarks.benchmarks.neural import AreaBenchmark, MeanBenchmark
+from m2m_benchmarks.benchmarks.mean import MeanBenchmark
+from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.scoring import activations

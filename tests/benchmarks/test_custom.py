@@ -9,7 +9,7 @@ from brainscore_core.metrics import Metric, Score
 from m2m_benchmarks import benchmark, load_benchmark, load_metric
 from m2m_benchmarks.arrays import half_means
 from m2m_benchmarks.benchmarks.custom import MetricComparison
-from m2m_benchmarks.benchmarks.neural import MeanBenchmark
+from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.testing import RecordedCandidate, neuroid_assembly, random_features

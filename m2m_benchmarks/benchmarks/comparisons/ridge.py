@@ -35,6 +35,7 @@ class Ridge(Comparison):
         'trials. It is no value that a perfect model reaches: with so few stimuli, regression predicts no units well, '
         'not even those of the same layer (own_units)',
         formula='max(raw, 0)**2 / ceiling',
+        caveat='regression on so few images cannot rank layers by their distance from 1',
         reference='Hoerl & Kennard (1970), Technometrics 12(1), 55-67',
         settings={'folds': '10 shuffled, seed 1; alpha per neuroid by leave-one-out'},
     )
