@@ -3,11 +3,12 @@
     python perf/perfect_model.py [--recordings 20] [--weights FOLDER] [--neuroids 41,133,404,816] [--dataset Siegle2021]
 
 Recordings are Poisson counts of 50 trials with random gains, of units or dense mixtures of a known layer, in five
-animals, with and without noise that the neurons of an animal share (`m2m_benchmarks.testing.generator`). The layer is
-scored on each by its name, and by a cross-fitted choice among all layers of the network. Printed are means and standard
-deviations over recordings of the score by RSA, the raw value, and own_units, and how often the raw value lies in the
-interval of own_units. Where the recorded neurons are mixtures, "as mixtures" is own_units of 2,000 other mixtures of
-the layer instead of its units. Bootstrap draws, which change none of these, are left out.
+animals, with and without noise that the neurons of an animal share (`m2m_benchmarks.testing.generator`). Three scores
+by RSA are printed: with the layer named, on all neuroids; with the layer named, on both halves; and cross-fitted, with
+a choice among all layers of the network. Then the raw values and own_units, by RSA and ridge. All are means and standard
+deviations over recordings. "chosen" is how often the generating layer is chosen, "in" how often the raw value lies in
+the interval of own_units. Where the recorded neurons are mixtures, "as mixtures" is own_units of 2,000 other mixtures
+of the layer instead of its units. Bootstrap draws, which change none of these, are left out.
 """
 
 import argparse
@@ -38,13 +39,22 @@ def named(model: BrainModel, benchmark: AreaBenchmark) -> tuple[float, float]:
     return raw / benchmark.comparison.ceiling(benchmark.recordings).value, raw
 
 
-def cross_fitted(candidate: Candidate, activations: Activations, benchmark: AreaBenchmark) -> float:
-    """Score with the best layer of each half of the neuroids on the other."""
+def on_halves(candidate: Candidate, activations: Activations, benchmark: AreaBenchmark) -> tuple[float, float, float]:
+    """Score each half of the neuroids with the generating layer, and with the one that is best on the other half.
+
+    Returns
+    -------
+    named, cross_fitted : float
+        Scores.
+    chosen : float
+        Share of the halves on which the generating layer is the best.
+    """
     halves = split_neuroids(benchmark)
     first, second = (compare_layers(candidate, activations, half) for half in (halves.first, halves.second))
-    raw = first[max(second, key=second.__getitem__)] + second[max(first, key=first.__getitem__)]
-    ceilings = [half.comparison.ceiling(half.recordings).value for half in (halves.first, halves.second)]
-    return raw / sum(ceilings)
+    best = [max(each, key=each.__getitem__) for each in (first, second)]
+    ceilings = sum(half.comparison.ceiling(half.recordings).value for half in (halves.first, halves.second))
+    chosen = float(np.mean([layer == LAYER for layer in best]))
+    return (first[LAYER] + second[LAYER]) / ceilings, (first[best[1]] + second[best[0]]) / ceilings, chosen
 
 
 def main() -> None:
@@ -56,7 +66,7 @@ def main() -> None:
     options = parser.parse_args()
     shown = load_benchmark(f'{options.dataset}.VISp-rdm')
     stimuli = shown.stimulus_set
-    columns = ['neurons', 'neuroids', 'score, named', 'cross-fitted']
+    columns = ['neurons', 'neuroids', 'score, named', 'on halves', 'cross-fitted', 'chosen']
     for comparison in ('RSA', 'ridge'):
         columns += [comparison, 'own_units', 'in', 'as mixtures', 'in']
     print(f'| {" | ".join(columns)} |')
@@ -81,7 +91,7 @@ def main() -> None:
                     benchmark = AreaBenchmark(options.dataset, 'VISp', load_comparison(comparison), selected=selected)
                     score, raw = named(model, benchmark)
                     if comparison == 'rdm':
-                        row += [score, cross_fitted(candidate, activations, benchmark)]
+                        row += [score, *on_halves(candidate, activations, benchmark)]
                     row += [raw]
                     for own in (
                         own_units(activations, benchmark, LAYER, seed=seed),
@@ -93,9 +103,8 @@ def main() -> None:
             name = ('mixtures' if mixtures else 'units') + (', shared noise' if shared else '')
             cells = [name, str(n)]
             for title, values in zip(columns[2:], np.array(rows, dtype=float).T, strict=True):
-                cells.append(
-                    '' if np.isnan(values).any() else f'{values.mean():.2f}' if title == 'in' else _mean(values)
-                )
+                share = title in ('in', 'chosen')
+                cells.append('' if np.isnan(values).any() else f'{values.mean():.2f}' if share else _mean(values))
             print(f'| {" | ".join(cells)} |', flush=True)
 
 
