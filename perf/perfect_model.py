@@ -5,10 +5,10 @@
 Recordings are Poisson counts of 50 trials with random gains, of units or dense mixtures of a known layer, in five
 animals, with and without noise that the neurons of an animal share (`m2m_benchmarks.testing.generator`). Three scores
 by RSA are printed: with the layer named, on all neuroids; with the layer named, on both halves; and cross-fitted, with
-a choice among all layers of the network. Then the raw values and own_units, by RSA and ridge. All are means and standard
-deviations over recordings. "chosen" is how often the generating layer is chosen, "in" how often the raw value lies in
-the interval of own_units. Where the recorded neurons are mixtures, "as mixtures" is own_units of 2,000 other mixtures
-of the layer instead of its units. Bootstrap draws, which change none of these, are left out.
+a choice among all layers of the network. Then the raw values and own_units, by RSA and ridge. All are means and
+standard deviations over recordings. "chosen" is how often the generating layer is chosen, "in" how often the raw value
+lies in the interval of own_units. Where the recorded neurons are mixtures, "as mixtures" is own_units of 2,000 other
+mixtures of the layer instead of its units. Bootstrap draws, which change none of these, are left out.
 """
 
 import argparse
