@@ -18,6 +18,7 @@ from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition.hdf5 import check_memory, check_own, own_dataset
 from m2m_benchmarks.acquisition.importing import check_recordings_name
 from m2m_benchmarks.data import atomic, manifest, versions
+from m2m_benchmarks.data.digits.images import CLASSES, SIZE, require_all_classes
 from m2m_benchmarks.data.manifest_form import check_form
 from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError, StorageError
@@ -191,9 +192,43 @@ def _extract_all(
     path: Path, archive: zipfile.ZipFile, folder_inside: str, entry: dict[str, Any], folder: Path
 ) -> list[Path]:
     extracted = [_extract(path, archive, folder_inside, file, folder) for file in manifest.files(entry)]
-    if entry.get('kind') != manifest.DIGITS:
+    if entry.get('kind') == manifest.DIGITS:
+        for name, split in entry['splits'].items():
+            files = {part: folder / file['file'] for part, file in split['files'].items()}
+            _check_digits(f'{path}: its split {name}', files, split['images'], split['clusters'])
+    else:
         _check_content(path, extracted[0], extracted[1:], [file['stimulus_id'] for file in entry['stimuli']])
     return extracted
+
+
+def _check_digits(what: str, files: dict[str, Path], n_images: int, n_clusters: int) -> None:
+    """Check that the arrays of a split are those of digits, as many as the manifest counts."""
+    try:
+        images, labels, clusters = (
+            np.load(files[part], mmap_mode='r', allow_pickle=False) for part in ('images', 'labels', 'clusters')
+        )
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f'{what} cannot be read as plain arrays ({error}).') from error
+    shapes = {(n_images, SIZE, SIZE, channels) for channels in (1, 3)}
+    if images.dtype != np.uint8 or images.shape not in shapes:
+        raise DataError(
+            f'{what} has images of type {images.dtype} and shape {images.shape}; its {_MANIFEST} counts {n_images}; '
+            f'expected uint8 of shape ({n_images}, {SIZE}, {SIZE}, 1 or 3).'
+        )
+    for part, values in (('labels', labels), ('clusters', clusters)):
+        if values.dtype != np.int64 or values.shape != (n_images,):
+            raise DataError(
+                f'{what} has {part} of type {values.dtype} and shape {values.shape}; expected int64, one for each of '
+                f'its {n_images} images.'
+            )
+    wrong = labels[(labels < 0) | (labels >= CLASSES)]
+    if len(wrong):
+        raise DataError(f'{what} has the label {wrong[0]}; expected 0 to 9.')
+    require_all_classes(labels, what)
+    if len(np.unique(clusters)) != n_clusters:
+        raise DataError(
+            f'{what} has {len(np.unique(clusters))} clusters of images, and its {_MANIFEST} counts {n_clusters}.'
+        )
 
 
 def _check_content(path: Path, assembly: Path, stimuli: list[Path], stimulus_ids: list[str]) -> None:

@@ -18,7 +18,9 @@ _SAYS = {
     'half of the trials': '0 is chance; the ceiling is the agreement of two halves of the trials.',
 }
 #: What the columns of values beside raw mean.
-_OWN_UNITS = 'own units: raw for as many simulated units of the same layer, as reliable as the neuroids; it is no bound.'
+_OWN_UNITS = (
+    'own units: raw for as many simulated units of the same layer, as reliable as the neuroids; it is no bound.'
+)
 _OTHER_MICE = 'Mean over animals of raw on one animal: of the candidate, and of all other animals: the mark to pass.'
 _SIMULATED = 'SimulatedMouse is simulated: these numbers say nothing about any mouse.'
 _DERIVED = "SklearnDigits are scikit-learn's digits and domains derived from them, not those of the paper."

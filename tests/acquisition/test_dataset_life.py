@@ -264,6 +264,52 @@ def with_dataset(content, **options):
     return file.getvalue()
 
 
+def other_array(change):
+    """Replace an array in the content of a .npy file."""
+
+    def make(content):
+        file = io.BytesIO()
+        np.save(file, change(np.load(io.BytesIO(content))), allow_pickle=True)
+        return file.getvalue()
+
+    return make
+
+
+DIGITS_THAT_ARE_REFUSED = {
+    'test/images.npy': [
+        (lambda images: images[:-1], r'its ledger\.json counts 30'),
+        (lambda images: images / 255, 'has images of type float64'),
+        (lambda images: images[:, :16], r'expected uint8 of shape \(30, 32, 32, 1 or 3\)'),
+    ],
+    'test/labels.npy': [
+        (lambda labels: labels + 1, 'has the label 10; expected 0 to 9'),
+        (lambda labels: -labels, 'has the label -'),
+        (lambda labels: labels.astype(float), 'has labels of type float64'),
+        (lambda labels: labels * 0, 'has no image of the class 1, 2'),
+        (lambda labels: labels.astype(object), 'cannot be read as plain arrays'),
+    ],
+    'test/clusters.npy': [(lambda clusters: clusters * 0, 'has 1 clusters of images, and its .* counts 30')],
+}
+
+
+@pytest.mark.parametrize(
+    ('file', 'change', 'words'),
+    [(file, *case) for file, cases in DIGITS_THAT_ARE_REFUSED.items() for case in cases],
+)
+def test_archives_of_digits_that_are_refused(m2m_home, make_domain, tmp_path, monkeypatch, file, change, words):
+    make_domain('Mine', train=0, test=30)
+    export_archive('Mine', tmp_path / 'whole.zip')
+    with zipfile.ZipFile(tmp_path / 'whole.zip') as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(tmp_path / 'wrong.zip', 'w') as archive:
+        for name, content in replaced(file, other_array(change))(files).items():
+            archive.writestr(name, content)
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'another'))
+    with pytest.raises(DataError, match=f'its split test .*{words}'):
+        import_archive(tmp_path / 'wrong.zip')
+    assert manifest.read('Mine') is None
+
+
 def named(name, second=None):
     """Rename the first stimulus in an archive, and perhaps the second."""
 
