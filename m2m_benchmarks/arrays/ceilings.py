@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from m2m_benchmarks.arrays.bootstrap import rsa
 from m2m_benchmarks.arrays.correlation import spearman, spearman_brown
-from m2m_benchmarks.arrays.rdm import compare_rdms, number_distances, rdm, upper_triangle
+from m2m_benchmarks.arrays.rdm import number_distances, rdm, upper_triangle
+from m2m_benchmarks.arrays.rsa import compare_rdms, rsa
 from m2m_benchmarks.arrays.sampling import Sample
 from m2m_benchmarks.arrays.threads import one_thread
 

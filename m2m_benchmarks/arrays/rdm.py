@@ -4,8 +4,6 @@ import functools
 
 import numpy as np
 
-from m2m_benchmarks.arrays.correlation import spearman
-
 #: Columns converted to float64 at a time; bounds the memory used beside the input.
 _CHUNK = 16_384
 
@@ -108,20 +106,3 @@ def number_distances(matrix: np.ndarray) -> np.ndarray:
     numbers = np.zeros(len(distances), dtype=int)
     numbers[order[1:]] = np.cumsum(np.diff(distances[order]) > rounding)
     return numbers
-
-
-def compare_rdms(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman correlation of the upper triangles of two RDMs (Kriegeskorte, Mur & Bandettini 2008).
-
-    Parameters
-    ----------
-    first, second : array, shape (n_stimuli, n_stimuli)
-        RDMs, as returned by `rdm`.
-
-    Returns
-    -------
-    float
-        Correlation in [-1, 1]; 0 if all distances of either RDM are equal. Distances that differ by rounding alone are
-        ties.
-    """
-    return spearman(number_distances(first), number_distances(second))

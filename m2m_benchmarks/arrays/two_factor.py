@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from m2m_benchmarks.arrays.bootstrap import weighted_ranks
 from m2m_benchmarks.arrays.rdm import number_distances
+from m2m_benchmarks.arrays.rsa import weighted_ranks
 
 #: Fewest different stimuli of a draw: two have a single distance, which has no rank correlation.
 _FEWEST_STIMULI = 3
