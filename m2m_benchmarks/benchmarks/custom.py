@@ -58,11 +58,11 @@ def benchmark(
     area : str or None
         Area; None for the mean over the areas of the dataset.
     metric : str, Metric or callable
-        One of this library's 'rdm', 'ridge' and 'cka'; another name that `load_metric` knows; a metric of Brain-Score
-        or its class; or a function `metric(source, target)` of two assemblies (presentation x neuroid, averaged over
-        trials, with the same stimuli in the same order) that returns a number or a scalar Score. It must be larger the
-        more similar source (the model) and target (the recordings) are. The source is a seeded sample of at most 1,000
-        units of a layer.
+        A comparison of this library (`comparisons.COMPARISONS`), such as 'rdm'; another name that `load_metric` knows;
+        a metric of Brain-Score or its class; or a function `metric(source, target)` of two assemblies (presentation x
+        neuroid, averaged over trials, with the same stimuli in the same order) that returns a number or a scalar Score.
+        It must be larger the more similar source (the model) and target (the recordings) are. The source is a seeded
+        sample of at most 1,000 units of a layer.
     population : str, optional
         Name of a population, whose neuroids alone are used; see `data.populations`.
     name : str, optional

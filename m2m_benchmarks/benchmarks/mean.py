@@ -1,7 +1,7 @@
 """Benchmark of the mean over the areas of a dataset."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -137,7 +137,7 @@ class MeanBenchmark(BenchmarkBase):
             formula=f'mean over areas of {parts[0].attrs["formula"]}',
             ceiling_kind='; '.join(kinds),
             **{key: mean(key) for key in ('noise_corrected', 'model_per_animal', 'other_mice')},
-            **{key: mean(key) for key in ('trial_ceiling', 'animal_ceiling') if mean(key) is not None},
+            further=_mean_of_numbers([part.attrs['further'] for part in parts]),
             n_neuroids=sum(part.attrs['n_neuroids'] for part in parts),
             n_stimuli=n_stimuli,
             n_animals=len(animals),
@@ -145,6 +145,13 @@ class MeanBenchmark(BenchmarkBase):
             left_out={**self.left_out, **left_out},
         )
         return score
+
+
+def _mean_of_numbers(areas: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Average the numbers that all areas have; others, such as bounds, are left out."""
+    numbers = [{name: value for name, value in area.items() if isinstance(value, float)} for area in areas]
+    shared = [name for name in numbers[0] if all(name in area for area in numbers)]
+    return {name: float(np.mean([area[name] for area in numbers])) for name in shared}
 
 
 def no_score(score: Score) -> str:

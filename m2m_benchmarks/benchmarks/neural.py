@@ -213,7 +213,7 @@ class AreaBenchmark(BenchmarkBase):
             stimuli), `error`, `errors` (those of one factor each), `uncut` and `interval` (the score before a negative
             one is cut off, and its 95 % confidence interval), `raw_interval`, `ceiling_interval`, `formula`,
             `ceiling_kind`, `noise_corrected`, `per_animal`, `model_per_animal`, `other_mice`, `n_neuroids`,
-            `n_stimuli`, `n_animals`, `choices`, `details` of the raw value, and further numbers of the comparison.
+            `n_stimuli`, `n_animals`, `choices`, `details` of the raw value, and `further` numbers of the comparison.
 
         Raises
         ------
@@ -295,8 +295,8 @@ class AreaBenchmark(BenchmarkBase):
             n_stimuli=int(self.recordings.mean.sizes['presentation']),
             n_animals=len(np.unique(self.recordings.animals)),
             choices=self.choices,
-            **self._further,
-            details=dict(raw.details) or None,
+            further=self._further,
+            details=dict(raw.details),
         )
         return score
 
@@ -428,7 +428,7 @@ class AreaBenchmark(BenchmarkBase):
         """
         own = self._ceiling
         ceiling = self._as_score(own, self._estimate('ceiling', own.value, own.draws))
-        ceiling.attrs.update(self._further)
+        ceiling.attrs['further'] = self._further
         return ceiling
 
     @functools.cached_property

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
 from m2m_benchmarks.benchmarks.names import check_benchmark
 from m2m_benchmarks.cli.console import (
@@ -158,7 +159,9 @@ def calibrate(
     weights: Annotated[
         str, typer.Option(help="Weights: 'default', 'none' (untrained), or a .pth or .safetensors file.")
     ] = 'default',
-    metric: Annotated[str, typer.Option(help='Comparison that ranks the layers, from `m2m benchmarks`.')] = 'rdm',
+    metric: Annotated[str, typer.Option(help='Comparison that ranks the layers, from `m2m benchmarks`.')] = next(
+        iter(COMPARISONS)
+    ),
     seed: Annotated[int, typer.Option(help='Random seed of untrained weights.')] = 0,
     json: Annotated[str, typer.Option('--json', metavar='FILE', help="File for the map; '-' prints it.")] = '-',
 ) -> None:

@@ -214,7 +214,7 @@ class Result:
     choices : dict or None
         Settings of the benchmark and its comparison.
     details : dict or None
-        Numbers about the computation of raw, by name.
+        Numbers about the computation of raw, and further ones of the comparison, by name.
     areas : dict of Part, or None
     left_out : dict or None
         Areas that can't be scored, and the reasons.

@@ -4,19 +4,13 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+from m2m_benchmarks.benchmarks.comparisons import CEILINGS, COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PROTOCOLS, NeuralIdentifier, parse
 from m2m_benchmarks.records.record import Part, Result
 from m2m_benchmarks.records.selection import find_contradictions, label, labels, matrix
 from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estimate, fits, heading, interval, number
 
-#: What the ceiling of each kind is a ceiling of.
-_SAYS = {
-    'population': '0 is chance, 1 a perfect model of these populations, as recorded.',
-    'trials': '0 is chance; a perfect model stays below the ceiling, the noise of the trials.',
-    'half of the trials': '0 is chance; the ceiling is the agreement of two halves of the trials.',
-}
 #: What the columns of values beside raw mean.
 _OWN_UNITS = (
     'own units: raw for as many simulated units of the same layer, as reliable as the neuroids; it is no bound.'
@@ -89,11 +83,11 @@ def _scales(results: Sequence[Result]) -> list[str]:
         parts: list[Result | Part] = [result, *(result.areas or {}).values()]
         for part in parts:
             kind = (part.ceiling_kind or '').partition(',')[0]
-            if kind in _SAYS:
+            if kind in CEILINGS:
                 ends.setdefault(kind, {})[_end(result)] = None
     if len(ends) == 1:
-        return [f'score: {_SAYS[kind]}' for kind in ends]
-    return [f'score of {", ".join(own)}: {_SAYS[kind]}' for kind, own in ends.items()]
+        return [f'score: {CEILINGS[kind]}.' for kind in ends]
+    return [f'score of {", ".join(own)}: {CEILINGS[kind]}.' for kind, own in ends.items()]
 
 
 def _notes_on(results: Sequence[Result]) -> list[str]:

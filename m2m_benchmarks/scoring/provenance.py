@@ -54,9 +54,13 @@ def code_of_function(function: object) -> str | None:
     code = function if inspect.isroutine(function) else type(function)
     try:
         file = Path(str(inspect.getsourcefile(code)))
-        return source_files.source_of(file) or sha256_file(file)
+        return _hash_source(file)
     except (OSError, TypeError):
         return None
+
+
+def _hash_source(file: Path) -> str:
+    return source_files.source_of(file) or sha256_file(file)
 
 
 def code_of_network(network: nn.Module) -> str | None:
@@ -75,7 +79,7 @@ def code_of_network(network: nn.Module) -> str | None:
         except (OSError, TypeError):
             return None
         name = f'{module_class.__module__}.{module_class.__qualname__}'
-        files[name] = hashlib.sha256(text.encode()).hexdigest() if text is not None else sha256_file(Path(str(source)))
+        files[name] = hashlib.sha256(text.encode()).hexdigest() if text is not None else _hash_source(Path(str(source)))
     settings = [
         (name, attribute, value)
         for name, module in network.named_modules()

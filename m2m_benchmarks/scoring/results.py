@@ -33,9 +33,10 @@ except ModuleNotFoundError:  # on Windows
 #: Attributes of a score that are copied to its result under the same name.
 _COPIED = (
     *('formula', 'layer', 'layer_scores', 'n_neuroids', 'n_stimuli', 'n_animals', 'noise_corrected', 'per_animal'),
-    *('commitment', 'ceiling_kind', 'uncut', 'errors', 'trial_ceiling', 'animal_ceiling', 'animal_bounds', 'halves'),
-    *('own_units', 'model_per_animal', 'other_mice', 'details'),
+    *('commitment', 'ceiling_kind', 'uncut', 'errors', 'halves', 'own_units', 'model_per_animal', 'other_mice'),
 )
+#: Further numbers of comparisons that have a field of their own in a result; others are among its `details`.
+_FURTHER = ('trial_ceiling', 'animal_ceiling', 'animal_bounds')
 #: Intervals, which JSON has as lists.
 _INTERVALS = ('interval', 'raw_interval', 'ceiling_interval', 'own_units_interval')
 #: Further ones of domain generalization.
@@ -107,6 +108,10 @@ def result_of(facts: Result, benchmark: Benchmark, score: Score, seconds: float)
     attrs = score.attrs
     fields = {key: attrs.get(key) for key in _COPIED}
     fields |= {key: _listed(attrs.get(key)) for key in _INTERVALS}
+    further = attrs.get('further') or {}
+    fields |= {key: further.get(key) for key in _FURTHER}
+    others = {key: value for key, value in further.items() if key not in _FURTHER}
+    fields['details'] = {**(attrs.get('details') or {}), **others} or None
     if 'areas' in attrs:
         fields['areas'] = {area: _part(part) for area, part in attrs['areas'].items()}
         fields['left_out'] = attrs['left_out']
@@ -130,7 +135,7 @@ def result_of(facts: Result, benchmark: Benchmark, score: Score, seconds: float)
 
 
 def _part(score: Score) -> Part:
-    attrs = score.attrs
+    attrs = {**score.attrs, **score.attrs['further']}
     copied = {field.name: attrs.get(field.name) for field in dataclasses.fields(Part)}
     copied |= {key: _listed(attrs.get(key)) for key in _INTERVALS}
     copied.update(

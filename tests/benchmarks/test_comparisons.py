@@ -12,7 +12,7 @@ from scipy.linalg import block_diag, helmert
 from scipy.stats import special_ortho_group
 from torch import nn
 
-from m2m_benchmarks import load_benchmark
+from m2m_benchmarks import load_benchmark, score
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.arrays import gram_reduce
 from m2m_benchmarks.benchmarks import comparisons
@@ -307,13 +307,34 @@ def test_a_ceiling_that_is_none(value, simulated_home):
         AreaBenchmark('SimulatedMouse', 'VISp', comparison)(fixed(np.eye(118)))
 
 
-@pytest.mark.parametrize(('n_images', 'refused'), [(3, [*COMPARISONS]), (7, ['cka', 'ridge']), (9, ['ridge'])])
-def test_recordings_of_few_stimuli(n_images, refused, m2m_home, make_bundle, tmp_path):
+def test_further_numbers_of_a_comparison_are_in_the_result(simulated_home):
+    comparison = Largest()
+    comparison.further = lambda recordings: {'dimensions': float(recordings.mean.shape[1]), 'animal_ceiling': 0.5}
+    area = score(fixed(np.eye(118)), AreaBenchmark('SimulatedMouse', 'VISp', comparison)).attrs['result']
+    assert (area['details'], area['animal_ceiling']) == ({'dimensions': float(area['n_neuroids'])}, 0.5)
+    mean = score(fixed(np.eye(118)), MeanBenchmark('SimulatedMouse', comparison)).attrs['result']
+    assert mean['details']['dimensions'] == mean['n_neuroids'] / len(mean['areas'])
+    assert mean['areas']['VISp']['animal_ceiling'] == 0.5
+
+
+def test_a_ceiling_of_an_unknown_kind():
+    with pytest.raises(ValueError, match="unknown kind of ceiling 'best'; expected one of population, trials"):
+        Ceiling(0.5, kind='best')
+    assert Ceiling(0.5, kind='population, of half of the neuroids').kind.startswith('population')
+
+
+def test_how_few_stimuli_comparisons_take():
+    expected = {'rdm': 4, 'rdm_standardised': 4, 'ridge': 10, 'cka': 8}
+    assert {name: load_comparison(name).min_stimuli for name in expected} == expected
+
+
+@pytest.mark.parametrize('n_images', [3, 7, 9])
+def test_recordings_of_few_stimuli(n_images, m2m_home, make_bundle, tmp_path):
     import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=n_images, n_units=40).paths)
     model = RecordedCandidate()
     for name in COMPARISONS:
-        if name in refused:
-            least = load_comparison(name).min_stimuli
+        least = load_comparison(name).min_stimuli
+        if n_images < least:
             with pytest.raises(
                 BenchmarkError, match=rf'needs recordings of {least} or more stimuli; .* have {n_images}'
             ):
@@ -334,10 +355,11 @@ def test_recordings_of_one_trial_have_no_ceiling(simulated_home, monkeypatch):
     monkeypatch.setattr(module, 'load_dataset', lambda name: single)
     single.attrs['sha256'] = 'of one trial'  # recordings are cached by it
     varying = np.isfinite(assembly['reliability'].values[assembly['region'].values == 'VISp'])
-    for comparison in ('rdm', 'ridge', 'cka'):
-        benchmark = AreaBenchmark('SimulatedMouse', 'VISp', load_comparison(comparison))
+    for comparison in map(load_comparison, COMPARISONS):
+        benchmark = AreaBenchmark('SimulatedMouse', 'VISp', comparison)
         assert benchmark.recordings.mean.sizes['neuroid'] == varying.sum()
-        assert (float(benchmark.ceiling) == 1) == (comparison != 'rdm')  # halves of the neuroids need no second trial
+        # Halves of the neuroids need no second trial.
+        assert (float(benchmark.ceiling) == 1) == comparison.ceiling_needs_trials
     many = type('Many', (Largest,), {'min_trials': 3})
     with pytest.raises(BenchmarkError, match=r'needs recordings with 3 or more repetitions .* SimulatedMouse have 1'):
         AreaBenchmark('SimulatedMouse', 'VISp', many())

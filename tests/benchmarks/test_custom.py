@@ -8,6 +8,7 @@ from brainscore_core.metrics import Metric, Score
 
 from m2m_benchmarks import benchmark, load_benchmark, load_metric
 from m2m_benchmarks.arrays import half_means
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.custom import MetricComparison
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.data.areas import AREAS
@@ -92,7 +93,7 @@ def test_the_metric_is_given_labelled_assemblies(simulated_home):
     assert len(target.attrs['stimulus_set']) == 118
 
 
-@pytest.mark.parametrize('name', ['rdm', 'ridge', 'cka'])
+@pytest.mark.parametrize('name', COMPARISONS)
 def test_own_comparisons_by_name(name, simulated_home):
     made = benchmark('SimulatedMouse', 'VISp', name)
     assert made.identifier == f'SimulatedMouse.VISp-{name}'

@@ -186,7 +186,7 @@ def test_real_ceilings_and_counts(siegle):
         assert benchmark.recordings.mean.sizes['neuroid'] == pytest.approx(n_neuroids, rel=0.01)
         # Measured by other code on the same recordings.
         assert float(benchmark.ceiling) == pytest.approx(ceilings[area], abs=0.02)
-        assert 0.96 < benchmark.ceiling.attrs['trial_ceiling'] < 1
+        assert 0.96 < benchmark.ceiling.attrs['further']['trial_ceiling'] < 1
     with pytest.raises(UnknownNameError, match=r'Siegle2021\.VISp-rdm'):
         load_benchmark('Siegle2021.VISq-rdm')
 

@@ -262,18 +262,25 @@ def test_what_is_simulated_stands_in_the_data(setting):
     assert setting.result().simulated  # not answered by the result before
 
 
-@pytest.mark.parametrize('kind', ['plugin', 'file', 'weights'])
+def test_the_hash_of_a_file_is_that_of_the_source_that_was_executed(setting):
+    file, results = setting.folder / 'net.py', []
+    setting.model, setting.options = f'{file}:make', {'layer': 'conv', 'image_size': 32}
+    for seed in (0, 0, 1):
+        file.write_text(
+            'from pathlib import Path\n\nfrom m2m_benchmarks.testing import SmallNetwork\n\n\n'
+            'class Own(SmallNetwork):\n    pass\n\n\n'
+            f"def make():\n    Path(__file__).write_text('# another')\n    return Own(seed={seed})\n"
+        )
+        results.append(setting.result())
+    codes = [result.code_sha256 for result in results]
+    assert codes[0] == codes[1] != codes[2]
+
+
+@pytest.mark.parametrize('kind', ['plugin', 'weights'])
 def test_files_that_change_while_they_are_loaded(setting, monkeypatch, kind):
     """What is loaded and what the result says of it would not belong together."""
     if kind == 'plugin':
         setting.edit('    network =', "    __import__('pathlib').Path(__file__).write_text('# another')\n    network =")
-    elif kind == 'file':
-        file = setting.folder / 'net.py'
-        file.write_text(
-            'from pathlib import Path\n\nfrom m2m_benchmarks.testing import SmallNetwork\n\n\n'
-            "def make():\n    Path(__file__).write_text('# another')\n    return SmallNetwork()\n"
-        )
-        setting.model, setting.options = f'{file}:make', {'layer': 'conv', 'image_size': 32}
     else:
         file = setting.folder / 'small.pth'
         torch.save(SmallNetwork().state_dict(), file)

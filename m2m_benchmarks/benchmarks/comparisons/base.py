@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from m2m_benchmarks.arrays import FACTORS, N_DRAWS, Sample
+from m2m_benchmarks.benchmarks.comparisons import CEILINGS
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 
 
@@ -97,8 +98,14 @@ class Ceiling:
     per_neuroid, per_neuroid_draws : array or None
         As in `Raw`.
     kind : str
-        Kind of the ceiling in a few words: 'trials' for the noise of the trials alone, 'population' for the number of
-        neuroids too. If there is no ceiling, the value is 1 and this is 'none: ' and the reason.
+        A name from `comparisons.CEILINGS`, perhaps with more words after a comma: 'trials' for the noise of the trials
+        alone, 'population' for the number of neuroids too. If there is no ceiling, the value is 1 and this is 'none: '
+        and the reason.
+
+    Raises
+    ------
+    ValueError
+        When the kind is another.
     """
 
     value: float
@@ -106,6 +113,13 @@ class Ceiling:
     per_neuroid: np.ndarray | None = None
     per_neuroid_draws: np.ndarray | None = None
     kind: str = 'trials'
+
+    def __post_init__(self) -> None:
+        if self.kind.partition(',')[0] not in CEILINGS and not self.kind.startswith('none: '):
+            known = ', '.join(CEILINGS)
+            raise ValueError(
+                f"unknown kind of ceiling {self.kind!r}; expected one of {known}, or 'none: ' and a reason."
+            )
 
 
 @dataclass(frozen=True)
@@ -233,7 +247,7 @@ class Comparison(ABC):
         """Compute the raw value of a perfect model on the recordings, optionally with its draws."""
 
     def further(self, recordings: AreaRecordings) -> dict[str, Any]:
-        """Compute further numbers about the recordings, by their names in a result, such as other ceilings."""
+        """Compute further numbers about the recordings, such as other ceilings, by name; results have them."""
         return {}
 
     def uncut(self, raw: Any, ceiling: Any) -> Any:
