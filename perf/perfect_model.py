@@ -25,7 +25,7 @@ from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layer_choice import compare_layers, split_neuroids
-from m2m_benchmarks.scoring.layer_model import LayerModel
+from m2m_benchmarks.scoring.layer_model import LayerModel, layer_features
 from m2m_benchmarks.scoring.own_units import own_units, recorded_units
 from m2m_benchmarks.testing.generator import poisson_counts, recordings_of
 
@@ -74,8 +74,8 @@ def main() -> None:
     candidate = load_candidate(NETWORK, weights='default' if options.weights is None else options.weights / WEIGHTS)
     activations = Activations(candidate)
     model = LayerModel(candidate, activations, {'VISp': LAYER})
-    units = shown.features(LayerModel(candidate, activations, {'VISp': LAYER}, FeatureForm.UNITS)).values
-    whole = shown.features(model).values  # a rotation of all units, of which `units` are a sample
+    ((_, units),) = layer_features(activations, shown, [LAYER], FeatureForm.MAPS)  # all units of the layer
+    whole = shown.features(model).values  # a rotation of them
     weights = np.random.default_rng(1_000).standard_normal((whole.shape[1], 2_000))
     others = whole @ (weights - weights.mean(axis=0))
     for mixtures, shared in ((False, 0.0), (False, 0.15), (True, 0.0), (True, 0.15)):
@@ -84,7 +84,7 @@ def main() -> None:
             for seed in range(options.recordings):
                 rng = np.random.default_rng(seed)
                 animals = np.array([f'mouse{number % 5}' for number in range(n)])
-                counts = poisson_counts(whole if mixtures else units, n, rng, 50, mixtures, shared, animals)
+                counts = poisson_counts(whole if mixtures else units.values, n, rng, 50, mixtures, shared, animals)
                 selected = recordings_of(counts, animals, stimuli)
                 row = []
                 for comparison in ('rdm', 'ridge'):
@@ -95,7 +95,9 @@ def main() -> None:
                     row += [raw]
                     for own in (
                         own_units(activations, benchmark, LAYER, seed=seed),
-                        recorded_units(benchmark, benchmark.features(model), others, seed=seed) if mixtures else None,
+                        recorded_units(benchmark, benchmark.features(model), others, seed=seed, sampled=True)
+                        if mixtures
+                        else None,
                     ):
                         inside = own is not None and own.interval[0] < raw < own.interval[1]
                         row += [np.nan, np.nan] if own is None else [own.value, inside]

@@ -26,25 +26,38 @@ class OwnUnits:
         Range of a single recording: 95 % prediction interval by Student's t.
     values : tuple of float
         Value of each recording.
+    factor : float
+        See `of`.
     """
 
     value: float
     interval: tuple[float, float]
     values: tuple[float, ...]
+    factor: float = 1.0
 
     @classmethod
-    def of(cls, values: Sequence[float] | np.ndarray) -> 'OwnUnits':
-        """Summarize the values of two or more simulated recordings."""
+    def of(cls, values: Sequence[float] | np.ndarray, factor: float = 1.0) -> 'OwnUnits':
+        """Summarize the values of two or more simulated recordings.
+
+        Parameters
+        ----------
+        values : sequence of float
+        factor : float
+            Variance of a recording of further units around the values' mean, relative to the variance of the values;
+            see `sampling_factor`.
+        """
         from scipy.stats import t  # takes a second to import
 
         n, mean = len(values), float(np.mean(values))
-        half = float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) * np.sqrt(1 + 1 / n))
-        return cls(mean, (mean - half, mean + half), tuple(map(float, values)))
+        half = float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) * np.sqrt(factor + 1 / n))
+        return cls(mean, (mean - half, mean + half), tuple(map(float, values)), factor)
 
     @classmethod
     def joined(cls, halves: 'Sequence[OwnUnits]') -> 'OwnUnits':
         """Average the values of each recording over halves of the neuroids."""
-        return halves[0] if len(halves) == 1 else cls.of(np.mean([half.values for half in halves], axis=0))
+        if len(halves) == 1:
+            return halves[0]
+        return cls.of(np.mean([half.values for half in halves], axis=0), max(half.factor for half in halves))
 
 
 def own_units(
@@ -84,11 +97,17 @@ def own_units(
     activations(benchmark.stimulus_set, together, FeatureForm.UNITS)
     ((_, units),) = layer_features(activations, benchmark, [layer], FeatureForm.UNITS)
     ((_, compared),) = layer_features(activations, benchmark, [layer])
-    return recorded_units(benchmark, compared, units.values, n_recordings, seed)
+    sampled = activations.n_units([layer])[layer] > units.values.shape[1]
+    return recorded_units(benchmark, compared, units.values, n_recordings, seed, sampled)
 
 
 def recorded_units(
-    benchmark: AreaBenchmark, compared: Features, units: np.ndarray, n_recordings: int = 10, seed: int = 0
+    benchmark: AreaBenchmark,
+    compared: Features,
+    units: np.ndarray,
+    n_recordings: int = 10,
+    seed: int = 0,
+    sampled: bool = False,
 ) -> OwnUnits:
     """Compute the raw value of features for recordings that are simulated from given units.
 
@@ -101,6 +120,8 @@ def recorded_units(
     n_recordings : int
     seed : int
         Random seed of the units that are drawn, and of their noise.
+    sampled : bool
+        Whether `units` are a sample of the layer's units; then the interval is for units of the whole layer.
     """
     recorded = benchmark.recordings
     population = population_of(recorded.trials, recorded.reliability)
@@ -110,11 +131,33 @@ def recorded_units(
         own = draw_units(units, population, rng)
         simulated = with_means(recorded, simulate_means(own, population, rng))
         values.append(benchmark.compare(compared, simulated).value)
-    return OwnUnits.of(values)
+    n_varying = np.count_nonzero((units != units[:1]).any(axis=0))
+    return OwnUnits.of(values, sampling_factor(len(population.mean), n_varying) if sampled else 1.0)
+
+
+def sampling_factor(n_neuroids: int, n_units: int) -> float:
+    """Compute the variance of a value on new units, relative to its variance over draws from one sample of units.
+
+    Parameters
+    ----------
+    n_neuroids : int
+        Number of units in each draw.
+    n_units : int
+        Number of units in the sample.
+
+    Returns
+    -------
+    float
+        With the share f of the sample in a draw: (1 + f) / (1 - f) for draws without replacement, whose values vary
+        less by the factor 1 - f than those of new units (Cochran 1977, Sampling Techniques, section 2.6), while their
+        mean varies with the sample. 1 + f for draws with replacement, from fewer units than neuroids.
+    """
+    share = n_neuroids / n_units
+    return (1 + share) / (1 - share) if share < 1 else 1 + share
 
 
 def draw_units(units: np.ndarray, population: Population, rng: np.random.Generator) -> np.ndarray:
-    """Draw a unit for each neuroid, of those that vary: without replacement where there are enough.
+    """Draw a unit for each neuroid, of those that vary: without replacement where there are more of them.
 
     Parameters
     ----------
@@ -131,7 +174,7 @@ def draw_units(units: np.ndarray, population: Population, rng: np.random.Generat
     if not len(varying):
         raise ValueError('none of the units of the layer varies over the stimuli')
     n_neuroids = len(population.mean)
-    drawn = units[:, rng.choice(varying, n_neuroids, replace=len(varying) < n_neuroids)].astype(float)
+    drawn = units[:, rng.choice(varying, n_neuroids, replace=len(varying) <= n_neuroids)].astype(float)
     return drawn[:, matching_order(drawn, population)]
 
 

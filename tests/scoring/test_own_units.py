@@ -15,7 +15,14 @@ from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layer_model import LayerModel
-from m2m_benchmarks.scoring.own_units import OwnUnits, draw_units, own_units, recorded_units, with_means
+from m2m_benchmarks.scoring.own_units import (
+    OwnUnits,
+    draw_units,
+    own_units,
+    recorded_units,
+    sampling_factor,
+    with_means,
+)
 from m2m_benchmarks.testing.generator import poisson_counts, recordings_of
 
 pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home')]
@@ -90,6 +97,22 @@ def test_the_interval_is_that_of_a_further_recording():
     own = OwnUnits.of([0.2, 0.3, 0.4])
     half = stats.t.ppf(0.975, 2) * 0.1 * np.sqrt(4 / 3)
     assert (own.value, *own.interval) == pytest.approx((0.3, 0.3 - half, 0.3 + half))
+
+
+@pytest.mark.parametrize(('n', 'n_units'), [(20, 200), (120, 200), (180, 200), (300, 200)])
+def test_the_interval_holds_for_units_that_are_not_in_the_sample(n, n_units):
+    """The value is the mean of units, whose distribution is known; draws of a sample of them are too much alike."""
+    rng = np.random.default_rng(1)
+    inside = {True: [], False: []}
+    for _ in range(500):
+        sample = rng.standard_normal(n_units)
+        values = [sample[rng.choice(n_units, n, replace=n >= n_units)].mean() for _ in range(10)]
+        new = rng.standard_normal(n).mean()
+        for corrected, held in inside.items():
+            low, high = OwnUnits.of(values, sampling_factor(n, n_units) if corrected else 1).interval
+            held.append(low < new < high)
+    assert np.mean(inside[True]) == pytest.approx(0.95, abs=0.035)
+    assert n == 20 or np.mean(inside[False]) < 0.87
 
 
 def test_units_are_drawn_without_replacement_where_there_are_enough(network):
