@@ -4,8 +4,6 @@ import dataclasses
 import functools
 import hashlib
 import weakref
-from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,10 +18,8 @@ from m2m_benchmarks.data.versions import Version, version_of
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.plugins import load_dataset
 
-_T = TypeVar('_T')
 
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # so that what is computed from them can be kept under them
 class AreaRecordings:
     """Reliable neuroids of an area, or of one of its populations.
 
@@ -61,21 +57,6 @@ class AreaRecordings:
     n_stimuli_left_out: int = 0
     n_filled: int = 0
     cohort: tuple[str, ...] = ()
-    _kept: dict[Hashable, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def once(self, key: Hashable, compute: Callable[[], _T]) -> _T:
-        """Compute what depends on the recordings alone the first time, and keep it with them.
-
-        Parameters
-        ----------
-        key : hashable
-            What is computed, such as the name of a comparison and of a method.
-        compute : callable
-        """
-        if key not in self._kept:
-            self._kept[key] = compute()
-        kept: _T = self._kept[key]
-        return kept
 
     def __getitem__(self, mask: np.ndarray) -> 'AreaRecordings':
         """Select some of the neuroids; other neuroids are other data, with a hash of their own."""

@@ -1,7 +1,7 @@
 """Representational similarity: Spearman correlation of the upper triangles of two RDMs."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,8 @@ from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Desc
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 from m2m_benchmarks.data.trials import N_SPLITS
 
-#: Most distances of the RDMs of draws that are kept for the next candidate: in 118 stimuli, 1,000 draws are 14 MB.
-_MOST_KEPT = 50_000_000
+#: Numbers of benchmarks whose RDMs of draws are kept for the next candidate, and of distances of each: 384 MB at most.
+_N_KEPT, _MOST_KEPT = 24, 8_000_000
 #: Fewest animals whose halves give a ceiling.
 _FEWEST_ANIMALS = 4
 #: Number of divisions of both neuroids and trials, for the noise that neuroids share.
@@ -62,19 +62,26 @@ class RDM(Comparison):
     def raw(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> Raw:
         """Correlate the two RDMs."""
         model = number_distances(rdm(self.patterns(features.values)))
-        recorded = recordings.once((self.name, 'rdm'), lambda: next(self._numbers(recordings, [None])))
+        recorded = self._recorded(recordings)
         value = rsa(model, recorded)
         if sample is None:
             return Raw(value)
         draws = np.empty((3, len(sample)))
         with one_thread():
-            drawn = self._numbers(recordings, sample.neuroids)
-            if recorded.size * len(sample) <= _MOST_KEPT:
-                drawn = iter(recordings.once((self.name, 'rdms of draws', sample), functools.partial(list, drawn)))
+            few = recorded.size * len(sample) <= _MOST_KEPT
+            drawn = self._drawn(recordings, sample) if few else self._numbers(recordings, sample.neuroids)
             for number, (stimuli, own) in enumerate(zip(sample.stimuli, drawn, strict=True)):
                 both, of_stimuli = rsa_with_each(model, [own, recorded], stimuli)
                 draws[:, number] = both, rsa(model, own), of_stimuli
         return Raw(value, draws)
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019 (comparisons live as long as the process)
+    def _recorded(self, recordings: AreaRecordings) -> np.ndarray:
+        return next(self._numbers(recordings, [None]))
+
+    @functools.lru_cache(maxsize=_N_KEPT)  # noqa: B019
+    def _drawn(self, recordings: AreaRecordings, sample: Sample) -> Sequence[np.ndarray]:
+        return list(self._numbers(recordings, sample.neuroids))
 
     def _numbers(self, recordings: AreaRecordings, draws: Iterable[np.ndarray | None]) -> Iterator[np.ndarray]:
         """Number the distances of the RDM of each draw of neuroids; of all where a draw is None or a single neuroid."""
