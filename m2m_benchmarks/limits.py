@@ -1,6 +1,6 @@
-"""Which files from outside are read, and how many bytes they may hold once they are unpacked.
+"""Limits on files from outside: which are read, and how many bytes they may hold once they are unpacked.
 
-A file that somebody else made may be a device without an end, a link to a file that is none of theirs, or a few
+A file that somebody else made may be a device without an end, a link to a file that isn't theirs, or a few
 kilobytes that unpack to terabytes. Sizes are looked up before anything is unpacked, and counted where nothing states
 them.
 """
@@ -40,7 +40,7 @@ def most_bytes() -> int:
     Raises
     ------
     DataError
-        When M2M_MAX_GB is no positive number.
+        When M2M_MAX_GB is not a positive number.
     """
     text = os.environ.get(VARIABLE, '').strip() or str(_DEFAULT_GB)
     try:
@@ -68,7 +68,7 @@ class Total:
     Parameters
     ----------
     what : str
-        Their name in messages.
+        Name of the content in messages.
     """
 
     def __init__(self, what: str) -> None:

@@ -74,7 +74,7 @@ def ensure_writable(folder: Path, remedy: str = 'Set M2M_HOME to another folder.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise StorageError(f'cannot write to {folder}: {_reason(error)}. {_mend(error)}{remedy}') from error
+        raise StorageError(f'cannot write to {folder}: {_reason(error)}. {_fix(error)}{remedy}') from error
     return folder
 
 
@@ -104,7 +104,7 @@ def ensure_file_writable(path: Path, remedy: str) -> None:
                 raise StorageError(f'cannot write to {path}: M2M keeps data or results there. {remedy}')
             ensure_writable(target.parent, remedy)
     except OSError as error:
-        raise StorageError(f'cannot write to {path}: {_reason(error)}. {_mend(error)}{remedy}') from error
+        raise StorageError(f'cannot write to {path}: {_reason(error)}. {_fix(error)}{remedy}') from error
 
 
 @contextlib.contextmanager
@@ -115,7 +115,7 @@ def user_file(path: Path, remedy: str, mode: str = 'w') -> Iterator[IO]:
         with atomic_write(path.absolute(), mode) as file:
             yield file
     except OSError as error:
-        raise StorageError(f'cannot write to {path}: {_reason(error)}. {_mend(error)}{remedy}') from error
+        raise StorageError(f'cannot write to {path}: {_reason(error)}. {_fix(error)}{remedy}') from error
 
 
 def free_bytes(folder: Path) -> int:
@@ -125,8 +125,8 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-#: Conditions of the machine that the user can mend, and how.
-_MENDS = {
+#: Conditions of the machine that the user can fix, and how.
+_FIXES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), 'Make room on this disk, or use another one.'),
     errno.EFBIG: 'Raise the limit on the size of files (ulimit -f), or use another disk.',
     **dict.fromkeys(
@@ -159,10 +159,10 @@ def errno_of(error: BaseException) -> int | None:
 
 def environment_error(error: BaseException) -> StorageError | None:
     """Explain an exception that a condition of the machine caused, such as a full disk; return None for others."""
-    if errno_of(error) not in _MENDS:
+    if errno_of(error) not in _FIXES:
         return None
     file = getattr(error, 'filename', None)
-    return StorageError(f'{"" if file is None else f"{file}: "}{_reason(error)}. {_mend(error)}'.rstrip())
+    return StorageError(f'{"" if file is None else f"{file}: "}{_reason(error)}. {_fix(error)}'.rstrip())
 
 
 def _reason(error: BaseException) -> str:
@@ -170,10 +170,10 @@ def _reason(error: BaseException) -> str:
     return str(error) if number is None else os.strerror(number)
 
 
-def _mend(error: BaseException) -> str:
+def _fix(error: BaseException) -> str:
     """Sentence, with a space after it, that says what to do; '' where the error itself says enough."""
-    mend = _MENDS.get(errno_of(error) or 0)
-    return '' if mend is None else f'{mend} '
+    fix = _FIXES.get(errno_of(error) or 0)
+    return '' if fix is None else f'{fix} '
 
 
 @contextlib.contextmanager
@@ -186,15 +186,15 @@ def reporting_write_errors(what: str, folder: Path) -> Iterator[None]:
         yield
     except Exception as error:
         is_hdf = isinstance(error, RuntimeError) and str(error).startswith(('NetCDF', 'HDF'))
-        if isinstance(error, StorageError) or not (isinstance(error, OSError) or is_hdf or errno_of(error) in _MENDS):
+        if isinstance(error, StorageError) or not (isinstance(error, OSError) or is_hdf or errno_of(error) in _FIXES):
             raise
         full = is_hdf or errno_of(error) in (errno.ENOSPC, errno.EDQUOT)
         free = f' ({free_bytes(folder) / 1e6:,.0f} MB free)' if full else ''
         own = folder.is_relative_to(home())
         remedy = 'Set M2M_HOME to another folder if this one cannot be used. ' if own else ''
-        mend = 'Check the space of this disk and the limit on the size of files. ' if is_hdf else _mend(error)
+        fix = 'Check the space of this disk and the limit on the size of files. ' if is_hdf else _fix(error)
         raise StorageError(
-            f'cannot write {what} to {folder}: {_reason(error)}{free}. Nothing was changed. {mend}{remedy}'
+            f'cannot write {what} to {folder}: {_reason(error)}{free}. Nothing was changed. {fix}{remedy}'
             'Then run the command again.'
         ) from error
 
@@ -334,7 +334,7 @@ def file_lock(path: Path, what: str, wait_s: float = 0) -> Iterator[None]:
         ) from error
     except OSError as error:
         own = 'Set M2M_HOME to another folder if this one cannot be used.'
-        raise StorageError(f'cannot open the lock {path}: {_reason(error)}. {_mend(error)}{own}') from error
+        raise StorageError(f'cannot open the lock {path}: {_reason(error)}. {_fix(error)}{own}') from error
     try:
         yield
     finally:

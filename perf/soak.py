@@ -82,7 +82,7 @@ class Outcome:
     Attributes
     ----------
     counts : Counter
-        Stopped by SIGKILL, by SIGTERM, and ended before.
+        Numbers of runs stopped by SIGKILL, stopped by SIGTERM, and ended before either.
     problems : list of str
     """
 

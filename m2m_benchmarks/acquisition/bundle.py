@@ -43,7 +43,7 @@ class Recording:
     units : DataFrame, n_units rows
         The rows of units.csv, in the order of the unit axis.
     responses : array, shape (n_trials, n_images, n_units)
-        float32; spikes/s for spike counts, else as given. NaN for trials that were not recorded.
+        Responses, float32: in spikes/s for spike counts, else as given. NaN for trials that were not recorded.
     stimulus_ids : array, shape (n_images,), or None
         Names of the images on the image axis, if the file has them.
     """
@@ -96,7 +96,7 @@ def _check_session(where: str, session: pd.Series, most_trials: int) -> None:
 
 
 def check_window(where: str, start_s: float, end_s: float) -> None:
-    """Check that a response window is one, in seconds after stimulus onset.
+    """Check that a response window is valid, in seconds after stimulus onset.
 
     Raises
     ------

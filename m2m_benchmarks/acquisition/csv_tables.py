@@ -40,8 +40,8 @@ def read_table(path: Path, needed: tuple[str, ...], text: tuple[str, ...], gaps:
     path : Path
         File in UTF-8, or in UTF-16 with a byte order mark.
     needed : tuple of str
-        Columns that have to be there, without empty cells. Upper and lower case are one, for `text` too, where no
-        other column has the exact name.
+        Columns that have to be there, without empty cells. Case is ignored, for `text` too, unless another column has
+        the exact name.
     text : tuple of str
         Columns that are text. If all of their cells are whole numbers, decimals of zero are dropped: 7.0 is 7.
     gaps : tuple of str
@@ -131,7 +131,7 @@ def _stripped(cell: str) -> str:
 
 
 def _as_known(names: list[str], known: tuple[str, ...]) -> list[str]:
-    """Write names of columns as the known ones that they are but for their case."""
+    """Replace names of columns that differ from known ones only in case by these."""
     by_case = {name.lower(): name for name in known if name not in names}
     return [by_case.get(name.lower(), name) for name in names]
 

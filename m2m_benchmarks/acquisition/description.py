@@ -33,7 +33,7 @@ def read_description(sessions: Path, citation: str | None = None) -> dict[str, s
     Raises
     ------
     DataError
-        When the file can't be read, has another field or a field that is no text, or degrees of another form.
+        When the file can't be read, has another field or a field that isn't text, or degrees of another form.
     """
     paths = sorted(path for path in sessions.parent.iterdir() if path.name.lower() in FILES and path.is_file())
     if len(paths) > 1:

@@ -54,7 +54,8 @@ def read_domain(
     note : callable
         Called with a sentence for each rule that was used, such as that for pixels of more than 8 bits.
     unnamed : {'train', 'test'}, optional
-        Split of images that no name in the file, nor its own name, puts into one. Default: 'test', with a note.
+        Split for images that neither a name in the file nor the name of the file puts into one. Default: 'test',
+        with a note.
 
     Returns
     -------

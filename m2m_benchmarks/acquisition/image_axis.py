@@ -36,7 +36,7 @@ class ImageAxis:
     paths : tuple of (Path or None)
         Files; None for a blank without one.
     blank : bool array, shape (n_images,)
-        True where a blank was shown, which is no stimulus.
+        True where a blank was shown, which isn't a stimulus.
     columns : tuple of dict
         Further columns of images.csv, by name, for each position.
     """

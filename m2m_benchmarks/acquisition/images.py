@@ -1,4 +1,4 @@
-"""The one way in for images: decoding, and 8 bits from whatever depth they have.
+"""Decoding of all images from outside, and their conversion from any bit depth to 8 bits.
 
 Which value is white is decided for all images of a set together, from the type of their pixels and the largest value:
 
@@ -196,7 +196,7 @@ def lay_on(pixels: np.ndarray, background: Colour, what: str) -> tuple[np.ndarra
     Parameters
     ----------
     pixels : array, shape (..., 4)
-        uint8, or floating point in [0, 1].
+        Red, green, blue and opacity; uint8, or floating point in [0, 1].
     background : tuple of int
     what : str
         Name of the images in messages.
@@ -204,7 +204,7 @@ def lay_on(pixels: np.ndarray, background: Colour, what: str) -> tuple[np.ndarra
     Returns
     -------
     pixels : array, shape (..., 3)
-        Array of the same type.
+        Red, green and blue, in the same type.
     notes : list of str
 
     Raises

@@ -162,7 +162,7 @@ def write_recordings(
     axis : ImageAxis
         Images of the dataset.
     origin : callable
-        Returns what the manifest says of the files; called after they were read.
+        Function that returns what the manifest says of the files; called after they were read.
     tables : (Path, Path)
         Files of the sessions and of the units, for messages.
     stimuli : Path
@@ -230,7 +230,7 @@ def write_recordings(
 
 
 def check_recordings_name(name: str) -> None:
-    """Check that a name can be that of recordings, and is no other dataset's in another case."""
+    """Check that a name can be that of recordings, and differs from that of any other dataset in more than case."""
     if not is_dataset_name(name):
         raise DataError(f'{name!r} cannot be the name of a dataset; expected {DATASET_RULE}, as in Siegle2021.')
     if name == 'SimulatedMouse':

@@ -154,7 +154,7 @@ class Comparison:
     what, source : str
     published : float
     here : float or None
-        None where it can't be compared. Of several sessions, the number that differs most.
+        Number of the dataset here, of several sessions the one that differs most; None where it can't be compared.
     result : {'ok', 'differs', 'cannot be checked'}
     reason : str
         Reason why it can't be checked.

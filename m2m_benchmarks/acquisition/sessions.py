@@ -121,7 +121,7 @@ def match_sessions(
     known_areas : sequence of str, optional
         Areas of the survey, in order; by default those of the sessions.
     matches : callable
-        Returns whether a session meets further criteria.
+        Function that returns whether a session meets further criteria.
     described, choices : str
         Words for the message when no session matches: the further criteria, and the options to change.
 

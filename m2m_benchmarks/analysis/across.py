@@ -20,9 +20,9 @@ class AcrossRow:
     name : str
         Area; 'score' for the benchmark's own score.
     differences : list of Difference or None
-        One for each comparison; None where a candidate has no score. p values are adjusted over the comparisons of the
-        score, and over all comparisons of all areas. The differences have different units: their values are not
-        compared or averaged, only their signs.
+        Difference under each comparison; None where a candidate has no score. p values are adjusted over the
+        comparisons of the score, and over all comparisons of all areas. The differences have different units: only
+        their signs are compared, and their values are not averaged.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Across:
     correction : str
         See `statistics.CORRECTIONS`.
     sentences : list of str
-        What holds under all comparisons, under some, or under none.
+        Sentences on what holds under all comparisons, under some, or under none.
     """
 
     recordings: str

@@ -115,7 +115,7 @@ class Row:
     groups : list of list of int
         Indices of candidates that can't be told apart; see `statistics.groups_of_ties`.
     differences : list of Difference
-        Differences of all pairs. Scores below 0, which count as 0, differ by what they are before they are cut off.
+        Differences of all pairs, computed before scores below 0 are cut off.
     chance : float
         Value at chance.
     ceiling_interval : (low, high) or None

@@ -102,7 +102,7 @@ class Recovery:
     candidates : list of str
     layers : list of (candidate, layer)
     settings : list of Setting
-        The first is the size of the real recordings, with the candidates' own layers.
+        Settings; the first has the size of the real recordings, and the candidates' own layers as truth.
     """
 
     benchmark: str

@@ -187,7 +187,7 @@ def stage(report: Callable[[str, int, int], None], what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def progress(after_interrupt: str = '') -> Iterator[Callable[[str, int, int], None]]:
-    """Show progress bars on stderr, one for each thing that is counted; nothing when stderr is no terminal.
+    """Show progress bars on stderr, one for each thing that is counted; nothing when stderr isn't a terminal.
 
     Parameters
     ----------

@@ -58,9 +58,9 @@ def cards() -> tuple[dict[str, str], ...]:
 
 
 def refuse_other_case(name: str) -> None:
-    """Raise a DataError if a dataset has a new name but for the case of its letters.
+    """Raise a DataError if a new name differs from that of a dataset only in the case of letters.
 
-    On some systems the two would share a folder, and users take them for one.
+    On some systems the two would share a folder, and users would take them for one.
     """
     known = {*(own['name'] for own in cards()), *manifest.names()}
     for other in sorted(known) if name not in known else ():

@@ -55,12 +55,12 @@ def stimulus_degrees(name: str, entry: Mapping[str, Any] | None = None) -> tuple
     if not text:
         if entry is None:
             manifest.require(name)
-        place = 'dataset.yml beside its sessions.csv or NWB files, and import it again with --replace'
+        file = 'dataset.yml beside its sessions.csv or NWB files, and import it again with --replace'
         if source.get('made_by') == f'm2m data fetch {name}':
-            place = 'the card.yaml of its folder in m2m_benchmarks/data'
+            file = 'the card.yaml of its folder in m2m_benchmarks/data'
         raise DataError(
             f'{name} does not state how large its images were on the screen, which --mouse-acuity has to know. Add '
-            f"their width x height in visual degrees, such as '{FIELD}: 120 x 95', to {place}."
+            f"their width x height in visual degrees, such as '{FIELD}: 120 x 95', to {file}."
         )
     try:
         return parse_degrees(text)

@@ -13,7 +13,7 @@ DERIVED = ('blended', 'inverted', 'blurred', 'thin', 'thick')
 
 
 def spelled(text: str, known: Iterable[str]) -> str | None:
-    """Return the name of a domain that `text` is, or is another spelling of: 'mnist-m' is MNISTM. None if none is.
+    """Return the name of the domain that `text` names in any spelling: MNISTM for 'mnist-m'. None if it names none.
 
     An exact name always means itself; of names that differ only in case, the first of `known` is taken.
     """

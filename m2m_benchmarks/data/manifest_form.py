@@ -56,7 +56,7 @@ def check_form(manifest: Mapping[str, Any], others: bool) -> None:
     ----------
     manifest : mapping
     others : bool
-        Whether it may have other entries, as those of later versions.
+        Whether the manifest may have other entries, such as those of later versions.
 
     Raises
     ------

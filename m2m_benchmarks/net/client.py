@@ -175,7 +175,7 @@ def parse_content_range(response: httpx.Response) -> tuple[int, int, int]:
 
 
 def _next_request(response: httpx.Response) -> httpx.Request | None:
-    """Request to which an answer redirects; None if it is no redirect."""
+    """Request to which an answer redirects; None if it isn't a redirect."""
     request = response.next_request
     if request is not None and response.url.scheme == 'https' and request.url.scheme == 'http':
         raise RequestFailed(

@@ -56,8 +56,8 @@ def download(
     progress : callable, optional
         Called with the file's name, the bytes downloaded, and the bytes of the file (0: the server doesn't say).
     unmeasured : bool
-        Accept an answer without a length, because the caller can recognise an incomplete file by its content. One of
-        more than 1 GiB (`MOST_UNMEASURED`) is given up.
+        Whether to accept an answer without a length, because the caller can recognise an incomplete file by its
+        content. One of more than 1 GiB (`MOST_UNMEASURED`) is given up.
     retry : RetryPolicy
         Number of attempts and waits between them. Attempts that transfer at least 1 MiB do not count. A mirror that
         sends nothing is given up after `retry.longest_s()`.

@@ -24,7 +24,7 @@ class RequestFailed(Exception):  # noqa: N818 - no error before all attempts hav
     retryable : bool
         Whether the same request may succeed later.
     wait_s : int
-        Wait before the next request that the server asks for.
+        Seconds to wait before the next request, as the server asks; 0 if it doesn't ask.
     """
 
     def __init__(self, reason: str, retryable: bool, wait_s: int = 0) -> None:

@@ -143,10 +143,10 @@ class RemoteFile(io.RawIOBase):
         if index in self._blocks:
             self._blocks.move_to_end(index)
             return self._blocks[index]
-        size, held = self._size, 0
-        while held < self._most_fetched and index - held - 1 in self._blocks:
-            held += 1
-        end = min(-(-stop // size) + held, index + self._most_fetched, -(-self.length // size))
+        size, n_before = self._size, 0
+        while n_before < self._most_fetched and index - n_before - 1 in self._blocks:
+            n_before += 1
+        end = min(-(-stop // size) + n_before, index + self._most_fetched, -(-self.length // size))
         end = next((later for later in range(index + 1, end) if later in self._blocks), end)
         content = self._fetch(index * size, min(end * size, self.length))
         for i in range(index, end):

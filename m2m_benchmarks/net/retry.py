@@ -99,7 +99,7 @@ class RetryPolicy:
             First and last words of the message when all attempts fail: what failed, and what is kept for the next run,
             where bytes were transferred.
         progress : callable, optional
-            Returns the bytes transferred so far. Attempts that transfer at least 1 MiB do not count.
+            Function that returns the bytes transferred so far. Attempts that transfer at least 1 MiB do not count.
 
         Raises
         ------

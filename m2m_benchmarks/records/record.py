@@ -28,10 +28,10 @@ class Part:
     Attributes
     ----------
     score : float or None
-        None where the ceiling is too uncertain.
+        Score; None where the ceiling is too uncertain.
     raw, ceiling, error : float
     formula : str
-        How the score follows from raw and ceiling.
+        Formula for the score, from raw and ceiling.
     layer : str
         Layer of the candidate that models the area; two with a bar between them if each models half of the neuroids.
     n_neuroids, n_animals : int
@@ -162,7 +162,7 @@ class Result:
     ----------
     model, benchmark : str
     score : float or None
-        None where the ceiling is too uncertain for a score.
+        Score; None where the ceiling is too uncertain.
     created : str
         Time in UTC, as ISO 8601.
     format : int
@@ -196,7 +196,7 @@ class Result:
     model_per_animal, other_mice : float or None
         Mean over animals of the raw value on one animal: of the candidate, and of all other animals as a model.
     formula : str or None
-        How the score follows from raw and ceiling.
+        Formula for the score, from raw and ceiling.
     caveat : str or None
         Limitation that readers of the score have to know.
     layer : str, dict or None

@@ -99,7 +99,7 @@ def add(
     draws : mapping, optional
         Bootstrap draws of results by their uids: arrays by name.
     imported : bool
-        Whether they were computed elsewhere. They are listed, but answer no score of this machine.
+        Whether the results were computed elsewhere. They are listed, but answer no score of this machine.
 
     Raises
     ------

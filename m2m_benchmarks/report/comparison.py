@@ -87,7 +87,7 @@ def write_figure(content: Any, path: Path, draw: Callable[[Any], Figure] = draw)
         When the file can't be written.
     """
     check_figure(path)
-    # A dollar in a name is no formula.
+    # A dollar in a name doesn't begin a formula.
     with user_file(path, _OTHER_FIGURE, 'wb') as file, matplotlib.rc_context({'text.parse_math': False}):
         draw(content).savefig(file, format=path.suffix[1:].lower(), dpi=150)
 

@@ -52,8 +52,8 @@ def _models(recovery: 'Recovery') -> Table:
     counts = recovery.settings[0].cross_fitted.models
     columns = [Column('simulated from'), *(number(f'found {name}', '.2f') for name in recovery.candidates)]
     rows = [
-        Row((name, *(found / max(1, sum(own)) for found in own)))
-        for name, own in zip(recovery.candidates, counts, strict=True)
+        Row((name, *(n_found / max(1, sum(row)) for n_found in row)))
+        for name, row in zip(recovery.candidates, counts, strict=True)
     ]
     return Table(columns, rows, notes=[f'{recovery.benchmark}, recorded size. --json has the layers.'])
 
@@ -87,7 +87,7 @@ def write_recovery(recoveries: Sequence['Recovery'], path: Path) -> None:
         figure.colorbar(image, ax=matrix, shrink=0.8, label='share of recordings')
         _draw_curves(curves, recovery)
     figure.supxlabel(UPPER_BOUND.partition('. A')[0].replace(', with', ',\nwith') + '.', fontsize=7)
-    # A dollar in a name is no formula.
+    # A dollar in a name doesn't begin a formula.
     with (
         user_file(path, 'Name another file after --figure.', 'wb') as file,
         matplotlib.rc_context({'text.parse_math': False}),

@@ -37,8 +37,8 @@ class Column:
     ----------
     title : str
     kind : {'name', 'text', 'number'}
-        A name is on one line wherever it fits, so that it can be copied; prose is folded between words; a number is
-        never folded.
+        Kind of the cells. A name is on one line wherever it fits, so that it can be copied; prose is folded between
+        words; a number is never folded.
     heading : bool
         Whether a terminal shows its cells as headings above their rows.
     formats : tuple of str

@@ -1,8 +1,9 @@
 """Runs other people's code with an environment, a home and a process group of its own.
 
-This is no full sandbox: the code runs as the same user, and can read and write what that user can, where it knows the
-paths. It doesn't get their tokens or settings, though it can look for them in /proc where the network can't be dropped.
-Nothing of it runs on afterwards, unless it kills the supervisor, or starts processes faster than they are killed.
+This is not a full sandbox: the code runs as the same user, and can read and write what that user can, where it knows
+the paths. It doesn't get their tokens or settings, though it can look for them in /proc where the network can't be
+dropped. None of it keeps running afterwards, unless it kills the supervisor, or starts processes faster than they are
+killed.
 """
 
 import contextlib
@@ -40,9 +41,9 @@ def environment(folder: Path, datasets: Sequence[Path] = ()) -> dict[str, str]:
     Parameters
     ----------
     folder : Path
-        Empty folder, for its home, M2M_HOME and temporary files.
+        Empty folder for the process's home, M2M_HOME and temporary files.
     datasets : sequence of Path
-        Folders of datasets that it may read; it gets links to them.
+        Folders of datasets that the process may read; it gets links to them.
 
     Returns
     -------

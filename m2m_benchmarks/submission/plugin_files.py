@@ -56,7 +56,7 @@ def plugin_files(folder: Path, most_bytes: float = math.inf) -> dict[Path, Path]
 
 
 def is_left_out(name: str) -> bool:
-    """Whether a file or folder of this name is no part of a plugin: hidden, or compiled code."""
+    """Whether a file or folder of this name isn't part of a plugin: hidden, or compiled code."""
     return name.startswith('.') or name == '__pycache__' or name.endswith('.pyc')
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class MakesFolder:
-    """An object that creates a folder when it is unpickled: without the folder, the code was not run.
+    """An object that creates a folder when it is unpickled: if there is no folder, its code was not run.
 
     It can be in any file with pickles, such as those of `torch.save` and arrays of objects in .npz files. Unpickling it
     does not import this library.

@@ -169,7 +169,7 @@ def test_a_damaged_dataset_is_not_exported(m2m_home, make_bundle, tmp_path):
 
 @pytest.mark.seconds
 def test_an_archive_that_was_packed_again_with_its_folder(m2m_home, make_bundle, tmp_path, monkeypatch):
-    """As file managers do; macOS adds files of its own. The dataset's files may be dated 1970."""
+    """File managers pack like this; macOS adds files of its own. The dataset's files may be dated 1970."""
     entry = import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
     for file in manifest.files(entry):
         os.utime(manifest.path_of('Lab2026', entry, file), (0, 0))

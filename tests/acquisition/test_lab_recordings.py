@@ -129,7 +129,7 @@ def test_one_table_in_one_folder_by_two_paths(tmp_path, monkeypatch):
 @pytest.mark.parametrize('forms', [('NFC', 'NFD'), ('NFD', 'NFC')])
 @pytest.mark.parametrize('named_by', ['images.csv', 'stimulus_id'])
 def test_accented_letters_are_one_character_or_two(m2m_home, make_bundle, tmp_path, forms, named_by):
-    """The files of macOS have two, tables one."""
+    """Names of files have two on macOS, names in tables one."""
     bundle = make_bundle(tmp_path / 'bundle')
     names, files = ([unicodedata.normalize(form, f'bäume_{i}') for i in range(8)] for form in forms)
     rename_images(bundle, files.__getitem__)
@@ -540,7 +540,7 @@ def test_time_bins(m2m, m2m_home, make_bundle, tmp_path, key):
 
 
 def test_a_neuroid_without_a_response_to_a_stimulus_has_its_mean_over_the_others(m2m_home, make_bundle, tmp_path):
-    """Where no trial of a stimulus is left; a neuroid that lacks more than half of the stimuli is left out."""
+    """It lost all trials of the stimulus. A neuroid that lacks more than half of the stimuli is left out."""
     bundle = make_bundle(tmp_path / 'bundle', sessions=ONE_AREA)
     values = bundle.counts['b.npz'].astype(float)
     values[:, 3, 0] = np.nan

@@ -38,36 +38,36 @@ def own(layers):
 
 @pytest.mark.parametrize('comparison', ['rdm', 'ridge'])
 def test_distinct_layers_are_found(comparison):
-    subject, layers = experiment(comparison, n_layers=2)
+    simulation, layers = experiment(comparison, n_layers=2)
     steps = []
-    setting = subject.run('own layer', own(layers), (96, None, 118), 2, 0, lambda: steps.append(1))
+    setting = simulation.run('own layer', own(layers), (96, None, 118), 2, 0, lambda: steps.append(1))
     assert len(steps) == 8
-    for found in (setting.cross_fitted, setting.all_neuroids):
-        assert found.model.value == found.layer.value == 1
-        assert found.models == [[4, 0], [0, 4]]
-        assert found.model.interval == wilson_interval(np.ones(8, dtype=bool))
-        assert found.model.n == found.layer.n == 8
+    for answers in (setting.cross_fitted, setting.all_neuroids):
+        assert answers.model.value == answers.layer.value == 1
+        assert answers.models == [[4, 0], [0, 4]]
+        assert answers.model.interval == wilson_interval(np.ones(8, dtype=bool))
+        assert answers.model.n == answers.layer.n == 8
     np.testing.assert_array_equal(setting.all_neuroids.layers, 2 * np.eye(4))
     np.testing.assert_array_equal(setting.cross_fitted.layers, 4 * np.eye(4))  # each half counts
 
 
 def test_a_mixture_is_taken_for_the_nearer_layer():
-    subject, layers = experiment('rdm')
+    simulation, layers = experiment('rdm')
     truths = [
         module._Truth(number, ((layer.units, module.NEARER), (layers[number - 1].units, 1 - module.NEARER)))
         for number, layer in enumerate(layers)
     ]
-    setting = subject.run('mixture', truths, (96, None, 118), 2, 0, lambda: None)
+    setting = simulation.run('mixture', truths, (96, None, 118), 2, 0, lambda: None)
     assert setting.all_neuroids.layer.value > 0.9
 
 
 @pytest.mark.parametrize('comparison', ['rdm', 'ridge'])
 def test_each_half_is_scored_with_the_layer_of_the_other(comparison):
     """Values from the definition: the halves by hand, and a median over neuroids for regression."""
-    subject, layers = experiment(comparison)
+    simulation, layers = experiment(comparison)
     values = []
     for _ in range(2):  # the same random numbers
-        values.append(subject._values(own(layers)[1], 96, None, 118, np.random.default_rng(3)))
+        values.append(simulation._values(own(layers)[1], 96, None, 118, np.random.default_rng(3)))
     (halves, whole, joined), _ = values
     np.testing.assert_array_equal(whole, values[1][1])
     given = []
@@ -76,8 +76,8 @@ def test_each_half_is_scored_with_the_layer_of_the_other(comparison):
         patch.setattr(
             AreaBenchmark, 'compare', lambda self, *each: given.append((each, compare(self, *each))) or given[-1][1]
         )
-        subject._values(own(layers)[1], 96, None, 118, np.random.default_rng(3))
-    first = subject._first
+        simulation._values(own(layers)[1], 96, None, 118, np.random.default_rng(3))
+    first = simulation._first
     (features, recorded), _ = given[0]
     area = load_benchmark(f'SimulatedMouse.VISp-{comparison}')
     by_hand = [area.comparison.raw(features, recorded[part]).value for part in (first, ~first)]
@@ -91,12 +91,12 @@ def test_each_half_is_scored_with_the_layer_of_the_other(comparison):
 
 
 def test_recordings_have_the_size_that_is_asked_for():
-    subject, layers = experiment('rdm', n_layers=1)
+    simulation, layers = experiment('rdm', n_layers=1)
     for size, expected in (((40, 5, 60), (40, 5, 60)), ((300, None, 118), (300, 20, 118))):
-        setting = subject.run('own layer', own(layers), size, 1, 0, lambda: None)
+        setting = simulation.run('own layer', own(layers), size, 1, 0, lambda: None)
         assert (setting.n_neuroids, setting.n_trials, setting.n_images) == expected
     with pytest.raises(BenchmarkError, match=r'4 of the neuroids of SimulatedMouse\.VISp-rdm are too few to choose a'):
-        subject.run('own layer', own(layers), (4, None, 118), 1, 0, lambda: None)
+        simulation.run('own layer', own(layers), (4, None, 118), 1, 0, lambda: None)
 
 
 @pytest.mark.slow
@@ -118,9 +118,9 @@ def test_of_networks(m2m_home, tmp_path, m2m):
 
 
 def test_tables_and_figure(tmp_path):
-    subject, layers = experiment('rdm', n_layers=2)
+    simulation, layers = experiment('rdm', n_layers=2)
     sizes = [('own layer', (96, None, 118)), ('another seed', (96, None, 118)), ('own layer', (40, None, 118))]
-    settings = [subject.run(kind, own(layers), size, 1, 0, lambda: None) for kind, size in sizes]
+    settings = [simulation.run(kind, own(layers), size, 1, 0, lambda: None) for kind, size in sizes]
     names = [(f'net$_{layer.candidate}', layer.name) for layer in layers]
     result = module.Recovery('SimulatedMouse.VISp-rdm', ['net$_0', 'net$_1'], names, settings)
     first, second = recovery_tables(result)

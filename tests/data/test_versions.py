@@ -110,7 +110,7 @@ def test_a_process_may_replace_what_it_reads_itself(put):
 
 
 def test_a_version_without_the_file_of_its_readers(put, others):
-    """As earlier releases wrote it."""
+    """Earlier releases wrote no such file."""
     first = put(0)
     (folder_of(first) / versions.READERS).unlink()
     stimuli = load_stimuli('Lab2026')

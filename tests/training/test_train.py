@@ -483,7 +483,7 @@ def test_the_command_is_killed_and_resumed(digits, m2m, uninterrupted, tmp_path)
 @pytest.mark.process
 @pytest.mark.slow
 def test_two_processes_share_a_run(digits, tmp_path):
-    """By lightning's options, on the command line."""
+    """The command line passes lightning's options on."""
     options = ['digitnet', '--source', 'SklearnDigits', '--steps', '4', '--batch-size', '8', '--checkpoint-every', '2']
     options += ['--accelerator', 'cpu', '--devices', '2', '--strategy', 'ddp', '--json', '-']
     ran = subprocess.run(

@@ -37,7 +37,7 @@ class Tables:
     files : list of Path
         Tables that were read.
     reused : bool
-        Whether one of them existed before.
+        Whether any of the tables existed before.
     """
 
     def __init__(self, folder: Path, retry: RetryPolicy, progress: Progress | None = None, anew: bool = False) -> None:
@@ -129,7 +129,7 @@ def read_catalogue(content: str, new_tables: Callable[[bool], Tables], *readers:
     content : str
         Content of the catalogue, for the message.
     new_tables : callable
-        Makes the tables of a reader; called with whether they are downloaded anew.
+        Function that makes the tables of a reader; called with whether they are downloaded anew.
     readers : callable
         Functions that read the catalogue from tables, or raise a DataError.
 

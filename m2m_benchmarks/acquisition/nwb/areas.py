@@ -22,7 +22,7 @@ class AreaRule:
     areas : tuple of str
         Areas to import, by their standard names; all if empty.
     named : dict
-        Location to area, for locations that are called otherwise.
+        Location to area, for locations with other names.
     """
 
     areas: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ def read_rule(entries: Sequence[str]) -> AreaRule:
     Raises
     ------
     DataError
-        When the name of an area isn't one.
+        When an area has an invalid name.
     """
     areas, named = [], {}
     for entry in entries:
@@ -73,7 +73,7 @@ def assign(where: str, locations: Sequence[str], rule: AreaRule) -> tuple[list[s
     where : str
         Path of the file, for messages.
     locations : sequence of str, one for each unit
-        Empty where it is not known.
+        Location of the unit; empty where it is not known.
     rule : AreaRule
 
     Returns

@@ -60,7 +60,7 @@ class Options:
 
 @dataclass(frozen=True)
 class SessionPlan:
-    """What would be imported of a file.
+    """What would be imported from a file.
 
     Attributes
     ----------
@@ -92,9 +92,9 @@ class NwbPlan:
     sessions : tuple of SessionPlan
     names : ImageNames
     choice : Choice or None
-        None where no column could be chosen.
+        Column that names the presented images; None where none could be chosen.
     problem : DataError or None
-        Why none could be chosen.
+        Reason why no column could be chosen.
     window_s : (start, end)
     description : dict
         Text by field, for the card.

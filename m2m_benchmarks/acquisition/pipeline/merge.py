@@ -206,9 +206,9 @@ def _problem(session: _Session, hashes: list[str], owner: Mapping[str, str]) -> 
         return f'it has {n_repetitions} repetition of the images; at least 2 are needed to compute a reliability'
     if not n_neuroids:
         return 'it has no neuroids'
-    known = [neuroid for neuroid in session.columns['neuroid_id'] if neuroid in owner]
-    if known:
-        return f'{len(known)} of its neuroids are in session {owner[known[0]]} already, such as {known[0]}'
+    repeated = [neuroid for neuroid in session.columns['neuroid_id'] if neuroid in owner]
+    if repeated:
+        return f'{len(repeated)} of its neuroids are in session {owner[repeated[0]]} already, such as {repeated[0]}'
     return ''
 
 

@@ -38,7 +38,7 @@ class ExtractionTask:
     whole_files : bool
         Whether the session's file is downloaded, in place of reading it on the server.
     delete_files : bool
-        Whether it is removed when the session is extracted.
+        Whether that download is removed once the session is extracted.
     retry : RetryPolicy
         Number of attempts and time limits of requests.
     """

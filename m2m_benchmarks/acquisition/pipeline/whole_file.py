@@ -44,7 +44,8 @@ def whole_file(
     check_content : callable
         Called with a path and the first mirror's address; raises a DataError unless the file has the required content.
     retry : RetryPolicy
-        A mirror that sends nothing is given up after `retry.longest_s(1, MOST_REQUESTS)`.
+        Number of attempts and time limits. A mirror that sends nothing is given up after
+        `retry.longest_s(1, MOST_REQUESTS)`.
 
     Returns
     -------

@@ -51,9 +51,9 @@ def ensure() -> None:
     # Another process may be making it: wait, then check again.
     with atomic.write_lock(NAME, wait_s=120):
         if not _is_current():
-            made = splits()
+            new_splits = splits()
             source = {'made_by': "derived from scikit-learn's digits by this package", 'version': VERSION}
-            domains.write_domain(NAME, made, dict.fromkeys(made, source))
+            domains.write_domain(NAME, new_splits, dict.fromkeys(new_splits, source))
 
 
 def _is_current() -> bool:

@@ -33,7 +33,7 @@ class Session:
     ----------
     path : Path
     frame, onset, stop : arrays, shape (n_presentations,)
-        In the order of time.
+        Scene (-1 is a blank), start and end in s of each presentation, in the order of time.
     units : DataFrame
         Each unit's columns, with its structure, probe and spike times.
     """
@@ -54,9 +54,9 @@ def write_session_nwb(
     ----------
     path : Path
     left_out : sequence of (scene, repetition)
-        Presentations that there aren't.
+        Presentations that the file lacks.
     shuffled : bool
-        The table of presentations is in no order.
+        Whether the table of presentations is in random order.
     metrics : dict, optional
         Columns of the units that replace those drawn.
     invalid : sequence of (start, stop, tags)

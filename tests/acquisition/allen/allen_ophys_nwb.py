@@ -47,7 +47,7 @@ class Session:
     ----------
     path : Path
     scene, onset : int arrays, shape (n_sweeps,)
-        -1 is a blank; onsets are frames.
+        Scene of each sweep, -1 for a blank; and its onset in frames.
     n_frames : int
     """
 
@@ -88,21 +88,21 @@ def write_nwb(
     tail, gap : int
         Frames after the last onset and between blocks.
     n_frames : int, optional
-        In place of `tail`.
+        Number of frames in all, in place of `tail`.
     sweep_frames : int
-        Length that the table says sweeps have.
+        Length of a sweep in the table, in frames.
     n_blanks : int, optional
-        As many as repetitions by default.
+        Number of blanks; by default that of the repetitions.
     nan_cells : sequence of int
     extra_frames : int
         Frames of dF/F without a timestamp.
     scene_shape : (height, width)
     shuffled : bool
-        Write the table in a random order.
+        Whether to write the table in random order.
     variable_strings : bool
-        Write texts with a variable length; files of the survey have a fixed one, as the SDK needs.
+        Whether to write texts with a variable length; files of the survey have a fixed one, as the SDK needs.
     storage : dict, optional
-        Of the matrices: `chunks`, `compression`.
+        Storage options of the matrices: `chunks`, `compression`.
     metadata : dict, optional
         Texts in place of those of `METADATA`; None leaves one out.
 

@@ -15,7 +15,7 @@ class Warehouse(FileServer):
     models : dict
         Records by the name of the model that is queried, given in pages.
     most_rows : int
-        That a query gets at once.
+        Largest number of rows in one answer to a query.
     """
 
     def __init__(self):

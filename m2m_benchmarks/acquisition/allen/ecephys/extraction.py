@@ -78,7 +78,7 @@ def extract_ecephys(
     Parameters
     ----------
     file : h5py.File
-        Open for reading; `nwb.open_nwb` opens one, and so does h5py with a `net.remote_file.RemoteFile`.
+        Session file, open for reading; `nwb.open_nwb` opens one, and so does h5py with a `net.remote_file.RemoteFile`.
     settings : EcephysSettings
     channel_areas : mapping, optional
         Channel id to structure, used in place of those in the file. Units whose peak channel isn't listed are left out,

@@ -59,11 +59,11 @@ def ecephys_sessions(folder: Path, selection: AllenSelection, progress: Progress
 def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | None) -> tuple[list[AllenSession], int]:
     """List all Neuropixels sessions with sorted units in any of the six areas, and count the damaged rows."""
     warehouse = selection.warehouse
-    place, query = f'{selection.mirror}{ECEPHYS}', f'{warehouse}{QUERY}'
+    bucket_url, query = f'{selection.mirror}{ECEPHYS}', f'{warehouse}{QUERY}'
 
     def bucket(tables: Tables) -> tuple[list[AllenSession], int]:
         def table(name: str, *columns: str, optional: tuple[str, ...] = ()) -> pd.DataFrame:
-            return tables.csv(f'{place}/{name}.csv', f'ecephys_{name}.csv', columns, optional)
+            return tables.csv(f'{bucket_url}/{name}.csv', f'ecephys_{name}.csv', columns, optional)
 
         first_time = not (folder / 'ecephys_sessions.csv').exists()
         sessions = table('sessions', 'id', 'specimen_id', 'session_type', 'genotype', 'has_nwb')
@@ -73,7 +73,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
             table('channels', 'id', 'ecephys_probe_id', 'ecephys_structure_acronym', optional=_COORDINATES),
             table('units', 'id', 'ecephys_channel_id'),
             second_mirrors(first_time),
-            place,
+            bucket_url,
         )
 
     def second_mirrors(first_time: bool) -> dict[str, tuple[str, ...]]:
@@ -112,7 +112,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
             table('channels', _CHANNELS, 'id', 'ecephys_probe_id', 'ecephys_structure_acronym', *_COORDINATES),
             table('units', 'EcephysUnit', 'id', 'ecephys_channel_id'),
             links,
-            place,
+            bucket_url,
         )
 
     return read_catalogue(
@@ -126,7 +126,7 @@ def _ecephys(
     channels: pd.DataFrame,
     units: pd.DataFrame,
     links: Mapping[str, tuple[str, ...]],
-    place: str,
+    bucket_url: str,
 ) -> tuple[list[AllenSession], int]:
     """Make the sessions of the tables, and count the rows that lack an id."""
     sessions = sessions[sessions['session_type'].isin(ECEPHYS_TYPES)]
@@ -161,7 +161,7 @@ def _ecephys(
                 areas=tuple(area for area in AREAS if area in set(rows_of['area'])),
                 cre_line=_driver(genotype),
                 depth_um=None,
-                urls=(f'{place}/session_{number}/session_{number}.nwb', *links.get(str(number), ())),
+                urls=(f'{bucket_url}/session_{number}/session_{number}.nwb', *links.get(str(number), ())),
                 usable=bool(has_nwb),
                 channel_areas=dict(zip(rows_of['id'].tolist(), rows_of['area'], strict=True)),
                 channel_positions=_positions(rows_of),

@@ -61,7 +61,8 @@ def running_modulation(responses: np.ndarray, speed: np.ndarray) -> tuple[np.nda
     Returns
     -------
     modulation, p : arrays, shape (n_cells,)
-        NaN with fewer than 5 running or 5 stationary sweeps, or where the responses don't vary.
+        Cohen's d, and the p value of Welch's t-test; NaN with fewer than 5 running or 5 stationary sweeps, or where
+        the responses don't vary.
     """
     n_cells = responses.shape[2]
     with np.errstate(invalid='ignore', divide='ignore'):

@@ -50,7 +50,7 @@ def extract_ophys(
     Parameters
     ----------
     file : h5py.File
-        Open for reading; `nwb.open_nwb` opens one.
+        Session file, open for reading; `nwb.open_nwb` opens one.
     settings : OphysSettings
     events : array, shape (n_cells, n_frames), optional
         Events from `read_events`, for the signal 'events'.

@@ -58,13 +58,13 @@ def ophys_sessions(folder: Path, selection: AllenSelection, progress: Progress |
 def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | None) -> tuple[list[AllenSession], int]:
     """List all 2-photon sessions with natural scenes, and count the damaged records."""
     warehouse = selection.warehouse
-    place, query = f'{selection.mirror}{OPHYS}', f'{warehouse}{QUERY}'
+    bucket_url, query = f'{selection.mirror}{OPHYS}', f'{warehouse}{QUERY}'
 
     def bucket(tables: Tables) -> tuple[list[AllenSession], int]:
         return _ophys(
-            tables.records(f'{place}/ophys_experiments.json', 'ophys_experiments.json'),
-            lambda: tables.records(f'{place}/experiment_containers.json', 'experiment_containers.json'),
-            place,
+            tables.records(f'{bucket_url}/ophys_experiments.json', 'ophys_experiments.json'),
+            lambda: tables.records(f'{bucket_url}/experiment_containers.json', 'experiment_containers.json'),
+            bucket_url,
             warehouse,
         )
 
@@ -72,7 +72,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
         return _ophys(
             tables.records(f'{query}?{_EXPERIMENTS}', 'ophys_experiments_rma.json', query=True),
             lambda: tables.records(f'{query}?{_CONTAINERS}', 'experiment_containers_rma.json', query=True),
-            place,
+            bucket_url,
             warehouse,
         )
 
@@ -82,7 +82,7 @@ def _all_sessions(folder: Path, selection: AllenSelection, progress: Progress | 
 
 
 def _ophys(
-    records: list[dict[str, Any]], containers: Callable[[], list[dict[str, Any]]], place: str, warehouse: str
+    records: list[dict[str, Any]], containers: Callable[[], list[dict[str, Any]]], bucket_url: str, warehouse: str
 ) -> tuple[list[AllenSession], int]:
     """Make the sessions of the records, and count the records that lack something."""
     # The warehouse lists other studies in the same table, with records that may lack fields.
@@ -106,7 +106,7 @@ def _ophys(
     sessions, damage = {}, []
     for record in records:
         try:
-            session = _ophys_session(record, place, warehouse)
+            session = _ophys_session(record, bucket_url, warehouse)
         except DataError as error:
             damage.append(error)
         else:
@@ -116,11 +116,11 @@ def _ophys(
     return list(sessions.values()), len(damage)
 
 
-def _ophys_session(record: dict[str, Any], place: str, warehouse: str) -> AllenSession:
+def _ophys_session(record: dict[str, Any], bucket_url: str, warehouse: str) -> AllenSession:
     number = field(record, int, 'id')
     lines = field(record, list, 'specimen', 'donor', 'transgenic_lines')
     drivers = [field(line, str, 'name') for line in lines if field(line, str, 'transgenic_line_type_name') == 'driver']
-    events = f'{place}/ophys_experiment_events/{number}_events.npz'
+    events = f'{bucket_url}/ophys_experiment_events/{number}_events.npz'
     return AllenSession(
         id=number,
         session_type=_OPHYS_TYPE,
@@ -129,7 +129,7 @@ def _ophys_session(record: dict[str, Any], place: str, warehouse: str) -> AllenS
         areas=(field(record, str, 'targeted_structure', 'acronym'),),
         cre_line=next((name for name in drivers if 'Cre' in name), NO_CRE),
         depth_um=_whole(record, 'imaging_depth'),
-        urls=(f'{place}/ophys_experiment_data/{number}.nwb', *file_links(record, 'NWBOphys', warehouse)),
+        urls=(f'{bucket_url}/ophys_experiment_data/{number}.nwb', *file_links(record, 'NWBOphys', warehouse)),
         events_urls=(events, *file_links(record, 'ObservatoryEventsFile', warehouse)),
         usable=not field(record, bool, 'experiment_container', 'failed'),
     )
