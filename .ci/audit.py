@@ -67,7 +67,7 @@ def main(options: list[str]) -> int:
     for package in vulnerable:
         for known in package['vulns']:
             fixed = ', '.join(known['fix_versions']) or 'no version'
-            print(f'{package["name"]} {package["version"]}: {known["id"]}, mended in {fixed}')
+            print(f'{package["name"]} {package["version"]}: {known["id"]}, fixed in {fixed}')
     print(f'audit of packages: {len(packages)} looked up, {len(vulnerable)} vulnerable')
     return 1 if vulnerable else 0
 

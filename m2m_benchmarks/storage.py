@@ -135,7 +135,7 @@ _FIXES = {
     ),
     errno.ENAMETOOLONG: 'Choose a shorter name.',
     errno.EROFS: 'This disk can only be read: use another one.',
-    **dict.fromkeys((errno.EACCES, errno.EPERM), 'Mend the permissions, or use another folder.'),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), 'Fix the permissions, or use another folder.'),
     **dict.fromkeys(
         (errno.ENOLCK, errno.EOPNOTSUPP), 'This disk has no locks, as some network disks: use a folder on a local disk.'
     ),

@@ -121,7 +121,7 @@ SKIPPED = '{"dependencies": [{"name": "pillow", "skip_reason": "not there"}]}'
     ('answers', 'code', 'message'),
     [
         ([(CLEAN, ''), (CLEAN, '')], 0, '1 looked up, 0 vulnerable'),
-        ([(CLEAN, ''), (KNOWN, '')], 1, 'a 1: CVE-1, mended in 2'),
+        ([(CLEAN, ''), (KNOWN, '')], 1, 'a 1: CVE-1, fixed in 2'),
         ([('', 'Traceback\nConnectionError: no network')], 0, 'not run: ConnectionError: no network'),
         ([(SKIPPED, '')], 0, 'not run: the registry that is set has no such data'),
         ([(CLEAN, ''), ('', '')], 0, 'not run: pip-audit printed nothing'),

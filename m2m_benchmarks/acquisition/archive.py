@@ -245,7 +245,7 @@ def _check_content(path: Path, assembly: Path, stimuli: list[Path], stimulus_ids
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise DataError(f'{path}: its {assembly.name} cannot be read as HDF5 ({error}). Copy it again.') from error
     if presented != set(stimulus_ids):
-        raise DataError(f'{path}: the stimuli of its {assembly.name} are others than those of its {_MANIFEST}.')
+        raise DataError(f'{path}: the stimuli of its {assembly.name} differ from those in its {_MANIFEST}.')
     if (reliability > 1 + _ROUNDING).any():
         raise DataError(
             f'{path}: its {assembly.name} has a reliability of {np.nanmax(reliability):g}, expected 1 at most.'
@@ -253,7 +253,9 @@ def _check_content(path: Path, assembly: Path, stimuli: list[Path], stimulus_ids
     for stimulus in stimuli:
         with stimulus.open('rb') as content:
             if content.read(len(_PNG)) != _PNG:
-                raise DataError(f'{path}: its stimulus {stimulus.name} is no PNG; `m2m data export` writes no others.')
+                raise DataError(
+                    f'{path}: its stimulus {stimulus.name} is not a PNG; `m2m data export` writes no others.'
+                )
 
 
 def _extract(path: Path, archive: zipfile.ZipFile, folder_inside: str, file: dict[str, Any], folder: Path) -> Path:

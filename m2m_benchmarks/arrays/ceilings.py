@@ -68,7 +68,7 @@ def agreement_draws(patterns: np.ndarray, halves: np.ndarray, sample: Sample) ->
     patterns : array, shape (n_stimuli, n_neuroids)
     halves : bool array, shape (n_halvings, n_neuroids)
     sample : Sample
-        A neuroid that is drawn twice is in the same half twice.
+        Draws of the experiment; a neuroid that is drawn twice is in the same half twice.
 
     Returns
     -------

@@ -82,14 +82,14 @@ def at_own_scale(units: np.ndarray, population: Population) -> Population:
 def matching_order(units: np.ndarray, population: Population) -> np.ndarray:
     """Order the units so that each one's scale resembles that of the neuroid in its place.
 
-    RDMs and kernels depend on the scale of units, which goes along with what they respond to: a sparse unit has a mean
+    RDMs and kernels depend on the scale of units, which is related to what they respond to: a sparse unit has a mean
     that is small beside its standard deviation. Means and gains that are dealt at random would break this. So neuroids
     and units are each sorted by their gain into strata, and within these by their mean relative to it, and paired.
 
     Parameters
     ----------
     units : array, shape (n_stimuli, n_neuroids)
-        As many units as neuroids; none of them is constant.
+        Responses of as many units as neuroids; none is constant.
     population : Population
 
     Returns

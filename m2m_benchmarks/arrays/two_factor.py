@@ -99,7 +99,7 @@ def degrees_of_freedom(animals: float, stimuli: float, n_animals: int, n_stimuli
 def dual_bootstrap(
     model_rdms: np.ndarray, animal_rdms: np.ndarray, stimuli: np.ndarray, animals: np.ndarray
 ) -> np.ndarray:
-    """Score models on bootstrap draws of animals and stimuli: of both at once, and of each alone.
+    """Score models on bootstrap draws of animals and stimuli: of both together, and of each alone.
 
     The score is the mean over animals of the Spearman correlation of the model's RDM and the animal's, without the
     pairs of a repeated stimulus.

@@ -87,7 +87,7 @@ def benchmark(
         When the dataset isn't here; the message has the command that brings it.
     """
     if population is not None and area is None:
-        raise BenchmarkError(f'{population} of {dataset} is a population of an area; give the area, too.')
+        raise BenchmarkError(f'{population} of {dataset} is a population of an area; also give the area.')
     if isinstance(metric, str) and metric in COMPARISONS and name in (None, metric):
         known: AreaBenchmark | MeanBenchmark = load_benchmark(str(NeuralIdentifier(dataset, area, population, metric)))
         return known

@@ -106,7 +106,7 @@ class AreaBenchmark(BenchmarkBase):
             selected = recordings(dataset, area, population, comparison.min_neuroids, assembly)
         n_neuroids = selected.mean.sizes['neuroid']
         if n_neuroids < comparison.min_neuroids:
-            raise BenchmarkError(f'{name} needs {comparison.min_neuroids} or more neuroids, and has {n_neuroids}.')
+            raise BenchmarkError(f'{name} needs {comparison.min_neuroids} or more neuroids, but has {n_neuroids}.')
         self._check_trials(selected.n_trials, len(selected.trials))
         n_stimuli = selected.mean.sizes['presentation']
         if n_stimuli < comparison.min_stimuli:

@@ -227,7 +227,7 @@ def _check_used(
         return
     if trained:
         raise typer.BadParameter(
-            f'{trained[0].label} is trained for this comparison; write the weights after models that are not, as '
+            f'{trained[0].label} is trained for this comparison; to use weights for models that are not, as '
             f'{trained[0].spec.name}@{weights}',
             param_hint='--weights',
         )

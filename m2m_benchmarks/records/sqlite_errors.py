@@ -18,7 +18,7 @@ _HELD = (
 _FULL = (
     'The disk is full or fails, or a limit on the size of files is reached: make room, or set M2M_HOME to another disk.'
 )
-_CLOSED = 'Mend the permissions of the file and its folder, or set M2M_HOME to another folder.'
+_CLOSED = 'Fix the permissions of the file and its folder, or set M2M_HOME to another folder.'
 _DAMAGED = 'If it is damaged, or not a results file of M2M, move it away; M2M then creates a new one.'
 #: Starts of SQLite's names of errors, and what they mean here; the first one that fits counts.
 _MEANINGS = {

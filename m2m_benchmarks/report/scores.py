@@ -13,7 +13,7 @@ from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estima
 
 #: What the columns of values beside raw mean.
 _OWN_UNITS = (
-    'own units: raw for as many simulated units of the same layer, as reliable as the neuroids; it is no bound.'
+    'own units: raw for as many simulated units of the same layer, as reliable as the neuroids; it is not a bound.'
 )
 _OTHER_MICE = 'Mean over animals of raw on one animal: of the candidate, and of all other animals: the mark to pass.'
 _SIMULATED = 'SimulatedMouse is simulated: these numbers say nothing about any mouse.'

@@ -146,7 +146,7 @@ def _read(path: Path) -> Entry:
             arrays = {name: file.get_tensor(name) for name in (_RESPONSES, _SUMMARIES)}
         description = metadata['description']
         if _digest(description, arrays) != metadata['sha256']:
-            raise ValueError('its SHA-256 is another')
+            raise ValueError('its SHA-256 differs')
         content = json.loads(description)
         if path_of(content['key']).name != path.name:
             raise ValueError('it is the entry of another key')

@@ -129,7 +129,7 @@ def layer_names(layers: Any) -> tuple[str, ...]:
     Raises
     ------
     ModelError
-        When it is empty, names a layer twice, or is no list of names.
+        When it is empty, names a layer twice, or is not a list of names.
     """
     names = () if isinstance(layers, str) or not isinstance(layers, Iterable) else tuple(map(layer_name, layers))
     if not names or len(set(names)) < len(names):
@@ -158,7 +158,7 @@ def check_seed(seed: Any) -> int:
     Raises
     ------
     ModelError
-        When it is no whole number of 64 bits.
+        When it is not a whole number of 64 bits.
     """
     if not _is_whole(seed) or not -(2**63) <= seed < 2**63:
         raise ModelError(f'seed={seed!r}: expected a whole number of at most 64 bits, from -2**63 to 2**63 - 1.')

@@ -185,7 +185,7 @@ def with_means(recorded: AreaRecordings, means: np.ndarray) -> AreaRecordings:
     ----------
     recorded : AreaRecordings
     means : array, shape (n_stimuli, n_neuroids)
-        NaN, where nothing was recorded, becomes the mean over the other stimuli, as in the recordings.
+        Mean responses; NaN, where nothing was recorded, becomes the mean over the other stimuli, as in the recordings.
     """
     filled = np.where(np.isnan(means), np.nanmean(means, axis=0), means)
     return dataclasses.replace(recorded, mean=recorded.mean.copy(data=filled), trials=filled[None], sha256='')

@@ -16,7 +16,7 @@ class SourceLoader(SourceFileLoader):
     fullname, path : str
         Name of the module, and its file.
     executed : dict, optional
-        Where to note the SHA-256 of each file that is executed, by its path.
+        Dictionary that gets the SHA-256 of each file that is executed, by its path.
     """
 
     def __init__(self, fullname: str, path: str, executed: dict[str, str] | None = None) -> None:

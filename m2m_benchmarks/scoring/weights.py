@@ -215,7 +215,9 @@ def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], pa
         problems.append(' '.join(str(error).split())[:300])
     if problems:
         module.load_state_dict(own, strict=False)
-        raise ModelError(f'{path} holds the weights of another architecture than {identifier}: {"; ".join(problems)}.')
+        raise ModelError(
+            f'{path} holds the weights of a different architecture from {identifier}: {"; ".join(problems)}.'
+        )
     for name in reshaped:
         resize(module, name, state[name])
     if head is not None:

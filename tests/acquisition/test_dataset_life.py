@@ -373,7 +373,7 @@ WRONG = {
     'an assembly of another format': (replaced('assembly', lambda old: b'CDF\x01' + old), 'cannot be read as HDF5'),
     'a program for a stimulus': (
         replaced('stimuli', lambda old: b'%!PS-Adobe-3.0 EPSF-3.0\n'),
-        'image_000.png is no PNG',
+        'image_000.png is not a PNG',
     ),
     'no manifest': (lambda files: {'a': b''}, 'no ledger'),
     'no JSON': (lambda files: {**files, 'ledger.json': b'{'}, 'is wrong'),
@@ -382,7 +382,7 @@ WRONG = {
     'another version': (changed('version', 'x'), 'not those of its version'),
     'an unknown kind': (changed('kind', 'movie'), "kind is 'movie'"),
     'fewer stimuli': (fewer, '1 stimuli'),
-    'other stimuli': (of_first(stimulus_id='another'), 'are others than those of its ledger.json'),
+    'other stimuli': (of_first(stimulus_id='another'), 'differ from those in its ledger.json'),
     'a stimulus with other columns': (of_first(columns={'condition': 'a'}), 'has other columns than the first one'),
     'columns that are no object': (
         of_first(columns='x'),

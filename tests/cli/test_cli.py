@@ -276,7 +276,7 @@ def test_errors_that_the_user_can_fix(m2m, m2m_home, arguments, message):
 def test_weights_of_another_architecture(m2m, m2m_home, shared):
     code, _, err = m2m('score', *SQUEEZENET, '--weights', shared / 'weights' / 'shufflenet_v2_x0_5.pth')
     assert code == 1
-    assert 'another architecture than torchvision:squeezenet1_1: 52 of its 52 tensors are missing' in err
+    assert 'a different architecture from torchvision:squeezenet1_1: 52 of its 52 tensors are missing' in err
 
 
 def test_a_home_that_cannot_be_written(m2m, tmp_path, monkeypatch):
@@ -390,7 +390,7 @@ def test_a_home_that_is_read_only(arguments, m2m_home):
     m2m_home.chmod(0o755)
     assert done.returncode == 1
     assert (
-        f'cannot write to {m2m_home}: Permission denied. Mend the permissions, or use another folder. Set M2M_HOME'
+        f'cannot write to {m2m_home}: Permission denied. Fix the permissions, or use another folder. Set M2M_HOME'
         in done.stdout + done.stderr
     )
     assert 'Traceback' not in done.stderr

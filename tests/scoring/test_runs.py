@@ -273,7 +273,7 @@ def test_runs_and_weights_that_do_not_go_together(named):
 
 
 def test_weights_that_the_network_of_the_run_does_not_have(m2m_home, tmp_path):
-    with pytest.raises(ModelError, match='another architecture than plain_digitnet'):
+    with pytest.raises(ModelError, match='a different architecture from plain_digitnet'):
         load_candidate(f'run:{write(tmp_path / "run", model="plain_digitnet").folder}')
 
 

@@ -204,9 +204,9 @@ def test_a_file_keeps_its_settings_to_itself(net):
 @pytest.mark.parametrize(
     ('model', 'words'),
     [
-        (torch.nn.ReLU, 'the class ReLU is no model'),
-        (lambda x: x, 'a function is no model'),
-        (None, 'a NoneType is no model'),
+        (torch.nn.ReLU, 'the class ReLU is not a model'),
+        (lambda x: x, 'a function is not a model'),
+        (None, 'a NoneType is not a model'),
     ],
 )
 def test_what_is_neither_a_name_nor_a_network(model, words):

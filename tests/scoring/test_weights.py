@@ -203,7 +203,7 @@ def test_a_difference_below_the_head_is_another_architecture(tmp_path, kind):
     else:
         del state['fc.bias']
     before = weights_sha256(network)
-    with pytest.raises(ModelError, match='another architecture than mine'):
+    with pytest.raises(ModelError, match='a different architecture from mine'):
         apply_weights(network, state, tmp_path / 'w.pth', 'mine')
     assert weights_sha256(network) == before
 

@@ -31,8 +31,8 @@ class Ridge(Comparison):
     description = Description(
         raw='median over neuroids of the correlation between held-out ridge predictions (10 folds) and trial-averaged '
         'responses',
-        ceiling='median split-half reliability of the neuroids: the share of their variance that is no noise of the '
-        'trials. It is no value that a perfect model reaches: with so few stimuli, regression predicts no units well, '
+        ceiling='median split-half reliability of the neuroids: the share of their variance that is not noise of the '
+        'trials. It is not a value that a perfect model reaches: with so few stimuli, regression predicts no units well, '
         'not even those of the same layer (own_units)',
         formula='max(raw, 0)**2 / ceiling',
         caveat='regression on so few images cannot rank layers by their distance from 1',
@@ -55,7 +55,7 @@ class Ridge(Comparison):
         return Raw(float(np.median(r)), _median_draws(r, draws, sample), r, draws)
 
     def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:
-        """Median split-half reliability of the neuroids: the share of their variance that is no noise of the trials.
+        """Median split-half reliability of the neuroids: the share of their variance that is not noise of the trials.
 
         Each draw of stimuli has one split of the trials, whose change is added to the mean over splits.
         """

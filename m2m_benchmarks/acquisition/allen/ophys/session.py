@@ -239,5 +239,5 @@ def iterate_scenes(file: h5py.File, numbers: Collection[int] = range(N_SCENES)) 
         with np.errstate(invalid='ignore'):
             pixels = image.astype(np.uint8)
         if not np.array_equal(pixels, image):
-            raise DataError(f'{nwb.name}: natural scene {scene} holds other values than whole numbers of 0 to 255.')
+            raise DataError(f'{nwb.name}: natural scene {scene} holds values other than whole numbers from 0 to 255.')
         yield pixels
