@@ -218,7 +218,7 @@ def test_one_misfit_is_enough(tmp_path, misfit):
         state['5.bias'] = torch.ones(2)
     else:
         state['4.bias'] = torch.ones(3)
-    with pytest.raises(ModelError, match='another architecture'):
+    with pytest.raises(ModelError, match='a different architecture'):
         apply_weights(module, state, tmp_path / 'w.pth', 'mine')
 
 
