@@ -117,8 +117,8 @@ def decode(content: bytes, name: str, most_pixels: int = MOST_PIXELS, background
             n_images = getattr(image, 'n_frames', 1)
             if n_images > 1 and image.format != 'MPO':
                 raise DataError(
-                    f'{name} holds {n_images} images: it is animated, or has several pages. Save the one that is '
-                    'meant as a PNG.'
+                    f'{name} holds {n_images} images: it is animated, or has several pages. Save the '
+                    'intended one as a PNG.'
                 )
             bits = _bits(image, content)  # before loading, which closes the file
             is_inverted = isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(262) == 0

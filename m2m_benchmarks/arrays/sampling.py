@@ -20,7 +20,8 @@ class Sample:
     ----------
     stimuli : array of int, shape (n_draws, n_stimuli)
     neuroids : array of int, shape (n_draws, n_neuroids)
-        Number of times that each draw contains each neuroid. All neuroids of an animal are drawn together; where there is one animal, its neuroids are drawn.
+        Number of times that each draw contains each neuroid. All neuroids of an animal are drawn together; where there
+        is one animal, its neuroids are drawn.
     n_animals : int
         Number of units of the second factor: of animals, or of neuroids where there is one animal.
     """

@@ -98,7 +98,8 @@ def _load(
     if not isinstance(model, str | Path):
         kind = f'the class {model.__name__}' if isinstance(model, type) else f'a {type(model).__name__}'
         raise ModelError(
-            f'{kind} is not a model; expected a name, a network (an instance of torch.nn.Module) or a Brain-Score model.'
+            f'{kind} is not a model; expected a name, a network (an instance of torch.nn.Module) or a model of '
+            'Brain-Score.'
         )
     # A Path has lost the ./ that makes a text a path.
     text = f'./{model}' if isinstance(model, Path) and not model.is_absolute() else str(model)

@@ -32,8 +32,8 @@ class Ridge(Comparison):
         raw='median over neuroids of the correlation between held-out ridge predictions (10 folds) and trial-averaged '
         'responses',
         ceiling='median split-half reliability of the neuroids: the share of their variance that is not noise of the '
-        'trials. It is not a value that a perfect model reaches: with so few stimuli, regression predicts no units well, '
-        'not even those of the same layer (own_units)',
+        'trials. It is not a value that a perfect model reaches: with so few stimuli, regression predicts no units '
+        'well, not even those of the same layer (own_units)',
         formula='max(raw, 0)**2 / ceiling',
         caveat='regression on so few images cannot rank layers by their distance from 1',
         reference='Hoerl & Kennard (1970), Technometrics 12(1), 55-67',
