@@ -229,13 +229,11 @@ def _loading(url: str | None) -> Iterator[None]:
 
 def _from_run(run: Run) -> Candidate:
     """Load the network that a run trained."""
-    model = family.brain_model(run.model, 'none', classes=run.classes)
-    network = brainscore_adapter.network_in(model.activations_model)
-    assert network is not None
+    network = family.network(run.model, 'none', n_classes=len(run.classes))
     with unchanged([run.weights]):
         apply_weights(network, read_weights(run.weights), run.weights, run.model)
         name, sha256 = run.folder.resolve().name, sha256_file(run.weights)
-    model.activations_model.identifier = f'{run.model}-{sha256[:12]}'
+    model = family.as_brain_model(run.model, network, f'{run.model}-{sha256[:12]}', run.classes)
     source, seed = run.data['name'], run.config['seed']
     return Candidate(
         run.model,

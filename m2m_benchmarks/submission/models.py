@@ -39,17 +39,16 @@ from brainscore_vision import model_registry
 
 from m2m_benchmarks.scoring.weights import apply_weights, read_weights
 
-from .model import brain_model
+from .model import as_brain_model, network
 
 WEIGHTS = Path(__file__).parent / 'weights.safetensors'
 
 
 def with_weights():
     """Load the model with the weights in this folder: $weights."""
-    model = brain_model('$identifier', weights='none'$trained)
-    apply_weights(model.activations_model._model, read_weights(WEIGHTS), WEIGHTS, '$identifier')
-    model.activations_model.identifier = '$identifier-$short'
-    return model
+    built = network('$identifier', weights='none'$outputs)
+    apply_weights(built, read_weights(WEIGHTS), WEIGHTS, '$identifier')
+    return as_brain_model('$identifier', built, '$identifier-$short'$trained)
 
 
 model_registry['$identifier'] = with_weights
@@ -59,7 +58,7 @@ _DOWNLOADING = '''from brainscore_vision import model_registry
 
 from m2m_benchmarks.scoring.weights import apply_weights, download_weights, read_weights
 
-from .model import brain_model
+from .model import as_brain_model, network
 
 URL = $url
 SHA256 = '$sha256'
@@ -68,10 +67,9 @@ SHA256 = '$sha256'
 def with_weights():
     """Load the model with the weights at the URL, checked by SHA-256: $weights."""
     path = download_weights(URL, SHA256)
-    model = brain_model('$identifier', weights='none'$trained)
-    apply_weights(model.activations_model._model, read_weights(path), path, '$identifier')
-    model.activations_model.identifier = '$identifier-$short'
-    return model
+    built = network('$identifier', weights='none'$outputs)
+    apply_weights(built, read_weights(path), path, '$identifier')
+    return as_brain_model('$identifier', built, '$identifier-$short'$trained)
 
 
 model_registry['$identifier'] = with_weights
@@ -233,6 +231,7 @@ def _write(identifier: str, destination: Path, template: str, run: Run | None = 
             'identifier': identifier,
             'version': importlib.metadata.version('m2m-benchmarks'),
             'regions': repr(list(family.regions(identifier) if run is None else family.DEPTHS)),
+            'outputs': '' if run is None else f', n_classes={len(run.classes)}',
             'trained': '' if run is None else f', classes={run.classes!r}',
             'classes': repr(classes),
             'imports': _IMPORTS_OF_LABELS if classes else _IMPORTS,

@@ -181,6 +181,18 @@ def brain_model(
     digitnet are the digits by default.
     """
     built = network(identifier, weights, seed, None if classes is None else len(classes))
+    # Brain-Score stores activations under this name, so other weights need another name.
+    name = identifier if weights == 'default' else f'{identifier}-seed{seed}'
+    return as_brain_model(identifier, built, name, classes)
+
+
+def as_brain_model(
+    identifier: str, built: Network, stored_as: str, classes: Sequence[str] | None = None
+) -> ModelCommitment:
+    """Make a Brain-Score model of a network of the family, with any weights; see `brain_model`.
+
+    `stored_as` is the name under which Brain-Score stores its activations; networks with other weights have another.
+    """
     row, size = _parse_variant(identifier).row, _parse_variant(identifier).image_size
     preprocessing = functools.partial(
         load_preprocess_images,
@@ -188,9 +200,7 @@ def brain_model(
         normalize_mean=(0.0, 0.0, 0.0),
         normalize_std=(1.0, 1.0, 1.0),
     )
-    # Brain-Score stores activations under this name, so other weights need another name.
-    name = identifier if weights == 'default' else f'{identifier}-seed{seed}'
-    wrapper = PytorchWrapper(identifier=name, model=built, preprocessing=preprocessing, batch_size=BATCH_SIZE)
+    wrapper = PytorchWrapper(identifier=stored_as, model=built, preprocessing=preprocessing, batch_size=BATCH_SIZE)
     wrapper.image_size = size
     model = ModelCommitment(
         identifier=identifier,
