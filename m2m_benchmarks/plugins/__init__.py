@@ -4,7 +4,7 @@ A plugin is registered by a literal line ``model_registry['identifier'] = factor
 in Brain-Score, the index is read from this text, so listing and locating plugins import nothing.
 """
 
-from m2m_benchmarks.plugins.environment import no_installs, no_stored_activations
+from m2m_benchmarks.plugins.environment import no_installs
 from m2m_benchmarks.plugins.failures import reporting_exits, reporting_name_errors, reporting_plugin_errors
 from m2m_benchmarks.plugins.index import (
     BRAIN_SCORE,
@@ -46,7 +46,6 @@ __all__ = [
     'load_stimulus_set',
     'model_in',
     'no_installs',
-    'no_stored_activations',
     'plugins_folder',
     'registered',
     'registrations',

@@ -1,12 +1,13 @@
 """Access to the internals of Brain-Score's models.
 
-Only this module uses Brain-Score's names that start with an underscore, and attributes that it doesn't document: when
-they change, it alone changes. (`models/` keeps a few of its own, because a model folder is submitted as it is and
-imports nothing of this library.)
+Only this module uses Brain-Score's names that start with an underscore, attributes that it doesn't document, and the
+names of its modules that store responses: when they change, it alone changes. docs/architecture.md lists the
+exceptions.
 """
 
 import contextlib
 import inspect
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -21,14 +22,19 @@ from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
 from m2m_benchmarks.errors import ModelError
+from m2m_benchmarks.plugins.environment import environment_variable
 from m2m_benchmarks.scoring.layers import input_dtype, responses, submodules
 from m2m_benchmarks.scoring.provenance import COLOURED
 
-# Brain-Score would write an image of the same shape to a temporary folder, and leave it there.
-core._probe_image_path = str(COLOURED)
-
 #: Methods that Brain-Score's wrapper records with; a plugin that overrides one records differently.
 _RECORDING = ('get_activations', 'get_layer', 'register_hook', '_tensor_to_numpy')
+
+#: Functions of Brain-Score whose stored results depend on models.
+_MODEL_CACHES = (
+    'brainscore_vision.model_helpers',
+    'brainscore_vision.models',
+    'brainscore_vision.benchmark_helpers.properties_common',
+)
 
 
 class NetworkWrapper(PytorchWrapper):
@@ -84,6 +90,33 @@ def wrap(
             raise ModelError(f'device={device!r} does not work on this machine: {reason}') from error
     wrapper.image_size = image_size
     return wrapper
+
+
+@contextlib.contextmanager
+def own_probe_image() -> Iterator[None]:
+    """Let Brain-Score measure the input size of models that are made in the block on an image of this library.
+
+    It would write an image of the same shape to a temporary folder, and leave it there.
+    """
+    before = core._probe_image_path
+    core._probe_image_path = str(COLOURED)
+    try:
+        yield
+    finally:
+        core._probe_image_path = before
+
+
+@contextlib.contextmanager
+def no_stored_activations() -> Iterator[None]:
+    """Keep Brain-Score from reusing stored responses of models.
+
+    Its store knows a model's name and input shape, not its weights, so a changed model would get old activations.
+    Ceilings, which don't depend on models, are still stored.
+    """
+    before = os.environ.get('RESULTCACHING_DISABLE') or '0'  # an empty prefix would match everything
+    value = before if before == '1' else ','.join([before, *_MODEL_CACHES])
+    with environment_variable('RESULTCACHING_DISABLE', value):
+        yield
 
 
 @contextlib.contextmanager
@@ -164,6 +197,11 @@ def apply_hooks(wrapper: PytorchWrapper, responses: dict[str, np.ndarray]) -> di
     for hook in hooks.values():
         responses = hook(responses)
     return responses
+
+
+def is_commitment(model: BrainModel) -> bool:
+    """Whether a model is a ModelCommitment, or built like one."""
+    return hasattr(model, 'layer_model')
 
 
 def region_layers(model: BrainModel) -> Mapping[str, Any]:

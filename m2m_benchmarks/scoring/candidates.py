@@ -79,7 +79,8 @@ def load_candidate(
     """
     seed = check_seed(seed)
     options = NetworkOptions(name, preprocessing, mean, std, channels, image_size, layers, batch_size, device)
-    candidate = _load(model, weights, seed, options)
+    with brainscore_adapter.own_probe_image():
+        candidate = _load(model, weights, seed, options)
     if mouse_acuity:
         candidate.identifier += MOUSE_ACUITY
         candidate.mouse_acuity = True

@@ -12,7 +12,7 @@ from brainscore_vision.model_interface import BrainModel
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.models.neurn.labels import OutputLabels
-from m2m_benchmarks.plugins import no_stored_activations, reporting_plugin_errors
+from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.scoring import brainscore_adapter
 from m2m_benchmarks.scoring.candidate import Candidate
@@ -55,7 +55,7 @@ def score_generalization(
     if progress is not None:
         benchmark.report = progress
     passive = brainscore_adapter.reset_to_passive(candidate.model)
-    with _reporting_errors(candidate, benchmark), no_stored_activations(), _silent(), passive:
+    with _reporting_errors(candidate, benchmark), brainscore_adapter.no_stored_activations(), _silent(), passive:
         result = benchmark(model)
     result.attrs.update(layer=layer_name, layer_scores={}, commitment=how)
     return result

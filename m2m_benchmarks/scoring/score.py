@@ -19,7 +19,7 @@ from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.data.versions import reporting_replacement
 from m2m_benchmarks.errors import BenchmarkError, ModelError, StorageError
 from m2m_benchmarks.messages import say
-from m2m_benchmarks.plugins import load_benchmark, no_stored_activations, reporting_plugin_errors
+from m2m_benchmarks.plugins import load_benchmark, reporting_plugin_errors
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Result
@@ -285,7 +285,7 @@ def _score_area(candidate: Candidate, activations: Activations | None, area: Are
                 f'{candidate.identifier} is not a PyTorch network in a ModelCommitment, so its layers cannot be '
                 f'chosen here, and it does not record from {area.region} itself.'
             )
-        with no_stored_activations(), reporting_plugin_errors(candidate.identifier, ModelError):
+        with brainscore_adapter.no_stored_activations(), reporting_plugin_errors(candidate.identifier, ModelError):
             result = area(candidate.model)
         result.attrs.update(layer=str(mapped or area.region), layer_scores={}, commitment='committed by the model')
         return result
@@ -308,7 +308,7 @@ def _score_area(candidate: Candidate, activations: Activations | None, area: Are
 
 
 def _records(model: BrainModel, area: AreaBenchmark) -> bool:
-    if hasattr(model, 'layer_model'):  # a ModelCommitment accepts any area, and fails only when it records
+    if brainscore_adapter.is_commitment(model):  # it accepts any area, and fails only when it records
         return False
     try:
         model.start_recording(area.region, time_bins=area.timebins)
@@ -324,7 +324,7 @@ def _score_foreign(candidate: Candidate, benchmark: Benchmark, layer: str | None
             f'--layer {layer} is for benchmarks of this library; {benchmark.identifier} of brainscore_vision uses the '
             'layers that the model maps itself.'
         )
-    with no_stored_activations(), reporting_plugin_errors(benchmark.identifier, BenchmarkError):
+    with brainscore_adapter.no_stored_activations(), reporting_plugin_errors(benchmark.identifier, BenchmarkError):
         result = benchmark(candidate.model)
     result.attrs.setdefault('formula', 'as brainscore_vision computes it')
     result.attrs.setdefault('layer', str(candidate.committed.get(getattr(benchmark, 'region', ''), '')))

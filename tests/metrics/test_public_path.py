@@ -8,7 +8,7 @@ from brainscore_vision.benchmark_helpers.neural_common import average_repetition
 from scipy.stats import spearmanr
 
 from m2m_benchmarks import average_repetitions, load_dataset, load_metric, load_model, rdm, score
-from m2m_benchmarks.plugins import no_stored_activations
+from m2m_benchmarks.scoring.brainscore_adapter import no_stored_activations
 
 pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('few_draws')]
 

@@ -29,6 +29,7 @@ from m2m_benchmarks.errors import DataError, ModelError, StorageError
 from m2m_benchmarks.scoring import activation_store
 from m2m_benchmarks.scoring import activations as module
 from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.brainscore_adapter import own_probe_image
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.inputs import IMAGENET_MEAN, IMAGENET_STD
 
@@ -338,10 +339,12 @@ def test_no_temporary_folder_stays(few_images, tmp_path, monkeypatch):
     temporary = tmp_path / 'temporary'
     temporary.mkdir()
     monkeypatch.setattr(tempfile, 'tempdir', str(temporary))
+    monkeypatch.setattr(core, '_probe_image_path', None)
     passes(network(), few_images)
     assert list(temporary.iterdir()) == []
+    assert core._probe_image_path is None  # what is set in Brain-Score while a model is made is put back
     # The image has the shape of Brain-Score's own.
-    with Image.open(core._probe_image()) as image:
+    with own_probe_image(), Image.open(core._probe_image()) as image:
         assert (image.height, image.width, len(image.getbands())) == core._PROBE_IMAGE_SHAPE
 
 
