@@ -24,11 +24,11 @@ from PIL import Image
 
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.cli.main import main
-from m2m_benchmarks.data import manifest
+from m2m_benchmarks.data import manifest, versions
 from m2m_benchmarks.data.simulated import dataset as simulated
 from m2m_benchmarks.data.sklearn_digits.domains import ensure
 from m2m_benchmarks.storage import sha256_file
-from m2m_benchmarks.testing import Bundle, write_bundle, write_patterns
+from m2m_benchmarks.testing import Bundle, FileServer, serving_files, write_bundle, write_patterns
 
 #: Cre lines of the cells of `recorded`, in turn; the first four cells of an animal are Rbp4.
 LINES = ('Cux2-CreERT2', 'Vip-IRES-Cre', 'Cux2-CreERT2', 'Slc17a7-IRES2-Cre')
@@ -41,6 +41,8 @@ _LONG = (
     *('test_nwb.py', 'test_ground_truth.py', 'test_neurn.py', 'test_remote_file.py', 'test_networks.py', 'test_cli.py'),
     *('test_interrupted.py', 'test_merge.py', 'test_vendoring.py', 'test_fetch_network.py', 'test_runs.py'),
 )
+#: The real one, for tests of durability.
+_FSYNC = os.fsync
 #: Marks that the running test needs, by what it has started.
 _STARTED: set[str] = set()
 
@@ -153,6 +155,32 @@ def digits(digits_home, m2m_home):
     return m2m_home
 
 
+@pytest.fixture(scope='module')
+def trained_home(digits_home, tmp_path_factory):
+    """Return an M2M_HOME with the digits, in which all tests of a module train."""
+    return shutil.copytree(digits_home, tmp_path_factory.mktemp('trained') / 'm2m_home')
+
+
+@pytest.fixture
+def trained(trained_home, monkeypatch):
+    """Set M2M_HOME to `trained_home`."""
+    monkeypatch.setenv('M2M_HOME', str(trained_home))
+    return trained_home
+
+
+@pytest.fixture
+def others(monkeypatch):
+    """Have locks on versions of datasets that this process holds count as those of other processes."""
+    monkeypatch.setattr(versions, '_leases', type('Nobody', (set,), {'add': lambda self, lease: None})())
+
+
+@pytest.fixture
+def site():
+    """A server of files; those of a module's tests are put on it by a fixture of the same name."""
+    with serving_files(FileServer()) as server:
+        yield server
+
+
 @pytest.fixture(scope='session')
 def make_images():
     """Return make_images(folder, classes='abc', n=4), which writes train/CLASS and val/CLASS; each class is a hue."""
@@ -201,8 +229,14 @@ def some_draws(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def no_fsync(monkeypatch):
-    """Make fsync do nothing. Tests of durability override this fixture."""
+    """Make fsync do nothing; see `durable`."""
     monkeypatch.setattr(os, 'fsync', lambda handle: None)
+
+
+@pytest.fixture
+def durable(no_fsync, monkeypatch):
+    """Have fsync write to the disk after all, for tests of durability."""
+    monkeypatch.setattr(os, 'fsync', _FSYNC)
 
 
 @pytest.fixture(autouse=True)

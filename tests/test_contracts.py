@@ -1,4 +1,4 @@
-"""Import contracts: imports by statement and by string, and the use of Brain-Score's private parts."""
+"""Contracts: imports by statement and by string, the use of Brain-Score's private parts, helpers of tests."""
 
 import ast
 import importlib
@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from m2m_benchmarks.plugins import RESOLVERS
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / 'm2m_benchmarks'
+TESTS = ROOT / 'tests'
 
 #: Calls that import by a string: file, and what is imported.
 BY_STRING = {
@@ -243,3 +245,27 @@ def test_nothing_that_only_posix_has():
         if not exceptions & set(file.parents)
     }
     assert {file: names for file, names in needed.items() if names} == {}
+
+
+def repeated(trees):
+    """List functions and fixtures of three statements or more that have the same body in several files."""
+    places = defaultdict(set)
+    for file, tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[1:] if ast.get_docstring(node, clean=False) else node.body
+                if sum(isinstance(inner, ast.stmt) for part in body for inner in ast.walk(part)) >= 3:
+                    places['\n'.join(map(ast.dump, body))].add((file, node.name))
+    return [sorted(where) for where in places.values() if len({file for file, _ in where}) > 1]
+
+
+@pytest.mark.seconds
+def test_no_helper_of_tests_is_written_twice():
+    """What several files need is in m2m_benchmarks/testing/ or a conftest.py."""
+    png = 'def {}(image):\n    {}\n    file = io.BytesIO()\n    image.save(file)\n    return file.getvalue()\n'
+    one, other = png.format('png', '"""Save it."""'), '@pytest.fixture\n' + png.format('saved', '')
+    assert repeated([('a.py', ast.parse(one)), ('b.py', ast.parse(other))]) == [[('a.py', 'png'), ('b.py', 'saved')]]
+    assert repeated([('a.py', ast.parse(one + other))]) == []
+    trees = dict(sources(TESTS))
+    assert 'conftest.py' in trees and len(trees) > 100
+    assert repeated(trees.items()) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.process, pytest.mark.network]
+pytestmark = [pytest.mark.slow, pytest.mark.process, pytest.mark.network, pytest.mark.usefixtures('durable')]
 
 
 @pytest.fixture(scope='module')
@@ -22,11 +22,6 @@ def soak():
 def shop(soak, tmp_path_factory):
     with soak.workshop(tmp_path_factory.mktemp('soak')) as shop:
         yield shop
-
-
-@pytest.fixture(autouse=True)
-def no_fsync():
-    """Override the fixture of all tests, because these test durability."""
 
 
 @pytest.mark.parametrize('name', ['replace', 'score', 'train', 'export'])

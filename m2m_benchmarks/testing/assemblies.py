@@ -1,10 +1,12 @@
-"""Assemblies in the form that Brain-Score's models return and its metrics accept."""
+"""Assemblies in the form that Brain-Score's models return and its metrics accept, and responses as plain arrays."""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from brainscore_core.supported_data_standards.brainio.assemblies import BehavioralAssembly, NeuroidAssembly
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+
+from m2m_benchmarks.data.store import load_assembly, load_stimuli
 
 
 def neuroid_assembly(values: np.ndarray, stimulus_ids: Iterable[str] | None = None) -> NeuroidAssembly:
@@ -34,6 +36,27 @@ def neuroid_assembly(values: np.ndarray, stimulus_ids: Iterable[str] | None = No
         },
         dims=['presentation', 'neuroid'],
     )
+
+
+def responses_by_image(name: str) -> tuple[np.ndarray, list[str]]:
+    """Read the responses of a dataset in the data folder.
+
+    Parameters
+    ----------
+    name : str
+        Identifier of the dataset.
+
+    Returns
+    -------
+    responses : array, shape (n_repetitions, n_stimuli, n_neuroids)
+        Responses in the first time bin; missing repetitions are NaN.
+    stimulus_ids : list of str
+        Names of the stimuli.
+    """
+    assembly = load_assembly(name)
+    stimulus_ids = list(load_stimuli(name)['stimulus_id'])
+    responses: np.ndarray = assembly.values[..., 0].reshape(-1, len(stimulus_ids), assembly.sizes['neuroid'])
+    return responses, stimulus_ids
 
 
 def label_assembly(stimuli: StimulusSet, labels: Sequence[object]) -> BehavioralAssembly:

@@ -1,8 +1,6 @@
 """Digit domains in all file formats, and wrong files of each."""
 
 import gzip
-import io
-import struct
 import zipfile
 
 import h5py
@@ -15,7 +13,7 @@ from PIL import Image
 from m2m_benchmarks.acquisition.digit_files import read_domain
 from m2m_benchmarks.data.digits.images import rgb
 from m2m_benchmarks.errors import DataError
-from m2m_benchmarks.testing import MakesFolder
+from m2m_benchmarks.testing import MakesFolder, idx_bytes, png_bytes
 
 LABELS = np.tile(np.arange(10), 2)
 
@@ -26,7 +24,7 @@ def images():
 
 
 def idx(path, values, packed=True):
-    content = bytes([0, 0, 8, values.ndim]) + struct.pack(f'>{values.ndim}I', *values.shape) + values.tobytes()
+    content = idx_bytes(values)
     path.write_bytes(gzip.compress(content) if packed else content)
     return path
 
@@ -36,12 +34,6 @@ def write_idx(folder, images, labels=LABELS, split='train', packed=True):
     end = '.gz' if packed else ''
     idx(folder / f'{split}-labels-idx1-ubyte{end}', labels.astype(np.uint8), packed)
     return idx(folder / f'{split}-images-idx3-ubyte{end}', images, packed)
-
-
-def png(image):
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, 'png')
-    return file.getvalue()
 
 
 def expected(image):
@@ -108,7 +100,7 @@ def test_mat_like_svhn(tmp_path):
 def test_zip_like_mnist_m(images, tmp_path, folder):
     with zipfile.ZipFile(tmp_path / 'digits.zip', 'w') as archive:
         for number, image in enumerate(images):
-            archive.writestr(f'{folder}{number:08}.png', png(image))
+            archive.writestr(f'{folder}{number:08}.png', png_bytes(image))
         rows = [f'{number:08}.png {label}' for number, label in enumerate(LABELS)]
         archive.writestr('test_labels.txt', '\n'.join(rows) + '\n')
     check(read_domain(tmp_path / 'digits.zip')['test'], images)
@@ -119,7 +111,7 @@ def test_a_folder_for_each_class(images, tmp_path):
         for number, (image, label) in enumerate(zip(images, LABELS, strict=True)):
             place = tmp_path / 'mine' / split / str(label)
             place.mkdir(parents=True, exist_ok=True)
-            (place / f'{number:03}.png').write_bytes(png(image))
+            (place / f'{number:03}.png').write_bytes(png_bytes(image))
     splits = read_domain(tmp_path / 'mine')
     for split in ('train', 'test'):  # dealt out, one of each class after the other: the order that the images had
         check(splits[split], images)
@@ -204,7 +196,7 @@ def test_other_files_that_are_wrong(images, tmp_path):
         file['train/pixels'] = images
     scipy.io.savemat(tmp_path / 'names.mat', {'pixels': images})
     with zipfile.ZipFile(tmp_path / 'unlabelled.zip', 'w') as archive:
-        archive.writestr('0.png', png(images[0]))
+        archive.writestr('0.png', png_bytes(images[0]))
     with zipfile.ZipFile(tmp_path / 'unknown.zip', 'w') as archive:
         archive.writestr('labels.txt', '0.png 1\n')
     with zipfile.ZipFile(tmp_path / 'noimage.zip', 'w') as archive:

@@ -5,7 +5,6 @@ import contextlib
 import gzip
 import io
 import pickle
-import struct
 import tarfile
 import zipfile
 
@@ -24,6 +23,7 @@ from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.digits.images import rgb
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.testing import idx_bytes, png_bytes, write_npz
 from m2m_benchmarks.training.sources import domain_name
 
 LABELS = np.tile(np.arange(10), 2)
@@ -34,19 +34,9 @@ TEST = GREY[::-1]
 COLOUR = np.stack([GREY, TEST, 255 - GREY], axis=3)
 
 
-def png(image):
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, 'png')
-    return file.getvalue()
-
-
-def idx(values):
-    return bytes([0, 0, 8, values.ndim]) + struct.pack(f'>{values.ndim}I', *values.shape) + values.tobytes()
-
-
 def files_of_classes(images=GREY, split=''):
     return {
-        f'{split}{label}/{i:02} of 20.png': png(image)
+        f'{split}{label}/{i:02} of 20.png': png_bytes(image)
         for i, (image, label) in enumerate(zip(images, LABELS, strict=True))
     }
 
@@ -60,7 +50,7 @@ def renamed(name, split=''):
 def files_of_mnist_m():
     files = {}
     for split, images in (('train', GREY), ('test', TEST)):
-        files |= {f'mnist_m/mnist_m_{split}/{i:08}.png': png(image) for i, image in enumerate(images)}
+        files |= {f'mnist_m/mnist_m_{split}/{i:08}.png': png_bytes(image) for i, image in enumerate(images)}
         rows = ''.join(f'{i:08}.png {label}\n' for i, label in enumerate(LABELS))
         files[f'mnist_m/mnist_m_{split}_labels.txt'] = rows.encode()
     return files
@@ -96,11 +86,6 @@ def tarred(path, files, mode='w:gz'):
     return path
 
 
-def npz(path, **arrays):
-    np.savez(path, **arrays)
-    return path
-
-
 def h5(path, **arrays):
     with h5py.File(path, 'w', userblock_size=512 if path.suffix == '.mat' else 0) as file:
         for name, array in arrays.items():
@@ -127,30 +112,30 @@ def text(path, *header):
 FLAT = GREY.reshape(20, -1)
 NUMERALS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
 IDX = {
-    'MNIST/raw/train-images-idx3-ubyte': idx(GREY),
-    'MNIST/raw/train-labels-idx1-ubyte': idx(np.uint8(LABELS)),
-    'MNIST/raw/t10k-images-idx3-ubyte': idx(TEST),
-    'MNIST/raw/t10k-labels-idx1-ubyte': idx(np.uint8(LABELS)),
+    'MNIST/raw/train-images-idx3-ubyte': idx_bytes(GREY),
+    'MNIST/raw/train-labels-idx1-ubyte': idx_bytes(np.uint8(LABELS)),
+    'MNIST/raw/t10k-images-idx3-ubyte': idx_bytes(TEST),
+    'MNIST/raw/t10k-labels-idx1-ubyte': idx_bytes(np.uint8(LABELS)),
 }
 ROWS = ''.join(f'digits/my digit, {i}.png {label}\n' for i, label in enumerate(LABELS)).encode()
 COMMAS = '\ufeffsome digit.png,0\r\n'.encode() + b''.join(
     b'%d.png,%d\r\n' % (i, label) for i, label in enumerate(LABELS) if i
 )
-NUMBERED = {f'digits/my digit, {i}.png': png(image) for i, image in enumerate(GREY)}
-MANY = {**{f'{i}.png': png(image) for i, image in enumerate(GREY)}, 'some digit.png': png(GREY[0])}
+NUMBERED = {f'digits/my digit, {i}.png': png_bytes(image) for i, image in enumerate(GREY)}
+MANY = {**{f'{i}.png': png_bytes(image) for i, image in enumerate(GREY)}, 'some digit.png': png_bytes(GREY[0])}
 
 BOTH = {'train': GREY, 'test': TEST}
 READ = {
-    'Keras': (lambda p: npz(p / 'm.npz', x_train=GREY, y_train=LABELS, x_test=TEST, y_test=LABELS), BOTH),
-    'OpenML': (lambda p: npz(p / 'm.npz', data=FLAT.astype(np.int64), target=LABELS.astype(str)), {'test': GREY}),
-    'floats to 255': (lambda p: npz(p / 'm.npz', X=FLAT.astype(float), y=LABELS.astype(float)), {'test': GREY}),
-    '16 bits': (lambda p: npz(p / 'm.npz', images=GREY.astype(np.uint16) * 257, labels=LABELS), {'test': GREY}),
-    'flags': (lambda p: npz(p / 'm.npz', images=GREY > 99, labels=LABELS), {'test': np.uint8(GREY > 99) * 255}),
+    'Keras': (lambda p: write_npz(p / 'm.npz', x_train=GREY, y_train=LABELS, x_test=TEST, y_test=LABELS), BOTH),
+    'OpenML': (lambda p: write_npz(p / 'm.npz', data=FLAT.astype(np.int64), target=LABELS.astype(str)), {'test': GREY}),
+    'floats to 255': (lambda p: write_npz(p / 'm.npz', X=FLAT.astype(float), y=LABELS.astype(float)), {'test': GREY}),
+    '16 bits': (lambda p: write_npz(p / 'm.npz', images=GREY.astype(np.uint16) * 257, labels=LABELS), {'test': GREY}),
+    'flags': (lambda p: write_npz(p / 'm.npz', images=GREY > 99, labels=LABELS), {'test': np.uint8(GREY > 99) * 255}),
     'channels first': (
-        lambda p: npz(p / 'm.npz', X_train=COLOUR.transpose(0, 3, 1, 2), y_train=np.eye(10)[LABELS]),
+        lambda p: write_npz(p / 'm.npz', X_train=COLOUR.transpose(0, 3, 1, 2), y_train=np.eye(10)[LABELS]),
         {'train': COLOUR},
     ),
-    'one class a column': (lambda p: npz(p / 'm.npz', train_x=GREY, train_y=np.eye(10, dtype=int)[LABELS]), None),
+    'one class a column': (lambda p: write_npz(p / 'm.npz', train_x=GREY, train_y=np.eye(10, dtype=int)[LABELS]), None),
     'HDF5': (lambda p: h5(p / 'm.h5', train__data=FLAT, train__target=LABELS.astype('S1')), {'train': GREY}),
     'flat HDF5': (lambda p: h5(p / 'm.data', x_test=GREY, y_test=LABELS[:, None]), {'test': GREY}),
     'MATLAB 7.3 as of SVHN': (
@@ -212,7 +197,7 @@ READ = {
         lambda p: folder(p / 'm', {**NUMBERED, 'labels.csv': b'id,label\n' + ROWS.replace(b'.png', b'')}),
         None,
     ),
-    'a name that says nothing': (lambda p: npz(p / 'constrained_idx', images=GREY, labels=LABELS), None),
+    'a name that says nothing': (lambda p: write_npz(p / 'constrained_idx', images=GREY, labels=LABELS), None),
 }
 
 
@@ -221,8 +206,6 @@ READ = {
 def test_read(kind, tmp_path):
     make, expected = READ[kind]
     path = make(tmp_path)
-    if not path.exists():
-        path.with_name(f'{path.name}.npz').rename(path)  # numpy appends it
     splits = read_domain(path)
     for split, digits in splits.items():
         images = (expected or {split: GREY})[split]
@@ -247,7 +230,7 @@ def test_usps_is_read_as_by_torchvision(name, tmp_path):
     ((split, digits),) = read_domain(tmp_path / name).items()
     assert split == ('train' if name == 'usps.bz2' else 'test')
     np.testing.assert_array_equal(digits.labels, official.targets)
-    npz(tmp_path / 'same.npz', images=official.data, labels=LABELS)
+    write_npz(tmp_path / 'same.npz', images=official.data, labels=LABELS)
     np.testing.assert_array_equal(digits.images, read_domain(tmp_path / 'same.npz')['test'].images)
 
 
@@ -278,7 +261,7 @@ def test_sparse_libsvm_text(high, tmp_path):
 def test_images_of_all_splits_have_one_white(tmp_path):
     """A dark test split of 16 bits isn't taken for 12 bits beside a bright training split."""
     notes = []
-    path = npz(
+    path = write_npz(
         tmp_path / 'm.npz',
         x_train=GREY.astype(np.uint16) * 257,
         y_train=LABELS,
@@ -318,7 +301,7 @@ def test_the_split_in_a_name(name, split):
 
 
 def test_a_split_that_no_name_tells_is_noted(tmp_path):
-    path = npz(tmp_path / 'constrained.npz', images=GREY, labels=LABELS)
+    path = write_npz(tmp_path / 'constrained.npz', images=GREY, labels=LABELS)
     notes = []
     assert list(read_domain(path, note=notes.append)) == ['test']
     assert notes == [
@@ -335,7 +318,7 @@ def test_transparent_digits(as_array, tmp_path):
     rgba = np.zeros((20, 32, 32, 4), dtype=np.uint8)
     rgba[..., 3] = GREY
     if as_array:
-        path = npz(tmp_path / 'test.npz', images=rgba, labels=LABELS)
+        path = write_npz(tmp_path / 'test.npz', images=rgba, labels=LABELS)
     else:
         path = folder(tmp_path / 'test', files_of_classes(rgba))
     notes = []
@@ -354,11 +337,11 @@ REFUSED = {
         'holds neighbors, test, train; expected images and labels',
     ),
     'a split without labels': (
-        lambda p: npz(p / 'm.npz', x_train=GREY, y_train=LABELS, x_test=GREY),
+        lambda p: write_npz(p / 'm.npz', x_train=GREY, y_train=LABELS, x_test=GREY),
         'expected images and labels',
     ),
     'text labels as Python objects': (
-        lambda p: npz(p / 'm.npz', images=GREY, labels=LABELS.astype(str).astype(object)),
+        lambda p: write_npz(p / 'm.npz', images=GREY, labels=LABELS.astype(str).astype(object)),
         r'as whole numbers: labels\.astype\(int\)',
     ),
     'two train splits of idx': (
@@ -372,7 +355,7 @@ REFUSED = {
     'labels of names that several images have': (
         lambda p: folder(
             p / 'data',
-            {f'{i % 2}/{i // 2}.png': png(image) for i, image in enumerate(GREY)}
+            {f'{i % 2}/{i // 2}.png': png_bytes(image) for i, image in enumerate(GREY)}
             | {'labels.txt': b''.join(b'%d.png %d\n' % (i, i) for i in range(10))},
         ),
         r'line 1 of labels\.txt names 0\.png, which is in several folders',
@@ -423,11 +406,11 @@ REFUSED = {
     ),
     'nothing in a file': (lambda p: folder(p, {'m.npz': b''}) / 'm.npz', r'm\.npz is empty'),
     'a number for images': (
-        lambda p: npz(p / 'm.npz', images=np.float32(1), labels=LABELS),
+        lambda p: write_npz(p / 'm.npz', images=np.float32(1), labels=LABELS),
         r'an array \(\) of images',
     ),
     'labels of several fields': (
-        lambda p: npz(p / 'm.npz', images=GREY, labels=np.zeros(20, dtype=[('a', int), ('b', int)])),
+        lambda p: write_npz(p / 'm.npz', images=GREY, labels=np.zeros(20, dtype=[('a', int), ('b', int)])),
         'has labels of type',
     ),
     'a cut archive': (
@@ -435,11 +418,11 @@ REFUSED = {
         'cannot be unpacked',
     ),
     'idx in a file of another name': (
-        lambda p: folder(p, {'mnist.bin': idx(GREY)}) / 'mnist.bin',
+        lambda p: folder(p, {'mnist.bin': idx_bytes(GREY)}) / 'mnist.bin',
         'is an idx file; expected a name with images-idx3',
     ),
     'negative pixels': (
-        lambda p: npz(p / 'm.npz', images=GREY / 127.5 - 1, labels=LABELS),
+        lambda p: write_npz(p / 'm.npz', images=GREY / 127.5 - 1, labels=LABELS),
         'has pixels from -1 to 1; expected 8-bit whole numbers',
     ),
     'an animated digit': (
@@ -447,7 +430,7 @@ REFUSED = {
         r'3/a\.gif holds 2 images',
     ),
     'a huge digit': (
-        lambda p: folder(p / 'm', {**files_of_classes(), '3/a.png': png(np.zeros((4097, 4097), dtype=np.uint8))}),
+        lambda p: folder(p / 'm', {**files_of_classes(), '3/a.png': png_bytes(np.zeros((4097, 4097), dtype=np.uint8))}),
         'has 4,097 x 4,097 pixels',
     ),
 }
@@ -501,7 +484,7 @@ def test_damaged_files_are_read_or_refused(kind, tmp_path):
 
 @pytest.fixture
 def file(tmp_path):
-    return npz(tmp_path / 'train.npz', images=GREY, labels=LABELS)
+    return write_npz(tmp_path / 'train.npz', images=GREY, labels=LABELS)
 
 
 @pytest.mark.seconds

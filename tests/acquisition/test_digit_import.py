@@ -23,6 +23,7 @@ from m2m_benchmarks.data.digits.domains import load_digits
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net import download as transport
 from m2m_benchmarks.net.retry import RetryPolicy
+from m2m_benchmarks.testing import idx_bytes, write_npz
 
 LABELS = np.tile(np.arange(10), 2)
 
@@ -32,23 +33,14 @@ def draw(seed, n=20, size=28, channels=None):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
-def npz(path, **arrays):
-    np.savez(path, **arrays)
-    return path
-
-
 @pytest.fixture
 def file(tmp_path):
     """Twenty grey digits of 32 x 32, one split."""
-    return npz(tmp_path / 'digits.npz', images=draw(0, size=32), labels=LABELS)
+    return write_npz(tmp_path / 'digits.npz', images=draw(0, size=32), labels=LABELS)
 
 
 def md5(path):
     return hashlib.md5(path.read_bytes()).hexdigest()
-
-
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def below(home):
@@ -74,7 +66,11 @@ def test_an_import(m2m, m2m_home, file):
     np.testing.assert_array_equal(digits.images[..., 0], draw(0, size=32))
     np.testing.assert_array_equal(digits.labels, LABELS)
     source = manifest.require('Mine')['splits']['test']['source']
-    assert source == {'made_by': 'm2m data import', 'file': 'digits.npz', 'sha256': sha256(file)}
+    assert source == {
+        'made_by': 'm2m data import',
+        'file': 'digits.npz',
+        'sha256': hashlib.sha256(file.read_bytes()).hexdigest(),
+    }
     assert manifest.verify('Mine') == []
 
 
@@ -89,10 +85,10 @@ def test_an_import_as_json(m2m, m2m_home, file):
 
 
 def test_another_split_stays(m2m_home, tmp_path):
-    import_domain('Mine', npz(tmp_path / 'a.npz', train_images=draw(1), train_labels=LABELS))
+    import_domain('Mine', write_npz(tmp_path / 'a.npz', train_images=draw(1), train_labels=LABELS))
     before = manifest.require('Mine')['splits']['train']
-    import_domain('Mine', npz(tmp_path / 'b.npz', test_images=draw(2), test_labels=LABELS))
-    import_domain('Mine', npz(tmp_path / 'c.npz', test_images=draw(3, 10), test_labels=LABELS[:10]), replace=True)
+    import_domain('Mine', write_npz(tmp_path / 'b.npz', test_images=draw(2), test_labels=LABELS))
+    import_domain('Mine', write_npz(tmp_path / 'c.npz', test_images=draw(3, 10), test_labels=LABELS[:10]), replace=True)
     after = manifest.require('Mine')['splits']
     assert after['train'] == before
     assert (after['test']['images'], after['test']['source']['file']) == (10, 'c.npz')
@@ -101,7 +97,7 @@ def test_another_split_stays(m2m_home, tmp_path):
 
 @pytest.mark.parametrize('split', ['train', 'test'])
 def test_all_as_one_split(m2m_home, tmp_path, split):
-    path = npz(
+    path = write_npz(
         tmp_path / 'crops.npz',
         train_images=draw(0, size=32),
         train_labels=LABELS,
@@ -152,14 +148,17 @@ BAD = {
     'absent.npz': (lambda path: None, 'there is no'),
     'unknown.tar': (lambda path: path.write_bytes(b'x'), 'has an unknown format'),
     'folder': (lambda path: path.mkdir(), 'holds no images in folders 0 to 9'),
-    'class.npz': (lambda path: npz(path, images=draw(0)[:19], labels=LABELS[:19] // 9 * 9), 'no image of the class'),
+    'class.npz': (
+        lambda path: write_npz(path, images=draw(0)[:19], labels=LABELS[:19] // 9 * 9),
+        'no image of the class',
+    ),
     'nine.npz': (
-        lambda path: npz(path, images=draw(0)[LABELS != 3], labels=LABELS[LABELS != 3]),
+        lambda path: write_npz(path, images=draw(0)[LABELS != 3], labels=LABELS[LABELS != 3]),
         'no image of the class 3; expected all of 0 to 9',
     ),
-    'half.npz': (lambda path: npz(path, images=draw(0), labels=LABELS[:-1]), '20 images and 19 labels'),
-    'label.npz': (lambda path: npz(path, images=draw(0), labels=LABELS + 1), 'has the label 10'),
-    'pixels.npz': (lambda path: npz(path, images=draw(0) / 100, labels=LABELS), 'pixels from'),
+    'half.npz': (lambda path: write_npz(path, images=draw(0), labels=LABELS[:-1]), '20 images and 19 labels'),
+    'label.npz': (lambda path: write_npz(path, images=draw(0), labels=LABELS + 1), 'has the label 10'),
+    'pixels.npz': (lambda path: write_npz(path, images=draw(0) / 100, labels=LABELS), 'pixels from'),
     'nothing.npz': (lambda path: path.write_bytes(b''), 'is empty'),
     'text.npz': (lambda path: path.write_text('no archive'), 'cannot be read as an .npz'),
     'cut.h5': (bad_h5, 'cannot be read as HDF5'),
@@ -253,7 +252,7 @@ def full_disk(*arguments, **options):
 def test_a_full_disk(m2m, m2m_home, tmp_path, file, monkeypatch):
     import_domain('Mine', file)
     before, files = manifest.require('Mine'), below(m2m_home)
-    other = npz(tmp_path / 'other.npz', train_images=draw(7), train_labels=LABELS)
+    other = write_npz(tmp_path / 'other.npz', train_images=draw(7), train_labels=LABELS)
     with monkeypatch.context() as patch:
         patch.setattr(np, 'save', full_disk)
         ran = m2m('data', 'import', 'digits-domain', 'Mine', '--from', other)
@@ -281,7 +280,7 @@ def test_a_split_that_does_not_exist(m2m_home, file):
 @pytest.mark.seconds
 def test_domains_in_the_other_commands(m2m, m2m_home, file, tmp_path):
     import_domain('Mine', file)
-    import_domain('MNIST', npz(tmp_path / 'm.npz', test_images=draw(1), test_labels=LABELS))
+    import_domain('MNIST', write_npz(tmp_path / 'm.npz', test_images=draw(1), test_labels=LABELS))
     import_domain('MNIST', file, 'train')
     listed = m2m('data', 'list').out
     assert 'Content' in listed
@@ -338,11 +337,6 @@ def no_waits(monkeypatch):
     monkeypatch.setitem(transport.download.__kwdefaults__, 'retry', RetryPolicy(sleep=lambda seconds: None))
 
 
-def idx(path, values):
-    content = bytes([0, 0, 8, values.ndim]) + struct.pack(f'>{values.ndim}I', *values.shape) + values.tobytes()
-    path.write_bytes(gzip.compress(content))
-
-
 def usps_text(images, labels):
     rows = []
     for image, label in zip(images.reshape(len(images), -1), labels, strict=True):
@@ -381,8 +375,8 @@ def site(tmp_path, monkeypatch, no_waits):
     (folder / 'mnist').mkdir(parents=True)
     server = Site(folder)
     for split, seed in (('train', 1), ('t10k', 2)):
-        idx(folder / 'mnist' / f'{split}-images-idx3-ubyte.gz', draw(seed))
-        idx(folder / 'mnist' / f'{split}-labels-idx1-ubyte.gz', LABELS.astype(np.uint8))
+        for name, values in (('images-idx3', draw(seed)), ('labels-idx1', LABELS.astype(np.uint8))):
+            (folder / 'mnist' / f'{split}-{name}-ubyte.gz').write_bytes(gzip.compress(idx_bytes(values)))
     monkeypatch.setattr(datasets.MNIST, 'mirrors', [f'{server.address}/gone/', f'{server.address}/mnist/'])
     names = [name for name, _ in datasets.MNIST.resources]
     monkeypatch.setattr(datasets.MNIST, 'resources', [(name, md5(folder / 'mnist' / name)) for name in names])
@@ -565,7 +559,7 @@ def photos(tmp_path):
 @pytest.fixture
 def mnist(m2m_home, tmp_path):
     """MNIST on this machine: grey digits of 32 x 32, which need no resizing."""
-    path = npz(
+    path = write_npz(
         tmp_path / 'mnist.npz',
         train_images=draw(11, size=32),
         train_labels=LABELS,
@@ -614,7 +608,7 @@ def test_mnistm_is_synthesised(m2m, mnist, photos):
 
 
 def test_an_imported_test_split_of_mnistm_stays(mnist, photos, tmp_path):
-    import_domain('MNISTM', npz(tmp_path / 'm.npz', images=draw(5, size=32, channels=3), labels=LABELS))
+    import_domain('MNISTM', write_npz(tmp_path / 'm.npz', images=draw(5, size=32, channels=3), labels=LABELS))
     before = manifest.require('MNISTM')['splits']['test']
     fetch_digits(photos, ['MNISTM'], seed=1)
     assert manifest.require('MNISTM')['splits']['test'] == before
@@ -624,7 +618,7 @@ def test_an_imported_test_split_of_mnistm_stays(mnist, photos, tmp_path):
 
 
 def test_other_digits_of_a_name_need_replace(m2m, m2m_home, file, tmp_path):
-    other = npz(tmp_path / 'other.npz', test_images=draw(2), test_labels=LABELS)
+    other = write_npz(tmp_path / 'other.npz', test_images=draw(2), test_labels=LABELS)
     arguments = ('data', 'import', 'digits-domain', 'Mine', '--from')
     assert m2m(*arguments, file, '--as', 'test').code == 0
     before = hashes('Mine')
@@ -661,7 +655,7 @@ def test_damaged_splits_of_mnistm(mnist, photos, tmp_path):
     fetch_digits(photos, ['MNISTM'])
     assert hashes('MNISTM') == before
     assert manifest.verify('MNISTM') == []
-    own = npz(tmp_path / 'm.npz', images=draw(5, size=32, channels=3), labels=LABELS)
+    own = write_npz(tmp_path / 'm.npz', images=draw(5, size=32, channels=3), labels=LABELS)
     with pytest.raises(DataError, match='m2m data fetch: synthesised'):
         import_domain('MNISTM', own)
     import_domain('MNISTM', own, replace=True)

@@ -11,6 +11,7 @@ from m2m_benchmarks import load_dataset
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import M2MError
+from m2m_benchmarks.testing import npz_bytes
 
 pytestmark = pytest.mark.seconds
 
@@ -100,9 +101,7 @@ def change_array(rng, content):
         arrays['responses'] = arrays.pop(name)
     if rng.random() < 0.1:
         arrays.pop(sorted(arrays)[0])
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
+    return npz_bytes(**arrays)
 
 
 BYTES = (flip, cut, insert)

@@ -14,7 +14,6 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
-from PIL import Image
 
 from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition.allen.ecephys.nwb2 import Nwb2File
@@ -26,14 +25,14 @@ from m2m_benchmarks.acquisition.digit_import import import_domain
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.testing import png_bytes
 
 #: 0.1 MB, so that bombs can be small.
 LIMIT_GB = '0.0001'
 LABELS = np.tile(np.arange(10), 2)
 IMAGES = np.zeros((20, 28, 28), np.uint8)
 ZEROS = bytes(10**6)
-PNG = io.BytesIO()
-Image.new('L', (28, 28)).save(PNG, 'png')
+PNG = png_bytes(IMAGES[0])
 LIMIT = 'raise the limit with the environment variable M2M_MAX_GB'
 
 
@@ -89,7 +88,7 @@ def mat(path, **arrays):
     return path
 
 
-CLASSES = {f'test/{label}/{label}.png': PNG.getvalue() for label in range(10)}
+CLASSES = {f'test/{label}/{label}.png': PNG for label in range(10)}
 BOMBS = {
     'npz': lambda p: npz(p / 'test.npz', images=np.zeros((1300, 28, 28), np.uint8), labels=LABELS),
     'zip': lambda p: packed_zip(p / 'test.zip', {**CLASSES, 'labels.txt': ZEROS}),
@@ -131,9 +130,8 @@ def test_what_unpacks_to_far_more_than_it_is(kind, tmp_path, limit):
 
 
 def test_small_images_of_many_pixels_each(tmp_path, limit):
-    image = io.BytesIO()
-    Image.new('L', (200, 200)).save(image, 'png')
-    path = packed_zip(tmp_path / 'test.zip', dict.fromkeys(CLASSES, image.getvalue()))
+    image = png_bytes(np.zeros((200, 200), np.uint8))
+    path = packed_zip(tmp_path / 'test.zip', dict.fromkeys(CLASSES, image))
     with pytest.raises(DataError, match=LIMIT):
         read_domain(path)
 
@@ -338,7 +336,7 @@ def test_odd_files_among_digits(kind, tmp_path):
     for name, content in CLASSES.items():
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_bytes(content)
-    (tmp_path / 'secret.png').write_bytes(PNG.getvalue())
+    (tmp_path / 'secret.png').write_bytes(PNG)
     make(folder / '3' / 'b.png', tmp_path / 'secret.png')
     if kind == 'a folder':
         assert len(read_domain(folder)['test']) == 10

@@ -17,6 +17,8 @@ from m2m_benchmarks.data import atomic, manifest
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.testing import Command
 
+pytestmark = pytest.mark.usefixtures('durable')
+
 
 def command(bundle, name='Lab2026'):
     return [
@@ -35,11 +37,6 @@ def command(bundle, name='Lab2026'):
 
 def run(bundle, name='Lab2026', **options):
     return subprocess.run(command(bundle, name), capture_output=True, text=True, timeout=240, check=False, **options)
-
-
-@pytest.fixture(autouse=True)
-def no_fsync():
-    """Override the fixture of all tests, because these test durability."""
 
 
 def stray(home):

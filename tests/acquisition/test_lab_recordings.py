@@ -18,6 +18,7 @@ from m2m_benchmarks.data.cards import card
 from m2m_benchmarks.data.store import load_assembly, load_stimuli
 from m2m_benchmarks.errors import BenchmarkError, DataError
 from m2m_benchmarks.plugins import load_benchmark
+from m2m_benchmarks.testing import responses_by_image
 
 ONE_AREA = (('a.npz', 'VISp', 'm1', 's1', 8), ('b.npz', 'VISp', 'm2', 's2', 8))
 
@@ -32,13 +33,6 @@ def rename_images(bundle, name_of):
     """Rename the images, which keep their places on the axis."""
     for i, path in enumerate(sorted(bundle.stimuli.iterdir())):
         path.rename(bundle.stimuli / f'{name_of(i)}.png')
-
-
-def by_image(name='Lab2026'):
-    """Responses of a dataset: repetitions x stimuli x neuroids, and the names of the stimuli."""
-    assembly = load_assembly(name)
-    stimuli = list(load_stimuli(name)['stimulus_id'])
-    return assembly.values[..., 0].reshape(-1, len(stimuli), assembly.sizes['neuroid']), stimuli
 
 
 @pytest.mark.seconds
@@ -94,7 +88,7 @@ def test_a_table_of_images_gives_their_order_and_columns(m2m_home, make_bundle, 
     assert list(stimuli['stimulus_id']) == [f'image_{i:03d}' for i in order]
     assert list(stimuli['category']) == [f'kind {i % 2}' for i in order]
     assert list(stimuli['contrast']) == [i / 2 for i in order]
-    responses, _ = by_image()
+    responses, _ = responses_by_image('Lab2026')
     np.testing.assert_allclose(responses[:, :, :5], bundle.counts['VISp_1.npz'] / 0.2, rtol=1e-6)
 
 
@@ -105,7 +99,7 @@ def test_no_table_of_images_is_passed_over(m2m_home, make_bundle, tmp_path, name
     names = [f'image_{i:03d}' for i in range(8)][::-1]
     (bundle.stimuli / name).write_text('\n'.join(['File', *names]))
     import_bundle('Lab2026', *bundle.paths)
-    assert by_image()[1] == names
+    assert responses_by_image('Lab2026')[1] == names
 
 
 def test_a_spreadsheet_of_images(m2m_home, make_bundle, tmp_path):
@@ -139,7 +133,7 @@ def test_accented_letters_are_one_character_or_two(m2m_home, make_bundle, tmp_pa
         for file in bundle.counts:
             rewrite(bundle, file, stimulus_id=np.array(names))
     import_bundle('Lab2026', *bundle.paths)
-    assert by_image()[1] == [unicodedata.normalize('NFC', name) for name in names]
+    assert responses_by_image('Lab2026')[1] == [unicodedata.normalize('NFC', name) for name in names]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +163,7 @@ def test_missing_trials(m2m, m2m_home, make_bundle, tmp_path, key):
     ran = m2m('data', 'import', 'Lab2026', *bundle.options)
     assert ran.code == 0
     assert '15 responses to single trials are missing' in ran.out
-    responses, _ = by_image()
+    responses, _ = responses_by_image('Lab2026')
     expected = values / 0.2 if key == 'spike_counts' else values
     np.testing.assert_allclose(responses[:, :, :5], expected, rtol=1e-6)
     mean = recordings('Lab2026', 'VISp').mean
@@ -224,7 +218,7 @@ def test_animals_that_saw_different_images(m2m, m2m_home, make_bundle, tmp_path)
     text = bundle.sessions.read_text()
     bundle.sessions.write_text(text.replace(',8,16,', ',8,14,', 1).replace(',8,16,', ',8,12,'))
     import_bundle('Lab2026', *bundle.paths)
-    responses, stimuli = by_image()
+    responses, stimuli = responses_by_image('Lab2026')
     assert stimuli == list(names)
     for start, file in enumerate(shown):
         own = responses[:, :, 12 * start : 12 * start + 12]
@@ -271,7 +265,7 @@ def test_blanks(m2m, m2m_home, make_bundle, tmp_path, subtract):
     ran = m2m('data', 'import', 'Lab2026', *bundle.options, *['--subtract-blank'] * subtract)
     assert ran.code == 0
     assert f'Responses to blanks were {"subtracted" if subtract else "left out"}.' in ran.out
-    responses, stimuli = by_image()
+    responses, stimuli = responses_by_image('Lab2026')
     assert stimuli == [f'image_{i:03d}' for i in (0, 1, 3, 4, 5, 6, 7)]
     rates = bundle.counts['VISp_2.npz'] / 0.2
     expected = np.delete(rates, 2, axis=1) - (rates[:, 2].mean(axis=0) if subtract else 0)
@@ -530,7 +524,7 @@ def test_time_bins(m2m, m2m_home, make_bundle, tmp_path, key):
     assert m2m('data', 'import', 'Lab2026', *bundle.options, '--bin', 5).code == 1
     assert m2m('data', 'import', 'Lab2026', *bundle.options, '--bin', 0).code == 2
     assert m2m('data', 'import', 'Lab2026', *bundle.options, '--bin', 2).code == 0
-    responses, _ = by_image()
+    responses, _ = responses_by_image('Lab2026')
     np.testing.assert_allclose(responses, bins[..., 1] / (0.05 if key == 'spike_counts' else 1), rtol=1e-6)
     assembly = load_assembly('Lab2026')
     np.testing.assert_allclose([assembly['time_bin_start'].item(), assembly['time_bin_end'].item()], [100, 150])

@@ -22,6 +22,7 @@ from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import card
 from m2m_benchmarks.data.store import load_assembly, load_stimuli
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.testing import responses_by_image
 
 IMAGES = [f'img{i}' for i in range(1, 12)]
 WINDOW = (0.05, 0.25)
@@ -132,13 +133,6 @@ def slow_counts(spikes, shown, starts, names, n_trials=N_TRIALS, window=WINDOW):
     return counts
 
 
-def by_image(name='Lab2026'):
-    """Responses of a dataset: repetitions x stimuli x neuroids, and the names of the stimuli."""
-    assembly = load_assembly(name)
-    stimuli = list(load_stimuli(name)['stimulus_id'])
-    return assembly.values[..., 0].reshape(-1, len(stimuli), assembly.sizes['neuroid']), stimuli
-
-
 @pytest.fixture(scope='module')
 def lab(tmp_path_factory):
     """Return a folder with the images, and two files: a.nwb of two areas, and b.nwb of one. Change nothing in it."""
@@ -186,7 +180,7 @@ def test_counts_are_those_of_a_loop_and_of_an_array_bundle(lab, m2m, m2m_home, t
     ran = m2m('data', 'import', 'Lab2026', '--nwb', lab / 'files', '--stimuli', lab / 'images')
     assert ran.code == 0, ran.err
     assert 'images: natural_presentations, column image_name; its values are the names of the image files.' in ran.err
-    responses, stimuli = by_image()
+    responses, stimuli = responses_by_image('Lab2026')
     assert stimuli == IMAGES
     width = WINDOW[1] - WINDOW[0]
     counts = [slow_counts(spike_times(i, 3 - i), *presentations(i), IMAGES) for i in range(2)]
@@ -295,7 +289,7 @@ def test_frames_blanks_unequal_images_and_missing_times(write, m2m, m2m_home, tm
     assert 'Responses to blanks were left out' in ran.out
     assert '1 rows of scenes without an image are left out' in ran.err
     assert 'a.nwb: 2 of 28 presentations are missing' in ran.err
-    responses, stimuli = by_image()
+    responses, stimuli = responses_by_image('Lab2026')
     assert stimuli == IMAGES
     spikes = spike_times(0, 3)
     expected = slow_counts(spikes, names, starts, IMAGES, 4)
@@ -306,7 +300,7 @@ def test_frames_blanks_unequal_images_and_missing_times(write, m2m, m2m_home, tm
     np.testing.assert_allclose(responses[..., 3:], others / 0.2, rtol=1e-6)
     import_nwb('Lab2027', [first], write_images(tmp_path / 'nine', IMAGES[:9]), subtract_blank=True)
     blanks = slow_counts(spikes, names, starts, ['-1'], 7)[:, 0].mean(axis=0) / 0.2
-    np.testing.assert_allclose(by_image('Lab2027')[0], expected[:, :9] / 0.2 - blanks, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(responses_by_image('Lab2027')[0], expected[:, :9] / 0.2 - blanks, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.seconds
@@ -320,7 +314,7 @@ def test_an_index_series_of_images(write, m2m_home, tmp_path):
     assert (plan.choice.table, plan.choice.column) == ('scenes', 'image')
     import_nwb('Lab2026', [path], tmp_path / 'images', Options(areas=('VISp',), window_s=(0.0, 0.1)))
     expected = slow_counts(spike_times(0, 3), shown, starts, IMAGES, window=(0.0, 0.1))
-    np.testing.assert_allclose(by_image()[0], expected / 0.1, rtol=1e-6)
+    np.testing.assert_allclose(responses_by_image('Lab2026')[0], expected / 0.1, rtol=1e-6)
 
 
 @pytest.mark.seconds
@@ -334,7 +328,7 @@ def test_a_table_of_images_keeps_its_columns_and_names_the_blank(write, m2m_home
     assert list(stimuli['category']) == [f'c{name}' for name in IMAGES[:10][::-1]]
     counts = slow_counts(spike_times(0, 3), *presentations(0), IMAGES) / 0.2
     expected = counts[:, 9::-1] - counts[:, 10].mean(axis=0)
-    np.testing.assert_allclose(by_image()[0], expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(responses_by_image('Lab2026')[0], expected, rtol=1e-5, atol=1e-5)
     assert 'location' not in load_assembly('Lab2026')['neuroid'].to_index().names  # it is the area
 
 

@@ -1,13 +1,11 @@
 """The recipe "a survey": a class and a line in the table are all that a fetch needs."""
 
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from m2m_benchmarks.acquisition import surveys
 from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey, longest_silence_s
@@ -17,7 +15,7 @@ from m2m_benchmarks.data import manifest, store
 from m2m_benchmarks.errors import DataError, M2MError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.plugins import load_benchmark
-from m2m_benchmarks.testing import Clock, FileServer, file_server, serving_files
+from m2m_benchmarks.testing import Clock, file_server, npz_bytes, png_bytes
 
 pytestmark = [pytest.mark.network, pytest.mark.process]
 
@@ -25,28 +23,19 @@ pytestmark = [pytest.mark.network, pytest.mark.process]
 SESSIONS = (('a1', 'POR', 'm1'), ('a2', 'POR', 'm2'), ('b1', 'VISp', 'm1'), ('b2', 'LI_a', 'm2'))
 
 
-def npz(**arrays):
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
-
-
 @pytest.fixture
-def site():
+def site(site):
     """A server with the sessions, their images, and the index of both."""
     rng = np.random.default_rng(0)
-    with serving_files(FileServer()) as server:
-        images = [f'image_{number:02d}.png' for number in range(12)]
-        for image in images:
-            buffer = io.BytesIO()
-            Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save(buffer, format='png')
-            server.files[f'/{image}'] = buffer.getvalue()
-        for session, _, animal in SESSIONS:
-            expected = rng.gamma(1, 20, (12, 6))
-            server.files[f'/{session}.npz'] = npz(counts=rng.poisson(expected, (8, 12, 6)), animal=np.array(animal))
-        listed = [{'id': session, 'area': area, 'file': f'{session}.npz'} for session, area, _ in SESSIONS]
-        server.files['/index.json'] = json.dumps({'sessions': listed, 'images': images}).encode()
-        yield server
+    images = [f'image_{number:02d}.png' for number in range(12)]
+    for image in images:
+        site.files[f'/{image}'] = png_bytes(rng.integers(0, 256, (8, 8), dtype=np.uint8))
+    for session, _, animal in SESSIONS:
+        expected = rng.gamma(1, 20, (12, 6))
+        site.files[f'/{session}.npz'] = npz_bytes(counts=rng.poisson(expected, (8, 12, 6)), animal=np.array(animal))
+    listed = [{'id': session, 'area': area, 'file': f'{session}.npz'} for session, area, _ in SESSIONS]
+    site.files['/index.json'] = json.dumps({'sessions': listed, 'images': images}).encode()
+    return site
 
 
 @pytest.fixture
@@ -124,7 +113,7 @@ def test_wrong_usage(fetch, m2m, toy, site, m2m_home):
     assert "unknown area 'V2'" in ran.err
     assert 'Address of the server that has the sessions.' in ' '.join(m2m('data', 'fetch', 'Toy', '--help').out.split())
     for path in [path for path in site.files if path.endswith('.npz')]:
-        site.files[path] = npz(counts=np.zeros((2, 60, 3)), animal=np.array('m1'))
+        site.files[path] = npz_bytes(counts=np.zeros((2, 60, 3)), animal=np.array('m1'))
     ran = fetch('--workers', '1')
     assert (ran.code, ran.out) == (1, '')
     assert 'none of 4 sessions of Toy could be extracted' in ran.err

@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import re
-import shutil
 import struct
 import subprocess
 import sys
@@ -31,18 +30,6 @@ THIN = ('--benchmark', 'SklearnDigits.thin-accuracy')
 VISP = ('--benchmark', 'SimulatedMouse.VISp-rdm')
 TWINS = (f'neurn_{SQUEEZE}', f'plain_{SQUEEZE}')
 UNTRAINED = ('neurn_digitnet@none', 'plain_digitnet@none', 'pixels_64')
-
-
-@pytest.fixture(scope='module')
-def trained(digits_home, tmp_path_factory):
-    """Return an M2M_HOME with the digits, in which all tests of this module train."""
-    return shutil.copytree(digits_home, tmp_path_factory.mktemp('trained') / 'm2m_home')
-
-
-@pytest.fixture
-def home(trained, monkeypatch):
-    monkeypatch.setenv('M2M_HOME', str(trained))
-    return trained
 
 
 def test_help_has_examples_and_every_option(m2m):
@@ -174,7 +161,7 @@ def test_training_without_lightning(m2m, m2m_home, monkeypatch):
 
 
 @pytest.mark.seconds
-def test_a_comparison_on_recordings_without_lightning(m2m, home, monkeypatch):
+def test_a_comparison_on_recordings_without_lightning(m2m, trained, monkeypatch):
     monkeypatch.setitem(sys.modules, 'lightning', None)
     monkeypatch.delitem(sys.modules, 'm2m_benchmarks.training.train', raising=False)
     ran = m2m('compare', 'plain_digitnet@none', 'pixels_64', *VISP, '--seeds', '0')
@@ -200,7 +187,7 @@ def asked(monkeypatch):
 
 
 @pytest.mark.seconds
-def test_controls_are_added_and_the_correction_is_passed_on(m2m, home, asked):
+def test_controls_are_added_and_the_correction_is_passed_on(m2m, trained, asked):
     network = 'plain_digitnet'
     ran = m2m('compare', network, *VISP, '--controls', '--correction', 'fdr', '--json', '-')
     assert (ran.code, ran.err) == (0, '')
@@ -209,7 +196,7 @@ def test_controls_are_added_and_the_correction_is_passed_on(m2m, home, asked):
 
 
 @pytest.mark.seconds
-def test_two_models_under_all_comparisons(m2m, home, tmp_path, asked):
+def test_two_models_under_all_comparisons(m2m, trained, tmp_path, asked):
     options = (*VISP, '--across', 'comparisons', '--figure', tmp_path / 'a.svg')
     ran = m2m('compare', 'plain_digitnet@none', 'pixels_64', *options, '--json', tmp_path / 'a.json')
     assert (ran.code, ran.err) == (0, '')
@@ -225,7 +212,7 @@ def test_two_models_under_all_comparisons(m2m, home, tmp_path, asked):
 
 @pytest.mark.seconds
 @pytest.mark.parametrize('json_too', [False, True])
-def test_what_is_scored_is_shown_if_the_comparison_fails(m2m, home, monkeypatch, json_too):
+def test_what_is_scored_is_shown_if_the_comparison_fails(m2m, trained, monkeypatch, json_too):
     def refuse(name, **options):
         if name == 'plain_digitnet':
             raise ModelError('no room for it')
@@ -244,7 +231,7 @@ def test_what_is_scored_is_shown_if_the_comparison_fails(m2m, home, monkeypatch,
 
 
 @pytest.mark.seconds
-def test_a_comparison_is_shown_if_something_cannot_be_written(m2m, home, tmp_path, monkeypatch):
+def test_a_comparison_is_shown_if_something_cannot_be_written(m2m, trained, tmp_path, monkeypatch):
     def refuse(*arguments):
         raise StorageError('no room here')
 
@@ -265,7 +252,7 @@ def test_a_comparison_is_shown_if_something_cannot_be_written(m2m, home, tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.seconds
-def test_a_comparison_as_table_json_and_figure(m2m, home, tmp_path):
+def test_a_comparison_as_table_json_and_figure(m2m, trained, tmp_path):
     options = ('--seeds', '0-2', '--steps', 2, '--batch-size', 4, '--figure', tmp_path / 'twins.svg')
     ran = m2m('compare', *TWINS, *THIN, *options, '--json', tmp_path / 'twins.json')
     assert (ran.code, ran.err) == (0, '')
@@ -295,7 +282,7 @@ def test_a_comparison_as_table_json_and_figure(m2m, home, tmp_path):
 
 @pytest.mark.seconds
 @pytest.mark.slow
-def test_two_seeds_have_no_interval_and_the_table_says_why(m2m, home):
+def test_two_seeds_have_no_interval_and_the_table_says_why(m2m, trained):
     ran = m2m('compare', *TWINS, *THIN, '--seeds', '0,1', '--steps', 2, '--batch-size', 4)
     assert "paired over 2 seeds, Student's t; no interval: it needs 3 seeds or more." in ran.out
     assert ' to ' not in ran.out.partition('paired over')[0]
@@ -303,19 +290,19 @@ def test_two_seeds_have_no_interval_and_the_table_says_why(m2m, home):
 
 @pytest.mark.seconds
 @pytest.mark.slow
-def test_several_benchmarks_at_once(m2m, home, tmp_path):
+def test_several_benchmarks_at_once(m2m, trained, tmp_path):
     names = ('SklearnDigits.thin-accuracy', 'SklearnDigits.thick-accuracy')
     benchmarks = [part for name in names for part in ('--benchmark', name)]
     options = ('--seeds', '0', '--steps', 2, '--batch-size', 4)
     ran = m2m('compare', *TWINS, *benchmarks, *options, '--figure', tmp_path / 'both.svg', '--json', '-')
     assert [comparison['benchmark'] for comparison in json.loads(ran.out)] == list(names)
     assert (tmp_path / 'both.svg').read_text().startswith('<?xml')
-    assert len(list((home / 'runs').glob(f'plain_{SQUEEZE}-SklearnDigits-seed0-*'))) == 1  # trained once for both
+    assert len(list((trained / 'runs').glob(f'plain_{SQUEEZE}-SklearnDigits-seed0-*'))) == 1  # trained once for both
 
 
 @pytest.mark.seconds
 @pytest.mark.slow
-def test_the_default_of_the_weights_is_for_models_that_have_some(m2m, home):
+def test_the_default_of_the_weights_is_for_models_that_have_some(m2m, trained):
     """Pixels have no weights, so --weights does not apply to them."""
     ran = m2m('compare', 'plain_digitnet', 'pixels_64', *VISP, '--weights', 'none', '--seeds', '0', '--json', '-')
     assert ran.code == 0
@@ -326,7 +313,7 @@ def test_the_default_of_the_weights_is_for_models_that_have_some(m2m, home):
 
 @pytest.mark.seconds
 @pytest.mark.slow
-def test_an_at_sign_in_the_name_of_a_file(m2m, home, tmp_path):
+def test_an_at_sign_in_the_name_of_a_file(m2m, trained, tmp_path):
     """An @ may be part of a file's name."""
     import torch
 
@@ -344,7 +331,7 @@ def test_an_at_sign_in_the_name_of_a_file(m2m, home, tmp_path):
 
 @pytest.mark.seconds
 @pytest.mark.slow
-def test_simulated_recordings_are_called_that(m2m, home):
+def test_simulated_recordings_are_called_that(m2m, trained):
     ran = m2m('compare', *TWINS, *VISP, '--weights', 'none', '--seeds', '0')
     assert ran.code == 0
     assert 'SimulatedMouse is simulated: these numbers say nothing about any mouse.' in ran.out
@@ -411,7 +398,7 @@ def in_terminal(columns, settings, *arguments):
 @pytest.mark.slow
 @pytest.mark.seconds
 @pytest.mark.parametrize('columns', [60, 80, 100])
-def test_a_terminal_shows_whole_numbers_and_names(home, tmp_path, columns, settings_of_few_draws):
+def test_a_terminal_shows_whole_numbers_and_names(trained, tmp_path, columns, settings_of_few_draws):
     json_file = tmp_path / 'result.json'
     arguments = ('compare', *UNTRAINED, '--benchmark', 'SimulatedMouse-rdm', '--seeds', '0-2', '--json', json_file)
     text = re.sub(r'\x1b\[[0-9;]*m', '', in_terminal(columns, settings_of_few_draws, *arguments))

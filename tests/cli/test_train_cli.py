@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import shutil
 import sys
 
 import pytest
@@ -11,18 +10,6 @@ from m2m_benchmarks.scoring.runs import read_run
 
 SQUEEZE = 'squeezenet1_1_at32'
 QUICK = ('--source', 'SklearnDigits', '--steps', 2, '--batch-size', 4)
-
-
-@pytest.fixture(scope='module')
-def trained(digits_home, tmp_path_factory):
-    """Return an M2M_HOME with the digits, in which all tests of this module train."""
-    return shutil.copytree(digits_home, tmp_path_factory.mktemp('trained') / 'm2m_home')
-
-
-@pytest.fixture
-def home(trained, monkeypatch):
-    monkeypatch.setenv('M2M_HOME', str(trained))
-    return trained
 
 
 @pytest.mark.parametrize(
@@ -115,10 +102,10 @@ def test_without_lightning(m2m, m2m_home, monkeypatch):
 
 
 @pytest.mark.seconds
-def test_stdout_of_training_is_the_result_and_the_next_command(m2m, home):
+def test_stdout_of_training_is_the_result_and_the_next_command(m2m, trained):
     ran = m2m('train', SQUEEZE, *QUICK, '--neurn', '--seed', 4)
     assert ran.code == 0
-    (folder,) = (home / 'runs').glob(f'neurn_{SQUEEZE}-SklearnDigits-seed4-*')
+    (folder,) = (trained / 'runs').glob(f'neurn_{SQUEEZE}-SklearnDigits-seed4-*')
     run = read_run(folder)
     losses = f'training loss {run.result["train_loss"]:.4f}, held-out accuracy {run.result["validation_accuracy"]:.4f}'
     assert ran.err == f'step 2 of 2: {losses}\n'  # also where stderr is no terminal, such as the log of a cluster
@@ -133,7 +120,7 @@ def test_stdout_of_training_is_the_result_and_the_next_command(m2m, home):
 
 
 @pytest.mark.seconds
-def test_training_as_json(m2m, home, tmp_path):
+def test_training_as_json(m2m, trained, tmp_path):
     ran = m2m('train', SQUEEZE, *QUICK, '--early-stop', 1, '--out', tmp_path / 'my run', '--json', '-')
     assert ran.code == 0
     document = json.loads(ran.out)  # nothing else on stdout
@@ -146,7 +133,7 @@ def test_training_as_json(m2m, home, tmp_path):
 
 
 @pytest.mark.seconds
-def test_output_of_libraries_goes_to_stderr(m2m, home, tmp_path, monkeypatch):
+def test_output_of_libraries_goes_to_stderr(m2m, trained, tmp_path, monkeypatch):
     """torch.hub announces downloads on stdout."""
     from m2m_benchmarks.models.neurn import model
 
@@ -163,7 +150,7 @@ def test_output_of_libraries_goes_to_stderr(m2m, home, tmp_path, monkeypatch):
 
 
 @pytest.mark.seconds
-def test_only_the_first_process_of_a_run_draws_bars(m2m, home, tmp_path, monkeypatch):
+def test_only_the_first_process_of_a_run_draws_bars(m2m, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
     shown = m2m('train', SQUEEZE, *QUICK, '--out', tmp_path / 'run').err
     monkeypatch.setenv('LOCAL_RANK', '1')

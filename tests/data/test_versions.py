@@ -29,12 +29,6 @@ def put(m2m_home, bundles):
     return lambda number: import_bundle('Lab2026', *bundles[number].paths, replace=True)
 
 
-@pytest.fixture
-def others(monkeypatch):
-    """Have locks that this process holds count as those of other processes."""
-    monkeypatch.setattr(versions, '_leases', type('Nobody', (set,), {'add': lambda self, lease: None})())
-
-
 def folder_of(entry):
     return manifest.data_folder() / entry['name'] / entry['version']
 

@@ -15,7 +15,7 @@ from m2m_benchmarks.net.download import download
 from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.storage import file_lock
-from m2m_benchmarks.testing import Clock, FileServer, serving_files
+from m2m_benchmarks.testing import Clock
 from m2m_benchmarks.testing.file_server import cut, drip, send, serve, silent, status
 
 pytestmark = pytest.mark.network
@@ -25,11 +25,10 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def site():
-    with serving_files(FileServer()) as server:
-        server.files['/file'] = CONTENT
-        server.validators = {'ETag': '"1"'}
-        yield server
+def site(site):
+    site.files['/file'] = CONTENT
+    site.validators = {'ETag': '"1"'}
+    return site
 
 
 def requested(site):

@@ -19,7 +19,6 @@ from m2m_benchmarks.net.failures import RemoteFileChanged, RequestFailed, withou
 from m2m_benchmarks.net.remote_file import RemoteFile, open_remote_hdf5
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.net.sizes import file_sizes
-from m2m_benchmarks.testing import FileServer, serving_files
 from m2m_benchmarks.testing.file_server import cut, send
 
 RETRY = RetryPolicy(tries=2, sleep=lambda seconds: None)
@@ -28,10 +27,9 @@ PASSWORD = 'p%40ss'
 
 
 @pytest.fixture
-def site():
-    with serving_files(FileServer()) as server:
-        server.files['/file'] = CONTENT
-        yield server
+def site(site):
+    site.files['/file'] = CONTENT
+    return site
 
 
 @pytest.fixture

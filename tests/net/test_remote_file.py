@@ -50,10 +50,9 @@ SLOW = {
 
 
 @pytest.fixture
-def site():
-    with serving_files(FileServer()) as server:
-        server.files['/file'] = CONTENT
-        yield server
+def site(site):
+    site.files['/file'] = CONTENT
+    return site
 
 
 @pytest.fixture

@@ -17,16 +17,15 @@ from m2m_benchmarks.net.failures import (
 )
 from m2m_benchmarks.net.remote_file import RemoteFile
 from m2m_benchmarks.net.retry import RetryPolicy
-from m2m_benchmarks.testing import Clock, FileServer, file_server, serving_files
+from m2m_benchmarks.testing import Clock, file_server
 
 pytestmark = pytest.mark.network
 
 
 @pytest.fixture
-def site():
-    with serving_files(FileServer()) as server:
-        server.files['/file'] = bytes(5000)
-        yield server
+def site(site):
+    site.files['/file'] = bytes(5000)
+    return site
 
 
 @pytest.fixture

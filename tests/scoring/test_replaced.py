@@ -43,12 +43,6 @@ def put(m2m_home, bundles):
     return run
 
 
-@pytest.fixture
-def others(monkeypatch):
-    """Have locks that this process holds count as those of other processes."""
-    monkeypatch.setattr(versions, '_leases', type('Nobody', (set,), {'add': lambda self, lease: None})())
-
-
 def fresh(benchmark):
     (result,) = score_several([PIXELS], [benchmark], fresh=True)
     return result

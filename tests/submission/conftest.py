@@ -26,6 +26,12 @@ def work(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope='session')
+def exported():
+    """The function exported(tree) -> plugin folder to kind, for all plugins that were exported to a tree."""
+    return lambda tree: {path: path.parent.name for path in tree.glob('brainscore_vision/*/*')}
+
+
+@pytest.fixture(scope='session')
 def unpacked():
     """The function unpacked(archive, destination) -> the plugin folder in an archive."""
 

@@ -385,10 +385,6 @@ except Exception as error:
 """
 
 
-def exported(folder):
-    return {path: path.parent.name for path in folder.glob('brainscore_vision/*/*')}
-
-
 def assert_scores_equal(line, benchmark):
     mine = score('pixels_64', benchmark)
     expected = [float(mine), *(float(mine.attrs[name]) for name in ('raw', 'ceiling', 'error'))]
@@ -397,7 +393,7 @@ def assert_scores_equal(line, benchmark):
 
 @pytest.mark.process
 @pytest.mark.slow
-def test_a_benchmark_with_its_data_and_metrics(m2m, m2m_home, work, in_tree, monkeypatch):
+def test_a_benchmark_with_its_data_and_metrics(m2m, m2m_home, work, exported, in_tree, monkeypatch):
     # The check ignores pytest options of the user's environment.
     monkeypatch.setenv('PYTEST_ADDOPTS', '--no-such-option')
     ran = m2m('export', 'SimulatedMouse.VISp-rdm', 'tree', '--to', 'brainscore-tree', '--check')
@@ -425,7 +421,7 @@ def test_a_benchmark_with_its_data_and_metrics(m2m, m2m_home, work, in_tree, mon
 @pytest.mark.process
 @pytest.mark.slow
 @pytest.mark.shared
-def test_a_benchmark_of_real_recordings(m2m, siegle, work, in_tree):
+def test_a_benchmark_of_real_recordings(m2m, siegle, work, exported, in_tree):
     ran = m2m('export', 'Siegle2021.VISp-rdm', 'tree', '--to', 'brainscore-tree', '--check')
     assert ran.code == 0, ran.err
     assert PASSED.format(3 + 6 * len(COMPARISONS)) in ran.out

@@ -35,10 +35,6 @@ def lab(m2m_home, make_bundle, tmp_path):
     return import_bundle('Lab2026', *bundle.paths, citation=CITATION)
 
 
-def exported(folder):
-    return {path: path.parent.name for path in folder.glob('brainscore_vision/*/*')}
-
-
 @pytest.mark.seconds
 @pytest.mark.several
 @pytest.mark.parametrize(
@@ -50,7 +46,7 @@ def exported(folder):
         ('Lab2026', ['data']),
     ],
 )
-def test_folders(lab, tmp_path, name, kinds):
+def test_folders(lab, exported, tmp_path, name, kinds):
     export_tree(name, tmp_path / 'tree')
     folders = exported(tmp_path / 'tree')
     assert sorted(folders.values()) == kinds
@@ -89,7 +85,7 @@ def test_names_that_imported_recordings_do_not_have(lab, tmp_path):
 
 @pytest.mark.process
 @pytest.mark.slow
-def test_a_benchmark_scores_the_same_there(lab, m2m, in_tree, tmp_path):
+def test_a_benchmark_scores_the_same_there(lab, m2m, exported, in_tree, tmp_path):
     export_tree('pixels_64', tmp_path / 'exported')
     # One area, whose three ceilings are tested there.
     ran = m2m('export', 'Lab2026.VISp-ridge', tmp_path / 'exported', '--to', 'brainscore-tree', '--check')
@@ -104,7 +100,7 @@ MODEL = 'plain_squeezenet1_1_at32'
 
 
 @pytest.mark.slow
-def test_a_training_run(m2m, m2m_home, tmp_path):
+def test_a_training_run(m2m, m2m_home, exported, tmp_path):
     """The run is named as `m2m score` names it, and its weights are exported."""
     folder = m2m_home / 'runs' / 'mine'
     folder.mkdir(parents=True)

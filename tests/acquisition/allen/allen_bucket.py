@@ -216,6 +216,11 @@ def edit(path, name, change):
         change(file[name])
 
 
+def sha256_of(fetched):
+    """SHA-256 of the assembly of a fetch."""
+    return fetched.manifest['assembly']['sha256']
+
+
 def _number(ids, number):
     ids[...] = 1000 * number + np.arange(len(ids))
 

@@ -7,6 +7,16 @@ from pathlib import Path
 
 import allen_ophys_nwb
 import pytest
+from allen_warehouse import Warehouse
+
+from m2m_benchmarks.testing import serving_files
+
+
+@pytest.fixture
+def site():
+    """A server of the Allen Institute's bucket and warehouse, both empty."""
+    with serving_files(Warehouse()) as server:
+        yield server
 
 
 @pytest.fixture(scope='session')

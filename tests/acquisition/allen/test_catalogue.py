@@ -12,7 +12,6 @@ import time
 
 import numpy as np
 import pytest
-from allen_warehouse import Warehouse
 
 from m2m_benchmarks.acquisition.allen import tables
 from m2m_benchmarks.acquisition.allen.ecephys.listing import ECEPHYS_TYPES, ecephys_sessions
@@ -24,7 +23,7 @@ from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.net.sizes import file_sizes
-from m2m_benchmarks.testing import Clock, file_server, serving_files
+from m2m_benchmarks.testing import Clock, file_server
 
 pytestmark = pytest.mark.network
 
@@ -123,13 +122,12 @@ def as_csv(rows, columns=None):
 
 
 @pytest.fixture
-def site():
+def site(site):
     """A server with a bucket; its warehouse is empty."""
-    with serving_files(Warehouse()) as server:
-        server.files[EXPERIMENTS] = json.dumps(OPHYS + BEHAVIOR).encode()
-        for name, rows in ecephys_tables().items():
-            server.files[f'{ECEPHYS}/{name}.csv'] = as_csv(rows)
-        yield server
+    site.files[EXPERIMENTS] = json.dumps(OPHYS + BEHAVIOR).encode()
+    for name, rows in ecephys_tables().items():
+        site.files[f'{ECEPHYS}/{name}.csv'] = as_csv(rows)
+    return site
 
 
 def use_warehouse(site):

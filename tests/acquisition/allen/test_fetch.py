@@ -30,7 +30,7 @@ from m2m_benchmarks.data import manifest, store
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.storage import ensure_writable, file_lock
-from m2m_benchmarks.testing import file_server, serving_files
+from m2m_benchmarks.testing import file_server, npz_bytes, serving_files
 
 pytestmark = pytest.mark.network
 
@@ -50,10 +50,9 @@ def content(tmp_path_factory):
 
 
 @pytest.fixture
-def site(content):
-    with serving_files(Warehouse()) as server:
-        server.files.update(content)
-        yield server
+def site(site, content):
+    site.files.update(content)
+    return site
 
 
 @pytest.fixture
@@ -90,10 +89,6 @@ def choice(site, **chosen):
     return AllenSelection(mirror=f'{site.address}/bucket', warehouse=f'{site.address}/warehouse', retry=retry, **chosen)
 
 
-def sha256(fetched):
-    return fetched.manifest['assembly']['sha256']
-
-
 def strays(home):
     """List files that no later fetch would use."""
     paths = [path for path in (home / 'downloads').rglob('*') if path.is_file() and path.name != '.lock']
@@ -117,7 +112,7 @@ def undisturbed(content, tmp_path_factory):
             patch.delenv(name, raising=False)
         site.files.update(content)
         for name, settings in SETTINGS.items():
-            hashes[name] = sha256(fetch_survey(SURVEYS[name], choice(site), settings))
+            hashes[name] = bucket.sha256_of(fetch_survey(SURVEYS[name], choice(site), settings))
     return hashes
 
 
@@ -137,7 +132,7 @@ def test_cold(fetch, site, m2m_home, name):
     assert strays(m2m_home) == []
     site.requests.clear()
     again = fetch(name)
-    assert (again.n_kept, again.bytes_moved, sha256(again)) == (n, 0, sha256(first))
+    assert (again.n_kept, again.bytes_moved, bucket.sha256_of(again)) == (n, 0, bucket.sha256_of(first))
     assert site.requests == []
 
 
@@ -192,7 +187,7 @@ def test_filters(fetch, m2m_home):
 )
 def test_options_that_do_not_change_the_dataset(fetch, m2m_home, undisturbed, name, options):
     fetched = fetch(name, **options)
-    assert sha256(fetched) == undisturbed[name]
+    assert bucket.sha256_of(fetched) == undisturbed[name]
     assert fetched.failed == {}
     kept = sorted((m2m_home / 'downloads').rglob('*.nwb'))
     assert len(kept) == ((4 if name == 'deVries2020' else 3) if options == {'whole_files': True} else 0)
@@ -304,7 +299,7 @@ def test_sessions_extracted_by_an_earlier_version_compare_their_own_images(fetch
         path.unlink()
     site.requests.clear()
     fetched = fetch('deVries2020')
-    assert (sha256(fetched), fetched.n_kept) == (undisturbed['deVries2020'], 4)
+    assert (bucket.sha256_of(fetched), fetched.n_kept) == (undisturbed['deVries2020'], 4)
     assert {request['path'] for request in site.requests} == {bucket.scene_path(number) for number in range(118)}
 
 
@@ -390,7 +385,7 @@ def test_files_of_other_formats(fetch, site, content, m2m_home, undisturbed, nam
     assert strays(m2m_home) == []
     site.files.update(content)
     fetched = fetch(name, whole_files=whole_files)
-    assert (fetched.failed, sha256(fetched)) == ({}, undisturbed[name])
+    assert (fetched.failed, bucket.sha256_of(fetched)) == ({}, undisturbed[name])
 
 
 @pytest.mark.slow
@@ -427,7 +422,7 @@ def test_a_poisoned_file_is_fetched_again(fetch, site, m2m_home, undisturbed):
     for path in (m2m_home / 'downloads').rglob('50?.npz'):
         path.unlink()
     fetched = fetch('deVries2020', whole_files=True)
-    assert sha256(fetched) == undisturbed['deVries2020']
+    assert bucket.sha256_of(fetched) == undisturbed['deVries2020']
     requested = {request['path'] for request in site.requests if request['method'] == 'GET'}
     assert requested == {bucket.ophys_path(number) for number in (501, 502, 503)}
 
@@ -442,7 +437,7 @@ def test_whole_files_and_parts_of_them_compare_the_same_images(fetch, changed, m
     changed(bucket.ophys_path(501), another)
     results = [fetch('deVries2020', whole_files=whole_files) for whole_files in (False, True)]
     assert [each.refused for each in results] == [{}, {}]
-    assert sha256(results[0]) == sha256(results[1])
+    assert bucket.sha256_of(results[0]) == bucket.sha256_of(results[1])
 
 
 @pytest.mark.slow
@@ -471,7 +466,7 @@ def test_scenes_of_the_sessions(fetch, site, m2m_home, undisturbed, how, options
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('M2M_HOME', str(other))
         fetched = fetch('deVries2020', **options)
-        assert (sha256(fetched), manifest_of(fetched)) == (undisturbed['deVries2020'], shown)
+        assert (bucket.sha256_of(fetched), manifest_of(fetched)) == (undisturbed['deVries2020'], shown)
         assert strays(other) == []
         site.requests.clear()
         assert fetch('deVries2020', **options).bytes_moved == 0
@@ -524,7 +519,7 @@ def test_the_network_fails(fetch, site, m2m_home, workers, fault, whole_files):
 
     That the second mirror doesn't have the files changes nothing.
     """
-    before = sha256(fetch('deVries2020', number=1))
+    before = bucket.sha256_of(fetch('deVries2020', number=1))
     listed = json.loads(site.files[f'{bucket.OPHYS}/ophys_experiments.json'])
     for record in listed:
         link = {'download_link': '/none', 'well_known_file_type': {'name': 'NWBOphys'}}
@@ -548,7 +543,7 @@ def test_whole_files_of_sessions_that_are_extracted(fetch, site, m2m_home, undis
     assert (planned.n_extracted, planned.image_bytes) == (4, 0)
     assert planned.moved_bytes == planned.file_bytes
     fetched = fetch('deVries2020', whole_files=True)
-    assert (sha256(fetched), fetched.bytes_moved) == (undisturbed['deVries2020'], planned.moved_bytes)
+    assert (bucket.sha256_of(fetched), fetched.bytes_moved) == (undisturbed['deVries2020'], planned.moved_bytes)
     assert len(list((m2m_home / 'downloads').rglob('*.nwb'))) == 4
     # Existing whole files are used for other settings.
     site.requests.clear()
@@ -571,22 +566,20 @@ def test_a_file_that_changes_is_read_once_more(fetch, site, m2m_home, undisturbe
 
     site.faulty[path] = change
     fetched = fetch('deVries2020')
-    assert (fetched.failed, sha256(fetched)) == ({}, undisturbed['deVries2020'])
+    assert (fetched.failed, bucket.sha256_of(fetched)) == ({}, undisturbed['deVries2020'])
 
 
 @pytest.mark.slow
 def test_events_that_do_not_fit_are_downloaded_again(fetch, site, m2m_home, content):
     path = f'{bucket.OPHYS}/ophys_experiment_events/501_events.npz'
     settings = OphysSettings('events')
-    before = sha256(fetch('deVries2020', settings))
+    before = bucket.sha256_of(fetch('deVries2020', settings))
     for session_file in (m2m_home / 'downloads').rglob('50?.npz'):
         session_file.unlink()
-    buffer = io.BytesIO()
-    np.savez(buffer, ev=np.zeros((2, 7)))
-    site.files[path] = buffer.getvalue()
+    site.files[path] = npz_bytes(ev=np.zeros((2, 7)))
     assert list(fetch('deVries2020', settings).failed) == ['501']
     site.files[path] = content[path]
-    assert sha256(fetch('deVries2020', settings)) == before
+    assert bucket.sha256_of(fetch('deVries2020', settings)) == before
 
 
 @pytest.mark.slow
@@ -599,7 +592,7 @@ def test_a_complete_file_without_its_name_is_not_downloaded_again(fetch, site, m
         with pytest.raises(KeyboardInterrupt):
             fetch('deVries2020', whole_files=True)
     site.requests.clear()
-    assert sha256(fetch('deVries2020', whole_files=True)) == undisturbed['deVries2020']
+    assert bucket.sha256_of(fetch('deVries2020', whole_files=True)) == undisturbed['deVries2020']
     assert bucket.ophys_path(501) not in {each['path'] for each in site.requests if each['method'] == 'GET'}
     assert strays(m2m_home) == []
 
@@ -655,7 +648,7 @@ def test_an_incomplete_table_without_a_length_is_downloaded_again(fetch, site, m
         del site.faulty[path]
 
     site.faulty[path] = cut
-    assert sha256(fetch('Siegle2021')) == undisturbed['Siegle2021']
+    assert bucket.sha256_of(fetch('Siegle2021')) == undisturbed['Siegle2021']
 
 
 def test_damaged_downloads_are_fetched_again(fetch, m2m_home, capsys):
@@ -694,7 +687,7 @@ def test_dask(fetch, site, m2m_home, undisturbed):
         site.files[bucket.ophys_path(502)], kept = b'nothing', site.files[bucket.ophys_path(502)]
         assert list(fetch('deVries2020', scheduler=cluster.scheduler_address).failed) == ['502']
         site.files[bucket.ophys_path(502)] = kept
-        assert sha256(fetch('deVries2020', scheduler=cluster.scheduler_address)) == undisturbed['deVries2020']
+        assert bucket.sha256_of(fetch('deVries2020', scheduler=cluster.scheduler_address)) == undisturbed['deVries2020']
 
 
 def test_a_scheduler_without_workers(fetch, m2m_home, monkeypatch):
@@ -746,5 +739,5 @@ def test_the_disk_is_full(fetch, m2m_home, undisturbed, monkeypatch):
             with pytest.raises(StorageError, match='No space left'):
                 fetch('deVries2020')
         assert [name for name in strays(m2m_home) if '.part' not in name] == []
-    assert sha256(fetch('deVries2020')) == undisturbed['deVries2020']
+    assert bucket.sha256_of(fetch('deVries2020')) == undisturbed['deVries2020']
     assert strays(m2m_home) == []

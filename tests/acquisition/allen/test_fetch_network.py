@@ -35,10 +35,9 @@ def content(tmp_path_factory):
 
 
 @pytest.fixture
-def site(content):
-    with serving_files(Warehouse()) as server:
-        server.files.update(content)
-        yield server
+def site(site, content):
+    site.files.update(content)
+    return site
 
 
 def fetch(site, number=None, **options):
@@ -51,10 +50,6 @@ def fetch(site, number=None, **options):
     return fetch_survey(SURVEYS['deVries2020'], selection, SETTINGS, **options)
 
 
-def sha256(fetched):
-    return fetched.manifest['assembly']['sha256']
-
-
 @pytest.fixture(scope='module')
 def undisturbed(content, tmp_path_factory):
     """SHA-256 of the assemblies of undisturbed fetches of one session and of all."""
@@ -63,7 +58,7 @@ def undisturbed(content, tmp_path_factory):
         for name in ('HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'):
             patch.delenv(name, raising=False)
         site.files.update(content)
-        return {number: sha256(fetch(site, number)) for number in (1, None)}
+        return {number: bucket.sha256_of(fetch(site, number)) for number in (1, None)}
 
 
 def unexpected_files(home):
@@ -172,7 +167,7 @@ def test_faults_and_pairs_of_them(content, undisturbed, monkeypatch, tmp_path, f
             patch.setenv('M2M_HOME', str(home))
             spoil(site, bucket.ophys_path(501), faults, patch, skip=number % 3)
             fetched = fetch_all(site, whole_files=whole_files)
-            assert sha256(fetched) == undisturbed[1], (faults, whole_files)
+            assert bucket.sha256_of(fetched) == undisturbed[1], (faults, whole_files)
             assert unexpected_files(home) == [], (faults, whole_files)
 
 
@@ -184,7 +179,7 @@ def test_faults_of_the_catalogue(content, undisturbed, monkeypatch, tmp_path):
             patch.setenv('M2M_HOME', str(home))
             spoil(site, '', [name], patch, skip=0)
             site.faults = [fault] if fault else []
-            assert sha256(fetch_all(site)) == undisturbed[1]
+            assert bucket.sha256_of(fetch_all(site)) == undisturbed[1]
             assert unexpected_files(home) == []
 
 
@@ -260,7 +255,7 @@ def test_killed_at_random(nursery, site, undisturbed, monkeypatch, tmp_path, who
         finished = len(list((home / 'downloads').rglob('50?.npz')))
         fetched = fetch(site, whole_files=bool(whole_files))
         assert fetched.n_kept == finished
-        assert sha256(fetched) == undisturbed[None]
+        assert bucket.sha256_of(fetched) == undisturbed[None]
         assert unexpected_files(home) == []
 
 

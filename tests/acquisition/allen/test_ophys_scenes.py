@@ -20,7 +20,7 @@ from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.progress import silent
-from m2m_benchmarks.testing import Clock, FileServer, file_server, serving_files
+from m2m_benchmarks.testing import Clock, file_server
 
 pytestmark = pytest.mark.network
 
@@ -36,11 +36,10 @@ def session(tmp_path_factory):
 
 
 @pytest.fixture
-def site(session):
+def site(site, session):
     """A server with the sessions and without image files."""
-    with serving_files(FileServer()) as server:
-        server.files = {f'/{number}': session[0] for number in NUMBERS}
-        yield server
+    site.files = {f'/{number}': session[0] for number in NUMBERS}
+    return site
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Published numbers beside those of datasets here: simulated sessions with the ids of published ones."""
 
-import io
 import json
 from dataclasses import asdict, replace
 
@@ -10,8 +9,6 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from allen_warehouse import Warehouse
-from PIL import Image
 
 from m2m_benchmarks.acquisition.allen.ecephys import published as ecephys
 from m2m_benchmarks.acquisition.allen.ecephys.settings import EcephysSettings
@@ -22,16 +19,10 @@ from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey
 from m2m_benchmarks.acquisition.surveys import SURVEYS
 from m2m_benchmarks.data import atomic, store
 from m2m_benchmarks.net.retry import RetryPolicy
-from m2m_benchmarks.testing import serving_files
+from m2m_benchmarks.testing import png_bytes
 
 AREAS = ('VISp', 'VISl', 'VISrl', 'VISal', 'VISpm', 'VISam')
 CELLS = (517399188, 517399994, 517399857)
-
-
-@pytest.fixture
-def site():
-    with serving_files(Warehouse()) as server:
-        yield server
 
 
 @pytest.fixture
@@ -168,12 +159,11 @@ def test_two_photon(site, fetch, verify, m2m, monkeypatch, tmp_path):
 
 def write_two_sessions(responses, source):
     """Write a dataset of two units of session 791319847 and one of session 715093703, all of VISp."""
-    buffer = io.BytesIO()
-    Image.fromarray(np.zeros((4, 4), np.uint8)).save(buffer, format='png')
+    image = png_bytes(np.zeros((4, 4), np.uint8))
     neuroids = pd.DataFrame(
         {'neuroid_id': ['1', '2', '3'], 'region': 'VISp', 'animal': '1', 'session': ['791319847'] * 2 + ['715093703']}
     )
-    stimuli = {f'scene_{number:03d}': buffer.getvalue() for number in range(118)}
+    stimuli = {f'scene_{number:03d}': image for number in range(118)}
     with atomic.write_lock('Siegle2021'):
         store.write_dataset('Siegle2021', responses, neuroids, stimuli, (65, 255), source)
 
