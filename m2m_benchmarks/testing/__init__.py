@@ -15,13 +15,14 @@ from m2m_benchmarks.testing.domains import write_patterns
 from m2m_benchmarks.testing.file_server import FileServer, serving_files
 from m2m_benchmarks.testing.networks import SmallNetwork
 from m2m_benchmarks.testing.pickles import MakesFolder
-from m2m_benchmarks.testing.processes import Command, context
+from m2m_benchmarks.testing.processes import Call, Command, alive
 from m2m_benchmarks.testing.results import whole_result
 from m2m_benchmarks.testing.runs import write_trained
 from m2m_benchmarks.testing.servers import QuietHandler, serving
 
 __all__ = [
     'Bundle',
+    'Call',
     'Clock',
     'Command',
     'FileServer',
@@ -30,7 +31,7 @@ __all__ = [
     'QuietHandler',
     'RecordedCandidate',
     'SmallNetwork',
-    'context',
+    'alive',
     'damaged',
     'idx_bytes',
     'label_assembly',

@@ -72,9 +72,12 @@ def test_a_terminal_shows_progress_at_once(monkeypatch):
         monkeypatch.setattr(sys, 'stderr', terminal)
         with console.progress() as report:
             report('loading torch', 0, 1)
+            terminal.write('the end')
+            terminal.flush()
             output = b''
-            while b'loading torch' not in output:
+            while b'the end' not in output:
                 output += os.read(ours, 1_000)
+            assert b'loading torch' in output
     os.close(ours)
 
 

@@ -18,6 +18,7 @@ import pytest
 from m2m_benchmarks.errors import M2MError
 from m2m_benchmarks.submission import check, isolation, supervisor
 from m2m_benchmarks.submission.scratch import scratch_folder
+from m2m_benchmarks.testing import alive
 
 pytestmark = [pytest.mark.process, pytest.mark.seconds]
 
@@ -109,13 +110,6 @@ print(os.getpid(), flush=True)
 """
 
 
-def alive(number):
-    try:
-        return Path(f'/proc/{number}/stat').read_text().rpartition(')')[2].split()[0] not in 'ZX'
-    except FileNotFoundError:
-        return False
-
-
 def numbers(path, n=2):
     """Wait until a file has the numbers of n processes."""
     while not path.exists() or len(path.read_text().split()) < n or not path.read_text().endswith('\n'):
@@ -155,10 +149,22 @@ def test_processes_are_stopped_before_any_is_killed(monkeypatch):
 
 
 @linux
-def test_a_time_limit_ends_all_of_it(run):
-    code, output = run(LASTING + 'time.sleep(60)', timeout_s=3)
+def test_a_time_limit_ends_all_of_it(run, tmp_path, monkeypatch):
+    """The limit is reached when both processes have started, however long that takes."""
+    real, limit_s = subprocess.Popen.wait, 3
+
+    def wait(process, timeout=None):
+        if timeout == limit_s:
+            numbers(tmp_path / 'isolated' / 'output')
+            raise subprocess.TimeoutExpired(process.args, timeout)
+        return real(process, timeout)
+
+    monkeypatch.setattr(subprocess.Popen, 'wait', wait)
+    code, output = run(LASTING + 'time.sleep(60)', timeout_s=limit_s)
     assert code is None
-    wait_for_end(map(int, output.split()))
+    started = [int(number) for number in output.split()]
+    assert len(started) == 2
+    wait_for_end(started)
 
 
 @linux

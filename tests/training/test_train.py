@@ -29,7 +29,7 @@ from m2m_benchmarks.models.neurn.model import network
 from m2m_benchmarks.scoring import runs
 from m2m_benchmarks.scoring.runs import read_run
 from m2m_benchmarks.storage import sha256_file
-from m2m_benchmarks.testing import context
+from m2m_benchmarks.testing import Call, Command
 from m2m_benchmarks.training.reuse import trained_run
 from m2m_benchmarks.training.settings import Settings
 from m2m_benchmarks.training.sources import digit_source, image_folder_source
@@ -324,10 +324,9 @@ def process():
     def run(home, folder, options, moment):
         script = str(Path(__file__).with_name('killed.py'))
         variables = {'home': str(home), 'folder': str(folder), 'options': options, 'moment': moment}
-        started = context().Process(target=runpy.run_path, args=(script, variables))
-        started.start()
-        started.join()
-        assert started.exitcode == -signal.SIGKILL
+        started = Call(runpy.run_path, script, variables)
+        _, messages = started.communicate()
+        assert started.returncode == -signal.SIGKILL, messages
 
     return run
 
@@ -462,13 +461,14 @@ COMMAND = [sys.executable, '-W', 'ignore', '-m', 'm2m_benchmarks.cli.main', 'tra
 def test_the_command_is_killed_and_resumed(digits, m2m, uninterrupted, tmp_path):
     options = ['squeezenet1_1_at32', '--source', 'SklearnDigits', '--steps', '200', '--batch-size', '4']
     options += ['--checkpoint-every', '10', '--out', str(tmp_path / 'run')]
-    started = subprocess.Popen([*COMMAND, *options])
+    started = Command('train', *options)
     while not (tmp_path / 'run' / 'checkpoint.ckpt').exists():
-        assert started.poll() is None
+        assert started.returncode is None
         time.sleep(0.002)
     ran = m2m('train', *options, '--resume')
-    started.kill()
-    started.wait()
+    started.send_signal(signal.SIGKILL)
+    started.communicate()
+    assert started.returncode == -signal.SIGKILL
     assert ran.code == 1
     assert f'training into {tmp_path / "run"} is already running in another process' in ran.err
     assert 'run.json' not in names(tmp_path / 'run')

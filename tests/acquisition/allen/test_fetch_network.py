@@ -3,8 +3,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey
 from m2m_benchmarks.acquisition.surveys import SURVEYS
 from m2m_benchmarks.errors import M2MError
 from m2m_benchmarks.net.retry import RetryPolicy
-from m2m_benchmarks.testing import Clock, file_server, serving_files
+from m2m_benchmarks.testing import Clock, Command, alive, file_server, serving_files
 
 pytestmark = [pytest.mark.slow, pytest.mark.network, pytest.mark.process]
 
@@ -183,77 +181,35 @@ def test_faults_of_the_catalogue(content, undisturbed, monkeypatch, tmp_path):
             assert unexpected_files(home) == []
 
 
-#: Forks a process for each line of home, address, whole files or not, and workers, so that it starts at once.
-NURSERY = """
-import os, sys
-if __name__ == '__main__':
-    import m2m_benchmarks.acquisition.allen.ophys.extraction
-    import m2m_benchmarks.acquisition.allen.ophys.scenes
-    from m2m_benchmarks.acquisition.allen.sessions import AllenSelection
-    from m2m_benchmarks.acquisition.pipeline.fetch import fetch_survey
-    from m2m_benchmarks.acquisition.surveys import SURVEYS
-    from m2m_benchmarks.net.retry import RetryPolicy
-    print('ready', flush=True)
-    for line in sys.stdin:
-        home, address, whole, workers = line.split()
-        os.environ['M2M_HOME'] = home
-        pid = os.fork()
-        if not pid:
-            places = {'mirror': f'{address}/bucket', 'warehouse': f'{address}/warehouse'}
-            selection = AllenSelection(**places, retry=RetryPolicy())
-            survey = SURVEYS['deVries2020']
-            fetch_survey(survey, selection, whole_files=whole == '1', workers=int(workers))
-            os._exit(0)
-        print(pid, flush=True)
-        sys.stdin.readline()
-        os.waitpid(pid, 0)
-        print('gone', flush=True)
-"""
+@pytest.mark.parametrize(('whole_files', 'workers', 'n'), [(False, 1, 8), (True, 1, 8), (False, 2, 4)])
+def test_killed_at_random(site, undisturbed, monkeypatch, tmp_path, whole_files, workers, n):
+    places = ['--mirror', f'{site.address}/bucket', '--warehouse', f'{site.address}/warehouse']
+    options = ['--workers', str(workers), *(['--whole-files'] if whole_files else [])]
 
-
-@pytest.fixture(scope='module')
-def nursery(tmp_path_factory):
-    script = tmp_path_factory.mktemp('nursery') / 'nursery.py'
-    script.write_text(NURSERY)
-    with subprocess.Popen(
-        [sys.executable, '-W', 'ignore', str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout.readline() == 'ready\n'
-        yield process
-        process.stdin.close()
-
-
-@pytest.mark.parametrize(('whole_files', 'workers', 'n'), [(0, 1, 8), (1, 1, 8), (0, 2, 4)])
-def test_killed_at_random(nursery, site, undisturbed, monkeypatch, tmp_path, whole_files, workers, n):
     def start(home):
-        nursery.stdin.write(f'{home} {site.address} {whole_files} {workers}\n')
-        nursery.stdin.flush()
-        return int(nursery.stdout.readline())
+        monkeypatch.setenv('M2M_HOME', str(home))
+        return Command('data', 'fetch', 'deVries2020', *places, *options)
 
-    def wait():
-        nursery.stdin.write('\n')
-        nursery.stdin.flush()
-        assert nursery.stdout.readline() == 'gone\n'
-
+    Command('--version').communicate()  # the first command starts the process that all are forked from
     rng = random.Random(whole_files)
     begin = time.monotonic()
-    start(tmp_path / 'undisturbed')
-    wait()
+    command = start(tmp_path / 'undisturbed')
+    _, messages = command.communicate()
+    assert command.returncode == 0, messages
     longest_s = time.monotonic() - begin
     for number in range(n):
         home = tmp_path / str(number)
-        pid = start(home)
+        command = start(home)
         time.sleep(rng.uniform(0.02, longest_s))
-        children = workers_of(pid)
-        os.kill(pid, signal.SIGKILL)
-        wait()
+        children = workers_of(command.pid)
+        command.send_signal(signal.SIGKILL)
+        command.communicate()
         end = time.monotonic() + 60  # a process that is still importing ends by then
         while any(map(alive, children)) and time.monotonic() < end:
             time.sleep(0.01)
         assert not any(map(alive, children))
-        monkeypatch.setenv('M2M_HOME', str(home))
         finished = len(list((home / 'downloads').rglob('50?.npz')))
-        fetched = fetch(site, whole_files=bool(whole_files))
+        fetched = fetch(site, whole_files=whole_files)
         assert fetched.n_kept == finished
         assert bucket.sha256_of(fetched) == undisturbed[None]
         assert unexpected_files(home) == []
@@ -270,13 +226,6 @@ def workers_of(pid):
         if parent == pid:
             workers.append(int(folder.name))
     return workers
-
-
-def alive(pid):
-    try:
-        return (Path('/proc') / str(pid) / 'stat').read_text().rpartition(')')[2].split()[0] != 'Z'
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize(
