@@ -672,7 +672,6 @@ def real(shared, tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.seconds
 @pytest.mark.shared
-@pytest.mark.timeout(120)
 def test_a_readout_of_pixels_on_real_digits(real, monkeypatch):
     monkeypatch.setenv('M2M_HOME', str(real))
     monkeypatch.setenv('RESULTCACHING_DISABLE', '1')

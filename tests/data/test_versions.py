@@ -5,8 +5,9 @@ import fcntl
 import json
 import os
 import pickle
-import subprocess
-import sys
+import runpy
+import signal
+import time
 import zipfile
 
 import pytest
@@ -15,6 +16,7 @@ from m2m_benchmarks import load_dataset
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import manifest, versions
 from m2m_benchmarks.data.store import load_stimuli
+from m2m_benchmarks.testing import Call
 
 
 @pytest.fixture(scope='module')
@@ -57,23 +59,27 @@ def test_a_version_that_another_process_reads_stays(put, m2m):
 
 
 READER = """
-import sys
+import time
 from m2m_benchmarks.data import versions
 version = versions.current('Lab2026')
-print(version.folder.name, flush=True)
-sys.stdin.read()
+ready.mkdir()
+time.sleep(60)
 """
 
 
 @pytest.mark.process
 @pytest.mark.seconds
-def test_a_version_is_let_go_when_its_reader_is_killed(put):
+def test_a_version_is_let_go_when_its_reader_is_killed(put, tmp_path):
     first = put(0)
-    reader = subprocess.Popen([sys.executable, '-c', READER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert reader.stdout.readline().strip() == first['version']
+    script, ready = tmp_path / 'reader.py', tmp_path / 'ready'
+    script.write_text(READER)
+    reader = Call(runpy.run_path, str(script), {'ready': ready})
+    while not ready.exists():
+        assert reader.returncode is None
+        time.sleep(0.001)
     second = put(1)
     assert on_disk(first) == sorted([first['version'], second['version']])
-    reader.kill()
+    reader.send_signal(signal.SIGKILL)
     reader.communicate()
     second = put(1)
     assert on_disk(second) == [second['version']]

@@ -18,7 +18,7 @@ import pytest
 from m2m_benchmarks.errors import M2MError
 from m2m_benchmarks.submission import check, isolation, supervisor
 from m2m_benchmarks.submission.scratch import scratch_folder
-from m2m_benchmarks.testing import alive
+from m2m_benchmarks.testing import Call, alive
 
 pytestmark = [pytest.mark.process, pytest.mark.seconds]
 
@@ -170,20 +170,12 @@ def test_a_time_limit_ends_all_of_it(run, tmp_path, monkeypatch):
 @linux
 @pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_it_does_not_outlive_a_killed_check(number, tmp_path):
-    script = f"""
-    import signal, sys
-    from pathlib import Path
-    from m2m_benchmarks.submission import isolation
-
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    folder = Path({str(tmp_path)!r})
-    isolation.run([sys.executable, '-c', {(LASTING + 'time.sleep(60)')!r}], folder, {{}}, folder / 'output', 60)
-    """
-    process = subprocess.Popen([sys.executable, '-c', textwrap.dedent(script)], stderr=subprocess.DEVNULL)
+    command = [sys.executable, '-c', LASTING + 'time.sleep(60)']
+    process = Call(isolation.run, command, tmp_path, {}, tmp_path / 'output', 60)
     started = numbers(tmp_path / 'output')
     assert all(map(alive, started))
     process.send_signal(number)
-    process.wait()
+    process.communicate()
     wait_for_end(started)
 
 
