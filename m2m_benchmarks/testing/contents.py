@@ -23,7 +23,7 @@ def idx_bytes(values: np.ndarray) -> bytes:
 def npz_bytes(**arrays: np.ndarray) -> bytes:
     """Convert arrays to an .npz file."""
     file = io.BytesIO()
-    np.savez(file, **arrays)  # type: ignore[arg-type]
+    np.savez(file, **arrays)
     return file.getvalue()
 
 
