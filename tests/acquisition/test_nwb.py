@@ -13,7 +13,7 @@ from PIL import Image
 
 from m2m_benchmarks.acquisition.image_axis import read_axis
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.acquisition.nwb.areas import assign, read_rule
+from m2m_benchmarks.acquisition.nwb.areas import assign, layer, read_rule
 from m2m_benchmarks.acquisition.nwb.counts import by_trial, count_spikes
 from m2m_benchmarks.acquisition.nwb.files import Presentations, Session, Spikes, list_files
 from m2m_benchmarks.acquisition.nwb.importing import Options, import_nwb, plan_nwb
@@ -403,6 +403,9 @@ def test_a_dry_run_without_a_choice_shows_the_tables(write, m2m, m2m_home, tmp_p
     [
         (['VISp', 'V1', 'CA1'], [], ['VISp', 'VISp', 'CA1']),
         (['VISp6a', 'VISal2/3', 'VISpor'], [], ['VISp', 'VISal', 'VISpor']),
+        (['VISpor2/3', 'VISpor5', 'VISli6b', 'VISpl4', 'VISa1'], [], ['VISpor', 'VISpor', 'VISli', 'VISpl', 'VISa']),
+        (['VISpor2/3', 'VISpor5', 'VISli5'], ['VISpor'], ['VISpor', 'VISpor', '']),
+        (['S1', 'V2', 'M1', 'CA1', 'area4'], [], ['S1', 'V2', 'M1', 'CA1', 'area4']),
         (['VISp', 'fiber tracts', ''], [], ['VISp', '', '']),
         (['VISp', 'VISl', ''], ['V1'], ['VISp', '', '']),
         (['left V1', 'VISl'], ['left V1=VISp'], ['VISp', '']),
@@ -423,6 +426,14 @@ def test_areas_of_units(locations, given, expected):
         areas, left_out = assign('x.nwb', locations, read_rule(given))
         assert areas == expected
         assert sum(left_out.values()) == expected.count('')
+
+
+@pytest.mark.parametrize(
+    ('location', 'expected'),
+    [('VISp2/3', '2/3'), ('VISpor2/3', '2/3'), ('VISli6a', '6a'), ('VISpor', ''), ('V1', ''), ('S1', ''), ('VISC5', '')],
+)
+def test_layers_of_locations(location, expected):
+    assert layer(location) == expected
 
 
 @pytest.mark.seconds

@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from m2m_benchmarks.data.areas import AREAS, standard_area
+from m2m_benchmarks.data.areas import standard_area
 from m2m_benchmarks.data.names import is_part_name
 from m2m_benchmarks.errors import DataError
 
-#: Names of the Allen CCF for the layers of the six areas, such as VISp2/3.
-_LAYER = re.compile(rf'({"|".join(AREAS)})(1|2/3|4|5|6a|6b)')
+#: Names of the Allen CCF for the layers of visual areas, such as VISp2/3 and VISpor5. Names of other areas may end in a
+#: digit that is no layer, such as V1 and S1.
+_LAYER = re.compile(r'(VIS[a-z]+)(1|2/3|4|5|6a|6b)')
 
 
 @dataclass(frozen=True)
