@@ -24,7 +24,7 @@ class LayerChoice:
         One layer for all neuroids; or one for the first half of them, chosen on the second, and one for the second
         half, chosen on the first.
     how : str
-        'named', 'committed by the model', or 'cross-fitted: ...'.
+        'named', 'committed by the model', 'the only layer', or 'cross-fitted: ...'.
     halves : Halves or None
         Halves of the benchmark, where there are two layers.
     layer_scores : dict
@@ -42,10 +42,10 @@ def choose_layer(
 ) -> LayerChoice:
     """Choose the layer that models a benchmark's area.
 
-    A layer that the user names, or that the model maps to the area, is scored on all neuroids. Otherwise, or where the
-    model's map was calibrated on the same dataset, every layer of the candidate is scored by the benchmark's comparison
-    on each half of the neuroids, and the best of each half is scored on the other: no animal has a say in the layer
-    that it is scored with.
+    A layer that the user names, that the model maps to the area, or that is the candidate's only one, is scored on all
+    neuroids. Otherwise, or where the model's map was calibrated on the same dataset, every layer of the candidate is
+    scored by the benchmark's comparison on each half of the neuroids, and the best of each half is scored on the other:
+    no animal has a say in the layer that it is scored with.
 
     Parameters
     ----------
@@ -63,6 +63,8 @@ def choose_layer(
     area, how = benchmark.region, 'named'
     if layer is None and area in candidate.committed and candidate.calibrated_on != benchmark.dataset:
         layer, how = str(candidate.committed[area]), 'committed by the model'
+    if layer is None and len(candidate.layers) == 1:
+        layer, how = candidate.layers[0], 'the only layer'
     if layer is not None:
         if not _large_enough(activations, benchmark, [layer]):
             raise _too_few_units(candidate, benchmark, layer)

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import json
 import os
 
 import numpy as np
@@ -115,6 +116,25 @@ def test_named_goes_before_committed_and_committed_before_chosen(m2m_home):
     unmapped = choose_layer(candidate, Activations(candidate), load_benchmark('SimulatedMouse.VISl-rdm'), None)
     assert unmapped.how.startswith('cross-fitted')
     assert list(unmapped.layer_scores) == ['1', '2', '3']
+
+
+@pytest.mark.seconds
+def test_the_only_layer_is_scored_on_all_neuroids(m2m, m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle', n_images=12, n_units=5, sessions=[('a.npz', 'POR', '101', '901', 10)])
+    import_bundle('Few2026', *bundle.paths)
+    own = score(network(), 'Few2026.POR-rdm', image_size=32, layers=['1']).attrs['result']
+    named = score(network(), 'Few2026.POR-rdm', image_size=32, layers=['1'], layer='1').attrs['result']
+    assert (own['layer'], own['commitment'], own['layer_scores']) == ('1', 'the only layer', {})
+    assert (own['raw'], own['score'], own['n_neuroids']) == (named['raw'], named['score'], named['n_neuroids'])
+    assert 'halves' not in own
+    # The control maps the six areas of the mouse, and models others too.
+    ran = m2m('score', 'pixels_64', 'Few2026.POR-rdm', '--json', '-')
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)['commitment'] == 'the only layer'
+    # Too few units are refused as for a named layer.
+    with pytest.raises(BenchmarkError, match=r"layer '1' .* has fewer than the 2 units"):
+        small = load_candidate(nn.Sequential(nn.Conv2d(3, 1, 32), nn.ReLU()), image_size=32, layers=['1'])
+        choose_layer(small, Activations(small), load_benchmark('Few2026.POR-rdm'), None)
 
 
 @pytest.mark.seconds
