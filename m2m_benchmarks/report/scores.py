@@ -4,7 +4,8 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from m2m_benchmarks.benchmarks.comparisons import CEILINGS, COMPARISONS
+from m2m_benchmarks.benchmarks.ceilings import CEILINGS
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PROTOCOLS, NeuralIdentifier, parse
 from m2m_benchmarks.records.record import Part, Result

@@ -430,7 +430,15 @@ def test_areas_of_units(locations, given, expected):
 
 @pytest.mark.parametrize(
     ('location', 'expected'),
-    [('VISp2/3', '2/3'), ('VISpor2/3', '2/3'), ('VISli6a', '6a'), ('VISpor', ''), ('V1', ''), ('S1', ''), ('VISC5', '')],
+    [
+        ('VISp2/3', '2/3'),
+        ('VISpor2/3', '2/3'),
+        ('VISli6a', '6a'),
+        ('VISpor', ''),
+        ('V1', ''),
+        ('S1', ''),
+        ('VISC5', ''),
+    ],
 )
 def test_layers_of_locations(location, expected):
     assert layer(location) == expected

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from m2m_benchmarks.arrays import FACTORS, N_DRAWS, Sample
-from m2m_benchmarks.benchmarks.comparisons import CEILINGS
+from m2m_benchmarks.benchmarks.ceilings import CEILINGS
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 
 
@@ -98,7 +98,7 @@ class Ceiling:
     per_neuroid, per_neuroid_draws : array or None
         As in `Raw`.
     kind : str
-        A name from `comparisons.CEILINGS`, perhaps with more words after a comma: 'trials' for the noise of the trials
+        A name from `CEILINGS`, perhaps with more words after a comma: 'trials' for the noise of the trials
         alone, 'population' for the number of neuroids too. If there is no ceiling, the value is 1 and this is 'none: '
         and the reason.
 

@@ -1,0 +1,8 @@
+"""Kinds of ceilings. This module imports nothing, for listings and for exported plugins."""
+
+#: Kind of a ceiling (`Ceiling.kind`) to the scale of the scores that are divided by it.
+CEILINGS = {
+    'population': '0 is chance, 1 a perfect model of these populations, as recorded',
+    'trials': '0 is chance; a perfect model stays below the ceiling, the noise of the trials',
+    'half of the trials': '0 is chance; the ceiling is the agreement of two halves of the trials',
+}
