@@ -12,7 +12,7 @@ from m2m_benchmarks.errors import DataError
 
 #: Names of the file beside sessions.csv, in upper or lower case, and its fields.
 FILES = ('dataset.yml', 'dataset.yaml')
-FIELDS = ('description', 'technique', 'licence', 'citation', DEGREES)
+FIELDS = ('description', 'technique', 'species', 'licence', 'citation', DEGREES)
 
 
 def read_description(sessions: Path, citation: str | None = None) -> dict[str, str]:
@@ -28,7 +28,7 @@ def read_description(sessions: Path, citation: str | None = None) -> dict[str, s
     Returns
     -------
     dict
-        Text by field: description, technique, licence, citation and stimulus_degrees, as far as they are given.
+        Text by field: description, technique, species, licence, citation and stimulus_degrees, as far as they are given.
 
     Raises
     ------

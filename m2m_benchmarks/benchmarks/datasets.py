@@ -27,6 +27,7 @@ class RecordedDataset:
         are fetched.
     all_animals : int or None
         Number of animals in all areas together.
+    areas : tuple of str
     n_stimuli : int
     stimuli : str
         Kind of stimuli, for Brain-Score's metadata.
@@ -38,7 +39,6 @@ class RecordedDataset:
     bibtex : str
         Citation; empty for data that this package makes.
     simulated : bool
-    areas : tuple of str
     public : bool
         Whether anybody can have the recordings.
     """
@@ -48,6 +48,7 @@ class RecordedDataset:
     neuroids: Mapping[str, int]
     animals: Mapping[str, int]
     all_animals: int | None
+    areas: tuple[str, ...]
     n_stimuli: int
     stimuli: str
     datatype: str
@@ -56,7 +57,6 @@ class RecordedDataset:
     preprocessing: str
     bibtex: str = ''
     simulated: bool = False
-    areas: tuple[str, ...] = AREAS
     public: bool = True
 
 
@@ -107,6 +107,7 @@ RECORDINGS = {
         neuroids={},
         animals={},
         all_animals=None,
+        areas=AREAS,
         n_stimuli=118,
         stimuli='natural_scenes',
         datatype='calcium_imaging',
@@ -122,6 +123,7 @@ RECORDINGS = {
         neuroids={'VISp': 816, 'VISl': 258, 'VISal': 493, 'VISpm': 388, 'VISam': 347, 'VISrl': 382},
         animals={'VISp': 10, 'VISl': 6, 'VISal': 6, 'VISpm': 6, 'VISam': 5, 'VISrl': 6},
         all_animals=22,
+        areas=AREAS,
         n_stimuli=118,
         stimuli='natural_scenes',
         datatype='spikes',
@@ -137,6 +139,7 @@ RECORDINGS = {
         neuroids=dict.fromkeys(AREAS, 96),
         animals=dict.fromkeys(AREAS, 4),
         all_animals=4,
+        areas=AREAS,
         n_stimuli=118,
         stimuli='natural_image_patches',
         datatype='simulated',

@@ -30,15 +30,27 @@ _WRITTEN = 'Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the 
 
 def identifiers(dataset: str) -> list[NeuralIdentifier] | list[DigitsIdentifier]:
     """List the names of a dataset's registered benchmarks, in their order."""
-    return _digits_identifiers(dataset) if dataset in DIGITS else _neural_identifiers(dataset, RECORDINGS[dataset])
+    return _digits_identifiers(dataset) if dataset in DIGITS else neural_identifiers(dataset, RECORDINGS[dataset])
 
 
-def _neural_identifiers(dataset: str, recorded: RecordedDataset) -> list[NeuralIdentifier]:
+def neural_identifiers(dataset: str, recorded: RecordedDataset) -> list[NeuralIdentifier]:
+    """List the benchmarks of recordings with enough neuroids and stimuli for the comparison, and their means."""
     return [
         NeuralIdentifier(dataset, area, None, comparison)
         for comparison in COMPARISONS
-        for area in (*recorded.areas, None)
+        if (areas := _areas(recorded, comparison))
+        for area in (*areas, None)
     ]
+
+
+def _areas(recorded: RecordedDataset, comparison: str) -> tuple[str, ...]:
+    """Areas with enough neuroids for a comparison, where their number is known; none for too few stimuli."""
+    needs = load_comparison(comparison)
+    if recorded.n_stimuli < needs.min_stimuli:
+        return ()
+    return tuple(
+        area for area in recorded.areas if recorded.neuroids.get(area, needs.min_neuroids) >= needs.min_neuroids
+    )
 
 
 def _digits_identifiers(dataset: str) -> list[DigitsIdentifier]:
@@ -83,7 +95,8 @@ def metadata(name: NeuralIdentifier, dataset: RecordedDataset, population_column
     """
     comparison = load_comparison(name.comparison)
     if name.area is None:
-        n_neuroids, n_animals = sum(dataset.neuroids.values()) or None, dataset.all_animals
+        counted = [dataset.neuroids.get(area, 0) for area in _areas(dataset, name.comparison)]
+        n_neuroids, n_animals = sum(counted) or None, dataset.all_animals
     elif name.population is None:
         n_neuroids, n_animals = dataset.neuroids.get(name.area), dataset.animals.get(name.area)
     else:
@@ -171,7 +184,7 @@ def files() -> dict[Path, str]:
 
 def recorded_files(dataset: str, recorded: RecordedDataset) -> dict[str, str]:
     """Generate the content of the files in the plugin folder of the benchmarks of recordings, by name."""
-    entries = {str(name): metadata(name, recorded) for name in _neural_identifiers(dataset, recorded)}
+    entries = {str(name): metadata(name, recorded) for name in neural_identifiers(dataset, recorded)}
     return {
         '__init__.py': _neural_init(dataset, recorded),
         'metadata.yaml': _metadata_file(entries),
@@ -185,17 +198,18 @@ def _metadata_file(entries: dict[str, dict[str, Any]]) -> str:
 
 
 def _neural_init(dataset: str, recorded: RecordedDataset) -> str:
+    names = neural_identifiers(dataset, recorded)
+    comparisons = list(dict.fromkeys(name.comparison for name in names))
     text = f'"""{recorded.title}, per area and over all areas.\n\n{_WRITTEN}\n"""\n\n'
     text += 'from brainscore_vision import benchmark_registry\n\n'
-    text += f'from m2m_benchmarks.benchmarks.comparisons import {", ".join(sorted(COMPARISONS))}\n'
+    text += f'from m2m_benchmarks.benchmarks.comparisons import {", ".join(sorted(comparisons))}\n'
     text += 'from m2m_benchmarks.benchmarks.mean import MeanBenchmark\n'
     text += 'from m2m_benchmarks.benchmarks.neural import AreaBenchmark\n\n'
     text += f'AREAS = {recorded.areas!r}\n\n'
     bibtex = recorded.bibtex.replace('\\', '\\\\').replace('"', '\\"')
     text += f'BIBTEX = """{bibtex}"""\n' if bibtex else "BIBTEX = ''\n"
-    for comparison in COMPARISONS:
-        names = [name for name in _neural_identifiers(dataset, recorded) if name.comparison == comparison]
-        lines = list(map(line, names))
+    for comparison in comparisons:
+        lines = [line(name) for name in names if name.comparison == comparison]
         text += '\n' + '\n'.join(lines) + '\n'
     return text
 
@@ -214,15 +228,18 @@ def _neural_test(dataset: str, recorded: RecordedDataset) -> str:
     mark = '' if recorded.simulated else '@pytest.mark.private_access\n'
     name = NeuralIdentifier(dataset, '{area}', None, '{comparison}')
     least = '<' if dataset in RECORDINGS else '<='  # a laboratory's may be too noisy for a score by some comparison
+    areas = {comparison: own for comparison in COMPARISONS if (own := _areas(recorded, comparison))}
+    listed = '\n'.join(f'    {comparison!r}: {own!r},' for comparison, own in areas.items())
     return f"""import pytest
 from brainscore_vision import load_benchmark
 
-AREAS = {recorded.areas!r}
+AREAS = {{
+{listed}
+}}
 
 
-{mark}@pytest.mark.parametrize('area', AREAS)
-@pytest.mark.parametrize('comparison', [{', '.join(map(repr, COMPARISONS))}])
-def test_ceiling(area, comparison):
+{mark}@pytest.mark.parametrize(('comparison', 'area'), [(name, area) for name, own in AREAS.items() for area in own])
+def test_ceiling(comparison, area):
     benchmark = load_benchmark(f'{name}')
     assert 0 {least} float(benchmark.ceiling) <= 1
     assert benchmark.region == area

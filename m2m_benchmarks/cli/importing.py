@@ -94,7 +94,8 @@ def import_(
     """Import recordings or digits from files.
 
     Nothing is imported when any part of the files is wrong. Beside sessions.csv or the NWB files, dataset.yml may have
-    the fields description, technique, licence, citation and stimulus_degrees: the images' width x height on the screen.
+    the fields description, technique, species, licence, citation and stimulus_degrees: the images' width x height on
+    the screen.
 
     Example:  m2m data import Siegle2021 --sessions sessions.csv --units units.csv --stimuli stimuli
 

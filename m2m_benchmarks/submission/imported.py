@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from m2m_benchmarks.benchmarks.comparisons.base import Comparison
+from m2m_benchmarks.benchmarks.comparisons import load_comparison
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS, RecordedDataset
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, parse
 from m2m_benchmarks.benchmarks.names import known_benchmark
-from m2m_benchmarks.benchmarks.registry import recorded_files
+from m2m_benchmarks.benchmarks.registry import neural_identifiers, recorded_files
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.errors import BenchmarkError
@@ -72,8 +72,7 @@ def describe_recordings(name: str) -> RecordedDataset:
         return RECORDINGS[name]
     entry = manifest.require(name)
     summary, given = entry['summary'], entry['source'].get('description', {})
-    recorded = {area: summary['areas'][area] for area in order_areas(summary['areas'])}
-    areas = {area: counts for area, counts in recorded.items() if counts['reliable'] >= Comparison.min_neuroids}
+    areas = {area: summary['areas'][area] for area in order_areas(summary['areas'])}
     windows = {
         round(1000 * (session['window_end_s'] - session['window_start_s']))
         for session in entry['source'].get('session_table', [])
@@ -85,16 +84,16 @@ def describe_recordings(name: str) -> RecordedDataset:
         neuroids={area: counts['reliable'] for area, counts in areas.items()},
         animals={area: counts['animals'] for area, counts in areas.items()},
         all_animals=None,
+        areas=tuple(areas),
         n_stimuli=summary['stimuli'],
         stimuli='images',
         datatype=_one_line(given.get('technique', 'not stated')),
-        species='mouse',
+        species=_one_line(given.get('species', 'mouse')),
         duration_ms=windows.pop() if len(windows) == 1 else None,
         preprocessing='responses as imported; neuroids of split-half Spearman-Brown reliability >= 0.5'
         if summary['repetitions'] > 1
         else 'responses as imported, one repetition; all neuroids that vary',
         bibtex=given.get('citation', ''),
-        areas=tuple(areas),
         public=False,
     )
 
@@ -112,26 +111,26 @@ def write_sources(name: str, folder: Path) -> list[tuple[str, Path]]:
     Returns
     -------
     list of (str, Path)
-        Kind and path of each plugin folder: 'data' and, for a benchmark, 'benchmarks', with those of all areas that
-        can be scored.
+        Kind and path of each plugin folder: 'data' and, for a benchmark, 'benchmarks', with those of all areas and
+        comparisons that have enough neuroids and stimuli for a score.
 
     Raises
     ------
     BenchmarkError
-        When the benchmark has too few reliable neuroids.
+        When the benchmark has too few reliable neuroids or stimuli.
     """
     dataset = imported_dataset(name)
     assert dataset is not None
     recorded, parsed = describe_recordings(dataset), parse(name)
-    area = parsed.area if isinstance(parsed, NeuralIdentifier) else None
-    if name != dataset and (not recorded.areas or area not in (None, *recorded.areas)):
+    if isinstance(parsed, NeuralIdentifier) and parsed.of_area not in neural_identifiers(dataset, recorded):
+        needs = load_comparison(parsed.comparison)
         raise BenchmarkError(
-            f'{name} cannot be scored, so it is not exported: it needs {Comparison.min_neuroids} or more reliable '
-            'neuroids in an area.'
+            f'{name} cannot be scored, so it is not exported: it needs {needs.min_neuroids} or more reliable neuroids '
+            f'in an area, and {needs.min_stimuli} or more stimuli.'
         )
     templates = {'__init__.py': _DATA, 'test.py': _TEST, 'data_packaging/package.py': _PACKAGING}
     contents = {'data': {file: template.format(name=dataset) for file, template in templates.items()}}
-    if name != dataset:
+    if parsed is not None:
         contents = {'benchmarks': recorded_files(dataset, recorded), **contents}
     written = []
     for kind, files in contents.items():

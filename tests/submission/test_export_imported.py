@@ -3,11 +3,12 @@
 import ast
 import json
 
+import numpy as np
 import pytest
 import safetensors.torch
 import yaml
 
-from m2m_benchmarks import score
+from m2m_benchmarks import load_benchmark, score
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError, UnknownNameError
 from m2m_benchmarks.models.neurn.model import network
@@ -31,7 +32,7 @@ print(json.dumps([float(value) for value in (result, *(result.attrs[name] for na
 @pytest.fixture
 def lab(m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle', n_images=12, n_units=30, sessions=ONE_AREA)
-    (bundle.folder / 'dataset.yml').write_text('description: Scenes "in" colour.\ntechnique: Neuropixels 1.0\n')
+    (bundle.folder / 'dataset.yml').write_text('description: Scenes "in" colour.\ntechnique: Neuropixels 1.0\nspecies: ferret\n')
     return import_bundle('Lab2026', *bundle.paths, citation=CITATION)
 
 
@@ -58,6 +59,7 @@ def test_folders(lab, exported, tmp_path, name, kinds):
             continue
         entries = yaml.safe_load((folder / 'metadata.yaml').read_text())['benchmarks']
         assert entries[name]['data']['datatype'] == 'Neuropixels 1.0'
+        assert entries[name]['data']['species'] == 'ferret'
         assert entries[name]['data']['data_publicly_available'] is False
         citation = (folder / '__init__.py').read_text().partition('BIBTEX = ')[2].partition('benchmark_registry')[0]
         assert ast.literal_eval(citation.strip()) == CITATION
@@ -67,9 +69,49 @@ def test_an_area_that_cannot_be_scored(m2m_home, make_bundle, tmp_path):
     sessions = (('a.npz', 'VISp', 'm1', 's1', 4), ('b.npz', 'POR', 'm1', 's1', 4))
     bundle = make_bundle(tmp_path / 'bundle', n_images=12, n_units=3, sessions=sessions)  # one unit of VISp never fires
     import_bundle('Lab2026', *bundle.paths)
-    with pytest.raises(BenchmarkError, match='needs 3 or more reliable neuroids'):
-        export_tree('Lab2026.VISp-rdm', tmp_path / 'tree')
+    for comparison, least in (('rdm', 4), ('ridge', 3)):
+        with pytest.raises(BenchmarkError, match=f'needs {least} or more reliable neuroids in an area, and'):
+            export_tree(f'Lab2026.VISp-{comparison}', tmp_path / 'tree')
     assert not (tmp_path / 'tree').exists()
+
+
+@pytest.mark.seconds
+@pytest.mark.several
+@pytest.mark.parametrize(
+    ('n_images', 'expected'),
+    [
+        (12, {'POR': ['rdm', 'rdm_standardised', 'ridge', 'cka'], 'VISp': ['ridge', 'cka']}),
+        (9, {'POR': ['rdm', 'rdm_standardised', 'cka'], 'VISp': ['cka']}),
+    ],
+)
+def test_only_what_can_be_scored_is_registered(m2m_home, make_bundle, tmp_path, n_images, expected):
+    """Three reliable neuroids in VISp, where similarity needs four, and nine images, where regression needs ten."""
+    sessions = (('a.npz', 'VISp', 'm1', 's1', 8), ('b.npz', 'POR', 'm1', 's1', 8))
+    bundle = make_bundle(tmp_path / 'bundle', n_images=n_images, n_units=6, sessions=sessions)
+    counts = bundle.counts['a.npz']
+    counts[..., 3:] = 0
+    with np.load(bundle.folder / 'a.npz') as file:
+        np.savez(bundle.folder / 'a.npz', spike_counts=counts, unit_id=file['unit_id'])
+    areas = import_bundle('Lab2026', *bundle.paths)['summary']['areas']
+    assert (areas['VISp']['reliable'], areas['POR']['reliable']) == (3, 6)
+    export_tree('Lab2026.VISp-cka', tmp_path / 'tree')
+    (plugin,) = (folder for folder, kind in exported(tmp_path / 'tree').items() if kind == 'benchmarks')
+    entries = yaml.safe_load((plugin / 'metadata.yaml').read_text())['benchmarks']
+    names = [f'Lab2026.{area}-{comparison}' for area in expected for comparison in expected[area]]
+    means = [f'Lab2026-{comparison}' for comparison in expected['POR']]
+    assert set(entries) == {*names, *means}
+    for name in entries:
+        assert f'benchmark_registry[{name!r}]' in (plugin / '__init__.py').read_text()
+        load_benchmark(name)
+    assert (plugin / '__init__.py').read_text().count('benchmark_registry[') == len(entries)
+    assert entries['Lab2026-rdm']['data']['num_recording_sites'] == 6
+    assert entries['Lab2026-cka']['data']['num_recording_sites'] == 9
+    tested = ast.literal_eval((plugin / 'test.py').read_text().partition('AREAS = ')[2].partition('\n\n')[0])
+    assert {f'Lab2026.{area}-{comparison}' for comparison, own in tested.items() for area in own} == set(names)
+    assert entries['Lab2026-rdm']['data']['species'] == 'mouse'
+    if n_images < 10:
+        with pytest.raises(BenchmarkError, match='and 10 or more stimuli'):
+            export_tree('Lab2026-ridge', tmp_path / 'other')
 
 
 def test_names_that_imported_recordings_do_not_have(lab, tmp_path):
