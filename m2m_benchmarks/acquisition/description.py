@@ -28,7 +28,7 @@ def read_description(sessions: Path, citation: str | None = None) -> dict[str, s
     Returns
     -------
     dict
-        Text by field: description, technique, species, licence, citation and stimulus_degrees, as far as they are given.
+        Text by field, as far as it is given: description, technique, species, licence, citation and stimulus_degrees.
 
     Raises
     ------

@@ -32,7 +32,9 @@ print(json.dumps([float(value) for value in (result, *(result.attrs[name] for na
 @pytest.fixture
 def lab(m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle', n_images=12, n_units=30, sessions=ONE_AREA)
-    (bundle.folder / 'dataset.yml').write_text('description: Scenes "in" colour.\ntechnique: Neuropixels 1.0\nspecies: ferret\n')
+    (bundle.folder / 'dataset.yml').write_text(
+        'description: Scenes "in" colour.\ntechnique: Neuropixels 1.0\nspecies: ferret\n'
+    )
     return import_bundle('Lab2026', *bundle.paths, citation=CITATION)
 
 
