@@ -3,6 +3,7 @@
 This module imports nothing heavy, for listings.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -66,17 +67,27 @@ def groups(column: str, values: Iterable[object]) -> bool:
     return 0 < len(different) <= MAX_GROUPS
 
 
-def name_of(column: str, value: str) -> str:
-    """Name of the population with a value: the valid characters before the first dash.
+def names_of(column: str, values: Iterable[str]) -> dict[str, str]:
+    """Name the populations of a column: by the valid characters of each value before its first dash.
 
-    For example, Cux2-CreERT2 gives Cux2. Numbers are prefixed with a letter or the column: layer 2/3 is L23.
+    For example, Cux2-CreERT2 gives Cux2. Values that would share such a name keep what is after the dash:
+    pyramidal-deep and pyramidal-thin give pyramidal_deep and pyramidal_thin. Numbers are prefixed with a letter or the
+    column: layer 2/3 is L23.
 
     Returns
     -------
-    str
-        Name; empty if it would have no valid characters.
+    dict
+        Value to name; empty if there are no valid characters before the dash.
     """
-    name = as_part(value.partition('-')[0])
+    names = {value: _name_of(column, value.partition('-')[0]) for value in values}
+    shared = {name for name, n in Counter(names.values()).items() if name and n > 1}
+    return {
+        value: _name_of(column, value.replace('-', '_')) if name in shared else name for value, name in names.items()
+    }
+
+
+def _name_of(column: str, text: str) -> str:
+    name = as_part(text)
     if not name[:1].isdigit():
         return name
     return f'L{name}' if column.endswith('layer') else f'{as_part(column)}_{name}'
@@ -99,8 +110,8 @@ def populations(columns: Mapping[str, Iterable[object]]) -> dict[str, Population
     named: dict[str, Population] = {}
     for column in sorted(columns, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name)):
         values_by_name: dict[str, list[str]] = {}
-        for value in sorted({str(value) for value in columns[column]}):
-            values_by_name.setdefault(name_of(column, value), []).append(value)
+        for value, name in names_of(column, sorted({str(value) for value in columns[column]})).items():
+            values_by_name.setdefault(name, []).append(value)
         for name, values in values_by_name.items():
             if name:
                 unique = f'{as_part(column)}_{name}' if name in named else name

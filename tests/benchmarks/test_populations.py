@@ -13,7 +13,7 @@ from m2m_benchmarks import load_benchmark, load_dataset
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.data import atomic
-from m2m_benchmarks.data.populations import groups, name_of, populations, recorded_populations
+from m2m_benchmarks.data.populations import groups, names_of, populations, recorded_populations
 from m2m_benchmarks.data.store import write_dataset
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
 from m2m_benchmarks.scoring.layer_choice import split_neuroids
@@ -148,17 +148,44 @@ def test_columns_that_group_and_that_do_not():
 
 
 def test_names_of_populations():
-    assert name_of('cre_line', 'Ntsr1-Cre_GN220') == 'Ntsr1'
-    assert name_of('layer', '2/3') == name_of('cortical_layer', '23') == 'L23'
-    assert name_of('depth_um', '175') == 'depth_um_175'
-    assert name_of('genotype', 'wt/wt') == 'wtwt'
-    assert name_of('genotype', '?') == ''
-    lines = ['Rorb-IRES2-Cre', 'Rorb-IRES-Cre', 'none']
-    rorb = populations({'cre_line': lines})['Rorb']
-    assert rorb.holds([*lines, '']) == [True, True, False, False]
+    assert names_of('cre_line', ['Ntsr1-Cre_GN220', 'none']) == {'Ntsr1-Cre_GN220': 'Ntsr1', 'none': 'none'}
+    assert [*names_of('layer', ['2/3']).values()] == [*names_of('cortical_layer', ['23']).values()] == ['L23']
+    assert names_of('depth_um', ['175']) == {'175': 'depth_um_175'}
+    assert names_of('genotype', ['wt/wt', '?', '-1', '-2']) == {'wt/wt': 'wtwt', '?': '', '-1': '', '-2': ''}
+    layers = populations({'layer': ['2/3', '23', '4']})['L23']
+    assert layers.holds(['2/3', '23', '4', '']) == [True, True, False, False]
     # The same name in two columns: the first keeps it.
     both = populations({'genotype': ['Sst-IRES-Cre/wt'], 'cre_line': ['Sst-IRES-Cre']})
     assert {name: each.column for name, each in both.items()} == {'Sst': 'cre_line', 'genotype_Sst': 'genotype'}
+
+
+@pytest.mark.parametrize(
+    ('column', 'expected'),
+    [
+        ('kind', {'pyramidal-deep': 'pyramidal_deep', 'pyramidal-thin': 'pyramidal_thin', 'basket-fast': 'basket'}),
+        ('kind', {'deep': 'deep', 'deep-1': 'deep_1', 'deep-2': 'deep_2'}),
+        ('marker', {'PV+': 'PV', 'PV-': 'PV_'}),
+        ('layer', {'2-upper': 'L2_upper', '2-lower': 'L2_lower', '4-upper': 'L4'}),
+        ('cre_line', {'Rorb-IRES2-Cre': 'Rorb_IRES2_Cre', 'Rorb-IRES-Cre': 'Rorb_IRES_Cre', 'Cux2-CreERT2': 'Cux2'}),
+    ],
+)
+def test_values_alike_up_to_a_dash_are_populations_of_their_own(column, expected):
+    named = populations({column: expected})
+    assert {population.values: name for name, population in named.items()} == {
+        (value,): name for value, name in expected.items()
+    }
+
+
+def test_names_of_the_allen_institutes_populations():
+    # Of all Cre lines of Visual Coding - 2P, and all genotypes of Visual Coding - Neuropixels.
+    lines = (
+        'Cux2-CreERT2 Emx1-IRES-Cre Fezf2-CreER Nr5a1-Cre Ntsr1-Cre_GN220 Pvalb-IRES-Cre Rbp4-Cre_KL100 Rorb-IRES2-Cre '
+        'Scnn1a-Tg3-Cre Slc17a7-IRES2-Cre Sst-IRES-Cre Tlx3-Cre_PL56 Vip-IRES-Cre'
+    ).split()
+    assert names_of('cre_line', lines) == {line: line.partition('-')[0] for line in lines}
+    reporter = '/wt;Ai32(RCL-ChR2(H134R)_EYFP)/wt'
+    genotypes = {f'{gene}-IRES-Cre{reporter}': gene for gene in ('Pvalb', 'Sst', 'Vip')} | {'wt/wt': 'wtwt'}
+    assert names_of('genotype', genotypes) == genotypes
 
 
 def test_listing(recorded, m2m):
