@@ -16,7 +16,7 @@ from m2m_benchmarks.benchmarks.neural import MIN_CEILING, VERSION, AreaBenchmark
 from m2m_benchmarks.benchmarks.recordings import recorded_areas
 from m2m_benchmarks.data.areas import order_areas
 from m2m_benchmarks.data.versions import Version
-from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
+from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.plugins import load_dataset
 
 
@@ -49,9 +49,12 @@ class MeanBenchmark(BenchmarkBase):
         assembly = load_dataset(dataset)
         recorded = recorded_areas(assembly)
         for area in order_areas([*areas, *recorded]):
+            if area not in recorded:
+                self.left_out[area] = f'{dataset} has no recordings there.'
+                continue
             try:
                 self.areas.append(AreaBenchmark(dataset, area, comparison, bibtex, assembly=assembly))
-            except (UnknownNameError, BenchmarkError) as error:
+            except BenchmarkError as error:  # the benchmark knows what its comparison needs
                 self.left_out[area] = str(error)
         if not self.areas:
             reasons = [self.left_out[area] for area in recorded]

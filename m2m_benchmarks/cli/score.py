@@ -249,29 +249,23 @@ def _network_options(mean: str | None, std: str | None, preprocessing: str | Non
 
 
 def _split_names(names: list[str], benchmarks: list[str], weights: str) -> tuple[list['CandidateSpec'], list[str]]:
-    """Split names into models and benchmarks. The first is a model, and so are the known models that follow it."""
+    """Split names into models and benchmarks. The first is a model, and so are the names of models that follow it."""
     from m2m_benchmarks.benchmarks.identifiers import parse
     from m2m_benchmarks.scoring.specs import check_candidate, is_model, parse_candidate, parse_candidates
 
     if benchmarks:
         return parse_candidates(names, weights), benchmarks
-    models = [parse_candidate(names[0], weights)]
     if len(names) == 1 and not is_model(names[0]) and parse(names[0]) is not None:
         raise typer.BadParameter(f'{names[0]} is a benchmark; name a model before it', param_hint='MODEL')
     for index, name in enumerate(names[1:], start=1):
-        try:
-            spec = parse_candidate(name, weights)
-            check_candidate(spec)
-        except M2MError:
-            if is_model(name):
-                raise
+        if not is_model(name):
             later = [other for other in names[index:] if is_model(other)]
             if later:
                 raise typer.BadParameter(
                     f'{later[0]} is a model; name models before the benchmarks', param_hint='BENCHMARK'
-                ) from None
+                )
             return parse_candidates(names[:index], weights), names[index:]
-        models.append(spec)
+        check_candidate(parse_candidate(name, weights))
     raise typer.BadParameter(
         'no benchmark is named; `m2m benchmarks` lists them, and suite:paper stands for those of the paper',
         param_hint='BENCHMARK',

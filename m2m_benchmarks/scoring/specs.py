@@ -170,7 +170,13 @@ def run_of_weights(spec: CandidateSpec) -> Run | None:
 
 
 def is_model(text: str) -> bool:
-    """Whether a text can only be meant as a model, though it may be a wrong one, and not as a benchmark."""
+    """Whether a text can only be meant as a model, though it may be a wrong one, and not as a benchmark.
+
+    Raises
+    ------
+    ModelError
+        When it has a backbone of the family `neurn` but an unknown suffix.
+    """
     if text.startswith('suite:') or text in registered('benchmark') or text in registered('benchmark', BRAIN_SCORE):
         return False
     named = text in registered('model') or text in registered('model', BRAIN_SCORE)
@@ -216,8 +222,7 @@ def _check_name(name: str) -> None:
         if (tagged['name'] if tagged else model) not in known:
             raise UnknownNameError(f'{library} model', model, known)
     elif name not in registered('model') and name not in registered('model', BRAIN_SCORE):
-        with reporting_name_errors():
-            variant = _family_variant(name)
+        variant = _family_variant(name)
         if variant is None and (hint := folder_hint(name)):
             raise ModelError(f'{name!r} is no registered model.{hint}')
         if variant is None:
@@ -262,10 +267,11 @@ def _family_variant(name: str) -> Any:
 
     Raises
     ------
-    ValueError
+    ModelError
         When the name has a backbone of the family but an unknown suffix.
     """
-    return _family_names().parse(name)
+    with reporting_name_errors():
+        return _family_names().parse(name)
 
 
 @functools.cache

@@ -380,6 +380,12 @@ def test_a_comparison_that_needs_more_trials_than_there_are(simulated_home):
     assert 'POR' not in str(raised.value)  # which is not recorded
 
 
+def test_an_area_without_recordings_is_named(simulated_home):
+    benchmark = MeanBenchmark('SimulatedMouse', Largest(), areas=['VISp', 'POR'])
+    assert 'POR' not in [area.region for area in benchmark.areas]
+    assert benchmark.left_out == {'POR': 'SimulatedMouse has no recordings there.'}
+
+
 def test_a_comparison_that_needs_more_neuroids_than_there_are(simulated_home):
     many = type('Many', (Largest,), {'min_neuroids': 1000})
     with pytest.raises(BenchmarkError, match='at least 1000 are needed'):

@@ -178,7 +178,21 @@ def test_values_alike_up_to_a_dash_are_populations_of_their_own(column, expected
 
 def test_names_of_the_allen_institutes_populations():
     # Of all Cre lines of Visual Coding - 2P, and all genotypes of Visual Coding - Neuropixels.
-    lines = ['Cux2-CreERT2', 'Emx1-IRES-Cre', 'Fezf2-CreER', 'Nr5a1-Cre', 'Ntsr1-Cre_GN220', 'Pvalb-IRES-Cre', 'Rbp4-Cre_KL100', 'Rorb-IRES2-Cre', 'Scnn1a-Tg3-Cre', 'Slc17a7-IRES2-Cre', 'Sst-IRES-Cre', 'Tlx3-Cre_PL56', 'Vip-IRES-Cre']
+    lines = [
+        'Cux2-CreERT2',
+        'Emx1-IRES-Cre',
+        'Fezf2-CreER',
+        'Nr5a1-Cre',
+        'Ntsr1-Cre_GN220',
+        'Pvalb-IRES-Cre',
+        'Rbp4-Cre_KL100',
+        'Rorb-IRES2-Cre',
+        'Scnn1a-Tg3-Cre',
+        'Slc17a7-IRES2-Cre',
+        'Sst-IRES-Cre',
+        'Tlx3-Cre_PL56',
+        'Vip-IRES-Cre',
+    ]
     assert names_of('cre_line', lines) == {line: line.partition('-')[0] for line in lines}
     reporter = '/wt;Ai32(RCL-ChR2(H134R)_EYFP)/wt'
     genotypes = {f'{gene}-IRES-Cre{reporter}': gene for gene in ('Pvalb', 'Sst', 'Vip')} | {'wt/wt': 'wtwt'}

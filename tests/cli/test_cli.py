@@ -241,6 +241,8 @@ SQUEEZENET = ('torchvision:squeezenet1_1', 'SimulatedMouse.VISp-rdm')
         (('pixels_64', 'run:nowhere', SQUEEZENET[1]), 'there is no run nowhere'),
         (('pixels_64', 'alexnet', SQUEEZENET[1], '--weights', 'none'), 'alexnet brings its own weights'),
         (('./nowhere', SQUEEZENET[1]), 'not a model plugin'),
+        (('pixels_64', 'neurn_resnet18_k', SQUEEZENET[1]), 'neurn_resnet18_k: after neurn_resnet18, expected'),
+        (('neurn_resnet18_k',), 'neurn_resnet18_k: after neurn_resnet18, expected'),
         (('pixels_64', 'SimulatedMouse.VISpp-rdm'), 'Did you mean SimulatedMouse.VISp-rdm'),
         (('pixels_64', 'SimulatedMouse.VISp-rdn'), 'Did you mean SimulatedMouse.VISp-rdm'),
         (('pixels_64', 'Siegle2021.VISp-rdm'), 'm2m data import Siegle2021 --sessions'),
