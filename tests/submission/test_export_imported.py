@@ -10,6 +10,7 @@ import yaml
 
 from m2m_benchmarks import load_benchmark, score
 from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, load_comparison
 from m2m_benchmarks.errors import BenchmarkError, M2MError, ModelError, UnknownNameError
 from m2m_benchmarks.models.neurn.model import network
 from m2m_benchmarks.scoring.runs import write_config, write_run
@@ -79,15 +80,16 @@ def test_an_area_that_cannot_be_scored(m2m_home, make_bundle, tmp_path):
 
 @pytest.mark.seconds
 @pytest.mark.several
-@pytest.mark.parametrize(
-    ('n_images', 'expected'),
-    [
-        (12, {'POR': ['rdm', 'rdm_standardised', 'ridge', 'cka'], 'VISp': ['ridge', 'cka']}),
-        (9, {'POR': ['rdm', 'rdm_standardised', 'cka'], 'VISp': ['cka']}),
-    ],
-)
-def test_only_what_can_be_scored_is_registered(m2m_home, make_bundle, tmp_path, n_images, expected):
+@pytest.mark.parametrize('n_images', [12, 9])
+def test_only_what_can_be_scored_is_registered(m2m_home, make_bundle, exported, tmp_path, n_images):
     """Three reliable neuroids in VISp, where similarity needs four, and nine images, where regression needs ten."""
+    needs = {name: load_comparison(name) for name in COMPARISONS}
+    expected = {
+        area: [name for name, own in needs.items() if n >= own.min_neuroids and n_images >= own.min_stimuli]
+        for area, n in {'VISp': 3, 'POR': 6}.items()
+    }
+    assert 'rdm' in expected['POR'] and 'rdm' not in expected['VISp'] and 'cka' in expected['VISp']
+    assert ('ridge' in expected['POR']) == (n_images == 12)
     sessions = (('a.npz', 'VISp', 'm1', 's1', 8), ('b.npz', 'POR', 'm1', 's1', 8))
     bundle = make_bundle(tmp_path / 'bundle', n_images=n_images, n_units=6, sessions=sessions)
     counts = bundle.counts['a.npz']
