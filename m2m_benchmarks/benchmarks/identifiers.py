@@ -45,9 +45,15 @@ _IDENTIFIER = re.compile(
 )
 
 
-def dotted_name(dataset: str, *parts: str | None) -> str:
+def dotted_name(*parts: str | None) -> str:
     """Join the parts of a name with dots, such as those of DATASET.AREA.POPULATION; None stands for no part."""
-    return '.'.join(part for part in (dataset, *parts) if part is not None)
+    return '.'.join(part for part in parts if part is not None)
+
+
+def grammar_of(identifier: str) -> str:
+    """Grammar that a name was meant to follow, by the dataset that it begins with; for messages."""
+    dataset = re.match(DATASET, identifier, re.ASCII)
+    return DIGITS_GRAMMAR if dataset and dataset[0] in (PAPER_DIGITS, DERIVED_DIGITS) else GRAMMAR
 
 
 def matches(name: str, pattern: str) -> bool:

@@ -11,13 +11,13 @@ from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import (
     DERIVED_DIGITS,
     DIGITS_GRAMMAR,
-    GRAMMAR,
     OWN_TARGET,
     PAPER_DIGITS,
     PROTOCOLS,
     DigitsIdentifier,
     NeuralIdentifier,
     dotted_name,
+    grammar_of,
     parse,
 )
 from m2m_benchmarks.data import manifest, populations
@@ -83,9 +83,7 @@ def known_benchmark(identifier: str) -> NeuralIdentifier | DigitsIdentifier:
     if isinstance(name, DigitsIdentifier):
         _check_digits(name)
     elif name is None:
-        of_digits = identifier.startswith((PAPER_DIGITS, DERIVED_DIGITS))
-        hint = f'Names are {DIGITS_GRAMMAR if of_digits else GRAMMAR}.'
-        raise UnknownNameError('benchmark', identifier, _all_names(), hint)
+        raise UnknownNameError('benchmark', identifier, _all_names(), f'Names are {grammar_of(identifier)}.')
     elif not _known(name.dataset):
         raise _unknown_dataset(name)
     else:

@@ -1,7 +1,7 @@
 """Names for several benchmarks: patterns and suites. This module imports nothing heavy."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, NeuralIdentifier, dotted_name, matches, parse
@@ -81,16 +81,31 @@ def under_all_comparisons(names: Sequence[str]) -> list[str]:
     return list(expanded)
 
 
-def population_benchmarks() -> tuple[list[str], list[str]]:
+@dataclass(frozen=True)
+class SmallPopulation:
+    """Population of an area with too few reliable neuroids, `n_reliable`, for a benchmark."""
+
+    dataset: str
+    area: str
+    name: str
+    n_reliable: int
+
+    def __str__(self) -> str:
+        return f'{dotted_name(self.dataset, self.area, self.name)} ({self.n_reliable})'
+
+
+def population_benchmarks() -> tuple[list[str], list[SmallPopulation]]:
     """List the benchmarks of populations of the recordings on this machine, without those with a damaged manifest.
 
     Returns
     -------
-    names, too_few : list of str
-        Names of the benchmarks, and the populations that are too small for one, with their numbers of reliable
-        neuroids.
+    names : list of str
+        Names of the benchmarks.
+    too_few : list of SmallPopulation
+        Populations that are too small for one.
     """
-    names, too_few = [], []
+    names: list[str] = []
+    too_few: list[SmallPopulation] = []
     damaged = manifest.damaged()
     for dataset in manifest.names():
         if dataset in damaged or manifest.holds_digits(dataset):
@@ -106,7 +121,7 @@ def population_benchmarks() -> tuple[list[str], list[str]]:
                         str(NeuralIdentifier(dataset, area, population.name, comparison)) for comparison in COMPARISONS
                     ]
                 elif n:
-                    too_few.append(f'{dotted_name(dataset, area, population.name)} ({n})')
+                    too_few.append(SmallPopulation(dataset, area, population.name, n))
     return names, too_few
 
 

@@ -13,7 +13,7 @@ from m2m_benchmarks.benchmarks.identifiers import (
     parse,
 )
 from m2m_benchmarks.benchmarks.names import is_simulated, needs_of, own_benchmarks, part_is_here
-from m2m_benchmarks.benchmarks.selection import population_benchmarks
+from m2m_benchmarks.benchmarks.selection import SmallPopulation, population_benchmarks
 from m2m_benchmarks.cli.console import Json, print_line, print_names, print_table, write_json
 from m2m_benchmarks.cli.data import print_commands
 from m2m_benchmarks.data import manifest, populations
@@ -112,7 +112,7 @@ def _print_names(rows: list[dict[str, Any]], others: list[str]) -> None:
     print_names(f'Brain-Score ({BRAIN_SCORE})', others)
 
 
-def _population_notes(rows: list[dict[str, Any]], too_few: list[str]) -> list[str]:
+def _population_notes(rows: list[dict[str, Any]], too_few: list[SmallPopulation]) -> list[str]:
     notes = []
     datasets = {row['dataset'] for row in rows if row['area']}
     if datasets and not any(row['population'] for row in rows):
@@ -120,10 +120,10 @@ def _population_notes(rows: list[dict[str, Any]], too_few: list[str]) -> list[st
             'DATASET.AREA.POPULATION-COMPARISON scores on one population of neuroids, such as a Cre line, a layer or '
             'a cell type. Populations are the values of the columns that group the neuroids of recordings here.'
         )
-    too_few = [population for population in too_few if population.partition('.')[0] in datasets]
+    too_few = [population for population in too_few if population.dataset in datasets]
     if too_few:
         least = populations.MIN_POPULATION_SIZE
-        notes.append(f'Fewer than {least} reliable neuroids, so no score: {", ".join(too_few)}.')
+        notes.append(f'Fewer than {least} reliable neuroids, so no score: {", ".join(map(str, too_few))}.')
     return notes
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from m2m_benchmarks.benchmarks.ceilings import CEILINGS
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
-from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PROTOCOLS, NeuralIdentifier, parse
+from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PROTOCOLS, NeuralIdentifier, dotted_name, parse
 from m2m_benchmarks.records.record import Part, Result
 from m2m_benchmarks.records.selection import find_contradictions, label, labels, matrix
 from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estimate, fits, heading, interval, number
@@ -53,7 +53,7 @@ def _areas(results: Sequence[Result]) -> Table:
         if isinstance(name, NeuralIdentifier):
             whole = NeuralIdentifier(name.dataset, None, None, name.comparison)
             group = f'{whole} (simulated)' if result.simulated else str(whole)
-            own_name = '.'.join(part for part in (name.area, name.population) if part) or 'mean'
+            own_name = dotted_name(name.area, name.population) or 'mean'
         for area, part in (result.areas or {}).items():
             rows.append(Row((label(result), group, area, str(part.layer), *_numbers(part))))
         layer = '' if result.areas else str(result.layer or '')

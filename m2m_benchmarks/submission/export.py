@@ -12,6 +12,7 @@ from m2m_benchmarks.benchmarks.names import standard_name
 from m2m_benchmarks.data.digit_names import domain_and_split
 from m2m_benchmarks.errors import M2MError, ModelError, StorageError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, model_in, plugins_folder, registered, reporting_name_errors
+from m2m_benchmarks.plugins.libraries import LIBRARIES
 from m2m_benchmarks.scoring import source_files
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.runs import find_run, read_run
@@ -244,7 +245,7 @@ def _model(name: str) -> tuple[str, Path, str]:
         return name, own_models / own[name].folder, 'own'
     if _sources(standard_name(name)) or imported.imported_dataset(standard_name(name)):
         raise M2MError(f'{name} is not a model; submit it by pull request: --to brainscore-tree DIR.')
-    if name.partition(':')[0] in ('torchvision', 'timm'):
+    if name.partition(':')[0] in LIBRARIES:
         raise M2MError(
             f'{name} is not a plugin. Export plain_NAME or neurn_NAME (see `m2m models`), add a backbone (see '
             'CONTRIBUTING.md), or write a plugin folder and name its path.'

@@ -105,14 +105,18 @@ ODD = [
     'Siegle2021.VISp-r²',
     'Qazi2025-accuracy',
     'SklearnDigits.a.b-accuracy',
+    'Qazi2025.A.B.C-accuracy',
+    'Qazi2025x.A.B.C-rdm',
 ]
+#: Those that begin with the name of digits, not only with its letters.
+ODD_OF_DIGITS = {'Qazi2025-accuracy', 'SklearnDigits.a.b-accuracy', 'Qazi2025.A.B.C-accuracy'}
 
 
 @pytest.mark.parametrize('identifier', ODD)
 @pytest.mark.seconds
 def test_another_grammar(identifier, m2m_home):
     assert parse(identifier) is None
-    grammar = DIGITS_GRAMMAR if identifier.startswith((PAPER_DIGITS, DERIVED_DIGITS)) else GRAMMAR
+    grammar = DIGITS_GRAMMAR if identifier in ODD_OF_DIGITS else GRAMMAR
     with pytest.raises(UnknownNameError, match=r'unknown benchmark') as caught:
         load_benchmark(identifier)
     assert str(caught.value).endswith(f' Names are {grammar}.')
