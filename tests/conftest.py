@@ -25,6 +25,7 @@ from PIL import Image
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.cli.main import main
 from m2m_benchmarks.data import manifest, versions
+from m2m_benchmarks.data.made_here import SIMULATED_MOUSE
 from m2m_benchmarks.data.simulated import dataset as simulated
 from m2m_benchmarks.data.sklearn_digits.domains import ensure
 from m2m_benchmarks.storage import sha256_file
@@ -130,8 +131,8 @@ def simulated_mouse(request, monkeypatch):
     def copy():
         monkeypatch.setattr(simulated, '_write', make)  # `simulated_data` makes the original
         made = request.getfixturevalue('simulated_data')
-        folder = manifest.data_folder() / simulated.NAME
-        shutil.copytree(made / simulated.NAME, folder, copy_function=copy_or_link, dirs_exist_ok=True)
+        folder = manifest.data_folder() / SIMULATED_MOUSE
+        shutil.copytree(made / SIMULATED_MOUSE, folder, copy_function=copy_or_link, dirs_exist_ok=True)
         monkeypatch.setattr(simulated, '_write', copy)
 
     monkeypatch.setattr(simulated, '_write', copy)

@@ -19,6 +19,7 @@ from m2m_benchmarks.acquisition.hdf5 import check_memory, check_own, own_dataset
 from m2m_benchmarks.acquisition.importing import check_recordings_name
 from m2m_benchmarks.data import atomic, manifest, versions
 from m2m_benchmarks.data.digits.images import CLASSES, SIZE, require_all_classes
+from m2m_benchmarks.data.made_here import MADE_HERE
 from m2m_benchmarks.data.manifest_form import check_form
 from m2m_benchmarks.data.names import is_dataset_name
 from m2m_benchmarks.errors import DataError, StorageError
@@ -172,7 +173,7 @@ def _check_manifest(entry: dict[str, Any]) -> None:
 def _check_name(name: str, digits: bool) -> None:
     if not digits:
         check_recordings_name(name)
-    elif not is_dataset_name(name) or name in manifest.MADE_HERE or name in registered('data'):
+    elif not is_dataset_name(name) or name in MADE_HERE or name in registered('data'):
         raise DataError(f'{name!r} cannot be the name of digits; it is invalid, or that of a dataset of this library.')
 
 

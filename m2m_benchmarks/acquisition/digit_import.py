@@ -19,6 +19,7 @@ from m2m_benchmarks.data.digit_names import DOMAINS, spelled
 from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.domains import damaged, load_digits, write_domain
 from m2m_benchmarks.data.digits.images import SIZE, Digits, rgb
+from m2m_benchmarks.data.made_here import MADE_HERE
 from m2m_benchmarks.data.names import DATASET_RULE, is_dataset_name
 from m2m_benchmarks.errors import DataError, M2MError, UnknownNameError
 from m2m_benchmarks.net.download import download
@@ -87,7 +88,7 @@ def import_domain(
         name = paper_name
     if not is_dataset_name(name):
         raise DataError(f'{name!r} cannot be the name of a domain; expected {DATASET_RULE}, as in MNISTM.')
-    if name in manifest.MADE_HERE:
+    if name in MADE_HERE:
         raise DataError(f'{name} is made by this library; import digits under another name.')
     if name in registered('data'):
         raise DataError(f'{name} is a dataset of recordings; import digits under another name.')

@@ -18,6 +18,7 @@ from m2m_benchmarks.data import atomic, manifest, store
 from m2m_benchmarks.data.areas import renamed_areas, standard_area
 from m2m_benchmarks.data.cards import refuse_other_case
 from m2m_benchmarks.data.digit_names import DERIVED_DIGITS, DOMAINS, PAPER_DIGITS
+from m2m_benchmarks.data.made_here import MADE_HERE
 from m2m_benchmarks.data.names import DATASET_RULE, is_dataset_name
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.progress import Progress, silent
@@ -233,11 +234,11 @@ def check_recordings_name(name: str) -> None:
     """Check that a name can be that of recordings, and differs from that of any other dataset in more than case."""
     if not is_dataset_name(name):
         raise DataError(f'{name!r} cannot be the name of a dataset; expected {DATASET_RULE}, as in Siegle2021.')
-    if name == 'SimulatedMouse':
-        raise DataError('SimulatedMouse is simulated by this library; import recordings under another name.')
     for digits in (*DOMAINS, DERIVED_DIGITS, PAPER_DIGITS):
         if name.lower() == digits.lower():
             raise DataError(f'{digits} is the name of digits of this library; import recordings under another name.')
+    if name in MADE_HERE:
+        raise DataError(f'{name} is made by this library; import recordings under another name.')
     refuse_other_case(name)
 
 

@@ -10,6 +10,7 @@ from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PAPER_DIGITS, 
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.citations import DEVRIES2020, SIEGLE2021
 from m2m_benchmarks.data.digit_names import DERIVED, DOMAINS, stimulus_set_name
+from m2m_benchmarks.data.made_here import SIMULATED_MOUSE
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ RECORDINGS = {
         'Spearman-Brown reliability >= 0.5',
         bibtex=SIEGLE2021,
     ),
-    'SimulatedMouse': RecordedDataset(
+    SIMULATED_MOUSE: RecordedDataset(
         folder='simulated',
         title='Simulated recordings, known in closed form',
         neuroids=dict.fromkeys(AREAS, 96),

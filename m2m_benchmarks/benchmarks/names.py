@@ -4,6 +4,7 @@ This module imports nothing heavy, so that wrong names are reported at once.
 """
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import replace
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
@@ -23,6 +24,7 @@ from m2m_benchmarks.benchmarks.identifiers import (
 from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import note_on_renamed, order_areas, standard_area
 from m2m_benchmarks.data.digit_names import DOMAINS
+from m2m_benchmarks.data.made_here import MADE_HERE
 from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import BRAIN_SCORE, registered
@@ -135,7 +137,7 @@ def part_is_here(dataset: str, part: str | None) -> bool:
 
 def is_here(dataset: str) -> bool:
     """Whether a dataset is on this machine, or is made on first use."""
-    return dataset in manifest.MADE_HERE or manifest.read(dataset) is not None
+    return dataset in MADE_HERE or manifest.read(dataset) is not None
 
 
 def is_simulated(dataset: str) -> bool:
@@ -144,6 +146,13 @@ def is_simulated(dataset: str) -> bool:
     if entry is None:
         return dataset in RECORDINGS and RECORDINGS[dataset].simulated
     return manifest.is_simulated(entry)
+
+
+def notes_on_data(identifiers: Iterable[str]) -> list[str]:
+    """List what scores on datasets that this library makes mean, a sentence for each dataset of the benchmarks."""
+    names = [name for name in map(parse, identifiers) if name is not None]
+    datasets = dict.fromkeys(dataset for name in names for dataset in datasets_of(name))
+    return [MADE_HERE[dataset] for dataset in datasets if dataset in MADE_HERE]
 
 
 def own_benchmarks() -> list[str]:

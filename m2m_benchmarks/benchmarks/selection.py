@@ -8,6 +8,7 @@ from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, NeuralIdenti
 from m2m_benchmarks.benchmarks.names import check_benchmark, needs_of, own_benchmarks, part_is_here
 from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import order_areas
+from m2m_benchmarks.data.made_here import MADE_HERE
 from m2m_benchmarks.errors import BenchmarkError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.messages import say
 
@@ -158,9 +159,7 @@ def _absent(benchmark: str) -> list[str]:
     assert isinstance(name, NeuralIdentifier | DigitsIdentifier)
     return list(
         dict.fromkeys(
-            dataset
-            for dataset, part in needs_of(name)
-            if dataset not in manifest.MADE_HERE and not part_is_here(dataset, part)
+            dataset for dataset, part in needs_of(name) if dataset not in MADE_HERE and not part_is_here(dataset, part)
         )
     )
 

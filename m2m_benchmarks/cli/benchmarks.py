@@ -17,6 +17,7 @@ from m2m_benchmarks.benchmarks.selection import SmallPopulation, population_benc
 from m2m_benchmarks.cli.console import Json, print_line, print_names, print_table, write_json
 from m2m_benchmarks.cli.data import print_commands
 from m2m_benchmarks.data import manifest, populations
+from m2m_benchmarks.data.made_here import MADE_HERE
 from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.plugins import BRAIN_SCORE, OWN, registered
 from m2m_benchmarks.report.tables import Column, Row, Table, heading, text
@@ -161,4 +162,4 @@ def _can_run(row: dict[str, Any]) -> bool:
 
 
 def _is_made_here(row: dict[str, Any]) -> bool:
-    return row['dataset'] in manifest.MADE_HERE
+    return row['dataset'] in MADE_HERE

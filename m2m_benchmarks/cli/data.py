@@ -26,6 +26,7 @@ from m2m_benchmarks.cli.groups import ListingGroup
 from m2m_benchmarks.cli.recordings import areas_table, published_table
 from m2m_benchmarks.data import atomic, manifest, versions
 from m2m_benchmarks.data.cards import card, cards
+from m2m_benchmarks.data.made_here import MADE_HERE
 from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.report.tables import Column, Row, Table, heading, number, text
@@ -169,7 +170,7 @@ def remove(name: Annotated[str, typer.Argument(help='Dataset to remove from this
     with atomic.write_lock(name):
         atomic.remove(name)
     print_text(f'{name} was removed.')
-    if name not in manifest.MADE_HERE:
+    if name not in MADE_HERE:
         print_commands({name: manifest.import_commands(name)})
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from m2m_benchmarks.cli.fetch import summarize_splits
 from m2m_benchmarks.cli.recordings import describe_settings
 from m2m_benchmarks.data import manifest
+from m2m_benchmarks.data.made_here import MADE_HERE
 
 
 def dataset_state(name: str) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def dataset_state(name: str) -> dict[str, Any]:
         'areas': recordings['summary']['areas'] if recordings else {},
         'made_with': describe_settings(recordings) if recordings else None,
         'splits': summarize_splits(entry) if entry and not recordings else {},
-        'bring': None if name in manifest.MADE_HERE else manifest.import_command(name),
+        'bring': None if name in MADE_HERE else manifest.import_command(name),
     }
 
 

@@ -198,7 +198,9 @@ def _settings(
 
 
 def _print_run(run: Any) -> None:
-    from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PAPER_DIGITS, DigitsIdentifier
+    from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+    from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PAPER_DIGITS, DigitsIdentifier, NeuralIdentifier
+    from m2m_benchmarks.data.made_here import SIMULATED_MOUSE
 
     result, name = run.result, run.data['name']
     early = ', stopped early' if result['stopped_early'] else ''
@@ -209,7 +211,7 @@ def _print_run(run: Any) -> None:
     )
     print_line(str(run.folder))
     if name.startswith('imagefolder:'):
-        benchmark = 'SimulatedMouse-rdm'
+        benchmark = str(NeuralIdentifier(SIMULATED_MOUSE, None, None, next(iter(COMPARISONS))))
     else:
         collection = DERIVED_DIGITS if name == DERIVED_DIGITS else PAPER_DIGITS
         benchmark = str(DigitsIdentifier(collection, name, None, 'accuracy'))

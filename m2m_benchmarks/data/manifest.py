@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from m2m_benchmarks.data.made_here import MADE_HERE
 from m2m_benchmarks.data.manifest_form import DIGITS, check_form
 from m2m_benchmarks.data.names import DATASET_RULE, is_dataset_name
 from m2m_benchmarks.errors import DataError, DataNotFoundError
@@ -19,9 +20,6 @@ from m2m_benchmarks.storage import atomic_write, home, sha256_file
 FORMAT = 1
 #: Source of simulated recordings (`made_by`).
 SIMULATED = 'simulated by this package'
-
-#: Datasets that this library makes on first use.
-MADE_HERE = ('SimulatedMouse', 'SklearnDigits')
 
 
 def data_folder() -> Path:

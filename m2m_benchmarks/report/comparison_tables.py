@@ -4,7 +4,7 @@ import string
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS
+from m2m_benchmarks.benchmarks.names import notes_on_data
 from m2m_benchmarks.report.tables import Column, Row, Table, estimate, interval, number, text
 
 if TYPE_CHECKING:
@@ -178,8 +178,4 @@ def _notes(comparison: 'Comparison') -> list[str]:
     first = comparison.candidates[0].results[0]
     if first.get('chance') is not None:
         notes.append(f'Shares of correct labels; chance is {first["chance"]}.')
-    if first.get('source') == DERIVED_DIGITS:
-        notes.append("SklearnDigits are scikit-learn's digits and domains derived from them, not those of the paper.")
-    if first['simulated']:
-        notes.append('SimulatedMouse is simulated: these numbers say nothing about any mouse.')
-    return notes
+    return [*notes, *notes_on_data([comparison.benchmark])]

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from m2m_benchmarks.benchmarks.ceilings import CEILINGS
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
-from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PROTOCOLS, NeuralIdentifier, dotted_name, parse
+from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, NeuralIdentifier, dotted_name, parse
+from m2m_benchmarks.benchmarks.names import notes_on_data
 from m2m_benchmarks.records.record import Part, Result
 from m2m_benchmarks.records.selection import find_contradictions, label, labels, matrix
 from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estimate, fits, heading, interval, number
@@ -17,8 +18,6 @@ _OWN_UNITS = (
     'own units: raw for as many simulated units of the same layer, as reliable as the neuroids; it is not a bound.'
 )
 _OTHER_MICE = 'Mean over animals of raw on one animal: of the candidate, and of all other animals: the mark to pass.'
-_SIMULATED = 'SimulatedMouse is simulated: these numbers say nothing about any mouse.'
-_DERIVED = "SklearnDigits are scikit-learn's digits and domains derived from them, not those of the paper."
 
 
 def score_tables(results: Sequence[Result]) -> list[Table]:
@@ -62,8 +61,11 @@ def _areas(results: Sequence[Result]) -> Table:
         *(heading('candidate'), heading('benchmark'), Column('area'), Column('layer')),
         *(count('neuroids'), number('raw'), number('own units'), number('ceiling'), estimate('score')),
     )
-    simulated = [_SIMULATED] if any(result.simulated for result in results) else []
-    return Table(columns, rows, notes=[*simulated, *_notes_on(results)])
+    return Table(columns, rows, notes=[*_notes_on_data(results), *_notes_on(results)])
+
+
+def _notes_on_data(results: Sequence[Result]) -> list[str]:
+    return notes_on_data(result.benchmark for result in results)
 
 
 def _numbers(result: Result | Part) -> tuple[Cell, ...]:
@@ -182,7 +184,7 @@ def _domains(result: Result) -> Table:
         f'score {result.score:.3f} ± {result.error or 0:.3f}: {result.formula}.',
         f'gap {result.generalization_gap or 0:+.3f}: accuracy on the source minus the score. '
         f'Compared: {PROTOCOLS.get(result.protocol, result.protocol)}{layer}.',
-        *([_DERIVED] if result.source == DERIVED_DIGITS else []),
+        *_notes_on_data([result]),
     ]
     return Table(columns, rows, notes=notes)
 
@@ -218,10 +220,7 @@ def matrix_table(results: Sequence[Result], width: int | None = None, plain: boo
         notes.append('± of a mean of seeds: standard deviation between the seeds.')
     if contradictory:
         notes.append('!: results of the same candidate, data and code have different scores; see --each.')
-    if any(result.simulated for result in results):
-        notes.append(_SIMULATED)
-    if any(result.source == DERIVED_DIGITS for result in results):
-        notes.append(_DERIVED)
+    notes += _notes_on_data(results)
     columns = (Column('candidate'), *(estimate(benchmark) for benchmark in arranged.benchmarks))
     lines = [
         Row((name, *(own.get(benchmark) for benchmark in arranged.benchmarks)), strong=name in means)

@@ -14,7 +14,7 @@ from torchvision.transforms import v2
 
 from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.data import manifest, versions
-from m2m_benchmarks.data.digit_names import DOMAINS, spelled
+from m2m_benchmarks.data.digit_names import DERIVED_DIGITS, DOMAINS, spelled
 from m2m_benchmarks.data.digits.domains import digits_sha256, load_digits
 from m2m_benchmarks.data.digits.images import CLASSES, SIZE, Digits, require_all_classes
 from m2m_benchmarks.data.sklearn_digits import domains as sklearn_digits
@@ -69,7 +69,7 @@ def domain_name(text: str) -> str:
     UnknownNameError
         When there is no such domain; the message lists the nearest names.
     """
-    known = dict.fromkeys((*DOMAINS, sklearn_digits.NAME, *filter(manifest.holds_digits, manifest.names())))
+    known = dict.fromkeys((*DOMAINS, DERIVED_DIGITS, *filter(manifest.holds_digits, manifest.names())))
     domain = spelled(text, known)
     if domain is None:
         raise UnknownNameError('source', text, sorted(known), '`m2m data list` lists those on this machine.')
@@ -104,7 +104,7 @@ def digit_source(name: str, image_size: int, limit: int = SINGLE_SOURCE_IMAGES) 
     DataError
         When the training images don't hold all classes.
     """
-    if name == sklearn_digits.NAME:
+    if name == DERIVED_DIGITS:
         sklearn_digits.ensure()
     version = versions.current(name)
     digits = load_digits(name, 'train', version)

@@ -29,6 +29,12 @@ def test_names_of_digits_are_not_for_recordings(m2m_home, make_bundle, tmp_path,
     assert not m2m_home.exists()
 
 
+def test_the_name_of_recordings_that_are_made_here_is_not_for_others(m2m_home, make_bundle, tmp_path):
+    with pytest.raises(DataError, match='SimulatedMouse is made by this library; import recordings under another name'):
+        import_bundle('SimulatedMouse', *make_bundle(tmp_path / 'bundle').paths)
+    assert not m2m_home.exists()
+
+
 def test_names_that_differ_in_case_only(m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
     import_bundle('Lab2026', *bundle.paths)

@@ -23,7 +23,7 @@ def compared(benchmark, labels=('A', 'B'), correction='holm', **effects):
         pair = Difference(0, 1, 0.1 * effect, 0.1, (0.1 * effect - 0.2, 0.1 * effect + 0.2), p, p, False, 'bootstrap')
         alike = ([[0.5], [0.4]], [0.1] * 2, [None] * 2, [None] * 2, [0.01] * 2, [None] * 2, [(1, 2)] * 2, [[0, 1]])
         rows.append(Row(name, *alike, [pair]))
-    candidates = [ComparedCandidate(label, None, [{'simulated': True}]) for label in labels]
+    candidates = [ComparedCandidate(label, None, [{}]) for label in labels]
     return Comparison(benchmark, candidates, rows, correction)
 
 

@@ -179,7 +179,7 @@ def asked(monkeypatch):
         n = len(models)
         same = [Difference(*pair, 0.0, 0.1, (-0.2, 0.2), 1.0, 1.0, False, 'bootstrap') for pair in pairs]
         row = Row('score', [[0.5]] * n, [0.1] * n, *[[None] * n] * 4, [(1, n)] * n, [list(range(n))], same)
-        candidates = [ComparedCandidate(model, None, [{'simulated': True}]) for model in models]
+        candidates = [ComparedCandidate(model, None, [{}]) for model in models]
         return [Comparison(name, candidates, [row], correction) for name in benchmarks]
 
     monkeypatch.setattr(comparing, 'compare', compare)

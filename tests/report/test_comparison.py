@@ -63,7 +63,7 @@ def comparison(
                 other_mice=0.45 if mice else None,
             )
         )
-    result = {'simulated': True, **({'chance': chance} if chance else {})}
+    result = {'chance': chance} if chance else {}
     candidates = [ComparedCandidate(label, list(range(n_seeds)), [result] * n_seeds) for label in labels]
     return Comparison('Bench-mark', candidates, rows)
 
@@ -306,7 +306,7 @@ def test_the_mean_is_last_and_is_called_so():
 
 
 def test_notes_explain_the_numbers():
-    lines = lines_of(comparison(), None)
+    lines = lines_of(dataclasses.replace(comparison(), benchmark='SimulatedMouse-rdm'), None)
     assert lines[-6:] == [
         'bootstrap.',
         '±: standard error. Seeds: 0, 1, 2; between seeds: standard deviation.',

@@ -2,7 +2,10 @@
 
 import dataclasses
 
-from m2m_benchmarks.report.scores import score_tables
+import pytest
+
+from m2m_benchmarks.data.made_here import MADE_HERE
+from m2m_benchmarks.report.scores import matrix_table, score_tables
 from m2m_benchmarks.testing import whole_result
 
 WHOLE = dataclasses.replace(whole_result(), targets=None, in_domain=None, score=0.0, raw=-0.231, uncut=-0.06)
@@ -35,3 +38,18 @@ def test_scales_of_several_comparisons_are_told_apart():
     assert 'score of -rdm: 0 is chance, 1 a perfect model' in together
     assert 'score of -ridge: 0 is chance; a perfect model stays below' in together
     assert 'score: 0 is chance, 1 a perfect model' in notes(geometry)  # alone, it needs no name
+
+
+@pytest.mark.parametrize(
+    ('benchmarks', 'datasets'),
+    [
+        (['SimulatedMouse.VISp-rdm', 'SimulatedMouse-ridge', 'Lab2026-rdm'], ['SimulatedMouse']),
+        (['SklearnDigits.thin-accuracy', 'SimulatedMouse-rdm'], ['SklearnDigits', 'SimulatedMouse']),
+        (['Qazi2025.MNIST.SklearnDigits-accuracy'], ['SklearnDigits']),  # as a target
+        (['Lab2026.VISp-rdm', 'Qazi2025.MNIST-accuracy', 'Other library'], []),
+    ],
+)
+def test_tables_say_what_scores_on_data_made_here_mean(benchmarks, datasets):
+    results = [dataclasses.replace(WHOLE, benchmark=benchmark) for benchmark in benchmarks]
+    for table in (score_tables(results)[0], matrix_table(results)):
+        assert [note for note in table.notes if note in MADE_HERE.values()] == [MADE_HERE[name] for name in datasets]

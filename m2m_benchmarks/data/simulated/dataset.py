@@ -10,9 +10,8 @@ from PIL import Image
 
 from m2m_benchmarks.data import atomic, manifest, store
 from m2m_benchmarks.data.areas import AREAS
+from m2m_benchmarks.data.made_here import SIMULATED_MOUSE
 from m2m_benchmarks.data.simulated import population as simulation
-
-NAME = 'SimulatedMouse'
 
 #: Version of the simulation; a copy of an older version in the data folder is replaced.
 VERSION = 1
@@ -21,26 +20,26 @@ VERSION = 1
 def load_simulated_stimuli() -> StimulusSet:
     """Load the 118 patches that the simulated mouse is shown."""
     _make_if_absent()
-    return store.load_stimuli(NAME)
+    return store.load_stimuli(SIMULATED_MOUSE)
 
 
 def load_simulated_assembly() -> NeuronRecordingAssembly:
     """Load the simulated single-trial recordings; see `store.load_assembly`."""
     _make_if_absent()
-    return store.load_assembly(NAME)
+    return store.load_assembly(SIMULATED_MOUSE)
 
 
 def _make_if_absent() -> None:
     if _is_current():
         return
     # Another process may be making it: wait, then check again.
-    with atomic.write_lock(NAME, wait_s=120):
+    with atomic.write_lock(SIMULATED_MOUSE, wait_s=120):
         if not _is_current():
             _write()
 
 
 def _is_current() -> bool:
-    entry = manifest.read(NAME)
+    entry = manifest.read(SIMULATED_MOUSE)
     return entry is not None and entry['source'].get('version') == VERSION
 
 
@@ -62,7 +61,7 @@ def _write() -> None:
             )
         )
     store.write_dataset(
-        NAME,
+        SIMULATED_MOUSE,
         np.concatenate(responses, axis=2),
         pd.concat(neuroids, ignore_index=True),
         {f'patch_{i:03d}': _png(patch) for i, patch in enumerate(simulation.patches())},

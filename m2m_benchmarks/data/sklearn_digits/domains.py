@@ -8,12 +8,10 @@ from scipy import ndimage
 from sklearn.datasets import load_digits, load_sample_images
 
 from m2m_benchmarks.data import atomic, manifest
-from m2m_benchmarks.data.digit_names import stimulus_set_name
+from m2m_benchmarks.data.digit_names import DERIVED_DIGITS, stimulus_set_name
 from m2m_benchmarks.data.digits import domains
 from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.images import Digits, standardize
-
-NAME = 'SklearnDigits'
 
 #: Version of the domains; a copy of an older version in the data folder is replaced.
 VERSION = 1
@@ -49,15 +47,15 @@ def ensure() -> None:
     if _is_current():
         return
     # Another process may be making it: wait, then check again.
-    with atomic.write_lock(NAME, wait_s=120):
+    with atomic.write_lock(DERIVED_DIGITS, wait_s=120):
         if not _is_current():
             new_splits = splits()
             source = {'made_by': "derived from scikit-learn's digits by this package", 'version': VERSION}
-            domains.write_domain(NAME, new_splits, dict.fromkeys(new_splits, source))
+            domains.write_domain(DERIVED_DIGITS, new_splits, dict.fromkeys(new_splits, source))
 
 
 def _is_current() -> bool:
-    entry = manifest.read(NAME)
+    entry = manifest.read(DERIVED_DIGITS)
     return entry is not None and all(
         split in entry['splits'] and entry['splits'][split]['source'].get('version') == VERSION
         for split in ('train', 'test', *DERIVED)
@@ -67,4 +65,4 @@ def _is_current() -> bool:
 def load_sklearn_stimuli(split: str) -> StimulusSet:
     """Load a domain as a stimulus set; see `data.digits.domains.load_digit_stimuli`."""
     ensure()
-    return domains.load_digit_stimuli(stimulus_set_name(NAME, split))
+    return domains.load_digit_stimuli(stimulus_set_name(DERIVED_DIGITS, split))
