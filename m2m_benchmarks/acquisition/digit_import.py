@@ -15,7 +15,7 @@ from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.acquisition.digit_files import read_domain
 from m2m_benchmarks.data import atomic, manifest
 from m2m_benchmarks.data.cards import refuse_other_case
-from m2m_benchmarks.data.digit_names import DOMAINS, spelled
+from m2m_benchmarks.data.digit_names import DOMAINS, SPLITS, spelled
 from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.domains import damaged, load_digits, write_domain
 from m2m_benchmarks.data.digits.images import SIZE, Digits, rgb
@@ -27,7 +27,6 @@ from m2m_benchmarks.plugins import registered
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import home, sha256_file
 
-SPLITS = ('train', 'test')
 #: Values of `made_by` in the manifest: how a split was made.
 IMPORTED = 'm2m data import'
 FETCHED = 'm2m data fetch'
@@ -52,7 +51,7 @@ def import_domain(
     Parameters
     ----------
     name : str
-        One of the paper's domains, MNIST, MNISTM, SVHN and USPS, in any spelling (mnist-m), or any other name of
+        One of the paper's domains (`digit_names.DOMAINS`), in any spelling, such as mnist-m, or any other name of
         letters and digits.
     path : Path
         File or folder in a format that `digit_files.read_domain` reads.
@@ -128,7 +127,7 @@ def fetch_digits(
         imported are synthesised; if both are, every other photo is used for `test`. Without photos, MNISTM is left
         out.
     domains : sequence of str, optional
-        Some of MNIST, MNISTM, SVHN and USPS. Default: all.
+        Some of `digit_names.DOMAINS`. Default: all.
     seed : int
         Random seed for the photo patches.
     progress : callable, optional
@@ -153,27 +152,30 @@ def fetch_digits(
         if name not in DOMAINS:
             raise UnknownNameError('domain', name, DOMAINS)
     wanted = [name for name in DOMAINS if name in (domains or DOMAINS)]
+    origins = {name: DOMAINS[name].blended_from for name in wanted}
+    to_blend = {name: origin for name, origin in origins.items() if origin is not None and _to_synthesise(name)}
     blending = None
-    if 'MNISTM' in wanted and _to_synthesise():
-        if photos is not None:
-            blending = _read_photos(photos, note)
-            wanted = [name for name in DOMAINS if name in (*wanted, 'MNIST')]
-        elif domains is None:
-            wanted.remove('MNISTM')
-        else:
-            raise DataError(
-                'MNISTM cannot be downloaded: it is synthesised from MNIST and photos. Name a folder of photos with '
-                '--photos DIR, or import the official images: m2m data import digits-domain MNISTM --from PATH'
-            )
+    if to_blend and photos is not None:
+        blending = _read_photos(photos, note)
+        wanted = [name for name in DOMAINS if name in (*wanted, *to_blend.values())]
+    elif to_blend and domains is not None:
+        name, origin = next(iter(to_blend.items()))
+        raise DataError(
+            f'{name} cannot be downloaded: it is synthesised from {origin} and photos. Name a folder of photos with '
+            f'--photos DIR, or import the official images: m2m data import digits-domain {name} --from PATH'
+        )
+    else:
+        wanted = [name for name in wanted if name not in to_blend]
     entries: dict[str, dict[str, Any]] = {}
     failed: dict[str, str] = {}
     for name in wanted:
         try:
             with atomic.write_lock(name):
-                if name == 'MNISTM':
-                    _synthesise(blending, seed, progress or silent)
-                else:
+                blended_from = DOMAINS[name].blended_from
+                if blended_from is None:
                     _fetch(name, progress)
+                else:
+                    _synthesise(name, blended_from, blending, seed, progress or silent)
             entries[name] = manifest.require(name)
         except M2MError as error:
             failed[name] = str(error)
@@ -274,12 +276,13 @@ def _files(name: str, split: str) -> list[tuple[list[str], str, str]]:
     """List the addresses, name and MD5 of each file of a split, which are those of torchvision."""
     from torchvision import datasets  # takes seconds to import
 
-    if name == 'MNIST':
-        start = 'train' if split == 'train' else 't10k'
-        resources = [(file, md5) for file, md5 in datasets.MNIST.resources if file.startswith(start)]
-        return [([mirror + file for mirror in datasets.MNIST.mirrors], file, md5) for file, md5 in resources]
-    url, file, md5 = {'SVHN': datasets.SVHN, 'USPS': datasets.USPS}[name].split_list[split]
-    return [([url], file, md5)]
+    dataset = getattr(datasets, name)
+    if hasattr(dataset, 'split_list'):
+        url, file, md5 = dataset.split_list[split]
+        return [([url], file, md5)]
+    start = 'train' if split == 'train' else 't10k'  # images and labels in files of their own, on several mirrors
+    resources = [(file, md5) for file, md5 in dataset.resources if file.startswith(start)]
+    return [([mirror + file for mirror in dataset.mirrors], file, md5) for file, md5 in resources]
 
 
 @dataclass(frozen=True)
@@ -326,37 +329,37 @@ def _read_photos(folder: Path, note: Callable[[str], object]) -> _Photos:
     return _Photos(folder, files, [rgb(photo if photo.ndim == 3 else photo[..., None]) for photo in photos])
 
 
-def _to_synthesise() -> list[str]:
-    """List the splits of MNISTM to make: all that weren't imported, if one of these is missing or damaged."""
-    entry = _entry('MNISTM')
+def _to_synthesise(name: str) -> list[str]:
+    """List the splits of a domain to make: all that weren't imported, if one of these is missing or damaged."""
+    entry = _entry(name)
     imported = [
         split for split, parts in (entry['splits'].items() if entry else ()) if parts['source']['made_by'] == IMPORTED
     ]
     synthetic = [split for split in SPLITS if split not in imported]
-    return synthetic if set(synthetic) & set(_missing_splits('MNISTM')) else []
+    return synthetic if set(synthetic) & set(_missing_splits(name)) else []
 
 
-def _synthesise(photos: _Photos | None, seed: int, report: Progress) -> None:
-    splits_to_make = _to_synthesise()
-    damaged_imports = [split for split in _missing_splits('MNISTM') if split not in splits_to_make]
+def _synthesise(name: str, blended_from: str, photos: _Photos | None, seed: int, report: Progress) -> None:
+    splits_to_make = _to_synthesise(name)
+    damaged_imports = [split for split in _missing_splits(name) if split not in splits_to_make]
     if damaged_imports:
         raise DataError(
             f'its {damaged_imports[0]} split was imported and is damaged. Import it again: m2m data import '
-            'digits-domain MNISTM --from PATH'
+            f'digits-domain {name} --from PATH'
         )
     if photos is None or not splits_to_make:
         return
     splits: dict[str, Digits] = {}
     sources: dict[str, dict[str, Any]] = {}
     for i, split in enumerate(splits_to_make):
-        report('MNISTM, synthesised splits', i, len(splits_to_make))
+        report(f'{name}, synthesised splits', i, len(splits_to_make))
         share = slice(i, None, len(splits_to_make))
-        splits[split] = blend(load_digits('MNIST', split), photos.images[share], seed)
+        splits[split] = blend(load_digits(blended_from, split), photos.images[share], seed)
         sources[split] = {
             'made_by': SYNTHESISED,
             'seed': seed,
             'photos': len(photos.files[share]),
             'photos_sha256': _listed_sha256(photos.folder, photos.files[share]),
         }
-    write_domain('MNISTM', splits, sources)
-    report('MNISTM, synthesised splits', len(splits_to_make), len(splits_to_make))
+    write_domain(name, splits, sources)
+    report(f'{name}, synthesised splits', len(splits_to_make), len(splits_to_make))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from m2m_benchmarks.benchmarks.identifiers import DERIVED_DIGITS, PAPER_DIGITS, DigitsIdentifier
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.data.citations import DEVRIES2020, SIEGLE2021
-from m2m_benchmarks.data.digit_names import DERIVED, DOMAINS, stimulus_set_name
+from m2m_benchmarks.data.digit_names import DERIVED, DERIVED_TEST, DERIVED_TRAIN, DOMAINS, stimulus_set_name
 from m2m_benchmarks.data.made_here import SIMULATED_MOUSE
 
 
@@ -155,9 +155,9 @@ DIGITS = {
     PAPER_DIGITS: DigitsCollection(
         folder='qazi2025',
         title='Digits of four domains (Qazi, Jalil & Iqbal 2025)',
-        domains=DOMAINS,
-        targets=DOMAINS,
-        n_test={'MNIST': 10_000, 'MNISTM': 9_001, 'SVHN': 26_032, 'USPS': 2_007},
+        domains=tuple(DOMAINS),
+        targets=tuple(DOMAINS),
+        n_test={name: domain.n_test for name, domain in DOMAINS.items()},
         n_train=None,
         same_digits=False,
         bibtex="""@article{qazi2025mice,
@@ -172,8 +172,8 @@ DIGITS = {
         title="scikit-learn's digits and five domains that this package derives from them",
         domains=(DERIVED_DIGITS,),
         targets=DERIVED,
-        n_test=dict.fromkeys(DERIVED, 597),
-        n_train=1_200,
+        n_test=dict.fromkeys(DERIVED, DERIVED_TEST),
+        n_train=DERIVED_TRAIN,
         same_digits=True,
     ),
 }

@@ -5,11 +5,13 @@
 
 Brain-Score reads registry lines and metadata as literal text, so they can't be generated at run time. The table is
 `datasets.RECORDINGS` and `datasets.DIGITS` by `comparisons.COMPARISONS` and `identifiers.PROTOCOLS`. Benchmarks of
-populations, which depend on the columns of the recordings, have no line; exports of them do.
+populations, which depend on the columns of the recordings, have no line; exports of them do. The registry lines of the
+stimulus sets of digits are written from `data.digit_names`.
 """
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,14 @@ from m2m_benchmarks.benchmarks.comparisons.base import TRANSFORMATIONS
 from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS, DigitsCollection, RecordedDataset
 from m2m_benchmarks.benchmarks.generalization import READOUT_IMAGES
 from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, DigitsIdentifier, NeuralIdentifier
+from m2m_benchmarks.data.digit_names import DERIVED, DERIVED_DIGITS, DOMAINS, SPLITS, stimulus_set_name
 from m2m_benchmarks.data.populations import MIN_POPULATION_SIZE
 from m2m_benchmarks.storage import atomic_write
 
 _WIDTH = 120
 _FOLDER = Path(__file__).parent
-_WRITTEN = 'Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the comparison instead.'
+_SCRIPT = '`python -m m2m_benchmarks.benchmarks.registry`'
+_WRITTEN = f'Written by {_SCRIPT}; edit the table or the comparison instead.'
 
 
 def identifiers(dataset: str) -> list[NeuralIdentifier] | list[DigitsIdentifier]:
@@ -179,6 +183,18 @@ def files() -> dict[Path, str]:
             'test.py': _digits_test(dataset, collection),
         }.items():
             content[_FOLDER / collection.folder / file] = text
+    data = _FOLDER.parent / 'data'
+    domains = [stimulus_set_name(domain, split) for domain in DOMAINS for split in SPLITS]
+    content[data / 'digits' / '__init__.py'] = _stimuli_init(
+        f'Domains of digits, {", ".join(DOMAINS)}, as 32 x 32 RGB images',
+        'load_digit_stimuli',
+        {name: name for name in domains},
+    )
+    content[data / 'sklearn_digits' / '__init__.py'] = _stimuli_init(
+        "scikit-learn's 8 x 8 digits, and domains that this package derives from them, without any download",
+        'load_sklearn_stimuli',
+        {stimulus_set_name(DERIVED_DIGITS, split): split for split in (*SPLITS, *DERIVED)},
+    )
     return content
 
 
@@ -221,6 +237,16 @@ def _digits_init(dataset: str, collection: DigitsCollection) -> str:
     for protocol in PROTOCOLS:
         lines = [line(name) for name in _digits_identifiers(dataset) if name.protocol == protocol]
         text += '\n' + '\n'.join(lines) + '\n'
+    return text
+
+
+def _stimuli_init(title: str, function: str, arguments: Mapping[str, str]) -> str:
+    """Write the module that registers stimulus sets of digits: the name of each, and what the function is given."""
+    text = f'"""{title}.\n\nWritten by {_SCRIPT}; edit `data/digit_names.py` instead.\n"""\n\n'
+    text += 'import functools\n\nfrom brainscore_vision import stimulus_set_registry\n\n'
+    text += f'from .domains import {function}\n\n'
+    for name, argument in arguments.items():
+        text += f'stimulus_set_registry[{name!r}] = functools.partial({function}, {argument!r})\n'
     return text
 
 
@@ -343,7 +369,7 @@ def main(arguments: list[str] | None = None) -> int:
     for path, text in differing.items():
         print(f'{"differs" if check else "written"}: {path.relative_to(_FOLDER.parent.parent)}')
         if not check:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(path) as file:
                 file.write(text)
     return int(check and bool(differing))

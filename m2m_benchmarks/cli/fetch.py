@@ -17,12 +17,11 @@ from m2m_benchmarks.cli.console import Json, check_json, print_table, print_text
 from m2m_benchmarks.cli.recordings import print_fetched, print_note, print_plan, print_renamed
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.areas import renamed_areas
-from m2m_benchmarks.data.digit_names import DOMAINS
+from m2m_benchmarks.data.digit_names import DOMAINS, SPLITS
 from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.report.tables import Column, Row, Table, count, text
 
 _DIGITS = 'digits'
-_NO_PHOTOS = 'it is made from MNIST and a folder of photos: m2m data fetch digits --photos DIR'
 _DIGITS_OPTIONS = (
     Option('domains', f'Domains to download, of {",".join(DOMAINS)}. Default: all.'),
     Option('photos', 'Folder of PNG or JPEG photos to make MNISTM from.', Path),
@@ -234,11 +233,15 @@ def _fetch_digits(context: typer.Context, values: Mapping[str, Any], json: str |
     selected = comma_separated('--domains', values['domains'])
     with progress(_AFTER_INTERRUPT) as report:
         with stage(report, 'loading torch'):
-            from m2m_benchmarks.acquisition.digit_import import SPLITS, fetch_digits
+            from m2m_benchmarks.acquisition.digit_import import fetch_digits
 
         entries = fetch_digits(values['photos'], selected, values['seed'], report, print_note)
     domains = {domain: summarize_splits(entry) for domain, entry in entries.items()}
-    left_out = {'MNISTM': _NO_PHOTOS} if selected is None and 'MNISTM' not in domains else {}
+    left_out = {
+        name: f'it is made from {domain.blended_from} and a folder of photos: m2m data fetch digits --photos DIR'
+        for name, domain in DOMAINS.items()
+        if selected is None and name not in domains
+    }
     if json is not None:
         write_json({'domains': domains, 'left_out': left_out}, json)
     if json == '-':
@@ -264,7 +267,7 @@ def summarize_splits(entry: dict[str, Any]) -> dict[str, Any]:
             'source': parts['source'],
             'sha256': {part: file['sha256'] for part, file in parts['files'].items()},
         }
-        for split, parts in {**{each: splits[each] for each in ('train', 'test') if each in splits}, **splits}.items()
+        for split, parts in {**{each: splits[each] for each in SPLITS if each in splits}, **splits}.items()
     }
 
 

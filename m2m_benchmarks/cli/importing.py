@@ -12,7 +12,7 @@ from m2m_benchmarks.cli.fetch import splits_table, summarize_splits
 from m2m_benchmarks.cli.nwb import print_nwb_plan
 from m2m_benchmarks.cli.recordings import print_note, print_recordings, print_renamed
 from m2m_benchmarks.data import manifest
-from m2m_benchmarks.data.digit_names import DOMAINS, spelled
+from m2m_benchmarks.data.digit_names import DOMAINS, SPLITS, spelled
 
 if TYPE_CHECKING:
     from m2m_benchmarks.acquisition.images import Colour
@@ -133,7 +133,7 @@ def import_(
         unused = {**bundle, **of_recordings, '--replace': False}
         if domain is None or source is None or any(unused.values()):
             raise _usage_error(f'{_DIGITS_DOMAIN} NAME', {'NAME': domain, '--from': source}, unused)
-        if as_split not in (None, 'train', 'test'):
+        if as_split not in (None, *SPLITS):
             raise typer.BadParameter(f'expected train or test, got {as_split}', param_hint='--as')
         check_json(json)
         _import_digits(domain, source, as_split, _colour(background), replace, json)
@@ -288,7 +288,7 @@ def _import_digits(
         return
     print_table(splits_table(splits, f'{name}: imported'))
     if 'test' in splits and name not in DOMAINS:
-        benchmark = DigitsIdentifier(PAPER_DIGITS, 'MNIST', name, 'accuracy')
+        benchmark = DigitsIdentifier(PAPER_DIGITS, next(iter(DOMAINS)), name, 'accuracy')
         print_line(f'Next:  m2m score MODEL {benchmark}')
     if 'train' in splits:
         print_line(f'Next:  m2m train digitnet --source {name}')

@@ -19,6 +19,7 @@ from torchvision import datasets
 from m2m_benchmarks.acquisition.digit_import import fetch_digits, import_domain
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import atomic, manifest
+from m2m_benchmarks.data.digit_names import DOMAINS, Domain
 from m2m_benchmarks.data.digits.domains import load_digits
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net import download as transport
@@ -605,6 +606,15 @@ def test_mnistm_is_synthesised(m2m, mnist, photos):
         source = manifest.require('MNISTM')['splits'][split]['source']
         assert source['made_by'] == 'm2m data fetch: synthesised'
         assert (source['seed'], source['photos']) == (3, len(names))
+
+
+def test_the_table_says_what_a_domain_is_blended_from(mnist, photos, monkeypatch):
+    monkeypatch.setitem(DOMAINS, 'Blended', Domain(n_test=10, blended_from='MNIST'))
+    with pytest.raises(DataError, match='Blended cannot be downloaded: it is synthesised from MNIST and photos'):
+        fetch_digits(None, ['Blended'])
+    assert list(fetch_digits(photos, ['Blended'])) == ['MNIST', 'Blended']
+    expected = slow_blend(draw(12, 10, 32), read(photos, 'bd'), 0)
+    np.testing.assert_array_equal(load_digits('Blended', 'test').images, expected)
 
 
 def test_an_imported_test_split_of_mnistm_stays(mnist, photos, tmp_path):

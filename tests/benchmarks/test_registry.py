@@ -10,7 +10,9 @@ from m2m_benchmarks.benchmarks import registry
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, load_comparison
 from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, NeuralIdentifier
+from m2m_benchmarks.data.digit_names import DOMAINS, Domain
 from m2m_benchmarks.data.sklearn_digits import domains as derived
+from m2m_benchmarks.plugins.index import registrations
 
 
 @pytest.mark.seconds
@@ -20,7 +22,7 @@ def test_the_files_are_those_of_the_table():
 
 
 def test_every_plugin_folder_is_written_by_the_script():
-    folders = {path.parent for path in registry.files()}
+    folders = {path.parent for path in registry.files() if path.is_relative_to(registry._FOLDER)}
     assert folders == {path.parent for path in registry._FOLDER.glob('*/metadata.yaml')}
 
 
@@ -44,6 +46,18 @@ def test_check_says_what_differs(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     assert registry.main(['--check']) == 1
     assert capsys.readouterr().out == 'differs: m2m_benchmarks/benchmarks/simulated/__init__.py\n'
+
+
+def test_a_domain_of_digits_is_registered_by_the_script(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(registry, '_FOLDER', tmp_path / 'm2m_benchmarks' / 'benchmarks')
+    registry.main([])
+    monkeypatch.setitem(DOMAINS, 'Street', Domain(n_test=100))
+    capsys.readouterr()
+    assert registry.main(['--check']) == 1
+    assert capsys.readouterr().out == 'differs: m2m_benchmarks/data/digits/__init__.py\n'
+    registry.main([])
+    names = [name for _, name in registrations(tmp_path / 'm2m_benchmarks' / 'data' / 'digits' / '__init__.py')]
+    assert names == [f'{domain}_{split}' for domain in DOMAINS for split in ('train', 'test')]
 
 
 @pytest.mark.parametrize('dataset', RECORDINGS)

@@ -18,7 +18,13 @@ from sklearn.datasets import load_sample_images
 from m2m_benchmarks import load_stimulus_set
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import atomic, manifest
-from m2m_benchmarks.data.digit_names import DOMAINS, domain_and_split, stimulus_set_name
+from m2m_benchmarks.data.digit_names import (
+    DERIVED_TEST,
+    DERIVED_TRAIN,
+    DOMAINS,
+    domain_and_split,
+    stimulus_set_name,
+)
 from m2m_benchmarks.data.digits import domains
 from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.domains import digits_sha256, load_digit_stimuli, load_digits, write_domain
@@ -404,6 +410,7 @@ def test_they_are_made_when_they_are_first_used(m2m_home):
     entry = manifest.require('SklearnDigits')
     assert list(entry['splits']) == ['train', 'test', *DERIVED]
     assert [split['images'] for split in entry['splits'].values()] == [1200] + [597] * 6
+    assert (DERIVED_TRAIN, DERIVED_TEST) == (1200, 597)
     assert "scikit-learn's digits" in entry['source']['made_by']
     assert manifest.verify('SklearnDigits') == []
     # The files are the same in any folder and each time.

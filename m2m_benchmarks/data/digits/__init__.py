@@ -1,4 +1,7 @@
-"""Domains of digits, MNIST, MNIST-M (MNISTM), SVHN and USPS, as 32 x 32 RGB images."""
+"""Domains of digits, MNIST, MNISTM, SVHN, USPS, as 32 x 32 RGB images.
+
+Written by `python -m m2m_benchmarks.benchmarks.registry`; edit `data/digit_names.py` instead.
+"""
 
 import functools
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from m2m_benchmarks.data import manifest, versions
 from m2m_benchmarks.data.atomic import write_version
-from m2m_benchmarks.data.digit_names import domain_and_split, stimulus_set_name
+from m2m_benchmarks.data.digit_names import SPLITS, domain_and_split, stimulus_set_name
 from m2m_benchmarks.data.versions import Version
 from m2m_benchmarks.errors import DataError, DataNotFoundError, UnknownNameError
 from m2m_benchmarks.storage import reporting_write_errors
@@ -21,7 +21,6 @@ from m2m_benchmarks.storage import reporting_write_errors
 from .images import Digits, rgb
 
 _PARTS = ('images', 'labels', 'clusters')
-_SPLITS = ('train', 'test')
 
 
 def write_domain(name: str, splits: Mapping[str, Digits], sources: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -178,7 +177,7 @@ def digit_stimuli_here(identifier: str) -> StimulusSet | None:
     entry = manifest.read(name) if name else None
     if entry is None or entry.get('kind') != manifest.DIGITS:
         return None
-    if split not in (*_SPLITS, *entry['splits']):
+    if split not in (*SPLITS, *entry['splits']):
         raise UnknownNameError(
             'stimulus set', identifier, [stimulus_set_name(name, known) for known in entry['splits']]
         )

@@ -1,4 +1,7 @@
-"""scikit-learn's 8 x 8 digits, and five domains that this package derives from them, without any download."""
+"""scikit-learn's 8 x 8 digits, and domains that this package derives from them, without any download.
+
+Written by `python -m m2m_benchmarks.benchmarks.registry`; edit `data/digit_names.py` instead.
+"""
 
 import functools
 

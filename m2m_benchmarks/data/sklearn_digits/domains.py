@@ -8,15 +8,13 @@ from scipy import ndimage
 from sklearn.datasets import load_digits, load_sample_images
 
 from m2m_benchmarks.data import atomic, manifest
-from m2m_benchmarks.data.digit_names import DERIVED_DIGITS, stimulus_set_name
+from m2m_benchmarks.data.digit_names import DERIVED_DIGITS, DERIVED_TRAIN, SPLITS, stimulus_set_name
 from m2m_benchmarks.data.digits import domains
 from m2m_benchmarks.data.digits.blending import blend
 from m2m_benchmarks.data.digits.images import Digits, standardize
 
 #: Version of the domains; a copy of an older version in the data folder is replaced.
 VERSION = 1
-#: Number of training images, the first in scikit-learn's order; the others are the test split.
-N_TRAIN = 1200
 
 
 def _change_images(digits: Digits, change: Callable[[np.ndarray], np.ndarray]) -> Digits:
@@ -38,8 +36,8 @@ def splits() -> dict[str, Digits]:
     """Make the splits `train` and `test` of scikit-learn's digits, and the domains derived from `test`."""
     source = load_digits()
     digits = standardize(source.images / source.images.max(), source.target, None, "scikit-learn's digits")
-    test = digits[N_TRAIN:]
-    return {'train': digits[:N_TRAIN], 'test': test, **{name: derive(test) for name, derive in DERIVED.items()}}
+    test = digits[DERIVED_TRAIN:]
+    return {'train': digits[:DERIVED_TRAIN], 'test': test, **{name: derive(test) for name, derive in DERIVED.items()}}
 
 
 def ensure() -> None:
@@ -58,7 +56,7 @@ def _is_current() -> bool:
     entry = manifest.read(DERIVED_DIGITS)
     return entry is not None and all(
         split in entry['splits'] and entry['splits'][split]['source'].get('version') == VERSION
-        for split in ('train', 'test', *DERIVED)
+        for split in (*SPLITS, *DERIVED)
     )
 
 

@@ -2,10 +2,10 @@ import pytest
 from brainscore_vision import load_stimulus_set
 from PIL import Image
 
-from m2m_benchmarks.data.digit_names import DERIVED, stimulus_set_name
+from m2m_benchmarks.data.digit_names import DERIVED, SPLITS, stimulus_set_name
 
 
-@pytest.mark.parametrize('split', ['train', 'test', *DERIVED])
+@pytest.mark.parametrize('split', [*SPLITS, *DERIVED])
 def test_stimuli(split):
     stimuli = load_stimulus_set(stimulus_set_name('SklearnDigits', split))
     assert len(stimuli) == (1200 if split == 'train' else 597)

@@ -6,9 +6,9 @@ python package.py FOLDER
 import sys
 from pathlib import Path
 
-from m2m_benchmarks.data.digit_names import DERIVED, stimulus_set_name
+from m2m_benchmarks.data.digit_names import DERIVED, DERIVED_DIGITS, SPLITS, stimulus_set_name
 from m2m_benchmarks.data.packaging import package_stimuli
 
 if __name__ == '__main__':
-    for split in ('train', 'test', *DERIVED):
-        print(package_stimuli(stimulus_set_name('SklearnDigits', split), Path(sys.argv[1])))
+    for split in (*SPLITS, *DERIVED):
+        print(package_stimuli(stimulus_set_name(DERIVED_DIGITS, split), Path(sys.argv[1])))
