@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from scipy.linalg import block_diag, helmert
 from scipy.stats import special_ortho_group
 from torch import nn
@@ -305,6 +306,37 @@ def test_a_ceiling_that_is_none(value, simulated_home):
     comparison.ceiling = lambda recordings, sample: Ceiling(value)
     with pytest.raises(BenchmarkError, match='no model can be scored on it'):
         AreaBenchmark('SimulatedMouse', 'VISp', comparison)(fixed(np.eye(118)))
+
+
+def slow_similarity(model, patterns, stimuli, neuroids):
+    """Spearman correlation of two RDMs for stimuli and neuroids that are repeated, without pairs of one stimulus."""
+    rows = np.repeat(np.arange(len(patterns)), stimuli)
+    first, second = (1 - np.corrcoef(each) for each in (model[rows], np.repeat(patterns[rows], neuroids, axis=1)))
+    upper = np.triu(rows[:, None] != rows, k=1)
+    # Neither repeated neuroids nor the order of a sum may break ties.
+    return stats.spearmanr(*(matrix[upper].round(12) for matrix in (first, second))).statistic
+
+
+@pytest.mark.parametrize('name', ['rdm', 'rdm_standardised'])
+def test_draws_of_similarity_are_those_of_the_repeated_experiment(name, simulated_home):
+    benchmark = load_benchmark(f'SimulatedMouse.VISp-{name}')
+    recorded, sample, comparison = benchmark.recordings, benchmark.sample, benchmark.comparison
+    patterns = recorded.mean.values if name == 'rdm' else stats.zscore(recorded.mean.values)
+    every_stimulus, every_neuroid = (np.ones(n, dtype=int) for n in patterns.shape)
+    for seed in range(2):  # the RDMs of the recordings are kept from the first to the second
+        model = patterns[:, :40] + np.random.default_rng(seed).normal(size=(len(patterns), 40)) * patterns.std()
+        raw = comparison.raw(Features(model), recorded, sample)
+        model = model if name == 'rdm' else stats.zscore(model)
+        expected = [
+            [
+                slow_similarity(model, patterns, stimuli, neuroids),
+                slow_similarity(model, patterns, every_stimulus, neuroids),
+                slow_similarity(model, patterns, stimuli, every_neuroid),
+            ]
+            for stimuli, neuroids in sample
+        ]
+        np.testing.assert_allclose(raw.draws.T, expected, atol=1e-9)
+        assert raw.value == pytest.approx(slow_similarity(model, patterns, every_stimulus, every_neuroid))
 
 
 def test_further_numbers_of_a_comparison_are_in_the_result(simulated_home):
