@@ -1,4 +1,4 @@
-"""Contracts: imports by statement and by string, the use of Brain-Score's private parts, helpers of tests."""
+"""Contracts: imports, Brain-Score's private parts, where datasets are named, helpers of tests."""
 
 import ast
 import importlib
@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 import m2m_benchmarks
+from m2m_benchmarks.acquisition.surveys import SURVEYS
+from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS
+from m2m_benchmarks.data.digit_names import DOMAINS, PAPER_DIGITS
 from m2m_benchmarks.errors import UnknownNameError
 from m2m_benchmarks.plugins import RESOLVERS
 
@@ -74,6 +77,15 @@ EXCEPTIONS = {
     'models/neurn/labels.py': {'_model', '_extractor', '_device', '_forward_kwargs'},
     'models/neurn/model.py': {'behavior_model', 'region_layer_map'},
 }
+
+#: Tables that name datasets; elsewhere a dataset is asked.
+TABLES = (
+    'acquisition/surveys.py',
+    'benchmarks/datasets.py',
+    'benchmarks/selection.py',  # the suites
+    'data/digit_names.py',
+    'data/made_here.py',
+)
 
 
 def sources(folder=LIBRARY):
@@ -245,6 +257,59 @@ def test_nothing_that_only_posix_has():
         if not exceptions & set(file.parents)
     }
     assert {file: names for file, names in needed.items() if names} == {}
+
+
+def own_folders():
+    """Map the name of each dataset to the folders of its plugins and its survey, which may name it."""
+    folders = {
+        name: {f'data/{row.folder}/', f'benchmarks/{row.folder}/'} for name, row in {**RECORDINGS, **DIGITS}.items()
+    }
+    folders |= {name: {'data/digits/', f'benchmarks/{DIGITS[PAPER_DIGITS].folder}/'} for name in DOMAINS}
+    for name, survey in SURVEYS.items():
+        folders.setdefault(name, set()).add('/'.join([*type(survey).__module__.split('.')[1:-1], '']))
+    return folders
+
+
+def named_datasets(file, tree):
+    """Yield the names of datasets in the strings of a module, except in docstrings, help texts and examples."""
+    folders = own_folders()
+    name = re.compile(rf'(?<![A-Za-z0-9])(?:{"|".join(folders)})(?![A-Za-z0-9])')
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {
+        node.body[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or node in docstrings:
+            continue
+        if file.startswith('cli/') and ' ' in node.value:  # a help text
+            continue
+        text = re.sub(r"(as in|such as) '?\S+", '', node.value)
+        yield from (each for each in name.findall(text) if not file.startswith(tuple(folders[each])))
+
+
+@pytest.mark.seconds
+def test_datasets_are_named_only_by_themselves_and_in_tables():
+    allowed = (*TABLES, 'testing/')  # helpers have example data
+    named = {file: set(named_datasets(file, tree)) for file, tree in sources() if not file.startswith(allowed)}
+    assert {file: names for file, names in named.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    ('file', 'line', 'names'),
+    [
+        ('acquisition/importing.py', "name == 'SimulatedMouse'", ['SimulatedMouse']),
+        ('cli/train.py', "benchmark = 'SimulatedMouse-rdm'", ['SimulatedMouse']),
+        ('cli/fetch.py', "left_out = {f'{split}_MNISTM': 'made from MNIST'}", ['MNISTM']),
+        ('report/scores.py', "note = 'SklearnDigits are not those of the paper.'", ['SklearnDigits']),
+        ('data/digits/domains.py', "names = ('USPS', 'Siegle2021')", ['Siegle2021']),
+        ('acquisition/allen/ecephys/survey.py', "names = ('Siegle2021', 'deVries2020')", ['deVries2020']),
+        ('scoring/score.py', "'a name, such as Siegle2021.VISp-rdm'; 'Siegle2021x'; 'UMNIST'", []),
+    ],
+)
+def test_a_name_of_a_dataset_elsewhere_is_caught(file, line, names):
+    assert list(named_datasets(file, ast.parse(f'"""SimulatedMouse."""\n{line}'))) == names
 
 
 def repeated(trees):
