@@ -233,7 +233,7 @@ def test_names_of_this_library_are_refused(name):
         ({'metric': 'linear_ckb'}, UnknownNameError, 'unknown metric'),
         ({'n_draws': 1}, BenchmarkError, 'n_draws is 1'),
         ({'area': 'VISq'}, UnknownNameError, "unknown area 'VISq'"),
-        ({'area': None, 'population': 'L4'}, BenchmarkError, 'is a population of an area; give the area'),
+        ({'area': None, 'population': 'L4'}, BenchmarkError, 'is a population of an area; also give the area'),
         ({'dataset': 'SimulatedMouze'}, UnknownNameError, 'unknown dataset .* SimulatedMouse'),
         ({'dataset': 'Simulated Mouse'}, UnknownNameError, 'Names are DATASET-COMPARISON'),
         ({'dataset': 'Siegle2021'}, DataNotFoundError, 'm2m data import Siegle2021'),

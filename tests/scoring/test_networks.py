@@ -96,7 +96,7 @@ def test_a_network_of_functions_has_its_output(m2m_home):
     named = score(FunctionsOnly(), layer='output', **options).attrs['result']
     assert own['layer'] == 'output'
     assert named['raw'] == pytest.approx(same['raw'], abs=1e-6)
-    assert set(own['layer_scores']) == {'output'}
+    assert own['commitment'] == 'the only layer'
 
 
 class Dropping(nn.Module):
