@@ -158,12 +158,12 @@ def _notes(comparison: 'Comparison') -> list[str]:
         several = any(spread is not None for spread in comparison.rows[-1].spreads)
         notes[-1] += f' Seeds: {seeds}{"; between seeds: standard deviation" if several else ""}.'
     row, n = comparison.rows[-1], len(comparison.candidates)
-    ceiling = '; p at ceiling: for one at the ceiling' if any(p is not None for p in row.p_ceiling) else ''
-    notes.append(f'p above {_chance(row)}: for a true score that is not{ceiling}.')
+    ceiling = '; p at ceiling: if the true score is the ceiling' if any(p is not None for p in row.p_ceiling) else ''
+    notes.append(f'p above {_chance(row)}: if the true score is {_chance(row)} or less{ceiling}.')
     if row.other_mice is not None:
         notes.append(
-            'other mice: the raw value that all other animals reach as a model of one animal, the mark for the raw '
-            'value of a model on one animal; both are means over animals.'
+            'other mice: the raw value that all other animals reach as a model of one animal, to compare with '
+            'the raw value of a model on one animal; both are means over animals.'
         )
     notes.append(f'p values are adjusted for the number of models or pairs ({_corrected(comparison.correction)}).')
     if n > 2:

@@ -310,14 +310,14 @@ def test_notes_explain_the_numbers():
     assert lines[-6:] == [
         'bootstrap.',
         '±: standard error. Seeds: 0, 1, 2; between seeds: standard deviation.',
-        'p above chance: for a true score that is not.',
+        'p above chance: if the true score is chance or less.',
         'p values are adjusted for the number of models or pairs (Holm 1979: the chance of any false difference is at '
         'most 5 %).',
         'Shares of correct labels; chance is 0.1.',
         'SimulatedMouse is simulated: these numbers say nothing about any mouse.',
     ]
     lines = lines_of(dataclasses.replace(comparison(chance=None, mice=True), correction='fdr'), None)
-    assert 'p above 0: for a true score that is not; p at ceiling: for one at the ceiling.' in lines
+    assert 'p above 0: if the true score is 0 or less; p at ceiling: if the true score is the ceiling.' in lines
     assert any(line.startswith('other mice: the raw value') for line in lines)
     assert any('Benjamini & Hochberg' in line for line in lines)
     left_out = dataclasses.replace(comparison(), left_out={'VISrl': 'too few'})
