@@ -13,9 +13,8 @@ def cka(first: np.ndarray, second: np.ndarray, debiased: bool = True) -> float:
     first, second : array, shape (n_stimuli, n_units)
         Response patterns in any unit of measurement, without NaN. The numbers of units may differ.
     debiased : bool
-        Whether to use the U-statistic of HSIC (Murphy, Zylberberg & Fyshe 2024, arXiv 2405.01012), which is 0 on
-        average for unrelated patterns and so is negative at times. If False, CKA as defined by Kornblith et al. (2019,
-        ICML), which is near 1 for any patterns of more units than stimuli.
+        Whether to use the U-statistic of HSIC (Murphy et al. 2024, arXiv 2405.01012), 0 on average for unrelated
+        patterns. If False, CKA as Kornblith et al. (2019, ICML) define it, near 1 for any with more units than stimuli.
 
     Raises
     ------
@@ -27,38 +26,23 @@ def cka(first: np.ndarray, second: np.ndarray, debiased: bool = True) -> float:
 
 def kernel_cka(first: np.ndarray, second: np.ndarray, debiased: bool = True) -> float:
     """Linear CKA of two kernels, the patterns' inner products, shape (n_stimuli, n_stimuli); see `cka`."""
-    centre = _u_centre if debiased else _centre
-    first, second = centre(first), centre(second)
-    scale = _inner_product(first, first) * _inner_product(second, second)
-    return _inner_product(first, second) / float(np.sqrt(scale)) if scale > 0 else 0.0
+    first, second = _centred(first, debiased), _centred(second, debiased)
+    scale = np.vdot(first, first) * np.vdot(second, second)
+    return float(np.vdot(first, second) / np.sqrt(scale)) if scale > 0 else 0.0
 
 
 def hsic(first: np.ndarray, second: np.ndarray, debiased: bool = True) -> float:
-    """Hilbert-Schmidt independence criterion of two kernels, up to a factor that cancels in CKA.
-
-    The U-statistic is eq. 5 of Song et al. (2012), Journal of Machine Learning Research 13.
-    """
-    centre = _u_centre if debiased else _centre
-    return _inner_product(centre(first), centre(second))
+    """Hilbert-Schmidt independence criterion of two kernels (eq. 5 of Song et al. 2012, JMLR 13), up to a factor."""
+    return float(np.vdot(_centred(first, debiased), _centred(second, debiased)))
 
 
-def _inner_product(first: np.ndarray, second: np.ndarray) -> float:
-    return float((first * second).sum())
-
-
-def _centre(products: np.ndarray) -> np.ndarray:
-    rows = products.mean(axis=1)
-    centred: np.ndarray = products - rows[:, None] - rows + rows.mean()
-    return centred
-
-
-def _u_centre(products: np.ndarray) -> np.ndarray:
-    """Centre without the diagonal, to which noise adds its variance."""
+def _centred(products: np.ndarray, debiased: bool) -> np.ndarray:
     n = len(products)
+    if not debiased:
+        return np.asarray(products - products.mean(axis=0) - products.mean(axis=1)[:, None] + products.mean())
     if n < 4:
         raise ValueError(f'the U-statistic of HSIC needs at least 4 stimuli, got {n}')
-    products = products - np.diag(np.diag(products))
+    products = products - np.diag(np.diag(products))  # to which noise adds its variance
     rows = products.sum(axis=1) / (n - 2)
-    centred: np.ndarray = products - rows[:, None] - rows + products.sum() / ((n - 1) * (n - 2))
-    np.fill_diagonal(centred, 0)
-    return centred
+    centred = products - rows[:, None] - rows + products.sum() / ((n - 1) * (n - 2))
+    return np.where(np.eye(n, dtype=bool), 0, centred)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from brainscore_vision.metrics.cka.metric import linear_CKA, unbiased_linear_CKA
 
-from m2m_benchmarks.arrays import gram_reduce
 from m2m_benchmarks.arrays.cka import cka, hsic
 from m2m_benchmarks.benchmarks.comparisons import load_comparison
 
@@ -17,7 +16,7 @@ def patterns(seed, *shape):
 
 
 def test_is_brain_scores():
-    first, second = patterns(0, 30, 12), patterns(0, 30, 12) @ patterns(1, 12, 20) + patterns(2, 30, 20)
+    first, second = (patterns(0, 30, 12) @ patterns(seed, 12, 20) + patterns(seed, 30, 20) for seed in (1, 2))
     assert cka(first, second) == pytest.approx(unbiased_linear_CKA(first, second), abs=1e-9)
     assert cka(first, second, debiased=False) == pytest.approx(float(linear_CKA(first, second)), abs=1e-9)
 
@@ -25,8 +24,8 @@ def test_is_brain_scores():
 def test_hsic_is_the_mean_over_all_sets_of_four_stimuli():
     a, b = (each @ each.T for each in (patterns(0, 6, 9), patterns(1, 6, 9)))
     fours = itertools.permutations(range(6), 4)
-    terms = [a[i, j] * b[i, j] + a[i, j] * b[q, r] - 2 * a[i, j] * b[i, q] for i, j, q, r in fours]
-    assert hsic(a, b) == pytest.approx(6 * 3 * np.mean(terms))  # n (n - 3) times the U-statistic
+    mean = np.mean([a[i, j] * (b[i, j] + b[q, r] - 2 * b[i, q]) for i, j, q, r in fours])
+    assert hsic(a, b) == pytest.approx(6 * 3 * mean)  # n (n - 3) times the U-statistic
 
 
 def test_unrelated_patterns_score_0_with_any_number_of_units():
@@ -34,20 +33,8 @@ def test_unrelated_patterns_score_0_with_any_number_of_units():
     assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(200)
     assert cka(patterns(0, 30, 400), patterns(1, 30, 50), debiased=False) > 0.5
     assert cka(patterns(0, 30, 4), np.ones((30, 4))) == 0
-
-
-@pytest.mark.parametrize('n_units', [5, 400])
-def test_a_layer_of_equal_patterns_scores_0(n_units):
-    rng = np.random.default_rng(0)
-    equal = np.tile(rng.normal(size=n_units), (16, 1))
-    assert cka(gram_reduce(equal), rng.normal(size=(16, 6))) == 0
-    assert cka(equal, rng.normal(size=(16, 6))) == 0
-
-
-def test_three_stimuli_are_too_few():
     with pytest.raises(ValueError, match='at least 4 stimuli, got 3'):
         cka(patterns(0, 3, 5), patterns(1, 3, 5))
-    assert -1 <= cka(patterns(0, 4, 5), patterns(1, 4, 5)) <= 1
 
 
 @pytest.mark.parametrize('n_trials', [4, 20])

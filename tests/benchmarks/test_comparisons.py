@@ -339,6 +339,21 @@ def test_draws_of_similarity_are_those_of_the_repeated_experiment(name, simulate
         assert raw.value == pytest.approx(slow_similarity(model, patterns, every_stimulus, every_neuroid))
 
 
+@pytest.mark.parametrize('name', COMPARISONS)
+@pytest.mark.parametrize('n_units', [5, 400])
+def test_a_layer_of_equal_patterns_agrees_with_nothing(name, n_units, simulated_home):
+    """Whether as the units themselves or rotated: all distances are 0 but for rounding."""
+    comparison, recordings = load_comparison(name), load_benchmark('SimulatedMouse.VISp-rdm').recordings
+    equal = np.tile(np.random.default_rng(0).normal(size=n_units), (len(recordings.mean), 1))
+    rotated = [gram_reduce(equal)] if comparison.features is FeatureForm.ROTATION else []
+    for values in (equal, *rotated):
+        try:
+            # Regression predicts the mean of the other folds, which is below that of all where a response is above.
+            assert comparison.score(comparison.raw(Features(values), recordings).value, 1.0) == 0
+        except BenchmarkError as error:
+            assert 'vary on' in str(error)  # standardising leaves out all of them
+
+
 def test_further_numbers_of_a_comparison_are_in_the_result(simulated_home):
     comparison = Largest()
     comparison.further = lambda recordings: {'dimensions': float(recordings.mean.shape[1]), 'animal_ceiling': 0.5}

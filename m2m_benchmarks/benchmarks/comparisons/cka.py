@@ -18,8 +18,7 @@ class CKA(Comparison):
     min_stimuli = 8  # a draw is half of them, and the U-statistic needs four
     description = Description(
         raw='debiased linear CKA of model and trial-averaged responses',
-        ceiling='CKA of the noise-free responses of these neuroids with the recorded ones, from split halves of the '
-        'trials; not that of a perfect model of the population',
+        ceiling='CKA of noise-free with recorded responses, from halves of the trials; not that of a perfect model',
         formula='raw / ceiling',
         caveat='neuroids are a sample; with few of them, even a perfect model of the population scores below 1',
         reference='Kornblith et al. (2019), ICML; debiased as in Murphy et al. (2024), arXiv 2405.01012',
