@@ -41,6 +41,15 @@ class FileForbidden(RequestFailed):
     """The server refused the file (403), as S3 does for one that it doesn't have where listing isn't allowed."""
 
 
+class NoByteRanges(RequestFailed):
+    """The server sends only whole files."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            'the server sends only whole files, no byte ranges: fetch whole files (--whole-files)', retryable=False
+        )
+
+
 class FileUnusable(RequestFailed):
     """The downloaded file can't be used, for the reason given; another mirror may have a good one."""
 

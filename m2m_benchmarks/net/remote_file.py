@@ -18,7 +18,7 @@ import httpx
 
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.net.client import parse_content_range
-from m2m_benchmarks.net.failures import RemoteFileChanged, RequestFailed, without_password
+from m2m_benchmarks.net.failures import NoByteRanges, RemoteFileChanged, RequestFailed, without_password
 from m2m_benchmarks.net.retry import RETRY, RetryPolicy
 
 #: Bytes of the largest request; one that fails is repeated as a whole.
@@ -183,8 +183,7 @@ class RemoteFile(io.RawIOBase):
         """Check that an answer is of the version that is read; return where its content ends in the file."""
         status, same_mirror = response.status_code, url == self._mirror
         if status == 200:
-            message = 'the server sends only whole files, no byte ranges: fetch whole files (--whole-files)'
-            raise RequestFailed(message, retryable=False)
+            raise NoByteRanges
         if status == 416:
             if same_mirror:
                 raise self._change_error(f'it is shorter now, without byte {start:,}')

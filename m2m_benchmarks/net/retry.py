@@ -11,6 +11,7 @@ from m2m_benchmarks.net.failures import (
     FileForbidden,
     FileMissing,
     FileUnusable,
+    NoByteRanges,
     RemoteFileChanged,
     RemoteFileForbidden,
     RemoteFileNotFound,
@@ -176,6 +177,8 @@ def _error(failures: dict[str, RequestFailed], failed: str, kept: str) -> DataEr
     listed = ' '.join(f'{without_password(url)}: {str(reason).rstrip(".")}.' for url, reason in failures.items())
     if all(isinstance(reason, FileMissing) for reason in reasons):
         return RemoteFileNotFound(f'no server has the file. {listed}')
+    if all(isinstance(reason, NoByteRanges) for reason in reasons):  # the connection is good
+        return DataError(f'{failed} {listed}')
     kind = ServerUnreachable if any(reason.retryable for reason in reasons) else DataError
     if all(isinstance(reason, FileMissing | FileForbidden) for reason in reasons):
         kind = RemoteFileForbidden

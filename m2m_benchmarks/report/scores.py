@@ -135,9 +135,10 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
     if any(part.own_units is not None for part in parts):
         notes.append(_OWN_UNITS)
     names = [name for name in map(_neural, results) if name is not None]
-    # Imported recordings have no METHODS.md; those of all datasets describe the comparisons alike.
+    # Imported recordings have no METHODS.md; that of any dataset describes the comparisons.
+    any_folder = next(iter(RECORDINGS.values())).folder
     datasets = dict.fromkeys(name.dataset for name in names)
-    folders = dict.fromkeys(RECORDINGS[name].folder if name in RECORDINGS else '*' for name in datasets)
+    folders = dict.fromkeys(RECORDINGS[name].folder if name in RECORDINGS else any_folder for name in datasets)
     methods = ', '.join(f'm2m_benchmarks/benchmarks/{folder}/METHODS.md' for folder in folders)
     notes += [f'raw and ceiling: see {methods}.'] if methods else []
     chosen = [result.commitment for result in results]
