@@ -44,6 +44,10 @@ def test_round_trip(m2m_home):
     for result in results[5:]:
         assert store.add([result]) == 1
     assert store.results() == results  # oldest first
+    assert store.results(model='model 1') == results[1::2]
+    assert store.results(benchmark='benchmark 2') == results[2::3]
+    assert store.results('model 0', 'benchmark 0') == results[::6]
+    assert store.results('nobody') == []
 
 
 def test_the_same_result_is_stored_once(m2m_home):

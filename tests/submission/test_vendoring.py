@@ -230,6 +230,18 @@ def test_a_model_that_imports_another_of_this_library(tmp_path):
     assert_whole(tmp_path / 'copy')
 
 
+@pytest.mark.seconds
+def test_two_modules_of_the_same_name(tmp_path):
+    metrics = 'm2m_benchmarks.metrics'
+    main = f'from {metrics}.m2m_rdm.metric import M2MRDM\nfrom {metrics}.m2m_ridge.metric import M2MRidge\n'
+    copy_self_contained(plugin(tmp_path / 'made_up', main=main), 'made_up', 'models', tmp_path / 'copy')
+    assert (tmp_path / 'copy' / 'main.py').read_text() == (
+        'from .m2m.metrics_m2m_rdm_metric import M2MRDM\nfrom .m2m.metrics_m2m_ridge_metric import M2MRidge\n'
+    )
+    for folder, name in (('m2m_rdm', 'M2MRDM'), ('m2m_ridge', 'M2MRidge')):
+        assert f'\nclass {name}(' in (tmp_path / 'copy' / 'm2m' / f'metrics_{folder}_metric.py').read_text()
+
+
 @pytest.mark.parametrize(
     ('content', 'message'),
     [

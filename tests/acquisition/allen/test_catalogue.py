@@ -502,6 +502,7 @@ def test_wrong_csv(site, ask, table, content):
 @pytest.mark.parametrize(
     ('table', 'column'),
     [
+        ('sessions', 'id'),
         ('sessions', 'specimen_id'),
         ('probes', 'ecephys_session_id'),
         ('channels', 'ecephys_probe_id'),
