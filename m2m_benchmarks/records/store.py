@@ -355,6 +355,12 @@ def _connect() -> Iterator[None]:
             _database.connect()
             # A damaged text may be no UTF-8.
             _database.connection().text_factory = lambda content: content.decode('utf-8', 'surrogateescape')
+            version = _database.execute_sql('PRAGMA user_version').fetchone()[0]
+            if version != 0:
+                raise StorageError(
+                    f'the results file {file} has the version {version}, from a later version of M2M or another '
+                    'program; this one reads and writes version 0. Update M2M, or set M2M_HOME to another folder.'
+                )
             _make_table()
         except _ERRORS as error:
             raise StorageError(f'the results file {file} cannot be used: {explain(error, file)}') from error

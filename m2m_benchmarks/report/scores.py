@@ -31,8 +31,8 @@ def _single_animals(results: Sequence[Result]) -> list[Table]:
     """Lay out values on single animals, which are not comparable with those on all animals at once."""
     rows = []
     for result in results:
-        group = f'{result.benchmark} (simulated)' if result.simulated else result.benchmark
-        parts: dict[str, Result | Part] = {**(result.areas or {}), 'mean' if result.areas else '': result}
+        group, own_name = _place(result)
+        parts: dict[str, Result | Part] = {**(result.areas or {}), own_name: result}
         for name, part in parts.items():
             if part.other_mice is not None:
                 own = (name, part.n_animals, part.model_per_animal, part.other_mice)
@@ -47,12 +47,7 @@ def _single_animals(results: Sequence[Result]) -> list[Table]:
 def _areas(results: Sequence[Result]) -> Table:
     rows = []
     for result in results:
-        name = parse(result.benchmark)
-        group, own_name = result.benchmark, 'score'
-        if isinstance(name, NeuralIdentifier):
-            whole = NeuralIdentifier(name.dataset, None, None, name.comparison)
-            group = f'{whole} (simulated)' if result.simulated else str(whole)
-            own_name = dotted_name(name.area, name.population) or 'mean'
+        group, own_name = _place(result)
         for area, part in (result.areas or {}).items():
             rows.append(Row((label(result), group, area, str(part.layer), *_numbers(part))))
         layer = '' if result.areas else str(result.layer or '')
@@ -62,6 +57,16 @@ def _areas(results: Sequence[Result]) -> Table:
         *(count('neuroids'), number('raw'), number('own units'), number('ceiling'), estimate('score')),
     )
     return Table(columns, rows, notes=[*_notes_on_data(results), *_notes_on(results)])
+
+
+def _place(result: Result) -> tuple[str, str]:
+    """Benchmark of all areas, as the heading of a result, and its name under it: area, population or 'mean'."""
+    name = parse(result.benchmark)
+    if not isinstance(name, NeuralIdentifier):
+        return result.benchmark, 'score'
+    whole = NeuralIdentifier(name.dataset, None, None, name.comparison)
+    group = f'{whole} (simulated)' if result.simulated else str(whole)
+    return group, dotted_name(name.area, name.population) or 'mean'
 
 
 def _notes_on_data(results: Sequence[Result]) -> list[str]:
@@ -146,8 +151,10 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
     if any(how and how.startswith('chosen') for how in chosen):
         notes.append('Each layer was chosen on one half of the neuroids and scored on the other.')
     if any(how and how.startswith('cross-fitted') for how in chosen):
+        two = any(' | ' in str(part.layer) for part in parts)
         notes.append(
-            'Each half of the neuroids is scored by the layer chosen on the other; two layers are one for each half.'
+            'Each half of the neuroids is scored by the layer chosen on the other'
+            f'{"; two layers are one for each half" if two else ""}.'
         )
     return notes
 

@@ -193,6 +193,18 @@ def test_a_result_of_a_later_version(m2m_home, capsys):
     assert re.search(r'a result is left out: .*results\.sqlite, row 1: a result has format 99', capsys.readouterr().err)
 
 
+def test_a_file_of_another_version(m2m_home):
+    store.add([make(0)])
+    with sqlite3.connect(store.path()) as file:
+        file.execute('PRAGMA user_version = 99')
+    for use in (store.results, lambda: store.add([make(1)])):
+        with pytest.raises(StorageError, match=r'results\.sqlite has the version 99, .* Update M2M'):
+            use()
+    with sqlite3.connect(store.path()) as file:
+        file.execute('PRAGMA user_version = 0')
+    assert len(store.results()) == 1
+
+
 def test_threads_of_a_process(m2m_home):
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(lambda i: store.add([make(i)]), range(40))) == 40
