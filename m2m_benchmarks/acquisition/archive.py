@@ -21,7 +21,7 @@ from m2m_benchmarks.data import atomic, manifest, versions
 from m2m_benchmarks.data.digits.images import CLASSES, SIZE, require_all_classes
 from m2m_benchmarks.data.made_here import MADE_HERE
 from m2m_benchmarks.data.manifest_form import check_form
-from m2m_benchmarks.data.names import is_dataset_name
+from m2m_benchmarks.data.names import is_dataset_name, is_part_name
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.plugins import registered
 from m2m_benchmarks.storage import user_file
@@ -166,7 +166,11 @@ def _check_manifest(entry: dict[str, Any]) -> None:
     spellings = {unicodedata.normalize('NFC', file['file']).casefold() for file in files}
     if len(spellings) < len(files) or entry['version'] != atomic.version_of(files):
         raise ValueError('its files are not those of its version')
-    if entry.get('kind') != manifest.DIGITS and not 0 < len(entry['stimuli']) == entry['summary']['stimuli']:
+    if entry.get('kind') == manifest.DIGITS:
+        odd = [name for name in entry['splits'] if not is_part_name(name)]
+        if odd or not entry['splits']:
+            raise ValueError(f'splits {", ".join(f"{name!r:.40}" for name in odd) or "none"}')
+    elif not 0 < len(entry['stimuli']) == entry['summary']['stimuli']:
         raise ValueError(f'its manifest lists {len(entry["stimuli"])} stimuli and counts {entry["summary"]["stimuli"]}')
 
 
@@ -206,10 +210,13 @@ def _check_digits(what: str, files: dict[str, Path], n_images: int, n_clusters: 
     """Check that the arrays of a split are those of digits, as many as the manifest counts."""
     try:
         images, labels, clusters = (
-            np.load(files[part], mmap_mode='r', allow_pickle=False) for part in ('images', 'labels', 'clusters')
+            np.lib.format.open_memmap(files[part], mode='r') for part in ('images', 'labels', 'clusters')
         )
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f'{what} cannot be read as plain arrays ({error}).') from error
+    except KeyError as error:
+        raise DataError(f'{what} has no file of its {error.args[0]}.') from error
+    except Exception as error:  # numpy raises many types for odd headers
+        reason = f'{type(error).__name__}: {error}'
+        raise DataError(f'{what} cannot be read as plain arrays ({reason:.200}).') from error
     shapes = {(n_images, SIZE, SIZE, channels) for channels in (1, 3)}
     if images.dtype != np.uint8 or images.shape not in shapes:
         raise DataError(

@@ -187,8 +187,8 @@ def _decomposed(products: np.ndarray, folds: Sequence[Split]) -> Iterator[_Fold]
         yield from (_decompose(products, fold) for fold in folds)
         return
     key = products.tobytes()
-    for train, test in folds:
-        yield _kept(key, train.astype(np.int64).tobytes(), test.astype(np.int64).tobytes())
+    for fold in folds:
+        yield _kept(key, *(np.asarray(part, dtype=np.int64).tobytes() for part in fold))
 
 
 def cross_predict(

@@ -1,5 +1,6 @@
 """Fingerprints of what a candidate's numbers depend on: its code, input and responses, and the machine."""
 
+import functools
 import hashlib
 import inspect
 import platform
@@ -49,14 +50,34 @@ def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
 def code_of_function(function: object) -> str | None:
     """Hash the file of a function, or of the class of a callable object, by SHA-256; None where there is none.
 
-    For a file that the user names, this includes the modules that it imports from its folder.
+    For a file that the user names, this includes the modules that it imports from its folder. For an object such as
+    torchvision's Compose, it includes the files of the functions and objects that it holds.
     """
-    code = function if inspect.isroutine(function) else type(function)
-    try:
-        file = Path(str(inspect.getsourcefile(code)))
-        return _hash_source(file)
-    except (OSError, TypeError):
-        return None
+    files: set[str] = set()
+    waiting: list[Any] = [function]
+    seen: list[Any] = []
+    while waiting:
+        held = waiting.pop()
+        if any(held is each for each in seen):
+            continue
+        seen.append(held)
+        if isinstance(held, list | tuple):
+            waiting += held
+        elif isinstance(held, functools.partial):
+            waiting += [held.func, *held.args, *held.keywords.values()]
+        elif callable(held):
+            own = held if inspect.isroutine(held) or inspect.isclass(held) else type(held)
+            try:
+                files.add(_hash_source(Path(str(inspect.getsourcefile(own)))))
+            except (OSError, TypeError):
+                if held is function:
+                    return None
+                files.add(f'{own.__module__}.{own.__qualname__}')  # built in
+            waiting += [
+                getattr(held, '__self__', None),
+                *(getattr(held, '__dict__', {}) if own is not held else {}).values(),
+            ]
+    return hashlib.sha256(repr(sorted(files)).encode()).hexdigest() if files else None
 
 
 def _hash_source(file: Path) -> str:

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -126,7 +127,14 @@ class Running:
         if path is not None and fullname.partition('.')[0] not in _imported:  # part of a package from elsewhere
             return None
         spec = PathFinder.find_spec(fullname, [self._folder] if path is None else path, target)
-        if spec is None or not isinstance(spec.loader, SourceFileLoader) or not self._is_beside(spec.loader.path):
+        if spec is None:
+            return None
+        if spec.origin is None and spec.submodule_search_locations:  # a folder without __init__.py comes last
+            if path is None and PathFinder.find_spec(fullname) is not None:
+                return None
+            _imported.add(fullname)
+            return spec
+        if not isinstance(spec.loader, SourceFileLoader) or not self._is_beside(spec.loader.path):
             return None
         spec.loader = SourceLoader(spec.loader.name, spec.loader.path, self._executed)
         _imported.add(fullname)
@@ -134,12 +142,16 @@ class Running:
 
     def _is_beside(self, path: str) -> bool:
         # An environment for Python may be in the folder.
-        return Path(path).is_relative_to(self._folder) and 'site-packages' not in Path(path).parts
+        return Path(path).is_relative_to(self._folder) and 'site-packages' not in os.path.relpath(path, self._folder)
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the source that was executed: of the file and of the modules beside it."""
-        return hashlib.sha256(repr(sorted(set(self._executed.values()))).encode()).hexdigest()
+        """SHA-256 of the source that was executed: of the file and of the modules beside it, by their places."""
+        own = str(self._file)
+        places = {
+            '' if path == own else os.path.relpath(path, self._folder): sha for path, sha in self._executed.items()
+        }
+        return hashlib.sha256(repr(sorted(places.items())).encode()).hexdigest()
 
 
 #: Names of the modules that were imported from the folder of the last file.

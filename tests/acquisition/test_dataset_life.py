@@ -316,6 +316,55 @@ def test_archives_of_digits_that_are_refused(m2m_home, make_domain, tmp_path, mo
     assert manifest.read('Mine') is None
 
 
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (lambda splits: splits.clear(), 'splits none'),
+        (lambda splits: splits.update({'../x': splits.pop('test')}), r"splits '\.\./x'"),
+        (lambda splits: splits['test']['files'].pop('clusters'), 'has no file of its clusters'),
+    ],
+)
+def test_archives_of_digits_with_odd_splits(m2m_home, make_domain, tmp_path, monkeypatch, change, words):
+    make_domain('Mine', train=0, test=30)
+    export_archive('Mine', tmp_path / 'whole.zip')
+    with zipfile.ZipFile(tmp_path / 'whole.zip') as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    content = json.loads(files['ledger.json'])
+    change(content['splits'])
+    content['version'] = atomic.version_of(manifest.files(content))
+    with zipfile.ZipFile(tmp_path / 'wrong.zip', 'w') as archive:
+        for name, data in {**files, 'ledger.json': json.dumps(content).encode()}.items():
+            archive.writestr(name, data)
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'another'))
+    with pytest.raises(DataError, match=words):
+        import_archive(tmp_path / 'wrong.zip')
+    assert manifest.read('Mine') is None
+
+
+def npy(header):
+    """Content of a .npy file with a header."""
+    text = header.encode().ljust(118) + b'\n'
+    return b'\x93NUMPY\x01\x00' + len(text).to_bytes(2, 'little') + text + bytes(64)
+
+
+@pytest.mark.parametrize(
+    'shape',
+    ['(-1, 32)', '(99999999999999999999999,)', f'({2**64}, 32)', '(True, 32, 32, 1)', '(' * 50, '1+' * 30 + '1j'],
+)
+def test_archives_of_digits_with_odd_headers(m2m_home, make_domain, tmp_path, monkeypatch, shape):
+    make_domain('Mine', train=0, test=30)
+    export_archive('Mine', tmp_path / 'whole.zip')
+    with zipfile.ZipFile(tmp_path / 'whole.zip') as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}"
+    with zipfile.ZipFile(tmp_path / 'wrong.zip', 'w') as archive:
+        for name, data in replaced('test/images.npy', lambda content: npy(header))(files).items():
+            archive.writestr(name, data)
+    monkeypatch.setenv('M2M_HOME', str(tmp_path / 'another'))
+    with pytest.raises(DataError, match=r'its split test (cannot be read as plain arrays|has images of type)'):
+        import_archive(tmp_path / 'wrong.zip')
+
+
 def named(name, second=None):
     """Rename the first stimulus in an archive, and perhaps the second."""
 

@@ -165,6 +165,51 @@ def test_the_hash_of_preprocessing_includes_the_modules_beside_its_file(tmp_path
     assert hashes[0] == hashes[2] != hashes[1]
 
 
+def test_the_hash_of_preprocessing_includes_the_functions_that_an_object_holds(tmp_path):
+    file = tmp_path / 'inputs.py'
+    hashes = []
+    for level in (3, 4, 3):
+        file.write_text(
+            'import functools\n\nfrom torchvision import transforms as T\n\n\n'
+            f'def shift(image, by={level}):\n    return image\n\n\n'
+            'prepare = T.Compose([T.ToTensor(), T.Lambda(functools.partial(shift, by=2))])\n'
+        )
+        with source_files.Running(f'{file}:prepare') as running:
+            prepare = running.value
+        hashes.append(code_of_function(prepare))
+    assert hashes[0] == hashes[2] != hashes[1]
+    assert code_of_function(len) is None
+
+
+def test_folders_without_init_and_files_of_an_environment(tmp_path):
+    folder = tmp_path / 'site-packages' / 'own'
+    (folder / 'blocks_of_mine').mkdir(parents=True)
+    (folder / 'numpy').mkdir()  # an installed package goes before a folder
+    (folder / 'blocks_of_mine' / 'sizes.py').write_text('SIZE = 3\n')
+    net = folder / 'net.py'
+    net.write_text(
+        'import numpy\nimport torch\n\nfrom blocks_of_mine.sizes import SIZE\n\n'
+        'ready = torch.nn.Conv2d(3, int(numpy.sqrt(4)), SIZE)\n'
+    )
+    first = load_candidate(f'{net}:ready', image_size=32, layers=['output'])
+    write_again(folder / 'blocks_of_mine' / 'sizes.py', 'SIZE = 5\n')
+    second = load_candidate(f'{net}:ready', image_size=32, layers=['output'])
+    assert (first.module.kernel_size, second.module.kernel_size) == ((3, 3), (5, 5))
+    assert first.source_sha256 != second.source_sha256
+
+
+def test_the_hash_tells_modules_beside_the_file_apart(tmp_path):
+    file, sources = tmp_path / 'net.py', ('VALUE = 1\n', 'VALUE = 2\n')
+    file.write_text('import first_of_mine\nimport second_of_mine\n\nready = 1\n')
+    hashes = []
+    for order in (sources, sources[::-1]):
+        for name, text in zip(('first_of_mine', 'second_of_mine'), order, strict=True):
+            (tmp_path / f'{name}.py').write_text(text)
+        with source_files.Running(f'{file}:ready') as running:
+            hashes.append(running.sha256)
+    assert hashes[0] != hashes[1]
+
+
 def test_packages_that_are_loaded_stay(tmp_path, monkeypatch):
     (tmp_path / 'm2m_benchmarks').symlink_to(Path(m2m_benchmarks.__file__).parent)
     net = tmp_path / 'net.py'
