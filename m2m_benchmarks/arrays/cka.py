@@ -42,7 +42,7 @@ def _centred(products: np.ndarray, debiased: bool) -> np.ndarray:
         return np.asarray(products - products.mean(axis=0) - products.mean(axis=1)[:, None] + products.mean())
     if n < 4:
         raise ValueError(f'the U-statistic of HSIC needs at least 4 stimuli, got {n}')
-    products = products - np.diag(np.diag(products))  # to which noise adds its variance
+    products = products - np.diag(np.diag(products))  # noise adds its variance to the diagonal
     rows = products.sum(axis=1) / (n - 2)
     centred = products - rows[:, None] - rows + products.sum() / ((n - 1) * (n - 2))
     return np.where(np.eye(n, dtype=bool), 0, centred)

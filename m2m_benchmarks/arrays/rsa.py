@@ -63,11 +63,11 @@ def rsa_with_each(first: np.ndarray, others: Sequence[np.ndarray], counts: np.nd
         first, others = first[drawn], [other[drawn] for other in others]
     if not len(first):
         return correlations
-    ranks, length = _centred_ranks(first, weights)
+    ranks, length = centred_ranks(first, weights)
     if weights is not None:
         ranks *= weights
     for i, other in enumerate(others):
-        other_ranks, other_length = _centred_ranks(other, weights)
+        other_ranks, other_length = centred_ranks(other, weights)
         if length * other_length > 0:
             correlations[i] = ranks @ other_ranks / np.sqrt(length * other_length)
     return correlations.clip(-1, 1)  # rounding
@@ -90,29 +90,23 @@ def _pairs_below(n: int) -> tuple[np.ndarray, np.ndarray]:
     return rows, columns
 
 
-def _centred_ranks(order: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, float]:
-    """Rank entries that may be repeated, less the mean rank; and sum the squares over all repetitions."""
-    totals = np.bincount(order, weights=weights)
-    ranks = np.cumsum(totals, dtype=float)
-    ranks -= (totals + ranks[-1]) / 2
-    return ranks[order], float(totals @ ranks**2)
-
-
-def weighted_ranks(order: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Rank entries that are repeated; ties get their mean rank.
+def centred_ranks(order: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, float]:
+    """Rank entries that may be repeated, less the mean rank; ties get their mean rank.
 
     Parameters
     ----------
     order : array of int, shape (n,)
         Numbers of the distinct values in ascending order.
-    weights : array, shape (n,)
-        Number of repetitions of each entry.
+    weights : array, shape (n,), or None
+        Number of repetitions of each entry, by default 1.
 
     Returns
     -------
-    array, shape (n,)
-        Mean rank of the repetitions of each entry, less one half.
+    ranks : array, shape (n,)
+    squares : float
+        Sum of their squares over all repetitions; 0 where all entries are equal.
     """
     totals = np.bincount(order, weights=weights)
-    ranks: np.ndarray = (np.cumsum(totals) - totals / 2)[order]
-    return ranks
+    ranks = np.cumsum(totals, dtype=float)
+    ranks -= (totals + ranks[-1]) / 2
+    return ranks[order], float(totals @ ranks**2)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from m2m_benchmarks.arrays.rdm import number_distances
-from m2m_benchmarks.arrays.rsa import weighted_ranks
+from m2m_benchmarks.arrays.rsa import centred_ranks
 
 #: Fewest different stimuli of a draw: two have a single distance, which has no rank correlation.
 _FEWEST_STIMULI = 3
@@ -156,11 +156,8 @@ def _correlations(orders: list[np.ndarray], n_models: int, weights: np.ndarray) 
     """Correlate the ranks of each model with those of each animal: shape (n_models, n_animals)."""
     drawn = weights > 0
     weights = weights[drawn]
-    ranks = np.stack([weighted_ranks(order[drawn], weights) for order in orders])
-    ranks -= (ranks @ weights / weights.sum())[:, None]
-    ranks *= np.sqrt(weights)
-    lengths = np.sqrt(np.einsum('ij,ij->i', ranks, ranks))
-    lengths[lengths == 0] = np.inf  # the correlation of a constant RDM is 0
-    ranks /= lengths[:, None]
+    ranked = [centred_ranks(order[drawn], weights) for order in orders]
+    # The correlation of a constant RDM is 0.
+    ranks = np.stack([own * np.sqrt(weights / (squares or np.inf)) for own, squares in ranked])
     products: np.ndarray = ranks[:n_models] @ ranks[n_models:].T
     return products

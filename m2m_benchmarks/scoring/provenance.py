@@ -63,6 +63,8 @@ def code_of_function(function: object) -> str | None:
         seen.append(held)
         if isinstance(held, list | tuple):
             waiting += held
+        elif isinstance(held, dict):
+            waiting += held.values()
         elif isinstance(held, functools.partial):
             waiting += [held.func, *held.args, *held.keywords.values()]
         elif callable(held):
@@ -73,10 +75,7 @@ def code_of_function(function: object) -> str | None:
                 if held is function:
                     return None
                 files.add(f'{own.__module__}.{own.__qualname__}')  # built in
-            waiting += [
-                getattr(held, '__self__', None),
-                *(getattr(held, '__dict__', {}) if own is not held else {}).values(),
-            ]
+            waiting += [getattr(held, '__self__', None), {} if own is held else getattr(held, '__dict__', {})]
     return hashlib.sha256(repr(sorted(files)).encode()).hexdigest() if files else None
 
 

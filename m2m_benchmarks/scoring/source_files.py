@@ -117,8 +117,7 @@ class Running:
 
     def __exit__(self, *error: object) -> None:
         sys.meta_path.remove(self)
-        _sources.update({str(Path(path).resolve()): sha256 for path, sha256 in self._executed.items()})
-        _sources[str(self._file.resolve())] = self.sha256
+        _sources.update({str(Path(path).resolve()): self.sha256 for path in self._executed})
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -156,10 +155,10 @@ class Running:
 
 #: Names of the modules that were imported from the folder of the last file.
 _imported: set[str] = set()
-#: SHA-256 of the source that was executed, by its file; for a file that the user named, with the modules beside it.
+#: SHA-256 of all source that was executed together, by each of its files: a function may be imported from another.
 _sources: dict[str, str] = {}
 
 
 def source_of(file: Path) -> str | None:
-    """SHA-256 of the source of a file when it was run here, which may have changed since; None for other files."""
+    """SHA-256 of the source that was executed with a file here, which may have changed since; None for other files."""
     return _sources.get(str(file.resolve()))

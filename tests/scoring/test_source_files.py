@@ -165,14 +165,28 @@ def test_the_hash_of_preprocessing_includes_the_modules_beside_its_file(tmp_path
     assert hashes[0] == hashes[2] != hashes[1]
 
 
-def test_the_hash_of_preprocessing_includes_the_functions_that_an_object_holds(tmp_path):
+def test_the_hash_of_preprocessing_includes_what_its_own_module_imports(tmp_path):
+    (tmp_path / 'inputs.py').write_text('from steps_of_mine import prepare\n')
+    (tmp_path / 'steps_of_mine.py').write_text('import levels_of_mine\n\n\ndef prepare(image):\n    return image\n')
+    hashes = []
+    for level in (3, 4, 3):
+        (tmp_path / 'levels_of_mine.py').write_text(f'LEVEL = {level}\n')
+        with source_files.Running(f'{tmp_path}/inputs.py:prepare') as running:
+            prepare = running.value
+        hashes.append(code_of_function(prepare))
+    assert hashes[0] == hashes[2] != hashes[1]
+
+
+@pytest.mark.parametrize('join', ['T.Compose([{}])', 'torch.nn.Sequential({})', 'functools.partial({})'])
+def test_the_hash_of_preprocessing_includes_the_functions_that_an_object_holds(tmp_path, join):
     file = tmp_path / 'inputs.py'
     hashes = []
     for level in (3, 4, 3):
         file.write_text(
-            'import functools\n\nfrom torchvision import transforms as T\n\n\n'
+            'import functools\n\nimport torch\nfrom torchvision import transforms as T\n\n\n'
             f'def shift(image, by={level}):\n    return image\n\n\n'
-            'prepare = T.Compose([T.ToTensor(), T.Lambda(functools.partial(shift, by=2))])\n'
+            'class Shift(torch.nn.Module):\n    def forward(self, image):\n        return shift(image)\n\n\n'
+            f'prepare = {join.format("Shift()")}\n'
         )
         with source_files.Running(f'{file}:prepare') as running:
             prepare = running.value
