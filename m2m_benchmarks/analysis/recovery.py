@@ -322,8 +322,8 @@ def _layers(
     for name in names:
         values, own = compared[name], units[name].reshape(len(stimuli), -1)
         shape = values.shape[1:] if form is FeatureForm.MAPS else None
-        if (own != own[:1]).any():
-            features = Features(values.reshape(len(values), -1), form, shape)
+        features = Features(values.reshape(len(values), -1), form, shape)
+        if area.comparison.objection(features) is None and (own != own[:1]).any():
             layers.append(_Layer(number, name, features, own))
     return layers
 

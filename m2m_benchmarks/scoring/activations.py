@@ -341,7 +341,7 @@ def _reduce(responses: np.ndarray, form: FeatureForm) -> np.ndarray:
             units = np.sort(np.random.default_rng(_UNITS_SEED).choice(n_units, MOST_UNITS, replace=False))
         responses = np.array(responses[:, units])
     if not np.isfinite(responses).all():
-        raise ValueError('the features contain NaN or infinity')
+        raise ValueError('the features contain NaN or infinity; expected finite numbers')
     return responses
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from m2m_benchmarks.benchmarks.comparisons.base import Features
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, Halves
 from m2m_benchmarks.errors import BenchmarkError
@@ -58,7 +59,7 @@ def choose_layer(
     Raises
     ------
     BenchmarkError
-        When there are too few neuroids to split, or the layer has too few units for the comparison.
+        When there are too few neuroids to split, or the layer has too few units or nothing to compare.
     """
     area, how = benchmark.region, 'named'
     if layer is None and area in candidate.committed and candidate.calibrated_on != benchmark.dataset:
@@ -68,6 +69,8 @@ def choose_layer(
     if layer is not None:
         if not _large_enough(activations, benchmark, [layer]):
             raise _too_few_units(candidate, benchmark, layer)
+        for _, features in layer_features(activations, benchmark, [layer]):
+            _refuse(candidate, benchmark, layer, features)
         return LayerChoice((layer,), how, None, {})
     halves = split_neuroids(benchmark)
     scores = [compare_layers(candidate, activations, half) for half in (halves.first, halves.second)]
@@ -116,18 +119,34 @@ def split_neuroids(benchmark: AreaBenchmark) -> Halves:
 def compare_layers(candidate: Candidate, activations: Activations, benchmark: AreaBenchmark) -> dict[str, float]:
     """Compute the raw score of every layer of a candidate, in the order of the layers.
 
-    Layers with too few units for the comparison are left out.
+    Layers with too few units for the comparison are left out, and so are those that it objects to, such as one that
+    responds the same to all stimuli.
 
     Raises
     ------
     BenchmarkError
-        When no layer has enough.
+        When no layer is left.
     """
     layers = _large_enough(activations, benchmark, candidate.layers)
     if not layers:
         raise _too_few_units(candidate, benchmark, candidate.layers[0])
-    features = layer_features(activations, benchmark, layers)
-    return {layer: benchmark.compare(own, benchmark.recordings).value for layer, own in features}
+    scores = {}
+    for layer, features in layer_features(activations, benchmark, layers):
+        if benchmark.comparison.objection(features) is None:
+            scores[layer] = benchmark.compare(features, benchmark.recordings).value
+    if not scores:
+        _refuse(candidate, benchmark, layer, features)
+    return scores
+
+
+def _refuse(candidate: Candidate, benchmark: AreaBenchmark, layer: str, features: Features) -> None:
+    """Refuse a layer that the comparison objects to."""
+    objection = benchmark.comparison.objection(features)
+    if objection is not None:
+        raise BenchmarkError(
+            f'{benchmark.identifier} cannot compare layer {layer!r} of {candidate.identifier}, which {objection}. Name '
+            'another layer: --layer NAME.'
+        )
 
 
 def _large_enough(activations: Activations, benchmark: AreaBenchmark, layers: Sequence[str]) -> list[str]:

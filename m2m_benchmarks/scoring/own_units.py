@@ -88,7 +88,7 @@ def own_units(
     Returns
     -------
     OwnUnits or None
-        None for recordings of one trial, whose noise isn't known.
+        None for recordings of one trial, whose noise isn't known, and where no unit of the sample varies.
     """
     recorded = benchmark.recordings
     if len(recorded.trials) == 1:
@@ -96,6 +96,8 @@ def own_units(
     together = list(layers) if layer in layers else [layer, *layers]
     activations(benchmark.stimulus_set, together, FeatureForm.UNITS)
     ((_, units),) = layer_features(activations, benchmark, [layer], FeatureForm.UNITS)
+    if (units.values == units.values[:1]).all():
+        return None
     ((_, compared),) = layer_features(activations, benchmark, [layer])
     sampled = activations.n_units([layer])[layer] > units.values.shape[1]
     return recorded_units(benchmark, compared, units.values, n_recordings, seed, sampled)

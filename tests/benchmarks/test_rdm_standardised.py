@@ -73,7 +73,7 @@ def test_a_layer_without_units_that_vary():
     silent = np.zeros((118, 9))
     silent[0], silent[1, :4] = 1, 2
     silent[:, 8] = np.arange(118)
-    expected = r'needs 2 or more units that vary on 3 or more stimuli, and of the 9 units of this layer 1 do\. Name an'
+    expected = r'this layer, which has 1 units that vary on 3 or more stimuli, of 9; expected 2 or more'
     with pytest.raises(BenchmarkError, match=expected):
         load_benchmark(NAME)(RecordedCandidate(lambda stimuli, area: silent))
 

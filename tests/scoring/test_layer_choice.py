@@ -14,6 +14,7 @@ from torch import nn
 
 from m2m_benchmarks import load_benchmark, load_metric, score
 from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.errors import BenchmarkError, ModelError
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
@@ -135,6 +136,28 @@ def test_the_only_layer_is_scored_on_all_neuroids(m2m, m2m_home, make_bundle, tm
     with pytest.raises(BenchmarkError, match=r"layer '1' .* has fewer than the 2 units"):
         small = load_candidate(nn.Sequential(nn.Conv2d(3, 1, 32), nn.ReLU()), image_size=32, layers=['1'])
         choose_layer(small, Activations(small), load_benchmark('Few2026.POR-rdm'), None)
+
+
+class Silent(nn.Module):
+    """A layer whose units respond the same to all stimuli."""
+
+    def forward(self, x):
+        """Return ones."""
+        return torch.ones_like(x)
+
+
+@pytest.mark.parametrize('kind', COMPARISONS)
+@pytest.mark.seconds
+def test_a_layer_that_responds_the_same_to_all_stimuli_is_left_out_and_refused_by_name(kind, m2m_home):
+    name = f'SimulatedMouse.VISp-{kind}'
+    net = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), Silent())
+    assert set(score(net, name, image_size=32).attrs['layer_scores']) == {'1'}
+    silent = 'has 0 units that vary on 3' if kind == 'rdm_standardised' else 'responds the same to all stimuli'
+    for options in ({'layer': '2'}, {'layers': ['2']}):  # named, and the only one
+        with pytest.raises(
+            BenchmarkError, match=f"{name} cannot compare layer '2' of .*, which {silent}.* --layer NAME"
+        ):
+            score(net, name, image_size=32, **options)
 
 
 @pytest.mark.seconds

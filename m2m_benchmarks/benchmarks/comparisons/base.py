@@ -246,6 +246,11 @@ class Comparison(ABC):
     def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:
         """Compute the raw value of a perfect model on the recordings, optionally with its draws."""
 
+    def objection(self, features: Features) -> str | None:
+        """Say why a layer with these features can't be compared, as the end of a sentence about it; None if it can."""
+        values = features.values
+        return 'responds the same to all stimuli' if (values == values[:1]).all() else None
+
     def further(self, recordings: AreaRecordings) -> dict[str, Any]:
         """Compute further numbers about the recordings, such as other ceilings, by name; results have them."""
         return {}

@@ -43,6 +43,16 @@ class StandardisedRDM(RDM):
         """Standardise responses over the stimuli; those that are constant become 0."""
         return standardize(values)
 
+    def objection(self, features: Features) -> str | None:
+        """Say that a layer has fewer than two units that vary on three stimuli."""
+        varying = int((~varies_rarely(features.values)).sum())
+        if varying >= self.min_features:
+            return None
+        return (
+            f'has {varying} units that vary on {_FEWEST} or more stimuli, of {features.values.shape[1]}; expected '
+            f'{self.min_features} or more'
+        )
+
     def raw(self, features: Features, recordings: AreaRecordings, *arguments: Any, **options: Any) -> Raw:
         """Correlate the two RDMs, without the units that vary on fewer than three stimuli.
 
@@ -53,12 +63,10 @@ class StandardisedRDM(RDM):
         BenchmarkError
             When fewer than two units are left.
         """
+        objection = self.objection(features)
+        if objection is not None:
+            raise BenchmarkError(f'{self.name} cannot compare this layer, which {objection}.')
         kept = ~varies_rarely(features.values)
-        if kept.sum() < self.min_features:
-            raise BenchmarkError(
-                f'{self.name} needs {self.min_features} or more units that vary on {_FEWEST} or more stimuli, and of '
-                f'the {len(kept)} units of this layer {kept.sum()} do. Name another layer: --layer NAME.'
-            )
         raw = super().raw(replace(features, values=features.values[:, kept]), recordings, *arguments, **options)
         return replace(raw, details={'units': len(kept), 'units_left_out': int((~kept).sum())})
 
