@@ -411,7 +411,9 @@ def read_stimuli(
         pictures[name] = images.decode_file(path, background=background)
         total.add(pictures[name].values.nbytes)
     pixels, notes = images.to_eight_bit(list(pictures.values()), folder_name)
-    for text in (*notes, *images.notes_on_brightness(pixels, folder_name)):
+    notes += images.notes_on_brightness(pixels, folder_name)
+    notes += images.notes_on_repeats(pixels, paths, folder_name)
+    for text in notes:
         note(text)
     return {
         name: path.read_bytes() if pictures[name].is_plain_png else images.png(image)

@@ -18,6 +18,7 @@ Everything else is refused: negative values, NaN, larger numbers, and floating p
 is neither [0, 1] nor plausibly [0, 255]. Each use of a rule is put into a note for the user.
 """
 
+import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -334,6 +335,30 @@ def notes_on_brightness(images: Iterable[np.ndarray], what: str) -> list[str]:
     if brightest >= _DARK:
         return []
     return [f'{what}: the brightest pixel is {brightest} of 255. If that is meant to be white, scale the images.']
+
+
+def notes_on_repeats(images: Iterable[np.ndarray], names: Iterable[str], what: str) -> list[str]:
+    """Note images of a set with the same pixels, which would be stimuli of their own.
+
+    Parameters
+    ----------
+    images : iterable of uint8 arrays, shape (height, width) or (height, width, 3)
+    names : iterable of str
+        Names of the images.
+    what : str
+        Name of the set.
+    """
+    same: dict[tuple[tuple[int, ...], bytes], list[str]] = {}
+    for image, name in zip(images, names, strict=True):
+        same.setdefault((image.shape, hashlib.sha256(image.tobytes()).digest()), []).append(name)
+    repeated = [own for own in same.values() if len(own) > 1]
+    if not repeated:
+        return []
+    return [
+        f'{what}: {sum(map(len, repeated)):,} images have the same pixels as another one, such as {repeated[0][0]} and '
+        f'{repeated[0][1]}. Each is a stimulus of its own, so that a regression is tested on images that it was fitted '
+        'to. If they are repetitions, import them as trials of one image.'
+    ]
 
 
 def png(image: np.ndarray) -> bytes:

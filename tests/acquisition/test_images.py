@@ -215,6 +215,14 @@ def test_notes_count_what_was_done():
     assert 'x: the brightest pixel is 16 of 255' in images.notes_on_brightness([RAMP // 16 + 1], 'x')[0]
 
 
+def test_images_with_the_same_pixels_are_noted():
+    names = ['a', 'b', 'c', 'd', 'e']
+    note = images.notes_on_repeats([RAMP, COLOURS, RAMP.copy(), RAMP.T, COLOURS], names, 'stimuli')
+    assert len(note) == 1
+    assert note[0].startswith('stimuli: 4 images have the same pixels as another one, such as a and c.')
+    assert images.notes_on_repeats([RAMP, RAMP // 2, RAMP.reshape(-1, 1)], 'abc', 'stimuli') == []
+
+
 def animation(kind):
     return stored(RAMP, kind, save_all=True, append_images=[Image.fromarray(RAMP[::-1].copy())])
 

@@ -187,6 +187,13 @@ def test_stimuli(bundle, m2m_home):
                 np.testing.assert_array_equal(np.asarray(stored), np.asarray(original.convert('RGB')))
 
 
+def test_duplicate_stimuli_are_noted(bundle, m2m_home):
+    (bundle.stimuli / 'image_004.png').write_bytes((bundle.stimuli / 'image_003.png').read_bytes())
+    notes = []
+    import_bundle('Tiny', *bundle.paths, note=notes.append)
+    assert [note for note in notes if '2 images have the same pixels as another one, such as image_003 and' in note]
+
+
 @pytest.mark.seconds
 def test_stimuli_of_all_kinds(bundle, m2m_home, m2m):
     """What is done to images is said, and stimuli are plain 8-bit PNG."""
@@ -200,7 +207,7 @@ def test_stimuli_of_all_kinds(bundle, m2m_home, m2m):
         'image_001.png': (Image.fromarray(ink), {}, np.repeat(255 - grey[..., None], 3, axis=2)),
         'image_002.png': (Image.fromarray(np.uint8(grey)), {'exif': exif}, grey[::-1, ::-1]),
         'image_003.png': (Image.fromarray(grey > 99), {}, np.where(grey > 99, 255, 0)),
-        'image_004.tiff': (Image.fromarray(np.float32(grey / 255)), {}, grey),
+        'image_004.tiff': (Image.fromarray(np.float32(grey[::-1] / 255)), {}, grey[::-1]),
     }
     for name, (image, options, _) in kinds.items():
         (bundle.stimuli / name).with_suffix('.png').unlink()
