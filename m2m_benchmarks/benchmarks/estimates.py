@@ -17,7 +17,8 @@ class Estimate:
     error : float or None
         Standard error; None without draws, as is all below.
     errors : dict or None
-        Standard errors for new animals alone and for new stimuli alone, by the names 'animals' and 'stimuli'.
+        Standard errors for new animals alone and for new stimuli alone, by the names 'animals' and 'stimuli'; of one
+        animal for new neuroids, by the name 'neuroids'.
     interval : (low, high) or None
         95 % confidence interval.
     """
@@ -28,7 +29,9 @@ class Estimate:
     interval: tuple[float, float] | None
 
 
-def estimate(value: float, draws: np.ndarray | None, n_animals: int, n_stimuli: int) -> Estimate:
+def estimate(
+    value: float, draws: np.ndarray | None, n_animals: int, n_stimuli: int, one_animal: bool = False
+) -> Estimate:
     """Estimate the uncertainty of a value.
 
     Parameters
@@ -37,6 +40,9 @@ def estimate(value: float, draws: np.ndarray | None, n_animals: int, n_stimuli: 
     draws : array, shape (3, n_draws), or None
         Values on draws of both factors, of animals, and of stimuli.
     n_animals, n_stimuli : int
+        Numbers of units that were drawn: of neuroids in place of animals where there is one animal.
+    one_animal : bool
+        Whether there is one.
 
     Returns
     -------
@@ -55,5 +61,6 @@ def estimate(value: float, draws: np.ndarray | None, n_animals: int, n_stimuli: 
     variance, freedom = variance_of_draws(draws, n_animals, n_stimuli)
     error = float(np.sqrt(variance))
     half = float(t.ppf(0.975, freedom)) * error
-    one_factor = {name: standard_error(own) for name, own in zip(FACTORS[1:], draws[1:], strict=True)}
+    names = ('neuroids' if one_animal else FACTORS[1], FACTORS[2])
+    one_factor = {name: standard_error(own) for name, own in zip(names, draws[1:], strict=True)}
     return Estimate(value, error, one_factor, (value - half, value + half))

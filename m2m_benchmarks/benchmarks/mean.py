@@ -63,7 +63,11 @@ class MeanBenchmark(BenchmarkBase):
     @property
     def choices(self) -> dict[str, Any]:
         """Settings of the areas' benchmarks and their comparison, by name."""
-        return choices_of(self.comparison)
+        return choices_of(self.comparison, len(self._animals) == 1)
+
+    @property
+    def _animals(self) -> set[str]:
+        return {name for benchmark in self.areas for name in benchmark.recordings.animals}
 
     @property
     def versions(self) -> list[Version]:
@@ -111,14 +115,14 @@ class MeanBenchmark(BenchmarkBase):
         def mean(key: str) -> Any:
             return mean_of([score.attrs.get(key) for score in parts])
 
-        animals = {name for benchmark in self.areas for name in benchmark.recordings.animals}
+        one_animal = len(self._animals) == 1
         n_stimuli = parts[0].attrs['n_stimuli']
         # As in an area, neuroids are drawn where there is one animal.
-        n_animals = len(animals) if len(animals) > 1 else min(area.sample.n_animals for area in self.areas)
+        n_animals = min(area.sample.n_animals for area in self.areas) if one_animal else len(self._animals)
 
         def combined(value: Any, draws: list[Any]) -> Estimate:
             known = None if any(each is None for each in draws) else np.mean(draws, axis=0)
-            return estimate(float(value), known, n_animals, n_stimuli)
+            return estimate(float(value), known, n_animals, n_stimuli, one_animal)
 
         score = Score(float(np.mean([float(score) for score in parts])))
         own = combined(math.nan if not kept else mean('uncut'), [score.attrs['draws'] for score in parts])
@@ -143,7 +147,7 @@ class MeanBenchmark(BenchmarkBase):
             further=_mean_of_numbers([part.attrs['further'] for part in parts]),
             n_neuroids=sum(part.attrs['n_neuroids'] for part in parts),
             n_stimuli=n_stimuli,
-            n_animals=len(animals),
+            n_animals=len(self._animals),
             areas={benchmark.region: score for benchmark, score in zip(self.areas, scores, strict=True)},
             left_out={**self.left_out, **left_out},
         )

@@ -139,6 +139,10 @@ class AreaBenchmark(BenchmarkBase):
         repeat, n_draws = self.comparison.repeat_stimuli, self.comparison.n_draws
         return draw_sample(n_stimuli, recorded.animals, recorded.cohort, halves, repeat, n_draws)
 
+    @property
+    def _one_animal(self) -> bool:
+        return len(np.unique(self.recordings.animals)) == 1
+
     def restricted_to(self, neuroids: np.ndarray, sample: Sample | None = None) -> 'AreaBenchmark':
         """Make the same benchmark with some of its neuroids.
 
@@ -186,7 +190,7 @@ class AreaBenchmark(BenchmarkBase):
     def choices(self) -> dict[str, Any]:
         """Settings of the benchmark and its comparison, by name."""
         return {
-            **choices_of(self.comparison),
+            **choices_of(self.comparison, self._one_animal),
             'flat_neuroids_dropped': self.recordings.n_constant,
             'unreliable_neuroids_dropped': self.recordings.n_unreliable,
             **self._incompleteness,
@@ -302,7 +306,7 @@ class AreaBenchmark(BenchmarkBase):
 
     def _estimate(self, name: str, value: float, draws: np.ndarray | None) -> Estimate:
         n_stimuli = self.recordings.mean.sizes['presentation']
-        own = estimate(value, draws, self.sample.n_animals, n_stimuli)
+        own = estimate(value, draws, self.sample.n_animals, n_stimuli, self._one_animal)
         self._finite(name, own.error or 0.0)
         return own
 
@@ -443,12 +447,14 @@ class AreaBenchmark(BenchmarkBase):
         return {animal: self._finite('other_mice', value) for animal, value in values.items()}
 
 
-def choices_of(comparison: Comparison) -> dict[str, Any]:
-    """Settings of a benchmark with a comparison, by name."""
+def choices_of(comparison: Comparison, one_animal: bool = False) -> dict[str, Any]:
+    """Settings of a benchmark with a comparison, by name; of one animal, the draws are of its neuroids."""
+    drawn = {'error': comparison.bootstrap('neuroids of one animal')} if one_animal else {}
     return {
         'metric': comparison.metric,
         'reliability_threshold': MIN_RELIABILITY,
         'split_halves': N_SPLITS,
         'stimuli': 'whole scene, no placement on a screen',
         **comparison.settings,
+        **drawn,
     }

@@ -127,6 +127,10 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
     notes += _scales(results)
     notes.append('±: standard error for new animals and new stimuli. neuroids: number of reliable ones.')
     for result in results:
+        lone = [name for name, part in _own_parts(result).items() if part.n_animals == 1]
+        if lone:
+            areas = f' ({", ".join(lone)})' if result.areas else ''
+            notes.append(f'{result.benchmark}: recordings of one animal{areas}; ± says nothing about other animals.')
         cut = {name: part for name, part in _own_parts(result).items() if part.score == 0 and (part.uncut or 0) < 0}
         if cut:
             shown = ', '.join(f'{name} {_between(part.raw, part.raw_interval)}' for name, part in cut.items())

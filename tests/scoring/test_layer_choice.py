@@ -16,6 +16,8 @@ from m2m_benchmarks import load_benchmark, load_metric, score
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.errors import BenchmarkError, ModelError
+from m2m_benchmarks.records.record import Result
+from m2m_benchmarks.report.scores import score_tables
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layer_choice import calibrate, choose_layer, split_neuroids
@@ -136,6 +138,18 @@ def test_the_only_layer_is_scored_on_all_neuroids(m2m, m2m_home, make_bundle, tm
     with pytest.raises(BenchmarkError, match=r"layer '1' .* has fewer than the 2 units"):
         small = load_candidate(nn.Sequential(nn.Conv2d(3, 1, 32), nn.ReLU()), image_size=32, layers=['1'])
         choose_layer(small, Activations(small), load_benchmark('Few2026.POR-rdm'), None)
+
+
+@pytest.mark.parametrize('ending', ['.VISp-ridge', '-ridge', '.VISp-cka'])
+@pytest.mark.seconds
+def test_neuroids_of_one_animal_are_drawn_and_the_table_says_so(ending, one_animal):
+    scored = score(network(), one_animal.removesuffix('.VISp') + ending, image_size=32, layer='1')
+    halves = 'halves of the stimuli' if ending == '.VISp-cka' else 'stimuli'
+    assert scored.attrs['result']['choices']['error'].startswith(f'bootstrap over neuroids of one animal and {halves}')
+    assert set(scored.attrs['errors']) == {'neuroids', 'stimuli'}
+    notes = score_tables([Result.from_document(scored.attrs['result'])])[0].notes
+    areas = ' (VISp)' if ending == '-ridge' else ''
+    assert f'Lone2026{ending}: recordings of one animal{areas}; ± says nothing about other animals.' in notes
 
 
 class Silent(nn.Module):

@@ -222,8 +222,12 @@ class Comparison(ABC):
     @property
     def settings(self) -> dict[str, str]:
         """Settings of the method by name, including the way its error is computed; part of the result."""
+        return {'error': self.bootstrap(), **self.description.settings}
+
+    def bootstrap(self, drawn: str = 'animals') -> str:
+        """Say what the draws for the error are of: `drawn`, and stimuli."""
         stimuli = 'stimuli' if self.repeat_stimuli else 'halves of the stimuli'
-        return {'error': f'bootstrap over animals and {stimuli}, {self.n_draws} draws', **self.description.settings}
+        return f'bootstrap over {drawn} and {stimuli}, {self.n_draws} draws'
 
     @abstractmethod
     def raw(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> Raw:
