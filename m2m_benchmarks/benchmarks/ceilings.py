@@ -1,5 +1,7 @@
 """Kinds of ceilings. This module imports nothing, for listings and for exported plugins."""
 
+#: End of the kind of a ceiling that is the mean of those of two halves of the neuroids, as raw is.
+OF_HALF = ', of half of the neuroids'
 #: Kind of a ceiling (`Ceiling.kind`) to the scale of the scores that are divided by it.
 CEILINGS = {
     'population': '0 is chance, 1 a perfect model of these populations, as recorded',

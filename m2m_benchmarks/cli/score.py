@@ -56,7 +56,7 @@ def score(
     layer: Annotated[
         str | None,
         typer.Option(
-            help='Layer to score on all neuroids. Default: chosen on one half of the neuroids, scored on the other.'
+            help='Layer to score on all neuroids. Default: each half is scored by the layer chosen on the other.'
         ),
     ] = None,
     seeds: Annotated[

@@ -4,7 +4,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-from m2m_benchmarks.benchmarks.ceilings import CEILINGS
+from m2m_benchmarks.benchmarks.ceilings import CEILINGS, OF_HALF
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, NeuralIdentifier, dotted_name, parse
@@ -15,7 +15,8 @@ from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estima
 
 #: What the columns of values beside raw mean.
 _OWN_UNITS = (
-    'own units: raw for as many simulated units of the same layer, as reliable as the neuroids; it is not a bound.'
+    'own units: raw for as many simulated units of the same layer, as reliable as the neuroids. It is not a bound: '
+    'neuroids may be easier to predict.'
 )
 _OTHER_MICE = 'Mean over animals of raw on one animal: of the candidate, and of all other animals: the mark to pass.'
 
@@ -160,6 +161,14 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
             'Each half of the neuroids is scored by the layer chosen on the other'
             f'{"; two layers are one for each half" if two else ""}.'
         )
+    of_half = dict.fromkeys(
+        _end(result)
+        for result in results
+        for part in _own_parts(result).values()
+        if (part.ceiling_kind or '').endswith(OF_HALF)
+    )
+    if of_half:
+        notes.append(f'{", ".join(of_half)}: raw and ceiling are for half of the neuroids, the mean of both halves.')
     return notes
 
 

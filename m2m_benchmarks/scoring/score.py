@@ -98,8 +98,8 @@ def score(
     weights : 'default', 'none' or a file
     layer : str, optional
         Layer to score on all neuroids: a submodule, 'output' for the network's own output, or one tensor of several,
-        such as 'lstm[0]'. By default it is the layer that the model maps to the area; a model without one has its layer
-        chosen on one half of the neuroids and scored on the other.
+        such as 'lstm[0]'. By default it is the layer that the model maps to the area; of a model without one, each half
+        of the neuroids is scored by the layer that is chosen on the other half.
     seed : int
         Random seed of untrained weights.
     fresh : bool

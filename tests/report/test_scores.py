@@ -53,3 +53,16 @@ def test_tables_say_what_scores_on_data_made_here_mean(benchmarks, datasets):
     results = [dataclasses.replace(WHOLE, benchmark=benchmark) for benchmark in benchmarks]
     for table in (score_tables(results)[0], matrix_table(results)):
         assert [note for note in table.notes if note in MADE_HERE.values()] == [MADE_HERE[name] for name in datasets]
+
+
+def test_values_at_half_size_are_told():
+    half = dataclasses.replace(WHOLE, areas=None, ceiling_kind='population, of half of the neuroids')
+    assert '-rdm: raw and ceiling are for half of the neuroids, the mean of both halves.' in notes(half)
+    neurons = dataclasses.replace(half, benchmark='Lab2026.VISp-ridge', ceiling_kind='trials')
+    assert 'for half' not in notes(neurons)  # each neuroid has its own value
+    assert 'for half' not in notes(dataclasses.replace(half, ceiling_kind='population'))
+
+
+def test_own_units_are_explained_in_two_sentences():
+    text = notes(dataclasses.replace(WHOLE, areas=None, own_units=0.4))
+    assert 'as reliable as the neuroids. It is not a bound: neuroids may be easier to predict.' in text

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from m2m_benchmarks.arrays import FACTORS, N_DRAWS, Sample
-from m2m_benchmarks.benchmarks.ceilings import CEILINGS
+from m2m_benchmarks.benchmarks.ceilings import CEILINGS, OF_HALF
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 
 
@@ -304,8 +304,8 @@ class Comparison(ABC):
         if without is not None:
             return Ceiling(1.0, kind=without)
         value = float(np.mean([ceiling.value for ceiling in ceilings]))
-        kind = f'{ceilings[0].kind}, of half of the neuroids'
-        return Ceiling(value, _mean_draws([ceiling.draws for ceiling in ceilings]), kind=kind)
+        draws = _mean_draws([ceiling.draws for ceiling in ceilings])
+        return Ceiling(value, draws, kind=ceilings[0].kind + OF_HALF)
 
     def noise_corrected(self, raw: Raw, ceiling: Ceiling) -> float:
         """Correct the raw value for the noise of the recordings, in the unit of raw."""
