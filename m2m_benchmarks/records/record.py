@@ -44,6 +44,8 @@ class Part:
         How the layer was chosen.
     uncut, interval, raw_interval, ceiling_interval, errors, ceiling_kind, trial_ceiling, animal_ceiling, animal_bounds
         As in `Result`.
+    details : dict or None
+        Numbers about the computation of raw, by name.
     halves, own_units, own_units_interval, model_per_animal, other_mice
         As in `Result`.
     """
@@ -69,6 +71,7 @@ class Part:
     trial_ceiling: float | None = None
     animal_ceiling: float | None = None
     animal_bounds: dict[str, float] | None = None
+    details: dict[str, float] | None = None
     halves: list[Any] | None = None
     own_units: float | None = None
     own_units_interval: list[float] | None = None

@@ -142,6 +142,12 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
                 f'{result.benchmark}: raw without a score ({", ".join(unscored)}): the 95 % interval of the ceiling '
                 'reaches below 0.2.'
             )
+        left_out_units = {name: _units_left_out(part) for name, part in _own_parts(result).items()}
+        if any(left_out_units.values()):
+            shown = ', '.join(
+                f'{name} {text}' if result.areas else text for name, text in left_out_units.items() if text
+            )
+            notes.append(f'{result.benchmark}: units that vary on fewer than three stimuli are left out: {shown}.')
     if any(part.own_units is not None for part in parts):
         notes.append(_OWN_UNITS)
     names = [name for name in map(_neural, results) if name is not None]
@@ -176,6 +182,13 @@ def _own_parts(result: Result) -> dict[str, Result | Part]:
     """Areas of a result, or the result itself by the name of its benchmark's area."""
     parts: dict[str, Result | Part] = {'raw': result}
     return {**result.areas} if result.areas else parts
+
+
+def _units_left_out(part: Result | Part) -> str:
+    """Number of units that a comparison leaves out, of those of the layer or of the layer of each half; '' for none."""
+    counted = [details for details in (part.details, *(part.halves or [])) if details and 'units_left_out' in details]
+    texts = dict.fromkeys(f'{details["units_left_out"]:g} of {details["units"]:g}' for details in counted)
+    return ' and '.join(texts) if any(details['units_left_out'] for details in counted) else ''
 
 
 def _between(value: float | None, interval: list[float] | None) -> str:

@@ -142,6 +142,7 @@ def _part(score: Score) -> Part:
         score=_number(score),
         raw=_number(attrs[Score.RAW_VALUES_KEY]),
         ceiling=_number(attrs['ceiling']),
+        details=attrs['details'] or None,
     )
     return Part(**copied)
 

@@ -12,7 +12,8 @@ from m2m_benchmarks.benchmarks.comparisons import load_comparison
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm, Features
 from m2m_benchmarks.benchmarks.comparisons.rdm_standardised import COMPARISON, varies_rarely
 from m2m_benchmarks.errors import BenchmarkError
-from m2m_benchmarks.testing import RecordedCandidate
+from m2m_benchmarks.scoring.results import result_of
+from m2m_benchmarks.testing import RecordedCandidate, whole_result
 
 pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home', 'some_draws')]
 
@@ -82,6 +83,9 @@ def test_the_score_has_the_number_of_units_and_the_whole_ceiling():
     score = load_benchmark(NAME)(RecordedCandidate(lambda stimuli, area: sparse_units()))
     assert score.attrs['details']['units'] == 60
     assert 0 < score.attrs['details']['units_left_out'] < 60
+    mean = load_benchmark(NAME.replace('.VISp', ''))
+    parts = result_of(whole_result(), mean, mean(RecordedCandidate(lambda stimuli, area: sparse_units())), 1.0).areas
+    assert {part.details['units_left_out'] for part in parts.values()} == {score.attrs['details']['units_left_out']}
     assert COMPARISON.features is FeatureForm.UNITS
     # Half of the trials of a neuroid may all be equal: it adds nothing, and no NaN.
     patterns = COMPARISON.patterns(np.stack([np.full(5, 0.1), np.arange(5.0)], axis=1))

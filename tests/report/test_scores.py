@@ -66,3 +66,14 @@ def test_values_at_half_size_are_told():
 def test_own_units_are_explained_in_two_sentences():
     text = notes(dataclasses.replace(WHOLE, areas=None, own_units=0.4))
     assert 'as reliable as the neuroids. It is not a bound: neuroids may be easier to predict.' in text
+
+
+def test_units_that_are_left_out_are_counted():
+    counts = {'units': 1000, 'units_left_out': 12}
+    named = dataclasses.replace(WHOLE, benchmark='Lab2026.VISp-rdm_standardised', areas=None, details=counts)
+    assert 'vary on fewer than three stimuli are left out: 12 of 1000.' in notes(named)
+    halves = [{**counts, 'raw': 0.1, 'layer': 'a'}, {'units': 64, 'units_left_out': 0, 'raw': 0.2, 'layer': 'b'}]
+    part = dataclasses.replace(WHOLE.areas['VISp'], halves=halves)
+    mean = dataclasses.replace(WHOLE, areas={'VISp': part, 'VISl': WHOLE.areas['VISp']})
+    assert 'are left out: VISp 12 of 1000 and 0 of 64.' in notes(mean)
+    assert 'left out' not in notes(dataclasses.replace(named, details={'units': 1000, 'units_left_out': 0}))
