@@ -100,17 +100,13 @@ class MeanBenchmark(BenchmarkBase):
         Score
             Mean score, with the areas' scores in the attribute `areas`.
         """
-        kept = {
-            benchmark.region: score
-            for benchmark, score in zip(self.areas, scores, strict=True)
-            if math.isfinite(float(score))
-        }
+        parts = averaged(scores)
+        kept = math.isfinite(float(parts[0]))
         left_out = {
             benchmark.region: no_score(score)
             for benchmark, score in zip(self.areas, scores, strict=True)
-            if benchmark.region not in kept
+            if not math.isfinite(float(score))
         }
-        parts = list(kept.values()) or scores
 
         def mean(key: str) -> Any:
             return mean_of([score.attrs.get(key) for score in parts])
@@ -125,7 +121,7 @@ class MeanBenchmark(BenchmarkBase):
             return estimate(float(value), known, n_animals, n_stimuli, one_animal)
 
         score = Score(float(np.mean([float(score) for score in parts])))
-        own = combined(math.nan if not kept else mean('uncut'), [score.attrs['draws'] for score in parts])
+        own = combined(mean('uncut') if kept else math.nan, [score.attrs['draws'] for score in parts])
         for key in (Score.RAW_VALUES_KEY, 'ceiling'):
             value = float(np.mean([float(part.attrs[key]) for part in parts]))
             estimated = combined(value, [part.attrs[key].attrs.get('draws') for part in parts])
@@ -152,6 +148,11 @@ class MeanBenchmark(BenchmarkBase):
             left_out={**self.left_out, **left_out},
         )
         return score
+
+
+def averaged(scores: Sequence[Score]) -> list[Score]:
+    """Select the areas that a mean is of: those with a score, or all where none has one."""
+    return [score for score in scores if math.isfinite(float(score))] or list(scores)
 
 
 def _mean_of_numbers(areas: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -12,9 +12,8 @@ from brainscore_core.metrics import Score
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
-from m2m_benchmarks.benchmarks.comparisons.base import mean_of
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
-from m2m_benchmarks.benchmarks.mean import MeanBenchmark
+from m2m_benchmarks.benchmarks.mean import MeanBenchmark, averaged
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.data.versions import reporting_replacement
 from m2m_benchmarks.errors import BenchmarkError, ModelError, StorageError
@@ -254,7 +253,7 @@ def _score(
                 progress(benchmark.identifier, i + 1, len(benchmark.areas))
         mean = benchmark.combine(scores)
         mean.attrs['layer'] = {area: part.attrs['layer'] for area, part in mean.attrs['areas'].items()}
-        mean.attrs['own_units'] = mean_of([part.attrs.get('own_units') for part in scores])
+        _set_own_units(mean, [part.attrs['own_units_recordings'] for part in averaged(scores)])
         mean.attrs['layer_scores'] = {area: part.attrs['layer_scores'] for area, part in mean.attrs['areas'].items()}
         return mean
     if isinstance(benchmark, AreaBenchmark):
@@ -288,6 +287,7 @@ def _score_area(candidate: Candidate, activations: Activations | None, area: Are
         with brainscore_adapter.no_stored_activations(), reporting_plugin_errors(candidate.identifier, ModelError):
             result = area(candidate.model)
         result.attrs.update(layer=str(mapped or area.region), layer_scores={}, commitment='committed by the model')
+        _set_own_units(result, [None])
         return result
     choice = choose_layer(candidate, activations, area, layer)
     form = area.comparison.features
@@ -298,13 +298,20 @@ def _score_area(candidate: Candidate, activations: Activations | None, area: Are
     # The units of all layers are from one forward pass, also for other areas, where other layers may be chosen.
     known = layers if choice.halves is None else candidate.layers
     own = [own_units(activations, *each, layers=known) for each in zip(parts, choice.layers, strict=True)]
-    if None not in own:
-        joined = OwnUnits.joined([each for each in own if each is not None])
-        result.attrs.update(own_units=joined.value, own_units_interval=joined.interval)
+    _set_own_units(result, own)
     result.attrs.update(layer=' | '.join(layers), layer_scores=choice.layer_scores, commitment=choice.how)
     for half, each in zip(result.attrs.get('halves', []), choice.layers, strict=False):
         half['layer'] = each
     return result
+
+
+def _set_own_units(score: Score, parts: Sequence[OwnUnits | None]) -> None:
+    """Give a score the mean of what own units get in its parts, where all of them have it."""
+    known = [part for part in parts if part is not None]
+    joined = OwnUnits.joined(known) if len(known) == len(parts) else None
+    score.attrs['own_units_recordings'] = joined
+    if joined is not None:
+        score.attrs.update(own_units=joined.value, own_units_interval=joined.interval)
 
 
 def _records(model: BrainModel, area: AreaBenchmark) -> bool:

@@ -23,6 +23,7 @@ from m2m_benchmarks.scoring.own_units import (
     sampling_factor,
     with_means,
 )
+from m2m_benchmarks.scoring.score import score_candidate
 from m2m_benchmarks.testing.generator import poisson_counts, recordings_of
 
 pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home')]
@@ -154,3 +155,18 @@ def test_the_same_seed_is_the_same_value_and_one_forward_pass(network):
     assert own_units(activations, benchmark, '4', 2, seed=1) != first
     own_units(activations, benchmark, '1', 2)
     assert activations.forward_passes <= passes + 1  # the rotation of the other layer
+
+
+def test_the_mean_is_of_the_areas_whose_raw_values_are_averaged(network, few_draws):
+    benchmark = load_benchmark('SimulatedMouse-rdm')
+    few = np.arange(len(benchmark.areas[0].recordings.animals)) < 4
+    benchmark.areas = [benchmark.areas[0].restricted_to(few), *benchmark.areas[1:3]]
+    (mean,) = score_candidate(network[0], [benchmark], layer='1')
+    first, *others = mean.attrs['areas'].values()
+    assert np.isnan(float(first)) and first.attrs['own_units'] is not None  # four neuroids have no score
+    for name in ('raw', 'own_units'):
+        assert float(mean.attrs[name]) == pytest.approx(np.mean([float(area.attrs[name]) for area in others]))
+    low, high = mean.attrs['result']['own_units_interval']
+    widths = [np.ptp(area.attrs['own_units_interval']) for area in others]
+    assert low < mean.attrs['own_units'] < high
+    assert high - low < max(widths) * 1.01
