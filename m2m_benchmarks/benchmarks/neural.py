@@ -32,8 +32,14 @@ from m2m_benchmarks.plugins import load_dataset
 #: Attributes of an assembly of responses for the form of a layer's features and the shape of the layer; without them,
 #: the features are the layer's own units.
 FORM, SHAPE = 'feature_form', 'feature_shape'
-#: Version of the benchmarks. 2: ceilings of the population, layers cross-fitted, errors over animals and stimuli.
-VERSION = 2
+#: What each version of the benchmarks changed. Scores of different versions are not comparable.
+VERSIONS = {
+    1: 'ceilings of the trials, layers chosen on one half of the neuroids and scored on the other, errors over stimuli '
+    'for -rdm and -cka, over neuroids for -ridge',
+    2: 'layers are cross-fitted, so that every neuroid is scored; errors are for new animals and new stimuli; the '
+    'ceiling of -rdm is that of a perfect model of the population, not the agreement of repeated trials',
+}
+VERSION = max(VERSIONS)
 #: Smallest lower end of a ceiling's interval for which a score has a meaning.
 MIN_CEILING = 0.2
 

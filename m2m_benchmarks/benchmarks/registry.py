@@ -22,6 +22,7 @@ from m2m_benchmarks.benchmarks.comparisons.base import TRANSFORMATIONS
 from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS, DigitsCollection, RecordedDataset
 from m2m_benchmarks.benchmarks.generalization import READOUT_IMAGES
 from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, DigitsIdentifier, NeuralIdentifier
+from m2m_benchmarks.benchmarks.neural import VERSION, VERSIONS
 from m2m_benchmarks.data.digit_names import DERIVED, DERIVED_DIGITS, DOMAINS, SPLITS, stimulus_set_name
 from m2m_benchmarks.data.populations import MIN_POPULATION_SIZE
 from m2m_benchmarks.storage import atomic_write
@@ -326,6 +327,10 @@ def _neural_methods(dataset: str, recorded: RecordedDataset) -> str:
         lines += [f'- {key.capitalize()}: {value}.' for key, value in comparison.settings.items()]
         lines += [f'- Note: {description.caveat}.'] if description.caveat else []
         lines += [f'- Reference: {description.reference}.'] if description.reference else []
+    lines += ['', '## Versions', '', 'Scores of different versions are not comparable.', '']
+    lines += [
+        f'- Version {version}{" (this one)" * (version == VERSION)}: {text}.' for version, text in VERSIONS.items()
+    ]
     lines += ['', '## Citation', '']
     lines += ['```bibtex', recorded.bibtex, '```'] if recorded.bibtex else ['None: this package makes the data.']
     return '\n'.join(lines) + '\n'

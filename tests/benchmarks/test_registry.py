@@ -10,6 +10,7 @@ from m2m_benchmarks.benchmarks import registry
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, load_comparison
 from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, NeuralIdentifier
+from m2m_benchmarks.benchmarks.neural import VERSION, VERSIONS
 from m2m_benchmarks.data.digit_names import DOMAINS, Domain
 from m2m_benchmarks.data.sklearn_digits import domains as derived
 from m2m_benchmarks.plugins.index import registrations
@@ -93,6 +94,13 @@ def test_methods_describe_every_comparison(dataset):
         description = load_comparison(name).description
         assert f'## `-{name}`' in text
         assert description.raw in text and description.ceiling in text
+
+
+@pytest.mark.parametrize('dataset', RECORDINGS)
+def test_methods_say_why_there_is_a_version(dataset):
+    text = (registry._FOLDER / RECORDINGS[dataset].folder / 'METHODS.md').read_text()
+    assert f'- Version {VERSION} (this one): {VERSIONS[VERSION]}.' in text
+    assert list(VERSIONS) == list(range(1, VERSION + 1))
 
 
 @pytest.mark.parametrize('dataset', DIGITS)
