@@ -60,12 +60,16 @@ class Answers:
         Numbers of recordings: of each candidate (rows), for which each candidate was found (columns).
     layers : list of list of int
         The same for layers. Of layers chosen on halves, each half counts.
+    model_intervals, layer_intervals : list of list of (low, high) or None
+        95 % interval (Wilson) of each number as a share of its row; None in a row without recordings.
     """
 
     model: Share
     layer: Share
     models: list[list[int]]
     layers: list[list[int]]
+    model_intervals: list[list[tuple[float, float] | None]]
+    layer_intervals: list[list[tuple[float, float] | None]]
 
 
 @dataclass(frozen=True)
@@ -446,19 +450,26 @@ class _Experiment:
 
     def _answers(self, right: np.ndarray, models: np.ndarray, layers: np.ndarray) -> Answers:
         """Count what was found: one model for each recording, and one layer or two."""
-        n_layers = len(self._layers)
-        by_model = np.zeros((self._n_candidates, self._n_candidates), dtype=int)
-        by_layer = np.zeros((n_layers, n_layers), dtype=int)
-        np.add.at(by_model, (self._owner[right], models), 1)
-        np.add.at(by_layer, (np.repeat(right, layers.shape[1]), layers.ravel()), 1)
-        correct = (layers == right[:, None]).ravel()
-        clusters = np.repeat(np.arange(len(right)), layers.shape[1])
-        return Answers(
-            _share(models == self._owner[right], np.arange(len(right))),
-            _share(correct, clusters),
-            by_model.tolist(),
-            by_layer.tolist(),
-        )
+        own, recordings = self._owner[right], np.arange(len(right))
+        truth, answered = np.repeat(right, layers.shape[1]), layers.ravel()
+        halves = np.repeat(recordings, layers.shape[1])
+        by_model, model_intervals = _matrix(own, models, recordings, self._n_candidates)
+        by_layer, layer_intervals = _matrix(truth, answered, halves, len(self._layers))
+        of_models, of_layers = _share(models == own, recordings), _share(answered == truth, halves)
+        return Answers(of_models, of_layers, by_model, by_layer, model_intervals, layer_intervals)
+
+
+def _matrix(
+    truth: np.ndarray, answers: np.ndarray, recordings: np.ndarray, n: int
+) -> tuple[list[list[int]], list[list[tuple[float, float] | None]]]:
+    """Count the answers (columns) for each truth (rows), of n each, and give the intervals of their shares of a row."""
+    counts, intervals = [], []
+    for row in range(n):
+        own = truth == row
+        given = [answers[own] == column for column in range(n)]
+        counts.append([int(each.sum()) for each in given])
+        intervals.append([wilson_interval(each, recordings[own]) if own.any() else None for each in given])
+    return counts, intervals
 
 
 def _share(correct: np.ndarray, recordings: np.ndarray) -> Share:

@@ -49,12 +49,15 @@ def _settings(recovery: 'Recovery') -> Table:
 
 
 def _models(recovery: 'Recovery') -> Table:
-    counts = recovery.settings[0].cross_fitted.models
-    columns = [Column('simulated from'), *(number(f'found {name}', '.2f') for name in recovery.candidates)]
-    rows = [
-        Row((name, *(n_found / max(1, sum(row)) for n_found in row)))
-        for name, row in zip(recovery.candidates, counts, strict=True)
-    ]
+    answers = recovery.settings[0].cross_fitted
+    columns = [Column('simulated from')]
+    for name in recovery.candidates:
+        columns += [number(f'found {name}', '.2f'), interval('95 %', '.2f')]
+    rows = []
+    for name, counts, intervals in zip(recovery.candidates, answers.models, answers.model_intervals, strict=True):
+        shares = [n_found / max(1, sum(counts)) for n_found in counts]
+        cells = [cell for pair in zip(shares, intervals, strict=True) for cell in (pair[0], pair[1] or (None, None))]
+        rows.append(Row((name, *cells)))
     return Table(columns, rows, notes=[f'{recovery.benchmark}, recorded size. --json has the layers.'])
 
 

@@ -47,6 +47,13 @@ def test_distinct_layers_are_found(comparison):
         assert answers.models == [[4, 0], [0, 4]]
         assert answers.model.interval == wilson_interval(np.ones(8, dtype=bool))
         assert answers.model.n == answers.layer.n == 8
+        np.testing.assert_allclose(
+            np.diagonal(answers.model_intervals), np.transpose([wilson_interval(np.ones(4) == 1)] * 2)
+        )
+        # Both halves of a recording are one answer, as they agree.
+        right, wrong = (wilson_interval(np.full(2, value)) for value in (True, False))
+        expected = [[right if row == column else wrong for column in range(4)] for row in range(4)]
+        np.testing.assert_allclose(answers.layer_intervals, expected)
     np.testing.assert_array_equal(setting.all_neuroids.layers, 2 * np.eye(4))
     np.testing.assert_array_equal(setting.cross_fitted.layers, 4 * np.eye(4))  # each half counts
 
@@ -130,7 +137,12 @@ def test_tables_and_figure(tmp_path):
         ('own layer', 40, 20, 118, 4),
     ]
     assert UPPER_BOUND in first.notes
-    assert [sum(row.cells[1:]) for row in second.rows] == [1, 1]
+    assert [sum(row.cells[1::2]) for row in second.rows] == [1, 1]
+    assert all(
+        low <= share <= high
+        for row in second.rows
+        for share, (low, high) in zip(row.cells[1::2], row.cells[2::2], strict=True)
+    )
     assert json.loads(json.dumps(result.document()))['settings'][2]['n_neuroids'] == 40
     write_recovery([result, result], tmp_path / 'found.svg')
     text = (tmp_path / 'found.svg').read_text()
