@@ -4,6 +4,7 @@ import string
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, dotted_name, parse
 from m2m_benchmarks.benchmarks.names import notes_on_data
 from m2m_benchmarks.report.tables import Column, Row, Table, estimate, interval, number, text
 
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
 
 #: Format of p values, and what stands for one below the smallest number.
 _P_VALUE, _TINY = '.2g', '<1e-300'
+#: What the table of single animals means.
+_OTHER_MICE = (
+    'Mean over animals of raw on one animal: of each model, and of all other animals as a model: the mark to pass. '
+    'Raw and score of all animals at once are other quantities.'
+)
 #: Names of the corrections in titles.
 SHORT = {'holm': 'Holm', 'fdr': 'FDR'}
 
@@ -24,9 +30,9 @@ def comparison_tables(comparison: 'Comparison') -> list[Table]:
     JSON of the comparison has their differences on its parts.
     """
     if len(comparison.candidates) == 2:
-        return [_candidates(comparison), _tests(comparison), _two(comparison)]
+        return [_candidates(comparison), _tests(comparison), _two(comparison), *_single_animals(comparison)]
     parts = [_parts(comparison)] if len(comparison.rows) > 1 else []
-    return [_candidates(comparison), *parts, _tests(comparison), _pairs(comparison)]
+    return [_candidates(comparison), *parts, _tests(comparison), _pairs(comparison), *_single_animals(comparison)]
 
 
 def letter(index: int) -> str:
@@ -60,20 +66,32 @@ def group_letters(groups: Sequence[Sequence[int]], n: int) -> list[str]:
 
 
 def _tests(comparison: 'Comparison') -> Table:
-    """Lay out the tests of each score against chance and the ceiling, and each model beside other mice."""
+    """Lay out the tests of each score against chance and the ceiling."""
     row = comparison.rows[-1]
     columns = [text(''), interval('95 % interval'), number(f'p above {_chance(row)}', _P_VALUE)]
     with_ceiling = any(p is not None for p in row.p_ceiling)
     columns += [number('p at ceiling', _P_VALUE)] if with_ceiling else []
-    with_mice = row.other_mice is not None
-    columns += [number('raw on one animal'), number('other mice')] if with_mice else []
     rows = []
     for index in range(len(comparison.candidates)):
         cells: list[Any] = [letter(index), row.intervals[index] or (None, None), _p_value(row.p_chance[index])]
         cells += [_p_value(row.p_ceiling[index])] if with_ceiling else []
-        cells += [row.model_per_animal[index], row.other_mice] if with_mice else []
         rows.append(Row(tuple(cells)))
     return Table(columns, rows)
+
+
+def _single_animals(comparison: 'Comparison') -> list[Table]:
+    """Lay out values on single animals, which are not comparable with those on all animals at once."""
+    benchmark = parse(comparison.benchmark)
+    area = dotted_name(benchmark.area, benchmark.population) if isinstance(benchmark, NeuralIdentifier) else ''
+    names = [*(row.name for row in comparison.rows[:-1]), area or 'mean']
+    letters = [number(letter(index)) for index in range(len(comparison.candidates))]
+    rows = [
+        Row((name, *row.model_per_animal, row.other_mice), strong=row is comparison.rows[-1])
+        for name, row in zip(names, comparison.rows, strict=True)
+        if row.other_mice is not None
+    ]
+    columns = [Column('raw on one animal'), *letters, number('other mice')]
+    return [Table(columns, rows, notes=[_OTHER_MICE])] if rows else []
 
 
 def _chance(row: 'ComparisonRow') -> str:
@@ -160,11 +178,6 @@ def _notes(comparison: 'Comparison') -> list[str]:
     row, n = comparison.rows[-1], len(comparison.candidates)
     ceiling = '; p at ceiling: if the true score is the ceiling' if any(p is not None for p in row.p_ceiling) else ''
     notes.append(f'p above {_chance(row)}: if the true score is {_chance(row)} or less{ceiling}.')
-    if row.other_mice is not None:
-        notes.append(
-            'other mice: the raw value that all other animals reach as a model of one animal, to compare with '
-            'the raw value of a model on one animal; both are means over animals.'
-        )
     notes.append(f'p values are adjusted for the number of models or pairs ({_corrected(comparison.correction)}).')
     if n > 2:
         notes.append(

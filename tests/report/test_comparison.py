@@ -104,13 +104,28 @@ def test_a_figure_shows_every_seed_the_means_and_the_intervals():
 def test_tests_stand_beside_each_score():
     compared = comparison(names=['score'], chance=None, mice=True)
     table = comparison_tables(compared)[1]
-    titles = ['', '95 % interval', 'p above 0', 'p at ceiling', 'raw on one animal', 'other mice']
+    titles = ['', '95 % interval', 'p above 0', 'p at ceiling']
     assert [column.title for column in table.columns] == titles
     (row,) = compared.rows
     for index, cells in enumerate(table.rows):
-        expected = ('AB'[index], row.intervals[index], 0.003, 0.0002, row.means[index] / 2, 0.45)
+        expected = ('AB'[index], row.intervals[index], 0.003, 0.0002)
         assert cells.cells == expected
     assert len(comparison_tables(comparison())[1].columns) == 3
+
+
+@pytest.mark.parametrize('n', [2, 3])
+def test_other_mice_have_a_table_of_their_own_beside_the_models(n):
+    compared = comparison([f'net_{number}' for number in range(n)], AREAS, chance=None, mice=True)
+    *others, table = comparison_tables(compared)
+    assert [column.title for column in table.columns] == ['raw on one animal', *'ABC'[:n], 'other mice']
+    assert [row.cells[0] for row in table.rows] == [*AREAS[:-1], 'mean']
+    for row, cells in zip(compared.rows, table.rows, strict=True):
+        assert cells.cells[1:] == (*(mean / 2 for mean in row.means), 0.45)
+    # Values on all animals at once are other quantities.
+    assert not [column.title for other in others for column in other.columns if column.title == 'other mice']
+    assert len(comparison_tables(comparison([f'net_{number}' for number in range(n)], AREAS))) == len(others)
+    area = dataclasses.replace(comparison(names=['score'], chance=None, mice=True), benchmark='Lab2026.VISp.L4-rdm')
+    assert [row.cells[0] for row in comparison_tables(area)[-1].rows] == ['VISp.L4']
 
 
 def test_other_mice_have_a_panel_beside_the_models():
@@ -318,7 +333,7 @@ def test_notes_explain_the_numbers():
     ]
     lines = lines_of(dataclasses.replace(comparison(chance=None, mice=True), correction='fdr'), None)
     assert 'p above 0: if the true score is 0 or less; p at ceiling: if the true score is the ceiling.' in lines
-    assert any(line.startswith('other mice: the raw value') for line in lines)
+    assert any(line.startswith('Mean over animals of raw on one animal: of each model') for line in lines)
     assert any('Benjamini & Hochberg' in line for line in lines)
     left_out = dataclasses.replace(comparison(), left_out={'VISrl': 'too few'})
     assert 'VISrl is left out: too few.' in lines_of(left_out, None)
