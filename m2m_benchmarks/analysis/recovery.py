@@ -1,18 +1,16 @@
 """Would a benchmark find the right model? Recordings are simulated from each candidate, and all are scored on them."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
 from m2m_benchmarks.acquisition.images import SUFFIXES, decode_file, is_helper_file
 from m2m_benchmarks.analysis.entries import Entry, check_different, parse_entries
-from m2m_benchmarks.arrays import wilson_interval
-from m2m_benchmarks.arrays.simulation import Population, at_own_scale, population_of, simulate_means
+from m2m_benchmarks.analysis.simulated_experiment import Experiment, Layer, Setting, Truth
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm, Features
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
@@ -21,79 +19,12 @@ from m2m_benchmarks.plugins import load_benchmark
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
-from m2m_benchmarks.scoring.layer_choice import split_neuroids
-from m2m_benchmarks.scoring.own_units import draw_units, with_means
 from m2m_benchmarks.storage import sha256_file
 
 #: Share of the neuroids of a mixture of two layers that are units of the nearer one.
 NEARER = 2 / 3
 #: Kinds of truths: the candidates' own layers, and those that no candidate is.
 OWN, OWN_SCALE, MIXTURE, SEED = 'own layer', 'own layer, own scale', 'mixture of two layers', 'another seed'
-
-
-@dataclass(frozen=True)
-class Share:
-    """Share of simulated recordings, with its 95 % interval (Wilson).
-
-    Attributes
-    ----------
-    value : float
-    interval : (low, high)
-    n : int
-        Number of recordings.
-    """
-
-    value: float
-    interval: tuple[float, float]
-    n: int
-
-
-@dataclass(frozen=True)
-class Answers:
-    """Models and layers that are found by one way of choosing layers.
-
-    Attributes
-    ----------
-    model, layer : Share
-        Share of the recordings whose model, and whose layer, has the highest value.
-    models : list of list of int
-        Numbers of recordings: of each candidate (rows), for which each candidate was found (columns).
-    layers : list of list of int
-        The same for layers. Of layers chosen on halves, each half counts.
-    model_intervals, layer_intervals : list of list of (low, high) or None
-        95 % interval (Wilson) of each number as a share of its row; None in a row without recordings.
-    """
-
-    model: Share
-    layer: Share
-    models: list[list[int]]
-    layers: list[list[int]]
-    model_intervals: list[list[tuple[float, float] | None]]
-    layer_intervals: list[list[tuple[float, float] | None]]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Size of the simulated recordings, kind of their truth, and what is found.
-
-    Attributes
-    ----------
-    n_neuroids, n_trials, n_images : int
-        Size; the number of trials is the median over neuroids and images.
-    truth : str
-        'own layer' of a candidate; 'own layer, own scale': with the means and gains of the units themselves in place of
-        the recorded ones; 'mixture of two layers': two thirds of the neuroids are units of one, and a third of its
-        neighbour; or 'another seed' of an untrained candidate. Of the last two, the nearer layer counts as right.
-    cross_fitted, all_neuroids : Answers
-        Layers are chosen on each half of the neuroids and scored on the other, as for a score; or on all.
-    """
-
-    n_neuroids: int
-    n_trials: int
-    n_images: int
-    truth: str
-    cross_fitted: Answers
-    all_neuroids: Answers
 
 
 @dataclass(frozen=True)
@@ -119,25 +50,6 @@ class Recovery:
         return dataclasses.asdict(self)
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """One layer of a candidate: its responses as they are compared, and its units."""
-
-    candidate: int
-    name: str
-    features: Features
-    units: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Truth:
-    """Units that neuroids are simulated from, with their shares of the neuroids; `layer` is the right answer."""
-
-    layer: int
-    parts: tuple[tuple[np.ndarray, float], ...]
-    own_scale: bool = False
-
-
 def recovery(
     models: Sequence[str],
     benchmarks: str | Sequence[str],
@@ -149,6 +61,7 @@ def recovery(
     trials: Sequence[int] = (),
     images: str | Path | None = None,
     n_images: Sequence[int] = (),
+    layers: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> list[Recovery]:
     """Simulate recordings from each layer of each candidate, and see which candidate a benchmark finds.
@@ -174,6 +87,8 @@ def recovery(
         reliabilities; more images than recorded need `images`.
     images : str or Path, optional
         Folder of further images; by default of `n_images`, the recorded and all are taken.
+    layers : sequence of str
+        Layers to take, of the candidates that have them; by default those that a score chooses among.
     progress : callable, optional
 
     Returns
@@ -184,8 +99,8 @@ def recovery(
     Raises
     ------
     M2MError
-        When there are fewer than two models, one isn't a network with layers, the recordings have one trial or too few
-        neuroids, or an image can't be read.
+        When there are fewer than two models, one isn't a network or has none of the layers, a layer is unknown, the
+        recordings have one trial or too few neuroids, or an image can't be read.
     """
     entries = parse_entries(models, weights)
     check_different(entries, None)
@@ -195,8 +110,17 @@ def recovery(
         area for name in ([benchmarks] if isinstance(benchmarks, str) else benchmarks) for area in _areas_of(str(name))
     ]
     more = [] if images is None else _image_files(Path(images))
-    networks = [_network(entry, seed, progress) for entry in entries]
-    others = [_network(entry, seed + 1, progress) if entry.spec.weights == 'none' else None for entry in entries]
+    networks = [_network(entry, seed, layers, progress) for entry in entries]
+    known = {name for names, _ in networks for name in names}
+    unknown = [name for name in layers if name not in known]
+    if unknown:
+        raise BenchmarkError(f'none of the models has a layer {unknown[0]}; `m2m models show NAME` lists layers.')
+    without = [entry.label for entry, (names, _) in zip(entries, networks, strict=True) if not names]
+    if without:
+        raise BenchmarkError(f'{without[0]} has none of the layers {", ".join(layers)}; name one of its own too.')
+    others = [
+        _network(entry, seed + 1, layers, progress) if entry.spec.weights == 'none' else None for entry in entries
+    ]
     return [
         _recover(area, entries, networks, others, more, n_recordings, (neuroids, trials, n_images), seed, progress)
         for area in areas
@@ -217,11 +141,13 @@ def _areas_of(name: str) -> list[AreaBenchmark]:
     return areas
 
 
-def _network(entry: Entry, seed: int, progress: Progress | None) -> tuple[list[str], Activations]:
-    """Layers and activations of a candidate; it is refused where it has no layers."""
+def _network(
+    entry: Entry, seed: int, layers: Sequence[str], progress: Progress | None
+) -> tuple[list[str], Activations]:
+    """Layers and activations of a candidate: its own choice of layers, or those of some names that it has."""
     candidate = load_candidate(entry.spec.name, weights=entry.spec.weights, seed=seed)
     activations = Activations(candidate, progress)
-    return candidate.layers, activations
+    return [name for name in layers if activations.has(name)] if layers else candidate.layers, activations
 
 
 def _image_files(folder: Path) -> list[Path]:
@@ -251,11 +177,11 @@ def _recover(
 ) -> Recovery:
     stimuli, n_recorded = _stimuli(area, more), area.recordings.mean.sizes['presentation']
     layers = [layer for number, network in enumerate(networks) for layer in _layers(number, network, area, stimuli)]
-    whole = _Experiment(area, layers, len(entries), seed)
-    truths = {OWN: [_Truth(number, ((layer.units, 1.0),)) for number, layer in enumerate(layers)]}
+    whole = Experiment(area, layers, len(entries), seed)
+    truths = {OWN: [Truth(number, ((layer.units, 1.0),)) for number, layer in enumerate(layers)]}
     truths[OWN_SCALE] = [dataclasses.replace(truth, own_scale=True) for truth in truths[OWN]]
     truths[MIXTURE] = [
-        _Truth(number, ((layer.units, NEARER), (layers[neighbour].units, 1 - NEARER)))
+        Truth(number, ((layer.units, NEARER), (layers[neighbour].units, 1 - NEARER)))
         for number, layer in enumerate(layers)
         if (neighbour := _neighbour(layers, number)) is not None
     ]
@@ -266,7 +192,7 @@ def _recover(
         for layer in _layers(number, network, area, stimuli)
     }
     truths[SEED] = [
-        _Truth(number, ((reseeded[layer.candidate, layer.name], 1.0),))
+        Truth(number, ((reseeded[layer.candidate, layer.name], 1.0),))
         for number, layer in enumerate(layers)
         if (layer.candidate, layer.name) in reseeded
     ]
@@ -281,9 +207,10 @@ def _recover(
     plan: list[tuple[str, int, int | None, int]] = [
         (kind, n, None, n_recorded) for kind in (OWN, OWN_SCALE, MIXTURE, SEED)
     ]
-    plan += [(OWN, count, None, n_recorded) for count in neuroids]
-    plan += [(OWN, n, count, n_recorded) for count in trials]
-    plan += [(OWN, n, None, count) for count in images]
+    for kind in (OWN, OWN_SCALE):
+        plan += [(kind, count, None, n_recorded) for count in neuroids]
+        plan += [(kind, n, count, n_recorded) for count in trials]
+        plan += [(kind, n, None, count) for count in images]
     total = n_recordings * sum(len(truths[kind]) for kind, *_ in plan)
     report, done, settings = progress or silent, 0, []
 
@@ -315,7 +242,7 @@ def _stimuli(area: AreaBenchmark, more: Sequence[Path]) -> StimulusSet:
 
 def _layers(
     number: int, network: tuple[list[str], Activations], area: AreaBenchmark, stimuli: StimulusSet
-) -> list[_Layer]:
+) -> list[Layer]:
     """Responses and units of the layers of a candidate that have enough units for the comparison."""
     names, activations = network
     widths = activations.n_units(names)
@@ -328,161 +255,13 @@ def _layers(
         shape = values.shape[1:] if form is FeatureForm.MAPS else None
         features = Features(values.reshape(len(values), -1), form, shape)
         if area.comparison.objection(features) is None and (own != own[:1]).any():
-            layers.append(_Layer(number, name, features, own))
+            layers.append(Layer(number, name, features, own))
     return layers
 
 
-def _neighbour(layers: Sequence[_Layer], number: int) -> int | None:
+def _neighbour(layers: Sequence[Layer], number: int) -> int | None:
     """Next layer of the same candidate, or the one before the last; None for a candidate of one layer."""
     for other in (number + 1, number - 1):
         if 0 <= other < len(layers) and layers[other].candidate == layers[number].candidate:
             return other
     return None
-
-
-class _Experiment:
-    """Simulates recordings of an area, and finds the layers and models with the highest values."""
-
-    def __init__(self, area: AreaBenchmark, layers: Sequence[_Layer], n_candidates: int, seed: int) -> None:
-        self._area, self._layers, self._seed = area, layers, seed
-        self._owner = np.array([layer.candidate for layer in layers])
-        self._n_candidates = n_candidates
-        recorded = area.recordings
-        self._population = population_of(recorded.trials, recorded.reliability)
-        self._first = split_neuroids(area).mask
-
-    def run(
-        self,
-        kind: str,
-        truths: Sequence[_Truth],
-        size: tuple[int, int | None, int],
-        n_recordings: int,
-        number: int,
-        step: Callable[[], None],
-    ) -> Setting:
-        """Simulate recordings of one size from each truth, and count what is found."""
-        n_neuroids, n_trials, n_images = size
-        right, crossed_models, crossed_layers, all_layers = [], [], [], []
-        for position, truth in enumerate(truths):
-            for repetition in range(n_recordings):
-                rng = np.random.default_rng([self._seed, number, position, repetition])
-                halves, whole, joined = self._values(truth, n_neuroids, n_trials, n_images, rng)
-                best = [self._best_of_each(half) for half in halves]
-                scores = [joined(of_second, of_first) for of_first, of_second in zip(*best, strict=True)]
-                right.append(truth.layer)
-                crossed_models.append(int(np.argmax(scores)))
-                crossed_layers.append([int(np.argmax(half)) for half in halves])
-                all_layers.append(int(np.argmax(whole)))
-                step()
-        used = self._population.n_trials if n_trials is None else np.array([n_trials])
-        return Setting(
-            n_neuroids,
-            int(np.median(used)),
-            n_images,
-            kind,
-            self._answers(np.array(right), np.array(crossed_models), np.array(crossed_layers)),
-            self._answers(np.array(right), self._owner[all_layers], np.array(all_layers)[:, None]),
-        )
-
-    def _values(
-        self, truth: _Truth, n_neuroids: int, n_trials: int | None, n_images: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, Callable[[int, int], float]]:
-        """Raw values of each layer on one simulated recording.
-
-        Returns
-        -------
-        halves : array, shape (2, n_layers)
-        whole : array, shape (n_layers,)
-        joined : callable
-            Value of a candidate, with its layers for the first and for the second half; on one recording the ceilings
-            are the same for all.
-        """
-        n_recorded = len(self._first)
-        order = np.arange(n_recorded)
-        if n_neuroids != n_recorded:
-            order = rng.choice(n_recorded, n_neuroids, replace=n_neuroids > n_recorded)
-        first = self._first[order]
-        least = self._area.comparison.min_neuroids
-        if min(first.sum(), (~first).sum()) < least:
-            raise BenchmarkError(
-                f'{n_neuroids} of the neuroids of {self._area.identifier} are too few to choose a layer on one half '
-                f'and score on the other: {first.sum()} and {(~first).sum()}, and each needs {least}.'
-            )
-        all_images, n_shown = len(truth.parts[0][0]), len(self._population.n_trials)
-        rows = np.arange(n_shown) if n_images == n_shown else np.sort(rng.choice(all_images, n_images, replace=False))
-        population = self._population[order]
-        shown = population.n_trials
-        if n_trials is not None or n_images != n_shown:
-            shown = np.full((n_images, 1), int(np.median(shown)) if n_trials is None else n_trials)
-        units = _drawn(truth, population, rng)[rows]
-        scale = at_own_scale(units, population) if truth.own_scale else population
-        means = simulate_means(units, scale, rng, shown)
-        # Names of stimuli, which comparisons by position don't use, repeat where there are more than recorded.
-        recorded = self._area.recordings
-        selected = dataclasses.replace(
-            recorded, mean=recorded.mean.isel(neuroid=order, presentation=np.arange(n_images) % n_shown)
-        )
-        simulated = with_means(selected, means)
-        parts = [simulated[first], simulated[~first]]
-        whole, halves, own = [], [], []
-        for layer in self._layers:
-            features = dataclasses.replace(layer.features, values=layer.features.values[rows])
-            raw = self._area.compare(features, simulated)
-            whole.append(raw.value)
-            if raw.per_neuroid is None:
-                halves.append([self._area.compare(features, part).value for part in parts])
-            else:  # a comparison by neuroid, which takes the median
-                own.append(raw.per_neuroid)
-                halves.append([float(np.median(raw.per_neuroid[part])) for part in (first, ~first)])
-        both = np.transpose(halves)
-
-        def joined(of_first: int, of_second: int) -> float:
-            if own:
-                return float(np.median(np.where(first, own[of_first], own[of_second])))
-            return float(both[0, of_first] + both[1, of_second])
-
-        return both, np.array(whole), joined
-
-    def _best_of_each(self, values: np.ndarray) -> list[int]:
-        """Best layer of each candidate."""
-        own = [np.flatnonzero(self._owner == candidate) for candidate in range(self._n_candidates)]
-        return [int(members[np.argmax(values[members])]) for members in own]
-
-    def _answers(self, right: np.ndarray, models: np.ndarray, layers: np.ndarray) -> Answers:
-        """Count what was found: one model for each recording, and one layer or two."""
-        own, recordings = self._owner[right], np.arange(len(right))
-        truth, answered = np.repeat(right, layers.shape[1]), layers.ravel()
-        halves = np.repeat(recordings, layers.shape[1])
-        by_model, model_intervals = _matrix(own, models, recordings, self._n_candidates)
-        by_layer, layer_intervals = _matrix(truth, answered, halves, len(self._layers))
-        of_models, of_layers = _share(models == own, recordings), _share(answered == truth, halves)
-        return Answers(of_models, of_layers, by_model, by_layer, model_intervals, layer_intervals)
-
-
-def _matrix(
-    truth: np.ndarray, answers: np.ndarray, recordings: np.ndarray, n: int
-) -> tuple[list[list[int]], list[list[tuple[float, float] | None]]]:
-    """Count the answers (columns) for each truth (rows), of n each, and give the intervals of their shares of a row."""
-    counts, intervals = [], []
-    for row in range(n):
-        own = truth == row
-        given = [answers[own] == column for column in range(n)]
-        counts.append([int(each.sum()) for each in given])
-        intervals.append([wilson_interval(each, recordings[own]) if own.any() else None for each in given])
-    return counts, intervals
-
-
-def _share(correct: np.ndarray, recordings: np.ndarray) -> Share:
-    return Share(float(correct.mean()), wilson_interval(correct, recordings), len(np.unique(recordings)))
-
-
-def _drawn(truth: _Truth, population: Population, rng: np.random.Generator) -> np.ndarray:
-    """Draw units for all neuroids, shape (n_stimuli, n_neuroids): each part of the truth for its share of them."""
-    n = len(population.mean)
-    order = rng.permutation(n)
-    ends = np.rint(np.cumsum([share for _, share in truth.parts]) * n).astype(int)
-    units = np.empty((len(truth.parts[0][0]), n))
-    for (own, _), members in zip(truth.parts, np.split(order, ends[:-1]), strict=True):
-        if len(members):
-            units[:, members] = draw_units(own, population[members], rng)
-    return units

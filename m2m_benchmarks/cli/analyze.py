@@ -42,6 +42,10 @@ def recovery(
     n_images: Annotated[
         str, typer.Option('--n-images', help='Further numbers of images, such as 60,118,300; all, with --images.')
     ] = '',
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(help='Layer to take, of the models that have it; may be repeated. Default: those of a score.'),
+    ] = None,
     seed: Annotated[int, typer.Option(help='Random seed of untrained weights and the simulation.', min=0)] = 0,
     figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
     json: Json = None,
@@ -49,8 +53,9 @@ def recovery(
     """Would a benchmark find the right model if one of these were the brain?
 
     Recordings are simulated from each layer of each model: as many of its units as there are neuroids, with their
-    reliabilities, means, gains, trials and images. All models are scored on each, layer choice included. The shares of
-    right models and layers are an upper bound for real brains. Two further truths are no candidate's: a mixture of two
+    reliabilities, means, gains, trials and images; and with the means and gains of the units themselves (own scale).
+    All models are scored on each, layer choice included. The shares of right models and layers are an upper bound for
+    real brains. Two further truths are no candidate's: a mixture of two
     layers, and another seed of an untrained model; the nearer layer counts as right.
 
     \b
@@ -98,13 +103,15 @@ def recovery(
                 trials=sizes['--trials'],
                 images=images,
                 n_images=sizes['--n-images'],
+                layers=layer or (),
                 progress=report,
             )
-    from m2m_benchmarks.report.recovery import recovery_tables, write_recovery
+    from m2m_benchmarks.report.comparison import write_figure
+    from m2m_benchmarks.report.recovery import draw_recoveries, recovery_tables
 
     with contextlib.ExitStack() as outputs:  # each is written, even if another can't be
         if figure is not None:
-            outputs.callback(write_recovery, recoveries, figure)
+            outputs.callback(write_figure, recoveries, figure, draw_recoveries)
         if json is not None:
             outputs.callback(write_json, [each.document() for each in recoveries], json)
         if json != '-':

@@ -1,15 +1,14 @@
 """Tables and figure of a recovery: which model and layer a benchmark finds."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from m2m_benchmarks.report.tables import Column, Row, Table, count, interval, number
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from m2m_benchmarks.analysis.recovery import Recovery, Setting, Share
+from m2m_benchmarks.analysis.recovery import Recovery
+from m2m_benchmarks.analysis.simulated_experiment import Setting, Share
+from m2m_benchmarks.report.tables import Column, Row, Table, count, fold, interval, number
 
 #: What the shares mean, for readers.
 UPPER_BOUND = (
@@ -24,12 +23,12 @@ _CROSS_FITTED = (
 _SIZES = {'n_neuroids': 'neuroids', 'n_trials': 'trials', 'n_images': 'images'}
 
 
-def recovery_tables(recovery: 'Recovery') -> list[Table]:
+def recovery_tables(recovery: Recovery) -> list[Table]:
     """Make the tables of one benchmark: what is found in each setting, and which model is taken for which."""
     return [_settings(recovery), _models(recovery)]
 
 
-def _settings(recovery: 'Recovery') -> Table:
+def _settings(recovery: Recovery) -> Table:
     columns = [
         *(Column('truth'), count('neuroids'), count('trials'), count('images'), count('recordings')),
         *(number('right model', '.2f'), interval('95 %', '.2f'), number('all', '.2f')),
@@ -48,7 +47,7 @@ def _settings(recovery: 'Recovery') -> Table:
     return Table(columns, rows, recovery.benchmark, notes=notes)
 
 
-def _models(recovery: 'Recovery') -> Table:
+def _models(recovery: Recovery) -> Table:
     answers = recovery.settings[0].cross_fitted
     columns = [Column('simulated from')]
     for name in recovery.candidates:
@@ -61,88 +60,91 @@ def _models(recovery: 'Recovery') -> Table:
     return Table(columns, rows, notes=[f'{recovery.benchmark}, recorded size. --json has the layers.'])
 
 
-def write_recovery(recoveries: Sequence['Recovery'], path: Path) -> None:
-    """Draw recoveries to a file: for each benchmark the layers found for each layer, and the curves over sizes.
-
-    Raises
-    ------
-    StorageError
-        When the file can't be written.
-    """
-    import matplotlib
-    import numpy as np
-    from matplotlib.figure import Figure
-
-    from m2m_benchmarks.report.comparison import check_figure
-    from m2m_benchmarks.storage import user_file
-
-    check_figure(path)
+def draw_recoveries(recoveries: Sequence[Recovery]) -> Figure:
+    """Draw for each benchmark the layers that are found for each layer, and the shares of right ones over sizes."""
     figure = Figure(figsize=(11, 4.8 * len(recoveries)), layout='constrained')
     axes = figure.subplots(len(recoveries), 2, squeeze=False, width_ratios=[1, 1])
     for (matrix, curves), recovery in zip(axes, recoveries, strict=True):
         counts = np.array(recovery.settings[0].all_neuroids.layers, dtype=float)
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         image = matrix.imshow(shares, cmap='Blues', vmin=0, vmax=1)
-        names = [f'{model} {layer}' for model, layer in recovery.layers]
-        matrix.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
-        matrix.set_yticks(range(len(names)), names, fontsize=6)
+        _label_layers(matrix, recovery.layers)
         matrix.set(xlabel='layer found (all neuroids)', ylabel='simulated from', title=recovery.benchmark)
         figure.colorbar(image, ax=matrix, shrink=0.8, label='share of recordings')
         _draw_curves(curves, recovery)
     figure.supxlabel(UPPER_BOUND.partition('. A')[0].replace(', with', ',\nwith') + '.', fontsize=7)
-    # A dollar in a name doesn't begin a formula.
-    with (
-        user_file(path, 'Name another file after --figure.', 'wb') as file,
-        matplotlib.rc_context({'text.parse_math': False}),
-    ):
-        figure.savefig(file, format=path.suffix[1:].lower(), dpi=150)
+    return figure
 
 
-def _draw_curves(axes: 'Axes', recovery: 'Recovery') -> None:
-    """Draw the shares of right models and layers over the size that varies; recorded and further truths otherwise."""
-    recorded, *others = recovery.settings
-    curves = {name: _curve(recovery.settings, name) for name in _SIZES}
-    position, labels = 0, []
-    groups = [('truth', [recorded, *(each for each in others if each.truth != recorded.truth)])]
-    groups += [(name, curve) for name, curve in curves.items() if len(curve) > 1]
-    for name, settings in groups:
-        positions = list(range(position, position + len(settings)))
-        for colour, label in (('#0072B2', 'model'), ('#D55E00', 'layer')):
-            shares: list[Share] = [getattr(setting.cross_fitted, label) for setting in settings]
-            values = [share.value for share in shares]
-            errors = [
-                [max(0.0, share.value - share.interval[0]) for share in shares],
-                [max(0.0, share.interval[1] - share.value) for share in shares],
-            ]
-            axes.errorbar(
-                positions,
-                values,
-                errors,
-                color=colour,
-                marker='o',
-                linestyle='' if name == 'truth' else '-',
-                capsize=3,
-                label=None if position else f'right {label}, cross-fitted',
-            )
-        if name == 'truth':
-            labels += [setting.truth for setting in settings]
-        else:
-            labels += [f'{getattr(setting, name)} {_SIZES[name]}' for setting in settings]
-        position += len(settings) + 1
-        labels.append('')
+def _label_layers(axes: Axes, layers: Sequence[tuple[str, str]]) -> None:
+    """Label rows and columns with layers, part them by models, and name the models beside their rows."""
+    models, names = zip(*layers, strict=True)
+    size = min(6.0, 190 / len(names))  # as high as a row
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=size)
+    axes.set_yticks(range(len(names)), names, fontsize=size)
+    for model in dict.fromkeys(models):
+        first, n_layers = models.index(model), models.count(model)
+        if first:
+            axes.axhline(first - 0.5, color='0.6', linewidth=0.6)
+            axes.axvline(first - 0.5, color='0.6', linewidth=0.6)
+        axes.text(
+            *(len(names) - 0.2, first + (n_layers - 1) / 2, '\n'.join(fold(model, 26))),
+            fontsize=5,
+            va='center',
+            rotation=90,
+        )
+
+
+def _draw_curves(axes: Axes, recovery: Recovery) -> None:
+    """Draw the shares of right models and layers for each truth, and over the sizes that vary."""
+    recorded: dict[str, Setting] = {}
+    for setting in recovery.settings:  # those of the recorded size come first
+        recorded.setdefault(setting.truth, setting)
+    _draw_shares(axes, 0, list(recorded.values()), joined=False)
+    labels = list(recorded)
+    for name, unit in _SIZES.items():
+        curves = [_curve(recovery.settings, name, setting) for setting in recorded.values()]
+        curves = [curve for curve in curves if len(curve) > 1]
+        for position, curve in enumerate(curves):
+            _draw_shares(axes, len(labels) + 1, curve, hollow=position > 0)
+        if curves:
+            labels += ['', *(f'{getattr(setting, name)} {unit}' for setting in curves[0])]
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha='right', fontsize=7)
     axes.set(ylim=(0, 1.03), ylabel='share of recordings')
     axes.spines[['top', 'right']].set_visible(False)
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(frameon=False, fontsize=7, title='layers cross-fitted', title_fontsize=7)
 
 
-def _curve(settings: Sequence['Setting'], name: str) -> list['Setting']:
-    """Settings that differ from the recorded one in one size at most, in ascending order of it."""
-    recorded = settings[0]
-    fixed = [other for other in _SIZES if other != name]
+def _draw_shares(
+    axes: Axes, position: int, settings: Sequence[Setting], joined: bool = True, hollow: bool = False
+) -> None:
+    """Draw the shares of settings from a position on; hollow points are those of the units' own scale."""
+    for colour, label in (('#0072B2', 'model'), ('#D55E00', 'layer')):
+        shares: list[Share] = [getattr(setting.cross_fitted, label) for setting in settings]
+        values = [share.value for share in shares]
+        named = '' if not joined else f'right {label}' + (', own scale' if hollow else '')
+        axes.errorbar(
+            range(position, position + len(settings)),
+            values,
+            [
+                [max(0.0, share.value - share.interval[0]) for share in shares],
+                [max(0.0, share.interval[1] - share.value) for share in shares],
+            ],
+            color=colour,
+            marker='o',
+            markerfacecolor='white' if hollow else colour,
+            linestyle='' if not joined else '--' if hollow else '-',
+            capsize=3,
+            label=named or None,
+        )
+
+
+def _curve(settings: Sequence[Setting], name: str, recorded: Setting) -> list[Setting]:
+    """Settings that differ from a recorded one in one size at most, in ascending order of it."""
+    fixed = [other for other in ('truth', *_SIZES) if other != name]
     own = {
         getattr(setting, name): setting
         for setting in settings
-        if setting.truth == recorded.truth and all(getattr(setting, each) == getattr(recorded, each) for each in fixed)
+        if all(getattr(setting, each) == getattr(recorded, each) for each in fixed)
     }
     return [own[size] for size in sorted(own)]

@@ -201,7 +201,7 @@ def to_lines(table: Table, width: int | None) -> Iterator['Text']:
     from rich.text import Text
 
     layout = _Layout(table, width)
-    for line in _fold(printable(table.title), width) if table.title else ():
+    for line in fold(printable(table.title), width) if table.title else ():
         yield Text(line, style='bold')
     for number, block in enumerate(layout.blocks):
         if number:
@@ -209,7 +209,7 @@ def to_lines(table: Table, width: int | None) -> Iterator['Text']:
         for line, strong in layout.lines(block):
             yield Text(line, style='bold' if strong else '')
     for note in table.notes:
-        yield from map(Text, _fold(printable(note), width))
+        yield from map(Text, fold(printable(note), width))
 
 
 def fits(table: Table, width: int | None) -> bool:
@@ -308,7 +308,7 @@ class _Layout:
             changed = next((n for n, cell in enumerate(current) if cell != before[n]), len(current))
             for i in self.headings[changed:]:
                 label = '' if columns[i].heading or not self._titles[i] else f'{self._titles[i]}: '
-                for line in _fold(f'{label}{cells[i]}', self._width) if cells[i] else ():
+                for line in fold(f'{label}{cells[i]}', self._width) if cells[i] else ():
                     yield line, columns[i].heading
             before = current
             for line in self._row(block, widths, cells) if block else ():
@@ -331,7 +331,7 @@ class _Layout:
         """Yield the lines of a row; cells with fewer lines are at its top, or bottom."""
         from rich.cells import cell_len
 
-        folded = [_fold(cells[i], widths[i]) for i in block]
+        folded = [fold(cells[i], widths[i]) for i in block]
         height = max(map(len, folded))
         for n in range(height):
             line = []
@@ -343,7 +343,7 @@ class _Layout:
             yield _GAP.join(line).rstrip()
 
 
-def _fold(text: str, width: int | None) -> list[str]:
+def fold(text: str, width: int | None) -> list[str]:
     """Break a text into lines of at most `width` columns of the terminal; one line for None."""
     from rich.cells import cell_len
 

@@ -26,7 +26,7 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 
 from m2m_benchmarks.arrays import gram_reduce
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
-from m2m_benchmarks.errors import DataError, ModelError, StorageError
+from m2m_benchmarks.errors import DataError, ModelError, StorageError, UnknownNameError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress, silent
@@ -250,6 +250,14 @@ class Activations:
         with torch.random.fork_rng([device] if device.type == 'cuda' else []):
             torch.manual_seed(_SEED)
             yield
+
+    def has(self, layer: str) -> bool:
+        """Whether the network has a layer."""
+        try:
+            submodules(self._module, [layer], self._candidate.identifier)
+        except UnknownNameError:
+            return False
+        return True
 
     def n_units(self, layers: Sequence[str]) -> dict[str, int]:
         """Count the units of layers by their responses to a fixed image."""

@@ -9,12 +9,14 @@ from PIL import Image
 
 from m2m_benchmarks import load_benchmark
 from m2m_benchmarks.analysis import recovery as module
+from m2m_benchmarks.analysis import simulated_experiment as simulated
 from m2m_benchmarks.arrays import wilson_interval
 from m2m_benchmarks.benchmarks.comparisons import load_comparison
 from m2m_benchmarks.benchmarks.comparisons.base import Features
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.errors import BenchmarkError, DataError, StorageError
-from m2m_benchmarks.report.recovery import UPPER_BOUND, recovery_tables, write_recovery
+from m2m_benchmarks.report.comparison import write_figure
+from m2m_benchmarks.report.recovery import UPPER_BOUND, draw_recoveries, recovery_tables
 
 pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home')]
 
@@ -28,12 +30,12 @@ def experiment(comparison, n_candidates=2, n_layers=3, seed=0):
         for number in range(n_layers):
             factors = rng.standard_normal((118, 6))
             units = np.maximum(factors @ rng.standard_normal((6, 200)), 0) + 0.1
-            layers.append(module._Layer(candidate, f'{candidate}.{number}', Features(units), units))
-    return module._Experiment(area, layers, n_candidates, 0), layers
+            layers.append(simulated.Layer(candidate, f'{candidate}.{number}', Features(units), units))
+    return simulated.Experiment(area, layers, n_candidates, 0), layers
 
 
 def own(layers):
-    return [module._Truth(number, ((layer.units, 1.0),)) for number, layer in enumerate(layers)]
+    return [simulated.Truth(number, ((layer.units, 1.0),)) for number, layer in enumerate(layers)]
 
 
 @pytest.mark.parametrize('comparison', ['rdm', 'ridge'])
@@ -61,7 +63,7 @@ def test_distinct_layers_are_found(comparison):
 def test_a_mixture_is_taken_for_the_nearer_layer():
     simulation, layers = experiment('rdm')
     truths = [
-        module._Truth(number, ((layer.units, module.NEARER), (layers[number - 1].units, 1 - module.NEARER)))
+        simulated.Truth(number, ((layer.units, module.NEARER), (layers[number - 1].units, 1 - module.NEARER)))
         for number, layer in enumerate(layers)
     ]
     setting = simulation.run('mixture', truths, (96, None, 118), 2, 0, lambda: None)
@@ -112,15 +114,18 @@ def test_of_networks(m2m_home, tmp_path, m2m):
     ran = m2m(
         *('analyze', 'recovery', 'plain_digitnet@none', 'pixels_64', '--benchmark', 'SimulatedMouse.VISp-rdm'),
         *('--recordings', '1', '--trials', '5', '--figure', figure, '--json', file),
+        *('--layer', 'pixels', '--layer', 'backbone.conv1', '--layer', 'backbone.conv2'),
     )
     assert ran.code == 0, ran.err
     (document,) = json.loads(file.read_text())
     assert document['candidates'] == ['plain_digitnet@none', 'pixels_64']
     truths = [setting['truth'] for setting in document['settings']]
-    assert truths == [*('own layer', 'own layer, own scale', 'mixture of two layers', 'another seed'), 'own layer']
-    assert [setting['n_trials'] for setting in document['settings']] == [20] * 4 + [5]
-    n_layers = len(document['layers'])
-    assert np.sum(document['settings'][0]['all_neuroids']['layers']) == n_layers
+    kinds = ['own layer', 'own layer, own scale', 'mixture of two layers', 'another seed']
+    assert truths == kinds + kinds[:2]
+    assert [setting['n_trials'] for setting in document['settings']] == [20] * 4 + [5] * 2
+    digitnet = [['plain_digitnet@none', layer] for layer in ('backbone.conv1', 'backbone.conv2')]
+    assert document['layers'] == [*digitnet, ['pixels_64', 'pixels']]
+    assert np.sum(document['settings'][0]['all_neuroids']['layers']) == 3
     assert 'Upper bound' in ran.out and '<svg' in figure.read_text()
 
 
@@ -144,12 +149,12 @@ def test_tables_and_figure(tmp_path):
         for share, (low, high) in zip(row.cells[1::2], row.cells[2::2], strict=True)
     )
     assert json.loads(json.dumps(result.document()))['settings'][2]['n_neuroids'] == 40
-    write_recovery([result, result], tmp_path / 'found.svg')
+    write_figure([result, result], tmp_path / 'found.svg', draw_recoveries)
     text = (tmp_path / 'found.svg').read_text()
-    for part in ('net$_1 1.0', '40 neuroids', 'another seed', 'Upper bound'):
+    for part in ('net$_1', '1.0', '40 neuroids', 'another seed', 'Upper bound'):
         assert f'<!-- {part}' in text
     with pytest.raises(StorageError, match='expected a file that ends in'):
-        write_recovery([result], tmp_path / 'found.txt')
+        write_figure([result], tmp_path / 'found.txt', draw_recoveries)
 
 
 def test_further_images(tmp_path, m2m_home):
@@ -184,6 +189,8 @@ TWO = ('pixels_64', 'plain_digitnet@none')
         ((*TWO, *VISP, '--neuroids', '4,x'), 2, "'4,x'"),
         ((*TWO, *VISP, '--images', 'nowhere'), 1, 'there are no images in nowhere'),
         ((*TWO, *VISP, '--figure', 'found.txt'), 1, 'expected a file that ends in'),
+        ((*TWO, *VISP, '--layer', 'pixels', '--layer', 'x'), 1, 'none of the models has a layer x; `m2m models show'),
+        ((*TWO, *VISP, '--layer', 'pixels'), 1, 'plain_digitnet@none has none of the layers pixels; name one'),
     ],
 )
 def test_bad_input(arguments, code, message, m2m):
