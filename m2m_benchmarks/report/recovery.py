@@ -69,7 +69,9 @@ def draw_recoveries(recoveries: Sequence[Recovery]) -> Figure:
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         image = matrix.imshow(shares, cmap='Blues', vmin=0, vmax=1)
         _label_layers(matrix, recovery.layers)
-        matrix.set(xlabel='layer found (all neuroids), share of recordings', ylabel='simulated from', title=recovery.benchmark)
+        matrix.set(
+            xlabel='layer found (all neuroids), share of recordings', ylabel='simulated from', title=recovery.benchmark
+        )
         figure.colorbar(image, ax=matrix, shrink=0.8)
         _draw_curves(curves, recovery)
     figure.supxlabel(UPPER_BOUND.partition('. A')[0].replace(', with', ',\nwith') + '.', fontsize=7)
