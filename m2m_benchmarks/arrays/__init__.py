@@ -12,11 +12,12 @@ from m2m_benchmarks.arrays.ceilings import (
 )
 from m2m_benchmarks.arrays.correlation import pearson, repeated_pearson, spearman, spearman_brown, standardize
 from m2m_benchmarks.arrays.folds import N_FOLDS, kfold, shuffle_splits
+from m2m_benchmarks.arrays.kernels import kernel
 from m2m_benchmarks.arrays.proportion import accuracy_draws, effective_number, wilson_interval
 from m2m_benchmarks.arrays.rdm import number_distances, rdm, upper_triangle
 from m2m_benchmarks.arrays.reduction import gram_reduce
 from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
-from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, kernel, ridge
+from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, ridge
 from m2m_benchmarks.arrays.rsa import compare_rdms, rsa, rsa_with_each
 from m2m_benchmarks.arrays.sampling import FACTORS, N_DRAWS, Sample, draw_sample
 from m2m_benchmarks.arrays.threads import one_thread

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from m2m_benchmarks.arrays.ridge import kernel
+from m2m_benchmarks.arrays.kernels import kernel
 
 
 def cka(first: np.ndarray, second: np.ndarray, debiased: bool = True) -> float:

@@ -5,61 +5,20 @@ a few hundred stimuli. One eigendecomposition of its training part gives the pre
 neuron, and the leave-one-out errors.
 """
 
-import functools
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from scipy.linalg import helmert
 
 from m2m_benchmarks.arrays.correlation import pearson
 from m2m_benchmarks.arrays.folds import Split, kfold
-from m2m_benchmarks.arrays.threads import one_thread
+from m2m_benchmarks.arrays.kernels import Fold, decompose, predict_folds
 
 #: Default penalties, in units of the mean squared length of the centred training stimuli, so that scaling all features
 #: of a model doesn't change its predictions.
 ALPHAS = np.logspace(-3, 3, 13)
 
-#: Columns converted to float64 at a time; bounds the memory used beside the input.
-_CHUNK = 16_384
 #: Neurons whose leave-one-out errors are computed at a time, so that those of all penalties fit the processor's cache.
 _NEURONS = 64
-#: Most stimuli whose decompositions are kept; 256 of them then take 130 MB at most.
-_FEW_STIMULI = 256
-
-
-def kernel(features: np.ndarray) -> np.ndarray:
-    """Inner products of the stimuli, with features centred over stimuli.
-
-    Parameters
-    ----------
-    features : array, shape (n_stimuli, n_features)
-
-    Returns
-    -------
-    array, shape (n_stimuli, n_stimuli)
-        Inner products, float64. Centring doesn't change a regression with intercept, and preserves precision where
-        the mean is large.
-
-    Raises
-    ------
-    ValueError
-        When `features` isn't two-dimensional or contains NaN or infinity.
-    """
-    features = np.asarray(features)
-    if features.ndim != 2:
-        raise ValueError(f'expected features of shape (n_stimuli, n_features), got {features.shape}')
-    products = np.zeros((len(features), len(features)))
-    for start in range(0, features.shape[1], _CHUNK):
-        block = features[:, start : start + _CHUNK].astype(float)
-        constant = (block == block[0]).all(axis=0)
-        block -= block.mean(axis=0)
-        block[:, constant] = 0  # the mean of equal numbers is rounded
-        products += block @ block.T
-    if not np.isfinite(products).all():
-        raise ValueError('the features contain NaN, infinity or values whose squares overflow; expected finite numbers')
-    return products
 
 
 def ridge(
@@ -106,7 +65,7 @@ def ridge(
     regularized least squares", with the intercept left free).
     """
     alphas = _checked(alphas)
-    return _fit(_decompose(products, split), np.asarray(responses, dtype=float)[split[0]], alphas, relative)
+    return _fit(decompose(products, split), np.asarray(responses, dtype=float)[split[0]], alphas, relative)
 
 
 def _checked(alphas: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -116,41 +75,7 @@ def _checked(alphas: Sequence[float] | np.ndarray) -> np.ndarray:
     return alphas
 
 
-@dataclass(frozen=True)
-class _Fold:
-    """The part of a fit that depends on the features alone.
-
-    Attributes
-    ----------
-    vectors : array, shape (n_train, n_train - 1)
-        Eigenvectors of the kernel of the training stimuli, orthogonal to the constant vector.
-    spectrum : array, shape (n_train - 1,)
-    outer : array, shape (n_test, n_train - 1)
-        Inner products of test and training stimuli, both relative to the training mean, with the eigenvectors.
-    """
-
-    vectors: np.ndarray
-    spectrum: np.ndarray
-    outer: np.ndarray
-
-
-def _decompose(products: np.ndarray, split: Split) -> _Fold:
-    train, test = split
-    if len(train) < 3:
-        raise ValueError(f'expected at least 3 training stimuli, got {len(train)}')
-    basis = helmert(len(train))
-    inner = products[np.ix_(train, train)]
-    spectrum, vectors = np.linalg.eigh(basis @ inner @ basis.T)
-    # Eigenvalues below the rounding errors of the kernel are not variance of the training stimuli.
-    spectrum[spectrum < len(products) * np.finfo(float).eps * np.abs(products).max()] = 0
-    vectors = basis.T @ vectors
-    outer = (products[np.ix_(test, train)] - inner.mean(axis=0)) @ vectors
-    # In directions without variance of the training stimuli, only rounding errors are left; no penalty shrinks them.
-    outer[:, spectrum == 0] = 0
-    return _Fold(vectors, spectrum, outer)
-
-
-def _fit(fold: _Fold, y: np.ndarray, alphas: np.ndarray, relative: bool) -> tuple[np.ndarray, np.ndarray]:
+def _fit(fold: Fold, y: np.ndarray, alphas: np.ndarray, relative: bool) -> tuple[np.ndarray, np.ndarray]:
     scale = fold.spectrum.sum() / len(y) if relative else 1.0
     penalties = alphas * (scale or 1.0)
     y_mean = y.mean(axis=0)
@@ -162,7 +87,7 @@ def _fit(fold: _Fold, y: np.ndarray, alphas: np.ndarray, relative: bool) -> tupl
     return predictions + y_mean, alphas[best]
 
 
-def _squared_errors(fold: _Fold, projected: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+def _squared_errors(fold: Fold, projected: np.ndarray, penalties: np.ndarray) -> np.ndarray:
     """Leave-one-out errors of all penalties: shape (n_penalties, n_neurons)."""
     shrunk = 1 / (fold.spectrum + penalties[:, None])
     residuals = fold.vectors * shrunk[:, None] / (shrunk @ fold.vectors.T**2)[..., None]
@@ -172,23 +97,6 @@ def _squared_errors(fold: _Fold, projected: np.ndarray, penalties: np.ndarray) -
         chunk = slice(start, start + _NEURONS)
         errors[:, chunk] = ((rows @ projected[:, chunk]) ** 2).reshape(*residuals.shape[:2], -1).sum(axis=1)
     return errors
-
-
-@functools.lru_cache(maxsize=256)
-def _kept(products: bytes, train: bytes, test: bytes) -> _Fold:
-    n_stimuli = math.isqrt(len(products) // 8)
-    split = np.frombuffer(train, dtype=np.int64), np.frombuffer(test, dtype=np.int64)
-    return _decompose(np.frombuffer(products).reshape(n_stimuli, n_stimuli), split)
-
-
-def _decomposed(products: np.ndarray, folds: Sequence[Split]) -> Iterator[_Fold]:
-    """Decompose the kernel for each fold; those of few stimuli are kept, for the neurons of other areas."""
-    if len(products) > _FEW_STIMULI:
-        yield from (_decompose(products, fold) for fold in folds)
-        return
-    key = products.tobytes()
-    for fold in folds:
-        yield _kept(key, *(np.asarray(part, dtype=np.int64).tobytes() for part in fold))
 
 
 def cross_predict(
@@ -220,23 +128,8 @@ def cross_predict(
         When the test parts don't contain each stimulus exactly once, the arrays differ in their number of stimuli,
         or either contains NaN or infinity.
     """
-    features, responses = np.asarray(features), np.asarray(responses)
-    if responses.ndim != 2 or len(features) != len(responses):
-        raise ValueError(
-            f'expected features and responses of the same stimuli, got shapes {features.shape} and {responses.shape}'
-        )
-    if not np.isfinite(responses).all():
-        raise ValueError('the responses contain NaN or infinity; expected finite numbers')
-    tested = np.sort(np.concatenate([test for _, test in folds]))
-    if not np.array_equal(tested, np.arange(len(responses))):
-        raise ValueError('expected folds that hold out each stimulus exactly once')
-    alphas, responses = _checked(alphas), responses.astype(float)
-    products = kernel(features)
-    predictions = np.empty(responses.shape)
-    with one_thread():
-        for (train, test), fold in zip(folds, _decomposed(products, folds), strict=True):
-            predictions[test], _ = _fit(fold, responses[train], alphas, relative)
-    return predictions
+    alphas = _checked(alphas)
+    return predict_folds(features, responses, folds, lambda fold, y: _fit(fold, y, alphas, relative)[0])
 
 
 def held_out_correlations(

@@ -56,7 +56,7 @@ class TestKernel:
     def test_blocks_of_columns_make_no_difference(self, monkeypatch, chunk):
         x = np.random.default_rng(2).normal(size=(6, 14))
         expected = kernel(x)
-        monkeypatch.setattr(importlib.import_module('m2m_benchmarks.arrays.ridge'), '_CHUNK', chunk)
+        monkeypatch.setattr(importlib.import_module('m2m_benchmarks.arrays.kernels'), '_CHUNK', chunk)
         np.testing.assert_allclose(kernel(x), expected, atol=1e-13)
 
     def test_more_features_than_a_block_in_little_memory(self):

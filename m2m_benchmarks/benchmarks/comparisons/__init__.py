@@ -17,6 +17,7 @@ COMPARISONS = {
     'rdm': 'similarity of population geometry (RSA)',
     'rdm_standardised': 'population geometry (RSA), all units weighted equally',
     'ridge': 'prediction of single neurons (ridge regression)',
+    'pls': 'prediction of single neurons (partial least squares)',
     'cka': 'alignment of population geometry (debiased linear CKA)',
 }
 

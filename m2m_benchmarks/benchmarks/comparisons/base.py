@@ -153,7 +153,7 @@ class Comparison(ABC):
 
     Each subclass has its own module, with an instance named COMPARISON, and a line in the table of this package. It
     sets the attributes below and defines `raw` and `ceiling`; if the score isn't raw / ceiling, it also defines
-    `uncut`, `draws` and `noise_corrected`.
+    `uncut`, `draws` and `noise_corrected`. A base of several comparisons also names `ABC` as a base.
 
     Attributes
     ----------
@@ -202,6 +202,8 @@ class Comparison(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if ABC in cls.__bases__:  # a base of several comparisons
+            return
         missing = [
             name for name in ('name', 'metric', 'invariant_to', 'description') if getattr(cls, name, None) is None
         ]

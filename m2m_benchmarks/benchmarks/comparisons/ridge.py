@@ -1,107 +1,35 @@
 """Single-neuron regression: held-out ridge predictions of each neuroid."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from m2m_benchmarks.arrays import (
-    N_FOLDS,
-    Sample,
-    cross_predict,
-    half_means,
-    kfold,
-    pearson,
-    repeated_pearson,
-    spearman_brown,
-)
-from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
+from m2m_benchmarks.arrays import cross_predict
+from m2m_benchmarks.arrays.folds import Split
+from m2m_benchmarks.benchmarks.comparisons.base import Description, Features, Raw
+from m2m_benchmarks.benchmarks.comparisons.regression import CEILING, Regression
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
-from m2m_benchmarks.data.trials import N_SPLITS
 
 
-class Ridge(Comparison):
-    """Median over neuroids of the correlation between held-out predictions and responses."""
+class Ridge(Regression):
+    """Regression with a ridge penalty for each neuroid."""
 
     name = 'ridge'
     metric = 'm2m_ridge'
     invariant_to = frozenset({'rotation', 'scaling', 'translation'})
-    min_stimuli = N_FOLDS
     description = Description(
         raw='median over neuroids of the correlation between held-out ridge predictions (10 folds) and trial-averaged '
         'responses',
-        ceiling='median split-half reliability of the neuroids: the share of their variance that is not noise of the '
-        'trials. It is not a value that a perfect model reaches: with so few stimuli, regression predicts no units '
-        'well, not even those of the same layer (own_units)',
+        ceiling=CEILING,
         formula='max(raw, 0)**2 / ceiling',
         caveat='regression on so few images cannot rank layers by their distance from 1',
         reference='Hoerl & Kennard (1970), Technometrics 12(1), 55-67',
         settings={'folds': '10 shuffled, seed 1; alpha per neuroid by leave-one-out'},
     )
 
-    def raw(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> Raw:
-        """Correlate predictions with responses for each neuroid.
-
-        Draws of stimuli are of the held-out predictions: in a new fit, a repeated stimulus would be in both training
-        and test folds.
-        """
-        responses = recordings.mean.values
-        predictions = cross_predict(features.values, responses, kfold(len(responses)))
-        r = pearson(predictions, responses)
-        if sample is None:
-            return Raw(float(np.median(r)), per_neuroid=r)
-        draws = repeated_pearson(predictions, responses, sample.stimuli)
-        return Raw(float(np.median(r)), _median_draws(r, draws, sample), r, draws)
-
-    def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:
-        """Median split-half reliability of the neuroids: the share of their variance that is not noise of the trials.
-
-        Each draw of stimuli has one split of the trials, whose change is added to the mean over splits.
-        """
-        reliability = recordings.reliability
-        value = float(np.median(reliability))
-        if sample is None:
-            return Ceiling(value, per_neuroid=reliability)
-        draws = np.empty((len(sample), len(reliability)))
-        for split, (first, second) in enumerate(half_means(recordings.trials, N_SPLITS)):
-            changed = spearman_brown(repeated_pearson(first, second, sample.stimuli[split::N_SPLITS]))
-            draws[split::N_SPLITS] = reliability + changed - spearman_brown(pearson(first, second))
-        return Ceiling(value, _median_draws(reliability, draws, sample), reliability, draws)
-
-    def uncut(self, raw: Any, ceiling: Any) -> Any:
-        """Share of the explainable variance that is explained, with the sign of the correlation."""
-        return raw * np.abs(raw) / ceiling
-
-    def draws(self, raw: Raw, ceiling: Ceiling) -> np.ndarray | None:
-        """Compute the score before negative ones are set to 0 on each draw."""
-        if raw.draws is None:
-            return None
-        draws: np.ndarray = self.uncut(raw.draws, ceiling.value if ceiling.draws is None else ceiling.draws)
-        return draws
-
-    def score(self, raw: Any, ceiling: Any) -> Any:
-        """Share of the explainable variance that is explained.
-
-        A model that predicts worse than the mean explains nothing, so negative values are set to 0 before squaring.
-        """
-        return np.maximum(raw, 0) ** 2 / ceiling
-
-    def join(self, raws: Sequence[Raw], sample: Sample) -> Raw:
-        """Join the neuroids of two halves, each predicted once, and take one median."""
-        return Raw(*_joined(raws, sample))
-
-    def join_ceilings(self, ceilings: Sequence[Ceiling], sample: Sample) -> Ceiling:
-        """Join the neuroids of two halves and take the median of their reliabilities."""
-        if ceilings[0].per_neuroid_draws is None:  # there is no ceiling
-            per_neuroid = np.concatenate([np.asarray(ceiling.per_neuroid) for ceiling in ceilings])
-            return replace(ceilings[0], per_neuroid=per_neuroid)
-        return Ceiling(*_joined(ceilings, sample))
-
-    def noise_corrected(self, raw: Raw, ceiling: Ceiling) -> float:
-        """Median over neuroids of r / sqrt(reliability)."""
-        assert raw.per_neuroid is not None and ceiling.per_neuroid is not None
-        return float(np.median(raw.per_neuroid / np.sqrt(ceiling.per_neuroid)))
+    def predict(self, features: np.ndarray, responses: np.ndarray, folds: Sequence[Split]) -> np.ndarray:
+        """Predict each neuroid by ridge regression."""
+        return cross_predict(features, responses, folds)
 
     def per_animal(self, features: Features, recordings: AreaRecordings, raw: Raw) -> dict[str, float]:
         """Median correlation of each animal's neuroids, which are predicted independently."""
@@ -110,30 +38,6 @@ class Ridge(Comparison):
             str(animal): float(np.median(raw.per_neuroid[recordings.animals == animal]))
             for animal in np.unique(recordings.animals)
         }
-
-
-def _joined(
-    parts: Sequence[Raw] | Sequence[Ceiling], sample: Sample
-) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """Median, its draws, and the values and draws of the neuroids of all parts."""
-    values = np.concatenate([np.asarray(part.per_neuroid) for part in parts])
-    draws = np.concatenate([np.asarray(part.per_neuroid_draws) for part in parts], axis=1)
-    return float(np.median(values)), _median_draws(values, draws, sample), values, draws
-
-
-def _median_draws(values: np.ndarray, draws: np.ndarray, sample: Sample) -> np.ndarray:
-    """Medians over neuroids on draws of both factors, of animals, and of stimuli.
-
-    Parameters
-    ----------
-    values : array, shape (n_neuroids,)
-    draws : array, shape (n_draws, n_neuroids)
-        Values on the draws of stimuli.
-    sample : Sample
-    """
-    both = [np.median(np.repeat(*both)) for both in zip(draws, sample.neuroids, strict=True)]
-    animals = [np.median(np.repeat(values, neuroids)) for neuroids in sample.neuroids]
-    return np.array([both, animals, np.median(draws, axis=1)])
 
 
 COMPARISON = Ridge()

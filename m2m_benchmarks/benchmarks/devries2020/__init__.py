@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import cka, rdm, rdm_standardised, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, pls, rdm, rdm_standardised, ridge
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 
@@ -62,6 +62,14 @@ benchmark_registry['deVries2020.VISpm-ridge'] = lambda: AreaBenchmark('deVries20
 benchmark_registry['deVries2020.VISam-ridge'] = lambda: AreaBenchmark('deVries2020', 'VISam', ridge.COMPARISON, BIBTEX)
 benchmark_registry['deVries2020.VISrl-ridge'] = lambda: AreaBenchmark('deVries2020', 'VISrl', ridge.COMPARISON, BIBTEX)
 benchmark_registry['deVries2020-ridge'] = lambda: MeanBenchmark('deVries2020', ridge.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['deVries2020.VISp-pls'] = lambda: AreaBenchmark('deVries2020', 'VISp', pls.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISl-pls'] = lambda: AreaBenchmark('deVries2020', 'VISl', pls.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISal-pls'] = lambda: AreaBenchmark('deVries2020', 'VISal', pls.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISpm-pls'] = lambda: AreaBenchmark('deVries2020', 'VISpm', pls.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISam-pls'] = lambda: AreaBenchmark('deVries2020', 'VISam', pls.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISrl-pls'] = lambda: AreaBenchmark('deVries2020', 'VISrl', pls.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020-pls'] = lambda: MeanBenchmark('deVries2020', pls.COMPARISON, BIBTEX, AREAS)
 
 benchmark_registry['deVries2020.VISp-cka'] = lambda: AreaBenchmark('deVries2020', 'VISp', cka.COMPARISON, BIBTEX)
 benchmark_registry['deVries2020.VISl-cka'] = lambda: AreaBenchmark('deVries2020', 'VISl', cka.COMPARISON, BIBTEX)

@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import cka, rdm, rdm_standardised, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, pls, rdm, rdm_standardised, ridge
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 
@@ -61,6 +61,14 @@ benchmark_registry['Siegle2021.VISpm-ridge'] = lambda: AreaBenchmark('Siegle2021
 benchmark_registry['Siegle2021.VISam-ridge'] = lambda: AreaBenchmark('Siegle2021', 'VISam', ridge.COMPARISON, BIBTEX)
 benchmark_registry['Siegle2021.VISrl-ridge'] = lambda: AreaBenchmark('Siegle2021', 'VISrl', ridge.COMPARISON, BIBTEX)
 benchmark_registry['Siegle2021-ridge'] = lambda: MeanBenchmark('Siegle2021', ridge.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['Siegle2021.VISp-pls'] = lambda: AreaBenchmark('Siegle2021', 'VISp', pls.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISl-pls'] = lambda: AreaBenchmark('Siegle2021', 'VISl', pls.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISal-pls'] = lambda: AreaBenchmark('Siegle2021', 'VISal', pls.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISpm-pls'] = lambda: AreaBenchmark('Siegle2021', 'VISpm', pls.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISam-pls'] = lambda: AreaBenchmark('Siegle2021', 'VISam', pls.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISrl-pls'] = lambda: AreaBenchmark('Siegle2021', 'VISrl', pls.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021-pls'] = lambda: MeanBenchmark('Siegle2021', pls.COMPARISON, BIBTEX, AREAS)
 
 benchmark_registry['Siegle2021.VISp-cka'] = lambda: AreaBenchmark('Siegle2021', 'VISp', cka.COMPARISON, BIBTEX)
 benchmark_registry['Siegle2021.VISl-cka'] = lambda: AreaBenchmark('Siegle2021', 'VISl', cka.COMPARISON, BIBTEX)

@@ -5,6 +5,7 @@ AREAS = {
     'rdm': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
     'rdm_standardised': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
     'ridge': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
+    'pls': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
     'cka': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
 }
 

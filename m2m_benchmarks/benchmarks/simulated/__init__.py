@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import cka, rdm, rdm_standardised, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, pls, rdm, rdm_standardised, ridge
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 
@@ -70,6 +70,22 @@ benchmark_registry['SimulatedMouse.VISrl-ridge'] = lambda: AreaBenchmark(
     'SimulatedMouse', 'VISrl', ridge.COMPARISON, BIBTEX
 )
 benchmark_registry['SimulatedMouse-ridge'] = lambda: MeanBenchmark('SimulatedMouse', ridge.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['SimulatedMouse.VISp-pls'] = lambda: AreaBenchmark('SimulatedMouse', 'VISp', pls.COMPARISON, BIBTEX)
+benchmark_registry['SimulatedMouse.VISl-pls'] = lambda: AreaBenchmark('SimulatedMouse', 'VISl', pls.COMPARISON, BIBTEX)
+benchmark_registry['SimulatedMouse.VISal-pls'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISal', pls.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISpm-pls'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISpm', pls.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISam-pls'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISam', pls.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISrl-pls'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISrl', pls.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse-pls'] = lambda: MeanBenchmark('SimulatedMouse', pls.COMPARISON, BIBTEX, AREAS)
 
 benchmark_registry['SimulatedMouse.VISp-cka'] = lambda: AreaBenchmark('SimulatedMouse', 'VISp', cka.COMPARISON, BIBTEX)
 benchmark_registry['SimulatedMouse.VISl-cka'] = lambda: AreaBenchmark('SimulatedMouse', 'VISl', cka.COMPARISON, BIBTEX)

@@ -1,0 +1,175 @@
+"""Inner products of the stimuli, and regressions from them.
+
+A linear regression uses the features only through their inner products, a matrix of stimuli by stimuli, which is small
+for a few hundred stimuli.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import helmert
+
+from m2m_benchmarks.arrays.folds import Split
+from m2m_benchmarks.arrays.threads import one_thread
+
+#: Columns converted to float64 at a time; bounds the memory used beside the input.
+_CHUNK = 16_384
+#: Most stimuli whose decompositions are kept; 256 of them then take 130 MB at most.
+_FEW_STIMULI = 256
+
+
+def kernel(features: np.ndarray) -> np.ndarray:
+    """Inner products of the stimuli, with features centred over stimuli.
+
+    Parameters
+    ----------
+    features : array, shape (n_stimuli, n_features)
+
+    Returns
+    -------
+    array, shape (n_stimuli, n_stimuli)
+        Inner products, float64. Centring doesn't change a regression with intercept, and preserves precision where
+        the mean is large.
+
+    Raises
+    ------
+    ValueError
+        When `features` isn't two-dimensional or contains NaN or infinity.
+    """
+    features = np.asarray(features)
+    if features.ndim != 2:
+        raise ValueError(f'expected features of shape (n_stimuli, n_features), got {features.shape}')
+    products = np.zeros((len(features), len(features)))
+    for start in range(0, features.shape[1], _CHUNK):
+        block = features[:, start : start + _CHUNK].astype(float)
+        constant = (block == block[0]).all(axis=0)
+        block -= block.mean(axis=0)
+        block[:, constant] = 0  # the mean of equal numbers is rounded
+        products += block @ block.T
+    if not np.isfinite(products).all():
+        raise ValueError('the features contain NaN, infinity or values whose squares overflow; expected finite numbers')
+    return products
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Training and test stimuli in the space that the training stimuli span.
+
+    Attributes
+    ----------
+    vectors : array, shape (n_train, n_train - 1)
+        Eigenvectors of the kernel of the training stimuli, orthogonal to the constant vector.
+    spectrum : array, shape (n_train - 1,)
+    outer : array, shape (n_test, n_train - 1)
+        Inner products of test and training stimuli, both relative to the training mean, with the eigenvectors.
+    """
+
+    vectors: np.ndarray
+    spectrum: np.ndarray
+    outer: np.ndarray
+
+
+def decompose(products: np.ndarray, split: Split) -> Fold:
+    """Decompose the kernel of the training stimuli of a split: the part of a fit that depends on the features alone.
+
+    Parameters
+    ----------
+    products : array, shape (n_stimuli, n_stimuli)
+        Kernel, as returned by `kernel`.
+    split : (train, test)
+        Indices into the stimuli.
+
+    Returns
+    -------
+    Fold
+
+    Raises
+    ------
+    ValueError
+        When there are fewer than three training stimuli.
+
+    Notes
+    -----
+    A regression with intercept happens in the space orthogonal to the constant vector, of which the Helmert matrix is
+    an orthonormal basis.
+    """
+    train, test = split
+    if len(train) < 3:
+        raise ValueError(f'expected at least 3 training stimuli, got {len(train)}')
+    basis = helmert(len(train))
+    inner = products[np.ix_(train, train)]
+    spectrum, vectors = np.linalg.eigh(basis @ inner @ basis.T)
+    # Eigenvalues below the rounding errors of the kernel are not variance of the training stimuli.
+    spectrum[spectrum < len(products) * np.finfo(float).eps * np.abs(products).max()] = 0
+    vectors = basis.T @ vectors
+    outer = (products[np.ix_(test, train)] - inner.mean(axis=0)) @ vectors
+    # In directions without variance of the training stimuli, only rounding errors are left; no penalty shrinks them.
+    outer[:, spectrum == 0] = 0
+    return Fold(vectors, spectrum, outer)
+
+
+@functools.lru_cache(maxsize=256)
+def _kept(products: bytes, train: bytes, test: bytes) -> Fold:
+    n_stimuli = math.isqrt(len(products) // 8)
+    split = np.frombuffer(train, dtype=np.int64), np.frombuffer(test, dtype=np.int64)
+    return decompose(np.frombuffer(products).reshape(n_stimuli, n_stimuli), split)
+
+
+def _decomposed(products: np.ndarray, folds: Sequence[Split]) -> Iterator[Fold]:
+    """Decompose the kernel for each fold; those of few stimuli are kept, for the neurons of other areas."""
+    if len(products) > _FEW_STIMULI:
+        yield from (decompose(products, fold) for fold in folds)
+        return
+    key = products.tobytes()
+    for fold in folds:
+        yield _kept(key, *(np.asarray(part, dtype=np.int64).tobytes() for part in fold))
+
+
+def predict_folds(
+    features: np.ndarray,
+    responses: np.ndarray,
+    folds: Sequence[Split],
+    fit: Callable[[Fold, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Predict each stimulus by a fit to the other folds.
+
+    Parameters
+    ----------
+    features : array, shape (n_stimuli, n_features)
+    responses : array, shape (n_stimuli, n_neurons)
+    folds : sequence of (train, test)
+        Folds whose test parts together contain each stimulus once, as returned by `kfold`.
+    fit : callable
+        Function of a fold and the responses to its training stimuli, which returns predictions for its test stimuli.
+
+    Returns
+    -------
+    array, shape (n_stimuli, n_neurons)
+        Held-out predictions.
+
+    Raises
+    ------
+    ValueError
+        When the test parts don't contain each stimulus exactly once, the arrays differ in their number of stimuli,
+        or either contains NaN or infinity.
+    """
+    features, responses = np.asarray(features), np.asarray(responses)
+    if responses.ndim != 2 or len(features) != len(responses):
+        raise ValueError(
+            f'expected features and responses of the same stimuli, got shapes {features.shape} and {responses.shape}'
+        )
+    if not np.isfinite(responses).all():
+        raise ValueError('the responses contain NaN or infinity; expected finite numbers')
+    tested = np.sort(np.concatenate([test for _, test in folds]))
+    if not np.array_equal(tested, np.arange(len(responses))):
+        raise ValueError('expected folds that hold out each stimulus exactly once')
+    responses = responses.astype(float)
+    products = kernel(features)
+    predictions = np.empty(responses.shape)
+    with one_thread():
+        for (train, test), fold in zip(folds, _decomposed(products, folds), strict=True):
+            predictions[test] = fit(fold, responses[train])
+    return predictions
