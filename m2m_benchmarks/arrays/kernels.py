@@ -54,6 +54,28 @@ def kernel(features: np.ndarray) -> np.ndarray:
     return products
 
 
+def effective_dimensionality(features: np.ndarray) -> float:
+    """Compute the participation ratio of the variances of a layer's principal components.
+
+    Parameters
+    ----------
+    features : array, shape (n_stimuli, n_features)
+
+    Returns
+    -------
+    float
+        (sum of the variances)**2 / sum of their squares: 1 if one component has all variance, n if n have equal
+        shares; 0 for constant features. With few stimuli it is lower than that of the layer's responses to all images.
+
+    References
+    ----------
+    Elmoznino & Bonner (2024), PLoS Computational Biology 20(1), e1011792.
+    """
+    products = kernel(features)
+    squares = float(np.sum(products**2))  # of the eigenvalues, which add up to the trace
+    return float(np.trace(products)) ** 2 / squares if squares else 0.0
+
+
 @dataclass(frozen=True)
 class Fold:
     """Training and test stimuli in the space that the training stimuli span.

@@ -223,7 +223,7 @@ class AreaBenchmark(BenchmarkBase):
             stimuli), `error`, `errors` (those of one factor each), `uncut` and `interval` (the score before a negative
             one is cut off, and its 95 % confidence interval), `raw_interval`, `ceiling_interval`, `formula`,
             `ceiling_kind`, `noise_corrected`, `per_animal`, `model_per_animal`, `other_mice`, `n_neuroids`,
-            `n_stimuli`, `n_animals`, `choices`, `details` of the raw value, and `further` numbers of the comparison.
+            `n_stimuli`, `n_animals`, `choices`, `details` (`Raw.further`), and `further` numbers of the comparison.
 
         Raises
         ------
@@ -280,7 +280,7 @@ class AreaBenchmark(BenchmarkBase):
                     'raw': own_raw.value,
                     'ceiling': part._ceiling.value,
                     'n_neuroids': len(part.recordings.animals),
-                    **own_raw.details,
+                    **own_raw.further,
                 }
                 for part, (_, own_raw) in zip(parts, measured, strict=True)
             ]
@@ -306,7 +306,7 @@ class AreaBenchmark(BenchmarkBase):
             n_animals=len(np.unique(self.recordings.animals)),
             choices=self.choices,
             further=self._further,
-            details=dict(raw.details),
+            details=raw.further,
         )
         return score
 

@@ -77,6 +77,8 @@ class Raw:
         Value of each neuroid on the draws of stimuli.
     details : mapping
         Numbers about the computation, by name; part of the result.
+    neuroid_details : mapping
+        Further values of each neuroid, shape (n_neuroids,), by name; the result has their medians.
     """
 
     value: float
@@ -84,6 +86,13 @@ class Raw:
     per_neuroid: np.ndarray | None = None
     per_neuroid_draws: np.ndarray | None = None
     details: Mapping[str, float] = field(default_factory=dict)
+    neuroid_details: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def further(self) -> dict[str, float]:
+        """`details`, and the medians of `neuroid_details` over the neuroids that have a value."""
+        known = {name: values[~np.isnan(values)] for name, values in self.neuroid_details.items()}
+        return {**self.details, **{name: float(np.median(values)) for name, values in known.items() if len(values)}}
 
 
 @dataclass(frozen=True)

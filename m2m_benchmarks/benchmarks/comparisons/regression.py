@@ -17,6 +17,8 @@ from m2m_benchmarks.arrays import (
     spearman_brown,
 )
 from m2m_benchmarks.arrays.folds import Split
+from m2m_benchmarks.arrays.kernels import effective_dimensionality
+from m2m_benchmarks.arrays.single_trials import feve, single_trial_correlation
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Features, Raw
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 from m2m_benchmarks.data.trials import N_SPLITS
@@ -65,7 +67,17 @@ class Regression(Comparison, ABC):
         if sample is None:
             return Raw(float(np.median(r)), per_neuroid=r)
         draws = repeated_pearson(predictions, responses, sample.stimuli)
-        return Raw(float(np.median(r)), _median_draws(r, draws, sample), r, draws)
+        return Raw(
+            float(np.median(r)),
+            _median_draws(r, draws, sample),
+            r,
+            draws,
+            details={'effective_dimensionality': effective_dimensionality(features.values)},
+            neuroid_details={
+                'feve': feve(predictions, recordings.trials),
+                'single_trial_correlation': single_trial_correlation(predictions, recordings.trials),
+            },
+        )
 
     def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:
         """Median split-half reliability of the neuroids: the share of their variance that is not noise of the trials.
@@ -102,7 +114,12 @@ class Regression(Comparison, ABC):
 
     def join(self, raws: Sequence[Raw], sample: Sample) -> Raw:
         """Join the neuroids of two halves, each predicted once, and take one median."""
-        return Raw(*_joined(raws, sample))
+        if len(raws) == 1:
+            return raws[0]
+        further = {
+            name: np.concatenate([raw.neuroid_details[name] for raw in raws]) for name in raws[0].neuroid_details
+        }
+        return Raw(*_joined(raws, sample), neuroid_details=further)
 
     def join_ceilings(self, ceilings: Sequence[Ceiling], sample: Sample) -> Ceiling:
         """Join the neuroids of two halves and take the median of their reliabilities."""
