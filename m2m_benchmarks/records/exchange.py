@@ -19,8 +19,8 @@ _KIND = 'm2m results'
 OTHER_FILE = 'Name another file.'
 #: Columns of the CSV, a selection for spreadsheets. The JSON has every field.
 COLUMNS = (
-    *('uid', 'candidate', 'model', 'weights', 'seed', 'benchmark', 'score', 'error', 'raw', 'ceiling'),
-    *('ceiling_kind', 'layer', 'n_neuroids', 'n_stimuli', 'n_animals', 'formula', 'simulated', 'created'),
+    *('uid', 'candidate', 'model', 'weights', 'seed', 'benchmark', 'benchmark_version', 'score', 'error', 'raw'),
+    *('ceiling', 'ceiling_kind', 'layer', 'n_neuroids', 'n_stimuli', 'n_animals', 'formula', 'simulated', 'created'),
     *('weights_sha256', 'code_sha256', 'data_sha256', 'stimuli_sha256', 'version'),
 )
 
@@ -50,6 +50,7 @@ def write_csv(results: Sequence[Result], file: object) -> None:
     for name, result in zip(labels(results), results, strict=True):
         fields: dict[str, Any] = {column: getattr(result, column, None) for column in COLUMNS}
         fields['uid'], fields['candidate'] = result.uid, name
+        fields['benchmark_version'] = result.version or 1  # results of earlier formats have none
         fields['version'] = None if result.library is None else result.library.version
         if isinstance(result.layer, dict):
             fields['layer'] = json.dumps(result.layer)

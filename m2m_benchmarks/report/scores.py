@@ -9,6 +9,7 @@ from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, NeuralIdentifier, dotted_name, parse
 from m2m_benchmarks.benchmarks.names import notes_on_data
+from m2m_benchmarks.records import comparability
 from m2m_benchmarks.records.record import Part, Result
 from m2m_benchmarks.records.selection import find_contradictions, label, labels, matrix
 from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estimate, fits, heading, interval, number
@@ -296,7 +297,7 @@ def _means_of_seeds(cells: Mapping[tuple[str, str], Result]) -> dict[str, dict[s
 
 
 def list_table(results: Sequence[Result], contradictory: set[str]) -> Table:
-    """Lay out results one by one, in the given order."""
+    """Lay out results one by one, in the given order; benchmarks of several versions or data are named with them."""
     columns = (Column('result'), Column('created'), Column('candidate'), Column('benchmark'), estimate('score'))
     rows = [
         Row(
@@ -304,11 +305,11 @@ def list_table(results: Sequence[Result], contradictory: set[str]) -> Table:
                 f'{result.uid} !' if result.uid in contradictory else result.uid,
                 result.created.replace('T', ' ').partition('+')[0],
                 name,
-                result.benchmark,
+                benchmark,
                 (result.score, result.error),
             )
         )
-        for name, result in zip(labels(results), results, strict=True)
+        for name, benchmark, result in zip(labels(results), comparability.columns(results), results, strict=True)
     ]
     notes = ['`m2m results show RESULT` shows what a score depends on.']
     if any(result.uid in contradictory for result in results):

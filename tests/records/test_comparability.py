@@ -1,13 +1,16 @@
 """Which results may be compared, and the columns that keep the others apart."""
 
+import csv
 import dataclasses
+import io
 
 import pytest
 
 from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.records import exchange
 from m2m_benchmarks.records.comparability import check_comparable, columns, differences
 from m2m_benchmarks.records.selection import matrix
-from m2m_benchmarks.report.scores import matrix_table
+from m2m_benchmarks.report.scores import list_table, matrix_table
 from m2m_benchmarks.testing import whole_result
 
 A, B, C = 'a' * 64, 'b' * 64, 'c' * 64
@@ -81,6 +84,18 @@ def test_the_matrix_keeps_versions_apart():
     assert [column.title for column in table.columns] == ['candidate', old, new]
     assert any('versions or data have columns of their own' in note for note in table.notes)
     assert not any('columns of their own' in note for note in matrix_table([NEW, other()]).notes)
+
+
+def test_a_listing_one_by_one_tells_versions_apart():
+    early = dataclasses.replace(NEW, version=1)
+    assert [row.cells[3] for row in list_table([NEW, early], set()).rows] == [
+        f'{NEW.benchmark} [version 2]',
+        f'{NEW.benchmark} [version 1]',
+    ]
+    assert [row.cells[3] for row in list_table([NEW, other()], set()).rows] == [NEW.benchmark] * 2
+    file = io.StringIO()
+    exchange.write_csv([NEW, early, dataclasses.replace(NEW, version=None)], file)
+    assert [row['benchmark_version'] for row in csv.DictReader(file.getvalue().splitlines())] == ['2', '1', '1']
 
 
 def test_the_mean_of_seeds_is_of_one_version():
