@@ -1,6 +1,8 @@
 """Import of users' Python files from their source alone. No slow imports."""
 
 import hashlib
+import importlib.util
+import linecache
 from importlib.machinery import SourceFileLoader
 from types import CodeType
 
@@ -30,4 +32,8 @@ class SourceLoader(SourceFileLoader):
         code: CodeType = self.source_to_code(source, path)
         if self._executed is not None:
             self._executed[path] = hashlib.sha256(source).hexdigest()
+        # `torch.jit.script` compiles the text of a function a second time: that of the file may be another by then.
+        # An entry without a time is not compared with the file.
+        lines = importlib.util.decode_source(source).splitlines(keepends=True)
+        linecache.cache[path] = (len(source), None, lines, path)
         return code

@@ -224,6 +224,27 @@ def test_the_hash_tells_modules_beside_the_file_apart(tmp_path):
     assert hashes[0] != hashes[1]
 
 
+def respond(candidate):
+    return float(candidate.module(torch.ones(1)))
+
+
+def test_torchscript_is_compiled_from_the_source_that_was_executed(tmp_path):
+    net, helper = tmp_path / 'net.py', tmp_path / 'shift_of_mine.py'
+    net.write_text(
+        'import pathlib\n\nimport torch\n\nimport shift_of_mine\n\n\ndef make():\n'
+        '    path = pathlib.Path(shift_of_mine.__file__)\n    path.write_text(path.read_text().replace("1.0", "9.0"))\n'
+        '    return torch.jit.script(shift_of_mine.Shift())\n'
+    )
+    for shift in ('1.0', '2.0'):
+        write = (
+            f'import torch\n\n\nclass Shift(torch.nn.Module):\n'
+            f'    def forward(self, images):\n        return images + {shift}\n'
+        )
+        helper.write_text(write)
+        candidate = load_candidate(f'{net}:make', image_size=8, layers=['output'])
+        assert respond(candidate) == 1 + float(shift)
+
+
 def test_packages_that_are_loaded_stay(tmp_path, monkeypatch):
     (tmp_path / 'm2m_benchmarks').symlink_to(Path(m2m_benchmarks.__file__).parent)
     net = tmp_path / 'net.py'
