@@ -156,22 +156,24 @@ def _from_file(spec: CandidateSpec, seed: int) -> Candidate:
     assert parts is not None
     identifier = f'{parts[0].name}:{parts[1]}'
     dtype = torch.get_default_dtype()
-    try:
-        with (
-            plugins.reporting_exits(identifier, ModelError),
-            plugins.reporting_plugin_errors(identifier, ModelError),
-            torch.random.fork_rng([]),
-        ):
-            torch.manual_seed(seed)
-            with source_files.Running(spec.name) as running:
+    with contextlib.ExitStack() as stack:
+        try:
+            with (
+                plugins.reporting_exits(identifier, ModelError),
+                plugins.reporting_plugin_errors(identifier, ModelError),
+                torch.random.fork_rng([]),
+            ):
+                torch.manual_seed(seed)
+                running = stack.enter_context(source_files.Running(spec.name))
                 made = running.value
                 network = made if isinstance(made, nn.Module) else made()
-    finally:
-        torch.set_default_dtype(dtype)  # the file may change it, and with it the candidates after this one
-    if not isinstance(network, nn.Module):
-        raise ModelError(f'{identifier} makes a {type(network).__name__}; expected a network (torch.nn.Module).')
-    candidate = _from_network(identifier, network, spec.weights, spec.options)
-    candidate.source_sha256 = running.sha256
+        finally:
+            torch.set_default_dtype(dtype)  # the file may change it, and with it the candidates after this one
+        if not isinstance(network, nn.Module):
+            raise ModelError(f'{identifier} makes a {type(network).__name__}; expected a network (torch.nn.Module).')
+        # The network is run to find its layers, and may import further modules, which the hash covers.
+        candidate = _from_network(identifier, network, spec.weights, spec.options)
+        candidate.source_sha256 = running.sha256
     return candidate
 
 

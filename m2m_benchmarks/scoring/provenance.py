@@ -98,7 +98,7 @@ def code_of_network(network: nn.Module) -> str | None:
             text = inspect.getsource(module_class) if source is None or not Path(source).is_file() else None
         except (OSError, TypeError):
             return None
-        name = f'{module_class.__module__}.{module_class.__qualname__}'
+        name = f'{source_files.plain_name(module_class.__module__)}.{module_class.__qualname__}'
         files[name] = hashlib.sha256(text.encode()).hexdigest() if text is not None else _hash_source(Path(str(source)))
     settings = [
         (name, attribute, value)

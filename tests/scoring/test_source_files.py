@@ -1,8 +1,11 @@
 """Candidates FILE.py:FUNCTION: names that are read and refused, and files that are run."""
 
+import importlib
 import os
+import pickle
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -224,8 +227,103 @@ def test_the_hash_tells_modules_beside_the_file_apart(tmp_path):
     assert hashes[0] != hashes[1]
 
 
+LATE = """import torch
+
+
+class Net(torch.nn.Module):
+    def forward(self, images):
+        from {module} import SCALE
+
+        return images * SCALE
+
+
+make = Net
+"""
+
+
 def respond(candidate):
     return float(candidate.module(torch.ones(1)))
+
+
+def test_a_late_import_gives_the_module_of_its_own_file(tmp_path):
+    candidates = []
+    for scale in (2, 3):
+        folder = tmp_path / str(scale)
+        folder.mkdir()
+        (folder / 'net.py').write_text(LATE.format(module='scale_of_mine'))
+        (folder / 'scale_of_mine.py').write_text(f'SCALE = {scale}\n')
+        candidates.append(load_candidate(f'{folder}/net.py:make', image_size=8, layers=['output']))
+    (tmp_path / '2' / 'scale_of_mine.py').write_text('SCALE = 4\n')
+    candidates.append(load_candidate(f'{tmp_path}/2/net.py:make', image_size=8, layers=['output']))
+    assert [respond(candidate) for candidate in candidates] == [2, 3, 4]
+    assert len({candidate.source_sha256 for candidate in candidates}) == 3
+    for candidate in candidates:
+        copy = pickle.loads(pickle.dumps(candidate.module))
+        assert type(copy) is type(candidate.module)
+    assert 'scale_of_mine' not in sys.modules
+
+
+@pytest.mark.parametrize('package', [False, True])
+def test_a_late_import_of_what_the_hash_does_not_cover_is_refused(tmp_path, package, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)  # as in a notebook in this folder
+    late = 'parts_of_mine.late' if package else 'late_of_mine'
+    path = tmp_path / f'{late.replace(".", "/")}.py'
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('SCALE = 2\n')
+    source = LATE.format(module=late).replace(
+        'images):', 'images):\n        if images.ndim > 1:\n            return images'
+    )
+    if package:
+        (path.parent / '__init__.py').write_text('')
+        source = f'import parts_of_mine\n{source}'
+    (tmp_path / 'net.py').write_text(source)
+    candidate = load_candidate(f'{tmp_path}/net.py:make', image_size=8, layers=['output'])
+    with pytest.raises(ModelError, match=f'net.py imports {late} only when its network runs, .* Import {late} at the'):
+        respond(candidate)
+
+
+def test_modules_of_a_folder_that_the_file_adds_to_the_path(tmp_path):
+    before = list(sys.path)
+    common = tmp_path / 'common_folder'
+    (common / 'pieces_of_mine').mkdir(parents=True)
+    (common / 'pieces_of_mine' / 'size.py').write_text('SIZE = 3\n')
+    (common / 'common_of_mine.py').write_text('from pieces_of_mine.size import SIZE\n')
+    (tmp_path / 'net').mkdir()
+    net = tmp_path / 'net' / 'net.py'
+    net.write_text(
+        f'import importlib\nimport sys\n\nsys.path.append({str(common)!r})\nimport torch\n\nimport common_of_mine\n\n\n'
+        'def make():\n    again = importlib.import_module("common_of_mine")\n    assert again is common_of_mine\n'
+        '    return torch.nn.Conv2d(3, 2, again.SIZE)\n'
+    )
+    hashes = []
+    for size in (3, 5):
+        (common / 'pieces_of_mine' / 'size.py').write_text(f'SIZE = {size}\n')
+        candidate = load_candidate(f'{net}:make', image_size=32, layers=['output'])
+        assert candidate.module.kernel_size == (size, size)
+        hashes.append(candidate.source_sha256)
+        assert sys.path == before
+    assert hashes[0] != hashes[1]
+
+
+@pytest.mark.parametrize(
+    ('name', 'statement'),
+    [
+        ('loaded_of_mine', 'import {} as helper'),
+        ('loaded_of_mine', 'import importlib\nhelper = importlib.import_module("{}")'),
+        ('statistics', 'import {} as helper'),
+        ('typer', 'import {} as helper'),
+    ],
+)
+def test_a_module_beside_the_file_goes_before_a_loaded_one(tmp_path, name, statement, monkeypatch):
+    loaded = importlib.import_module(name) if name != 'loaded_of_mine' else ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, loaded)
+    (tmp_path / f'{name}.py').write_text('SIZE = 3\n')
+    (tmp_path / 'random.py').write_text('')  # PyTorch imports Python's
+    net = tmp_path / 'net.py'
+    net.write_text(f'import torch\n{statement.format(name)}\n\nready = torch.nn.Conv2d(3, 2, helper.SIZE)\n')
+    candidate = load_candidate(f'{net}:ready', image_size=32, layers=['output'])
+    assert candidate.module.kernel_size == (3, 3)
+    assert sys.modules[name] is loaded
 
 
 def test_torchscript_is_compiled_from_the_source_that_was_executed(tmp_path):
@@ -243,6 +341,15 @@ def test_torchscript_is_compiled_from_the_source_that_was_executed(tmp_path):
         helper.write_text(write)
         candidate = load_candidate(f'{net}:make', image_size=8, layers=['output'])
         assert respond(candidate) == 1 + float(shift)
+
+
+def test_names_of_modules_that_do_not_exist_are_those_of_the_source(tmp_path):
+    (tmp_path / 'parts_of_mine').mkdir()
+    (tmp_path / 'parts_of_mine' / '__init__.py').write_text('')
+    net = tmp_path / 'net.py'
+    net.write_text('import parts_of_mine.none\nready = 1\n')
+    with pytest.raises(ModelError, match=r"needs the package 'parts_of_mine\.none', which is not installed"):
+        load_candidate(f'{net}:ready')
 
 
 def test_packages_that_are_loaded_stay(tmp_path, monkeypatch):
