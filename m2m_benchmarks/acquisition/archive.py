@@ -57,10 +57,12 @@ def export_archive(name: str, path: Path) -> dict[str, Any]:
     DataNotFoundError
         When the dataset isn't here; the message has the command that brings it.
     DataError
-        When a file of the dataset is missing or has changed.
+        When a file of the dataset is missing or has changed, or this library makes the dataset.
     StorageError
         When the archive can't be written.
     """
+    if name in MADE_HERE:
+        raise DataError(f'{name} is not exported: this library makes it on each machine when it is first used.')
     version = versions.current(name)  # it stays on disk while it is copied
     entry = version.manifest
     if path.suffix.lower() != '.zip' or path.is_dir() or not path.absolute().parent.is_dir():
