@@ -350,6 +350,25 @@ def file_state(path: Path) -> tuple[int, ...] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
+def files_state(paths: Iterable[Path]) -> tuple[object, ...]:
+    """Attributes that change when files, or folders and links on the way to them, are replaced, renamed or written to.
+
+    Of folders in which files are made or removed, renaming is not noticed: others may do this at any time.
+    """
+    files = [path.absolute() for path in paths]
+    ways = {above for file in files for path in (file, _target(file)) for above in path.parents}
+    return tuple(map(file_state, files)), tuple(_renamed(path) for path in sorted({*ways, *files}))
+
+
+def _renamed(path: Path) -> tuple[int, int | None] | None:
+    """Attributes that change when a folder or link is renamed or replaced: a change of its content has both times."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_ino, None if status.st_ctime_ns == status.st_mtime_ns else status.st_ctime_ns
+
+
 @contextlib.contextmanager
 def unchanged(paths: Iterable[Path]) -> Iterator[None]:
     """Check that files stay the same during the block: what is loaded from them, and their hashes, belong together.
@@ -359,10 +378,10 @@ def unchanged(paths: Iterable[Path]) -> Iterator[None]:
     StorageError
         When one was replaced, removed or written to.
     """
-    before = {path: file_state(path) for path in paths}
+    before = {path: files_state([path]) for path in paths}
     yield
     for path, state in before.items():
-        if file_state(path) != state:
+        if files_state([path]) != state:
             raise StorageError(f'{path} was changed while it was read. Run this again.')
 
 

@@ -36,7 +36,7 @@ from m2m_benchmarks.scoring.layers import input_dtype, responses, submodules
 from m2m_benchmarks.scoring.probes import Probe, deviation, tolerance
 from m2m_benchmarks.scoring.provenance import code_of_network, machine, preprocess_probe
 from m2m_benchmarks.scoring.requests import check_library, library, versions
-from m2m_benchmarks.storage import ensure_writable, file_state, free_bytes, reporting_write_errors, sha256_file
+from m2m_benchmarks.storage import ensure_writable, files_state, free_bytes, reporting_write_errors, sha256_file
 
 #: Most bytes that the responses of one batch take, all layers together.
 _BATCH_BYTES = 512 * 2**20
@@ -45,6 +45,8 @@ _MOST_IMAGES = 32
 _SEED = 0
 #: Number of units sampled from a layer for comparisons of units, and the random seed of the sample.
 MOST_UNITS, _UNITS_SEED = 1000, 0
+#: Most runs over stimuli whose files change meanwhile without becoming others, for example by chmod.
+_MOST_TRIES = 3
 #: Alignment of the layers in the file that their responses are collected in, in bytes.
 _ALIGNMENT = 64
 
@@ -119,31 +121,37 @@ class Activations:
         if 'logits' not in layers:  # Brain-Score's name for the last layer
             submodules(self._module, layers, self._candidate.identifier)
         paths = [Path(stimuli.get_stimulus(stimulus)) for stimulus in stimuli['stimulus_id']]
-        states = [file_state(path) for path in paths]
-        stimuli_sha256 = self._stimuli_hash(stimuli.identifier, paths, states)
+        state = files_state(paths)
+        stimuli_sha256 = self._stimuli_hash(stimuli.identifier, paths, state)
         unread = [layer for layer in dict.fromkeys(layers) if (stimuli_sha256, layer, form) not in self._known]
         if unread:
             folder = ensure_writable(activation_store.folder())
             activation_store.limit_bytes()  # a setting that isn't a number is reported before the network runs
-            probe = Probe(self, unread, [paths[0], paths[len(paths) // 2]])
-            keys = {} if form is FeatureForm.MAPS else self._keys(unread, stimuli_sha256, form, probe)
-            for layer, key in keys.items():
-                stored = self._stored(layer, key, probe)
-                if stored is not None:
-                    self._known[stimuli_sha256, layer, form] = stored
-            missing = [layer for layer in unread if (stimuli_sha256, layer, form) not in self._known]
-            if missing:
-                computed = self._run(paths, missing, probe, folder, form)
-                # Not compared by content: images may be replaced and put back.
-                if [file_state(path) for path in paths] != states:
-                    raise DataError(
-                        f'the images of {stimuli.identifier} were replaced while {self._candidate.identifier} ran on '
-                        'them. Run this again.'
-                    )
-                self._store({layer: keys[layer] for layer in missing if layer in keys}, computed, probe, stimuli)
-                for layer, responses in computed.items():
-                    self._known[stimuli_sha256, layer, form] = responses
+            for _ in range(_MOST_TRIES):
+                probe = Probe(self, unread, [paths[0], paths[len(paths) // 2]])
+                keys = {} if form is FeatureForm.MAPS else self._keys(unread, stimuli_sha256, form, probe)
+                known = {layer: self._stored(layer, key, probe) for layer, key in keys.items()}
+                missing = [layer for layer in unread if known.get(layer) is None]
+                computed = self._run(paths, missing, probe, folder, form) if missing else {}
+                before, state = state, files_state(paths)
+                # Of images that were touched, or replaced and put back, the content says nothing of what was read.
+                if state == before or not missing:
+                    break
+                if self._stimuli_hash(stimuli.identifier, paths, state) != stimuli_sha256:
+                    raise self._replaced(stimuli)
+            else:
+                raise self._replaced(stimuli)
+            self._store({layer: keys[layer] for layer in missing if layer in keys}, computed, probe, stimuli)
+            for layer in unread:
+                stored = known.get(layer)
+                self._known[stimuli_sha256, layer, form] = computed[layer] if stored is None else stored
         return {layer: self._known[stimuli_sha256, layer, form] for layer in layers}
+
+    def _replaced(self, stimuli: StimulusSet) -> DataError:
+        return DataError(
+            f'the images of {stimuli.identifier} were replaced while {self._candidate.identifier} ran on them. Run '
+            'this again.'
+        )
 
     def _keys(
         self, layers: Sequence[str], stimuli_sha256: str, form: FeatureForm, probe: Probe
@@ -224,14 +232,14 @@ class Activations:
             self._noted.add(text)
             say(f'Note on {self._candidate.identifier}: {text}.')
 
-    def _stimuli_hash(self, identifier: str, paths: Sequence[Path], states: Sequence[tuple[int, ...] | None]) -> str:
-        state = f'{identifier} {list(map(str, paths))} {states}'
-        if state not in self._hashes:
+    def _stimuli_hash(self, identifier: str, paths: Sequence[Path], state: object) -> str:
+        known = f'{identifier} {list(map(str, paths))} {state}'
+        if known not in self._hashes:
             digest = hashlib.sha256()
             for path in paths:
                 digest.update(sha256_file(path).encode())
-            self._hashes[state] = digest.hexdigest()
-        return self._hashes[state]
+            self._hashes[known] = digest.hexdigest()
+        return self._hashes[known]
 
     def preprocess(self, paths: Sequence[Path]) -> torch.Tensor:
         """Preprocess images for the network: shape (n_images, channels, height, width)."""

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 import warnings
 
 import netCDF4
@@ -203,8 +204,9 @@ def test_loading_twice_reads_once(m2m_home):
 
 
 @pytest.mark.seconds
-def test_an_assembly_that_is_swapped_while_it_is_read(m2m_home, make_bundle, tmp_path, monkeypatch):
-    """It is put back before anyone looks, so its content is right again, and what was read is not."""
+@pytest.mark.parametrize('folder', [False, True])
+def test_an_assembly_that_is_swapped_while_it_is_read(m2m_home, make_bundle, tmp_path, monkeypatch, folder):
+    """It, or its folder, is put back before anyone looks, so its content is right again, and what was read is not."""
     import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
     entry = manifest.require('Lab2026')
     path = manifest.path_of('Lab2026', entry, entry['assembly'])
@@ -216,9 +218,15 @@ def test_an_assembly_that_is_swapped_while_it_is_read(m2m_home, make_bundle, tmp
     open_dataset = xr.open_dataset
 
     def swapped(path, **options):
+        if folder:
+            path.parent.rename(tmp_path / 'aside')
+            path.parent.mkdir()
         path.write_bytes(other)
         stored = open_dataset(path, **options).load()
         path.write_bytes(content)
+        if folder:
+            shutil.rmtree(path.parent)
+            (tmp_path / 'aside').rename(path.parent)
         return stored
 
     monkeypatch.setattr(xr, 'open_dataset', swapped)

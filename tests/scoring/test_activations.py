@@ -4,6 +4,7 @@ import errno
 import functools
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -286,6 +287,72 @@ def test_images_that_are_replaced_meanwhile(few_images, monkeypatch, tmp_path, p
     with pytest.raises(DataError, match='the images of few were replaced while Sequential ran'):
         passes(network(), few_images)
     assert stored_files() == []
+
+
+def swapped_folder(path, aside):
+    """Compute with other images in the folder, then put the first ones back."""
+    folder = path.parent
+    folder.rename(aside)
+    folder.mkdir()
+    for image in aside.iterdir():
+        Image.fromarray(np.zeros((24, 24), dtype=np.uint8)).save(folder / image.name)
+    yield
+    shutil.rmtree(folder)
+    aside.rename(folder)
+
+
+def linked_elsewhere(path, aside):
+    aside.symlink_to(path)
+    yield
+
+
+def changed_mode(path, aside):
+    path.chmod(0o600)
+    yield
+
+
+def touched(path, aside):
+    path.touch()
+    yield
+
+
+def backed_up(path, aside):
+    aside.hardlink_to(path)
+    yield
+
+
+@pytest.mark.parametrize(
+    ('change', 'expected'),
+    [(swapped_folder, 2), (linked_elsewhere, 1), (changed_mode, 2), (touched, 2), (backed_up, 2)],
+)
+@pytest.mark.parametrize('link', [False, True])
+def test_images_that_are_the_same_afterwards(few_images, monkeypatch, tmp_path, change, expected, link):
+    folder = tmp_path / 'images'
+    folder.mkdir()
+    paths = few_images.stimulus_paths
+    for name, path in paths.items():
+        paths[name] = path.rename(folder / path.name)
+    if link:  # as in a folder of links to a collection
+        (tmp_path / 'links').mkdir()
+        for name, path in paths.items():
+            paths[name] = tmp_path / 'links' / path.name
+            paths[name].symlink_to(path)
+    right = Activations(load_candidate(network(), image_size=64))(few_images, ['3'], FeatureForm.MAPS)['3'].copy()
+    run, done = Activations._run, []
+
+    def meanwhile(*arguments):
+        if done:
+            return run(*arguments)
+        steps = change(folder / 'im3.png', tmp_path / 'aside')
+        next(steps)
+        done.append(run(*arguments))
+        next(steps, None)
+        return done[0]
+
+    monkeypatch.setattr(Activations, '_run', meanwhile)
+    activations = Activations(load_candidate(network(), image_size=64))
+    assert np.array_equal(activations(few_images, ['3'], FeatureForm.MAPS)['3'], right)
+    assert activations.forward_passes == expected
 
 
 def test_a_full_disk_loses_no_responses(few_images, capsys, monkeypatch):
