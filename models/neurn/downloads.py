@@ -7,15 +7,16 @@ import pickle
 import re
 import socket
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 _HUGGING_FACE = 'https://huggingface.co/'
 #: Files of weights in a repository of Hugging Face, of which timm takes the first that there is.
 _FILES = ('model.safetensors', 'pytorch_model.bin')
-#: Longest time to wait for a connection to the server of Hugging Face, in seconds.
+#: Longest time to wait for a connection to the server of Hugging Face, and for its answer, in seconds.
 _SECONDS = 5
+#: Longest time that other servers may send nothing, in seconds.
+_SECONDS_WITHOUT_DATA = 30
 #: SHA-256, or its first digits, in the name of a file of torch.hub.
 _NAMED = re.compile(r'-([0-9a-f]{8,64})\.')
 #: In the cache of Hugging Face, the name of a file is its whole SHA-256.
@@ -104,22 +105,37 @@ def _check_names(url: str, checked: set[Path]) -> set[Path]:
 
 @contextlib.contextmanager
 def _in_time(url: str, cached: bool) -> Iterator[None]:
-    """Look in the cache only, or fail, where the server of Hugging Face can't be reached: its library tries a minute.
+    """Fail in the block, or look in the cache only, where the server or the proxy to it can't be reached.
 
-    Behind a proxy, a connection of one's own says nothing.
+    Hugging Face's library would try for a minute, and torch.hub waits for an answer without an end.
     """
-    import huggingface_hub.constants as settings
+    if url.startswith(_HUGGING_FACE):
+        with _hugging_face_in_time(url, cached):
+            yield
+        return
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_SECONDS_WITHOUT_DATA)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
-    if not url.startswith(_HUGGING_FACE) or settings.HF_HUB_OFFLINE or urllib.request.getproxies():
+
+@contextlib.contextmanager
+def _hugging_face_in_time(url: str, cached: bool) -> Iterator[None]:
+    import huggingface_hub.constants as settings
+    from huggingface_hub.utils import get_session
+
+    if settings.HF_HUB_OFFLINE:
         yield
         return
-    server = urllib.parse.urlsplit(settings.ENDPOINT)
-    address = server.hostname or '', server.port or (80 if server.scheme == 'http' else 443)
     try:
-        socket.create_connection(address, timeout=_SECONDS).close()
-    except OSError as error:
+        # By its library's client, and so through the proxy that this would use. Any answer will do.
+        get_session().head(settings.ENDPOINT, timeout=_SECONDS)
+    except Exception as error:  # versions of it use different clients
         if not cached:
-            unreachable = ConnectionError(f'{server.hostname} cannot be reached: {error}')
+            server = urllib.parse.urlsplit(settings.ENDPOINT).hostname
+            unreachable = ConnectionError(f'{server} cannot be reached: {error}')
             unreachable.add_note(url)
             raise unreachable from error
         settings.HF_HUB_OFFLINE = True

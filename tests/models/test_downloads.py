@@ -2,6 +2,9 @@
 
 import hashlib
 import os
+import socket
+import time
+import urllib.request
 
 import huggingface_hub
 import pytest
@@ -92,6 +95,35 @@ def test_a_server_of_hugging_face_that_is_not_there_is_asked_once(timm_blob, mon
         r'https://huggingface\.co/timm/mobilenetv2_050.*\)\. Connect to the network',
     ):
         load_candidate('timm:mobilenetv2_050')
+
+
+@pytest.fixture
+def silent_proxy(tmp_path, monkeypatch):
+    """Set a proxy that takes connections and never answers; no weights are in the caches."""
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(tmp_path))
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', False)
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    for variable in ('no_proxy', 'NO_PROXY'):
+        monkeypatch.delenv(variable, raising=False)
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        for variable in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'):
+            monkeypatch.setenv(variable, 'http://127.0.0.1:{1}'.format(*server.getsockname()))
+        huggingface_hub.utils.close_session()  # the next one takes the proxy
+        monkeypatch.setattr(urllib.request, '_opener', None)
+        yield
+    huggingface_hub.utils.close_session()
+
+
+@pytest.mark.network
+@pytest.mark.parametrize('model', ['timm:mobilenetv2_050', 'torchvision:squeezenet1_1', 'plain_squeezenet1_1'])
+def test_a_proxy_that_does_not_answer_is_not_waited_for(silent_proxy, monkeypatch, model):
+    monkeypatch.setattr(downloads, '_SECONDS', 0.3)
+    monkeypatch.setattr(downloads, '_SECONDS_WITHOUT_DATA', 0.3)
+    start = time.perf_counter()
+    with pytest.raises(ModelError, match=r'could not be downloaded \(.*timed out.*; https://.*\)\. Connect to the'):
+        load_candidate(model)
+    assert time.perf_counter() - start < 20
+    assert socket.getdefaulttimeout() is None
 
 
 @pytest.mark.parametrize('file', ['resnet_600e.pth', 'vit-600e.pth.tar', 'net-20ab.pth'])
