@@ -189,7 +189,7 @@ class Running:
             return None
         if self._path is not None:
             raise ModelError(
-                f'{self._file.name} imports {name} only when its network runs, so that the hash of its code does not '
+                f'{self._file.name} imports {name} only after it was run, so that the hash of its code does not '
                 f'cover it. Import {name} at the top of the file.'
             )
         if isinstance(spec.loader, SourceFileLoader):

@@ -278,7 +278,7 @@ def test_a_late_import_of_what_the_hash_does_not_cover_is_refused(tmp_path, pack
         source = f'import parts_of_mine\n{source}'
     (tmp_path / 'net.py').write_text(source)
     candidate = load_candidate(f'{tmp_path}/net.py:make', image_size=8, layers=['output'])
-    with pytest.raises(ModelError, match=f'net.py imports {late} only when its network runs, .* Import {late} at the'):
+    with pytest.raises(ModelError, match=f'net.py imports {late} only after it was run, .* Import {late} at the'):
         respond(candidate)
 
 
