@@ -206,6 +206,16 @@ def test_goes_on():
 """
 
 
+def packed(archive, script):
+    """Write an archive of a metric whose tests are a script."""
+    with zipfile.ZipFile(archive, 'w') as file:
+        for folder in ('sent/', 'sent/metrics/', 'sent/metrics/mine/'):
+            file.writestr(folder, '')
+        file.writestr('sent/metrics/mine/__init__.py', "metric_registry = {}\nmetric_registry['mine'] = None\n")
+        file.writestr('sent/metrics/mine/test.py', script)
+    return archive
+
+
 @linux
 def test_a_prying_archive(m2m, tmp_path, secrets, monkeypatch):
     secrets.mkdir()
@@ -213,13 +223,7 @@ def test_a_prying_archive(m2m, tmp_path, secrets, monkeypatch):
     monkeypatch.setenv('TMPDIR', str(tmp_path))
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
     (tmp_path / 'conftest.py').write_text('raise OSError("of another user of a shared /tmp")\n')
-    archive = tmp_path / 'prying.zip'
-    with zipfile.ZipFile(archive, 'w') as file:
-        for folder in ('sent/', 'sent/metrics/', 'sent/metrics/mine/'):
-            file.writestr(folder, '')
-        file.writestr('sent/metrics/mine/__init__.py', "metric_registry = {}\nmetric_registry['mine'] = None\n")
-        script = PRYING.format(home=str(secrets), pid=str(tmp_path / 'pid'))
-        file.writestr('sent/metrics/mine/test.py', script)
+    archive = packed(tmp_path / 'prying.zip', PRYING.format(home=str(secrets), pid=str(tmp_path / 'pid')))
     ran = m2m('export', archive, '--check')
     assert ran.code == 0, ran.err
     assert f'The check runs the code of {archive}, with an environment and a home of its own, and ' in ran.err
@@ -231,6 +235,26 @@ def test_a_prying_archive(m2m, tmp_path, secrets, monkeypatch):
     assert [path.name for path in secrets.iterdir()] == ['.netrc']
     wait_for_end(numbers(tmp_path / 'pid', 1))
     assert sorted(path.name for path in tmp_path.glob('m2m-*')) == []
+
+
+ENTITIES = """
+import atexit
+import sys
+from pathlib import Path
+
+REPORT = '<!DOCTYPE r [<!ENTITY a "A long text.">]><r><testcase name="a">&a;&a;&a;</testcase></r>'
+
+
+def test():
+    (path,) = [argument.partition('=')[2] for argument in sys.argv if argument.startswith('--junitxml=')]
+    atexit.register(Path(path).write_text, REPORT)
+"""
+
+
+def test_entities_in_a_report_are_not_expanded(m2m, tmp_path):
+    """46 MB of them fill 4 GB of memory, which the parser allows."""
+    ran = m2m('export', packed(tmp_path / 'entities.zip', ENTITIES), '--check')
+    assert (ran.code, 'the tests of metrics/mine run' in ran.out + ran.err) == (1, True), ran
 
 
 # Temporary folders.
