@@ -31,6 +31,9 @@ BY_STRING = {
     ('plugins/loading.py', 'BRAIN_SCORE'),
     ('cli/doctor.py', 'name'),  # other packages
     ('benchmarks/comparisons/__init__.py', "f'{__name__}.{name}'"),  # a line of its table
+    ('scoring/own_modules.py', 'name'),  # what a user's code imports
+    ('scoring/own_modules.py', "f'{self._package}.{name}'"),
+    ('scoring/source_loader.py', 'self._name'),
 }
 
 #: Modules of the standard library that only POSIX has, and names that `os` and `signal` have only there.

@@ -45,7 +45,8 @@ class Candidate:
     input : str or None
         Description of the input, for a network in this library's wrapper.
     source_sha256 : str or None
-        SHA-256 of the file of the user's that makes the network.
+        SHA-256 of the file of the user's that makes the network and of what it imports, or of the files outside its
+        folder that a plugin imports.
     preprocessing_sha256 : str or None
         SHA-256 of the file of the user's preprocessing.
     batch_size : int or None
@@ -130,8 +131,9 @@ class Candidate:
         if self.is_object:
             return None
         if self.folder is not None:
-            return code_of_folder(self.folder)
-        code = None if self.module is None else code_of_network(self.module)
+            code: str | None = code_of_folder(self.folder)
+        else:
+            code = None if self.module is None else code_of_network(self.module)
         if self.source_sha256 is not None:
             code = hashlib.sha256(f'{self.source_sha256} {code}'.encode()).hexdigest()
         if code is not None and self.preprocessing_sha256 is not None:

@@ -21,6 +21,7 @@ from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.inputs import NetworkInput, network_input
 from m2m_benchmarks.scoring.layers import default_layers, input_dtype, responses, submodules
 from m2m_benchmarks.scoring.options import NetworkOptions, check_options, check_seed
+from m2m_benchmarks.scoring.own_modules import OwnModules
 from m2m_benchmarks.scoring.plugin_folders import import_folder
 from m2m_benchmarks.scoring.provenance import COLOURED, code_of_function
 from m2m_benchmarks.scoring.runs import Run, find_run, read_run, weights_file
@@ -397,9 +398,14 @@ def _from_folder(folder: Path) -> Candidate:
     registry = brainscore_vision.model_registry
     before = registry.get(identifier)
     try:
-        with plugins.reporting_plugin_errors(str(folder), ModelError), unchanged(folder.rglob('*.py')):
-            import_folder(folder)
+        with (
+            plugins.reporting_plugin_errors(str(folder), ModelError),
+            unchanged(folder.rglob('*.py')),
+            OwnModules(str(folder)) as modules,
+        ):
+            import_folder(folder, modules)
             candidate = Candidate(identifier, registry[identifier](), folder=folder)
+            candidate.source_sha256 = modules.sha256(folder.resolve(), inside=False)
             assert candidate.code_sha256 is not None  # computed now, and kept
             return candidate
     finally:

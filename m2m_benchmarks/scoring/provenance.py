@@ -15,6 +15,7 @@ from torch import nn
 
 from m2m_benchmarks.records.record import Input, Machine
 from m2m_benchmarks.scoring import source_files
+from m2m_benchmarks.scoring.own_modules import plain_name
 from m2m_benchmarks.scoring.requests import processor_names
 from m2m_benchmarks.storage import sha256_file
 
@@ -98,7 +99,7 @@ def code_of_network(network: nn.Module) -> str | None:
             text = inspect.getsource(module_class) if source is None or not Path(source).is_file() else None
         except (OSError, TypeError):
             return None
-        name = f'{source_files.plain_name(module_class.__module__)}.{module_class.__qualname__}'
+        name = f'{plain_name(module_class.__module__)}.{module_class.__qualname__}'
         files[name] = hashlib.sha256(text.encode()).hexdigest() if text is not None else _hash_source(Path(str(source)))
     settings = [
         (name, attribute, value)

@@ -1,4 +1,4 @@
-"""Which modules belong to a user's file rather than to the environment, and where their source is. No slow imports."""
+"""Which modules are a user's rather than of the environment, and where their source is. No slow imports."""
 
 import functools
 import importlib.metadata
@@ -12,15 +12,15 @@ from pathlib import Path
 _INSTALLED = ('site-packages', 'dist-packages')
 
 
-def own_spec(name: str, folder: str, path: Sequence[str]) -> ModuleSpec | None:
-    """Find a module as `python FILE.py` does, in the file's folder and then on a path.
+def own_spec(name: str, folder: str | None, path: Sequence[str]) -> ModuleSpec | None:
+    """Find a module of the user's, in a folder and then on a path.
 
     Parameters
     ----------
     name : str
         Name without dots.
-    folder : str
-        Folder of the file.
+    folder : str or None
+        Folder of the user's file.
     path : sequence of str
         Folders to search after it.
 
@@ -32,10 +32,10 @@ def own_spec(name: str, folder: str, path: Sequence[str]) -> ModuleSpec | None:
     """
     if name == '__main__' or BuiltinImporter.find_spec(name) or FrozenImporter.find_spec(name):
         return None
-    spec = PathFinder.find_spec(name, [folder, *path])
+    spec = PathFinder.find_spec(name, [*([] if folder is None else [folder]), *path])
     if spec is None:
         return None
-    if is_beside(spec, folder):
+    if folder is not None and is_beside(spec, folder):
         return None if _is_loaded(name, str(spec.origin)) and is_installed(name) else spec
     places = [spec.origin] if spec.origin is not None else list(spec.submodule_search_locations or ())
     return None if any(_in_environment(place, folder) for place in places) or is_installed(name) else spec
@@ -62,10 +62,10 @@ def loaded_beside(folder: str, loaded: Collection[str]) -> set[str]:
     return {name for name in loaded if name.partition('.')[0] in hidden}
 
 
-def _in_environment(place: str, folder: str) -> bool:
+def _in_environment(place: str, folder: str | None) -> bool:
     """Whether a path is among installed packages; the folder itself, which the user chose, may be."""
     path = Path(place)
-    parts = path.relative_to(folder).parts if path.is_relative_to(folder) else path.parts
+    parts = path.relative_to(folder).parts if folder is not None and path.is_relative_to(folder) else path.parts
     return any(part in parts for part in _INSTALLED)
 
 
