@@ -40,15 +40,19 @@ class World:
     def experiment(self, seed: int) -> tuple[AreaRecordings, list[np.ndarray]]:
         """Simulate recordings of new animals for new stimuli, and the responses of the layers to them."""
         rng = np.random.default_rng([1, seed])
-        latent = rng.standard_normal((SIZE['stimuli'], N_LATENT)) * np.arange(1, N_LATENT + 1) ** -0.5
-        tuned, animals = [], []
+        scale = np.arange(1, N_LATENT + 1) ** -0.5
+        latent = rng.standard_normal((SIZE['stimuli'], N_LATENT)) * scale
+        tuned, noise_sd, animals = [], [], []
         for animal in range(SIZE['animals']):
             own = self.species + ANIMALS * rng.standard_normal(self.species.shape)
             weights = own @ rng.standard_normal((N_LATENT, SIZE['neuroids']))
             tuned.append(np.maximum(latent @ weights, 0))
+            # Standard deviation of the signal over all stimuli, which is that of a half-normal variable with its zeros:
+            # the noise is a property of the neuroid, not of the stimuli that happen to be drawn.
+            noise_sd.append(1.5 * np.linalg.norm(scale[:, None] * weights, axis=0) * math.sqrt(0.5 - 0.5 / math.pi))
             animals += [f'mouse{animal}'] * SIZE['neuroids']
         signal = np.concatenate(tuned, axis=1)
-        noise = rng.standard_normal((SIZE['trials'], *signal.shape)) * signal.std(axis=0) * 1.5
+        noise = rng.standard_normal((SIZE['trials'], *signal.shape)) * np.concatenate(noise_sd)
         layers = [np.maximum(latent @ weights, 0) for weights in self.layers]
         return recordings(signal + noise, np.array(animals)), layers
 
