@@ -88,7 +88,8 @@ def _datasets(rows: list[dict[str, Any]], damaged: Iterable[str]) -> Table:
         runnable = {_can_run(row) for row in own}
         state = _HERE if runnable == {True} else _PARTLY_HERE if True in runnable else _NOT_HERE
         state = _DAMAGED if dataset in damaged else state
-        kinds = ' '.join(dict.fromkeys(row['kind'] for row in own))
+        names = dict.fromkeys(row['kind'] for row in own)
+        kinds = 'comparisons below' if set(names) == set(COMPARISONS) else ' '.join(names)
         # Derived digits are their own source, which their benchmarks' names leave out.
         parts = {row[key]: None for key in ('area', 'source', 'target') for row in own if row[key] != dataset}
         simulated = ' (simulated)' if any(row['simulated'] for row in own) else ''

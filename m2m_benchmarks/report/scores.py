@@ -15,11 +15,13 @@ from m2m_benchmarks.records.selection import find_contradictions, label, labels,
 from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estimate, fits, heading, interval, number
 
 #: What the columns of values beside raw mean.
-_OWN_UNITS = (
-    'own units: raw for as many simulated units of the same layer, as reliable as the neuroids. It is not a bound: '
-    'neuroids may be easier to predict.'
+_ABOUT_OWN_UNITS = (
+    'own units: 95 % interval of raw for as many simulated units of the same layer, as reliable as the neuroids.',
+    'own units are not a bound: neuroids may be easier to predict.',
 )
 _OTHER_MICE = 'Mean over animals of raw on one animal: of the candidate, and of all other animals: the mark to pass.'
+#: Column of the interval of raw for a layer's own units; narrow, for terminals of 80 columns.
+_OWN_UNITS = Column('own units', 'number', formats=('.2f', '.2f'), joint='–', parts=('own units low', 'own units high'))
 
 
 def score_tables(results: Sequence[Result]) -> list[Table]:
@@ -56,7 +58,7 @@ def _areas(results: Sequence[Result]) -> Table:
         rows.append(Row((label(result), group, own_name, layer, *_numbers(result)), strong=True))
     columns = (
         *(heading('candidate'), heading('benchmark'), Column('area'), Column('layer')),
-        *(count('neuroids'), number('raw'), number('own units'), number('ceiling'), estimate('score')),
+        *(count('neuroids'), number('raw'), _OWN_UNITS, number('ceiling'), estimate('score')),
     )
     return Table(columns, rows, notes=[*_notes_on_data(results), *_notes_on(results)])
 
@@ -77,7 +79,9 @@ def _notes_on_data(results: Sequence[Result]) -> list[str]:
 
 def _numbers(result: Result | Part) -> tuple[Cell, ...]:
     scored = None if result.score is None else (result.score, result.error)
-    return (result.n_neuroids, result.raw, result.own_units, result.ceiling, scored)
+    own = result.own_units_interval
+    own_units = None if own is None else (own[0], own[1])
+    return (result.n_neuroids, result.raw, own_units, result.ceiling, scored)
 
 
 def _end(result: Result) -> str:
@@ -149,8 +153,8 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
                 f'{name} {text}' if result.areas else text for name, text in left_out_units.items() if text
             )
             notes.append(f'{result.benchmark}: units that vary on fewer than three stimuli are left out: {shown}.')
-    if any(part.own_units is not None for part in parts):
-        notes.append(_OWN_UNITS)
+    if any(part.own_units_interval is not None for part in parts):
+        notes += _ABOUT_OWN_UNITS
     names = [name for name in map(_neural, results) if name is not None]
     # Imported recordings have no METHODS.md; that of any dataset describes the comparisons.
     any_folder = next(iter(RECORDINGS.values())).folder

@@ -6,6 +6,7 @@ import pytest
 
 from m2m_benchmarks.data.made_here import MADE_HERE
 from m2m_benchmarks.report.scores import matrix_table, score_tables
+from m2m_benchmarks.report.tables import to_markdown
 from m2m_benchmarks.testing import whole_result
 
 WHOLE = dataclasses.replace(whole_result(), targets=None, in_domain=None, score=0.0, raw=-0.231, uncut=-0.06)
@@ -64,8 +65,11 @@ def test_values_at_half_size_are_told():
 
 
 def test_own_units_are_explained_in_two_sentences():
-    text = notes(dataclasses.replace(WHOLE, areas=None, own_units=0.4))
-    assert 'as reliable as the neuroids. It is not a bound: neuroids may be easier to predict.' in text
+    own = dataclasses.replace(WHOLE, areas=None, own_units=0.4, own_units_interval=[0.35, 0.45])
+    (table,) = score_tables([own])
+    assert '0.35–0.45' in to_markdown(table)
+    text = ' '.join(table.notes)
+    assert 'as reliable as the neuroids. own units are not a bound: neuroids may be easier to predict.' in text
 
 
 def test_units_that_are_left_out_are_counted():

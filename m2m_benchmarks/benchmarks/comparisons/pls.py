@@ -7,7 +7,7 @@ import numpy as np
 from m2m_benchmarks.arrays.folds import Split
 from m2m_benchmarks.arrays.pls import N_COMPONENTS, pls_predict
 from m2m_benchmarks.benchmarks.comparisons.base import Description
-from m2m_benchmarks.benchmarks.comparisons.regression import CEILING, Regression
+from m2m_benchmarks.benchmarks.comparisons.regression import CAVEAT, CEILING, Regression
 
 
 class PLS(Regression):
@@ -19,11 +19,10 @@ class PLS(Regression):
     min_stimuli = 29  # of 29, the smallest training part has 26 stimuli, which span 25 dimensions
     description = Description(
         raw='median over neuroids of the correlation between held-out predictions by partial least squares (25 '
-        'components, 10 folds) and trial-averaged responses',
+        'components, 10 folds, one fit of all neuroids) and trial-averaged responses',
         ceiling=CEILING,
         formula='max(raw, 0)**2 / ceiling',
-        caveat='regression on so few images cannot rank layers by their distance from 1; all neuroids are fitted at '
-        'once, so the value of one depends on the others',
+        caveat=CAVEAT,
         reference='Wegelin (2000), A survey of partial least squares (PLS) methods, section 4.1',
         settings={'components': str(N_COMPONENTS), 'folds': '10 shuffled, seed 1; neither side scaled'},
     )

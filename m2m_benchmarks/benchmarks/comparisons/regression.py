@@ -23,6 +23,7 @@ from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Feat
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 from m2m_benchmarks.data.trials import N_SPLITS
 
+CAVEAT = 'regression on so few images cannot rank layers by their distance from 1'
 #: Description of the ceiling of regressions.
 CEILING = (
     'median split-half reliability of the neuroids: the share of their variance that is not noise of the trials. It is '

@@ -7,7 +7,7 @@ import numpy as np
 from m2m_benchmarks.arrays import cross_predict
 from m2m_benchmarks.arrays.folds import Split
 from m2m_benchmarks.benchmarks.comparisons.base import Description, Features, Raw
-from m2m_benchmarks.benchmarks.comparisons.regression import CEILING, Regression
+from m2m_benchmarks.benchmarks.comparisons.regression import CAVEAT, CEILING, Regression
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 
 
@@ -22,7 +22,7 @@ class Ridge(Regression):
         'responses',
         ceiling=CEILING,
         formula='max(raw, 0)**2 / ceiling',
-        caveat='regression on so few images cannot rank layers by their distance from 1',
+        caveat=CAVEAT,
         reference='Hoerl & Kennard (1970), Technometrics 12(1), 55-67',
         settings={'folds': '10 shuffled, seed 1; alpha per neuroid by leave-one-out'},
     )
