@@ -82,7 +82,7 @@ def recovery(
     check_different(entries, None)
     ensure_writable(home())
     check_json(json)
-    with progress() as report:
+    with progress('Finished responses of layers are kept. Run the same command again.') as report:
         report('loading', 0, 1)
         from m2m_benchmarks.analysis.recovery import recovery as recover
 

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 #: Corrections for several tests; `analysis.statistics.CORRECTIONS` has their functions.
 _CORRECTIONS = ('holm', 'fdr')
 #: What is printed after Ctrl-C.
-_AFTER_INTERRUPT = 'Finished scores and training checkpoints are kept. Run the same command again to continue.'
+_AFTER_INTERRUPT = (
+    'Finished scores are in `m2m results`; responses of layers and training checkpoints are kept. Run the same command '
+    'again to continue: it uses them, and computes the scores anew.'
+)
 
 
 def compare(

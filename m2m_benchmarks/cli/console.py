@@ -37,6 +37,8 @@ MouseAcuity = Annotated[
 
 #: What to do where the file can't be written.
 _OTHER_JSON = 'Name another file after --json.'
+#: Width of a progress bar, and of all that stands beside its label and count: the narrowest bar, time and gaps.
+_BAR, _OTHERS = 20, 4 + len('/') + len('0:00:00') + 3
 #: Exit code after Ctrl-C.
 INTERRUPTED = 130
 #: Progress bars on the terminal.
@@ -186,30 +188,38 @@ def stage(report: Callable[[str, int, int], None], what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def progress(after_interrupt: str = '') -> Iterator[Callable[[str, int, int], None]]:
+def progress(after_interrupt: str | Callable[[], str] = '') -> Iterator[Callable[[str, int, int], None]]:
     """Show progress bars on stderr, one for each thing that is counted; nothing when stderr isn't a terminal.
 
     Parameters
     ----------
-    after_interrupt : str
-        Sentences that say what is kept after Ctrl-C and how to continue. They follow the last progress.
+    after_interrupt : str or callable
+        Sentences that say what is kept after Ctrl-C and how to continue, or a function that returns them. They follow
+        what was not finished, the innermost last.
     """
-    last = ('', 0, 0)
+    reports: dict[str, tuple[int, int]] = {}
     try:
         with _bars() as show:
 
             def report(what: str, done: int, total: int) -> None:
-                nonlocal last
-                last = (what, done, total)
+                reports.pop(what, None)  # the newest is the last
+                reports[what] = (done, total)
                 show(what, done, total)
 
             yield report
     except KeyboardInterrupt:
-        what, done, total = last
-        count = f' {done:,} of {total:,}' if total > 1 else ''
-        position = f': {what}{count}' if what else ' before anything was done'
-        say(f'Stopped{position}. {after_interrupt}'.rstrip())
+        sentences = after_interrupt if isinstance(after_interrupt, str) else after_interrupt()
+        say(f'Stopped{_position(reports)}. {sentences}'.rstrip())
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _position(reports: dict[str, tuple[int, int]]) -> str:
+    """Say what was not finished, or else what was done last."""
+    if not reports:
+        return ' before anything was done'
+    unfinished = [report for report in reports.items() if report[1][0] < report[1][1]] or list(reports.items())[-1:]
+    counts = [f'{what} {done:,} of {total:,}' if total > 1 else what for what, (done, total) in unfinished]
+    return f': {", ".join(counts)}'
 
 
 @contextlib.contextmanager
@@ -222,9 +232,8 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
     from rich.table import Column
 
     columns = (
-        # Long names fold, so that counts and times are whole.
-        TextColumn('{task.description}', markup=False, table_column=Column(overflow='fold')),
-        BarColumn(bar_width=20, table_column=Column(no_wrap=True)),
+        TextColumn('{task.description}', markup=False, table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=_BAR, table_column=Column()),  # the only column that shrinks
         MofNCompleteColumn(table_column=Column(no_wrap=True)),
         TimeElapsedColumn(table_column=Column(no_wrap=True)),
     )
@@ -234,11 +243,34 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
         _running_bars.append(bars)
 
         def report(what: str, done: int, total: int) -> None:
+            label = _shorten(printable(what), bars.console.width - 2 * len(str(max(done, total))) - _OTHERS)
+            if what not in tasks or not bars.tasks[tasks[what]].visible:
+                _make_room(bars)
             if what not in tasks:
-                tasks[what] = bars.add_task(printable(what), total=total or None)
-            bars.update(tasks[what], completed=done, total=total or None)
+                tasks[what] = bars.add_task(label, total=total or None)
+            elif done < bars.tasks[tasks[what]].completed:
+                bars.reset(tasks[what])  # counted once more, such as the images of another candidate of this name
+            bars.update(tasks[what], description=label, completed=done, total=total or None, visible=True)
 
         try:
             yield report
         finally:
             _running_bars.clear()
+
+
+def _make_room(bars: 'Progress') -> None:
+    """Hide the oldest finished bar where the terminal has no line for another one."""
+    shown = [task for task in bars.tasks if task.visible]
+    finished = [task for task in shown if task.finished]
+    if finished and len(shown) >= bars.console.height - 1:
+        bars.update(finished[0].id, visible=False)
+
+
+def _shorten(text: str, width: int) -> str:
+    """Replace the middle of a text that is too wide by …: it starts with a model, and ends with what is counted."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= width:
+        return text
+    end = max(width, 3) // 2
+    return f'{set_cell_size(text, width - end - 1)}…{set_cell_size(text[::-1], end)[::-1]}'

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 #: Panel of the options of a network.
 _INPUT = 'Input and run of torchvision:NAME, timm:NAME and FILE.py:FUNCTION'
-#: Message after Ctrl-C or an error.
-_AFTER_INTERRUPT = 'Finished scores and responses are kept. Run the same command again to continue.'
 
 
 def score(
@@ -157,14 +155,14 @@ def score(
     ensure_writable(home())
     check_json(json)
     n_candidates = sum(len(seed_list) if spec.weights == 'none' else 1 for spec in specs.values())
-    output = _Output(json, n_candidates * len(expanded))
+    output = _Output(json, n_candidates * len(expanded), fresh)
     try:
-        with progress(_AFTER_INTERRUPT) as report:
+        with progress(output.describe_progress) as report:
             for _ in score_several(list(specs.values()), expanded, layer, seed_list, fresh, report, output.add):
                 pass
     except M2MError:
         if output.results:
-            say(_AFTER_INTERRUPT)
+            say(output.describe_progress())
         raise
     finally:
         output.finish()
@@ -179,6 +177,8 @@ class _Output:
         Value of --json.
     n : int
         Number of results that are asked for; after the last one, the table is printed.
+    fresh : bool
+        Whether results that are stored already are computed anew.
 
     Attributes
     ----------
@@ -186,9 +186,9 @@ class _Output:
         Results so far.
     """
 
-    def __init__(self, json: str | None, n: int) -> None:
+    def __init__(self, json: str | None, n: int, fresh: bool) -> None:
         self.results: list[Result] = []
-        self._json, self._n = json, n
+        self._json, self._n, self._fresh = json, n, fresh
         self._unfinished = True
         # What is written to a device or a pipe can't be replaced.
         self._rewritten = json is not None and json != '-' and replaces(Path(json))
@@ -200,6 +200,25 @@ class _Output:
             self.finish()
         elif self._rewritten:
             self._write()
+
+    def describe_progress(self) -> str:
+        """Say which scores are finished, and how to continue, after Ctrl-C or an error."""
+        from m2m_benchmarks.records.selection import label
+
+        if not self.results:
+            return 'No score is finished. Responses of layers are kept. Run the same command again to continue.'
+        finished: dict[str, list[str]] = {}
+        for result in self.results:
+            finished.setdefault(label(result), []).append(result.benchmark)
+        lines = [f'  {candidate}: {", ".join(benchmarks)}' for candidate, benchmarks in finished.items()]
+        again = 'the same command without --fresh' if self._fresh else 'the same command'
+        return '\n'.join(
+            [
+                f'Finished scores, which are kept: {len(self.results)} of {self._n}',
+                *lines,
+                f'Run {again} again to continue: it takes finished scores from the results.',
+            ]
+        )
 
     def finish(self) -> None:
         """Print and write all results so far, unless that was done."""

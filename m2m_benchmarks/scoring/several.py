@@ -114,14 +114,14 @@ def _compute(
         if name not in loaded:
             loaded[name] = load_benchmark(name)
     keys = {name: _key(spec, seed, name, layer, loaded[name]) for name in benchmarks}
-    report(f'{spec}: loading', 0, 1)
+    report(f'{spec.label}: loading', 0, 1)
     # torch.hub prints its downloads to stdout, which is for results only.
     with contextlib.redirect_stdout(sys.stderr):
         options = spec.options.given()
         candidate = load_candidate(
             spec.name, weights=spec.weights, seed=seed, mouse_acuity=spec.mouse_acuity, **options
         )
-    report(f'{spec}: loading', 1, 1)
+    report(f'{spec.label}: loading', 1, 1)
 
     def requested(name: str, score: 'Score') -> tuple[Result, str | None]:
         """Result of a score, and the request that is to be added to the stored one."""

@@ -53,7 +53,17 @@ class CandidateSpec:
     mouse_acuity: bool = False
 
     def __str__(self) -> str:
-        return self.name if self.weights == 'default' else f'{self.name}@{self.weights}'
+        return self._text(self.name, self.weights)
+
+    @property
+    def label(self) -> str:
+        """Text of the candidate without the folders of its files, for progress."""
+        kind = RUN if self.name.startswith(RUN) else ''
+        return self._text(f'{kind}{Path(self.name.removeprefix(RUN)).name}', Path(self.weights).name)
+
+    @staticmethod
+    def _text(name: str, weights: str) -> str:
+        return name if weights == 'default' else f'{name}@{weights}'
 
 
 def parse_candidate(text: str, default_weights: str = 'default') -> CandidateSpec:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import typer
+from rich.cells import cell_len
 
 from m2m_benchmarks.cli import console
 from m2m_benchmarks.cli.main import main
@@ -29,6 +30,10 @@ def interrupted(*reports, after_interrupt=''):
 def test_ctrl_c_reports_progress_and_how_to_continue(capsys):
     interrupted(('loading', 1, 1), ('images', 1_200, 2_000), after_interrupt='The same command goes on.')
     assert capsys.readouterr().err == 'Stopped: images 1,200 of 2,000. The same command goes on.\n'
+    interrupted(('candidates', 1, 3), ('a', 2, 2), ('b: images', 1, 7), ('candidates', 2, 3), ('b: images', 3, 7))
+    assert capsys.readouterr().err == 'Stopped: candidates 2 of 3, b: images 3 of 7.\n'
+    interrupted(('a', 1, 2), ('a', 2, 2), ('b', 4, 4))
+    assert capsys.readouterr().err == 'Stopped: b 4 of 4.\n'
     interrupted(('loading torch', 0, 1))
     assert capsys.readouterr().err == 'Stopped: loading torch.\n'
     interrupted(after_interrupt='Nothing was changed.')
@@ -81,27 +86,53 @@ def test_a_terminal_shows_progress_at_once(monkeypatch):
     os.close(ours)
 
 
-@pytest.mark.parametrize('width', [60, 80])
-def test_counts_beside_long_names_are_whole(monkeypatch, width):
-    name = (
-        'torchvision:squeezenet1_1@/home/somebody/networks/trained-on-many-images/of-2026-11/squeezenet1_1-b8a52dc0.pth'
-    )
-    ours, theirs = pty.openpty()
-    monkeypatch.setenv('COLUMNS', str(width))
-    monkeypatch.setenv('LINES', '24')
-    with os.fdopen(theirs, 'w') as terminal:
-        monkeypatch.setattr(sys, 'stderr', terminal)
+@pytest.fixture
+def bars(monkeypatch):
+    """Return bars(width, reports), which shows reports on a terminal and returns the lines of the last ones."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    def show(width, reports):
+        monkeypatch.setenv('COLUMNS', str(width))
+        monkeypatch.setenv('LINES', '24')
+        monkeypatch.setattr(sys, 'stderr', Terminal())
         with console.progress() as report:
-            report(f'{name}: images', 1_234, 100_000)
-        output = ''
-        while CURSOR_BACK not in output:
-            output += os.read(ours, 4_096).decode()
-    os.close(ours)
-    bar, *rest = ANSI.sub('', output[output.rindex('torchvision') :]).rstrip().split('\r\n')
-    folded = bar.split()[0]
-    assert bar.split()[-2:] == ['1234/100000', '0:00:00']
-    assert len(bar) <= width
-    assert [line.rstrip() for line in (folded, *rest)] == re.findall(f'.{{1,{len(folded)}}}', f'{name}: images')
+            for each in reports:
+                report(*each)
+            (running,) = console._running_bars
+            shown = running.console.render_lines(running.get_renderable(), pad=False)
+        return [''.join(segment.text for segment in line).rstrip() for line in shown]
+
+    return show
+
+
+@pytest.mark.parametrize('width', [60, 80, 100])
+@pytest.mark.parametrize(
+    ('what', 'done', 'total', 'count'),
+    [
+        ('torchvision:squeezenet1_1@squeezenet1_1_trained_on_many_images-b8a52dc0.pth: loading', 0, 1, '0/1'),
+        ('torchvision:squeezenet1_1: images', 1_234, 100_000, '1234/100000'),
+        ('\u7db2\u8def' * 40 + ': images', 1_234, 100_000, '1234/100000'),
+        ('x' * 200, 123_456_789, 0, '123456789/?'),
+    ],
+)
+def test_each_bar_is_one_line(bars, width, what, done, total, count):
+    (line,) = bars(width, [(what, done, total)])
+    assert cell_len(line) <= width
+    label, bar, *numbers = line.rsplit(maxsplit=3)
+    assert (bar.strip('\u2501\u2578\u257a'), *numbers) == ('', count, '0:00:00')
+    start, cut, end = label.partition('\u2026')
+    assert label == what or (cut and what.startswith(start) and what.endswith(end) and len(end) > 8)
+
+
+def test_finished_bars_make_room(bars):
+    names = [f'candidate {number}' for number in range(40)]
+    shown = bars(80, [*((name, 1, 1) for name in names), (names[0], 0, 1), ('the last', 0, 2)])
+    assert len(shown) == 23
+    assert [line.rsplit(maxsplit=3)[0] for line in shown][:1] == [names[0]]
+    assert [line.rsplit(maxsplit=3)[0] for line in shown][-2:] == [names[-1], 'the last']
 
 
 @pytest.mark.seconds
@@ -111,7 +142,7 @@ def test_counts_beside_long_names_are_whole(monkeypatch, width):
         (
             ('score', 'pixels_64', 'SimulatedMouse.VISp-rdm'),
             'm2m_benchmarks.scoring.candidates.load_candidate',
-            'Stopped: pixels_64: loading. Finished scores and responses are kept.',
+            'Stopped: pixels_64: loading. No score is finished. Responses of layers are kept. Run the same ',
         ),
         (
             ('data', 'import', 'Lab2026', '--sessions', 's', '--units', 'u', '--stimuli', 'i'),

@@ -382,7 +382,7 @@ def test_a_failure_does_not_lose_the_scores_before(m2m, monkeypatch):
     ran = m2m('score', 'pixels_64', SMALL, BENCHMARK, '--weights', 'none')
     assert ran.code == 1
     assert 'VISp' in ran.out
-    assert 'Finished scores and responses are kept' in ran.err
+    assert 'Finished scores, which are kept: 1 of 2\n  pixels_64: SimulatedMouse.VISp-rdm\nRun the same ' in ran.err
     assert ran.err.endswith('error: no room for it\n')
     assert [result.model for result in store.results()] == ['pixels_64']
 
@@ -459,6 +459,9 @@ def test_what_is_done_is_shown_whatever_fails_later(m2m, tmp_path, monkeypatch, 
     else:
         ran = m2m(*arguments)
         assert ran.code == code
+        assert (
+            f'Finished scores, which are kept: 1 of 2\n  pixels_64: {BENCHMARK}\nRun the same ' in ran.err or code == 1
+        )
         out = ran.out
     (document,) = json.loads(path.read_text())
     assert during == [[document]]
@@ -475,7 +478,7 @@ def test_a_stdout_that_cannot_be_written(m2m, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, 'stdout', Full())
     ran = m2m('score', 'pixels_64', BENCHMARK, '--json', path)
     assert ran.code == 1
-    assert ran.err.startswith('Finished scores and responses are kept.')
+    assert ran.err.startswith('Finished scores, which are kept: 1 of 1\n')
     assert ran.err.endswith(
         'error: cannot write to stdout: No space left on device. Send it to a file or a pipe that can be written.\n'
     )

@@ -126,3 +126,22 @@ def test_weights_that_no_candidate_takes_are_refused(here):
     for texts in (['pixels_64'], ['pixels_64', 'plain_resnet18@default']):
         with pytest.raises(ModelError, match=f'--weights none applies to none of {", ".join(texts)}'):
             parse_candidates(texts, 'none')
+
+
+@pytest.mark.parametrize(
+    ('name', 'weights', 'label'),
+    [
+        (
+            'torchvision:squeezenet1_1',
+            '/data/long/way/squeezenet1_1.pth',
+            'torchvision:squeezenet1_1@squeezenet1_1.pth',
+        ),
+        ('torchvision:squeezenet1_1', 'none', 'torchvision:squeezenet1_1@none'),
+        ('pixels_64', 'default', 'pixels_64'),
+        ('run:/data/runs/plain_digitnet-MNIST-seed0', 'default', 'run:plain_digitnet-MNIST-seed0'),
+        ('/home/me/networks/net.py:make', 'default', 'net.py:make'),
+        ('../plugins/mine', '../w.pth', 'mine@w.pth'),
+    ],
+)
+def test_a_label_has_no_folders(name, weights, label):
+    assert CandidateSpec(name, weights).label == label
