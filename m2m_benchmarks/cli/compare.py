@@ -102,6 +102,7 @@ def compare(
     from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, parse
     from m2m_benchmarks.benchmarks.selection import expand_benchmarks, under_all_comparisons
     from m2m_benchmarks.scoring.acuity import check_benchmarks
+    from m2m_benchmarks.scoring.several import describe_not_stored
     from m2m_benchmarks.scoring.specs import check_candidate
 
     benchmarks = expand_benchmarks(benchmark)
@@ -169,7 +170,7 @@ def compare(
                 _print_comparisons(comparisons)
     reasons = [score.attrs['not_stored'] for score in scores if 'not_stored' in score.attrs]
     if reasons:
-        raise StorageError(f'scores that are not stored: {len(reasons)}. {reasons[-1]}')
+        raise StorageError(describe_not_stored(reasons))
 
 
 def _show_across(

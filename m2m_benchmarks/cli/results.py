@@ -60,7 +60,9 @@ def list_(
 
     check_json(json)
     stored = sorted(store.results(), key=lambda result: result.created)
-    if not stored:
+    if not stored and store.n_rows():
+        say('There are no other results.')
+    elif not stored:
         say('There are no results yet. Try: m2m score pixels_64 SimulatedMouse-rdm')
     selected = selection.select(stored, model or [], benchmark or []) if stored else []
     if stored and not selected:

@@ -214,9 +214,9 @@ class _Output:
         again = 'the same command without --fresh' if self._fresh else 'the same command'
         return '\n'.join(
             [
-                f'Finished scores, which are kept: {len(self.results)} of {self._n}',
+                f'Finished scores: {len(self.results)} of {self._n}',
                 *lines,
-                f'Run {again} again to continue: it takes finished scores from the results.',
+                f'Run {again} again to continue: it takes all that are stored from the results.',
             ]
         )
 

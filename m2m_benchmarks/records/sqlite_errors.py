@@ -13,7 +13,8 @@ except ImportError:  # Windows
 _LOCAL = 'Set M2M_HOME to a folder on a local disk.'
 _NO_LOCKS = f'The disk has no locks or shared memory for SQLite, as some network disks. {_LOCAL}'
 _HELD = (
-    'Another program holds it, such as a backup or an open `sqlite3`: wait for it to end, then run the command again.'
+    'Another program holds it, such as a backup or an open `sqlite3`: wait for it to end, or end it, then run the '
+    'command again.'
 )
 _FULL = (
     'The disk is full or fails, or a limit on the size of files is reached: make room, or set M2M_HOME to another disk.'

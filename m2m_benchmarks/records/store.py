@@ -12,7 +12,7 @@ import json
 import math
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -230,7 +230,15 @@ def verify() -> list[str]:
         return []
     with _connection():
         problems = _structural_problems()
-        return [*problems, *(_damage(row) for row in _select(peewee.SQL('1')) if _is_damaged(row))]
+        return [*problems, *(_damage([row]) for row in _select(peewee.SQL('1')) if _is_damaged(row))]
+
+
+def n_rows() -> int:
+    """Count the stored results, with those that are damaged or can't be read."""
+    if not path().exists():
+        return 0
+    with _connection():
+        return int(Row.select().count())
 
 
 def set_request(result: Result, request: str, files: dict[str, str]) -> None:
@@ -287,10 +295,11 @@ def _has_lost_its_seal(document: Any) -> bool:
     return False
 
 
-def _damage(row: Mapping[str, Any]) -> str:
+def _damage(rows: Sequence[Mapping[str, Any]]) -> str:
+    which = f'row {rows[0]["id"]} is' if len(rows) == 1 else f'{len(rows)} rows are'
     return (
-        f'{path()}, row {row["id"]} is damaged: it differs from the SHA-256 it was stored with, or lacks it. It is '
-        'kept, and not used. `m2m results delete --damaged` removes it.'
+        f'{path()}, {which} damaged: the content differs from the SHA-256 it was stored with, or lacks it. It is kept, '
+        'and not used. `m2m results delete --damaged` removes it.'
     )
 
 
@@ -312,18 +321,27 @@ def _note(problem: str) -> None:
 
 
 def _readable(rows: Iterable[Mapping[str, Any]]) -> list[Result]:
-    readable = []
+    """Read results, and note once how many are left out."""
+    readable, damaged, unreadable = [], [], []
     for row in rows:
+        if _is_damaged(row):
+            damaged.append(row)
+            continue
         try:
             readable.append(_read(row))
         except DataError as error:
-            _note(f'a result is left out: {error}')
+            unreadable.append(error)
+    if damaged:
+        _note(_damage(damaged))
+    if unreadable:
+        which = 'a result is left out' if len(unreadable) == 1 else f'{len(unreadable)} results are left out, such as'
+        _note(f'{which}: {unreadable[0]}')
     return readable
 
 
 def _read(row: Mapping[str, Any]) -> Result:
     if _is_damaged(row):
-        raise DataError(_damage(row))
+        raise DataError(_damage([row]))
     document = row['document']
     with contextlib.suppress(ValueError, TypeError, RecursionError):
         document = json.loads(document, parse_constant=_refuse)

@@ -233,7 +233,7 @@ def _store(result: Result, draws: dict[str, np.ndarray]) -> str | None:
         if not any(stored.score == result.score for stored in same):
             store.add([result], {result.uid: draws})
     except StorageError as error:
-        say(f'note: the score is not stored: {error}')
+        say(f'note: the score of {result.model} on {result.benchmark} is computed, but not stored: {error}')
         return str(error)
     return None
 

@@ -82,7 +82,16 @@ def score_several(
         if len(tasks) > 1:
             report('candidates', number + 1, len(tasks))
     if not_stored:
-        raise StorageError(f'scores that are not stored: {len(not_stored)}. {not_stored[-1]}')
+        raise StorageError(describe_not_stored(not_stored))
+
+
+def describe_not_stored(reasons: Sequence[str]) -> str:
+    """Say how many scores could not be stored, where they are, and why, given the reason for each."""
+    count = '1 score is' if len(reasons) == 1 else f'{len(reasons)} scores are'
+    return (
+        f'{count} not stored: printed here, and written by --json, but not listed by `m2m results`. The reason: '
+        f'{reasons[-1]}'
+    )
 
 
 def _key(spec: CandidateSpec, seed: int, name: str, layer: str | None, benchmark: 'Benchmark | None') -> str | None:

@@ -247,7 +247,7 @@ def test_a_comparison_is_shown_if_something_cannot_be_written(m2m, trained, tmp_
     ran = m2m('compare', 'pixels_64', 'plain_digitnet@none', *VISP, '--seeds', '7')
     assert ran.code == 1
     assert 'one score each' in ran.out
-    assert re.search(r'error: scores that are not stored: \d\. no room here\n$', ran.err)
+    assert re.search(r'error: 2 scores are not stored: printed here, .* The reason: no room here\n$', ran.err)
 
 
 @pytest.mark.slow

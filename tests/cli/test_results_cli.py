@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import sqlite3
 
 import pytest
@@ -167,12 +168,23 @@ def test_damaged_results(m2m, m2m_home, tmp_path):
     assert ran.code == 0
     for number in (0, 1):  # changed, and without the seal that a result of this format has
         assert RESULTS[number].uid not in ran.out
-        assert f'row {number + 1} is damaged' in ran.err
+    assert re.fullmatch(r'note: .*results\.sqlite, 2 rows are damaged: .*`m2m results delete --damaged`.*\n', ran.err)
     assert 'without a SHA-256' not in m2m('results', 'show', RESULTS[2].uid).out
     assert m2m('results', 'delete', '--damaged', RESULTS[1].uid).code == 2
     assert m2m('results', 'delete').code == 2
     assert m2m('results', 'delete', '--damaged', '--yes').out.endswith('\n2 results deleted.\n')
     assert store.results() == RESULTS[2:]
+
+
+@pytest.mark.parametrize('change', ['score = 0.9', "document = json_set(document, '$.format', 99), seal = null"])
+def test_nothing_but_damage(m2m, m2m_home, change):
+    with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
+        connection.execute(f'update result set {change}')
+    ran = m2m('results', 'list')
+    assert (ran.code, ran.out) == (0, '')
+    note, end = ran.err.splitlines()
+    assert re.match(rf'note: .*\b{len(RESULTS)} (rows are damaged|results are left out)', note)
+    assert end == 'There are no other results.'
 
 
 def test_a_changed_export_is_refused(m2m, tmp_path, monkeypatch):
@@ -235,7 +247,7 @@ def test_files_that_are_not_imported(m2m, tmp_path, monkeypatch):
 
 def test_a_result_of_a_later_version_is_left_out(m2m, m2m_home):
     with sqlite3.connect(m2m_home / 'results.sqlite') as connection:
-        connection.execute("update result set document = json_set(document, '$.format', 99) where id = 2")
+        connection.execute("update result set document = json_set(document, '$.format', 99), seal = null where id = 2")
     ran = m2m('results', 'list', '--each')
     assert ran.code == 0
     assert all((result.uid in ran.out) == (result != RESULTS[1]) for result in RESULTS)

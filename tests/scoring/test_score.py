@@ -68,7 +68,7 @@ def test_a_score_that_cannot_be_stored(m2m, m2m_home, monkeypatch, tmp_path):
         holder.execute('rollback')
         holder.close()
     assert ran.code == 1
-    assert 'note: the score is not stored' in ran.err
+    assert 'note: the score of pixels_64 on SimulatedMouse.VISp-rdm is computed, but not stored: ' in ran.err
     assert 'Another program holds it' in ran.err
     computed = json.loads((tmp_path / 'score.json').read_text())['score']
     assert f'{computed:.3f}' in ran.out

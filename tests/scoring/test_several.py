@@ -382,7 +382,7 @@ def test_a_failure_does_not_lose_the_scores_before(m2m, monkeypatch):
     ran = m2m('score', 'pixels_64', SMALL, BENCHMARK, '--weights', 'none')
     assert ran.code == 1
     assert 'VISp' in ran.out
-    assert 'Finished scores, which are kept: 1 of 2\n  pixels_64: SimulatedMouse.VISp-rdm\nRun the same ' in ran.err
+    assert 'Finished scores: 1 of 2\n  pixels_64: SimulatedMouse.VISp-rdm\nRun the same ' in ran.err
     assert ran.err.endswith('error: no room for it\n')
     assert [result.model for result in store.results()] == ['pixels_64']
 
@@ -399,8 +399,11 @@ def test_a_score_is_shown_before_it_is_stored(m2m, tmp_path, capsys, monkeypatch
     ((out, number),) = seen
     assert f'{number:.3f}' in out
     assert ran.code == 1
-    assert ran.err.startswith('note: the score is not stored: the file is locked\n')
-    assert ran.err.endswith('error: scores that are not stored: 1. the file is locked\n')
+    note, *progress, error = ran.err.splitlines()
+    assert progress[:2] == ['Finished scores: 1 of 1', f'  pixels_64: {BENCHMARK}']
+    assert note == f'note: the score of pixels_64 on {BENCHMARK} is computed, but not stored: the file is locked'
+    assert error.startswith('error: 1 score is not stored: printed here, and written by --json, but not listed by ')
+    assert error.endswith(' The reason: the file is locked')
 
 
 def test_code_that_is_changed_meanwhile(m2m, monkeypatch):
@@ -427,7 +430,7 @@ def test_a_locked_store_does_not_end_the_run(m2m, tmp_path, monkeypatch):
         holder.close()
     assert ran.code == 1
     assert len(json.loads(ran.out)) == 2
-    assert 'error: scores that are not stored: 2. ' in ran.err
+    assert 'error: 2 scores are not stored: printed here, and written by --json, ' in ran.err
     assert 'Another program holds it' in ran.err
 
 
@@ -459,9 +462,7 @@ def test_what_is_done_is_shown_whatever_fails_later(m2m, tmp_path, monkeypatch, 
     else:
         ran = m2m(*arguments)
         assert ran.code == code
-        assert (
-            f'Finished scores, which are kept: 1 of 2\n  pixels_64: {BENCHMARK}\nRun the same ' in ran.err or code == 1
-        )
+        assert f'Finished scores: 1 of 2\n  pixels_64: {BENCHMARK}\nRun the same ' in ran.err or code == 1
         out = ran.out
     (document,) = json.loads(path.read_text())
     assert during == [[document]]
@@ -478,7 +479,7 @@ def test_a_stdout_that_cannot_be_written(m2m, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, 'stdout', Full())
     ran = m2m('score', 'pixels_64', BENCHMARK, '--json', path)
     assert ran.code == 1
-    assert ran.err.startswith('Finished scores, which are kept: 1 of 1\n')
+    assert ran.err.startswith('Finished scores: 1 of 1\n')
     assert ran.err.endswith(
         'error: cannot write to stdout: No space left on device. Send it to a file or a pipe that can be written.\n'
     )
