@@ -8,7 +8,14 @@ from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, parse
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.records.record import MOUSE_ACUITY
 from m2m_benchmarks.scoring.runs import find_run, read_run
-from m2m_benchmarks.scoring.specs import RUN, CandidateSpec, can_be_untrained, check_candidate, parse_candidate
+from m2m_benchmarks.scoring.specs import (
+    RUN,
+    CandidateSpec,
+    can_be_untrained,
+    check_candidate,
+    has_choice,
+    parse_candidate,
+)
 
 #: Model without a network, whose features are the pixels of small images.
 PIXELS = 'pixels_64'
@@ -133,11 +140,10 @@ def check_different(entries: Sequence[Entry], source: str | None) -> None:
     for entry in entries:
         candidate = (entry.spec, entry.is_trained(source))
         if candidate in known:
-            other = 'FILE' if entry.spec.weights == 'none' else 'none'
-            raise BenchmarkError(
-                f'{entry.label} is named twice; name different models, or one model with different weights, such as '
-                f'{entry.spec.name}@{other}.'
-            )
+            name, weights = entry.spec.name, entry.spec.weights
+            other = 'none' if weights != 'none' and can_be_untrained(name) else 'FILE'
+            alternative = f', or one model with different weights, such as {name}@{other}' if has_choice(name) else ''
+            raise BenchmarkError(f'{entry.label} is named twice; name different models{alternative}.')
         known.add(candidate)
 
 

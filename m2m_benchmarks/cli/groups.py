@@ -13,6 +13,8 @@ from m2m_benchmarks.messages import printable, say
 
 #: Base class of all errors of wrong usage; typer exports a subclass only.
 _USAGE_ERROR: Any = typer.BadParameter.__base__
+#: Options that other programs have for a file of results.
+_OUTPUT = ('--out', '--output', '-o')
 
 
 class TopGroup(TyperGroup):
@@ -61,10 +63,17 @@ def _reporting_ends() -> Iterator[None]:
         yield
     except _USAGE_ERROR as error:
         error.message = printable(error.message, '\n')
+        if getattr(error, 'option_name', None) in _OUTPUT and any('--json' in each.opts for each in _parameters(error)):
+            error.possibilities = ['--json']
         raise
     except KeyboardInterrupt:
         say('Stopped.')
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _parameters(error: Any) -> list[Any]:
+    """Parameters of the command that an error of wrong usage is about."""
+    return [] if error.ctx is None else error.ctx.command.get_params(error.ctx)
 
 
 class PanelCommand(TyperCommand):

@@ -89,7 +89,7 @@ def parse_candidate(text: str, default_weights: str = 'default') -> CandidateSpe
         When the text is ambiguous.
     """
     splits = [CandidateSpec(text[:i], text[i + 1 :]) for i, character in enumerate(text) if character == '@']
-    whole = CandidateSpec(text, default_weights if _has_choice(text) else 'default')
+    whole = CandidateSpec(text, default_weights if has_choice(text) else 'default')
     readings = [whole] if not splits or _exists(text) else []
     readings += [spec for spec in splits if _exists(spec.name) and _are_weights(spec.weights)]
     if len(readings) > 1:
@@ -135,16 +135,18 @@ def check_candidate(spec: CandidateSpec) -> None:
         When a plugin folder, run or weights file is missing or invalid, or the model can't have such weights.
     """
     if not spec.name or not spec.weights:
+        empty = f'names no {"weights" if spec.name else "model"}'
+        text = f"'{spec.name}@{spec.weights}' {empty}" if str(spec) else 'the name of a model is empty'
         raise ModelError(
-            f"'{spec.name}@{spec.weights}' names no {'weights' if spec.name else 'model'}; expected MODEL or "
-            'MODEL@WEIGHTS, where WEIGHTS is default, none, a file, or the folder of a training run.'
+            f'{text}; expected MODEL or MODEL@WEIGHTS, where WEIGHTS is default, none, a file, or the folder of a '
+            'training run.'
         )
     _check_name(spec.name)
     if not takes_options(spec.name):
         check_options(spec.name, spec.options)
     if spec.weights == 'default':
         return
-    if not _has_choice(spec.name):
+    if not has_choice(spec.name):
         if spec.name.startswith(RUN):
             raise ModelError(f'{spec.name} brings its own weights; --weights {spec.weights} is for other models.')
         raise ModelError(f'{spec.name} has no choice of weights; leave out {spec.weights}.')
@@ -190,6 +192,7 @@ def is_model(text: str) -> bool:
     if text.startswith('suite:') or text in registered('benchmark') or text in registered('benchmark', BRAIN_SCORE):
         return False
     named = text in registered('model') or text in registered('model', BRAIN_SCORE)
+    named = named or bool(_in_libraries(text))  # without its prefix
     return '@' in text or ':' in text or is_folder(text) or named or _family_variant(text) is not None
 
 
@@ -235,8 +238,16 @@ def _check_name(name: str) -> None:
         variant = _family_variant(name)
         if variant is None and (hint := folder_hint(name)):
             raise ModelError(f'{name!r} is no registered model.{hint}')
+        if variant is None and (prefixed := _in_libraries(name)):
+            hint = f'Models of torchvision and timm have their prefix: {" or ".join(prefixed)}.'
+            raise UnknownNameError('model', name, (), hint)
         if variant is None:
             raise unknown_name('model', name)
+
+
+def _in_libraries(name: str) -> list[str]:
+    """Names of the models of torchvision and timm that have this name without the library's prefix."""
+    return [f'{library}:{name}' for library in LIBRARIES if name in library_models(library)]
 
 
 def _exists(name: str) -> bool:
@@ -259,7 +270,7 @@ def _are_weights(weights: str) -> bool:
     return weights in ('default', 'none') or (weights != '' and find_run(weights).exists())
 
 
-def _has_choice(name: str) -> bool:
+def has_choice(name: str) -> bool:
     """Whether a model has a choice of weights: a control has no weights, and a run has its own."""
     plugin = registered('model').get(name)
     return not name.startswith(RUN) and (plugin is None or plugin.folder != _CONTROLS)

@@ -339,6 +339,16 @@ def test_wrong_usage(m2m, m2m_home, arguments):
     assert m2m(*arguments)[0] == 2
 
 
+@pytest.mark.parametrize('option', ['--out', '--output', '-o'])
+def test_a_file_of_results_is_named_after_json(m2m, m2m_home, option):
+    """Other programs have other names for this option; it is suggested where a command has it."""
+    for arguments in (('score', 'pixels_64', 'SimulatedMouse-rdm'), ('results', 'list')):
+        code, _, err = m2m(*arguments, option, 'x.json')
+        assert code == 2
+        assert f'No such option: {option} (Possible options: --json)' in ' '.join(err.split())
+    assert '--json' not in m2m('cache', 'clear', option, 'x.json')[2]
+
+
 @pytest.mark.seconds
 @pytest.mark.parametrize(
     'arguments',

@@ -106,7 +106,7 @@ def test_wrong_usage(m2m, m2m_home, arguments, message):
         ((*TWINS, *THIN, '--source', 'usps'), 'leave --source out'),
         (('run:nowhere', TWINS[0], *THIN), 'there is no run nowhere'),
         ((*TWINS, *THIN, '--steps', 0), 'steps is 0'),
-        (('pixels_64', 'pixels_64', *VISP), 'pixels_64 is named twice; name different models'),
+        (('pixels_64', 'pixels_64', *VISP), 'pixels_64 is named twice; name different models.\n'),
         ((*TWINS, f'{TWINS[0]}@none', *VISP, '--weights', 'none'), f'{TWINS[0]}@none is named twice'),
         (('pixels_64', 'torchvision:squezenet1_1', *VISP), 'Did you mean squeezenet1_1'),
         (('pixels_64', 'torchvision:squeezenet1_1@nowhere.pth', *VISP), 'there is no weights file nowhere.pth'),
@@ -247,7 +247,7 @@ def test_a_comparison_is_shown_if_something_cannot_be_written(m2m, trained, tmp_
     ran = m2m('compare', 'pixels_64', 'plain_digitnet@none', *VISP, '--seeds', '7')
     assert ran.code == 1
     assert 'one score each' in ran.out
-    assert re.search(r'error: 2 scores are not stored: printed here, .* The reason: no room here\n$', ran.err)
+    assert re.search(r'error: 1 score is not stored: printed here, .* The reason: no room here\n$', ran.err)
 
 
 @pytest.mark.slow

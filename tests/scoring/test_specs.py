@@ -5,7 +5,14 @@ import re
 import pytest
 
 from m2m_benchmarks.errors import M2MError, ModelError, UnknownNameError
-from m2m_benchmarks.scoring.specs import CandidateSpec, check_candidate, is_folder, parse_candidate, parse_candidates
+from m2m_benchmarks.scoring.specs import (
+    CandidateSpec,
+    check_candidate,
+    is_folder,
+    is_model,
+    parse_candidate,
+    parse_candidates,
+)
 
 PLUGIN = "from brainscore_vision import model_registry\n\nmodel_registry['mine'] = None\n"
 
@@ -145,3 +152,21 @@ def test_weights_that_no_candidate_takes_are_refused(here):
 )
 def test_a_label_has_no_folders(name, weights, label):
     assert CandidateSpec(name, weights).label == label
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('', 'the name of a model is empty; expected MODEL'),
+        ('@none', "'@none' names no model; expected MODEL"),
+        (
+            'squeezenet1_1',
+            "model 'squeezenet1_1'. Models of torchvision and timm have their prefix: torchvision:",
+        ),
+        ('resnet18', 'prefix: torchvision:resnet18 or timm:resnet18.'),
+    ],
+)
+def test_names_that_lack_something(text, message, m2m_home):
+    with pytest.raises(M2MError, match=re.escape(message)):
+        check_candidate(parse_candidate(text))
+    assert is_model(text) == bool(text)
