@@ -103,6 +103,21 @@ def print_line(text: str) -> None:
         console.print(Text(printable(text, '\n')), soft_wrap=True)
 
 
+def print_command(text: str) -> None:
+    """Print a command to be copied; on a narrow terminal it is continued, as shells read it, before its options."""
+    width = terminal_width()
+    command, *options = printable(text).split(' --')
+    lines = [command]
+    for option in options:
+        if width is None or len(f'{lines[-1]} --{option} \\') <= width:
+            lines[-1] += f' --{option}'
+        else:
+            lines[-1] += ' \\'
+            lines.append(f'      --{option}')
+    for line in lines:
+        print_line(line)
+
+
 def print_table(table: Table) -> None:
     """Print a table, as wide as the terminal."""
     with stdout() as console:

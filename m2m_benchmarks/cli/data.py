@@ -13,6 +13,7 @@ from m2m_benchmarks.cli import fetch, importing
 from m2m_benchmarks.cli.console import (
     Json,
     check_json,
+    print_command,
     print_line,
     print_table,
     print_text,
@@ -100,9 +101,9 @@ def print_commands(commands: Mapping[str, list[str]]) -> None:
         grouped.setdefault(tuple(alternatives), []).append(name)
     for (first, *others), names in grouped.items():
         print_line(f'To get {", ".join(names)}:')
-        print_line(f'  {first}')
+        print_command(f'  {first}')
         for command in others:
-            print_line(f'  or: {command}')
+            print_command(f'  or: {command}')
 
 
 #: Fields of a card that people see.

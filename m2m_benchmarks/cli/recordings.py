@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
-from m2m_benchmarks.cli.console import print_line, print_table, print_text, write_json
+from m2m_benchmarks.cli.console import print_command, print_table, print_text, write_json
 from m2m_benchmarks.data.areas import note_on_renamed
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.report.tables import Column, Row, Table, count, text
@@ -194,4 +194,4 @@ def print_recordings(name: str, entry: dict[str, Any], how: str) -> None:
     """Print the number of neuroids in each area of a dataset."""
     print_table(areas_table(entry['summary']['areas'], f'{name}: {how}', _size(entry)))
     benchmark = NeuralIdentifier(name, None, None, next(iter(COMPARISONS)))
-    print_line(f'Next:  m2m score torchvision:squeezenet1_1 {benchmark} --weights none')
+    print_command(f'Next:  m2m score torchvision:squeezenet1_1 {benchmark} --weights none')

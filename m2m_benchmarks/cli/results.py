@@ -45,7 +45,8 @@ def list_(
 ) -> None:
     """List the newest scores, the best model first.
 
-    The table has a row per model and a column per benchmark.
+    The table has a row per model and a column per benchmark. The best model is the one with a higher score than the
+    largest share of the other models, averaged over the benchmarks that it has a score on.
 
     \b
     Examples

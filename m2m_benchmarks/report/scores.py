@@ -14,10 +14,14 @@ from m2m_benchmarks.records.record import Part, Result
 from m2m_benchmarks.records.selection import find_contradictions, label, labels, matrix
 from m2m_benchmarks.report.tables import Cell, Column, Row, Table, count, estimate, fits, heading, interval, number
 
-#: What the columns of values beside raw mean.
+#: What the order of rows, and the columns of values beside raw, mean.
 _ABOUT_OWN_UNITS = (
     'own units: 95 % interval of raw for as many simulated units of the same layer, as reliable as the neuroids.',
     'own units are not a bound: neuroids may be easier to predict.',
+)
+_ORDER = (
+    'Order of candidates: by the share of the other candidates with a lower score, averaged over the benchmarks that a '
+    'candidate has a score on.'
 )
 _OTHER_MICE = 'Mean over animals of raw on one animal: of the candidate, and of all other animals: the mark to pass.'
 #: Column of the interval of raw for a layer's own units; narrow, for terminals of 80 columns.
@@ -265,7 +269,8 @@ def matrix_table(results: Sequence[Result], width: int | None = None, plain: boo
         Row((name, *(own.get(benchmark) for benchmark in arranged.benchmarks)), strong=name in means)
         for name, own in [*rows.items(), *means.items()]
     ]
-    table = Table(columns, lines, notes=notes)
+    order = [_ORDER] if len(arranged.labels) > 1 and len(arranged.benchmarks) > 1 else []
+    table = Table(columns, lines, notes=[*notes, *order])
     if fits(table, width):
         return table
     lines = []

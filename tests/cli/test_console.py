@@ -4,6 +4,7 @@ import io
 import os
 import pty
 import re
+import shlex
 import sys
 
 import pytest
@@ -174,3 +175,15 @@ def test_commands_say_how_to_continue(m2m, m2m_home, monkeypatch, arguments, pat
     ran = m2m(*arguments)
     assert (ran.code, ran.out) == (130, '')
     assert message in ran.err
+
+
+def test_a_long_command_is_continued_before_its_options(capsys, monkeypatch):
+    command = 'm2m data import deVries2020 --sessions sessions.csv --units units.csv --stimuli DIR'
+    console.print_command(command)
+    assert capsys.readouterr().out == f'{command}\n'  # into a file or a pipe
+    for width in (60, 80, 100):
+        monkeypatch.setenv('COLUMNS', str(width))
+        console.print_command(command)
+        out = capsys.readouterr().out
+        assert max(map(len, out.splitlines())) <= width
+        assert shlex.split(out.replace('\\\n', '')) == command.split()  # as a shell reads it

@@ -204,6 +204,15 @@ def test_a_changed_export_is_refused(m2m, tmp_path, monkeypatch):
     assert 'was changed or damaged after it was written' in ran.err
 
 
+def test_the_order_of_a_matrix_is_explained(m2m):
+    order = 'Order of candidates: by the share of the other candidates with a lower score, averaged over'
+    assert order in m2m('results', 'list').out
+    one = RESULTS[0].benchmark
+    assert len({result.model for result in RESULTS if result.benchmark == one}) > 1
+    assert order not in m2m('results', 'list', '--benchmark', one).out  # by the score itself
+    assert 'largest share of the other models' in ' '.join(m2m('results', 'list', '--help').out.split())
+
+
 def test_nothing_yet(m2m, tmp_path, monkeypatch):
     monkeypatch.setenv('M2M_HOME', str(tmp_path / 'empty'))
     ran = m2m('results', 'list')
