@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from m2m_benchmarks.benchmarks.names import is_simulated
-from m2m_benchmarks.cli.console import Json, print_line, print_text, progress, write_json
+from m2m_benchmarks.cli.console import Json, print_command, print_text, progress, write_json
 from m2m_benchmarks.cli.datasets import dataset_state, describe_content
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.cards import cards
@@ -58,9 +58,9 @@ def doctor(
             print_text((f'{state:<7}', colours[state]), f'  {check["what"]}: {check["found"]}')
             first, *others = check['mend'].split('\n')
             if first:
-                print_line(f'           {first}')
+                print_command(f'           {first}')
             for command in others:
-                print_line(f'       or: {command}')
+                print_command(f'       or: {command}')
     if any(check['state'] == 'broken' for check in checks):
         raise typer.Exit(1)
 

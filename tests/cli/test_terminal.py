@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -124,7 +125,9 @@ def test_doctor(terminal, m2m, named, width):
     checks = json.loads(m2m('doctor', '--json', '-').out)
     out = terminal(width, 'doctor')
     check(out, width, [word for row in checks for word in row['what'].split()])
-    assert all(command in out for row in checks for command in row['mend'].split('\n'))
+    whole = re.sub(r' \\\n *', ' ', out)  # commands are continued as in a shell
+    assert all(command in whole for row in checks for command in row['mend'].split('\n'))
+    assert all(len(line) <= width for line in out.splitlines() if 'data import' in line)
 
 
 def test_listings_on_a_fresh_machine_are_short(terminal, m2m_home):
