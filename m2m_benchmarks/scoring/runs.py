@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from m2m_benchmarks.errors import ModelError
+from m2m_benchmarks.errors import ModelError, nearest
 from m2m_benchmarks.storage import atomic_write, home, sha256_file
 
 if TYPE_CHECKING:
@@ -116,7 +116,11 @@ def read_run(folder: Path) -> Run:
         When there is no run, it isn't finished, or one of its files was changed.
     """
     if not folder.is_dir():
-        raise ModelError(f'there is no run {folder}; expected the folder that `m2m train` wrote, or its name.')
+        known = [path.parent.name for path in sorted(runs_folder().glob(f'*/{RESULT}'))]
+        raise ModelError(
+            f'there is no run {folder}; expected the folder that `m2m train` wrote, or its name.'
+            f'{nearest(folder.name, known)}'
+        )
     path = folder / RESULT
     if not path.is_file():
         if (folder / CONFIG).is_file():

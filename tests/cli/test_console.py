@@ -146,6 +146,16 @@ def test_finished_bars_make_room(bars):
             'Stopped: pixels_64: loading. No score is finished. Responses of layers are kept. Run the same ',
         ),
         (
+            ('compare', 'pixels_64', 'plain_squeezenet1_1@none', '--benchmark', 'SimulatedMouse.VISp-rdm'),
+            'm2m_benchmarks.analysis.compare.load_candidate',
+            'responses of layers and training checkpoints are kept. Run the same command again to continue',
+        ),
+        (
+            ('analyze', 'recovery', 'pixels_64', 'plain_squeezenet1_1@none', '--benchmark', 'SimulatedMouse.VISp-rdm'),
+            'm2m_benchmarks.analysis.recovery.recovery',
+            'Finished responses of layers are kept. Run the same command again.',
+        ),
+        (
             ('data', 'import', 'Lab2026', '--sessions', 's', '--units', 'u', '--stimuli', 'i'),
             'm2m_benchmarks.acquisition.importing.import_bundle',
             'Stopped: loading. Nothing was imported or changed.',

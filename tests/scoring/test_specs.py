@@ -135,6 +135,15 @@ def test_weights_that_no_candidate_takes_are_refused(here):
             parse_candidates(texts, 'none')
 
 
+def test_the_beginning_of_the_name_of_a_run(m2m_home):
+    for name, file in (('plain_digitnet-MNIST-seed1-a9a03869', 'run.json'), ('plain_digitnet-MNIST-seed2', 'begun')):
+        folder = m2m_home / 'runs' / name
+        folder.mkdir(parents=True)
+        (folder / file).touch()
+    with pytest.raises(ModelError, match=r'its name\. Did you mean plain_digitnet-MNIST-seed1-a9a03869\?$'):
+        check_candidate(parse_candidate('run:plain_digitnet-MNIST-seed1'))
+
+
 @pytest.mark.parametrize(
     ('name', 'weights', 'label'),
     [
