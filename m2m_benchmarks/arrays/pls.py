@@ -108,4 +108,5 @@ def _fit(fold: Fold, y: np.ndarray, n_components: int) -> np.ndarray:
         scores[:, number] = score / np.linalg.norm(score)
         left = left - np.outer(scores[:, number], scores[:, number] @ left)
     slopes = weights @ np.linalg.solve(scores.T @ (scale[:, None] * weights), scores.T @ projected)
-    return fold.outer[:, varying] / scale @ slopes + y_mean
+    predictions: np.ndarray = fold.outer[:, varying] / scale @ slopes + y_mean
+    return predictions
