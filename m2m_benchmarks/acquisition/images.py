@@ -123,7 +123,10 @@ def decode(content: bytes, name: str, most_pixels: int = MOST_PIXELS, background
                 )
             bits = _bits(image, content)  # before loading, which closes the file
             is_inverted = isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(262) == 0
-            turned = image.getexif().get(0x0112, 1) not in (0, 1)
+            turned = image.getexif().get(0x0112, 1) in range(2, 9)
+            misread = _misread(image, bits)
+            if misread:
+                raise DataError(f'{name} has {misread}, which are not read. Save it as an 8-bit PNG.')
             image.load()
             return _picture(image, name, bits, is_inverted, turned, background)
     except (DataError, MemoryError):
@@ -149,6 +152,18 @@ def _bits(image: Image.Image, content: bytes) -> int:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return int(max(image.tag_v2.get(258, (1,))))
     return 8
+
+
+def _misread(image: Image.Image, bits: int) -> str:
+    """Pixels of a TIFF file that Pillow reads wrongly, without an error; '' if there are none."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return ''
+    if bits == 8 and 2 in image.tag_v2.get(339, ()):  # the sign is taken for 128
+        return 'pixels that may be negative'
+    stored_apart = image.tag_v2.get(284) == 2 and image.tag_v2.get(277, 1) > 1
+    if bits > 8 and stored_apart and image.tag_v2.get(259, 1) == 1:  # each byte is taken for a pixel
+        return f'{bits}-bit channels that are stored one after the other'
+    return ''
 
 
 def _picture(image: Image.Image, name: str, bits: int, is_inverted: bool, turned: bool, background: Colour) -> Picture:

@@ -50,6 +50,34 @@ def png_file(width, height, bits, colour_type, rows):
     )
 
 
+def planar_tiff(samples):
+    """Write a TIFF of planes one after the other, without compression, which Pillow cannot."""
+    height, width, n_planes = samples.shape
+    plane_bytes = height * width * samples.itemsize
+    table = 8 + 2 + 9 * 12 + 4  # after the header and the directory: places, sizes and bits of the planes
+    pixels = table + 10 * n_planes
+    entries = (
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, n_planes, table + 8 * n_planes),
+        (259, 3, 1, 1),
+        (262, 3, 1, 2),
+        (273, 4, n_planes, table),
+        (277, 3, 1, n_planes),
+        (279, 4, n_planes, table + 4 * n_planes),
+        (284, 3, 1, 2),
+    )
+    values = struct.pack(
+        f'<{n_planes}I{n_planes}I{n_planes}H',
+        *(pixels + i * plane_bytes for i in range(n_planes)),
+        *[plane_bytes] * n_planes,
+        *[8 * samples.itemsize] * n_planes,
+    )
+    directory = b''.join(struct.pack('<HHII', *entry) for entry in entries)
+    planes = b''.join(np.ascontiguousarray(samples[..., i]).tobytes() for i in range(n_planes))
+    return b'II*\0' + struct.pack('<IH', 8, len(entries)) + directory + bytes(4) + values + planes
+
+
 def palette():
     return Image.fromarray(RAMP).convert('P')
 
@@ -63,6 +91,7 @@ SAME = {
     'a GIF of one image': (stored(RAMP, 'gif'), np.dstack([RAMP] * 3)),
     'packed TIFF': (stored(COLOURS, 'tiff', compression='tiff_lzw'), COLOURS),
     '1 bit': (stored(RAMP > 99), np.where(RAMP > 99, 255, 0)),
+    'TIFF in planes': (planar_tiff(COLOURS), COLOURS),
     '1-bit TIFF, white as 0': (stored(RAMP > 99, 'tiff', tiffinfo={262: 0}), np.where(RAMP > 99, 255, 0)),
     'a palette': (stored(palette()), np.asarray(palette().convert('RGB'))),
     '16 bit': (stored(RAMP.astype(np.uint16) * 257), RAMP),
@@ -211,6 +240,8 @@ def test_notes_count_what_was_done():
         'stimuli: 2 of 3 images were turned upright, as their orientation tags say.'
     ]
     assert read(plain)[1] == []
+    exif[0x0112] = 9  # not an orientation
+    assert read(stored(RAMP, exif=exif))[1] == []
     assert images.notes_on_brightness([RAMP], 'x') == []
     assert 'x: the brightest pixel is 16 of 255' in images.notes_on_brightness([RAMP // 16 + 1], 'x')[0]
 
@@ -243,6 +274,11 @@ BAD = {
     '12 bits in 16-bit colour': (deep_png(COLOURS.astype(int) * 16, 2), 'at most the lowest 12 bits'),
     '16-bit TIFF, white as 0': (stored(RAMP.astype(np.uint16), 'tiff', tiffinfo={262: 0}), 'with white as 0'),
     'Lab': (stored(Image.fromarray(COLOURS).convert('LAB'), 'tiff'), 'colour mode LAB'),
+    'TIFF of negative bytes': (stored(RAMP, 'tiff', tiffinfo={339: 2}), 'has pixels that may be negative'),
+    '16-bit TIFF in planes': (
+        planar_tiff(COLOURS.astype('<u2') * 257),
+        'has 16-bit channels that are stored one after the other, which are not read',
+    ),
     'huge': (png_file(20_000, 20_000, 1, 0, b''), 'pixels; expected at most 89,000,000 in all'),
 }
 
