@@ -106,7 +106,9 @@ def _read_cells(path: Path, needed: tuple[str, ...], known: tuple[str, ...]) -> 
     read: dict[str, list[list[str]]] = {}
     for separator in _SEPARATORS:
         try:
-            lines = csv.reader(io.StringIO(decoded, newline=''), delimiter=separator, strict=True)
+            lines = csv.reader(
+                io.StringIO(decoded, newline=''), delimiter=separator, strict=True, skipinitialspace=True
+            )
             read[separator] = [list(map(_stripped, row)) for row in lines if row]
         except csv.Error as error:
             problem = error

@@ -66,6 +66,7 @@ TABLE = 'id,rate,layer,cre_line\na1,0.5,4,None\nb2,12.25,5,Cux2\n'
         'sep=;\r\n' + TABLE.replace(',', ';'),
         TABLE.replace('\n', ',,\n'),
         TABLE.replace(',', ' , '),
+        'id, "rate", "layer", "cre_line"\n"a1", 0.5, "4", "None"\nb2, "12.25", 5, "Cux2"',
         TABLE + ',,,\n\n',
         ',id,rate,layer,cre_line\n7,a1,0.5,4,None\n12,b2,12.25,5,Cux2\n',
         TABLE.encode('utf-16'),
