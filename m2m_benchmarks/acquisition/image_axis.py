@@ -2,11 +2,13 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from m2m_benchmarks import limits
 from m2m_benchmarks.acquisition.csv_tables import read_table
@@ -19,6 +21,8 @@ TABLE = 'images.csv'
 _OTHER_SUFFIXES = ('.tsv', '.txt', '.xlsx', '.xls', '.ods')
 #: Orders in which a folder of images can be read, for `m2m data import --stimulus-order`.
 ORDERS = ('natural', 'alphabetic')
+#: Columns that number the images, in lower case.
+_NUMBERS = re.compile(r'((image|stimulus)_?)?(index|idx|position|order|number)')
 #: Value of the column `condition` for presentations without an image.
 BLANK = 'blank'
 #: Columns that stimuli have already; a column of that name in images.csv becomes image_NAME.
@@ -56,7 +60,9 @@ class ImageAxis:
         }
 
 
-def read_axis(folder: Path, sessions: Path, order: str | None = None) -> ImageAxis:
+def read_axis(
+    folder: Path, sessions: Path, order: str | None = None, note: Callable[[str], object] = lambda text: None
+) -> ImageAxis:
     """Read the order of the images from images.csv, or from the names of the files in a folder.
 
     Parameters
@@ -68,6 +74,8 @@ def read_axis(folder: Path, sessions: Path, order: str | None = None) -> ImageAx
     order : {'natural', 'alphabetic'}, optional
         Order of the files: img2 before img10, or after. It has to be given if there is no images.csv and the two
         orders differ.
+    note : callable
+        Called with a sentence if other tables are among the images.
 
     Raises
     ------
@@ -97,6 +105,12 @@ def read_axis(folder: Path, sessions: Path, order: str | None = None) -> ImageAx
     natural = sorted(paths, key=_natural_key)
     if order is None and natural != paths:
         raise _ambiguous(folder, paths, natural)
+    others = [name for name in passed_over(folder) if Path(name).suffix.lower() in ('.csv', *_OTHER_SUFFIXES)]
+    if others and folder.resolve() != sessions.parent.resolve():
+        note(
+            f'{folder.name}: {others[0]} is not read; the images are in the order of their names. If it lists them in '
+            f'the order of the image axis, call it {TABLE}.'
+        )
     ordered = natural if order == 'natural' else paths
     n = len(ordered)
     return ImageAxis(tuple(composed(path.stem) for path in ordered), tuple(ordered), np.zeros(n, dtype=bool), ({},) * n)
@@ -141,7 +155,8 @@ def _tables(*folders: Path) -> list[Path]:
 
 def _natural_key(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
     """Sort as file managers do: numbers by value, letters without case, and accented letters at those without."""
-    parts = re.findall(r'(\d+)|(\D+)', unicodedata.normalize('NFD', path.name).casefold(), re.ASCII)
+    # The end of the name is no letter of it: x is before x-1, though x.png is after x-1.png.
+    parts = re.findall(r'(\d+)|(\D+)', unicodedata.normalize('NFD', path.stem).casefold(), re.ASCII)
     return [(not digits, int(digits or 0), other) for digits, other in parts], composed(path.name)
 
 
@@ -179,11 +194,24 @@ def _from_table(path: Path, folder: Path, paths: list[Path]) -> ImageAxis:
         raise DataError(f'{path} lacks {unlisted[0]} ({len(unlisted)} images in all), which is in {folder}.')
     if blank.all():
         raise DataError(f'{path} lists only blanks; expected images.')
+    _check_numbers(path, table)
     others = table.drop(columns='file').rename(columns={name: f'image_{name}' for name in _OWN})
     # not to_dict('records'), which gives no rows where there are no columns
     columns = {str(column): others[column].tolist() for column in others}
     records = [{column: _plain(values[row]) for column, values in columns.items()} for row in range(len(table))]
     return ImageAxis(tuple(names), tuple(files), blank, tuple(records))
+
+
+def _check_numbers(path: Path, table: pd.DataFrame) -> None:
+    """Check that no column numbers the images in another order than that of the rows."""
+    for column in table.select_dtypes('integer'):
+        numbers = table[column].tolist()
+        in_order = list(range(min(numbers), min(numbers) + len(numbers)))
+        if _NUMBERS.fullmatch(str(column).lower()) and numbers != in_order == sorted(numbers):
+            raise DataError(
+                f'{path}: its column {column} numbers the images in another order than that of its rows, which is the '
+                'order of the image axis. Sort the rows, or give the column another name.'
+            )
 
 
 def _plain(value: Any) -> Any:

@@ -97,7 +97,7 @@ def import_bundle(
         if names and renamed:
             renamed(names)
         unit_table = read_units(units, session_table)
-        axis = read_axis(stimuli, sessions, stimulus_order)
+        axis = read_axis(stimuli, sessions, stimulus_order, note)
         _check_number(axis, session_table, stimuli)
         return write_recordings(
             name,

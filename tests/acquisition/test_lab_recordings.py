@@ -60,7 +60,9 @@ def test_the_order_of_numbered_images_is_asked_for(m2m, m2m_home, make_bundle, t
         (['1', '2', '10'], True),
         (['B', 'a'], True),
         (['ori90_sf2', 'ori90_sf10'], True),
-        (['x-1', 'x'], False),
+        (['x', 'x-1'], True),
+        (['a', 'a (1)', 'a (2)'], True),
+        (['x', 'x_1'], False),
         (['école', 'zoo'], True),
     ],
 )
@@ -112,6 +114,24 @@ def test_a_spreadsheet_of_images(m2m_home, make_bundle, tmp_path):
     import_bundle('Lab2026', *bundle.paths)
 
 
+def test_columns_that_number_the_images_in_order_or_count_something_else(tmp_path):
+    rows = [f'{name},{i + 1},{i + 7},{2 - i},{i}' for i, name in enumerate('abc')]
+    (tmp_path / 'images.csv').write_text('\n'.join(['file,index,image_number,rank,order', *rows]))
+    for name in 'abc':
+        (tmp_path / f'{name}.png').touch()
+    assert read_axis(tmp_path, tmp_path / 'sessions.csv').names == ('a', 'b', 'c')
+
+
+def test_a_table_of_another_name_is_noted(m2m, m2m_home, make_bundle, tmp_path):
+    bundle = make_bundle(tmp_path / 'bundle')
+    (bundle.stimuli / 'stimuli.csv').write_text('file\na\n')
+    ran = m2m('data', 'import', 'Lab2026', *bundle.options)
+    assert ran.code == 0
+    assert 'stimuli: stimuli.csv is not read; the images are in the order of their names.' in ' '.join(ran.err.split())
+    (bundle.stimuli / 'images.csv').write_text('\n'.join(['file', *(f'image_{i:03d}' for i in range(8))]))
+    assert 'is not read' not in m2m('data', 'import', 'Lab2027', *bundle.options).err
+
+
 def test_one_table_in_one_folder_by_two_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'a.png').touch()
@@ -143,11 +163,12 @@ def test_accented_letters_are_one_character_or_two(m2m_home, make_bundle, tmp_pa
         ([f'image_{i:03d}' for i in range(7)], r'lacks image_007\.png'),
         ([f'picture_{i}' for i in range(8)], "there is no image 'picture_0'"),
         ([f'image_{i:03d}' for i in range(8)], 'leave out --stimulus-order'),
+        ([f'image_{i:03d},{(i + 3) % 8}' for i in range(8)], 'column Position numbers the images in another order'),
     ],
 )
 def test_tables_of_images_that_are_wrong(m2m_home, make_bundle, tmp_path, rows, message):
     bundle = make_bundle(tmp_path / 'bundle')
-    (bundle.folder / 'images.csv').write_text('\n'.join(['file', *rows]))
+    (bundle.folder / 'images.csv').write_text('\n'.join(['file,Position' if ',' in rows[0] else 'file', *rows]))
     order = 'natural' if 'leave' in message else None
     with pytest.raises(DataError, match=message):
         import_bundle('Lab2026', *bundle.paths, stimulus_order=order)
