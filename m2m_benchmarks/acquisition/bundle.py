@@ -28,8 +28,8 @@ _WINDOW = ('window_start_s', 'window_end_s')
 _UNIT_COLUMNS = ('file', 'column', 'unit_id', 'area')
 #: Arrays of a recording that are read; the two for responses first.
 _ARRAYS = ('spike_counts', 'responses', 'unit_id', 'stimulus_id')
-#: Numbers by which programs mark missing values.
-_MARKERS = (-999, -9999, -99999)
+#: Numbers by which programs mark missing values; the last ones are the lowest integers and NetCDF's.
+_MARKERS = np.array([-999, -9999, -99999, -(2**15), -(2**31), 1e20, 9.969209968386869e36], dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -239,14 +239,14 @@ def _check_finite(path: Path, name: str, responses: np.ndarray) -> None:
 
 
 def _check_markers(path: Path, responses: np.ndarray) -> None:
-    """Check that no response is a number that marks missing values, far below all others."""
-    least = np.nanmin(responses)
-    marked = responses == least
-    if least in _MARKERS and not (responses[~marked] < least / 2).any():
-        raise DataError(
-            f'{path}: {int(marked.sum()):,} responses are {least:.0f}, which marks missing values; write NaN for a '
-            'missing trial.'
-        )
+    """Check that no response is a number that marks missing values, far from all others."""
+    for end in (np.nanmin(responses), np.nanmax(responses)):
+        marked = responses == end
+        if end in _MARKERS and not (responses[~marked] / end > 0.5).any():
+            raise DataError(
+                f'{path}: {int(marked.sum()):,} responses are {end:.6g}, which marks missing values; write NaN for a '
+                'missing trial.'
+            )
 
 
 def _unit_ids(path: Path, ids: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
