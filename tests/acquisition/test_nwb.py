@@ -481,6 +481,11 @@ def test_columns_that_one_file_has(write, m2m, m2m_home, tmp_path):
         ({}, {'window_s': (50.0, 250.0)}, 'not milliseconds'),
         ({}, {'window_s': (np.nan, 0.2)}, 'seconds after stimulus onset'),
         ({'spikes': [np.arange(5.0)] * 3}, {}, 'no presentation of an image is within the recording'),
+        (
+            {'spikes': [np.arange(5.0) * 1e4] * 3},
+            {},
+            'no unit has a spike in the window after any image; .* the same clock',
+        ),
         ({'tables': {'a': ([1.0] * 10, {'image': IMAGES[:10]})}}, {}, 'img11 .1 images in all. .* is in no recording'),
     ],
 )

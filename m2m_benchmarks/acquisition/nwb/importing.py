@@ -450,13 +450,17 @@ def _units(plan: NwbPlan, each: SessionPlan) -> pd.DataFrame:
 
 def _check_counts(plan: SessionPlan, counts: np.ndarray, starts_s: np.ndarray, note: Callable[[str], object]) -> None:
     missing = np.isnan(counts).all(axis=1)
+    known = starts_s[~np.isnan(starts_s)]
+    presented = f'{known.min():g} to {known.max():g} s' if len(known) else 'unknown times'
+    clock = 'Spikes and presentations have to be in seconds of the same clock.'
     if missing.all():
-        known = starts_s[~np.isnan(starts_s)]
-        presented = f'{known.min():g} to {known.max():g} s' if len(known) else 'unknown times'
         raise DataError(
             f'{plan.session.path}: no presentation of an image is within the recording; they are at {presented}, and '
-            'the spikes, observation intervals or invalid times leave none. Spikes and presentations have to be in '
-            'seconds of the same clock.'
+            f'the spikes, observation intervals or invalid times leave none. {clock}'
+        )
+    if not np.nan_to_num(counts).any():
+        raise DataError(
+            f'{plan.session.path}: no unit has a spike in the window after any image; these are at {presented}. {clock}'
         )
     if missing.any():
         note(
