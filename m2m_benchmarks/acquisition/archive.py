@@ -6,7 +6,7 @@ import shutil
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -103,18 +103,18 @@ def import_archive(path: Path, replace: bool = False) -> dict[str, Any]:
         When the dataset can't be written; an earlier version is unchanged.
     """
     with _reporting_damage(path), zipfile.ZipFile(limits.require_file(path)) as archive:
-        folder_inside, entry = _read_manifest(path, archive)
+        entry, members = _read_manifest(path, archive)
         name = entry['name']
         _check_name(name, entry.get('kind') == manifest.DIGITS)
-        inside = {f'{folder_inside}{file["file"]}' for file in manifest.files(entry)}
-        limits.check_zip(archive, [member for member in archive.namelist() if member in inside], path)
+        listed = [file['file'] for file in manifest.files(entry)]
+        limits.check_zip(archive, [members[file] for file in listed if file in members], path)
         with atomic.write_lock(name):
             manifest.refuse_other_kind(name, entry.get('kind'))
             if not replace:
                 _check_replaces_nothing(name, entry)
             return atomic.write_version(
                 name,
-                lambda folder: _extract_all(path, archive, folder_inside, entry, folder),
+                lambda folder: _extract_all(path, archive, members, entry, folder),
                 lambda _: {key: value for key, value in entry.items() if key not in ('format', 'name', 'version')},
             )
 
@@ -129,22 +129,35 @@ def _reporting_damage(path: Path) -> Iterator[None]:
         raise DataError(f'{path} cannot be read as a zip archive ({error}). Copy it again.') from error
 
 
-def _read_manifest(path: Path, archive: zipfile.ZipFile) -> tuple[str, dict[str, Any]]:
-    """Read the manifest, and which folder it is in: one that was unpacked may be packed again with its folder."""
+def _read_manifest(path: Path, archive: zipfile.ZipFile) -> tuple[dict[str, Any], dict[str, str]]:
+    """Read the manifest, and find the members beside it.
+
+    One that was unpacked may be packed again with its folder, and by a Windows program that writes backslashes.
+
+    Returns
+    -------
+    entry : dict
+        The manifest.
+    members : dict
+        Path of each file beside it to its name in the archive.
+    """
     not_one = f'{path} is not a dataset that `m2m data export` wrote'
-    places = [file for file in archive.namelist() if PurePosixPath(file).name == _MANIFEST]
+    files = [name.replace('\\', '/') for name in archive.namelist()]
+    places = [file for file in files if PurePosixPath(file).name == _MANIFEST]
     if len(places) != 1:
         raise DataError(f'{not_one}: it has {"more than one" if places else "no"} {_MANIFEST}.')
-    listed = archive.getinfo(places[0])
+    names = dict(zip(files, archive.namelist(), strict=True))
+    listed = archive.getinfo(names[places[0]])
     if listed.file_size > _MOST_BYTES:
         raise DataError(f'{not_one}: its {_MANIFEST} has {listed.file_size:,} bytes.')
     try:
-        limits.check_zip(archive, places, path)
-        entry: dict[str, Any] = json.loads(limits.read_member(archive, places[0]))
+        limits.check_zip(archive, [listed.filename], path)
+        entry: dict[str, Any] = json.loads(limits.read_member(archive, listed.filename))
         _check_manifest(entry)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f'{not_one}: its {_MANIFEST} is wrong ({error}).') from error
-    return places[0].removesuffix(_MANIFEST), entry
+    folder = places[0].removesuffix(_MANIFEST)
+    return entry, {file.removeprefix(folder): name for file, name in names.items() if file.startswith(folder)}
 
 
 def _check_manifest(entry: dict[str, Any]) -> None:
@@ -196,9 +209,9 @@ def _check_replaces_nothing(name: str, entry: dict[str, Any]) -> None:
 
 
 def _extract_all(
-    path: Path, archive: zipfile.ZipFile, folder_inside: str, entry: dict[str, Any], folder: Path
+    path: Path, archive: zipfile.ZipFile, members: Mapping[str, str], entry: dict[str, Any], folder: Path
 ) -> list[Path]:
-    extracted = [_extract(path, archive, folder_inside, file, folder) for file in manifest.files(entry)]
+    extracted = [_extract(path, archive, members, file, folder) for file in manifest.files(entry)]
     if entry.get('kind') == manifest.DIGITS:
         for name, split in entry['splits'].items():
             files = {part: folder / file['file'] for part, file in split['files'].items()}
@@ -268,13 +281,15 @@ def _check_content(path: Path, assembly: Path, stimuli: list[Path], stimulus_ids
                 )
 
 
-def _extract(path: Path, archive: zipfile.ZipFile, folder_inside: str, file: dict[str, Any], folder: Path) -> Path:
-    """Copy a file out of a folder in an archive, and compare it with its size and SHA-256."""
+def _extract(
+    path: Path, archive: zipfile.ZipFile, members: Mapping[str, str], file: dict[str, Any], folder: Path
+) -> Path:
+    """Copy a file out of an archive, and compare it with its size and SHA-256."""
     target = folder / str(file['file'])
     target.parent.mkdir(exist_ok=True)
     with _reporting_damage(path):
         try:
-            listed = archive.getinfo(f'{folder_inside}{file["file"]}')
+            listed = archive.getinfo(members[file['file']])
         except KeyError as error:
             raise DataError(f'{path} is incomplete: it lacks {file["file"]}. Copy it again.') from error
         if listed.file_size == file['bytes']:

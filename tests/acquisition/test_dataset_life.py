@@ -181,16 +181,20 @@ def test_a_damaged_dataset_is_not_exported(m2m_home, make_bundle, tmp_path):
 
 
 @pytest.mark.seconds
-def test_an_archive_that_was_packed_again_with_its_folder(m2m_home, make_bundle, tmp_path, monkeypatch):
-    """File managers pack like this; macOS adds files of its own. The dataset's files may be dated 1970."""
+@pytest.mark.parametrize('separator', ['/', '\\'])
+def test_an_archive_that_was_packed_again_with_its_folder(m2m_home, make_bundle, tmp_path, monkeypatch, separator):
+    """File managers pack like this; macOS adds files of its own, and PowerShell writes backslashes.
+
+    The dataset's files may be dated 1970.
+    """
     entry = import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle').paths)
     for file in manifest.files(entry):
         os.utime(manifest.path_of('Lab2026', entry, file), (0, 0))
     export_archive('Lab2026', tmp_path / 'first.zip')
     with zipfile.ZipFile(tmp_path / 'first.zip') as first, zipfile.ZipFile(tmp_path / 'again.zip', 'w') as again:
         for name in first.namelist():
-            again.writestr(f'Lab2026/{name}', first.read(name))
-            again.writestr(f'__MACOSX/Lab2026/._{name}', b'x')
+            again.writestr(f'Lab2026/{name}'.replace('/', separator), first.read(name))
+            again.writestr(f'__MACOSX/Lab2026/._{name}'.replace('/', separator), b'x')
     monkeypatch.setenv('M2M_HOME', str(tmp_path / 'another'))
     assert import_archive(tmp_path / 'again.zip') == entry
     assert manifest.verify('Lab2026') == []
