@@ -88,9 +88,10 @@ class NetworkOptions:
             values = tuple(float(each) for each in value) if isinstance(value, Iterable) else (float(value),)
         except (TypeError, ValueError):
             values = ()
-        valid = all(math.isfinite(number) and (option == 'mean' or number > 0) for number in values)
+        # A mean above 1 is that of values from 0 to 255, with which all images would be nearly the same.
+        valid = all(0 <= number <= 1 if option == 'mean' else 0 < number < math.inf for number in values)
         if len(values) not in (1, channels) or isinstance(value, str) or not valid:
-            kind = 'number' if option == 'mean' else 'positive number'
+            kind = 'number from 0 to 1' if option == 'mean' else 'positive number'
             raise ModelError(
                 f'{option}={value!r}: expected a {kind}, or one for each of {channels} channels, for values from 0 to '
                 '1; 0.5 and 0.5 make them -1 to 1.'

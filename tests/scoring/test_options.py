@@ -16,7 +16,9 @@ from m2m_benchmarks.scoring.options import NetworkOptions, check_options, check_
     ('options', 'words'),
     [
         ({'mean': 0.5}, 'mean and std belong together'),
-        ({'mean': (0.5, 0.5), 'std': 0.5}, 'expected a number, or one for each of 3 channels'),
+        ({'mean': (0.5, 0.5), 'std': 0.5}, 'expected a number from 0 to 1, or one for each of 3 channels'),
+        ({'mean': (123.7, 116.3, 103.5), 'std': 58}, 'expected a number from 0 to 1, or one for each'),
+        ({'mean': -0.5, 'std': 0.5}, 'mean=-0.5: expected a number from 0 to 1'),
         ({'mean': 0.5, 'std': 0.0}, 'std=0.0: expected a positive number'),
         ({'mean': float('nan'), 'std': 1}, 'mean=nan: expected a number'),
         ({'mean': 'grey', 'std': 1}, "mean='grey': expected a number"),
