@@ -72,7 +72,8 @@ def responses(
         elif output.is_complex():
             problems.append(f'layer {name!r} returns complex numbers; expected real ones')
         else:
-            values = output.detach().to(torch.float64 if output.dtype == torch.float64 else torch.float32)
+            values = _dense(output.detach())
+            values = values.to(torch.float64 if values.dtype == torch.float64 else torch.float32)
             recorded[name] = values.cpu().clone().numpy()
 
     def hook(name: str) -> Any:
@@ -101,6 +102,13 @@ def responses(
             why = 'is in TorchScript, which shows only its output' if inside else 'does not run in the forward pass'
             raise ModelError(f'layer {name!r} {why}. Name another layer: --layer NAME.')
     return recorded
+
+
+def _dense(values: torch.Tensor) -> torch.Tensor:
+    """Convert quantized numbers, and tensors that are stored otherwise than as plain numbers, such as sparse ones."""
+    if values.is_quantized:
+        return values.dequantize()
+    return values if values.layout == torch.strided else values.to_dense()
 
 
 @contextlib.contextmanager

@@ -325,6 +325,23 @@ class Returns(nn.Module):
         return self.what(x)
 
 
+@pytest.mark.parametrize(
+    'convert',
+    [
+        lambda x: torch.quantize_per_tensor(x, 0.5, 10, torch.quint8),
+        lambda x: x.to_sparse(),
+        lambda x: x.flatten(1).to_sparse_csr(),
+        lambda x: x.to_mkldnn(),
+    ],
+    ids=['quantized', 'sparse', 'sparse rows', 'MKL-DNN'],
+)
+def test_tensors_that_are_stored_otherwise(convert):
+    images = torch.arange(12.0).reshape(1, 3, 2, 2) / 2
+    module = Returns(convert)
+    values = responses(module, images, {'output': module}, {})['output']
+    np.testing.assert_array_equal(values.reshape(-1), np.arange(12) / 2)
+
+
 class Odd(nn.Module):
     """Layers whose outputs cannot be used."""
 
