@@ -162,6 +162,8 @@ def _kind(path: Path) -> str | None:
         return 'libsvm'
     if re.match(rb'(\xef\xbb\xbf)?\s*[,;]?([-+.\w"]+[,;\s]+){20}', start):
         return 'rows'
+    if _other(start) is not None:
+        return None
     if other_idx(path.name) != path.name:
         return 'idx'
     return next((kind for suffix, kind in _BY_SUFFIX.items() if path.name.lower().endswith(suffix)), None)
@@ -181,9 +183,13 @@ def _guess(path: Path) -> str:
     """Say what an unknown file seems to be, for a message."""
     if zipfile.is_zipfile(path):
         return ' (it is a PyTorch file; save its arrays with numpy.savez)'
-    start = _start(path).lstrip().lower()
-    kind = next((kind for first, kind in _OTHERS.items() if start.startswith(first)), None)
+    kind = _other(_start(path))
     return '' if kind is None else f' (it is {kind})'
+
+
+def _other(start: bytes) -> str | None:
+    """Say what a file is that isn't read, from its first bytes; None if they don't tell."""
+    return next((kind for first, kind in _OTHERS.items() if start.lstrip().lower().startswith(first)), None)
 
 
 #: First bytes, in lower case, of files that are not read, and what they are.

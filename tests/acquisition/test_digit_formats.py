@@ -376,7 +376,8 @@ REFUSED = {
         lambda p: folder(p, {'mnist.pkl.gz': gzip.compress(pickle.dumps((1, 2)))}) / 'mnist.pkl.gz',
         'it is a pickle',
     ),
-    'a web page': (lambda p: folder(p, {'m.h5': b'<!DOCTYPE html><html>'}) / 'm.h5', 'cannot be read as HDF5'),
+    'a web page': (lambda p: folder(p, {'m.h5': b'<!DOCTYPE html><html>'}) / 'm.h5', 'it is a web page; the download'),
+    'no HDF5': (lambda p: folder(p, {'m.h5': b'neither'}) / 'm.h5', 'cannot be read as HDF5'),
     'a web page of no known name': (lambda p: folder(p, {'digits': b'<html>'}) / 'digits', 'it is a web page'),
     'a pointer': (
         lambda p: folder(p, {'digits': b'version https://git-lfs.github.com/spec/v1\noid'}) / 'digits',
@@ -447,6 +448,20 @@ REFUSED |= {
         'an ARFF file': b'@RELATION mnist\n@attribute a real\n',
         'a single array': b'\x93NUMPY\1\0',
     }.items()
+}
+
+
+REFUSED |= {
+    f'{kind} named {name}': (
+        lambda p, name=name, start=start: folder(p, {name: start + bytes(500)}) / name,
+        f'unknown format .it is {kind}',
+    )
+    for kind, name, start in (
+        ('a git-lfs pointer', 'mnist.npz', b'version https://git-lfs.github.com/spec/v1\noid sha256:0\n'),
+        ('a web page', 'train-images-idx3-ubyte.gz', b'<!DOCTYPE html>\n<html>'),
+        ('a web page', 'train_32x32.mat', b'<html>'),
+        ('a RAR archive', 'mnist.zip', b'Rar!\x1a\7'),
+    )
 }
 
 
