@@ -189,10 +189,17 @@ def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], pa
     Raises
     ------
     ModelError
-        When tensors are missing, left over or of another shape: the weights are for another architecture.
+        When tensors are missing, left over or of another shape: the weights are for another architecture. When some
+        aren't plain numbers, and those of the network are.
     """
     own = {name: value.detach().clone() for name, value in module.state_dict().items() if torch.is_tensor(value)}
     state, left_out = renamed(state, own, path)
+    for name in own:
+        odd = _storage(state[name]) if name in state and _storage(own[name]) is None else None
+        if odd is not None:
+            raise ModelError(
+                f'{path}: {name} is {odd}; {identifier} has plain numbers there. Save the weights as plain numbers.'
+            )
     reshaped = [name for name in own if name in state and own[name].shape != state[name].shape]
     fitting = {name: value for name, value in state.items() if name not in reshaped}
     problems = []
@@ -224,6 +231,17 @@ def apply_weights(module: torch.nn.Module, state: Mapping[str, torch.Tensor], pa
         left_out = [head, *left_out]
         replace(module, head)
     return left_out
+
+
+def _storage(tensor: torch.Tensor) -> str | None:
+    """Say what a tensor is that holds no plain real numbers; None for those that do."""
+    if tensor.is_quantized:
+        return 'quantized'
+    if tensor.layout != torch.strided:
+        return 'a sparse tensor'
+    if tensor.is_meta:
+        return 'on the meta device, without numbers'
+    return 'of complex numbers' if tensor.is_complex() else None
 
 
 def weights_sha256(module: torch.nn.Module) -> str:

@@ -92,6 +92,25 @@ def test_a_network_with_a_part_called_module(tmp_path, prefix):
     assert weights_sha256(other) == weights_sha256(wrapped(0))
 
 
+@pytest.mark.parametrize(
+    ('convert', 'words'),
+    [
+        (lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.qint8), 'is quantized'),
+        (lambda x: x.to_sparse(), 'is a sparse tensor'),
+        (lambda x: x.to('meta'), 'is on the meta device'),
+        (lambda x: x.to(torch.complex64), 'is of complex numbers'),
+    ],
+)
+def test_tensors_that_are_no_plain_numbers(tmp_path, convert, words):
+    module = built()
+    state = module.state_dict()
+    state['0.bias'] = convert(state['0.bias'])
+    before = weights_sha256(module)
+    with pytest.raises(ModelError, match=rf'w\.pth: 0\.bias {words}.*; mine has plain numbers there'):
+        apply_weights(module, state, tmp_path / 'w.pth', 'mine')
+    assert weights_sha256(module) == before
+
+
 def test_another_architecture_names_all_three_kinds_of_misfit(tmp_path):
     module = built()
     state = module.state_dict()
