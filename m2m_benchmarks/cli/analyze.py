@@ -53,10 +53,10 @@ def recovery(
     """Would a benchmark find the right model if one of these were the brain?
 
     Recordings are simulated from each layer of each model: as many of its units as there are neuroids, with their
-    reliabilities, means, gains, trials and images; and with the means and gains of the units themselves (own scale).
-    All models are scored on each, layer choice included. The shares of right models and layers are an upper bound for
-    real brains. Two further truths are no candidate's: a mixture of two
-    layers, and another seed of an untrained model; the nearer layer counts as right.
+    reliabilities, means, gains, trials and images; and with the means and gains of the units themselves (own
+    scale). All models are scored on each, layer choice included. The shares of right models and layers are an upper
+    bound for real brains. Two further truths are no candidate's: a mixture of two layers, and another seed of an
+    untrained model; the nearer layer counts as right.
 
     \b
     Examples
