@@ -17,6 +17,7 @@ from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.errors import BenchmarkError, DataError, StorageError
 from m2m_benchmarks.report.comparison import write_figure
 from m2m_benchmarks.report.recovery import UPPER_BOUND, draw_recoveries, recovery_tables
+from m2m_benchmarks.report.tables import to_lines
 
 pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home')]
 
@@ -155,6 +156,20 @@ def test_tables_and_figure(tmp_path):
         assert f'<!-- {part}' in text
     with pytest.raises(StorageError, match='expected a file that ends in'):
         write_figure([result], tmp_path / 'found.txt', draw_recoveries)
+
+
+@pytest.mark.parametrize('width', [60, 80, 100])
+def test_tables_of_long_names(width):
+    simulation, layers = experiment('rdm', n_layers=1)
+    setting = simulation.run('own layer', own(layers), (96, None, 118), 1, 0, lambda: None)
+    candidates = [f'torchvision:shufflenet_v2_x0_5@weights_of_epoch_{number}.pth' for number in (90, 100)]
+    names = list(zip(candidates, 'ab', strict=True))
+    result = module.Recovery('Vanderbilt2026TwoPhoton.VISp-rdm_standardised', candidates, names, [setting])
+    lines = [line.plain for table in recovery_tables(result) for line in to_lines(table, width)]
+    assert all(len(line) <= width for line in lines)
+    text = ''.join(line.strip() for line in lines)
+    assert all(name in text for name in (*candidates, result.benchmark, 'own layer'))
+    assert {'96', '20', '118', '1.00', '0.00'} <= {word for line in lines for word in line.split()}
 
 
 def test_further_images(tmp_path, m2m_home):

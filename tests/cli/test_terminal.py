@@ -130,6 +130,13 @@ def test_doctor(terminal, m2m, named, width):
     assert all(len(line) <= width for line in out.splitlines() if 'data import' in line)
 
 
+@pytest.mark.parametrize('width', WIDTHS)
+def test_cache(terminal, m2m, m2m_home, width):
+    assert m2m('score', 'plain_digitnet', 'SimulatedMouse.VISp-cka', '--weights', 'none').code == 0
+    (entry,) = json.loads(m2m('cache', 'list', '--json', '-').out)['entries']
+    check(terminal(width, 'cache', 'list'), width, [entry['model'], entry['stimuli']])
+
+
 def test_listings_on_a_fresh_machine_are_short(terminal, m2m_home):
     assert len(terminal(80, 'benchmarks').splitlines()) <= 21 + len(COMPARISONS)
     lines = terminal(80, 'data', 'list').splitlines()
