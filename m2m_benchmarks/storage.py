@@ -356,8 +356,12 @@ def files_state(paths: Iterable[Path]) -> tuple[object, ...]:
     Of folders in which files are made or removed, renaming is not noticed: others may do this at any time.
     """
     files = [path.absolute() for path in paths]
-    ways = {above for file in files for path in (file, _target(file)) for above in path.parents}
-    return tuple(map(file_state, files)), tuple(_renamed(path) for path in sorted({*ways, *files}))
+    links = [file for file in files if file.is_symlink()]
+    # Each folder once: this is asked of all stimuli, again and again.
+    folders = {file.parent for file in files}
+    ends = {*folders, *map(_target, [*folders, *links])}
+    ways = {way for end in ends for way in (end, *end.parents)}
+    return tuple(map(file_state, files)), tuple(map(_renamed, sorted({*ways, *links})))
 
 
 def _renamed(path: Path) -> tuple[int, int | None] | None:
