@@ -53,7 +53,7 @@ BAD = {
     'other order': (lambda b: rewrite(npz(b), spike_counts=counts(b).T), 'axes are in another order'),
     'fewer stimuli': (lambda b: next(b.stimuli.iterdir()).unlink(), 'holds 7 images, the recordings have 8'),
     'more stimuli': (
-        lambda b: shutil.copy(b.stimuli / 'image_000.png', b.stimuli / 'image_999.png'),
+        lambda b: Image.new('L', (8, 8), 255).save(b.stimuli / 'image_999.png'),
         'holds 9 images, the recordings have 8',
     ),
     'infinite': (

@@ -186,8 +186,8 @@ def test_every_dataset_and_area_has_it(name, m2m_home, make_bundle, tmp_path):
 
     for dataset, recorded in RECORDINGS.items():
         assert {f'{dataset}.{area}-{name}' for area in recorded.areas} | {f'{dataset}-{name}'} <= set(list_benchmarks())
-    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=30, n_units=40).paths)
-    model = fixed(np.random.default_rng(0).standard_normal((30, 30)))
+    import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=20, n_units=40).paths)
+    model = fixed(np.random.default_rng(0).standard_normal((20, 30)))
     for identifier in (f'Lab2026.VISp-{name}', f'Lab2026-{name}', f'Lab2026.VISp.L1-{name}'):
         assert np.isfinite(float(load_benchmark(identifier)(model).attrs['raw']))  # few neuroids may give no score
 

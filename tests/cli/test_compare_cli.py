@@ -409,7 +409,7 @@ def test_a_terminal_shows_whole_numbers_and_names(trained, tmp_path, columns, se
     for label in UNTRAINED:
         assert label in text
     for area in ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl', 'mean'):
-        assert sum(line.split()[:1] == [area] for line in lines) == 1
+        assert sum(line.split()[:1] == [area] for line in lines) == 2  # the scores, and single animals
     for pair in document['rows'][-1]['differences']:
         assert f'{pair["value"]:+.3f} ± {pair["error"]:.3f}' in text
         assert f'{pair["interval"][0]:+.3f} to {pair["interval"][1]:+.3f}' in text

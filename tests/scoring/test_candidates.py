@@ -72,7 +72,7 @@ def test_torchvision_weights_that_cannot_be_downloaded(start, name, file, offlin
         ('torchvision:fcn_resnet50', 'unknown torchvision model'),  # segmentation: not one response for each image
         ('tochvision:resnet18', r"unknown kind of model 'tochvision': .* Did you mean torchvision"),
         ('alexnet_7be5', 'Did you mean alexnet_7be5be79'),
-        ('', 'the name of a model is empty'),
+        ('', "'@none' names no model; expected MODEL"),
     ],
 )
 def test_unknown_names(name, message):

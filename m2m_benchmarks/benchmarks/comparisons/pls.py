@@ -1,13 +1,17 @@
 """Single-neuron regression: held-out predictions of each neuroid by partial least squares."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from m2m_benchmarks.arrays import N_FOLDS, Sample
 from m2m_benchmarks.arrays.folds import Split
 from m2m_benchmarks.arrays.pls import N_COMPONENTS, pls_predict
-from m2m_benchmarks.benchmarks.comparisons.base import Description
+from m2m_benchmarks.benchmarks.comparisons.base import Description, Features, Raw
 from m2m_benchmarks.benchmarks.comparisons.regression import CAVEAT, CEILING, Regression
+from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 
 
 class PLS(Regression):
@@ -16,10 +20,10 @@ class PLS(Regression):
     name = 'pls'
     metric = 'pls'
     invariant_to = frozenset({'rotation', 'scaling', 'translation'})
-    min_stimuli = 29  # of 29, the smallest training part has 26 stimuli, which span 25 dimensions
     description = Description(
         raw='median over neuroids of the correlation between held-out predictions by partial least squares (25 '
-        'components, 10 folds, one fit of all neuroids) and trial-averaged responses',
+        'components, or as many as there are dimensions; 10 folds, one fit of all neuroids) and trial-averaged '
+        'responses',
         ceiling=CEILING,
         formula='max(raw, 0)**2 / ceiling',
         caveat=CAVEAT,
@@ -30,6 +34,13 @@ class PLS(Regression):
     def predict(self, features: np.ndarray, responses: np.ndarray, folds: Sequence[Split]) -> np.ndarray:
         """Predict all neuroids by one fit."""
         return pls_predict(features, responses, folds)
+
+    def raw(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> Raw:
+        """Correlate predictions with responses for each neuroid; `details` has the number of components."""
+        raw = super().raw(features, recordings, sample)
+        n_stimuli, n_features = features.values.shape
+        n_components = min(N_COMPONENTS, n_features, n_stimuli - math.ceil(n_stimuli / N_FOLDS) - 1)
+        return replace(raw, details={**raw.details, 'components': n_components})
 
 
 COMPARISON = PLS()
