@@ -10,6 +10,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -350,7 +351,27 @@ def file_state(path: Path) -> tuple[int, ...] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def files_state(paths: Iterable[Path]) -> tuple[object, ...]:
+@dataclass(frozen=True)
+class FilesState:
+    """State of files, and of the folders on the way to them; see `files_state`.
+
+    Attributes
+    ----------
+    files : tuple
+        States of the files and of links to them, and the paths of the folders.
+    folders : tuple
+        What `_times` gives for each folder and link on the way.
+    """
+
+    files: tuple[object, ...]
+    folders: 'tuple[_Times | None, ...]'
+
+    def is_kept(self, later: 'FilesState') -> bool:
+        """Whether nothing was replaced, renamed or written to between this state and a later one."""
+        return self.files == later.files and all(map(_is_kept, self.folders, later.folders))
+
+
+def files_state(paths: Iterable[Path]) -> FilesState:
     """Attributes that change when files, or folders and links on the way to them, are replaced, renamed or written to.
 
     Of folders in which files are made or removed, renaming is not noticed: others may do this at any time.
@@ -360,17 +381,28 @@ def files_state(paths: Iterable[Path]) -> tuple[object, ...]:
     # Each folder once: this is asked of all stimuli, again and again.
     folders = {file.parent for file in files}
     ends = {*folders, *map(_target, [*folders, *links])}
-    ways = {way for end in ends for way in (end, *end.parents)}
-    return tuple(map(file_state, files)), tuple(map(_renamed, sorted({*ways, *links})))
+    ways = tuple(sorted({way for end in ends for way in (end, *end.parents)}))
+    states = *map(file_state, files), *map(_times, links)
+    return FilesState((*states, ways), tuple(map(_times, ways)))
 
 
-def _renamed(path: Path) -> tuple[int, int | None] | None:
-    """Attributes that change when a folder or link is renamed or replaced: a change of its content has both times."""
+#: Number, time of modification and time of change of a folder or link itself, and whether it is a folder.
+_Times = tuple[int, int, int, bool]
+
+
+def _times(path: Path) -> _Times | None:
     try:
         status = path.lstat()
     except OSError:
         return None
-    return status.st_ino, None if status.st_ctime_ns == status.st_mtime_ns else status.st_ctime_ns
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, stat.S_ISDIR(status.st_mode)
+
+
+def _is_kept(before: _Times | None, later: _Times | None) -> bool:
+    if before is None or later is None or before[0] != later[0] or not later[3]:
+        return before == later
+    # A file that is made or removed in a folder sets both of its times, renaming the folder the time of change alone.
+    return later[2] in (before[2], later[1])
 
 
 @contextlib.contextmanager
@@ -385,7 +417,7 @@ def unchanged(paths: Iterable[Path]) -> Iterator[None]:
     before = {path: files_state([path]) for path in paths}
     yield
     for path, state in before.items():
-        if files_state([path]) != state:
+        if not state.is_kept(files_state([path])):
             raise StorageError(f'{path} was changed while it was read. Run this again.')
 
 

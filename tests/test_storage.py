@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,14 @@ import safetensors
 from m2m_benchmarks import storage
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.records import store
-from m2m_benchmarks.storage import atomic_write, ensure_file_writable, home, reporting_write_errors, user_file
+from m2m_benchmarks.storage import (
+    atomic_write,
+    ensure_file_writable,
+    home,
+    reporting_write_errors,
+    unchanged,
+    user_file,
+)
 
 REMEDY = 'Name another file.'
 
@@ -283,3 +291,26 @@ def test_the_stores_are_not_written_over(m2m_home, tmp_path, name):
             ensure_file_writable(path, 'Name another.')
     ensure_file_writable(m2m_home / 'results.json', 'Name another.')
     assert not (m2m_home / name).exists()
+
+
+def test_files_beside_are_no_change(tmp_path):
+    """Other processes make locks in the folder of a version, which was renamed when it was finished."""
+    (tmp_path / 'new').mkdir()
+    (tmp_path / 'new/a.nc').write_text('a')
+    folder = (tmp_path / 'new').rename(tmp_path / 'version')
+    with unchanged([folder / 'a.nc']):
+        (folder / '.readers.lock').touch()
+        (tmp_path / 'other').mkdir()
+        (folder / '.readers.lock').unlink()
+
+
+@pytest.mark.parametrize('way', ['a.nc', 'version', 'link'])
+def test_what_is_replaced_on_the_way_is_a_change(tmp_path, way):
+    (tmp_path / 'version').mkdir()
+    (tmp_path / 'version/a.nc').write_text('a')
+    (tmp_path / 'link').symlink_to('version')
+    path = tmp_path / 'version/a.nc' if way == 'a.nc' else tmp_path / way
+    with pytest.raises(StorageError, match='was changed while it was read'), unchanged([tmp_path / 'link/a.nc']):
+        time.sleep(0.02)  # longer than a tick of the clock of the file system
+        path.rename(tmp_path / 'away')
+        (tmp_path / 'away').rename(path)

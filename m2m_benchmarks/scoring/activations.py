@@ -36,7 +36,14 @@ from m2m_benchmarks.scoring.layers import input_dtype, responses, submodules
 from m2m_benchmarks.scoring.probes import Probe, deviation, tolerance
 from m2m_benchmarks.scoring.provenance import code_of_network, machine, preprocess_probe
 from m2m_benchmarks.scoring.requests import check_library, library, versions
-from m2m_benchmarks.storage import ensure_writable, files_state, free_bytes, reporting_write_errors, sha256_file
+from m2m_benchmarks.storage import (
+    FilesState,
+    ensure_writable,
+    files_state,
+    free_bytes,
+    reporting_write_errors,
+    sha256_file,
+)
 
 #: Most bytes that the responses of one batch take, all layers together.
 _BATCH_BYTES = 512 * 2**20
@@ -135,7 +142,7 @@ class Activations:
                 computed = self._run(paths, missing, probe, folder, form) if missing else {}
                 before, state = state, files_state(paths)
                 # Of images that were touched, or replaced and put back, the content says nothing of what was read.
-                if state == before or not missing:
+                if before.is_kept(state) or not missing:
                     break
                 if self._stimuli_hash(stimuli.identifier, paths, state) != stimuli_sha256:
                     raise self._replaced(stimuli)
@@ -232,8 +239,8 @@ class Activations:
             self._noted.add(text)
             say(f'Note on {self._candidate.identifier}: {text}.')
 
-    def _stimuli_hash(self, identifier: str, paths: Sequence[Path], state: object) -> str:
-        known = f'{identifier} {list(map(str, paths))} {state}'
+    def _stimuli_hash(self, identifier: str, paths: Sequence[Path], state: FilesState) -> str:
+        known = f'{identifier} {list(map(str, paths))} {state.files}'
         if known not in self._hashes:
             digest = hashlib.sha256()
             for path in paths:
