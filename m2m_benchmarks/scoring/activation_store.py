@@ -21,7 +21,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks import limits
+from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.storage import atomic_write, file_lock, home, reporting_write_errors
 
 #: Environment variable of the size limit in GB, and its default.
@@ -141,7 +142,7 @@ def _read(path: Path) -> Entry:
         When the content doesn't match its checksum or its name.
     """
     try:
-        with safetensors.safe_open(path, 'np') as file:
+        with safetensors.safe_open(limits.require_file(path), 'np') as file:
             metadata = file.metadata()
             arrays = {name: file.get_tensor(name) for name in (_RESPONSES, _SUMMARIES)}
         description = metadata['description']
@@ -152,7 +153,7 @@ def _read(path: Path) -> Entry:
             raise ValueError('it is the entry of another key')
     except FileNotFoundError:
         raise
-    except (*_UNREADABLE, OSError) as error:
+    except (*_UNREADABLE, DataError, OSError) as error:
         raise DamagedEntryError(f'{path} is damaged: {error}') from error
     return Entry(content['key'], arrays[_RESPONSES], arrays[_SUMMARIES], content['about'])
 
@@ -204,6 +205,8 @@ def _write(path: Path, entry: Entry) -> None:
     description = json.dumps({'key': entry.key, 'about': entry.about})
     metadata = {'description': description, 'sha256': _digest(description, arrays)}
     path.parent.mkdir(exist_ok=True)
+    if path.is_fifo() or path.is_socket():  # it would be written to, and might never be read
+        path.unlink()
     with atomic_write(path, 'wb') as file:
         file.write(safetensors.numpy.save(arrays, metadata))
 

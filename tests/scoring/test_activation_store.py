@@ -80,6 +80,17 @@ def test_an_entry_under_the_name_of_another_is_damaged(folder):
         store.read(entry(0).key)
 
 
+def test_a_pipe_in_place_of_an_entry_is_damage(folder):
+    store.write([entry(0)])
+    path = store.path_of(entry(0).key)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(store.DamagedEntryError, match='pipe; expected a file'):
+        store.read(entry(0).key)
+    store.write([entry(0)])
+    assert store.read(entry(0).key).key == entry(0).key
+
+
 def aged(path, days):
     then = time.time() - days * 86_400
     os.utime(path, (then, then))
