@@ -17,7 +17,7 @@ from m2m_benchmarks.arrays.proportion import accuracy_draws, effective_number, w
 from m2m_benchmarks.arrays.rdm import number_distances, rdm, upper_triangle
 from m2m_benchmarks.arrays.reduction import gram_reduce
 from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
-from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, ridge
+from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, predict_with_influence, ridge
 from m2m_benchmarks.arrays.rsa import compare_rdms, rsa, rsa_with_each
 from m2m_benchmarks.arrays.sampling import FACTORS, N_DRAWS, Sample, draw_sample
 from m2m_benchmarks.arrays.threads import one_thread
@@ -52,6 +52,7 @@ __all__ = [
     'number_distances',
     'one_thread',
     'pearson',
+    'predict_with_influence',
     'rdm',
     'repeated_pearson',
     'ridge',

@@ -31,6 +31,26 @@ def pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(constant, 0.0, r)
 
 
+def pearson_gradient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Differentiate the correlations of matching columns with respect to the entries of `x`.
+
+    Parameters
+    ----------
+    x, y : array, shape (n_samples, n_columns)
+        Finite numbers.
+
+    Returns
+    -------
+    array, shape (n_samples, n_columns)
+        Derivatives, in 1 / unit of `x`; 0 where either column is constant.
+    """
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    constant = (x.max(axis=0) == x.min(axis=0)) | (y.max(axis=0) == y.min(axis=0))
+    length = np.linalg.norm(x - x.mean(axis=0), axis=0)
+    x, y = _unit_length(x), _unit_length(y)
+    return np.where(constant, 0.0, (y - np.sum(x * y, axis=0) * x) / np.where(constant, 1, length))
+
+
 def standardize(x: np.ndarray) -> np.ndarray:
     """Bring columns to mean 0 and variance 1.
 

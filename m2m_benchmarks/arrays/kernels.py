@@ -150,13 +150,10 @@ def _decomposed(products: np.ndarray, folds: Sequence[Split]) -> Iterator[Fold]:
         yield _kept(key, *(np.asarray(part, dtype=np.int64).tobytes() for part in fold))
 
 
-def predict_folds(
-    features: np.ndarray,
-    responses: np.ndarray,
-    folds: Sequence[Split],
-    fit: Callable[[Fold, np.ndarray], np.ndarray],
-) -> np.ndarray:
-    """Predict each stimulus by a fit to the other folds.
+def each_fold(
+    features: np.ndarray, responses: np.ndarray, folds: Sequence[Split]
+) -> Iterator[tuple[Split, Fold, np.ndarray]]:
+    """Decompose the kernel for each fold, of folds that hold out each stimulus once.
 
     Parameters
     ----------
@@ -164,13 +161,11 @@ def predict_folds(
     responses : array, shape (n_stimuli, n_neurons)
     folds : sequence of (train, test)
         Folds whose test parts together contain each stimulus once, as returned by `kfold`.
-    fit : callable
-        Function of a fold and the responses to its training stimuli, which returns predictions for its test stimuli.
 
     Returns
     -------
-    array, shape (n_stimuli, n_neurons)
-        Held-out predictions.
+    iterator of (split, fold, responses)
+        Split and `Fold`, and the responses to the training stimuli, shape (n_train, n_neurons), float64.
 
     Raises
     ------
@@ -189,9 +184,38 @@ def predict_folds(
     if not np.array_equal(tested, np.arange(len(responses))):
         raise ValueError('expected folds that hold out each stimulus exactly once')
     responses = responses.astype(float)
-    products = kernel(features)
-    predictions = np.empty(responses.shape)
+    decomposed = _decomposed(kernel(features), folds)
+    return ((split, fold, responses[split[0]]) for split, fold in zip(folds, decomposed, strict=True))
+
+
+def predict_folds(
+    features: np.ndarray,
+    responses: np.ndarray,
+    folds: Sequence[Split],
+    fit: Callable[[Fold, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Predict each stimulus by a fit to the other folds.
+
+    Parameters
+    ----------
+    features, responses, folds
+        See `each_fold`.
+    fit : callable
+        Function of a fold and the responses to its training stimuli, which returns predictions for its test stimuli.
+
+    Returns
+    -------
+    array, shape (n_stimuli, n_neurons)
+        Held-out predictions.
+
+    Raises
+    ------
+    ValueError
+        See `each_fold`.
+    """
+    predictions = np.empty(np.shape(responses))
+    parts = each_fold(features, responses, folds)
     with one_thread():
-        for (train, test), fold in zip(folds, _decomposed(products, folds), strict=True):
-            predictions[test] = fit(fold, responses[train])
+        for (_, test), fold, trained in parts:
+            predictions[test] = fit(fold, trained)
     return predictions

@@ -6,12 +6,14 @@ neuron, and the leave-one-out errors.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from m2m_benchmarks.arrays.correlation import pearson
+from m2m_benchmarks.arrays.correlation import pearson, pearson_gradient
 from m2m_benchmarks.arrays.folds import Split, kfold
-from m2m_benchmarks.arrays.kernels import Fold, decompose, predict_folds
+from m2m_benchmarks.arrays.kernels import Fold, decompose, each_fold, predict_folds
+from m2m_benchmarks.arrays.threads import one_thread
 
 #: Default penalties, in units of the mean squared length of the centred training stimuli, so that scaling all features
 #: of a model doesn't change its predictions.
@@ -65,7 +67,8 @@ def ridge(
     regularized least squares", with the intercept left free).
     """
     alphas = _checked(alphas)
-    return _fit(decompose(products, split), np.asarray(responses, dtype=float)[split[0]], alphas, relative)
+    fit = _fit(decompose(products, split), np.asarray(responses, dtype=float)[split[0]], alphas, relative)
+    return fit.predictions(), alphas[fit.best]
 
 
 def _checked(alphas: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -75,7 +78,47 @@ def _checked(alphas: Sequence[float] | np.ndarray) -> np.ndarray:
     return alphas
 
 
-def _fit(fold: Fold, y: np.ndarray, alphas: np.ndarray, relative: bool) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class _Fit:
+    """Fit of all neurons to the training stimuli of a fold.
+
+    Attributes
+    ----------
+    fold : Fold
+    mean : array, shape (n_neurons,)
+        Mean responses to the training stimuli.
+    projected : array, shape (n_train - 1, n_neurons)
+        Coordinates of the responses.
+    best : array of int, shape (n_neurons,)
+        Number of the penalty of each neuron.
+    shrunk : array, shape (n_train - 1, n_neurons)
+        Inverses of the spectrum plus the penalty.
+    """
+
+    fold: Fold
+    mean: np.ndarray
+    projected: np.ndarray
+    best: np.ndarray
+    shrunk: np.ndarray
+
+    def predictions(self) -> np.ndarray:
+        """Predict the test stimuli: shape (n_test, n_neurons)."""
+        predictions: np.ndarray = self.fold.outer @ (self.projected * self.shrunk) + self.mean
+        return predictions
+
+    def influence(self, gradient: np.ndarray) -> np.ndarray:
+        """Change of a quantity by each training stimulus, with its gradient with respect to the predictions.
+
+        Without a training stimulus, the predictions lack its leave-one-out error times its weights in them.
+        """
+        vectors = self.fold.vectors
+        weights = vectors @ (self.shrunk * (self.fold.outer.T @ gradient)) + gradient.sum(axis=0) / len(vectors)
+        left_out = (vectors @ (self.projected * self.shrunk)) / (vectors**2 @ self.shrunk)
+        influence: np.ndarray = weights * left_out
+        return influence
+
+
+def _fit(fold: Fold, y: np.ndarray, alphas: np.ndarray, relative: bool) -> _Fit:
     scale = fold.spectrum.sum() / len(y) if relative else 1.0
     penalties = alphas * (scale or 1.0)
     y_mean = y.mean(axis=0)
@@ -83,8 +126,7 @@ def _fit(fold: Fold, y: np.ndarray, alphas: np.ndarray, relative: bool) -> tuple
     best = np.zeros(y.shape[1], dtype=int)
     if len(penalties) > 1:
         best = _squared_errors(fold, projected, penalties).argmin(axis=0)
-    predictions = fold.outer @ (projected / (fold.spectrum[:, None] + penalties[best]))
-    return predictions + y_mean, alphas[best]
+    return _Fit(fold, y_mean, projected, best, 1 / (fold.spectrum[:, None] + penalties[best]))
 
 
 def _squared_errors(fold: Fold, projected: np.ndarray, penalties: np.ndarray) -> np.ndarray:
@@ -129,7 +171,49 @@ def cross_predict(
         or either contains NaN or infinity.
     """
     alphas = _checked(alphas)
-    return predict_folds(features, responses, folds, lambda fold, y: _fit(fold, y, alphas, relative)[0])
+    return predict_folds(features, responses, folds, lambda fold, y: _fit(fold, y, alphas, relative).predictions())
+
+
+def predict_with_influence(
+    features: np.ndarray,
+    responses: np.ndarray,
+    folds: Sequence[Split],
+    alphas: Sequence[float] | np.ndarray = ALPHAS,
+    relative: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict each stimulus by a fit to the other folds, and say what each stimulus does as training data.
+
+    Parameters
+    ----------
+    features, responses, folds, alphas, relative
+        See `cross_predict`.
+
+    Returns
+    -------
+    predictions : array, shape (n_stimuli, n_neurons)
+        Held-out predictions.
+    influence : array, shape (n_stimuli, n_neurons)
+        Part of the correlation of a neuron's predictions and responses that each stimulus contributes as training data
+        of the other folds, its own prediction unchanged: the correlation less that without it, to first order in the
+        predictions' change. Penalties stay.
+
+    Raises
+    ------
+    ValueError
+        See `cross_predict`.
+    """
+    alphas = _checked(alphas)
+    predictions, influence = np.zeros((2, *np.shape(responses)))
+    fits = []
+    parts = each_fold(features, responses, folds)
+    with one_thread():
+        for (_, test), fold, trained in parts:
+            fits.append(_fit(fold, trained, alphas, relative))
+            predictions[test] = fits[-1].predictions()
+        gradient = pearson_gradient(predictions, responses)
+        for (train, test), fit in zip(folds, fits, strict=True):
+            influence[train] += fit.influence(gradient[test])
+    return predictions, influence
 
 
 def held_out_correlations(

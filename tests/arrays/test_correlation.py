@@ -6,6 +6,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from m2m_benchmarks.arrays import pearson, repeated_pearson, spearman, spearman_brown, standardize
+from m2m_benchmarks.arrays.correlation import pearson_gradient
 
 PROPERTY = settings(max_examples=40, deadline=None)
 
@@ -19,6 +20,31 @@ def columns(seed, n_samples=23, shape=(5,)):
     rng = np.random.default_rng(seed)
     common = rng.normal(size=(n_samples, *shape))
     return common + rng.normal(size=common.shape), 2 * common - rng.normal(size=common.shape) + 7
+
+
+class TestPearsonGradient:
+    def test_equals_differences(self):
+        x, y = columns(3)
+        step = 1e-6
+        expected = np.empty_like(x)
+        for entry in range(len(x)):
+            up, down = x.copy(), x.copy()
+            up[entry] += step
+            down[entry] -= step
+            expected[entry] = (pearson(up, y) - pearson(down, y)) / (2 * step)
+        np.testing.assert_allclose(pearson_gradient(x, y), expected, atol=1e-8)
+
+    def test_neither_a_constant_nor_a_factor_changes_a_correlation(self):
+        x, y = columns(4)
+        gradient = pearson_gradient(x, y)
+        np.testing.assert_allclose(gradient.sum(axis=0), 0, atol=1e-14)
+        np.testing.assert_allclose((gradient * x).sum(axis=0), 0, atol=1e-13)
+
+    def test_constant_columns(self):
+        x, y = columns(5)
+        x[:, 0] = y[:, 1] = 1 / 3
+        assert (pearson_gradient(x, y)[:, :2] == 0).all()
+        assert (pearson_gradient(x, y)[:, 2:] != 0).any()
 
 
 class TestPearson:

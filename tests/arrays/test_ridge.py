@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 from scipy.stats import ortho_group
 from sklearn.linear_model import Ridge, RidgeCV
 
-from m2m_benchmarks.arrays import ALPHAS, cross_predict, kernel, kfold, pearson, ridge, shuffle_splits
+from m2m_benchmarks.arrays import (
+    ALPHAS,
+    cross_predict,
+    kernel,
+    kfold,
+    pearson,
+    predict_with_influence,
+    repeated_pearson,
+    ridge,
+    shuffle_splits,
+)
+from m2m_benchmarks.arrays.correlation import pearson_gradient
 from m2m_benchmarks.testing import neuroid_assembly
 
 PROPERTY = settings(max_examples=25, deadline=None)
@@ -408,6 +419,56 @@ class TestCrossPredict:
         cross_predict(x, y, kfold(30))
         np.testing.assert_array_equal(x, regression(7)[0])
         np.testing.assert_array_equal(y, regression(7)[1])
+
+
+class TestInfluence:
+    @pytest.mark.parametrize('shape', SHAPES)
+    @pytest.mark.parametrize('alpha', [0.5, 20.0])
+    def test_equals_fits_without_each_training_stimulus(self, shape, alpha):
+        x, y = regression(8, *shape)
+        folds, products = kfold(30), kernel(x)
+        predictions, influence = predict_with_influence(x, y, folds, [alpha], relative=False)
+        gradient = pearson_gradient(predictions, y)
+        expected = np.zeros_like(y)
+        for train, test in folds:
+            for stimulus in train:
+                without = ridge(products, y, (train[train != stimulus], test), [alpha], relative=False)[0]
+                expected[stimulus] += (gradient[test] * (predictions[test] - without)).sum(axis=0)
+        np.testing.assert_allclose(influence, expected, atol=1e-10)
+
+    def test_predictions_and_penalties_are_those_of_cross_predict(self):
+        x, y = regression(9)
+        folds = kfold(30)
+        predictions, influence = predict_with_influence(x, y, folds)
+        np.testing.assert_array_equal(predictions, cross_predict(x, y, folds))
+        for neuron in range(y.shape[1]):
+            own = predict_with_influence(x, y[:, [neuron]], folds)[1]
+            np.testing.assert_allclose(influence[:, [neuron]], own, atol=1e-10)
+
+    def test_a_constant_neuron_has_none(self):
+        x, y = regression(10)
+        y[:, 2] = 1 / 3
+        influence = predict_with_influence(x, y, kfold(30))[1]
+        assert (influence[:, 2] == 0).all()
+        assert (influence[:, 3] != 0).all()
+
+    def test_spread_of_correlations_over_experiments(self):
+        """With new stimuli the correlations spread as the draws say, and more than with the fits of one experiment."""
+        weights = np.random.default_rng(11).normal(size=(40, 30))
+        spread, with_influence, with_fits = [], [], []
+        for seed in range(60):
+            rng = np.random.default_rng([12, seed])
+            x = rng.normal(size=(50, 40))
+            y = x @ weights + 5 * rng.normal(size=(50, 30))
+            predictions, influence = predict_with_influence(x, y, kfold(50))
+            counts = rng.multinomial(50, np.full(50, 1 / 50), size=100)
+            draws = repeated_pearson(predictions, y, counts)
+            spread.append(pearson(predictions, y).mean())
+            with_fits.append(draws.mean(axis=1).std())
+            with_influence.append((draws + (counts - 1) @ influence).mean(axis=1).std())
+        # The standard deviation of 60 values has a standard error of 9 %.
+        assert np.mean(with_influence) / np.std(spread) == pytest.approx(1, abs=0.25)
+        assert np.mean(with_fits) < 0.8 * np.mean(with_influence)
 
 
 class TestStockMetric:

@@ -56,18 +56,41 @@ class Regression(Comparison, ABC):
         array, shape (n_stimuli, n_neuroids)
         """
 
+    def predict_with_influence(
+        self, features: np.ndarray, responses: np.ndarray, folds: Sequence[Split]
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Predict each stimulus, and say what each stimulus contributes to the correlations as training data.
+
+        Parameters
+        ----------
+        features, responses, folds
+            As in `predict`.
+
+        Returns
+        -------
+        predictions : array, shape (n_stimuli, n_neuroids)
+        influence : array, shape (n_stimuli, n_neuroids), or None
+            Change of each neuroid's correlation by each stimulus in the training data of the other folds. None where
+            it is not known; the error is then that for these fits, which is somewhat too small.
+        """
+        return self.predict(features, responses, folds), None
+
     def raw(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> Raw:
         """Correlate predictions with responses for each neuroid.
 
         Draws of stimuli are of the held-out predictions: in a new fit, a repeated stimulus would be in both training
-        and test folds.
+        and test folds. What the drawn stimuli do as training data is added to first order (`predict_with_influence`).
         """
         responses = recordings.mean.values
-        predictions = self.predict(features.values, responses, kfold(len(responses)))
-        r = pearson(predictions, responses)
+        folds = kfold(len(responses))
         if sample is None:
+            r = pearson(self.predict(features.values, responses, folds), responses)
             return Raw(float(np.median(r)), per_neuroid=r)
+        predictions, influence = self.predict_with_influence(features.values, responses, folds)
+        r = pearson(predictions, responses)
         draws = repeated_pearson(predictions, responses, sample.stimuli)
+        if influence is not None:
+            draws += (sample.stimuli - 1) @ influence
         return Raw(
             float(np.median(r)),
             _median_draws(r, draws, sample),

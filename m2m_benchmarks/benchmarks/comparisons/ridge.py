@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from m2m_benchmarks.arrays import cross_predict
+from m2m_benchmarks.arrays import cross_predict, predict_with_influence
 from m2m_benchmarks.arrays.folds import Split
 from m2m_benchmarks.benchmarks.comparisons.base import Description, Features, Raw
 from m2m_benchmarks.benchmarks.comparisons.regression import CAVEAT, CEILING, Regression
@@ -27,9 +27,19 @@ class Ridge(Regression):
         settings={'folds': '10 shuffled, seed 1; alpha per neuroid by leave-one-out'},
     )
 
+    def bootstrap(self, drawn: str = 'animals') -> str:
+        """Say what the draws for the error are of, and that they change the training data too."""
+        return f'{super().bootstrap(drawn)}, of stimuli as test and as training data'
+
     def predict(self, features: np.ndarray, responses: np.ndarray, folds: Sequence[Split]) -> np.ndarray:
         """Predict each neuroid by ridge regression."""
         return cross_predict(features, responses, folds)
+
+    def predict_with_influence(
+        self, features: np.ndarray, responses: np.ndarray, folds: Sequence[Split]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Predict each neuroid, and say what each stimulus contributes as training data."""
+        return predict_with_influence(features, responses, folds)
 
     def per_animal(self, features: Features, recordings: AreaRecordings, raw: Raw) -> dict[str, float]:
         """Median correlation of each animal's neuroids, which are predicted independently."""
