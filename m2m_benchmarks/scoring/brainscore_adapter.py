@@ -6,6 +6,7 @@ exceptions.
 """
 
 import contextlib
+import functools
 import inspect
 import os
 from collections import OrderedDict
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from brainscore_vision.model_helpers.activations import core
+from brainscore_vision.model_helpers.activations import core, pytorch
 from brainscore_vision.model_helpers.activations.pytorch import PytorchWrapper
 from brainscore_vision.model_helpers.brain_transformation import ModelCommitment
 from brainscore_vision.model_helpers.brain_transformation.behavior import LabelBehavior, ProbabilitiesMapping
@@ -23,6 +24,7 @@ from torch import nn
 
 from m2m_benchmarks.errors import ModelError
 from m2m_benchmarks.plugins.environment import environment_variable
+from m2m_benchmarks.scoring import resized_images
 from m2m_benchmarks.scoring.layers import input_dtype, responses, submodules
 from m2m_benchmarks.scoring.provenance import COLOURED
 
@@ -177,8 +179,14 @@ def forward_options(wrapper: PytorchWrapper) -> Mapping[str, Any]:
 
 
 def preprocess(wrapper: PytorchWrapper, paths: Sequence[str]) -> Any:
-    """Read image files and preprocess them as a wrapper does, one after the other."""
-    return wrapper._extractor.preprocess(list(paths))
+    """Read image files and preprocess them as a wrapper does, one after the other.
+
+    For Brain-Score's usual preprocessing, images are decoded and resized once for all networks of an input size.
+    """
+    function = wrapper._extractor.preprocess
+    if isinstance(function, functools.partial) and function.func is pytorch.load_preprocess_images:
+        function = functools.partial(resized_images.load_preprocess_images, *function.args, **function.keywords)
+    return function(list(paths))
 
 
 def records_differently(wrapper: PytorchWrapper) -> bool:

@@ -10,6 +10,7 @@ import torch
 from brainscore_vision.model_helpers.activations.pytorch import load_images, load_preprocess_images
 
 from m2m_benchmarks.errors import ModelError
+from m2m_benchmarks.scoring import resized_images
 from m2m_benchmarks.scoring.options import NetworkOptions
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -74,7 +75,7 @@ def _grey(
 ) -> np.ndarray:
     """Read images as Brain-Score does, reduce them to their luma and normalise it."""
     plain = {'normalize_mean': (0.0, 0.0, 0.0), 'normalize_std': (1.0, 1.0, 1.0)}
-    images = load_preprocess_images(paths, image_size=image_size, **plain)
+    images = resized_images.load_preprocess_images(paths, image_size=image_size, **plain)
     luma = np.tensordot(images, np.array(_LUMA, dtype=images.dtype), axes=(1, 0))[:, None]
     normalised: np.ndarray = ((luma - normalize_mean[0]) / normalize_std[0]).astype(images.dtype)
     return normalised
