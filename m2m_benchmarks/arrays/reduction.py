@@ -1,5 +1,7 @@
 """Reduction of feature vectors to as few dimensions as their inner products need."""
 
+from typing import Any, Protocol
+
 import numpy as np
 from scipy.linalg import helmert
 
@@ -7,7 +9,22 @@ from scipy.linalg import helmert
 _CHUNK = 16_384
 
 
-def gram_reduce(features: np.ndarray) -> np.ndarray:
+class Blocks(Protocol):
+    """Array that is read in blocks: a numpy array, or another object with its shape whose parts are numpy arrays."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """Read a part."""
+
+
+def gram_reduce(features: Blocks) -> np.ndarray:
     """Rotate feature vectors into n_stimuli + 1 dimensions, keeping their inner products (Gram matrix).
 
     n stimuli span at most n dimensions, however many features a layer has. This rotation keeps every inner product
@@ -18,7 +35,7 @@ def gram_reduce(features: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     features : array, shape (n_stimuli, n_features)
-        Feature vectors; may be memory-mapped, and are read in blocks of columns.
+        Feature vectors; may be in a file (`Blocks`), and are read in blocks of columns.
 
     Returns
     -------
@@ -41,7 +58,7 @@ def gram_reduce(features: np.ndarray) -> np.ndarray:
     n_stimuli, n_features = features.shape
     n_dimensions = n_stimuli + 1
     if n_features <= n_dimensions:
-        small = np.array(features, dtype=float)
+        small = np.array(features[:, :], dtype=float)
         if not np.isfinite(small).all():
             raise ValueError('the features contain NaN or infinity; expected finite numbers')
         return small

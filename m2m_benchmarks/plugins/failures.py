@@ -26,11 +26,11 @@ def reporting_plugin_errors(identifier: str, kind: type[M2MError]) -> Iterator[N
     ------
     M2MError
         An error of this class, when a package isn't installed, a file can't be downloaded, or the plugin fails
-        otherwise. Errors of this library are not changed.
+        otherwise. Errors of this library are not changed, and neither are those of a memory that is too small.
     """
     try:
         yield
-    except M2MError:
+    except (M2MError, MemoryError):
         raise
     except ModuleNotFoundError as error:
         raise kind(

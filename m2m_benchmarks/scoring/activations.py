@@ -14,8 +14,7 @@ machines whose kernels round differently have the same.
 import contextlib
 import dataclasses
 import hashlib
-import os
-import tempfile
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,16 +31,16 @@ from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring import activation_store, brainscore_adapter
 from m2m_benchmarks.scoring.candidate import Candidate
-from m2m_benchmarks.scoring.layers import input_dtype, responses, submodules
+from m2m_benchmarks.scoring.layers import input_dtype, is_out_of_memory, responses, submodules
 from m2m_benchmarks.scoring.probes import Probe, deviation, tolerance
 from m2m_benchmarks.scoring.provenance import code_of_network, machine, preprocess_probe
 from m2m_benchmarks.scoring.requests import check_library, library, versions
+from m2m_benchmarks.scoring.scratch import ScratchLayer, scratch, scratch_bytes
 from m2m_benchmarks.storage import (
     FilesState,
     ensure_writable,
     files_state,
     free_bytes,
-    reporting_write_errors,
     sha256_file,
 )
 
@@ -54,8 +53,6 @@ _SEED = 0
 MOST_UNITS, _UNITS_SEED = 1000, 0
 #: Most runs over stimuli whose files change meanwhile without becoming others, for example by chmod.
 _MOST_TRIES = 3
-#: Alignment of the layers in the file that their responses are collected in, in bytes.
-_ALIGNMENT = 64
 
 
 class Activations:
@@ -72,8 +69,13 @@ class Activations:
     ----------
     forward_passes : int
         Number of passes over stimuli so far.
+    most_images : int
+        Largest number of images in a forward pass, which becomes smaller when a batch doesn't fit in memory.
     repeatable : bool
         Whether the network gives the same responses for the same random seed; if not, none are stored.
+    depends_on_batches : bool
+        Whether the responses to an image depend on the batch that it is in; if so, batches that don't fit in memory
+        are not made smaller.
     """
 
     def __init__(self, candidate: Candidate, progress: Progress | None = None) -> None:
@@ -93,8 +95,10 @@ class Activations:
         self._widths: dict[str, int] = {}
         self._in_use: set[Path] = set()
         self._noted: set[str] = set()
+        self.most_images = self.batch_size or _MOST_IMAGES
         self.forward_passes = 0
         self.repeatable = True
+        self.depends_on_batches = False
 
     def __call__(
         self, stimuli: StimulusSet, layers: Sequence[str], form: FeatureForm = FeatureForm.ROTATION
@@ -285,7 +289,31 @@ class Activations:
         return {layer: self._widths[layer] for layer in layers}
 
     def respond(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, np.ndarray]:
-        """Record the responses of layers to one batch, each of shape (n_images, ...)."""
+        """Record the responses of layers to one batch, each of shape (n_images, ...).
+
+        Raises
+        ------
+        ModelError
+            When the network can't be run on them, or a single image doesn't fit in memory.
+        MemoryError
+            When several images don't fit at once.
+        """
+        try:
+            return self._respond(images, layers)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            device = brainscore_adapter.device_of(self._wrapper)
+            reason = f'{len(images)} images of shape {tuple(images.shape[1:])} do not fit in the memory of {device}'
+            if len(images) > 1:
+                raise MemoryError(reason) from error
+            raise ModelError(
+                f'{self._candidate.identifier}: an image of shape {tuple(images.shape[1:])} does not fit in the memory '
+                f'of {device}. Close other programs, or use smaller images (--image-size), fewer layers (--layer '
+                'NAME), or a machine with more memory.'
+            ) from error
+
+    def _respond(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, np.ndarray]:
         if brainscore_adapter.records_differently(self._wrapper) or 'logits' in layers:
             try:
                 outputs = dict(self._wrapper.get_activations(list(images), list(layers)))
@@ -302,53 +330,100 @@ class Activations:
             except ModelError as error:
                 raise ModelError(f'{self._candidate.identifier}: {error}') from error
         outputs = brainscore_adapter.apply_hooks(self._wrapper, outputs)
-        return {layer: np.asarray(outputs[layer]) for layer in layers}
+        # A plugin's own recording may give float16, whose sums overflow.
+        return {layer: _at_least_single(np.asarray(outputs[layer])) for layer in layers}
 
     def _run(
         self, paths: Sequence[Path], layers: Sequence[str], probe: Probe, folder: Path, form: FeatureForm
     ) -> dict[str, np.ndarray]:
         """Run all stimuli through the network once, collecting the responses on disk, not in memory."""
         n_stimuli = len(paths)
-        row_bytes = sum(probe.widths[layer] for layer in layers) * 4
-        needed = row_bytes * n_stimuli
+        kept = kept_units(probe, layers, form)
+        needed = scratch_bytes(n_stimuli, kept)
         if needed > free_bytes(folder):
             raise StorageError(
                 f'the responses of {len(layers)} layers to {n_stimuli} stimuli need {needed / 1e9:.1f} GB of temporary '
                 f'space, but {folder} has {free_bytes(folder) / 1e9:.1f} GB free. Free some space, set M2M_HOME to '
                 'another disk, or name one layer: --layer NAME.'
             )
-        size = int(np.clip(_BATCH_BYTES // max(row_bytes, 1), 1, self._candidate.batch_size or _MOST_IMAGES))
-        with reporting_write_errors('activations', folder):
-            collected = _scratch(
-                folder, n_stimuli, {layer: (probe.widths[layer], probe.dtypes[layer]) for layer in layers}
-            )
         self.forward_passes += 1
-        with self.seeded():
-            for start in range(0, n_stimuli, size):
-                batch = paths[start : start + size]
-                for layer, output in self.respond(self.preprocess(batch), layers).items():
-                    features = output.reshape(len(batch), -1)
-                    if features.shape[1] != collected[layer].shape[1]:
-                        raise ModelError(
-                            f'layer {layer!r} of {self._candidate.identifier} has {features.shape[1]} features for '
-                            f'some stimuli and {collected[layer].shape[1]} for others; a fixed number is expected.'
-                        )
-                    collected[layer][start : start + len(batch)] = features
-                self._report(f'{self._candidate.identifier}: images', min(start + size, n_stimuli), n_stimuli)
         reduced = {}
-        for i, layer in enumerate(layers):
-            try:
-                reduced[layer] = _reduce(collected.pop(layer), form)
-            except ValueError as error:
-                raise ModelError(f'layer {layer!r} of {self._candidate.identifier}: {error}.') from error
-            self._report(f'{self._candidate.identifier}: layers', i + 1, len(layers))
-        if form is FeatureForm.MAPS:
-            return {layer: reduced[layer].reshape(n_stimuli, *probe.shapes[layer]) for layer in layers}
+        with scratch(folder, n_stimuli, kept) as collected:
+            with self.seeded():
+                done = 0
+                while done < n_stimuli:
+                    batch = paths[done : done + images_at_once(probe, layers, self.most_images)]
+                    try:
+                        self.collect(batch, done, collected, probe, form)
+                    except MemoryError as error:
+                        self._halve(len(batch), error)
+                        continue
+                    done += len(batch)
+                    self._report(f'{self._candidate.identifier}: images', done, n_stimuli)
+            for i, (layer, responses) in enumerate(collected.items()):
+                try:
+                    reduced[layer] = _reduce(responses, form, probe.shapes[layer])
+                except ValueError as error:
+                    raise ModelError(f'layer {layer!r} of {self._candidate.identifier}: {error}.') from error
+                self._report(f'{self._candidate.identifier}: layers', i + 1, len(layers))
         return reduced
 
+    def collect(
+        self, batch: Sequence[Path], start: int, collected: Mapping[str, ScratchLayer], probe: Probe, form: FeatureForm
+    ) -> None:
+        """Write the responses of layers to a batch, whose first stimulus has number `start`."""
+        for layer, output in self.respond(self.preprocess(batch), list(collected)).items():
+            features = output.reshape(len(batch), -1)
+            if features.shape[1] != probe.widths[layer]:
+                raise ModelError(
+                    f'layer {layer!r} of {self._candidate.identifier} has {features.shape[1]} features for some '
+                    f'stimuli and {probe.widths[layer]} for others; a fixed number is expected.'
+                )
+            collected[layer].write(start, _kept_part(features, form))
 
-def _reduce(responses: np.ndarray, form: FeatureForm) -> np.ndarray:
-    """Bring the responses of a layer (n_stimuli, n_units) into the form of a comparison.
+    def _halve(self, n_images: int, error: MemoryError) -> None:
+        """Halve the number of images in a forward pass, for all that follow."""
+        if n_images == 1:
+            raise error
+        half = n_images // 2
+        if self.depends_on_batches:
+            raise ModelError(
+                f'{self._candidate.identifier}: {error}. Its score depends on the size of the batches: choose one that '
+                f'fits, such as --batch-size {half}.'
+            ) from error
+        self.most_images = half
+        self._note(f'{error}; from here on, {half} at a time are run')
+
+
+def _at_least_single(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32) if values.dtype == np.float16 else values
+
+
+def images_at_once(probe: Probe, layers: Sequence[str], most: int) -> int:
+    """Number of images in a forward pass that records layers: at least one, and at most `most`.
+
+    The responses to one batch, all layers together, are in memory at once.
+    """
+    row_bytes = sum(probe.widths[layer] for layer in layers) * 4
+    return int(np.clip(_BATCH_BYTES // max(row_bytes, 1), 1, most))
+
+
+def kept_units(probe: Probe, layers: Sequence[str], form: FeatureForm) -> dict[str, tuple[int, np.dtype[Any]]]:
+    """Number of units of each layer whose responses are collected for a form, and the type of the responses."""
+    most = MOST_UNITS if form is FeatureForm.UNITS else math.inf
+    return {layer: (int(min(probe.widths[layer], most)), probe.dtypes[layer]) for layer in layers}
+
+
+def _kept_part(responses: np.ndarray, form: FeatureForm) -> np.ndarray:
+    """Select the units of a layer (n_images, n_units) whose responses are collected for a form."""
+    n_units = responses.shape[1]
+    if form is not FeatureForm.UNITS or n_units <= MOST_UNITS:
+        return responses
+    return responses[:, np.sort(np.random.default_rng(_UNITS_SEED).choice(n_units, MOST_UNITS, replace=False))]
+
+
+def _reduce(responses: ScratchLayer, form: FeatureForm, shape: tuple[int, ...]) -> np.ndarray:
+    """Bring the responses of a layer, of the shape of one response, into the form of a comparison.
 
     Raises
     ------
@@ -357,32 +432,7 @@ def _reduce(responses: np.ndarray, form: FeatureForm) -> np.ndarray:
     """
     if form is FeatureForm.ROTATION:
         return gram_reduce(responses)
-    n_units = responses.shape[1]
-    if form is FeatureForm.UNITS:
-        units = np.arange(n_units)
-        if n_units > MOST_UNITS:
-            units = np.sort(np.random.default_rng(_UNITS_SEED).choice(n_units, MOST_UNITS, replace=False))
-        responses = np.array(responses[:, units])
-    if not np.isfinite(responses).all():
+    values = responses.mapped() if form is FeatureForm.MAPS else responses[:, :]
+    if not all(np.isfinite(row).all() for row in values):
         raise ValueError('the features contain NaN or infinity; expected finite numbers')
-    return responses
-
-
-def _scratch(folder: Path, n_rows: int, layers: Mapping[str, tuple[int, np.dtype]]) -> dict[str, np.ndarray]:
-    """Make an array for each layer in one unnamed file, which the system deletes when the process ends.
-
-    One for all of them: a process may have only some hundred open files, and a network more layers.
-    """
-    starts, size = {}, 0
-    for layer, (width, dtype) in layers.items():
-        starts[layer] = size
-        size += -(-n_rows * width * dtype.itemsize // _ALIGNMENT) * _ALIGNMENT
-    with tempfile.TemporaryFile(dir=folder) as file:
-        if hasattr(os, 'posix_fallocate'):
-            # Reserved now: a disk that fills up later would end the process when the array is written.
-            os.posix_fallocate(file.fileno(), 0, max(1, size))
-        whole: np.ndarray = np.memmap(file, dtype=np.uint8, mode='w+', shape=(max(1, size),))
-    return {
-        layer: whole[starts[layer] : starts[layer] + n_rows * width * dtype.itemsize].view(dtype).reshape(n_rows, width)
-        for layer, (width, dtype) in layers.items()
-    }
+    return values.reshape(len(values), *shape) if form is FeatureForm.MAPS else values

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from m2m_benchmarks.errors import ModelError, UnknownNameError
+from m2m_benchmarks.storage import errno_of
 
 #: Maximum number of layers that are compared when none is named: enough to follow a hierarchy.
 MOST_LAYERS = 20
@@ -50,7 +52,8 @@ def responses(
     Raises
     ------
     ModelError
-        When the network fails, a layer doesn't run, or its output isn't one tensor with a row for each image.
+        When the network fails, a layer doesn't run, or its output isn't one tensor with a row for each image. Where
+        the memory is too small, the network's own exception is not changed (`is_out_of_memory`).
     """
     recorded: dict[str, np.ndarray] = {}
     problems: list[str] = []
@@ -73,8 +76,8 @@ def responses(
             problems.append(f'layer {name!r} returns complex numbers; expected real ones')
         else:
             values = _dense(output.detach())
-            values = values.to(torch.float64 if values.dtype == torch.float64 else torch.float32)
-            recorded[name] = values.cpu().clone().numpy()
+            dtype = torch.float64 if values.dtype == torch.float64 else torch.float32
+            recorded[name] = values.to('cpu', dtype, copy=True).numpy()
 
     def hook(name: str) -> Any:
         return lambda _module, _inputs, output: keep(name, output)
@@ -86,6 +89,8 @@ def responses(
             with torch.no_grad():
                 output = module(images, **forward_kwargs)
         except Exception as error:  # anybody's network
+            if is_out_of_memory(error):
+                raise
             lines = str(error).strip().splitlines()
             raise ModelError(
                 f'the network fails on images of shape {tuple(images.shape)}: {type(error).__name__}: '
@@ -102,6 +107,11 @@ def responses(
             why = 'is in TorchScript, which shows only its output' if inside else 'does not run in the forward pass'
             raise ModelError(f'layer {name!r} {why}. Name another layer: --layer NAME.')
     return recorded
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception of a network means that the memory of its device is too small."""
+    return isinstance(error, torch.OutOfMemoryError) or errno_of(error) == errno.ENOMEM
 
 
 def _dense(values: torch.Tensor) -> torch.Tensor:

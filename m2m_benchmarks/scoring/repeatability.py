@@ -37,6 +37,7 @@ def irregularities(activations: Activations, layers: Sequence[str]) -> list[str]
         first, second = activations.respond(image, layers), activations.respond(image, layers)
     random = _differing(first, second, 0)
     if random:
+        activations.depends_on_batches = True
         with activations.seeded():
             again = activations.respond(image, layers)
         activations.repeatable = not _differing(first, again, 0)
@@ -54,6 +55,7 @@ def irregularities(activations: Activations, layers: Sequence[str]) -> list[str]
     tolerance = _TOLERANCE.get(activations.dtype(image), 1e-3)
     dependent = _differing(first, {layer: both[layer][:1] for layer in layers}, tolerance)
     if dependent:
+        activations.depends_on_batches = True
         return [
             f'the answer of layer {dependent[0]} to an image depends on the other images in its batch (batch '
             'normalisation without running statistics, or the like); the score depends on the size of the batches'

@@ -33,6 +33,7 @@ from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.brainscore_adapter import own_probe_image
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.inputs import IMAGENET_MEAN, IMAGENET_STD
+from m2m_benchmarks.scoring.repeatability import irregularities
 
 pytestmark = pytest.mark.usefixtures('few_draws')
 
@@ -429,6 +430,49 @@ def test_no_room(stimuli, monkeypatch):
         Activations(load_candidate(network(), image_size=64))(stimuli, ['3'])
 
 
+def test_no_room_on_a_small_disk(few_images, tmp_path, monkeypatch):
+    disk = tmp_path / 'disk'
+    disk.mkdir()
+    mount = ['mount', '-t', 'tmpfs', '-o', 'size=60k', 'tmpfs', str(disk)]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip('only root can mount a small disk')
+    monkeypatch.setenv('M2M_HOME', str(disk))
+    try:
+        with pytest.raises(StorageError, match=r'need 0\.\d GB of temporary space'):
+            Activations(load_candidate(network(), image_size=64))(few_images, ['0'])
+        assert not [path for path in disk.rglob('*') if path.is_file()]
+    finally:
+        subprocess.run(['umount', str(disk)], check=True)
+
+
+class HalfWrapper(PytorchWrapper):
+    """A plugin's wrapper that records responses in half precision."""
+
+    def get_activations(self, images, layer_names):
+        recorded = super().get_activations(images, layer_names)
+        return {layer: values.astype(np.float16) for layer, values in recorded.items()}
+
+
+@pytest.mark.parametrize('form', list(FeatureForm))
+@pytest.mark.parametrize('recorded', [False, True])
+def test_half_precision(few_images, form, recorded):
+    net = network()
+    with torch.no_grad():
+        net[3].weight *= 2000  # the sums of responses are above 65504, the largest number of float16
+    expected = direct(net, few_images, 4)
+    preprocess = functools.partial(load_preprocess_images, image_size=64)
+    wrapper = HalfWrapper(net, preprocess, 'half') if recorded else PytorchWrapper(net.half(), preprocess, 'half')
+    model = ModelCommitment('half', wrapper, layers=['3'], region_layer_map={}, visual_degrees=8)
+    features = Activations(load_candidate(model))(few_images, ['3'], form)['3'].reshape(5, -1).astype(float)
+    if form is FeatureForm.MAPS:
+        np.testing.assert_allclose(features, expected, atol=1e-2 * np.abs(expected).max())
+    if form is FeatureForm.ROTATION:
+        products = expected @ expected.T
+        np.testing.assert_allclose(features @ features.T, products, atol=1e-2 * np.abs(products).max())
+    assert np.isfinite(features).all()
+    assert rdm(features).shape == (5, 5)
+
+
 @pytest.mark.seconds
 def test_a_network_without_parameters_and_half_precision(stimuli):
     pooled = nn.Sequential(nn.AvgPool2d(8), nn.ReLU())
@@ -443,6 +487,69 @@ def test_a_network_without_parameters_and_half_precision(stimuli):
     features = Activations(load_candidate(model))(stimuli, ['3'])['3']
     assert np.isfinite(features).all()
     assert features.std() > 0
+
+
+def too_much(images):
+    return torch.empty(2**50)  # DefaultCPUAllocator: can't allocate memory
+
+
+def too_much_on_a_card(images):
+    raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2.00 GiB.')
+
+
+def too_much_in_numpy(images):
+    return np.empty(2**50)
+
+
+class Limited(nn.Module):
+    """A network that some number of images at once is too much for."""
+
+    def __init__(self, most, fail=too_much, alone=True):
+        super().__init__()
+        self.network, self.most, self.functions, self.alone = network(), most, [fail], alone
+        self.sizes = []
+
+    def forward(self, images):
+        self.sizes.append(len(images))
+        if len(images) > self.most:
+            self.functions[0](images)
+        return self.network(images if self.alone else images - images.mean(0))
+
+
+@pytest.mark.parametrize('fail', [too_much, too_much_on_a_card, too_much_in_numpy])
+@pytest.mark.parametrize(('most', 'sizes'), [(5, [5]), (2, [5, 2, 2, 1]), (1, [5, 2, 1, 1, 1, 1, 1])])
+def test_a_batch_that_does_not_fit_is_halved(few_images, capsys, fail, most, sizes):
+    candidate = load_candidate(Limited(most, fail), image_size=64, layers=['network.3'])
+    activations = Activations(candidate)
+    candidate.module.sizes.clear()
+    maps = activations(few_images, ['network.3'], FeatureForm.MAPS)['network.3']
+    np.testing.assert_allclose(maps.reshape(5, -1), direct(network(), few_images, 4), atol=1e-5)
+    assert candidate.module.sizes[5:] == sizes  # after those of the probe
+    notes = [
+        f'{n} images of shape (3, 64, 64) do not fit in the memory of cpu; from here on, {n // 2} at a time are run'
+        for n in sizes
+        if n > most
+    ]
+    assert capsys.readouterr().err == ''.join(f'Note on Limited: {note}.\n' for note in notes)
+    candidate.module.sizes.clear()
+    activations(few_images, ['network.3'], FeatureForm.UNITS)  # and stays so
+    assert max(candidate.module.sizes) <= most
+    assert capsys.readouterr().err == ''
+
+
+def test_an_image_that_does_not_fit(few_images):
+    candidate = load_candidate(Limited(1), image_size=64, layers=['network.3'])
+    candidate.module.most = 0
+    with pytest.raises(ModelError, match=r'Limited: an image of shape \(3, 64, 64\) does not fit in the memory of cpu'):
+        Activations(candidate)(few_images, ['network.3'])
+
+
+def test_batches_of_another_size_would_change_the_score(few_images):
+    candidate = load_candidate(Limited(2, alone=False), image_size=64, layers=['network.3'])
+    activations = Activations(candidate)
+    assert len(irregularities(activations, ['network.3'])) == 1
+    with pytest.raises(ModelError, match=r'5 images of shape .* do not fit .* such as --batch-size 2\.'):
+        activations(few_images, ['network.3'])
 
 
 PLUGIN = """
