@@ -23,6 +23,7 @@ from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.records.record import Result
+from m2m_benchmarks.report.tables import Column, Row, Table, count, number
 from m2m_benchmarks.storage import ensure_writable, home, replaces
 
 if TYPE_CHECKING:
@@ -62,6 +63,13 @@ def score(
     ] = '0',
     fresh: Annotated[
         bool, typer.Option('--fresh', help='Compute all scores, even those that are among the results already.')
+    ] = False,
+    estimate: Annotated[
+        bool,
+        typer.Option(
+            '--estimate',
+            help="Only say how much memory, disk space and time the layers' responses to the images will take.",
+        ),
     ] = False,
     mouse_acuity: MouseAcuity = False,
     mean: Annotated[
@@ -121,6 +129,7 @@ def score(
       m2m score torchvision:resnet18 --benchmark suite:paper
       m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --mouse-acuity
       m2m score net.py:make SimulatedMouse-rdm --image-size 64 --mean 0.5 --std 0.5
+      m2m score torchvision:vgg16 Siegle2021-rdm --estimate
     """  # noqa: D301, D411 - \b keeps these lines from being joined
     seed_list = parse_seeds(seeds)
     from m2m_benchmarks.benchmarks.selection import expand_benchmarks
@@ -154,6 +163,9 @@ def score(
         check_benchmarks(expanded)
     ensure_writable(home())
     check_json(json)
+    if estimate:
+        _print_estimates(list(specs.values()), expanded, layer, seed_list[0], json)
+        return
     n_candidates = sum(len(seed_list) if spec.weights == 'none' else 1 for spec in specs.values())
     output = _Output(json, n_candidates * len(expanded), fresh)
     try:
@@ -166,6 +178,40 @@ def score(
         raise
     finally:
         output.finish()
+
+
+def _print_estimates(
+    specs: 'list[CandidateSpec]', benchmarks: list[str], layer: str | None, seed: int, json: str | None
+) -> None:
+    """Print what the responses of each candidate will cost."""
+    from m2m_benchmarks.scoring.estimate import estimate_several
+
+    estimates = []
+    with progress('Nothing was computed.') as report:
+        for each in estimate_several(specs, benchmarks, layer, seed):
+            estimates.append(each)
+            report('candidates', len(estimates), len(specs))
+    if json is not None:
+        documents = [dataclasses.asdict(each) for each in estimates]
+        write_json(documents[0] if len(specs) == 1 else documents, json)
+    if json == '-':
+        return
+    columns = [Column('candidate'), count('layers'), count('stimuli')]
+    columns += [number('memory, GB', '.2f'), number('scratch, GB', '.2f'), number('time, s', ',.0f')]
+    rows = [
+        Row(
+            (
+                *(each.model, each.n_layers, each.n_stimuli),
+                *(each.memory_bytes / 1e9, each.scratch_bytes / 1e9, each.seconds),
+            )
+        )
+        for each in estimates
+    ]
+    notes = [
+        "Estimates for the layers' responses, of which none are stored yet; the comparisons come on top. memory: peak "
+        f'of the process. scratch: temporary space in M2M_HOME, where {estimates[0].free_bytes / 1e9:,.1f} GB are free.'
+    ]
+    print_table(Table(columns, rows, notes=notes))
 
 
 class _Output:

@@ -31,7 +31,7 @@ from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring import activation_store, brainscore_adapter
 from m2m_benchmarks.scoring.candidate import Candidate
-from m2m_benchmarks.scoring.layers import input_dtype, is_out_of_memory, responses, submodules
+from m2m_benchmarks.scoring.layers import counting_bytes, input_dtype, is_out_of_memory, responses, submodules
 from m2m_benchmarks.scoring.probes import Probe, deviation, tolerance
 from m2m_benchmarks.scoring.provenance import code_of_network, machine, preprocess_probe
 from m2m_benchmarks.scoring.requests import check_library, library, versions
@@ -332,6 +332,14 @@ class Activations:
         outputs = brainscore_adapter.apply_hooks(self._wrapper, outputs)
         # A plugin's own recording may give float16, whose sums overflow.
         return {layer: _at_least_single(np.asarray(outputs[layer])) for layer in layers}
+
+    def image_bytes(self, path: Path, layers: Sequence[str]) -> int:
+        """Compute the bytes that one image takes in a forward pass that records layers, at the moment of most."""
+        image = self.preprocess([path])
+        known = dict(self._module.named_modules())
+        with counting_bytes(self._module, [known[layer] for layer in layers if layer in known]) as count, self.seeded():
+            outputs = self.respond(image, layers)
+        return max(count.most, sum(output.nbytes for output in outputs.values()))
 
     def _run(
         self, paths: Sequence[Path], layers: Sequence[str], probe: Probe, folder: Path, form: FeatureForm

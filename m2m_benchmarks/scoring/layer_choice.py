@@ -61,12 +61,9 @@ def choose_layer(
     BenchmarkError
         When there are too few neuroids to split, or the layer has too few units or nothing to compare.
     """
-    area, how = benchmark.region, 'named'
-    if layer is None and area in candidate.committed and candidate.calibrated_on != benchmark.dataset:
-        layer, how = str(candidate.committed[area]), 'committed by the model'
-    if layer is None and len(candidate.layers) == 1:
-        layer, how = candidate.layers[0], 'the only layer'
-    if layer is not None:
+    named = named_layer(candidate, benchmark, layer)
+    if named is not None:
+        layer, how = named
         if not _large_enough(activations, benchmark, [layer]):
             raise _too_few_units(candidate, benchmark, layer)
         for _, features in layer_features(activations, benchmark, [layer]):
@@ -78,6 +75,26 @@ def choose_layer(
     how = f'cross-fitted: chosen on the other half (by {halves.how})'
     layer_scores = {layer: [own[layer] for own in scores] for layer in scores[0]}
     return LayerChoice((of_second, of_first), how, halves, layer_scores)
+
+
+def named_layer(candidate: Candidate, benchmark: AreaBenchmark, layer: str | None) -> tuple[str, str] | None:
+    """Layer that models an area without a choice among several, and how it was chosen; None where there are several.
+
+    Parameters
+    ----------
+    candidate : Candidate
+    benchmark : AreaBenchmark
+    layer : str or None
+        Layer that the user names.
+    """
+    if layer is not None:
+        return layer, 'named'
+    area = benchmark.region
+    if area in candidate.committed and candidate.calibrated_on != benchmark.dataset:
+        return str(candidate.committed[area]), 'committed by the model'
+    if len(candidate.layers) == 1:
+        return candidate.layers[0], 'the only layer'
+    return None
 
 
 def split_neuroids(benchmark: AreaBenchmark) -> Halves:

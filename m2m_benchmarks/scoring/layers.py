@@ -121,6 +121,64 @@ def _dense(values: torch.Tensor) -> torch.Tensor:
     return values if values.layout == torch.strided else values.to_dense()
 
 
+@dataclasses.dataclass
+class CountedBytes:
+    """Bytes of tensors in a forward pass; see `counting_bytes`.
+
+    Attributes
+    ----------
+    recorded : int
+        Bytes of the responses that were recorded so far.
+    most : int
+        Most bytes so far.
+    """
+
+    recorded: int = 0
+    most: int = 0
+
+
+@contextlib.contextmanager
+def counting_bytes(module: nn.Module, recorded: Sequence[nn.Module]) -> Iterator[CountedBytes]:
+    """Count the bytes that the forward passes of the block take: of recorded responses, and of one module at a time.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Network.
+    recorded : sequence of nn.Module
+        Submodules whose responses are kept until the end.
+
+    Yields
+    ------
+    CountedBytes
+        Counts so far. What a network keeps beside the input and the output of a submodule without parts, such as a
+        residual, is not seen.
+    """
+    count = CountedBytes()
+
+    def hook(child: nn.Module, inputs: Any, output: Any) -> None:
+        if any(child is each for each in recorded):
+            count.recorded += _n_bytes([output])
+        if not list(child.children()):
+            count.most = max(count.most, count.recorded + _n_bytes([inputs, output]))
+
+    with _hooks((child, hook) for child in module.modules()):
+        yield count
+
+
+def _n_bytes(values: Sequence[Any]) -> int:
+    """Bytes of the tensors in nested lists and dictionaries, each counted once."""
+    sizes: dict[int, int] = {}
+    waiting = list(values)
+    while waiting:
+        value = waiting.pop()
+        if torch.is_tensor(value):
+            sizes[id(value)] = value.numel() * value.element_size()
+        else:
+            waiting += [item for _, item in _items(value)]
+    return sum(sizes.values())
+
+
 @contextlib.contextmanager
 def _hooks(hooks: Iterable[tuple[nn.Module, Any]]) -> Iterator[None]:
     """Register forward hooks of submodules, and remove them on exit."""

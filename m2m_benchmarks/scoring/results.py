@@ -120,6 +120,7 @@ def result_of(facts: Result, benchmark: Benchmark, score: Score, seconds: float)
         fields['ceiling_kind'] = 'all labels are known'
         fields['in_domain'] = Domain(**attrs['in_domain'])
         fields['targets'] = {name: Domain(**part) for name, part in attrs['targets'].items()}
+    peak = peak_memory_bytes()
     return dataclasses.replace(
         facts,
         score=_number(score),
@@ -129,7 +130,7 @@ def result_of(facts: Result, benchmark: Benchmark, score: Score, seconds: float)
         error=_number(attrs.get('error')),
         raw_error=_number(getattr(attrs.get(Score.RAW_VALUES_KEY), 'attrs', {}).get('error')),
         seconds=round(seconds, 3),
-        peak_memory_mb=_peak_memory_mb(),
+        peak_memory_mb=None if peak is None else round(peak / 2**20, 1),
         **fields,
     )
 
@@ -195,9 +196,9 @@ def _listed(interval: Any) -> list[float] | None:
     return None if interval is None else list(interval)
 
 
-def _peak_memory_mb() -> float | None:
-    """Largest memory of this process so far, in MB; None on Windows, which doesn't count it."""
+def peak_memory_bytes() -> int | None:
+    """Largest memory of this process so far, in bytes; None on Windows, which doesn't count it."""
     if resource is None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == 'darwin' else 2**10), 1)
+    return peak if sys.platform == 'darwin' else peak * 2**10
