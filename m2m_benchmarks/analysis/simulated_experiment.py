@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from m2m_benchmarks.arrays import wilson_interval
-from m2m_benchmarks.arrays.simulation import Population, at_own_scale, population_of, simulate_means
+from m2m_benchmarks.arrays.simulation import Population, at_own_scale, population_of
 from m2m_benchmarks.benchmarks.comparisons.base import Features
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.scoring.layer_choice import split_neuroids
-from m2m_benchmarks.scoring.own_units import draw_units, with_means
+from m2m_benchmarks.scoring.own_units import draw_units, simulated_recordings
 
 
 @dataclass(frozen=True)
@@ -175,13 +175,12 @@ class Experiment:
             shown = np.full((n_images, 1), int(np.median(shown)) if n_trials is None else n_trials)
         units = _drawn(truth, population, rng)[rows]
         scale = at_own_scale(units, population) if truth.own_scale else population
-        means = simulate_means(units, scale, rng, shown)
         # Names of stimuli, which comparisons by position don't use, repeat where there are more than recorded.
         recorded = self._area.recordings
         selected = dataclasses.replace(
             recorded, mean=recorded.mean.isel(neuroid=order, presentation=np.arange(n_images) % n_shown)
         )
-        simulated = with_means(selected, means)
+        simulated = simulated_recordings(self._area, selected, units, scale, rng, shown)
         parts = [simulated[first], simulated[~first]]
         whole, halves, own = [], [], []
         for layer in self._layers:

@@ -94,10 +94,10 @@ def repeated_pearson(x: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.nda
     Returns
     -------
     array, shape (n_draws, n_columns)
-        Correlations in [-1, 1]; 0 where the drawn samples of either column are constant.
+        Correlations in [-1, 1]; 0 where the drawn samples of either column are constant, and in a draw without any.
     """
     x, y = _unit_length(np.asarray(x, dtype=float)), _unit_length(np.asarray(y, dtype=float))
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     mean_x, mean_y = shares @ x, shares @ y
     square_x, square_y = shares @ x**2, shares @ y**2
     variance_x, variance_y = square_x - mean_x**2, square_y - mean_y**2

@@ -47,7 +47,7 @@ def pls(products: np.ndarray, responses: np.ndarray, split: Split, n_components:
     components are taken out (Wegelin 2000, "A survey of partial least squares methods", section 4.1, regression).
     scikit-learn's `PLSRegression` iterates for it; here it is an eigenvector of a matrix of stimuli by stimuli.
     """
-    return _fit(decompose(products, split), np.asarray(responses, dtype=float)[split[0]], _checked(n_components))
+    return _fit(decompose(products, split), np.asarray(responses, dtype=float)[split[0]], n_components)
 
 
 def pls_predict(
@@ -73,40 +73,93 @@ def pls_predict(
     ValueError
         When there is no component, or the arrays or folds don't fit; see `kernels.predict_folds`.
     """
-    return predict_folds(features, responses, folds, functools.partial(_fit, n_components=_checked(n_components)))
-
-
-def _checked(n_components: int) -> int:
-    if n_components < 1:
-        raise ValueError(f'expected one component or more, got {n_components}')
-    return n_components
+    return predict_folds(features, responses, folds, functools.partial(_fit, n_components=n_components))
 
 
 def _fit(fold: Fold, y: np.ndarray, n_components: int) -> np.ndarray:
-    from scipy.linalg import eigh
+    predictions: np.ndarray = fit_each(fold, y[None], n_components)[0]
+    return predictions
 
+
+def fit_each(fold: Fold, y: np.ndarray, n_components: int = N_COMPONENTS) -> np.ndarray:
+    """Fit several recordings of the training stimuli of one split, each by itself, and predict its test stimuli.
+
+    Parameters
+    ----------
+    fold : Fold
+        Decomposition of the split, as returned by `kernels.decompose`.
+    y : array, shape (n_recordings, n_train, n_neurons)
+        Responses to the training stimuli, such as means of different trials; finite numbers.
+    n_components : int
+        See `pls`.
+
+    Returns
+    -------
+    array, shape (n_recordings, n_test, n_neurons)
+        Predictions, float64.
+
+    Raises
+    ------
+    ValueError
+        When there is no component.
+    """
+    if n_components < 1:
+        raise ValueError(f'expected one component or more, got {n_components}')
     # In the coordinates `vectors` of the training stimuli, the features are diag(scale), and the responses `projected`.
     varying = fold.spectrum > 0
     scale = np.sqrt(fold.spectrum[varying])
-    y_mean = y.mean(axis=0)
+    y_mean = y.mean(axis=1, keepdims=True)
     projected = fold.vectors[:, varying].T @ (y - y_mean)
-    variances, directions = eigh(projected @ projected.T)
-    left = directions * np.sqrt(np.maximum(variances, 0))  # has the inner products of the responses, in few columns
-    weights, scores = np.zeros((2, len(scale), min(n_components, len(scale))))
-    smallest = 0.0
-    for number in range(weights.shape[1]):
-        covariance = scale[:, None] * left
-        value, vector = eigh(covariance @ covariance.T, subset_by_index=[len(scale) - 1] * 2)
-        smallest = smallest or value[0] * (len(y) * np.finfo(float).eps) ** 2
-        if value[0] <= smallest:  # only rounding errors are left
-            weights, scores = weights[:, :number], scores[:, :number]
-            break
-        weights[:, number] = vector[:, 0]
-        score = scale * vector[:, 0]
+    left = _in_few_columns(projected)
+    shape = len(y), min(n_components, len(scale)), len(scale)
+    weights, scores = np.zeros((2, *shape))
+    smallest = np.zeros(len(y))
+    finished, unused = np.zeros(len(y), dtype=bool), np.zeros(shape[:2], dtype=bool)
+    for number in range(shape[1]):
+        variance, weight = _leading(scale[:, None] * left)
+        if number == 0:
+            smallest = variance * (y.shape[1] * np.finfo(float).eps) ** 2
+        finished = finished | (variance <= smallest)  # only rounding errors are left
+        unused[:, number] = finished
+        weights[:, number] = np.where(finished[:, None], 0, weight)
+        score = (scale * weights[:, number])[:, :, None]
         for _ in range(2):  # the second time removes rounding errors of the first
-            score = score - scores @ (scores.T @ score)
-        scores[:, number] = score / np.linalg.norm(score)
-        left = left - np.outer(scores[:, number], scores[:, number] @ left)
-    slopes = weights @ np.linalg.solve(scores.T @ (scale[:, None] * weights), scores.T @ projected)
+            score = score - scores.swapaxes(1, 2) @ (scores @ score)
+        length = np.linalg.norm(score, axis=1, keepdims=True)
+        score = score / np.where(length > 0, length, 1)
+        scores[:, number] = score[:, :, 0]
+        left = left - score * (score.swapaxes(1, 2) @ left)
+    triangle = scores @ (scale * weights).swapaxes(1, 2)
+    triangle += unused[:, None] * np.eye(shape[1])  # so that it has an inverse
+    slopes = weights.swapaxes(1, 2) @ np.linalg.solve(triangle, scores @ projected)
     predictions: np.ndarray = fold.outer[:, varying] / scale @ slopes + y_mean
     return predictions
+
+
+def _in_few_columns(projected: np.ndarray) -> np.ndarray:
+    """Reduce matrices (n, n_rows, n_columns) to as many columns as rows or fewer; inner products of rows stay."""
+    if projected.shape[1] >= projected.shape[2]:
+        return projected
+    variances, directions = np.linalg.eigh(projected @ projected.swapaxes(1, 2))
+    columns: np.ndarray = directions * np.sqrt(np.maximum(variances, 0))[:, None]
+    return columns
+
+
+def _leading(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Squared first singular value and left singular vector of matrices (n, n_rows, n_columns)."""
+    squares = covariance.swapaxes(1, 2) @ covariance
+    pairs = [_last_eigenvector(square) for square in squares]
+    vectors = covariance @ np.array([vector for _, vector in pairs])
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.array([value for value, _ in pairs]), (vectors / np.where(lengths > 0, lengths, 1))[:, :, 0]
+
+
+def _last_eigenvector(square: np.ndarray) -> tuple[float, np.ndarray]:
+    """Largest eigenvalue of a small symmetric matrix, which is overwritten, and its eigenvector as a column."""
+    from scipy.linalg.lapack import dsyevr  # scipy.linalg.eigh takes longer to check its input than this to answer
+
+    n = len(square)
+    values, vectors, _, _, info = dsyevr(square.T, range='I', il=n, iu=n, overwrite_a=1)
+    if info:
+        raise np.linalg.LinAlgError(f'the eigenvector of a covariance did not converge (dsyevr: {info})')
+    return values[0], vectors[:, :1]

@@ -156,3 +156,24 @@ def simulate_means(
     signal = population.mean + population.gain * standardize(units)
     responses: np.ndarray = signal + population.noise * noise / np.sqrt(np.maximum(n_trials, 1))
     return np.where(n_trials > 0, responses, np.nan)
+
+
+def simulate_trials(
+    units: np.ndarray, population: Population, rng: np.random.Generator, n_trials: np.ndarray | int | None = None
+) -> np.ndarray:
+    """Simulate the single trials of a recording, as `simulate_means` simulates their means.
+
+    Parameters
+    ----------
+    units, population, rng, n_trials
+        See `simulate_means`.
+
+    Returns
+    -------
+    array, shape (n_trials.max(), n_stimuli, n_neuroids)
+        Responses, float64; NaN after the last trial of a stimulus.
+    """
+    n_trials = population.n_trials if n_trials is None else np.asarray(n_trials)
+    return np.stack(
+        [simulate_means(units, population, rng, (n_trials > trial).astype(int)) for trial in range(n_trials.max())]
+    )

@@ -29,7 +29,8 @@ class LayerChoice:
     halves : Halves or None
         Halves of the benchmark, where there are two layers.
     layer_scores : dict
-        Raw value of each layer on the first half of the neuroids and on the second; empty where none was compared.
+        Raw value of each layer on the first half of the neuroids and on the second, by the comparison that the layers
+        are chosen by; empty where none was compared.
     """
 
     layers: tuple[str, ...]
@@ -45,8 +46,8 @@ def choose_layer(
 
     A layer that the user names, that the model maps to the area, or that is the candidate's only one, is scored on all
     neuroids. Otherwise, or where the model's map was calibrated on the same dataset, every layer of the candidate is
-    scored by the benchmark's comparison on each half of the neuroids, and the best of each half is scored on the other:
-    no animal has a say in the layer that it is scored with.
+    scored by the benchmark's comparison, or the one that it names for this, on each half of the neuroids, and the best
+    of each half is scored on the other: no animal has a say in the layer that it is scored with.
 
     Parameters
     ----------
@@ -72,7 +73,8 @@ def choose_layer(
     halves = split_neuroids(benchmark)
     scores = [compare_layers(candidate, activations, half) for half in (halves.first, halves.second)]
     of_first, of_second = (max(own, key=own.__getitem__) for own in scores)
-    how = f'cross-fitted: chosen on the other half (by {halves.how})'
+    by = benchmark.comparison.chosen_by
+    how = f'cross-fitted: chosen {"" if by is None else f"by {by} "}on the other half (by {halves.how})'
     layer_scores = {layer: [own[layer] for own in scores] for layer in scores[0]}
     return LayerChoice((of_second, of_first), how, halves, layer_scores)
 
@@ -134,7 +136,9 @@ def split_neuroids(benchmark: AreaBenchmark) -> Halves:
 
 
 def compare_layers(candidate: Candidate, activations: Activations, benchmark: AreaBenchmark) -> dict[str, float]:
-    """Compute the raw score of every layer of a candidate, in the order of the layers.
+    """Compute the raw score of every layer of a candidate, in the order of the layers, to choose one.
+
+    The score is that of the comparison that the benchmark's names for this (`Comparison.chosen_by`).
 
     Layers with too few units for the comparison are left out, and so are those that it objects to, such as one that
     responds the same to all stimuli.
@@ -144,6 +148,7 @@ def compare_layers(candidate: Candidate, activations: Activations, benchmark: Ar
     BenchmarkError
         When no layer is left.
     """
+    benchmark = benchmark.of_layer_choice
     layers = _large_enough(activations, benchmark, candidate.layers)
     if not layers:
         raise _too_few_units(candidate, benchmark, candidate.layers[0])

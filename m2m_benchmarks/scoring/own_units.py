@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2m_benchmarks.arrays.simulation import Population, matching_order, population_of, simulate_means
+from m2m_benchmarks.arrays.simulation import (
+    Population,
+    matching_order,
+    population_of,
+    simulate_means,
+    simulate_trials,
+)
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm, Features
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
@@ -88,10 +94,11 @@ def own_units(
     Returns
     -------
     OwnUnits or None
-        None for recordings of one trial, whose noise isn't known, and where no unit of the sample varies.
+        None for recordings of one trial, whose noise isn't known, where no unit of the sample varies, and for a
+        comparison that takes too long to be computed that often (`Comparison.chosen_by`).
     """
     recorded = benchmark.recordings
-    if len(recorded.trials) == 1:
+    if len(recorded.trials) == 1 or benchmark.comparison.chosen_by is not None:
         return None
     together = list(layers) if layer in layers else [layer, *layers]
     activations(benchmark.stimulus_set, together, FeatureForm.UNITS)
@@ -131,7 +138,7 @@ def recorded_units(
     values = []
     for _ in range(n_recordings):
         own = draw_units(units, population, rng)
-        simulated = with_means(recorded, simulate_means(own, population, rng))
+        simulated = simulated_recordings(benchmark, recorded, own, population, rng)
         values.append(benchmark.compare(compared, simulated).value)
     n_varying = np.count_nonzero((units != units[:1]).any(axis=0))
     return OwnUnits.of(values, sampling_factor(len(population.mean), n_varying) if sampled else 1.0)
@@ -178,6 +185,32 @@ def draw_units(units: np.ndarray, population: Population, rng: np.random.Generat
     n_neuroids = len(population.mean)
     drawn = units[:, rng.choice(varying, n_neuroids, replace=len(varying) <= n_neuroids)].astype(float)
     return drawn[:, matching_order(drawn, population)]
+
+
+def simulated_recordings(
+    benchmark: AreaBenchmark,
+    recorded: AreaRecordings,
+    units: np.ndarray,
+    population: Population,
+    rng: np.random.Generator,
+    n_trials: np.ndarray | int | None = None,
+) -> AreaRecordings:
+    """Simulate recordings for a benchmark: their means, or their single trials where its comparison needs these.
+
+    Parameters
+    ----------
+    benchmark : AreaBenchmark
+    recorded : AreaRecordings
+        Recordings whose responses are replaced.
+    units, population, rng, n_trials
+        See `simulate_means`.
+    """
+    if not benchmark.comparison.needs_trials:
+        return with_means(recorded, simulate_means(units, population, rng, n_trials))
+    trials = simulate_trials(units, population, rng, n_trials)
+    counts = (~np.isnan(trials)).sum(axis=0)
+    means = np.where(counts > 0, np.nansum(trials, axis=0) / np.maximum(counts, 1), np.nan)
+    return dataclasses.replace(with_means(recorded, means), trials=trials)
 
 
 def with_means(recorded: AreaRecordings, means: np.ndarray) -> AreaRecordings:

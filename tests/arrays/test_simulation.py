@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from m2m_benchmarks.arrays import pearson, split_half_reliability
-from m2m_benchmarks.arrays.simulation import Population, matching_order, population_of, simulate_means
+from m2m_benchmarks.arrays import pearson, split_half_reliability, standardize
+from m2m_benchmarks.arrays.simulation import (
+    Population,
+    matching_order,
+    population_of,
+    simulate_means,
+    simulate_trials,
+)
 
 N_STIMULI, N_NEUROIDS = 90, 300
 
@@ -99,6 +105,22 @@ def test_missing_trials_stay_missing():
     assert simulate_means(rng.standard_normal((200, N_NEUROIDS)), population, rng, 5).shape == (200, N_NEUROIDS)
     few = population[np.arange(N_NEUROIDS) % 2 == 0]
     assert few.mean.shape == few.gain.shape == few.noise.shape == few.n_trials.shape[1:] == (N_NEUROIDS // 2,)
+
+
+def test_single_trials_have_the_reliability_of_the_recorded_ones():
+    trials, *_, reliability = recorded(9)
+    trials[-2:, 3, 5] = np.nan
+    population = population_of(trials, reliability)
+    rng = np.random.default_rng(9)
+    units = rng.standard_normal((N_STIMULI, N_NEUROIDS))
+    simulated = simulate_trials(units, population, rng)
+    assert simulated.shape == trials.shape
+    assert np.argwhere(np.isnan(simulated)).tolist() == [[len(trials) - 2, 3, 5], [len(trials) - 1, 3, 5]]
+    # Where the noise of each trial has the population's standard deviation, known here to 1 %.
+    noise = simulated - population.mean - population.gain * standardize(units)
+    np.testing.assert_allclose(np.nanstd(noise, axis=(0, 1)) / population.noise, 1, atol=0.15)
+    assert np.median(np.nanstd(noise, axis=(0, 1)) / population.noise) == pytest.approx(1, abs=0.02)
+    assert simulate_trials(units, population, rng, 3).shape == (3, N_STIMULI, N_NEUROIDS)
 
 
 def test_units_meet_the_neuroids_of_their_scale():

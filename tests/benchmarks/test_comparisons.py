@@ -371,7 +371,7 @@ def test_a_ceiling_of_an_unknown_kind():
 
 
 def test_how_few_stimuli_comparisons_take():
-    expected = {'rdm': 4, 'rdm_standardised': 4, 'ridge': 10, 'cka': 8}
+    expected = {'rdm': 4, 'rdm_standardised': 4, 'ridge': 10, 'pls_noise_corrected': 10, 'cka': 8}
     assert {name: load_comparison(name).min_stimuli for name in expected} == expected
 
 
@@ -403,6 +403,12 @@ def test_recordings_of_one_trial_have_no_ceiling(simulated_home, monkeypatch):
     single.attrs['sha256'] = 'of one trial'  # recordings are cached by it
     varying = np.isfinite(assembly['reliability'].values[assembly['region'].values == 'VISp'])
     for comparison in map(load_comparison, COMPARISONS):
+        if comparison.needs_trials:
+            with pytest.raises(
+                BenchmarkError, match=rf'-{comparison.name} needs recordings with \d or more repetitions'
+            ):
+                AreaBenchmark('SimulatedMouse', 'VISp', comparison)
+            continue
         benchmark = AreaBenchmark('SimulatedMouse', 'VISp', comparison)
         assert benchmark.recordings.mean.sizes['neuroid'] == varying.sum()
         # Halves of the neuroids need no second trial.

@@ -152,6 +152,20 @@ def test_neuroids_of_one_animal_are_drawn_and_the_table_says_so(ending, one_anim
     assert f'Lone2026{ending}: recordings of one animal{areas}; ± says nothing about other animals.' in notes
 
 
+@pytest.mark.seconds
+def test_a_comparison_that_takes_long_has_its_layers_chosen_by_another(m2m_home):
+    quick, slow = (
+        score(network(), f'SimulatedMouse.VISp-{kind}', image_size=32).attrs['result']
+        for kind in ('pls', 'pls_noise_corrected')
+    )
+    assert slow['commitment'] == 'cross-fitted: chosen by pls on the other half (by animal)'
+    assert slow['choices']['layers_chosen_by'] == 'pls'
+    assert (slow['layer'], slow['layer_scores']) == (quick['layer'], quick['layer_scores'])
+    assert slow['raw'] != quick['raw']
+    assert slow['own_units'] is None  # they would take ten times as many fits
+    assert 'layers_chosen_by' not in quick['choices']
+
+
 class Silent(nn.Module):
     """A layer whose units respond the same to all stimuli."""
 

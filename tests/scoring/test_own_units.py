@@ -9,8 +9,9 @@ from scipy import stats
 from torch import nn
 
 from m2m_benchmarks import load_benchmark
+from m2m_benchmarks.arrays.simulation import population_of
 from m2m_benchmarks.benchmarks.comparisons import load_comparison
-from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
+from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm, Features
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
@@ -21,6 +22,7 @@ from m2m_benchmarks.scoring.own_units import (
     own_units,
     recorded_units,
     sampling_factor,
+    simulated_recordings,
     with_means,
 )
 from m2m_benchmarks.scoring.score import score_candidate
@@ -142,6 +144,18 @@ def test_missing_responses_and_single_trials(network):
     single = dataclasses.replace(selected, trials=selected.trials[:1])
     benchmark = AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('rdm'), selected=single)
     assert own_units(network[1], benchmark, '1') is None
+
+
+def test_recordings_are_simulated_with_trials_where_the_comparison_needs_them(network, few_draws):
+    selected = recorded(network, '4', 1, n=60)
+    benchmark = AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('pls_noise_corrected'), selected=selected)
+    population = population_of(selected.trials, selected.reliability)
+    units = np.random.default_rng(0).standard_normal((118, 60))
+    simulated = simulated_recordings(benchmark, selected, units, population, np.random.default_rng(1))
+    assert simulated.trials.shape == selected.trials.shape
+    np.testing.assert_allclose(simulated.mean.values, simulated.trials.mean(axis=0))
+    assert benchmark.compare(Features(units), simulated).value > 0.5
+    assert own_units(network[1], benchmark, '4') is None  # it would take ten times as long as the score
 
 
 def test_the_same_seed_is_the_same_value_and_one_forward_pass(network):

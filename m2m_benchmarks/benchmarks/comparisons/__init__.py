@@ -18,6 +18,7 @@ COMPARISONS = {
     'rdm_standardised': 'population geometry (RSA), all units weighted equally',
     'ridge': 'prediction of single neurons (ridge regression)',
     'pls': 'prediction of single neurons (partial least squares)',
+    'pls_noise_corrected': 'prediction of single neuroids, noise-corrected (mouse-vision)',
     'cka': 'alignment of population geometry (debiased linear CKA)',
 }
 

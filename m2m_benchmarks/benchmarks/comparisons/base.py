@@ -192,6 +192,10 @@ class Comparison(ABC):
         unless this is more than two.
     ceiling_needs_trials : bool
         Whether recordings of one repetition have no ceiling.
+    needs_trials : bool
+        Whether `raw` is of single trials, which simulated recordings then have, and not of their mean alone.
+    chosen_by : str or None
+        Name of the comparison that layers are chosen by, for one that takes too long to compare all layers.
     description : Description
     """
 
@@ -207,6 +211,8 @@ class Comparison(ABC):
     min_per_animal: ClassVar[int] = 1
     min_trials: ClassVar[int] = 2
     ceiling_needs_trials: ClassVar[bool] = True
+    needs_trials: ClassVar[bool] = False
+    chosen_by: ClassVar[str | None] = None
     description: Description
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -233,7 +239,8 @@ class Comparison(ABC):
     @property
     def settings(self) -> dict[str, str]:
         """Settings of the method by name, including the way its error is computed; part of the result."""
-        return {'error': self.bootstrap(), **self.description.settings}
+        chosen = {} if self.chosen_by is None else {'layers_chosen_by': self.chosen_by}
+        return {'error': self.bootstrap(), **self.description.settings, **chosen}
 
     def bootstrap(self, drawn: str = 'animals') -> str:
         """Say what the draws for the error are of: `drawn`, and stimuli."""

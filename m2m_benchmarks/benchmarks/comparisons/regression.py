@@ -32,13 +32,48 @@ CEILING = (
 )
 
 
-class Regression(Comparison, ABC):
+class MedianOverNeuroids(Comparison, ABC):
+    """Median over neuroids, each of which has a value; its ceiling is the reliability of the trials."""
+
+    min_stimuli = N_FOLDS
+
+    def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:
+        """Median split-half reliability of the neuroids: the share of their variance that is not noise of the trials.
+
+        Each draw of stimuli has one split of the trials, whose change is added to the mean over splits.
+        """
+        reliability = recordings.reliability
+        value = float(np.median(reliability))
+        if sample is None:
+            return Ceiling(value, per_neuroid=reliability)
+        draws = np.empty((len(sample), len(reliability)))
+        for split, (first, second) in enumerate(half_means(recordings.trials, N_SPLITS)):
+            changed = spearman_brown(repeated_pearson(first, second, sample.stimuli[split::N_SPLITS]))
+            draws[split::N_SPLITS] = reliability + changed - spearman_brown(pearson(first, second))
+        return Ceiling(value, median_draws(reliability, draws, sample), reliability, draws)
+
+    def join(self, raws: Sequence[Raw], sample: Sample) -> Raw:
+        """Join the neuroids of two halves, each predicted once, and take one median."""
+        if len(raws) == 1:
+            return raws[0]
+        further = {
+            name: np.concatenate([raw.neuroid_details[name] for raw in raws]) for name in raws[0].neuroid_details
+        }
+        return Raw(*_joined(raws, sample), neuroid_details=further)
+
+    def join_ceilings(self, ceilings: Sequence[Ceiling], sample: Sample) -> Ceiling:
+        """Join the neuroids of two halves and take the median of their ceilings."""
+        if ceilings[0].per_neuroid_draws is None:  # there is no ceiling
+            per_neuroid = np.concatenate([np.asarray(ceiling.per_neuroid) for ceiling in ceilings])
+            return replace(ceilings[0], per_neuroid=per_neuroid)
+        return Ceiling(*_joined(ceilings, sample))
+
+
+class Regression(MedianOverNeuroids, ABC):
     """Median over neuroids of the correlation between held-out predictions and responses.
 
     A subclass defines `predict`, and describes itself.
     """
-
-    min_stimuli = N_FOLDS
 
     @abstractmethod
     def predict(self, features: np.ndarray, responses: np.ndarray, folds: Sequence[Split]) -> np.ndarray:
@@ -93,7 +128,7 @@ class Regression(Comparison, ABC):
             draws += (sample.stimuli - 1) @ influence
         return Raw(
             float(np.median(r)),
-            _median_draws(r, draws, sample),
+            median_draws(r, draws, sample),
             r,
             draws,
             details={'effective_dimensionality': effective_dimensionality(features.values)},
@@ -102,21 +137,6 @@ class Regression(Comparison, ABC):
                 'single_trial_correlation': single_trial_correlation(predictions, recordings.trials),
             },
         )
-
-    def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:
-        """Median split-half reliability of the neuroids: the share of their variance that is not noise of the trials.
-
-        Each draw of stimuli has one split of the trials, whose change is added to the mean over splits.
-        """
-        reliability = recordings.reliability
-        value = float(np.median(reliability))
-        if sample is None:
-            return Ceiling(value, per_neuroid=reliability)
-        draws = np.empty((len(sample), len(reliability)))
-        for split, (first, second) in enumerate(half_means(recordings.trials, N_SPLITS)):
-            changed = spearman_brown(repeated_pearson(first, second, sample.stimuli[split::N_SPLITS]))
-            draws[split::N_SPLITS] = reliability + changed - spearman_brown(pearson(first, second))
-        return Ceiling(value, _median_draws(reliability, draws, sample), reliability, draws)
 
     def uncut(self, raw: Any, ceiling: Any) -> Any:
         """Share of the explainable variance that is explained, with the sign of the correlation."""
@@ -136,26 +156,19 @@ class Regression(Comparison, ABC):
         """
         return np.maximum(raw, 0) ** 2 / ceiling
 
-    def join(self, raws: Sequence[Raw], sample: Sample) -> Raw:
-        """Join the neuroids of two halves, each predicted once, and take one median."""
-        if len(raws) == 1:
-            return raws[0]
-        further = {
-            name: np.concatenate([raw.neuroid_details[name] for raw in raws]) for name in raws[0].neuroid_details
-        }
-        return Raw(*_joined(raws, sample), neuroid_details=further)
-
-    def join_ceilings(self, ceilings: Sequence[Ceiling], sample: Sample) -> Ceiling:
-        """Join the neuroids of two halves and take the median of their reliabilities."""
-        if ceilings[0].per_neuroid_draws is None:  # there is no ceiling
-            per_neuroid = np.concatenate([np.asarray(ceiling.per_neuroid) for ceiling in ceilings])
-            return replace(ceilings[0], per_neuroid=per_neuroid)
-        return Ceiling(*_joined(ceilings, sample))
-
     def noise_corrected(self, raw: Raw, ceiling: Ceiling) -> float:
         """Median over neuroids of r / sqrt(reliability)."""
         assert raw.per_neuroid is not None and ceiling.per_neuroid is not None
         return float(np.median(raw.per_neuroid / np.sqrt(ceiling.per_neuroid)))
+
+
+def median_of_each_animal(recordings: AreaRecordings, raw: Raw) -> dict[str, float]:
+    """Take the median over the neuroids of each animal, where these are predicted without those of others."""
+    assert raw.per_neuroid is not None
+    return {
+        str(animal): float(np.median(raw.per_neuroid[recordings.animals == animal]))
+        for animal in np.unique(recordings.animals)
+    }
 
 
 def _joined(
@@ -164,10 +177,10 @@ def _joined(
     """Median, its draws, and the values and draws of the neuroids of all parts."""
     values = np.concatenate([np.asarray(part.per_neuroid) for part in parts])
     draws = np.concatenate([np.asarray(part.per_neuroid_draws) for part in parts], axis=1)
-    return float(np.median(values)), _median_draws(values, draws, sample), values, draws
+    return float(np.median(values)), median_draws(values, draws, sample), values, draws
 
 
-def _median_draws(values: np.ndarray, draws: np.ndarray, sample: Sample) -> np.ndarray:
+def median_draws(values: np.ndarray, draws: np.ndarray, sample: Sample) -> np.ndarray:
     """Medians over neuroids on draws of both factors, of animals, and of stimuli.
 
     Parameters

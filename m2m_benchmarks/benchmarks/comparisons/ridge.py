@@ -7,7 +7,7 @@ import numpy as np
 from m2m_benchmarks.arrays import cross_predict, predict_with_influence
 from m2m_benchmarks.arrays.folds import Split
 from m2m_benchmarks.benchmarks.comparisons.base import Description, Features, Raw
-from m2m_benchmarks.benchmarks.comparisons.regression import CAVEAT, CEILING, Regression
+from m2m_benchmarks.benchmarks.comparisons.regression import CAVEAT, CEILING, Regression, median_of_each_animal
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 
 
@@ -43,11 +43,7 @@ class Ridge(Regression):
 
     def per_animal(self, features: Features, recordings: AreaRecordings, raw: Raw) -> dict[str, float]:
         """Median correlation of each animal's neuroids, which are predicted independently."""
-        assert raw.per_neuroid is not None
-        return {
-            str(animal): float(np.median(raw.per_neuroid[recordings.animals == animal]))
-            for animal in np.unique(recordings.animals)
-        }
+        return median_of_each_animal(recordings, raw)
 
 
 COMPARISON = Ridge()

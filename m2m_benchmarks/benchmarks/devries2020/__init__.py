@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import cka, pls, rdm, rdm_standardised, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, pls, pls_noise_corrected, rdm, rdm_standardised, ridge
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 
@@ -70,6 +70,28 @@ benchmark_registry['deVries2020.VISpm-pls'] = lambda: AreaBenchmark('deVries2020
 benchmark_registry['deVries2020.VISam-pls'] = lambda: AreaBenchmark('deVries2020', 'VISam', pls.COMPARISON, BIBTEX)
 benchmark_registry['deVries2020.VISrl-pls'] = lambda: AreaBenchmark('deVries2020', 'VISrl', pls.COMPARISON, BIBTEX)
 benchmark_registry['deVries2020-pls'] = lambda: MeanBenchmark('deVries2020', pls.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['deVries2020.VISp-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISp', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISl-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISl', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISal-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISal', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISpm-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISpm', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISam-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISam', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISrl-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISrl', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020-pls_noise_corrected'] = lambda: MeanBenchmark(
+    'deVries2020', pls_noise_corrected.COMPARISON, BIBTEX, AREAS
+)
 
 benchmark_registry['deVries2020.VISp-cka'] = lambda: AreaBenchmark('deVries2020', 'VISp', cka.COMPARISON, BIBTEX)
 benchmark_registry['deVries2020.VISl-cka'] = lambda: AreaBenchmark('deVries2020', 'VISl', cka.COMPARISON, BIBTEX)

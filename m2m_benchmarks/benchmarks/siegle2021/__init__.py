@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import cka, pls, rdm, rdm_standardised, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, pls, pls_noise_corrected, rdm, rdm_standardised, ridge
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 
@@ -69,6 +69,28 @@ benchmark_registry['Siegle2021.VISpm-pls'] = lambda: AreaBenchmark('Siegle2021',
 benchmark_registry['Siegle2021.VISam-pls'] = lambda: AreaBenchmark('Siegle2021', 'VISam', pls.COMPARISON, BIBTEX)
 benchmark_registry['Siegle2021.VISrl-pls'] = lambda: AreaBenchmark('Siegle2021', 'VISrl', pls.COMPARISON, BIBTEX)
 benchmark_registry['Siegle2021-pls'] = lambda: MeanBenchmark('Siegle2021', pls.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['Siegle2021.VISp-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISp', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISl-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISl', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISal-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISal', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISpm-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISpm', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISam-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISam', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISrl-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISrl', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021-pls_noise_corrected'] = lambda: MeanBenchmark(
+    'Siegle2021', pls_noise_corrected.COMPARISON, BIBTEX, AREAS
+)
 
 benchmark_registry['Siegle2021.VISp-cka'] = lambda: AreaBenchmark('Siegle2021', 'VISp', cka.COMPARISON, BIBTEX)
 benchmark_registry['Siegle2021.VISl-cka'] = lambda: AreaBenchmark('Siegle2021', 'VISl', cka.COMPARISON, BIBTEX)

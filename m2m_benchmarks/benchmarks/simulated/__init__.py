@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import cka, pls, rdm, rdm_standardised, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, pls, pls_noise_corrected, rdm, rdm_standardised, ridge
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 
@@ -86,6 +86,28 @@ benchmark_registry['SimulatedMouse.VISrl-pls'] = lambda: AreaBenchmark(
     'SimulatedMouse', 'VISrl', pls.COMPARISON, BIBTEX
 )
 benchmark_registry['SimulatedMouse-pls'] = lambda: MeanBenchmark('SimulatedMouse', pls.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['SimulatedMouse.VISp-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISp', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISl-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISl', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISal-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISal', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISpm-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISpm', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISam-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISam', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISrl-pls_noise_corrected'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISrl', pls_noise_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse-pls_noise_corrected'] = lambda: MeanBenchmark(
+    'SimulatedMouse', pls_noise_corrected.COMPARISON, BIBTEX, AREAS
+)
 
 benchmark_registry['SimulatedMouse.VISp-cka'] = lambda: AreaBenchmark('SimulatedMouse', 'VISp', cka.COMPARISON, BIBTEX)
 benchmark_registry['SimulatedMouse.VISl-cka'] = lambda: AreaBenchmark('SimulatedMouse', 'VISl', cka.COMPARISON, BIBTEX)

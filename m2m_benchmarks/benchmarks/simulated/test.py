@@ -6,6 +6,7 @@ AREAS = {
     'rdm_standardised': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
     'ridge': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
     'pls': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
+    'pls_noise_corrected': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
     'cka': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
 }
 
