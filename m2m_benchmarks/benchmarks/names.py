@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import replace
 
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, KNOWN
 from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import (
     DERIVED_DIGITS,
@@ -195,7 +195,7 @@ def _areas(dataset: str) -> list[str]:
 def _check_neural(name: NeuralIdentifier) -> None:
     areas = _areas(name.dataset)
     hint = ''
-    if name.comparison not in COMPARISONS:
+    if name.comparison not in KNOWN:
         hint = f'Comparisons are {", ".join(COMPARISONS)}.'
     elif name.area is not None and name.area not in areas:
         hint = f'Areas of {name.dataset} are {", ".join(areas)}.'

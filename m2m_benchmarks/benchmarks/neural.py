@@ -111,6 +111,8 @@ class AreaBenchmark(BenchmarkBase):
             fewest = fewest_presentations(assembly)
             self._check_trials(fewest, fewest)
             selected = recordings(dataset, area, population, comparison.min_neuroids, assembly)
+            if comparison.min_reliability > MIN_RELIABILITY:
+                selected = selected.more_reliable(comparison.min_reliability)
         n_neuroids = selected.mean.sizes['neuroid']
         if n_neuroids < comparison.min_neuroids:
             raise BenchmarkError(f'{name} needs {comparison.min_neuroids} or more neuroids, but has {n_neuroids}.')
@@ -469,7 +471,7 @@ def choices_of(comparison: Comparison, one_animal: bool = False) -> dict[str, An
     drawn = {'error': comparison.bootstrap('neuroids of one animal')} if one_animal else {}
     return {
         'metric': comparison.metric,
-        'reliability_threshold': MIN_RELIABILITY,
+        'reliability_threshold': comparison.min_reliability,
         'split_halves': N_SPLITS,
         'stimuli': 'whole scene, no placement on a screen',
         **comparison.settings,

@@ -69,6 +69,11 @@ class AreaRecordings:
             sha256=hashlib.sha256(neuroids.encode()).hexdigest() if self.sha256 else '',
         )
 
+    def more_reliable(self, threshold: float) -> 'AreaRecordings':
+        """Select the neuroids whose reliability is at least a threshold."""
+        kept = self.reliability >= threshold
+        return dataclasses.replace(self[kept], n_unreliable=self.n_unreliable + int((~kept).sum()))
+
     @property
     def version(self) -> Version | None:
         """Version of the dataset; None for recordings from Brain-Score's own storage."""

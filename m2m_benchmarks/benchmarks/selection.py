@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, PROTOCOLS
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, NeuralIdentifier, dotted_name, matches, parse
 from m2m_benchmarks.benchmarks.names import check_benchmark, needs_of, own_benchmarks, part_is_here
 from m2m_benchmarks.data import manifest, populations
@@ -80,6 +80,30 @@ def under_all_comparisons(names: Sequence[str]) -> list[str]:
             raise BenchmarkError(f'{name} has no other comparisons; name benchmarks of recordings.')
         expanded |= {str(replace(identifier, comparison=comparison)): None for comparison in COMPARISONS}
     return list(expanded)
+
+
+def under_protocol(protocol: str, names: Sequence[str]) -> list[str]:
+    """Replace benchmarks of recordings by those of the same recordings with the settings of a publication.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such protocol.
+    BenchmarkError
+        When it has no settings for a benchmark.
+    """
+    if protocol not in PROTOCOLS:
+        raise UnknownNameError('protocol', protocol, PROTOCOLS)
+    under = []
+    for name in names:
+        identifier = parse(name) if isinstance(name, str) else None  # from Python, it may be an object
+        if not isinstance(identifier, NeuralIdentifier) or identifier.comparison not in PROTOCOLS[protocol]:
+            known = ' or '.join(f'-{comparison}' for comparison in PROTOCOLS[protocol])
+            raise BenchmarkError(
+                f'{protocol} has no settings for {name}; name benchmarks of recordings that end in {known}.'
+            )
+        under.append(str(replace(identifier, comparison=f'{protocol}_{identifier.comparison}')))
+    return under
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,13 @@ def score(
         ),
     ] = False,
     mouse_acuity: MouseAcuity = False,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help='Publication whose settings are used, to compare with its numbers: huang2023, for -rdm and -ridge. '
+            'Names of benchmarks then end in -huang2023_rdm and -huang2023_ridge.'
+        ),
+    ] = None,
     mean: Annotated[
         str | None,
         typer.Option(
@@ -128,11 +135,12 @@ def score(
       m2m score torchvision:resnet18 torchvision:resnet18@none 'Siegle2021.*-rdm' --seeds 0-4
       m2m score torchvision:resnet18 --benchmark suite:paper
       m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --mouse-acuity
+      m2m score torchvision:squeezenet1_1 Siegle2021-rdm Siegle2021-ridge --protocol huang2023
       m2m score net.py:make SimulatedMouse-rdm --image-size 64 --mean 0.5 --std 0.5
       m2m score torchvision:vgg16 Siegle2021-rdm --estimate
     """  # noqa: D301, D411 - \b keeps these lines from being joined
     seed_list = parse_seeds(seeds)
-    from m2m_benchmarks.benchmarks.selection import expand_benchmarks
+    from m2m_benchmarks.benchmarks.selection import expand_benchmarks, under_protocol
     from m2m_benchmarks.scoring.acuity import check_benchmarks
     from m2m_benchmarks.scoring.several import score_several
     from m2m_benchmarks.scoring.specs import check_candidate
@@ -159,6 +167,8 @@ def score(
             raise typer.BadParameter(f'{spec} is named twice', param_hint='MODEL')
         specs[str(spec)] = spec
     expanded = expand_benchmarks(benchmarks)
+    if protocol is not None:
+        expanded = under_protocol(protocol, expanded)
     if mouse_acuity:
         check_benchmarks(expanded)
     ensure_writable(home())

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from m2m_benchmarks.benchmarks.ceilings import CEILINGS, OF_HALF
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, KNOWN
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, NeuralIdentifier, dotted_name, parse
 from m2m_benchmarks.benchmarks.names import notes_on_data
@@ -159,7 +159,7 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
             notes.append(f'{result.benchmark}: units that vary on fewer than three stimuli are left out: {shown}.')
     if any(part.own_units_interval is not None for part in parts):
         notes += _ABOUT_OWN_UNITS
-    names = [name for name in map(_neural, results) if name is not None]
+    names = [name for name in map(_neural, results) if name is not None and name.comparison in COMPARISONS]
     # Imported recordings have no METHODS.md; that of any dataset describes the comparisons.
     any_folder = next(iter(RECORDINGS.values())).folder
     datasets = dict.fromkeys(name.dataset for name in names)
@@ -207,7 +207,7 @@ def _between(value: float | None, interval: list[float] | None) -> str:
 def _neural(result: Result) -> NeuralIdentifier | None:
     """Name of a benchmark on recordings with one of this library's comparisons; None for others."""
     name = parse(result.benchmark)
-    return name if isinstance(name, NeuralIdentifier) and name.comparison in COMPARISONS else None
+    return name if isinstance(name, NeuralIdentifier) and name.comparison in KNOWN else None
 
 
 def _domains(result: Result) -> Table:

@@ -25,12 +25,12 @@ class LayerChoice:
         One layer for all neuroids; or one for the first half of them, chosen on the second, and one for the second
         half, chosen on the first.
     how : str
-        'named', 'committed by the model', 'the only layer', or 'cross-fitted: ...'.
+        'named', 'committed by the model', 'the only layer', 'best on all neuroids', or 'cross-fitted: ...'.
     halves : Halves or None
         Halves of the benchmark, where there are two layers.
     layer_scores : dict
         Raw value of each layer on the first half of the neuroids and on the second, by the comparison that the layers
-        are chosen by; empty where none was compared.
+        are chosen by, or on all neuroids where it is scored on all; empty where none was compared.
     """
 
     layers: tuple[str, ...]
@@ -47,7 +47,8 @@ def choose_layer(
     A layer that the user names, that the model maps to the area, or that is the candidate's only one, is scored on all
     neuroids. Otherwise, or where the model's map was calibrated on the same dataset, every layer of the candidate is
     scored by the benchmark's comparison, or the one that it names for this, on each half of the neuroids, and the best
-    of each half is scored on the other: no animal has a say in the layer that it is scored with.
+    of each half is scored on the other: no animal has a say in the layer that it is scored with. Under the protocol of
+    a publication, the best layer on all neuroids may be scored on all (`Comparison.cross_fitted`).
 
     Parameters
     ----------
@@ -70,6 +71,10 @@ def choose_layer(
         for _, features in layer_features(activations, benchmark, [layer]):
             _refuse(candidate, benchmark, layer, features)
         return LayerChoice((layer,), how, None, {})
+    if not benchmark.comparison.cross_fitted:
+        on_all = compare_layers(candidate, activations, benchmark)
+        best = max(on_all, key=on_all.__getitem__)
+        return LayerChoice((best,), 'best on all neuroids', None, {layer: [value] for layer, value in on_all.items()})
     halves = split_neuroids(benchmark)
     scores = [compare_layers(candidate, activations, half) for half in (halves.first, halves.second)]
     of_first, of_second = (max(own, key=own.__getitem__) for own in scores)
@@ -92,7 +97,8 @@ def named_layer(candidate: Candidate, benchmark: AreaBenchmark, layer: str | Non
     if layer is not None:
         return layer, 'named'
     area = benchmark.region
-    if area in candidate.committed and candidate.calibrated_on != benchmark.dataset:
+    committed = benchmark.comparison.cross_fitted and candidate.calibrated_on != benchmark.dataset
+    if committed and area in candidate.committed:
         return str(candidate.committed[area]), 'committed by the model'
     if len(candidate.layers) == 1:
         return candidate.layers[0], 'the only layer'

@@ -95,10 +95,11 @@ def own_units(
     -------
     OwnUnits or None
         None for recordings of one trial, whose noise isn't known, where no unit of the sample varies, and for a
-        comparison that takes too long to be computed that often (`Comparison.chosen_by`).
+        comparison that takes too long to be computed that often (`Comparison.chosen_by`) or is a publication's.
     """
     recorded = benchmark.recordings
-    if len(recorded.trials) == 1 or benchmark.comparison.chosen_by is not None:
+    comparison = benchmark.comparison
+    if len(recorded.trials) == 1 or comparison.chosen_by is not None or not comparison.cross_fitted:
         return None
     together = list(layers) if layer in layers else [layer, *layers]
     activations(benchmark.stimulus_set, together, FeatureForm.UNITS)

@@ -11,7 +11,7 @@ import numpy as np
 from brainscore_core.benchmarks import Benchmark
 from brainscore_core.metrics import Score
 
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+from m2m_benchmarks.benchmarks.comparisons import KNOWN
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
@@ -94,7 +94,7 @@ def benchmark_fields(benchmark: Benchmark) -> dict[str, Any]:
             # Settings that the responses were extracted with, where the user chose them.
             data_settings=None if entry is None else entry['source'].get('settings'),
             simulated=entry is not None and manifest.is_simulated(entry),
-            benchmark_sha256=library().code_sha256 if benchmark.comparison.name in COMPARISONS else None,
+            benchmark_sha256=library().code_sha256 if benchmark.comparison.name in KNOWN else None,
             choices=benchmark.choices,
             version=benchmark.version,
             caveat=benchmark.comparison.description.caveat or None,

@@ -15,6 +15,7 @@ from torch import nn
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark, averaged
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
+from m2m_benchmarks.benchmarks.selection import under_protocol
 from m2m_benchmarks.data.versions import reporting_replacement
 from m2m_benchmarks.errors import BenchmarkError, ModelError, StorageError
 from m2m_benchmarks.messages import say
@@ -52,6 +53,7 @@ class _Options(TypedDict, total=False):
     batch_size: int | None
     device: str | None
     mouse_acuity: bool
+    protocol: str | None
 
 
 @overload
@@ -84,6 +86,7 @@ def score(
     batch_size: int | None = None,
     device: str | None = None,
     mouse_acuity: bool = False,
+    protocol: str | None = None,
 ) -> Score | list[Score]:
     """Score a model on a benchmark, or on several.
 
@@ -126,6 +129,9 @@ def score(
     mouse_acuity : bool
         Whether any model sees the stimuli as a mouse's eye passes them on, low-passed by their size in visual degrees,
         before its preprocessing. Its name in the results then ends in `+mouse_acuity`. For benchmarks of recordings.
+    protocol : str, optional
+        Publication whose settings are used, such as 'huang2023': the benchmark `Siegle2021-rdm` becomes
+        `Siegle2021-huang2023_rdm`, also in the results. For names of benchmarks.
 
     Returns
     -------
@@ -157,6 +163,8 @@ def score(
         )
         several = isinstance(benchmark, list | tuple)
         benchmarks = list(benchmark) if isinstance(benchmark, list | tuple) else [benchmark]
+        if protocol is not None:
+            benchmarks = under_protocol(protocol, benchmarks)
         scores = list(score_candidate(candidate, benchmarks, layer, fresh=fresh))
     return scores if several else scores[0]
 

@@ -21,6 +21,12 @@ COMPARISONS = {
     'pls_noise_corrected': 'prediction of single neuroids, noise-corrected (mouse-vision)',
     'cka': 'alignment of population geometry (debiased linear CKA)',
 }
+#: Name of each protocol of a publication, which is its module too, to the comparisons that it has settings for. Under
+#: them, a comparison is named PROTOCOL_COMPARISON; it is for comparing with that publication, and in no listing.
+PROTOCOLS = {'huang2023': ('rdm', 'ridge')}
+_OF_PROTOCOLS = {f'{protocol}_{name}': (protocol, name) for protocol, names in PROTOCOLS.items() for name in names}
+#: Names of all comparisons.
+KNOWN = (*COMPARISONS, *_OF_PROTOCOLS)
 
 
 def load_comparison(name: str) -> 'Comparison':
@@ -31,6 +37,10 @@ def load_comparison(name: str) -> 'Comparison':
     UnknownNameError
         When there is no comparison of this name.
     """
+    if name in _OF_PROTOCOLS:
+        protocol, own = _OF_PROTOCOLS[name]
+        under: Comparison = importlib.import_module(f'{__name__}.{protocol}').PROTOCOL[own]
+        return under
     if name not in COMPARISONS:
         raise UnknownNameError('comparison', name, COMPARISONS)
     module = importlib.import_module(f'{__name__}.{name}')

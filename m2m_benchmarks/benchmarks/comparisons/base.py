@@ -11,6 +11,7 @@ import numpy as np
 from m2m_benchmarks.arrays import FACTORS, N_DRAWS, Sample
 from m2m_benchmarks.benchmarks.ceilings import CEILINGS, OF_HALF
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
+from m2m_benchmarks.data.trials import MIN_RELIABILITY
 
 
 class FeatureForm(enum.StrEnum):
@@ -194,6 +195,11 @@ class Comparison(ABC):
         Whether recordings of one repetition have no ceiling.
     needs_trials : bool
         Whether `raw` is of single trials, which simulated recordings then have, and not of their mean alone.
+    min_reliability : float
+        Minimum split-half reliability of the neuroids, at least that of recordings (`data.trials`).
+    cross_fitted : bool
+        Whether layers are chosen on one half of the neuroids and scored on the other; if not, the best layer on all
+        neuroids is scored, as the protocols of some publications have it.
     chosen_by : str or None
         Name of the comparison that layers are chosen by, for one that takes too long to compare all layers.
     description : Description
@@ -212,6 +218,8 @@ class Comparison(ABC):
     min_trials: ClassVar[int] = 2
     ceiling_needs_trials: ClassVar[bool] = True
     needs_trials: ClassVar[bool] = False
+    min_reliability: ClassVar[float] = MIN_RELIABILITY
+    cross_fitted: ClassVar[bool] = True
     chosen_by: ClassVar[str | None] = None
     description: Description
 
