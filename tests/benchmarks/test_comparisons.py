@@ -120,7 +120,7 @@ def test_the_table_names_every_module():
     import pathlib
 
     modules = {path.stem for path in pathlib.Path(folder).glob('*.py')} - {'__init__', 'base', 'regression'}
-    assert modules == set(COMPARISONS)
+    assert modules == {*COMPARISONS, *comparisons.PROTOCOLS}
     for name in COMPARISONS:
         assert load_comparison(name).name == name
     with pytest.raises(UnknownNameError, match='Did you mean rdm'):
