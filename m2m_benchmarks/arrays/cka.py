@@ -26,17 +26,18 @@ def cka(first: np.ndarray, second: np.ndarray, debiased: bool = True) -> float:
 
 def kernel_cka(first: np.ndarray, second: np.ndarray, debiased: bool = True) -> float:
     """Linear CKA of two kernels, the patterns' inner products, shape (n_stimuli, n_stimuli); see `cka`."""
-    first, second = _centred(first, debiased), _centred(second, debiased)
+    first, second = centred(first, debiased), centred(second, debiased)
     scale = np.vdot(first, first) * np.vdot(second, second)
     return float(np.vdot(first, second) / np.sqrt(scale)) if scale > 0 else 0.0
 
 
 def hsic(first: np.ndarray, second: np.ndarray, debiased: bool = True) -> float:
     """Hilbert-Schmidt independence criterion of two kernels (eq. 5 of Song et al. 2012, JMLR 13), up to a factor."""
-    return float(np.vdot(_centred(first, debiased), _centred(second, debiased)))
+    return float(np.vdot(centred(first, debiased), centred(second, debiased)))
 
 
-def _centred(products: np.ndarray, debiased: bool) -> np.ndarray:
+def centred(products: np.ndarray, debiased: bool = True) -> np.ndarray:
+    """Centre a kernel, (n_stimuli, n_stimuli), so that its rows sum to 0; if debiased, its diagonal is 0 too."""
     n = len(products)
     if not debiased:
         return np.asarray(products - products.mean(axis=0) - products.mean(axis=1)[:, None] + products.mean())
@@ -44,5 +45,5 @@ def _centred(products: np.ndarray, debiased: bool) -> np.ndarray:
         raise ValueError(f'the U-statistic of HSIC needs at least 4 stimuli, got {n}')
     products = products - np.diag(np.diag(products))  # noise adds its variance to the diagonal
     rows = products.sum(axis=1) / (n - 2)
-    centred = products - rows[:, None] - rows + products.sum() / ((n - 1) * (n - 2))
-    return np.where(np.eye(n, dtype=bool), 0, centred)
+    differences = products - rows[:, None] - rows + products.sum() / ((n - 1) * (n - 2))
+    return np.where(np.eye(n, dtype=bool), 0, differences)

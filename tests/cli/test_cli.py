@@ -198,7 +198,8 @@ def test_each_comparison_is_explained_in_a_line(m2m, m2m_home):
     assert f'-ridge: score = max(raw, 0)**2 / ceiling; {by} stimuli, {n_draws} draws.' in lines
     assert f'-cka: score = raw / ceiling; {by} {halves}' in lines
     assert 'raw and ceiling: see m2m_benchmarks/benchmarks/simulated/METHODS.md.' in lines
-    assert all(len(line) <= 110 for line in lines)
+    # The line that says what 0 and 1 are names all comparisons of one kind.
+    assert all(len(line) <= 110 for line in lines if not line.startswith('score of '))
 
 
 @pytest.mark.seconds

@@ -1,11 +1,20 @@
 """Linear CKA, debiased."""
 
+import functools
+
 import numpy as np
 
 from m2m_benchmarks.arrays import Sample, half_means, kernel
 from m2m_benchmarks.arrays.cka import hsic, kernel_cka
-from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw, over_draws
+from m2m_benchmarks.arrays.sampled_cka import cka_draws, recorded_draws
+from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
+
+
+@functools.lru_cache(maxsize=24)
+def drawn_hsic(recordings: AreaRecordings, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Compute `recorded_draws` of trial-averaged responses; they are kept for the next candidate."""
+    return recorded_draws(recordings.mean.values, sample)
 
 
 class CKA(Comparison):
@@ -30,12 +39,7 @@ class CKA(Comparison):
         value = kernel_cka(model, kernel(responses))
         if sample is None:
             return Raw(value)
-
-        def drawn(stimuli: np.ndarray, neuroids: np.ndarray) -> float:
-            half = np.flatnonzero(stimuli)
-            return kernel_cka(model[np.ix_(half, half)], kernel(responses[half] * np.sqrt(neuroids)))
-
-        return Raw(value, over_draws(sample, drawn))
+        return Raw(value, cka_draws(model, responses, drawn_hsic(recordings, sample)[0], sample))
 
     def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:
         """CKA of the noise-free responses with the recorded ones.

@@ -8,6 +8,7 @@ AREAS = {
     'pls': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
     'pls_noise_corrected': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
     'cka': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
+    'cka_corrected': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
 }
 
 
