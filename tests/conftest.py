@@ -211,6 +211,7 @@ def settings_of_few_draws():
         f'{comparisons}.base.Comparison.n_draws': 20,
         f'{comparisons}.pls_noise_corrected.N_TRIAL_SPLITS': 2,
         f'{comparisons}.pls_noise_corrected.N_IMAGE_SPLITS': 2,
+        f'{comparisons}.procrustes.Procrustes.n_draws': 20,
     }
 
 

@@ -21,6 +21,7 @@ COMPARISONS = {
     'pls_noise_corrected': 'prediction of single neuroids, noise-corrected (mouse-vision)',
     'cka': 'alignment of population geometry (debiased linear CKA)',
     'cka_corrected': 'alignment with the whole population (CKA corrected for the sample of neuroids)',
+    'procrustes': 'alignment by a rotation (Procrustes shape similarity)',
 }
 #: Name of each protocol of a publication, which is its module too, to the comparisons that it has settings for. Under
 #: them, a comparison is named PROTOCOL_COMPARISON; it is for comparing with that publication, and in no listing.

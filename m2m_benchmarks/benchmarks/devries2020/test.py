@@ -9,6 +9,7 @@ AREAS = {
     'pls_noise_corrected': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
     'cka': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
     'cka_corrected': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
+    'procrustes': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
 }
 
 
