@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import cka, pls, pls_noise_corrected, rdm, rdm_standardised, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, cka_corrected, pls, pls_noise_corrected, procrustes, rdm, rdm_standardised, ridge
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 
@@ -100,3 +100,47 @@ benchmark_registry['deVries2020.VISpm-cka'] = lambda: AreaBenchmark('deVries2020
 benchmark_registry['deVries2020.VISam-cka'] = lambda: AreaBenchmark('deVries2020', 'VISam', cka.COMPARISON, BIBTEX)
 benchmark_registry['deVries2020.VISrl-cka'] = lambda: AreaBenchmark('deVries2020', 'VISrl', cka.COMPARISON, BIBTEX)
 benchmark_registry['deVries2020-cka'] = lambda: MeanBenchmark('deVries2020', cka.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['deVries2020.VISp-cka_corrected'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISp', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISl-cka_corrected'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISl', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISal-cka_corrected'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISal', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISpm-cka_corrected'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISpm', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISam-cka_corrected'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISam', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISrl-cka_corrected'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISrl', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020-cka_corrected'] = lambda: MeanBenchmark(
+    'deVries2020', cka_corrected.COMPARISON, BIBTEX, AREAS
+)
+
+benchmark_registry['deVries2020.VISp-procrustes'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISp', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISl-procrustes'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISl', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISal-procrustes'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISal', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISpm-procrustes'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISpm', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISam-procrustes'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISam', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020.VISrl-procrustes'] = lambda: AreaBenchmark(
+    'deVries2020', 'VISrl', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['deVries2020-procrustes'] = lambda: MeanBenchmark(
+    'deVries2020', procrustes.COMPARISON, BIBTEX, AREAS
+)

@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import cka, pls, pls_noise_corrected, rdm, rdm_standardised, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, cka_corrected, pls, pls_noise_corrected, procrustes, rdm, rdm_standardised, ridge
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 
@@ -99,3 +99,45 @@ benchmark_registry['Siegle2021.VISpm-cka'] = lambda: AreaBenchmark('Siegle2021',
 benchmark_registry['Siegle2021.VISam-cka'] = lambda: AreaBenchmark('Siegle2021', 'VISam', cka.COMPARISON, BIBTEX)
 benchmark_registry['Siegle2021.VISrl-cka'] = lambda: AreaBenchmark('Siegle2021', 'VISrl', cka.COMPARISON, BIBTEX)
 benchmark_registry['Siegle2021-cka'] = lambda: MeanBenchmark('Siegle2021', cka.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['Siegle2021.VISp-cka_corrected'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISp', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISl-cka_corrected'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISl', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISal-cka_corrected'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISal', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISpm-cka_corrected'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISpm', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISam-cka_corrected'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISam', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISrl-cka_corrected'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISrl', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021-cka_corrected'] = lambda: MeanBenchmark(
+    'Siegle2021', cka_corrected.COMPARISON, BIBTEX, AREAS
+)
+
+benchmark_registry['Siegle2021.VISp-procrustes'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISp', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISl-procrustes'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISl', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISal-procrustes'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISal', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISpm-procrustes'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISpm', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISam-procrustes'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISam', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021.VISrl-procrustes'] = lambda: AreaBenchmark(
+    'Siegle2021', 'VISrl', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['Siegle2021-procrustes'] = lambda: MeanBenchmark('Siegle2021', procrustes.COMPARISON, BIBTEX, AREAS)

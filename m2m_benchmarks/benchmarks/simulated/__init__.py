@@ -5,7 +5,7 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import cka, pls, pls_noise_corrected, rdm, rdm_standardised, ridge
+from m2m_benchmarks.benchmarks.comparisons import cka, cka_corrected, pls, pls_noise_corrected, procrustes, rdm, rdm_standardised, ridge
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 
@@ -124,3 +124,47 @@ benchmark_registry['SimulatedMouse.VISrl-cka'] = lambda: AreaBenchmark(
     'SimulatedMouse', 'VISrl', cka.COMPARISON, BIBTEX
 )
 benchmark_registry['SimulatedMouse-cka'] = lambda: MeanBenchmark('SimulatedMouse', cka.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['SimulatedMouse.VISp-cka_corrected'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISp', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISl-cka_corrected'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISl', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISal-cka_corrected'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISal', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISpm-cka_corrected'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISpm', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISam-cka_corrected'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISam', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISrl-cka_corrected'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISrl', cka_corrected.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse-cka_corrected'] = lambda: MeanBenchmark(
+    'SimulatedMouse', cka_corrected.COMPARISON, BIBTEX, AREAS
+)
+
+benchmark_registry['SimulatedMouse.VISp-procrustes'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISp', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISl-procrustes'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISl', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISal-procrustes'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISal', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISpm-procrustes'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISpm', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISam-procrustes'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISam', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISrl-procrustes'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISrl', procrustes.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse-procrustes'] = lambda: MeanBenchmark(
+    'SimulatedMouse', procrustes.COMPARISON, BIBTEX, AREAS
+)
