@@ -206,22 +206,20 @@ ROWS = [
     ),
     Row('ridge, one penalty', 'himalaya KernelRidge', himalaya_ridge, our_ridge, 1, 1e-6, own_environment=True),
     Row('PLS, 25 components', 'scikit-learn PLSRegression', pls_regression, our_pls, 1, 1e-4),
-    Row(
-        'RDM + Spearman, layers x areas', 'rsatoolbox', rsatoolbox_rdms, our_rdms, 10, 1e-10, own_environment=True
-    ),
+    Row('RDM + Spearman, layers x areas', 'rsatoolbox', rsatoolbox_rdms, our_rdms, 10, 1e-10, own_environment=True),
     Row('debiased CKA', 'Brain-Score CKA', stock_cka, our_cka, 1, 1e-9),
 ]
 
 
 def resident_mb() -> float:
     """Memory of this process in MB."""
-    with open('/proc/self/statm') as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+    pages = int(Path('/proc/self/statm').read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 def measure(function: Callable[[Arrays], Arrays], arrays: Arrays) -> tuple[Arrays, float, float]:
     """Call a function: its results, seconds, and by how many MB the memory rises at most."""
-    small = {name: values for name, values in arrays.items()}
+    small = dict(arrays)
     small |= {'responses': arrays['responses'][:, :3], 'layers': arrays['layers'][:1], 'areas': arrays['areas'][:1]}
     function(small)  # imports and thread pools are not timed
     before, highest, done = resident_mb(), [0.0], threading.Event()
@@ -271,8 +269,10 @@ def main() -> int:
         venv.create(folder / 'environment', with_pip=True)
         python = folder / 'environment' / 'bin' / 'python'
         subprocess.run([python, '-m', 'pip', 'install', '--quiet', *PEERS], check=True, stdout=sys.stderr)
-        print(f'{args.stimuli} stimuli, {args.features} features, {args.neurons} neurons, {args.layers} layers, '
-              f'{args.areas} areas')
+        print(
+            f'{args.stimuli} stimuli, {args.features} features, {args.neurons} neurons, {args.layers} layers, '
+            f'{args.areas} areas'
+        )
         print(f'{"":39}{"against":28}{"theirs, s":>10}{"ours, s":>9}{"ratio":>7}{"MB":>7}{"ours":>6}{"difference":>12}')
         for number, row in enumerate(ROWS):
             for side in ('theirs', 'ours'):

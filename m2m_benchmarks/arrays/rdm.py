@@ -8,7 +8,7 @@ import numpy as np
 _CHUNK = 16_384
 
 
-def rdm(patterns: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
+def rdm(patterns: np.ndarray, counts: np.ndarray | None = None, centred: bool = True) -> np.ndarray:
     """Representational dissimilarity matrix: 1 - Pearson correlation over units.
 
     Parameters
@@ -17,12 +17,14 @@ def rdm(patterns: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
         One response pattern per row, in any unit of measurement. At least two units; no NaN.
     counts : array of int, shape (n_units,), optional
         How often each unit is in the patterns, by default once; units with 0 are left out.
+    centred : bool
+        Whether each pattern's mean over units is subtracted first. If False, the distances are 1 - cosine.
 
     Returns
     -------
     array, shape (n_stimuli, n_stimuli)
         Distances in [0, 2], float64, symmetric with zero diagonal. A constant pattern has no correlation with
-        others: its distance to them is 1.
+        others, and one of zeros no angle: its distance to them is 1.
 
     Raises
     ------
@@ -33,32 +35,48 @@ def rdm(patterns: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
     ----------
     Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4.
     """
-    patterns = np.asarray(patterns)
-    if counts is not None and patterns.ndim == 2:
-        patterns, counts = patterns[:, counts > 0], counts[counts > 0]
-    if patterns.ndim != 2 or patterns.shape[1] < 2:
-        raise ValueError(f'expected patterns of shape (n_stimuli, n_units >= 2), got {patterns.shape}')
-    if not np.isfinite(patterns).all():
-        raise ValueError('the patterns contain NaN or infinity; average them over the recorded repetitions first')
+    patterns, counts = checked_patterns(patterns, counts)
     # Scaling first keeps the squares of very small or very large responses from under- or overflowing.
     highest, lowest = (extreme.astype(float) for extreme in (patterns.max(axis=1), patterns.min(axis=1)))
     largest = np.maximum(np.abs(highest), np.abs(lowest))[:, None]
     largest[largest == 0] = 1
     chunks = [slice(start, start + _CHUNK) for start in range(0, patterns.shape[1], _CHUNK)]
     weights = np.ones(patterns.shape[1]) if counts is None else counts.astype(float)
-    total = sum(patterns[:, chunk] / largest @ weights[chunk] for chunk in chunks)
-    mean = np.asarray(total)[:, None] / weights.sum()
+    mean = np.zeros((len(patterns), 1))
+    if centred:
+        total = sum(patterns[:, chunk] / largest @ weights[chunk] for chunk in chunks)
+        mean = np.asarray(total)[:, None] / weights.sum()
     products = np.zeros((len(patterns), len(patterns)))
     for chunk in chunks:
         block = patterns[:, chunk] / largest - mean
         products += (block if counts is None else block * weights[chunk]) @ block.T
     length = np.sqrt(np.diag(products))
-    length[highest == lowest] = np.inf
+    if centred:
+        length[highest == lowest] = np.inf
     length[length == 0] = np.inf
     correlation = products / np.outer(length, length)
     distances: np.ndarray = 1 - np.clip((correlation + correlation.T) / 2, -1, 1)
     np.fill_diagonal(distances, 0)
     return distances
+
+
+def checked_patterns(patterns: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Check patterns, and leave out the units that are in them 0 times; the counts are None where all are 1. See `rdm`.
+
+    Raises
+    ------
+    ValueError
+        When `patterns` isn't two-dimensional, has fewer than two units, or contains NaN or infinity.
+    """
+    patterns = np.asarray(patterns)
+    if counts is not None and patterns.ndim == 2:
+        patterns, counts = patterns[:, counts > 0], counts[counts > 0]
+        counts = None if (counts == 1).all() else counts
+    if patterns.ndim != 2 or patterns.shape[1] < 2:
+        raise ValueError(f'expected patterns of shape (n_stimuli, n_units >= 2), got {patterns.shape}')
+    if not np.isfinite(patterns).all():
+        raise ValueError('the patterns contain NaN or infinity; average them over the recorded repetitions first')
+    return patterns, counts
 
 
 def upper_triangle(matrix: np.ndarray) -> np.ndarray:
@@ -86,13 +104,23 @@ def _pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
     return rows, columns
 
 
-def number_distances(matrix: np.ndarray) -> np.ndarray:
+def rounding(n_stimuli: int, scale: float = 1.0) -> float:
+    """Difference of two distances that may be due to rounding alone.
+
+    A distance is made of sums of products, after a rotation into about n dimensions: each rounds to a part of `scale`.
+    """
+    return 4 * n_stimuli * float(np.finfo(float).eps) * scale
+
+
+def number_distances(matrix: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """Number the distances above the diagonal in ascending order; those that differ by rounding alone are ties.
 
     Parameters
     ----------
     matrix : array, shape (n, n)
         RDM, as returned by `rdm`.
+    scale : float
+        Size of the numbers that were added and subtracted; 1 for distances that are 1 minus a correlation.
 
     Returns
     -------
@@ -101,8 +129,6 @@ def number_distances(matrix: np.ndarray) -> np.ndarray:
     """
     distances = upper_triangle(matrix)
     order = np.argsort(distances)
-    # A distance is one minus a sum of products, after a rotation into about n dimensions: each rounds to a part of 1.
-    rounding = 4 * len(matrix) * np.finfo(float).eps
     numbers = np.zeros(len(distances), dtype=int)
-    numbers[order[1:]] = np.cumsum(np.diff(distances[order]) > rounding)
+    numbers[order[1:]] = np.cumsum(np.diff(distances[order]) > rounding(len(matrix), scale))
     return numbers

@@ -59,7 +59,7 @@ def rsa_with_each(first: np.ndarray, others: Sequence[np.ndarray], counts: np.nd
     correlations = np.zeros(len(others))
     weights = None
     if counts is not None:
-        drawn, weights = _drawn_pairs(counts)
+        drawn, weights = drawn_pairs(counts)
         first, others = first[drawn], [other[drawn] for other in others]
     if not len(first):
         return correlations
@@ -73,7 +73,7 @@ def rsa_with_each(first: np.ndarray, others: Sequence[np.ndarray], counts: np.nd
     return correlations.clip(-1, 1)  # rounding
 
 
-def _drawn_pairs(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def drawn_pairs(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Number the pairs of different drawn stimuli as `upper_triangle` does, and count how often each is drawn."""
     drawn, n = np.flatnonzero(counts), len(counts)
     # Row by row below the diagonal, the pairs of the first stimuli come first.

@@ -11,7 +11,7 @@ from brainscore_core.metrics import Metric, Score
 from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidAssembly
 
 from m2m_benchmarks.arrays import Sample, half_means
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+from m2m_benchmarks.benchmarks.comparisons import KNOWN
 from m2m_benchmarks.benchmarks.comparisons.base import (
     Ceiling,
     Comparison,
@@ -58,7 +58,7 @@ def benchmark(
     area : str or None
         Area; None for the mean over the areas of the dataset.
     metric : str, Metric or callable
-        A comparison of this library (`comparisons.COMPARISONS`), such as 'rdm'; another name that `load_metric` knows;
+        A comparison of this library (`comparisons.KNOWN`), such as 'rdm'; another name that `load_metric` knows;
         a metric of Brain-Score or its class; or a function `metric(source, target)` of two assemblies (presentation x
         neuroid, averaged over trials, with the same stimuli in the same order) that returns a number or a scalar Score.
         It must be larger the more similar source (the model) and target (the recordings) are. The source is a seeded
@@ -88,7 +88,7 @@ def benchmark(
     """
     if population is not None and area is None:
         raise BenchmarkError(f'{population} of {dataset} is a population of an area; also give the area.')
-    if isinstance(metric, str) and metric in COMPARISONS and name in (None, metric):
+    if isinstance(metric, str) and metric in KNOWN and name in (None, metric):
         known: AreaBenchmark | MeanBenchmark = load_benchmark(str(NeuralIdentifier(dataset, area, population, metric)))
         return known
     if not isinstance(metric, str) and not callable(metric):
@@ -135,7 +135,7 @@ def _check_name(name: str) -> None:
             f'{name!r} is not a valid name for a metric: expected letters, digits and underscores. Give it a name: '
             "benchmark(…, name='my_metric')."
         )
-    if name.lower() in {used.lower() for used in (*COMPARISONS, *PROTOCOLS)}:
+    if name.lower() in {used.lower() for used in (*KNOWN, *PROTOCOLS)}:
         raise BenchmarkError(
             f'{name!r} is the name of a comparison of this library, which differs from this metric. Give it another '
             f"name: benchmark(…, name='my_{name}')."

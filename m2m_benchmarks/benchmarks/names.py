@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import replace
 
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, KNOWN
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, HINT, KNOWN
 from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import (
     DERIVED_DIGITS,
@@ -196,7 +196,7 @@ def _check_neural(name: NeuralIdentifier) -> None:
     areas = _areas(name.dataset)
     hint = ''
     if name.comparison not in KNOWN:
-        hint = f'Comparisons are {", ".join(COMPARISONS)}.'
+        hint = HINT
     elif name.area is not None and name.area not in areas:
         hint = f'Areas of {name.dataset} are {", ".join(areas)}.'
     if hint:
@@ -204,7 +204,7 @@ def _check_neural(name: NeuralIdentifier) -> None:
         known = [
             str(NeuralIdentifier(name.dataset, area, name.population, comparison))
             for area in all_areas
-            for comparison in COMPARISONS
+            for comparison in KNOWN
         ]
         raise UnknownNameError('benchmark', str(name), known, hint)
 

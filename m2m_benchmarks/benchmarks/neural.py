@@ -131,7 +131,8 @@ class AreaBenchmark(BenchmarkBase):
 
     def _check_trials(self, n_trials: int, n_repetitions: int) -> None:
         # The usual two are for the ceiling, which recordings of one repetition don't have.
-        if n_trials < self.comparison.min_trials and not (n_repetitions == 1 and self.comparison.min_trials <= 2):
+        for_ceiling = self.comparison.min_trials <= 2 and not self.comparison.needs_trials
+        if n_trials < self.comparison.min_trials and not (n_repetitions == 1 and for_ceiling):
             raise BenchmarkError(
                 f'{self.identifier} needs recordings with {self.comparison.min_trials} or more repetitions of each '
                 f'stimulus; those of {self.dataset} have {n_trials}.'

@@ -17,8 +17,9 @@ from typing import Any
 
 import yaml
 
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, load_comparison
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, in_table, load_comparison
 from m2m_benchmarks.benchmarks.comparisons.base import TRANSFORMATIONS
+from m2m_benchmarks.benchmarks.comparisons.options import NAMES, OPTIONS_IN_WORDS
 from m2m_benchmarks.benchmarks.datasets import DIGITS, RECORDINGS, DigitsCollection, RecordedDataset
 from m2m_benchmarks.benchmarks.generalization import READOUT_IMAGES
 from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, DigitsIdentifier, NeuralIdentifier
@@ -74,7 +75,7 @@ def line(name: NeuralIdentifier | DigitsIdentifier) -> str:
     if isinstance(name, DigitsIdentifier):
         function, arguments = 'digits_benchmark', [repr(str(name))]
     else:
-        comparison = f'{name.comparison}.COMPARISON'
+        comparison = _expression(name.comparison)
         if name.area is None:
             function, arguments = 'MeanBenchmark', [repr(name.dataset), comparison, 'BIBTEX', 'AREAS']
         else:
@@ -86,6 +87,15 @@ def line(name: NeuralIdentifier | DigitsIdentifier) -> str:
     start = f'benchmark_registry[{str(name)!r}] = lambda: {function}('
     text = f'{start}{", ".join(arguments)})'
     return text if len(text) <= _WIDTH else f'{start}\n    {", ".join(arguments)}\n)'
+
+
+def _expression(comparison: str) -> str:
+    """Write what a comparison is in a registry line; its module is imported by the name in the table."""
+    listed = in_table(comparison)
+    if listed == comparison:
+        return f'{comparison}.COMPARISON'
+    own = load_comparison(comparison)
+    return f'{listed}.{type(own).__name__}({", ".join(map(repr, NAMES[comparison][1:]))})'
 
 
 def metadata(name: NeuralIdentifier, dataset: RecordedDataset, population_column: str = '') -> dict[str, Any]:
@@ -323,6 +333,7 @@ def _neural_methods(dataset: str, recorded: RecordedDataset) -> str:
         lines += ['', f'## `-{name}`: {title}', '']
         lines += [f'- Raw: {description.raw}.', f'- Ceiling: {description.ceiling}.']
         lines += [f"- Score: {description.formula}. The mean over areas is that of the areas' scores."]
+        lines += [f'- Options: {OPTIONS_IN_WORDS}.'] if name == 'rdm' else []
         lines += [f'- Invariant to {"; ".join(TRANSFORMATIONS[name] for name in sorted(comparison.invariant_to))}.']
         lines += [f'- {key.capitalize()}: {value}.' for key, value in comparison.settings.items()]
         lines += [f'- Note: {description.caveat}.'] if description.caveat else []

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, PROTOCOLS
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, PROTOCOLS, in_table
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, NeuralIdentifier, dotted_name, matches, parse
 from m2m_benchmarks.benchmarks.names import check_benchmark, needs_of, own_benchmarks, part_is_here
 from m2m_benchmarks.data import manifest, populations
@@ -152,7 +152,7 @@ def population_benchmarks() -> tuple[list[str], list[SmallPopulation]]:
 
 def _matching(pattern: str) -> list[str]:
     """List the benchmarks that match a pattern and whose data is on this machine."""
-    known = [*own_benchmarks(), *population_benchmarks()[0]]
+    known = _with_options([*own_benchmarks(), *population_benchmarks()[0]], pattern.rpartition('-')[2])
     same_parts = [name for name in known if name.count('.') == pattern.count('.')]
     matching = [name for name in known if matches(name, pattern)]
     if not matching:
@@ -162,6 +162,15 @@ def _matching(pattern: str) -> list[str]:
     if not here:
         raise DataNotFoundError(f'no data of {pattern} is on this machine. Bring with:{_commands(matching)}')
     return here
+
+
+def _with_options(names: list[str], comparison: str) -> list[str]:
+    """Replace the names of benchmarks by those with options, where a comparison has some; listings have no such."""
+    listed = in_table(comparison)
+    if listed == comparison:
+        return names
+    parsed = [name for name in map(parse, names) if isinstance(name, NeuralIdentifier) and name.comparison == listed]
+    return [str(replace(name, comparison=comparison)) for name in parsed]
 
 
 def _suite(name: str) -> list[str]:

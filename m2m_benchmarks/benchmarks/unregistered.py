@@ -1,4 +1,4 @@
-"""Benchmarks without a registry line: of imported recordings and digits, and of populations."""
+"""Benchmarks without a registry line: of imported recordings and digits, of populations, and with options."""
 
 from m2m_benchmarks.benchmarks.comparisons import load_comparison
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
@@ -15,7 +15,8 @@ def unregistered_benchmark(identifier: str) -> AreaBenchmark | MeanBenchmark | G
     Parameters
     ----------
     identifier : str
-        Name of a benchmark of imported or fetched recordings, of a population, or of digits; see
+        Name of a benchmark of imported or fetched recordings, of a population, of a comparison with options, or of
+        digits; see
         `benchmarks.identifiers`. Aliases of the six areas, such as V1, are allowed.
 
     Raises
@@ -30,7 +31,8 @@ def unregistered_benchmark(identifier: str) -> AreaBenchmark | MeanBenchmark | G
     if isinstance(name, DigitsIdentifier):
         return digits_benchmark(name)
     comparison = load_comparison(name.comparison)
-    if name.area is None:
-        return MeanBenchmark(name.dataset, comparison)
     declared = RECORDINGS.get(name.dataset)
-    return AreaBenchmark(name.dataset, name.area, comparison, declared.bibtex if declared else '', name.population)
+    bibtex, areas = (declared.bibtex, declared.areas) if declared else ('', ())
+    if name.area is None:
+        return MeanBenchmark(name.dataset, comparison, bibtex, areas)
+    return AreaBenchmark(name.dataset, name.area, comparison, bibtex, name.population)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, OPTIONS
 from m2m_benchmarks.benchmarks.identifiers import (
     PROTOCOLS,
     DigitsIdentifier,
@@ -30,6 +30,7 @@ _DAMAGED = 'Damaged'
 _NAMES = (
     'Siegle2021-rdm is the mean over areas, Siegle2021.VISp-rdm is one area. Qazi2025.MNIST-accuracy is the mean over '
     'target domains, Qazi2025.MNIST.SVHN-accuracy is one target.',
+    OPTIONS,
     "m2m benchmarks WORD lists the names that contain WORD; --all lists every name, Brain-Score's too. "
     'm2m data list shows how to get the data.',
 )

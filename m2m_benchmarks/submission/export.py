@@ -203,7 +203,7 @@ def _sources(name: str) -> list[tuple[str, str]]:
         metric = load_comparison(parsed.comparison).metric if isinstance(parsed, NeuralIdentifier) else ''
         return [('metrics', metrics[metric].folder)] if metric in metrics else []
     benchmarks = registered('benchmark')
-    name = populations.whole_area(name)
+    name = populations.registered_name(name)
     if name not in benchmarks:
         return []
     folder = benchmarks[name].folder

@@ -1,8 +1,9 @@
 """Plugin folders of imported recordings and their benchmarks, which this library has no folder for."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from m2m_benchmarks.benchmarks.comparisons import load_comparison
+from m2m_benchmarks.benchmarks.comparisons import in_table, load_comparison
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS, RecordedDataset
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, parse
 from m2m_benchmarks.benchmarks.names import known_benchmark
@@ -28,6 +29,7 @@ python package.py FOLDER
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from m2m_benchmarks.data.packaging import package
@@ -122,7 +124,11 @@ def write_sources(name: str, folder: Path) -> list[tuple[str, Path]]:
     dataset = imported_dataset(name)
     assert dataset is not None
     recorded, parsed = describe_recordings(dataset), parse(name)
-    if isinstance(parsed, NeuralIdentifier) and parsed.of_area not in neural_identifiers(dataset, recorded):
+    listed = neural_identifiers(dataset, recorded)
+    if (
+        isinstance(parsed, NeuralIdentifier)
+        and replace(parsed.of_area, comparison=in_table(parsed.comparison)) not in listed
+    ):
         needs = load_comparison(parsed.comparison)
         raise BenchmarkError(
             f'{name} cannot be scored, so it is not exported: it needs {needs.min_neuroids} or more reliable neuroids '

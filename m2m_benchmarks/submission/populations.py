@@ -1,10 +1,15 @@
-"""Registers benchmarks of populations of neuroids in exported plugins; elsewhere they have no registry line."""
+"""Registers benchmarks of populations, and of comparisons with options, in exported plugins.
 
+Elsewhere they have no registry line.
+"""
+
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeGuard
 
 import yaml
 
+from m2m_benchmarks.benchmarks.comparisons import in_table
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, parse
 from m2m_benchmarks.benchmarks.registry import line, metadata
@@ -14,14 +19,14 @@ from m2m_benchmarks.errors import UnknownNameError
 from m2m_benchmarks.submission.imported import describe_recordings, imported_dataset
 
 
-def whole_area(name: str) -> str:
-    """Name of the benchmark of a population's area; other names are returned unchanged."""
+def registered_name(name: str) -> str:
+    """Name of the benchmark of a population's area, and without options; other names are returned unchanged."""
     parsed = parse(name)
-    return str(parsed.of_area) if _is_population(parsed) else name
+    return str(_in_plugin(parsed)) if _is_recorded(parsed) else name
 
 
 def register(name: str, folder: Path) -> None:
-    """Add the registry line and metadata of the benchmark of a population to a copy of its plugin.
+    """Add the registry line and metadata of the benchmark of a population, or with options, to a copy of its plugin.
 
     Nothing is done for other benchmarks, which have theirs already.
 
@@ -40,13 +45,13 @@ def register(name: str, folder: Path) -> None:
         When the recordings have no such population; the message lists the nearest names.
     """
     parsed = parse(name)
-    if not _is_population(parsed):
+    if not _is_recorded(parsed) or parsed == _in_plugin(parsed):
         return
-    population = _population(parsed)
+    column = '' if parsed.population is None else _population(parsed).column
     with (folder / '__init__.py').open('a', encoding='utf-8') as file:
         file.write(f'\n{line(parsed)}\n')
     lines = yaml.safe_dump(
-        {name: metadata(parsed, describe_recordings(parsed.dataset), population.column)},
+        {name: metadata(parsed, describe_recordings(parsed.dataset), column)},
         sort_keys=False,
         width=1000,
         indent=4,
@@ -55,8 +60,12 @@ def register(name: str, folder: Path) -> None:
         file.write(''.join(f'    {text}\n' for text in lines))
 
 
-def _is_population(name: object) -> TypeGuard[NeuralIdentifier]:
-    if not isinstance(name, NeuralIdentifier) or name.population is None:
+def _in_plugin(name: NeuralIdentifier) -> NeuralIdentifier:
+    return replace(name.of_area, comparison=in_table(name.comparison))
+
+
+def _is_recorded(name: object) -> TypeGuard[NeuralIdentifier]:
+    if not isinstance(name, NeuralIdentifier):
         return False
     return name.dataset in RECORDINGS or imported_dataset(name.dataset) is not None
 

@@ -38,6 +38,8 @@ from m2m_benchmarks.testing import RecordedCandidate
 
 pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('few_draws')]
 
+#: Comparisons with options, in which each distance and each similarity of RDMs comes up.
+VARIANTS = ('rdm_cosine_pearson', 'rdm_euclidean_kendall', 'rdm_crossnobis_whitened', 'rdm_crossnobis_standardised')
 DESCRIPTION = Description(raw='largest response', ceiling='one', formula='raw / ceiling')
 
 
@@ -119,7 +121,7 @@ def test_the_table_names_every_module():
     folder = comparisons.__path__[0]
     import pathlib
 
-    modules = {path.stem for path in pathlib.Path(folder).glob('*.py')} - {'__init__', 'base', 'regression'}
+    modules = {path.stem for path in pathlib.Path(folder).glob('*.py')} - {'__init__', 'base', 'options', 'regression'}
     assert modules == {*COMPARISONS, *comparisons.PROTOCOLS}
     for name in COMPARISONS:
         assert load_comparison(name).name == name
@@ -155,7 +157,7 @@ IMPLIED = {
 
 
 @pytest.mark.parametrize('transformation', TRANSFORMATIONS)
-@pytest.mark.parametrize('name', COMPARISONS)
+@pytest.mark.parametrize('name', [*COMPARISONS, *VARIANTS])
 def test_a_comparison_is_invariant_exactly_as_it_claims(name, transformation, simulated_home):
     comparison = load_comparison(name)
     recordings = load_benchmark(f'SimulatedMouse.VISp-{name}').recordings
@@ -168,7 +170,7 @@ def test_a_comparison_is_invariant_exactly_as_it_claims(name, transformation, si
 
 
 @pytest.mark.parametrize(
-    'name', [name for name in COMPARISONS if load_comparison(name).features is FeatureForm.ROTATION]
+    'name', [name for name in (*COMPARISONS, *VARIANTS) if load_comparison(name).features is FeatureForm.ROTATION]
 )
 def test_the_stored_form_gives_the_value_of_the_layer(name, simulated_home):
     comparison = load_comparison(name)
@@ -339,7 +341,7 @@ def test_draws_of_similarity_are_those_of_the_repeated_experiment(name, simulate
         assert raw.value == pytest.approx(slow_similarity(model, patterns, every_stimulus, every_neuroid))
 
 
-@pytest.mark.parametrize('name', COMPARISONS)
+@pytest.mark.parametrize('name', [*COMPARISONS, *VARIANTS])
 @pytest.mark.parametrize('n_units', [5, 400])
 def test_a_layer_of_equal_patterns_agrees_with_nothing(name, n_units, simulated_home):
     """Whether as the units themselves or rotated: all distances are 0 but for rounding."""
@@ -371,7 +373,14 @@ def test_a_ceiling_of_an_unknown_kind():
 
 
 def test_how_few_stimuli_comparisons_take():
-    expected = {'rdm': 4, 'rdm_standardised': 4, 'ridge': 10, 'pls_noise_corrected': 10, 'cka': 8}
+    expected = {
+        'rdm': 4,
+        'rdm_standardised': 4,
+        'rdm_whitened': 8,
+        'ridge': 10,
+        'pls_noise_corrected': 10,
+        'cka': 8,
+    }
     assert {name: load_comparison(name).min_stimuli for name in expected} == expected
 
 
@@ -379,7 +388,7 @@ def test_how_few_stimuli_comparisons_take():
 def test_recordings_of_few_stimuli(n_images, m2m_home, make_bundle, tmp_path):
     import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=n_images, n_units=40).paths)
     model = RecordedCandidate()
-    for name in COMPARISONS:
+    for name in (*COMPARISONS, *VARIANTS):
         least = load_comparison(name).min_stimuli
         if n_images < least:
             with pytest.raises(
@@ -413,6 +422,9 @@ def test_recordings_of_one_trial_have_no_ceiling(simulated_home, monkeypatch):
         assert benchmark.recordings.mean.sizes['neuroid'] == varying.sum()
         # Halves of the neuroids need no second trial.
         assert (float(benchmark.ceiling) == 1) == comparison.ceiling_needs_trials
+    for name in ('rdm_crossnobis', 'rdm_crossnobis_whitened_standardised'):
+        with pytest.raises(BenchmarkError, match=rf'VISp-{name} needs recordings with 2 or more repetitions .* have 1'):
+            AreaBenchmark('SimulatedMouse', 'VISp', load_comparison(name))
     many = type('Many', (Largest,), {'min_trials': 3})
     with pytest.raises(BenchmarkError, match=r'needs recordings with 3 or more repetitions .* SimulatedMouse have 1'):
         AreaBenchmark('SimulatedMouse', 'VISp', many())

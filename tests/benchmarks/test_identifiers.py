@@ -151,8 +151,8 @@ def test_a_dataset_that_is_not_here(identifier, m2m_home):
         # Digits are domains, not datasets.
         ('MNIST.VISp-rdm', r'MNIST are digits, whose benchmarks are Qazi2025\.SOURCE-PROTOCOL, '),
         # What follows the grammar gets the comparisons or areas.
-        ('Siegle2021.VISp-plx', rf'Did you mean Siegle2021\.VISp-.* Comparisons are {KINDS}\.$'),
-        ('Siegle2021.VISx.L4-plx', rf' Comparisons are {KINDS}\.$'),
+        ('Siegle2021.VISp-plx', rf'Did you mean Siegle2021\.VISp-.* Comparisons are {KINDS}\. Options of rdm are '),
+        ('Siegle2021.VISx.L4-plx', rf' Comparisons are {KINDS}\. Options of rdm are '),
         ('Siegle2021.VISx-rdm', r' Areas of Siegle2021 are VISp, VISl, VISal, VISpm, VISam, VISrl\.$'),
         ('Qazi2025.MNIST-acc', r' Protocols are accuracy, readout_accuracy\.$'),
         (

@@ -87,6 +87,19 @@ def test_a_long_line_is_folded():
     compile(line, 'line', 'exec')
 
 
+@pytest.mark.parametrize(
+    ('name', 'expression'),
+    [
+        ('rdm', 'rdm.COMPARISON'),
+        ('rdm_kendall', "rdm.RDM('correlation', 'kendall')"),
+        ('rdm_cosine_standardised', "rdm_standardised.StandardisedRDM('cosine', 'spearman')"),
+    ],
+)
+def test_a_line_with_options_makes_the_comparison(name, expression):
+    text = registry.line(NeuralIdentifier('Siegle2021', None, None, name))
+    assert f"'Siegle2021', {expression}, BIBTEX, AREAS" in text
+
+
 @pytest.mark.parametrize('dataset', RECORDINGS)
 def test_methods_describe_every_comparison(dataset):
     text = (registry._FOLDER / RECORDINGS[dataset].folder / 'METHODS.md').read_text()

@@ -194,7 +194,7 @@ class Comparison(ABC):
     ceiling_needs_trials : bool
         Whether recordings of one repetition have no ceiling.
     needs_trials : bool
-        Whether `raw` is of single trials, which simulated recordings then have, and not of their mean alone.
+        Whether `raw` uses single trials: recordings of one repetition aren't scored, and simulated ones have trials.
     min_reliability : float
         Minimum split-half reliability of the neuroids, at least that of recordings (`data.trials`).
     cross_fitted : bool
@@ -207,17 +207,17 @@ class Comparison(ABC):
 
     name: str
     metric: str
-    repeat_stimuli: ClassVar[bool] = True
+    repeat_stimuli: bool = True
     n_draws: int = N_DRAWS
-    invariant_to: ClassVar[frozenset[str]]
+    invariant_to: frozenset[str]
     features: ClassVar[FeatureForm] = FeatureForm.ROTATION
     min_features: ClassVar[int] = 1
-    min_stimuli: ClassVar[int] = 4
+    min_stimuli: int = 4
     min_neuroids: ClassVar[int] = 3
     min_per_animal: ClassVar[int] = 1
     min_trials: ClassVar[int] = 2
     ceiling_needs_trials: ClassVar[bool] = True
-    needs_trials: ClassVar[bool] = False
+    needs_trials: bool = False
     min_reliability: ClassVar[float] = MIN_RELIABILITY
     cross_fitted: ClassVar[bool] = True
     chosen_by: ClassVar[str | None] = None

@@ -1,7 +1,8 @@
-"""Representational similarity: Spearman correlation of the upper triangles of two RDMs."""
+"""Representational similarity: a comparison of the upper triangles of two RDMs."""
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,38 +14,71 @@ from m2m_benchmarks.arrays import (
     agreement_of_halves,
     bounds_over_animals,
     ceiling_of,
-    compare_rdms,
     deal_halves,
     half_means,
-    number_distances,
     one_thread,
-    rdm,
-    rsa,
-    rsa_with_each,
     shared_noise,
     spearman_brown,
 )
+from m2m_benchmarks.arrays.comparators import COMPARATORS, RSA
+from m2m_benchmarks.arrays.distances import DISTANCES, crossnobis_of_each
+from m2m_benchmarks.benchmarks.ceilings import ABOVE_CHANCE
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
+from m2m_benchmarks.benchmarks.comparisons.options import CROSSNOBIS, WHITENED, option_name
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 from m2m_benchmarks.data.trials import N_SPLITS
 
-#: Numbers of benchmarks whose RDMs of draws are kept for the next candidate, and of distances of each: 384 MB at most.
-_N_KEPT, _MOST_KEPT = 24, 8_000_000
+#: Number of benchmarks whose RDMs of draws are kept for the next candidate, and bytes of each: 384 MB at most.
+_N_KEPT, _MOST_KEPT = 24, 16_000_000
 #: Fewest animals whose halves give a ceiling.
 _FEWEST_ANIMALS = 4
 #: Number of divisions of both neuroids and trials, for the noise that neuroids share.
 _N_SHARED = 40
+#: Distances and similarities in words.
+_DISTANCES = {
+    'correlation': '1 - Pearson over neuroids',
+    'cosine': '1 - cosine over neuroids',
+    'euclidean': 'squared Euclidean distances, mean over neuroids',
+    'crossnobis': 'squared Euclidean distances, mean over neuroids; of recordings, cross-validated over trials',
+}
+_COMPARATORS = {
+    'spearman': 'Spearman correlation',
+    'pearson': 'Pearson correlation',
+    'kendall': "Kendall's tau-a",
+    'whitened': 'whitened cosine',
+}
+_INVARIANT = {
+    'correlation': frozenset({'mean-keeping rotation', 'scaling'}),
+    'cosine': frozenset({'rotation', 'scaling'}),
+    'euclidean': frozenset({'rotation', 'scaling', 'translation'}),
+    'crossnobis': frozenset({'rotation', 'scaling', 'translation'}),
+}
+_REFERENCES = {
+    'crossnobis': 'Walther et al. (2016), NeuroImage 137',
+    'whitened': 'Diedrichsen et al. (2021), Neurons, Behavior, Data Analysis, and Theory 5(3)',
+}
 
 
 class RDM(Comparison):
-    """Representational similarity analysis (Kriegeskorte, Mur & Bandettini 2008)."""
+    """Representational similarity analysis (Kriegeskorte, Mur & Bandettini 2008).
+
+    Parameters
+    ----------
+    distance : str
+        Distance of responses, a name from `arrays.distances.DISTANCES`. Crossnobis distances of recordings are compared
+        with squared Euclidean ones of the model, which has no trials.
+    comparator : str
+        Similarity of RDMs, a name from `arrays.comparators.COMPARATORS`.
+    """
 
     name = 'rdm'
     metric = 'm2m_rdm'
-    invariant_to = frozenset({'mean-keeping rotation', 'scaling'})
+    invariant_to = _INVARIANT['correlation']
     min_features = min_per_animal = 2  # one unit or neuroid has no pattern
     min_neuroids = 4  # two in each half, for the ceiling
     ceiling_needs_trials = False
+    standardised = False
+    kind = 'population'
     description = Description(
         raw='Spearman correlation of the representational dissimilarity matrices of model and recordings (1 - Pearson '
         'over neuroids of trial-averaged responses)',
@@ -55,93 +89,142 @@ class RDM(Comparison):
         reference='Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4',
     )
 
+    def __init__(self, distance: str = 'correlation', comparator: str = 'spearman') -> None:
+        self._rsa = RSA(DISTANCES[distance], COMPARATORS[comparator])
+        self._of_model = replace(self._rsa, distance=DISTANCES['euclidean' if distance == CROSSNOBIS else distance])
+        if (distance, comparator) == ('correlation', 'spearman'):
+            return  # the class describes it
+        self.name = self.metric = option_name(distance, comparator, self.standardised)
+        self.invariant_to = self.invariant_to if self.standardised else _INVARIANT[distance]
+        self.needs_trials = distance == CROSSNOBIS
+        if comparator == WHITENED:
+            self.repeat_stimuli = False  # a stimulus drawn twice would be similar to itself
+            self.min_stimuli = 8  # a draw is half of them
+            self.kind = ABOVE_CHANCE
+        self.description = self._described(distance, comparator)
+
     def patterns(self, values: np.ndarray) -> np.ndarray:
         """Return the patterns whose distances are compared, from responses of shape (n_stimuli, n_units)."""
         return values
 
+    def scales(self, values: np.ndarray) -> np.ndarray:
+        """Return what `patterns` divides the responses of each unit by, shape (n_units,)."""
+        return np.ones(values.shape[1])
+
     def raw(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> Raw:
-        """Correlate the two RDMs."""
-        model = number_distances(rdm(self.patterns(features.values)))
+        """Compare the two RDMs."""
+        model = self._of_model.rdm(self.patterns(features.values))
         recorded = self._recorded(recordings)
-        value = rsa(model, recorded)
+        value = self._rsa.compare(model, recorded)
         if sample is None:
             return Raw(value)
         draws = np.empty((3, len(sample)))
         with one_thread():
-            few = recorded.size * len(sample) <= _MOST_KEPT
-            drawn = self._drawn(recordings, sample) if few else self._numbers(recordings, sample.neuroids)
+            few = recorded.nbytes * len(sample) <= _MOST_KEPT
+            drawn = self._drawn(recordings, sample) if few else self._rdms(recordings, sample.neuroids)
             for number, (stimuli, own) in enumerate(zip(sample.stimuli, drawn, strict=True)):
-                both, of_stimuli = rsa_with_each(model, [own, recorded], stimuli)
-                draws[:, number] = both, rsa(model, own), of_stimuli
+                both, of_stimuli = self._rsa.comparator.with_each(model, [own, recorded], stimuli)
+                draws[:, number] = both, self._rsa.compare(model, own), of_stimuli
         return Raw(value, draws)
 
     @functools.lru_cache(maxsize=4)  # noqa: B019 (comparisons live as long as the process)
     def _recorded(self, recordings: AreaRecordings) -> np.ndarray:
-        return next(self._numbers(recordings, [None]))
+        return self._rsa.rdm(self._responses(recordings))
 
     @functools.lru_cache(maxsize=_N_KEPT)  # noqa: B019
     def _drawn(self, recordings: AreaRecordings, sample: Sample) -> Sequence[np.ndarray]:
-        return list(self._numbers(recordings, sample.neuroids))
+        return list(self._rdms(recordings, sample.neuroids))
 
-    def _numbers(self, recordings: AreaRecordings, draws: Iterable[np.ndarray | None]) -> Iterator[np.ndarray]:
-        """Number the distances of the RDM of each draw of neuroids; of all where a draw is None or a single neuroid."""
-        patterns = self.patterns(recordings.mean.values)
-        for neuroids in draws:
-            enough = neuroids is not None and np.count_nonzero(neuroids) > 1
-            numbers = number_distances(rdm(patterns, neuroids if enough else None))
-            yield numbers.astype(np.min_scalar_type(len(numbers)))  # many may be kept
+    def _rdms(self, recordings: AreaRecordings, draws: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield the RDM of each draw of neuroids; of all neuroids where a draw has a single one."""
+        several = (neuroids if np.count_nonzero(neuroids) > 1 else None for neuroids in draws)
+        return self._rsa.rdms(self._responses(recordings), several)
+
+    def _responses(self, recordings: AreaRecordings) -> np.ndarray:
+        """Return what the RDMs of recordings are computed from; its last axis are neuroids."""
+        return self._of_each(recordings) if self.needs_trials else self.patterns(recordings.mean.values)
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019
+    def _of_each(self, recordings: AreaRecordings) -> np.ndarray:
+        return crossnobis_of_each(recordings.trials / self.scales(recordings.mean.values))
 
     def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:
-        """Correlation that the RDM of the population would have with that of the recorded neuroids.
+        """Similarity that the RDM of the population would have with that of the recorded neuroids.
 
         The reliability is the agreement of the RDMs of two halves of the neuroids, dealt within animals, averaged over
         divisions and corrected by Spearman and Brown's formula. What neuroids agree on because they share the noise of
         their trials is subtracted first.
         """
-        patterns = self.patterns(recordings.mean.values)
+        responses = self._responses(recordings)
         halves = deal_halves(recordings.animals, N_HALVINGS)
-        agreement = float(agreement_of_halves(patterns, halves).mean())
-        shared = 0.0
-        if len(recordings.trials) > 1:
-            first, second = zip(*half_means(recordings.trials, _N_SHARED), strict=True)
-            shared = shared_noise(map(self.patterns, first), map(self.patterns, second), halves[:_N_SHARED])
+        agreement = float(agreement_of_halves(responses, halves, self._rsa).mean())
+        shared = self._shared_noise(recordings, halves[:_N_SHARED])
         return Ceiling(
-            float(ceiling_of(agreement - shared)),
-            None if sample is None else ceiling_of(agreement_draws(patterns, halves, sample) - shared),
-            kind='population',
+            float(ceiling_of(agreement - shared, self._rsa)),
+            None
+            if sample is None
+            else ceiling_of(agreement_draws(responses, halves, sample, self._rsa) - shared, self._rsa),
+            kind=self.kind,
         )
 
+    def _shared_noise(self, recordings: AreaRecordings, halves: np.ndarray) -> float:
+        # Distances that are cross-validated over trials have no bias by noise that neuroids share.
+        if len(recordings.trials) == 1 or self.needs_trials:
+            return 0.0
+        first, second = zip(*half_means(recordings.trials, len(halves)), strict=True)
+        return shared_noise(map(self.patterns, first), map(self.patterns, second), halves, self._rsa)
+
     def further(self, recordings: AreaRecordings) -> dict[str, Any]:
-        """Compute the ceilings of the trials and of the animals, and the bounds over animals, on all neuroids."""
-        patterns = self.patterns(recordings.mean.values)
+        """Compute the ceilings of the trials and of the animals, and the bounds over animals, on all neuroids.
+
+        Crossnobis distances use up all trials, so that there is no ceiling of the trials. The bounds are known for
+        Spearman correlations.
+        """
+        responses = self._responses(recordings)
         numbers: dict[str, Any] = {
-            'animal_ceiling': self._animal_ceiling(recordings.animals, patterns),
-            'animal_bounds': self._animal_bounds(recordings.animals, patterns),
+            'animal_ceiling': self._animal_ceiling(recordings.animals, responses),
+            'animal_bounds': self._animal_bounds(recordings.animals, responses),
         }
-        if len(recordings.trials) > 1:
+        if len(recordings.trials) > 1 and not self.needs_trials:
+            comparator = self._rsa.comparator
             halves = (map(self.patterns, both) for both in half_means(recordings.trials, N_SPLITS))
-            agreement = [spearman_brown(compare_rdms(rdm(first), rdm(second))) for first, second in halves]
-            numbers['trial_ceiling'] = float(np.sqrt(max(np.mean(agreement), 0)))
+            agreement = np.array([self._rsa.compare(*map(self._rsa.rdm, both)) for both in halves])
+            reliability = np.mean(spearman_brown(comparator.correlation(agreement)))
+            numbers['trial_ceiling'] = float(comparator.similarity(np.sqrt(np.maximum(reliability, 0))))
         return {name: value for name, value in numbers.items() if value is not None}
 
-    def _animal_ceiling(self, animals: np.ndarray, patterns: np.ndarray) -> float | None:
+    def _animal_ceiling(self, animals: np.ndarray, responses: np.ndarray) -> float | None:
         """Ceiling of a model of the species, from halves of the animals; None for fewer than four."""
         names, members = np.unique(animals, return_inverse=True)
         if len(names) < _FEWEST_ANIMALS:
             return None
         halves = deal_halves(np.zeros(len(names)), N_HALVINGS)[:, members]
         sizes = np.minimum(halves.sum(axis=1), (~halves).sum(axis=1))
-        agreement = agreement_of_halves(patterns, halves[sizes > 1])
-        return float(ceiling_of(agreement.mean())) if len(agreement) else None
+        agreement = agreement_of_halves(responses, halves[sizes > 1], self._rsa)
+        return float(ceiling_of(agreement.mean(), self._rsa)) if len(agreement) else None
 
-    def _animal_bounds(self, animals: np.ndarray, patterns: np.ndarray) -> dict[str, Any] | None:
+    def _animal_bounds(self, animals: np.ndarray, responses: np.ndarray) -> dict[str, Any] | None:
         """Lower and upper bound over animals, of those with enough neuroids; None for fewer than three."""
         names, counts = np.unique(animals, return_counts=True)
-        own = [patterns[:, animals == name] for name in names[counts >= self.min_per_animal]]
-        if len(own) < 3:
+        own = (animals == name for name in names[counts >= self.min_per_animal])
+        rdms = list(self._rsa.distance.rdms(responses, own))
+        if len(rdms) < 3 or self._rsa.comparator is not COMPARATORS['spearman']:
             return None
-        lower, upper = bounds_over_animals(np.array([rdm(values) for values in own]))
-        return {'lower': lower, 'upper': upper, 'n_animals': len(own)}
+        lower, upper = bounds_over_animals(np.array(rdms))
+        return {'lower': lower, 'upper': upper, 'n_animals': len(rdms)}
+
+    def _described(self, distance: str, comparator: str) -> Description:
+        """Describe the comparison with options that the class doesn't describe."""
+        usual = type(self).description
+        of = 'standardised responses' if self.standardised else 'responses'
+        references = [usual.reference, *(_REFERENCES[name] for name in (distance, comparator) if name in _REFERENCES)]
+        return replace(
+            usual,
+            raw=f'{_COMPARATORS[comparator]} of the representational dissimilarity matrices of model and recordings '
+            f'({_DISTANCES[distance]}), of {of}',
+            ceiling=usual.ceiling.replace('correlation', 'similarity', 1),
+            reference='; '.join(references),
+        )
 
 
 COMPARISON = RDM()

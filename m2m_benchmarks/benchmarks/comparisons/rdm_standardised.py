@@ -25,6 +25,7 @@ class StandardisedRDM(RDM):
     name = 'rdm_standardised'
     invariant_to = frozenset({'scaling', 'feature-wise scaling', 'translation'})
     features = FeatureForm.UNITS
+    standardised = True
     description = Description(
         raw='Spearman correlation of the representational dissimilarity matrices of model and recordings (1 - Pearson '
         'over neuroids), after the responses of every unit and the trial-averaged responses of every neuroid are '
@@ -42,6 +43,11 @@ class StandardisedRDM(RDM):
     def patterns(self, values: np.ndarray) -> np.ndarray:
         """Standardise responses over the stimuli; those that are constant become 0."""
         return standardize(values)
+
+    def scales(self, values: np.ndarray) -> np.ndarray:
+        """Return the standard deviation of each unit over the stimuli; 1 for constant ones."""
+        deviations = values.std(axis=0)
+        return np.where(deviations > 0, deviations, 1)
 
     def objection(self, features: Features) -> str | None:
         """Say that a layer has fewer than two units that vary on three stimuli."""
