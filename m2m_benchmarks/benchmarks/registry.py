@@ -11,7 +11,7 @@ stimulus sets of digits are written from `data.digit_names`.
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +229,7 @@ def _neural_init(dataset: str, recorded: RecordedDataset) -> str:
     comparisons = list(dict.fromkeys(name.comparison for name in names))
     text = f'"""{recorded.title}, per area and over all areas.\n\n{_WRITTEN}\n"""\n\n'
     text += 'from brainscore_vision import benchmark_registry\n\n'
-    text += f'from m2m_benchmarks.benchmarks.comparisons import {", ".join(sorted(comparisons))}\n'
+    text += _import('m2m_benchmarks.benchmarks.comparisons', sorted(comparisons))
     text += 'from m2m_benchmarks.benchmarks.mean import MeanBenchmark\n'
     text += 'from m2m_benchmarks.benchmarks.neural import AreaBenchmark\n\n'
     text += f'AREAS = {recorded.areas!r}\n\n'
@@ -239,6 +239,14 @@ def _neural_init(dataset: str, recorded: RecordedDataset) -> str:
         lines = [line(name) for name in names if name.comparison == comparison]
         text += '\n' + '\n'.join(lines) + '\n'
     return text
+
+
+def _import(module: str, names: Sequence[str]) -> str:
+    """Write an import as ruff formats it."""
+    text = f'from {module} import {", ".join(names)}'
+    if len(text) <= _WIDTH:
+        return f'{text}\n'
+    return f'from {module} import (\n' + ''.join(f'    {name},\n' for name in names) + ')\n'
 
 
 def _digits_init(dataset: str, collection: DigitsCollection) -> str:

@@ -5,7 +5,16 @@ Written by `python -m m2m_benchmarks.benchmarks.registry`; edit the table or the
 
 from brainscore_vision import benchmark_registry
 
-from m2m_benchmarks.benchmarks.comparisons import cka, cka_corrected, pls, pls_noise_corrected, procrustes, rdm, rdm_standardised, ridge
+from m2m_benchmarks.benchmarks.comparisons import (
+    cka,
+    cka_corrected,
+    pls,
+    pls_noise_corrected,
+    procrustes,
+    rdm,
+    rdm_standardised,
+    ridge,
+)
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 
