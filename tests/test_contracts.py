@@ -31,6 +31,7 @@ BY_STRING = {
     ('plugins/loading.py', 'BRAIN_SCORE'),
     ('cli/doctor.py', 'name'),  # other packages
     ('benchmarks/comparisons/__init__.py', "f'{__name__}.{in_table(name)}'"),  # a line of its table
+    ('benchmarks/comparisons/__init__.py', "f'{__name__}.{protocol}'"),
     ('scoring/own_modules.py', 'name'),  # what a user's code imports
     ('scoring/own_modules.py', "f'{self._package}.{name}'"),
     ('scoring/source_loader.py', 'self._name'),
