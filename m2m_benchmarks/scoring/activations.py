@@ -17,6 +17,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,8 @@ class Activations:
         self._wrapper = candidate.wrapper
         self._report = progress or silent
         self._known: dict[tuple[str, str, FeatureForm], np.ndarray] = {}
+        #: Samples of units that were collected beside rotations, by the hash of the stimuli and the layer.
+        self._samples: dict[tuple[str, str], np.ndarray] = {}
         self._hashes: dict[str, str] = {}
         self._widths: dict[str, int] = {}
         self._in_use: set[Path] = set()
@@ -143,7 +146,12 @@ class Activations:
                 keys = {} if form is FeatureForm.MAPS else self._keys(unread, stimuli_sha256, form, probe)
                 known = {layer: self._stored(layer, key, probe) for layer, key in keys.items()}
                 missing = [layer for layer in unread if known.get(layer) is None]
-                computed = self._run(paths, missing, probe, folder, form) if missing else {}
+                computed = self._samples_of(stimuli_sha256, missing, form)
+                samples: dict[str, np.ndarray] = {}
+                uncollected = [layer for layer in missing if layer not in computed]
+                if uncollected:
+                    reduced, samples = self._run(paths, uncollected, probe, folder, form)
+                    computed |= reduced
                 before, state = state, files_state(paths)
                 # Of images that were touched, or replaced and put back, the content says nothing of what was read.
                 if before.is_kept(state) or not missing:
@@ -152,11 +160,17 @@ class Activations:
                     raise self._replaced(stimuli)
             else:
                 raise self._replaced(stimuli)
+            self._samples |= {(stimuli_sha256, layer): values for layer, values in samples.items()}
             self._store({layer: keys[layer] for layer in missing if layer in keys}, computed, probe, stimuli)
             for layer in unread:
                 stored = known.get(layer)
                 self._known[stimuli_sha256, layer, form] = computed[layer] if stored is None else stored
         return {layer: self._known[stimuli_sha256, layer, form] for layer in layers}
+
+    def _samples_of(self, stimuli_sha256: str, layers: Sequence[str], form: FeatureForm) -> dict[str, np.ndarray]:
+        """Take the samples of units that were collected in an earlier forward pass; empty for other forms."""
+        keys = {layer: (stimuli_sha256, layer) for layer in layers if form is FeatureForm.UNITS}
+        return {layer: self._samples.pop(key) for layer, key in keys.items() if key in self._samples}
 
     def _replaced(self, stimuli: StimulusSet) -> DataError:
         return DataError(
@@ -343,8 +357,16 @@ class Activations:
 
     def _run(
         self, paths: Sequence[Path], layers: Sequence[str], probe: Probe, folder: Path, form: FeatureForm
-    ) -> dict[str, np.ndarray]:
-        """Run all stimuli through the network once, collecting the responses on disk, not in memory."""
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Run all stimuli through the network once, collecting the responses on disk, not in memory.
+
+        Returns
+        -------
+        reduced : dict
+            Layer to its responses in the form.
+        samples : dict
+            Layer to a sample of its units, for a rotation: a score's own units need it (`scoring.own_units`).
+        """
         n_stimuli = len(paths)
         kept = kept_units(probe, layers, form)
         needed = scratch_bytes(n_stimuli, kept)
@@ -356,13 +378,15 @@ class Activations:
             )
         self.forward_passes += 1
         reduced = {}
+        sampled = kept_units(probe, layers, FeatureForm.UNITS) if form is FeatureForm.ROTATION else {}
+        samples = {layer: np.empty((n_stimuli, n_units), dtype) for layer, (n_units, dtype) in sampled.items()}
         with scratch(folder, n_stimuli, kept) as collected:
             with self.seeded():
                 done = 0
                 while done < n_stimuli:
                     batch = paths[done : done + images_at_once(probe, layers, self.most_images)]
                     try:
-                        self.collect(batch, done, collected, probe, form)
+                        self.collect(batch, done, collected, probe, form, samples)
                     except MemoryError as error:
                         self._halve(len(batch), error)
                         continue
@@ -374,12 +398,18 @@ class Activations:
                 except ValueError as error:
                     raise ModelError(f'layer {layer!r} of {self._candidate.identifier}: {error}.') from error
                 self._report(f'{self._candidate.identifier}: layers', i + 1, len(layers))
-        return reduced
+        return reduced, samples
 
     def collect(
-        self, batch: Sequence[Path], start: int, collected: Mapping[str, ScratchLayer], probe: Probe, form: FeatureForm
+        self,
+        batch: Sequence[Path],
+        start: int,
+        collected: Mapping[str, ScratchLayer],
+        probe: Probe,
+        form: FeatureForm,
+        samples: Mapping[str, np.ndarray] = MappingProxyType({}),
     ) -> None:
-        """Write the responses of layers to a batch, whose first stimulus has number `start`."""
+        """Write the responses of layers to a batch, whose first stimulus has number `start`, and samples of units."""
         for layer, output in self.respond(self.preprocess(batch), list(collected)).items():
             features = output.reshape(len(batch), -1)
             if features.shape[1] != probe.widths[layer]:
@@ -388,6 +418,8 @@ class Activations:
                     f'stimuli and {probe.widths[layer]} for others; a fixed number is expected.'
                 )
             collected[layer].write(start, _kept_part(features, form))
+            if layer in samples:
+                samples[layer][start : start + len(batch)] = _kept_part(features, FeatureForm.UNITS)
 
     def _halve(self, n_images: int, error: MemoryError) -> None:
         """Halve the number of images in a forward pass, for all that follow."""

@@ -157,7 +157,9 @@ def _passes(candidate: Candidate, benchmarks: Sequence[Benchmark], layer: str | 
             missing = [name for name in layers if (paths, form, name) not in known]
             if missing:
                 passes.append(_Pass(paths, missing, form))
-                known.update((paths, form, name) for name in missing)
+                # Units are sampled in the pass of a rotation.
+                made = [form, FeatureForm.UNITS] if form is FeatureForm.ROTATION else [form]
+                known.update((paths, own, name) for name in missing for own in made)
     return passes
 
 

@@ -100,6 +100,25 @@ def test_computed_once(stimuli, m2m_home):
 
 
 @pytest.mark.seconds
+def test_units_are_sampled_in_the_forward_pass_of_a_rotation(stimuli, m2m_home, monkeypatch):
+    """Every score needs both, its rotation and its own units."""
+    monkeypatch.setattr(module, 'MOST_UNITS', 10)
+    expected = Activations(load_candidate(network(), image_size=64))(stimuli, ['1', '3'], FeatureForm.UNITS)
+    activation_store.clear()
+    activations = Activations(load_candidate(network(), image_size=64))
+    activations(stimuli, ['1', '3'])
+    units = activations(stimuli, ['3', '1'], FeatureForm.UNITS)
+    assert activations.forward_passes == 1
+    for layer in ('1', '3'):
+        assert units[layer].shape == (118, 10)
+        np.testing.assert_array_equal(units[layer], expected[layer])
+    again = Activations(load_candidate(network(), image_size=64))
+    again(stimuli, ['1', '3'])
+    np.testing.assert_array_equal(again(stimuli, ['3'], FeatureForm.UNITS)['3'], expected['3'])
+    assert again.forward_passes == 0  # both are stored
+
+
+@pytest.mark.seconds
 def test_other_normalisation_under_the_same_name(stimuli):
     def passes_with(mean):
         preprocessing = functools.partial(load_preprocess_images, image_size=64, normalize_mean=mean)
