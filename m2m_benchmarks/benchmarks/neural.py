@@ -19,7 +19,6 @@ from brainscore_vision.benchmarks import BenchmarkBase
 from brainscore_vision.model_interface import BrainModel
 
 from m2m_benchmarks.arrays import Sample, draw_sample
-from m2m_benchmarks.benchmarks.comparisons import load_comparison
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, FeatureForm, Features, Raw
 from m2m_benchmarks.benchmarks.estimates import Estimate, estimate
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
@@ -178,16 +177,6 @@ class AreaBenchmark(BenchmarkBase):
             first, second = self.restricted_to(mask, sample[mask]), self.restricted_to(~mask, sample[~mask])
             self._halves[mask.tobytes()] = Halves(first, second, mask, how)
         return self._halves[mask.tobytes()]
-
-    @property
-    def of_layer_choice(self) -> 'AreaBenchmark':
-        """Benchmark that layers are chosen by: with another comparison where this one says so (`chosen_by`)."""
-        name = self.comparison.chosen_by
-        if name is None:
-            return self
-        return AreaBenchmark(
-            self.dataset, self.region, load_comparison(name), self.bibtex, self.population, self.recordings
-        )
 
     def showing(self, stimuli: StimulusSet) -> 'AreaBenchmark':
         """Make the same benchmark, which has other images under the same stimulus_ids."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from m2m_benchmarks.benchmarks.comparisons import load_comparison
 from m2m_benchmarks.benchmarks.comparisons.base import Features
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, Halves
@@ -154,7 +155,7 @@ def compare_layers(candidate: Candidate, activations: Activations, benchmark: Ar
     BenchmarkError
         When no layer is left.
     """
-    benchmark = benchmark.of_layer_choice
+    benchmark = _of_choice(benchmark)
     layers = _large_enough(activations, benchmark, candidate.layers)
     if not layers:
         raise _too_few_units(candidate, benchmark, candidate.layers[0])
@@ -165,6 +166,17 @@ def compare_layers(candidate: Candidate, activations: Activations, benchmark: Ar
     if not scores:
         _refuse(candidate, benchmark, layer, features)
     return scores
+
+
+def _of_choice(benchmark: AreaBenchmark) -> AreaBenchmark:
+    """Make the benchmark that layers are chosen by: with another comparison where its own says so (`chosen_by`)."""
+    name = benchmark.comparison.chosen_by
+    if name is None:
+        return benchmark
+    comparison, recorded = load_comparison(name), benchmark.recordings
+    return AreaBenchmark(
+        benchmark.dataset, benchmark.region, comparison, benchmark.bibtex, benchmark.population, recorded
+    )
 
 
 def _refuse(candidate: Candidate, benchmark: AreaBenchmark, layer: str, features: Features) -> None:

@@ -1,9 +1,11 @@
 """Responses that may be too large for memory: in an unnamed file, written batch by batch and read in blocks."""
 
 import contextlib
+import functools
+import math
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import FileIO
 from pathlib import Path
 from typing import Any, cast
@@ -24,14 +26,24 @@ class ScratchLayer:
     file : FileIO
         File in `folder`.
     folder : Path
+    bytes_of : callable
+        Function that maps the whole file to memory, once for all layers: each map takes one of a process's open files.
     offset : int
         Number of bytes in the file before the first response.
     shape : (n_stimuli, n_units)
     dtype : dtype
     """
 
-    def __init__(self, file: FileIO, folder: Path, offset: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
-        self._file, self._folder, self._offset = file, folder, offset
+    def __init__(
+        self,
+        file: FileIO,
+        folder: Path,
+        bytes_of: Callable[[], np.ndarray],
+        offset: int,
+        shape: tuple[int, int],
+        dtype: np.dtype[Any],
+    ) -> None:
+        self._file, self._folder, self._bytes_of, self._offset = file, folder, bytes_of, offset
         self.shape, self.dtype = shape, dtype
 
     @property
@@ -53,7 +65,8 @@ class ScratchLayer:
 
     def mapped(self) -> np.ndarray:
         """Map the responses to memory: what was read of them counts as this process's until the array is dropped."""
-        return np.memmap(self._file, self.dtype, 'c', self._offset, self.shape)
+        n_bytes = math.prod(self.shape) * self.dtype.itemsize
+        return self._bytes_of()[self._offset : self._offset + n_bytes].view(self.dtype).reshape(self.shape)
 
     def write(self, start: int, responses: np.ndarray) -> None:
         """Write the responses to the stimuli from number `start` on.
@@ -111,8 +124,13 @@ def scratch(
             if hasattr(os, 'posix_fallocate'):
                 # A disk that is too small is noticed before the network runs.
                 os.posix_fallocate(file.fileno(), 0, max(1, size))
+
+        @functools.cache
+        def bytes_of() -> np.ndarray:
+            return np.memmap(file, np.uint8, 'c', 0, (size,))
+
         yield {
-            layer: ScratchLayer(file, folder, starts[layer], (n_stimuli, width), dtype)
+            layer: ScratchLayer(file, folder, bytes_of, starts[layer], (n_stimuli, width), dtype)
             for layer, (width, dtype) in layers.items()
         }
 

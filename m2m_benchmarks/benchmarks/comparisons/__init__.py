@@ -20,9 +20,9 @@ COMPARISONS = {
     'rdm_standardised': 'population geometry (RSA), all units weighted equally',
     'ridge': 'prediction of single neurons (ridge regression)',
     'pls': 'prediction of single neurons (partial least squares)',
-    'pls_noise_corrected': 'prediction of single neuroids, noise-corrected (mouse-vision)',
+    'pls_noise_corrected': 'prediction of single neurons, noise-corrected',
     'cka': 'alignment of population geometry (debiased linear CKA)',
-    'cka_corrected': 'alignment with the whole population (CKA corrected for the sample of neuroids)',
+    'cka_corrected': 'alignment with the whole population (corrected CKA)',
     'procrustes': 'alignment by a rotation (Procrustes shape similarity)',
 }
 #: Name of each protocol of a publication, which is its module too, to the comparisons that it has settings for. Under
