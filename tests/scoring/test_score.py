@@ -125,19 +125,19 @@ def test_a_model_that_maps_the_area_keeps_its_layer(m2m_home):
 
 
 @pytest.mark.slow
-def test_several_benchmarks_take_one_forward_pass_for_each_form(m2m_home, monkeypatch):
+def test_several_benchmarks_take_one_forward_pass(m2m_home, monkeypatch):
     passes = []
     run = Activations._run
     monkeypatch.setattr(Activations, '_run', lambda self, *args: passes.append(args[1]) or run(self, *args))
     candidate = load_candidate(SmallNetwork(), image_size=64)
     scores = list(score_candidate(candidate, ['SimulatedMouse-rdm', 'SimulatedMouse.VISp-ridge']))
-    assert passes == [['conv', 'hidden', 'head']] * 2  # rotations to compare, and units for own_units
+    assert passes == [['conv', 'hidden', 'head']]  # rotations to compare, and samples of units for own_units
     mean = scores[0].attrs['result']
     assert set(mean['areas']) == set(mean['layer']) == {'VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'}
     assert mean['score'] == pytest.approx(np.mean([area['score'] for area in mean['areas'].values()]))
     # and no pass the next time
     again = list(score_candidate(load_candidate(SmallNetwork(), image_size=64), ['SimulatedMouse-rdm']))
-    assert len(passes) == 2
+    assert len(passes) == 1
     assert float(again[0]) == float(scores[0])
 
 
