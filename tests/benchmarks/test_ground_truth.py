@@ -18,6 +18,8 @@ from m2m_benchmarks.testing import RecordedCandidate
 pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('simulated_home', 'some_draws')]
 
 KINDS = tuple(COMPARISONS)
+#: Comparisons whose scores are 0 by chance and 1 for a perfect model.
+ON_A_SCALE = [kind for kind in KINDS if kind != 'procrustes']
 
 
 def truth(order=slice(None), presented=None):
@@ -59,7 +61,7 @@ def test_ceilings_are_the_closed_form(area):
     assert abs(of_trials - np.sqrt(expected_rdm_reliability(known, tuned))) < 0.01
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('kind', ON_A_SCALE)
 @pytest.mark.several
 def test_the_generating_variables_score_1(kind):
     score = load_benchmark(f'SimulatedMouse-{kind}')(truth())
@@ -68,7 +70,15 @@ def test_the_generating_variables_score_1(kind):
     assert abs(float(score) - 1) < 2 * score.attrs['error']
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.slow
+def test_shuffled_over_stimuli_their_shape_is_less_similar():
+    """Shapes of unrelated responses are similar, too."""
+    benchmark, order = load_benchmark('SimulatedMouse-procrustes'), np.random.default_rng(0).permutation(118)
+    unrelated, right = benchmark(truth(order)), benchmark(truth())
+    assert 0.05 < float(unrelated) < float(right) - 5 * right.attrs['error']
+
+
+@pytest.mark.parametrize('kind', ON_A_SCALE)
 @pytest.mark.slow
 def test_shuffled_over_stimuli_they_score_0(kind):
     order = np.random.default_rng(0).permutation(118)

@@ -193,10 +193,10 @@ def test_each_comparison_is_explained_in_a_line(m2m, m2m_home):
     names = [f'SimulatedMouse.VISp-{comparison}' for comparison in COMPARISONS]
     lines = m2m('score', 'pixels_64', *names)[1].splitlines()
     n_draws = load_comparison('rdm').n_draws  # few, in tests
-    by, halves = '± by bootstrap over animals and', f'halves of the stimuli, {n_draws} draws.'
-    assert f'-rdm: score = raw / ceiling; {by} stimuli, {n_draws} draws.' in lines
-    assert f'-ridge: score = max(raw, 0)**2 / ceiling; {by} stimuli, {n_draws} draws.' in lines
-    assert f'-cka: score = raw / ceiling; {by} {halves}' in lines
+    by = '± by bootstrap over animals'
+    assert f'-rdm: score = raw / ceiling; {by} and stimuli, {n_draws} draws.' in lines
+    assert f'-ridge: score = max(raw, 0)**2 / ceiling; {by}, stimuli and fits, {n_draws} draws.' in lines
+    assert f'-cka: score = raw / ceiling; {by} and halves of the stimuli, {n_draws} draws.' in lines
     assert 'raw and ceiling: see m2m_benchmarks/benchmarks/simulated/METHODS.md.' in lines
     # The line that says what 0 and 1 are names all comparisons of one kind.
     assert all(len(line) <= 110 for line in lines if not line.startswith('score of '))

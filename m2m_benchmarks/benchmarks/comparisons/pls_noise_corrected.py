@@ -35,8 +35,7 @@ class NoiseCorrectedPLS(MedianOverNeuroids):
         'trials: what a perfect model, whose predictions have no noise, gets. The numerator has half of the trials, '
         'and the reliabilities in the denominator are those of all',
         formula='raw / ceiling',
-        caveat='mouse-vision reports raw, which stays below 1 for a perfect model too; with so few images, regression '
-        'predicts no units well, not even those of the same layer',
+        caveat='raw, which mouse-vision reports, stays below 1 for a perfect model too',
         reference='Nayebi et al. (2023), PLoS Computational Biology 19(10), e1011506',
         settings={
             'components': str(N_COMPONENTS),

@@ -28,8 +28,8 @@ class Ridge(Regression):
     )
 
     def bootstrap(self, drawn: str = 'animals') -> str:
-        """Say what the draws for the error are of, and that they change the training data too."""
-        return f'{super().bootstrap(drawn)}, of stimuli as test and as training data'
+        """Say what the draws for the error are of: drawn stimuli change the fits, too."""
+        return f'bootstrap over {drawn}, stimuli and fits, {self.n_draws} draws'
 
     def predict(self, features: np.ndarray, responses: np.ndarray, folds: Sequence[Split]) -> np.ndarray:
         """Predict each neuroid by ridge regression."""
