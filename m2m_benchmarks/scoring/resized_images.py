@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from brainscore_vision.model_helpers.activations.pytorch import load_image, load_images, preprocess_images
 from PIL.Image import Image
-from torchvision.transforms import Resize
 
 from m2m_benchmarks.storage import file_state
 
@@ -36,6 +35,8 @@ class ResizedImages:
 
     def load(self, path: str, size: int) -> Image:
         """Read an image file as Brain-Score does, and scale it to size x size pixels."""
+        from torchvision.transforms import Resize  # takes a second to import
+
         state = file_state(Path(path))
         key = path, size, state
         image: Image | None = self._kept.pop(key, None)
