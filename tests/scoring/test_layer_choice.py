@@ -144,8 +144,8 @@ def test_the_only_layer_is_scored_on_all_neuroids(m2m, m2m_home, make_bundle, tm
 @pytest.mark.seconds
 def test_neuroids_of_one_animal_are_drawn_and_the_table_says_so(ending, one_animal):
     scored = score(network(), one_animal.removesuffix('.VISp') + ending, image_size=32, layer='1')
-    halves = 'halves of the stimuli' if ending == '.VISp-cka' else 'stimuli'
-    assert scored.attrs['result']['choices']['error'].startswith(f'bootstrap over neuroids of one animal and {halves}')
+    factors = ' and halves of the stimuli' if ending == '.VISp-cka' else ', stimuli and fits'
+    assert scored.attrs['result']['choices']['error'].startswith(f'bootstrap over neuroids of one animal{factors}')
     assert set(scored.attrs['errors']) == {'neuroids', 'stimuli'}
     notes = score_tables([Result.from_document(scored.attrs['result'])])[0].notes
     areas = ' (VISp)' if ending == '-ridge' else ''
