@@ -141,11 +141,13 @@ def rsatoolbox_rdms(arrays: Arrays) -> Arrays:
 
 
 def our_rdms(arrays: Arrays) -> Arrays:
-    from m2m_benchmarks.arrays import number_distances, rdm, rsa_with_each
+    from m2m_benchmarks.arrays.comparators import RSA
 
-    areas = [number_distances(rdm(values)) for values in arrays['areas']]
-    layers = (number_distances(rdm(values)) for values in arrays['layers'])
-    return {'correlations': np.array([rsa_with_each(layer, areas) for layer in layers])}
+    rsa = RSA()
+    areas, layers = (
+        [rsa.comparator.draw(rsa.rdm(values), None) for values in arrays[name]] for name in ('areas', 'layers')
+    )
+    return {'correlations': np.array([[rsa.comparator.compare(layer, area) for area in areas] for layer in layers])}
 
 
 def stock_cka(arrays: Arrays) -> Arrays:

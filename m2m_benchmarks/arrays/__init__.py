@@ -18,7 +18,7 @@ from m2m_benchmarks.arrays.rdm import number_distances, rdm, upper_triangle
 from m2m_benchmarks.arrays.reduction import gram_reduce
 from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
 from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, predict_with_influence, ridge
-from m2m_benchmarks.arrays.rsa import compare_rdms, rsa, rsa_with_each
+from m2m_benchmarks.arrays.rsa import compare_rdms, rsa
 from m2m_benchmarks.arrays.sampling import FACTORS, N_DRAWS, Sample, draw_sample
 from m2m_benchmarks.arrays.threads import one_thread
 from m2m_benchmarks.arrays.two_factor import degrees_of_freedom, dual_bootstrap, two_factor_variance, variance_of_draws
@@ -58,7 +58,6 @@ __all__ = [
     'ridge',
     'rsa',
     'rsa_draws',
-    'rsa_with_each',
     'shared_noise',
     'shuffle_splits',
     'spearman',

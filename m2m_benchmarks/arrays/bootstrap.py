@@ -45,6 +45,29 @@ def median_draws(values: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0) -> n
     return medians
 
 
+def repeated_medians(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Medians of values that are repeated, for each of some draws.
+
+    Parameters
+    ----------
+    values : array, shape (n_draws, n) or (n,)
+        Values of each draw, or those of all draws; no NaN.
+    counts : array of int, shape (n_draws, n)
+        How often each value is in each draw: one of them at least once.
+
+    Returns
+    -------
+    array, shape (n_draws,)
+    """
+    order = np.broadcast_to(np.argsort(values, axis=-1), counts.shape)
+    ordered = np.take_along_axis(np.broadcast_to(values, counts.shape), order, axis=1)
+    last = np.cumsum(np.take_along_axis(counts, order, axis=1), axis=1)
+    total = last[:, -1:]
+    middle = [np.sum(last <= place, axis=1, keepdims=True) for place in ((total - 1) // 2, total // 2)]
+    medians: np.ndarray = np.mean([np.take_along_axis(ordered, place, axis=1)[:, 0] for place in middle], axis=0)
+    return medians
+
+
 def rsa_draws(first: np.ndarray, second: np.ndarray, n_draws: int = N_DRAWS, seed: int = 0) -> np.ndarray:
     """Spearman correlations of two RDMs over stimuli drawn with replacement.
 

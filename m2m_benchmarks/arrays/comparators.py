@@ -1,13 +1,14 @@
 """Similarities of two RDMs: Spearman's and Pearson's correlation, Kendall's tau-a, and the whitened cosine."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from m2m_benchmarks.arrays.distances import DISTANCES, Distance
 from m2m_benchmarks.arrays.rdm import number_distances, rounding, upper_triangle
-from m2m_benchmarks.arrays.rsa import drawn_pairs, rsa_with_each
+from m2m_benchmarks.arrays.rsa import correlate_ranks, drawn_pairs, rank_distances
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,18 @@ class Comparator:
     prepare : callable
         Function of an RDM, shape (n_stimuli, n_stimuli), and of the scale of its distances (`Distance.scale`), which
         returns what the next function takes.
-    with_each : callable
-        Function of one prepared RDM, of a sequence of others, and of the number of times that each stimulus is drawn,
-        shape (n_stimuli,), or None; it returns the similarity of the first with each of the others, 0 where either is
-        constant. Pairs of a stimulus with itself are left out.
+    draw : callable
+        Function of a prepared RDM, and of the number of times that each stimulus is drawn, shape (n_stimuli,), or None.
+        It returns what `compare` takes. Pairs of a stimulus with itself are left out.
+    compare : callable
+        Function of two drawn RDMs that returns their similarity, 0 where either is constant.
     correlation, similarity : callable
         Functions between a similarity and the correlation that two RDMs of this similarity have if they are normal.
     """
 
     prepare: Callable[[np.ndarray, float], np.ndarray]
-    with_each: Callable[[np.ndarray, Sequence[np.ndarray], np.ndarray | None], np.ndarray]
+    draw: Callable[[np.ndarray, np.ndarray | None], Any]
+    compare: Callable[[Any, Any], float]
     correlation: Callable[[np.ndarray], np.ndarray] = np.asarray
     similarity: Callable[[np.ndarray], np.ndarray] = np.asarray
 
@@ -45,62 +48,72 @@ def _distances(matrix: np.ndarray, scale: float) -> np.ndarray:
     return np.zeros_like(distances) if constant else distances
 
 
-def pearson_with_each(first: np.ndarray, others: Sequence[np.ndarray], counts: np.ndarray | None = None) -> np.ndarray:
-    """Pearson correlations of the distances of an RDM with those of each of several.
+def unit_distances(distances: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
+    """Centre the distances of an RDM and scale them to unit length: inner products are Pearson correlations.
 
     Parameters
     ----------
-    first : array, shape (n_stimuli * (n_stimuli - 1) / 2,)
+    distances : array, shape (n_stimuli * (n_stimuli - 1) / 2,)
         Distances in the order of `upper_triangle`.
-    others : sequence of arrays like `first`
     counts : array of int, shape (n_stimuli,), optional
         How often each stimulus is drawn, by default once. A pair counts as often as both are drawn together; pairs of a
         stimulus with itself are left out.
 
     Returns
     -------
-    array, shape (len(others),)
-        0 where either is constant.
+    array, shape (n_pairs,)
+        Each times the root of how often it counts; zeros where all distances are equal.
     """
-    weights: np.ndarray | float = 1.0
+    weights = np.ones(1)
     if counts is not None:
         drawn, weights = drawn_pairs(counts)
-        first, others = first[drawn], [other[drawn] for other in others]
-    centred = [_centred(each, weights) for each in (first, *others)]
-    lengths = [float(np.sqrt(np.sum(weights * each**2))) for each in centred]
-    products = [float(np.sum(weights * centred[0] * each)) for each in centred[1:]]
-    scales = [lengths[0] * length for length in lengths[1:]]
-    return _ratios(products, scales)
+        distances = distances[drawn]
+    if not len(distances) or distances.max() == distances.min():  # whose mean may be rounded
+        return np.zeros_like(distances)
+    weights = np.broadcast_to(weights.astype(float), distances.shape)
+    centred: np.ndarray = (distances - np.average(distances, weights=weights)) * np.sqrt(weights)
+    return _unit(centred)
 
 
-def _ratios(products: list[float], scales: list[float]) -> np.ndarray:
-    """Similarities in [-1, 1]; 0 where the scale is 0."""
-    ratios = [product / scale if scale > 0 else 0.0 for product, scale in zip(products, scales, strict=True)]
-    return np.array(ratios).clip(-1, 1)  # rounding
+def _unit(values: np.ndarray) -> np.ndarray:
+    """Scale to unit length; zeros stay zeros."""
+    length = float(np.linalg.norm(values))
+    return values / length if length > 0 else values
 
 
-def _centred(values: np.ndarray, weights: np.ndarray | float) -> np.ndarray:
-    """Values less their weighted mean; zeros where all are equal, whose mean may be rounded."""
-    if not len(values) or values.max() == values.min():
-        return np.zeros_like(values)
-    centred: np.ndarray = values - np.average(values, weights=np.broadcast_to(weights, values.shape))
-    return centred
+def _inner_product(first: np.ndarray, second: np.ndarray) -> float:
+    """Inner product of two arrays of unit length or of zeros, in [-1, 1]."""
+    return min(max(float(np.vdot(first, second)), -1.0), 1.0)  # rounding
 
 
-def tau_a_with_each(first: np.ndarray, others: Sequence[np.ndarray], counts: np.ndarray | None = None) -> np.ndarray:
-    """Kendall's tau-a of an RDM with each of several: concordant less discordant pairs of distances, of all pairs.
+def repeat_numbers(numbers: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
+    """Repeat the distances of an RDM as often as their pairs of stimuli are drawn.
 
     Parameters
     ----------
-    first : array of int, shape (n_stimuli * (n_stimuli - 1) / 2,)
+    numbers : array of int, shape (n_stimuli * (n_stimuli - 1) / 2,)
         Distances, numbered by `number_distances`.
-    others : sequence of arrays like `first`
     counts : array of int, shape (n_stimuli,), optional
-        How often each stimulus is drawn, by default once. Distances that are drawn repeatedly are ties.
+        How often each stimulus is drawn, by default once.
+    """
+    if counts is None:
+        return numbers
+    drawn, weights = drawn_pairs(counts)
+    return np.repeat(numbers[drawn], weights)
+
+
+def tau_a(first: np.ndarray, second: np.ndarray) -> float:
+    """Kendall's tau-a of two RDMs: concordant less discordant pairs of distances, of all pairs.
+
+    Parameters
+    ----------
+    first, second : array of int, shape (n,)
+        Distances from `repeat_numbers`. Those that are drawn repeatedly are ties.
 
     Returns
     -------
-    array, shape (len(others),)
+    float
+        0 where all of either are equal.
 
     Notes
     -----
@@ -109,40 +122,31 @@ def tau_a_with_each(first: np.ndarray, others: Sequence[np.ndarray], counts: np.
     """
     from scipy.stats import kendalltau  # takes a second to import
 
-    if counts is not None:
-        drawn, weights = drawn_pairs(counts)
-        repeated = weights.astype(int)
-        first, others = (np.repeat(first[drawn], repeated), [np.repeat(other[drawn], repeated) for other in others])
     n_pairs = len(first) * (len(first) - 1) / 2
-    values = np.zeros(len(others))
-    for i, other in enumerate(others):
-        untied = [n_pairs - np.sum(ties * (ties - 1) / 2) for ties in (np.bincount(first), np.bincount(other))]
-        if min(untied) > 0:
-            values[i] = kendalltau(first, other).statistic * np.sqrt(untied[0]) * np.sqrt(untied[1]) / n_pairs
-    return values
+    untied = [n_pairs - np.sum(ties * (ties - 1) / 2) for ties in (np.bincount(first), np.bincount(second))]
+    if not min(untied) > 0:
+        return 0.0
+    return float(kendalltau(first, second).statistic * np.sqrt(untied[0]) * np.sqrt(untied[1]) / n_pairs)
 
 
-def whitened_cosine_with_each(
-    first: np.ndarray, others: Sequence[np.ndarray], counts: np.ndarray | None = None
-) -> np.ndarray:
-    """Whitened cosine of an RDM with each of several.
+def whitened_distances(matrix: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
+    """Whiten the distances of an RDM and scale them to unit length: inner products are whitened cosines.
 
     The covariance of the distances is that of patterns with equal and independent noise for each stimulus. Whitened by
     it, distances are the entries of the doubly centred matrix of inner products: the cosine is linear CKA, biased, of
-    squared Euclidean distances (`cosine_cov` of rsatoolbox).
+    squared Euclidean distances (`cosine_cov` of rsatoolbox). Unrelated RDMs have a similarity above 0.
 
     Parameters
     ----------
-    first : array, shape (n_stimuli, n_stimuli)
+    matrix : array, shape (n_stimuli, n_stimuli)
         RDM.
-    others : sequence of arrays like `first`
     counts : array of int, shape (n_stimuli,), optional
         1 for the stimuli to compare and 0 for the others, by default all.
 
     Returns
     -------
-    array, shape (len(others),)
-        0 where all distances of either are 0. Unrelated RDMs have a similarity above 0.
+    array, shape (n_drawn, n_drawn)
+        Zeros where all distances are 0.
 
     Raises
     ------
@@ -156,18 +160,10 @@ def whitened_cosine_with_each(
     if counts is not None:
         if counts.max(initial=0) > 1:
             raise ValueError('the whitened cosine takes each stimulus once at most')
-        drawn = np.ix_(np.flatnonzero(counts), np.flatnonzero(counts))
-        first, others = first[drawn], [other[drawn] for other in others]
-    products, *of_others = (_inner_products(each) for each in (first, *others))
-    scales = [float(np.linalg.norm(products) * np.linalg.norm(each)) for each in of_others]
-    return _ratios([float(np.vdot(products, each)) for each in of_others], scales)
-
-
-def _inner_products(distances: np.ndarray) -> np.ndarray:
-    """Inner products of centred patterns, from their squared distances (Torgerson 1952), times -2."""
-    rows = distances.mean(axis=1)
-    centred: np.ndarray = distances - rows - rows[:, None] + rows.mean()
-    return centred
+        matrix = matrix[np.ix_(np.flatnonzero(counts), np.flatnonzero(counts))]
+    # Inner products of centred patterns, from their squared distances (Torgerson 1952), times -2.
+    rows = matrix.mean(axis=1)
+    return _unit(matrix - rows - rows[:, None] + rows.mean())
 
 
 def _whole(matrix: np.ndarray, scale: float) -> np.ndarray:
@@ -177,16 +173,17 @@ def _whole(matrix: np.ndarray, scale: float) -> np.ndarray:
 
 #: Similarities of RDMs by their names in those of comparisons.
 COMPARATORS = {
-    'spearman': Comparator(_numbers, rsa_with_each),
-    'pearson': Comparator(_distances, pearson_with_each),
+    'spearman': Comparator(_numbers, rank_distances, correlate_ranks),
+    'pearson': Comparator(_distances, unit_distances, _inner_product),
     # Greiner's relation of tau to the correlation of normal variables.
     'kendall': Comparator(
         _numbers,
-        tau_a_with_each,
+        repeat_numbers,
+        tau_a,
         correlation=lambda tau: np.sin(np.pi / 2 * tau),
         similarity=lambda r: 2 / np.pi * np.arcsin(r),
     ),
-    'whitened': Comparator(_whole, whitened_cosine_with_each),
+    'whitened': Comparator(_whole, whitened_distances, _inner_product),
 }
 
 
@@ -214,4 +211,5 @@ class RSA:
 
     def compare(self, first: np.ndarray, second: np.ndarray, counts: np.ndarray | None = None) -> float:
         """Compare two prepared RDMs; `counts` says how often each stimulus is drawn."""
-        return float(self.comparator.with_each(first, [second], counts)[0])
+        draw = self.comparator.draw
+        return self.comparator.compare(draw(first, counts), draw(second, counts))

@@ -8,12 +8,15 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy.linalg import helmert
 
 from m2m_benchmarks.arrays.folds import Split
-from m2m_benchmarks.arrays.threads import one_thread
+from m2m_benchmarks.arrays.threads import map_in_threads
+
+T = TypeVar('T')
 
 #: Columns converted to float64 at a time; bounds the memory used beside the input.
 _CHUNK = 16_384
@@ -150,10 +153,10 @@ def _decomposed(products: np.ndarray, folds: Sequence[Split]) -> Iterator[Fold]:
         yield _kept(key, *(np.asarray(part, dtype=np.int64).tobytes() for part in fold))
 
 
-def each_fold(
-    features: np.ndarray, responses: np.ndarray, folds: Sequence[Split]
-) -> Iterator[tuple[Split, Fold, np.ndarray]]:
-    """Decompose the kernel for each fold, of folds that hold out each stimulus once.
+def fit_folds(
+    features: np.ndarray, responses: np.ndarray, folds: Sequence[Split], fit: Callable[[Fold, np.ndarray], T]
+) -> list[T]:
+    """Fit the training stimuli of each fold, of folds that hold out each stimulus once.
 
     Parameters
     ----------
@@ -161,11 +164,14 @@ def each_fold(
     responses : array, shape (n_stimuli, n_neurons)
     folds : sequence of (train, test)
         Folds whose test parts together contain each stimulus once, as returned by `kfold`.
+    fit : callable
+        Function of a fold and the responses to its training stimuli, shape (n_train, n_neurons), float64. It may be
+        called in several threads at once.
 
     Returns
     -------
-    iterator of (split, fold, responses)
-        Split and `Fold`, and the responses to the training stimuli, shape (n_train, n_neurons), float64.
+    list
+        What `fit` returns for each fold.
 
     Raises
     ------
@@ -185,7 +191,14 @@ def each_fold(
         raise ValueError('expected folds that hold out each stimulus exactly once')
     responses = responses.astype(float)
     decomposed = _decomposed(kernel(features), folds)
-    return ((split, fold, responses[split[0]]) for split, fold in zip(folds, decomposed, strict=True))
+
+    def fit_one(split: Split, fold: Fold) -> T:
+        return fit(fold, responses[split[0]])
+
+    if len(responses) <= _FEW_STIMULI:
+        return map_in_threads(fit_one, folds, decomposed)
+    # Large matrices are spread over threads by linear algebra, and only one fold's are in memory.
+    return list(map(fit_one, folds, decomposed))
 
 
 def predict_folds(
@@ -199,7 +212,7 @@ def predict_folds(
     Parameters
     ----------
     features, responses, folds
-        See `each_fold`.
+        See `fit_folds`.
     fit : callable
         Function of a fold and the responses to its training stimuli, which returns predictions for its test stimuli.
 
@@ -211,11 +224,9 @@ def predict_folds(
     Raises
     ------
     ValueError
-        See `each_fold`.
+        See `fit_folds`.
     """
     predictions = np.empty(np.shape(responses))
-    parts = each_fold(features, responses, folds)
-    with one_thread():
-        for (_, test), fold, trained in parts:
-            predictions[test] = fit(fold, trained)
+    for (_, test), predicted in zip(folds, fit_folds(features, responses, folds, fit), strict=True):
+        predictions[test] = predicted
     return predictions

@@ -12,15 +12,14 @@ import numpy as np
 
 from m2m_benchmarks.arrays.correlation import pearson, pearson_gradient
 from m2m_benchmarks.arrays.folds import Split, kfold
-from m2m_benchmarks.arrays.kernels import Fold, decompose, each_fold, predict_folds
-from m2m_benchmarks.arrays.threads import one_thread
+from m2m_benchmarks.arrays.kernels import Fold, decompose, fit_folds, predict_folds
 
 #: Default penalties, in units of the mean squared length of the centred training stimuli, so that scaling all features
 #: of a model doesn't change its predictions.
 ALPHAS = np.logspace(-3, 3, 13)
 
 #: Neurons whose leave-one-out errors are computed at a time, so that those of all penalties fit the processor's cache.
-_NEURONS = 64
+_NEURONS = 128
 
 
 def ridge(
@@ -125,19 +124,21 @@ def _fit(fold: Fold, y: np.ndarray, alphas: np.ndarray, relative: bool) -> _Fit:
     projected = fold.vectors.T @ (y - y_mean)
     best = np.zeros(y.shape[1], dtype=int)
     if len(penalties) > 1:
-        best = _squared_errors(fold, projected, penalties).argmin(axis=0)
+        best = _squared_errors(fold, projected, penalties).argmin(axis=1)
     return _Fit(fold, y_mean, projected, best, 1 / (fold.spectrum[:, None] + penalties[best]))
 
 
 def _squared_errors(fold: Fold, projected: np.ndarray, penalties: np.ndarray) -> np.ndarray:
-    """Leave-one-out errors of all penalties: shape (n_penalties, n_neurons)."""
+    """Leave-one-out errors of all penalties: shape (n_neurons, n_penalties)."""
     shrunk = 1 / (fold.spectrum + penalties[:, None])
-    residuals = fold.vectors * shrunk[:, None] / (shrunk @ fold.vectors.T**2)[..., None]
-    rows = residuals.reshape(-1, residuals.shape[-1])
-    errors = np.empty((len(penalties), projected.shape[1]))
-    for start in range(0, projected.shape[1], _NEURONS):
+    weights = fold.vectors * shrunk[:, None] / (shrunk @ fold.vectors.T**2)[..., None]
+    to_residuals = weights.reshape(-1, weights.shape[-1]).T
+    neurons = np.ascontiguousarray(projected.T)
+    errors = np.empty((len(neurons), len(penalties)))
+    for start in range(0, len(neurons), _NEURONS):
         chunk = slice(start, start + _NEURONS)
-        errors[:, chunk] = ((rows @ projected[:, chunk]) ** 2).reshape(*residuals.shape[:2], -1).sum(axis=1)
+        residuals = (neurons[chunk] @ to_residuals).reshape(-1, *weights.shape[:2])
+        np.einsum('npi,npi->np', residuals, residuals, out=errors[chunk])
     return errors
 
 
@@ -204,15 +205,12 @@ def predict_with_influence(
     """
     alphas = _checked(alphas)
     predictions, influence = np.zeros((2, *np.shape(responses)))
-    fits = []
-    parts = each_fold(features, responses, folds)
-    with one_thread():
-        for (_, test), fold, trained in parts:
-            fits.append(_fit(fold, trained, alphas, relative))
-            predictions[test] = fits[-1].predictions()
-        gradient = pearson_gradient(predictions, responses)
-        for (train, test), fit in zip(folds, fits, strict=True):
-            influence[train] += fit.influence(gradient[test])
+    fits = fit_folds(features, responses, folds, lambda fold, y: _fit(fold, y, alphas, relative))
+    for (_, test), fit in zip(folds, fits, strict=True):
+        predictions[test] = fit.predictions()
+    gradient = pearson_gradient(predictions, responses)
+    for (train, test), fit in zip(folds, fits, strict=True):
+        influence[train] += fit.influence(gradient[test])
     return predictions, influence
 
 

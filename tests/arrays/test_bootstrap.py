@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from m2m_benchmarks.arrays import median_draws, rdm, rsa_draws, standard_error, upper_triangle
+from m2m_benchmarks.arrays.bootstrap import repeated_medians
 
 PROPERTY = settings(max_examples=25, deadline=None)
 
@@ -45,6 +46,19 @@ class TestStandardError:
     def test_fewer_than_two_draws(self):
         assert standard_error(np.array([0.4])) == 0
         assert standard_error(np.array([])) == 0
+
+
+@pytest.mark.parametrize('n', [1, 2, 9, 10])
+@pytest.mark.parametrize('tied', [False, True])
+def test_repeated_medians(n, tied):
+    rng = np.random.default_rng(n)
+    values = rng.integers(0, 3, (40, n)).astype(float) if tied else rng.normal(size=(40, n))
+    counts = rng.poisson(0.8, (40, n))
+    counts[:, n // 2] += 1
+    expected = [np.median(np.repeat(*draw)) for draw in zip(values, counts, strict=True)]
+    np.testing.assert_array_equal(repeated_medians(values, counts), expected)
+    of_one = [np.median(np.repeat(values[0], draw)) for draw in counts]
+    np.testing.assert_array_equal(repeated_medians(values[0], counts), of_one)
 
 
 class TestMedianDraws:

@@ -113,14 +113,6 @@ def test_an_rdm_of_equal_patterns_is_similar_to_none(name, distance):
     assert rsa.compare(rsa.rdm(other), rsa.rdm(other)) == pytest.approx(1, abs=1e-12)
 
 
-def test_several_at_once():
-    for name, comparator in COMPARATORS.items():
-        rsa = RSA(EUCLIDEAN, comparator)
-        first, *others = (rsa.rdm(patterns(seed)) for seed in range(4))
-        together = comparator.with_each(first, others, None)
-        np.testing.assert_array_equal(together, [rsa.compare(first, other) for other in others], err_msg=name)
-
-
 def test_tau_of_normal_variables():
     """Greiner's relation, between tau-a and the correlation."""
     kendall = COMPARATORS['kendall']

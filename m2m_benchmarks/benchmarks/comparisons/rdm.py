@@ -28,7 +28,8 @@ from m2m_benchmarks.benchmarks.comparisons.options import CROSSNOBIS, WHITENED, 
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 from m2m_benchmarks.data.trials import N_SPLITS
 
-#: Number of benchmarks whose RDMs of draws are kept for the next candidate, and bytes of each: 384 MB at most.
+#: Number of benchmarks whose RDMs of draws are kept for the next candidate, and bytes of each before they are ranked,
+#: which doubles them: 768 MB at most.
 _N_KEPT, _MOST_KEPT = 24, 16_000_000
 #: Fewest animals whose halves give a ceiling.
 _FEWEST_ANIMALS = 4
@@ -118,13 +119,19 @@ class RDM(Comparison):
         value = self._rsa.compare(model, recorded)
         if sample is None:
             return Raw(value)
+        comparator = self._rsa.comparator
         draws = np.empty((3, len(sample)))
+        whole = comparator.draw(model, None)
+        few = recorded.nbytes * len(sample) <= _MOST_KEPT
         with one_thread():
-            few = recorded.nbytes * len(sample) <= _MOST_KEPT
-            drawn = self._drawn(recordings, sample) if few else self._rdms(recordings, sample.neuroids)
-            for number, (stimuli, own) in enumerate(zip(sample.stimuli, drawn, strict=True)):
-                both, of_stimuli = self._rsa.comparator.with_each(model, [own, recorded], stimuli)
-                draws[:, number] = both, self._rsa.compare(model, own), of_stimuli
+            drawn = self._kept(recordings, sample) if few else self._drawn(recordings, sample)
+            for number, (stimuli, (both, own, of_stimuli)) in enumerate(zip(sample.stimuli, drawn, strict=True)):
+                of_model = comparator.draw(model, stimuli)
+                draws[:, number] = (
+                    comparator.compare(of_model, both),
+                    comparator.compare(whole, own),
+                    comparator.compare(of_model, of_stimuli),
+                )
         return Raw(value, draws)
 
     @functools.lru_cache(maxsize=4)  # noqa: B019 (comparisons live as long as the process)
@@ -132,8 +139,14 @@ class RDM(Comparison):
         return self._rsa.rdm(self._responses(recordings))
 
     @functools.lru_cache(maxsize=_N_KEPT)  # noqa: B019
-    def _drawn(self, recordings: AreaRecordings, sample: Sample) -> Sequence[np.ndarray]:
-        return list(self._rdms(recordings, sample.neuroids))
+    def _kept(self, recordings: AreaRecordings, sample: Sample) -> Sequence[tuple[Any, Any, Any]]:
+        return list(self._drawn(recordings, sample))
+
+    def _drawn(self, recordings: AreaRecordings, sample: Sample) -> Iterator[tuple[Any, Any, Any]]:
+        """Yield what the model is compared with on each draw: of both factors, of animals, and of stimuli."""
+        draw, recorded = self._rsa.comparator.draw, self._recorded(recordings)
+        for stimuli, own in zip(sample.stimuli, self._rdms(recordings, sample.neuroids), strict=True):
+            yield draw(own, stimuli), draw(own, None), draw(recorded, stimuli)
 
     def _rdms(self, recordings: AreaRecordings, draws: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Yield the RDM of each draw of neuroids; of all neuroids where a draw has a single one."""

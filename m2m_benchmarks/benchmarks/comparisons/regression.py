@@ -16,6 +16,7 @@ from m2m_benchmarks.arrays import (
     repeated_pearson,
     spearman_brown,
 )
+from m2m_benchmarks.arrays.bootstrap import repeated_medians
 from m2m_benchmarks.arrays.folds import Split
 from m2m_benchmarks.arrays.kernels import effective_dimensionality
 from m2m_benchmarks.arrays.single_trials import feve, single_trial_correlation
@@ -190,6 +191,5 @@ def median_draws(values: np.ndarray, draws: np.ndarray, sample: Sample) -> np.nd
         Values on the draws of stimuli.
     sample : Sample
     """
-    both = [np.median(np.repeat(*both)) for both in zip(draws, sample.neuroids, strict=True)]
-    animals = [np.median(np.repeat(values, neuroids)) for neuroids in sample.neuroids]
+    both, animals = repeated_medians(draws, sample.neuroids), repeated_medians(values, sample.neuroids)
     return np.array([both, animals, np.median(draws, axis=1)])
