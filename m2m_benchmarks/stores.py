@@ -12,7 +12,7 @@ from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import DataError, ModelError
 from m2m_benchmarks.net import notes
 from m2m_benchmarks.records import store as results
-from m2m_benchmarks.scoring import activation_store, runs
+from m2m_benchmarks.scoring import activation_store, ceiling_store, runs
 from m2m_benchmarks.storage import home
 
 #: Age in s from which a temporary file can't be in use.
@@ -25,6 +25,7 @@ _TEMPORARY = {
     'data': rf'[^/]+/(\.tmp-[^/]+|\.ledger\.json{_END}|[^/]+/[^/]+/png/\.[a-z0-9_]{{8}})',
     'downloads': rf'[^/]+/(.+/)?([^/]+\.(part|new)(\.part)?(\.from)?|\.[^/]+{_END})',
     'activations': rf'[0-9a-f]{{2}}/\.[0-9a-f]+(\.safetensors|\.npy|\.json)?{_END}|tmp[a-z0-9_]{{8}}|\.tmp-acuity-\w+',
+    'ceilings': rf'\.[0-9a-f]+(\.safetensors)?{_END}',
     'runs': rf'[^/]+/{runs.UNFINISHED.pattern}',
 }
 
@@ -80,6 +81,7 @@ def stores() -> list[Store]:
         Store('data', manifest.data_folder(), _damaged_datasets),
         Store('downloads', home() / 'downloads', damaged_downloads),
         Store('activations', activation_store.folder(), _damaged_activations),
+        Store('ceilings', ceiling_store.folder(), _damaged_ceilings),
         Store('runs', runs.runs_folder(), _damaged_runs),
         Store('results', results.path(), results.verify, results.unsealed),
     ]
@@ -123,6 +125,11 @@ def damaged_downloads() -> Iterator[str]:
 
 def _damaged_activations() -> Iterator[str]:
     for path in activation_store.damaged():
+        yield f'{path} is damaged. The next score that needs it computes it anew.'
+
+
+def _damaged_ceilings() -> Iterator[str]:
+    for path in ceiling_store.damaged():
         yield f'{path} is damaged. The next score that needs it computes it anew.'
 
 

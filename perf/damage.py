@@ -106,7 +106,7 @@ def activations():
     def read():
         try:
             stored = activation_store.read(key)
-        except activation_store.DamagedEntryError as error:
+        except activation_store.DamagedFileError as error:
             raise M2MError(str(error)) from error
         return stored.responses.tobytes(), stored.summaries.tobytes(), stored.about
 

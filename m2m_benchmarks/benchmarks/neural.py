@@ -40,6 +40,8 @@ VERSIONS = {
     'ceiling of -rdm is that of a perfect model of the population, not the agreement of repeated trials',
 }
 VERSION = max(VERSIONS)
+#: What a benchmark computes from its recordings alone, by name; see `AreaBenchmark.known`.
+Known = dict[str, Any]
 #: Smallest lower end of a ceiling's interval for which a score has a meaning.
 MIN_CEILING = 0.2
 
@@ -249,6 +251,16 @@ class AreaBenchmark(BenchmarkBase):
         sample = dataclasses.replace(first, neuroids=np.concatenate([first.neuroids, second.neuroids], axis=1))
         order = np.argsort(np.concatenate([np.flatnonzero(halves.mask), np.flatnonzero(~halves.mask)]))
         return self._score([halves.first, halves.second], candidates, sample, order)
+
+    @property
+    def known(self) -> Known:
+        """What was computed from the recordings alone so far, by name: `ceiling`, `further` and `other_mice`."""
+        names = ('_ceiling', '_further', '_other_mice')
+        return {name[1:]: self.__dict__[name] for name in names if name in self.__dict__}
+
+    def assume(self, known: Known) -> None:
+        """Take what was computed from the same recordings before, instead of computing it again; see `known`."""
+        self.__dict__.update({f'_{name}': value for name, value in known.items()})
 
     def _score(
         self,

@@ -80,7 +80,7 @@ def clear(
         typer.Option('--older-than', metavar='DAYS', min=0, help='Remove only what was not used for this many days.'),
     ] = None,
 ) -> None:
-    """Remove stored activations: all, those of a model, or those not used for some days.
+    """Remove stored activations, with the ceilings of benchmarks: all, those of a model, or those unused for some days.
 
     \b
     Examples
@@ -88,8 +88,10 @@ def clear(
       m2m cache clear
       m2m cache clear --model 'neurn_*' --older-than 30
     """  # noqa: D301, D411 - \b keeps these lines from being joined
-    from m2m_benchmarks.scoring import activation_store
+    from m2m_benchmarks.scoring import activation_store, ceiling_store
 
     removed = activation_store.clear(model or (), older_than)
     n_bytes = sum(file.n_bytes for file in removed)
+    if not model:  # ceilings are those of all models
+        ceiling_store.clear((older_than or 0) * 86_400)
     print_line(f'{"1 file" if len(removed) == 1 else f"{len(removed):,} files"} removed, {n_bytes / 1e6:,.1f} MB.')

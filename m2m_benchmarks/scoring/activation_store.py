@@ -7,7 +7,6 @@ or incomplete is no entry. The time of the file is that of its last use.
 
 import contextlib
 import fnmatch
-import hashlib
 import json
 import os
 import re
@@ -19,11 +18,11 @@ from typing import Any
 
 import numpy as np
 import safetensors
-import safetensors.numpy
 
-from m2m_benchmarks import limits
-from m2m_benchmarks.errors import DataError, StorageError
-from m2m_benchmarks.storage import atomic_write, file_lock, home, reporting_write_errors
+from m2m_benchmarks.errors import StorageError
+from m2m_benchmarks.scoring import sealed_arrays
+from m2m_benchmarks.scoring.sealed_arrays import DamagedFileError
+from m2m_benchmarks.storage import file_lock, home, reporting_write_errors
 
 #: Environment variable of the size limit in GB, and its default.
 LIMIT, DEFAULT_LIMIT_GB = 'M2M_CACHE_GB', 20.0
@@ -35,10 +34,6 @@ _RESPONSES, _SUMMARIES = 'responses', 'summaries'
 _OWN = re.compile(r'[0-9a-f]{2}/(\.?[0-9a-f]+\.(safetensors|npy|json)(\..+)?|\.[0-9a-f]+\..+)|tmp[a-z0-9_]+')
 #: Age after which files of `tempfile` in the folder, which live for an instant, are leftovers.
 _OLD_S = 86_400
-
-
-class DamagedEntryError(Exception):
-    """A file of the store that isn't what was written."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +89,8 @@ class StoredFile:
             with safetensors.safe_open(self.path, 'np') as file:
                 about: dict[str, Any] = dict(json.loads(file.metadata()['description'])['about'])
                 return about
-        except (*_UNREADABLE, OSError):
+        except (*sealed_arrays.UNREADABLE, OSError):
             return {}
-
-
-#: What reading a damaged file raises.
-_UNREADABLE = (safetensors.SafetensorError, KeyError, TypeError, ValueError)
 
 
 def folder() -> Path:
@@ -109,8 +100,8 @@ def folder() -> Path:
 
 def path_of(key: Mapping[str, Any]) -> Path:
     """Path of the entry with a key, whether there is one or not."""
-    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    return folder() / name[:2] / f'{name}{_ENDING}'
+    name = sealed_arrays.file_name(key)
+    return folder() / name[:2] / name
 
 
 def read(key: Mapping[str, Any]) -> Entry | None:
@@ -118,7 +109,7 @@ def read(key: Mapping[str, Any]) -> Entry | None:
 
     Raises
     ------
-    DamagedEntryError
+    DamagedFileError
         When the content doesn't match its checksum or its name.
     """
     path = path_of(key)
@@ -132,38 +123,11 @@ def read(key: Mapping[str, Any]) -> Entry | None:
 
 
 def _read(path: Path) -> Entry:
-    """Read an entry.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is none.
-    DamagedEntryError
-        When the content doesn't match its checksum or its name.
-    """
+    description, arrays = sealed_arrays.read(path)
     try:
-        with safetensors.safe_open(limits.require_file(path), 'np') as file:
-            metadata = file.metadata()
-            arrays = {name: file.get_tensor(name) for name in (_RESPONSES, _SUMMARIES)}
-        description = metadata['description']
-        if _digest(description, arrays) != metadata['sha256']:
-            raise ValueError('its SHA-256 differs')
-        content = json.loads(description)
-        if path_of(content['key']).name != path.name:
-            raise ValueError('it is the entry of another key')
-    except FileNotFoundError:
-        raise
-    except (*_UNREADABLE, DataError, OSError) as error:
-        raise DamagedEntryError(f'{path} is damaged: {error}') from error
-    return Entry(content['key'], arrays[_RESPONSES], arrays[_SUMMARIES], content['about'])
-
-
-def _digest(description: str, arrays: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(description.encode())
-    for name, values in arrays.items():
-        digest.update(f'{name} {values.dtype} {values.shape} '.encode())
-        digest.update(np.ascontiguousarray(values).data)
-    return digest.hexdigest()
+        return Entry(description['key'], arrays[_RESPONSES], arrays[_SUMMARIES], description['about'])
+    except KeyError as error:
+        raise DamagedFileError(f'{path} is damaged: it has no {error}') from error
 
 
 def write(entries: Sequence[Entry], in_use: Collection[Path] = ()) -> None:
@@ -197,18 +161,9 @@ def write(entries: Sequence[Entry], in_use: Collection[Path] = ()) -> None:
 
 
 def _write(path: Path, entry: Entry) -> None:
-    # safetensors writes the memory of an array as it lies.
-    arrays = {
-        _RESPONSES: np.ascontiguousarray(entry.responses),
-        _SUMMARIES: np.ascontiguousarray(entry.summaries),
-    }
-    description = json.dumps({'key': entry.key, 'about': entry.about})
-    metadata = {'description': description, 'sha256': _digest(description, arrays)}
     path.parent.mkdir(exist_ok=True)
-    if path.is_fifo() or path.is_socket():  # it would be written to, and might never be read
-        path.unlink()
-    with atomic_write(path, 'wb') as file:
-        file.write(safetensors.numpy.save(arrays, metadata))
+    arrays = {_RESPONSES: entry.responses, _SUMMARIES: entry.summaries}
+    sealed_arrays.write(path, {'key': entry.key, 'about': entry.about}, arrays)
 
 
 def files() -> Iterator[StoredFile]:
@@ -233,7 +188,7 @@ def damaged() -> list[Path]:
                 _read(file.path)
             except FileNotFoundError:
                 continue
-            except DamagedEntryError:
+            except DamagedFileError:
                 paths.append(file.path)
     return sorted(paths)
 

@@ -37,6 +37,7 @@ from m2m_benchmarks.scoring.probes import Probe, deviation, tolerance
 from m2m_benchmarks.scoring.provenance import code_of_network, machine, preprocess_probe
 from m2m_benchmarks.scoring.requests import check_library, library, versions
 from m2m_benchmarks.scoring.scratch import ScratchLayer, scratch, scratch_bytes
+from m2m_benchmarks.scoring.sealed_arrays import DamagedFileError
 from m2m_benchmarks.storage import (
     FilesState,
     ensure_writable,
@@ -207,7 +208,7 @@ class Activations:
         """Read the responses under a key, unless they are missing, damaged or those of a network that was changed."""
         try:
             entry = activation_store.read(key)
-        except activation_store.DamagedEntryError:
+        except DamagedFileError:
             self._note('stored activations are damaged; they are computed anew')
             return None
         if entry is None:

@@ -23,7 +23,7 @@ from m2m_benchmarks.plugins import load_benchmark, reporting_plugin_errors
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Result
-from m2m_benchmarks.scoring import brainscore_adapter
+from m2m_benchmarks.scoring import brainscore_adapter, ceiling_store
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.candidates import load_candidate
@@ -292,7 +292,11 @@ def _score_area(candidate: Candidate, activations: Activations | None, area: Are
                 f'{candidate.identifier} is not a PyTorch network in a ModelCommitment, so its layers cannot be '
                 f'chosen here, and it does not record from {area.region} itself.'
             )
-        with brainscore_adapter.no_stored_activations(), reporting_plugin_errors(candidate.identifier, ModelError):
+        with (
+            ceiling_store.kept([area]),
+            brainscore_adapter.no_stored_activations(),
+            reporting_plugin_errors(candidate.identifier, ModelError),
+        ):
             result = area(candidate.model)
         result.attrs.update(layer=str(mapped or area.region), layer_scores={}, commitment='committed by the model')
         _set_own_units(result, [None])
@@ -300,9 +304,10 @@ def _score_area(candidate: Candidate, activations: Activations | None, area: Are
     choice = choose_layer(candidate, activations, area, layer)
     form = area.comparison.features
     models = [LayerModel(candidate, activations, {area.region: each}, form) for each in choice.layers]
-    result = area(models[0]) if choice.halves is None else area.score_halves(choice.halves, models)
-    layers = list(dict.fromkeys(choice.layers))
     parts = [area] if choice.halves is None else [choice.halves.first, choice.halves.second]
+    with ceiling_store.kept(parts if choice.halves is None else [area, *parts]):
+        result = area(models[0]) if choice.halves is None else area.score_halves(choice.halves, models)
+    layers = list(dict.fromkeys(choice.layers))
     # The units of all layers are from one forward pass, also for other areas, where other layers may be chosen.
     known = layers if choice.halves is None else candidate.layers
     own = [own_units(activations, *each, layers=known) for each in zip(parts, choice.layers, strict=True)]

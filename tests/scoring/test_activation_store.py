@@ -63,7 +63,7 @@ def test_no_damage_is_silent(kind, n, folder):
         path.write_bytes(damage(whole, kind, rng))
         try:
             read = store.read(written.key)
-        except store.DamagedEntryError:
+        except store.DamagedFileError:
             noticed += 1
             assert store.damaged() == [path]
         else:  # a flip that changes nothing, such as one in the padding of the header
@@ -76,7 +76,7 @@ def test_no_damage_is_silent(kind, n, folder):
 def test_an_entry_under_the_name_of_another_is_damaged(folder):
     store.write([entry(0), entry(1)])
     store.path_of(entry(1).key).replace(store.path_of(entry(0).key))
-    with pytest.raises(store.DamagedEntryError, match='another key'):
+    with pytest.raises(store.DamagedFileError, match='another key'):
         store.read(entry(0).key)
 
 
@@ -85,7 +85,7 @@ def test_a_pipe_in_place_of_an_entry_is_damage(folder):
     path = store.path_of(entry(0).key)
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(store.DamagedEntryError, match='pipe; expected a file'):
+    with pytest.raises(store.DamagedFileError, match='pipe; expected a file'):
         store.read(entry(0).key)
     store.write([entry(0)])
     assert store.read(entry(0).key).key == entry(0).key
