@@ -62,16 +62,15 @@ def gram_reduce(features: Blocks) -> np.ndarray:
         if not np.isfinite(small).all():
             raise ValueError('the features contain NaN or infinity; expected finite numbers')
         return small
-    total, highest, lowest = np.zeros(n_stimuli), np.full(n_stimuli, -np.inf), np.full(n_stimuli, np.inf)
-    same = np.ones(n_stimuli, dtype=bool)  # as the first
+    total, first = np.zeros(n_stimuli), np.array(features[:, :1])[:, 0]
+    constant = same = np.ones(n_stimuli, dtype=bool)  # patterns of one number, and those that equal the first
     for start in range(0, n_features, _CHUNK):
         block = np.asarray(features[:, start : start + _CHUNK])
         total += block.sum(axis=1, dtype=float)
-        same &= (block == block[:1]).all(axis=1)
-        highest, lowest = np.maximum(highest, block.max(axis=1)), np.minimum(lowest, block.min(axis=1))
-    constant = highest == lowest
+        constant = _still(constant, block, first[:, None])
+        same = _still(same, block, np.broadcast_to(block[:1], block.shape))
     # The rounded mean of a constant pattern may differ from its value; the pattern would no longer be constant.
-    mean = np.where(constant, highest, total / n_features)[:, None]
+    mean = np.where(constant, first, total / n_features)[:, None]
     if not np.isfinite(mean).all():
         raise ValueError('the features contain NaN or infinity; expected finite numbers')
     products = np.zeros((n_stimuli, n_stimuli))
@@ -88,3 +87,10 @@ def gram_reduce(features: Blocks) -> np.ndarray:
     if same.all():  # and stay equal: eigenvectors of rounding errors would be differences between stimuli
         rotated[:] = rotated[0]
     return rotated
+
+
+def _still(rows: np.ndarray, block: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Mask the rows that still equal what is expected, of those that did so far: few, which saves a pass."""
+    still = rows.copy()
+    still[rows] = (block[rows] == expected[rows]).all(axis=1)
+    return still
