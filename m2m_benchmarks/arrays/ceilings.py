@@ -11,7 +11,6 @@ import numpy as np
 
 from m2m_benchmarks.arrays.comparators import RSA
 from m2m_benchmarks.arrays.correlation import spearman, spearman_brown
-from m2m_benchmarks.arrays.rdm import upper_triangle
 from m2m_benchmarks.arrays.sampling import Sample
 from m2m_benchmarks.arrays.threads import one_thread
 
@@ -173,8 +172,8 @@ def bounds_over_animals(rdms: np.ndarray) -> tuple[float, float]:
 
     Parameters
     ----------
-    rdms : array, shape (n_animals, n_stimuli, n_stimuli)
-        RDM of each animal; two or more.
+    rdms : array, shape (n_animals, n_pairs)
+        Distances of each animal's RDM, of all pairs or some; two or more animals.
 
     Returns
     -------
@@ -187,7 +186,7 @@ def bounds_over_animals(rdms: np.ndarray) -> tuple[float, float]:
     """
     from scipy.stats import rankdata  # takes a second to import
 
-    ranks = np.array([rankdata(upper_triangle(matrix)) for matrix in rdms])
+    ranks = rankdata(rdms, axis=1)
     total = ranks.sum(axis=0)
     lower = np.mean([spearman(own, total - own) for own in ranks])
     upper = np.mean([spearman(own, total) for own in ranks])

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from m2m_benchmarks.arrays.distances import DISTANCES, Distance
-from m2m_benchmarks.arrays.rdm import number_distances, rounding, upper_triangle
-from m2m_benchmarks.arrays.rsa import correlate_ranks, drawn_pairs, rank_distances
+from m2m_benchmarks.arrays.pairs import drawn_pairs
+from m2m_benchmarks.arrays.rdm import number_values
+from m2m_benchmarks.arrays.rsa import correlate_ranks, rank_distances
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class Comparator:
     Attributes
     ----------
     prepare : callable
-        Function of an RDM, shape (n_stimuli, n_stimuli), and of the scale of its distances (`Distance.scale`), which
-        returns what the next function takes.
+        Function of the distances of the pairs of `pairs_of`, shape (n_pairs,), and of the largest difference of two
+        distances that may be due to rounding. It returns what the next function takes.
     draw : callable
         Function of a prepared RDM, and of the number of times that each stimulus is drawn, shape (n_stimuli,), or None.
         It returns what `compare` takes. Pairs of a stimulus with itself are left out.
@@ -27,6 +28,8 @@ class Comparator:
         Function of two drawn RDMs that returns their similarity, 0 where either is constant.
     correlation, similarity : callable
         Functions between a similarity and the correlation that two RDMs of this similarity have if they are normal.
+    whole : bool
+        Whether `prepare` takes an RDM, shape (n_stimuli, n_stimuli), in place of the distances of pairs.
     """
 
     prepare: Callable[[np.ndarray, float], np.ndarray]
@@ -34,17 +37,17 @@ class Comparator:
     compare: Callable[[Any, Any], float]
     correlation: Callable[[np.ndarray], np.ndarray] = np.asarray
     similarity: Callable[[np.ndarray], np.ndarray] = np.asarray
+    whole: bool = False
 
 
-def _numbers(matrix: np.ndarray, scale: float) -> np.ndarray:
-    numbers = number_distances(matrix, scale)
+def _numbers(distances: np.ndarray, smallest: float) -> np.ndarray:
+    numbers = number_values(distances, smallest)
     return numbers.astype(np.min_scalar_type(len(numbers)))  # many may be kept
 
 
-def _distances(matrix: np.ndarray, scale: float) -> np.ndarray:
-    """Distances above the diagonal; zeros where they differ by rounding alone."""
-    distances = upper_triangle(matrix)
-    constant = len(distances) == 0 or np.ptp(distances) <= rounding(len(matrix), scale)
+def _distances(distances: np.ndarray, smallest: float) -> np.ndarray:
+    """Return the distances; zeros where they differ by rounding alone."""
+    constant = len(distances) == 0 or np.ptp(distances) <= smallest
     return np.zeros_like(distances) if constant else distances
 
 
@@ -53,8 +56,8 @@ def unit_distances(distances: np.ndarray, counts: np.ndarray | None = None) -> n
 
     Parameters
     ----------
-    distances : array, shape (n_stimuli * (n_stimuli - 1) / 2,)
-        Distances in the order of `upper_triangle`.
+    distances : array, shape (n_pairs,)
+        Distances of all pairs of stimuli, or of those of `pairs_of`.
     counts : array of int, shape (n_stimuli,), optional
         How often each stimulus is drawn, by default once. A pair counts as often as both are drawn together; pairs of a
         stimulus with itself are left out.
@@ -66,7 +69,7 @@ def unit_distances(distances: np.ndarray, counts: np.ndarray | None = None) -> n
     """
     weights = np.ones(1)
     if counts is not None:
-        drawn, weights = drawn_pairs(counts)
+        drawn, weights = drawn_pairs(counts, len(distances))
         distances = distances[drawn]
     if not len(distances) or distances.max() == distances.min():  # whose mean may be rounded
         return np.zeros_like(distances)
@@ -91,14 +94,14 @@ def repeat_numbers(numbers: np.ndarray, counts: np.ndarray | None = None) -> np.
 
     Parameters
     ----------
-    numbers : array of int, shape (n_stimuli * (n_stimuli - 1) / 2,)
-        Distances, numbered by `number_distances`.
+    numbers : array of int, shape (n_pairs,)
+        Distances of all pairs of stimuli, or of those of `pairs_of`, numbered by `number_values`.
     counts : array of int, shape (n_stimuli,), optional
         How often each stimulus is drawn, by default once.
     """
     if counts is None:
         return numbers
-    drawn, weights = drawn_pairs(counts)
+    drawn, weights = drawn_pairs(counts, len(numbers))
     return np.repeat(numbers[drawn], weights)
 
 
@@ -166,9 +169,9 @@ def whitened_distances(matrix: np.ndarray, counts: np.ndarray | None = None) -> 
     return _unit(matrix - rows - rows[:, None] + rows.mean())
 
 
-def _whole(matrix: np.ndarray, scale: float) -> np.ndarray:
+def _whole(matrix: np.ndarray, smallest: float) -> np.ndarray:
     """Return the RDM; zeros where no distance is above rounding."""
-    return matrix if np.abs(matrix).max(initial=0.0) > rounding(len(matrix), scale) else np.zeros_like(matrix)
+    return matrix if np.abs(matrix).max(initial=0.0) > smallest else np.zeros_like(matrix)
 
 
 #: Similarities of RDMs by their names in those of comparisons.
@@ -183,7 +186,7 @@ COMPARATORS = {
         correlation=lambda tau: np.sin(np.pi / 2 * tau),
         similarity=lambda r: 2 / np.pi * np.arcsin(r),
     ),
-    'whitened': Comparator(_whole, whitened_distances, _inner_product),
+    'whitened': Comparator(_whole, whitened_distances, _inner_product, whole=True),
 }
 
 
@@ -201,9 +204,10 @@ class RSA:
     comparator: Comparator = COMPARATORS['spearman']
 
     def rdms(self, responses: np.ndarray, draws: Iterable[np.ndarray | None] = (None,)) -> Iterator[np.ndarray]:
-        """Yield the prepared RDM of each draw of the units, by default of all of them; see `Distance.rdms`."""
-        for matrix in self.distance.rdms(responses, draws):
-            yield self.comparator.prepare(matrix, self.distance.scale(matrix))
+        """Yield the prepared RDM of each draw of the units, by default of all of them; see `Distance`."""
+        of_draws = self.distance.matrices if self.comparator.whole else self.distance.pairs
+        for distances in of_draws(responses, draws):
+            yield self.comparator.prepare(distances, self.distance.rounding(responses, distances))
 
     def rdm(self, responses: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
         """Prepare the RDM of responses, of which each unit counts as often as `counts` says."""

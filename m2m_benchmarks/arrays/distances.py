@@ -1,15 +1,19 @@
-"""Distances of response patterns, beside 1 - correlation (`arrays.rdm`)."""
+"""Distances of response patterns: RDMs of draws of neuroids, and the distances of the pairs that are compared."""
 
+import functools
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import squareform
 
-from m2m_benchmarks.arrays.rdm import checked_patterns, rdm
+from m2m_benchmarks.arrays.pairs import pairs_of
+from m2m_benchmarks.arrays.rdm import checked_patterns, rdm, rounding, upper_triangle
 
-#: Neuroids, and draws, that are computed together; bounds the memory beside the input and the result.
-_NEUROIDS, _DRAWS = 32, 64
+#: Draws that are computed together, and numbers beside the input and the result; both bound the memory.
+_DRAWS, _NUMBERS = 64, 4_000_000
 
 
 def cosine(patterns: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
@@ -59,10 +63,10 @@ def crossnobis_of_each(trials: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    array, shape (n_stimuli * (n_stimuli - 1) / 2, n_neuroids)
-        Distance of each pair of stimuli, in the order of `upper_triangle`. Its mean over neuroids is the distance of
-        their patterns. Where a neuroid has fewer than two trials of a stimulus, or none of different repetitions, the
-        mean of its other distances; 0 where it has none.
+    array, shape (n_pairs, n_neuroids)
+        Distance of each pair of stimuli of `pairs_of`. Its mean over neuroids is the distance of their patterns. Where
+        a neuroid has fewer than two trials of a stimulus, or none of different repetitions, the mean of its other
+        distances; 0 where it has none.
 
     Raises
     ------
@@ -79,10 +83,12 @@ def crossnobis_of_each(trials: np.ndarray) -> np.ndarray:
     if len(trials) < 2:
         raise ValueError(f'crossnobis distances need two repetitions or more, got {len(trials)}')
     n_stimuli, n_neuroids = trials.shape[1:]
-    rows, columns = np.triu_indices(n_stimuli, k=1)
+    pairs = pairs_of(n_stimuli)
+    rows, columns = pairs.first, pairs.second
     distances = np.empty((len(rows), n_neuroids))
-    for start in range(0, n_neuroids, _NEUROIDS):
-        chunk = slice(start, start + _NEUROIDS)
+    n_together = max(1, _NUMBERS // n_stimuli**2)
+    for start in range(0, n_neuroids, n_together):
+        chunk = slice(start, start + n_together)
         kernels = _across_repetitions(trials[:, :, chunk].astype(float).transpose(2, 1, 0))
         own = np.diagonal(kernels, axis1=1, axis2=2)
         each = own[:, rows] + own[:, columns] - 2 * kernels[:, rows, columns]
@@ -115,28 +121,123 @@ def _filled(distances: np.ndarray) -> np.ndarray:
 
 
 def mean_over_neuroids(distances: np.ndarray, draws: Iterable[np.ndarray | None]) -> Iterator[np.ndarray]:
-    """Average the distances of single neuroids (`crossnobis_of_each`) over draws of them, and yield the RDM of each.
+    """Average the distances of single neuroids (`crossnobis_of_each`) over draws of them.
 
     Parameters
     ----------
-    distances : array, shape (n_stimuli * (n_stimuli - 1) / 2, n_neuroids)
+    distances : array, shape (n_pairs, n_neuroids)
     draws : iterable of array, shape (n_neuroids,), or None
         How often each neuroid is drawn; None for once.
 
     Yields
     ------
-    array, shape (n_stimuli, n_stimuli)
+    array, shape (n_pairs,)
     """
-    n_pairs, n_neuroids = distances.shape
-    n_stimuli = (1 + round((1 + 8 * n_pairs) ** 0.5)) // 2
-    rows, columns = np.triu_indices(n_stimuli, k=1)
-    counted = (np.ones(n_neuroids) if counts is None else counts for counts in draws)
+    for counts in _blocks(draws, distances.shape[1]):
+        yield from counts / counts.sum(axis=1, keepdims=True) @ distances.T
+
+
+def _blocks(draws: Iterable[np.ndarray | None], n_units: int) -> Iterator[np.ndarray]:
+    """Yield the counts of some draws at a time, shape (n, n_units), float64."""
+    counted = (np.ones(n_units) if counts is None else counts for counts in draws)
     while block := list(itertools.islice(counted, _DRAWS)):
-        counts = np.array(block, dtype=float)
-        for upper in counts / counts.sum(axis=1, keepdims=True) @ distances.T:
-            matrix = np.zeros((n_stimuli, n_stimuli))
-            matrix[rows, columns] = matrix[columns, rows] = upper
-            yield matrix
+        yield np.array(block, dtype=float)
+
+
+def products_of_pairs(
+    patterns: np.ndarray, draws: Iterable[np.ndarray | None], centred: bool = True
+) -> Iterator[np.ndarray]:
+    """Distances of the sampled pairs of many stimuli, 1 - correlation or 1 - cosine, for draws of the units.
+
+    Parameters
+    ----------
+    patterns : array, shape (n_stimuli, n_units)
+        See `rdm`.
+    draws : iterable of array of int, shape (n_units,), or None
+        How often each unit is drawn; None for once.
+    centred : bool
+        Whether each pattern's mean over units is subtracted first.
+
+    Yields
+    ------
+    array, shape (n_pairs,)
+        Entries of `rdm`, of the pairs of `pairs_of`.
+
+    Raises
+    ------
+    ValueError
+        See `rdm`.
+
+    Notes
+    -----
+    The products of each pair's responses are summed over the units of many draws by one product of matrices.
+    """
+    patterns, _ = checked_patterns(patterns, None)
+    pairs = pairs_of(len(patterns))
+    values = patterns.astype(float)
+    largest = np.abs(values).max(axis=1, keepdims=True)
+    values /= np.where(largest == 0, 1, largest)
+    if centred:
+        constant = values.max(axis=1) == values.min(axis=1)
+        values -= values.mean(axis=1, keepdims=True)
+        values[constant] = 0  # the mean of equal numbers is rounded
+    squares = values**2
+    smallest = patterns.shape[1] * np.finfo(float).eps
+    for counts in _blocks(draws, patterns.shape[1]):
+        shares = (counts / counts.sum(axis=1, keepdims=True)).T
+        level = values @ shares if centred else np.zeros((len(values), shares.shape[1]))
+        mean_squares = squares @ shares
+        variance = mean_squares - level**2
+        # Patterns without variance have no correlation with others; differences below rounding are none.
+        length = np.sqrt(np.where(variance > smallest * mean_squares, variance, np.inf))
+        level /= length
+        distances = np.empty((shares.shape[1], len(pairs.first)))
+        for part, first, second in _parts(pairs.first, pairs.second, patterns.shape[1]):
+            together = (values[first] * values[second]) @ shares / (length[first] * length[second])
+            distances[:, part] = 1 - (together - level[first] * level[second]).T.clip(-1, 1)
+        yield from distances
+
+
+def squares_of_pairs(patterns: np.ndarray, draws: Iterable[np.ndarray | None]) -> Iterator[np.ndarray]:
+    """Squared Euclidean distances of the sampled pairs of many stimuli, for draws of the units.
+
+    Parameters
+    ----------
+    patterns, draws
+        See `products_of_pairs`.
+
+    Yields
+    ------
+    array, shape (n_pairs,)
+        Entries of `euclidean`, of the pairs of `pairs_of`.
+
+    Raises
+    ------
+    ValueError
+        See `euclidean`.
+    """
+    patterns, _ = checked_patterns(patterns, None)
+    pairs = pairs_of(len(patterns))
+    values = patterns.astype(float)
+    for counts in _blocks(draws, patterns.shape[1]):
+        shares = (counts / counts.sum(axis=1, keepdims=True)).T
+        distances = np.empty((shares.shape[1], len(pairs.first)))
+        for part, first, second in _parts(pairs.first, pairs.second, patterns.shape[1]):
+            distances[:, part] = ((values[first] - values[second]) ** 2 @ shares).T
+        yield from distances
+
+
+def _parts(first: np.ndarray, second: np.ndarray, n_units: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield some of the pairs at a time."""
+    n_together = max(1, _NUMBERS // n_units)
+    for start in range(0, len(first), n_together):
+        part = slice(start, start + n_together)
+        yield part, first[part], second[part]
+
+
+#: Function of responses, whose last axis are neuroids, and of draws of these (each their counts, or None for all once),
+#: which yields an array for each draw.
+OfDraws = Callable[[np.ndarray, Iterable[np.ndarray | None]], Iterator[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -145,32 +246,60 @@ class Distance:
 
     Attributes
     ----------
-    rdms : callable
-        Function of responses, whose last axis are neuroids, and of draws of these (each their counts, or None for all
-        once), which yields the RDM of each draw. The responses are patterns; of crossnobis, `crossnobis_of_each`.
+    pairs : callable
+        Function that yields the distances of the pairs of `pairs_of` for each draw; see `OfDraws`. The responses are
+        patterns; of crossnobis, `crossnobis_of_each`.
+    matrices : callable
+        Function that yields the RDM of each draw. Of crossnobis, of all pairs only.
     unit : bool
         Whether distances are 1 minus a product of patterns of unit length. Others grow with the responses.
+    n_stimuli : callable
+        Function of the responses that returns the number of stimuli.
     """
 
-    rdms: Callable[[np.ndarray, Iterable[np.ndarray | None]], Iterator[np.ndarray]]
+    pairs: OfDraws
+    matrices: OfDraws
     unit: bool
+    n_stimuli: Callable[[np.ndarray], int] = len
 
-    def scale(self, matrix: np.ndarray) -> float:
-        """Size of the numbers that distances are the sums and differences of."""
-        return 1.0 if self.unit else float(np.abs(matrix).max(initial=0.0))
+    def rounding(self, responses: np.ndarray, distances: np.ndarray) -> float:
+        """Difference of two of the distances of responses that may be due to rounding alone."""
+        scale = 1.0 if self.unit else float(np.abs(distances).max(initial=0.0))
+        return rounding(self.n_stimuli(responses), scale)
 
 
-def _of_patterns(function: Callable[[np.ndarray, np.ndarray | None], np.ndarray], unit: bool) -> Distance:
-    def rdms(patterns: np.ndarray, draws: Iterable[np.ndarray | None]) -> Iterator[np.ndarray]:
-        return (function(patterns, counts) for counts in draws)
+def _of_patterns(
+    matrix: Callable[[np.ndarray, np.ndarray | None], np.ndarray], sampled: OfDraws, unit: bool
+) -> Distance:
+    def matrices(patterns: np.ndarray, draws: Iterable[np.ndarray | None]) -> Iterator[np.ndarray]:
+        return (matrix(patterns, counts) for counts in draws)
 
-    return Distance(rdms, unit)
+    def pairs(patterns: np.ndarray, draws: Iterable[np.ndarray | None]) -> Iterator[np.ndarray]:
+        if pairs_of(len(patterns)).sampled:
+            return sampled(patterns, draws)
+        return map(upper_triangle, matrices(patterns, draws))
+
+    return Distance(pairs, matrices, unit)
+
+
+def _square(pairs: OfDraws) -> OfDraws:
+    """Make matrices of the distances of all pairs."""
+
+    def matrices(responses: np.ndarray, draws: Iterable[np.ndarray | None]) -> Iterator[np.ndarray]:
+        return map(squareform, pairs(responses, draws))
+
+    return matrices
+
+
+def _n_stimuli(of_pairs: np.ndarray) -> int:
+    """Number of stimuli that have so many pairs."""
+    return round((1 + math.sqrt(1 + 8 * len(of_pairs))) / 2)
 
 
 #: Distances by their names in those of comparisons.
 DISTANCES = {
-    'correlation': _of_patterns(rdm, unit=True),
-    'cosine': _of_patterns(cosine, unit=True),
-    'euclidean': _of_patterns(euclidean, unit=False),
-    'crossnobis': Distance(mean_over_neuroids, unit=False),
+    'correlation': _of_patterns(rdm, products_of_pairs, unit=True),
+    'cosine': _of_patterns(cosine, functools.partial(products_of_pairs, centred=False), unit=True),
+    'euclidean': _of_patterns(euclidean, squares_of_pairs, unit=False),
+    'crossnobis': Distance(mean_over_neuroids, _square(mean_over_neuroids), unit=False, n_stimuli=_n_stimuli),
 }

@@ -92,16 +92,15 @@ def upper_triangle(matrix: np.ndarray) -> np.ndarray:
     """
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f'expected a square matrix, got shape {matrix.shape}')
-    upper: np.ndarray = matrix[_pairs(len(matrix))]
+    upper: np.ndarray = matrix[_above_diagonal(len(matrix))]
     return upper
 
 
 @functools.lru_cache(maxsize=8)
-def _pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the entries above the diagonal of an n x n matrix, row by row."""
-    rows, columns = np.triu_indices(n, k=1)
-    rows.flags.writeable = columns.flags.writeable = False
-    return rows, columns
+def _above_diagonal(n: int) -> np.ndarray:
+    mask = np.triu(np.ones((n, n), dtype=bool), k=1)
+    mask.flags.writeable = False
+    return mask
 
 
 def rounding(n_stimuli: int, scale: float = 1.0) -> float:
@@ -127,8 +126,12 @@ def number_distances(matrix: np.ndarray, scale: float = 1.0) -> np.ndarray:
     array of int, shape (n * (n - 1) / 2,)
         Numbers from 0, in the order of `upper_triangle`.
     """
-    distances = upper_triangle(matrix)
-    order = np.argsort(distances)
-    numbers = np.zeros(len(distances), dtype=int)
-    numbers[order[1:]] = np.cumsum(np.diff(distances[order]) > rounding(len(matrix), scale))
+    return number_values(upper_triangle(matrix), rounding(len(matrix), scale))
+
+
+def number_values(values: np.ndarray, smallest: float) -> np.ndarray:
+    """Number values in ascending order, from 0; neighbours that differ by `smallest` or less are ties."""
+    order = np.argsort(values)
+    numbers = np.zeros(len(values), dtype=int)
+    numbers[order[1:]] = np.cumsum(np.diff(values[order]) > smallest)
     return numbers

@@ -1,14 +1,11 @@
 """Representational similarity: Spearman correlation of two RDMs, also of stimuli that are repeated."""
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
 
+from m2m_benchmarks.arrays.pairs import drawn_pairs
 from m2m_benchmarks.arrays.rdm import number_distances
-
-#: Most stimuli of which the pairs of draws are kept; those of 1024 draws then take 200 MB at most.
-_FEW_STIMULI = 256
 
 
 def compare_rdms(first: np.ndarray, second: np.ndarray) -> float:
@@ -33,7 +30,7 @@ def rsa(first: np.ndarray, second: np.ndarray, counts: np.ndarray | None = None)
 
     Parameters
     ----------
-    first, second : array of int, shape (n_stimuli * (n_stimuli - 1) / 2,)
+    first, second : array of int, shape (n_pairs,)
         Distances of each RDM, numbered by `number_distances`.
     counts : array of int, shape (n_stimuli,), optional
         How often each stimulus is drawn, by default once. Pairs of a stimulus with itself are left out.
@@ -70,14 +67,14 @@ def rank_distances(numbers: np.ndarray, counts: np.ndarray | None = None) -> Ran
 
     Parameters
     ----------
-    numbers : array of int, shape (n_stimuli * (n_stimuli - 1) / 2,)
-        Distances, numbered by `number_distances`.
+    numbers : array of int, shape (n_pairs,)
+        Distances of all pairs of stimuli, or of those of `pairs_of`, numbered by `number_distances`.
     counts : array of int, shape (n_stimuli,), optional
         How often each stimulus is drawn, by default once. Pairs of a stimulus with itself are left out.
     """
     weights = None
     if counts is not None:
-        drawn, weights = drawn_pairs(counts)
+        drawn, weights = drawn_pairs(counts, len(numbers))
         numbers = numbers[drawn]
     doubled, squares = centred_ranks(numbers, weights)
     return Ranks(doubled, weights, squares)
@@ -92,36 +89,6 @@ def correlate_ranks(first: Ranks, second: Ranks) -> float:
         ranks *= first.weights
     r = float(ranks @ second.doubled / np.sqrt(first.squares * second.squares))
     return min(max(r, -1.0), 1.0)  # rounding
-
-
-def drawn_pairs(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number the pairs of different drawn stimuli as `upper_triangle` does, and count how often each is drawn.
-
-    Candidates and areas have the same draws: the pairs of few stimuli are kept.
-    """
-    counts = np.asarray(counts, dtype=np.int64)
-    return _kept_pairs(counts.tobytes()) if len(counts) <= _FEW_STIMULI else _drawn_pairs(counts)
-
-
-@functools.lru_cache(maxsize=1024)
-def _kept_pairs(counts: bytes) -> tuple[np.ndarray, np.ndarray]:
-    return _drawn_pairs(np.frombuffer(counts, dtype=np.int64))
-
-
-def _drawn_pairs(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    drawn, n = np.flatnonzero(counts), len(counts)
-    # Row by row below the diagonal, the pairs of the first stimuli come first.
-    later, earlier = (each[: len(drawn) * (len(drawn) - 1) // 2] for each in _pairs_below(n))
-    first, second = drawn[earlier], drawn[later]
-    weights = (counts[first] * counts[second]).astype(np.min_scalar_type(counts.max(initial=0) ** 2))
-    return first * n - first * (first + 1) // 2 + second - first - 1, weights
-
-
-@functools.lru_cache(maxsize=8)
-def _pairs_below(n: int) -> tuple[np.ndarray, np.ndarray]:
-    rows, columns = np.tril_indices(n, k=-1)
-    rows.flags.writeable = columns.flags.writeable = False
-    return rows, columns
 
 
 def centred_ranks(order: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, float]:

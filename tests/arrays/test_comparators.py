@@ -74,7 +74,7 @@ def test_equals_the_definition(name, ties):
     rsa = RSA(EUCLIDEAN, COMPARATORS[name])
     if ties:
         values = [each.round() for each in values]
-    distances = [next(EUCLIDEAN.rdms(each, [None])) for each in values]
+    distances = [next(EUCLIDEAN.matrices(each, [None])) for each in values]
     # Sums in another order must not break ties.
     x, y = (squareform(matrix.round(12), checks=False) for matrix in distances)
     assert (len(np.unique(x)) < len(x)) == ties
@@ -89,7 +89,7 @@ def test_a_stimulus_that_is_drawn_repeatedly(name):
         counts = np.bincount(np.random.default_rng(seed).integers(0, 7, 7), minlength=7)
         rows = np.repeat(np.arange(7), counts)
         kept = (rows[:, None] != rows)[np.triu_indices(7, 1)]
-        drawn = [next(EUCLIDEAN.rdms(each[rows], [None])).round(12)[np.triu_indices(7, 1)][kept] for each in values]
+        drawn = [next(EUCLIDEAN.matrices(each[rows], [None])).round(12)[np.triu_indices(7, 1)][kept] for each in values]
         assert rsa.compare(*map(rsa.rdm, values), counts) == pytest.approx(SLOW[name](*drawn), abs=1e-12)
 
 

@@ -88,7 +88,9 @@ def test_a_common_offset_changes_no_euclidean_distance(seed, offset):
 def test_crossnobis_leaves_one_trial_out(seed):
     trials = trials_of(seed)
     (distances,) = mean_over_neuroids(crossnobis_of_each(trials), [None])
-    np.testing.assert_allclose(distances, leave_one_out(trials), atol=1e-13)
+    np.testing.assert_allclose(distances, upper_triangle(leave_one_out(trials)), atol=1e-13)
+    (matrix,) = DISTANCES['crossnobis'].matrices(crossnobis_of_each(trials), [None])
+    np.testing.assert_allclose(matrix, leave_one_out(trials), atol=1e-13)
     # Of one neuroid, and of neuroids that are drawn several times.
     np.testing.assert_allclose(
         crossnobis_of_each(trials)[:, 2], upper_triangle(leave_one_out(trials[:, :, 2:3])), atol=1e-13
@@ -96,7 +98,8 @@ def test_crossnobis_leaves_one_trial_out(seed):
     draws = np.random.default_rng(seed).integers(0, 3, (150, 5))
     draws[:, 0] += 1
     for counts, drawn in zip(draws, mean_over_neuroids(crossnobis_of_each(trials), draws), strict=True):
-        np.testing.assert_allclose(drawn, leave_one_out(np.repeat(trials, counts, axis=2)), atol=1e-13)
+        expected = upper_triangle(leave_one_out(np.repeat(trials, counts, axis=2)))
+        np.testing.assert_allclose(drawn, expected, atol=1e-13)
 
 
 def test_crossnobis_takes_neuroids_in_blocks():
@@ -140,6 +143,10 @@ def test_crossnobis_needs_two_repetitions():
         crossnobis_of_each(np.zeros((1, 3, 4)))
 
 
-def test_scales_of_distances():
-    assert DISTANCES['cosine'].scale(np.full((3, 3), 0.1)) == 1
-    assert DISTANCES['crossnobis'].scale(np.array([[0, -7.0], [-7.0, 0]])) == 7
+def test_rounding_of_distances():
+    """4 n eps times the size of the numbers that were added; see `rdm.rounding`."""
+    one = 4 * 3 * np.finfo(float).eps
+    patterns, of_pairs = np.zeros((3, 8)), np.array([0.1, -7.0, 2.0])
+    assert DISTANCES['cosine'].rounding(patterns, of_pairs) == one
+    assert DISTANCES['euclidean'].rounding(patterns, of_pairs) == 7 * one
+    assert DISTANCES['crossnobis'].rounding(np.zeros((3, 20)), of_pairs) == 7 * one

@@ -22,6 +22,7 @@ from m2m_benchmarks.arrays import (
 )
 from m2m_benchmarks.arrays.comparators import COMPARATORS, RSA
 from m2m_benchmarks.arrays.distances import DISTANCES, crossnobis_of_each
+from m2m_benchmarks.arrays.pairs import pairs_of
 from m2m_benchmarks.benchmarks.ceilings import ABOVE_CHANCE
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, Features, Raw
 from m2m_benchmarks.benchmarks.comparisons.options import CROSSNOBIS, WHITENED, option_name
@@ -31,6 +32,8 @@ from m2m_benchmarks.data.trials import N_SPLITS
 #: Number of benchmarks whose RDMs of draws are kept for the next candidate, and bytes of each before they are ranked,
 #: which doubles them: 768 MB at most.
 _N_KEPT, _MOST_KEPT = 24, 16_000_000
+#: Number of parts of a sample of pairs, for the error by sampling.
+_N_PARTS = 20
 #: Fewest animals whose halves give a ceiling.
 _FEWEST_ANIMALS = 4
 #: Number of divisions of both neuroids and trials, for the noise that neuroids share.
@@ -132,7 +135,24 @@ class RDM(Comparison):
                     comparator.compare(whole, own),
                     comparator.compare(of_model, of_stimuli),
                 )
-        return Raw(value, draws)
+        return Raw(value, draws, details=self._sampling(model, recorded, features))
+
+    def _sampling(self, model: np.ndarray, recorded: np.ndarray, features: Features) -> dict[str, float]:
+        """Number of pairs that are compared, where these are a sample, and the standard error of the value by sampling.
+
+        The error is that of the mean over parts of the sample, with the correction for samples of finite populations.
+        """
+        comparator, n_stimuli = self._rsa.comparator, len(features.values)
+        if comparator.whole or not pairs_of(n_stimuli).sampled:
+            return {}
+        n_pairs, n_all = len(recorded), n_stimuli * (n_stimuli - 1) / 2
+        parts = (slice(start, None, _N_PARTS) for start in range(_N_PARTS))
+        values = [
+            comparator.compare(*(comparator.draw(prepared[part], None) for prepared in (model, recorded)))
+            for part in parts
+        ]
+        error = np.std(values, ddof=1) / np.sqrt(_N_PARTS) * np.sqrt(1 - n_pairs / n_all)
+        return {'pairs': n_pairs, 'pairs_error': float(error)}
 
     @functools.lru_cache(maxsize=4)  # noqa: B019 (comparisons live as long as the process)
     def _recorded(self, recordings: AreaRecordings) -> np.ndarray:
@@ -220,7 +240,7 @@ class RDM(Comparison):
         """Lower and upper bound over animals, of those with enough neuroids; None for fewer than three."""
         names, counts = np.unique(animals, return_counts=True)
         own = (animals == name for name in names[counts >= self.min_per_animal])
-        rdms = list(self._rsa.distance.rdms(responses, own))
+        rdms = list(self._rsa.distance.pairs(responses, own))
         if len(rdms) < 3 or self._rsa.comparator is not COMPARATORS['spearman']:
             return None
         lower, upper = bounds_over_animals(np.array(rdms))
