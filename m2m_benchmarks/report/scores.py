@@ -151,6 +151,13 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
                 f'{result.benchmark}: raw without a score ({", ".join(unscored)}): the 95 % interval of the ceiling '
                 'reaches below 0.2.'
             )
+        sampled = [details for part in _own_parts(result).values() for details in _details(part) if 'pairs' in details]
+        if sampled:
+            largest = max(details['pairs_error'] for details in sampled)
+            notes.append(
+                f'{result.benchmark}: raw is of {sampled[0]["pairs"]:,.0f} pairs of stimuli, drawn at random from '
+                f'{math.comb(result.n_stimuli or 0, 2):,}; its standard error by that is {largest:.4f} or less.'
+            )
         left_out_units = {name: _units_left_out(part) for name, part in _own_parts(result).items()}
         if any(left_out_units.values()):
             shown = ', '.join(
@@ -187,6 +194,11 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
     return notes
 
 
+def _details(part: Result | Part) -> list[Mapping[str, float]]:
+    """List the numbers about the computation: those of both halves, or of the whole."""
+    return [part.details or {}, *(part.halves or [])]
+
+
 def _own_parts(result: Result) -> dict[str, Result | Part]:
     """Areas of a result, or the result itself by the name of its benchmark's area."""
     parts: dict[str, Result | Part] = {'raw': result}
@@ -195,7 +207,7 @@ def _own_parts(result: Result) -> dict[str, Result | Part]:
 
 def _units_left_out(part: Result | Part) -> str:
     """Number of units that a comparison leaves out, of those of the layer or of the layer of each half; '' for none."""
-    counted = [details for details in (part.details, *(part.halves or [])) if details and 'units_left_out' in details]
+    counted = [details for details in _details(part) if 'units_left_out' in details]
     texts = dict.fromkeys(f'{details["units_left_out"]:g} of {details["units"]:g}' for details in counted)
     return ' and '.join(texts) if any(details['units_left_out'] for details in counted) else ''
 

@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.spatial.distance import pdist
 
 from m2m_benchmarks import load_benchmark
-from m2m_benchmarks.arrays import draw_sample, gram_reduce, standardize
+from m2m_benchmarks.arrays import draw_sample, gram_reduce, pairs, standardize
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, KNOWN, PROTOCOLS, load_comparison
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm, Features
 from m2m_benchmarks.benchmarks.custom import benchmark
@@ -177,3 +177,29 @@ def test_own_units_of_crossnobis_are_near_its_ceiling():
     )
     own = recorded_units(benchmark, Features(gram_reduce(units)), units, n_recordings=3)
     assert 0.3 < own.value < float(benchmark.ceiling) + 0.1
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize('name', ['rdm', 'rdm_euclidean_pearson_standardised'])
+def test_the_error_of_sampled_pairs(name, monkeypatch):
+    """It is the standard deviation over other samples, around the value of all pairs."""
+    made, recordings = load_comparison(name), load_benchmark('SimulatedMouse.VISp-rdm').recordings
+    features = Features(recordings.mean.values[:, :40] + np.random.default_rng(0).normal(size=(118, 40)))
+    sample = draw_sample(118, recordings.animals, n_draws=2)
+    whole = made.raw(features, recordings, sample)
+    assert 'pairs' not in whole.details
+    monkeypatch.setattr(pairs, 'MOST_PAIRS', 1500)
+    values, errors = [], []
+    for seed in range(150):
+        monkeypatch.setattr(pairs, '_SEED', seed)
+        pairs.pairs_of.cache_clear()
+        own = type(made)(*{'rdm': ()}.get(name, ('euclidean', 'pearson')))
+        raw = own.raw(features, recordings, sample)
+        values.append(raw.value)
+        errors.append(raw.details['pairs_error'])
+        assert raw.details['pairs'] == 1500
+        assert own.raw(features, recordings).value == raw.value
+    pairs.pairs_of.cache_clear()
+    assert np.mean(values) == pytest.approx(whole.value, abs=4 * np.std(values) / np.sqrt(150))
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.2)
+    assert np.abs(raw.draws - whole.draws).max() < 8 * np.mean(errors)

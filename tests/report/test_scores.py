@@ -56,6 +56,15 @@ def test_tables_say_what_scores_on_data_made_here_mean(benchmarks, datasets):
         assert [note for note in table.notes if note in MADE_HERE.values()] == [MADE_HERE[name] for name in datasets]
 
 
+def test_sampled_pairs_are_counted():
+    sampled = {'pairs': 50_000, 'pairs_error': 0.0012}
+    own = dataclasses.replace(WHOLE, areas=None, n_stimuli=5000, halves=[sampled, {**sampled, 'pairs_error': 0.00234}])
+    expected = '50,000 pairs of stimuli, drawn at random from 12,497,500; its standard error by that is 0.0023 or less'
+    assert expected in notes(own)
+    assert expected in notes(dataclasses.replace(own, halves=None, details={**sampled, 'pairs_error': 0.0023}))
+    assert 'pairs of stimuli' not in notes(WHOLE)
+
+
 def test_values_at_half_size_are_told():
     half = dataclasses.replace(WHOLE, areas=None, ceiling_kind='population, of half of the neuroids')
     assert '-rdm: raw and ceiling are for half of the neuroids, the mean of both halves.' in notes(half)

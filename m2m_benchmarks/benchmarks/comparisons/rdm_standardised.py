@@ -74,7 +74,7 @@ class StandardisedRDM(RDM):
             raise BenchmarkError(f'{self.name} cannot compare this layer, which {objection}.')
         kept = ~varies_rarely(features.values)
         raw = super().raw(replace(features, values=features.values[:, kept]), recordings, *arguments, **options)
-        return replace(raw, details={'units': len(kept), 'units_left_out': int((~kept).sum())})
+        return replace(raw, details={**raw.details, 'units': len(kept), 'units_left_out': int((~kept).sum())})
 
 
 def varies_rarely(values: np.ndarray) -> np.ndarray:
