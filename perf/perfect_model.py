@@ -50,7 +50,7 @@ def on_halves(candidate: Candidate, activations: Activations, benchmark: AreaBen
         Share of the halves on which the generating layer is the best.
     """
     halves = split_neuroids(benchmark)
-    first, second = (compare_layers(candidate, activations, half) for half in (halves.first, halves.second))
+    first, second = compare_layers(candidate, activations, [halves.first, halves.second])
     best = [max(each, key=each.__getitem__) for each in (first, second)]
     ceilings = sum(half.comparison.ceiling(half.recordings).value for half in (halves.first, halves.second))
     chosen = float(np.mean([layer == LAYER for layer in best]))

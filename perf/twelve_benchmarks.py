@@ -3,7 +3,8 @@
     python perf/twelve_benchmarks.py MODEL@FILE [MODEL@FILE ...] --dataset Siegle2021
 
 The models are scored one after the other in one process: what doesn't depend on the model, such as ceilings, is
-computed for the first. The activation cache is empty (a temporary M2M_HOME with the dataset linked into it).
+computed for the first. The stores are empty (a temporary M2M_HOME with the dataset linked into it). Ratios are those
+to the forward passes: of all that the scores without errors need, and of everything else together.
 """
 
 import argparse
@@ -21,27 +22,34 @@ def main():
 
     from m2m_benchmarks import load_benchmark
     from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
+    from m2m_benchmarks.benchmarks.neural import AreaBenchmark
+    from m2m_benchmarks.scoring import score as scoring
     from m2m_benchmarks.scoring.activations import Activations
     from m2m_benchmarks.scoring.candidates import load_candidate
     from m2m_benchmarks.scoring.score import score_candidate
     from m2m_benchmarks.storage import home
 
-    spent = {'preprocess': 0.0, 'respond': 0.0}
+    spent = {'preprocess': 0.0, 'respond': 0.0, 'score_halves': 0.0, 'own_units': 0.0}
 
-    def timed(name):
-        original = getattr(Activations, name)
+    def timed(place, name):
+        original = getattr(place, name)
 
-        def run(self, *args):
+        def run(*args, **options):
             start = time.perf_counter()
             try:
-                return original(self, *args)
+                return original(*args, **options)
             finally:
                 spent[name] += time.perf_counter() - start
 
-        setattr(Activations, name, run)
+        setattr(place, name, run)
 
-    timed('preprocess')
-    timed('respond')
+    for place, name in (
+        (Activations, 'preprocess'),
+        (Activations, 'respond'),
+        (AreaBenchmark, 'score_halves'),
+        (scoring, 'own_units'),
+    ):
+        timed(place, name)
     with tempfile.TemporaryDirectory() as folder:
         data = home() / 'data'
         if data.is_dir():
@@ -54,7 +62,7 @@ def main():
         for model in arguments.models:
             name, _, weights = model.partition('@')
             candidate = load_candidate(name, weights=weights or 'default')
-            spent.update(preprocess=0.0, respond=0.0)
+            spent.update(dict.fromkeys(spent, 0.0))
             start, cpu = time.perf_counter(), time.process_time()
             scores = list(score_candidate(candidate, benchmarks))
             total, cpu = time.perf_counter() - start, time.process_time() - cpu
@@ -62,10 +70,16 @@ def main():
             for score in scores:
                 result = score.attrs['result']
                 print(f'  {result["benchmark"]}: {result["score"]:.3f} ± {result["error"]:.3f}')
-            print(f'  image decoding and resizing  {spent["preprocess"]:6.1f} s')
-            print(f'  forward passes               {spent["respond"]:6.1f} s')
-            print(f'  everything else              {total - sum(spent.values()):6.1f} s')
-            print(f'  CPU, all together            {cpu:6.1f} s', flush=True)
+            errors = spent['score_halves'] + spent['own_units']
+            points = total - sum(spent.values())
+            forward = spent['respond']
+            print(f'  image decoding and resizing       {spent["preprocess"]:6.1f} s')
+            print(f'  forward passes                    {forward:6.1f} s')
+            print(f'  reduction, layer choice, storing  {points:6.1f} s  {points / forward:5.2f}')
+            print(f'  scores, errors, ceilings          {spent["score_halves"]:6.1f} s')
+            print(f'  own units                         {spent["own_units"]:6.1f} s')
+            print(f'  all but decoding and passes       {points + errors:6.1f} s  {(points + errors) / forward:5.2f}')
+            print(f'  CPU, all together                 {cpu:6.1f} s', flush=True)
 
 
 if __name__ == '__main__':

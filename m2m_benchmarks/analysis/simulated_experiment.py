@@ -185,10 +185,10 @@ class Experiment:
         whole, halves, own = [], [], []
         for layer in self._layers:
             features = dataclasses.replace(layer.features, values=layer.features.values[rows])
-            raw = self._area.compare(features, simulated)
+            (raw,) = self._area.compare(features, [simulated])
             whole.append(raw.value)
             if raw.per_neuroid is None:
-                halves.append([self._area.compare(features, part).value for part in parts])
+                halves.append([part.value for part in self._area.compare(features, parts)])
             else:  # a comparison by neuroid, which takes the median
                 own.append(raw.per_neuroid)
                 halves.append([float(np.median(raw.per_neuroid[part])) for part in (first, ~first)])

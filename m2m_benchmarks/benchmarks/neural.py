@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -351,11 +351,12 @@ class AreaBenchmark(BenchmarkBase):
         """
         return self._features(self.record(candidate), form or self.comparison.features)
 
-    def compare(self, features: Features, recorded: AreaRecordings) -> Raw:
-        """Compare features with other recordings, such as simulated ones, without draws."""
-        raw: Raw = self._call('raw', features, recorded)
-        self._finite('raw', raw.value)
-        return raw
+    def compare(self, features: Features, recorded: Iterable[AreaRecordings]) -> list[Raw]:
+        """Compare features with other recordings of the stimuli, such as simulated ones, without draws."""
+        raws: list[Raw] = self._call('raw_of_each', features, recorded)
+        for raw in raws:
+            self._finite('raw', raw.value)
+        return raws
 
     def record(self, candidate: BrainModel) -> NeuroidAssembly:
         """Record a model's responses to the stimuli.

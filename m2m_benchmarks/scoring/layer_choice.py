@@ -73,11 +73,11 @@ def choose_layer(
             _refuse(candidate, benchmark, layer, features)
         return LayerChoice((layer,), how, None, {})
     if not benchmark.comparison.cross_fitted:
-        on_all = compare_layers(candidate, activations, benchmark)
+        (on_all,) = compare_layers(candidate, activations, [benchmark])
         best = max(on_all, key=on_all.__getitem__)
         return LayerChoice((best,), 'best on all neuroids', None, {layer: [value] for layer, value in on_all.items()})
     halves = split_neuroids(benchmark)
-    scores = [compare_layers(candidate, activations, half) for half in (halves.first, halves.second)]
+    scores = compare_layers(candidate, activations, [halves.first, halves.second])
     of_first, of_second = (max(own, key=own.__getitem__) for own in scores)
     by = benchmark.comparison.chosen_by
     how = f'cross-fitted: chosen {"" if by is None else f"by {by} "}on the other half (by {halves.how})'
@@ -142,28 +142,44 @@ def split_neuroids(benchmark: AreaBenchmark) -> Halves:
     return benchmark.split(mask, how)
 
 
-def compare_layers(candidate: Candidate, activations: Activations, benchmark: AreaBenchmark) -> dict[str, float]:
+def compare_layers(
+    candidate: Candidate, activations: Activations, benchmarks: Sequence[AreaBenchmark]
+) -> list[dict[str, float]]:
     """Compute the raw score of every layer of a candidate, in the order of the layers, to choose one.
 
-    The score is that of the comparison that the benchmark's names for this (`Comparison.chosen_by`).
+    The score is that of the comparison that the benchmarks name for this (`Comparison.chosen_by`).
 
     Layers with too few units for the comparison are left out, and so are those that it objects to, such as one that
     responds the same to all stimuli.
+
+    Parameters
+    ----------
+    candidate : Candidate
+    activations : Activations
+    benchmarks : sequence of AreaBenchmark
+        Benchmarks of the same stimuli and comparison, such as the halves of one.
+
+    Returns
+    -------
+    list of dict
+        Scores of the layers on each benchmark.
 
     Raises
     ------
     BenchmarkError
         When no layer is left.
     """
-    benchmark = _of_choice(benchmark)
+    benchmark = _of_choice(benchmarks[0])
     layers = _large_enough(activations, benchmark, candidate.layers)
     if not layers:
         raise _too_few_units(candidate, benchmark, candidate.layers[0])
-    scores = {}
+    scores: list[dict[str, float]] = [{} for _ in benchmarks]
     for layer, features in layer_features(activations, benchmark, layers):
         if benchmark.comparison.objection(features) is None:
-            scores[layer] = benchmark.compare(features, benchmark.recordings).value
-    if not scores:
+            raws = benchmark.compare(features, [each.recordings for each in benchmarks])
+            for own, raw in zip(scores, raws, strict=True):
+                own[layer] = raw.value
+    if not scores[0]:
         _refuse(candidate, benchmark, layer, features)
     return scores
 
@@ -210,6 +226,6 @@ def calibrate(candidate: Candidate, activations: Activations, benchmark: MeanBen
     """
     chosen = {}
     for area in benchmark.areas:
-        scores = compare_layers(candidate, activations, area)
+        (scores,) = compare_layers(candidate, activations, [area])
         chosen[area.region] = max(scores, key=lambda layer: scores[layer])
     return chosen

@@ -136,11 +136,11 @@ def recorded_units(
     recorded = benchmark.recordings
     population = population_of(recorded.trials, recorded.reliability)
     rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(n_recordings):
-        own = draw_units(units, population, rng)
-        simulated = simulated_recordings(benchmark, recorded, own, population, rng)
-        values.append(benchmark.compare(compared, simulated).value)
+    simulated = (
+        simulated_recordings(benchmark, recorded, draw_units(units, population, rng), population, rng)
+        for _ in range(n_recordings)
+    )
+    values = [raw.value for raw in benchmark.compare(compared, simulated)]
     n_varying = np.count_nonzero((units != units[:1]).any(axis=0))
     return OwnUnits.of(values, sampling_factor(len(population.mean), n_varying) if sampled else 1.0)
 

@@ -181,6 +181,23 @@ def test_the_stored_form_gives_the_value_of_the_layer(name, simulated_home):
     assert rotated == pytest.approx(value, abs=1e-9)
 
 
+@pytest.mark.seconds
+@pytest.mark.parametrize('name', [*COMPARISONS, *VARIANTS])
+def test_several_recordings_have_the_values_of_each_alone(name, simulated_home):
+    recordings = load_benchmark('SimulatedMouse.VISp-rdm').recordings
+    if load_comparison(name).needs_trials:
+        recordings = dataclasses.replace(recordings, trials=recordings.trials[:6])
+    first = np.arange(len(recordings.animals)) % 3 == 0
+    features = Features(recordings.mean.values[:, ::2])
+    parts = [recordings, recordings[first], recordings[~first]]
+    together = load_comparison(name).raw_of_each(features, parts)
+    for own, part in zip(together, parts, strict=True):
+        alone = load_comparison(name).raw(features, part)
+        assert own.value == pytest.approx(alone.value, abs=1e-12)
+        if alone.per_neuroid is not None:
+            np.testing.assert_allclose(own.per_neuroid, alone.per_neuroid, atol=1e-12)
+
+
 @pytest.mark.parametrize('name', COMPARISONS)
 def test_every_dataset_and_area_has_it(name, m2m_home, make_bundle, tmp_path):
     from m2m_benchmarks.benchmarks.datasets import RECORDINGS

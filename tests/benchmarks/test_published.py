@@ -37,7 +37,8 @@ def test_similarity_is_that_of_others(shared, siegle):
     candidate = load_candidate('torchvision:squeezenet1_1', weights=shared / 'weights' / 'squeezenet1_1.pth')
     activations = Activations(candidate)
     best = [
-        max(compare_layers(candidate, activations, load_benchmark(f'Siegle2021.{area}-rdm')).values()) for area in AREAS
+        max(compare_layers(candidate, activations, [load_benchmark(f'Siegle2021.{area}-rdm')])[0].values())
+        for area in AREAS
     ]
     assert np.mean(best) == pytest.approx(0.433, abs=0.01)
 

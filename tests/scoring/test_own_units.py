@@ -84,7 +84,7 @@ def test_mixtures_of_a_layer_get_what_other_mixtures_get(comparison, network):
         selected = recorded(network, '4', seed, n=60, n_trials=20, mixtures=True)
         benchmark = AreaBenchmark('SimulatedMouse', 'VISp', load_comparison(comparison), selected=selected)
         features = benchmark.features(LayerModel(*network, {'VISp': '4'}, benchmark.comparison.features))
-        raw = benchmark.compare(features, benchmark.recordings).value
+        raw = benchmark.compare(features, [benchmark.recordings])[0].value
         differences.append(raw - recorded_units(benchmark, features, others, seed=seed).value)
     assert abs(np.mean(differences)) < 0.03, differences
 
@@ -154,7 +154,7 @@ def test_recordings_are_simulated_with_trials_where_the_comparison_needs_them(ne
     simulated = simulated_recordings(benchmark, selected, units, population, np.random.default_rng(1))
     assert simulated.trials.shape == selected.trials.shape
     np.testing.assert_allclose(simulated.mean.values, simulated.trials.mean(axis=0))
-    assert benchmark.compare(Features(units), simulated).value > 0.5
+    assert benchmark.compare(Features(units), [simulated])[0].value > 0.5
     assert own_units(network[1], benchmark, '4') is None  # it would take ten times as long as the score
 
 

@@ -2,7 +2,7 @@
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -271,6 +271,10 @@ class Comparison(ABC):
         -------
         Raw
         """
+
+    def raw_of_each(self, features: Features, recordings: Iterable[AreaRecordings]) -> list[Raw]:
+        """Compare features with several recordings of the same stimuli, by default one after the other."""
+        return [self.raw(features, each) for each in recordings]
 
     @abstractmethod
     def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:

@@ -1,10 +1,10 @@
 """Single-neuron regression: held-out ridge predictions of each neuroid."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from m2m_benchmarks.arrays import cross_predict, predict_with_influence
+from m2m_benchmarks.arrays import cross_predict, kfold, pearson, predict_with_influence
 from m2m_benchmarks.arrays.folds import Split
 from m2m_benchmarks.benchmarks.comparisons.base import Description, Features, Raw
 from m2m_benchmarks.benchmarks.comparisons.regression import CAVEAT, CEILING, Regression, median_of_each_animal
@@ -40,6 +40,14 @@ class Ridge(Regression):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Predict each neuroid, and say what each stimulus contributes as training data."""
         return predict_with_influence(features, responses, folds)
+
+    def raw_of_each(self, features: Features, recordings: Iterable[AreaRecordings]) -> list[Raw]:
+        """Predict the neuroids of several recordings side by side: each is predicted without the others."""
+        means = [each.mean.values for each in recordings]
+        responses = np.concatenate(means, axis=1)
+        r = pearson(self.predict(features.values, responses, kfold(len(responses))), responses)
+        parts = np.split(r, np.cumsum([mean.shape[1] for mean in means])[:-1])
+        return [Raw(float(np.median(part)), per_neuroid=part) for part in parts]
 
     def per_animal(self, features: Features, recordings: AreaRecordings, raw: Raw) -> dict[str, float]:
         """Median correlation of each animal's neuroids, which are predicted independently."""
