@@ -88,7 +88,7 @@ def test_each_half_is_scored_with_the_layer_of_the_other(comparison):
         )
         simulation._values(own(layers)[1], 96, None, 118, np.random.default_rng(3))
     first = simulation._first
-    (features, recorded), _ = given[0]
+    (features, (recorded,)), _ = given[0]
     area = load_benchmark(f'SimulatedMouse.VISp-{comparison}')
     by_hand = [area.comparison.raw(features, recorded[part]).value for part in (first, ~first)]
     np.testing.assert_allclose(halves[:, 0], by_hand, atol=1e-12)
