@@ -1,7 +1,7 @@
 """Cost of a model's responses, before they are computed: memory, disk space and time.
 
-The network is run on single images and on one batch of four. The comparisons with recordings come on top: what they
-take depends on the recordings, and not on the size of the network.
+The network is run on single images and on one batch of four. The memory includes the draws that comparisons keep; the
+time of the comparisons comes on top: it depends on the recordings, and not on the size of the network.
 """
 
 import contextlib
@@ -95,6 +95,7 @@ def estimate_cost(candidate: Candidate, benchmarks: Sequence[Benchmark], layer: 
     stimuli = list(dict.fromkeys(path for each in passes for path in each.stimuli))
     activations.image_bytes(stimuli[0], passes[0].layers)  # a first run takes longer than all others
     seconds = len(stimuli) * _seconds(activations.preprocess, stimuli[1:2])
+    draws = sum(_kept_bytes(candidate, area, layer) for area in _areas(benchmarks))
     memory, space = 0, 0
     for each in passes:
         n_stimuli = len(each.stimuli)
@@ -114,7 +115,7 @@ def estimate_cost(candidate: Candidate, benchmarks: Sequence[Benchmark], layer: 
         candidate.identifier,
         len({name for each in passes for name in each.layers}),
         len(stimuli),
-        max(_memory_bytes() + memory, peak_memory_bytes() or 0),
+        max(_memory_bytes() + memory + draws, peak_memory_bytes() or 0),
         space,
         free_bytes(home()),
         seconds,
@@ -176,6 +177,12 @@ def _areas(benchmarks: Sequence[Benchmark]) -> list[AreaBenchmark]:
                 'this benchmark.'
             )
     return areas
+
+
+def _kept_bytes(candidate: Candidate, area: AreaBenchmark, layer: str | None) -> int:
+    """Memory of the draws that a comparison keeps: of all neuroids, or of each half."""
+    n_parts = 1 if named_layer(candidate, area, layer) else 2
+    return n_parts * area.comparison.kept_bytes(area.recordings.mean.sizes['presentation'])
 
 
 def _seconds(function: Callable[..., object], *arguments: object) -> float:

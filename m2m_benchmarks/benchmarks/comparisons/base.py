@@ -280,6 +280,10 @@ class Comparison(ABC):
     def ceiling(self, recordings: AreaRecordings, sample: Sample | None = None) -> Ceiling:
         """Compute the raw value of a perfect model on the recordings, optionally with its draws."""
 
+    def kept_bytes(self, n_stimuli: int) -> int:
+        """Memory that the draws of one benchmark take, which are kept for the next candidate."""
+        return 0
+
     def objection(self, features: Features) -> str | None:
         """Say why a layer with these features can't be compared, as the end of a sentence about it; None if it can."""
         values = features.values

@@ -125,7 +125,7 @@ class RDM(Comparison):
         comparator = self._rsa.comparator
         draws = np.empty((3, len(sample)))
         whole = comparator.draw(model, None)
-        few = recorded.nbytes * len(sample) <= _MOST_KEPT
+        few = self._prepared_bytes(len(features.values)) * len(sample) <= _MOST_KEPT
         with one_thread():
             drawn = self._kept(recordings, sample) if few else self._drawn(recordings, sample)
             for number, (stimuli, (both, own, of_stimuli)) in enumerate(zip(sample.stimuli, drawn, strict=True)):
@@ -136,6 +136,16 @@ class RDM(Comparison):
                     comparator.compare(of_model, of_stimuli),
                 )
         return Raw(value, draws, details=self._sampling(model, recorded, features))
+
+    def kept_bytes(self, n_stimuli: int) -> int:
+        """Memory of the RDMs of one benchmark's draws, which are kept where they are small."""
+        prepared = self._prepared_bytes(n_stimuli) * self.n_draws
+        return 2 * prepared if prepared <= _MOST_KEPT else 0
+
+    def _prepared_bytes(self, n_stimuli: int) -> int:
+        comparator = self._rsa.comparator
+        shape = (n_stimuli, n_stimuli) if comparator.whole else len(pairs_of(n_stimuli).first)
+        return int(comparator.prepare(np.zeros(shape), 0.0).nbytes)
 
     def _sampling(self, model: np.ndarray, recorded: np.ndarray, features: Features) -> dict[str, float]:
         """Number of pairs that are compared, where these are a sample, and the standard error of the value by sampling.
