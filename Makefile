@@ -48,7 +48,7 @@ audit:
 
 perf:
 	@.ci/environment '$(VENV)' dev '$(PYTHON)'
-	'$(BIN)/python' perf/stock_metrics.py
+	'$(BIN)/python' perf/side_by_side.py
 
 clean:
 	rm -rf '$(VENV)' build dist *.egg-info
