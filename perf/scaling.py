@@ -33,12 +33,8 @@ AXES = {
     'features': (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000),
     'stimuli': (118, 250, 500, 1_000, 2_500, 5_000),
 }
-#: Numbers that are written at each axis.
-TICKS = {
-    'neuroids': (100, 1_000, 10_000, 100_000),
-    'features': (1_000, 10_000, 100_000, 1_000_000),
-    'stimuli': (118, 1_000, 5_000),
-}
+#: Numbers that are written at an axis of few powers of ten.
+TICKS = {'stimuli': (118, 1_000, 5_000)}
 BASE = {'neuroids': 1_000, 'features': 4_096, 'stimuli': 118}
 #: Numbers of the data that are computed with before the clock starts.
 TINY = {'neuroids': 5, 'features': 40, 'stimuli': 60}
@@ -166,12 +162,15 @@ def measured_curve(curve: str, axis: str, known: dict[tuple[str, str, int], Poin
     """Yield the points of a curve, up to the first that is expected to take too long; those known aren't measured."""
     points: list[Point] = []
     for number in AXES[axis]:
-        expected = expected_seconds(points, number)
-        if expected > most_s:
-            yield Point(curve, axis, number, expected, None)
-            return
-        points.append(known.get((curve, axis, number)) or measure(curve, axis, number))
-        yield points[-1]
+        point = known.get((curve, axis, number))
+        if point is None:
+            expected = expected_seconds(points, number)
+            if expected > most_s:
+                yield Point(curve, axis, number, expected, None)
+                return
+            point = measure(curve, axis, number)
+        points.append(point)
+        yield point
 
 
 def kept_points(path: Path | None) -> list[Point]:
@@ -192,7 +191,7 @@ def line(point: Point) -> str:
 def draw(points: list[Point], path: Path) -> None:
     """Draw the curves: a row for each axis, seconds on the left and memory on the right."""
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import NullFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     axes = [axis for axis in AXES if any(point.axis == axis for point in points)]
     with plt.rc_context({'font.size': 7, 'axes.linewidth': 0.6}):
@@ -214,7 +213,9 @@ def draw(points: list[Point], path: Path) -> None:
                     style = {'color': curve.colour, 'marker': curve.marker, 'markersize': 3, 'linewidth': 1}
                     panel.loglog([p.number for p in own], values, label=name, **style)
                 panel.set_xlabel(f'number of {axis}')
-                panel.set_xticks(TICKS[axis], [f'{number:,}' for number in TICKS[axis]])
+                panel.xaxis.set_major_locator(LogLocator(numticks=10))
+                if axis in TICKS:
+                    panel.set_xticks(TICKS[axis], [f'{number:,}' for number in TICKS[axis]])
                 panel.set_ylabel(label)
                 for ticks in (panel.xaxis, panel.yaxis):
                     ticks.set_minor_formatter(NullFormatter())

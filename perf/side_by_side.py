@@ -566,35 +566,28 @@ def run_row(row: Row, folder: Path, peers: str | None, default: bool) -> list[st
 def environment_of_peers(folder: Path) -> str:
     """Install the packages that need an environment of their own, where the folder has none; its Python.
 
-    uv takes seconds; where it isn't or can't, perhaps since the index is only among pip's settings, pip does it.
+    uv takes seconds; where there is none, or it fails, as an index may be among pip's settings alone, pip does it.
 
     Raises
     ------
-    RuntimeError
-        When they can't be installed.
+    OSError, RuntimeError
+        When the folder can't be written, or the packages can't be installed.
     """
     python = folder / 'bin' / 'python'
     wanted = folder / 'peers.txt'
     if wanted.exists() and wanted.read_text().split() == list(PEERS):
         return str(python)
     print(f'installing {", ".join(PEERS)} into {folder}', file=sys.stderr, flush=True)
+    venv.create(folder)
+    options = ['install', '--quiet', *PEERS]
+    commands = [[sys.executable, '-m', 'pip', '--python', str(python), *options]]
     uv = shutil.which('uv') or shutil.which('uv', path=str(Path(sys.executable).parent))
-    try:
-        if uv is None or not installed(
-            [uv, 'venv', '--quiet', '--allow-existing', '--python', sys.executable, str(folder)],
-            [uv, 'pip', 'install', '--quiet', '--python', str(python), *PEERS],
-        ):
-            venv.create(folder, with_pip=True)
-            subprocess.run([python, '-m', 'pip', 'install', '--quiet', *PEERS], check=True, stdout=sys.stderr)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise RuntimeError(f'{", ".join(PEERS)} cannot be installed into {folder}: {error}') from error
+    if uv is not None:
+        commands.insert(0, [uv, 'pip', options[0], '--python', str(python), *options[1:]])
+    if all(subprocess.run(command, check=False, stdout=sys.stderr).returncode for command in commands):
+        raise RuntimeError(f'{", ".join(PEERS)} cannot be installed into {folder}')
     wanted.write_text('\n'.join(PEERS))
     return str(python)
-
-
-def installed(*commands: list[str]) -> bool:
-    """Run commands up to the first that fails; whether there is none."""
-    return all(subprocess.run(command, check=False, stdout=sys.stderr).returncode == 0 for command in commands)
 
 
 def main() -> int:
@@ -619,8 +612,8 @@ def main() -> int:
         if any(row.own_environment for row in wanted):
             try:
                 peers = environment_of_peers(args.environment or folder / 'environment')
-            except RuntimeError as error:
-                failures.append(str(error))
+            except (OSError, RuntimeError) as error:
+                failures.append(f'himalaya and rsatoolbox: {error}')
         for array, values in simulate(sizes).items():
             np.save(folder / array, values)
         print(', '.join(f'{number:,} {what}' for what, number in asdict(sizes).items()))
