@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 from scipy.linalg import helmert
 
+from m2m_benchmarks.arrays.backend import Array, get_backend, namespace, to_backend, to_numpy
 from m2m_benchmarks.arrays.folds import Split
 from m2m_benchmarks.arrays.threads import map_in_threads
 
@@ -45,13 +46,14 @@ def kernel(features: np.ndarray) -> np.ndarray:
     features = np.asarray(features)
     if features.ndim != 2:
         raise ValueError(f'expected features of shape (n_stimuli, n_features), got {features.shape}')
-    products = np.zeros((len(features), len(features)))
+    summed = to_backend(np.zeros((len(features), len(features))))
     for start in range(0, features.shape[1], _CHUNK):
-        block = features[:, start : start + _CHUNK].astype(float)
+        block = to_backend(features[:, start : start + _CHUNK].astype(float))
         constant = (block == block[0]).all(axis=0)
         block -= block.mean(axis=0)
         block[:, constant] = 0  # the mean of equal numbers is rounded
-        products += block @ block.T
+        summed += block @ block.T
+    products = to_numpy(summed)
     if not np.isfinite(products).all():
         raise ValueError('the features contain NaN, infinity or values whose squares overflow; expected finite numbers')
     return products
@@ -81,7 +83,7 @@ def effective_dimensionality(features: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Fold:
-    """Training and test stimuli in the space that the training stimuli span.
+    """Training and test stimuli in the space that the training stimuli span, as arrays of the backend.
 
     Attributes
     ----------
@@ -92,9 +94,9 @@ class Fold:
         Inner products of test and training stimuli, both relative to the training mean, with the eigenvectors.
     """
 
-    vectors: np.ndarray
-    spectrum: np.ndarray
-    outer: np.ndarray
+    vectors: Array
+    spectrum: Array
+    outer: Array
 
 
 def decompose(products: np.ndarray, split: Split) -> Fold:
@@ -124,20 +126,21 @@ def decompose(products: np.ndarray, split: Split) -> Fold:
     train, test = split
     if len(train) < 3:
         raise ValueError(f'expected at least 3 training stimuli, got {len(train)}')
-    basis = helmert(len(train))
-    inner = products[np.ix_(train, train)]
-    spectrum, vectors = np.linalg.eigh(basis @ inner @ basis.T)
+    basis = to_backend(helmert(len(train)))
+    inner = to_backend(products[np.ix_(train, train)])
+    spectrum, vectors = namespace().linalg.eigh(basis @ inner @ basis.T)
     # Eigenvalues below the rounding errors of the kernel are not variance of the training stimuli.
     spectrum[spectrum < len(products) * np.finfo(float).eps * np.abs(products).max()] = 0
     vectors = basis.T @ vectors
-    outer = (products[np.ix_(test, train)] - inner.mean(axis=0)) @ vectors
+    outer = (to_backend(products[np.ix_(test, train)]) - inner.mean(axis=0)) @ vectors
     # In directions without variance of the training stimuli, only rounding errors are left; no penalty shrinks them.
     outer[:, spectrum == 0] = 0
     return Fold(vectors, spectrum, outer)
 
 
 @functools.lru_cache(maxsize=256)
-def _kept(products: bytes, train: bytes, test: bytes) -> Fold:
+def _kept(backend: str, products: bytes, train: bytes, test: bytes) -> Fold:
+    # `backend` is part of the cache key only: the arrays of a fold are its.
     n_stimuli = math.isqrt(len(products) // 8)
     split = np.frombuffer(train, dtype=np.int64), np.frombuffer(test, dtype=np.int64)
     return decompose(np.frombuffer(products).reshape(n_stimuli, n_stimuli), split)
@@ -150,7 +153,7 @@ def _decomposed(products: np.ndarray, folds: Sequence[Split]) -> Iterator[Fold]:
         return
     key = products.tobytes()
     for fold in folds:
-        yield _kept(key, *(np.asarray(part, dtype=np.int64).tobytes() for part in fold))
+        yield _kept(get_backend(), key, *(np.asarray(part, dtype=np.int64).tobytes() for part in fold))
 
 
 def fit_folds(
@@ -195,9 +198,10 @@ def fit_folds(
     def fit_one(split: Split, fold: Fold) -> T:
         return fit(fold, responses[split[0]])
 
-    if len(responses) <= _FEW_STIMULI:
+    if len(responses) <= _FEW_STIMULI and get_backend() == 'numpy':
         return map_in_threads(fit_one, folds, decomposed)
-    # Large matrices are spread over threads by linear algebra, and only one fold's are in memory.
+    # Large matrices are spread over threads by linear algebra, and only one fold's are in memory; PyTorch has threads
+    # of its own.
     return list(map(fit_one, folds, decomposed))
 
 

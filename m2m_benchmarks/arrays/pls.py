@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from m2m_benchmarks.arrays.backend import Array, namespace, to_backend, to_numpy
 from m2m_benchmarks.arrays.folds import Split
 from m2m_benchmarks.arrays.kernels import Fold, decompose, predict_folds
 
@@ -106,11 +107,13 @@ def fit_each(fold: Fold, y: np.ndarray, n_components: int = N_COMPONENTS) -> np.
     if n_components < 1:
         raise ValueError(f'expected one component or more, got {n_components}')
     # In the coordinates `vectors` of the training stimuli, the features are diag(scale), and the responses `projected`.
-    varying = fold.spectrum > 0
-    scale = np.sqrt(fold.spectrum[varying])
+    # The backend has what has a column for each neuron; the components are found in smaller matrices, by numpy.
+    spectrum, y = to_numpy(fold.spectrum), to_backend(y)
+    varying = spectrum > 0
+    scale = np.sqrt(spectrum[varying])
     y_mean = y.mean(axis=1, keepdims=True)
     projected = fold.vectors[:, varying].T @ (y - y_mean)
-    left = _in_few_columns(projected)
+    left = to_numpy(_in_few_columns(projected))
     shape = len(y), min(n_components, len(scale)), len(scale)
     weights, scores = np.zeros((2, *shape))
     smallest = np.zeros(len(y))
@@ -131,18 +134,18 @@ def fit_each(fold: Fold, y: np.ndarray, n_components: int = N_COMPONENTS) -> np.
         left = left - score * (score.swapaxes(1, 2) @ left)
     triangle = scores @ (scale * weights).swapaxes(1, 2)
     triangle += unused[:, None] * np.eye(shape[1])  # so that it has an inverse
-    slopes = weights.swapaxes(1, 2) @ np.linalg.solve(triangle, scores @ projected)
-    predictions: np.ndarray = fold.outer[:, varying] / scale @ slopes + y_mean
-    return predictions
+    loadings = namespace().linalg.solve(to_backend(triangle), to_backend(scores) @ projected)
+    slopes = to_backend(weights.swapaxes(1, 2)) @ loadings
+    return to_numpy(fold.outer[:, varying] / to_backend(scale) @ slopes + y_mean)
 
 
-def _in_few_columns(projected: np.ndarray) -> np.ndarray:
+def _in_few_columns(projected: Array) -> Array:
     """Reduce matrices (n, n_rows, n_columns) to as many columns as rows or fewer; inner products of rows stay."""
     if projected.shape[1] >= projected.shape[2]:
         return projected
-    variances, directions = np.linalg.eigh(projected @ projected.swapaxes(1, 2))
-    columns: np.ndarray = directions * np.sqrt(np.maximum(variances, 0))[:, None]
-    return columns
+    xp = namespace()
+    variances, directions = xp.linalg.eigh(projected @ projected.swapaxes(1, 2))
+    return directions * xp.sqrt(variances.clip(0))[:, None]
 
 
 def _leading(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

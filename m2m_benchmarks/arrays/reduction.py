@@ -5,6 +5,8 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.linalg import helmert
 
+from m2m_benchmarks.arrays.backend import to_backend, to_numpy
+
 #: Columns converted to float64 at a time; bounds the memory used beside the input.
 _CHUNK = 16_384
 
@@ -73,10 +75,11 @@ def gram_reduce(features: Blocks) -> np.ndarray:
     mean = np.where(constant, first, total / n_features)[:, None]
     if not np.isfinite(mean).all():
         raise ValueError('the features contain NaN or infinity; expected finite numbers')
-    products = np.zeros((n_stimuli, n_stimuli))
+    summed = to_backend(np.zeros((n_stimuli, n_stimuli)))
     for start in range(0, n_features, _CHUNK):
-        block = features[:, start : start + _CHUNK] - mean
-        products += block @ block.T
+        block = to_backend(features[:, start : start + _CHUNK] - mean)
+        summed += block @ block.T
+    products = to_numpy(summed)
     # Patterns of unit length, so that weak ones keep as many digits as strong ones.
     length = np.sqrt(np.diag(products))
     length[constant] = 0

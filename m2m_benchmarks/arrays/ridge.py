@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from m2m_benchmarks.arrays.backend import Array, namespace, to_backend, to_numpy
 from m2m_benchmarks.arrays.correlation import pearson, pearson_gradient
 from m2m_benchmarks.arrays.folds import Split, kfold
 from m2m_benchmarks.arrays.kernels import Fold, decompose, fit_folds, predict_folds
@@ -79,7 +80,7 @@ def _checked(alphas: Sequence[float] | np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Fit:
-    """Fit of all neurons to the training stimuli of a fold.
+    """Fit of all neurons to the training stimuli of a fold; all arrays but `best` are the backend's.
 
     Attributes
     ----------
@@ -95,31 +96,30 @@ class _Fit:
     """
 
     fold: Fold
-    mean: np.ndarray
-    projected: np.ndarray
+    mean: Array
+    projected: Array
     best: np.ndarray
-    shrunk: np.ndarray
+    shrunk: Array
 
     def predictions(self) -> np.ndarray:
         """Predict the test stimuli: shape (n_test, n_neurons)."""
-        predictions: np.ndarray = self.fold.outer @ (self.projected * self.shrunk) + self.mean
-        return predictions
+        return to_numpy(self.fold.outer @ (self.projected * self.shrunk) + self.mean)
 
     def influence(self, gradient: np.ndarray) -> np.ndarray:
         """Change of a quantity by each training stimulus, with its gradient with respect to the predictions.
 
         Without a training stimulus, the predictions lack its leave-one-out error times its weights in them.
         """
-        vectors = self.fold.vectors
+        vectors, gradient = self.fold.vectors, to_backend(gradient)
         weights = vectors @ (self.shrunk * (self.fold.outer.T @ gradient)) + gradient.sum(axis=0) / len(vectors)
         left_out = (vectors @ (self.projected * self.shrunk)) / (vectors**2 @ self.shrunk)
-        influence: np.ndarray = weights * left_out
-        return influence
+        return to_numpy(weights * left_out)
 
 
 def _fit(fold: Fold, y: np.ndarray, alphas: np.ndarray, relative: bool) -> _Fit:
-    scale = fold.spectrum.sum() / len(y) if relative else 1.0
-    penalties = alphas * (scale or 1.0)
+    y = to_backend(y)
+    scale = float(fold.spectrum.sum()) / len(y) if relative else 1.0
+    penalties = to_backend(alphas * (scale or 1.0))
     y_mean = y.mean(axis=0)
     projected = fold.vectors.T @ (y - y_mean)
     best = np.zeros(y.shape[1], dtype=int)
@@ -128,17 +128,17 @@ def _fit(fold: Fold, y: np.ndarray, alphas: np.ndarray, relative: bool) -> _Fit:
     return _Fit(fold, y_mean, projected, best, 1 / (fold.spectrum[:, None] + penalties[best]))
 
 
-def _squared_errors(fold: Fold, projected: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+def _squared_errors(fold: Fold, projected: Array, penalties: Array) -> np.ndarray:
     """Leave-one-out errors of all penalties: shape (n_neurons, n_penalties)."""
     shrunk = 1 / (fold.spectrum + penalties[:, None])
     weights = fold.vectors * shrunk[:, None] / (shrunk @ fold.vectors.T**2)[..., None]
     to_residuals = weights.reshape(-1, weights.shape[-1]).T
-    neurons = np.ascontiguousarray(projected.T)
+    neurons = projected.T.reshape(-1).reshape(projected.T.shape)  # in memory one after the other
     errors = np.empty((len(neurons), len(penalties)))
     for start in range(0, len(neurons), _NEURONS):
         chunk = slice(start, start + _NEURONS)
         residuals = (neurons[chunk] @ to_residuals).reshape(-1, *weights.shape[:2])
-        np.einsum('npi,npi->np', residuals, residuals, out=errors[chunk])
+        errors[chunk] = to_numpy(namespace().einsum('npi,npi->np', residuals, residuals))
     return errors
 
 

@@ -132,9 +132,14 @@ def _library_now() -> Library:
     return Library(importlib.metadata.version('m2m-benchmarks'), digest.hexdigest())
 
 
-@functools.cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that the numbers depend on."""
+    """Versions of Python and of the packages that the numbers depend on; 'arrays' is their backend if not numpy."""
+    backend = os.environ.get('M2M_BACKEND') or 'numpy'  # as `arrays.backend` reads it, without importing numpy
+    return _installed() if backend == 'numpy' else {**_installed(), 'arrays': backend}
+
+
+@functools.cache
+def _installed() -> dict[str, str]:
     installed = {'python': platform.python_version()}
     for package in PACKAGES:
         try:

@@ -12,6 +12,7 @@ from brainscore_core.metrics import Score
 from brainscore_vision.model_interface import BrainModel
 from torch import nn
 
+from m2m_benchmarks.arrays.backend import get_backend
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark, averaged
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
@@ -198,6 +199,7 @@ def score_candidate(
         and `attrs['not_stored']` is the reason.
     """
     ensure_writable(home())
+    get_backend()  # raises before the network runs where there is no such backend
     layer = None if layer is None else layer_name(layer)
     loaded = [_load(benchmark) for benchmark in benchmarks]
     if candidate.mouse_acuity:

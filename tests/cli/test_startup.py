@@ -123,7 +123,7 @@ def test_the_first_word_comes_before_anything_heavy_is_imported(m2m_home):
 @pytest.mark.parametrize(
     ('module', 'without'),
     [
-        ('m2m_benchmarks.arrays', ('scipy.stats', 'sklearn')),
+        ('m2m_benchmarks.arrays', ('scipy.stats', 'sklearn', 'torch')),
         ('m2m_benchmarks.scoring.score', ('torchvision', 'timm')),
         ('m2m_benchmarks.models.controls', ('torchvision',)),
         ('m2m_benchmarks.acquisition.importing', ('torch', 'sklearn')),

@@ -17,8 +17,9 @@ import torch
 import torchvision
 
 from m2m_benchmarks import load_benchmark, load_stimulus_set, score
+from m2m_benchmarks.arrays.backend import VARIABLE, set_backend
 from m2m_benchmarks.data import manifest
-from m2m_benchmarks.errors import BenchmarkError, ModelError, StorageError
+from m2m_benchmarks.errors import BenchmarkError, ModelError, StorageError, UnknownNameError
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.scoring import activation_store, candidates, requests, several
@@ -144,6 +145,30 @@ def test_the_machine_is_part_of_the_key(monkeypatch, name):
     before = key()
     monkeypatch.setenv(name, '7')
     assert key() != before
+
+
+def test_the_backend_of_the_arrays_is_part_of_the_key(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    default = key()
+    monkeypatch.setenv(VARIABLE, 'numpy')
+    assert key() == default
+    set_backend('torch')
+    assert key() != default
+
+
+def test_a_result_names_the_backend_of_the_arrays(monkeypatch):
+    monkeypatch.setenv(VARIABLE, 'numpy')
+    (by_numpy,) = scored(PIXELS, benchmarks=['SimulatedMouse.VISl-ridge'])
+    assert 'arrays' not in by_numpy.versions
+    monkeypatch.setenv(VARIABLE, 'torch')
+    (by_torch,) = scored(PIXELS, benchmarks=['SimulatedMouse.VISl-ridge'])
+    assert by_torch.versions == {**by_numpy.versions, 'arrays': 'torch'}
+    assert by_torch.identity != by_numpy.identity
+    assert by_torch.score == pytest.approx(by_numpy.score, rel=1e-9)
+    assert store.results() == [by_numpy, by_torch]
+    monkeypatch.setenv(VARIABLE, 'jax')
+    with pytest.raises(UnknownNameError, match="unknown array backend 'jax'"):
+        scored(PIXELS, benchmarks=['SimulatedMouse.VISl-ridge'])
 
 
 def test_the_library_is_part_of_the_key(monkeypatch):
