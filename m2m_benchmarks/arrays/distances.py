@@ -12,6 +12,8 @@ from scipy.spatial.distance import squareform
 from m2m_benchmarks.arrays.pairs import pairs_of
 from m2m_benchmarks.arrays.rdm import checked_patterns, rdm, rounding, upper_triangle
 
+#: Most stimuli whose whole RDM is computed for a sample of its pairs, where that is faster; it takes 512 MB then.
+_MOST_SQUARE = 8192
 #: Draws that are computed together, and numbers beside the input and the result; both bound the memory.
 _DRAWS, _NUMBERS = 64, 4_000_000
 
@@ -275,9 +277,15 @@ def _of_patterns(
         return (matrix(patterns, counts) for counts in draws)
 
     def pairs(patterns: np.ndarray, draws: Iterable[np.ndarray | None]) -> Iterator[np.ndarray]:
-        if pairs_of(len(patterns)).sampled:
-            return sampled(patterns, draws)
-        return map(upper_triangle, matrices(patterns, draws))
+        chosen = pairs_of(len(patterns))
+        if not chosen.sampled:
+            yield from map(upper_triangle, matrices(patterns, draws))
+            return
+        for counts in _blocks(draws, patterns.shape[-1]):
+            if len(counts) == 1 and len(patterns) <= _MOST_SQUARE:
+                yield matrix(patterns, counts[0])[chosen.first, chosen.second]
+            else:
+                yield from sampled(patterns, counts)
 
     return Distance(pairs, matrices, unit)
 

@@ -67,8 +67,10 @@ def ridge(
     regularized least squares", with the intercept left free).
     """
     alphas = _checked(alphas)
-    fit = _fit(decompose(products, split), np.asarray(responses, dtype=float)[split[0]], alphas, relative)
-    return fit.predictions(), alphas[fit.best]
+    predictions, best = _predict(
+        decompose(products, split), np.asarray(responses, dtype=float)[split[0]], alphas, relative
+    )
+    return predictions, alphas[best]
 
 
 def _checked(alphas: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -116,10 +118,25 @@ class _Fit:
         return to_numpy(weights * left_out)
 
 
+def _predict(fold: Fold, y: np.ndarray, alphas: np.ndarray, relative: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Predict the test stimuli, shape (n_test, n_neurons); and the number of each neuron's penalty."""
+    if len(alphas) > 1:
+        fit = _fit(fold, y, alphas, relative)
+        return fit.predictions(), fit.best
+    # One penalty has the same weights for all neurons.
+    shrunk = 1 / (fold.spectrum + _penalties(fold, alphas, relative))
+    weights = (fold.outer * shrunk) @ fold.vectors.T + 1 / len(y)
+    return to_numpy(weights @ to_backend(y)), np.zeros(y.shape[1], dtype=int)
+
+
+def _penalties(fold: Fold, alphas: np.ndarray, relative: bool) -> Array:
+    """Penalties in the unit of the spectrum."""
+    scale = float(fold.spectrum.sum()) / len(fold.vectors) if relative else 1.0
+    return to_backend(alphas * (scale or 1.0))
+
+
 def _fit(fold: Fold, y: np.ndarray, alphas: np.ndarray, relative: bool) -> _Fit:
-    y = to_backend(y)
-    scale = float(fold.spectrum.sum()) / len(y) if relative else 1.0
-    penalties = to_backend(alphas * (scale or 1.0))
+    y, penalties = to_backend(y), _penalties(fold, alphas, relative)
     y_mean = y.mean(axis=0)
     projected = fold.vectors.T @ (y - y_mean)
     best = np.zeros(y.shape[1], dtype=int)
@@ -172,7 +189,7 @@ def cross_predict(
         or either contains NaN or infinity.
     """
     alphas = _checked(alphas)
-    return predict_folds(features, responses, folds, lambda fold, y: _fit(fold, y, alphas, relative).predictions())
+    return predict_folds(features, responses, folds, lambda fold, y: _predict(fold, y, alphas, relative)[0])
 
 
 def predict_with_influence(

@@ -80,13 +80,18 @@ def test_distances_are_entries_of_the_rdm(name, few):
         np.testing.assert_allclose(own, matrix[few.first, few.second], atol=1e-12)
         n_draws += 1
     assert n_draws == 151
+    # One alone is picked from the whole RDM.
+    (own,), (matrix,) = (kind(values, draws[:1]) for kind in (DISTANCES[name].pairs, DISTANCES[name].matrices))
+    np.testing.assert_array_equal(own, matrix[few.first, few.second])
 
 
 @pytest.mark.parametrize('name', ['correlation', 'cosine', 'euclidean'])
 def test_they_come_in_parts(name, few, monkeypatch):
-    whole = list(DISTANCES[name].pairs(patterns(0), [None]))
+    whole = list(DISTANCES[name].pairs(patterns(0), [None, None]))
     monkeypatch.setattr('m2m_benchmarks.arrays.distances._NUMBERS', 100)
-    np.testing.assert_allclose(list(DISTANCES[name].pairs(patterns(0), [None])), whole, rtol=1e-13)
+    np.testing.assert_allclose(list(DISTANCES[name].pairs(patterns(0), [None, None])), whole, rtol=1e-13)
+    monkeypatch.setattr('m2m_benchmarks.arrays.distances._MOST_SQUARE', 10)
+    np.testing.assert_allclose(list(DISTANCES[name].pairs(patterns(0), [None])), whole[:1], rtol=1e-13)
     with pytest.raises(ValueError, match='NaN or infinity'):
         next(DISTANCES[name].pairs(patterns(0) * np.nan, [None]))
 
