@@ -6,6 +6,9 @@ import numpy as np
 
 #: Columns converted to float64 at a time; bounds the memory used beside the input.
 _CHUNK = 16_384
+#: Sums of squares from this to its inverse are far from under- and overflow, and centred ones of this share of them
+#: have lost a digit at most by the subtraction.
+_SMALLEST, _LEAST_SHARE = 1e-200, 0.1
 
 
 def rdm(patterns: np.ndarray, counts: np.ndarray | None = None, centred: bool = True) -> np.ndarray:
@@ -35,7 +38,44 @@ def rdm(patterns: np.ndarray, counts: np.ndarray | None = None, centred: bool = 
     ----------
     Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2:4.
     """
-    patterns, counts = checked_patterns(patterns, counts)
+    products = _quick_products(np.asarray(patterns), counts, centred)
+    if products is None:
+        products, constant = _careful_products(*checked_patterns(patterns, counts), centred)
+    else:
+        constant = np.zeros(len(products), dtype=bool)
+    length = np.sqrt(np.diag(products))
+    length[constant | (length == 0)] = np.inf
+    correlation = products / np.outer(length, length)
+    distances: np.ndarray = 1 - np.clip((correlation + correlation.T) / 2, -1, 1)
+    np.fill_diagonal(distances, 0)
+    return distances
+
+
+def _quick_products(patterns: np.ndarray, counts: np.ndarray | None, centred: bool) -> np.ndarray | None:
+    """Inner products of patterns, less those of their means at the end, which takes fewer passes over them.
+
+    None where that could lose more than a digit, or squares may over- or underflow; or the patterns are wrong.
+    """
+    if patterns.ndim != 2 or patterns.shape[1] < 2:
+        return None
+    products, total = np.zeros((len(patterns), len(patterns))), np.zeros(len(patterns))
+    weights = np.ones(patterns.shape[1]) if counts is None else np.asarray(counts, dtype=float)
+    with np.errstate(all='ignore'):
+        for start in range(0, patterns.shape[1], _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            block = np.asarray(patterns[:, chunk], dtype=float)
+            products += (block if counts is None else block * weights[chunk]) @ block.T
+            total += block @ weights[chunk]
+        squares = np.diag(products).copy()
+        if centred:
+            products -= np.outer(total, total) / weights.sum()
+        # Comparisons with NaN are false.
+        safe = (squares > _SMALLEST) & (squares < 1 / _SMALLEST) & (np.diag(products) > _LEAST_SHARE * squares)
+    return products if safe.all() else None
+
+
+def _careful_products(patterns: np.ndarray, counts: np.ndarray | None, centred: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Inner products of patterns of any size, each divided by its largest entry, and a mask of the constant ones."""
     # Scaling first keeps the squares of very small or very large responses from under- or overflowing.
     highest, lowest = (extreme.astype(float) for extreme in (patterns.max(axis=1), patterns.min(axis=1)))
     largest = np.maximum(np.abs(highest), np.abs(lowest))[:, None]
@@ -50,14 +90,7 @@ def rdm(patterns: np.ndarray, counts: np.ndarray | None = None, centred: bool = 
     for chunk in chunks:
         block = patterns[:, chunk] / largest - mean
         products += (block if counts is None else block * weights[chunk]) @ block.T
-    length = np.sqrt(np.diag(products))
-    if centred:
-        length[highest == lowest] = np.inf
-    length[length == 0] = np.inf
-    correlation = products / np.outer(length, length)
-    distances: np.ndarray = 1 - np.clip((correlation + correlation.T) / 2, -1, 1)
-    np.fill_diagonal(distances, 0)
-    return distances
+    return products, (highest == lowest) & centred
 
 
 def checked_patterns(patterns: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
