@@ -23,6 +23,9 @@ DASK = ['distributed>=2026.1', 'tornado>=6.5.5']
 # NWB files of a lab's own recordings are imported. Not beside the extra allen: its numpy is older than pynwb 3 needs.
 NWB = ['pynwb>=3']
 
+# Neurons are selected from a map of their responses; later umap-learn needs a newer scikit-learn than Brain-Score has.
+ANALYSIS = ['umap-learn>=0.5.7,<0.5.8']
+
 TEST = [
     'pytest-random-order>=1.1',
     'pytest-timeout>=2.3',
@@ -100,11 +103,13 @@ setup(
         'train': TRAIN,
         'dask': DASK,
         'nwb': NWB,
-        'test': [*TRAIN, *DASK, *NWB, *TEST],
+        'analysis': ANALYSIS,
+        'test': [*TRAIN, *DASK, *NWB, *ANALYSIS, *TEST],
         'dev': [
             *TRAIN,
             *DASK,
             *NWB,
+            *ANALYSIS,
             *TEST,
             'pip-audit>=2.10',
             'ruff>=0.12',

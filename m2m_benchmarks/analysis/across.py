@@ -7,7 +7,7 @@ from typing import Any
 
 from m2m_benchmarks.analysis.comparison import ALPHA, SCORE, Comparison, Difference
 from m2m_benchmarks.analysis.statistics import CORRECTIONS
-from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, dotted_name, parse
+from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, dotted_name, parse, unrestricted
 from m2m_benchmarks.errors import BenchmarkError
 
 
@@ -70,7 +70,7 @@ def set_side_by_side(comparisons: Sequence[Comparison]) -> list[Across]:
     """
     by_recordings: dict[str, dict[str, Comparison]] = {}
     for comparison in comparisons:
-        name = parse(comparison.benchmark)
+        name = parse(unrestricted(comparison.benchmark))
         if not isinstance(name, NeuralIdentifier):
             raise BenchmarkError(f'{comparison.benchmark} has no other comparisons; name benchmarks of recordings.')
         if len(comparison.candidates) != 2:

@@ -12,6 +12,7 @@ from m2m_benchmarks.analysis.entries import Entry, check_different, parse_entrie
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
+from m2m_benchmarks.benchmarks.neurons import NeuronSelection, restrict
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import load_benchmark
@@ -38,6 +39,7 @@ def compare(
     show: Callable[[Score], None] | None = None,
     correction: str = 'holm',
     mouse_acuity: bool = False,
+    neurons: NeuronSelection | None = None,
 ) -> list[Comparison]:
     """Compare candidates on benchmarks.
 
@@ -70,6 +72,8 @@ def compare(
         Correction of the p values for several tests; see `statistics.CORRECTIONS`.
     mouse_acuity : bool
         Whether all candidates see the stimuli as a mouse's eye passes them on; for benchmarks of recordings.
+    neurons : NeuronSelection, optional
+        Selection of neurons that all benchmarks are restricted to.
 
     Returns
     -------
@@ -84,7 +88,9 @@ def compare(
     if mouse_acuity:
         check_benchmarks(benchmarks)
     entries = parse_entries(candidates, weights, mouse_acuity)
-    loaded = {str(benchmark.identifier): benchmark for benchmark in map(load_benchmark, benchmarks)}
+    whole = map(load_benchmark, benchmarks)
+    selected = whole if neurons is None else [restrict(benchmark, neurons) for benchmark in whole]
+    loaded = {str(benchmark.identifier): benchmark for benchmark in selected}
     sources = {name: _source_of(name, benchmark, source) for name, benchmark in loaded.items()}
     for own_source in sources.values():
         check_different(entries, own_source)

@@ -40,6 +40,9 @@ OWN_TARGET = (
     '{} cannot be its own target; choose another domain. The accuracy on the source is in every result, as in_domain.'
 )
 
+#: Between the name of a benchmark and the first digits of the selection of neurons that it is restricted to.
+NEURONS = '+neurons_'
+
 _IDENTIFIER = re.compile(
     rf'(?P<dataset>{DATASET})(?:\.(?P<first>{PART})(?:\.(?P<second>{PART}))?)?-(?P<end>{PART})', re.ASCII
 )
@@ -48,6 +51,11 @@ _IDENTIFIER = re.compile(
 def dotted_name(*parts: str | None) -> str:
     """Join the parts of a name with dots, such as those of DATASET.AREA.POPULATION; None stands for no part."""
     return '.'.join(part for part in parts if part is not None)
+
+
+def unrestricted(identifier: str) -> str:
+    """Name of a benchmark without its selection of neurons."""
+    return identifier.partition(NEURONS)[0]
 
 
 def grammar_of(identifier: str) -> str:

@@ -1,5 +1,6 @@
 """Benchmark of the mean over the areas of a dataset."""
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -46,6 +47,7 @@ class MeanBenchmark(BenchmarkBase):
         self.comparison = comparison
         self.areas: list[AreaBenchmark] = []
         self.left_out: dict[str, str] = {}
+        self.neurons_sha256: str | None = None
         assembly = load_dataset(dataset)
         recorded = recorded_areas(assembly)
         for area in order_areas([*areas, *recorded]):
@@ -63,7 +65,25 @@ class MeanBenchmark(BenchmarkBase):
     @property
     def choices(self) -> dict[str, Any]:
         """Settings of the areas' benchmarks and their comparison, by name."""
-        return choices_of(self.comparison, len(self._animals) == 1)
+        neurons = {} if self.neurons_sha256 is None else {'neurons': self.neurons_sha256}
+        return {**choices_of(self.comparison, len(self._animals) == 1), **neurons}
+
+    def of_neurons(self, neuroid_ids: Sequence[str], sha256: str) -> 'MeanBenchmark':
+        """Make the same benchmark with the neuroids of a selection; see `AreaBenchmark.of_neurons`.
+
+        Areas with too few of them are left out of the mean.
+        """
+        restricted = copy.copy(self)
+        restricted.areas, restricted.left_out, restricted.neurons_sha256 = [], dict(self.left_out), sha256
+        for area in self.areas:
+            try:
+                restricted.areas.append(area.of_neurons(neuroid_ids, sha256))
+            except BenchmarkError as error:
+                restricted.left_out[area.region] = str(error)
+        if not restricted.areas:
+            reasons = [restricted.left_out[area.region] for area in self.areas]
+            raise BenchmarkError(f'no area has enough selected neurons: {"; ".join(reasons)}')
+        return restricted
 
     @property
     def _animals(self) -> set[str]:

@@ -20,6 +20,7 @@ from m2m_benchmarks.benchmarks.identifiers import (
     dotted_name,
     grammar_of,
     parse,
+    unrestricted,
 )
 from m2m_benchmarks.data import manifest, populations
 from m2m_benchmarks.data.areas import note_on_renamed, order_areas, standard_area
@@ -150,7 +151,7 @@ def is_simulated(dataset: str) -> bool:
 
 def notes_on_data(identifiers: Iterable[str]) -> list[str]:
     """List what scores on datasets that this library makes mean, a sentence for each dataset of the benchmarks."""
-    names = [name for name in map(parse, identifiers) if name is not None]
+    names = [name for name in map(parse, map(unrestricted, identifiers)) if name is not None]
     datasets = dict.fromkeys(dataset for name in names for dataset in datasets_of(name))
     return [MADE_HERE[dataset] for dataset in datasets if dataset in MADE_HERE]
 

@@ -127,6 +127,7 @@ class AreaBenchmark(BenchmarkBase):
         self.recordings = selected
         self.timebins = selected.timebins
         self._halves: dict[bytes, Halves] = {}
+        self.neurons_sha256: str | None = None
         if sample is not None:
             self.sample = sample
 
@@ -169,6 +170,25 @@ class AreaBenchmark(BenchmarkBase):
             self.dataset, self.region, self.comparison, self.bibtex, self.population, selected, sample=sample
         )
 
+    def of_neurons(self, neuroid_ids: Sequence[str], sha256: str) -> 'AreaBenchmark':
+        """Make the same benchmark with the neuroids of a selection; see `benchmarks.neurons.restrict`.
+
+        Parameters
+        ----------
+        neuroid_ids : sequence of str
+            Selected neuroids; those of other areas, and unreliable ones, are passed over.
+        sha256 : str
+            SHA-256 of the selection, which is among the choices.
+
+        Raises
+        ------
+        BenchmarkError
+            When too few are of this benchmark.
+        """
+        restricted = self.restricted_to(np.isin(self.recordings.mean['neuroid_id'].values.astype(str), neuroid_ids))
+        restricted.neurons_sha256 = sha256
+        return restricted
+
     def split(self, mask: np.ndarray, how: str) -> Halves:
         """Split the benchmark into two with different neuroids and the same draws; see `Halves`.
 
@@ -205,6 +225,7 @@ class AreaBenchmark(BenchmarkBase):
             'flat_neuroids_dropped': self.recordings.n_constant,
             'unreliable_neuroids_dropped': self.recordings.n_unreliable,
             **self._incompleteness,
+            **({} if self.neurons_sha256 is None else {'neurons': self.neurons_sha256}),
         }
 
     @property

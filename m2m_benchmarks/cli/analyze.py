@@ -1,4 +1,4 @@
-"""The commands `m2m analyze`: recovery."""
+"""The commands `m2m analyze`: recovery, and those of `cli.analyses`."""
 
 import contextlib
 import re
@@ -8,10 +8,14 @@ from typing import Annotated
 
 import typer
 
+from m2m_benchmarks.cli.analyses.neurons import neurons
 from m2m_benchmarks.cli.console import Json, check_json, print_tables, progress, write_json
 from m2m_benchmarks.storage import ensure_writable, home
 
 app = typer.Typer(help='Analyse what benchmarks can tell.', no_args_is_help=True, rich_markup_mode=None)
+
+
+app.command()(neurons)
 
 
 @app.callback()

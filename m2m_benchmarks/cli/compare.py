@@ -11,6 +11,7 @@ import typer
 from m2m_benchmarks.cli.console import (
     Json,
     MouseAcuity,
+    Neurons,
     check_json,
     print_line,
     print_table,
@@ -70,6 +71,7 @@ def compare(
         typer.Option(metavar='comparisons', help='Set two models side by side under all comparisons.'),
     ] = None,
     mouse_acuity: MouseAcuity = False,
+    neurons: Neurons = None,
     figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
     json: Json = None,
 ) -> None:
@@ -100,6 +102,7 @@ def compare(
         raise typer.BadParameter(f'expected two models or more, got {models[0]} alone', param_hint='MODEL...')
     from m2m_benchmarks.analysis.entries import check_different, parse_entries, source_of, with_controls
     from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, parse
+    from m2m_benchmarks.benchmarks.neurons import read_selection
     from m2m_benchmarks.benchmarks.selection import expand_benchmarks, under_all_comparisons
     from m2m_benchmarks.scoring.acuity import check_benchmarks
     from m2m_benchmarks.scoring.several import describe_not_stored
@@ -114,6 +117,10 @@ def compare(
         models = with_controls(models, weights)
     if mouse_acuity:
         check_benchmarks(benchmarks)
+    selection = None if neurons is None else read_selection(neurons)
+    if selection is not None:
+        for each in benchmarks:
+            selection.check(each)
     entries = parse_entries(models, weights)
     for entry in entries:
         check_candidate(entry.spec)
@@ -152,6 +159,7 @@ def compare(
                     scores.append,
                     correction=correction,
                     mouse_acuity=mouse_acuity,
+                    neurons=selection,
                 )
     except BaseException:
         if scores:

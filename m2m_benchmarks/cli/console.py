@@ -35,6 +35,17 @@ MouseAcuity = Annotated[
     ),
 ]
 
+#: The option --neurons of `m2m score` and `m2m compare`.
+Neurons = Annotated[
+    Path | None,
+    typer.Option(
+        '--neurons',
+        metavar='FILE',
+        help='Selection of neurons from `m2m analyze neurons`, to score on these alone. Names of benchmarks in the '
+        'results then end in +neurons_ and eight digits of the selection.',
+    ),
+]
+
 #: What to do where the file can't be written.
 _OTHER_JSON = 'Name another file after --json.'
 #: Width of a progress bar, and of all that stands beside its label and count: the narrowest bar, time and gaps.

@@ -11,6 +11,7 @@ import typer
 from m2m_benchmarks.cli.console import (
     Json,
     MouseAcuity,
+    Neurons,
     check_json,
     print_table,
     print_tables,
@@ -72,6 +73,7 @@ def score(
         ),
     ] = False,
     mouse_acuity: MouseAcuity = False,
+    neurons: Neurons = None,
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -135,11 +137,13 @@ def score(
       m2m score torchvision:resnet18 torchvision:resnet18@none 'Siegle2021.*-rdm' --seeds 0-4
       m2m score torchvision:resnet18 --benchmark suite:paper
       m2m score torchvision:squeezenet1_1 SimulatedMouse-rdm --mouse-acuity
+      m2m score torchvision:squeezenet1_1 Siegle2021-rdm --neurons selection.json
       m2m score torchvision:squeezenet1_1 Siegle2021-rdm Siegle2021-ridge --protocol huang2023
       m2m score net.py:make SimulatedMouse-rdm --image-size 64 --mean 0.5 --std 0.5
       m2m score torchvision:vgg16 Siegle2021-rdm --estimate
     """  # noqa: D301, D411 - \b keeps these lines from being joined
     seed_list = parse_seeds(seeds)
+    from m2m_benchmarks.benchmarks.neurons import read_selection
     from m2m_benchmarks.benchmarks.selection import expand_benchmarks, under_protocol
     from m2m_benchmarks.scoring.acuity import check_benchmarks
     from m2m_benchmarks.scoring.several import score_several
@@ -171,6 +175,10 @@ def score(
         expanded = under_protocol(protocol, expanded)
     if mouse_acuity:
         check_benchmarks(expanded)
+    selection = None if neurons is None else read_selection(neurons)
+    if selection is not None:
+        for each in expanded:
+            selection.check(each)
     ensure_writable(home())
     check_json(json)
     if estimate:
@@ -180,7 +188,9 @@ def score(
     output = _Output(json, n_candidates * len(expanded), fresh)
     try:
         with progress(output.describe_progress) as report:
-            for _ in score_several(list(specs.values()), expanded, layer, seed_list, fresh, report, output.add):
+            for _ in score_several(
+                list(specs.values()), expanded, layer, seed_list, fresh, report, output.add, selection
+            ):
                 pass
     except M2MError:
         if output.results:

@@ -4,7 +4,7 @@ import string
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, dotted_name, parse
+from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, dotted_name, parse, unrestricted
 from m2m_benchmarks.benchmarks.names import notes_on_data
 from m2m_benchmarks.report.tables import Column, Row, Table, estimate, interval, number, text
 
@@ -81,7 +81,7 @@ def _tests(comparison: 'Comparison') -> Table:
 
 def _single_animals(comparison: 'Comparison') -> list[Table]:
     """Lay out values on single animals, which are not comparable with those on all animals at once."""
-    benchmark = parse(comparison.benchmark)
+    benchmark = parse(unrestricted(comparison.benchmark))
     area = dotted_name(benchmark.area, benchmark.population) if isinstance(benchmark, NeuralIdentifier) else ''
     names = [*(row.name for row in comparison.rows[:-1]), area or 'mean']
     letters = [number(letter(index)) for index in range(len(comparison.candidates))]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from m2m_benchmarks.benchmarks.ceilings import CEILINGS, OF_HALF
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, KNOWN
 from m2m_benchmarks.benchmarks.datasets import RECORDINGS
-from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, NeuralIdentifier, dotted_name, parse
+from m2m_benchmarks.benchmarks.identifiers import PROTOCOLS, NeuralIdentifier, dotted_name, parse, unrestricted
 from m2m_benchmarks.benchmarks.names import notes_on_data
 from m2m_benchmarks.records import comparability
 from m2m_benchmarks.records.record import Part, Result
@@ -69,11 +69,12 @@ def _areas(results: Sequence[Result]) -> Table:
 
 def _place(result: Result) -> tuple[str, str]:
     """Benchmark of all areas, as the heading of a result, and its name under it: area, population or 'mean'."""
-    name = parse(result.benchmark)
+    name = parse(unrestricted(result.benchmark))
     if not isinstance(name, NeuralIdentifier):
         return result.benchmark, 'score'
     whole = NeuralIdentifier(name.dataset, None, None, name.comparison)
-    group = f'{whole} (simulated)' if result.simulated else str(whole)
+    whole_name = f'{whole}{result.benchmark.removeprefix(str(name))}'
+    group = f'{whole_name} (simulated)' if result.simulated else whole_name
     return group, dotted_name(name.area, name.population) or 'mean'
 
 
@@ -90,7 +91,7 @@ def _numbers(result: Result | Part) -> tuple[Cell, ...]:
 
 def _end(result: Result) -> str:
     """End of the names of the benchmarks that a sentence is about: their comparison, such as '-rdm'."""
-    name = parse(result.benchmark)
+    name = parse(unrestricted(result.benchmark))
     return f'-{name.comparison}' if isinstance(name, NeuralIdentifier) else result.benchmark
 
 
@@ -218,7 +219,7 @@ def _between(value: float | None, interval: list[float] | None) -> str:
 
 def _neural(result: Result) -> NeuralIdentifier | None:
     """Name of a benchmark on recordings with one of this library's comparisons; None for others."""
-    name = parse(result.benchmark)
+    name = parse(unrestricted(result.benchmark))
     return name if isinstance(name, NeuralIdentifier) and name.comparison in KNOWN else None
 
 

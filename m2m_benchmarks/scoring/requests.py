@@ -51,6 +51,7 @@ def key(
     options: Mapping[str, Any] = MappingProxyType({}),
     used: Sequence[Version] | None = None,
     mouse_acuity: bool = False,
+    neurons: str | None = None,
 ) -> str | None:
     """Compute the key of a request; None where the request does not determine the number.
 
@@ -74,6 +75,8 @@ def key(
         Versions of the benchmark's datasets that the score is computed from, by default the current ones.
     mouse_acuity : bool
         Whether the model sees stimuli as a mouse's eye passes them on.
+    neurons : str, optional
+        SHA-256 of the selection of neurons that the benchmark is restricted to.
 
     Raises
     ------
@@ -88,6 +91,8 @@ def key(
     if mouse_acuity:
         entries = {version.name: version.manifest for version in used or ()}
         content.append([stimulus_degrees(dataset, entries.get(dataset)) for dataset in data])
+    if neurons is not None:
+        content.append({'neurons': neurons})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

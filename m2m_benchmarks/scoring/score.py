@@ -16,6 +16,7 @@ from m2m_benchmarks.arrays.backend import get_backend
 from m2m_benchmarks.benchmarks.generalization import GeneralizationBenchmark
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark, averaged
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
+from m2m_benchmarks.benchmarks.neurons import read_selection, restrict
 from m2m_benchmarks.benchmarks.selection import under_protocol
 from m2m_benchmarks.data.versions import reporting_replacement
 from m2m_benchmarks.errors import BenchmarkError, ModelError, StorageError
@@ -55,6 +56,7 @@ class _Options(TypedDict, total=False):
     device: str | None
     mouse_acuity: bool
     protocol: str | None
+    neurons: str | Path | None
 
 
 @overload
@@ -88,6 +90,7 @@ def score(
     device: str | None = None,
     mouse_acuity: bool = False,
     protocol: str | None = None,
+    neurons: str | Path | None = None,
 ) -> Score | list[Score]:
     """Score a model on a benchmark, or on several.
 
@@ -133,6 +136,9 @@ def score(
     protocol : str, optional
         Publication whose settings are used, such as 'huang2023': the benchmark `Siegle2021-rdm` becomes
         `Siegle2021-huang2023_rdm`, also in the results. For names of benchmarks.
+    neurons : path, optional
+        File of a selection of neurons, to score on these alone; see `benchmarks.neurons`. The benchmark's name in the
+        results then ends in `+neurons_` and the first digits of the selection's SHA-256.
 
     Returns
     -------
@@ -166,6 +172,9 @@ def score(
         benchmarks = list(benchmark) if isinstance(benchmark, list | tuple) else [benchmark]
         if protocol is not None:
             benchmarks = under_protocol(protocol, benchmarks)
+        if neurons is not None:
+            selection = read_selection(Path(neurons))
+            benchmarks = [restrict(_neural(benchmark), selection) for benchmark in benchmarks]
         scores = list(score_candidate(candidate, benchmarks, layer, fresh=fresh))
     return scores if several else scores[0]
 
@@ -283,6 +292,14 @@ def _load(benchmark: str | Benchmark) -> Benchmark:
             "'Siegle2021.VISp-rdm', or a benchmark from m2m_benchmarks.benchmark or Brain-Score."
         )
     return benchmark
+
+
+def _neural(benchmark: str | Benchmark) -> AreaBenchmark | MeanBenchmark:
+    """Load a benchmark of recordings, for a selection of neurons."""
+    loaded = _load(benchmark)
+    if not isinstance(loaded, AreaBenchmark | MeanBenchmark):
+        raise BenchmarkError(f'{loaded.identifier} has no recordings to select neurons of; leave out `neurons`.')
+    return loaded
 
 
 def _score_area(candidate: Candidate, activations: Activations | None, area: AreaBenchmark, layer: str | None) -> Score:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from m2m_benchmarks.benchmarks.neurons import NeuronSelection, restrict
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.progress import Progress, silent
@@ -30,6 +31,7 @@ def score_several(
     fresh: bool = False,
     progress: Progress | None = None,
     show: Callable[[Result], None] | None = None,
+    neurons: NeuronSelection | None = None,
 ) -> Iterator[Result]:
     """Score several candidates on several benchmarks.
 
@@ -47,6 +49,8 @@ def score_several(
     progress : callable, optional
     show : callable, optional
         Called with each result in the same order, before it is stored.
+    neurons : NeuronSelection, optional
+        Selection of neurons that all benchmarks are restricted to.
 
     Yields
     ------
@@ -66,12 +70,12 @@ def score_several(
     tasks = [(spec, seed) for spec in specs for seed in (seeds if spec.weights == 'none' else seeds[:1])]
     loaded: dict[str, Benchmark] = {}  # all candidates are scored on the same data
     for number, (spec, seed) in enumerate(tasks):
-        keys = {name: _key(spec, seed, name, layer, loaded.get(name)) for name in benchmarks}
+        keys = {name: _key(spec, seed, name, layer, loaded.get(name), neurons) for name in benchmarks}
         known = {} if fresh else {name: requests.answer(key) for name, key in keys.items() if key is not None}
         missing = [name for name in benchmarks if known.get(name) is None]
         computed: Iterator[Result] = iter(())
         if missing:
-            computed = _compute(spec, seed, missing, layer, fresh, loaded, report, show, not_stored)
+            computed = _compute(spec, seed, missing, layer, fresh, loaded, report, show, not_stored, neurons)
         for name in benchmarks:
             result = known.get(name)
             if result is None:
@@ -94,11 +98,19 @@ def describe_not_stored(reasons: Sequence[str]) -> str:
     )
 
 
-def _key(spec: CandidateSpec, seed: int, name: str, layer: str | None, benchmark: 'Benchmark | None') -> str | None:
+def _key(
+    spec: CandidateSpec,
+    seed: int,
+    name: str,
+    layer: str | None,
+    benchmark: 'Benchmark | None',
+    neurons: NeuronSelection | None,
+) -> str | None:
     # The data that were loaded, or else those that are here now: a dataset may be replaced at any time.
     versions = getattr(benchmark, 'versions', None)
     options = spec.options.given()
-    return requests.key(spec.name, spec.weights, seed, name, layer, options, versions, spec.mouse_acuity)
+    selected = None if neurons is None else neurons.sha256
+    return requests.key(spec.name, spec.weights, seed, name, layer, options, versions, spec.mouse_acuity, selected)
 
 
 def _compute(
@@ -111,6 +123,7 @@ def _compute(
     report: Progress,
     show: Callable[[Result], None],
     not_stored: list[str],
+    neurons: NeuronSelection | None,
 ) -> Iterator[Result]:
     """Score a candidate, and add the reasons why scores could not be stored to `not_stored`."""
     report('loading torch', 0, 1)
@@ -121,8 +134,9 @@ def _compute(
     report('loading torch', 1, 1)
     for name in benchmarks:
         if name not in loaded:
-            loaded[name] = load_benchmark(name)
-    keys = {name: _key(spec, seed, name, layer, loaded[name]) for name in benchmarks}
+            benchmark = load_benchmark(name)
+            loaded[name] = benchmark if neurons is None else restrict(benchmark, neurons)
+    keys = {name: _key(spec, seed, name, layer, loaded[name], neurons) for name in benchmarks}
     report(f'{spec.label}: loading', 0, 1)
     # torch.hub prints its downloads to stdout, which is for results only.
     with contextlib.redirect_stdout(sys.stderr):
@@ -137,7 +151,7 @@ def _compute(
         result = Result.from_document(score.attrs['result'])
         key = keys[name]
         # A weights file that was replaced since the key was computed may not be the one that was loaded.
-        same = key == _key(spec, seed, name, layer, loaded[name])
+        same = key == _key(spec, seed, name, layer, loaded[name], neurons)
         if key is None or not same or candidate.files is None or result.request == key:
             return result, None
         return dataclasses.replace(result, request=key, files=candidate.files), key

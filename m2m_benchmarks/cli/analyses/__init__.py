@@ -1,0 +1,1 @@
+"""Commands of `m2m analyze`, one module each."""
