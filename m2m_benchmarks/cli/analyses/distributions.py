@@ -1,0 +1,73 @@
+"""The command `m2m analyze distributions`."""
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, write_json
+from m2m_benchmarks.storage import ensure_file_writable, ensure_writable, home, user_file
+
+#: What to do where the file can't be written.
+_OTHER_CSV = 'Name another file after --csv.'
+
+
+def distributions(
+    models: Annotated[
+        list[str], typer.Argument(metavar='MODEL MODEL', help='Two models, such as one with NeuRN and one without.')
+    ],
+    benchmark: Annotated[str, typer.Option(help='Benchmark of an area, such as Siegle2021.VISp-rdm.')],
+    weights: Annotated[
+        str, typer.Option(help="Weights of models without @: 'default', 'none' (untrained), or a file.")
+    ] = 'default',
+    seed: Annotated[int, typer.Option(help='Random seed.', min=0)] = 0,
+    figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
+    csv: Annotated[Path | None, typer.Option(metavar='FILE', help='File for the values of all neurons.')] = None,
+    json: Json = None,
+) -> None:
+    """Compare the distribution of each neuron's responses with that of the unit that matches it best.
+
+    Units are matched by correlation on half of the images, and the distributions compared on the other half.
+
+    \b
+    Examples
+    --------
+      m2m analyze distributions neurn_squeezenet1_1 plain_squeezenet1_1 --benchmark Siegle2021.VISp-rdm
+    """  # noqa: D301, D411 - \b keeps these lines from being joined
+    from m2m_benchmarks.analysis.entries import parse_entries
+    from m2m_benchmarks.benchmarks.names import check_benchmark
+    from m2m_benchmarks.scoring.specs import check_candidate
+
+    if len(models) != 2:
+        raise typer.BadParameter(f'expected two models, got {len(models)}', param_hint='MODEL MODEL')
+    check_benchmark(benchmark)
+    for entry in parse_entries(models, weights):
+        check_candidate(entry.spec)
+    ensure_writable(home())
+    check_json(json)
+    if csv is not None:
+        ensure_file_writable(csv, _OTHER_CSV)
+    with progress('Finished responses of layers are kept. Run the same command again.') as report:
+        report('loading', 0, 1)
+        from m2m_benchmarks.analysis.distributions import distributions as compare
+        from m2m_benchmarks.report.comparison import check_figure, write_figure
+        from m2m_benchmarks.report.distributions import distribution_table, draw_distributions
+
+        if figure is not None:
+            check_figure(figure)
+        report('loading', 1, 1)
+        # torch.hub announces downloads on stdout, which is for results only.
+        with contextlib.redirect_stdout(sys.stderr):
+            compared = compare(models, benchmark, weights, seed, report)
+    with contextlib.ExitStack() as outputs:  # each is written, even if another can't be
+        if figure is not None:
+            outputs.callback(write_figure, compared, figure, draw_distributions)
+        if csv is not None:
+            file = outputs.enter_context(user_file(csv, _OTHER_CSV))
+            compared.neurons.to_csv(file, index=False, lineterminator='\n')
+        if json is not None:
+            outputs.callback(write_json, compared.document(), json)
+        if json != '-':
+            print_table(distribution_table(compared))
