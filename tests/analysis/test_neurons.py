@@ -243,6 +243,12 @@ def test_refusals(m2m, home, first_neurons, changes, benchmark, message):
         score('pixels_64', benchmark, neurons=first_neurons)
 
 
+def test_compare_refuses_a_selection_of_another_dataset(m2m, home, first_neurons):
+    other = altered(first_neurons, dataset='Siegle2021')
+    ran = m2m('compare', 'pixels_64', 'plain_digitnet@none', '--benchmark', VISP, '--neurons', other)
+    assert (ran.code, 'the selection of neurons is of Siegle2021' in ran.err) == (1, True)
+
+
 def test_files_that_are_none(tmp_path):
     with pytest.raises(DataError, match='there is no selection of neurons'):
         read_selection(tmp_path / 'nothing.json')

@@ -173,7 +173,7 @@ def asked(monkeypatch):
     """Give the arguments of comparisons, which are not computed: all models have the same score."""
     calls = []
 
-    def compare(models, benchmarks, *options, correction, mouse_acuity):
+    def compare(models, benchmarks, *options, correction, mouse_acuity, neurons):
         calls.append((models, benchmarks, correction, mouse_acuity))
         pairs = list(itertools.combinations(range(len(models)), 2))
         n = len(models)
