@@ -24,7 +24,8 @@ DASK = ['distributed>=2026.1', 'tornado>=6.5.5']
 NWB = ['pynwb>=3']
 
 # Neurons are selected from a map of their responses; later umap-learn needs a newer scikit-learn than Brain-Score has.
-ANALYSIS = ['umap-learn>=0.5.7,<0.5.8']
+# Biopython aligns architectures.
+ANALYSIS = ['umap-learn>=0.5.7,<0.5.8', 'biopython>=1.85']
 
 TEST = [
     'pytest-random-order>=1.1',

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from m2m_benchmarks.cli.analyses.architectures import architectures
 from m2m_benchmarks.cli.analyses.distributions import distributions
 from m2m_benchmarks.cli.analyses.neurons import neurons
 from m2m_benchmarks.cli.console import Json, check_json, print_tables, progress, write_json
@@ -18,6 +19,7 @@ app = typer.Typer(help='Analyse what benchmarks can tell.', no_args_is_help=True
 
 app.command()(neurons)
 app.command()(distributions)
+app.command()(architectures)
 
 
 @app.callback()

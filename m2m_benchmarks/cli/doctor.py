@@ -25,7 +25,7 @@ _EXTRAS = {
     'train': 'trains networks: m2m train, and m2m compare on benchmarks of trained models',
     'dask': 'fetches recordings on several machines: m2m data fetch --scheduler',
     'nwb': 'reads NWB files: m2m data import --nwb',
-    'analysis': 'maps of neurons: m2m analyze neurons',
+    'analysis': 'maps of neurons and alignment of architectures: m2m analyze neurons, m2m analyze architectures',
     'allen': "the Allen Institute's own reader, for comparison; m2m data fetch does not need it",
 }
 

@@ -47,6 +47,8 @@ COMMANDS = [
     (('analyze', 'recovery', 'pixels_64', 'pixels_65', '--benchmark', BENCHMARK), 1, 'Did you mean pixels_64'),
     (('analyze', 'neurons', '--help'), 0, ''),
     (('analyze', 'distributions', '--help'), 0, ''),
+    (('analyze', 'architectures', '--help'), 0, ''),
+    (('analyze', 'architectures', 'neurn_resnet19'), 1, 'Did you mean neurn_resnet18'),
     (('score', 'pixels_64', BENCHMARK, '--neurons', 'nothing.json'), 1, 'there is no selection of neurons'),
     (('data', 'fetch', 'Siegle2021', '--help'), 0, ''),
     (('score', 'neurn_resnet19', BENCHMARK), 1, 'Did you mean neurn_resnet18'),

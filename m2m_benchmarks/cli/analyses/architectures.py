@@ -1,0 +1,72 @@
+"""The command `m2m analyze architectures`."""
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, write_json
+from m2m_benchmarks.storage import ensure_file_writable, user_file
+
+#: What to do where the file can't be written.
+_OTHER_CSV = 'Name another file after --csv.'
+
+
+def architectures(
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar='[MODEL...]', help="Models; by default the paper's networks.")
+    ] = None,
+    paper: Annotated[bool, typer.Option('--paper', help="Also the paper's networks.")] = False,
+    clusters: Annotated[
+        int | None, typer.Option(help='Number of clusters; 13 by default, or as many as networks.', min=1)
+    ] = None,
+    match: Annotated[float, typer.Option(help='Score of two equal layers.')] = 1,
+    mismatch: Annotated[float, typer.Option(help='Score of two different layers.')] = -1,
+    gap: Annotated[float, typer.Option(help='Score of a layer beside none.')] = 0,
+    seed: Annotated[int, typer.Option(help='Random seed of shuffled layers and permuted families.', min=0)] = 0,
+    figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
+    csv: Annotated[Path | None, typer.Option(metavar='FILE', help='File for the similarities of all pairs.')] = None,
+    json: Json = None,
+) -> None:
+    """Compare the architectures of networks, cluster them, and name a shortlist.
+
+    Each network is the sequence of its types of layers in the order in which they run. Pairs are aligned globally
+    (Needleman-Wunsch), and the medoids of the clusters are the shortlist.
+
+    \b
+    Examples
+    --------
+      m2m analyze architectures --figure architectures.png
+      m2m analyze architectures neurn_resnet18 torchvision:alexnet networks.py:make --paper
+    """  # noqa: D301, D411 - \b keeps these lines from being joined
+    from m2m_benchmarks.scoring.specs import check_candidate, parse_candidate
+
+    for model in models or ():
+        check_candidate(parse_candidate(model))
+    check_json(json)
+    if csv is not None:
+        ensure_file_writable(csv, _OTHER_CSV)
+    with progress() as report:
+        report('loading', 0, 1)
+        from m2m_benchmarks.analysis.architectures import architectures as compare
+        from m2m_benchmarks.report.architectures import architecture_table, draw_architectures
+        from m2m_benchmarks.report.comparison import check_figure, write_figure
+
+        if figure is not None:
+            check_figure(figure)
+        report('loading', 1, 1)
+        # torch.hub announces downloads on stdout, which is for results only.
+        with contextlib.redirect_stdout(sys.stderr):
+            compared = compare(models or (), paper, clusters, match, mismatch, gap, seed, report)
+    with contextlib.ExitStack() as outputs:  # each is written, even if another can't be
+        if figure is not None:
+            outputs.callback(write_figure, compared, figure, draw_architectures)
+        if csv is not None:
+            file = outputs.enter_context(user_file(csv, _OTHER_CSV))
+            compared.pairs().to_csv(file, index=False, lineterminator='\n')
+        if json is not None:
+            outputs.callback(write_json, compared.document(), json)
+        if json != '-':
+            print_table(architecture_table(compared))
