@@ -10,6 +10,7 @@ import typer
 
 from m2m_benchmarks.cli.analyses.architectures import architectures
 from m2m_benchmarks.cli.analyses.distributions import distributions
+from m2m_benchmarks.cli.analyses.hierarchy import hierarchy
 from m2m_benchmarks.cli.analyses.neurons import neurons
 from m2m_benchmarks.cli.console import Json, check_json, print_tables, progress, write_json
 from m2m_benchmarks.storage import ensure_writable, home
@@ -20,6 +21,7 @@ app = typer.Typer(help='Analyse what benchmarks can tell.', no_args_is_help=True
 app.command()(neurons)
 app.command()(distributions)
 app.command()(architectures)
+app.command()(hierarchy)
 
 
 @app.callback()

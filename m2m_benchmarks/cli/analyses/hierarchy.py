@@ -1,0 +1,68 @@
+"""The command `m2m analyze hierarchy`."""
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, write_json
+from m2m_benchmarks.storage import ensure_file_writable, ensure_writable, home, user_file
+
+#: What to do where the file can't be written.
+_OTHER_CSV = 'Name another file after --csv.'
+
+
+def hierarchy(
+    model: Annotated[
+        str, typer.Argument(metavar='MODEL', help='NAME, NAME@none, NAME@default, NAME@FILE or run:PATH.')
+    ],
+    benchmark: Annotated[str, typer.Option(help='Benchmark of the areas of a dataset, such as Siegle2021-rdm.')],
+    weights: Annotated[
+        str, typer.Option(help="Weights of a model without @: 'default', 'none' (untrained), or a file.")
+    ] = 'default',
+    seed: Annotated[int, typer.Option(help='Random seed of untrained weights.', min=0)] = 0,
+    figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
+    csv: Annotated[Path | None, typer.Option(metavar='FILE', help='File for the values of all layers.')] = None,
+    json: Json = None,
+) -> None:
+    """Compare the depths at which a network matches areas best with the anatomical hierarchy.
+
+    \b
+    Examples
+    --------
+      m2m analyze hierarchy torchvision:squeezenet1_1 --benchmark Siegle2021-rdm --figure hierarchy.png
+      m2m analyze hierarchy torchvision:squeezenet1_1@none --benchmark Siegle2021-cka
+    """  # noqa: D301, D411 - \b keeps these lines from being joined
+    from m2m_benchmarks.benchmarks.names import check_benchmark
+    from m2m_benchmarks.scoring.specs import check_candidate, parse_candidate
+
+    check_benchmark(benchmark)
+    check_candidate(parse_candidate(model, weights))
+    ensure_writable(home())
+    check_json(json)
+    if csv is not None:
+        ensure_file_writable(csv, _OTHER_CSV)
+    with progress('Finished responses of layers are kept. Run the same command again.') as report:
+        report('loading', 0, 1)
+        from m2m_benchmarks.analysis.hierarchy import hierarchy as compare
+        from m2m_benchmarks.report.comparison import check_figure, write_figure
+        from m2m_benchmarks.report.hierarchy import draw_hierarchy, hierarchy_table
+
+        if figure is not None:
+            check_figure(figure)
+        report('loading', 1, 1)
+        # torch.hub announces downloads on stdout, which is for results only.
+        with contextlib.redirect_stdout(sys.stderr):
+            compared = compare(model, benchmark, weights, seed, report)
+    with contextlib.ExitStack() as outputs:  # each is written, even if another can't be
+        if figure is not None:
+            outputs.callback(write_figure, compared, figure, draw_hierarchy)
+        if csv is not None:
+            file = outputs.enter_context(user_file(csv, _OTHER_CSV))
+            compared.table().to_csv(file, index=False, lineterminator='\n')
+        if json is not None:
+            outputs.callback(write_json, compared.document(), json)
+        if json != '-':
+            print_table(hierarchy_table(compared))
