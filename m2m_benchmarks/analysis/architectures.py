@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -213,7 +213,7 @@ def compare_architectures(
 def trace(candidate: str) -> tuple[str, list[str]]:
     """Family of a candidate, and the types of its layers.
 
-    Networks of torchvision and timm are built without values, on the device meta.
+    Networks of torchvision and timm are built without values where they can be, on the device meta.
 
     Raises
     ------
@@ -224,7 +224,8 @@ def trace(candidate: str) -> tuple[str, list[str]]:
     if colon and library in LIBRARIES:
         with reporting_plugin_errors(candidate, ModelError):
             network, shape = _skeleton(library, name)
-        return family_of(network), layer_types(network, torch.zeros(1, *shape, device='meta'), candidate)
+        image = torch.zeros(1, *shape, device=next(network.parameters()).device)
+        return family_of(network), layer_types(network, image, candidate)
     loaded = load_candidate(candidate, 'none' if can_be_untrained(candidate) else 'default')
     if loaded.module is None:
         raise ModelError(f'{candidate} is not a PyTorch network, so it has no layers to compare.')
@@ -234,18 +235,27 @@ def trace(candidate: str) -> tuple[str, list[str]]:
 
 
 def _skeleton(library: str, name: str) -> tuple[nn.Module, tuple[int, ...]]:
-    """Build a network of a library without values; its input has the shape (channels, height, width)."""
+    """Build a network of a library without trained weights; its input has the shape (channels, height, width)."""
     if library == 'timm':
         import timm
 
-        with torch.device('meta'):
-            network = timm.create_model(name, pretrained=False)
+        network = _without_values(lambda: timm.create_model(name, pretrained=False))
         return network, timm.data.resolve_model_data_config(network)['input_size']
     import torchvision
 
     # A network for segmentation would download the weights of the network that it contains.
     parameters = inspect.signature(torchvision.models.get_model_builder(name)).parameters
     options = {key: None for key in ('weights', 'weights_backbone') if key in parameters}
-    with torch.device('meta'), warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # of random values, which there are none of
-        return torchvision.models.get_model(name, **options), (3, _IMAGE_SIZE, _IMAGE_SIZE)
+    network = _without_values(lambda: torchvision.models.get_model(name, **options))
+    return network, (3, _IMAGE_SIZE, _IMAGE_SIZE)
+
+
+def _without_values(build: Callable[[], nn.Module]) -> nn.Module:
+    """Build a network on the device meta; with random values if it needs those of tensors, as RegNet does."""
+    with warnings.catch_warnings(), torch.random.fork_rng([]):
+        warnings.simplefilter('ignore')  # of the time that random values take
+        try:
+            with torch.device('meta'):
+                return build()
+        except NotImplementedError:
+            return build()

@@ -8,38 +8,17 @@ from torch.overrides import TorchFunctionMode, resolve_name
 
 from m2m_benchmarks.errors import ModelError
 
-#: What arranges values, copies them or asks about them, and computes none.
-_NO_LAYERS = frozenset(
-    {
-        *(
-            'alias',
-            'as_strided',
-            'chunk',
-            'clone',
-            'contiguous',
-            'copy',
-            'detach',
-            'expand',
-            'expand_as',
-            'flatten',
-            'flip',
-        ),
-        *(
-            'getitem',
-            'movedim',
-            'moveaxis',
-            'narrow',
-            'permute',
-            'repeat',
-            'requires_grad',
-            'reshape',
-            'roll',
-            'select',
-        ),
-        *('setitem', 'split', 'squeeze', 'swapaxes', 't', 'tensor_split', 'tile', 'to', 'transpose', 'type', 'unbind'),
-        *('unflatten', 'unfold', 'unsqueeze', 'view', 'view_as'),
-    }
+#: What arranges values; copies, converts or compares them; or makes constant ones.
+_ARRANGED = (
+    *('alias', 'as_strided', 'chunk', 'expand', 'expand_as', 'flatten', 'flip', 'getitem', 'movedim', 'moveaxis'),
+    *('narrow', 'permute', 'repeat', 'reshape', 'reshape_as', 'roll', 'select', 'setitem', 'split', 'squeeze'),
+    *('swapaxes', 't', 'tensor_split', 'tile', 'transpose', 'unbind', 'unflatten', 'unfold', 'unsqueeze', 'view'),
+    'view_as',
 )
+_CONVERTED = ('clone', 'contiguous', 'copy', 'detach', 'double', 'float', 'half', 'int', 'requires_grad', 'to', 'type')
+_COMPARED = ('eq', 'ne', 'gt', 'ge', 'lt', 'le')
+_CONSTANT = ('new_zeros', 'new_ones', 'new_empty', 'new_full', 'new_tensor', 'zeros_like', 'ones_like', 'full_like')
+_NO_LAYERS = frozenset((*_ARRANGED, *_CONVERTED, *_COMPARED, *_CONSTANT))
 #: One name for what is one type of layer under several.
 _SAME = {
     **dict.fromkeys(('conv1d', 'conv2d', 'conv3d'), 'convolution'),

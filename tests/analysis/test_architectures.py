@@ -66,6 +66,15 @@ def test_own_and_registered_networks(tmp_path, m2m_home):
     assert len(trace('neurn_digitnet')[1]) > len(types)  # NeuRN's operations
 
 
+def test_two_libraries_build_the_same_network():
+    assert trace('timm:resnet18') == ('resnet', trace('torchvision:resnet18')[1])
+
+
+def test_a_network_that_needs_values_to_be_built():
+    family, types = trace('torchvision:regnet_y_400mf')  # not on the device meta
+    assert family == 'regnet' and types[:3] == ['convolution', 'batch_norm', 'relu']
+
+
 def test_the_command(m2m, tmp_path, m2m_home):
     files = [tmp_path / name for name in ('f.png', 'f.csv', 'f.json')]
     outputs = [
