@@ -7,11 +7,8 @@ from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, write_json
-from m2m_benchmarks.storage import ensure_file_writable, user_file
-
-#: What to do where the file can't be written.
-_OTHER_CSV = 'Name another file after --csv.'
+from m2m_benchmarks.cli.analyses.outputs import check_files, show
+from m2m_benchmarks.cli.console import Json, progress
 
 
 def architectures(
@@ -45,14 +42,12 @@ def architectures(
 
     for model in models or ():
         check_candidate(parse_candidate(model))
-    check_json(json)
-    if csv is not None:
-        ensure_file_writable(csv, _OTHER_CSV)
+    check_files(csv, json)
     with progress() as report:
         report('loading', 0, 1)
         from m2m_benchmarks.analysis.architectures import architectures as compare
         from m2m_benchmarks.report.architectures import architecture_table, draw_architectures
-        from m2m_benchmarks.report.comparison import check_figure, write_figure
+        from m2m_benchmarks.report.comparison import check_figure
 
         if figure is not None:
             check_figure(figure)
@@ -60,13 +55,4 @@ def architectures(
         # torch.hub announces downloads on stdout, which is for results only.
         with contextlib.redirect_stdout(sys.stderr):
             compared = compare(models or (), paper, clusters, match, mismatch, gap, seed, report)
-    with contextlib.ExitStack() as outputs:  # each is written, even if another can't be
-        if figure is not None:
-            outputs.callback(write_figure, compared, figure, draw_architectures)
-        if csv is not None:
-            file = outputs.enter_context(user_file(csv, _OTHER_CSV))
-            compared.pairs().to_csv(file, index=False, lineterminator='\n')
-        if json is not None:
-            outputs.callback(write_json, compared.document(), json)
-        if json != '-':
-            print_table(architecture_table(compared))
+    show(compared, architecture_table(compared), compared.pairs(), draw_architectures, figure, csv, json)

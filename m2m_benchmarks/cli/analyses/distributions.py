@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, write_json
-from m2m_benchmarks.storage import ensure_file_writable, ensure_writable, home, user_file
-
-#: What to do where the file can't be written.
-_OTHER_CSV = 'Name another file after --csv.'
+from m2m_benchmarks.cli.analyses.outputs import check_files, show
+from m2m_benchmarks.cli.console import Json, progress
+from m2m_benchmarks.storage import ensure_writable, home
 
 
 def distributions(
@@ -46,13 +44,11 @@ def distributions(
     for entry in parse_entries(models, weights):
         check_candidate(entry.spec)
     ensure_writable(home())
-    check_json(json)
-    if csv is not None:
-        ensure_file_writable(csv, _OTHER_CSV)
+    check_files(csv, json)
     with progress('Finished responses of layers are kept. Run the same command again.') as report:
         report('loading', 0, 1)
         from m2m_benchmarks.analysis.distributions import distributions as compare
-        from m2m_benchmarks.report.comparison import check_figure, write_figure
+        from m2m_benchmarks.report.comparison import check_figure
         from m2m_benchmarks.report.distributions import distribution_table, draw_distributions
 
         if figure is not None:
@@ -61,13 +57,4 @@ def distributions(
         # torch.hub announces downloads on stdout, which is for results only.
         with contextlib.redirect_stdout(sys.stderr):
             compared = compare(models, benchmark, weights, seed, report)
-    with contextlib.ExitStack() as outputs:  # each is written, even if another can't be
-        if figure is not None:
-            outputs.callback(write_figure, compared, figure, draw_distributions)
-        if csv is not None:
-            file = outputs.enter_context(user_file(csv, _OTHER_CSV))
-            compared.neurons.to_csv(file, index=False, lineterminator='\n')
-        if json is not None:
-            outputs.callback(write_json, compared.document(), json)
-        if json != '-':
-            print_table(distribution_table(compared))
+    show(compared, distribution_table(compared), compared.neurons, draw_distributions, figure, csv, json)

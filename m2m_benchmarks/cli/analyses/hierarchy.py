@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, write_json
-from m2m_benchmarks.storage import ensure_file_writable, ensure_writable, home, user_file
-
-#: What to do where the file can't be written.
-_OTHER_CSV = 'Name another file after --csv.'
+from m2m_benchmarks.cli.analyses.outputs import check_files, show
+from m2m_benchmarks.cli.console import Json, progress
+from m2m_benchmarks.storage import ensure_writable, home
 
 
 def hierarchy(
@@ -41,13 +39,11 @@ def hierarchy(
     check_benchmark(benchmark)
     check_candidate(parse_candidate(model, weights))
     ensure_writable(home())
-    check_json(json)
-    if csv is not None:
-        ensure_file_writable(csv, _OTHER_CSV)
+    check_files(csv, json)
     with progress('Finished responses of layers are kept. Run the same command again.') as report:
         report('loading', 0, 1)
         from m2m_benchmarks.analysis.hierarchy import hierarchy as compare
-        from m2m_benchmarks.report.comparison import check_figure, write_figure
+        from m2m_benchmarks.report.comparison import check_figure
         from m2m_benchmarks.report.hierarchy import draw_hierarchy, hierarchy_table
 
         if figure is not None:
@@ -56,13 +52,4 @@ def hierarchy(
         # torch.hub announces downloads on stdout, which is for results only.
         with contextlib.redirect_stdout(sys.stderr):
             compared = compare(model, benchmark, weights, seed, report)
-    with contextlib.ExitStack() as outputs:  # each is written, even if another can't be
-        if figure is not None:
-            outputs.callback(write_figure, compared, figure, draw_hierarchy)
-        if csv is not None:
-            file = outputs.enter_context(user_file(csv, _OTHER_CSV))
-            compared.table().to_csv(file, index=False, lineterminator='\n')
-        if json is not None:
-            outputs.callback(write_json, compared.document(), json)
-        if json != '-':
-            print_table(hierarchy_table(compared))
+    show(compared, hierarchy_table(compared), compared.table(), draw_hierarchy, figure, csv, json)

@@ -1,16 +1,12 @@
 """The command `m2m analyze neurons`."""
 
-import contextlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.console import Json, check_json, print_table, progress, write_json
-from m2m_benchmarks.storage import ensure_file_writable, user_file
-
-#: What to do where the file can't be written.
-_OTHER_CSV = 'Name another file after --csv.'
+from m2m_benchmarks.cli.analyses.outputs import check_files, show
+from m2m_benchmarks.cli.console import Json, progress
 
 
 def neurons(
@@ -34,26 +30,15 @@ def neurons(
       m2m analyze neurons Siegle2021 --json selection.json --figure neurons.png
       m2m analyze neurons SimulatedMouse --n 100 --clusters 10
     """  # noqa: D301, D411 - \b keeps these lines from being joined
-    check_json(json)
-    if csv is not None:
-        ensure_file_writable(csv, _OTHER_CSV)
+    check_files(csv, json)
     with progress('Nothing was selected. Run the same command again.') as report:
         report('loading', 0, 1)
         from m2m_benchmarks.analysis.neurons import select_neurons
-        from m2m_benchmarks.report.comparison import check_figure, write_figure
+        from m2m_benchmarks.report.comparison import check_figure
         from m2m_benchmarks.report.neurons import draw_selection, selection_table
 
         if figure is not None:
             check_figure(figure)
         report('loading', 1, 1)
         selected = select_neurons(dataset, n_neurons, clusters, seed, report)
-    with contextlib.ExitStack() as outputs:  # each is written, even if another can't be
-        if figure is not None:
-            outputs.callback(write_figure, selected, figure, draw_selection)
-        if csv is not None:
-            file = outputs.enter_context(user_file(csv, _OTHER_CSV))
-            selected.neurons.to_csv(file, index=False, lineterminator='\n')
-        if json is not None:
-            outputs.callback(write_json, selected.document(), json)
-        if json != '-':
-            print_table(selection_table(selected))
+    show(selected, selection_table(selected), selected.neurons, draw_selection, figure, csv, json)
