@@ -285,11 +285,14 @@ def rsatoolbox_rdms(arrays: Arrays) -> Arrays:
 
 def our_rdms(arrays: Arrays) -> Arrays:
     from m2m_benchmarks.arrays.comparators import RSA
+    from m2m_benchmarks.arrays.threads import map_in_threads
 
     rsa = RSA()
-    areas, layers = (
-        [rsa.comparator.draw(rsa.rdm(values), None) for values in arrays[name]] for name in ('areas', 'layers')
-    )
+
+    def prepared(name: str) -> list[Any]:
+        return [rsa.comparator.draw(rdm, None) for rdm in map_in_threads(rsa.rdm, arrays[name])]
+
+    areas, layers = prepared('areas'), prepared('layers')
     return {'correlations': np.array([[rsa.comparator.compare(layer, area) for area in areas] for layer in layers])}
 
 

@@ -132,7 +132,7 @@ def hierarchy(
     spec = parse_candidate(model, weights)
     candidate = load_candidate(spec.name, weights=spec.weights, seed=seed)
     activations = Activations(candidate, progress)
-    comparable = [compare_layers(candidate, activations, [area])[0] for area in areas]
+    comparable = compare_layers(candidate, activations, areas)
     layers = [layer for layer in candidate.layers if all(layer in own for own in comparable)]
     if len(layers) < 2:
         raise ModelError(f'{spec.label} has {len(layers)} layers that can be compared; a depth needs two or more.')

@@ -84,7 +84,7 @@ class AreaRecordings:
         """Minimum number of repetitions over neuroids; a repetition counts if any stimulus was recorded in it."""
         return int((~np.isnan(self.trials)).any(axis=1).sum(axis=0).min())
 
-    @property
+    @functools.cached_property
     def animals(self) -> np.ndarray:
         """Animal of each neuroid."""
         return np.asarray(self.mean['animal'].values)

@@ -64,25 +64,64 @@ def choose_layer(
     BenchmarkError
         When there are too few neuroids to split, or the layer has too few units or nothing to compare.
     """
+    (choice,) = choose_layers(candidate, activations, [benchmark], layer)
+    return choice
+
+
+def choose_layers(
+    candidate: Candidate, activations: Activations, benchmarks: Sequence[AreaBenchmark], layer: str | None
+) -> list[LayerChoice]:
+    """Choose the layers that model the areas of a dataset, whose neuroids are side by side; see `choose_layer`.
+
+    Parameters
+    ----------
+    candidate, activations, layer
+        See `choose_layer`.
+    benchmarks : sequence of AreaBenchmark
+        Benchmarks of one dataset and comparison.
+
+    Raises
+    ------
+    BenchmarkError
+        See `choose_layer`.
+    """
+    choices = [_without_comparison(candidate, activations, benchmark, layer) for benchmark in benchmarks]
+    several = [benchmark for benchmark, choice in zip(benchmarks, choices, strict=True) if choice is None]
+    halves = [split_neuroids(each) if each.comparison.cross_fitted else None for each in several]
+    parts = [
+        [benchmark] if both is None else [both.first, both.second]
+        for benchmark, both in zip(several, halves, strict=True)
+    ]
+    scores = iter(compare_layers(candidate, activations, [part for own in parts for part in own]))
+    best = [_best(own[0], both, [next(scores) for _ in own]) for own, both in zip(parts, halves, strict=True)]
+    chosen = iter(best)
+    return [choice or next(chosen) for choice in choices]
+
+
+def _without_comparison(
+    candidate: Candidate, activations: Activations, benchmark: AreaBenchmark, layer: str | None
+) -> LayerChoice | None:
+    """Choose the layer that is named, committed or the only one; None where several are to be compared."""
     named = named_layer(candidate, benchmark, layer)
-    if named is not None:
-        layer, how = named
-        if not _large_enough(activations, benchmark, [layer]):
-            raise _too_few_units(candidate, benchmark, layer)
-        for _, features in layer_features(activations, benchmark, [layer]):
-            _refuse(candidate, benchmark, layer, features)
-        return LayerChoice((layer,), how, None, {})
-    if not benchmark.comparison.cross_fitted:
-        (on_all,) = compare_layers(candidate, activations, [benchmark])
-        best = max(on_all, key=on_all.__getitem__)
-        return LayerChoice((best,), 'best on all neuroids', None, {layer: [value] for layer, value in on_all.items()})
-    halves = split_neuroids(benchmark)
-    scores = compare_layers(candidate, activations, [halves.first, halves.second])
-    of_first, of_second = (max(own, key=own.__getitem__) for own in scores)
+    if named is None:
+        return None
+    layer, how = named
+    if not _large_enough(activations, benchmark, [layer]):
+        raise _too_few_units(candidate, benchmark, layer)
+    for _, features in layer_features(activations, benchmark, [layer]):
+        _refuse(candidate, benchmark, layer, features)
+    return LayerChoice((layer,), how, None, {})
+
+
+def _best(benchmark: AreaBenchmark, halves: Halves | None, scores: Sequence[dict[str, float]]) -> LayerChoice:
+    """Choose the best layer by the scores on all neuroids, or that for each half by those on the other."""
+    best = tuple(max(own, key=own.__getitem__) for own in scores)
+    layer_scores = {layer: [own[layer] for own in scores] for layer in scores[0]}
+    if halves is None:
+        return LayerChoice(best, 'best on all neuroids', None, layer_scores)
     by = benchmark.comparison.chosen_by
     how = f'cross-fitted: chosen {"" if by is None else f"by {by} "}on the other half (by {halves.how})'
-    layer_scores = {layer: [own[layer] for own in scores] for layer in scores[0]}
-    return LayerChoice((of_second, of_first), how, halves, layer_scores)
+    return LayerChoice(best[::-1], how, halves, layer_scores)
 
 
 def named_layer(candidate: Candidate, benchmark: AreaBenchmark, layer: str | None) -> tuple[str, str] | None:
@@ -157,7 +196,7 @@ def compare_layers(
     candidate : Candidate
     activations : Activations
     benchmarks : sequence of AreaBenchmark
-        Benchmarks of the same stimuli and comparison, such as the halves of one.
+        Benchmarks of one dataset and comparison, such as those of its areas, or the halves of one.
 
     Returns
     -------
@@ -169,18 +208,22 @@ def compare_layers(
     BenchmarkError
         When no layer is left.
     """
-    benchmark = _of_choice(benchmarks[0])
-    layers = _large_enough(activations, benchmark, candidate.layers)
-    if not layers:
-        raise _too_few_units(candidate, benchmark, candidate.layers[0])
+    # Areas of incomplete recordings may have other stimuli.
+    stimuli = [benchmark.stimulus_set.identifier for benchmark in benchmarks]
     scores: list[dict[str, float]] = [{} for _ in benchmarks]
-    for layer, features in layer_features(activations, benchmark, layers):
-        if benchmark.comparison.objection(features) is None:
-            raws = benchmark.compare(features, [each.recordings for each in benchmarks])
-            for own, raw in zip(scores, raws, strict=True):
-                own[layer] = raw.value
-    if not scores[0]:
-        _refuse(candidate, benchmark, layer, features)
+    for identifier in dict.fromkeys(stimuli):
+        same = [number for number, own in enumerate(stimuli) if own == identifier]
+        benchmark = _of_choice(benchmarks[same[0]])
+        layers = _large_enough(activations, benchmark, candidate.layers)
+        if not layers:
+            raise _too_few_units(candidate, benchmark, candidate.layers[0])
+        for layer, features in layer_features(activations, benchmark, layers):
+            if benchmark.comparison.objection(features) is None:
+                raws = benchmark.compare(features, [benchmarks[number].recordings for number in same])
+                for number, raw in zip(same, raws, strict=True):
+                    scores[number][layer] = raw.value
+        if not scores[same[0]]:
+            _refuse(candidate, benchmark, layer, features)
     return scores
 
 
@@ -224,8 +267,5 @@ def calibrate(candidate: Candidate, activations: Activations, benchmark: MeanBen
     This is for a map that is committed once and then scored on other recordings: on the same ones, layers would be
     chosen and scored on the same data.
     """
-    chosen = {}
-    for area in benchmark.areas:
-        (scores,) = compare_layers(candidate, activations, [area])
-        chosen[area.region] = max(scores, key=lambda layer: scores[layer])
-    return chosen
+    scores = compare_layers(candidate, activations, benchmark.areas)
+    return {area.region: max(own, key=own.__getitem__) for area, own in zip(benchmark.areas, scores, strict=True)}

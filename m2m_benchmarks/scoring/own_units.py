@@ -224,4 +224,5 @@ def with_means(recorded: AreaRecordings, means: np.ndarray) -> AreaRecordings:
         Mean responses; NaN, where nothing was recorded, becomes the mean over the other stimuli, as in the recordings.
     """
     filled = np.where(np.isnan(means), np.nanmean(means, axis=0), means)
-    return dataclasses.replace(recorded, mean=recorded.mean.copy(data=filled), trials=filled[None], sha256='')
+    mean = recorded.mean.copy(deep=False, data=filled)
+    return dataclasses.replace(recorded, mean=mean, trials=filled[None], sha256='')

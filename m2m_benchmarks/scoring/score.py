@@ -30,7 +30,7 @@ from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.generalization import score_generalization
-from m2m_benchmarks.scoring.layer_choice import choose_layer
+from m2m_benchmarks.scoring.layer_choice import LayerChoice, choose_layers
 from m2m_benchmarks.scoring.layer_model import LayerModel
 from m2m_benchmarks.scoring.low_passed import make_stimuli, seen_by_mouse
 from m2m_benchmarks.scoring.options import layer_name
@@ -266,8 +266,9 @@ def _score(
 ) -> Score:
     if isinstance(benchmark, MeanBenchmark):
         scores = []
-        for i, area in enumerate(benchmark.areas):
-            scores.append(_score_area(candidate, activations, area, layer))
+        choices = _choices(candidate, activations, benchmark.areas, layer)
+        for i, (area, choice) in enumerate(zip(benchmark.areas, choices, strict=True)):
+            scores.append(_score_area(candidate, activations, area, layer, choice))
             if progress:
                 progress(benchmark.identifier, i + 1, len(benchmark.areas))
         mean = benchmark.combine(scores)
@@ -276,7 +277,8 @@ def _score(
         mean.attrs['layer_scores'] = {area: part.attrs['layer_scores'] for area, part in mean.attrs['areas'].items()}
         return mean
     if isinstance(benchmark, AreaBenchmark):
-        return _score_area(candidate, activations, benchmark, layer)
+        (choice,) = _choices(candidate, activations, [benchmark], layer)
+        return _score_area(candidate, activations, benchmark, layer, choice)
     if isinstance(benchmark, GeneralizationBenchmark):
         return score_generalization(candidate, benchmark, layer, progress)
     return _score_foreign(candidate, benchmark, layer)
@@ -302,10 +304,29 @@ def _neural(benchmark: str | Benchmark) -> AreaBenchmark | MeanBenchmark:
     return loaded
 
 
-def _score_area(candidate: Candidate, activations: Activations | None, area: AreaBenchmark, layer: str | None) -> Score:
-    mapped = candidate.committed.get(area.region)
-    if activations is None or (layer is None and isinstance(mapped, list | tuple)):
-        # A model of another kind, or one that maps the area to several layers, records by itself.
+def _choices(
+    candidate: Candidate, activations: Activations | None, areas: Sequence[AreaBenchmark], layer: str | None
+) -> list[LayerChoice | None]:
+    """Choose the layers that model areas; None where a model records by itself.
+
+    That is a model of another kind, or one that maps the area to several layers.
+    """
+    if activations is None:
+        return [None] * len(areas)
+    own = [area for area in areas if layer or not isinstance(candidate.committed.get(area.region), list | tuple)]
+    chosen = dict(zip(own, choose_layers(candidate, activations, own, layer), strict=True))
+    return [chosen.get(area) for area in areas]
+
+
+def _score_area(
+    candidate: Candidate,
+    activations: Activations | None,
+    area: AreaBenchmark,
+    layer: str | None,
+    choice: LayerChoice | None,
+) -> Score:
+    if activations is None or choice is None:
+        mapped = candidate.committed.get(area.region)
         if layer is not None or (mapped is None and not _records(candidate.model, area)):
             raise ModelError(
                 f'{candidate.identifier} is not a PyTorch network in a ModelCommitment, so its layers cannot be '
@@ -320,7 +341,6 @@ def _score_area(candidate: Candidate, activations: Activations | None, area: Are
         result.attrs.update(layer=str(mapped or area.region), layer_scores={}, commitment='committed by the model')
         _set_own_units(result, [None])
         return result
-    choice = choose_layer(candidate, activations, area, layer)
     form = area.comparison.features
     models = [LayerModel(candidate, activations, {area.region: each}, form) for each in choice.layers]
     parts = [area] if choice.halves is None else [choice.halves.first, choice.halves.second]

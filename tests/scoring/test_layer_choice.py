@@ -20,7 +20,7 @@ from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.report.scores import score_tables
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
-from m2m_benchmarks.scoring.layer_choice import calibrate, choose_layer, split_neuroids
+from m2m_benchmarks.scoring.layer_choice import calibrate, choose_layer, choose_layers, split_neuroids
 from m2m_benchmarks.scoring.layer_model import LayerModel
 
 pytestmark = pytest.mark.usefixtures('few_draws')
@@ -244,6 +244,34 @@ def test_a_calibrated_layer_is_the_best_on_all_neuroids(m2m_home, kind):
             for layer in candidate.layers
         }
         assert chosen[area] == max(raw, key=raw.get)
+
+
+@pytest.mark.parametrize('kind', ['rdm', 'rdm_standardised', 'ridge'])
+@pytest.mark.seconds
+def test_areas_side_by_side_have_the_choices_of_each_alone(m2m_home, make_bundle, tmp_path, kind):
+    """One animal saw fewer images, so that its area has other stimuli than the rest."""
+    sessions = [(f'{n}.npz', area, str(n), str(n), 10) for n, area in enumerate(['VISp', 'VISl', 'VISl', 'VISp'])]
+    bundle = make_bundle(tmp_path / 'bundle', n_images=16, n_units=12, sessions=sessions)
+    with np.load(bundle.folder / '2.npz') as whole:
+        fewer = {**whole, 'spike_counts': whole['spike_counts'][:, :12]}
+    np.savez_compressed(
+        bundle.folder / '2.npz', **fewer, stimulus_id=np.array([f'image_{image:03d}' for image in range(12)])
+    )
+    bundle.sessions.write_text(
+        bundle.sessions.read_text().replace('2.npz,VISl,2,2,wt/wt,10,16', '2.npz,VISl,2,2,wt/wt,10,12')
+    )
+    import_bundle('Two2026', *bundle.paths)
+    areas = load_benchmark(f'Two2026-{kind}').areas
+    assert [len(area.stimulus_set) for area in areas] == [16, 12]
+    candidate = load_candidate(network(), image_size=32)
+    together = choose_layers(candidate, Activations(candidate), areas, None)
+    alone = [choose_layer(candidate, Activations(candidate), area, None) for area in areas]
+    for own, expected in zip(together, alone, strict=True):
+        assert (own.layers, own.how, own.halves) == (expected.layers, expected.how, expected.halves)
+        for layer, values in own.layer_scores.items():
+            assert values == pytest.approx(expected.layer_scores[layer], abs=1e-12)
+    named = choose_layers(candidate, Activations(candidate), areas, '1')
+    assert [choice.layers for choice in named] == [('1',), ('1',)]
 
 
 @pytest.mark.seconds

@@ -30,7 +30,7 @@ from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 from m2m_benchmarks.data.trials import N_SPLITS
 
 #: Number of benchmarks whose RDMs of draws are kept for the next candidate, and bytes of each before they are ranked,
-#: which doubles them: 768 MB at most.
+#: which doubles them: 768 MB at most. As many RDMs of recordings are kept, of as many bytes.
 _N_KEPT, _MOST_KEPT = 24, 16_000_000
 #: Number of parts of a sample of pairs, for the error by sampling.
 _N_PARTS = 20
@@ -137,11 +137,19 @@ class RDM(Comparison):
                 )
         return Raw(value, draws, details=self._sampling(model, recorded, features))
 
+    def raw_of_each(self, features: Features, recordings: Iterable[AreaRecordings]) -> list[Raw]:
+        """Compare the RDM of the features, which is computed once, with that of each of several recordings."""
+        comparator = self._rsa.comparator
+        model = comparator.draw(self._of_model.rdm(self.patterns(features.values)), None)
+        recorded = (comparator.draw(self._recorded(each), None) for each in recordings)
+        return [Raw(comparator.compare(model, own)) for own in recorded]
+
     def kept_bytes(self, n_stimuli: int) -> int:
         """Memory of the RDMs of one benchmark's draws, which are kept where they are small."""
         prepared = self._prepared_bytes(n_stimuli) * self.n_draws
         return 2 * prepared if prepared <= _MOST_KEPT else 0
 
+    @functools.lru_cache(maxsize=8)  # noqa: B019
     def _prepared_bytes(self, n_stimuli: int) -> int:
         comparator = self._rsa.comparator
         shape = (n_stimuli, n_stimuli) if comparator.whole else len(pairs_of(n_stimuli).first)
@@ -164,8 +172,12 @@ class RDM(Comparison):
         error = np.std(values, ddof=1) / np.sqrt(_N_PARTS) * np.sqrt(1 - n_pairs / n_all)
         return {'pairs': n_pairs, 'pairs_error': float(error)}
 
-    @functools.lru_cache(maxsize=4)  # noqa: B019 (comparisons live as long as the process)
     def _recorded(self, recordings: AreaRecordings) -> np.ndarray:
+        few = self._prepared_bytes(recordings.mean.sizes['presentation']) <= _MOST_KEPT
+        return self._kept_rdm(recordings) if few else self._rsa.rdm(self._responses(recordings))
+
+    @functools.lru_cache(maxsize=_N_KEPT)  # noqa: B019 (comparisons live as long as the process)
+    def _kept_rdm(self, recordings: AreaRecordings) -> np.ndarray:
         return self._rsa.rdm(self._responses(recordings))
 
     @functools.lru_cache(maxsize=_N_KEPT)  # noqa: B019

@@ -1,5 +1,6 @@
 """Representational similarity of standardised responses: every unit and neuroid has the same weight."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -69,12 +70,20 @@ class StandardisedRDM(RDM):
         BenchmarkError
             When fewer than two units are left.
         """
+        varying = self._varying(features)
+        raw = super().raw(varying, recordings, *arguments, **options)
+        n_units, n_kept = features.values.shape[1], varying.values.shape[1]
+        return replace(raw, details={**raw.details, 'units': n_units, 'units_left_out': n_units - n_kept})
+
+    def raw_of_each(self, features: Features, recordings: Iterable[AreaRecordings]) -> list[Raw]:
+        """Compare the units that vary with each of several recordings; see `raw`."""
+        return super().raw_of_each(self._varying(features), recordings)
+
+    def _varying(self, features: Features) -> Features:
         objection = self.objection(features)
         if objection is not None:
             raise BenchmarkError(f'{self.name} cannot compare this layer, which {objection}.')
-        kept = ~varies_rarely(features.values)
-        raw = super().raw(replace(features, values=features.values[:, kept]), recordings, *arguments, **options)
-        return replace(raw, details={**raw.details, 'units': len(kept), 'units_left_out': int((~kept).sum())})
+        return replace(features, values=features.values[:, ~varies_rarely(features.values)])
 
 
 def varies_rarely(values: np.ndarray) -> np.ndarray:
