@@ -13,6 +13,8 @@ of both. Chance is 0 and perfect 1; the ceiling is what the noise of these recor
 
 import argparse
 import csv
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from m2m_benchmarks.arrays import compare_rdms, rdm
 from m2m_benchmarks.arrays.rank_permutation import permuted_spearman
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.cli.console import print_tables
-from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.errors import DataError, M2MError
 from m2m_benchmarks.plugins import load_benchmark
 from m2m_benchmarks.report.tables import Column, Row, Table, number, to_csv
 from m2m_benchmarks.scoring.activations import Activations
@@ -32,10 +34,16 @@ from m2m_benchmarks.scoring.specs import parse_candidate
 
 def published(folder, n_images):
     """Read the dissimilarities of the images, without the blank screen, and the ceiling of each area and layer."""
-    with np.load(folder / 'similarity_matrices.npz', allow_pickle=False) as file:
-        matrices = {name: file[name] for name in file.files}
-    with (folder / 'noise_ceilings.csv').open(encoding='utf-8') as file:
-        ceilings = {f'{row["area"]}_{row["layer"]}': float(row['mean']) for row in csv.DictReader(file)}
+    try:
+        with np.load(folder / 'similarity_matrices.npz', allow_pickle=False) as file:
+            matrices = {name: file[name] for name in file.files}
+        with (folder / 'noise_ceilings.csv').open(encoding='utf-8') as file:
+            ceilings = {f'{row["area"]}_{row["layer"]}': float(row['mean']) for row in csv.DictReader(file)}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f'{folder} has no published matrices that can be read ({type(error).__name__}: {error}); expected '
+            'similarity_matrices.npz and noise_ceilings.csv with the columns area, layer and mean.'
+        ) from error
     rdms = {}
     for name in ceilings:
         if name not in matrices or matrices[name].shape != (n_images + 1, n_images + 1):
@@ -123,7 +131,10 @@ def main():
     parser.add_argument('--matrices', type=Path, metavar='FOLDER', required=True)
     parser.add_argument('--csv', type=Path, metavar='FILE')
     arguments = parser.parse_args()
-    tables = compare(arguments.models, arguments.matrices)
+    try:
+        tables = compare(arguments.models, arguments.matrices)
+    except M2MError as error:
+        sys.exit(f'error: {error}')
     print_tables(tables)
     if arguments.csv:
         arguments.csv.write_text(to_csv(tables[0]))

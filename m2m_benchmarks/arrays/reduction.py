@@ -68,7 +68,8 @@ def gram_reduce(features: Blocks) -> np.ndarray:
     constant = same = np.ones(n_stimuli, dtype=bool)  # patterns of one number, and those that equal the first
     for start in range(0, n_features, _CHUNK):
         block = np.asarray(features[:, start : start + _CHUNK])
-        total += block.sum(axis=1, dtype=float)
+        with np.errstate(invalid='ignore'):  # infinity is refused below
+            total += block.sum(axis=1, dtype=float)
         constant = _still(constant, block, first[:, None])
         same = _still(same, block, np.broadcast_to(block[:1], block.shape))
     # The rounded mean of a constant pattern may differ from its value; the pattern would no longer be constant.

@@ -111,9 +111,18 @@ def restrict(benchmark: 'AreaBenchmark | MeanBenchmark', selection: NeuronSelect
     Raises
     ------
     BenchmarkError
-        When the selection is of other recordings, or has too few neuroids for the comparison.
+        When the selection is of other recordings, has neuroids that these don't have, or too few for the comparison.
     """
+    from m2m_benchmarks.plugins import load_dataset  # whose data are loaded: the benchmark is
+
     selection.check(benchmark.identifier, next((each.manifest for each in benchmark.versions), None))
+    recorded = load_dataset(selection.dataset)['neuroid_id'].values.astype(str)
+    unknown = sorted({*selection.neuroids}.difference(recorded))
+    if unknown:
+        raise BenchmarkError(
+            f'{selection.dataset} does not have {len(unknown)} of the {len(selection.neuroids)} selected neuroids, '
+            f'such as {unknown[0]!r}; make one of its own with `m2m analyze neurons {selection.dataset} --json FILE`.'
+        )
     restricted = benchmark.of_neurons(selection.neuroids, selection.sha256)
     restricted._identifier = f'{benchmark.identifier}{NEURONS}{selection.sha256[:8]}'
     return restricted

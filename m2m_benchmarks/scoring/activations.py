@@ -397,7 +397,10 @@ class Activations:
                 try:
                     reduced[layer] = _reduce(responses, form, probe.shapes[layer])
                 except ValueError as error:
-                    raise ModelError(f'layer {layer!r} of {self._candidate.identifier}: {error}.') from error
+                    raise ModelError(
+                        f'layer {layer!r} of {self._candidate.identifier}: {error}. Check the weights and the '
+                        'preprocessing, or name another layer: --layer NAME.'
+                    ) from error
                 self._report(f'{self._candidate.identifier}: layers', i + 1, len(layers))
         return reduced, samples
 

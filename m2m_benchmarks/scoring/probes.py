@@ -96,7 +96,8 @@ def summarise(responses: np.ndarray) -> np.ndarray:
     padded = np.zeros(_GROUPS * width)
     padded[: len(values)] = values
     signs = np.random.default_rng(0).integers(0, 2, (width, _SUMS)) * 2.0 - 1
-    summary: np.ndarray = (padded.reshape(_GROUPS, width) @ signs).ravel() / np.sqrt(_SUMS)
+    with np.errstate(invalid='ignore'):  # infinity is refused later, by name
+        summary: np.ndarray = (padded.reshape(_GROUPS, width) @ signs).ravel() / np.sqrt(_SUMS)
     return summary
 
 

@@ -98,6 +98,7 @@ def test_the_command(m2m, tmp_path, m2m_home):
     ('arguments', 'message'),
     [
         (['pixels_64', 'torchvision:vgg11'], 'layers of pixels_64 cannot be traced'),
+        (['pixels', 'torchvision:vgg11'], 'pixels is not a PyTorch network'),
         (['torchvision:vgg11'], 'needs two networks or more, got 1'),
         (['torchvision:vgg11', 'torchvision:vgg11'], 'torchvision:vgg11 is named twice'),
         (['torchvision:vgg11', 'torchvision:vgg13', '--clusters', '3'], '2 networks cannot form 3 clusters'),

@@ -95,6 +95,7 @@ def test_the_command(m2m, simulated_home, tmp_path):
     [
         (['plain_digitnet@none', '--benchmark', 'SimulatedMouse.VISp-rdm'], 'is not of the areas of a dataset'),
         (['pixels_64', '--benchmark', 'SimulatedMouse-rdm'], 'pixels_64 has 1 layers that can be compared'),
+        (['pixels', '--benchmark', 'SimulatedMouse-rdm'], 'pixels is not a PyTorch network'),
     ],
 )
 def test_refusals(m2m, simulated_home, arguments, message):

@@ -232,7 +232,11 @@ def test_compare(home, first_neurons):
         ({'neuroids': ['a', 'a']}, VISP, 'is not a selection of neurons: expected different texts in neuroids'),
         ({'neuroids': 'a'}, VISP, "is not a selection of neurons: expected 'neuroids', a list"),
         ({'dataset': 1}, VISP, "is not a selection of neurons: expected 'dataset', a text"),
-        ({'neuroids': ['nothing']}, VISP, 'neuroids'),
+        (
+            {'neuroids': ['nothing']},
+            VISP,
+            "SimulatedMouse does not have 1 of the 1 selected neuroids, such as 'nothing'",
+        ),
     ],
 )
 def test_refusals(m2m, home, first_neurons, changes, benchmark, message):

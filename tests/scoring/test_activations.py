@@ -435,11 +435,15 @@ def test_no_temporary_folder_stays(few_images, tmp_path, monkeypatch):
         assert (image.height, image.width, len(image.getbands())) == core._PROBE_IMAGE_SHAPE
 
 
-def test_nothing_stays_behind_a_failure(stimuli, m2m_home):
+@pytest.mark.filterwarnings('error::RuntimeWarning')  # the message says all
+@pytest.mark.parametrize('value', [float('inf'), float('nan'), 6e4])
+@pytest.mark.parametrize('form', list(FeatureForm))
+def test_nothing_stays_behind_a_failure(stimuli, m2m_home, value, form):
     net = network()
-    nn.init.constant_(net[3].weight, float('inf'))
-    with pytest.raises(ModelError, match="layer '3' of Sequential"):
-        Activations(load_candidate(net, image_size=64))(stimuli, ['3'])
+    nn.init.constant_(net[3].weight, value)
+    net = net.half() if value == 6e4 else net  # the sums are above the largest number of float16
+    with pytest.raises(ModelError, match=r"layer '3' of Sequential: the features contain NaN .* --layer NAME\.$"):
+        Activations(load_candidate(net, image_size=64))(stimuli, ['3'], form)
     assert not [path for path in (m2m_home / 'activations').rglob('*') if path.is_file()]
 
 
