@@ -245,8 +245,9 @@ def recordings(
     if n < required:
         kept = f'of reliability {MIN_RELIABILITY} or more' if len(selected.trials) > 1 else 'that vary'
         raise BenchmarkError(
-            f'{name} has {n} neuroids {kept} ({selected.n_unreliable} are less reliable, {selected.n_constant} never '
-            f'vary); at least {required} are needed for a score.'
+            f'{name} has {n} neuroid{"" if n == 1 else "s"} {kept} ({selected.n_unreliable} are less reliable, '
+            f'{selected.n_constant} never vary); at least {required} are needed for a score and its ceiling. Add '
+            'recordings, or choose another area or population.'
             + (' All sessions share no stimulus.' if not selected.mean.sizes['presentation'] else '')
         )
     return selected

@@ -180,8 +180,8 @@ def _size(entry: dict[str, Any]) -> tuple[str, ...]:
     notes = [f'{summary["stimuli"]} stimuli, up to {summary["repetitions"]} repetitions.']
     if summary['repetitions'] == 1:
         notes.append(
-            'One repetition leaves no reliability to compute: all neuroids are counted as reliable, and scores have no '
-            'ceiling.'
+            'One repetition leaves no reliability to compute: all neuroids are counted as reliable. -rdm has its '
+            'ceiling from halves of the neuroids; other scores have none.'
         )
     if source.get('missing_responses'):
         notes.append(f'{source["missing_responses"]:,} responses to single trials are missing (NaN).')

@@ -136,7 +136,9 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
             )
     parts: list[Result | Part] = [*results, *(part for result in results for part in (result.areas or {}).values())]
     notes += _scales(results)
-    notes.append('±: standard error for new animals and new stimuli. neuroids: number of reliable ones.')
+    lone_animal = all(part.n_animals == 1 for part in parts)
+    of = 'other neuroids of the animal' if lone_animal else 'new animals'
+    notes.append(f'±: standard error for {of} and new stimuli. neuroids: number of reliable ones.')
     for result in results:
         lone = [name for name, part in _own_parts(result).items() if part.n_animals == 1]
         if lone:
@@ -165,6 +167,8 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
                 f'{name} {text}' if result.areas else text for name, text in left_out_units.items() if text
             )
             notes.append(f'{result.benchmark}: units that vary on fewer than three stimuli are left out: {shown}.')
+        if (result.choices or {}).get('reliability_threshold', 0) is None:
+            notes.append(f'{result.benchmark}: no own units; one repetition leaves the noise of the neuroids unknown.')
     if any(part.own_units_interval is not None for part in parts):
         notes += _ABOUT_OWN_UNITS
     names = [name for name in map(_neural, results) if name is not None and name.comparison in COMPARISONS]
@@ -356,9 +360,9 @@ def facts(result: Result) -> list[str]:
         '95 % interval of raw': _interval_of(result.raw_interval),
         '95 % interval of the ceiling': _interval_of(result.ceiling_interval),
         'standard error, one factor': _listed(_rounded(result.errors)),
-        'ceiling of the trials': _three(result.trial_ceiling),
-        'ceiling of a model of the species': _three(result.animal_ceiling),
-        'bounds over animals': _listed(_rounded(result.animal_bounds)),
+        'ceiling of the trials, all neuroids': _three(result.trial_ceiling),
+        'ceiling of a model of the species, all neuroids': _three(result.animal_ceiling),
+        'bounds over animals, all neuroids': _listed(_rounded(result.animal_bounds)),
         'own units, raw': _three(result.own_units),
         '95 % interval of one recording of own units': _interval_of(result.own_units_interval),
         'raw on one animal, mean': _three(result.model_per_animal),

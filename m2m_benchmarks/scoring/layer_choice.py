@@ -11,6 +11,7 @@ from m2m_benchmarks.benchmarks.comparisons.base import Features
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark, Halves
 from m2m_benchmarks.errors import BenchmarkError
+from m2m_benchmarks.messages import say
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.layer_model import layer_features
@@ -189,7 +190,7 @@ def compare_layers(
     The score is that of the comparison that the benchmarks name for this (`Comparison.chosen_by`).
 
     Layers with too few units for the comparison are left out, and so are those that it objects to, such as one that
-    responds the same to all stimuli.
+    responds the same to all stimuli, with a note on stderr.
 
     Parameters
     ----------
@@ -217,13 +218,22 @@ def compare_layers(
         layers = _large_enough(activations, benchmark, candidate.layers)
         if not layers:
             raise _too_few_units(candidate, benchmark, candidate.layers[0])
+        objections: dict[str, str] = {}
         for layer, features in layer_features(activations, benchmark, layers):
-            if benchmark.comparison.objection(features) is None:
-                raws = benchmark.compare(features, [benchmarks[number].recordings for number in same])
-                for number, raw in zip(same, raws, strict=True):
-                    scores[number][layer] = raw.value
+            objection = benchmark.comparison.objection(features)
+            if objection is not None:
+                objections[layer] = objection
+                continue
+            raws = benchmark.compare(features, [benchmarks[number].recordings for number in same])
+            for number, raw in zip(same, raws, strict=True):
+                scores[number][layer] = raw.value
         if not scores[same[0]]:
             _refuse(candidate, benchmark, layer, features)
+        for layer, objection in objections.items():
+            say(
+                f'Note on {candidate.identifier}: layer {layer!r} {objection}; {benchmark.identifier} leaves it out of '
+                'the choice.'
+            )
     return scores
 
 

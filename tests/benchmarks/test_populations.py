@@ -232,4 +232,4 @@ def test_score_from_the_command_line(recorded, m2m):
     assert json.loads(ran.out)['benchmark'] == 'deVries2020.VISp.Cux2-rdm'
     ran = m2m('score', 'pixels_64', 'deVries2020.VISp.Rbp4-rdm')
     assert (ran.code, ran.out) == (1, '')
-    assert 'at least 20 are needed for a score' in ran.err
+    assert 'at least 20 are needed for a score and its ceiling' in ran.err

@@ -150,3 +150,19 @@ def test_regression_needs_a_stimulus_for_each_fold():
     metric(neuroid_assembly(features), neuroid_assembly(responses))
     with pytest.raises(DataError, match='have 9 stimuli; expected 10 or more, one for each fold'):
         metric(neuroid_assembly(features[:9]), neuroid_assembly(responses[:9]))
+
+
+@pytest.mark.parametrize('name', ['m2m_rdm', 'm2m_ridge'])
+def test_what_cannot_be_compared(name):
+    features, responses = pair()
+    one, few = neuroid_assembly(responses[:, :1]), slice(0, 3)
+    refused = [(features, np.ones_like(responses), 'none of the 15 neuroids of the target varies')]
+    refused += [(features[few], responses[few], r'm2m_rdm needs 4 or more stimuli, got 3|10')]
+    for source, target, message in refused:
+        with pytest.raises(DataError, match=message):
+            load_metric(name)(neuroid_assembly(source), neuroid_assembly(target))
+    if name == 'm2m_rdm':
+        with pytest.raises(DataError, match='one neuroid of the target has no pattern'):
+            load_metric(name)(neuroid_assembly(features), one)
+    else:
+        assert load_metric(name)(neuroid_assembly(features), one).attrs['raw'].shape == (1,)

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -148,6 +149,8 @@ def test_neuroids_of_one_animal_are_drawn_and_the_table_says_so(ending, one_anim
     assert scored.attrs['result']['choices']['error'].startswith(f'bootstrap over neuroids of one animal{factors}')
     assert set(scored.attrs['errors']) == {'neuroids', 'stimuli'}
     notes = score_tables([Result.from_document(scored.attrs['result'])])[0].notes
+    own = '±: standard error for other neuroids of the animal and new stimuli. neuroids: number of reliable ones.'
+    assert own in notes
     areas = ' (VISp)' if ending == '-ridge' else ''
     assert f'Lone2026{ending}: recordings of one animal{areas}; ± says nothing about other animals.' in notes
 
@@ -176,10 +179,11 @@ class Silent(nn.Module):
 
 @pytest.mark.parametrize('kind', COMPARISONS)
 @pytest.mark.seconds
-def test_a_layer_that_responds_the_same_to_all_stimuli_is_left_out_and_refused_by_name(kind, m2m_home):
+def test_a_layer_that_responds_the_same_to_all_stimuli_is_left_out_and_refused_by_name(kind, m2m_home, capsys):
     name = f'SimulatedMouse.VISp-{kind}'
     net = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), Silent())
     assert set(score(net, name, image_size=32).attrs['layer_scores']) == {'1'}
+    assert re.search(r"Note on Sequential: layer '2' .*; .* leaves it out of the choice\.", capsys.readouterr().err)
     silent = 'has 0 units that vary on 3' if kind == 'rdm_standardised' else 'responds the same to all stimuli'
     for options in ({'layer': '2'}, {'layers': ['2']}):  # named, and the only one
         with pytest.raises(
