@@ -1,5 +1,6 @@
 """Checks of HDF5 files that others made, before anything in them is read."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -93,12 +94,16 @@ def read_texts(dataset: h5py.Dataset, what: str) -> np.ndarray:
     """
     if not dataset.shape:
         return np.asarray(dataset.asstr()[()])
+    return np.concatenate([np.empty((0, *dataset.shape[1:]), dtype=object), *_few_texts(dataset, what)])
+
+
+def _few_texts(dataset: h5py.Dataset, what: str) -> Iterator[np.ndarray]:
+    """Yield the texts of a dataset, few at a time; raises a DataError when they have too many characters together."""
     total = limits.Total(f'{what}: {dataset.name}')
-    texts = [np.empty((0, *dataset.shape[1:]), dtype=object)]
     for start in range(0, len(dataset), _TEXTS):
-        texts.append(dataset.asstr()[start : start + _TEXTS])
-        total.add(sum(map(len, texts[-1].ravel())))
-    return np.concatenate(texts)
+        texts = dataset.asstr()[start : start + _TEXTS]
+        total.add(sum(map(len, texts.ravel())))
+        yield texts
 
 
 def check_memory(file: h5py.File, what: str) -> None:
@@ -107,8 +112,9 @@ def check_memory(file: h5py.File, what: str) -> None:
     def check(item: h5py.Group | h5py.Dataset) -> None:
         if isinstance(item, h5py.Dataset):
             check_size(item, what)
-            if h5py.check_string_dtype(item.dtype):
-                read_texts(item, what)
+            if item.shape and h5py.check_string_dtype(item.dtype):
+                for _ in _few_texts(item, what):  # counted, and not kept
+                    pass
         for name in item.attrs:
             attribute = item.attrs.get_id(name)
             n = attribute.get_space().get_simple_extent_npoints()

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import tarfile
+import tracemalloc
 import zipfile
 from itertools import pairwise
 
@@ -22,6 +23,7 @@ from m2m_benchmarks.acquisition.csv_tables import read_table
 from m2m_benchmarks.acquisition.description import read_description
 from m2m_benchmarks.acquisition.digit_files import read_domain
 from m2m_benchmarks.acquisition.digit_import import import_domain
+from m2m_benchmarks.acquisition.hdf5 import check_memory
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import DataError
@@ -371,6 +373,18 @@ def test_an_archive_that_is_a_pipe(tmp_path, m2m, m2m_home):
     os.mkfifo(tmp_path / 'x.zip')
     ran = m2m('data', 'import', tmp_path / 'x.zip')
     assert (ran.code, 'x.zip is a pipe; expected a file' in ran.err) == (1, True)
+
+
+def test_texts_are_counted_without_being_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv('M2M_MAX_GB', '0.2')
+    with h5py.File(tmp_path / 'texts.h5', 'w') as file:
+        file.create_dataset('texts', shape=(10**6,), dtype=h5py.string_dtype(), fillvalue=b'x' * 60_000)
+    tracemalloc.start()
+    with h5py.File(tmp_path / 'texts.h5') as file, pytest.raises(DataError, match='texts unpacks to'):
+        check_memory(file, 'it')
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2e7
 
 
 @pytest.mark.parametrize('gigabytes', ['0', '-1', 'nan', 'inf', '8 GB'])
