@@ -12,8 +12,9 @@ from m2m_benchmarks.report.tables import Column, Row, Table, count, fold, interv
 
 #: What the shares mean, for readers.
 UPPER_BOUND = (
-    'Upper bound: the set of candidates is closed, and the simulated neuroids are units of the candidates themselves, '
-    'with the reliabilities, means and gains of the recorded ones. A brain that is none of them is harder to tell.'
+    'Upper bound: the set of candidates is closed, and the neuroids of "own layer" are units of the candidates '
+    'themselves, with the reliabilities, means and gains of the recorded ones. A brain that is none of them is '
+    'harder to tell.'
 )
 _CROSS_FITTED = (
     'right model, right layer: share of the simulated recordings, with layers chosen on one half of the neuroids and '
@@ -90,8 +91,8 @@ def _label_layers(axes: Axes, layers: Sequence[tuple[str, str]]) -> None:
             axes.axhline(first - 0.5, color='0.6', linewidth=0.6)
             axes.axvline(first - 0.5, color='0.6', linewidth=0.6)
         axes.text(
-            *(len(names) - 0.2, first + (n_layers - 1) / 2, '\n'.join(fold(model, 26))),
-            fontsize=5,
+            *(len(names) - 0.2, first + (n_layers - 1) / 2, '\n'.join(fold(model, 24))),
+            fontsize=6,
             va='center',
             rotation=90,
         )
@@ -121,12 +122,12 @@ def _draw_shares(
     axes: Axes, position: int, settings: Sequence[Setting], joined: bool = True, hollow: bool = False
 ) -> None:
     """Draw the shares of settings from a position on; hollow points are those of the units' own scale."""
-    for colour, label in (('#0072B2', 'model'), ('#D55E00', 'layer')):
+    for colour, label, aside in (('#0072B2', 'model', -0.08), ('#D55E00', 'layer', 0.08)):
         shares: list[Share] = [getattr(setting.cross_fitted, label) for setting in settings]
         values = [share.value for share in shares]
-        named = '' if not joined else f'right {label}' + (', own scale' if hollow else '')
+        named = f'right {label}' + (', own scale' if hollow else '')
         axes.errorbar(
-            range(position, position + len(settings)),
+            np.arange(position, position + len(settings)) + aside,
             values,
             [
                 [max(0.0, share.value - share.interval[0]) for share in shares],
@@ -137,7 +138,7 @@ def _draw_shares(
             markerfacecolor='white' if hollow else colour,
             linestyle='' if not joined else '--' if hollow else '-',
             capsize=3,
-            label=named or None,
+            label=None if joined and not hollow else named,
         )
 
 
