@@ -60,8 +60,14 @@ class Across:
         return dataclasses.asdict(self)
 
 
-def set_side_by_side(comparisons: Sequence[Comparison]) -> list[Across]:
+def set_side_by_side(comparisons: Sequence[Comparison], benchmarks: Sequence[str] = ()) -> list[Across]:
     """Set comparisons of the same two candidates side by side, for each set of recordings.
+
+    Parameters
+    ----------
+    comparisons : sequence of Comparison
+    benchmarks : sequence of str
+        Names of all benchmarks that were to be compared: a sentence names those without a score.
 
     Raises
     ------
@@ -77,7 +83,14 @@ def set_side_by_side(comparisons: Sequence[Comparison]) -> list[Across]:
             raise BenchmarkError(f'expected two models, got {len(comparison.candidates)}.')
         own = by_recordings.setdefault(dotted_name(name.dataset, name.area, name.population), {})
         own[name.comparison] = comparison
-    return [_across(recordings, own) for recordings, own in by_recordings.items()]
+    without: dict[str, list[str]] = {}
+    for benchmark in benchmarks:
+        name = parse(unrestricted(benchmark))
+        assert isinstance(name, NeuralIdentifier)
+        recordings = dotted_name(name.dataset, name.area, name.population)
+        if name.comparison not in by_recordings.get(recordings, {}):
+            without.setdefault(recordings, []).append(name.comparison)
+    return [_across(recordings, own, without.get(recordings, [])) for recordings, own in by_recordings.items()]
 
 
 def leader(difference: Difference | None) -> int | None:
@@ -87,7 +100,7 @@ def leader(difference: Difference | None) -> int | None:
     return 0 if difference.value > 0 else 1
 
 
-def _across(recordings: str, compared: dict[str, Comparison]) -> Across:
+def _across(recordings: str, compared: dict[str, Comparison], without: Sequence[str]) -> Across:
     first = next(iter(compared.values()))
     of_parts = {name: {row.name: row.differences[0] for row in own.rows} for name, own in compared.items()}
     parts = list(dict.fromkeys(part for own in of_parts.values() for part in own if part != SCORE))
@@ -107,6 +120,8 @@ def _across(recordings: str, compared: dict[str, Comparison]) -> Across:
             f'Of {len(leaders)} differences in areas, {labels[0]} leads in {leaders.count(0)} and {labels[1]} in '
             f'{leaders.count(1)}; in {leaders.count(None)} they are not told apart.'
         )
+    if without:
+        sentences.append(f'Under {", ".join(without)} there is no score: the ceiling is too uncertain.')
     return Across(recordings, labels, list(compared), rows, first.correction, sentences)
 
 

@@ -167,7 +167,7 @@ def compare(
         raise
     with contextlib.ExitStack() as outputs:  # each is written, even if another can't be
         if across is not None:
-            _show_across(comparisons, figure, json, outputs)
+            _show_across(comparisons, benchmarks, figure, json, outputs)
         else:
             documents = [comparison.document() for comparison in comparisons]
             if figure is not None:
@@ -182,13 +182,17 @@ def compare(
 
 
 def _show_across(
-    comparisons: Sequence['Comparison'], figure: Path | None, json: str | None, outputs: contextlib.ExitStack
+    comparisons: Sequence['Comparison'],
+    benchmarks: Sequence[str],
+    figure: Path | None,
+    json: str | None,
+    outputs: contextlib.ExitStack,
 ) -> None:
     """Print and write comparisons side by side."""
     from m2m_benchmarks.analysis.across import set_side_by_side
     from m2m_benchmarks.report.across import across_table, draw_across
 
-    several = set_side_by_side(comparisons)
+    several = set_side_by_side(comparisons, benchmarks)
     if figure is not None:
         outputs.callback(_draw, several, figure, json != '-', draw_across)
     if json is not None:

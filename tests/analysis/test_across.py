@@ -60,7 +60,8 @@ def mouse():
 
 
 def test_p_values_are_adjusted_over_the_comparisons_of_the_score_and_over_those_of_areas():
-    across, rat = set_side_by_side(mouse())
+    across, rat = set_side_by_side(mouse(), ['Mouse-rdm', 'Mouse-ridge', 'Mouse-cka', 'Mouse-pls', 'Rat-rdm'])
+    assert 'there is no score' not in ' '.join(rat.sentences)
     assert (across.recordings, rat.recordings) == ('Mouse', 'Rat')
     assert [(row.name, [own is not None for own in row.differences]) for row in across.rows] == [
         ('VISp', [True, True]),
@@ -73,6 +74,7 @@ def test_p_values_are_adjusted_over_the_comparisons_of_the_score_and_over_those_
     assert across.sentences == [
         'A leads B under all 2 comparisons (rdm, ridge).',
         'Of 3 differences in areas, A leads in 1 and B in 1; in 1 they are not told apart.',
+        'Under cka, pls there is no score: the ceiling is too uncertain.',
     ]
     json.dumps(across.document(), allow_nan=False)
 
