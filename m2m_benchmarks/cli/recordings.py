@@ -193,5 +193,6 @@ def _size(entry: dict[str, Any]) -> tuple[str, ...]:
 def print_recordings(name: str, entry: dict[str, Any], how: str) -> None:
     """Print the number of neuroids in each area of a dataset."""
     print_table(areas_table(entry['summary']['areas'], f'{name}: {how}', _size(entry)))
-    benchmark = NeuralIdentifier(name, None, None, next(iter(COMPARISONS)))
-    print_command(f'Next:  m2m score torchvision:squeezenet1_1 {benchmark} --weights none')
+    if any(area['reliable'] for area in entry['summary']['areas'].values()):
+        benchmark = NeuralIdentifier(name, None, None, next(iter(COMPARISONS)))
+        print_command(f'Next:  m2m score torchvision:squeezenet1_1 {benchmark} --weights none')

@@ -98,7 +98,7 @@ def test_a_figure_shows_every_seed_the_means_and_the_intervals():
     intervals = [collection.get_segments()[0][:, 0].tolist() for collection in differences.collections]
     assert intervals == [[-0.45, 0.3]] * 3
     labels = [text.get_text() for text in draw([comparison(chance=None)]).legends[0].get_texts()]
-    assert labels == ['neurn_net', 'plain_net', 'one seed', '95 % interval', 'ceiling']
+    assert labels == ['neurn_net', 'plain_net', 'one seed', '95 % interval', 'ceiling, 95 % interval']
 
 
 def test_tests_stand_beside_each_score():
@@ -209,7 +209,7 @@ def test_benchmarks_stand_below_one_another_and_share_the_legend():
         assert [len(axes.get_yticklabels()) for axes in figure.axes[::2]] == [len(each.rows) for each in comparisons]
         (legend,) = figure.legends
         assert sorted(text.get_text() for text in legend.get_texts()) == [
-            *('95 % interval', 'ceiling', 'chance', 'neurn_net', 'one seed', 'plain_net'),
+            *('95 % interval', 'ceiling, 95 % interval', 'chance', 'neurn_net', 'one seed', 'plain_net'),
         ]
 
 
