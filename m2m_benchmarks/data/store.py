@@ -16,6 +16,7 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from m2m_benchmarks.arrays import split_half_reliability
 from m2m_benchmarks.data import manifest, populations, versions
 from m2m_benchmarks.data.atomic import write_version
+from m2m_benchmarks.data.courses import COURSE, FRAME, Courses
 from m2m_benchmarks.data.trials import NO_OBJECT, OBJECT, is_scored
 from m2m_benchmarks.data.versions import Version
 from m2m_benchmarks.storage import unchanged
@@ -40,6 +41,8 @@ class AssemblyContent:
         Response window after stimulus onset; the time bin of the assembly.
     source : mapping
         Provenance, for the manifest; `made_by` is a short description.
+    courses : Courses or None
+        Time courses of the neuroids, for 2-photon recordings.
     """
 
     neuroids: pd.DataFrame
@@ -47,6 +50,7 @@ class AssemblyContent:
     blocks: Iterable[np.ndarray]
     window_ms: tuple[float, float]
     source: Mapping[str, Any]
+    courses: Courses | None = None
 
 
 def write_dataset(
@@ -190,6 +194,8 @@ def _write_netcdf(name: str, stimulus_ids: Sequence[str], content: AssemblyConte
         for slab in _slabs(content.blocks, shape, width):
             start, stop = stop, stop + slab.shape[2]
             data[:, start:stop, 0] = slab.reshape(-1, slab.shape[2])
+        if content.courses is not None:
+            _write_courses(file, content.courses)
     if stop != shape[2]:
         raise ValueError(f'expected responses of {shape[2]} neuroids, got {stop}')
 
@@ -215,6 +221,17 @@ def _write_coordinate(file: netCDF4.Dataset, name: str, dimension: str, values: 
     else:
         fill = np.nan if values.dtype.kind == 'f' else None
         file.createVariable(name, values.dtype, (dimension,), fill_value=fill)[:] = values
+
+
+def _write_courses(file: netCDF4.Dataset, courses: Courses) -> None:
+    """Write time courses beside the data; readers of the data ignore them, since it hasn't their dimension."""
+    n_frames = courses.values.shape[1]
+    file.createDimension(FRAME, n_frames)
+    file.createVariable(FRAME, 'i4', (FRAME,))[:] = np.arange(n_frames) - courses.before
+    course = file.createVariable(
+        COURSE, 'f4', ('neuroid', FRAME), zlib=True, complevel=1, shuffle=True, fill_value=np.nan
+    )
+    course[:] = courses.values
 
 
 def _slabs(blocks: Iterable[np.ndarray], shape: tuple[int, int, int], width: int) -> Iterator[np.ndarray]:

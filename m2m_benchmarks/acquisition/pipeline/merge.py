@@ -14,6 +14,7 @@ from PIL import Image
 from m2m_benchmarks.acquisition.pipeline.session_file import read_session
 from m2m_benchmarks.arrays import split_half_reliability
 from m2m_benchmarks.data import atomic, store
+from m2m_benchmarks.data.courses import Courses
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.storage import sha256_file
@@ -50,6 +51,7 @@ class _Session:
     window_ms: tuple[float, float]
     counts: dict[str, int]
     images_sha256: list[str]
+    courses: Courses | None
 
 
 def merge_sessions(
@@ -130,6 +132,7 @@ def merge_sessions(
                 ],
                 'refused': refused,
             },
+            courses=_courses(kept),
         )
 
     with atomic.write_lock(name):
@@ -150,6 +153,7 @@ def _without_responses(path: Path) -> _Session:
         window_ms=session.window_ms,
         counts=session.counts,
         images_sha256=session.images_sha256,
+        courses=session.courses,
     )
 
 
@@ -239,6 +243,23 @@ def _table(sessions: list[_Session]) -> pd.DataFrame:
             parts.append(values)
         merged[column] = np.concatenate(parts)
     return pd.DataFrame(merged)
+
+
+def _courses(sessions: list[_Session]) -> Courses | None:
+    """Join the time courses of all sessions; NaN for those without, None if no session has any."""
+    own = [session.courses for session in sessions if session.courses is not None]
+    if not own:
+        return None
+    first = own[0]
+    if any((each.before, each.values.shape[1]) != (first.before, first.values.shape[1]) for each in own):
+        raise DataError('the sessions have time courses of different lengths; extract them with the same settings.')
+    joined = [
+        np.full((session.shape[2], first.values.shape[1]), np.nan, np.float32)
+        if session.courses is None
+        else session.courses.values
+        for session in sessions
+    ]
+    return Courses(np.concatenate(joined), first.before)
 
 
 def _png(image: np.ndarray) -> bytes:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from m2m_benchmarks.data.courses import Courses
+
 
 @dataclass(frozen=True)
 class SessionResponses:
@@ -26,6 +28,8 @@ class SessionResponses:
     images_sha256 : list of n_images str
         SHA-256 of the pixels of each image (uint8, row by row); '' for one that wasn't read. Empty if the file holds no
         images.
+    courses : Courses or None
+        Time courses, for which the neuroids have the column frame_ms; None for spikes.
     """
 
     session: str
@@ -34,3 +38,4 @@ class SessionResponses:
     window_ms: tuple[float, float]
     counts: dict[str, int]
     images_sha256: list[str]
+    courses: Courses | None = None

@@ -1,7 +1,7 @@
 """Session files: the responses of one extracted session and the settings they were extracted with.
 
 A session file is an .npz without Python objects: `responses`, a text array `about` (JSON), `column_0`, `column_1`, …
-for the columns of the neuroids, and `sha256` of all of these.
+for the columns of the neuroids, `courses` if there are time courses, and `sha256` of all of these.
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
+from m2m_benchmarks.data.courses import Courses
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.storage import atomic_write, ensure_writable, reporting_write_errors
@@ -74,7 +75,7 @@ def write_session(folder: Path, responses: SessionResponses, settings_fingerprin
     """
     if not _NAME.match(responses.session):
         raise DataError(f'a session cannot be called {responses.session!r}; expected letters, digits, "-" and ".".')
-    about = {
+    about: dict[str, Any] = {
         'format': FORMAT,
         'session': responses.session,
         'settings': settings_fingerprint,
@@ -83,7 +84,11 @@ def write_session(folder: Path, responses: SessionResponses, settings_fingerprin
         'counts': {name: int(count) for name, count in responses.counts.items()},
         'scenes_sha256': list(responses.images_sha256),  # named as in files of earlier versions
     }
+    if responses.courses is not None:
+        about['frames_before'] = responses.courses.before
     arrays = {'responses': responses.responses.astype(np.float32, copy=False), 'about': np.array(json.dumps(about))}
+    if responses.courses is not None:
+        arrays['courses'] = responses.courses.values.astype(np.float32, copy=False)
     for i, column in enumerate(responses.neuroids):
         arrays[f'column_{i}'] = _plain(responses.neuroids[column])
     path = ensure_writable(folder) / f'{responses.session}.npz'
@@ -178,6 +183,7 @@ def _read(path: Path) -> tuple[SessionResponses, str]:
             window_ms=(about['window_ms'][0], about['window_ms'][1]),
             counts=about['counts'],
             images_sha256=about['scenes_sha256'],
+            courses=Courses(arrays['courses'], int(about['frames_before'])) if 'courses' in arrays else None,
         )
         return responses, about['settings']
     except FileNotFoundError as error:

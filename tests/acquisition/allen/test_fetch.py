@@ -73,7 +73,7 @@ def fetch(site):
 @pytest.mark.parametrize(
     ('settings', 'folder'),
     [
-        (OphysSettings(), '3000024381f25434'),
+        (OphysSettings(), 'b12d59aa20b6a4ec'),
         (EcephysSettings(), 'c02865a4c6e92858'),
         (EcephysSettings(missing_metrics=True), '115ff23a0202ba93'),
     ],

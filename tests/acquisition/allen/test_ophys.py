@@ -149,6 +149,61 @@ def test_reliability_of_the_preferred_image(session, nwb, settings):
         assert extracted.neuroids['reliability_ns'][cell] == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ('settings', 'frames'),
+    [({}, (7, 28)), ({'course': '3+9', 'baseline': '5'}, (3, 9)), ({'signal': 'corrected'}, (7, 28))],
+)
+@pytest.mark.seconds
+def test_course_of_the_preferred_image(session, nwb, settings, frames):
+    """Chosen in every other repetition, averaged over the others, without those that leave the recording."""
+    written = session(first_frame=20, tail=12, n_repetitions=4)
+    corrected = 'signal' in settings
+    traces = signal(written, nwb, 'corrected' if corrected else 'dff')
+    baseline = 28 if corrected else 5 if 'baseline' in settings else 0
+    responses = slow(written, traces, 0, 14, baseline, percent=corrected)
+    before, after = frames
+    extracted = extract(written, **settings)
+    assert (extracted.courses.before, extracted.courses.values.dtype) == (before, np.float32)
+    sweeps = np.array([np.flatnonzero(written.scene == scene) for scene in range(118)]).T
+    for cell, trace in enumerate(traces):
+        halves = []
+        for chosen, averaged in ((sweeps[::2], sweeps[1::2]), (sweeps[1::2], sweeps[::2])):
+            courses = []
+            for sweep in averaged[:, np.nanargmax(np.nanmean(responses[chosen, cell], axis=0))]:
+                onset = written.onset[sweep]
+                if onset < max(before, baseline) or onset + max(after, 14) > written.n_frames:
+                    continue
+                course, level = trace[onset - before : onset + after], 0
+                if baseline:
+                    level = trace[onset - baseline : onset].mean()
+                courses.append(100 * (course / level - 1) if corrected else course - level)
+            halves.append(np.mean(courses, axis=0))
+        np.testing.assert_allclose(extracted.courses.values[cell], np.mean(halves, axis=0), rtol=1e-5, atol=1e-7)
+
+
+def test_time_courses_change_no_response(session):
+    written = session(first_frame=20, tail=9)
+    short, long = extract(written, course='1+1'), extract(written, course='60+200')
+    np.testing.assert_array_equal(short.responses, long.responses)
+    assert short.counts == long.counts
+    assert short.courses.values.shape == (4, 2)
+    assert np.isfinite(long.courses.values).all()
+
+
+def test_a_course_of_noise_has_no_peak():
+    """Chosen and averaged on the same repetitions, the image would look like a response."""
+    rng = np.random.default_rng(0)
+    means, chosen_on_all = [], []
+    for _ in range(50):
+        courses = rng.normal(size=(10, 118, 14))
+        responses = courses.mean(axis=2)
+        means.append(ophys_cells.preferred_course(responses, courses).mean())
+        chosen_on_all.append(courses[:, responses.mean(axis=0).argmax()].mean())
+    assert abs(np.mean(means)) < 4 / np.sqrt(50 * 10 * 14)
+    assert np.mean(chosen_on_all) > 10 / np.sqrt(50 * 10 * 14)
+    assert np.isnan(ophys_cells.preferred_course(responses[:1], courses[:1])).all()
+
+
 def test_huge_values_and_nan_stay_where_they_are(session, nwb):
     """A cumulative sum would spread them over all later sweeps."""
     written = session()
@@ -253,7 +308,8 @@ def test_neuroids(session, nwb, variable):
     for column, value in expected.items():
         assert (neuroids[column] == value).all()
     assert neuroids['cell_specimen_id'].tolist() == ids.tolist()
-    others = {'neuroid_id', 'cell_specimen_id', 'running_modulation', 'running_p', 'reliability_ns'}
+    assert neuroids['frame_ms'].tolist() == pytest.approx([1000 / nwb.RATE] * 4)
+    others = {'neuroid_id', 'cell_specimen_id', 'running_modulation', 'running_p', 'reliability_ns', 'frame_ms'}
     assert set(neuroids) == {*expected, *others}
 
 
@@ -434,6 +490,10 @@ def test_only_the_frames_that_are_needed_are_read(session, nwb, monkeypatch):
         ({'signal': 'corrected', 'baseline': '0'}, 'cannot be 0'),
         ({'sdk_compatible': True, 'window': '7'}, 'leave them out'),
         ({'sdk_compatible': True, 'signal': 'events'}, 'leave them out'),
+        ({'course': '28'}, "'28' is not a valid time course"),
+        ({'course': '0+28'}, 'at least one of each'),
+        ({'course': '7+0'}, 'at least one of each'),
+        ({'course': '200+200'}, 'up to 300 in all'),
     ],
 )
 def test_wrong_settings(settings, message):

@@ -23,7 +23,8 @@ from m2m_benchmarks.acquisition.pipeline.merge import merge_sessions
 from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
 from m2m_benchmarks.acquisition.pipeline.session_file import write_session
 from m2m_benchmarks.arrays import split_half_reliability
-from m2m_benchmarks.data import atomic, manifest, store
+from m2m_benchmarks.data import atomic, manifest, store, versions
+from m2m_benchmarks.data.courses import Courses, load_courses
 from m2m_benchmarks.data.store import load_assembly, load_stimuli
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.testing import Call
@@ -121,6 +122,37 @@ def test_the_same_dataset_as_an_import(m2m_home, make_bundle, tmp_path, keep):
             np.testing.assert_array_equal(np.asarray(actual), image)
     assert not manifest.verify('Merged')
     assert not strays(m2m_home)
+
+
+def with_courses(session, before=2, n_frames=6):
+    n_neuroids = session.responses.shape[2]
+    values = np.random.default_rng(int(session.session)).normal(size=(n_neuroids, n_frames)).astype(np.float32)
+    return replace(session, courses=Courses(values, before))
+
+
+def test_time_courses(m2m_home, keep):
+    """They are beside the data, which is loaded as without them, in the order of the neuroids."""
+    merge_sessions(
+        'Without', keep(make_session('11'), make_session('12', 4), make_session('13')), scene_images(), SOURCE
+    )
+    sessions = [with_courses(make_session('11')), make_session('12', 4), with_courses(make_session('13'))]
+    merge_sessions('With', reversed(keep(*sessions)), scene_images(), SOURCE)
+    plain, recordings = load_assembly('Without'), load_assembly('With')
+    np.testing.assert_array_equal(recordings.values, plain.values)
+    assert set(recordings.coords) == set(plain.coords)
+    courses = load_courses(versions.current('With'))
+    assert courses.before == 2
+    missing = np.full((4, 6), np.nan)
+    expected = np.concatenate([sessions[0].courses.values, missing, sessions[2].courses.values])
+    np.testing.assert_array_equal(courses.values, expected)
+    with pytest.raises(DataError, match=r'Without hold no time courses.*extracted again: `m2m data fetch deVries2020`'):
+        load_courses(versions.current('Without'))
+
+
+def test_time_courses_of_different_lengths(m2m_home, keep):
+    paths = keep(with_courses(make_session('11')), with_courses(make_session('12'), n_frames=7))
+    with pytest.raises(DataError, match='different lengths; extract them with the same settings'):
+        merge_sessions('With', paths, scene_images(), SOURCE)
 
 
 @pytest.mark.parametrize('slab_bytes', [1, 4 * 4 * N_SCENES * 3, 4 * 4 * N_SCENES * 7, 2**24])

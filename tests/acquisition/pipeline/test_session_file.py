@@ -22,6 +22,7 @@ from m2m_benchmarks.acquisition.pipeline.session_file import (
     remove_leftovers,
     write_session,
 )
+from m2m_benchmarks.data.courses import Courses
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.testing import Call
 
@@ -68,6 +69,15 @@ def test_round_trip(tmp_path):
         assert {'responses', 'about', 'sha256'} <= set(file.files)
         # The key of the image hashes in files of every version.
         assert json.loads(str(file['about']))['scenes_sha256'] == written.images_sha256
+
+
+def test_time_courses(tmp_path):
+    values = np.random.default_rng(0).normal(size=(3, 9)).astype(np.float32)
+    path = write_session(tmp_path, replace(responses(), courses=Courses(values, 4)), SETTINGS)
+    stored = read_session(path)
+    np.testing.assert_array_equal(stored.courses.values, values)
+    assert stored.courses.before == 4
+    assert read_session(write_session(tmp_path, responses(), SETTINGS)).courses is None
 
 
 def test_no_neuroids_and_no_images(tmp_path):

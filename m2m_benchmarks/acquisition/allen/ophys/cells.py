@@ -98,6 +98,33 @@ def mean_recorded(values: np.ndarray) -> np.ndarray:
     return mean
 
 
+def preferred_course(responses: np.ndarray, courses: np.ndarray) -> np.ndarray:
+    """Average the time courses of a cell's preferred image, which is chosen on other repetitions.
+
+    The image with the largest mean response in the odd repetitions is averaged over the even ones, and the reverse; the
+    result is the mean of both. Chosen and averaged on the same repetitions, noise alone would give every cell a peak.
+
+    Parameters
+    ----------
+    responses : array, shape (n_repetitions, n_scenes)
+        Responses; NaN where there is none.
+    courses : array, shape (n_repetitions, n_scenes, n_frames)
+        Time courses; NaN where there is none.
+
+    Returns
+    -------
+    array, shape (n_frames,)
+        Mean time course; NaN where a half of the repetitions has no response or no course.
+    """
+    halves = []
+    for chosen_on, averaged in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
+        tuning = mean_recorded(responses[chosen_on])
+        if not np.isfinite(tuning).any():
+            return np.full(courses.shape[2], np.nan)
+        halves.append(mean_recorded(courses[averaged, np.nanargmax(tuning)]))
+    return np.asarray(np.mean(halves, axis=0))
+
+
 def trial_correlation(courses: np.ndarray) -> float:
     """Compute the mean correlation between the time courses of all pairs of trials.
 

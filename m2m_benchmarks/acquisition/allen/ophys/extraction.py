@@ -12,7 +12,12 @@ import numpy as np
 
 from m2m_benchmarks.acquisition.allen import N_SCENES
 from m2m_benchmarks.acquisition.allen.nwb import PIPELINE, NwbFile
-from m2m_benchmarks.acquisition.allen.ophys.cells import mean_recorded, running_modulation, trial_correlation
+from m2m_benchmarks.acquisition.allen.ophys.cells import (
+    mean_recorded,
+    preferred_course,
+    running_modulation,
+    trial_correlation,
+)
 from m2m_benchmarks.acquisition.allen.ophys.session import (
     MOST_DROPPED,
     iterate_scenes,
@@ -23,6 +28,7 @@ from m2m_benchmarks.acquisition.allen.ophys.session import (
 )
 from m2m_benchmarks.acquisition.allen.ophys.settings import OphysSettings
 from m2m_benchmarks.acquisition.pipeline.responses import SessionResponses
+from m2m_benchmarks.data.courses import FRAME_MS, Courses
 from m2m_benchmarks.errors import DataError
 
 _DFF = f'{PIPELINE}/DfOverF/imaging_plane_1'
@@ -64,8 +70,9 @@ def extract_ophys(
         dF/F, % dF/F (corrected) or events. NaN where the window or baseline of a sweep leaves the recording, where a
         trace is NaN, and where an image was shown less often than others. The neuroids have cell_specimen_id,
         container, cre_line, cell_type, depth_um, layer, running_modulation and running_p
-        (`cells.running_modulation`), and reliability_ns (`cells.trial_correlation` in the window, for the
-        scene with the largest mean response). The counts are
+        (`cells.running_modulation`), reliability_ns (`cells.trial_correlation` in the window, for the
+        scene with the largest mean response), and frame_ms, the time from one frame to the next. The time courses are
+        those of `cells.preferred_course`. The counts are
 
         - n_masked: sweeps, blanks included, whose window or baseline leaves the recording;
         - n_missing: repetitions that some images have and others lack;
@@ -93,21 +100,30 @@ def extract_ophys(
             'timestamps; they are not of the same recording.'
         )
     start, stop, baseline = settings.frames(frame_ms, sweeps.length)
-    recorded = (sweeps.onset >= baseline) & (sweeps.onset + stop <= min(signal.n_frames, len(times)))
+    length = min(signal.n_frames, len(times))
+    recorded = (sweeps.onset >= baseline) & (sweeps.onset + stop <= length)
     if not recorded.any():
         raise DataError(f'{nwb.name}: the window and baseline of every sweep leave the recording; choose shorter ones.')
-    stretches, onset = _stretches(sweeps.onset[recorded], baseline, stop)
+    before, after = settings.course_frames
+    stretches, onset = _stretches(sweeps.onset[recorded], max(baseline, before), max(stop, after), length)
+    inside = (sweeps.onset[recorded] >= before) & (sweeps.onset[recorded] + after <= length)
     # The last row is NaN, for missing presentations, which are -1 in `of_scene`.
     responses = np.full((len(sweeps.onset) + 1, signal.n_cells), np.nan)
     reliability = np.full(signal.n_cells, np.nan)
     of_course = np.append(np.where(recorded, np.cumsum(recorded) - 1, -1), -1)
+    percent = settings.used_signal == 'corrected'
+    # The last row is NaN, as above.
+    around = np.full((len(onset) + 1, before + after), np.nan)
+    profiles = np.full((signal.n_cells, before + after), np.nan, dtype=np.float32)
     for cell, trace in enumerate(signal.traces(stretches)):
-        courses = _courses(trace, onset, (start, stop, baseline), percent=settings.used_signal == 'corrected')
+        courses = _courses(trace, onset, (start, stop, baseline), percent)
         responses[:-1][recorded, cell] = courses.mean(axis=1)
         tuning = mean_recorded(responses[sweeps.of_scene, cell])
         if np.isfinite(tuning).any():
             trials = of_course[sweeps.of_scene[:, np.nanargmax(tuning)]]
             reliability[cell] = trial_correlation(courses[trials[trials >= 0]])
+        around[:-1][inside] = _courses(trace, onset[inside], (-before, after, baseline), percent)
+        profiles[cell] = preferred_course(responses[sweeps.of_scene, cell], around[of_course[sweeps.of_scene]])
     window = sweeps.onset[recorded, None] + np.arange(start, stop)
     speed = np.full(len(sweeps.onset) + 1, np.nan)
     speed[:-1][recorded] = running_speed(nwb, times)[window].mean(axis=1)
@@ -115,7 +131,9 @@ def extract_ophys(
     return SessionResponses(
         session=nwb.text('general/session_id'),
         responses=responses[sweeps.of_scene].astype(np.float32),
-        neuroids=neuroids.assign(running_modulation=modulation, running_p=p, reliability_ns=reliability),
+        neuroids=neuroids.assign(
+            running_modulation=modulation, running_p=p, reliability_ns=reliability, **{FRAME_MS: frame_ms}
+        ),
         window_ms=(start * frame_ms, stop * frame_ms),
         counts={
             'n_masked': int((~recorded).sum()),
@@ -125,6 +143,7 @@ def extract_ophys(
             'frames_dropped': dropped,
         },
         images_sha256=_scene_hashes(file, hash_scenes),
+        courses=Courses(profiles, before),
     )
 
 
@@ -188,7 +207,7 @@ class _Signal:
         return (np.concatenate([row[stretch] for stretch in stretches]) for row in matrix)
 
 
-def _stretches(onset: np.ndarray, before: int, after: int) -> tuple[list[slice], np.ndarray]:
+def _stretches(onset: np.ndarray, before: int, after: int, length: int) -> tuple[list[slice], np.ndarray]:
     """Find stretches of frames that contain [onset - before, onset + after), and the onsets in the joined stretches.
 
     Parameters
@@ -197,10 +216,13 @@ def _stretches(onset: np.ndarray, before: int, after: int) -> tuple[list[slice],
         Frames, in increasing order.
     before, after : int
         Numbers of frames.
+    length : int
+        Number of frames in all, beyond which no stretch reaches.
     """
     # Natural scenes are shown in three blocks, less than half of a session.
     new = np.concatenate([[True], np.diff(onset) > before + after + _GAP])
-    first, last = onset[new] - before, onset[np.append(new[1:], True)] + after
+    first = np.maximum(onset[new] - before, 0)
+    last = np.minimum(onset[np.append(new[1:], True)] + after, length)
     shift = first - np.concatenate([[0], np.cumsum(last - first)[:-1]])
     spans = [slice(int(begin), int(end)) for begin, end in zip(first, last, strict=True)]
     return spans, onset - shift[np.cumsum(new) - 1]

@@ -8,6 +8,10 @@ from m2m_benchmarks.errors import DataError
 #: Signals that responses can be computed from.
 SIGNALS = ('dff', 'corrected', 'events')
 
+#: Largest number of frames of a time course.
+_MOST_FRAMES = 300
+
+_COURSE = re.compile(r'(\d{1,4})\s*\+\s*(\d{1,4})\Z')
 _FORM = re.compile(r'(?:(?P<start>\d+(?:\.\d+)?)\s*-\s*)?(?P<stop>\d+(?:\.\d+)?)\s*(?P<unit>f|ms)?\Z')
 
 
@@ -79,6 +83,9 @@ class OphysSettings:
     sdk_compatible : bool
         Whether to reproduce `mean_sweep_response` of AllenSDK's NaturalScenes: corrected fluorescence, a window of
         twice and a baseline of four times the length of the second sweep, usually 14 and 28 frames.
+    course : str
+        Frames of the time courses before and after the onset. '7+28' is the image before, and 0.9 s, in which a calcium
+        signal rises and falls to half.
 
     Raises
     ------
@@ -90,6 +97,7 @@ class OphysSettings:
     window: str = '14'
     baseline: str | None = None
     sdk_compatible: bool = False
+    course: str = '7+28'
 
     def __post_init__(self) -> None:
         """Validate the settings."""
@@ -97,6 +105,7 @@ class OphysSettings:
             raise DataError(f'unknown signal {self.signal!r}; expected one of {", ".join(SIGNALS)}.')
         if self.sdk_compatible and (self.signal == 'events' or self.window != '14' or self.baseline is not None):
             raise DataError('sdk_compatible sets the signal, window and baseline itself; leave them out.')
+        _ = self.course_frames
         window = Span.parse(self.window, 'window')
         if window.stop == window.start:
             raise DataError(f'the window {self.window!r} is empty; expected at least one frame.')
@@ -105,6 +114,18 @@ class OphysSettings:
             raise DataError(f'the baseline {self.baseline!r} has to end at the onset: give only its length.')
         if not baseline.stop and self.used_signal == 'corrected':
             raise DataError('corrected fluorescence needs a baseline; it cannot be 0.')
+
+    @property
+    def course_frames(self) -> tuple[int, int]:
+        """Number of frames of a time course before the onset, and after it."""
+        match = _COURSE.match(self.course.strip())
+        before, after = map(int, match.groups()) if match else (0, 0)
+        if not (before and after and before + after <= _MOST_FRAMES):
+            raise DataError(
+                f'{self.course!r} is not a valid time course: expected frames before and after the onset, at least one '
+                f'of each and up to {_MOST_FRAMES} in all, such as 7+28.'
+            )
+        return before, after
 
     @property
     def used_signal(self) -> str:

@@ -65,12 +65,23 @@ class DeVries2020(AllenSurvey):
             bool,
             default=False,
         ),
+        Option(
+            'course',
+            'Frames before and after the onset of an image whose time course is kept, as in 7+28. Default: 7+28.',
+            metavar='BEFORE+AFTER',
+        ),
         *SERVERS,
     )
 
     def settings(self, given: Mapping[str, Any]) -> OphysSettings:
         """Make the settings from the options."""
-        return OphysSettings(given['signal'], given['window'] or '14', given['baseline'], given['sdk_compatible'])
+        return OphysSettings(
+            given['signal'],
+            given['window'] or '14',
+            given['baseline'],
+            given['sdk_compatible'],
+            given['course'] or '7+28',
+        )
 
     def selection(self, areas: Sequence[str] | None, number: int | None, given: Mapping[str, Any]) -> AllenSelection:
         """Make the selection, which includes the imaging depth."""
