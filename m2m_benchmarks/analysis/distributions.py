@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from m2m_benchmarks.analysis.entries import check_different, parse_entries
 from m2m_benchmarks.arrays import half_means, standardize
 from m2m_benchmarks.arrays.distributions import overlap, to_range, wasserstein
+from m2m_benchmarks.arrays.means import Mean, mean_over_animals
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.errors import BenchmarkError
@@ -23,18 +23,8 @@ from m2m_benchmarks.scoring.layer_model import layer_features
 #: What a neuron is compared with besides the candidates' units.
 SHUFFLED, HALVES = 'shuffled', 'halves of the trials'
 MEASURES = {'overlap': overlap, 'wasserstein': wasserstein}
-#: Fewest animals for an interval over animals.
-FEWEST_ANIMALS = 3
 #: Bootstrap draws of images for an example.
 N_DRAWS = 1000
-
-
-@dataclasses.dataclass(frozen=True)
-class Mean:
-    """Mean over neurons, and its 95 % interval for new animals; None for fewer than three animals."""
-
-    value: float
-    interval: tuple[float, float] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,7 +172,7 @@ def compare_distributions(
         values = {key: function(*pair) for key, pair in pairs.items()}
         table = table.assign(**{f'{measure} {key}': own for key, own in values.items()})
         values[f'{first} - {second}'] = values[first] - values[second]
-        means[measure] = {key: mean_over_animals(own, animals) for key, own in values.items()}
+        means[measure] = {key: mean_over_animals(own, animals, seed) for key, own in values.items()}
     joint = (table[f'overlap {first}'] + table[f'overlap {second}']).to_numpy()
     most, least = (
         _example(int(index), neuroid_ids, {name: pairs[name] for name in units}, seed)
@@ -200,27 +190,6 @@ def best_units(neurons: np.ndarray, units: np.ndarray) -> np.ndarray:
     units : array, shape (n_stimuli, n_units)
     """
     return np.asarray((standardize(neurons).T @ standardize(units)).argmax(axis=1))
-
-
-def mean_over_animals(values: np.ndarray, animals: np.ndarray) -> Mean:
-    """Mean over neurons, and Student's interval for new animals, each with the weight of its neurons.
-
-    Parameters
-    ----------
-    values, animals : array, shape (n_neurons,)
-
-    Notes
-    -----
-    Variance of a ratio over clusters: Cochran (1977), Sampling Techniques, section 11.
-    """
-    mean = float(values.mean())
-    names = np.unique(animals)
-    if len(names) < FEWEST_ANIMALS:
-        return Mean(mean, None)
-    sums = np.array([(values - mean)[animals == name].sum() for name in names])
-    error = np.sqrt(len(names) / (len(names) - 1) * (sums**2).sum()) / len(values)
-    half = float(stats.t(len(names) - 1).ppf(0.975) * error)
-    return Mean(mean, (mean - half, mean + half))
 
 
 def _example(

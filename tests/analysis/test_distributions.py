@@ -13,8 +13,8 @@ from m2m_benchmarks.analysis.distributions import (
     best_units,
     compare_distributions,
     distributions,
-    mean_over_animals,
 )
+from m2m_benchmarks.arrays import means
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.report.distributions import distribution_table, draw_distributions
 from m2m_benchmarks.report.tables import to_lines
@@ -76,23 +76,14 @@ def test_constant_units_are_not_matched():
 
 
 def test_of_null_data_sets_five_percent_are_rejected(monkeypatch):
-    monkeypatch.setattr(module, 'N_DRAWS', 2)  # of examples, which don't matter here
+    for own in (module, means):  # of examples and of intervals over neurons, which don't matter here
+        monkeypatch.setattr(own, 'N_DRAWS', 2)
     rejected = 0
     for seed in range(200):
         compared = compare_distributions(*experiment(np.random.default_rng(seed), (0.5, 0.5), 12, 40))
         low, high = compared.means['overlap']['A - B'].interval
         rejected += not low <= 0 <= high
     assert 4 <= rejected <= 18
-
-
-def test_intervals_over_animals():
-    rng = np.random.default_rng(3)
-    animals = np.repeat(np.arange(5), 4)
-    values = rng.normal(size=20)
-    own = values.reshape(5, 4).mean(axis=1)
-    expected = stats.t.interval(0.95, 4, own.mean(), stats.sem(own))
-    assert mean_over_animals(values, animals).interval == pytest.approx(expected)
-    assert mean_over_animals(values, animals // 3).interval is None
 
 
 def test_the_command(m2m, simulated_home, tmp_path):

@@ -1,11 +1,11 @@
 """Files and tables that the analyses have in common."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from m2m_benchmarks.cli.console import check_json, print_table, write_json
+from m2m_benchmarks.cli.console import check_json, print_tables, write_json
 from m2m_benchmarks.storage import ensure_file_writable, user_file
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ def show(
     figure: Path | None,
     csv: Path | None,
     json: str | None,
+    further: 'Sequence[Table]' = (),
 ) -> None:
-    """Write the files that are asked for, each even if another can't be, and print the table."""
+    """Write the files that are asked for, each even if another can't be, and print the table and further ones."""
     from m2m_benchmarks.report.comparison import write_figure
 
     with contextlib.ExitStack() as outputs:
@@ -52,4 +53,4 @@ def show(
         if json is not None:
             outputs.callback(write_json, analysis.document(), json)
         if json != '-':
-            print_table(table)
+            print_tables([table, *further])
