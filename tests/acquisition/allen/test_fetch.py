@@ -26,7 +26,8 @@ from m2m_benchmarks.acquisition.pipeline.plan import plan
 from m2m_benchmarks.acquisition.pipeline.session_file import fingerprint, read_session, write_session
 from m2m_benchmarks.acquisition.pipeline.tasks import ExtractionTask, extract_session, responses_folder
 from m2m_benchmarks.acquisition.surveys import SURVEYS, find_survey
-from m2m_benchmarks.data import manifest, store
+from m2m_benchmarks.data import manifest, store, versions
+from m2m_benchmarks.data.courses import load_courses
 from m2m_benchmarks.errors import DataError, StorageError, UnknownNameError
 from m2m_benchmarks.net.retry import RetryPolicy
 from m2m_benchmarks.storage import ensure_writable, file_lock
@@ -137,7 +138,7 @@ def test_cold(fetch, site, m2m_home, name):
 
 
 @pytest.mark.slow
-def test_cre_lines_and_animals_are_those_of_the_catalogue(fetch, site, m2m_home):
+def test_cre_lines_animals_and_time_courses(fetch, site, m2m_home):
     fetch('deVries2020')
     assembly = store.load_assembly('deVries2020')
     line = dict(zip(assembly['session'].values, assembly['cre_line'].values, strict=True))
@@ -147,7 +148,12 @@ def test_cre_lines_and_animals_are_those_of_the_catalogue(fetch, site, m2m_home)
         '504': 'Rbp4-Cre_KL100',
     }
     assert kind == {'501': 'excitatory', '502': 'excitatory', '503': 'inhibitory', '504': 'excitatory'}
+    courses = load_courses(versions.current('deVries2020'))
+    assert (courses.values.shape, courses.before) == ((len(assembly['session']), 35), 7)
+    assert np.isfinite(courses.values).all()
     fetch('Siegle2021')
+    with pytest.raises(DataError, match='the recordings of Siegle2021 hold no time courses'):
+        load_courses(versions.current('Siegle2021'))
     assembly = store.load_assembly('Siegle2021')
     assert set(assembly['cre_line'].values) == {'none', 'Sst-IRES-Cre'}
     assert 'cell_type' not in assembly.coords
