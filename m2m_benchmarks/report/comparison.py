@@ -176,7 +176,12 @@ def _draw_values(axes: Axes, comparison: Comparison, heights: np.ndarray, offset
 def _draw_ceiling(axes: Axes, row: ComparisonRow, height: float) -> None:
     if row.ceiling_interval is not None:
         axes.fill_betweenx(
-            [height - 0.45, height + 0.45], *row.ceiling_interval, color='0.88', lw=0, zorder=0.5, label='ceiling, 95 % interval'
+            [height - 0.45, height + 0.45],
+            *row.ceiling_interval,
+            color='0.88',
+            lw=0,
+            zorder=0.5,
+            label='ceiling, 95 % interval',
         )
 
 
