@@ -15,17 +15,19 @@ _STYLES = ('-', '--', ':')
 
 def distribution_table(compared: Distributions) -> Table:
     """Make the table of the means over neurons."""
-    columns = [Column('neurons beside'), *(number('overlap', '.3f'), interval('95 %', '.3f'))]
-    columns += [number('Wasserstein', '.3f'), interval('95 %', '.3f')]
+    columns = [Column('neurons beside')]
+    for title in ('overlap', 'Wasserstein'):
+        columns += [number(title, '.3f'), interval('95 %, neurons', '.3f'), interval('95 %, animals', '.3f')]
     rows = []
     for key, own in compared.means['overlap'].items():
-        other = compared.means['wasserstein'][key]
-        cells = (own.value, own.interval or (None, None), other.value, other.interval or (None, None))
+        both = (own, compared.means['wasserstein'][key])
+        cells = [cell for mean in both for cell in (mean.value, mean.neurons, mean.interval or (None, None))]
         rows.append(Row((key, *cells), strong=' - ' in key))
     notes = [
         'Distributions of responses to images that units were not matched on, from 0 to 1. Chance: units matched to '
         f'{SHUFFLED} images. Perfect: overlap 1, distance 0; as recorded: {HALVES}.',
-        '95 %: for new animals, with these images and units; none for fewer than three animals.',
+        '95 %, with these images and units: for new neurons of these animals (bootstrap), and for new animals (none '
+        'for fewer than three).',
     ]
     return Table(columns, rows, f'{compared.benchmark}, {len(compared.neurons):,} neurons', notes=notes)
 

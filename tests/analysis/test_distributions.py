@@ -98,11 +98,14 @@ def test_the_command(m2m, simulated_home, tmp_path):
     document, table = json.loads(files[2].read_text()), pd.read_csv(files[1])
     assert len(table) == len(document['neurons'])
     key = 'overlap pixels_64'
-    assert table[key].mean() == pytest.approx(document['means']['overlap']['pixels_64']['value'])
+    mean = document['means']['overlap']['pixels_64']
+    assert table[key].mean() == pytest.approx(mean['value'])
+    assert mean['neurons'][0] < mean['value'] < mean['neurons'][1]
     again = distributions(names, VISP)
     assert json.loads(json.dumps(again.document(), default=str))['means'] == document['means']
     assert [axes.get_ylabel() for axes in draw_distributions(again).axes] == 2 * ['density'] + ['overlap (1: perfect)']
-    assert 'halves of the trials' in '\n'.join(line.plain for line in to_lines(distribution_table(again), 100))
+    text = '\n'.join(line.plain for line in to_lines(distribution_table(again), 160))
+    assert 'halves of the trials' in text and text.count('95 %, neurons') == text.count('95 %, animals') == 2
 
 
 @pytest.mark.parametrize(
