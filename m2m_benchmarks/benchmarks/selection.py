@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, PROTOCOLS, in_table
+from m2m_benchmarks.benchmarks.comparisons import COMPARISONS, OF_MAPS, PROTOCOLS, in_table
 from m2m_benchmarks.benchmarks.identifiers import DigitsIdentifier, NeuralIdentifier, dotted_name, matches, parse
 from m2m_benchmarks.benchmarks.names import check_benchmark, needs_of, own_benchmarks, part_is_here
 from m2m_benchmarks.data import manifest, populations
@@ -66,7 +66,7 @@ def expand_benchmarks(names: Sequence[str]) -> list[str]:
 
 
 def under_all_comparisons(names: Sequence[str]) -> list[str]:
-    """Replace benchmarks of recordings by those of the same recordings under all comparisons.
+    """Replace benchmarks of recordings by those of the same recordings under all comparisons that score any model.
 
     Raises
     ------
@@ -78,7 +78,11 @@ def under_all_comparisons(names: Sequence[str]) -> list[str]:
         identifier = parse(name)
         if not isinstance(identifier, NeuralIdentifier):
             raise BenchmarkError(f'{name} has no other comparisons; name benchmarks of recordings.')
-        expanded |= {str(replace(identifier, comparison=comparison)): None for comparison in COMPARISONS}
+        expanded |= {
+            str(replace(identifier, comparison=comparison)): None
+            for comparison in COMPARISONS
+            if comparison not in OF_MAPS
+        }
     return list(expanded)
 
 

@@ -12,7 +12,7 @@ from m2m_benchmarks.testing.assemblies import label_assembly, neuroid_assembly, 
 
 
 def random_features(stimuli: StimulusSet, area: str) -> np.ndarray:
-    """Draw normal random numbers of shape (n_stimuli, 50), the same for each area."""
+    """Draw normal random numbers of shape (n_stimuli, 50), the same for each area: two channels of 5 x 5."""
     return np.random.default_rng(0).standard_normal((len(stimuli), 50))
 
 
@@ -27,7 +27,7 @@ class RecordedCandidate(BrainModel):
     presented : sequence of int, optional
         Order of the responses, as indices into the stimulus set; by default that of the stimulus set.
     attrs : mapping, optional
-        Attributes of the responses, such as `feature_form`.
+        Attributes of the responses, such as `feature_form`; by default, for `random_features`, the shape of their maps.
 
     Attributes
     ----------
@@ -49,7 +49,8 @@ class RecordedCandidate(BrainModel):
         self.identifier = identifier
         self._features = features
         self._presented = presented
-        self._attrs = attrs or {}
+        of_default = {'feature_shape': (2, 5, 5)} if features is random_features else {}
+        self._attrs = of_default if attrs is None else attrs
 
     def visual_degrees(self) -> int:
         """Width of the images in degrees, which Brain-Score requires."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 
@@ -125,6 +126,7 @@ def test_the_table_names_every_module():
     assert modules == {*COMPARISONS, *comparisons.PROTOCOLS}
     for name in COMPARISONS:
         assert load_comparison(name).name == name
+        assert (load_comparison(name).features is FeatureForm.MAPS) == (name in comparisons.OF_MAPS)
     with pytest.raises(UnknownNameError, match='Did you mean rdm'):
         load_comparison('rmd')
 
@@ -164,7 +166,10 @@ def test_a_comparison_is_invariant_exactly_as_it_claims(name, transformation, si
     rng = np.random.default_rng(0)
     values = recordings.mean.values[:, :40] + rng.standard_normal((118, 40))
     transformed = TRANSFORMED[transformation](values, rng)
-    before, after = (comparison.raw(Features(each), recordings).value for each in (values, transformed))
+    # Four channels of ten pixels, for comparisons of maps.
+    before, after = (
+        comparison.raw(Features(each, shape=(4, 2, 5)), recordings).value for each in (values, transformed)
+    )
     claimed = set().union(comparison.invariant_to, *(IMPLIED.get(each, ()) for each in comparison.invariant_to))
     assert (abs(after - before) < 1e-9) == (transformation in claimed), (before, after)
 
@@ -206,7 +211,7 @@ def test_every_dataset_and_area_has_it(name, m2m_home, make_bundle, tmp_path):
     for dataset, recorded in RECORDINGS.items():
         assert {f'{dataset}.{area}-{name}' for area in recorded.areas} | {f'{dataset}-{name}'} <= set(list_benchmarks())
     import_bundle('Lab2026', *make_bundle(tmp_path / 'bundle', n_images=20, n_units=40).paths)
-    model = fixed(np.random.default_rng(0).standard_normal((20, 30)))
+    model = fixed(np.random.default_rng(0).standard_normal((20, 30)), feature_shape=(3, 2, 5))
     for identifier in (f'Lab2026.VISp-{name}', f'Lab2026-{name}', f'Lab2026.VISp.L1-{name}'):
         assert np.isfinite(float(load_benchmark(identifier)(model).attrs['raw']))  # few neuroids may give no score
 
@@ -370,7 +375,8 @@ def test_a_layer_of_equal_patterns_agrees_with_nothing(name, n_units, simulated_
             # Regression predicts the mean of the other folds, which is below that of all where a response is above.
             assert comparison.score(comparison.raw(Features(values), recordings).value, 1.0) == 0
         except BenchmarkError as error:
-            assert 'vary on' in str(error)  # standardising leaves out all of them
+            # Standardising leaves out all of them, and maps of equal responses are no match of any neuroid's.
+            assert re.search('vary on|responds the same to all stimuli', str(error))
 
 
 def test_further_numbers_of_a_comparison_are_in_the_result(simulated_home):

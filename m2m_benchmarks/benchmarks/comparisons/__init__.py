@@ -24,7 +24,10 @@ COMPARISONS = {
     'cka': 'alignment of population geometry (debiased linear CKA)',
     'cka_corrected': 'alignment with the whole population (corrected CKA)',
     'procrustes': 'alignment by a rotation (Procrustes shape similarity)',
+    'rmse': 'feature maps against representations of neuroids (RMSE)',
 }
+#: Comparisons that only score models with feature maps.
+OF_MAPS = ('rmse',)
 #: Name of each protocol of a publication, which is its module too, to the comparisons that it has settings for. Under
 #: them, a comparison is named PROTOCOL_COMPARISON; it is for comparing with that publication, and in no listing.
 PROTOCOLS = {'huang2023': ('rdm', 'ridge')}

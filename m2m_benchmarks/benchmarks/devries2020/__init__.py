@@ -14,6 +14,7 @@ from m2m_benchmarks.benchmarks.comparisons import (
     rdm,
     rdm_standardised,
     ridge,
+    rmse,
 )
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
@@ -153,3 +154,11 @@ benchmark_registry['deVries2020.VISrl-procrustes'] = lambda: AreaBenchmark(
 benchmark_registry['deVries2020-procrustes'] = lambda: MeanBenchmark(
     'deVries2020', procrustes.COMPARISON, BIBTEX, AREAS
 )
+
+benchmark_registry['deVries2020.VISp-rmse'] = lambda: AreaBenchmark('deVries2020', 'VISp', rmse.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISl-rmse'] = lambda: AreaBenchmark('deVries2020', 'VISl', rmse.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISal-rmse'] = lambda: AreaBenchmark('deVries2020', 'VISal', rmse.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISpm-rmse'] = lambda: AreaBenchmark('deVries2020', 'VISpm', rmse.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISam-rmse'] = lambda: AreaBenchmark('deVries2020', 'VISam', rmse.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020.VISrl-rmse'] = lambda: AreaBenchmark('deVries2020', 'VISrl', rmse.COMPARISON, BIBTEX)
+benchmark_registry['deVries2020-rmse'] = lambda: MeanBenchmark('deVries2020', rmse.COMPARISON, BIBTEX, AREAS)

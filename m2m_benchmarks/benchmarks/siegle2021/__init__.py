@@ -14,6 +14,7 @@ from m2m_benchmarks.benchmarks.comparisons import (
     rdm,
     rdm_standardised,
     ridge,
+    rmse,
 )
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
@@ -150,3 +151,11 @@ benchmark_registry['Siegle2021.VISrl-procrustes'] = lambda: AreaBenchmark(
     'Siegle2021', 'VISrl', procrustes.COMPARISON, BIBTEX
 )
 benchmark_registry['Siegle2021-procrustes'] = lambda: MeanBenchmark('Siegle2021', procrustes.COMPARISON, BIBTEX, AREAS)
+
+benchmark_registry['Siegle2021.VISp-rmse'] = lambda: AreaBenchmark('Siegle2021', 'VISp', rmse.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISl-rmse'] = lambda: AreaBenchmark('Siegle2021', 'VISl', rmse.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISal-rmse'] = lambda: AreaBenchmark('Siegle2021', 'VISal', rmse.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISpm-rmse'] = lambda: AreaBenchmark('Siegle2021', 'VISpm', rmse.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISam-rmse'] = lambda: AreaBenchmark('Siegle2021', 'VISam', rmse.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021.VISrl-rmse'] = lambda: AreaBenchmark('Siegle2021', 'VISrl', rmse.COMPARISON, BIBTEX)
+benchmark_registry['Siegle2021-rmse'] = lambda: MeanBenchmark('Siegle2021', rmse.COMPARISON, BIBTEX, AREAS)

@@ -10,6 +10,7 @@ AREAS = {
     'cka': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
     'cka_corrected': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
     'procrustes': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
+    'rmse': ('VISp', 'VISl', 'VISal', 'VISpm', 'VISam', 'VISrl'),
 }
 
 

@@ -14,6 +14,7 @@ from m2m_benchmarks.benchmarks.comparisons import (
     rdm,
     rdm_standardised,
     ridge,
+    rmse,
 )
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
@@ -177,3 +178,23 @@ benchmark_registry['SimulatedMouse.VISrl-procrustes'] = lambda: AreaBenchmark(
 benchmark_registry['SimulatedMouse-procrustes'] = lambda: MeanBenchmark(
     'SimulatedMouse', procrustes.COMPARISON, BIBTEX, AREAS
 )
+
+benchmark_registry['SimulatedMouse.VISp-rmse'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISp', rmse.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISl-rmse'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISl', rmse.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISal-rmse'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISal', rmse.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISpm-rmse'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISpm', rmse.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISam-rmse'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISam', rmse.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse.VISrl-rmse'] = lambda: AreaBenchmark(
+    'SimulatedMouse', 'VISrl', rmse.COMPARISON, BIBTEX
+)
+benchmark_registry['SimulatedMouse-rmse'] = lambda: MeanBenchmark('SimulatedMouse', rmse.COMPARISON, BIBTEX, AREAS)
