@@ -9,9 +9,9 @@ from torch import nn
 
 from m2m_benchmarks import load_benchmark, score
 from m2m_benchmarks.arrays import Sample
-from m2m_benchmarks.arrays.representation import image_halves
+from m2m_benchmarks.arrays.representation import image_halves, match, ranged_halves, stimulus_orders
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm, Features
-from m2m_benchmarks.benchmarks.comparisons.rmse import RMSE, stimulus_maps
+from m2m_benchmarks.benchmarks.comparisons.rmse import RMSE, Distances, stimulus_maps
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.scoring.candidates import load_candidate
@@ -53,15 +53,15 @@ def features(maps):
 
 
 @pytest.mark.parametrize('kind', ['standard', 'minmax'])
-@pytest.mark.parametrize('reliability', [0.9, 0.95])
-def test_a_planted_true_map_scores_1_and_shuffled_stimuli_0(kind, reliability):
+def test_a_planted_true_map_scores_1_and_shuffled_stimuli_0(kind):
     rng = np.random.default_rng(0)
     truth = truths(rng)
-    benchmark = recorded(truth, rng, reliability, RMSE(kind=kind))
+    benchmark = recorded(truth, rng, 0.9, RMSE(kind=kind))
     maps = gain_maps(benchmark, truth)
     model = RecordedCandidate(lambda stimuli, area: maps.reshape(118, -1), attrs={'feature_shape': maps.shape[1:]})
     planted = benchmark(model)
-    assert float(planted) == pytest.approx(1, abs=0.02 + planted.attrs['error'])
+    assert float(planted) == pytest.approx(1, abs=0.04)
+    assert abs(float(planted) - 1) < 2 * planted.attrs['error']
     assert planted.attrs['error'] < 0.1
     assert planted.attrs['details']['p_shuffled'] == 0.01  # smaller than all 99
     shuffled = benchmark.recordings.trials[:, rng.permutation(118)]
@@ -82,7 +82,7 @@ def test_a_neuroid_made_from_a_feature_map_finds_it():
     with torch.no_grad():
         maps = nn.Sequential(nn.Conv2d(1, 30, 5), nn.ReLU())(images).numpy()
     comparison = RMSE(size=7)
-    _, halves = comparison._maps(features(maps))
+    _, halves = comparison.feature_maps(features(maps))
     truth = np.empty((118, len(halves[0])))
     for half, of_half in zip(image_halves(118), halves, strict=True):
         centred = stimuli[half] - stimuli[half].mean(axis=0)
@@ -133,24 +133,24 @@ def test_halves_of_the_neuroids_give_the_value_of_all():
     assert joined.details == pytest.approx(whole.details)
 
 
-def test_of_shuffled_recordings_few_are_significant():
-    rng = np.random.default_rng(0)
-    truth = truths(rng, 20)
-    benchmark = recorded(truth, rng)
-    maps, comparison = features(gain_maps(benchmark, truth[:, :10])), benchmark.comparison
-    p_values, above = [], []
-    for _ in range(60):
-        order = rng.permutation(118)
-        own = benchmark.recordings
-        shuffled = dataclasses.replace(
-            own, trials=own.trials[:, order], mean=own.mean.copy(data=own.trials[:, order].mean(axis=0))
+def test_of_null_data_sets_5_percent_are_significant():
+    """With 19 orders, the smallest p is .05. `perf/representation.py` has 99."""
+    p_values, shares, halves = [], [], image_halves(30)
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        responses, stimuli = rng.standard_normal((30, 6)), rng.standard_normal((30, 16)).cumsum(axis=1)
+        maps = ranged_halves(rng.standard_normal((30, 10)), stimuli, halves)
+        observed, *shuffled = (
+            match(ranged_halves(responses[order], stimuli, halves), maps).best
+            for order in (np.arange(30), *stimulus_orders(30, 19))
         )
-        raw = comparison.raw(maps, shuffled)
-        p_values.append(raw.details['p_shuffled'])
-        above.append(raw.value)
-    assert np.mean(np.array(p_values) <= 0.05) <= 0.15
-    assert np.mean(p_values) == pytest.approx(0.5, abs=0.15)
-    assert np.mean(above) == pytest.approx(0, abs=0.03)
+        floor, nothing = np.mean(shuffled, axis=0), np.zeros(6)
+        means = np.array([each.mean() for each in shuffled])
+        distances = Distances(observed, floor, nothing, nothing, np.zeros((2, 6)), nothing, nothing, means)
+        p_values.append(distances.p_shuffled)
+        shares.append((distances.floor - distances.rmse).mean() / distances.span)
+    assert 4 <= np.count_nonzero(np.array(p_values) <= 0.05) <= 18
+    assert np.mean(shares) == pytest.approx(0, abs=3 * np.std(shares) / np.sqrt(200))
 
 
 @pytest.mark.parametrize(
@@ -180,13 +180,8 @@ def test_images_smaller_than_the_maps():
 def test_recordings_of_noise_alone():
     rng = np.random.default_rng(0)
     benchmark = recorded(truths(rng), rng, 1e-6)
-    model = features(gain_maps(benchmark, truths(rng)) ** 2)
-    try:
-        value = benchmark.comparison.raw(model, benchmark.recordings).value
-    except BenchmarkError as error:
-        assert 'as much as those of shuffled stimuli' in str(error)
-    else:
-        assert np.isfinite(value)
+    with pytest.raises(BenchmarkError, match=r'8\d% of the variance of their representations is noise'):
+        benchmark.comparison.raw(features(gain_maps(benchmark, truths(rng))), benchmark.recordings)
 
 
 def test_permuted_presentations_are_realigned():

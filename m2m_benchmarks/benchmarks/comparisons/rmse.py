@@ -2,30 +2,33 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from m2m_benchmarks.arrays import Sample
+from m2m_benchmarks.arrays import Sample, half_means
 from m2m_benchmarks.arrays.representation import (
     MAP_SIZE,
     N_SHUFFLES,
     N_TRIAL_SPLITS,
     Halves,
+    Matches,
     Range,
+    attainable_rmse,
     drawn_rmse,
     image_halves,
     in_range,
     match,
-    noise_rmse,
-    representations,
+    ranged_halves,
+    representation_reliability,
     resize,
     stimulus_orders,
 )
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, Description, FeatureForm, Features, Raw
 from m2m_benchmarks.benchmarks.recordings import AreaRecordings
+from m2m_benchmarks.data.trials import MIN_RELIABILITY
 from m2m_benchmarks.errors import BenchmarkError
 
 _RANGES = {'standard': 'mean 0 and standard deviation 1', 'minmax': '0 to 1'}
@@ -42,7 +45,11 @@ class Distances:
     floor : array, shape (n_neuroids,)
         The same with shuffled stimuli.
     ceiling : array, shape (n_neuroids,)
-        RMSE from the true representation, without noise.
+        The same if the true representations of all neuroids were the maps (`attainable_rmse`).
+    reliability : array, shape (n_neuroids,)
+        Share of the variance of each representation that isn't noise of the trials.
+    maps : array of int, shape (2, n_neuroids)
+        Number of the map that each half is compared with.
     mean_match, mean_floor : array, shape (n_neuroids,)
         RMSE averaged over all maps, and the same with shuffled stimuli.
     shuffled : array, shape (n_shuffles,)
@@ -54,6 +61,8 @@ class Distances:
     rmse: np.ndarray
     floor: np.ndarray
     ceiling: np.ndarray
+    reliability: np.ndarray
+    maps: np.ndarray
     mean_match: np.ndarray
     mean_floor: np.ndarray
     shuffled: np.ndarray
@@ -66,7 +75,7 @@ class Distances:
         def all_of(name: str) -> np.ndarray:
             return np.concatenate([getattr(part, name) for part in parts], axis=-1)
 
-        names = ['rmse', 'floor', 'ceiling', 'mean_match', 'mean_floor']
+        names = ['rmse', 'floor', 'ceiling', 'reliability', 'maps', 'mean_match', 'mean_floor']
         if parts[0].drawn is not None:
             names.append('drawn')
         shuffled = np.average([part.shuffled for part in parts], axis=0, weights=[len(part.rmse) for part in parts])
@@ -92,7 +101,7 @@ class MatchedRaw(Raw):
 
 
 class RMSE(Comparison):
-    """Share of the way from the floor, shuffled stimuli, to the ceiling, the noise of the trials.
+    """Share of the way from the floor, shuffled stimuli, to the ceiling, true maps and the noise of the trials.
 
     Parameters
     ----------
@@ -120,11 +129,11 @@ class RMSE(Comparison):
         """The comparison in words."""
         responses = 'centred' if self.centred else 'uncentred'
         return Description(
-            raw="(floor - RMSE) / (floor - noise), means over neuroids. RMSE is that of the pixels of a neuroid's "
-            "representation, the sum of the stimuli weighted by its trial-averaged responses, and of a channel's "
-            'feature map, its mean over the stimuli; the channel is matched on one half of the images and compared on '
-            'the other. The floor is the same with shuffled stimuli, the noise the RMSE of a representation from the '
-            'true one, from halves of the trials',
+            raw='(floor - RMSE) / (floor - attainable RMSE), means over neuroids. RMSE is that of the pixels of a '
+            "neuroid's representation, the sum of the stimuli weighted by its trial-averaged responses, and of a "
+            "channel's feature map, its mean over the stimuli; the channel is matched on one half of the images and "
+            'compared on the other. The floor is the same with shuffled stimuli, the attainable RMSE the same with the '
+            'true representations of all neuroids as maps, from halves of the trials',
             ceiling='1: a model with the true representations among its maps',
             formula='raw / ceiling',
             caveat='a feature map is no receptive field: the units of a layer score far below 1, too (own_units)',
@@ -133,7 +142,7 @@ class RMSE(Comparison):
                 'maps': f'{self.size} x {self.size} pixels, range {_RANGES[self.kind]}',
                 'responses': responses,
                 'floor': f'{N_SHUFFLES} orders of the stimuli, seed 1',
-                'noise': f'{N_TRIAL_SPLITS} splits of the trials, seed 0',
+                'attainable RMSE': f'{N_TRIAL_SPLITS} splits of the trials, seed 0',
             },
         )
 
@@ -142,68 +151,67 @@ class RMSE(Comparison):
         usual = super().objection(features)
         if usual is not None:
             return usual
-        if features.shape is None or len(features.shape) != 3:
-            shape = '' if features.shape is None else f' of shape {features.shape}'
-            return f'is not convolutional: it has responses{shape}; expected (channels, height, width)'
-        if not self._maps(features)[0].size:
+        if features.shape is None:
+            return 'has no known shape; expected maps of shape (channels, height, width)'
+        if len(features.shape) != 3:
+            return (
+                f'is not convolutional: it has responses of shape {features.shape}; expected (channels, height, width)'
+            )
+        if not self.feature_maps(features)[0].size:
             return f'has no channel whose {features.shape[1]} x {features.shape[2]} map varies'
         return None
 
-    def distances(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> Distances:
-        """Compute the distances of each neuroid's representation from the maps of a layer.
+    def distances(self, maps: Halves, recordings: AreaRecordings) -> Distances:
+        """Compute the distances of each neuroid's representation from maps.
 
         Parameters
         ----------
-        features : Features
-            Maps of a layer.
+        maps : pair of arrays, shape (n_maps, n_pixels)
+            Maps of a layer or of several, from each half of the images; see `feature_maps`.
         recordings : AreaRecordings
-        sample : Sample, optional
-            Draws of stimuli, for the RMSE on them.
 
         Raises
         ------
         BenchmarkError
-            When the layer has no maps, or the images are smaller than the maps.
+            When the images are smaller than the maps.
         """
-        objection = self.objection(features)
-        if objection is not None:
-            raise BenchmarkError(f'{self.name} cannot compare this layer, which {objection}.')
         stimuli, responses = stimulus_maps(recordings, self.size), recordings.mean.values
-        of_image, maps = self._maps(features)
         halves = image_halves(len(stimuli))
 
-        def represented(values: np.ndarray) -> Halves:
-            first, second = (
-                in_range(representations(values[half], stimuli[half], self.centred), self.kind) for half in halves
-            )
-            return first, second
+        def matched(order: np.ndarray | slice) -> Matches:
+            return match(ranged_halves(responses[order], stimuli, halves, self.kind, self.centred), maps)
 
-        observed = match(represented(responses), maps)
-        shuffled = [match(represented(responses[order]), maps) for order in stimulus_orders(len(stimuli))]
-        drawn = (
-            None
-            if sample is None
-            else np.mean(
-                [
-                    drawn_rmse(
-                        *(responses[half], stimuli[half], of_image[half], own, _with_any(sample.stimuli[:, half])),
-                        self.kind,
-                        self.centred,
-                    )
-                    for half, own in zip(halves, observed.maps, strict=True)
-                ],
-                axis=0,
-            )
-        )
+        observed = matched(slice(None))
+        shuffled = [matched(order) for order in stimulus_orders(len(stimuli))]
+        ceiling, reliability = _noise(self, recordings)
         return Distances(
             rmse=observed.best,
             floor=np.mean([each.best for each in shuffled], axis=0),
-            ceiling=_noise(self, recordings),
+            ceiling=ceiling,
+            reliability=reliability,
+            maps=observed.maps,
             mean_match=observed.mean,
             mean_floor=np.mean([each.mean for each in shuffled], axis=0),
             shuffled=np.array([each.best.mean() for each in shuffled]),
-            drawn=drawn,
         )
+
+    def feature_maps(self, features: Features) -> tuple[np.ndarray, Halves]:
+        """Resize the maps of a layer, and average and range them over halves of the images.
+
+        Channels whose map has equal pixels in a half have no range, and are left out.
+
+        Returns
+        -------
+        maps : array, shape (n_stimuli, n_channels, n_pixels)
+            Maps of each image.
+        halves : pair of arrays, shape (n_channels, n_pixels)
+        """
+        assert features.shape is not None
+        shape = (len(features.values), features.shape[0], self.size**2)
+        maps = resize(features.values.reshape(-1, *features.shape), self.size).reshape(shape)
+        first, second = (in_range(maps[half].mean(axis=0), self.kind) for half in image_halves(len(maps)))
+        varying = first.any(axis=1) & second.any(axis=1)
+        return maps[:, varying], (first[varying], second[varying])
 
     def raw(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> MatchedRaw:
         """Compute the share of the way from floor to ceiling.
@@ -214,9 +222,16 @@ class RMSE(Comparison):
         Raises
         ------
         BenchmarkError
-            When the representations are as noisy as those of shuffled stimuli are wrong.
+            When the layer has no maps, the images are smaller than the maps, or the representations are mostly noise.
         """
-        return _summary(self.distances(features, recordings, sample), sample)
+        objection = self.objection(features)
+        if objection is not None:
+            raise BenchmarkError(f'{self.name} cannot compare this layer, which {objection}.')
+        of_image, maps = self.feature_maps(features)
+        distances = self.distances(maps, recordings)
+        if sample is not None:
+            distances = replace(distances, drawn=self._drawn(of_image, distances.maps, recordings, sample))
+        return _summary(distances, sample)
 
     def join(self, raws: Sequence[Raw], sample: Sample) -> Raw:
         """Join the neuroids of two halves."""
@@ -241,23 +256,17 @@ class RMSE(Comparison):
             for animal in np.unique(recordings.animals)
         }
 
-    def _maps(self, features: Features) -> tuple[np.ndarray, Halves]:
-        """Resize the maps of a layer, and average and range them over halves of the images.
-
-        Channels whose map has equal pixels in a half have no range, and are left out.
-
-        Returns
-        -------
-        maps : array, shape (n_stimuli, n_channels, n_pixels)
-            Maps of each image.
-        halves : pair of arrays, shape (n_channels, n_pixels)
-        """
-        assert features.shape is not None
-        shape = (len(features.values), features.shape[0], self.size**2)
-        maps = resize(features.values.reshape(-1, *features.shape), self.size).reshape(shape)
-        first, second = (in_range(maps[half].mean(axis=0), self.kind) for half in image_halves(len(maps)))
-        varying = first.any(axis=1) & second.any(axis=1)
-        return maps[:, varying], (first[varying], second[varying])
+    def _drawn(
+        self, of_image: np.ndarray, matched: np.ndarray, recordings: AreaRecordings, sample: Sample
+    ) -> np.ndarray:
+        """RMSE on draws of the stimuli, with the maps that are matched on all: shape (n_draws, n_neuroids)."""
+        stimuli, responses = stimulus_maps(recordings, self.size), recordings.mean.values
+        drawn = []
+        for half, own in zip(image_halves(len(stimuli)), matched, strict=True):
+            counts = _with_any(sample.stimuli[:, half])
+            arrays = (responses[half], stimuli[half], of_image[half], own, counts)
+            drawn.append(drawn_rmse(*arrays, self.kind, self.centred))
+        return np.asarray(np.mean(drawn, axis=0))
 
 
 def _with_any(counts: np.ndarray) -> np.ndarray:
@@ -266,12 +275,14 @@ def _with_any(counts: np.ndarray) -> np.ndarray:
 
 
 def _summary(distances: Distances, sample: Sample | None) -> MatchedRaw:
-    span = distances.span
-    if span <= 0:
+    reliability = float(distances.reliability.mean())
+    if reliability < MIN_RELIABILITY:
         raise BenchmarkError(
-            'rmse cannot score these neuroids: two halves of their trials give representations that differ as much as '
-            'those of shuffled stimuli. More trials are needed, or more reliable neuroids.'
+            f'rmse cannot score these neuroids: {1 - reliability:.0%} of the variance of their representations is '
+            f'noise of the trials; expected at most {1 - MIN_RELIABILITY:.0%}, above which it is not known what a '
+            'perfect model would get. More trials are needed, or more reliable neuroids.'
         )
+    span = distances.span
     per_neuroid = (distances.floor - distances.rmse) / span
     value = float(per_neuroid.mean())
     means = {name: float(getattr(distances, name).mean()) for name in ('rmse', 'floor', 'mean_match', 'mean_floor')}
@@ -289,10 +300,12 @@ def _summary(distances: Distances, sample: Sample | None) -> MatchedRaw:
 
 
 @functools.lru_cache(maxsize=24)
-def _noise(comparison: RMSE, recordings: AreaRecordings) -> np.ndarray:
-    """RMSE of each neuroid's representation from the true one; it is kept for the next layer and candidate."""
+def _noise(comparison: RMSE, recordings: AreaRecordings) -> tuple[np.ndarray, np.ndarray]:
+    """Attainable RMSE and reliability of representations; they are kept for the next layer and candidate."""
     stimuli = stimulus_maps(recordings, comparison.size)
-    return noise_rmse(recordings.trials, stimuli, image_halves(len(stimuli)), comparison.kind, comparison.centred)
+    halves = image_halves(len(stimuli))
+    attainable = attainable_rmse(recordings.trials, stimuli, halves, comparison.kind, comparison.centred)
+    return attainable, representation_reliability(half_means(recordings.trials, N_TRIAL_SPLITS), stimuli, halves)
 
 
 def stimulus_maps(recordings: AreaRecordings, size: int) -> np.ndarray:
