@@ -47,27 +47,32 @@ class Entry:
         return self.is_trained(source) or self.spec.weights == 'none'
 
 
-def parse_entries(candidates: Sequence[str], weights: str = 'default', mouse_acuity: bool = False) -> list[Entry]:
+def parse_entries(
+    candidates: Sequence[str], weights: str = 'default', mouse_acuity: bool = False, least: int = 2
+) -> list[Entry]:
     """Parse the candidates of a comparison.
 
     Parameters
     ----------
     candidates : sequence of str
-        Two or more of NAME, NAME@WEIGHTS and run:PATH.
+        NAME, NAME@WEIGHTS or run:PATH.
     weights : str
         Weights of candidates without `@`.
     mouse_acuity : bool
         Whether the candidates see stimuli as a mouse's eye passes them on; their labels say so.
+    least : int
+        Fewest candidates; two for a comparison of candidates.
 
     Raises
     ------
     BenchmarkError
-        When there are fewer than two candidates.
+        When there are fewer candidates.
     M2MError
         See `scoring.specs.parse_candidate`.
     """
-    if len(candidates) < 2:
-        raise BenchmarkError(f'a comparison needs two models or more, got {len(candidates)}.')
+    if len(candidates) < least:
+        fewest = 'a model' if least == 1 else 'two models'
+        raise BenchmarkError(f'a comparison needs {fewest} or more, got {len(candidates)}.')
     specs = [parse_candidate(text, weights) for text in candidates]
     labels = [_label(text, spec) for text, spec in zip(candidates, specs, strict=True)]
     end = MOUSE_ACUITY if mouse_acuity else ''

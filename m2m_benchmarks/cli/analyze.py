@@ -13,6 +13,7 @@ from m2m_benchmarks.cli.analyses.distributions import distributions
 from m2m_benchmarks.cli.analyses.hierarchy import hierarchy
 from m2m_benchmarks.cli.analyses.neurons import neurons
 from m2m_benchmarks.cli.analyses.profiles import profiles
+from m2m_benchmarks.cli.analyses.representation import representation
 from m2m_benchmarks.cli.console import Json, check_json, print_tables, progress, write_json
 from m2m_benchmarks.storage import ensure_writable, home
 
@@ -24,6 +25,7 @@ app.command()(distributions)
 app.command()(architectures)
 app.command()(hierarchy)
 app.command()(profiles)
+app.command()(representation)
 
 
 @app.callback()

@@ -1,0 +1,152 @@
+"""Table and figure of the distances of representations of neuroids from feature maps."""
+
+import itertools
+import string
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from m2m_benchmarks.analysis.representation import ALL, AREA, Difference, Group, Representations
+from m2m_benchmarks.report.tables import Column, Row, Table, count, interval, number
+
+#: Colours that colour-blind people can distinguish (Okabe & Ito), and the marks of pairs.
+_COLOURS = ('#D55E00', '#0072B2', '#E69F00', '#56B4E9', '#009E73', '#CC79A7')
+_MARKS = 'osD^v*'
+_UNITS = {'standard': 'standard deviations of a map', 'minmax': 'ranges of a map'}
+
+
+def representation_table(compared: Representations) -> Table:
+    """Make the table of the areas and types; a difference is in the row of the first of a pair."""
+    differences = {(each.by, each.name, each.first): each for each in compared.differences}
+    columns = (
+        *(Column('neuroids'), Column('candidate'), count('n'), count('animals'), number('RMSE')),
+        *(interval('95 % (neuroids)'), interval('95 % (animals)'), number('mean match'), number('floor')),
+        *(number('ceiling'), number('score', '.2f'), interval('95 % (animals)', '.2f'), number('p', '.2f')),
+        *(number('minus other'), interval('95 % (neuroids)'), interval('95 % (animals)'), number('beyond floor')),
+        interval('95 % (animals)'),
+    )
+    rows = [
+        Row(
+            (*_cells(compared, own), *_difference_cells(differences.get((own.by, own.name, own.candidate)))),
+            strong=own.by == ALL,
+        )
+        for own in compared.groups
+    ]
+    pairs = dict.fromkeys(f'{each.first} minus {each.second}' for each in compared.differences)
+    notes = [
+        'RMSE from the best feature map, matched on one half of the images and compared on the other. Chance: floor, '
+        'the same with shuffled stimuli, score 0. Perfect: ceiling, the same with true maps and this noise, score 1.',
+        '95 %: for new neuroids, as if independent, and for new animals, none for fewer than three. p: shuffled '
+        'stimuli give as small an RMSE.',
+    ]
+    if pairs:
+        notes.append(
+            f'minus other: {"; ".join(pairs)}; below 0, the first is closer. beyond floor: the same for RMSE - floor.'
+        )
+    if compared.over_networks is not None and compared.over_networks.interval is not None:
+        low, high = compared.over_networks.interval
+        notes.append(f'Over networks: {compared.over_networks.value:.3f}, 95 % {low:.3f} to {high:.3f}.')
+    if not compared.types:
+        notes.append('The dataset has no types of neuroids.')
+    return Table(columns, rows, compared.benchmark, notes=notes)
+
+
+def _cells(compared: Representations, own: Group) -> tuple[Any, ...]:
+    score = None if own.score is None else own.score.interval
+    return (
+        *(own.name, own.candidate, own.n_neuroids, own.n_animals, own.rmse.value),
+        *(own.over_neuroids or (None, None), own.rmse.interval or (None, None), own.mean_match, own.floor),
+        *(own.ceiling, None if own.score is None else own.score.value, score or (None, None)),
+        compared.p_shuffled[own.candidate][own.name] if own.by == AREA else None,
+    )
+
+
+def _difference_cells(own: Difference | None) -> tuple[Any, ...]:
+    none = (None, None)
+    if own is None:
+        return (None, none, none, None, none)
+    return (
+        *(own.rmse.value, own.over_neuroids or none, own.rmse.interval or none),
+        *(own.beyond_floor.value, own.beyond_floor.interval or none),
+    )
+
+
+def draw_representations(compared: Representations) -> Figure:
+    """Draw violins of all neuroids by area and, where known, by type, and the pairs beside the line of equality."""
+    kinds = [AREA, *compared.types]
+    rows = [kind for kind in kinds if any(group.by == kind for group in compared.groups)]
+    n_pairs = bool(compared.differences)
+    figure = Figure(figsize=(7.0, 1.0 + 2.2 * len(rows)), layout='constrained')
+    grid = figure.add_gridspec(len(rows), 2 if n_pairs else 1, width_ratios=[1.8, 1] if n_pairs else [1])
+    for row, kind in enumerate(rows):
+        axes = figure.add_subplot(grid[row, 0])
+        _draw_violins(axes, compared, kind)
+        if n_pairs:
+            _draw_pairs(figure.add_subplot(grid[row, 1]), compared, kind)
+    handles = [
+        Patch(color=colour, label=f'{letter}: {name}')
+        for letter, (name, colour) in zip(string.ascii_uppercase, _colours(compared).items(), strict=False)
+    ]
+    figure.legend(handles=handles, loc='outside lower center', frameon=False, fontsize=7, ncols=2)
+    unit = _UNITS[compared.settings['range']]
+    marks = '● mean, — chance (floor), ⋯ perfect (ceiling); bars on the right: 95 % over animals'
+    figure.suptitle(f'{compared.benchmark}; RMSE in {unit}\n{marks}', fontsize=8)
+    return figure
+
+
+def _colours(compared: Representations) -> dict[str, str]:
+    """Colour of each candidate; they repeat where there are more than six."""
+    return {name: _COLOURS[number % len(_COLOURS)] for number, name in enumerate(compared.candidates)}
+
+
+def _draw_violins(axes: Axes, compared: Representations, kind: str) -> None:
+    groups = [group for group in compared.groups if group.by == kind]
+    names, n = list(dict.fromkeys(group.name for group in groups)), len(compared.candidates)
+    for group in groups:
+        neurons = compared.neurons
+        of_group = (neurons[kind] == group.name) & (neurons['candidate'] == group.candidate)
+        number = compared.candidates.index(group.candidate)
+        place, width = names.index(group.name) + (number - (n - 1) / 2) * 0.8 / n, 0.75 / n
+        axes.violinplot(neurons['rmse'][of_group], [place], widths=width, showextrema=False)
+        for body in axes.collections[-1:]:
+            body.set(facecolor=_colours(compared)[group.candidate], alpha=0.6, linewidth=0)
+        axes.plot(place, group.rmse.value, marker='o', color='black', markersize=2)
+        for level, style in ((group.floor, '-'), (group.ceiling, ':')):
+            axes.hlines(level, place - width / 2, place + width / 2, color='black', linestyle=style, linewidth=1)
+    axes.set_xticks(range(len(names)), names, fontsize=7, rotation=0 if len(names) < 8 else 90)
+    axes.set(ylabel='RMSE', ylim=(0, None))
+    axes.set_title(f'by {kind}', fontsize=7)
+    _small(axes)
+
+
+def _draw_pairs(axes: Axes, compared: Representations, kind: str) -> None:
+    pairs = list(dict.fromkeys((each.first, each.second) for each in compared.differences))
+    groups = {(group.name, group.candidate): group for group in compared.groups if group.by == kind}
+    values: list[float] = []
+    for mark, (first, second) in zip(itertools.cycle(_MARKS), pairs):
+        for name in dict.fromkeys(group.name for group in groups.values()):
+            x, y = groups[name, second].rmse, groups[name, first].rmse
+            colour = _colours(compared)[first]
+            axes.plot(x.value, y.value, marker=mark, color=colour, markersize=4)
+            if x.interval is not None and y.interval is not None:
+                axes.plot(x.interval, [y.value] * 2, color=colour, linewidth=0.5)
+                axes.plot([x.value] * 2, y.interval, color=colour, linewidth=0.5)
+            axes.annotate(name, (x.value, y.value), (3, 2), textcoords='offset points', fontsize=5)
+            values += [bound for mean in (x, y) for bound in (mean.value, *(mean.interval or ()))]
+    ends = [min(values), max(values)]
+    axes.plot(ends, ends, color='grey', linewidth=0.8, linestyle='--', zorder=0)
+    axes.set_aspect('equal')
+    letters = dict(zip(compared.candidates, string.ascii_uppercase, strict=False))
+    second, first = (', '.join(letters[pair[number]] for pair in pairs) for number in (1, 0))
+    axes.set(xlabel=f'RMSE of {second}', ylabel=f'RMSE of {first}')
+    axes.set_title(f'below the line: {first} closer', fontsize=7)
+    _small(axes)
+
+
+def _small(axes: Axes) -> None:
+    axes.spines[['top', 'right']].set_visible(False)
+    axes.tick_params(labelsize=6)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_fontsize(7)

@@ -1,0 +1,232 @@
+"""Representations beside feature maps: planted maps in 2-photon recordings, null data sets, intervals, the command."""
+
+import json
+import textwrap
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from m2m_benchmarks.acquisition.importing import import_bundle
+from m2m_benchmarks.analysis import representation as module
+from m2m_benchmarks.analysis.representation import ALL, AREA, compare_representations, pairs_of, representation
+from m2m_benchmarks.arrays.representation import image_halves
+from m2m_benchmarks.benchmarks.comparisons.rmse import RMSE, stimulus_maps
+from m2m_benchmarks.errors import BenchmarkError
+from m2m_benchmarks.plugins import load_benchmark
+from m2m_benchmarks.report.representation import draw_representations, representation_table
+from m2m_benchmarks.report.tables import to_lines
+from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.candidates import load_candidate
+
+pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('few_draws')]
+
+NETWORK = 'plain_digitnet@none'
+VISP = 'SimulatedMouse.VISp-rmse'
+#: Size of the maps: 16 pixels can be any sum of half of 60 images.
+SIZE = 4
+LINES = {'Cux2-CreERT2': ('excitatory', True), 'Vip-IRES-Cre': ('inhibitory', False)}
+
+
+@pytest.fixture
+def twophoton(m2m_home, make_bundle, tmp_path):
+    """Import dF/F of 40 cells of each of 3 animals as deVries2020; return the map that each cell is made from.
+
+    Representations of Cux2 cells are feature maps of a network; those of Vip cells are, too, but of shuffled images.
+    """
+    sessions = [(f'VISp_{i}.npz', 'VISp', f'10{i}', f'90{i}', 8) for i in (1, 2, 3)]
+    bundle = make_bundle(tmp_path / 'bundle', n_images=60, n_units=40, sessions=sessions)
+    import_bundle('Blank2026', *bundle.paths)
+    area = load_benchmark('Blank2026.VISp-rmse')
+    candidate = load_candidate('plain_digitnet', weights='none')
+    maps = module._maps(NETWORK, Activations(candidate), candidate.layers, area, RMSE(SIZE))
+    stimuli, rng = stimulus_maps(area.recordings, SIZE), np.random.default_rng(0)
+    units, planted = pd.read_csv(bundle.units), {}
+    units['cre_line'] = [list(LINES)[column % 2] for column in units['column']]
+    units['cell_type'] = [LINES[line][0] for line in units['cre_line']]
+    for file, of_file in units.groupby('file'):
+        chosen = rng.choice(len(maps[0]), len(of_file), replace=False)
+        responses = np.empty((60, len(of_file)))
+        for half, own in zip(image_halves(60), maps, strict=True):
+            centred = stimuli[half] - stimuli[half].mean(axis=0)
+            responses[half] = centred @ np.linalg.pinv(centred.T @ centred) @ own[chosen].T
+        of_line = np.array([LINES[line][1] for line in of_file['cre_line']])
+        responses[:, ~of_line] = responses[rng.permutation(60)][:, ~of_line]
+        responses /= responses.std(axis=0)
+        trials = responses + 0.3 * rng.standard_normal((8, *responses.shape))
+        with np.load(bundle.folder / file) as arrays:
+            ids = arrays['unit_id']
+        np.savez(bundle.folder / file, responses=trials.astype(np.float32), unit_id=ids)
+        planted |= {str(unit): int(number) for unit, number in zip(ids, chosen, strict=True)}
+    units.to_csv(bundle.units, index=False)
+    import_bundle('deVries2020', *bundle.paths)
+    return planted, maps
+
+
+def test_cells_made_from_feature_maps_find_them_and_shuffled_ones_are_at_the_floor(twophoton):
+    planted, maps = twophoton
+    compared = representation([NETWORK], 'deVries2020-rmse', size=SIZE)
+    assert set(compared.types) == {'cre_line', 'cell_type', 'cortical_layer'}
+    groups = {(group.by, group.name): group for group in compared.groups}
+    assert {name for by, name in groups if by == 'cortical_layer'} == {'L0', 'L1', 'L2'}
+    true, shuffled = (groups['cre_line', line] for line in ('Cux2', 'Vip'))
+    assert true.score.value == pytest.approx(1, abs=0.05)
+    low, high = shuffled.score.interval
+    assert low < 0 < high
+    assert abs(shuffled.score.value) < 0.1
+    assert groups['cell_type', 'excitatory'].rmse == true.rmse
+    assert (true.n_neuroids, true.n_animals) == (60, 3)
+    area = load_benchmark('deVries2020.VISp-rmse')
+    own = RMSE(SIZE).distances(maps, area.recordings).maps
+    lines = area.recordings.mean['cre_line'].values.astype(str)
+    expected = np.array([planted[name] for name in area.recordings.mean['neuroid_id'].values.astype(str)])
+    right = (own == expected).mean(axis=0)
+    assert right[lines == 'Cux2-CreERT2'].mean() > 0.9
+    assert right[lines == 'Vip-IRES-Cre'].mean() < 0.1
+    axes = draw_representations(compared).axes
+    assert [each.get_title().partition(':')[0] for each in axes] == [
+        'by area',
+        *(f'by {each}' for each in compared.types),
+    ]
+
+
+def table(rng, n_animals=6, n=48, difference=0.0, candidates='AB'):
+    """Distances of neuroids in two areas, with an effect of each animal on the difference of candidates."""
+    animals = np.arange(n) % n_animals
+    common, tables = rng.normal(1.3, 0.1, n), []
+    for number, candidate in enumerate(candidates):
+        effect = rng.normal(0, 0.02, n_animals)[animals] + rng.normal(0, 0.05, n)
+        measured = {'rmse': common + effect - difference * (number == 0), 'mean_match': 1.4, 'floor': 1.4}
+        tables.append(
+            pd.DataFrame(
+                {
+                    'neuroid_id': [f'n{i}' for i in range(n)],
+                    'area': np.repeat(['VISp', 'VISl'], n // 2),
+                    'animal': animals.astype(str),
+                    'candidate': candidate,
+                    **measured,
+                    'ceiling': rng.normal(0.5, 0.05, n),
+                    'reliability': 0.8,
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def summary(neurons, pairs=(('A', 'B'),), kind='standard'):
+    candidates = dict.fromkeys(neurons['candidate'])
+    p_shuffled = {name: dict.fromkeys(('VISp', 'VISl'), 0.01) for name in candidates}
+    return compare_representations('X-rmse', neurons, list(pairs), p_shuffled, {'range': kind})
+
+
+def test_of_null_data_sets_five_percent_are_rejected():
+    rejected = 0
+    for seed in range(200):
+        neurons = table(np.random.default_rng(seed))
+        first, second = (neurons[neurons['candidate'] == name].reset_index() for name in 'AB')
+        low, high = module._difference(ALL, ALL, ('A', 'B'), first, second).rmse.interval
+        rejected += not low <= 0 <= high
+    assert 4 <= rejected <= 18
+
+
+def test_means_differences_and_scores_are_those_computed_by_hand():
+    neurons = table(np.random.default_rng(0), difference=0.2)
+    results = summary(neurons)
+    first, second = (neurons[neurons['candidate'] == name].reset_index() for name in 'AB')
+    (own,) = (group for group in results.groups if (group.name, group.candidate) == ('VISl', 'A'))
+    here = first[first['area'] == 'VISl']
+    assert own.rmse.value == pytest.approx(here['rmse'].mean())
+    assert own.over_neuroids == pytest.approx(stats.t.interval(0.95, 23, here['rmse'].mean(), stats.sem(here['rmse'])))
+    assert own.score.value == pytest.approx((1.4 - here['rmse'].mean()) / (1.4 - here['ceiling'].mean()))
+    assert own.score.interval[0] < own.score.value < own.score.interval[1]
+    *_, whole = results.differences
+    each = first['rmse'] - second['rmse']
+    assert (whole.by, whole.rmse.value) == (ALL, pytest.approx(each.mean()))
+    by_animal = each.groupby(first['animal']).mean()  # animals have as many neuroids each
+    assert whole.rmse.interval == pytest.approx(stats.t.interval(0.95, 5, by_animal.mean(), stats.sem(by_animal)))
+    assert whole.beyond_floor.value == pytest.approx(each.mean())
+    assert whole.rmse.interval[1] < 0
+    assert results.over_networks is None
+
+
+def test_noisy_representations_have_no_score():
+    neurons = table(np.random.default_rng(0))
+    neurons.loc[neurons['area'] == 'VISl', 'reliability'] = 0.4
+    assert {group.name: group.score is None for group in summary(neurons).groups} == {
+        'VISp': False, 'VISl': True, ALL: False
+    }  # fmt: skip
+
+
+def test_intervals_over_four_networks():
+    neurons = table(np.random.default_rng(0), candidates='ABCDEFGH')
+    pairs = [('A', 'B'), ('C', 'D'), ('E', 'F'), ('G', 'H')]
+    results = summary(neurons, pairs)
+    means = neurons.groupby('candidate')['rmse'].mean()
+    each = [means[first] - means[second] for first, second in pairs]
+    assert results.over_networks.value == pytest.approx(np.mean(each))
+    assert results.over_networks.interval == pytest.approx(stats.t.interval(0.95, 3, np.mean(each), stats.sem(each)))
+    assert 'Over networks' in representation_table(results).notes[-2]
+    assert len(draw_representations(results).axes) == 2
+
+
+def test_pairs():
+    assert pairs_of({'a': 'alexnet', 'b': 'vgg'}) == [('a', 'b')]
+    assert pairs_of({'a': 'plain_x', 'b': 'neurn_x'}) == [('b', 'a')]
+    names = {'a': 'neurn_x', 'b': 'plain_y', 'c': 'plain_x', 'd': 'neurn_z', 'e': 'neurn_y'}
+    assert pairs_of(names) == [('a', 'c'), ('e', 'b')]
+    assert pairs_of({'a': 'neurn_x'}) == []
+
+
+def test_the_command(m2m, simulated_home, tmp_path):
+    files = [tmp_path / name for name in ('f.png', 'f.csv', 'f.json')]
+    outputs = [
+        word for option, file in zip(('--figure', '--csv', '--json'), files, strict=True) for word in (option, file)
+    ]
+    models = [NETWORK, 'neurn_digitnet@none']
+    ran = m2m('analyze', 'representation', *models, '--benchmark', VISP, *outputs)
+    assert (ran.code, ran.err) == (0, '')
+    assert 'Chance' in ran.out and 'Perfect' in ran.out
+    assert 'The dataset has no types of neuroids.' in ran.out
+    document, neurons = json.loads(files[2].read_text()), pd.read_csv(files[1])
+    assert len(neurons) == len(document['neurons']) == 2 * document['groups'][0]['n_neuroids']
+    again = representation(models, VISP)
+    assert json.loads(json.dumps(again.document())) == document
+    (own,) = (group for group in document['groups'] if (group['by'], group['candidate']) == (AREA, NETWORK))
+    assert neurons['rmse'][neurons['candidate'] == NETWORK].mean() == pytest.approx(own['rmse']['value'])
+    assert document['differences'][0]['first'] == 'neurn_digitnet@none'
+    assert 'VISp' in '\n'.join(line.plain for line in to_lines(representation_table(again), 100))
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ([NETWORK, '--benchmark', 'SimulatedMouse.VISp-rdm'], 'SimulatedMouse.VISp-rdm does not compare maps'),
+        ([NETWORK, '--benchmark', VISP, '--size', '2000'], 'fewer than maps of 2000 x 2000'),
+        ([NETWORK, NETWORK, '--benchmark', VISP], 'is named twice'),
+    ],
+)
+def test_refusals(m2m, simulated_home, arguments, message):
+    ran = m2m('analyze', 'representation', *arguments)
+    assert (ran.code, 'Traceback' in ran.err) == (1, False)
+    assert message in ' '.join(ran.err.split())
+
+
+def test_a_network_without_convolutions(m2m, simulated_home, tmp_path):
+    code = """
+    import torch
+
+    def make():
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 224 * 224, 9))
+    """
+    (tmp_path / 'net.py').write_text(textwrap.dedent(code))
+    ran = m2m('analyze', 'representation', f'{tmp_path}/net.py:make', '--benchmark', VISP)
+    assert (ran.code, 'Traceback' in ran.err) == (1, False)
+    assert 'has no feature maps to compare: its layer 0 is not convolutional: it has responses' in ' '.join(
+        ran.err.split()
+    )
+
+
+def test_no_model():
+    with pytest.raises(BenchmarkError, match='a comparison needs a model or more, got 0'):
+        representation([], VISP)
