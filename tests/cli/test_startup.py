@@ -49,6 +49,7 @@ COMMANDS = [
     (('analyze', 'distributions', '--help'), 0, ''),
     (('analyze', 'architectures', '--help'), 0, ''),
     (('analyze', 'hierarchy', '--help'), 0, ''),
+    (('analyze', 'representation', '--help'), 0, ''),
     (('analyze', 'architectures', 'neurn_resnet19'), 1, 'Did you mean neurn_resnet18'),
     (('score', 'pixels_64', BENCHMARK, '--neurons', 'nothing.json'), 1, 'there is no selection of neurons'),
     (('data', 'fetch', 'Siegle2021', '--help'), 0, ''),
