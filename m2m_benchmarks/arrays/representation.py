@@ -193,8 +193,8 @@ def attainable_rmse(
     of all of them. Where noise makes maps of similar neuroids be taken for one another, it does so here, too: a
     formula for the RMSE from a neuroid's own map would leave that out.
 
-    In simulated recordings of 40, 133 and 404 neuroids with reliabilities of .5 and more, this is the RMSE from true
-    maps to 3 % of the distance from the floor; below, it becomes uncertain (`perf/representation.py`).
+    In simulated recordings of 40, 133 and 404 neuroids with reliabilities of .6 and more, this is the RMSE from true
+    maps to 3 % of the distance from the floor, at .5 to 7 %; below, it becomes uncertain (`perf/representation.py`).
     """
     share = len(trials) // 2 / len(trials)
     divisions = list(half_means(trials, n_splits))

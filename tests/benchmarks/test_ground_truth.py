@@ -89,6 +89,7 @@ def test_shuffled_over_stimuli_they_score_0(kind):
         assert abs(float(part)) <= 3 * part.attrs['error'] + 1e-12, area
 
 
+# The generating variables are no maps; test_rmse.py realigns maps.
 @pytest.mark.parametrize('kind', [kind for kind in KINDS if kind != 'rmse'])
 @pytest.mark.several
 def test_permuted_presentations_are_realigned(kind):
