@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from m2m_benchmarks.analysis.distributions import Mean, mean_over_animals
 from m2m_benchmarks.analysis.entries import check_different, parse_entries
+from m2m_benchmarks.arrays.means import Mean, mean_over_animals
 from m2m_benchmarks.arrays.representation import MAP_SIZE, Halves, Range
 from m2m_benchmarks.benchmarks.comparisons.rmse import RMSE, Distances, stimulus_maps
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
@@ -42,9 +42,7 @@ class Group:
     candidate : str
     n_neuroids, n_animals : int
     rmse : Mean
-        RMSE from the best map, and its 95 % interval for new animals; None for fewer than three.
-    over_neuroids : tuple of float
-        95 % interval of the same for new neuroids, as if they were independent.
+        RMSE from the best map, and its 95 % intervals for new neuroids and for new animals.
     mean_match : float
         RMSE averaged over all maps.
     floor, ceiling : float
@@ -59,7 +57,6 @@ class Group:
     n_neuroids: int
     n_animals: int
     rmse: Mean
-    over_neuroids: tuple[float, float] | None
     mean_match: float
     floor: float
     ceiling: float
@@ -74,9 +71,7 @@ class Difference:
     ----------
     by, name, first, second : str
     rmse : Mean
-        RMSE of the first minus that of the second, and its 95 % interval for new animals.
-    over_neuroids : tuple of float
-        Interval of the same for new neuroids.
+        RMSE of the first minus that of the second, and its 95 % intervals for new neuroids and for new animals.
     beyond_floor : Mean
         The same difference of RMSE minus floor: maps that are smoother are closer to any neuroid.
     """
@@ -86,7 +81,6 @@ class Difference:
     first: str
     second: str
     rmse: Mean
-    over_neuroids: tuple[float, float] | None
     beyond_floor: Mean
 
 
@@ -329,7 +323,6 @@ def _group(by: str, name: str, candidate: str, neurons: pd.DataFrame) -> Group:
         len(neurons),
         len(set(animals)),
         mean_over_animals(rmse, animals),
-        mean_over_animals(rmse, np.arange(len(rmse))).interval,
         float(neurons['mean_match'].mean()),
         float(floor.mean()),
         float(ceiling.mean()),
@@ -341,7 +334,4 @@ def _difference(by: str, name: str, pair: tuple[str, str], first: pd.DataFrame, 
     animals = first['animal'].to_numpy()
     rmse = (first['rmse'] - second['rmse']).to_numpy()
     beyond = rmse - (first['floor'] - second['floor']).to_numpy()
-    over_neuroids = mean_over_animals(rmse, np.arange(len(rmse))).interval
-    return Difference(
-        by, name, *pair, mean_over_animals(rmse, animals), over_neuroids, mean_over_animals(beyond, animals)
-    )
+    return Difference(by, name, *pair, mean_over_animals(rmse, animals), mean_over_animals(beyond, animals))

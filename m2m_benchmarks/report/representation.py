@@ -38,8 +38,8 @@ def representation_table(compared: Representations) -> Table:
     notes = [
         'RMSE from the best feature map, matched on one half of the images and compared on the other. Chance: floor, '
         'the same with shuffled stimuli, score 0. Perfect: ceiling, the same with true maps and this noise, score 1.',
-        '95 %: for new neuroids, as if independent, and for new animals, none for fewer than three. p: shuffled '
-        'stimuli give as small an RMSE.',
+        '95 %: for new neuroids of these animals (bootstrap), and for new animals, none for fewer than three. p: '
+        'shuffled stimuli give as small an RMSE.',
     ]
     if pairs:
         notes.append(
@@ -57,7 +57,7 @@ def _cells(compared: Representations, own: Group) -> tuple[Any, ...]:
     score = None if own.score is None else own.score.interval
     return (
         *(own.name, own.candidate, own.n_neuroids, own.n_animals, own.rmse.value),
-        *(own.over_neuroids or (None, None), own.rmse.interval or (None, None), own.mean_match, own.floor),
+        *(own.rmse.neurons, own.rmse.interval or (None, None), own.mean_match, own.floor),
         *(own.ceiling, None if own.score is None else own.score.value, score or (None, None)),
         compared.p_shuffled[own.candidate][own.name] if own.by == AREA else None,
     )
@@ -68,7 +68,7 @@ def _difference_cells(own: Difference | None) -> tuple[Any, ...]:
     if own is None:
         return (None, none, none, None, none)
     return (
-        *(own.rmse.value, own.over_neuroids or none, own.rmse.interval or none),
+        *(own.rmse.value, own.rmse.neurons, own.rmse.interval or none),
         *(own.beyond_floor.value, own.beyond_floor.interval or none),
     )
 

@@ -11,6 +11,7 @@ from scipy import stats
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.analysis import representation as module
 from m2m_benchmarks.analysis.representation import ALL, AREA, compare_representations, pairs_of, representation
+from m2m_benchmarks.arrays.means import mean_over_animals
 from m2m_benchmarks.arrays.representation import image_halves
 from m2m_benchmarks.benchmarks.comparisons.rmse import RMSE, stimulus_maps
 from m2m_benchmarks.errors import BenchmarkError
@@ -137,7 +138,7 @@ def test_means_differences_and_scores_are_those_computed_by_hand():
     (own,) = (group for group in results.groups if (group.name, group.candidate) == ('VISl', 'A'))
     here = first[first['area'] == 'VISl']
     assert own.rmse.value == pytest.approx(here['rmse'].mean())
-    assert own.over_neuroids == pytest.approx(stats.t.interval(0.95, 23, here['rmse'].mean(), stats.sem(here['rmse'])))
+    assert own.rmse.neurons == mean_over_animals(here['rmse'].to_numpy(), here['animal'].to_numpy()).neurons
     assert own.score.value == pytest.approx((1.4 - here['rmse'].mean()) / (1.4 - here['ceiling'].mean()))
     assert own.score.interval[0] < own.score.value < own.score.interval[1]
     *_, whole = results.differences
