@@ -77,13 +77,13 @@ def draw_representations(compared: Representations) -> Figure:
     """Draw violins of all neuroids by area and, where known, by type, and the pairs beside the line of equality."""
     kinds = [AREA, *compared.types]
     rows = [kind for kind in kinds if any(group.by == kind for group in compared.groups)]
-    n_pairs = bool(compared.differences)
+    paired = bool(compared.differences)
     figure = Figure(figsize=(7.0, 1.0 + 2.2 * len(rows)), layout='constrained')
-    grid = figure.add_gridspec(len(rows), 2 if n_pairs else 1, width_ratios=[1.8, 1] if n_pairs else [1])
+    grid = figure.add_gridspec(len(rows), 2 if paired else 1, width_ratios=[1.8, 1] if paired else [1])
     for row, kind in enumerate(rows):
         axes = figure.add_subplot(grid[row, 0])
         _draw_violins(axes, compared, kind)
-        if n_pairs:
+        if paired:
             _draw_pairs(figure.add_subplot(grid[row, 1]), compared, kind)
     handles = [
         Patch(color=colour, label=f'{letter}: {name}')
