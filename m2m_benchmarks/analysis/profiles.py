@@ -103,7 +103,8 @@ class Profiles:
     outputs : list of Output
         Empty without networks.
     neurons : DataFrame
-        One row a reliable neuron: neuroid_id, area, animal, cell_type, peak, time_to_peak_ms.
+        One row a reliable neuron: neuroid_id, area, animal, cell_type, cre_line where it is known, peak and
+        time_to_peak_ms.
     times_ms : list of float
         Times of `courses`, after the onset of the image.
     courses : dict
@@ -168,8 +169,8 @@ def profiles(
         raise DataError(f'{dataset} is from the storage of Brain-Score, which keeps no time courses; fetch it instead.')
     courses = load_courses(version)
     columns = assembly.indexes['neuroid'].names
-    names = {'neuroid_id': 'neuroid_id', 'area': 'region', 'animal': 'animal', 'cell_type': 'cell_type'}
-    known = {name: assembly[own].values.astype(str) for name, own in names.items() if own in columns}
+    names = {'region': 'area', **{name: name for name in ('neuroid_id', 'animal', 'cell_type', 'cre_line')}}
+    known = {name: assembly[own].values.astype(str) for own, name in names.items() if own in columns}
     neurons = pd.DataFrame(known).assign(frame_ms=assembly[FRAME_MS].values)
     n_repetitions = len(np.unique(assembly['repetition'].values))
     kept = is_scored(assembly['reliability'].values, n_repetitions) & np.isfinite(courses.values).all(axis=1)
@@ -243,7 +244,7 @@ def compare_profiles(
     ----------
     dataset : str
     neurons : DataFrame, n_neurons rows
-        neuroid_id, area, animal, frame_ms, and cell_type where it is known.
+        neuroid_id, area, animal, frame_ms, cell_type where it is known, and any others.
     courses : Courses
         Time courses of the neurons.
     units : mapping of arrays, shape (n_units,), optional

@@ -205,6 +205,10 @@ def test_the_command(m2m, planted, tmp_path, monkeypatch):
     assert 'Chance' in ran.out and 'Perfect' in ran.out and 'dF/F' in ran.out
     document, table = json.loads(files[2].read_text()), pd.read_csv(files[1], dtype={'neuroid_id': str})
     assert 57 <= len(table) <= 60
+    assert dict(zip(table['cre_line'], table['cell_type'], strict=True)) == {
+        'Cux2-CreERT2': 'excitatory',
+        'Vip-IRES-Cre': 'inhibitory',
+    }
     [group] = [own for own in document['groups'] if (own['measure'], own['area']) == (PEAK, 'VISl')][:1]
     mine = (table['area'] == 'VISl') & (table['cell_type'] == 'excitatory')
     assert table[PEAK][mine].mean() == pytest.approx(group['mean']['value'])
