@@ -2,8 +2,10 @@
 
 import itertools
 import string
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -125,6 +127,7 @@ def _draw_pairs(axes: Axes, compared: Representations, kind: str) -> None:
     pairs = list(dict.fromkeys((each.first, each.second) for each in compared.differences))
     groups = {(group.name, group.candidate): group for group in compared.groups if group.by == kind}
     values: list[float] = []
+    points: list[tuple[float, float, str, str]] = []
     for mark, (first, second) in zip(itertools.cycle(_MARKS), pairs):
         for name in dict.fromkeys(group.name for group in groups.values()):
             x, y = groups[name, second].rmse, groups[name, first].rmse
@@ -133,16 +136,37 @@ def _draw_pairs(axes: Axes, compared: Representations, kind: str) -> None:
             if x.interval is not None and y.interval is not None:
                 axes.plot(x.interval, [y.value] * 2, color=colour, linewidth=0.5)
                 axes.plot([x.value] * 2, y.interval, color=colour, linewidth=0.5)
-            axes.annotate(name, (x.value, y.value), (3, 2), textcoords='offset points', fontsize=5)
+            points.append((y.value, x.value, name, colour))
             values += [bound for mean in (x, y) for bound in (mean.value, *(mean.interval or ()))]
     ends = [min(values), max(values)]
     axes.plot(ends, ends, color='grey', linewidth=0.8, linestyle='--', zorder=0)
     axes.set_aspect('equal')
+    _name_points(axes, points, ends)
     letters = dict(zip(compared.candidates, string.ascii_uppercase, strict=False))
     second, first = (', '.join(letters[pair[number]] for pair in pairs) for number in (1, 0))
     axes.set(xlabel=f'RMSE of {second}', ylabel=f'RMSE of {first}')
     axes.set_title(f'below the line: {first} closer', fontsize=7)
     _small(axes)
+
+
+def _name_points(axes: Axes, points: Sequence[tuple[float, float, str, str]], ends: Sequence[float]) -> None:
+    """Name points (y, x, name, colour) beside the axes, in the order of their heights and apart from one another."""
+    ordered = sorted(points)
+    own = np.array([point[0] for point in ordered])
+    gap = 0.075 * (ends[1] - ends[0])
+    heights = np.maximum.accumulate(own - gap * np.arange(len(own))) + gap * np.arange(len(own))
+    heights -= (heights - own).mean()
+    for height, (y, x, name, colour) in zip(heights, ordered, strict=True):
+        axes.annotate(
+            name,
+            (x, y),
+            (ends[1] + gap, height),
+            annotation_clip=False,
+            va='center',
+            fontsize=5,
+            color=colour,
+            arrowprops={'arrowstyle': '-', 'color': '0.7', 'linewidth': 0.4, 'shrinkA': 0, 'shrinkB': 2},
+        )
 
 
 def _small(axes: Axes) -> None:
