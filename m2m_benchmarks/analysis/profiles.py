@@ -263,7 +263,7 @@ def compare_profiles(
     if not typed.any():
         raise BenchmarkError(
             f'{dataset} has no reliable neurons of a known type; expected {" or ".join(TYPES)} in a column cell_type, '
-            'which `m2m data fetch deVries2020` makes of Cre lines.'
+            'which the extraction of a 2-photon survey, such as deVries2020, makes of Cre lines.'
         )
     peak, frame = peaks(courses)
     table = neurons.assign(**{PEAK: peak, TIME: frame * neurons['frame_ms'].to_numpy()})[typed].reset_index(drop=True)

@@ -47,7 +47,7 @@ def load_courses(version: Version) -> Courses:
                 raise DataError(
                     f'the recordings of {version.name} hold no time courses, which are kept when 2-photon sessions are '
                     'extracted. Those extracted before they were kept have to be extracted again: '
-                    '`m2m data fetch deVries2020`.'
+                    f'`m2m data fetch {version.name}`.'
                 )
             before = int(np.sum(file.variables[FRAME][:] < 0))
             return Courses(np.ma.filled(file.variables[COURSE][:], np.nan), before)
