@@ -63,15 +63,16 @@ def test_matrices_of_other_images(example, tmp_path):
         example.compare([OTHER], tmp_path, 'SimulatedMouse')
 
 
-@pytest.mark.usefixtures('simulated_home')
-def test_files_that_cannot_be_read(example, tmp_path, monkeypatch):
+def test_files_that_cannot_be_read(example, tmp_path, m2m_home, monkeypatch):
     write(tmp_path, {'VISp_layer4': np.zeros((119, 119))})
     ceilings, matrices = tmp_path / 'noise_ceilings.csv', tmp_path / 'similarity_matrices.npz'
-    monkeypatch.setattr(sys, 'argv', ['twophoton.py', OTHER, '--matrices', str(tmp_path)])
     for file, content in ((ceilings, 'area,mean\nVISp,.9\n'), (ceilings, None), (matrices, 'PK'), (matrices, None)):
         file.unlink() if content is None else file.write_text(content)
-        with pytest.raises(SystemExit, match=r'^error: .* has no published matrices that can be read \(\w+: '):
-            example.main()
+        with pytest.raises(DataError, match=r'has no published matrices that can be read \(\w+: '):
+            example.published(tmp_path, 118)
+    monkeypatch.setattr(sys, 'argv', ['twophoton.py', OTHER, '--matrices', str(tmp_path)])
+    with pytest.raises(SystemExit, match=r'^error: Siegle2021 is not on this machine'):
+        example.main()
 
 
 def test_layers_are_chosen_on_the_other_half(example):

@@ -41,7 +41,7 @@ def test_ophys(fetch, site, m2m, m2m_home, monkeypatch):
     assert 'Session 502 could not be read: ' in ran.out
     assert 'cannot be read as HDF5' in ran.out
     assert 'Run the same command to try them again' in ran.out
-    assert 'Made with signal dff, window 14.' in ran.out
+    assert 'Made with signal dff, window 14, course 7+28.' in ran.out
     assert 'Counts over all sessions: 150 blank.' in ran.out
     assert 'replaces' not in ran.out
     document = json.loads(fetch('deVries2020', '--json', '-', '--areas', 'VISp,VISl').out)
@@ -63,7 +63,7 @@ def test_ecephys(fetch, m2m_home):
         'Siegle2021', '--areas', 'VISp', '--max-sessions', '2', '--window', '50-250', '--amplitude-cutoff', 'none'
     )
     assert ran.code == 0
-    assert 'm2m score torchvision:squeezenet1_1 Siegle2021-rdm' in ran.out
+    assert 'm2m score' not in ran.out  # no neuroid is reliable
     entry = manifest.require('Siegle2021')
     assert entry['summary']['areas']['VISp']['sessions'] == 2
     assert entry['source']['settings']['window_ms'] == [50, 250]

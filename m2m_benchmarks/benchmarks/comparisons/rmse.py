@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from m2m_benchmarks.arrays import Sample, half_means
 from m2m_benchmarks.arrays.representation import (
@@ -323,10 +322,12 @@ def stimulus_maps(recordings: AreaRecordings, size: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=8)
 def _stimulus_maps(files: Sequence[tuple[Path, int]], size: int) -> np.ndarray:
+    from brainscore_vision.model_helpers.activations.pytorch import load_images  # imports torch
+
     rows = []
     for path, _ in files:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert('L'), dtype=float) / 255
+        (image,) = load_images([path])  # as models see it
+        pixels = np.asarray(image.convert('L'), dtype=float) / 255
         if min(pixels.shape) < size:
             raise BenchmarkError(
                 f'{path.name} has {pixels.shape[0]} x {pixels.shape[1]} pixels, fewer than maps of {size} x {size}; '

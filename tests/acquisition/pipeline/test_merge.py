@@ -145,7 +145,7 @@ def test_time_courses(m2m_home, keep):
     missing = np.full((4, 6), np.nan)
     expected = np.concatenate([sessions[0].courses.values, missing, sessions[2].courses.values])
     np.testing.assert_array_equal(courses.values, expected)
-    with pytest.raises(DataError, match=r'Without hold no time courses.*extracted again: `m2m data fetch deVries2020`'):
+    with pytest.raises(DataError, match=r'Without hold no time courses.*extracted again: `m2m data fetch Without`'):
         load_courses(versions.current('Without'))
 
 
