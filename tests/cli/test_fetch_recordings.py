@@ -50,9 +50,9 @@ def test_ophys(fetch, site, m2m, m2m_home, monkeypatch):
     assert document['settings']['window'] == '14'
     assert document['counts']['n_blank'] == 150
     assert m2m('data', 'verify').code == 0
-    assert 'made with: signal dff, window 14\n' in m2m('data', 'list', 'deVries2020').out
+    assert 'made with: signal dff, window 14, course 7+28\n' in m2m('data', 'list', 'deVries2020').out
     ran = fetch('deVries2020', '--areas', 'VISp', '--sdk-compatible')
-    assert 'It replaces an earlier dataset of 9 neuroids, made with signal dff, window 14.' in ran.out
+    assert 'It replaces an earlier dataset of 9 neuroids, made with signal dff, window 14, course 7+28.' in ran.out
     scored = m2m('score', 'pixels_64', 'deVries2020.VISp-ridge', '--layer', 'pixels', '--json', '-')
     assert json.loads(scored.out)['data_settings']['sdk_compatible'] is True
 
