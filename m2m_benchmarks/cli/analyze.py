@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +11,10 @@ from m2m_benchmarks.cli.analyses.architectures import architectures
 from m2m_benchmarks.cli.analyses.distributions import distributions
 from m2m_benchmarks.cli.analyses.hierarchy import hierarchy
 from m2m_benchmarks.cli.analyses.neurons import neurons
+from m2m_benchmarks.cli.analyses.outputs import running
 from m2m_benchmarks.cli.analyses.profiles import profiles
 from m2m_benchmarks.cli.analyses.representation import representation
-from m2m_benchmarks.cli.console import Json, check_json, print_tables, progress, write_json
+from m2m_benchmarks.cli.console import Json, check_json, print_tables, write_json
 from m2m_benchmarks.storage import ensure_writable, home
 
 app = typer.Typer(help='Analyse what benchmarks can tell.', no_args_is_help=True, rich_markup_mode=None)
@@ -96,30 +96,23 @@ def recovery(
     check_different(entries, None)
     ensure_writable(home())
     check_json(json)
-    with progress('Finished responses of layers are kept. Run the same command again.') as report:
-        report('loading', 0, 1)
+    with running(figure) as report:
         from m2m_benchmarks.analysis.recovery import recovery as recover
 
-        if figure is not None:
-            from m2m_benchmarks.report.comparison import check_figure
-
-            check_figure(figure)
         report('loading', 1, 1)
-        # torch.hub announces downloads on stdout, which is for results only.
-        with contextlib.redirect_stdout(sys.stderr):
-            recoveries = recover(
-                models,
-                benchmarks,
-                weights=weights,
-                seed=seed,
-                n_recordings=recordings,
-                neuroids=sizes['--neuroids'],
-                trials=sizes['--trials'],
-                images=images,
-                n_images=sizes['--n-images'],
-                layers=layer or (),
-                progress=report,
-            )
+        recoveries = recover(
+            models,
+            benchmarks,
+            weights=weights,
+            seed=seed,
+            n_recordings=recordings,
+            neuroids=sizes['--neuroids'],
+            trials=sizes['--trials'],
+            images=images,
+            n_images=sizes['--n-images'],
+            layers=layer or (),
+            progress=report,
+        )
     from m2m_benchmarks.report.comparison import write_figure
     from m2m_benchmarks.report.recovery import draw_recoveries, recovery_tables
 

@@ -1,14 +1,12 @@
 """The command `m2m analyze architectures`."""
 
-import contextlib
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.analyses.outputs import check_files, show
-from m2m_benchmarks.cli.console import Json, progress
+from m2m_benchmarks.cli.analyses.outputs import check_files, running, show
+from m2m_benchmarks.cli.console import Json
 
 
 def architectures(
@@ -43,16 +41,10 @@ def architectures(
     for model in models or ():
         check_candidate(parse_candidate(model))
     check_files(csv, json)
-    with progress() as report:
-        report('loading', 0, 1)
+    with running(figure, '') as report:
         from m2m_benchmarks.analysis.architectures import architectures as compare
         from m2m_benchmarks.report.architectures import architecture_table, draw_architectures
-        from m2m_benchmarks.report.comparison import check_figure
 
-        if figure is not None:
-            check_figure(figure)
         report('loading', 1, 1)
-        # torch.hub announces downloads on stdout, which is for results only.
-        with contextlib.redirect_stdout(sys.stderr):
-            compared = compare(models or (), paper, clusters, match, mismatch, gap, seed, report)
+        compared = compare(models or (), paper, clusters, match, mismatch, gap, seed, report)
     show(compared, architecture_table(compared), compared.pairs(), draw_architectures, figure, csv, json)

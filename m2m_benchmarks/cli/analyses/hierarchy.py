@@ -1,14 +1,12 @@
 """The command `m2m analyze hierarchy`."""
 
-import contextlib
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.analyses.outputs import check_files, show
-from m2m_benchmarks.cli.console import Json, progress
+from m2m_benchmarks.cli.analyses.outputs import check_files, running, show
+from m2m_benchmarks.cli.console import Json
 from m2m_benchmarks.storage import ensure_writable, home
 
 
@@ -40,16 +38,10 @@ def hierarchy(
     check_candidate(parse_candidate(model, weights))
     ensure_writable(home())
     check_files(csv, json)
-    with progress('Finished responses of layers are kept. Run the same command again.') as report:
-        report('loading', 0, 1)
+    with running(figure) as report:
         from m2m_benchmarks.analysis.hierarchy import hierarchy as compare
-        from m2m_benchmarks.report.comparison import check_figure
         from m2m_benchmarks.report.hierarchy import draw_hierarchy, hierarchy_table
 
-        if figure is not None:
-            check_figure(figure)
         report('loading', 1, 1)
-        # torch.hub announces downloads on stdout, which is for results only.
-        with contextlib.redirect_stdout(sys.stderr):
-            compared = compare(model, benchmark, weights, seed, report)
+        compared = compare(model, benchmark, weights, seed, report)
     show(compared, hierarchy_table(compared), compared.table(), draw_hierarchy, figure, csv, json)

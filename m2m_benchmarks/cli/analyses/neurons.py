@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.analyses.outputs import check_files, show
-from m2m_benchmarks.cli.console import Json, progress
+from m2m_benchmarks.cli.analyses.outputs import check_files, running, show
+from m2m_benchmarks.cli.console import Json
 
 
 def neurons(
@@ -31,14 +31,10 @@ def neurons(
       m2m analyze neurons SimulatedMouse --n 100 --clusters 10
     """  # noqa: D301, D411 - \b keeps these lines from being joined
     check_files(csv, json)
-    with progress('Nothing was selected. Run the same command again.') as report:
-        report('loading', 0, 1)
+    with running(figure, 'Nothing was selected. Run the same command again.') as report:
         from m2m_benchmarks.analysis.neurons import select_neurons
-        from m2m_benchmarks.report.comparison import check_figure
         from m2m_benchmarks.report.neurons import draw_selection, selection_table
 
-        if figure is not None:
-            check_figure(figure)
         report('loading', 1, 1)
         selected = select_neurons(dataset, n_neurons, clusters, seed, report)
     show(selected, selection_table(selected), selected.neurons, draw_selection, figure, csv, json)

@@ -1,11 +1,12 @@
-"""Files and tables that the analyses have in common."""
+"""What the commands of the analyses have in common: progress, files and tables."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from m2m_benchmarks.cli.console import check_json, print_tables, write_json
+from m2m_benchmarks.cli.console import check_json, print_tables, progress, write_json
 from m2m_benchmarks.storage import ensure_file_writable, user_file
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from m2m_benchmarks.report.tables import Table
 
+#: What is kept of an analysis that is stopped.
+KEPT = 'Finished responses of layers are kept. Run the same command again.'
 #: What to do where the file can't be written.
 _OTHER_CSV = 'Name another file after --csv.'
 
@@ -29,6 +32,27 @@ def check_files(csv: Path | None, json: str | None) -> None:
     check_json(json)
     if csv is not None:
         ensure_file_writable(csv, _OTHER_CSV)
+
+
+@contextlib.contextmanager
+def running(figure: Path | None, after_interrupt: str = KEPT) -> Iterator[Callable[[str, int, int], None]]:
+    """Show the progress of an analysis, check first that its figure can be written, and keep stdout for results.
+
+    Parameters
+    ----------
+    figure : Path or None
+    after_interrupt : str
+        See `console.progress`.
+    """
+    with progress(after_interrupt) as report:
+        report('loading', 0, 1)
+        if figure is not None:
+            from m2m_benchmarks.report.comparison import check_figure
+
+            check_figure(figure)
+        # torch.hub announces downloads on stdout.
+        with contextlib.redirect_stdout(sys.stderr):
+            yield report
 
 
 def show(

@@ -1,14 +1,12 @@
 """The command `m2m analyze profiles`."""
 
-import contextlib
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.analyses.outputs import check_files, show
-from m2m_benchmarks.cli.console import Json, progress
+from m2m_benchmarks.cli.analyses.outputs import check_files, running, show
+from m2m_benchmarks.cli.console import Json
 from m2m_benchmarks.storage import ensure_writable, home
 
 
@@ -43,17 +41,11 @@ def profiles(
         check_candidate(parse_candidate(name, weights))
     ensure_writable(home())
     check_files(csv, json)
-    with progress('Finished responses of layers are kept. Run the same command again.') as report:
-        report('loading', 0, 1)
+    with running(figure) as report:
         from m2m_benchmarks.analysis.profiles import profiles as compare
-        from m2m_benchmarks.report.comparison import check_figure
         from m2m_benchmarks.report.profiles import draw_profiles, profile_tables
 
-        if figure is not None:
-            check_figure(figure)
         report('loading', 1, 1)
-        # torch.hub announces downloads on stdout, which is for results only.
-        with contextlib.redirect_stdout(sys.stderr):
-            compared = compare(dataset, model or (), weights, seed, report)
+        compared = compare(dataset, model or (), weights, seed, report)
     table, *further = profile_tables(compared)
     show(compared, table, compared.neurons, draw_profiles, figure, csv, json, further)

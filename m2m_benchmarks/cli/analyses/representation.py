@@ -1,15 +1,13 @@
 """The command `m2m analyze representation`."""
 
-import contextlib
 import enum
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from m2m_benchmarks.cli.analyses.outputs import check_files, show
-from m2m_benchmarks.cli.console import Json, progress
+from m2m_benchmarks.cli.analyses.outputs import check_files, running, show
+from m2m_benchmarks.cli.console import Json
 from m2m_benchmarks.storage import ensure_writable, home
 
 
@@ -58,16 +56,10 @@ def representation(
         check_candidate(entry.spec)
     ensure_writable(home())
     check_files(csv, json)
-    with progress('Nothing was compared. Run the same command again.') as report:
-        report('loading', 0, 1)
+    with running(figure, 'Nothing was compared. Run the same command again.') as report:
         from m2m_benchmarks.analysis.representation import representation as compare
-        from m2m_benchmarks.report.comparison import check_figure
         from m2m_benchmarks.report.representation import draw_representations, representation_table
 
-        if figure is not None:
-            check_figure(figure)
         report('loading', 1, 1)
-        # torch.hub announces downloads on stdout, which is for results only.
-        with contextlib.redirect_stdout(sys.stderr):
-            compared = compare(models, benchmark, weights, seed, size, map_range.value, not uncentred, report)
+        compared = compare(models, benchmark, weights, seed, size, map_range.value, not uncentred, report)
     show(compared, representation_table(compared), compared.neurons, draw_representations, figure, csv, json)
