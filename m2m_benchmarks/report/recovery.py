@@ -115,19 +115,22 @@ def _draw_curves(axes: Axes, recovery: Recovery) -> None:
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha='right', fontsize=7)
     axes.set(ylim=(0, 1.03), ylabel='share of recordings')
     axes.spines[['top', 'right']].set_visible(False)
-    axes.legend(frameon=False, fontsize=7, title='layers cross-fitted', title_fontsize=7)
+    named = {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    axes.legend(named.values(), named, frameon=False, fontsize=7, title='layers cross-fitted', title_fontsize=7)
 
 
 def _draw_shares(
     axes: Axes, position: int, settings: Sequence[Setting], joined: bool = True, hollow: bool = False
 ) -> None:
     """Draw the shares of settings from a position on; hollow points are those of the units' own scale."""
-    for colour, label, aside in (('#0072B2', 'model', -0.08), ('#D55E00', 'layer', 0.08)):
+    # Points of equal height stand beside one another.
+    beside = 0.12 if hollow else -0.12 if joined else 0
+    for colour, label, aside in (('#0072B2', 'model', -0.06), ('#D55E00', 'layer', 0.06)):
         shares: list[Share] = [getattr(setting.cross_fitted, label) for setting in settings]
         values = [share.value for share in shares]
         named = f'right {label}' + (', own scale' if hollow else '')
         axes.errorbar(
-            np.arange(position, position + len(settings)) + aside,
+            np.arange(position, position + len(settings)) + aside + beside,
             values,
             [
                 [max(0.0, share.value - share.interval[0]) for share in shares],

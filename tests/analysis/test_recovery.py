@@ -154,6 +154,12 @@ def test_tables_and_figure(tmp_path):
     text = (tmp_path / 'found.svg').read_text()
     for part in ('net$_1', '1.0', '40 neuroids', 'another seed', 'Upper bound'):
         assert f'<!-- {part}' in text
+    of_one_size = module.Recovery(result.benchmark, result.candidates, result.layers, settings[:2])
+    for shown, n_curves in ((result, 2), (of_one_size, 0)):
+        axes = draw_recoveries([shown]).axes[1]
+        labels = [label.get_text() for label in axes.get_legend().get_texts()]
+        assert labels == ['right model', 'right layer']
+        assert len([line for line in axes.get_lines() if line.get_linestyle() == '-']) == n_curves
     with pytest.raises(StorageError, match='expected a file that ends in'):
         write_figure([result], tmp_path / 'found.txt', draw_recoveries)
 
