@@ -248,7 +248,7 @@ def _layers(
     widths = activations.n_units(names)
     names = [name for name in names if widths[name] >= area.comparison.min_features]
     form = area.comparison.features
-    compared, units = activations(stimuli, names, form), activations(stimuli, names, FeatureForm.UNITS)
+    compared, units = activations(stimuli, names, form), activations(stimuli, names, FeatureForm.MANY_UNITS)
     layers = []
     for name in names:
         values, own = compared[name], units[name].reshape(len(stimuli), -1)

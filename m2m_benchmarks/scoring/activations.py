@@ -14,7 +14,6 @@ machines whose kernels round differently have the same.
 import contextlib
 import dataclasses
 import hashlib
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -30,7 +29,7 @@ from m2m_benchmarks.errors import DataError, ModelError, StorageError, UnknownNa
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress, silent
-from m2m_benchmarks.scoring import activation_store, brainscore_adapter
+from m2m_benchmarks.scoring import activation_store, brainscore_adapter, unit_samples
 from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.layers import counting_bytes, input_dtype, is_out_of_memory, responses, submodules
 from m2m_benchmarks.scoring.probes import Probe, deviation, tolerance
@@ -38,6 +37,7 @@ from m2m_benchmarks.scoring.provenance import code_of_network, machine, preproce
 from m2m_benchmarks.scoring.requests import check_library, library, versions
 from m2m_benchmarks.scoring.scratch import ScratchLayer, scratch, scratch_bytes
 from m2m_benchmarks.scoring.sealed_arrays import DamagedFileError
+from m2m_benchmarks.scoring.unit_samples import WITH_SAMPLE, kept_part, most_units
 from m2m_benchmarks.storage import (
     FilesState,
     ensure_writable,
@@ -51,8 +51,6 @@ _BATCH_BYTES = 512 * 2**20
 _MOST_IMAGES = 32
 #: Random seed of networks that draw random numbers.
 _SEED = 0
-#: Number of units sampled from a layer for comparisons of units, and the random seed of the sample.
-MOST_UNITS, _UNITS_SEED = 1000, 0
 #: Most runs over stimuli whose files change meanwhile without becoming others, for example by chmod.
 _MOST_TRIES = 3
 
@@ -119,7 +117,7 @@ class Activations:
         -------
         dict
             Layer to array, rows in the order of `stimuli`: shape (n_stimuli, at most n_stimuli + 1) for a rotation,
-            (n_stimuli, at most `MOST_UNITS`) for units, (n_stimuli, channels, height, width) for maps of a
+            (n_stimuli, at most `most_units`) for samples of units, (n_stimuli, channels, height, width) for maps of a
             convolutional layer. Maps are memory-mapped.
 
         Raises
@@ -170,8 +168,9 @@ class Activations:
 
     def _samples_of(self, stimuli_sha256: str, layers: Sequence[str], form: FeatureForm) -> dict[str, np.ndarray]:
         """Take the samples of units that were collected in an earlier forward pass; empty for other forms."""
-        keys = {layer: (stimuli_sha256, layer) for layer in layers if form is FeatureForm.UNITS}
-        return {layer: self._samples.pop(key) for layer, key in keys.items() if key in self._samples}
+        keys = {layer: (stimuli_sha256, layer) for layer in layers if form in unit_samples.FORMS}
+        samples = {layer: self._samples[key] for layer, key in keys.items() if key in self._samples}
+        return {layer: sample[:, : most_units(form, len(sample))].copy() for layer, sample in samples.items()}
 
     def _replaced(self, stimuli: StimulusSet) -> DataError:
         return DataError(
@@ -198,7 +197,7 @@ class Activations:
             'input_sha256': probe.input_sha256,
             'device': brainscore_adapter.device_of(self._wrapper).type,
             'batch_size': self.batch_size,
-            'units': None if form is FeatureForm.ROTATION else [MOST_UNITS, _UNITS_SEED],
+            'units': unit_samples.settings(form),
             'library_sha256': library().code_sha256,
             'versions': versions(),
         }
@@ -366,10 +365,10 @@ class Activations:
         reduced : dict
             Layer to its responses in the form.
         samples : dict
-            Layer to a sample of its units, for a rotation: a score's own units need it (`scoring.own_units`).
+            Layer to the larger sample of its units, which a score's own units need (`scoring.own_units`).
         """
         n_stimuli = len(paths)
-        kept = kept_units(probe, layers, form)
+        kept = kept_units(probe, layers, form, n_stimuli)
         needed = scratch_bytes(n_stimuli, kept)
         if needed > free_bytes(folder):
             raise StorageError(
@@ -379,7 +378,7 @@ class Activations:
             )
         self.forward_passes += 1
         reduced = {}
-        sampled = kept_units(probe, layers, FeatureForm.UNITS) if form is FeatureForm.ROTATION else {}
+        sampled = kept_units(probe, layers, FeatureForm.MANY_UNITS, n_stimuli) if form in WITH_SAMPLE else {}
         samples = {layer: np.empty((n_stimuli, n_units), dtype) for layer, (n_units, dtype) in sampled.items()}
         with scratch(folder, n_stimuli, kept) as collected:
             with self.seeded():
@@ -395,6 +394,8 @@ class Activations:
                     self._report(f'{self._candidate.identifier}: images', done, n_stimuli)
             for i, (layer, responses) in enumerate(collected.items()):
                 try:
+                    if layer in samples:
+                        _check_finite(samples[layer])
                     reduced[layer] = _reduce(responses, form, probe.shapes[layer])
                 except ValueError as error:
                     raise ModelError(
@@ -421,9 +422,10 @@ class Activations:
                     f'layer {layer!r} of {self._candidate.identifier} has {features.shape[1]} features for some '
                     f'stimuli and {probe.widths[layer]} for others; a fixed number is expected.'
                 )
-            collected[layer].write(start, _kept_part(features, form))
+            collected[layer].write(start, kept_part(features, form, collected[layer].shape[1]))
             if layer in samples:
-                samples[layer][start : start + len(batch)] = _kept_part(features, FeatureForm.UNITS)
+                sample = samples[layer]
+                sample[start : start + len(batch)] = kept_part(features, FeatureForm.MANY_UNITS, sample.shape[1])
 
     def _halve(self, n_images: int, error: MemoryError) -> None:
         """Halve the number of images in a forward pass, for all that follow."""
@@ -452,18 +454,12 @@ def images_at_once(probe: Probe, layers: Sequence[str], most: int) -> int:
     return int(np.clip(_BATCH_BYTES // max(row_bytes, 1), 1, most))
 
 
-def kept_units(probe: Probe, layers: Sequence[str], form: FeatureForm) -> dict[str, tuple[int, np.dtype[Any]]]:
+def kept_units(
+    probe: Probe, layers: Sequence[str], form: FeatureForm, n_stimuli: int
+) -> dict[str, tuple[int, np.dtype[Any]]]:
     """Number of units of each layer whose responses are collected for a form, and the type of the responses."""
-    most = MOST_UNITS if form is FeatureForm.UNITS else math.inf
-    return {layer: (int(min(probe.widths[layer], most)), probe.dtypes[layer]) for layer in layers}
-
-
-def _kept_part(responses: np.ndarray, form: FeatureForm) -> np.ndarray:
-    """Select the units of a layer (n_images, n_units) whose responses are collected for a form."""
-    n_units = responses.shape[1]
-    if form is not FeatureForm.UNITS or n_units <= MOST_UNITS:
-        return responses
-    return responses[:, np.sort(np.random.default_rng(_UNITS_SEED).choice(n_units, MOST_UNITS, replace=False))]
+    most = most_units(form, n_stimuli)
+    return {layer: (min(probe.widths[layer], most or probe.widths[layer]), probe.dtypes[layer]) for layer in layers}
 
 
 def _reduce(responses: ScratchLayer, form: FeatureForm, shape: tuple[int, ...]) -> np.ndarray:
@@ -477,6 +473,10 @@ def _reduce(responses: ScratchLayer, form: FeatureForm, shape: tuple[int, ...]) 
     if form is FeatureForm.ROTATION:
         return gram_reduce(responses)
     values = responses.mapped() if form is FeatureForm.MAPS else responses[:, :]
+    _check_finite(values)
+    return values.reshape(len(values), *shape) if form is FeatureForm.MAPS else values
+
+
+def _check_finite(values: np.ndarray) -> None:
     if not all(np.isfinite(row).all() for row in values):
         raise ValueError('the features contain NaN or infinity; expected finite numbers')
-    return values.reshape(len(values), *shape) if form is FeatureForm.MAPS else values

@@ -21,7 +21,7 @@ from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.plugins import load_benchmark
-from m2m_benchmarks.scoring.activations import Activations, images_at_once, kept_units
+from m2m_benchmarks.scoring.activations import WITH_SAMPLE, Activations, images_at_once, kept_units
 from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layer_choice import named_layer
@@ -96,26 +96,29 @@ def estimate_cost(candidate: Candidate, benchmarks: Sequence[Benchmark], layer: 
     activations.image_bytes(stimuli[0], passes[0].layers)  # a first run takes longer than all others
     seconds = len(stimuli) * _seconds(activations.preprocess, stimuli[1:2])
     draws = sum(_kept_bytes(candidate, area, layer) for area in _areas(benchmarks))
-    memory, space = 0, 0
+    memory, samples, space = 0, 0, 0
     for each in passes:
         n_stimuli = len(each.stimuli)
         start = time.perf_counter()
         probe = Probe(activations, each.layers, [each.stimuli[0], each.stimuli[n_stimuli // 2]])
         seconds += time.perf_counter() - start
         n_images = min(n_stimuli, images_at_once(probe, each.layers, activations.most_images))
-        kept = kept_units(probe, each.layers, each.form)
+        kept = kept_units(probe, each.layers, each.form, n_stimuli)
         few = each.stimuli[: min(n_images, _TIMED_IMAGES)]
         with scratch(home(), len(few), kept) as collected:
             seconds += n_stimuli / len(few) * _seconds(activations.collect, few, 0, collected, probe, each.form)
         if each.form is FeatureForm.ROTATION:
             seconds += sum(n_units for n_units, _ in kept.values()) * _seconds_per_unit(n_stimuli)
+        if each.form in WITH_SAMPLE:
+            sampled = kept_units(probe, each.layers, FeatureForm.MANY_UNITS, n_stimuli)
+            samples += n_stimuli * sum(n_units * dtype.itemsize for n_units, dtype in sampled.values())
         memory = max(memory, n_images * activations.image_bytes(each.stimuli[0], each.layers))
         space = max(space, scratch_bytes(n_stimuli, kept))
     return Estimate(
         candidate.identifier,
         len({name for each in passes for name in each.layers}),
         len(stimuli),
-        max(_memory_bytes() + memory + draws, peak_memory_bytes() or 0),
+        max(_memory_bytes() + memory + samples + draws, peak_memory_bytes() or 0),
         space,
         free_bytes(home()),
         seconds,
@@ -153,13 +156,12 @@ def _passes(candidate: Candidate, benchmarks: Sequence[Benchmark], layer: str | 
         layers = candidate.layers if named is None else [named[0]]
         stimuli = area.stimulus_set
         paths = tuple(Path(stimuli.get_stimulus(name)) for name in stimuli['stimulus_id'])
-        forms = [area.comparison.features, *[FeatureForm.UNITS] * (len(area.recordings.trials) > 1)]
+        forms = [area.comparison.features, *[FeatureForm.MANY_UNITS] * (len(area.recordings.trials) > 1)]
         for form in dict.fromkeys(forms):
             missing = [name for name in layers if (paths, form, name) not in known]
             if missing:
                 passes.append(_Pass(paths, missing, form))
-                # Units are sampled in the pass of a rotation.
-                made = [form, FeatureForm.UNITS] if form is FeatureForm.ROTATION else [form]
+                made = [form, FeatureForm.UNITS, FeatureForm.MANY_UNITS] if form in WITH_SAMPLE else [form]
                 known.update((paths, own, name) for name in missing for own in made)
     return passes
 

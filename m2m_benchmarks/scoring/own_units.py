@@ -102,8 +102,8 @@ def own_units(
     if len(recorded.trials) == 1 or comparison.chosen_by is not None or not comparison.cross_fitted:
         return None
     together = list(layers) if layer in layers else [layer, *layers]
-    activations(benchmark.stimulus_set, together, FeatureForm.UNITS)
-    ((_, units),) = layer_features(activations, benchmark, [layer], FeatureForm.UNITS)
+    activations(benchmark.stimulus_set, together, FeatureForm.MANY_UNITS)
+    ((_, units),) = layer_features(activations, benchmark, [layer], FeatureForm.MANY_UNITS)
     if (units.values == units.values[:1]).all():
         return None
     ((_, compared),) = layer_features(activations, benchmark, [layer])

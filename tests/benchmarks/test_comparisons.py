@@ -32,7 +32,7 @@ from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.data.areas import AREAS
 from m2m_benchmarks.errors import BenchmarkError, UnknownNameError
-from m2m_benchmarks.scoring import activations
+from m2m_benchmarks.scoring import activations, unit_samples
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.score import score_candidate
 from m2m_benchmarks.testing import RecordedCandidate
@@ -230,7 +230,7 @@ def test_comparisons_without_invariance_to_rotation_get_units(largest, m2m_home)
 
 
 def test_a_sample_of_units_is_seeded_and_kept(largest, m2m_home, monkeypatch):
-    monkeypatch.setattr(activations, 'MOST_UNITS', 50)
+    monkeypatch.setattr(unit_samples, 'MOST_UNITS', 50)
     comparison = largest(Largest())
     for _ in range(2):
         list(score_candidate(load_candidate(network(), image_size=32), ['x'], layer='0'))
@@ -241,7 +241,7 @@ def test_a_sample_of_units_is_seeded_and_kept(largest, m2m_home, monkeypatch):
     columns = {tuple(np.round(column, 4)) for column in expected.T}
     assert all(tuple(np.round(column, 4)) in columns for column in first.T)
     # Another number of units makes another entry.
-    monkeypatch.setattr(activations, 'MOST_UNITS', 60)
+    monkeypatch.setattr(unit_samples, 'MOST_UNITS', 60)
     list(score_candidate(load_candidate(network(), image_size=32), ['x'], layer='0'))
     assert comparison.given[-1][0].values.shape == (118, 60)
 

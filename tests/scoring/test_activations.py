@@ -27,7 +27,7 @@ from m2m_benchmarks import load_stimulus_set
 from m2m_benchmarks.arrays import rdm
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
 from m2m_benchmarks.errors import DataError, ModelError, StorageError
-from m2m_benchmarks.scoring import activation_store
+from m2m_benchmarks.scoring import activation_store, unit_samples
 from m2m_benchmarks.scoring import activations as module
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.brainscore_adapter import own_probe_image
@@ -102,7 +102,7 @@ def test_computed_once(stimuli, m2m_home):
 @pytest.mark.seconds
 def test_units_are_sampled_in_the_forward_pass_of_a_rotation(stimuli, m2m_home, monkeypatch):
     """Every score needs both, its rotation and its own units."""
-    monkeypatch.setattr(module, 'MOST_UNITS', 10)
+    monkeypatch.setattr(unit_samples, 'MOST_UNITS', 10)
     expected = Activations(load_candidate(network(), image_size=64))(stimuli, ['1', '3'], FeatureForm.UNITS)
     activation_store.clear()
     activations = Activations(load_candidate(network(), image_size=64))
@@ -116,6 +116,26 @@ def test_units_are_sampled_in_the_forward_pass_of_a_rotation(stimuli, m2m_home, 
     again(stimuli, ['1', '3'])
     np.testing.assert_array_equal(again(stimuli, ['3'], FeatureForm.UNITS)['3'], expected['3'])
     assert again.forward_passes == 0  # both are stored
+
+
+@pytest.mark.seconds
+@pytest.mark.parametrize('first', [FeatureForm.ROTATION, FeatureForm.UNITS])
+def test_the_larger_sample_begins_with_the_smaller_one(first, stimuli, m2m_home, monkeypatch):
+    monkeypatch.setattr(unit_samples, 'MOST_UNITS', 10)
+    monkeypatch.setattr(unit_samples, '_MANY_UNITS', 40)
+    activations = Activations(load_candidate(network(), image_size=64))
+    activations(stimuli, ['1', '3'], first)
+    many, few = (activations(stimuli, ['1', '3'], form) for form in (FeatureForm.MANY_UNITS, FeatureForm.UNITS))
+    assert activations.forward_passes == 1
+    whole = activations(stimuli, ['1', '3'], FeatureForm.MAPS)
+    for layer in ('1', '3'):
+        assert many[layer].shape == (118, 40)
+        np.testing.assert_array_equal(many[layer][:, :10], few[layer])
+        columns = {tuple(column) for column in whole[layer].reshape(118, -1).T}
+        assert {tuple(column) for column in many[layer].T} <= columns
+    alone = Activations(load_candidate(network(), image_size=64))
+    activation_store.clear()
+    np.testing.assert_array_equal(alone(stimuli, ['3'], FeatureForm.MANY_UNITS)['3'], many['3'])
 
 
 @pytest.mark.seconds

@@ -13,6 +13,7 @@ from m2m_benchmarks.arrays.simulation import population_of
 from m2m_benchmarks.benchmarks.comparisons import load_comparison
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm, Features
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
+from m2m_benchmarks.scoring import own_units as module
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
 from m2m_benchmarks.scoring.layer_model import LayerModel
@@ -46,7 +47,7 @@ def network():
 
 def units_of(network, layer):
     candidate, activations = network
-    model = LayerModel(candidate, activations, {'VISp': layer}, FeatureForm.UNITS)
+    model = LayerModel(candidate, activations, {'VISp': layer}, FeatureForm.MANY_UNITS)
     return load_benchmark('SimulatedMouse.VISp-rdm').features(model).values
 
 
@@ -116,6 +117,17 @@ def test_the_interval_holds_for_units_that_are_not_in_the_sample(n, n_units):
             held.append(low < new < high)
     assert np.mean(inside[True]) == pytest.approx(0.95, abs=0.035)
     assert n == 20 or np.mean(inside[False]) < 0.87
+
+
+def test_units_are_drawn_from_the_larger_sample(network, monkeypatch):
+    """A thousand units of a layer of many are often easier, or harder, to predict than all of them."""
+    selected = recorded(network, '1', 0, n=60)
+    benchmark = AreaBenchmark('SimulatedMouse', 'VISp', load_comparison('ridge'), selected=selected)
+    drawn_from = []
+    monkeypatch.setattr(module, 'recorded_units', lambda benchmark, compared, units, *rest: drawn_from.append(units))
+    own_units(network[1], benchmark, '1')
+    assert drawn_from[0].shape == (118, 8 * 18 * 18)
+    assert sorted(drawn_from[0][0]) == sorted(units_of(network, '1')[0])
 
 
 def test_units_are_drawn_without_replacement_where_there_are_enough(network):

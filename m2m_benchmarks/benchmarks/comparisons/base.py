@@ -21,13 +21,17 @@ class FeatureForm(enum.StrEnum):
         Rotated into as few dimensions as the stimuli need (`arrays.gram_reduce`), by a rotation that keeps means over
         features: all inner products and distances between stimuli, and their means, are those of the layer.
     `UNITS`
-        A seeded sample of the layer's own units (`scoring.activations.MOST_UNITS`); all of them where there are fewer.
+        A seeded sample of the layer's own units (`scoring.unit_samples.MOST_UNITS`); all of them where there are fewer.
+    `MANY_UNITS`
+        A larger sample, which begins with `UNITS`. The units of simulated recordings are drawn from it: what a layer
+        gets for draws of one small sample may differ from what it gets for its own units.
     `MAPS`
         All units and their shape: channels, height and width of a convolutional layer.
     """
 
     ROTATION = 'rotation'
     UNITS = 'units'
+    MANY_UNITS = 'many units'
     MAPS = 'maps'
 
 
