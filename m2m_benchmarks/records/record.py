@@ -254,6 +254,8 @@ class Result:
     notes : list of str or None
         What the responses depend on besides the image, such as random numbers.
     data_sha256, stimuli_sha256 : str or None
+    sample_sha256 : str or None
+        SHA-256 of the bootstrap draws of stimuli and neuroids; scores with the same can be compared draw by draw.
     data_settings : dict or None
         Settings that the responses were extracted with.
     layer_named : str or None
@@ -335,6 +337,7 @@ class Result:
     notes: list[str] | None = None
     data_sha256: str | None = None
     stimuli_sha256: str | None = None
+    sample_sha256: str | None = None
     data_settings: dict[str, Any] | None = None
     layer_named: str | None = None
     library: Library | None = None
@@ -455,7 +458,7 @@ _ALWAYS = frozenset(
     if declared.name
     not in {
         *('areas', 'details', 'left_out', 'request', 'files', 'preprocessing', 'notes', 'inter_animal', 'halves'),
-        'mouse_acuity',
+        *('mouse_acuity', 'sample_sha256'),
         *('source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds'),
     }
 )

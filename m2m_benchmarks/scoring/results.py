@@ -34,6 +34,7 @@ except ModuleNotFoundError:  # on Windows
 _COPIED = (
     *('formula', 'layer', 'layer_scores', 'n_neuroids', 'n_stimuli', 'n_animals', 'noise_corrected', 'per_animal'),
     *('commitment', 'ceiling_kind', 'uncut', 'errors', 'halves', 'own_units', 'model_per_animal', 'other_mice'),
+    'sample_sha256',
 )
 #: Further numbers of comparisons that have a field of their own in a result; others are among its `details`.
 _FURTHER = ('trial_ceiling', 'animal_ceiling', 'animal_bounds')
