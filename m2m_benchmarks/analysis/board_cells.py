@@ -103,7 +103,7 @@ def make_cell(group: Group, history: Sequence[Result], imported: Collection[str]
         cell[name] = None if any(value is None for value in values) else float(np.mean(values))
     if group.score is None:
         cell['reason'] = 'the 95 % interval of the ceiling reaches below 0.2'
-    elif group.draws:
+    elif group.draws and (len(uids) > 1 or newest.interval is None):
         own = estimate_of([group.measured])
         cell.update(uncut=own.value, error=own.error, interval=own.interval)
     elif len(uids) == 1:
@@ -131,7 +131,7 @@ def make_cell(group: Group, history: Sequence[Result], imported: Collection[str]
         created=newest.created,
         machine=machine,
         measured_by=(machine or 'elsewhere') if newest.uid in imported else 'here',
-        contradicts=True if not contradictory.isdisjoint(uids) else None,
+        contradicts=True if any(uid in contradictory for uid in uids) else None,
         history=_history(history) if len(history) > len(uids) else None,
     )
     return compact(cell)

@@ -99,7 +99,12 @@ def make_columns(of_columns: Mapping[str, Sequence[Result]]) -> list[BoardColumn
         else column
         for column in columns
     ]
-    columns += _means(columns)
+    newest: dict[str, tuple[str, str]] = {}
+    for name, results in of_columns.items():
+        own = (max(result.created for result in results), name)
+        newest[results[-1].benchmark] = max(own, newest.get(results[-1].benchmark, own))
+    current = {name for _, name in newest.values()}
+    columns += _means([column for column in columns if column.id in current])
     columns.sort(key=_place)
     return [each for column in columns for each in (column, *_of_animals(column))]
 
@@ -178,7 +183,10 @@ def _what(identifier: NeuralIdentifier, example: Result) -> str:
 
 
 def _means(columns: Sequence[BoardColumn]) -> list[BoardColumn]:
-    """Mean columns of datasets with several benchmarks: over areas where there are any, else over stored means."""
+    """Mean columns of datasets with several benchmarks: over areas where there are any, else over stored means.
+
+    `columns` has one column for each benchmark: that of its newest result.
+    """
     datasets: dict[tuple[str | None, bool], list[BoardColumn]] = defaultdict(list)
     for column in columns:
         if column.dataset is not None and column.population is None:
@@ -187,7 +195,7 @@ def _means(columns: Sequence[BoardColumn]) -> list[BoardColumn]:
     for (dataset, _), own in datasets.items():
         with_areas = {column.comparison for column in own if column.kind == MOUSE}
         parts = [column for column in own if column.kind != MEAN or column.comparison not in with_areas]
-        if len(parts) > 1 and len({column.benchmark for column in parts}) == len(parts):
+        if len(parts) > 1:
             means.append(
                 BoardColumn(
                     id=f'{dataset} mean',

@@ -2,6 +2,7 @@
 
 import builtins
 import dataclasses
+import functools
 import hashlib
 import json
 import sys
@@ -412,7 +413,7 @@ class Result:
             del document['format']
         return {**document, **self.others}
 
-    @property
+    @functools.cached_property
     def uid(self) -> str:
         """Identifier of this result: the first 12 digits of the SHA-256 of its JSON.
 
