@@ -84,7 +84,9 @@ def _measured(result: Result, draws: np.ndarray) -> Measured:
     return Measured(result.score, uncut, draws, units, result.n_stimuli or 0, {})
 
 
-def make_cell(group: Group, history: Sequence[Result], imported: Collection[str], contradictory: Collection[str]) -> dict[str, Any]:
+def make_cell(
+    group: Group, history: Sequence[Result], imported: Collection[str], contradictory: Collection[str]
+) -> dict[str, Any]:
     """Make a cell; fields without a value are left out.
 
     Parameters
@@ -184,7 +186,9 @@ def reason_of_change(earlier: Result, later: Result) -> str:
         if first is None or second is None or first == second:
             continue
         if name == 'library':
-            reasons.append(f'{what}: {first.version} {first.code_sha256[:6]} and {second.version} {second.code_sha256[:6]}')
+            reasons.append(
+                f'{what}: {first.version} {first.code_sha256[:6]} and {second.version} {second.code_sha256[:6]}'
+            )
         elif name == 'versions':
             changed = [each for each in {**first, **second} if first.get(each) != second.get(each)]
             shown = ', '.join(f'{each} {first.get(each)} and {second.get(each)}' for each in changed[:3])

@@ -90,7 +90,9 @@ def make_rows(of_rows: Mapping[str, Sequence[Result]]) -> dict[str, BoardRow]:
         own = next((each for each in same if _origin(newest[each]) == 'none'), None)
         partners = [] if backbones[name] is None else of_backbone[backbones[name]]
         # The variant with the usual settings has the shortest name.
-        others = sorted((each for each in partners if rows[each].neurn != row.neurn), key=lambda each: (len(each), each))
+        others = sorted(
+            (each for each in partners if rows[each].neurn != row.neurn), key=lambda each: (len(each), each)
+        )
         # An untrained network is a control where the board has it with weights too.
         is_twin = own == name and any(_origin(newest[each]) != 'none' for each in same)
         finished[name] = dataclasses.replace(

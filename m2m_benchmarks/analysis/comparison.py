@@ -311,7 +311,7 @@ def estimate_of(parts: list[list[Measured]], paired: bool = False) -> Estimate:
     if draws.ndim == 1 and paired:
         return estimate(value, seeds)
     if draws.ndim == 1 and not seeds:
-        return percentileestimate_of(value, draws)
+        return percentile_estimate(value, draws)
     example = parts[0][0]
     return estimate(value, [variance_of_draws(draws, example.n_animals, example.n_stimuli), *seeds])
 

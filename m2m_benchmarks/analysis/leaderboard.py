@@ -275,9 +275,7 @@ def _rank_by_draws(groups: Mapping[str, Group]) -> tuple[list[str], Ranking] | N
     return names, rank(compare_all(measures))
 
 
-def _add_ranks(
-    column: BoardColumn, ranked: tuple[list[str], Ranking] | None, method: str, cells: Cells
-) -> BoardColumn:
+def _add_ranks(column: BoardColumn, ranked: tuple[list[str], Ranking] | None, method: str, cells: Cells) -> BoardColumn:
     """Write ranks and groups of ties into the cells of a column, and what could be told apart into the column."""
     if ranked is None:
         return column
@@ -360,7 +358,10 @@ def _notes(columns: Sequence[BoardColumn], rows: Sequence[BoardRow], cells: Cell
         notes.append('Scores without a rank have no bootstrap draws: they are imported, or of an earlier version.')
     if any(column.same_draws is False for column in columns):
         shown = ', '.join(column.id for column in columns if column.same_draws is False and column.of is None)
-        notes.append(f'{shown}: not all scores are of the same draws, so some differences have larger errors.')
+        notes.append(
+            f'{shown}: some scores are of other draws, as where one layer is chosen on each half of the animals; the '
+            'errors of their differences are too large rather than too small.'
+        )
     if any('contradicts' in cell for cell in own):
         notes.append('Some results of the same candidate, data and code have different scores.')
     return notes

@@ -1,7 +1,5 @@
 """Errors that generalise to new animals and new stimuli, from bootstraps of both factors and of each alone."""
 
-import math
-
 import numpy as np
 
 from m2m_benchmarks.arrays.rdm import number_distances

@@ -47,8 +47,8 @@ def leaderboard(
 ) -> None:
     """Rank the candidates of all stored results, with intervals and ties.
 
-    Candidates are models with their weights; seeds are joined. Ranks are those of `m2m compare`: from the stored draws of
-    stimuli and animals. Those of a dataset's mean are for new benchmarks of its kind. Results without draws, such as
+    Candidates are models with their weights; seeds are joined. Ranks are those of `m2m compare`: from the stored draws
+    of stimuli and animals. Those of a dataset's mean are for new benchmarks of its kind. Results without draws, such as
     imported ones, have scores and no ranks.
 
     \b

@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from m2m_benchmarks import __version__
-from m2m_benchmarks.cli import analyze, benchmarks, cache, compare, data, doctor, export, leaderboard, models, results, score, train
+from m2m_benchmarks.cli import (
+    analyze,
+    benchmarks,
+    cache,
+    compare,
+    data,
+    doctor,
+    export,
+    leaderboard,
+    models,
+    results,
+    score,
+    train,
+)
 from m2m_benchmarks.cli.console import print_line
 from m2m_benchmarks.cli.groups import PanelCommand, TopGroup
 from m2m_benchmarks.cli.start import run

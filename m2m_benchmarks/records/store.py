@@ -175,9 +175,8 @@ def draws(uid: str) -> 'dict[str, np.ndarray]':
     Returns
     -------
     dict
-        Arrays of shape (3, n_draws), on draws of both factors, of animals and of stimuli: 'score' (before negative ones
-        are cut off), 'raw' and 'ceiling'; of the areas of a mean 'VISp score' and so on. For digits, shape (n_draws,):
-        'score', and the name of each domain.
+        'score': array of shape (3, n_draws), the score before negative ones are cut off on draws of both factors, of
+        animals and of stimuli; for digits, shape (n_draws,).
 
     Raises
     ------
@@ -221,7 +220,9 @@ def score_draws(uids: Collection[str]) -> 'dict[str, np.ndarray]':
     known, damaged = {}, []
     with _connection():
         for start in range(0, len(wanted), 500):  # SQLite limits the number of values in a statement
-            query = Draws.select(Draws.uid, Draws.content, Draws.sha256).where(Draws.uid.in_(wanted[start : start + 500]))
+            query = Draws.select(Draws.uid, Draws.content, Draws.sha256).where(
+                Draws.uid.in_(wanted[start : start + 500])
+            )
             for uid, content, sha256 in _database.execute(query):
                 if hashlib.sha256(content).hexdigest() != sha256:
                     damaged.append(uid)
@@ -373,7 +374,7 @@ def _readable(rows: Iterable[Mapping[str, Any]]) -> list[Result]:
             damaged.append(row)
             continue
         try:
-            readable.append(_read(row))
+            readable.append(_parse(row))
         except DataError as error:
             unreadable.append(error)
     if damaged:
@@ -387,13 +388,21 @@ def _readable(rows: Iterable[Mapping[str, Any]]) -> list[Result]:
 def _read(row: Mapping[str, Any]) -> Result:
     if _is_damaged(row):
         raise DataError(_damage([row]))
+    return _parse(row)
+
+
+def _parse(row: Mapping[str, Any]) -> Result:
+    """Read a row that isn't damaged."""
     document = row['document']
     with contextlib.suppress(ValueError, TypeError, RecursionError):
         document = json.loads(document, parse_constant=_refuse)
     try:
-        return Result.from_document(document)
+        result = Result.from_document(document)
     except DataError as error:
         raise DataError(f'{path()}, row {row["id"]}: {error}') from error
+    if row['seal'] is not None:
+        vars(result)['uid'] = row['uid']  # a cached property, which takes as long as reading the result
+    return result
 
 
 def _refuse(constant: str) -> None:

@@ -1,6 +1,5 @@
 """Tables of a comparison: the candidates, the parts of their scores, their tests, and the differences of all pairs."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from m2m_benchmarks.analysis.letters import group_letters, letter

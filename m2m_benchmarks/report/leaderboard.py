@@ -1,5 +1,6 @@
 """Tables of a leaderboard: for terminals and papers, and one with all numbers for CSV."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def board_table(board: 'Board', width: int | None = None) -> Table:
     lines = []
     for column in shown:
         scored = [row for row in board.rows if column.id in board.cells[row.id]]
-        for row in sorted(scored, key=lambda row: -board.cells[row.id][column.id].get('score', -2)):
+        for row in sorted(scored, key=lambda row: -board.cells[row.id][column.id].get('score', -math.inf)):
             cell = board.cells[row.id][column.id]
             kind = _SHOWN_KINDS.get(row.kind, '')
             lines.append(Row((column.id, row.label, kind, _score(cell), _rank(cell), cell.get('group', ''))))
@@ -107,8 +108,8 @@ def _on_single_animals(columns: Sequence['BoardColumn']) -> list[str]:
     if not any(column.of for column in columns):
         return []
     return [
-        'model_per_animal, other_mice: mean over animals of raw on one animal, of the candidate and of all other animals '
-        'as a model: the mark to pass.'
+        'model_per_animal, other_mice: mean over animals of raw on one animal, of the candidate and of all other '
+        'animals as a model: the mark to pass.'
     ]
 
 

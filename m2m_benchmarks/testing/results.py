@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from m2m_benchmarks.benchmarks.estimates import estimate
 from m2m_benchmarks.records.record import FORMAT, Domain, Input, Library, Machine, Part, Result
 
 
@@ -62,15 +63,17 @@ def scored_results(
         for model in range(n_models):
             score = float(np.clip(quality[model] + 0.05 * rng.standard_normal(), 0.01, 0.99))
             noise = np.array([[1.7], [1], [1]]) * (0.9 * shared + 0.4 * rng.standard_normal((3, n_draws)))
-            error = 0.03
+            draws = score + 0.03 * noise
+            estimated = estimate(score, draws, 10, 118)
             result = dataclasses.replace(
                 whole_result(),
                 model=f'net_{model}',
                 benchmark=f'Lab2026.area{benchmark // 2}-{("rdm", "ridge")[benchmark % 2]}',
                 score=score,
                 uncut=score,
-                error=error,
-                interval=[score - 2 * error, score + 2 * error],
+                error=estimated.error,
+                errors=estimated.errors,
+                interval=list(estimated.interval or ()),
                 raw=0.8 * score,
                 ceiling=0.8,
                 ceiling_interval=[0.72, 0.88],
@@ -95,5 +98,5 @@ def scored_results(
                 n_parameters=100_000 * (model + 1),
             )
             results.append(result)
-            all_draws[result.uid] = {'score': (score + error * noise).astype(np.float32)}
+            all_draws[result.uid] = {'score': draws}
     return results, all_draws
