@@ -136,7 +136,8 @@ def make_cell(
         contradicts=True if any(uid in contradictory for uid in uids) else None,
         history=_history(history) if len(history) > len(uids) else None,
     )
-    return compact(cell)
+    rounded: dict[str, Any] = compact(cell)
+    return rounded
 
 
 def _area(part: Part) -> dict[str, Any]:

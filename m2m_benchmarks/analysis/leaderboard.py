@@ -2,9 +2,8 @@
 
 import dataclasses
 import datetime
-import itertools
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +13,18 @@ from scipy import stats
 
 from m2m_benchmarks import __version__
 from m2m_benchmarks.analysis import board_columns, board_rows
-from m2m_benchmarks.analysis.board_cells import Group, compact, make_cell, single_animals
+from m2m_benchmarks.analysis.board_cells import compact, make_cell, single_animals
 from m2m_benchmarks.analysis.board_columns import BoardColumn, has_ceiling, make_columns
+from m2m_benchmarks.analysis.board_ranks import (
+    Cells,
+    add_differences,
+    add_ranks,
+    have_same_draws,
+    rank_by_draws,
+    read_groups,
+)
 from m2m_benchmarks.analysis.board_rows import BoardRow, make_rows, row_names
-from m2m_benchmarks.analysis.comparison import estimate_of
-from m2m_benchmarks.analysis.letters import groups_of_each
-from m2m_benchmarks.analysis.ranking import Measures, Ranking, compare_all, rank, rank_means
+from m2m_benchmarks.analysis.ranking import rank_means
 from m2m_benchmarks.progress import Progress
 from m2m_benchmarks.records import store
 from m2m_benchmarks.records.comparability import columns as column_names
@@ -29,8 +34,6 @@ from m2m_benchmarks.records.selection import find_contradictions, select
 TITLE = 'M2M leaderboard'
 #: Ids of the rows that are no candidates.
 CEILING_ROW, OTHER_MICE_ROW = 'ceiling', 'other mice'
-
-Cells = dict[str, dict[str, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -161,30 +164,31 @@ def make_board(
     """
     in_order = sorted(results, key=lambda result: result.created)
     newest, history = _arrange(in_order)
-    of_columns, of_rows = defaultdict(list), defaultdict(list)
-    for (name, column), by_seed in newest.items():
-        of_columns[column] += by_seed.values()
-        of_rows[name] += by_seed.values()
+    of_columns: dict[str, list[Result]] = defaultdict(list)
+    of_rows: dict[str, list[Result]] = defaultdict(list)
+    for (row_name, column_name), by_seed in newest.items():
+        of_columns[column_name] += by_seed.values()
+        of_rows[row_name] += by_seed.values()
     rows = make_rows({name: sorted(own, key=lambda result: result.created) for name, own in of_rows.items()})
     columns = make_columns({name: sorted(own, key=lambda result: result.created) for name, own in of_columns.items()})
     by_benchmark = {str(document.get('benchmark')): dict(document) for document in recovery}
     cells: Cells = defaultdict(dict)
     differences: dict[str, dict[str, Any]] = defaultdict(dict)
-    finished = {}
+    finished: dict[str, BoardColumn] = {}
     for number, column in enumerate(columns):
         if column.id in of_columns:
             own = {name: newest[name, column.id] for name in rows if (name, column.id) in newest}
-            groups = _groups(own, read_draws)
+            groups = read_groups(own, read_draws)
             for name, group in groups.items():
                 past = history[name, group.results[0].benchmark]
                 cells[name][column.id] = make_cell(group, past, imported, contradictory)
-            _add_differences(rows, groups, column.id, differences)
+            add_differences(rows, groups, column.id, differences)
             column = dataclasses.replace(
                 column,
                 recovery=by_benchmark.get(column.benchmark or ''),
-                same_draws=_same_draws(groups),
+                same_draws=have_same_draws(groups),
             )
-            column = _add_ranks(column, _rank_by_draws(groups), 'draws', cells)
+            column = add_ranks(column, rank_by_draws(groups), 'draws', cells)
             _add_ceiling(column, of_columns[column.id], cells)
         finished[column.id] = column
         if progress:
@@ -232,72 +236,15 @@ def _arrange(in_order: Sequence[Result]) -> tuple[Newest, dict[tuple[str, str], 
     return newest, history
 
 
-def _groups(
-    own: Mapping[str, Mapping[int | None, Result]],
-    read_draws: Callable[[Collection[str]], Mapping[str, np.ndarray]],
-) -> dict[str, Group]:
-    """Join the seeds of each row of one column, with their draws."""
-    draws = read_draws([result.uid for by_seed in own.values() for result in by_seed.values()])
-    usable = {uid: values for uid, values in draws.items() if np.isfinite(values).all()}
-    shapes = Counter(values.shape for values in usable.values()).most_common(1)
-    groups = {}
-    for name, by_seed in own.items():
-        results = [by_seed[seed] for seed in sorted(by_seed, key=lambda seed: -1 if seed is None else seed)]
-        known = [usable[result.uid] for result in results if result.uid in usable]
-        # Scores whose draws are of another kind or number can't be compared by them.
-        same = [values for values in known if values.shape == shapes[0][0]]
-        groups[name] = Group(results, same if len(same) == len(results) else [])
-    return groups
-
-
-def _same_draws(groups: Mapping[str, Group]) -> bool | None:
-    samples = {result.sample_sha256 for group in groups.values() if group.is_ranked for result in group.results}
-    return None if None in samples or not samples else len(samples) == 1
-
-
-def _rank_by_draws(groups: Mapping[str, Group]) -> tuple[list[str], Ranking] | None:
-    """Rank the rows of one column, as `m2m compare` does; None where none can be ranked."""
-    names = [name for name, group in groups.items() if group.is_ranked]
-    if not names:
-        return None
-    measured = [groups[name].measured for name in names]
-    paired = defaultdict(list)
-    for index, name in enumerate(names):
-        if groups[name].pairing:
-            paired[groups[name].pairing].append(index)
-    measures = Measures(
-        [np.array([seed.uncut for seed in seeds]) for seeds in measured],
-        np.stack([np.mean([seed.draws for seed in seeds], axis=0, dtype=float) for seeds in measured]),
-        np.array([seeds[0].n_animals for seeds in measured]),
-        np.array([seeds[0].n_stimuli for seeds in measured]),
-        [pair for own in paired.values() for pair in itertools.combinations(own, 2)],
-    )
-    return names, rank(compare_all(measures))
-
-
-def _add_ranks(column: BoardColumn, ranked: tuple[list[str], Ranking] | None, method: str, cells: Cells) -> BoardColumn:
-    """Write ranks and groups of ties into the cells of a column, and what could be told apart into the column."""
-    if ranked is None:
-        return column
-    names, ranking = ranked
-    letters = groups_of_each(ranking.groups, len(names))
-    for name, range_, groups in zip(names, ranking.ranks, letters, strict=True):
-        cells[name][column.id] |= {'rank': list(range_)}
-        if groups:
-            cells[name][column.id] |= {'group': ''.join(groups), 'groups': groups}
-    told_apart = {'pairs': ranking.n_pairs, 'different': ranking.n_different}
-    return dataclasses.replace(column, ranked=len(names), rank_method=method, told_apart=told_apart)
-
-
 def _add_mean(column: BoardColumn, names: Sequence[str], cells: Cells) -> BoardColumn:
     """Average the columns of a dataset for the rows that have all of them, and rank those."""
     parts = column.mean_of or []
-    own = {name: [cells[name].get(part, {}).get('score') for part in parts] for name in names}
-    whole = {name: scores for name, scores in own.items() if None not in scores}
+    own: dict[str, list[Any]] = {name: [cells[name].get(part, {}).get('score') for part in parts] for name in names}
+    whole: dict[str, list[float]] = {name: scores for name, scores in own.items() if None not in scores}
     for name, scores in whole.items():
         cells[name][column.id] = compact({'score': float(np.mean(scores))})
     ranking = rank_means(np.array([*whole.values()])) if whole else None
-    return _add_ranks(column, None if ranking is None else ([*whole], ranking), 'benchmarks', cells)
+    return add_ranks(column, None if ranking is None else ([*whole], ranking), 'benchmarks', cells)
 
 
 def _add_ceiling(column: BoardColumn, results: Sequence[Result], cells: Cells) -> None:
@@ -307,22 +254,6 @@ def _add_ceiling(column: BoardColumn, results: Sequence[Result], cells: Cells) -
     value, interval = column.ceiling['value'], column.ceiling['interval']
     shown = {'score': 1.0, 'raw': value, 'interval': None if interval is None else [end / value for end in interval]}
     cells[CEILING_ROW][column.id] = compact(shown)
-
-
-def _add_differences(
-    rows: Mapping[str, BoardRow], groups: Mapping[str, Group], column: str, differences: dict[str, dict[str, Any]]
-) -> None:
-    """Compare the twins of a column that differ in NeuRN."""
-    for name, group in groups.items():
-        twin = groups.get(rows[name].twin or '')
-        if not rows[name].neurn or twin is None or group.score is None or twin.score is None:
-            continue
-        shown: dict[str, Any] = {'value': group.score - twin.score}
-        if group.draws and twin.draws:
-            paired = bool(group.pairing) and group.pairing == twin.pairing
-            own = estimate_of([group.measured, twin.measured], paired=paired)
-            shown = {'value': own.value, 'error': own.error, 'interval': own.interval, 'p': own.p_differs()}
-        differences[name][column] = compact(shown)
 
 
 def _in_order(rows: Mapping[str, BoardRow], cells: Cells, columns: Sequence[str]) -> list[BoardRow]:

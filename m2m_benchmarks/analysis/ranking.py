@@ -150,7 +150,8 @@ def _variances(draws: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.n
     draws = np.asarray(draws, dtype=float)
     centred = draws - draws.mean(axis=1, keepdims=True)
     if len(first) == 1:
-        return np.var(centred[first] - centred[second], axis=1, ddof=1)
+        of_one: np.ndarray = np.var(centred[first] - centred[second], axis=1, ddof=1)
+        return of_one
     products = centred @ centred.T / (draws.shape[1] - 1)
     squares = np.diag(products)
     # Rounding may make that of two candidates with the same draws negative.

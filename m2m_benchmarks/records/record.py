@@ -514,10 +514,9 @@ def _check_of(kind: Any) -> Callable[[Any], bool]:
             return lambda value: isinstance(value, str) and (value.isascii() or not _has_surrogates(value))
         case typing.Any:
             return lambda value: True
-    if dataclasses.is_dataclass(kind):
+    if kind in _TYPES:
         return lambda value: (
-            isinstance(value, kind)
-            and all(_fits(getattr(value, name), each) for name, each in _TYPES[type(value)].items())
+            isinstance(value, kind) and all(_fits(getattr(value, name), each) for name, each in _TYPES[kind].items())
         )
     return lambda value: isinstance(value, kind)
 
