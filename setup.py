@@ -52,6 +52,7 @@ setup(
     package_data={
         '': ['*.yaml', '*.md', 'py.typed'],
         'm2m_benchmarks.models': ['*/region_layer_map/*.json'],
+        'm2m_benchmarks.report.pages': ['templates/*'],
         'm2m_benchmarks.scoring': ['probe_images/*.png'],
     },
     install_requires=[
@@ -62,6 +63,7 @@ setup(
         'h5py>=3.15',
         # Time limits of whole answers are set through its transport's trace hooks (net/client.py).
         'httpx>=0.28,<0.29',
+        'jinja2>=3.1.6',
         'netCDF4>=1.7.3',
         'numpy<2',
         'packaging>=23',
@@ -89,7 +91,6 @@ setup(
         'certifi>=2024.7.4',
         'h11>=0.16',
         'idna>=3.7',
-        'jinja2>=3.1.6',
         'requests>=2.33',
         'urllib3>=2.6.3',
     ],

@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from m2m_benchmarks.analysis.leaderboard import leaderboard
     from m2m_benchmarks.analysis.recovery import recovery
     from m2m_benchmarks.benchmarks.custom import benchmark
     from m2m_benchmarks.data.trials import average_repetitions
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         load_stimulus_set,
     )
     from m2m_benchmarks.records.selection import results
+    from m2m_benchmarks.records.store import draws
     from m2m_benchmarks.scoring.score import score
 
 __version__ = '0.1.0'
@@ -35,6 +37,8 @@ _PLUGINS = 'm2m_benchmarks.plugins'
 _WHERE = {
     'average_repetitions': 'm2m_benchmarks.data.trials',
     'benchmark': 'm2m_benchmarks.benchmarks.custom',
+    'draws': 'm2m_benchmarks.records.store',
+    'leaderboard': 'm2m_benchmarks.analysis.leaderboard',
     'list_benchmarks': _PLUGINS,
     'list_datasets': _PLUGINS,
     'list_metrics': _PLUGINS,
@@ -54,6 +58,8 @@ __all__ = [
     '__version__',
     'average_repetitions',
     'benchmark',
+    'draws',
+    'leaderboard',
     'list_benchmarks',
     'list_datasets',
     'list_metrics',

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from m2m_benchmarks.analysis.comparison import ALPHA, SCORE, Comparison, Difference
-from m2m_benchmarks.analysis.statistics import CORRECTIONS
+from m2m_benchmarks.analysis.comparison import SCORE, Comparison, Difference
+from m2m_benchmarks.analysis.statistics import ALPHA, CORRECTIONS
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, dotted_name, parse, unrestricted
 from m2m_benchmarks.errors import BenchmarkError
 

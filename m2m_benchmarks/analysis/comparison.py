@@ -12,6 +12,7 @@ from brainscore_core.metrics import Score
 
 from m2m_benchmarks.analysis.entries import Entry
 from m2m_benchmarks.analysis.statistics import (
+    ALPHA,
     CORRECTIONS,
     FEWEST_SEEDS,
     Estimate,
@@ -30,8 +31,6 @@ from m2m_benchmarks.records.record import Result
 
 #: Name of the row of the score itself; other rows are its parts.
 SCORE = 'score'
-#: Largest adjusted p value of a difference that counts for ranks.
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -193,7 +192,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class _Measured:
+class Measured:
     """One measure of one candidate and seed.
 
     Attributes
@@ -254,12 +253,12 @@ def _text_of_ceiling(attrs: Mapping[str, Any]) -> str:
 
 
 def _row(
-    name: str, parts: list[list[_Measured]], methods: dict[tuple[int, int], tuple[bool, str]], correction: str
+    name: str, parts: list[list[Measured]], methods: dict[tuple[int, int], tuple[bool, str]], correction: str
 ) -> Row:
     _, adjust = CORRECTIONS[correction]
-    estimates = [_estimate([part]) for part in parts]
+    estimates = [estimate_of([part]) for part in parts]
     pairs = {
-        pair: _estimate([parts[pair[0]], parts[pair[1]]], paired=over_seeds)
+        pair: estimate_of([parts[pair[0]], parts[pair[1]]], paired=over_seeds)
         for pair, (over_seeds, _) in methods.items()
     }
     p_values = [own.p_differs() for own in pairs.values()]
@@ -297,7 +296,7 @@ def _is_small(p: float | None) -> bool:
     return p is not None and p <= ALPHA
 
 
-def _estimate(parts: list[list[_Measured]], paired: bool = False) -> Estimate:
+def estimate_of(parts: list[list[Measured]], paired: bool = False) -> Estimate:
     """Estimate the mean over seeds of one candidate, or the difference of the means of two."""
     signs = (1, -1)[: len(parts)]
     value = sum(sign * float(np.mean([seed.uncut for seed in part])) for sign, part in zip(signs, parts, strict=True))
@@ -360,9 +359,14 @@ def _same_seeds(first: Scored, second: Scored) -> bool:
     """Whether a seed determines the same for both: the training batches, or the initial weights of one backbone."""
     if first.source is not None and first.source == second.source:
         return True
-    variants = [parse_variant(scored.entry.spec.name) for scored in (first, second)]
-    backbones = [None if variant is None else (variant.backbone, variant.image_size) for variant in variants]
+    backbones = [backbone_of(scored.entry.spec.name) for scored in (first, second)]
     return backbones[0] is not None and backbones[0] == backbones[1]
+
+
+def backbone_of(model: str) -> tuple[str, int] | None:
+    """Backbone and image size of a model of the family; a seed determines the same initial weights for both twins."""
+    variant = parse_variant(model)
+    return None if variant is None else (variant.backbone, variant.image_size)
 
 
 def _neuroids(score: Score) -> list[int | None]:
@@ -370,23 +374,23 @@ def _neuroids(score: Score) -> list[int | None]:
     return [part.attrs.get('n_neuroids') for part in (score, *score.attrs.get('areas', {}).values())]
 
 
-def _measures(score: Score) -> dict[str, _Measured]:
+def _measures(score: Score) -> dict[str, Measured]:
     """Measure each part of a score, and last the score itself, which a single target is."""
-    measures: dict[str, _Measured] = {}
+    measures: dict[str, Measured] = {}
     if 'target_draws' in score.attrs:
         targets = score.attrs['targets'] if len(score.attrs['targets']) > 1 else {}
         for name, domain in {'in-domain': score.attrs['in_domain'], **targets}.items():
             accuracy, draws = domain['accuracy'], score.attrs['target_draws'][name]
-            measures[name] = _Measured(accuracy, accuracy, draws, 0, 0, {'chance': score.attrs['chance']})
+            measures[name] = Measured(accuracy, accuracy, draws, 0, 0, {'chance': score.attrs['chance']})
         score_attrs = {'chance': score.attrs['chance']}
-        return {**measures, SCORE: _Measured(float(score), float(score), score.attrs['draws'], 0, 0, score_attrs)}
+        return {**measures, SCORE: Measured(float(score), float(score), score.attrs['draws'], 0, 0, score_attrs)}
     measures = {area: _measured(part) for area, part in score.attrs.get('areas', {}).items()}
     return {**measures, SCORE: _measured(score)}
 
 
-def _measured(score: Score) -> _Measured:
+def _measured(score: Score) -> Measured:
     attrs = score.attrs
     units = attrs['n_animals'] if attrs['n_animals'] > 1 else attrs['n_neuroids']
     uncut = attrs.get('uncut', float(score))
     value = math.nan if uncut is None else float(uncut)  # without a score, where the ceiling is too uncertain
-    return _Measured(float(score), value, attrs['draws'], units, attrs['n_stimuli'], attrs)
+    return Measured(float(score), value, attrs['draws'], units, attrs['n_stimuli'], attrs)

@@ -10,6 +10,8 @@ from scipy import stats
 from m2m_benchmarks import arrays
 from m2m_benchmarks.arrays import standard_error
 
+#: Largest adjusted p value of a difference that counts for ranks.
+ALPHA = 0.05
 #: Smallest number of seeds for an interval: with two, Student's t has one degree of freedom, and 12.7 standard errors.
 FEWEST_SEEDS = 3
 
@@ -159,12 +161,16 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     The step-down procedure of Holm (1979), Scandinavian Journal of Statistics 6(2), 65-70, which holds under any
     dependence of the tests.
     """
-    adjusted: list[float | None] = [None] * len(p_values)
-    ordered = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
-    largest = 0.0
-    for number, (p, index) in enumerate(ordered):
-        largest = max(largest, min(1.0, (len(ordered) - number) * p))
-        adjusted[index] = largest
+    adjusted = iter(adjust_by_holm(np.array([p for p in p_values if p is not None])).tolist())
+    return [None if p is None else next(adjusted) for p in p_values]
+
+
+def adjust_by_holm(p_values: np.ndarray) -> np.ndarray:
+    """Adjust an array of p values as `holm` does."""
+    order = np.argsort(p_values, kind='stable')
+    larger = np.minimum(1.0, np.arange(len(order), 0, -1) * p_values[order])
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.maximum.accumulate(larger)
     return adjusted
 
 
@@ -222,15 +228,21 @@ def rank_ranges(n: int, better: Mapping[tuple[int, int], bool]) -> list[tuple[in
     -----
     Mogstad, Romano, Shaikh & Wilhelm (2024), Review of Economic Studies 91(1), 476-518.
     """
-    below, above = [0] * n, [0] * n
-    for (first, second), first_is_better in better.items():
-        winner, loser = (first, second) if first_is_better else (second, first)
-        above[loser] += 1
-        below[winner] += 1
-    return [(1 + above[index], n - below[index]) for index in range(n)]
+    ordered = [pair if first_is_better else pair[::-1] for pair, first_is_better in better.items()]
+    return rank_ranges_of(n, np.array(ordered, dtype=int).reshape(-1, 2))
 
 
-def groups_of_ties(values: Sequence[float], different: Collection[tuple[int, int]]) -> list[list[int]]:
+def rank_ranges_of(n: int, ordered: np.ndarray) -> list[tuple[int, int]]:
+    """Compute ranges of ranks as `rank_ranges` does, from an array of pairs (better, worse), shape (n_pairs, 2)."""
+    above, below = (np.bincount(ordered[:, column], minlength=n) for column in (1, 0))
+    return list(zip((1 + above).tolist(), (n - below).tolist(), strict=True))
+
+
+def groups_of_ties(
+    values: Sequence[float] | np.ndarray,
+    different: Collection[tuple[int, int]] | np.ndarray,
+    most: float = math.inf,
+) -> list[list[int]]:
     """Group candidates that can't be told apart.
 
     A group is a set of candidates in which no pair differs, and which is not part of a larger one. So two candidates
@@ -241,25 +253,41 @@ def groups_of_ties(values: Sequence[float], different: Collection[tuple[int, int
     ----------
     values : sequence of float
         Value of each candidate.
-    different : collection of (first, second)
+    different : collection of (first, second), or array of int, shape (n_different, 2)
         Pairs that differ, in either order.
+    most : float
+        Largest number of groups: there may be exponentially many.
 
     Returns
     -------
     list of list of int
         Indices of the candidates of each group, and the groups, the highest first; a candidate that differs from all
-        others is a group of its own.
+        others is a group of its own. Empty where there are more than `most`.
 
-    References
-    ----------
-    Piepho (2004), Journal of Computational and Graphical Statistics 13(2), 456-466: insert and absorb.
+    Notes
+    -----
+    The groups are the maximal cliques of the graph of ties, to which one candidate after another is added: each group
+    of the earlier ones either takes it in, or stays, and those of its members that are tied with it are a group with
+    it. Sets are the bits of whole numbers. Piepho (2004), Journal of Computational and Graphical Statistics 13(2),
+    456-466, defines these groups, and inserts one pair that differs after another.
     """
-    groups = {frozenset(range(len(values)))}
-    for pair in different:
-        for group in [group for group in groups if group.issuperset(pair)]:
-            groups.remove(group)
-            groups |= {group - {member} for member in pair}
-        groups = {group for group in groups if not any(group < other for other in groups)}
-    order = sorted(range(len(values)), key=lambda index: -values[index])
-    ranks = sorted(sorted(order.index(member) for member in group) for group in groups)
-    return [[order[rank] for rank in group] for group in ranks]
+    order = np.argsort(-np.asarray(values, dtype=float), kind='stable')
+    n = len(order)
+    tied = ~np.eye(n, dtype=bool)
+    pairs = np.array(different if isinstance(different, np.ndarray) else [*different], dtype=int).reshape(-1, 2)
+    tied[pairs[:, 0], pairs[:, 1]] = tied[pairs[:, 1], pairs[:, 0]] = False
+    # Bit number r stands for the candidate of rank r.
+    packed = np.packbits(tied[order][:, order], axis=1, bitorder='little')
+    bits = [int.from_bytes(row.tobytes(), 'little') for row in packed]
+    groups: set[int] = set()
+    for number, neighbours in enumerate(bits):
+        own = 1 << number
+        stay = {group for group in groups if group & ~neighbours}
+        # The empty set stands for a candidate that is tied with none of the earlier ones.
+        shared = {0} | {group & neighbours for group in groups}
+        largest = [part for part in shared if not any(part != other and part & ~other == 0 for other in shared)]
+        groups = stay | {part | own for part in largest}
+        if len(groups) > most:
+            return []
+    members = sorted([rank for rank in range(n) if group >> rank & 1] for group in groups)
+    return [[int(order[rank]) for rank in group] for group in members]

@@ -1,5 +1,6 @@
 """Bootstrap draws of stimuli and animals, the same for every candidate."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -40,6 +41,13 @@ class Sample:
     def __getitem__(self, mask: np.ndarray) -> 'Sample':
         """Select some of the neuroids, in the same draws."""
         return replace(self, neuroids=self.neuroids[:, mask])
+
+    def sha256(self, order: np.ndarray | None = None) -> str:
+        """SHA-256 of the draws, with the neuroids in some order."""
+        neuroids = self.neuroids if order is None else self.neuroids[:, order]
+        counts = [np.ascontiguousarray(values, dtype='<i8') for values in (self.stimuli, neuroids)]
+        shapes = repr([values.shape for values in counts]).encode()
+        return hashlib.sha256(b''.join([shapes, *(values.tobytes() for values in counts)])).hexdigest()
 
 
 def draw_sample(

@@ -1,7 +1,5 @@
 """Errors that generalise to new animals and new stimuli, from bootstraps of both factors and of each alone."""
 
-import math
-
 import numpy as np
 
 from m2m_benchmarks.arrays.rdm import number_distances
@@ -74,26 +72,39 @@ def variance_of_draws(draws: np.ndarray, n_animals: int, n_stimuli: int) -> tupl
     """
     both, animals, stimuli = np.var(draws, axis=1, ddof=1)
     variance = two_factor_variance(both, animals, stimuli, n_animals, n_stimuli)
-    return float(variance), degrees_of_freedom(float(animals), float(stimuli), n_animals, n_stimuli)
+    return float(variance), float(degrees_of_freedom(animals, stimuli, n_animals, n_stimuli))
 
 
-def degrees_of_freedom(animals: float, stimuli: float, n_animals: int, n_stimuli: int) -> float:
+def degrees_of_freedom(
+    animals: np.ndarray | float, stimuli: np.ndarray | float, n_animals: int, n_stimuli: int
+) -> np.ndarray:
     """Compute the degrees of freedom of a two-factor variance.
 
     Parameters
     ----------
-    animals, stimuli : float
+    animals, stimuli : array or float, of one shape
         Variances over bootstrap draws of animals and of stimuli.
     n_animals, n_stimuli : int
         Numbers in the experiment; a factor with a single one has no variance.
+
+    Returns
+    -------
+    array
+        Degrees of freedom of the same shape; infinite where there is no variance.
 
     References
     ----------
     Satterthwaite (1946), Biometrics Bulletin 2(6), 110-114, for the sum of the variances of both factors.
     """
-    parts = [(n / (n - 1) * variance, n - 1) for variance, n in ((animals, n_animals), (stimuli, n_stimuli)) if n > 1]
-    inverse = sum(variance**2 / dof for variance, dof in parts)
-    return float(sum(variance for variance, _ in parts) ** 2 / inverse) if inverse > 0 else math.inf
+    parts = [
+        (n / (n - 1) * np.asarray(variance, dtype=float), n - 1)
+        for variance, n in ((animals, n_animals), (stimuli, n_stimuli))
+        if n > 1
+    ]
+    total, inverse = sum(variance for variance, _ in parts), sum(variance**2 / dof for variance, dof in parts)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        freedom: np.ndarray = np.where(inverse > 0, np.square(total) / inverse, np.inf)
+    return freedom
 
 
 def dual_bootstrap(

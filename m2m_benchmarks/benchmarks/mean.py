@@ -1,6 +1,7 @@
 """Benchmark of the mean over the areas of a dataset."""
 
 import copy
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -149,10 +150,12 @@ class MeanBenchmark(BenchmarkBase):
             score.attrs[key].attrs['error'] = estimated.error
             score.attrs[f'{key}_interval'] = estimated.interval
         draws = [part.attrs['draws'] for part in parts]
+        samples = [part.attrs['sample_sha256'] for part in parts]
         kinds = dict.fromkeys(part.attrs['ceiling_kind'] for part in parts)
         score.attrs.update(
             benchmark_identifier=self.identifier,
             draws=None if any(each is None for each in draws) else np.mean(draws, axis=0),
+            sample_sha256=None if None in samples else hashlib.sha256(' '.join(samples).encode()).hexdigest(),
             uncut=own.value if kept else None,
             error=own.error,
             errors=own.errors,

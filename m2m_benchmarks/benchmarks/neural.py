@@ -246,8 +246,9 @@ class AreaBenchmark(BenchmarkBase):
         Score
             Scalar, 1 at the ceiling; NaN where the ceiling is too uncertain for a score. Attributes: `raw` and
             `ceiling` (Scores), `draws` (array, shape (3, n_draws): on draws of both factors, of animals and of
-            stimuli), `error`, `errors` (those of one factor each), `uncut` and `interval` (the score before a negative
-            one is cut off, and its 95 % confidence interval), `raw_interval`, `ceiling_interval`, `formula`,
+            stimuli), `sample_sha256` (of the draws of stimuli and neuroids), `error`, `errors` (those of one factor
+            each), `uncut` and `interval` (the score before a negative one is cut off, and its 95 % confidence
+            interval), `raw_interval`, `ceiling_interval`, `formula`,
             `ceiling_kind`, `noise_corrected`, `per_animal`, `model_per_animal`, `other_mice`, `n_neuroids`,
             `n_stimuli`, `n_animals`, `choices`, `details` (`Raw.further`), and `further` numbers of the comparison.
 
@@ -325,6 +326,7 @@ class AreaBenchmark(BenchmarkBase):
         score.attrs.update(
             benchmark_identifier=self.identifier,
             draws=own_draws,
+            sample_sha256=None if own_draws is None else sample.sha256(order),
             uncut=None if too_low else uncut,
             error=whole.error,
             errors=whole.errors,

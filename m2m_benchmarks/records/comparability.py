@@ -1,6 +1,8 @@
 """Which results may be compared: those of one version of a benchmark, on the same data, with the same settings."""
 
+import hashlib
 import itertools
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -42,7 +44,7 @@ def differences(first: Result, second: Result) -> list[str]:
 def columns(results: Sequence[Result]) -> list[str]:
     """Name the column of each result in a table, so that those of one column can be compared.
 
-    It is the benchmark; where its results have several versions, kinds of data or stimuli, these are added.
+    It is the benchmark; where its results have several versions, kinds of data, stimuli or settings, these are added.
 
     Parameters
     ----------
@@ -53,9 +55,10 @@ def columns(results: Sequence[Result]) -> list[str]:
     list of str
     """
     names = [result.benchmark for result in results]
-    for position in range(1, len(_conditions(results[0])) if results else 0):
+    of_results = [(*_conditions(result), ('settings', _sha256_of(result.choices))) for result in results]
+    for position in range(1, len(of_results[0]) if results else 0):
         known: dict[str, set[Any]] = defaultdict(set)
-        conditions = [_conditions(result)[position] for result in results]
+        conditions = [of_result[position] for of_result in of_results]
         for name, (_, value) in zip(names, conditions, strict=True):
             known[name] |= {value} - {None}
         names = [
@@ -83,6 +86,11 @@ def _different_settings(first: dict[str, Any], second: dict[str, Any]) -> list[s
         for name in dict.fromkeys([*first, *second])
         if first.get(name) != second.get(name)
     ]
+
+
+def _sha256_of(settings: dict[str, Any] | None) -> str | None:
+    """SHA-256 of settings; None where they aren't known."""
+    return None if not settings else hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def _short(value: str | int | None) -> str:

@@ -2,12 +2,13 @@
 
 import builtins
 import dataclasses
+import functools
 import hashlib
 import json
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -254,6 +255,8 @@ class Result:
     notes : list of str or None
         What the responses depend on besides the image, such as random numbers.
     data_sha256, stimuli_sha256 : str or None
+    sample_sha256 : str or None
+        SHA-256 of the bootstrap draws of stimuli and neuroids; scores with the same can be compared draw by draw.
     data_settings : dict or None
         Settings that the responses were extracted with.
     layer_named : str or None
@@ -335,6 +338,7 @@ class Result:
     notes: list[str] | None = None
     data_sha256: str | None = None
     stimuli_sha256: str | None = None
+    sample_sha256: str | None = None
     data_settings: dict[str, Any] | None = None
     layer_named: str | None = None
     library: Library | None = None
@@ -409,7 +413,7 @@ class Result:
             del document['format']
         return {**document, **self.others}
 
-    @property
+    @functools.cached_property
     def uid(self) -> str:
         """Identifier of this result: the first 12 digits of the SHA-256 of its JSON.
 
@@ -455,7 +459,7 @@ _ALWAYS = frozenset(
     if declared.name
     not in {
         *('areas', 'details', 'left_out', 'request', 'files', 'preprocessing', 'notes', 'inter_animal', 'halves'),
-        'mouse_acuity',
+        *('mouse_acuity', 'sample_sha256'),
         *('source', 'protocol', 'in_domain', 'targets', 'generalization_gap', 'chance', 'n_seeds'),
     }
 )
@@ -476,35 +480,53 @@ _TYPES = {cls: typing.get_type_hints(cls) for cls in (Part, Domain, Input, Libra
 
 def _is_deeper(value: Any, most: int) -> bool:
     """Whether more than a number of lists and objects are inside one another."""
-    if not isinstance(value, Mapping | list):
+    if not isinstance(value, dict | list):
         return False
-    inner = value.values() if isinstance(value, Mapping) else value
-    return most == 0 or any(_is_deeper(each, most - 1) for each in inner)
+    inner = value.values() if isinstance(value, dict) else value
+    return most == 0 or any(_is_deeper(each, most - 1) for each in inner if isinstance(each, dict | list))
 
 
 def _fits(value: Any, kind: Any) -> bool:
     """Whether a value from JSON is of a declared type, and can be stored."""
+    return _check_of(kind)(value)
+
+
+@functools.cache
+def _check_of(kind: Any) -> Callable[[Any], bool]:
+    """Make the function that says whether a value is of a declared type; types are taken apart once."""
     arguments = typing.get_args(kind)
     match typing.get_origin(kind) or kind:
         case types.UnionType:
-            return any(_fits(value, each) for each in arguments)
+            # None is the most frequent value.
+            checks = [_check_of(each) for each in sorted(arguments, key=lambda each: each is not types.NoneType)]
+            return lambda value: any(check(value) for check in checks)
         case builtins.list:
-            return isinstance(value, list) and all(_fits(each, arguments[0]) for each in value)
+            check = _check_of(arguments[0])
+            return lambda value: isinstance(value, list) and all(map(check, value))
         case builtins.dict:
-            return isinstance(value, dict) and all(each is None or _fits(each, arguments[1]) for each in value.values())
+            check = _check_of(arguments[1])
+            return lambda value: isinstance(value, dict) and all(each is None or check(each) for each in value.values())
         case builtins.int:
-            return isinstance(value, int) and not isinstance(value, bool)
+            return _is_int
         case builtins.float:  # NaN and infinity are refused elsewhere
-            return isinstance(value, float) or (_fits(value, int) and abs(value) <= sys.float_info.max)
+            return lambda value: isinstance(value, float) or (_is_int(value) and abs(value) <= sys.float_info.max)
         case builtins.str:
-            return isinstance(value, str) and not any('\ud800' <= character <= '\udfff' for character in value)
+            return lambda value: isinstance(value, str) and (value.isascii() or not _has_surrogates(value))
         case typing.Any:
-            return True
-    if not isinstance(value, kind):
-        return False
-    if dataclasses.is_dataclass(kind):
-        return all(_fits(getattr(value, name), each) for name, each in _TYPES[type(value)].items())
-    return True
+            return lambda value: True
+    if kind in _TYPES:
+        return lambda value: (
+            isinstance(value, kind) and all(_fits(getattr(value, name), each) for name, each in _TYPES[kind].items())
+        )
+    return lambda value: isinstance(value, kind)
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _has_surrogates(text: str) -> bool:
+    return any('\ud800' <= character <= '\udfff' for character in text)
 
 
 def _fields(part: Part | Domain, format_: int) -> dict[str, Any]:

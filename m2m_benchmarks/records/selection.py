@@ -142,10 +142,14 @@ def newest(results: Iterable[Result]) -> list[Result]:
 
 def find_contradictions(results: Iterable[Result]) -> set[str]:
     """Find the uids of results whose scores differ although they have the same candidate, data and code."""
-    by_claim: dict[str, list[Result]] = defaultdict(list)
+    repeated: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
-        if result.claim is not None:
-            by_claim[result.claim].append(result)
+        repeated[result.model, result.benchmark].append(result)
+    by_claim: dict[str, list[Result]] = defaultdict(list)
+    for own in repeated.values():
+        for result in own if len(own) > 1 else ():  # a claim takes long to compute
+            if (claim := result.claim) is not None:
+                by_claim[claim].append(result)
     contradictions = set()
     for claimed in by_claim.values():
         scores = [result.score for result in claimed if result.score is not None]

@@ -12,7 +12,7 @@ import json
 import math
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ _database = peewee.DatabaseProxy()
 #: Threads of a process use the database one after another.
 _in_use = threading.RLock()
 #: Columns that version 0.1 lacks; it can still read and write a file with them.
-_NEW = ('uid', 'identity', 'request', 'seal')
+_NEW = ('uid', 'identity', 'request', 'seal', 'imported')
 #: First format of results that were never stored without a seal.
 _ALWAYS_SEALED = 3
 #: Columns under the seal.
@@ -56,6 +56,7 @@ class Row(peewee.Model):
     identity = peewee.TextField(null=True, index=True)
     request = peewee.TextField(null=True, index=True)
     seal = peewee.TextField(null=True)
+    imported = peewee.TextField(null=True)
 
     class Meta:
         """Database and table."""
@@ -127,7 +128,7 @@ def add(
             some = {row['uid']: row for row in rows[start : start + 50]}
             # A damaged row doesn't stand for its result.
             stored = {row['uid'] for row in _select(Row.uid.in_(list(some))) if not _is_damaged(row)}
-            new = [row for uid, row in some.items() if uid not in stored]
+            new = [{**row, 'imported': 'yes' if imported else None} for uid, row in some.items() if uid not in stored]
             if new:
                 Row.insert_many(new).execute()
             for uid in {row['uid'] for row in new} & (draws or {}).keys():
@@ -174,9 +175,8 @@ def draws(uid: str) -> 'dict[str, np.ndarray]':
     Returns
     -------
     dict
-        Arrays of shape (3, n_draws), on draws of both factors, of animals and of stimuli: 'score' (before negative ones
-        are cut off), 'raw' and 'ceiling'; of the areas of a mean 'VISp score' and so on. For digits, shape (n_draws,):
-        'score', and the name of each domain.
+        'score': array of shape (3, n_draws), the score before negative ones are cut off on draws of both factors, of
+        animals and of stimuli; for digits, shape (n_draws,).
 
     Raises
     ------
@@ -197,6 +197,52 @@ def draws(uid: str) -> 'dict[str, np.ndarray]':
     from m2m_benchmarks.records.draws import decode
 
     return decode(content)
+
+
+def score_draws(uids: Collection[str]) -> 'dict[str, np.ndarray]':
+    """Read the draws of the scores of results; of those without any, or with damaged ones, there are none.
+
+    Returns
+    -------
+    dict
+        Arrays of shape (3, n_draws) or (n_draws,) by uid; see `draws`.
+
+    Raises
+    ------
+    StorageError
+        When the file can't be read.
+    """
+    if not uids or not path().exists():
+        return {}
+    from m2m_benchmarks.records.draws import decode
+
+    wanted = list(uids)
+    known, damaged = {}, []
+    with _connection():
+        for start in range(0, len(wanted), 500):  # SQLite limits the number of values in a statement
+            query = Draws.select(Draws.uid, Draws.content, Draws.sha256).where(
+                Draws.uid.in_(wanted[start : start + 500])
+            )
+            for uid, content, sha256 in _database.execute(query):
+                if hashlib.sha256(content).hexdigest() != sha256:
+                    damaged.append(uid)
+                    continue
+                values = decode(content).get('score')
+                if values is not None:
+                    known[uid] = values
+    if damaged:
+        which = f'the draws of the result {damaged[0]} are' if len(damaged) == 1 else f'{len(damaged)} draws are'
+        _note(f'{path()}: {which} damaged, and not used; score again with --fresh, such as the result {damaged[0]}.')
+    return known
+
+
+def imported() -> set[str]:
+    """List the uids of results that were computed elsewhere."""
+    if not path().exists():
+        return set()
+    with _connection():
+        query = Row.select(Row.uid).where(Row.imported.is_null(False))
+        return {uid for (uid,) in _database.execute(query)}
 
 
 def answers(identity: str | None = None, request: str | None = None) -> list[Result]:
@@ -328,7 +374,7 @@ def _readable(rows: Iterable[Mapping[str, Any]]) -> list[Result]:
             damaged.append(row)
             continue
         try:
-            readable.append(_read(row))
+            readable.append(_parse(row))
         except DataError as error:
             unreadable.append(error)
     if damaged:
@@ -342,13 +388,21 @@ def _readable(rows: Iterable[Mapping[str, Any]]) -> list[Result]:
 def _read(row: Mapping[str, Any]) -> Result:
     if _is_damaged(row):
         raise DataError(_damage([row]))
+    return _parse(row)
+
+
+def _parse(row: Mapping[str, Any]) -> Result:
+    """Read a row that isn't damaged."""
     document = row['document']
     with contextlib.suppress(ValueError, TypeError, RecursionError):
         document = json.loads(document, parse_constant=_refuse)
     try:
-        return Result.from_document(document)
+        result = Result.from_document(document)
     except DataError as error:
         raise DataError(f'{path()}, row {row["id"]}: {error}') from error
+    if row['seal'] is not None:
+        vars(result)['uid'] = row['uid']  # a cached property, which takes as long as reading the result
+    return result
 
 
 def _refuse(constant: str) -> None:

@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from m2m_benchmarks.analysis.comparison import ALPHA, Comparison
+from m2m_benchmarks.analysis.comparison import Comparison
 from m2m_benchmarks.analysis.comparison import Row as ComparisonRow
+from m2m_benchmarks.analysis.statistics import ALPHA
 from m2m_benchmarks.errors import StorageError
 from m2m_benchmarks.report.comparison_tables import SHORT, group_letters, letter, method_lines, row_names
 from m2m_benchmarks.storage import ensure_file_writable, user_file

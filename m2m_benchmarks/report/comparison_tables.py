@@ -1,9 +1,8 @@
 """Tables of a comparison: the candidates, the parts of their scores, their tests, and the differences of all pairs."""
 
-import string
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from m2m_benchmarks.analysis.letters import group_letters, letter
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier, dotted_name, parse, unrestricted
 from m2m_benchmarks.benchmarks.names import notes_on_data
 from m2m_benchmarks.report.tables import Column, Row, Table, estimate, interval, number, text
@@ -35,11 +34,6 @@ def comparison_tables(comparison: 'Comparison') -> list[Table]:
     return [_candidates(comparison), *parts, _tests(comparison), _pairs(comparison), *_single_animals(comparison)]
 
 
-def letter(index: int) -> str:
-    """Return the letter of a candidate."""
-    return string.ascii_uppercase[index % 26] + (str(index // 26) if index >= 26 else '')
-
-
 def _candidates(comparison: 'Comparison') -> Table:
     row = comparison.rows[-1]
     columns = [text(''), Column('model'), estimate('score')]
@@ -56,13 +50,6 @@ def _candidates(comparison: 'Comparison') -> Table:
         cells += [str(best) if best == worst else f'{best} to {worst}', tied[index]] if ranked else []
         rows.append(Row(tuple(cells)))
     return Table(columns, rows, comparison.benchmark)
-
-
-def group_letters(groups: Sequence[Sequence[int]], n: int) -> list[str]:
-    """Give each candidate a letter for each group of ties that it is in: 'ab' for one in the first two groups."""
-    return [
-        ''.join(letter(number).lower() for number, group in enumerate(groups) if index in group) for index in range(n)
-    ]
 
 
 def _tests(comparison: 'Comparison') -> Table:

@@ -1,4 +1,4 @@
-"""Tables of typed columns, rendered for terminals, as Markdown and as CSV."""
+"""Tables of typed columns, rendered for terminals, as Markdown, as LaTeX and as CSV."""
 
 import csv
 import io
@@ -27,6 +27,23 @@ _LEAST_TITLE = 12
 _BREAKS = (re.compile(r'\S+\s*|\s+'), re.compile(r'[^-._:/@]*[-._:/@]+|[^-._:/@]+'))
 #: Characters that are markup in Markdown, as an underscore between letters or digits is not.
 _MARKUP = re.compile(r'([\\`*<>|\[\]~&]|^[#+-]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))')
+
+#: Characters that LaTeX would obey, or show as others, and how they are written.
+_LATEX = {
+    **{character: f'\\{character}' for character in '&%$#_{}'},
+    '\\': r'\textbackslash{}',
+    '~': r'\textasciitilde{}',
+    '^': r'\textasciicircum{}',
+    '<': r'\textless{}',
+    '>': r'\textgreater{}',
+    '|': r'\textbar{}',
+    '"': r'\textquotedbl{}',
+    "'": r'\textquotesingle{}',
+    '`': r'\textasciigrave{}',
+    '-': '{-}',
+    '−': '$-$',
+    '±': r'$\pm$',
+}
 
 
 @dataclass(frozen=True)
@@ -159,6 +176,35 @@ def to_markdown(table: Table) -> str:
     for row in table.rows:
         cells = [escape(column.format(cell)) for column, cell in zip(table.columns, row.cells, strict=True)]
         lines.append(join([f'**{cell}**' if cell and row.strong else cell for cell in cells]))
+    return '\n'.join([*lines, *(line for note in table.notes for line in ('', escape(note)))])
+
+
+def to_latex(table: Table) -> str:
+    """Render a table as LaTeX, for the package booktabs, with a paragraph for each note.
+
+    Characters outside ASCII stay as they are: LaTeX reads UTF-8.
+
+    Returns
+    -------
+    str
+        LaTeX without a final newline.
+    """
+
+    def escape(text: str) -> str:
+        return ''.join(_LATEX.get(character, character) for character in printable(text))
+
+    def join(cells: Sequence[str]) -> str:
+        # Brackets after a line break, or a star, would be its options.
+        return f'{{}}{" & ".join(cells)} \\\\'
+
+    alignment = ''.join('r' if column.kind == 'number' else 'l' for column in table.columns)
+    lines = [f'\\textbf{{{escape(table.title)}}}', ''] if table.title else []
+    lines += [f'\\begin{{tabular}}{{{alignment}}}', '\\toprule']
+    lines += [join([escape(column.title) for column in table.columns]), '\\midrule']
+    for row in table.rows:
+        cells = [escape(column.format(cell)) for column, cell in zip(table.columns, row.cells, strict=True)]
+        lines.append(join([f'\\textbf{{{cell}}}' if cell and row.strong else cell for cell in cells]))
+    lines += ['\\bottomrule', '\\end{tabular}']
     return '\n'.join([*lines, *(line for note in table.notes for line in ('', escape(note)))])
 
 

@@ -34,6 +34,7 @@ except ModuleNotFoundError:  # on Windows
 _COPIED = (
     *('formula', 'layer', 'layer_scores', 'n_neuroids', 'n_stimuli', 'n_animals', 'noise_corrected', 'per_animal'),
     *('commitment', 'ceiling_kind', 'uncut', 'errors', 'halves', 'own_units', 'model_per_animal', 'other_mice'),
+    'sample_sha256',
 )
 #: Further numbers of comparisons that have a field of their own in a result; others are among its `details`.
 _FURTHER = ('trial_ceiling', 'animal_ceiling', 'animal_bounds')
@@ -149,16 +150,12 @@ def _part(score: Score) -> Part:
 
 
 def draws_of(score: Score) -> dict[str, np.ndarray]:
-    """Collect the bootstrap draws of a score and its parts; see `records.store.draws`."""
-    draws: dict[str, Any] = {'score': score.attrs.get('draws'), **score.attrs.get('target_draws', {})}
-    for prefix, part in {
-        '': score,
-        **{f'{area} ': part for area, part in score.attrs.get('areas', {}).items()},
-    }.items():
-        draws[f'{prefix}score'] = part.attrs.get('draws')
-        for name in (Score.RAW_VALUES_KEY, 'ceiling'):
-            draws[f'{prefix}{name}'] = getattr(part.attrs.get(name), 'attrs', {}).get('draws')
-    return {name: values for name, values in draws.items() if values is not None}
+    """Bootstrap draws of a score, as they are stored; see `records.store.draws`.
+
+    Those of its raw value, ceiling, areas and domains are in the score alone: they would take twenty times the space.
+    """
+    draws = score.attrs.get('draws')
+    return {} if draws is None else {'score': draws}
 
 
 def score_of(result: Result) -> Score:

@@ -16,7 +16,7 @@ from m2m_benchmarks.testing.file_server import FileServer, serving_files
 from m2m_benchmarks.testing.networks import SmallNetwork
 from m2m_benchmarks.testing.pickles import MakesFolder
 from m2m_benchmarks.testing.processes import Call, Command, alive
-from m2m_benchmarks.testing.results import whole_result
+from m2m_benchmarks.testing.results import scored_results, whole_result
 from m2m_benchmarks.testing.runs import write_trained
 from m2m_benchmarks.testing.servers import QuietHandler, serving
 
@@ -41,6 +41,7 @@ __all__ = [
     'probability_assembly',
     'random_features',
     'responses_by_image',
+    'scored_results',
     'serving',
     'serving_files',
     'whole_result',

@@ -446,10 +446,32 @@ def test_draws_stand_beside_the_result(m2m_home):
     assert store.draws(make(1).uid) == {}
     stored = store.draws(make(0).uid)
     assert stored.keys() == draws.keys() and stored['score'].dtype == np.float32
-    np.testing.assert_allclose(stored['score'], draws['score'], rtol=1e-6)
+    np.testing.assert_allclose(stored['score'], draws['score'], atol=1 / 128)
     assert store.results() == [make(0), make(1)] and 'draws' not in make(0).document()
     store.delete([make(0).uid])
     assert store.draws(make(0).uid) == {}
+
+
+def test_draws_of_many_scores(m2m_home, capsys):
+    results = [make(i) for i in range(5)]
+    draws = {result.uid: {'score': np.full((3, 4), i, dtype=float)} for i, result in enumerate(results[:3])}
+    draws[results[3].uid] = {'raw': np.zeros((3, 4))}
+    store.add(results, draws)
+    with sqlite3.connect(store.path()) as connection:
+        connection.execute("update draws set content = x'00' where uid = ?", [results[1].uid])
+    connection.close()
+    read = store.score_draws([result.uid for result in results])
+    assert read.keys() == {results[0].uid, results[2].uid}
+    np.testing.assert_array_equal(read[results[2].uid], np.full((3, 4), 2))
+    assert f'the draws of the result {results[1].uid} are damaged, and not used' in capsys.readouterr().err
+    assert store.score_draws([]) == {}
+
+
+def test_imported_results_are_known(m2m_home):
+    assert store.imported() == set()
+    store.add([make(0)])
+    store.add([make(0), make(1)], imported=True)
+    assert store.imported() == {make(1).uid}
 
 
 def test_damaged_draws(m2m_home):
