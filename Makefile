@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 # Each needs near 2 GB of memory and has the tests of a whole file.
 WORKERS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo quick pure test test-all lint lock audit perf clean
+.PHONY: demo quick pure test test-all lint docs lock audit perf clean
 
 demo:
-	@.ci/environment '$(VENV)' train '$(PYTHON)'
+	@.ci/environment '$(VENV)' demo '$(PYTHON)'
 	'$(BIN)/python' -W 'ignore:xarray subclass' examples/demo.py
 
 # Lint beside the tests, which run in one process: a second one would take longer to start than it saves.
@@ -36,6 +36,12 @@ lint:
 	'$(BIN)/python' .ci/as_installed.py lint-imports
 	'$(BIN)/python' -W ignore -m m2m_benchmarks.benchmarks.registry --check
 	'$(BIN)/python' .ci/audit.py
+
+# Warnings, such as links to missing pages and sections, are errors; addresses outside are not requested.
+docs:
+	@.ci/environment '$(VENV)' docs '$(PYTHON)'
+	'$(BIN)/python' -m sphinx -W --keep-going -q -E -b html -d build/doctrees docs build/docs
+	@echo 'built: build/docs/index.html'
 
 # What setup.py names, and what that needs, in the latest versions, with their hashes.
 lock:

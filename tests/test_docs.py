@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md, docs/ and README.md agree with the code."""
+"""CONTRIBUTING.md, docs/, the pages of examples/ and README.md agree with the code."""
 
 import functools
 import importlib
@@ -15,7 +15,9 @@ from m2m_benchmarks.acquisition.pipeline.fetch import longest_silence_s
 from m2m_benchmarks.net.retry import RetryPolicy
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([ROOT / 'CONTRIBUTING.md', ROOT / 'README.md', *(ROOT / 'docs').glob('*.md')])
+PAGES = sorted(
+    [ROOT / 'CONTRIBUTING.md', ROOT / 'README.md', *(ROOT / 'docs').glob('*.md'), *(ROOT / 'examples').glob('*.md')]
+)
 #: The start of a path in this repository.
 FOLDER = r'(?:m2m_benchmarks|models|tests|docs|perf|examples|\.ci)/'
 #: Ends of names of files, which aren't attributes of a module: `images.csv`.
@@ -103,9 +105,7 @@ def missing_names(text):
 
 @pytest.mark.parametrize('path', PAGES, ids=lambda path: path.name)
 def test_named_files_exist(path):
-    text = path.read_text(encoding='utf-8')
-    assert re.search(FOLDER, text)
-    assert missing_files(text, path.parent) == []
+    assert missing_files(path.read_text(encoding='utf-8'), path.parent) == []
 
 
 @pytest.mark.parametrize('path', PAGES, ids=lambda path: path.name)
@@ -187,15 +187,27 @@ def test_examples_have_the_stated_length(example):
     assert f'`{example}` is an example of {n_lines} lines' in page('CONTRIBUTING.md')
 
 
+def test_every_page_is_in_the_navigation():
+    index = (ROOT / 'docs' / 'index.md').read_text(encoding='utf-8')
+    trees = re.findall(r'```{toctree}\n(.*?)```', index, re.S)
+    listed = re.findall(r'^(?:\w.* <)?(\w+)>?$', '\n'.join(trees), re.M)
+    assert sorted([*listed, 'index']) == sorted(path.stem for path in (ROOT / 'docs').glob('*.md'))
+
+
 @pytest.mark.seconds
-def test_the_python_of_the_readme_runs_as_it_stands(m2m_home, capsys):
-    text = (ROOT / 'README.md').read_text(encoding='utf-8')
-    blocks = re.findall(r'^```python\n(.*?)^```$', text, re.M | re.S)
+def test_the_python_of_the_pages_runs_as_it_stands(m2m_home, capsys):
+    pattern = r'^```python\n(.*?)^```$'
+    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+    text = (ROOT / 'docs' / 'own_model.md').read_text(encoding='utf-8')
+    blocks = re.findall(pattern, text, re.M | re.S)
     assert len(blocks) == 2
+    every = [block for path in PAGES for block in re.findall(pattern, path.read_text(encoding='utf-8'), re.M | re.S)]
+    assert sorted(every) == sorted([blocks[0], *blocks])  # the README repeats the first
     names = {}
     exec(blocks[0], names)
     printed = capsys.readouterr().out
     assert printed.strip() in text
+    assert printed.strip() in readme
     exec(blocks[1], names)
     first, second, own = capsys.readouterr().out.splitlines()
     assert first.startswith('m2m_rdm ') and second.startswith('cka ')

@@ -12,7 +12,7 @@ from m2m_benchmarks.plugins import BRAIN_SCORE, registered
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
 
-# Models of the family `neurn` are tested in test_family.py.
+# Models of the family `neurn` are tested in test_family.py, efficientnet_lite0 in test_efficientnet_lite.py.
 CONTROLS = [name for name, plugin in registered('model').items() if plugin.folder == 'controls']
 
 
