@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from m2m_benchmarks.analysis.comparison import Comparison
 from m2m_benchmarks.analysis.model_responses import measure_responses
-from m2m_benchmarks.analysis.model_results import controls_of, twin_name, twin_of
+from m2m_benchmarks.analysis.related_results import controls_of, twin_name, twin_of
 from m2m_benchmarks.analysis.shown_responses import Responses
 from m2m_benchmarks.analysis.stored_comparison import compare_results
 from m2m_benchmarks.errors import M2MError
@@ -25,7 +25,7 @@ class ModelReport:
     results : list of Result
         One on each benchmark.
     controls : dict
-        Benchmark to the results of each control; see `model_results.controls_of`.
+        Benchmark to the results of each control; see `related_results.controls_of`.
     comparisons : list of Comparison
         The network with NeuRN and its twin without it, in this order, on each benchmark that both have results of.
     responses : Responses

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from m2m_benchmarks.analysis.model_results import controls_of, label_of, newest_of, twin_name, twin_of
+from m2m_benchmarks.analysis.model_results import label_of, newest_of
+from m2m_benchmarks.analysis.related_results import controls_of, twin_name, twin_of
 from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.records.selection import label
 from m2m_benchmarks.scoring.options import NetworkOptions
