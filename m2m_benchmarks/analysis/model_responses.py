@@ -40,7 +40,7 @@ GEOMETRY, REGRESSIONS = 'rdm', ('ridge', 'pls')
 #: Most stimuli whose RDMs are shown.
 MOST_STIMULI = 500
 #: Longest side of the pictures of scenes, in pixels.
-PICTURE_PIXELS = 120
+PICTURE_PIXELS = 96
 
 
 def measure_responses(

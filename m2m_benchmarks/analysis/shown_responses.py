@@ -88,7 +88,8 @@ class Predictions(Scenes):
 
     def top(self, neuroid: int) -> list[int]:
         """Stimuli that a neuroid responds to most."""
-        return np.argsort(-self.responses[:, neuroid], kind='stable')[:N_TOP].tolist()
+        order: list[int] = np.argsort(-self.responses[:, neuroid], kind='stable').tolist()
+        return order[:N_TOP]
 
 
 @dataclass(frozen=True)

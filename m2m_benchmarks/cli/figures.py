@@ -89,10 +89,10 @@ def _page(candidates: 'Sequence[tuple[CandidateSpec, int, list[Result]]]', show:
 
     stored = store.results()
     names = labels([own[0] for *_, own in candidates])
-    reports = {
-        name: report_sections(name, spec, seed, own, stored, (), show)
+    reports = [
+        (name, report_sections(name, spec, seed, own, stored, (), show))
         for name, (spec, seed, own) in zip(names, candidates, strict=True)
-    }
+    ]
     return model_page(reports)
 
 

@@ -10,7 +10,7 @@ from m2m_benchmarks.records.selection import label
 from m2m_benchmarks.report.model_figures.domains import domains_height, domains_of, draw_domains
 from m2m_benchmarks.report.model_figures.drawing import WIDTH, Drawing, style
 from m2m_benchmarks.report.model_figures.scores import CAPTION, draw_scores, height, scores_data
-from m2m_benchmarks.report.tables import Row, Table, count
+from m2m_benchmarks.report.tables import Cell, Row, Table, count
 
 
 def results_figure(results: Sequence[Result]) -> Drawing:
@@ -41,14 +41,24 @@ def results_data(results: Sequence[Result]) -> Table:
     whole = scores_data(results)
     columns = (*whole.columns, count('images'), count('clusters'))
     rows = [Row((*row.cells, None, None), row.strong) for result in results for row in scores_data([result]).rows]
-    widths = len(whole.columns)
     for result in results:
         for name, domain in domains_of(result).items() if result.targets is not None else ():
             interval_ = (domain.interval[0], domain.interval[1])
-            cells = [label(result), result.benchmark, name, '', None, None, domain.accuracy, None, interval_]
-            empty = [
-                '' if column.kind != 'number' else (None, None) if column.parts else None
-                for column in columns[len(cells) : widths]
+            cells: list[Cell] = [
+                label(result),
+                result.benchmark,
+                name,
+                '',
+                None,
+                None,
+                domain.accuracy,
+                None,
+                interval_,
             ]
-            rows.append(Row((*cells, *empty, domain.n_images, domain.n_clusters)))  # type: ignore[arg-type]
+            # The other columns are those of recordings.
+            cells += [
+                '' if column.kind != 'number' else (None, None) if column.parts else None
+                for column in whole.columns[len(cells) :]
+            ]
+            rows.append(Row((*cells, domain.n_images, domain.n_clusters)))
     return Table(columns, rows)

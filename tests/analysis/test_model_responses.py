@@ -60,7 +60,7 @@ def test_scores_are_found_again(scored):
         assert all(predictions.stimulus_ids[index] in predictions.pictures for index in top)
     for shown in (geometry, predictions):
         assert all(shown.stimulus_ids[index] in shown.pictures for index in (*shown.best, *shown.worst))
-    assert all(picture.ndim == 3 and max(picture.shape) <= 120 for picture in geometry.pictures.values())
+    assert all(picture.ndim == 3 and max(picture.shape) <= 96 for picture in geometry.pictures.values())
 
 
 def test_halves_have_their_own_layers(scored):

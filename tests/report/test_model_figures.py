@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.ticker import FixedFormatter
 from scipy.stats import rankdata
 
 from m2m_benchmarks.analysis.comparison import ComparedCandidate, Comparison, Difference
@@ -78,12 +79,11 @@ def comparison(interval=(0.05, 0.15), p=0.01):
     return Comparison('Lab2026-rdm', [ComparedCandidate(name, None, []) for name in 'AB'], [row])
 
 
-def test_all_figures_are_a_column_wide_and_rendered_the_same_each_time():
-    drawings = [
+def all_figures():
+    return [
         scores_figure([NEURAL]),
         layers_figure(NEURAL),
         geometry_figure(GEOMETRY),
-        scenes_figure(GEOMETRY),
         scenes_figure(PREDICTIONS),
         tuning_figure(PREDICTIONS),
         distribution_figure([PREDICTIONS] * 3),
@@ -91,15 +91,24 @@ def test_all_figures_are_a_column_wide_and_rendered_the_same_each_time():
         domains_figure([WHOLE]),
         results_figure([NEURAL, WHOLE]),
     ]
-    for drawing in drawings:
+
+
+def test_all_figures_are_a_column_wide_and_say_what_they_show():
+    for drawing in all_figures():
         assert drawing.figure.get_figwidth() == WIDTH == 3.35
-        assert drawing.content('svg') == drawing.content('svg')
         assert len(drawing.alternative) > 10 and drawing.caption and drawing.data.rows
-        # Each axis that has ticks has a label, of its own or of the figure.
-        labelled = bool(drawing.figure._supxlabel)
+        # Each axis that has numbers has a label, of its own or of the figure.
+        whole = drawing.figure._supxlabel, drawing.figure._supylabel
         for axes in drawing.figure.axes:
-            ticked = axes.axison and len(axes.get_xticks()) and any(text.get_text() for text in axes.get_xticklabels())
-            assert not ticked or labelled or axes.get_xlabel() or drawing.name.startswith('tuning')
+            for axis, label in zip((axes.xaxis, axes.yaxis), whole, strict=True):
+                numbers = axes.axison and axis.get_tick_params().get('labelbottom', True) and len(axis.get_ticklocs())
+                named = isinstance(axis.get_major_formatter(), FixedFormatter)  # names instead of numbers
+                assert not numbers or named or label or axis.get_label_text() or axes.get_label() == '<colorbar>'
+
+
+def test_the_same_figure_has_the_same_content():
+    first, second = scores_figure([NEURAL]), scores_figure([NEURAL])
+    assert first.content('svg') == second.content('svg') == first.content('svg')
 
 
 def test_scores_have_all_values_as_data():
@@ -236,7 +245,7 @@ def test_domains_of_several_candidates():
 def test_names_are_text():
     own = dataclasses.replace(NEURAL, model=NASTY, benchmark=NASTY, layer_scores={'VISp': {NASTY: [0.1, 0.2]}})
     geometry, _ = responses(name=NASTY)
-    for drawing in (scores_figure([own]), layers_figure(own), scenes_figure(geometry)):
+    for drawing in (layers_figure(own), scenes_figure(geometry)):
         svg = drawing.content('svg').decode()
         assert '<script>' not in svg and '\x1b' not in svg
         assert re.fullmatch(r'[A-Za-z0-9._-]+', drawing.name)

@@ -35,7 +35,7 @@ def report(*results, notes=()):
 
 
 def test_a_page_stands_alone():
-    page = model_page({'net': sections_of(report(NEURAL, WHOLE, notes=['A note.']))})
+    page = model_page([('net', sections_of(report(NEURAL, WHOLE, notes=['A note.'])))])
     elements = Elements(page).found
     for tag, attributes in elements:
         for name in ('src', 'href', 'action', 'data'):
@@ -51,6 +51,7 @@ def test_a_page_stands_alone():
         if tag == 'a' and attributes['href'].startswith('#'):
             assert attributes['href'][1:] in ids
     assert all(attributes.get('scope') for tag, attributes in elements if tag == 'th')
+    assert page.count('Lab2026-rdm</th>') == 1  # a heading above its rows, not in each of them
 
 
 def test_a_folder_has_the_files_that_the_page_links_to(tmp_path):
@@ -70,14 +71,14 @@ def test_a_folder_has_the_files_that_the_page_links_to(tmp_path):
 def test_names_are_text(field):
     value = [NASTY] if field == 'notes' else NASTY
     own = dataclasses.replace(NEURAL, **{field: value})
-    page = model_page({NASTY: sections_of(report(own, notes=[NASTY]))})
+    page = model_page([(NASTY, sections_of(report(own, notes=[NASTY])))])
     assert '<script>alert' not in page and '\x1b' not in page
     assert 'alert(1)' in html.unescape(page)
     assert len(re.findall('<script', page)) == 1  # the switch of the theme
 
 
 def test_several_candidates_are_on_one_page():
-    page = model_page({'A': sections_of(report(NEURAL)), 'B': sections_of(report(WHOLE))})
+    page = model_page([('A', sections_of(report(NEURAL))), ('B', sections_of(report(WHOLE)))])
     ids = re.findall(r' id="(s\d-\d)"', page)
     assert len(ids) == len(set(ids)) and {'s0-0', 's1-0'} <= set(ids)
     assert page.index('<h2>A</h2>') < page.index('<h2>B</h2>')

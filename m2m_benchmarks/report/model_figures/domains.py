@@ -1,6 +1,7 @@
 """Figure of accuracies on domains, the source first."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.figure import Figure, SubFigure
 
@@ -20,7 +21,7 @@ def domains_figure(results: Sequence[Result]) -> Drawing:
     benchmark = results[0].benchmark
     with style():
         figure = Figure(figsize=(WIDTH, domains_height(results)), layout='constrained')
-        drawdomains_of(figure, results)
+        draw_domains(figure, results)
     known = '; '.join(
         f'{short(label(result))} {name} {own.accuracy:.2f}'
         for result in results
@@ -60,7 +61,7 @@ def domains_height(results: Sequence[Result]) -> float:
     return 0.9 + (0.2 + 0.09 * (len(results) - 1)) * len(domains_of(results[0])) + 0.15 * len(results)
 
 
-def drawdomains_of(figure: Figure | SubFigure, results: Sequence[Result]) -> None:
+def draw_domains(figure: Figure | SubFigure, results: Sequence[Result]) -> None:
     """Draw the accuracies on the domains of one benchmark into a figure, or a part of one."""
     axes = figure.subplots()
     names = list(domains_of(results[0]))
@@ -68,7 +69,7 @@ def drawdomains_of(figure: Figure | SubFigure, results: Sequence[Result]) -> Non
         axes.axvline(results[0].chance, color='0.5', linestyle=':', linewidth=0.8)
     for number_, result in enumerate(results):
         place = 0.0 if len(results) == 1 else 0.6 * (number_ / (len(results) - 1) - 0.5)
-        own = {'color': colour(number_)}
+        own: dict[str, Any] = {'color': colour(number_)}
         axes.plot([], [], marker=marker(number_), linestyle='', label=short(label(result)), **own)
         for y, name in enumerate(names):
             domain = domains_of(result).get(name)

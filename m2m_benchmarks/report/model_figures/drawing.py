@@ -3,7 +3,7 @@
 import io
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ MARKERS = 'os^Dv<>'
 #: Formats of a figure's files.
 FORMATS = ('png', 'svg')
 #: Sizes of text in points, at the width of a column. A dollar in a name doesn't begin a formula.
-_STYLE = {
+_STYLE: Any = {
     'font.size': 7,
     'axes.titlesize': 7,
     'axes.labelsize': 7,
@@ -41,7 +41,7 @@ _STYLE = {
 _LONGEST_NAME = 28
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Drawing:
     """A figure of a report.
 
@@ -65,15 +65,19 @@ class Drawing:
     alternative: str
     figure: Figure
     data: Table
+    _rendered: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     def content(self, format_: str) -> bytes:
         """Render the figure in a format, such as 'svg'; the same figure gives the same bytes."""
+        if format_ in self._rendered:
+            return self._rendered[format_]
         buffer = io.BytesIO()
         metadata: dict[str, Any] = {'svg': {'Date': None}, 'pdf': {'CreationDate': None}}.get(format_, {})
         with style(), warnings.catch_warnings():
             warnings.filterwarnings('ignore', 'Glyph', UserWarning)  # names may have any character
             self.figure.savefig(buffer, format=format_, dpi=300, metadata=metadata)
-        return buffer.getvalue()
+        self._rendered[format_] = buffer.getvalue()
+        return self._rendered[format_]
 
     def write(self, folder: Path, remedy: str) -> None:
         """Write the figure as PNG and SVG, and its data as CSV, to a folder.

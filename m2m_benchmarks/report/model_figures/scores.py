@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -110,6 +111,7 @@ def draw_scores(figure: Figure | SubFigure, results: Sequence[Result], controls:
     for axes in panels:
         axes.set_yticks(range(len(rows)), [short(name, 14) for name in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_xlim(left=min(0, axes.get_xlim()[0]))  # chance is on all axes
         tidy(axes, 'x')
     handles: dict[str, object] = {}
     for axes in panels:
@@ -136,7 +138,7 @@ def _offset(number_: int, n: int) -> float:
 def _draw_score(axes: Axes, rows: Sequence[str], results: Sequence[Result], controls: Sequence[Control]) -> None:
     axes.axvline(1, color='0.5', linestyle=':', linewidth=0.8, label='ceiling')
     for number_, result in enumerate(results):
-        own = {'color': colour(number_)}
+        own: dict[str, Any] = {'color': colour(number_)}
         axes.plot([], [], marker=marker(number_), linestyle='', label=short(label(result)), **own)
         for name, part in parts_of(result).items():
             y = rows.index(name) + _offset(number_, len(results))
@@ -161,7 +163,7 @@ def _draw_score(axes: Axes, rows: Sequence[str], results: Sequence[Result], cont
 
 def _draw_raw(axes: Axes, rows: Sequence[str], results: Sequence[Result]) -> None:
     for number_, result in enumerate(results):
-        own = {'color': colour(number_)}
+        own: dict[str, Any] = {'color': colour(number_)}
         for name, part in parts_of(result).items():
             y = rows.index(name) + _offset(number_, len(results))
             if part.own_units_interval is not None:
@@ -173,7 +175,8 @@ def _draw_raw(axes: Axes, rows: Sequence[str], results: Sequence[Result]) -> Non
             if part.ceiling is not None and not (part.ceiling_kind or '').startswith('none'):
                 half = 0.38 if len(results) == 1 else 0.3 / len(results)
                 if part.ceiling_interval is not None:
-                    axes.fill_betweenx([y - half, y + half], *part.ceiling_interval, color='0.85', lw=0, zorder=0.5)
+                    low, high = part.ceiling_interval
+                    axes.fill_betweenx([y - half, y + half], low, high, color='0.85', lw=0, zorder=0.5)
                 axes.plot([part.ceiling] * 2, [y - half, y + half], color='0.45', linewidth=1.2)
     axes.plot([], [], color='0.45', linewidth=1.2, label='ceiling of raw, 95 %')
     axes.plot([], [], linewidth=4, alpha=0.25, color=colour(0), label='own units, 95 %')

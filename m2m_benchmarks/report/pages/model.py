@@ -2,7 +2,7 @@
 
 import base64
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from m2m_benchmarks import __version__
@@ -17,24 +17,24 @@ from m2m_benchmarks.storage import user_file
 PAGE = 'index.html'
 
 
-def model_page(reports: Mapping[str, Sequence[Section]], with_files: bool = False) -> str:
+def model_page(reports: Sequence[tuple[str, Sequence[Section]]], with_files: bool = False) -> str:
     """Render the report on one model or more, which needs no other file.
 
     Parameters
     ----------
-    reports : mapping
-        Label of each candidate to its sections.
+    reports : sequence of tuple
+        Label and sections of each candidate.
     with_files : bool
         Whether the page links to the files of its figures, which lie beside it; see `write_report`.
     """
-    title = f'Report on {", ".join(map(printable, reports))}'
+    numbered = [
+        (printable(name), [(f's{number}-{i}', own) for i, own in enumerate(sections)])
+        for number, (name, sections) in enumerate(reports)
+    ]
     return render(
         'model.html',
-        title=title,
-        reports={
-            printable(name): [(f's{n}-{i}', own) for i, own in enumerate(sections)]
-            for n, (name, sections) in enumerate(reports.items())
-        },
+        title=f'Report on {", ".join(name for name, _ in numbered)}',
+        reports=numbered,
         address=_address,
         printable=printable,
         formats=[*FORMATS, 'csv'] if with_files else [],
@@ -66,5 +66,5 @@ def write_report(name: str, sections: Sequence[Section], folder: Path) -> Path:
             drawing.write(folder, OTHER_FOLDER)
     path = folder / PAGE
     with user_file(path, OTHER_FOLDER) as file:
-        file.write(model_page({name: sections}, with_files=True))
+        file.write(model_page([(name, sections)], with_files=True))
     return path
