@@ -22,27 +22,24 @@ def neurn_figure(comparisons: Sequence[Comparison]) -> Drawing:
     comparisons : sequence of Comparison
         The network with NeuRN and its twin without it, in this order.
     """
-    rows = [
-        (comparison.benchmark, row.name, *(row.means[number_] for number_ in (0, 1)), row.differences[0])
-        for comparison in comparisons
-        for row in comparison.rows
-    ]
+    rows = [(comparison.benchmark, row) for comparison in comparisons for row in comparison.rows]
     with style():
         figure = Figure(figsize=(WIDTH, 0.7 + 0.19 * len(rows)), layout='constrained')
         axes = figure.subplots()
         axes.axvline(0, color='0.5', linewidth=0.8)
-        for y, (_, _, _, _, difference) in enumerate(rows):
+        for y, (_, row) in enumerate(rows):
+            difference = row.differences[0]
             if difference.interval is not None:
                 axes.plot(difference.interval, [y, y], color=colour(0))
             axes.plot([difference.value], [y], 'o', color=colour(0))
             if _differs(difference):
-                end = max(difference.value, *(difference.interval or ()))
+                end = max([difference.value, *(difference.interval or ())])
                 axes.annotate('*', (end, y), (3, 0), textcoords='offset points', va='center', annotation_clip=False)
-        axes.set_yticks(range(len(rows)), [f'{short(benchmark, 30)} {short(name, 10)}' for benchmark, name, *_ in rows])
+        axes.set_yticks(range(len(rows)), [f'{short(benchmark, 30)} {short(row.name, 10)}' for benchmark, row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlabel('score with NeuRN minus without (no unit)')
         tidy(axes, 'x')
-    known = '; '.join(f'{benchmark} {name} {own.value:+.3f}' for benchmark, name, _, _, own in rows)
+    known = '; '.join(f'{benchmark} {row.name} {row.differences[0].value:+.3f}' for benchmark, row in rows)
     columns = (
         *(
             Column('benchmark'),
@@ -53,10 +50,11 @@ def neurn_figure(comparisons: Sequence[Comparison]) -> Drawing:
         ),
         *(number('error'), interval('95 %', '+.3f'), number('p')),
     )
-    lines = [
-        Row((benchmark, name, first, second, own.value, own.error, own.interval or (None, None), own.p))
-        for benchmark, name, first, second, own in rows
-    ]
+    lines = []
+    for benchmark, row in rows:
+        (own,) = row.differences
+        ends = own.interval or (None, None)
+        lines.append(Row((benchmark, row.name, *row.means, own.value, own.error, ends, own.p)))
     return Drawing(
         'neurn',
         'Difference by NeuRN',
