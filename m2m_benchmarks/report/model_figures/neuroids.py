@@ -15,9 +15,9 @@ _TUNING = (
     f'the {N_TOP} scenes of its largest responses.'
 )
 _DISTRIBUTION = (
-    'Number of neuroids by r, the correlation of held-out predictions with mean responses. Line: median, the raw value '
-    'of the area. Dashed: square root of the split-half reliability of the same neuroids, the r of a model that '
-    'predicts all but the noise.'
+    'Number of neuroids by r, the correlation of held-out predictions with mean responses; in brackets: all of the '
+    'area. Line: median, the raw value of the area. Dashed: median over the same neuroids of the square root of the '
+    'split-half reliability, the r of a model that predicts all but the noise.'
 )
 _BINS = np.linspace(-1, 1, 41)
 
@@ -100,9 +100,9 @@ def distribution_figure(areas: Sequence[Predictions]) -> Drawing:
             axes.hist(own.r, _BINS, color=colour(0))
             known = own.reliability[own.reliability > 0]
             if len(known):
-                axes.hist(np.sqrt(known), _BINS, histtype='step', color=colour(1), linestyle='--')
+                axes.axvline(np.median(np.sqrt(known)), color=colour(1), linestyle='--')
             axes.axvline(np.median(own.r), color='black', linewidth=0.9)
-            axes.set_title(f'{short(own.area, 14)}, {len(own.r)} neuroids, median {np.median(own.r):.2f}', fontsize=6)
+            axes.set_title(f'{short(own.area, 12)} ({len(own.r)}), median {np.median(own.r):.2f}', fontsize=6)
             tidy(axes)
         for axes in grid.ravel()[len(areas) :]:
             axes.axis('off')
