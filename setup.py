@@ -14,8 +14,11 @@ MODELS = ['m2m_benchmarks.models', *(f'm2m_benchmarks.models.{name}' for name in
 # The lowest versions of what reads files and answers of others have no published vulnerability that matters here;
 # tests/test_dependencies.py lists those that lower ones have.
 
-# Networks are trained with lightning, which brings aiohttp; matplotlib draws the figure of a comparison.
-TRAIN = ['lightning>=2.6.4', 'aiohttp>=3.13.4', 'matplotlib>=3.8']
+# matplotlib draws all figures.
+REPORT = ['matplotlib>=3.8']
+
+# Networks are trained with lightning, which brings aiohttp; comparisons of trained networks have figures.
+TRAIN = ['lightning>=2.6.4', 'aiohttp>=3.13.4', *REPORT]
 
 # Sessions of recordings are extracted on many machines.
 DASK = ['distributed>=2026.1', 'tornado>=6.5.5']
@@ -110,6 +113,7 @@ setup(
             'statsmodels<0.15',
             'hdmf<6',
         ],
+        'report': REPORT,
         'train': TRAIN,
         'demo': [*TRAIN, *DEMO],
         'docs': DOCS,

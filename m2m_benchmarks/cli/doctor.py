@@ -22,6 +22,7 @@ _REQUIRED = ('brainscore_vision', 'torch', 'torchvision')
 _USE_3_11 = 'Use Python 3.11.'
 #: Optional dependencies, and their purpose.
 _EXTRAS = {
+    'report': 'draws figures and reports: m2m report, and --figure of other commands',
     'train': 'trains networks: m2m train, and m2m compare on benchmarks of trained models',
     'dask': 'fetches recordings on several machines: m2m data fetch --scheduler',
     'nwb': 'reads NWB files: m2m data import --nwb',

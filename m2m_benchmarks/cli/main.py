@@ -18,6 +18,7 @@ from m2m_benchmarks.cli import (
     export,
     leaderboard,
     models,
+    report,
     results,
     score,
     train,
@@ -46,6 +47,7 @@ app.command('benchmarks', rich_help_panel=_AVAILABLE)(benchmarks.benchmarks)
 app.add_typer(data.app, name='data', rich_help_panel=_AVAILABLE)
 app.command('score', cls=PanelCommand, rich_help_panel=_MEASURE)(score.score)
 app.command('compare', rich_help_panel=_MEASURE)(compare.compare)
+app.command('report', rich_help_panel=_MEASURE)(report.report)
 app.add_typer(analyze.app, name='analyze', rich_help_panel=_MEASURE)
 app.command('leaderboard', rich_help_panel=_MEASURE)(leaderboard.leaderboard)
 app.add_typer(results.app, name='results', rich_help_panel=_MEASURE)

@@ -19,6 +19,7 @@ from m2m_benchmarks.cli.console import (
     terminal_width,
     write_json,
 )
+from m2m_benchmarks.cli.figures import check_score_figure, write_score_figure
 from m2m_benchmarks.cli.seeds import parse_seeds
 from m2m_benchmarks.errors import M2MError, ModelError
 from m2m_benchmarks.messages import say
@@ -121,6 +122,14 @@ def score(
     name: Annotated[
         str | None, typer.Option(help='Name of the network in the results.', rich_help_panel=_INPUT)
     ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar='FILE',
+            help='File for a figure of the scores: .png, .svg or .pdf; with .html the report on what was scored, as '
+            '`m2m report` makes it. The scores as CSV are written beside it.',
+        ),
+    ] = None,
     json: Json = None,
 ) -> None:
     """Score models on benchmarks.
@@ -141,6 +150,7 @@ def score(
       m2m score torchvision:squeezenet1_1 Siegle2021-rdm Siegle2021-ridge --protocol huang2023
       m2m score net.py:make SimulatedMouse-rdm --image-size 64 --mean 0.5 --std 0.5
       m2m score torchvision:vgg16 Siegle2021-rdm --estimate
+      m2m score torchvision:squeezenet1_1 pixels_64 Siegle2021-rdm --figure scores.png
     """  # noqa: D301, D411 - \b keeps these lines from being joined
     seed_list = parse_seeds(seeds)
     from m2m_benchmarks.benchmarks.neurons import read_selection
@@ -181,17 +191,27 @@ def score(
             selection.check(each)
     ensure_writable(home())
     check_json(json)
+    check_score_figure(figure)
+    if estimate and figure is not None:
+        raise typer.BadParameter('--estimate computes no scores to draw; leave one of both out', param_hint='--figure')
     if estimate:
         _print_estimates(list(specs.values()), expanded, layer, seed_list[0], json)
         return
-    n_candidates = sum(len(seed_list) if spec.weights == 'none' else 1 for spec in specs.values())
-    output = _Output(json, n_candidates * len(expanded), fresh)
+    candidates = [
+        (spec, seed) for spec in specs.values() for seed in (seed_list if spec.weights == 'none' else seed_list[:1])
+    ]
+    output = _Output(json, len(candidates) * len(expanded), fresh)
     try:
         with progress(output.describe_progress) as report:
             for _ in score_several(
                 list(specs.values()), expanded, layer, seed_list, fresh, report, output.add, selection
             ):
                 pass
+            if figure is not None:
+                n = len(expanded)
+                scored = [output.results[start : start + n] for start in range(0, len(output.results), n)]
+                several = [(*each, own) for each, own in zip(candidates, scored, strict=True)]
+                write_score_figure(figure, several, report)
     except M2MError:
         if output.results:
             say(output.describe_progress())
