@@ -52,7 +52,7 @@ setup(
     package_data={
         '': ['*.yaml', '*.md', 'py.typed'],
         'm2m_benchmarks.models': ['*/region_layer_map/*.json'],
-        'm2m_benchmarks.report.pages': ['templates/*'],
+        'm2m_benchmarks.report.pages': ['templates/*', 'templates/*/*'],
         'm2m_benchmarks.scoring': ['probe_images/*.png'],
     },
     install_requires=[
