@@ -18,17 +18,17 @@ const Benchmarks = (() => {
   };
   const recovery = (column) => (column.recovery ? make('details', {}, make('summary', {}, 'What it could tell apart'), tree(column.recovery)) : Numbers.NONE);
   const ceiling = (column) => (column.ceiling ? `${Numbers.score(column.ceiling.value)}${column.ceiling.interval ? ` (${Numbers.interval(column.ceiling.interval)})` : ''}` : Numbers.NONE);
-  const heads = ['Column', 'Benchmark', 'What', 'Ceiling (raw)', 'Other mice (one animal)', 'Order known for', 'Ranks from', 'Recovery'];
+  const heads = [['Column'], ['Benchmark', 'words'], ['What', 'words'], ['Ceiling (raw)'], ['Other mice (one animal)'], ['Order known for', 'words'], ['Ranks from', 'words'], ['Recovery', 'words']];
   const render = () => {
     if (place.childElementCount) return;
     place.append(make('div', { class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': 'Benchmarks' }, make('table', {},
-      make('thead', {}, make('tr', {}, heads.map((title) => make('th', { scope: 'col' }, title)))),
+      make('thead', {}, make('tr', {}, heads.map(([title, kind]) => make('th', { scope: 'col', class: kind }, title)))),
       make('tbody', {}, Board.scoreColumns.map((column) => make('tr', {},
         make('th', { scope: 'row', class: 'name' }, Board.fullTitle(column)),
-        make('td', {}, column.benchmark ? `${column.benchmark}${column.benchmark_version === null ? '' : `, version ${column.benchmark_version}`}` : Numbers.NONE),
+        make('td', { class: 'words' }, column.benchmark ? `${column.benchmark}${column.benchmark_version === null ? '' : `, version ${column.benchmark_version}`}` : Numbers.NONE),
         make('td', { class: 'prose' }, column.what || '', column.mean_of?.length ? ` Mean of ${column.mean_of.length} columns.` : ''),
-        make('td', {}, ceiling(column)), make('td', {}, Numbers.score(column.other_mice)), make('td', {}, apart(column)),
-        make('td', {}, METHOD[column.rank_method] || Numbers.NONE), make('td', { class: 'prose' }, recovery(column))))))));
+        make('td', {}, ceiling(column)), make('td', {}, Numbers.score(column.other_mice)), make('td', { class: 'words' }, apart(column)),
+        make('td', { class: 'words' }, METHOD[column.rank_method] || Numbers.NONE), make('td', { class: 'prose' }, recovery(column))))))));
   };
   return { render };
 })();

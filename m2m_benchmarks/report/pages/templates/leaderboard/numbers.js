@@ -3,7 +3,7 @@ const Numbers = (() => {
   'use strict';
   const NONE = '–';
   const isNumber = (value) => typeof value === 'number';
-  const score = (value) => (isNumber(value) ? value.toFixed(3) : NONE);
+  const score = (value) => (isNumber(value) ? value.toFixed(3).replace('-', '−') : NONE);
   const signed = (value) => (isNumber(value) ? `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}` : NONE);
   const error = (value) => (isNumber(value) ? `±${value.toFixed(3)}` : '');
   const interval = (ends) => (ends ? `${score(ends[0])} to ${score(ends[1])}` : NONE);

@@ -5,11 +5,11 @@ const Plot = (() => {
   const ticks = (low, high, n = 5) => {
     const rough = (high - low) / n || 1;
     const power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= rough);
+    const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= 0.8 * rough);
     const first = Math.ceil(low / step - 1e-9);
     const last = Math.floor(high / step + 1e-9);
     const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-    return Array.from({ length: last - first + 1 }, (_, i) => [(first + i) * step, ((first + i) * step).toFixed(digits)]);
+    return Array.from({ length: last - first + 1 }, (_, i) => [(first + i) * step, ((first + i) * step).toFixed(digits).replace('-', '−')]);
   };
   const limits = (values, margin = 0.06) => {
     const numbers = values.filter(Numbers.isNumber);
@@ -32,10 +32,10 @@ const Plot = (() => {
       : (value) => margin.left + (inner.width * (value - x[0])) / (x[1] - x[0]);
     const Y = (value) => margin.top + inner.height * (1 - (value - y[0]) / (y[1] - y[0]));
     const bottom = margin.top + inner.height;
-    const xTicks = names ? names.map((name) => [name, name]) : ticks(x[0], x[1], inner.width / 90);
+    const xTicks = names ? names.map((name) => [name, name]) : ticks(x[0], x[1], Math.max(4, inner.width / 90));
     const shorten = (text) => (text.length > 20 ? `…${text.slice(-19)}` : text);
     const svg = draw('svg', { viewBox: `0 0 ${width} ${height}`, width, height, role, 'aria-label': label, class: 'plot' },
-      ticks(y[0], y[1], inner.height / 50).map(([value, text]) => [
+      ticks(y[0], y[1], Math.max(4, inner.height / 50)).map(([value, text]) => [
         draw('line', { class: 'rule', x1: margin.left, x2: width - margin.right, y1: Y(value), y2: Y(value) }),
         draw('text', { x: margin.left - 6, y: Y(value) + 4, 'text-anchor': 'end' }, text),
       ]),

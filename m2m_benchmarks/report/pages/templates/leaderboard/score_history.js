@@ -24,7 +24,7 @@ const ScoreHistory = (() => {
     make('thead', {}, make('tr', {}, ['Result', 'Score', 'Reason for the change', 'Created', 'Data', 'Code', 'Benchmark version'].map((title) => make('th', { scope: 'col' }, title)))),
     make('tbody', {}, entries.map((entry, i) => make('tr', {},
       make('th', { scope: 'row' }, String(i + 1)), make('td', {}, Numbers.score(entry.score)), make('td', { class: 'prose' }, entry.reason || (i ? 'not known' : 'first result')),
-      make('td', {}, entry.created || ''), make('td', {}, short(entry.data_version)), make('td', {}, short(entry.code)), make('td', {}, String(entry.benchmark_version ?? Numbers.NONE)))))));
+      make('td', {}, (entry.created || '').slice(0, 16).replace('T', ' ')), make('td', {}, short(entry.data_version)), make('td', {}, short(entry.code)), make('td', {}, String(entry.benchmark_version ?? Numbers.NONE)))))));
   const parts = (row, cell, place) => (cell.history?.length > 1
     ? [make('h3', {}, 'History'), figure(row, cell.history, place), table(cell.history)].filter(Boolean) : []);
   return { parts };

@@ -18,7 +18,7 @@
         else tab.removeAttribute('aria-current');
         byId(`view-${tab.value}`).hidden = tab.value !== state.view;
       }
-      byId('filters').hidden = !WITH_FILTERS.includes(state.view);
+      byId('narrow').hidden = !WITH_FILTERS.includes(state.view);
       Tooltip.hide();
       Filters.render(state);
       Picker.render(state);
@@ -27,6 +27,7 @@
     Details.render(state);
   };
   View.onChange(render);
+  byId('narrow').open = innerWidth > 640; // on a phone, the table comes first
   render(View.state());
   let width = innerWidth;
   window.addEventListener('resize', () => {

@@ -109,6 +109,8 @@ const Table = (() => {
         : make('td', { colspan: group.span, class: i === 0 ? 'name' : null })))),
       make('tr', { 'aria-rowindex': 2 }, buttons),
     );
+    // Columns keep their widths, and the browser need not measure all cells, only in a table of a given width.
+    table.style.width = `calc(${['var(--name)', ...columns.map((column) => column.width).filter(Boolean)].join(' + ')})`;
     table.querySelector('colgroup').replaceChildren(...columns.map((column) =>
       make('col', { class: column.kind, style: column.width ? `width: ${column.width}` : null })));
   };

@@ -33,8 +33,12 @@ const TableColumns = (() => {
     }[show];
     return [Numbers.score(cell.score), ...(more ? [make('small', {}, more)] : [])];
   };
+  const width = (title, show) => { // of the longest word of the title, which is not broken
+    const longest = Math.max(...title.split(/\s/).map((word) => word.length));
+    return Math.max(show === 'interval' ? 11.5 : 8.5, Math.min(16, 0.62 * longest + 1.5));
+  };
   const scoreColumn = (key, title, group, show, cellOf) => ({
-    key, title, group, kind: 'score', width: show === 'interval' ? '11.5rem' : '8.5rem',
+    key, title, group, kind: 'score', width: `${width(title, show)}rem`,
     cell: (row) => shown(cellOf(row), show),
     bar: (row) => Math.max(0, Math.min(1, cellOf(row)?.score ?? 0)),
   });
@@ -57,7 +61,7 @@ const TableColumns = (() => {
       }),
       factColumn('family', 'Family', (row) => row.family || Numbers.NONE),
       factColumn('parameters', 'Parameters', (row) => Numbers.parameters(row.parameters)),
-      factColumn('measured', 'Measured by', (row) => Board.measuredBy(row.id) || Numbers.NONE),
+      factColumn('measured', 'Measured by', (row) => Board.measuredBy(row) || Numbers.NONE),
     ];
   };
   return { list };
