@@ -35,6 +35,9 @@ TEST = [
     'onnx>=1.21',
     'onnxruntime>=1.22',
     'onnxscript>=0.3',
+    # Pages are tested in Debian's chromium; the second brings axe-core, which checks their accessibility.
+    'playwright>=1.50',
+    'axe-playwright-python>=0.1.5',
 ]
 
 setup(

@@ -161,7 +161,8 @@ def _fill(column: dict[str, Any], rows: list[dict[str, Any]], cells: dict[str, A
         return
     for i, row in enumerate(ranked):
         score = float(round(rng.beta(3, 5), 6))
-        layers = {f'layer{j}': float(round(score * rng.uniform(0.6, 1), 6)) for j in range(8)}
+        values = (score * rng.uniform(0.6, 1, 6)).round(6).tolist()
+        layers = {f'layer{j}': value for j, value in enumerate(values)}
         cells[row][key] = {
             'score': score,
             'uncut': score,

@@ -23,12 +23,14 @@ const Table = (() => {
   };
   const rowElement = (row) => make('tr', { class: row.kind.replace(' ', '-') }, columns.map((column, j) => cellElement(column, row, j)));
 
+  // Its limit rather than its height, which is small until there are rows.
+  const sight = () => parseFloat(getComputedStyle(scroller).maxHeight) || scroller.clientHeight;
   const inSight = () => {
     if (whole) return [0, rows.length];
     const first = Math.floor(scroller.scrollTop / height) - MARGIN;
-    const last = Math.ceil((scroller.scrollTop + scroller.clientHeight) / height) + MARGIN;
+    const last = Math.ceil((scroller.scrollTop + sight()) / height) + MARGIN;
     const start = Math.max(0, Math.min(first, rows.length - 1));
-    return [start - (start % 2), Math.min(rows.length, Math.max(last, 2 * MARGIN))];
+    return [start - (start % 2), Math.min(rows.length, last)];
   };
   const space = (element, n) => {
     element.hidden = n === 0;
@@ -163,6 +165,12 @@ const Table = (() => {
       focus(Number(cell.parentElement.dataset.index), cell.cellIndex);
       open(cell);
     }
+  });
+  scroller.addEventListener('focusin', (event) => { // by the mouse, or from outside
+    const cell = event.target.closest('th, td');
+    if (!cell) return;
+    active = { row: Number(cell.parentElement.dataset.index ?? -1), column: cell.cellIndex };
+    markActive();
   });
   let pending = false;
   scroller.addEventListener('scroll', () => {

@@ -21,7 +21,7 @@ const TableColumns = (() => {
       const point = cell?.point !== undefined && cell.rank[0] !== cell.rank[1] ? `${cell.point} ` : '';
       if (!cell?.rank) return [Numbers.NONE];
       return [`${point}${point ? '(' : ''}${Numbers.rank(cell.rank)}${point ? ')' : ''}`,
-        ...(ties ? [make('small', { class: 'ties' }, ties)] : [])];
+        ...(ties ? [' ', make('small', { class: 'ties' }, ties)] : [])];
     },
   });
   const shown = (cell, show) => {
@@ -31,7 +31,7 @@ const TableColumns = (() => {
       interval: cell.interval ? Numbers.interval(cell.interval) : '',
       rank: cell.rank ? `${Numbers.rank(cell.rank)} ${Board.groups(cell).join(' ')}` : '',
     }[show];
-    return [Numbers.score(cell.score), ...(more ? [make('small', {}, more)] : [])];
+    return [Numbers.score(cell.score), ...(more ? [' ', make('small', {}, more)] : [])];
   };
   const width = (title, show) => { // of the longest word of the title, which is not broken
     const longest = Math.max(...title.split(/\s/).map((word) => word.length));
