@@ -180,7 +180,7 @@ def _fill(column: dict[str, Any], rows: list[dict[str, Any]], cells: dict[str, A
             'created': '2026-01-01T00:00:00+00:00',
             'uid': f'{i:08x}',
         }
-    _rank(ranked, key, cells, spread=0.1)
+    _rank(ranked, key, cells, spread=3 / len(ranked))
     column['ranked'] = len(ranked)
     if column['kind'] == 'mouse':
         cells['ceiling'][key] = {'score': 1.0, 'raw': 0.7, 'interval': [0.93, 1.07]}

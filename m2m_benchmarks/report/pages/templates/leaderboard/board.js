@@ -36,10 +36,16 @@ const Board = (() => {
   };
   const measurers = new Map(rows.map((row) => [row.id, measuredBy(row.id)]));
   const families = [...new Set(rows.map((row) => row.family).filter(Boolean))].sort();
+  const FEW = 4;
+  // Letters of the groups of a cell, all or the first and the last of many, as among hundreds of models.
+  const letters = (one) => {
+    const all = groups(one);
+    return all.length > FEW ? `${all[0]} … ${all.at(-1)}` : all.join(' ');
+  };
   const groups = (one) => one?.groups || (one?.group ? [...one.group] : []);
 
   return {
-    data, columns, rows, pairs, families, cell, cells, score, isReference, fullTitle, groups,
+    data, columns, rows, pairs, families, cell, cells, score, isReference, fullTitle, groups, letters,
     column: (id) => columnOf.get(id) || null,
     row: (id) => rowOf.get(id) || null,
     title: (column) => titles.get(column.id),

@@ -15,7 +15,7 @@ const Facts = (() => {
   const score = (cell) => (Numbers.isNumber(cell.score) ? `${Numbers.score(cell.score)} ${Numbers.error(cell.error)}`.trim()
     : cell.reason || 'no score');
   const rank = (cell) => (cell.rank ? `${Numbers.rank(cell.rank)}${Board.groups(cell).length
-    ? `, tied with all rows of group ${Board.groups(cell).join(' or ')}` : ''}` : '');
+    ? `, tied with all rows of group ${Board.letters(cell).replaceAll(' ', ' or ').replace(' or … or ', ' … ')}` : ''}` : '');
 
   const short = (cell) => [
     ['Score', score(cell)],

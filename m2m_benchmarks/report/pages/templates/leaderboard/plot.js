@@ -21,11 +21,13 @@ const Plot = (() => {
 
   // x: [low, high] or {names: [...]}, which are equally far apart. Returns the element, and the functions from values
   // to places in it.
-  const frame = ({ width, height, x, y, xTitle, yTitle, label, role = 'img' }) => {
+  const frame = ({ width, height: least, x, y, xTitle, yTitle, label, role = 'img' }) => {
     const names = x.names;
     const longest = names ? Math.max(0, ...names.map((name) => name.length)) : 0;
     const slanted = names && longest * 8 > (width - 70) / names.length;
-    const margin = { left: 58, right: 14, top: 10, bottom: (slanted ? Math.min(130, 24 + longest * 5.5) : 28) + (xTitle ? 22 : 0) };
+    const namesHeight = slanted ? Math.min(130, 24 + longest * 5.5) : 28;
+    const height = slanted ? least + namesHeight - 28 : least;
+    const margin = { left: 58, right: 14, top: 10, bottom: namesHeight + (xTitle ? 22 : 0) };
     const inner = { width: width - margin.left - margin.right, height: height - margin.top - margin.bottom };
     const X = names
       ? (name) => margin.left + (inner.width * (names.indexOf(name) + 0.5)) / names.length

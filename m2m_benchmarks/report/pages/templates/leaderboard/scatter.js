@@ -4,12 +4,13 @@ const Scatter = (() => {
   const { make, draw, byId } = Elements;
   const figure = byId('scatter-figure');
   const columns = Board.scoreColumns;
-  const first = (...kinds) => kinds.map((kind) => columns.find((column) => column.kind === kind)).find(Boolean) || columns[0];
+  const ranked = [...columns].sort((a, b) => Math.sign(b.ranked) - Math.sign(a.ranked)); // those without ranks are last
   const isGeneralization = (column) => column.kind === 'generalization'
     || (column.mean_of || []).some((id) => Board.column(id)?.kind === 'generalization');
   // Mouse against domain generalization first, where there are both.
-  const mouse = columns.find((column) => column.kind === 'mean' && !isGeneralization(column)) || first('mouse');
-  const shift = columns.find(isGeneralization) || columns.find((column) => column !== mouse) || mouse;
+  const mouse = ranked.find((column) => column.kind === 'mean' && !isGeneralization(column))
+    || ranked.find((column) => column.kind === 'mouse') || ranked[0];
+  const shift = ranked.find(isGeneralization) || ranked.find((column) => column !== mouse) || mouse;
   const x = Selects.bind('scatter-x', 'x', Selects.columnOptions(columns));
   const y = Selects.bind('scatter-y', 'y', Selects.columnOptions(columns));
   const MANY = 150; // intervals of more points hide the points

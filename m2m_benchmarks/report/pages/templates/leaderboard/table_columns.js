@@ -17,7 +17,7 @@ const TableColumns = (() => {
     sorts: by,
     cell: (row) => {
       const cell = cellOf(row);
-      const ties = Board.groups(cell).join(' ');
+      const ties = Board.letters(cell);
       const point = cell?.point !== undefined && cell.rank[0] !== cell.rank[1] ? `${cell.point} ` : '';
       if (!cell?.rank) return [Numbers.NONE];
       return [`${point}${point ? '(' : ''}${Numbers.rank(cell.rank)}${point ? ')' : ''}`,
@@ -29,7 +29,7 @@ const TableColumns = (() => {
     const more = {
       error: Numbers.error(cell.error),
       interval: cell.interval ? Numbers.interval(cell.interval) : '',
-      rank: cell.rank ? `${Numbers.rank(cell.rank)} ${Board.groups(cell).join(' ')}` : '',
+      rank: cell.rank ? `${Numbers.rank(cell.rank)} ${Board.letters(cell)}` : '',
     }[show];
     return [Numbers.score(cell.score), ...(more ? [' ', make('small', {}, more)] : [])];
   };

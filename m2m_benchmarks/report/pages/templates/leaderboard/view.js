@@ -5,9 +5,16 @@ const View = (() => {
   const KINDS = ['candidate', 'control', 'ceiling', 'other mice'];
   const MANY = 12; // more columns than this are not all shown at first
 
-  const means = Board.columns.filter((column) => column.kind === 'mean' || column.kind === 'generalization');
-  const first = Board.columns.length > MANY && means.length ? means : Board.columns;
-  const usual = first.slice(0, MANY).map((column) => column.id);
+  // Means, where there are any; else columns that rank the models, which those of earlier versions may not.
+  const choice = () => {
+    if (Board.columns.length <= MANY) return Board.columns;
+    if (Board.columns.some((column) => column.kind === 'mean')) {
+      return Board.columns.filter((column) => column.kind === 'mean' || column.kind === 'generalization');
+    }
+    const ranked = Board.scoreColumns.filter((column) => column.ranked > 0);
+    return ranked.length ? ranked : Board.scoreColumns;
+  };
+  const usual = choice().slice(0, MANY).map((column) => column.id);
   const DEFAULTS = {
     view: 'table', search: '', family: '', least: '', most: '', trained: '', neurn: '', sort: '', up: '', show: 'error',
     x: '', y: '', model: '', other: '', pair: '', row: '', column: '', hidden: [], columns: usual, weights: {},
