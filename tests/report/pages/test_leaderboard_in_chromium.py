@@ -216,6 +216,26 @@ def test_arrow_keys_reach_all_rows_of_a_long_table(tmp_path, visit):
     assert len(names(page)) < 100
 
 
+def test_arrow_keys_reach_all_columns_of_a_wide_table(board, path, visit):
+    page = visit(path, 'columns=all')
+    n = 2 + len(board['columns']) + 3
+    head(page, 'Model').focus()
+    page.keyboard.press('ArrowDown')
+    page.keyboard.press('ArrowRight')
+    read = "document.activeElement.ariaColIndex + ' ' + document.activeElement.innerText"
+    name = names(page)[0]
+    expected = [cell['score'] if cell else None for cell in (board['cells'][name].get(c['id']) for c in board['columns'])]
+    for j in range(2, n):
+        page.keyboard.press('ArrowRight')
+        index, text = page.evaluate(read).split(' ', 1)
+        assert int(index) == j + 1
+        if j < n - 3:
+            score = expected[j - 2]
+            assert text.split()[0] == ('–' if score is None else f'{score:.3f}')
+    page.keyboard.press('Home')
+    assert page.evaluate('document.activeElement.innerText').startswith(name)
+
+
 def test_theme(path, visit):
     page = visit(path, color_scheme='dark')
     colour = 'getComputedStyle(document.body).backgroundColor'

@@ -1,15 +1,18 @@
-// The table: a grid of which only the rows in sight are made, so that thousands of cells are sorted at once.
+// The table: a grid of which only the cells in sight are made, so that tens of thousands are sorted at once.
 const Table = (() => {
   'use strict';
   const { make, byId } = Elements;
   const scroller = byId('grid');
   const table = scroller.querySelector('table');
   const [above, body, below] = table.tBodies;
-  const MARGIN = 12; // rows made beyond those in sight
+  const MARGIN = 8; // rows made beyond those in sight
+  const STEP = 4; // columns are made this many at a time
   let columns = [];
   let rows = [];
   let made = new Map(); // row id -> its element
   let height = 36;
+  let places = []; // left and right end of each column in the table, in pixels
+  let span = [0, 0]; // columns that are made, besides the fixed ones at the left
   let whole = false; // all rows, for printing
   let active = { row: -1, column: 0 }; // the cell that the Tab key reaches; row -1 is the header
 
@@ -21,7 +24,23 @@ const Table = (() => {
     if (column.bar) element.style.setProperty('--bar', `${100 * column.bar(row)}%`);
     return element;
   };
-  const rowElement = (row) => make('tr', { class: row.kind.replace(' ', '-') }, columns.map((column, j) => cellElement(column, row, j)));
+  const nFixed = () => columns.findIndex((column) => column.kind !== 'name' && column.kind !== 'rank');
+  const gap = (n) => (n > 0 ? make('td', { colspan: n, 'aria-hidden': 'true' }) : null);
+  const rowElement = (row) => {
+    const cells = (start, end) => columns.slice(start, end).map((column, i) => cellElement(column, row, start + i));
+    return make('tr', { class: row.kind.replace(' ', '-') },
+      cells(0, nFixed()), gap(span[0] - nFixed()), cells(...span), gap(columns.length - span[1]));
+  };
+  const columnsInSight = () => {
+    if (whole) return [nFixed(), columns.length];
+    const [left, right] = [scroller.scrollLeft, scroller.scrollLeft + scroller.clientWidth];
+    const first = places.findIndex(([, end], j) => j >= nFixed() && end > left);
+    const beyond = places.findIndex(([start], j) => j >= nFixed() && start > right);
+    const start = Math.max(nFixed(), first - (first % STEP) - STEP);
+    const end = beyond === -1 ? columns.length : beyond;
+    return [start, Math.min(columns.length, end - (end % STEP) + 2 * STEP)];
+  };
+  const columnOf = (cell) => Number(cell.getAttribute('aria-colindex')) - 1;
 
   // Its limit rather than its height, which is small until there are rows.
   const sight = () => parseFloat(getComputedStyle(scroller).maxHeight) || scroller.clientHeight;
@@ -38,6 +57,11 @@ const Table = (() => {
   };
   const fill = () => {
     const [start, end] = inSight();
+    const [from, to] = columnsInSight();
+    if (from !== span[0] || to !== span[1]) {
+      span = [from, to];
+      made = new Map();
+    }
     const kept = new Map();
     const elements = rows.slice(start, end).map((row, i) => {
       const element = made.get(row.id) || rowElement(row);
@@ -52,13 +76,13 @@ const Table = (() => {
     space(above, start);
     space(below, rows.length - end);
     made = kept;
-    if (hadFocus) (body.contains(focused) ? focused : scroller).focus({ preventScroll: true });
+    if (hadFocus) (body.contains(focused) ? focused : elementAt(active) || scroller).focus({ preventScroll: true });
     markActive();
   };
 
   const elementAt = ({ row, column }) => {
     if (row === -1) return table.tHead.rows[1].cells[column]?.firstElementChild;
-    return made.get(rows[row]?.id)?.cells[column];
+    return made.get(rows[row]?.id)?.querySelector(`[aria-colindex="${column + 1}"]`);
   };
   const markActive = () => {
     table.querySelectorAll('[tabindex="0"]').forEach((element) => element.setAttribute('tabindex', '-1'));
@@ -69,7 +93,8 @@ const Table = (() => {
       row: Math.max(-1, Math.min(rows.length - 1, row)), column: Math.max(0, Math.min(columns.length - 1, column)),
     };
     if (active.row >= 0 && !elementAt(active)) {
-      scroller.scrollTop = Math.max(0, active.row * height - scroller.clientHeight / 2);
+      if (!made.has(rows[active.row].id)) scroller.scrollTop = Math.max(0, active.row * height - scroller.clientHeight / 2);
+      if (active.column >= nFixed()) scroller.scrollLeft = Math.max(0, places[active.column][0] - scroller.clientWidth / 2);
       fill();
     }
     markActive();
@@ -78,7 +103,7 @@ const Table = (() => {
 
   const open = (element) => {
     const row = rows[element.parentElement.dataset.index];
-    const column = columns[element.cellIndex];
+    const column = columns[columnOf(element)];
     View.set({ row: row.id, column: column.kind === 'score' && Board.column(column.key) ? column.key : '' });
   };
   const sortBy = (column) => {
@@ -112,11 +137,16 @@ const Table = (() => {
       make('tr', { 'aria-rowindex': 2 }, buttons),
     );
     // Columns keep their widths, and the browser need not measure all cells, only in a table of a given width.
-    table.style.width = `calc(${['var(--name)', ...columns.map((column) => column.width).filter(Boolean)].join(' + ')})`;
+    const width = `calc(${['var(--name)', ...columns.map((column) => column.width).filter(Boolean)].join(' + ')})`;
+    table.style.width = width;
     table.querySelector('colgroup').replaceChildren(...columns.map((column) =>
       make('col', { class: column.kind, style: column.width ? `width: ${column.width}` : null })));
   };
 
+  const measure = () => {
+    places = [...table.tHead.rows[1].cells].map((cell) => [cell.offsetLeft, cell.offsetLeft + cell.offsetWidth]);
+  };
+  let widths = '';
   const render = (state) => {
     const started = performance.now();
     const place = active;
@@ -127,6 +157,12 @@ const Table = (() => {
     header(state);
     table.setAttribute('aria-rowcount', rows.length + 2);
     table.setAttribute('aria-colcount', columns.length);
+    const newWidths = columns.map((column) => column.width).join(' ');
+    if (newWidths !== widths) {
+      body.replaceChildren(); // else the browser would lay out what is replaced next
+      measure();
+      widths = newWidths;
+    }
     fill();
     if (inHeader) focus(-1, place.column);
     const measured = body.rows[0]?.getBoundingClientRect().height; // also has the browser lay the table out
@@ -146,7 +182,7 @@ const Table = (() => {
     End: (event) => [event.ctrlKey ? rows.length - 1 : active.row, columns.length - 1],
   };
   scroller.addEventListener('keydown', (event) => {
-    const cell = event.target.closest('tbody th, tbody td');
+    const cell = event.target.closest('tbody.rows [aria-colindex]');
     if (KEYS[event.key] && !event.altKey && !event.metaKey) {
       event.preventDefault();
       focus(...KEYS[event.key](event));
@@ -157,19 +193,19 @@ const Table = (() => {
   });
   scroller.addEventListener('click', (event) => {
     const button = event.target.closest('thead button');
-    const cell = event.target.closest('tbody.rows th, tbody.rows td');
+    const cell = event.target.closest('tbody.rows [aria-colindex]');
     if (button) {
       active = { row: -1, column: button.parentElement.cellIndex };
       sortBy(columns[active.column]);
     } else if (cell) {
-      focus(Number(cell.parentElement.dataset.index), cell.cellIndex);
+      focus(Number(cell.parentElement.dataset.index), columnOf(cell));
       open(cell);
     }
   });
   scroller.addEventListener('focusin', (event) => { // by the mouse, or from outside
-    const cell = event.target.closest('th, td');
+    const cell = event.target.closest('[aria-colindex]');
     if (!cell) return;
-    active = { row: Number(cell.parentElement.dataset.index ?? -1), column: cell.cellIndex };
+    active = { row: Number(cell.parentElement.dataset.index ?? -1), column: columnOf(cell) };
     markActive();
   });
   let pending = false;
@@ -181,7 +217,10 @@ const Table = (() => {
       fill();
     });
   });
-  window.addEventListener('resize', fill);
+  window.addEventListener('resize', () => {
+    widths = ''; // measured again when it is next shown
+    if (scroller.offsetParent && columns.length) render(View.state());
+  });
   const setWhole = (value) => {
     whole = value;
     fill();
@@ -190,7 +229,7 @@ const Table = (() => {
   window.addEventListener('afterprint', () => setWhole(false));
   Tooltip.serve(body, 'td.score', (element) => {
     const row = rows[element.parentElement.dataset.index];
-    const column = columns[element.cellIndex];
+    const column = columns[columnOf(element)];
     const cell = column.key === 'weighted' ? Weighting.cells(View.state().weights).get(row.id) : Board.cell(row.id, column.key);
     return cell && [`${row.label}, ${column.title}`, Facts.short(cell)];
   });
