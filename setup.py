@@ -46,6 +46,9 @@ TEST = [
     'onnxscript>=0.3',
     # The network that the demo's weights were converted for.
     'efficientnet-lite-pytorch==0.1.0',
+    # Pages are tested in Debian's chromium; the second brings axe-core, which checks their accessibility.
+    'playwright>=1.50',
+    'axe-playwright-python>=0.1.5',
 ]
 
 setup(
@@ -63,7 +66,7 @@ setup(
     package_data={
         '': ['*.yaml', '*.md', 'py.typed'],
         'm2m_benchmarks.models': ['*/region_layer_map/*.json'],
-        'm2m_benchmarks.report.pages': ['templates/*'],
+        'm2m_benchmarks.report.pages': ['templates/*', 'templates/*/*'],
         'm2m_benchmarks.scoring': ['probe_images/*.png'],
     },
     install_requires=[
