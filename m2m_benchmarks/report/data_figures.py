@@ -217,8 +217,9 @@ def _draw_recordings(report: DataReport, figure: FigureBase) -> None:
         axes.set_xlabel(title)
         axes.set_yticks(range(len(names)), [printable(name) for name in names[::-1]])
         axes.set_ylim(-0.6, len(names) - 0.4)
-        axes.xaxis.set_major_locator(MaxNLocator(3))
-        axes.margins(x=0.15)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        known = [0.0, *(number for number in map(value, report.recordings) if number is not None)]
+        axes.set_xlim(1.1 * min(known), 1.1 * max(known) or 1)
         axes.grid(axis='y', color='0.5', alpha=0.25)
         _small(axes)
 
