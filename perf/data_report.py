@@ -80,7 +80,7 @@ def dataset(rng: np.random.Generator, n_areas: int, n_recordings: int, odd: str 
 
 
 def spikes(rng: np.random.Generator, latent: np.ndarray, session: Session) -> np.ndarray:
-    """Simulate rates in spikes/s, shape (N_REPETITIONS, N_STIMULI, n_neuroids); NaN in repetitions that aren't there."""
+    """Simulate rates in spikes/s, shape (N_REPETITIONS, N_STIMULI, n_neuroids); NaN in missing repetitions."""
     weights = rng.standard_normal((N_LATENT, session.n_neuroids)) / np.sqrt(np.sum(1 / np.arange(1, N_LATENT + 1)))
     rates = RATE * session.gain * np.exp(UNITS * rng.standard_normal(session.n_neuroids))
     expected = rates * np.exp(session.tuning * (latent @ weights)[session.order])
@@ -100,7 +100,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--datasets', type=int, default=200, help='number of simulated datasets of each kind')
     n = parser.parse_args().datasets
-    print(f'{n} datasets of each kind.\n\n| areas x recordings | datasets with one that stands out | of all recordings |')
+    print(
+        f'{n} datasets of each kind.\n\n| areas x recordings | datasets with one that stands out | of all recordings |'
+    )
     print('|---|--:|--:|')
     for design in DESIGNS:
         flagged = [{reason.recording.label for reason in reasons(seed, design)} for seed in range(n)]

@@ -8,6 +8,7 @@ import typer
 
 from m2m_benchmarks.cli.analyses.outputs import running
 from m2m_benchmarks.cli.console import Json, check_json, print_line, print_tables, print_text, write_json
+from m2m_benchmarks.data.cards import require_recordings
 from m2m_benchmarks.messages import say
 
 
@@ -30,10 +31,11 @@ def report(
       m2m data report Siegle2021 --html report --figure report.png
       m2m data report SimulatedMouse --json report.json
     """  # noqa: D301, D411 - \b keeps these lines from being joined
-    from m2m_benchmarks.report.pages.folder import check_folder
-
+    require_recordings(name)
     check_json(json)
     if html is not None:
+        from m2m_benchmarks.report.pages.folder import check_folder
+
         check_folder(html)
     with running(figure, 'Nothing was written. Run the same command again.') as progress:
         from m2m_benchmarks.analysis.data_report.report import data_report

@@ -112,8 +112,8 @@ def panels(report: DataReport) -> list[Panel]:
             Panel(
                 'responses',
                 'Responses to the images. Left: mean response of the scored neuroids of each area, images in its order '
-                '(SD: of each neuroid over images). Right: mean responses of the neuroids; box: quartiles, whiskers: '
-                '5 % and 95 %.',
+                '(SD: of each neuroid over images). Right: mean responses of the neuroids; dot: median, '
+                'thick line: quartiles, thin line: 5 % to 95 %.',
                 0.9 + 0.28 * max(areas, 4),
                 functools.partial(_draw_responses, report),
             )
@@ -140,8 +140,9 @@ def _draw_neuroids(report: DataReport, figure: FigureBase) -> None:
         ('animals', '^', _VERMILION, '-rdm, animals'),
         ('regression', 'x', _PURPLE, '-ridge, reliability'),
     )
-    for name, marker, colour, label in kinds:
-        pairs = [(getattr(own, name), height) for own, height in zip(report.ceilings, heights, strict=True)]
+    # Beside one another where they are equal.
+    for shift, (name, marker, colour, label) in zip((0.15, 0.05, -0.05, -0.15), kinds, strict=True):
+        pairs = [(getattr(own, name), height + shift) for own, height in zip(report.ceilings, heights, strict=True)]
         known = [(value, height) for value, height in pairs if value is not None]
         if known:
             right.plot(*zip(*known, strict=True), linestyle='', marker=marker, color=colour, markersize=4, label=label)
@@ -255,16 +256,11 @@ def _draw_responses(report: DataReport, figure: FigureBase) -> None:
     left.set(xlabel='images, from least to most (%)', ylabel='mean response (SD)')
     left.legend(fontsize=6, frameon=False, ncols=2)
     heights = np.arange(len(report.responses))[::-1]
-    right.boxplot(
-        [own.neuroid_means for own in report.responses],
-        positions=heights,
-        vert=False,
-        whis=(5, 95),
-        showfliers=False,
-        widths=0.5,
-        **{f'{part}props': {'color': _BLUE} for part in ('box', 'whisker', 'cap')},
-        medianprops={'color': _VERMILION},
-    )
+    for height, own in zip(heights, report.responses, strict=True):
+        low, first, median, third, high = np.quantile(own.neuroid_means, (0.05, 0.25, 0.5, 0.75, 0.95))
+        right.plot([low, high], [height] * 2, color=_BLUE, linewidth=1)
+        right.plot([first, third], [height] * 2, color=_BLUE, linewidth=6, solid_capstyle='butt')
+        right.plot(median, height, color='white', marker='o', markeredgecolor=_VERMILION, markersize=4)
     right.set_yticks(heights, [printable(own.area) for own in report.responses])
     right.set(xlabel='mean response of a neuroid (unit of the recordings)')
     for axes in (left, right):

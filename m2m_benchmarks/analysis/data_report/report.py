@@ -13,12 +13,8 @@ from m2m_benchmarks.analysis.data_report.recordings import Recording, summarize
 from m2m_benchmarks.analysis.data_report.responses import ImageResponses, image_responses
 from m2m_benchmarks.analysis.data_report.standouts import StandOut, stand_outs
 from m2m_benchmarks.arrays import rdm
-from m2m_benchmarks.data import manifest
-from m2m_benchmarks.data.cards import card, cards
-from m2m_benchmarks.data.digit_names import DERIVED_DIGITS, DOMAINS, PAPER_DIGITS
+from m2m_benchmarks.data.cards import card, require_recordings
 from m2m_benchmarks.data.made_here import MADE_HERE
-from m2m_benchmarks.data.names import is_dataset_name
-from m2m_benchmarks.errors import DataError, UnknownNameError
 from m2m_benchmarks.plugins import load_dataset
 from m2m_benchmarks.progress import Progress, silent
 
@@ -148,7 +144,7 @@ def data_report(name: str, progress: Progress | None = None) -> DataReport:
         When it has no recordings but digits, or a file is damaged.
     """
     report = progress or silent
-    _check_recordings(name)
+    require_recordings(name)
     report('reading the recordings', 0, 1)
     assembly = load_dataset(name)
     report('reading the recordings', 1, 1)
@@ -186,19 +182,3 @@ def _few(values: np.ndarray) -> np.ndarray:
     """Take at most `MOST_IN_RDM` stimuli, evenly spaced."""
     n = len(values)
     return values[np.unique(np.linspace(0, n - 1, min(n, MOST_IN_RDM)).astype(int))]
-
-
-def _check_recordings(name: str) -> None:
-    """Check that a name is that of recordings, and that they are here, before anything heavy is computed."""
-    digits = [*DOMAINS, DERIVED_DIGITS, PAPER_DIGITS]
-    if name in digits or (is_dataset_name(name) and manifest.holds_digits(name)):
-        raise DataError(
-            f'{name} has images of digits, and no recordings to report on; `m2m data list {name}` counts its images. '
-            'Reports are on recordings of neuroids, such as Siegle2021.'
-        )
-    known = [own['name'] for own in cards()] + manifest.names()
-    if name not in known and name not in MADE_HERE:
-        recorded = [other for other in dict.fromkeys(known) if other not in digits and not manifest.holds_digits(other)]
-        raise UnknownNameError('dataset', name, recorded, '`m2m data list` lists them.')
-    if name not in MADE_HERE:
-        manifest.require(name)

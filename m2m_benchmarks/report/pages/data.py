@@ -88,7 +88,7 @@ def table_cells(table: Table) -> dict[str, object]:
     """Format the cells of a table, without control characters, for the template."""
     return {
         'title': printable(table.title),
-        'columns': [{'title': printable(column.title), 'number': column.kind == 'number'} for column in table.columns],
+        'columns': [{'title': printable(column.title), 'kind': column.kind} for column in table.columns],
         'rows': [
             {
                 'strong': row.strong,
