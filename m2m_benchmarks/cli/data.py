@@ -1,4 +1,4 @@
-"""The commands `m2m data`: list, fetch, import, verify, export, remove."""
+"""The commands `m2m data`: list, fetch, import, report, verify, export, remove."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from m2m_benchmarks.acquisition.surveys import find_survey
-from m2m_benchmarks.cli import fetch, importing
+from m2m_benchmarks.cli import data_report, fetch, importing
 from m2m_benchmarks.cli.console import (
     Json,
     check_json,
@@ -34,7 +34,7 @@ from m2m_benchmarks.report.tables import Column, Row, Table, heading, number, te
 
 app = typer.Typer(
     cls=ListingGroup,
-    help='List, fetch, import, verify, export and remove recordings and digits.',
+    help='List, fetch, import, report on, verify, export and remove recordings and digits.',
     rich_markup_mode=None,
 )
 
@@ -73,6 +73,7 @@ def show(
 
 
 app.command('import')(importing.import_)
+app.command()(data_report.report)
 
 
 def _table(entries: list[dict[str, Any]], damaged: Iterable[str]) -> Table:

@@ -6,7 +6,10 @@ from pathlib import Path
 import yaml
 
 from m2m_benchmarks.data import manifest
-from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.data.digit_names import DERIVED_DIGITS, DOMAINS, PAPER_DIGITS
+from m2m_benchmarks.data.made_here import MADE_HERE
+from m2m_benchmarks.data.names import is_dataset_name
+from m2m_benchmarks.errors import DataError, UnknownNameError
 
 _FIELDS = ('name', 'what', 'licence', 'citation', 'how_made')
 #: The command that downloads it, and the size of its stimuli on the animals' screen, width x height in degrees.
@@ -66,3 +69,29 @@ def refuse_other_case(name: str) -> None:
     for other in sorted(known) if name not in known else ():
         if other.lower() == name.lower():
             raise DataError(f'{name} differs from {other} only in the case of letters. Use {other}, or another name.')
+
+
+def require_recordings(name: str) -> None:
+    """Check that a name is that of recordings which are on this machine, or are made here.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no dataset of this name; the message has the nearest names.
+    DataNotFoundError
+        When it isn't on this machine; the message has the command that brings it.
+    DataError
+        When it has no recordings but digits, or its manifest is damaged.
+    """
+    digits = (*DOMAINS, DERIVED_DIGITS, PAPER_DIGITS)
+    if name in digits or (is_dataset_name(name) and manifest.holds_digits(name)):
+        raise DataError(
+            f'{name} has images of digits, and no recordings of neuroids. `m2m data list` shows which '
+            'datasets have neuroids.'
+        )
+    known = dict.fromkeys([*(own['name'] for own in cards()), *MADE_HERE, *manifest.names()])
+    if name not in known:
+        recorded = [other for other in known if other not in digits and not manifest.holds_digits(other)]
+        raise UnknownNameError('dataset', name, recorded, '`m2m data list` lists them.')
+    if name not in MADE_HERE:
+        manifest.require(name)

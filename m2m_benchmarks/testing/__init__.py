@@ -17,6 +17,7 @@ from m2m_benchmarks.testing.file_server import FileServer, serving_files
 from m2m_benchmarks.testing.networks import SmallNetwork
 from m2m_benchmarks.testing.pickles import MakesFolder
 from m2m_benchmarks.testing.processes import Call, Command, alive
+from m2m_benchmarks.testing.recordings import write_sessions
 from m2m_benchmarks.testing.results import scored_results, whole_result
 from m2m_benchmarks.testing.runs import write_trained
 from m2m_benchmarks.testing.servers import QuietHandler, serving
@@ -51,5 +52,6 @@ __all__ = [
     'write_bundle',
     'write_npz',
     'write_patterns',
+    'write_sessions',
     'write_trained',
 ]
