@@ -17,7 +17,7 @@ MODELS = ['m2m_benchmarks.models', *(f'm2m_benchmarks.models.{name}' for name in
 # Networks are trained with lightning, which brings aiohttp; matplotlib draws the figure of a comparison.
 TRAIN = ['lightning>=2.6.4', 'aiohttp>=3.13.4', 'matplotlib>=3.8']
 
-# Sessions of recordings are extracted on many machines.
+# Sessions of recordings are extracted, and models are scored, on many machines.
 DASK = ['distributed>=2026.1', 'tornado>=6.5.5']
 
 # NWB files of a lab's own recordings are imported. Not beside the extra allen: its numpy is older than pynwb 3 needs.
@@ -35,6 +35,8 @@ TEST = [
     'onnx>=1.21',
     'onnxruntime>=1.22',
     'onnxscript>=0.3',
+    # Writes the job scripts of SLURM that docs/sweep.md shows.
+    'dask-jobqueue>=0.9',
 ]
 
 setup(

@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from m2m_benchmarks import __version__
-from m2m_benchmarks.cli import analyze, benchmarks, cache, compare, data, doctor, export, models, results, score, train
+from m2m_benchmarks.cli import (
+    analyze,
+    benchmarks,
+    cache,
+    compare,
+    data,
+    doctor,
+    export,
+    models,
+    results,
+    score,
+    sweep,
+    train,
+)
 from m2m_benchmarks.cli.console import print_line
 from m2m_benchmarks.cli.groups import PanelCommand, TopGroup
 from m2m_benchmarks.cli.start import run
@@ -33,6 +46,7 @@ app.command('benchmarks', rich_help_panel=_AVAILABLE)(benchmarks.benchmarks)
 app.add_typer(data.app, name='data', rich_help_panel=_AVAILABLE)
 app.command('score', cls=PanelCommand, rich_help_panel=_MEASURE)(score.score)
 app.command('compare', rich_help_panel=_MEASURE)(compare.compare)
+app.add_typer(sweep.app, name='sweep', rich_help_panel=_MEASURE)
 app.add_typer(analyze.app, name='analyze', rich_help_panel=_MEASURE)
 app.add_typer(results.app, name='results', rich_help_panel=_MEASURE)
 app.add_typer(cache.app, name='cache', rich_help_panel=_MEASURE)
