@@ -11,8 +11,8 @@ from pathlib import Path
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import DataError, ModelError
 from m2m_benchmarks.net import notes
-from m2m_benchmarks.records import sweeps
 from m2m_benchmarks.records import store as results
+from m2m_benchmarks.records import sweeps
 from m2m_benchmarks.scoring import activation_store, ceiling_store, runs
 from m2m_benchmarks.storage import home
 

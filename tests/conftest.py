@@ -29,8 +29,8 @@ from m2m_benchmarks.data.made_here import SIMULATED_MOUSE
 from m2m_benchmarks.data.simulated import dataset as simulated
 from m2m_benchmarks.data.sklearn_digits.domains import ensure
 from m2m_benchmarks.storage import sha256_file
-from m2m_benchmarks.testing.draws import FEW
 from m2m_benchmarks.testing import Bundle, FileServer, serving_files, write_bundle, write_patterns
+from m2m_benchmarks.testing.draws import FEW
 
 #: Cre lines of the cells of `recorded`, in turn; the first four cells of an animal are Rbp4.
 LINES = ('Cux2-CreERT2', 'Vip-IRES-Cre', 'Cux2-CreERT2', 'Slc17a7-IRES2-Cre')

@@ -65,7 +65,8 @@ def run(
         None
     ),
     weights: Annotated[
-        str | None, typer.Option(help="Weights of models without @: 'default' (default), 'none' (untrained), or a file.")
+        str | None,
+        typer.Option(help="Weights of models without @: 'default', 'none' (untrained), or a file."),
     ] = None,
     layer: Annotated[str | None, typer.Option(help='Layer to score all neuroids on.')] = None,
     batch_size: Annotated[int | None, typer.Option(help='Largest number of images in a forward pass.')] = None,
@@ -91,8 +92,8 @@ def run(
 ) -> None:
     """Score all models on all benchmarks, but for those that have a result already.
 
-    Run an interrupted sweep again to go on: no result is computed twice. A model that fails is recorded with the reason,
-    and the others go on; the exit code is then 1. Each worker opens a model and scores it on all benchmarks.
+    Run an interrupted sweep again to go on: no result is computed twice. A model that fails is recorded with the
+    reason, and the others go on; the exit code is then 1. Each worker opens a model and scores it on all benchmarks.
 
     \b
     Examples

@@ -29,7 +29,7 @@ _LOOK_S = 1.0
 #: Longest time in s without any worker on this machine, where dead ones are replaced at once.
 _LONGEST_WITHOUT_S = 120.0
 #: Longest time in s that the answer of a finished step takes.
-_LONGEST_ANSWER_S = 20.0
+_LONGEST_ANSWER_S = 60.0
 #: Longest time in s that a result waits for a results file that can't be written, and between two tries.
 PATIENCE_S, _BETWEEN_TRIES_S = 300.0, 5.0
 
@@ -179,7 +179,7 @@ class Sweep:
         for address in set(self._workers) - set(present):
             del self._workers[address]
             if address in self._sessions:
-                self._died(self._sessions[address])
+                self._died(self._sessions[address], 'has left')
         new = [address for address in present if address not in self._workers and address not in self._refused]
         refusals = []
         for address, facts in describe(self._client, new, list(self._data)).items() if new else ():
@@ -195,7 +195,9 @@ class Sweep:
                 capacity = self._capacities.setdefault(made.group, made.capacity_bytes)
                 self._workers[address] = replace(made, capacity_bytes=capacity)
         if first and refusals:
-            raise SweepError('\n'.join([*refusals, 'Give all workers the same versions and data. Nothing was computed.']))
+            raise SweepError(
+                '\n'.join([*refusals, 'Give all workers the same versions and data. Nothing was computed.'])
+            )
         for refusal in refusals:
             self._tell(f'note: {refusal}')
         if self._workers:
@@ -256,15 +258,18 @@ class Sweep:
         distributed = import_distributed()
         try:
             answer = session.future.result(timeout=_LONGEST_ANSWER_S)
-        except (distributed.KilledWorker, TimeoutError):  # the latter where it died before its answer was sent
-            self._died(session)
+        except distributed.KilledWorker:
+            self._died(session, 'has died')
+            return
+        except TimeoutError:  # it died before its answer was sent
+            self._died(session, 'does not answer')
             return
         except distributed.CancelledError as error:
             raise self._lost() from error
         model = session.model
         match answer:
             case Gone():
-                self._died(session)
+                self._died(session, 'has been replaced')
                 return
             case Failed() if answer.stops_all:
                 raise SweepError(f'{answer.reason} {self._continue}')
@@ -331,7 +336,7 @@ class Sweep:
             self._closing = [future for future in self._closing if not future.done()]
             self._closing.append(self._submit(session.worker, worker.close_model, session.name))
 
-    def _died(self, session: _Session) -> None:
+    def _died(self, session: _Session, how: str) -> None:
         """Have a model whose worker is gone opened again, or give it up."""
         self._client.cancel([session.future])
         del self._sessions[session.worker.address]
@@ -341,7 +346,7 @@ class Sweep:
         where = '' if session.cell is None else f' on {session.cell.benchmark}'
         if model.deaths < MOST_DEATHS:
             self._tell(
-                f'note: the worker of {model.task.label}{where} died; it is tried again ({model.deaths} of '
+                f'note: the worker of {model.task.label}{where} {how}; the model is tried again ({model.deaths} of '
                 f'{MOST_DEATHS}).'
             )
             self._waiting.insert(0, model)

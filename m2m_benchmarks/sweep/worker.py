@@ -239,8 +239,10 @@ def _key(task: Task, name: str, benchmark: 'Benchmark') -> str | None:
 
 @contextlib.contextmanager
 def _explained() -> Iterator[list[Failed]]:
-    """Explain an exception of the block in a sentence, in the list that is yielded; stdout, which libraries print to, \
-goes to stderr."""
+    """Explain an exception of the block in a sentence, in the list that is yielded.
+
+    What libraries print to stdout goes to stderr.
+    """
     failures: list[Failed] = []
     try:
         with contextlib.redirect_stdout(sys.stderr):
