@@ -20,7 +20,7 @@ REPORT = ['matplotlib>=3.8']
 # Networks are trained with lightning, which brings aiohttp; comparisons of trained networks have figures.
 TRAIN = ['lightning>=2.6.4', 'aiohttp>=3.13.4', *REPORT]
 
-# Sessions of recordings are extracted on many machines.
+# Sessions of recordings are extracted, and models are scored, on many machines.
 DASK = ['distributed>=2026.1', 'tornado>=6.5.5']
 
 # NWB files of a lab's own recordings are imported. Not beside the extra allen: its numpy is older than pynwb 3 needs.
@@ -49,6 +49,8 @@ TEST = [
     # Pages are tested in Debian's chromium; the second brings axe-core, which checks their accessibility.
     'playwright>=1.50',
     'axe-playwright-python>=0.1.5',
+    # Writes the job scripts of SLURM that docs/sweep.md shows.
+    'dask-jobqueue>=0.9',
 ]
 
 setup(

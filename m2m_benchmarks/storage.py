@@ -29,7 +29,7 @@ except ImportError:  # Windows
 _TEMPORARY = '.tmp'
 _LONGEST_PREFIX = 50
 #: Folders and files in the data folder that only the library writes.
-_STORES = ('data', 'downloads', 'activations', 'ceilings', 'runs', 'results.sqlite')
+_STORES = ('data', 'downloads', 'activations', 'ceilings', 'runs', 'sweeps', 'results.sqlite')
 
 
 def home() -> Path:

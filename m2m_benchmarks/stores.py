@@ -12,6 +12,7 @@ from m2m_benchmarks.data import manifest
 from m2m_benchmarks.errors import DataError, ModelError
 from m2m_benchmarks.net import notes
 from m2m_benchmarks.records import store as results
+from m2m_benchmarks.records import sweeps
 from m2m_benchmarks.scoring import activation_store, ceiling_store, runs
 from m2m_benchmarks.storage import home
 
@@ -83,6 +84,7 @@ def stores() -> list[Store]:
         Store('activations', activation_store.folder(), _damaged_activations),
         Store('ceilings', ceiling_store.folder(), _damaged_ceilings),
         Store('runs', runs.runs_folder(), _damaged_runs),
+        Store('sweeps', sweeps.folder(), sweeps.damaged),
         Store('results', results.path(), results.verify, results.unsealed),
     ]
 

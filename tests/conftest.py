@@ -30,6 +30,7 @@ from m2m_benchmarks.data.simulated import dataset as simulated
 from m2m_benchmarks.data.sklearn_digits.domains import ensure
 from m2m_benchmarks.storage import sha256_file
 from m2m_benchmarks.testing import Bundle, FileServer, serving_files, write_bundle, write_patterns
+from m2m_benchmarks.testing.draws import FEW
 
 #: Cre lines of the cells of `recorded`, in turn; the first four cells of an animal are Rbp4.
 LINES = ('Cux2-CreERT2', 'Vip-IRES-Cre', 'Cux2-CreERT2', 'Slc17a7-IRES2-Cre')
@@ -203,16 +204,7 @@ def make_images():
 @pytest.fixture(scope='session')
 def settings_of_few_draws():
     """Values of names of the library with which scores and ceilings take a tenth of the time; see `few_draws`."""
-    comparisons = 'm2m_benchmarks.benchmarks.comparisons'
-    return {
-        f'{comparisons}.rdm.N_SPLITS': 5,
-        f'{comparisons}.rdm.N_HALVINGS': 5,
-        f'{comparisons}.rdm._N_SHARED': 5,
-        f'{comparisons}.base.Comparison.n_draws': 20,
-        f'{comparisons}.pls_noise_corrected.N_TRIAL_SPLITS': 2,
-        f'{comparisons}.pls_noise_corrected.N_IMAGE_SPLITS': 2,
-        f'{comparisons}.procrustes.Procrustes.n_draws': 20,
-    }
+    return FEW
 
 
 @pytest.fixture

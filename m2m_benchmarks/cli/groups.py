@@ -95,11 +95,14 @@ class PanelCommand(TyperCommand):
 class ListingGroup(TyperGroup):
     """Group with the default command `list`: `m2m data --json -` is `m2m data list --json -`."""
 
+    #: Default command.
+    default = 'list'
+
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
         """Parse the arguments."""
         # For completion, shells need the names of the commands.
         if not context.resilient_parsing and (not arguments or self._is_for_list(context, arguments[0])):
-            arguments = ['list', *arguments]
+            arguments = [self.default, *arguments]
         return super().parse_args(context, arguments)
 
     def _is_for_list(self, context: Any, argument: str) -> bool:
@@ -111,3 +114,9 @@ class SearchingGroup(ListingGroup):
 
     def _is_for_list(self, context: Any, argument: str) -> bool:
         return argument not in (*self.commands, *context.help_option_names)
+
+
+class RunningGroup(SearchingGroup):
+    """Group that passes unknown commands to `run`: `m2m sweep FILE.yaml` is `m2m sweep run FILE.yaml`."""
+
+    default = 'run'

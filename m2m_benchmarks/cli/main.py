@@ -21,6 +21,7 @@ from m2m_benchmarks.cli import (
     report,
     results,
     score,
+    sweep,
     train,
 )
 from m2m_benchmarks.cli.console import print_line
@@ -48,6 +49,7 @@ app.add_typer(data.app, name='data', rich_help_panel=_AVAILABLE)
 app.command('score', cls=PanelCommand, rich_help_panel=_MEASURE)(score.score)
 app.command('compare', rich_help_panel=_MEASURE)(compare.compare)
 app.command('report', rich_help_panel=_MEASURE)(report.report)
+app.add_typer(sweep.app, name='sweep', rich_help_panel=_MEASURE)
 app.add_typer(analyze.app, name='analyze', rich_help_panel=_MEASURE)
 app.command('leaderboard', rich_help_panel=_MEASURE)(leaderboard.leaderboard)
 app.add_typer(results.app, name='results', rich_help_panel=_MEASURE)

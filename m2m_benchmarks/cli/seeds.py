@@ -9,8 +9,8 @@ _PART = re.compile(r'(\d+)(?:-(\d+))?', re.ASCII)
 _MAX_SEEDS = 1000
 
 
-def parse_seeds(text: str) -> list[int]:
-    """Parse random seeds: numbers and ranges, such as 0,1,2 or 0-4 or 0-2,7.
+def parse_seeds(text: str, where: str = '--seeds') -> list[int]:
+    """Parse random seeds: numbers and ranges, such as 0,1,2 or 0-4 or 0-2,7, from an option or another place.
 
     Raises
     ------
@@ -22,12 +22,12 @@ def parse_seeds(text: str) -> list[int]:
     count = sum(last - first + 1 for first, last in ranges)
     seeds = [seed for first, last in ranges for seed in range(first, last + 1)] if count <= _MAX_SEEDS else []
     if any(seed >= 2**63 for seed in seeds):
-        raise typer.BadParameter(f'{text!r}: expected numbers of at most 64 bits, below 2**63', param_hint='--seeds')
+        raise typer.BadParameter(f'{text!r}: expected numbers of at most 64 bits, below 2**63', param_hint=where)
     if None in matches or any(first > last for first, last in ranges) or len(set(seeds)) < len(seeds):
         seeds = []
     if not seeds:
         raise typer.BadParameter(
             f'{text!r}: expected different whole numbers or ranges, at most {_MAX_SEEDS:,}, such as 0,1,2 or 0-4',
-            param_hint='--seeds',
+            param_hint=where,
         )
     return seeds

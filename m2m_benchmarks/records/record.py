@@ -449,6 +449,14 @@ class Result:
         machine = dataclasses.asdict(self.machine)
         return _sha256([self.claim, machine, self.versions, self.weights, self.seed, self.simulated])
 
+    @property
+    def portable_identity(self) -> str | None:
+        """Key of the identity without the machine, and without the responses, whose last digits depend on it."""
+        if self.identity is None:
+            return None
+        any_machine = dataclasses.replace(self, response_sha256='')
+        return _sha256([any_machine.claim, self.versions, self.weights, self.seed, self.simulated])
+
 
 _NESTED: dict[str, Any] = {'in_domain': Domain, 'input': Input, 'library': Library, 'machine': Machine}
 _NESTED_BY_NAME: dict[str, Any] = {'areas': Part, 'targets': Domain}

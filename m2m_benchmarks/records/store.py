@@ -256,6 +256,27 @@ def answers(identity: str | None = None, request: str | None = None) -> list[Res
         return _readable(reversed(rows))
 
 
+def computed(expected: Result) -> Result | None:
+    """Find the newest result, of any machine, with the portable identity of an expected one; None where there is none.
+
+    Imported results don't count: they answer no score.
+    """
+    if not path().exists() or expected.portable_identity is None:
+        return None
+    same_names = (Row.model == expected.model) & (Row.benchmark == expected.benchmark) & Row.identity.is_null(False)
+    with _connection():
+        results = _readable(reversed(_select(same_names)))
+    return next((result for result in results if result.portable_identity == expected.portable_identity), None)
+
+
+def uids() -> set[str]:
+    """List the uids of all results that are not damaged."""
+    if not path().exists():
+        return set()
+    with _connection():
+        return {row['uid'] for row in _select(peewee.SQL('1')) if not _is_damaged(row)}
+
+
 def unsealed() -> set[str]:
     """List the uids of results that an earlier version stored, without a seal."""
     if not path().exists():

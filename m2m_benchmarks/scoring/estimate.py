@@ -95,7 +95,6 @@ def estimate_cost(candidate: Candidate, benchmarks: Sequence[Benchmark], layer: 
     stimuli = list(dict.fromkeys(path for each in passes for path in each.stimuli))
     activations.image_bytes(stimuli[0], passes[0].layers)  # a first run takes longer than all others
     seconds = len(stimuli) * _seconds(activations.preprocess, stimuli[1:2])
-    draws = sum(_kept_bytes(candidate, area, layer) for area in _areas(benchmarks))
     memory, samples, space = 0, 0, 0
     for each in passes:
         n_stimuli = len(each.stimuli)
@@ -109,20 +108,34 @@ def estimate_cost(candidate: Candidate, benchmarks: Sequence[Benchmark], layer: 
             seconds += n_stimuli / len(few) * _seconds(activations.collect, few, 0, collected, probe, each.form)
         if each.form is FeatureForm.ROTATION:
             seconds += sum(n_units for n_units, _ in kept.values()) * _seconds_per_unit(n_stimuli)
-        if each.form in WITH_SAMPLE:
-            sampled = kept_units(probe, each.layers, FeatureForm.MANY_UNITS, n_stimuli)
-            samples += n_stimuli * sum(n_units * dtype.itemsize for n_units, dtype in sampled.values())
-        memory = max(memory, n_images * activations.image_bytes(each.stimuli[0], each.layers))
+        samples += _sample_bytes(each, probe)
+        memory = max(memory, _batch_bytes(activations, each, probe))
         space = max(space, scratch_bytes(n_stimuli, kept))
     return Estimate(
         candidate.identifier,
         len({name for each in passes for name in each.layers}),
         len(stimuli),
-        max(_memory_bytes() + memory + samples + draws, peak_memory_bytes() or 0),
+        max(
+            _memory_bytes() + memory + samples + _drawn_bytes(candidate, benchmarks, layer), peak_memory_bytes() or 0
+        ),
         space,
         free_bytes(home()),
         seconds,
     )
+
+
+def estimate_memory(candidate: Candidate, benchmarks: Sequence[Benchmark], layer: str | None = None) -> int:
+    """Estimate the largest memory of this process during the scores of a loaded candidate, in bytes.
+
+    What the process needed before, for other candidates, doesn't count. Parameters and errors are those of
+    `estimate_cost`, which takes longer.
+    """
+    activations = Activations(candidate)
+    memory, samples = 0, 0
+    for each in _passes(candidate, benchmarks, layer):
+        probe = Probe(activations, each.layers, each.stimuli[:1])
+        memory, samples = max(memory, _batch_bytes(activations, each, probe)), samples + _sample_bytes(each, probe)
+    return _memory_bytes() + memory + samples + _drawn_bytes(candidate, benchmarks, layer)
 
 
 def estimate_several(
@@ -179,6 +192,24 @@ def _areas(benchmarks: Sequence[Benchmark]) -> list[AreaBenchmark]:
                 'this benchmark.'
             )
     return areas
+
+
+def _batch_bytes(activations: Activations, each: _Pass, probe: Probe) -> int:
+    """Memory of a forward pass over a batch of stimuli."""
+    n_images = min(len(each.stimuli), images_at_once(probe, each.layers, activations.most_images))
+    return n_images * activations.image_bytes(each.stimuli[0], each.layers)
+
+
+def _sample_bytes(each: _Pass, probe: Probe) -> int:
+    """Memory of the samples of units that are collected in a pass over stimuli and kept."""
+    if each.form not in WITH_SAMPLE:
+        return 0
+    sampled = kept_units(probe, each.layers, FeatureForm.MANY_UNITS, len(each.stimuli)).values()
+    return len(each.stimuli) * sum(n_units * dtype.itemsize for n_units, dtype in sampled)
+
+
+def _drawn_bytes(candidate: Candidate, benchmarks: Sequence[Benchmark], layer: str | None) -> int:
+    return sum(_kept_bytes(candidate, area, layer) for area in _areas(benchmarks))
 
 
 def _kept_bytes(candidate: Candidate, area: AreaBenchmark, layer: str | None) -> int:

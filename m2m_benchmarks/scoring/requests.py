@@ -52,6 +52,7 @@ def key(
     used: Sequence[Version] | None = None,
     mouse_acuity: bool = False,
     neurons: str | None = None,
+    any_machine: bool = False,
 ) -> str | None:
     """Compute the key of a request; None where the request does not determine the number.
 
@@ -77,6 +78,8 @@ def key(
         Whether the model sees stimuli as a mouse's eye passes them on.
     neurons : str, optional
         SHA-256 of the selection of neurons that the benchmark is restricted to.
+    any_machine : bool
+        Whether the key is the same on all machines; numbers may then differ in their last digits.
 
     Raises
     ------
@@ -86,7 +89,7 @@ def key(
     candidate, data = _candidate(model, weights, seed), _data(benchmark, used)
     if candidate is None or data is None or 'preprocessing' in options:
         return None
-    settings = [dict(options), library().code_sha256, versions(), _machine()]
+    settings = [dict(options), library().code_sha256, versions(), None if any_machine else _machine()]
     content: list[Any] = [candidate, benchmark, data, layer, *settings]
     if mouse_acuity:
         entries = {version.name: version.manifest for version in used or ()}

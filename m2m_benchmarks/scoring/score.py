@@ -207,18 +207,9 @@ def score_candidate(
         Score as `score` returns it, stored before it is yielded; where it can't be stored, there is a note on stderr,
         and `attrs['not_stored']` is the reason.
     """
-    ensure_writable(home())
-    get_backend()  # raises before the network runs where there is no such backend
-    layer = None if layer is None else layer_name(layer)
-    loaded = [_load(benchmark) for benchmark in benchmarks]
-    if candidate.mouse_acuity:
-        loaded = [seen_by_mouse(benchmark) for benchmark in loaded]
-    activations = Activations(candidate, progress) if candidate.module is not None else None
-    facts = facts_of(candidate, activations, layer)
-    for note in facts.notes or ():
-        say(f'Note on {candidate.identifier}: {note}.')
-    for benchmark in loaded:
-        expected = dataclasses.replace(facts, **benchmark_fields(benchmark))
+    scorer = Scorer(candidate, benchmarks, layer, progress)
+    for benchmark in scorer.benchmarks:
+        expected = scorer.expected(benchmark)
         known = [] if expected.identity is None or fresh else store.answers(identity=expected.identity)
         if known:
             score = score_of(known[0])
@@ -226,22 +217,64 @@ def score_candidate(
                 show(score)
             yield score
             continue
-        start = time.perf_counter()
-        with reporting_replacement(getattr(benchmark, 'versions', [])):
-            if candidate.mouse_acuity:
-                make_stimuli(benchmark, progress)
-            score = _score(candidate, activations, benchmark, layer, progress)
-        seconds = time.perf_counter() - start
-        result = result_of(expected, benchmark, score, seconds)
-        score.attrs['result'] = result.document()
+        score = scorer.compute(benchmark)
         try:
             if show:
                 show(score)
         finally:
-            reason = _store(result, draws_of(score))
+            reason = _store(Result.from_document(score.attrs['result']), draws_of(score))
         if reason is not None:
             score.attrs['not_stored'] = reason
         yield score
+
+
+class Scorer:
+    """Computes scores of one candidate, whose layers run over the stimuli once, and stores none.
+
+    Parameters
+    ----------
+    candidate : Candidate
+    benchmarks : sequence of str or Benchmark
+    layer : str, optional
+    progress : callable, optional
+
+    Attributes
+    ----------
+    benchmarks : list of Benchmark
+        Benchmarks as the candidate sees them, in order.
+    """
+
+    def __init__(
+        self,
+        candidate: Candidate,
+        benchmarks: Sequence[str | Benchmark],
+        layer: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        ensure_writable(home())
+        get_backend()  # raises before the network runs where there is no such backend
+        self._candidate, self._layer, self._progress = candidate, None if layer is None else layer_name(layer), progress
+        loaded = [_load(benchmark) for benchmark in benchmarks]
+        self.benchmarks = [seen_by_mouse(benchmark) for benchmark in loaded] if candidate.mouse_acuity else loaded
+        self._activations = Activations(candidate, progress) if candidate.module is not None else None
+        self._facts = facts_of(candidate, self._activations, self._layer)
+        for note in self._facts.notes or ():
+            say(f'Note on {candidate.identifier}: {note}.')
+
+    def expected(self, benchmark: Benchmark) -> Result:
+        """Fields of the result that are known before the score: those that it depends on."""
+        return dataclasses.replace(self._facts, **benchmark_fields(benchmark))
+
+    def compute(self, benchmark: Benchmark) -> Score:
+        """Compute the score on one of `benchmarks`; `attrs['result']` is its result as a dictionary for JSON."""
+        start = time.perf_counter()
+        with reporting_replacement(getattr(benchmark, 'versions', [])):
+            if self._candidate.mouse_acuity:
+                make_stimuli(benchmark, self._progress)
+            score = _score(self._candidate, self._activations, benchmark, self._layer, self._progress)
+        seconds = time.perf_counter() - start
+        score.attrs['result'] = result_of(self.expected(benchmark), benchmark, score, seconds).document()
+        return score
 
 
 def _store(result: Result, draws: dict[str, np.ndarray]) -> str | None:

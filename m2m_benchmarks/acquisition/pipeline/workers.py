@@ -167,22 +167,48 @@ def _exit_with_parent(sentinel: int) -> None:
     os._exit(1)
 
 
-def _on_dask(work: Work, tasks: Sequence[Any], scheduler: str) -> Iterator[Any]:
+def import_distributed() -> Any:
+    """Import dask.distributed.
+
+    Raises
+    ------
+    DataError
+        When it isn't installed.
+    """
     try:
         import distributed
     except ImportError as error:
         raise DataError(
             "a scheduler needs dask.distributed: pip install 'm2m-benchmarks[dask]' here and on its workers."
         ) from error
+    return distributed
+
+
+@contextlib.contextmanager
+def connected(scheduler: str) -> Iterator[Any]:
+    """Connect to a dask.distributed scheduler that has workers, or gets its first one soon; yield the client.
+
+    Raises
+    ------
+    DataError
+        When there is no scheduler or no worker, or dask.distributed isn't installed.
+    """
+    distributed = import_distributed()
     try:
         client = distributed.Client(scheduler, set_as_default=False)
     except (OSError, ValueError) as error:
         raise DataError(f'there is no dask.distributed scheduler at {scheduler}: {error}.') from error
-    with client, client.as_current():
+    with client:
         try:
             client.wait_for_workers(1, timeout=_LONGEST_START_S)
         except TimeoutError as error:
             raise DataError(f'the scheduler at {scheduler} has no workers; start some, then run this again.') from error
+        yield client
+
+
+def _on_dask(work: Work, tasks: Sequence[Any], scheduler: str) -> Iterator[Any]:
+    distributed = import_distributed()
+    with connected(scheduler) as client, client.as_current():
         futures = [client.submit(work, task, None, pure=False) for task in tasks]
         try:
             for future in distributed.as_completed(futures):

@@ -1,0 +1,1 @@
+"""Scores many models on many benchmarks, in several processes or on several machines."""
