@@ -115,9 +115,7 @@ def estimate_cost(candidate: Candidate, benchmarks: Sequence[Benchmark], layer: 
         candidate.identifier,
         len({name for each in passes for name in each.layers}),
         len(stimuli),
-        max(
-            _memory_bytes() + memory + samples + _drawn_bytes(candidate, benchmarks, layer), peak_memory_bytes() or 0
-        ),
+        max(_memory_bytes() + memory + samples + _drawn_bytes(candidate, benchmarks, layer), peak_memory_bytes() or 0),
         space,
         free_bytes(home()),
         seconds,
