@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import distributed
 import psutil
 
 from m2m_benchmarks.records import store
@@ -150,9 +151,11 @@ class _Sweep:
             self.scheduler = self._start('distributed.cli.dask_scheduler', '--host', address, '--no-dashboard')
             self._workers = self._start(
                 *('distributed.cli.dask_worker', f'tcp://{address}', '--nworkers', '2', '--nthreads', '1'),
-                *('--no-dashboard', '--death-timeout', '20', '--memory-limit', '0'),
+                *('--no-dashboard', '--death-timeout', '300', '--memory-limit', '0'),
             )
             options = ['--scheduler', f'tcp://{address}']
+            with distributed.Client(f'tcp://{address}', timeout=_LONGEST_S, set_as_default=False) as client:
+                client.wait_for_workers(2, timeout=_LONGEST_S)
         self.client = self._start(_M2M[2], 'sweep', str(definition), *options)
 
     def _start(self, module: str, *arguments: str) -> subprocess.Popen:
@@ -219,7 +222,7 @@ def _worker_processes(pid: int) -> Iterator[psutil.Process]:
 def _seconds_until_end(processes: Sequence[psutil.Process]) -> float:
     """Wait for the end of processes; an error where one doesn't end."""
     start = time.monotonic()
-    _, alive = psutil.wait_procs(processes, timeout=120)
+    _, alive = psutil.wait_procs(processes, timeout=_LONGEST_S)
     if any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in alive):
         raise RuntimeError(f'{len(alive)} processes do not end: {alive}')
     return time.monotonic() - start

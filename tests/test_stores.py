@@ -46,7 +46,7 @@ def problems():
 
 def test_nothing_is_stored(m2m_home):
     assert not any(problems().values())
-    assert [(each.bytes, each.leftovers()) for each in stores()] == [(0, [])] * 6
+    assert [(each.bytes, each.leftovers()) for each in stores()] == [(0, [])] * 7
     assert not m2m_home.exists()
 
 

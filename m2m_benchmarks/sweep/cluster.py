@@ -19,6 +19,13 @@ from m2m_benchmarks.sweep.worker import Facts
 
 #: Variables that say how many threads an operation has.
 _THREADS = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS')
+#: Settings of dask for workers on this machine: that one has died is seen at once, by the end of its connection; one
+#: that is silent is busy, on a machine with too much to do.
+_PATIENT = {
+    'distributed.comm.timeouts.tcp': '1h',
+    'distributed.comm.timeouts.connect': '2m',
+    'distributed.scheduler.worker-ttl': '1h',
+}
 #: Share of the free memory that models may take.
 _SHARE = 0.9
 
@@ -57,7 +64,8 @@ def local_client(n_workers: int) -> Iterator[Any]:
 
     threads = max(1, (os.cpu_count() or 1) // n_workers)
     environment = {name: os.environ.get(name, os.environ.get(_THREADS[0], str(threads))) for name in _THREADS}
-    with _quiet(), dask.config.set({'distributed.nanny.pre-spawn-environ': environment}):
+    settings = {'distributed.nanny.pre-spawn-environ': environment, **_PATIENT}
+    with _quiet(), dask.config.set(settings):
         try:
             cluster = distributed.LocalCluster(
                 n_workers=n_workers,
