@@ -19,7 +19,7 @@ from m2m_benchmarks.testing import make_board
 
 ACTIONS = {
     'sort': "View.set({ sort: Board.scoreColumns[i + 1].id, up: '' })",
-    'filter': "View.set({ search: `network${i}` })",
+    'filter': 'View.set({ search: `network${i}` })',
     'weight 60 columns': 'View.set({ weights: Object.fromEntries(Board.scoreColumns.map((c) => [c.id, 1 + i])) })',
 }
 TIMED = """(i) => {

@@ -9,7 +9,13 @@ _AREAS = ('VISp', 'VISl', 'VISal', 'VISpm', 'VISrl', 'VISam')
 _COMPARISONS = ('rdm', 'ridge', 'cka', 'pls', 'rdm_spearman', 'procrustes', 'rmse', 'svcca')
 _FAMILIES = ('resnet', 'vgg', 'vit', 'convnext', 'squeezenet')
 #: Names that are markup, control characters, or a spreadsheet's formula.
-ODD_NAMES = ('<script>alert(1)</script>', '\x1b[31mred\x1b[0m', 'two\nlines, and "quotes"', '=1+1', 'naïve 模型 \u202eabc')
+ODD_NAMES = (
+    '<script>alert(1)</script>',
+    '\x1b[31mred\x1b[0m',
+    'two\nlines, and "quotes"',
+    '=1+1',
+    'naïve 模型 \u202eabc',
+)
 
 
 def make_board(n_models: int = 12, n_benchmarks: int = 12, seed: int = 0) -> dict[str, Any]:
@@ -58,9 +64,10 @@ def _columns(n_benchmarks: int) -> list[dict[str, Any]]:
     singles = []
     for number in range(n_benchmarks - 1):
         rest, area = divmod(number, len(_AREAS))
-        dataset, comparison = divmod(rest, len(_COMPARISONS))
+        dataset_number, comparison = divmod(rest, len(_COMPARISONS))
+        dataset = f'Mouse{dataset_number}'
         singles.append(
-            _column(f'Mouse{dataset}.{_AREAS[area]}-{_COMPARISONS[comparison]}', f'Mouse{dataset}', 'mouse')
+            _column(f'{dataset}.{_AREAS[area]}-{_COMPARISONS[comparison]}', dataset, 'mouse')
             | {'area': _AREAS[area], 'comparison': _COMPARISONS[comparison]}
         )
     first = singles[0]

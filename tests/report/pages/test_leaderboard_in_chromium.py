@@ -224,7 +224,9 @@ def test_arrow_keys_reach_all_columns_of_a_wide_table(board, path, visit):
     page.keyboard.press('ArrowRight')
     read = "document.activeElement.ariaColIndex + ' ' + document.activeElement.innerText"
     name = names(page)[0]
-    expected = [cell['score'] if cell else None for cell in (board['cells'][name].get(c['id']) for c in board['columns'])]
+    expected = [
+        cell['score'] if cell else None for cell in (board['cells'][name].get(c['id']) for c in board['columns'])
+    ]
     for j in range(2, n):
         page.keyboard.press('ArrowRight')
         index, text = page.evaluate(read).split(' ', 1)
