@@ -64,9 +64,10 @@ def _columns(n_benchmarks: int) -> list[dict[str, Any]]:
     singles = []
     for number in range(n_benchmarks - 1):
         rest, area = divmod(number, len(_AREAS))
-        dataset, comparison = divmod(rest, len(_COMPARISONS))
+        dataset_number, comparison = divmod(rest, len(_COMPARISONS))
+        dataset = f'Mouse{dataset_number}'
         singles.append(
-            _column(f'Mouse{dataset}.{_AREAS[area]}-{_COMPARISONS[comparison]}', f'Mouse{dataset}', 'mouse')
+            _column(f'{dataset}.{_AREAS[area]}-{_COMPARISONS[comparison]}', dataset, 'mouse')
             | {'area': _AREAS[area], 'comparison': _COMPARISONS[comparison]}
         )
     first = singles[0]
