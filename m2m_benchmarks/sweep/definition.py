@@ -127,11 +127,11 @@ def read_file(path: Path, parse_seeds: Callable[[str], Sequence[int]]) -> Defini
         raise DataError(f'{path} cannot be read: {reason}. Expected YAML with the keys {", ".join(KEYS)}.') from error
     if not isinstance(fields, dict):
         raise DataError(f'{path}: expected keys and their values, such as `models: [pixels_64]`.')
-    _check_keys(f'{path}: key', fields, KEYS)
+    _check_keys(path, 'key', fields, KEYS)
     options = {} if fields.get('options') is None else fields['options']
     if not isinstance(options, dict):
         raise DataError(f'{path}: options: expected keys and their values, such as `options: {{batch_size: 16}}`.')
-    _check_keys(f'{path}: option', options, OPTIONS)
+    _check_keys(path, 'option', options, OPTIONS)
     weights = fields.get('weights', 'default')
     if not isinstance(weights, str):
         raise DataError(f'{path}: weights: expected default, none or a file, got {weights!r}.')
@@ -144,10 +144,10 @@ def read_file(path: Path, parse_seeds: Callable[[str], Sequence[int]]) -> Defini
     )
 
 
-def _check_keys(kind: str, fields: Mapping[Any, Any], known: Sequence[str]) -> None:
+def _check_keys(path: Path, kind: str, fields: Mapping[Any, Any], known: Sequence[str]) -> None:
     for key in fields:
         if key not in known:
-            raise UnknownNameError(kind, str(key), known, f'Known are {", ".join(known)}.')
+            raise UnknownNameError(kind, str(key), known, f'In {path}, {kind}s can be {", ".join(known)}.')
 
 
 def _texts(path: Path, fields: Mapping[str, Any], key: str, default: Sequence[str] = ()) -> tuple[str, ...]:
