@@ -19,7 +19,7 @@ _WIDTH, _COLUMNS = 7.2, 6
 #: Colours that colour-blind people can distinguish (Okabe & Ito).
 _BLUE, _VERMILION, _GREEN, _PURPLE, _SKY = '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#56B4E9'
 #: Bins of reliabilities in the figure; those below 0 are in the first.
-_BINS = np.linspace(0, 1, 21)
+_BINS = [n / 20 for n in range(21)]
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _grid(figure: FigureBase, n: int) -> list[Axes]:
 
 def _draw_reliabilities(report: DataReport, figure: FigureBase) -> None:
     for number, (axes, area) in enumerate(zip(_grid(figure, len(report.areas)), report.areas, strict=True)):
-        axes.hist(np.clip(area.reliabilities, 0, 1), _BINS, color=_BLUE)
+        axes.hist(np.clip(area.reliabilities, 0, 1), bins=_BINS, color=_BLUE)
         axes.axvline(0.5, color=_VERMILION, linestyle='--', linewidth=1)
         axes.set_title(printable(area.name), fontsize=7)
         axes.set_xlim(0, 1)
@@ -206,6 +206,8 @@ def _draw_recordings(report: DataReport, figure: FigureBase) -> None:
     rng = np.random.default_rng(0)
     spread = {id(one): rng.uniform(-0.25, 0.25) for one in report.recordings}
     for axes, (title, value) in zip(figure.subplots(1, len(measures), sharey=True), measures, strict=True):
+        known = [number for number in map(value, report.recordings) if number is not None]
+        least, most = min([0.0, *known]), max(known, default=0.0) or 1.0
         for one in report.recordings:
             number, odd = value(one), one in outstanding
             if number is None:
@@ -214,22 +216,21 @@ def _draw_recordings(report: DataReport, figure: FigureBase) -> None:
             style = {'marker': 'D', 'color': _VERMILION} if odd else {'marker': 'o', 'color': _BLUE}
             axes.plot(number, height, markersize=5 if odd else 3, alpha=1 if odd else 0.7, linestyle='', **style)
             if odd and axes is figure.axes[0]:
-                _name(axes, printable(one.animal), number, height)
+                _name(axes, printable(one.animal), number, height, most / 2)
         axes.set_xlabel(title)
         axes.set_yticks(range(len(names)), [printable(name) for name in names[::-1]])
         axes.set_ylim(-0.6, len(names) - 0.4)
         axes.xaxis.set_major_locator(MaxNLocator(4))
-        known = [0.0, *(number for number in map(value, report.recordings) if number is not None)]
-        axes.set_xlim(1.1 * min(known), 1.1 * max(known) or 1)
+        axes.set_xlim(1.1 * least, 1.1 * most)
         axes.grid(axis='y', color='0.5', alpha=0.25)
         _small(axes)
 
 
-def _name(axes: Axes, text: str, x: float, y: float) -> None:
-    """Write a name above a point."""
-    axes.annotate(
-        text if len(text) < 20 else f'{text[:19]}…', (x, y), (0, 5), textcoords='offset points', fontsize=6, va='bottom'
-    )
+def _name(axes: Axes, text: str, x: float, y: float, middle: float) -> None:
+    """Write a name above a point, towards the middle of the axes."""
+    side = 'left' if x < middle else 'right'
+    short = text if len(text) < 20 else f'{text[:19]}…'
+    axes.annotate(short, (x, y), (0, 5), textcoords='offset points', fontsize=6, va='bottom', ha=side)
 
 
 def _draw_missing(report: DataReport, figure: FigureBase) -> None:

@@ -127,8 +127,8 @@ def missing_tables(report: DataReport, most: int | None = None) -> list[Table]:
     title = 'Missing presentations'
     if not by_recording:
         return [Table([Column('')], [Row(('Every recording has each of its images equally often.',))], title)]
-    columns = (heading('area'), Column('animal'), Column('session'))
-    columns += tuple(map(count, ('presentations', 'missing', 'images never shown', 'images rarely shown', 'responses')))
+    numbers = ('expected', 'missing', 'never', 'rarely', 'responses')
+    columns = (Column('area'), Column('animal'), Column('session'), *map(count, numbers))
     rows = [
         Row(
             (
@@ -139,8 +139,9 @@ def missing_tables(report: DataReport, most: int | None = None) -> list[Table]:
         for own in by_recording[:most]
     ]
     notes = [
-        'presentations: number if each image were presented as often as the most frequent one of the recording. '
-        'rarely: less than half as often. responses: of single neuroids, missing in recorded presentations.',
+        'expected: presentations, if each image had as many as the most frequent one of the recording. never, rarely: '
+        'images without any, and with less than half as many. responses: of single neuroids, missing in recorded '
+        'presentations.',
         *_others(len(by_recording), most, 'recordings'),
     ]
     tables = [Table(columns, rows, title, notes)]

@@ -58,6 +58,8 @@ COMMANDS = [
     (('analyze', 'architectures', 'neurn_resnet19'), 1, 'Did you mean neurn_resnet18'),
     (('score', 'pixels_64', BENCHMARK, '--neurons', 'nothing.json'), 1, 'there is no selection of neurons'),
     (('data', 'fetch', 'Siegle2021', '--help'), 0, ''),
+    (('data', 'report', 'SimulatedMous'), 1, 'Did you mean SimulatedMouse'),
+    (('data', 'report', 'Siegle2021', '--html', 'pages'), 1, 'm2m data fetch Siegle2021'),
     (('score', 'neurn_resnet19', BENCHMARK), 1, 'Did you mean neurn_resnet18'),
     (('score', 'torchvision:squezenet1_1@none', BENCHMARK), 1, 'Did you mean squeezenet1_1'),
     (('score', 'timm:vit_tinny_patch16_224', BENCHMARK), 1, 'Did you mean vit_tiny_patch16_224'),
@@ -119,6 +121,7 @@ def test_the_first_word_comes_before_anything_heavy_is_imported(m2m_home):
         ('data', 'import', 'Lab2026', '--sessions', 's.csv', '--units', 'u.csv', '--stimuli', 'stimuli'),
         ('data', 'import', 'digits-domain', 'MNIST', '--from', 'folder'),
         ('data', 'fetch', 'digits'),
+        ('data', 'report', 'SimulatedMouse', '--figure', 'figure.png'),
         ('data', 'fetch', 'Siegle2021', '--dry-run'),
         ('doctor',),
     ]

@@ -73,7 +73,7 @@ def neuroid_table(assembly: NeuronRecordingAssembly, n_repetitions: int) -> pd.D
 def areas(neuroids: pd.DataFrame) -> list[Area]:
     """Count the neuroids of each area, the mouse's six first, in their order."""
     counted = []
-    for name in order_areas(neuroids['region'].astype(str)):
+    for name in order_areas(map(str, neuroids['region'])):
         own = neuroids[neuroids['region'].astype(str) == name]
         reliability = own['reliability'].to_numpy(dtype=float)
         counted.append(

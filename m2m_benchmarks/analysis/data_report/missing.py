@@ -32,7 +32,7 @@ class Missing:
 
 
 def missing(recordings: Sequence[Recording]) -> list[Missing]:
-    """List the recordings in which something is missing."""
+    """List the recordings in which something is missing, that with most missing presentations first."""
     counted = []
     for one in recordings:
         n = one.presentations
@@ -41,7 +41,7 @@ def missing(recordings: Sequence[Recording]) -> list[Missing]:
         own = Missing(one, expected, expected - int(n.sum()), int((n == 0).sum()), int(few.sum()), one.n_missing)
         if own.n_missing or own.n_responses or not expected:
             counted.append(own)
-    return counted
+    return sorted(counted, key=lambda own: (-own.n_missing, -own.n_responses))
 
 
 def images_with_few(recordings: Sequence[Recording], stimulus_ids: Sequence[str]) -> list[tuple[str, int, int]]:

@@ -82,7 +82,8 @@ def summarize(assembly: NeuronRecordingAssembly, progress: Progress | None = Non
     report = progress or silent
     # Some labs number the sessions of each animal.
     names = [assembly[name].values.astype(str) for name in ('region', 'animal', 'session')]
-    numbers, keys = pd.MultiIndex.from_arrays(names).factorize()
+    numbers, unique = pd.MultiIndex.from_arrays(names).factorize()
+    keys: list[tuple[str, str, str]] = unique.to_list()
     several = len(np.unique(assembly['repetition'].values))
     recordings: list[Recording] = []
     done = 0
@@ -101,7 +102,7 @@ def summarize(assembly: NeuronRecordingAssembly, progress: Progress | None = Non
 
 
 def recording(
-    names: Sequence[str], trials: np.ndarray, reliability: np.ndarray, window_ms: float, n_repetitions: int
+    names: tuple[str, str, str], trials: np.ndarray, reliability: np.ndarray, window_ms: float, n_repetitions: int
 ) -> Recording:
     """Compute the numbers of one recording, without the agreement with others.
 
@@ -122,7 +123,9 @@ def recording(
     low, high = np.where(np.isnan(mean), np.inf, mean).min(axis=0), np.where(np.isnan(mean), -np.inf, mean).max(axis=0)
     known = reliability[~np.isnan(reliability)]
     return Recording(
-        *names,
+        area=names[0],
+        animal=names[1],
+        session=names[2],
         n_neuroids=trials.shape[2],
         n_reliable=int(is_scored(reliability, n_repetitions).sum()),
         n_constant=int((low >= high).sum()),

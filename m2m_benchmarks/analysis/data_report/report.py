@@ -181,4 +181,5 @@ def data_report(name: str, progress: Progress | None = None) -> DataReport:
 def _few(values: np.ndarray) -> np.ndarray:
     """Take at most `MOST_IN_RDM` stimuli, evenly spaced."""
     n = len(values)
-    return values[np.unique(np.linspace(0, n - 1, min(n, MOST_IN_RDM)).astype(int))]
+    few: np.ndarray = values[np.unique(np.linspace(0, n - 1, min(n, MOST_IN_RDM)).astype(int))]
+    return few

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 from markupsafe import Markup, escape
@@ -13,7 +14,7 @@ from m2m_benchmarks.messages import printable
 #: Colour of text and lines while a figure is drawn, which nothing else has; the page's replaces it.
 INK = '#010203'
 #: Settings under which figures for pages are drawn.
-STYLE = {
+STYLE: dict[Any, Any] = {
     **dict.fromkeys(('text.color', 'axes.edgecolor', 'axes.labelcolor', 'xtick.color', 'ytick.color'), INK),
     'text.parse_math': False,  # a dollar in a name doesn't begin a formula
     'svg.fonttype': 'none',
