@@ -133,6 +133,15 @@ def runnable(text):
     ]
 
 
+#: Commands of other pages than docs/recordings.md and docs/score.md that are run with those of the latter.
+ELSEWHERE = ['m2m results list']
+
+
+def test_what_can_run_is_run():
+    others = [page for page in PAGES if page.name not in ('recordings.md', 'score.md')]
+    assert sorted({command for page in others for command in runnable(page.read_text(encoding='utf-8'))}) == ELSEWHERE
+
+
 @pytest.mark.seconds
 def test_commands_about_recordings_run(m2m, m2m_home, tmp_path, monkeypatch):
     """The commands of docs/recordings.md, in their order, on a small bundle in the folder where they are run."""
@@ -163,7 +172,7 @@ def test_commands_about_results_run(m2m, m2m_home, tmp_path, monkeypatch, few_dr
     uid = next(word for word in uid if re.fullmatch(r'[0-9a-f]{4,}', word))
     here = {'47b8': uid, 'theirs': 'ours', 'Siegle2021': 'SimulatedMouse.VISp', 'torchvision:': ''}
     monkeypatch.setattr('sys.stdin', io.StringIO('y\n'))  # yes, delete it
-    for command in run:
+    for command in [*ELSEWHERE, *run]:
         for word, replacement in here.items():
             command = command.replace(word, replacement)
         ran = m2m(*shlex.split(command)[1:])
