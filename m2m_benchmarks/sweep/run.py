@@ -175,7 +175,7 @@ class Sweep:
         self._looked = time.monotonic()
         if self._client.status != 'running':
             raise self._lost()
-        present = self._client.scheduler_info(n_workers=-1)['workers']
+        present = self._present()
         for address in set(self._workers) - set(present):
             del self._workers[address]
             if address in self._sessions:
@@ -184,7 +184,7 @@ class Sweep:
         refusals = []
         for address, facts in describe(self._client, new, list(self._data)).items() if new else ():
             problems = [facts] if isinstance(facts, str) else differences(facts, self._data)
-            if isinstance(facts, str) and address not in self._client.scheduler_info(n_workers=-1)['workers']:
+            if isinstance(facts, str) and address not in self._present():
                 continue  # it has died meanwhile
             if isinstance(facts, str) or problems:
                 self._refused.add(address)
@@ -204,6 +204,12 @@ class Sweep:
             self._last_worker = time.monotonic()
         elif self._is_local and time.monotonic() - self._last_worker > _LONGEST_WITHOUT_S:
             raise SweepError(f'no worker could be started for {_LONGEST_WITHOUT_S:.0f} s. {self._continue}')
+
+    def _present(self) -> dict[str, Any]:
+        """Describe the workers that the scheduler has, by their addresses."""
+        # `scheduler_info` may return what the client asks for now and then by itself, in which there are no workers.
+        workers: dict[str, Any] = self._client.sync(self._client.scheduler.identity, n_workers=-1)['workers']
+        return workers
 
     def _place(self) -> None:
         """Open models in the workers that hold none, as far as the memory allows."""
