@@ -205,7 +205,8 @@ def _draw_recordings(report: DataReport, figure: FigureBase) -> None:
     names = [area.name for area in report.areas]
     rng = np.random.default_rng(0)
     spread = {id(one): rng.uniform(-0.25, 0.25) for one in report.recordings}
-    for axes, (title, value) in zip(figure.subplots(1, len(measures), sharey=True), measures, strict=True):
+    columns = figure.subplots(1, len(measures), sharey=True)
+    for axes, (title, value) in zip(columns, measures, strict=True):
         known = [number for number in map(value, report.recordings) if number is not None]
         least, most = min([0.0, *known]), max(known, default=0.0) or 1.0
         for one in report.recordings:
@@ -215,7 +216,7 @@ def _draw_recordings(report: DataReport, figure: FigureBase) -> None:
             height = len(names) - 1 - names.index(one.area) + (0.0 if odd else spread[id(one)])
             style = {'marker': 'D', 'color': _VERMILION} if odd else {'marker': 'o', 'color': _BLUE}
             axes.plot(number, height, markersize=5 if odd else 3, alpha=1 if odd else 0.7, linestyle='', **style)
-            if odd and axes is figure.axes[0]:
+            if odd and axes is columns[0]:
                 _name(axes, printable(one.animal), number, height, most / 2)
         axes.set_xlabel(title)
         axes.set_yticks(range(len(names)), [printable(name) for name in names[::-1]])

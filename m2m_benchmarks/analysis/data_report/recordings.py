@@ -83,7 +83,7 @@ def summarize(assembly: NeuronRecordingAssembly, progress: Progress | None = Non
     # Some labs number the sessions of each animal.
     names = [assembly[name].values.astype(str) for name in ('region', 'animal', 'session')]
     numbers, unique = pd.MultiIndex.from_arrays(names).factorize()
-    keys: list[tuple[str, str, str]] = unique.to_list()
+    keys: list[tuple[str, str, str]] = list(unique)
     several = len(np.unique(assembly['repetition'].values))
     recordings: list[Recording] = []
     done = 0
