@@ -35,6 +35,9 @@ TEST = [
     'onnx>=1.21',
     'onnxruntime>=1.22',
     'onnxscript>=0.3',
+    # Pages are tested in Debian's chromium; the second brings axe-core, which checks their accessibility.
+    'playwright>=1.50',
+    'axe-playwright-python>=0.1.5',
 ]
 
 setup(
@@ -52,7 +55,7 @@ setup(
     package_data={
         '': ['*.yaml', '*.md', 'py.typed'],
         'm2m_benchmarks.models': ['*/region_layer_map/*.json'],
-        'm2m_benchmarks.report.pages': ['templates/*'],
+        'm2m_benchmarks.report.pages': ['templates/*', 'templates/*/*'],
         'm2m_benchmarks.scoring': ['probe_images/*.png'],
     },
     install_requires=[

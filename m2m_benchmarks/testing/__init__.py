@@ -6,6 +6,7 @@ from m2m_benchmarks.testing.assemblies import (
     probability_assembly,
     responses_by_image,
 )
+from m2m_benchmarks.testing.boards import ODD_NAMES, make_board
 from m2m_benchmarks.testing.bundles import Bundle, write_bundle
 from m2m_benchmarks.testing.candidates import LabellingCandidate, RecordedCandidate, random_features
 from m2m_benchmarks.testing.clocks import Clock
@@ -21,6 +22,7 @@ from m2m_benchmarks.testing.runs import write_trained
 from m2m_benchmarks.testing.servers import QuietHandler, serving
 
 __all__ = [
+    'ODD_NAMES',
     'Bundle',
     'Call',
     'Clock',
@@ -35,6 +37,7 @@ __all__ = [
     'damaged',
     'idx_bytes',
     'label_assembly',
+    'make_board',
     'neuroid_assembly',
     'npz_bytes',
     'png_bytes',

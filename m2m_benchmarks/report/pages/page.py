@@ -11,6 +11,8 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+# Of the filter `tojson`: layers are in their own order, and what isn't JSON is an error here rather than in the browser.
+_environment.policies['json.dumps_kwargs'] = {'sort_keys': False, 'allow_nan': False, 'separators': (',', ':')}
 
 
 def render(template: str, **values: Any) -> str:
