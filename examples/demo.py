@@ -11,10 +11,13 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidA
 from brainscore_vision.model_interface import BrainModel
 
 from m2m_benchmarks import score
+from m2m_benchmarks.analysis.leaderboard import leaderboard
 from m2m_benchmarks.analysis.compare import compare
 from m2m_benchmarks.cli.console import print_table
 from m2m_benchmarks.data.simulated.population import generating_variables
+from m2m_benchmarks.report.pages.leaderboard import write
 from m2m_benchmarks.report.tables import Column, Row, Table, estimate, interval, number
+from m2m_benchmarks.storage import home
 
 
 class PerfectModel(BrainModel):
@@ -115,6 +118,8 @@ def main():
         'domains of the paper.\nReal recordings, real digits, and any model of yours are one command each: see '
         'README.md, or run `m2m --help`.'
     )
+    board = leaderboard(benchmarks=['SimulatedMouse-*', 'SklearnDigits-*'], title='M2M leaderboard of the demo')
+    print(f'\nThese scores as a page, for a browser: {write(board.document(), home() / "demo")}')
 
 
 if __name__ == '__main__':
