@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from m2m_benchmarks.cli.console import (
     Json,
     check_json,
     print_csv,
+    print_line,
     print_table,
     progress,
     stage,
@@ -20,6 +21,9 @@ from m2m_benchmarks.cli.console import (
 from m2m_benchmarks.errors import DataError, StorageError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.storage import ensure_file_writable, user_file
+
+if TYPE_CHECKING:
+    from m2m_benchmarks.analysis.leaderboard import Board
 
 #: What to do where a file can't be written.
 _OTHER_FILE = 'Name another file.'
@@ -43,6 +47,9 @@ def leaderboard(
     ] = None,
     markdown: Annotated[str | None, typer.Option(metavar='FILE|-', help='Write the table as Markdown.')] = None,
     latex: Annotated[str | None, typer.Option(metavar='FILE|-', help='Write the table as LaTeX (booktabs).')] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar='DIR', help='Write a page, DIR/index.html, that opens from disk.')
+    ] = None,
     json: Json = None,
 ) -> None:
     """Rank the candidates of all stored results, with intervals and ties.
@@ -57,6 +64,7 @@ def leaderboard(
       m2m leaderboard
       m2m leaderboard --benchmark 'Siegle2021.*-rdm' --latex table.tex
       m2m leaderboard --csv - > scores.csv
+      m2m leaderboard --html board
     """  # noqa: D301, D411 - \b keeps these lines from being joined
     targets = {'--csv': csv, '--markdown': markdown, '--latex': latex, '--json': json}
     on_stdout = [option for option, target in targets.items() if target == '-']
@@ -66,6 +74,8 @@ def leaderboard(
     for target in (csv, markdown, latex):
         if target not in (None, '-'):
             ensure_file_writable(Path(str(target)), _OTHER_FILE)
+    if html is not None:
+        ensure_file_writable(html / 'index.html', _OTHER_FILE)
     documents = [] if recovery is None else _read_recovery(recovery)
     with progress() as report:
         with stage(report, 'loading'):
@@ -86,6 +96,8 @@ def leaderboard(
         ):
             if target is not None:
                 outputs.callback(_write, make_text, target)
+        if html is not None:
+            outputs.callback(_write_page, board, html, not on_stdout)
         if not on_stdout and board.rows:
             print_table(board_table(board, terminal_width()))
 
@@ -97,6 +109,14 @@ def _write(make_text: Callable[[], str], target: str) -> None:
         return
     with user_file(Path(target), _OTHER_FILE) as file:
         file.write(make_text())
+
+
+def _write_page(board: 'Board', folder: Path, say_where: bool) -> None:
+    from m2m_benchmarks.report.pages.leaderboard import write
+
+    path = write(board.document(), folder)
+    if say_where:
+        print_line(str(path))
 
 
 def _read_recovery(path: Path) -> list[dict[str, Any]]:

@@ -91,6 +91,13 @@ def test_json(m2m, stored, tmp_path):
     assert board['title'] == 'Ours' and NASTY in board['cells']
 
 
+def test_page(m2m, stored, tmp_path):
+    done = m2m('leaderboard', '--html', str(tmp_path / 'board'), '--benchmark', RDM)
+    assert done.code == 0 and str(tmp_path / 'board' / 'index.html') in done.out
+    page = (tmp_path / 'board' / 'index.html').read_text()
+    assert 'net_2' in page and '<script>alert(1)' not in page
+
+
 def test_selection(m2m, stored):
     done = m2m('leaderboard', '--model', 'net_1', '--benchmark', '*.area0-*', '--json', '-')
     board = json.loads(done.out)
@@ -103,7 +110,7 @@ def test_wrong_usage(m2m, stored, tmp_path):
     done = m2m('leaderboard', '--csv', '-', '--json', '-')
     assert done.code == 2 and 'only one of --csv and --json can go to stdout' in ' '.join(done.err.split())
     (tmp_path / 'file').touch()
-    for option in ('--csv', '--markdown', '--latex', '--json'):
+    for option in ('--csv', '--markdown', '--latex', '--json', '--html'):
         done = m2m('leaderboard', option, str(tmp_path / 'file' / 'board'))
         assert done.code == 1 and f'cannot write to {tmp_path / "file"}' in done.err and done.out == ''
 
