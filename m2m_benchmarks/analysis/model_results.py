@@ -70,8 +70,8 @@ def newest_of(stored: Sequence[Result], name: str, benchmarks: Sequence[str] = (
     if not own:
         known = dict.fromkeys(map(label, stored))
         raise DataError(
-            f'there are no results of {name}.{nearest(name, known)} Score it first, as with: m2m score MODEL '
-            'SimulatedMouse-rdm. `m2m results list` lists all results.'
+            f'there are no results of {name}.{nearest(name, known)} Score it on a benchmark, such as '
+            'SimulatedMouse-rdm: m2m score MODEL BENCHMARK. `m2m results list` lists all results.'
         )
     own = sorted(select(own, benchmarks=benchmarks), key=lambda result: result.created)
     own = [result for result in own if result.layer_named is None] or own

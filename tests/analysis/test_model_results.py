@@ -70,7 +70,7 @@ def test_results_of_other_weights_under_one_name_are_left_out():
 
 
 def test_a_model_without_results_is_refused_with_what_to_do():
-    with pytest.raises(DataError, match=r'no results of nett\. Did you mean net.*m2m score MODEL SimulatedMouse-rdm'):
+    with pytest.raises(DataError, match=r'no results of nett\. Did you mean net.*m2m score MODEL BENCHMARK'):
         newest_of([made('net')], 'nett')
     with pytest.raises(DataError, match=r'no results of net\..*m2m score'):
         newest_of([], 'net')

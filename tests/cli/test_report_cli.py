@@ -28,7 +28,7 @@ def test_help_has_examples(m2m):
 def test_a_model_without_results(m2m, m2m_home):
     ran = m2m('report', 'pixels_64')
     assert (ran.code, ran.out) == (1, '')
-    assert 'there are no results of pixels_64. Score it first, as with: m2m score MODEL' in ran.err
+    assert 'there are no results of pixels_64. Score it on a benchmark, such as' in ran.err
     store.add([dataclasses.replace(DIGITS, model='pixels_65')])
     assert 'Did you mean pixels_65?' in m2m('report', 'pixels_64').err
 

@@ -44,7 +44,7 @@ COMMANDS = [
     (('compare', '--help'), 0, ''),
     (('report', '--help'), 0, ''),
     (('report', 'neurn_resnet19'), 1, 'Did you mean neurn_resnet18'),
-    (('report', 'pixels_64'), 1, 'there are no results of pixels_64. Score it first'),
+    (('report', 'pixels_64'), 1, 'there are no results of pixels_64. Score it on a benchmark'),
     (('report', 'pixels_64', '--html', '/dev/null/page'), 1, 'cannot write to'),
     (('score', 'pixels_64', BENCHMARK, '--figure', 'scores.jpg'), 1, 'expected a file that ends in .png'),
     (('train', '--help'), 0, ''),
