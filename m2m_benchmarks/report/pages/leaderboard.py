@@ -57,7 +57,8 @@ def _summary(board: dict[str, Any]) -> str:
     n = sum(row['kind'] == 'candidate' for row in board['rows'])
     if not n:
         return 'No model has a score yet. `m2m score MODEL BENCHMARK` stores one; then write this page again.'
-    n_columns = sum(column['kind'] in ('mouse', 'generalization') for column in board['columns'])
+    own = (column for column in board['columns'] if column['kind'] not in ('model_per_animal', 'other_mice'))
+    n_columns = sum(column['benchmark'] is not None for column in own)
     return f'{n:,} model{"s" * (n != 1)} on {n_columns:,} benchmark{"s" * (n_columns != 1)}.'
 
 

@@ -32,7 +32,7 @@ def path(board, tmp_path_factory):
 
 
 def names(page):
-    return page.eval_on_selector_all('#grid tbody.rows .name > .name', 'all => all.map((one) => one.textContent)')
+    return page.eval_on_selector_all('#grid tbody.rows span.name', 'all => all.map((one) => one.textContent)')
 
 
 def head(page, title):

@@ -15,13 +15,14 @@ const Ordering = (() => {
   };
   const collator = new Intl.Collator('en', { numeric: true });
 
-  // The column that the table is sorted by: the chosen one, else the weighted mean, else the first shown.
+  // The column that the table is sorted by: the chosen one, else the weighted mean, else the first with ranks, or at all.
   const key = (state) => {
     const weighted = Object.keys(state.weights).length > 0;
     const gone = (state.sort === 'weighted' && !weighted)
       || (Board.column(state.sort) && !state.columns.includes(state.sort));
     if (state.sort && !gone) return state.sort;
-    return weighted ? 'weighted' : state.columns[0] || 'name';
+    const ranked = state.columns.find((id) => Board.column(id).ranked > 0);
+    return weighted ? 'weighted' : ranked || state.columns[0] || 'name';
   };
 
   // Rows without a value are last, whichever way; equal ones are in the order of their names.

@@ -4,13 +4,17 @@ const TableColumns = (() => {
   const { make } = Elements;
   const KIND = { control: 'control', ceiling: 'ceiling', 'other mice': 'other mice' };
 
+  const END = 12; // characters of a long name that stay in sight: weights are at its end
+  const parts = (name) => {
+    const at = name.length > 2 * END ? name.length - END : name.length;
+    return [make('span', { class: 'start' }, name.slice(0, at)), make('span', { class: 'end' }, name.slice(at))];
+  };
   const nameColumn = {
     key: 'name', title: 'Model', group: '', kind: 'name', width: null,
-    cell: (row) => [
-      make('span', { class: 'name' }, row.label),
+    cell: (row) => [make('span', { class: 'label' },
+      make('span', { class: 'name', title: row.label }, ...parts(row.label)),
       ...(row.neurn && row.kind === 'candidate' ? [make('span', { class: 'tag' }, 'NeuRN')] : []),
-      ...(KIND[row.kind] ? [make('span', { class: 'tag' }, KIND[row.kind])] : []),
-    ],
+      ...(KIND[row.kind] ? [make('span', { class: 'tag' }, KIND[row.kind])] : []))],
   };
   const rankColumn = (by, cellOf) => ({
     key: 'rank', title: 'Rank', group: '', kind: 'rank', width: '7.5rem',
