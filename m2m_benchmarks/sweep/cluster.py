@@ -77,8 +77,13 @@ def local_client(n_workers: int) -> Iterator[Any]:
             )
         except (OSError, RuntimeError, TimeoutError) as error:
             raise DataError(f'{n_workers} workers cannot be started: {error}. Use fewer --workers.') from error
-        with cluster, distributed.Client(cluster, set_as_default=False) as client, client.as_current():
-            yield client
+        try:
+            with distributed.Client(cluster, set_as_default=False) as client, client.as_current():
+                yield client
+        finally:
+            # On a busy machine, dask may not see all workers end in time; they end with this process.
+            with contextlib.suppress(TimeoutError):
+                cluster.close()
 
 
 @contextlib.contextmanager
