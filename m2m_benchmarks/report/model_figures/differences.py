@@ -37,7 +37,7 @@ def neurn_figure(comparisons: Sequence[Comparison]) -> Drawing:
                 axes.annotate('*', (end, y), (3, 0), textcoords='offset points', va='center', annotation_clip=False)
         axes.set_yticks(range(len(rows)), [f'{short(benchmark, 30)} {short(row.name, 10)}' for benchmark, row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.set_xlabel('score with NeuRN minus without (no unit)')
+        axes.set_xlabel('with NeuRN minus without')
         tidy(axes, 'x')
     known = '; '.join(f'{benchmark} {row.name} {row.differences[0].value:+.3f}' for benchmark, row in rows)
     columns = (
