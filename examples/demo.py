@@ -11,8 +11,8 @@ from brainscore_core.supported_data_standards.brainio.assemblies import NeuroidA
 from brainscore_vision.model_interface import BrainModel
 
 from m2m_benchmarks import score
-from m2m_benchmarks.analysis.leaderboard import leaderboard
 from m2m_benchmarks.analysis.compare import compare
+from m2m_benchmarks.analysis.leaderboard import leaderboard
 from m2m_benchmarks.cli.console import print_table
 from m2m_benchmarks.data.simulated.population import generating_variables
 from m2m_benchmarks.report.pages.leaderboard import write
