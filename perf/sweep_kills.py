@@ -116,7 +116,8 @@ def _killed(
                 sweep = stack.enter_context(_Sweep(home, definition, external))
             # Anywhere between this and the next of equal parts of the work, so that all kills come before its end.
             after = int(n_cells * (number + generator.random()) / (len(kills) + 1))
-            sweep.reach(max(after, 1))
+            # A result more shows that this run computes: a worker that is killed as it starts is another thing.
+            sweep.reach(max(after, len(_uids(home)) + 1))
             time.sleep(generator.random() * 2)
             then = getattr(sweep, f'kill_{what}')()
             recorded |= _uids(home)
