@@ -1,10 +1,11 @@
 """Whether `-rmse` gives true maps 1, and data sets without any relation a significant difference.
 
-    python perf/representation.py [--dataset NAME] [--recordings 10] [--null 200]
+    python perf/representation.py [--dataset NAME] [--recordings 10] [--null 200] [--model NAME@FILE]
 
 Recordings of the stimuli of a dataset are simulated: neuroids that share ten variables, ten trials with independent
 noise. The maps are the true representations; their scores are (floor - RMSE) / (floor - attainable RMSE), means and
-standard deviations over recordings. Then stimuli are shuffled, and it is counted how often p is .05 or less.
+standard deviations over recordings. With a model, the maps of all its convolutions are beside the true ones. Then
+stimuli are shuffled, and it is counted how often p is .05 or less.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import argparse
 import numpy as np
 
 from m2m_benchmarks import load_benchmark
+from m2m_benchmarks.analysis.feature_maps import feature_maps
 from m2m_benchmarks.arrays.representation import (
     Halves,
     attainable_rmse,
@@ -21,6 +23,9 @@ from m2m_benchmarks.arrays.representation import (
     stimulus_orders,
 )
 from m2m_benchmarks.benchmarks.comparisons.rmse import COMPARISON, stimulus_maps
+from m2m_benchmarks.scoring.activations import Activations
+from m2m_benchmarks.scoring.candidates import load_candidate
+from m2m_benchmarks.scoring.specs import parse_candidate
 
 RELIABILITIES, NEUROIDS = (0.3, 0.5, 0.6, 0.75, 0.9), (40, 133, 404)
 N_VARIABLES, N_TRIALS = 10, 10
@@ -34,17 +39,25 @@ def main() -> None:
     parser.add_argument('--dataset', default='SimulatedMouse', help='dataset whose stimuli are taken')
     parser.add_argument('--recordings', type=int, default=10)
     parser.add_argument('--null', type=int, default=200, help='number of data sets without any relation')
+    parser.add_argument('--model', help='candidate whose maps are beside the true ones')
     options = parser.parse_args()
-    stimuli = stimulus_maps(load_benchmark(f'{options.dataset}.VISp-rmse').recordings, COMPARISON.size)
+    area = load_benchmark(f'{options.dataset}.VISp-rmse')
+    stimuli = stimulus_maps(area.recordings, COMPARISON.size)
+    others: Halves = (np.empty((0, stimuli.shape[1])), np.empty((0, stimuli.shape[1])))
+    if options.model is not None:
+        spec = parse_candidate(options.model, 'default')
+        activations = Activations(load_candidate(spec.name, weights=spec.weights))
+        others = feature_maps(spec.name, activations, None, area, COMPARISON).halves
+        print(f'{len(others[0])} maps of {spec.name} beside the true ones\n')
     print(f'| reliability | {" | ".join(f"{n} neuroids" for n in NEUROIDS)} |')
     print(f'|--:{"|--:" * len(NEUROIDS)}|')
     for reliability in RELIABILITIES:
         cells = []
         for n in NEUROIDS:
-            scores = [planted(stimuli, reliability, n, seed) for seed in range(options.recordings)]
+            scores = [planted(stimuli, reliability, n, seed, others) for seed in range(options.recordings)]
             cells.append(f'{np.mean(scores):.3f} ± {np.std(scores, ddof=1):.3f}')
         print(f'| {reliability} | {" | ".join(cells)} |', flush=True)
-    p_values = [null(stimuli, seed) for seed in range(options.null)]
+    p_values = [null(stimuli, seed, others) for seed in range(options.null)]
     print(f'\np of .05 or less in {np.mean(np.array(p_values) <= 0.05):.1%} of {options.null} null data sets')
 
 
@@ -57,9 +70,16 @@ def simulated(stimuli: np.ndarray, reliability: float, n: int, seed: int) -> tup
     return trials, ranged_halves(truth, stimuli, image_halves(len(stimuli)))
 
 
-def planted(stimuli: np.ndarray, reliability: float, n: int, seed: int) -> float:
-    """Score true maps."""
-    trials, maps = simulated(stimuli, reliability, n, seed)
+def beside(maps: Halves, others: Halves) -> Halves:
+    """Put other maps beside some."""
+    first, second = (np.concatenate(both) for both in zip(maps, others, strict=True))
+    return first, second
+
+
+def planted(stimuli: np.ndarray, reliability: float, n: int, seed: int, others: Halves) -> float:
+    """Score true maps among others."""
+    trials, own = simulated(stimuli, reliability, n, seed)
+    maps = beside(own, others)
     halves, mean = image_halves(len(stimuli)), trials.mean(axis=0)
     orders = [np.arange(len(stimuli)), *stimulus_orders(len(stimuli), N_ORDERS)]
     rmse, *floors = (match(ranged_halves(mean[order], stimuli, halves), maps).best.mean() for order in orders)
@@ -67,9 +87,10 @@ def planted(stimuli: np.ndarray, reliability: float, n: int, seed: int) -> float
     return float((floor - rmse) / (floor - attainable_rmse(trials, stimuli, halves).mean()))
 
 
-def null(stimuli: np.ndarray, seed: int) -> float:
+def null(stimuli: np.ndarray, seed: int, others: Halves) -> float:
     """Compute p of neuroids whose responses are shuffled over the stimuli."""
-    trials, maps = simulated(stimuli, 0.75, 40, seed)
+    trials, own = simulated(stimuli, 0.75, 40, seed)
+    maps = beside(own, others)
     halves = image_halves(len(stimuli))
     mean = trials.mean(axis=0)[np.random.default_rng(seed + 10_000).permutation(len(stimuli))]
     orders = [np.arange(len(stimuli)), *stimulus_orders(len(stimuli))]

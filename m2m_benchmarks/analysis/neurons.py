@@ -118,7 +118,9 @@ def select_neurons(
     report('map of neurons', 0, 1)
     with threadpool_limits(1):
         points = umap_points(standardize(responses).T, seed)
-        report('map of neurons', 1, 1)
+    report('map of neurons', 1, 1)
+    # Anew: UMAP loads further libraries with threads, and sets those of numba again.
+    with threadpool_limits(1):
         # Of single precision, points would have other clusters where a processor rounds otherwise.
         means = KMeans(n_clusters, n_init=10, random_state=seed).fit(points.astype(np.float64))
     distances = np.linalg.norm(points - means.cluster_centers_[means.labels_], axis=1)

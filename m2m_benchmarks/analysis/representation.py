@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from m2m_benchmarks.analysis.entries import check_different, parse_entries
+from m2m_benchmarks.analysis.feature_maps import FeatureMaps, LayerMatches, Layers, feature_maps, layer_matches
 from m2m_benchmarks.arrays.means import Mean, mean_over_animals
-from m2m_benchmarks.arrays.representation import MAP_SIZE, Halves, Range
+from m2m_benchmarks.arrays.representation import MAP_SIZE, Range
 from m2m_benchmarks.benchmarks.comparisons.rmse import RMSE, Distances, stimulus_maps
 from m2m_benchmarks.benchmarks.mean import MeanBenchmark
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
@@ -21,7 +22,6 @@ from m2m_benchmarks.plugins import load_benchmark
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
-from m2m_benchmarks.scoring.layer_model import layer_features
 
 #: What neuroids are grouped by besides columns of the dataset.
 ALL, AREA = 'all', 'area'
@@ -29,6 +29,9 @@ ALL, AREA = 'all', 'area'
 FEWEST_NETWORKS = 4
 #: Beginnings of the names of a network with NeuRN and of its twin without.
 _WITH, _WITHOUT = 'neurn_', 'plain_'
+#: Columns of the distances of neuroids, and of the layers of the maps that each half of the images is compared with.
+_MEASURES = ('rmse', 'mean_match', 'floor', 'ceiling', 'reliability')
+_LAYERS = ('layer_1', 'layer_2')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +50,10 @@ class Group:
         RMSE averaged over all maps.
     floor, ceiling : float
         RMSE with shuffled stimuli, which is chance, and with true maps, which is perfect.
+    layer : str
+        Layer that most neuroids are matched to.
+    layer_share, layer_chance : float
+        Its share of their matches, two for each neuroid, and that with shuffled stimuli.
     score : Mean or None
         (floor - rmse) / (floor - ceiling): 0 is chance, 1 perfect. None where representations are mostly noise.
     """
@@ -60,6 +67,9 @@ class Group:
     mean_match: float
     floor: float
     ceiling: float
+    layer: str
+    layer_share: float
+    layer_chance: float
     score: Mean | None
 
 
@@ -93,12 +103,14 @@ class Representations:
     benchmark : str
     candidates : list of str
     settings : dict
-        Size and range of the maps, and whether responses are centred.
+        Layers, size and range of the maps, and whether responses are centred.
     p_shuffled : dict
         For each candidate and area, the probability of such an RMSE for shuffled stimuli.
     neurons : DataFrame
         One row a neuroid and candidate: neuroid_id, area, animal, the columns that group neuroids, with the names of
-        `data.populations`, candidate, rmse, mean_match, floor, ceiling and reliability (`comparisons.rmse.Distances`).
+        `data.populations`, candidate, rmse, mean_match, floor, ceiling and reliability (`comparisons.rmse.Distances`),
+        and layer_1 and layer_2: the layers of the maps that the first and the second half of the images are compared
+        with.
     groups : list of Group
     differences : list of Difference
         Of each pair of a network with NeuRN and the same without, or of the only two candidates.
@@ -135,6 +147,7 @@ def representation(
     size: int = MAP_SIZE,
     kind: Range = 'standard',
     centred: bool = True,
+    layers: Layers = 'convolutional',
     progress: Progress | None = None,
 ) -> Representations:
     """Compare the representations of neuroids with the feature maps of all convolutional layers of networks.
@@ -151,6 +164,8 @@ def representation(
         Random seed of untrained weights.
     size, kind, centred
         See `benchmarks.comparisons.rmse.RMSE`.
+    layers : {'convolutional', 'scored'}
+        Every convolution (`torch.nn.Conv2d`) that runs, or those with maps of the layers that a score chooses among.
     progress : callable, optional
 
     Raises
@@ -172,24 +187,31 @@ def representation(
     check_different(entries, None)
     tables: list[pd.DataFrame] = []
     p_shuffled: dict[str, dict[str, float]] = {}
+    matches: dict[str, LayerMatches] = {}
     for number, entry in enumerate(entries):
         candidate = load_candidate(entry.spec.name, weights=entry.spec.weights, seed=seed)
         activations = Activations(candidate, progress)
+        taken = candidate.layers if layers == 'scored' else None
         p_shuffled[entry.label] = {}
         # Areas have the same stimuli, unless some were not shown in all sessions.
-        maps: dict[str, Halves] = {}
+        maps: dict[str, FeatureMaps] = {}
+        of_areas = []
         for done, area in enumerate(areas):
             report('areas', number * len(areas) + done, len(entries) * len(areas))
             stimuli = area.stimulus_set.identifier
             if stimuli not in maps:
-                maps[stimuli] = _maps(entry.label, activations, candidate.layers, area, comparison)
-            distances = comparison.distances(maps[stimuli], area.recordings)
-            tables.append(_table(area, entry.label, distances))
+                maps[stimuli] = feature_maps(entry.label, activations, taken, area, comparison)
+            distances = comparison.distances(maps[stimuli].halves, area.recordings)
+            of_areas.append(layer_matches(maps[stimuli], distances))
+            tables.append(_table(area, entry.label, distances, of_areas[-1]))
             p_shuffled[entry.label][area.region] = distances.p_shuffled
+        matches[entry.label] = LayerMatches.joined(of_areas)
     report('areas', len(tables), len(tables))
-    settings = {'size': size, 'range': kind, 'centred': centred}
+    settings = {'layers': layers, 'size': size, 'range': kind, 'centred': centred}
     pairs = pairs_of({entry.label: entry.spec.name for entry in entries})
-    return compare_representations(benchmark, pd.concat(tables, ignore_index=True), pairs, p_shuffled, settings)
+    return compare_representations(
+        benchmark, pd.concat(tables, ignore_index=True), pairs, p_shuffled, matches, settings
+    )
 
 
 def pairs_of(names: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -210,22 +232,7 @@ def pairs_of(names: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(label, without[network]) for label, network in with_neurn.items() if network in without]
 
 
-def _maps(label: str, activations: Activations, layers: Sequence[str], area: AreaBenchmark, comparison: RMSE) -> Halves:
-    """Ranged maps of all convolutional layers, from each half of the images."""
-    objections, halves = [], []
-    for layer, features in layer_features(activations, area, layers, comparison.features):
-        objection = comparison.objection(features)
-        if objection is None:
-            halves.append(comparison.feature_maps(features)[1])
-        else:
-            objections.append(f'{layer} {objection}')
-    if not halves:
-        raise BenchmarkError(f'{label} has no feature maps to compare: its layer {objections[0]}.')
-    first, second = (np.concatenate(half) for half in zip(*halves, strict=True))
-    return first, second
-
-
-def _table(area: AreaBenchmark, candidate: str, distances: Distances) -> pd.DataFrame:
+def _table(area: AreaBenchmark, candidate: str, distances: Distances, matches: LayerMatches) -> pd.DataFrame:
     """One row for each neuroid of an area."""
     recorded = area.recordings.mean
     columns = {
@@ -233,7 +240,7 @@ def _table(area: AreaBenchmark, candidate: str, distances: Distances) -> pd.Data
         for name in recorded.indexes['neuroid'].names
         if populations.groups(str(name), pd.unique(recorded[name].values))
     }
-    measured = {name: getattr(distances, name) for name in ('rmse', 'mean_match', 'floor', 'ceiling', 'reliability')}
+    measured = {name: getattr(distances, name) for name in _MEASURES}
     return pd.DataFrame(
         {
             'neuroid_id': recorded['neuroid_id'].values.astype(str),
@@ -242,6 +249,7 @@ def _table(area: AreaBenchmark, candidate: str, distances: Distances) -> pd.Data
             **columns,
             'candidate': candidate,
             **measured,
+            **{name: np.array(matches.layers)[own] for name, own in zip(_LAYERS, matches.matched, strict=True)},
         }
     )
 
@@ -251,6 +259,7 @@ def compare_representations(
     neurons: pd.DataFrame,
     pairs: Sequence[tuple[str, str]],
     p_shuffled: dict[str, dict[str, float]],
+    matches: Mapping[str, LayerMatches],
     settings: dict[str, Any],
 ) -> Representations:
     """Summarise the distances of neuroids by area and type, and compare pairs of candidates.
@@ -264,15 +273,17 @@ def compare_representations(
         Candidates to compare.
     p_shuffled, settings : dict
         See `Representations`.
+    matches : mapping
+        Layers that the neuroids of each candidate are matched to.
     """
-    known = {'neuroid_id', AREA, 'animal', 'candidate', 'rmse', 'mean_match', 'floor', 'ceiling', 'reliability'}
+    known = {'neuroid_id', AREA, 'animal', 'candidate', *_MEASURES, *_LAYERS}
     types = [column for column in neurons.columns if column not in known]
     neurons = _with_names(neurons, types)
     candidates = list(dict.fromkeys(neurons['candidate']))
     own = {name: neurons[neurons['candidate'] == name].reset_index(drop=True) for name in candidates}
     members = _members(own[candidates[0]], types)
     groups = [
-        _group(by, name, candidate, own[candidate][mask])
+        _group(by, name, candidate, own[candidate][mask], matches[candidate].best(mask))
         for (by, name, mask), candidate in itertools.product(members, candidates)
     ]
     differences = [
@@ -307,7 +318,7 @@ def _members(neurons: pd.DataFrame, types: Sequence[str]) -> list[tuple[str, str
     return [*members, (ALL, ALL, np.ones(len(neurons), dtype=bool))]
 
 
-def _group(by: str, name: str, candidate: str, neurons: pd.DataFrame) -> Group:
+def _group(by: str, name: str, candidate: str, neurons: pd.DataFrame, layer: tuple[str, float, float]) -> Group:
     animals = neurons['animal'].to_numpy()
     rmse, floor, ceiling = (neurons[column].to_numpy() for column in ('rmse', 'floor', 'ceiling'))
     span = float((floor - ceiling).mean())
@@ -326,6 +337,7 @@ def _group(by: str, name: str, candidate: str, neurons: pd.DataFrame) -> Group:
         float(neurons['mean_match'].mean()),
         float(floor.mean()),
         float(ceiling.mean()),
+        *layer,
         score,
     )
 

@@ -26,6 +26,9 @@ N_SHUFFLES, N_TRIAL_SPLITS = 99, 20
 #: Random seeds of the halves of the stimuli, and of the orders.
 _HALVES_SEED, _SHUFFLES_SEED = 0, 1
 
+#: Most distances of neuroids from maps that are in memory at once: a network may have a hundred thousand maps.
+_MOST_DISTANCES = 2**22
+
 #: Two sets of maps, shape (n_maps, n_pixels) each: from the first half of the stimuli and from the second.
 Halves = tuple[np.ndarray, np.ndarray]
 
@@ -140,6 +143,20 @@ def match(neuroids: Halves, maps: Halves) -> Matches:
     neuroids, maps : pair of arrays, shapes (n_neuroids, n_pixels) and (n_maps, n_pixels)
         Representations and feature maps from each half of the stimuli, in the same range.
     """
+    n_rows = max(1, _MOST_DISTANCES // max(1, len(maps[0])))
+    first, second = neuroids
+    parts = [
+        _match((first[start : start + n_rows], second[start : start + n_rows]), maps)
+        for start in range(0, len(first), n_rows)
+    ]
+    return Matches(
+        np.concatenate([part.best for part in parts]),
+        np.concatenate([part.mean for part in parts]),
+        np.concatenate([part.maps for part in parts], axis=1),
+    )
+
+
+def _match(neuroids: Halves, maps: Halves) -> Matches:
     distances = [rmse(*both) for both in zip(neuroids, maps, strict=True)]
     chosen = np.array([distances[other].argmin(axis=1) for other in (1, 0)])
     best = [distance[np.arange(len(distance)), own] for distance, own in zip(distances, chosen, strict=True)]

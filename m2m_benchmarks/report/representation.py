@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from m2m_benchmarks.analysis.representation import ALL, AREA, Difference, Group, Representations
-from m2m_benchmarks.report.tables import Column, Row, Table, count, interval, number
+from m2m_benchmarks.report.tables import Column, Row, Table, count, heading, interval, number
 
 #: Colours that colour-blind people can distinguish (Okabe & Ito), and the marks of pairs.
 _COLOURS = ('#D55E00', '#0072B2', '#E69F00', '#56B4E9', '#009E73', '#CC79A7')
@@ -21,54 +21,61 @@ _UNITS = {'standard': 'standard deviations of a map', 'minmax': 'ranges of a map
 
 def representation_table(compared: Representations) -> Table:
     """Make the table of the areas and types; a difference is in the row of the first of a pair."""
-    differences = {(each.by, each.name, each.first): each for each in compared.differences}
     columns = (
-        *(Column('neuroids'), Column('candidate'), count('n'), count('animals'), number('RMSE')),
+        *(heading('candidate'), Column('neuroids'), count('n'), count('animals'), number('RMSE')),
         *(interval('95 % (neuroids)'), interval('95 % (animals)'), number('mean match'), number('floor')),
         *(number('ceiling'), number('score', '.2f'), interval('95 % (animals)', '.2f'), number('p', '.2f')),
-        *(number('minus other'), interval('95 % (neuroids)'), interval('95 % (animals)'), number('beyond floor')),
-        interval('95 % (animals)'),
+        *(Column('best layer'), number('share', '.2f'), number('chance', '.2f')),
     )
     rows = [
-        Row(
-            (*_cells(compared, own), *_difference_cells(differences.get((own.by, own.name, own.candidate)))),
-            strong=own.by == ALL,
-        )
+        Row(_cells(compared, own), strong=own.by == ALL)
+        for candidate in compared.candidates
         for own in compared.groups
+        if own.candidate == candidate
     ]
-    pairs = dict.fromkeys(f'{each.first} minus {each.second}' for each in compared.differences)
     notes = [
         'RMSE from the best feature map, matched on one half of the images and compared on the other. Chance: floor, '
         'the same with shuffled stimuli, score 0. Perfect: ceiling, the same with true maps and this noise, score 1.',
         '95 %: for new neuroids of these animals (bootstrap), and for new animals, none for fewer than three. p: '
         'shuffled stimuli give as small an RMSE.',
+        'best layer: that of most matched maps; their share, and chance: with shuffled stimuli. Maps are of '
+        f'{"every convolution that runs" if compared.settings["layers"] == "convolutional" else "the scored layers"}.',
     ]
-    if pairs:
-        notes.append(
-            f'minus other: {"; ".join(pairs)}; below 0, the first is closer. beyond floor: the same for RMSE - floor.'
-        )
-    if compared.over_networks is not None and compared.over_networks.interval is not None:
-        low, high = compared.over_networks.interval
-        notes.append(f'Over networks: {compared.over_networks.value:.3f}, 95 % {low:.3f} to {high:.3f}.')
     if not compared.types:
         notes.append('The dataset has no types of neuroids.')
     return Table(columns, rows, compared.benchmark, notes=notes)
 
 
+def difference_table(compared: Representations) -> Table:
+    """Make the table of the differences of pairs of candidates."""
+    columns = (
+        *(heading('pair'), Column('neuroids'), number('RMSE'), interval('95 % (neuroids)'), interval('95 % (animals)')),
+        *(number('beyond floor'), interval('95 % (animals)')),
+    )
+    rows = [
+        Row((f'{own.first} minus {own.second}', own.name, *_difference_cells(own)), strong=own.by == ALL)
+        for own in compared.differences
+    ]
+    notes = ['Below 0, the first of a pair is closer. beyond floor: the same for RMSE - floor.']
+    if compared.over_networks is not None and compared.over_networks.interval is not None:
+        low, high = compared.over_networks.interval
+        notes.append(f'Over networks: {compared.over_networks.value:.3f}, 95 % {low:.3f} to {high:.3f}.')
+    return Table(columns, rows, 'Differences of RMSE', notes=notes)
+
+
 def _cells(compared: Representations, own: Group) -> tuple[Any, ...]:
     score = None if own.score is None else own.score.interval
     return (
-        *(own.name, own.candidate, own.n_neuroids, own.n_animals, own.rmse.value),
+        *(own.candidate, own.name, own.n_neuroids, own.n_animals, own.rmse.value),
         *(own.rmse.neurons, own.rmse.interval or (None, None), own.mean_match, own.floor),
         *(own.ceiling, None if own.score is None else own.score.value, score or (None, None)),
         compared.p_shuffled[own.candidate][own.name] if own.by == AREA else None,
+        *(own.layer, own.layer_share, own.layer_chance),
     )
 
 
-def _difference_cells(own: Difference | None) -> tuple[Any, ...]:
+def _difference_cells(own: Difference) -> tuple[Any, ...]:
     none = (None, None)
-    if own is None:
-        return (None, none, none, None, none)
     return (
         *(own.rmse.value, own.rmse.neurons, own.rmse.interval or none),
         *(own.beyond_floor.value, own.beyond_floor.interval or none),

@@ -14,7 +14,8 @@ machines whose kernels round differently have the same.
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
+from torch import nn
 
 from m2m_benchmarks.arrays import gram_reduce
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
@@ -31,7 +33,7 @@ from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring import activation_store, brainscore_adapter, unit_samples
 from m2m_benchmarks.scoring.candidate import Candidate
-from m2m_benchmarks.scoring.layers import counting_bytes, input_dtype, is_out_of_memory, responses, submodules
+from m2m_benchmarks.scoring.layers import counting_bytes, input_dtype, is_out_of_memory, responses, running, submodules
 from m2m_benchmarks.scoring.probes import Probe, deviation, tolerance
 from m2m_benchmarks.scoring.provenance import code_of_network, machine, preprocess_probe
 from m2m_benchmarks.scoring.requests import check_library, library, versions
@@ -94,7 +96,7 @@ class Activations:
         #: Samples of units that were collected beside rotations, by the hash of the stimuli and the layer.
         self._samples: dict[tuple[str, str], np.ndarray] = {}
         self._hashes: dict[str, str] = {}
-        self._widths: dict[str, int] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
         self._in_use: set[Path] = set()
         self._noted: set[str] = set()
         self.most_images = self.batch_size or _MOST_IMAGES
@@ -292,15 +294,29 @@ class Activations:
             return False
         return True
 
-    def n_units(self, layers: Sequence[str]) -> dict[str, int]:
-        """Count the units of layers by their responses to a fixed image."""
-        unknown = [layer for layer in layers if layer not in self._widths]
+    def shapes(self, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """Shapes of the responses of layers to a fixed image, such as (channels, height, width)."""
+        unknown = [layer for layer in layers if layer not in self._shapes]
         if unknown:
             image = preprocess_probe(self)
             with self.seeded():
                 outputs = self.respond(image, unknown)
-            self._widths.update({layer: outputs[layer].reshape(-1).size for layer in unknown})
-        return {layer: self._widths[layer] for layer in layers}
+            self._shapes.update({layer: outputs[layer].shape[1:] for layer in unknown})
+        return {layer: self._shapes[layer] for layer in layers}
+
+    def n_units(self, layers: Sequence[str]) -> dict[str, int]:
+        """Count the units of layers by their responses to a fixed image."""
+        return {layer: math.prod(shape) for layer, shape in self.shapes(layers).items()}
+
+    def convolutions(self) -> list[str]:
+        """List the convolutional layers (`torch.nn.Conv2d`) that run, in the order in which they do.
+
+        Those of which a network makes other tensors than one with a row for each image are left out. Convolutions that
+        a network calls as functions, and those in TorchScript, are not seen.
+        """
+        with running(self._module, nn.Conv2d) as names, self.seeded():
+            self.respond(preprocess_probe(self), [])
+        return names
 
     def respond(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, np.ndarray]:
         """Record the responses of layers to one batch, each of shape (n_images, ...).
@@ -381,29 +397,98 @@ class Activations:
         sampled = kept_units(probe, layers, FeatureForm.MANY_UNITS, n_stimuli) if form in WITH_SAMPLE else {}
         samples = {layer: np.empty((n_stimuli, n_units), dtype) for layer, (n_units, dtype) in sampled.items()}
         with scratch(folder, n_stimuli, kept) as collected:
-            with self.seeded():
-                done = 0
-                while done < n_stimuli:
-                    batch = paths[done : done + images_at_once(probe, layers, self.most_images)]
-                    try:
-                        self.collect(batch, done, collected, probe, form, samples)
-                    except MemoryError as error:
-                        self._halve(len(batch), error)
-                        continue
-                    done += len(batch)
-                    self._report(f'{self._candidate.identifier}: images', done, n_stimuli)
+            self._in_batches(
+                paths, layers, probe, lambda batch, start: self.collect(batch, start, collected, probe, form, samples)
+            )
             for i, (layer, responses) in enumerate(collected.items()):
                 try:
                     if layer in samples:
-                        _check_finite(samples[layer])
+                        _finite(samples[layer])
                     reduced[layer] = _reduce(responses, form, probe.shapes[layer])
                 except ValueError as error:
-                    raise ModelError(
-                        f'layer {layer!r} of {self._candidate.identifier}: {error}. Check the weights and the '
-                        'preprocessing, or name another layer: --layer NAME.'
-                    ) from error
+                    raise self._bad_values(layer, error) from error
                 self._report(f'{self._candidate.identifier}: layers', i + 1, len(layers))
         return reduced, samples
+
+    def _in_batches(
+        self, paths: Sequence[Path], layers: Sequence[str], probe: Probe, use: Callable[[Sequence[Path], int], None]
+    ) -> None:
+        """Call a function with one batch of images after another, and the number of its first.
+
+        A batch that doesn't fit in memory is halved, and the function called again.
+        """
+        with self.seeded():
+            done = 0
+            while done < len(paths):
+                batch = paths[done : done + images_at_once(probe, layers, self.most_images)]
+                try:
+                    use(batch, done)
+                except MemoryError as error:
+                    self._halve(len(batch), error)
+                    continue
+                done += len(batch)
+                self._report(f'{self._candidate.identifier}: images', done, len(paths))
+
+    def _bad_values(self, layer: str, error: ValueError) -> ModelError:
+        return ModelError(
+            f'layer {layer!r} of {self._candidate.identifier}: {error}. Check the weights and the preprocessing, or '
+            'name another layer: --layer NAME.'
+        )
+
+    def means(
+        self,
+        stimuli: StimulusSet,
+        layers: Sequence[str],
+        weights: np.ndarray,
+        transform: Callable[[np.ndarray], np.ndarray],
+    ) -> dict[str, np.ndarray]:
+        """Average transformed responses of layers over stimuli, keeping those of one batch at a time.
+
+        Parameters
+        ----------
+        stimuli : StimulusSet
+        layers : sequence of str
+        weights : array, shape (n_means, n_stimuli)
+            Weight of each stimulus, in the order of `stimuli`, in each mean.
+        transform : callable
+            Function of the responses of a layer to a batch, shape (n, ...), that returns an array of n rows.
+
+        Returns
+        -------
+        dict
+            Layer to array, shape (n_means, ...), in the order of `layers`.
+
+        Raises
+        ------
+        UnknownNameError
+            When the network doesn't have a layer.
+        ModelError
+            When a layer's output can't be used.
+        DataError
+            When the stimuli are replaced while the network runs on them.
+        """
+        paths = [Path(stimuli.get_stimulus(stimulus)) for stimulus in stimuli['stimulus_id']]
+        state = files_state(paths)
+        probe = Probe(self, layers, paths[:1])
+        sums: dict[str, np.ndarray] = {}
+
+        def add(batch: Sequence[Path], start: int) -> None:
+            own = weights[:, start : start + len(batch)]
+            parts = {}  # added when all are known: a batch that doesn't fit in memory is run again
+            for layer, output in self._features(batch, layers, probe).items():
+                values = transform(output.reshape(-1, *probe.shapes[layer]))
+                try:
+                    parts[layer] = np.tensordot(own.astype(values.dtype), _finite(values), 1)
+                except ValueError as error:
+                    raise self._bad_values(layer, error) from error
+            for layer, part in parts.items():
+                sums[layer] = sums[layer] + part if layer in sums else part
+
+        self.forward_passes += 1
+        self._in_batches(paths, layers, probe, add)
+        if not state.is_kept(files_state(paths)):
+            raise self._replaced(stimuli)
+        return {layer: sums[layer] for layer in layers}
 
     def collect(
         self,
@@ -415,17 +500,23 @@ class Activations:
         samples: Mapping[str, np.ndarray] = MappingProxyType({}),
     ) -> None:
         """Write the responses of layers to a batch, whose first stimulus has number `start`, and samples of units."""
-        for layer, output in self.respond(self.preprocess(batch), list(collected)).items():
-            features = output.reshape(len(batch), -1)
-            if features.shape[1] != probe.widths[layer]:
-                raise ModelError(
-                    f'layer {layer!r} of {self._candidate.identifier} has {features.shape[1]} features for some '
-                    f'stimuli and {probe.widths[layer]} for others; a fixed number is expected.'
-                )
+        for layer, features in self._features(batch, list(collected), probe).items():
             collected[layer].write(start, kept_part(features, form, collected[layer].shape[1]))
             if layer in samples:
                 sample = samples[layer]
                 sample[start : start + len(batch)] = kept_part(features, FeatureForm.MANY_UNITS, sample.shape[1])
+
+    def _features(self, batch: Sequence[Path], layers: Sequence[str], probe: Probe) -> dict[str, np.ndarray]:
+        """Record the responses of layers to a batch, each of shape (n_images, n_units)."""
+        outputs = self.respond(self.preprocess(batch), layers)
+        features = {layer: output.reshape(len(batch), -1) for layer, output in outputs.items()}
+        for layer, values in features.items():
+            if values.shape[1] != probe.widths[layer]:
+                raise ModelError(
+                    f'layer {layer!r} of {self._candidate.identifier} has {values.shape[1]} features for some '
+                    f'stimuli and {probe.widths[layer]} for others; a fixed number is expected.'
+                )
+        return features
 
     def _halve(self, n_images: int, error: MemoryError) -> None:
         """Halve the number of images in a forward pass, for all that follow."""
@@ -443,6 +534,19 @@ class Activations:
 
 def _at_least_single(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32) if values.dtype == np.float16 else values
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    """Return values, of which those of one row at a time are looked at.
+
+    Raises
+    ------
+    ValueError
+        When they hold NaN or infinity.
+    """
+    if not all(np.isfinite(row).all() for row in values):
+        raise ValueError('the features contain NaN or infinity; expected finite numbers')
+    return values
 
 
 def images_at_once(probe: Probe, layers: Sequence[str], most: int) -> int:
@@ -473,10 +577,5 @@ def _reduce(responses: ScratchLayer, form: FeatureForm, shape: tuple[int, ...]) 
     if form is FeatureForm.ROTATION:
         return gram_reduce(responses)
     values = responses.mapped() if form is FeatureForm.MAPS else responses[:, :]
-    _check_finite(values)
+    values = _finite(values)
     return values.reshape(len(values), *shape) if form is FeatureForm.MAPS else values
-
-
-def _check_finite(values: np.ndarray) -> None:
-    if not all(np.isfinite(row).all() for row in values):
-        raise ValueError('the features contain NaN or infinity; expected finite numbers')

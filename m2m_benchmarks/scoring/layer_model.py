@@ -101,9 +101,15 @@ def layer_features(
     features : Features
     """
     form = form or benchmark.comparison.features
-    ids = benchmark.stimulus_set['stimulus_id'].to_numpy().astype(str)
-    order = np.argsort(ids, kind='stable')
-    assert np.array_equal(ids[order], benchmark.recordings.mean['stimulus_id'].values.astype(str))
+    order = stimulus_order(benchmark)
     for layer, values in activations(benchmark.stimulus_set, layers, form).items():
         shape = values.shape[1:] if form is FeatureForm.MAPS else None
         yield layer, Features(values.reshape(len(values), -1)[order], form, shape)
+
+
+def stimulus_order(benchmark: AreaBenchmark) -> np.ndarray:
+    """Places, in the stimulus set of a benchmark, of the stimuli of its recordings in their order."""
+    ids = benchmark.stimulus_set['stimulus_id'].to_numpy().astype(str)
+    order: np.ndarray = np.argsort(ids, kind='stable')
+    assert np.array_equal(ids[order], benchmark.recordings.mean['stimulus_id'].values.astype(str))
+    return order

@@ -166,6 +166,35 @@ def counting_bytes(module: nn.Module, recorded: Sequence[nn.Module]) -> Iterator
         yield count
 
 
+@contextlib.contextmanager
+def running(module: nn.Module, kind: type[nn.Module]) -> Iterator[list[str]]:
+    """List the submodules of a type as they run in the block, each once.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Network, which is run on one image.
+    kind : type
+
+    Yields
+    ------
+    list of str
+        Names so far, in the order of their first run: of those whose output is one tensor with a row for each image.
+    """
+    names: list[str] = []
+
+    def watch(name: str) -> Any:
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            if name not in names and _tensors(name, output) == [name]:
+                names.append(name)
+
+        return hook
+
+    of_kind = [(child, watch(name)) for name, child in module.named_modules() if name and isinstance(child, kind)]
+    with _hooks(of_kind):
+        yield names
+
+
 def _n_bytes(values: Sequence[Any]) -> int:
     """Bytes of the tensors in nested lists and dictionaries, each counted once."""
     sizes: dict[int, int] = {}

@@ -10,16 +10,19 @@ from scipy import stats
 
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.analysis import representation as module
+from m2m_benchmarks.analysis.feature_maps import LayerMatches, feature_maps
 from m2m_benchmarks.analysis.representation import ALL, AREA, compare_representations, pairs_of, representation
 from m2m_benchmarks.arrays.means import mean_over_animals
 from m2m_benchmarks.arrays.representation import image_halves
+from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
 from m2m_benchmarks.benchmarks.comparisons.rmse import RMSE, stimulus_maps
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.plugins import load_benchmark
-from m2m_benchmarks.report.representation import draw_representations, representation_table
+from m2m_benchmarks.report.representation import difference_table, draw_representations, representation_table
 from m2m_benchmarks.report.tables import to_lines
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
+from m2m_benchmarks.scoring.layer_model import layer_features
 
 pytestmark = [pytest.mark.seconds, pytest.mark.usefixtures('few_draws')]
 
@@ -41,7 +44,7 @@ def twophoton(m2m_home, make_bundle, tmp_path):
     import_bundle('Blank2026', *bundle.paths)
     area = load_benchmark('Blank2026.VISp-rmse')
     candidate = load_candidate('plain_digitnet', weights='none')
-    maps = module._maps(NETWORK, Activations(candidate), candidate.layers, area, RMSE(SIZE))
+    maps = feature_maps(NETWORK, Activations(candidate), None, area, RMSE(SIZE)).halves
     stimuli, rng = stimulus_maps(area.recordings, SIZE), np.random.default_rng(0)
     units, planted = pd.read_csv(bundle.units), {}
     units['cre_line'] = [list(LINES)[column % 2] for column in units['column']]
@@ -118,7 +121,12 @@ def table(rng, n_animals=6, n=48, difference=0.0, candidates='AB'):
 def summary(neurons, pairs=(('A', 'B'),), kind='standard'):
     candidates = dict.fromkeys(neurons['candidate'])
     p_shuffled = {name: dict.fromkeys(('VISp', 'VISl'), 0.01) for name in candidates}
-    return compare_representations('X-rmse', neurons, list(pairs), p_shuffled, {'range': kind})
+    n = len(neurons) // len(candidates)
+    matches = LayerMatches(['conv1', 'conv2'], np.array([[1] * n, [0, 1] * (n // 2)]), np.full((n, 2), 0.5))
+    settings = {'range': kind, 'layers': 'convolutional'}
+    return compare_representations(
+        'X-rmse', neurons, list(pairs), p_shuffled, dict.fromkeys(candidates, matches), settings
+    )
 
 
 def test_of_null_data_sets_five_percent_are_rejected():
@@ -167,7 +175,7 @@ def test_intervals_over_four_networks():
     each = [means[first] - means[second] for first, second in pairs]
     assert results.over_networks.value == pytest.approx(np.mean(each))
     assert results.over_networks.interval == pytest.approx(stats.t.interval(0.95, 3, np.mean(each), stats.sem(each)))
-    assert 'Over networks' in representation_table(results).notes[-2]
+    assert 'Over networks' in difference_table(results).notes[-1]
     assert len(draw_representations(results).axes) == 2
 
 
@@ -223,9 +231,53 @@ def test_a_network_without_convolutions(m2m, simulated_home, tmp_path):
     (tmp_path / 'net.py').write_text(textwrap.dedent(code))
     ran = m2m('analyze', 'representation', f'{tmp_path}/net.py:make', '--benchmark', VISP)
     assert (ran.code, 'Traceback' in ran.err) == (1, False)
-    assert 'has no feature maps to compare: its layer 0 is not convolutional: it has responses' in ' '.join(
-        ran.err.split()
-    )
+    assert 'has no feature maps to compare: no convolution (torch.nn.Conv2d) runs in it' in ' '.join(ran.err.split())
+    ran = m2m('analyze', 'representation', f'{tmp_path}/net.py:make', '--benchmark', VISP, '--layers', 'scored')
+    assert (ran.code, 'Traceback' in ran.err) == (1, False)
+    assert 'its layer 0 is not convolutional: it has responses of shape' in ' '.join(ran.err.split())
+
+
+@pytest.mark.parametrize('size', [3, 14])
+def test_maps_of_all_convolutions_are_those_computed_from_whole_responses(simulated_home, tmp_path, size):
+    code = """
+    import torch
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.unused = torch.nn.Conv2d(3, 2, 3)
+            self.second = torch.nn.Conv2d(4, 5, 3, stride=2)
+            self.first = torch.nn.Conv2d(3, 4, 5, stride=8)
+            self.head = torch.nn.Linear(5, 2)
+
+        def forward(self, images):
+            maps = self.second(self.first(images).relu_())
+            return self.head(maps.relu_().mean((2, 3)))
+    """
+    (tmp_path / 'net.py').write_text(textwrap.dedent(code))
+    candidate = load_candidate(f'{tmp_path}/net.py:Net')
+    area, comparison = load_benchmark(VISP), RMSE(size)
+    activations = Activations(candidate)
+    activations.most_images = 7
+    maps = feature_maps('net', activations, None, area, comparison)
+    assert maps.layers == ['first', 'second']
+    assert activations.forward_passes == 1
+    # Before the activations that change them in place.
+    expected = [
+        comparison.feature_maps(features)[1]
+        for _, features in layer_features(activations, area, maps.layers, FeatureForm.MAPS)
+    ]
+    assert maps.layer_of.tolist() == [0] * 4 + [1] * 5
+    for half in range(2):
+        np.testing.assert_allclose(maps.halves[half], np.concatenate([own[half] for own in expected]), atol=1e-4)
+
+
+def test_the_best_layer_is_that_of_most_matches():
+    matched = np.array([[2, 0, 1, 1], [0, 0, 2, 1]])
+    shuffled = np.array([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0, 1, 0], [0, 0.5, 0.5]])
+    matches = LayerMatches(['a', 'b', 'c'], matched, shuffled)
+    assert matches.best(np.array([True, True, False, False])) == ('a', 0.75, 0.375)
+    assert matches.best(np.array([False, False, True, True])) == ('b', 0.75, 0.75)
 
 
 def test_no_model():

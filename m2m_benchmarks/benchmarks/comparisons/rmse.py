@@ -53,6 +53,8 @@ class Distances:
         RMSE averaged over all maps, and the same with shuffled stimuli.
     shuffled : array, shape (n_shuffles,)
         Mean over neuroids of `rmse` for each order of the stimuli.
+    shuffled_maps : array of int, shape (n_shuffles, 2, n_neuroids), or None
+        `maps` for each order of the stimuli.
     drawn : array, shape (n_draws, n_neuroids), or None
         `rmse` on draws of the stimuli, with the same map.
     """
@@ -65,6 +67,7 @@ class Distances:
     mean_match: np.ndarray
     mean_floor: np.ndarray
     shuffled: np.ndarray
+    shuffled_maps: np.ndarray | None = None
     drawn: np.ndarray | None = None
 
     @classmethod
@@ -152,10 +155,9 @@ class RMSE(Comparison):
             return usual
         if features.shape is None:
             return 'has no known shape; expected maps of shape (channels, height, width)'
-        if len(features.shape) != 3:
-            return (
-                f'is not convolutional: it has responses of shape {features.shape}; expected (channels, height, width)'
-            )
+        no_maps = shape_objection(features.shape)
+        if no_maps is not None:
+            return no_maps
         if not self.feature_maps(features)[0].size:
             return f'has no channel whose {features.shape[1]} x {features.shape[2]} map varies'
         return None
@@ -192,6 +194,7 @@ class RMSE(Comparison):
             mean_match=observed.mean,
             mean_floor=np.mean([each.mean for each in shuffled], axis=0),
             shuffled=np.array([each.best.mean() for each in shuffled]),
+            shuffled_maps=np.array([each.maps for each in shuffled]),
         )
 
     def feature_maps(self, features: Features) -> tuple[np.ndarray, Halves]:
@@ -208,9 +211,22 @@ class RMSE(Comparison):
         assert features.shape is not None
         shape = (len(features.values), features.shape[0], self.size**2)
         maps = resize(features.values.reshape(-1, *features.shape), self.size).reshape(shape)
-        first, second = (in_range(maps[half].mean(axis=0), self.kind) for half in image_halves(len(maps)))
-        varying = first.any(axis=1) & second.any(axis=1)
-        return maps[:, varying], (first[varying], second[varying])
+        varying, halves = self.ranged([maps[half].mean(axis=0) for half in image_halves(len(maps))])
+        return maps[:, varying], halves
+
+    def ranged(self, means: Sequence[np.ndarray]) -> tuple[np.ndarray, Halves]:
+        """Bring mean maps over both halves of the images, shape (n_channels, n_pixels) each, to the same range.
+
+        Returns
+        -------
+        varying : array of bool, shape (n_channels,)
+            Channels whose map has a range in both halves.
+        halves : pair of arrays
+            Maps of these.
+        """
+        first, second = (in_range(mean, self.kind) for mean in means)
+        varying: np.ndarray = first.any(axis=1) & second.any(axis=1)
+        return varying, (first[varying], second[varying])
 
     def raw(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> MatchedRaw:
         """Compute the share of the way from floor to ceiling.
@@ -266,6 +282,13 @@ class RMSE(Comparison):
             arrays = (responses[half], stimuli[half], of_image[half], own, counts)
             drawn.append(drawn_rmse(*arrays, self.kind, self.centred))
         return np.asarray(np.mean(drawn, axis=0))
+
+
+def shape_objection(shape: tuple[int, ...]) -> str | None:
+    """Say why responses of a shape are no maps, as the end of a sentence about their layer; None if they are."""
+    if len(shape) == 3:
+        return None
+    return f'is not convolutional: it has responses of shape {shape}; expected (channels, height, width)'
 
 
 def _with_any(counts: np.ndarray) -> np.ndarray:

@@ -18,6 +18,13 @@ class MapRange(enum.StrEnum):
     MINMAX = 'minmax'
 
 
+class MapLayers(enum.StrEnum):
+    """Layers whose maps are compared."""
+
+    CONVOLUTIONAL = 'convolutional'
+    SCORED = 'scored'
+
+
 def representation(
     models: Annotated[
         list[str], typer.Argument(metavar='MODEL...', help='Models, such as networks with NeuRN and the same without.')
@@ -31,6 +38,9 @@ def representation(
         MapRange, typer.Option('--range', help='Range of the maps: mean 0 and standard deviation 1, or 0 to 1.')
     ] = MapRange.STANDARD,
     uncentred: Annotated[bool, typer.Option('--uncentred', help='Take the responses as they are.')] = False,
+    layers: Annotated[
+        MapLayers, typer.Option(help='Layers: every convolution that runs, or those that a score chooses among.')
+    ] = MapLayers.CONVOLUTIONAL,
     seed: Annotated[int, typer.Option(help='Random seed of untrained weights.', min=0)] = 0,
     figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
     csv: Annotated[Path | None, typer.Option(metavar='FILE', help='File for the values of all neuroids.')] = None,
@@ -58,8 +68,9 @@ def representation(
     check_files(csv, json)
     with running(figure, 'Nothing was compared. Run the same command again.') as report:
         from m2m_benchmarks.analysis.representation import representation as compare
-        from m2m_benchmarks.report.representation import draw_representations, representation_table
+        from m2m_benchmarks.report.representation import difference_table, draw_representations, representation_table
 
         report('loading', 1, 1)
-        compared = compare(models, benchmark, weights, seed, size, map_range.value, not uncentred, report)
-    show(compared, representation_table(compared), compared.neurons, draw_representations, figure, csv, json)
+        compared = compare(models, benchmark, weights, seed, size, map_range.value, not uncentred, layers.value, report)
+    further = [difference_table(compared)] if compared.differences else []
+    show(compared, representation_table(compared), compared.neurons, draw_representations, figure, csv, json, further)
