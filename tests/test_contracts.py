@@ -35,6 +35,7 @@ BY_STRING = {
     ('scoring/own_modules.py', 'name'),  # what a user's code imports
     ('scoring/own_modules.py', "f'{self._package}.{name}'"),
     ('scoring/source_loader.py', 'self._name'),
+    ('testing/draws.py', 'module if is_class else owner'),  # modules of its table
 }
 
 #: Modules of the standard library that only POSIX has, and names that `os` and `signal` have only there.

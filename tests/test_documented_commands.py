@@ -114,6 +114,7 @@ NOT_RUN = {
     r'--nwb': 'NWB files: tests/acquisition/test_nwb.py',
     r'export': 'weights, a plugin, an archive or a run: tests/submission',
     r'analyze architectures': 'a package of the extra analysis: tests/analysis/test_architectures.py',
+    r'sweep': 'files and processes of a cluster: tests/sweep, tests/cli/test_sweep_cli.py',
     r'theirs\.json': 'results of another machine: below, ours are imported',
     r'47b8': 'the identifier of a result: below, with that of one',
     r'net\.py|resnet18|squeezenet1_1|efficientnet|digitnet': 'networks: tests/scoring and tests/cli, examples/demo.py',
@@ -134,7 +135,13 @@ def runnable(text):
 
 
 #: Commands of other pages than docs/recordings.md and docs/score.md that are run with those of the latter.
-ELSEWHERE = ['m2m results list']
+ELSEWHERE = [
+    'm2m leaderboard',
+    'm2m leaderboard --csv scores.csv',
+    'm2m leaderboard --html board',
+    'm2m leaderboard --markdown table.md --json board.json',
+    'm2m results list',
+]
 
 
 def test_what_can_run_is_run():
