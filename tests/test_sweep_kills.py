@@ -13,9 +13,9 @@ def test_a_sweep_that_is_killed(capsys):
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     benchmarks = ['SimulatedMouse.VISp-rdm', 'SimulatedMouse.VISp-cka', 'SimulatedMouse.VISl-cka']
-    arguments = ['--models', 'plain_digitnet', '--seeds', '0-1', '--benchmarks', *benchmarks]
+    arguments = ['--models', 'plain_digitnet', '--seeds', '0-7', '--benchmarks', *benchmarks]
     code = script.main([*arguments, '--kills', 'client', 'worker', 'scheduler'])
     out = capsys.readouterr().out
     assert code == 0, out
-    assert 'cells: 6; with another score or none after the kills: 0' in out
+    assert 'cells: 24; with another score or none after the kills: 0' in out
     assert 'cells computed again after they were recorded: 0; results lost after a kill: 0' in out

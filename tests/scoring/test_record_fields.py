@@ -174,7 +174,10 @@ OF_A_PLUGIN = {
     'normalisation': (lambda setting: setting.edit('(0.5,)', '(0.4,)'), {'code_sha256', *_ALL_OF_THE_INPUT}),
     'size of the images': (lambda setting: setting.edit('size=32', 'size=40'), {'code_sha256', *_ALL_OF_THE_INPUT}),
     'layer': (lambda setting: setting.options.update(layer='0'), {'layer_named'}),
-    'comparison': (lambda setting: setattr(setting, 'benchmark', 'Lab2026.VISal-cka'), {'benchmark', 'choices'}),
+    'comparison': (
+        lambda setting: setattr(setting, 'benchmark', 'Lab2026.VISal-cka'),
+        {'benchmark', 'choices', 'sample_sha256'},
+    ),
     'threads': (threads, {'machine'}),
     'code of this library': (library, {'library', 'benchmark_sha256'}),
     'version of a package': (package, {'versions'}),
