@@ -25,7 +25,6 @@ def representation_table(compared: Representations) -> Table:
         *(heading('candidate'), Column('neuroids'), count('n'), count('animals'), number('RMSE')),
         *(interval('95 % (neuroids)'), interval('95 % (animals)'), number('mean match'), number('floor')),
         *(number('ceiling'), number('score', '.2f'), interval('95 % (animals)', '.2f'), number('p', '.2f')),
-        *(Column('best layer'), number('share', '.2f'), number('chance', '.2f')),
     )
     rows = [
         Row(_cells(compared, own), strong=own.by == ALL)
@@ -38,25 +37,40 @@ def representation_table(compared: Representations) -> Table:
         'the same with shuffled stimuli, score 0. Perfect: ceiling, the same with true maps and this noise, score 1.',
         '95 %: for new neuroids of these animals (bootstrap), and for new animals, none for fewer than three. p: '
         'shuffled stimuli give as small an RMSE.',
-        'best layer: that of most matched maps; their share, and chance: with shuffled stimuli. Maps are of '
-        f'{"every convolution that runs" if compared.settings["layers"] == "convolutional" else "the scored layers"}.',
     ]
     if not compared.types:
         notes.append('The dataset has no types of neuroids.')
     return Table(columns, rows, compared.benchmark, notes=notes)
 
 
+def layer_table(compared: Representations) -> Table:
+    """Make the table of the layers that the neuroids of each area and type are matched to most."""
+    columns = (
+        *(heading('candidate'), Column('neuroids'), Column('best layer')),
+        *(number('share', '.2f'), number('chance', '.2f')),
+    )
+    rows = [
+        Row((candidate, own.name, own.layer, own.layer_share, own.layer_chance), strong=own.by == ALL)
+        for candidate in compared.candidates
+        for own in compared.groups
+        if own.candidate == candidate
+    ]
+    taken = 'every convolution that runs' if compared.settings['layers'] == 'convolutional' else 'the scored layers'
+    note = f'Layer, of {taken}, that most matches are to; their share, and chance: the same with shuffled stimuli.'
+    return Table(columns, rows, 'Best layers', notes=[note])
+
+
 def difference_table(compared: Representations) -> Table:
     """Make the table of the differences of pairs of candidates."""
     columns = (
         *(heading('pair'), Column('neuroids'), number('RMSE'), interval('95 % (neuroids)'), interval('95 % (animals)')),
-        *(number('beyond floor'), interval('95 % (animals)')),
+        *(number('beyond'), interval('95 % (animals)')),
     )
     rows = [
         Row((f'{own.first} minus {own.second}', own.name, *_difference_cells(own)), strong=own.by == ALL)
         for own in compared.differences
     ]
-    notes = ['Below 0, the first of a pair is closer. beyond floor: the same for RMSE - floor.']
+    notes = ['Below 0, the first of a pair is closer. beyond: the same for RMSE - floor.']
     if compared.over_networks is not None and compared.over_networks.interval is not None:
         low, high = compared.over_networks.interval
         notes.append(f'Over networks: {compared.over_networks.value:.3f}, 95 % {low:.3f} to {high:.3f}.')
@@ -70,7 +84,6 @@ def _cells(compared: Representations, own: Group) -> tuple[Any, ...]:
         *(own.rmse.neurons, own.rmse.interval or (None, None), own.mean_match, own.floor),
         *(own.ceiling, None if own.score is None else own.score.value, score or (None, None)),
         compared.p_shuffled[own.candidate][own.name] if own.by == AREA else None,
-        *(own.layer, own.layer_share, own.layer_chance),
     )
 
 

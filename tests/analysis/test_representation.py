@@ -18,7 +18,12 @@ from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
 from m2m_benchmarks.benchmarks.comparisons.rmse import RMSE, stimulus_maps
 from m2m_benchmarks.errors import BenchmarkError
 from m2m_benchmarks.plugins import load_benchmark
-from m2m_benchmarks.report.representation import difference_table, draw_representations, representation_table
+from m2m_benchmarks.report.representation import (
+    difference_table,
+    draw_representations,
+    layer_table,
+    representation_table,
+)
 from m2m_benchmarks.report.tables import to_lines
 from m2m_benchmarks.scoring.activations import Activations
 from m2m_benchmarks.scoring.candidates import load_candidate
@@ -185,6 +190,21 @@ def test_pairs():
     names = {'a': 'neurn_x', 'b': 'plain_y', 'c': 'plain_x', 'd': 'neurn_z', 'e': 'neurn_y'}
     assert pairs_of(names) == [('a', 'c'), ('e', 'b')]
     assert pairs_of({'a': 'neurn_x'}) == []
+
+
+def test_candidates_are_headings_above_their_rows():
+    results = summary(table(np.random.default_rng(0)))
+    for made, names in (
+        (representation_table, ['A', 'B']),
+        (layer_table, ['A', 'B']),
+        (difference_table, ['A minus B']),
+    ):
+        lines = [line.plain for line in to_lines(made(results), 80)]
+        own = [line for line in lines if line in names]
+        assert own == names * (len(own) // len(names))
+        assert sum(line.startswith('  VISl ') for line in lines) == len(own)
+        assert max(map(len, lines)) <= 80
+    assert 'conv2' in next(line.plain for line in to_lines(layer_table(results), 80) if 'VISl' in line.plain)
 
 
 def test_the_command(m2m, simulated_home, tmp_path):

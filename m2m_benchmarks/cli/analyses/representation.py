@@ -68,9 +68,10 @@ def representation(
     check_files(csv, json)
     with running(figure, 'Nothing was compared. Run the same command again.') as report:
         from m2m_benchmarks.analysis.representation import representation as compare
-        from m2m_benchmarks.report.representation import difference_table, draw_representations, representation_table
+        from m2m_benchmarks.report import representation as tables
 
         report('loading', 1, 1)
         compared = compare(models, benchmark, weights, seed, size, map_range.value, not uncentred, layers.value, report)
-    further = [difference_table(compared)] if compared.differences else []
-    show(compared, representation_table(compared), compared.neurons, draw_representations, figure, csv, json, further)
+    further = [tables.layer_table(compared), *([tables.difference_table(compared)] if compared.differences else [])]
+    table = tables.representation_table(compared)
+    show(compared, table, compared.neurons, tables.draw_representations, figure, csv, json, further)
