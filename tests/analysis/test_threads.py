@@ -1,6 +1,7 @@
 """The same numbers on one and two threads, for every analysis."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -25,8 +26,12 @@ ANALYSES = {
 }
 #: All of them in one process, since each takes seconds to start.
 RUN = """
+import json
 import sys
+import pytest
 from m2m_benchmarks.cli.main import main
+for name, value in json.loads(sys.argv[1]).items():
+    pytest.MonkeyPatch().setattr(name, value)
 for line in sys.stdin.read().splitlines():
     sys.argv = ['m2m', 'analyze', *line.split()]
     try:
@@ -50,7 +55,7 @@ def data(m2m_home, monkeypatch):
     return m2m_home / 'data'
 
 
-def test_files_are_the_same_on_one_and_two_threads(data, tmp_path):
+def test_files_are_the_same_on_one_and_two_threads(data, tmp_path, settings_of_few_draws):
     running = []
     for threads in ('1', '2'):
         home = tmp_path / threads  # of its own: responses of layers are stored
@@ -59,7 +64,7 @@ def test_files_are_the_same_on_one_and_two_threads(data, tmp_path):
         lines = [f'{name} {arguments} {option} {home / name}' for name, (arguments, option) in ANALYSES.items()]
         variables = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
         process = subprocess.Popen(
-            [sys.executable, '-c', RUN],
+            [sys.executable, '-c', RUN, json.dumps(settings_of_few_draws)],
             env={**os.environ, 'M2M_HOME': str(home), **dict.fromkeys(variables, threads)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
