@@ -92,8 +92,8 @@ def feature_maps(
     names = list(activations.convolutions() if layers is None else layers)
     if not names:
         raise BenchmarkError(
-            f'{label} has no feature maps to compare: no convolution (torch.nn.Conv2d) runs in it. Its scored layers '
-            'are compared with --layers scored.'
+            f'{label} has no feature maps to compare: no convolution (torch.nn.Conv2d) runs in it. If it calls '
+            'convolutions as functions, --layers scored compares the maps of its scored layers.'
         )
     objections = {name: shape_objection(shape) for name, shape in activations.shapes(names).items()}
     usable = [name for name in names if objections[name] is None]
