@@ -7,6 +7,7 @@ them.
 
 import bz2
 import gzip
+import json
 import lzma
 import math
 import os
@@ -14,9 +15,9 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.errors import DataError, StorageError
 
 #: Environment variable with the most bytes that one file, or one set of images, may hold once unpacked, in GB.
 VARIABLE = 'M2M_MAX_GB'
@@ -113,6 +114,30 @@ def read_file(path: Path, inside: Path | None = None) -> bytes:
     """
     refuse_size(str(path), require_file(path, inside).stat().st_size)
     return path.read_bytes()
+
+
+def read_json(path: Path, expected: str) -> Any:
+    """Read JSON from a regular file of a limited size.
+
+    Parameters
+    ----------
+    path : Path
+    expected : str
+        End of the message about other content, such as 'expected a file of `m2m results export FILE.json`'.
+
+    Raises
+    ------
+    StorageError
+        When the file can't be read.
+    DataError
+        When it is no JSON, no regular file, or too large.
+    """
+    try:
+        return json.loads(read_file(path).decode())
+    except OSError as error:
+        raise StorageError(f'{path} cannot be read: {error.strerror or error}.') from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f'{path} is not JSON: {error}; {expected}.') from error
 
 
 def unpacked(file: IO[bytes]) -> IO[bytes]:

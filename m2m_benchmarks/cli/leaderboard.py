@@ -18,7 +18,7 @@ from m2m_benchmarks.cli.console import (
     terminal_width,
     write_json,
 )
-from m2m_benchmarks.errors import DataError, StorageError
+from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.messages import say
 from m2m_benchmarks.storage import ensure_file_writable, user_file
 
@@ -120,17 +120,10 @@ def _write_page(board: 'Board', folder: Path, say_where: bool) -> None:
 
 
 def _read_recovery(path: Path) -> list[dict[str, Any]]:
-    import json
-
-    from m2m_benchmarks.limits import read_file
+    from m2m_benchmarks.limits import read_json
 
     expected = 'expected the file of `m2m analyze recovery --json FILE`'
-    try:
-        content = json.loads(read_file(path).decode())
-    except OSError as error:
-        raise StorageError(f'{path} cannot be read: {error.strerror or error}.') from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f'{path} is not JSON: {error}; {expected}.') from error
+    content = read_json(path, expected)
     documents = content if isinstance(content, list) else [content]
     if not all(isinstance(document, dict) and {'benchmark', 'settings'} <= document.keys() for document in documents):
         raise DataError(f'{path} has no recoveries; {expected}.')

@@ -44,10 +44,11 @@ def load_courses(version: Version) -> Courses:
         path = version.path(version.manifest['assembly'])
         with unchanged([path]), netCDF4.Dataset(path) as file:
             if COURSE not in file.variables:
+                made_by = version.manifest['source']['made_by']
+                again = 'Those extracted before they were kept have to be extracted again: '
                 raise DataError(
                     f'the recordings of {version.name} hold no time courses, which are kept when 2-photon sessions are '
-                    'extracted. Those extracted before they were kept have to be extracted again: '
-                    f'`m2m data fetch {version.name}`.'
+                    f'extracted. {f"{again}`{made_by}`." if made_by.startswith("m2m data fetch") else ""}'.strip()
                 )
             before = int(np.sum(file.variables[FRAME][:] < 0))
             return Courses(np.ma.filled(file.variables[COURSE][:], np.nan), before)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from m2m_benchmarks.errors import DataError, StorageError
-from m2m_benchmarks.limits import read_file
+from m2m_benchmarks.errors import DataError
+from m2m_benchmarks.limits import read_json
 from m2m_benchmarks.messages import csv_text
 from m2m_benchmarks.records.record import FORMAT, Result
 from m2m_benchmarks.records.selection import labels
@@ -69,12 +69,7 @@ def read(path: Path) -> list[Result]:
         When the file does not hold results, is too large or no regular file, or was changed after `write` wrote it.
     """
     expected = 'expected a file of `m2m results export FILE.json` or `m2m score --json FILE`'
-    try:
-        content = json.loads(read_file(path).decode())
-    except OSError as error:
-        raise StorageError(f'{path} cannot be read: {error.strerror or error}.') from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f'{path} is not JSON: {error}; {expected}.') from error
+    content = read_json(path, expected)
     if isinstance(content, dict) and content.get('kind') == _KIND:
         seal, content = content.get('sha256'), content.get('results')
         if seal not in (None, _sha256(content)):  # version 0.1 wrote none

@@ -132,8 +132,9 @@ def with_courses(session, before=2, n_frames=6):
 
 def test_time_courses(m2m_home, keep):
     """They are beside the data, which is loaded as without them, in the order of the neuroids."""
+    fetched = {'made_by': 'm2m data fetch Without'}
     merge_sessions(
-        'Without', keep(make_session('11'), make_session('12', 4), make_session('13')), scene_images(), SOURCE
+        'Without', keep(make_session('11'), make_session('12', 4), make_session('13')), scene_images(), fetched
     )
     sessions = [with_courses(make_session('11')), make_session('12', 4), with_courses(make_session('13'))]
     merge_sessions('With', reversed(keep(*sessions)), scene_images(), SOURCE)
