@@ -117,8 +117,8 @@ def _row(name: str, results: Sequence[Result]) -> BoardRow:
         CANDIDATE,
         model,
         newest.weights,
-        newest.family,
-        newest.n_parameters,
+        None if model == PIXELS else newest.family,  # no network, though Brain-Score has one run it
+        None if model == PIXELS else newest.n_parameters,
         origin != 'none' and model != PIXELS,
         variant is not None and variant.neurn is not None,
         weights_sha256=hashes.pop() if len(hashes) == 1 else None,

@@ -75,7 +75,9 @@ def leaderboard(
         if target not in (None, '-'):
             ensure_file_writable(Path(str(target)), _OTHER_FILE)
     if html is not None:
-        ensure_file_writable(html / 'index.html', _OTHER_FILE)
+        from m2m_benchmarks.report.pages.folder import check_folder
+
+        check_folder(html)
     documents = [] if recovery is None else _read_recovery(recovery)
     with progress() as report:
         with stage(report, 'loading'):

@@ -122,6 +122,8 @@ def test_rows_are_candidates_with_their_weights():
     assert kinds['net_0@none'] == kinds['pixels_64'] == 'control'
     assert kinds['alone@none'] == kinds['run:net_0-MNIST'] == kinds['net_0@mine.pth'] == 'candidate'
     assert [rows[name].trained for name in ('net_0@none', 'pixels_64', 'net_1')] == [False, False, True]
+    assert (rows['pixels_64'].family, rows['pixels_64'].parameters) == (None, None)  # no network
+    assert rows['net_1'].parameters is not None
     assert rows['net_0@mine.pth'].untrained == 'net_0@none' and rows['net_0@none'].untrained is None
     assert rows['net_0@mine.pth'].weights_sha256 == 'd' * 64
     order = list(kinds.values())

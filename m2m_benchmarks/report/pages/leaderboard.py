@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from m2m_benchmarks.report.pages.folder import OTHER_FOLDER
 from m2m_benchmarks.report.pages.page import render
 from m2m_benchmarks.storage import user_file
 
@@ -13,7 +14,6 @@ SCRIPTS = (
     *('table_columns', 'table', 'plot', 'selects', 'scatter', 'profile', 'versus', 'pairs', 'benchmarks'),
     *('score_history', 'details', 'downloads', 'filters', 'picker', 'start'),
 )
-_REMEDY = 'Name another folder: m2m leaderboard --html DIR.'
 
 
 def write(board: dict[str, Any], folder: Path) -> Path:
@@ -47,7 +47,7 @@ def write(board: dict[str, Any], folder: Path) -> Path:
         board=_finite(board),
         scripts=SCRIPTS,
     )
-    with user_file(path, _REMEDY) as file:
+    with user_file(path, OTHER_FOLDER) as file:
         file.write(text)
     return path
 

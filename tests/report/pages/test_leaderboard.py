@@ -46,7 +46,7 @@ def test_a_page_is_replaced_as_a_whole(tmp_path):
 
 def test_a_folder_that_is_a_file(tmp_path):
     (tmp_path / 'file').write_text('')
-    with pytest.raises(StorageError, match='m2m leaderboard --html'):
+    with pytest.raises(StorageError, match='Name another folder after --html'):
         leaderboard.write(make_board(3, 2), tmp_path / 'file')
 
 
