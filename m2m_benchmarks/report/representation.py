@@ -183,7 +183,7 @@ def _name_points(axes: Axes, points: Sequence[tuple[float, float, str, str]], en
             (ends[1] + gap, height),
             annotation_clip=False,
             va='center',
-            fontsize=5,
+            fontsize=6,
             color=colour,
             arrowprops={'arrowstyle': '-', 'color': '0.7', 'linewidth': 0.4, 'shrinkA': 0, 'shrinkB': 2},
         )
