@@ -337,6 +337,30 @@ def to_eight_bit(pictures: Sequence[Picture], what: str) -> tuple[list[np.ndarra
     return [eight_bit(image) for image in scaled], [*notes, *notes_on_changes(pictures, what)]
 
 
+def thumbnail(path: Path, most_side: int) -> np.ndarray:
+    """Decode an image file and make it small enough to be shown.
+
+    Parameters
+    ----------
+    path : path
+    most_side : int
+        Pixels of the longer side.
+
+    Returns
+    -------
+    uint8 array, shape (height, width, 3)
+
+    Raises
+    ------
+    DataError
+        See `decode` and `scale`.
+    """
+    (values,), _ = to_eight_bit([decode_file(path)], str(path))
+    small = Image.fromarray(values).convert('RGB')
+    small.thumbnail((most_side, most_side))
+    return np.asarray(small)
+
+
 def notes_on_changes(pictures: Iterable[Picture], what: str) -> list[str]:
     """Count the images of each change in a sentence."""
     pictures = list(pictures)

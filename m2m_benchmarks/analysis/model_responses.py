@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.analysis.scenes import pattern_correlation, rank_agreement
 from m2m_benchmarks.analysis.shown_responses import (
     N_NEUROIDS,
@@ -211,11 +211,5 @@ def _check_raw(value: float, part: Result | Part) -> None:
 
 def _pictures(area: AreaBenchmark, ids: Sequence[str], shown: set[int]) -> dict[str, np.ndarray]:
     """Make small pictures of some stimuli."""
-    pictures: dict[str, np.ndarray] = {}
-    for index in sorted(shown):
-        path = Path(area.stimulus_set.get_stimulus(ids[index]))
-        with Image.open(path) as image:
-            small = image.convert('RGB')
-        small.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
-        pictures[ids[index]] = np.asarray(small)
-    return pictures
+    paths = {ids[index]: Path(area.stimulus_set.get_stimulus(ids[index])) for index in sorted(shown)}
+    return {stimulus: images.thumbnail(path, PICTURE_PIXELS) for stimulus, path in paths.items()}

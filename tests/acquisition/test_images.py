@@ -323,6 +323,15 @@ def test_helper_files(name):
     assert not images.is_helper_file('b/a.png')
 
 
+def test_a_thumbnail(tmp_path):
+    """It is small, RGB, upright and in 8 bits."""
+    path = tmp_path / 'deep.png'
+    path.write_bytes(images.png(np.full((30, 60), 255, dtype=np.uint8)))
+    assert images.thumbnail(path, 20).shape == (10, 20, 3)
+    Image.fromarray(np.full((30, 60), 65535, dtype=np.uint16)).save(path)
+    np.testing.assert_array_equal(images.thumbnail(path, 20), np.full((10, 20, 3), 255, dtype=np.uint8))
+
+
 def test_there_is_one_door():
     """No other module opens images, so that all of them know depth, transparency and orientation."""
     package = Path(m2m_benchmarks.__file__).parent

@@ -23,11 +23,11 @@ class Elements(HTMLParser):
 
     def __init__(self, page):
         super().__init__()
-        self.found = []
+        self.elements = []
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
 
 
 def report(*results, notes=()):
@@ -36,7 +36,7 @@ def report(*results, notes=()):
 
 def test_a_page_stands_alone():
     page = model_page([('net', sections_of(report(NEURAL, WHOLE, notes=['A note.'])))])
-    elements = Elements(page).found
+    elements = Elements(page).elements
     for tag, attributes in elements:
         for name in ('src', 'href', 'action', 'data'):
             value = attributes.get(name, '#')
@@ -59,7 +59,7 @@ def test_a_folder_has_the_files_that_the_page_links_to(tmp_path):
     assert path == tmp_path / 'new' / 'folder' / 'index.html'
     links = {
         attributes['href']
-        for tag, attributes in Elements(path.read_text()).found
+        for tag, attributes in Elements(path.read_text()).elements
         if tag == 'a' and 'download' in attributes
     }
     assert {link.rpartition('.')[2] for link in links} == {'png', 'svg', 'csv'}

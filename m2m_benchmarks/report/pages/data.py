@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from m2m_benchmarks import __version__
+from m2m_benchmarks.acquisition import images
 from m2m_benchmarks.analysis.data_report.report import DataReport
 from m2m_benchmarks.messages import printable
 from m2m_benchmarks.report import data_tables
@@ -121,9 +122,6 @@ def _examples(report: DataReport, number: int) -> dict[str, object]:
 
 def picture(path: Path) -> str:
     """Make a small JPEG of an image, as a data: address."""
-    with Image.open(path) as image:
-        small = image.convert('RGB')
-        small.thumbnail((_SIDE, _SIDE))
     buffer = io.BytesIO()
-    small.save(buffer, format='jpeg', quality=85)
+    Image.fromarray(images.thumbnail(path, _SIDE)).save(buffer, format='jpeg', quality=85)
     return f'data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}'
