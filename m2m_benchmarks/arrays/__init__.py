@@ -19,7 +19,7 @@ from m2m_benchmarks.arrays.reduction import gram_reduce
 from m2m_benchmarks.arrays.reliability import half_means, half_splits, split_half_reliability
 from m2m_benchmarks.arrays.ridge import ALPHAS, cross_predict, held_out_correlations, predict_with_influence, ridge
 from m2m_benchmarks.arrays.rsa import compare_rdms, rsa
-from m2m_benchmarks.arrays.sampling import FACTORS, N_DRAWS, Sample, draw_sample
+from m2m_benchmarks.arrays.sampling import FACTORS, N_DRAWS, Sample, at_equal_numbers, different_animals, draw_sample
 from m2m_benchmarks.arrays.threads import one_thread
 from m2m_benchmarks.arrays.two_factor import degrees_of_freedom, dual_bootstrap, two_factor_variance, variance_of_draws
 
@@ -33,12 +33,14 @@ __all__ = [
     'accuracy_draws',
     'agreement_draws',
     'agreement_of_halves',
+    'at_equal_numbers',
     'bounds_over_animals',
     'ceiling_of',
     'compare_rdms',
     'cross_predict',
     'deal_halves',
     'degrees_of_freedom',
+    'different_animals',
     'draw_sample',
     'dual_bootstrap',
     'effective_number',

@@ -114,3 +114,54 @@ def draw_sample(
             neuroids[:, group] = [np.bincount(draw, minlength=n_neuroids) for draw in drawn]
     own = len(np.unique(members))
     return Sample(stimuli, neuroids, own if own > 1 else len(animals))
+
+
+def different_animals(sample: Sample, animals: np.ndarray) -> np.ndarray:
+    """Count the different animals in each draw.
+
+    Parameters
+    ----------
+    sample : Sample
+    animals : array of str, shape (n_neuroids,)
+        Animal of each neuroid.
+
+    Returns
+    -------
+    array of int, shape (n_draws,)
+        1 in all draws where there is one animal, whose neuroids are drawn.
+    """
+    names, first = np.unique(np.asarray(animals).astype(str), return_index=True)
+    if len(names) == 1:
+        return np.ones(len(sample), dtype=int)
+    number: np.ndarray = np.count_nonzero(sample.neuroids[:, first], axis=1)
+    return number
+
+
+def at_equal_numbers(draws: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Take out of bootstrap draws what depends linearly on how many different animals they have.
+
+    A draw with replacement has fewer different animals than the experiment, some draws many fewer. Where responses of
+    animals are pooled, as in an RDM, fewer of them give a lower value. That number doesn't differ between experiments
+    of one size, so that what it does to the draws is no error. Values that are means over animals don't depend on it.
+
+    Parameters
+    ----------
+    draws : array, shape (3, n_draws)
+        Values on draws of both factors, of animals, and of stimuli.
+    numbers : array of int, shape (n_parts, n_draws)
+        Number of different animals in each draw, in each part of the neuroids that is compared by itself.
+
+    Returns
+    -------
+    array, shape (3, n_draws)
+        Draws with the same means; those of stimuli, which have all animals, as they are.
+
+    Notes
+    -----
+    Least squares on the numbers, as for a control variate (Glasserman 2003, Monte Carlo Methods in Financial
+    Engineering, section 4.1).
+    """
+    centred = np.asarray(numbers, dtype=float) - np.mean(numbers, axis=1, keepdims=True)
+    with_animals = draws[:2] - draws[:2].mean(axis=1, keepdims=True)
+    explained = with_animals @ np.linalg.pinv(centred) @ centred
+    return np.concatenate([draws[:2] - explained, draws[2:]])

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from brainscore_core.metrics import Score
@@ -18,7 +18,7 @@ from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from brainscore_vision.benchmarks import BenchmarkBase
 from brainscore_vision.model_interface import BrainModel
 
-from m2m_benchmarks.arrays import Sample, draw_sample
+from m2m_benchmarks.arrays import Sample, at_equal_numbers, different_animals, draw_sample
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Comparison, FeatureForm, Features, Raw
 from m2m_benchmarks.benchmarks.estimates import Estimate, estimate
 from m2m_benchmarks.benchmarks.identifiers import NeuralIdentifier
@@ -42,6 +42,7 @@ VERSIONS = {
 VERSION = max(VERSIONS)
 #: What a benchmark computes from its recordings alone, by name; see `AreaBenchmark.known`.
 Known = dict[str, Any]
+Measured = TypeVar('Measured', Raw, Ceiling)
 #: Smallest lower end of a ceiling's interval for which a score has a meaning.
 MIN_CEILING = 0.2
 
@@ -293,8 +294,9 @@ class AreaBenchmark(BenchmarkBase):
     ) -> Score:
         """Score each part with its candidate, and join them; `order` sorts the parts' neuroids as in the whole."""
         measured = [part._compare(candidate, part.sample) for part, candidate in zip(parts, candidates, strict=True)]
-        raw: Raw = self._call('join', [raw for _, raw in measured], sample)
-        ceiling: Ceiling = self._call('join_ceilings', [part._ceiling for part in parts], sample)
+        raw: Raw = _at_equal_numbers(self._call('join', [raw for _, raw in measured], sample), parts)
+        ceilings = [part._ceiling for part in parts]
+        ceiling: Ceiling = _at_equal_numbers(self._call('join_ceilings', ceilings, sample), parts)
         whole_raw = self._estimate('raw', raw.value, raw.draws)
         whole_ceiling = self._estimate('ceiling', ceiling.value, ceiling.draws)
         too_low = whole_ceiling.interval is not None and whole_ceiling.interval[0] < MIN_CEILING
@@ -475,7 +477,7 @@ class AreaBenchmark(BenchmarkBase):
         BenchmarkError
             When the two halves of the trials don't agree.
         """
-        own = self._ceiling
+        own = _at_equal_numbers(self._ceiling, [self])
         ceiling = self._as_score(own, self._estimate('ceiling', own.value, own.draws))
         ceiling.attrs['further'] = self._further
         return ceiling
@@ -490,6 +492,14 @@ class AreaBenchmark(BenchmarkBase):
         """Raw value on each animal with all other animals as the model; empty for fewer than three."""
         values = self._call('other_mice', self.recordings)
         return {animal: self._finite('other_mice', value) for animal, value in values.items()}
+
+
+def _at_equal_numbers(value: Measured, parts: Sequence[AreaBenchmark]) -> Measured:
+    """Take out of the draws of a value what depends on the number of animals in them; see `arrays`."""
+    if value.draws is None:
+        return value
+    numbers = [different_animals(part.sample, part.recordings.animals) for part in parts]
+    return dataclasses.replace(value, draws=at_equal_numbers(value.draws, np.array(numbers)))
 
 
 def choices_of(comparison: Comparison, one_animal: bool = False) -> dict[str, Any]:

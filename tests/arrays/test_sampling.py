@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LinearRegression
 
-from m2m_benchmarks.arrays import draw_sample
+from m2m_benchmarks.arrays import at_equal_numbers, different_animals, draw_sample
 
 ANIMALS = np.repeat(['a', 'b', 'c', 'd'], [3, 5, 2, 4])
 
@@ -60,3 +61,53 @@ def test_halves_of_the_stimuli():
     assert set(np.unique(sample.stimuli)) == {0, 1}
     np.testing.assert_array_equal(sample.stimuli.sum(axis=1), 4)
     assert sample.stimuli.mean(axis=0) == pytest.approx(np.full(9, 4 / 9), abs=0.06)
+
+
+def test_different_animals():
+    sample = draw_sample(20, ANIMALS, cohort=list('abcdef'), n_draws=50)
+    expected = [len({animal for animal, n in zip(ANIMALS, own, strict=True) if n}) for own in sample.neuroids]
+    np.testing.assert_array_equal(different_animals(sample, ANIMALS), expected)
+    assert len(set(expected)) > 1
+    one = draw_sample(20, ANIMALS[:3], n_draws=50)
+    np.testing.assert_array_equal(different_animals(one, ANIMALS[:3]), 1)
+
+
+def _numbers_and_draws(n_draws=300):
+    halves = np.isin(ANIMALS, ['a', 'b'])
+    sample = draw_sample(20, ANIMALS, halves=halves, n_draws=n_draws)
+    numbers = np.array([different_animals(sample[own], ANIMALS[own]) for own in (halves, ~halves)])
+    return numbers, np.random.default_rng(1).standard_normal((3, n_draws)) + 5
+
+
+def test_draws_at_equal_numbers_are_residuals_of_a_regression():
+    numbers, draws = _numbers_and_draws()
+    draws[:2] += [[0.3], [0.5]] * numbers[0] - 0.2 * numbers[1]
+    equal = at_equal_numbers(draws, numbers)
+    for own, before in zip(equal[:2], draws[:2], strict=True):
+        residuals = before - LinearRegression().fit(numbers.T, before).predict(numbers.T)
+        np.testing.assert_allclose(own, before.mean() + residuals, atol=1e-12)
+        assert np.corrcoef(own, numbers[0])[0, 1] == pytest.approx(0, abs=1e-12)
+    np.testing.assert_array_equal(equal[2], draws[2])
+    np.testing.assert_allclose(at_equal_numbers(equal, numbers), equal, atol=1e-12)
+
+
+def test_draws_that_the_number_alone_makes_differ():
+    numbers, _ = _numbers_and_draws()
+    np.testing.assert_allclose(
+        at_equal_numbers(np.array([numbers[0], numbers[1], 0 * numbers[0]]), numbers).std(axis=1), 0, atol=1e-12
+    )
+
+
+def test_draws_of_one_animal_stay():
+    _, draws = _numbers_and_draws()
+    np.testing.assert_allclose(at_equal_numbers(draws, np.ones((1, 300))), draws, rtol=1e-15)
+
+
+def test_errors_of_means_over_animals_stay():
+    """The bootstrap's variance of a mean is that of a sum of draws: (n - 1) / n of the squared standard error."""
+    values = np.array([0.1, 0.5, 0.2, 0.9, 0.4, 0.35])
+    names = np.array(list('abcdef'))
+    sample = draw_sample(20, names, n_draws=20_000)
+    means = sample.neuroids @ values / sample.neuroids.sum(axis=1)
+    equal = at_equal_numbers(np.array([means, means, means]), different_animals(sample, names)[None])
+    assert equal[1].var(ddof=1) == pytest.approx(values.var() / len(values), rel=0.03)
