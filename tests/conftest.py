@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from m2m_benchmarks.acquisition.importing import import_bundle
 from m2m_benchmarks.cli.main import main
@@ -64,7 +65,9 @@ def pytest_configure(config):
     # COLUMNS of the user or of xdist would fold output to files.
     os.environ.pop('COLUMNS', None)
     if 'PYTEST_XDIST_WORKER' in os.environ:  # workers and their processes share the cores
-        torch.set_num_threads(int(os.environ.setdefault('OMP_NUM_THREADS', '1')))
+        n_threads = int(os.environ.setdefault('OMP_NUM_THREADS', '1'))
+        torch.set_num_threads(n_threads)
+        threadpool_limits(n_threads)  # of NumPy's OpenBLAS, whose threads otherwise wait for one another in turns
     sys.addaudithook(_note)
 
 
