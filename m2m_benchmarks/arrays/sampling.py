@@ -137,19 +137,19 @@ def different_animals(sample: Sample, animals: np.ndarray) -> np.ndarray:
     return number
 
 
-def at_equal_numbers(draws: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+def at_equal_numbers(draws: np.ndarray, number: np.ndarray) -> np.ndarray:
     """Take out of bootstrap draws what depends linearly on how many different animals they have.
 
     A draw with replacement has fewer different animals than the experiment, some draws many fewer. Where responses of
     animals are pooled, as in an RDM, fewer of them give a lower value. That number doesn't differ between experiments
-    of one size, so that what it does to the draws is no error. Values that are means over animals don't depend on it.
+    of one size, so that what it does to the draws is no error. Means over animals or neuroids don't depend on it.
 
     Parameters
     ----------
     draws : array, shape (3, n_draws)
         Values on draws of both factors, of animals, and of stimuli.
-    numbers : array of int, shape (n_parts, n_draws)
-        Number of different animals in each draw, in each part of the neuroids that is compared by itself.
+    number : array of int, shape (n_draws,)
+        Number of different animals in each draw.
 
     Returns
     -------
@@ -158,10 +158,12 @@ def at_equal_numbers(draws: np.ndarray, numbers: np.ndarray) -> np.ndarray:
 
     Notes
     -----
-    Least squares on the numbers, as for a control variate (Glasserman 2003, Monte Carlo Methods in Financial
+    Least squares on the number, as for a control variate (Glasserman 2003, Monte Carlo Methods in Financial
     Engineering, section 4.1).
     """
-    centred = np.asarray(numbers, dtype=float) - np.mean(numbers, axis=1, keepdims=True)
-    with_animals = draws[:2] - draws[:2].mean(axis=1, keepdims=True)
-    explained = with_animals @ np.linalg.pinv(centred) @ centred
-    return np.concatenate([draws[:2] - explained, draws[2:]])
+    centred = number - np.mean(number)
+    squares = centred @ centred
+    if squares == 0:
+        return draws
+    slopes = draws[:2] @ centred / squares
+    return np.concatenate([draws[:2] - np.outer(slopes, centred), draws[2:]])

@@ -294,9 +294,8 @@ class AreaBenchmark(BenchmarkBase):
     ) -> Score:
         """Score each part with its candidate, and join them; `order` sorts the parts' neuroids as in the whole."""
         measured = [part._compare(candidate, part.sample) for part, candidate in zip(parts, candidates, strict=True)]
-        raw: Raw = _at_equal_numbers(self._call('join', [raw for _, raw in measured], sample), parts)
-        ceilings = [part._ceiling for part in parts]
-        ceiling: Ceiling = _at_equal_numbers(self._call('join_ceilings', ceilings, sample), parts)
+        raw: Raw = self._call('join', [raw for _, raw in measured], sample)
+        ceiling: Ceiling = self._call('join_ceilings', [part._ceiling for part in parts], sample)
         whole_raw = self._estimate('raw', raw.value, raw.draws)
         whole_ceiling = self._estimate('ceiling', ceiling.value, ceiling.draws)
         too_low = whole_ceiling.interval is not None and whole_ceiling.interval[0] < MIN_CEILING
@@ -394,9 +393,19 @@ class AreaBenchmark(BenchmarkBase):
 
     def _compare(self, candidate: BrainModel, sample: Sample | None = None) -> tuple[Features, Raw]:
         features = self.features(candidate)
-        raw = self._call('raw', features, self.recordings, sample)
+        raw: Raw = self._call('raw', features, self.recordings, sample)
         self._finite('raw', raw.value)
-        return features, raw
+        return features, raw if sample is None else self._at_equal_numbers(raw, sample)
+
+    def _at_equal_numbers(self, value: Measured, sample: Sample) -> Measured:
+        """Take out of draws what depends on the number of animals in them, where neuroids are compared as a whole.
+
+        The median of values of single neuroids doesn't depend on how many there are.
+        """
+        if value.draws is None or value.per_neuroid is not None:
+            return value
+        number = different_animals(sample, self.recordings.animals)
+        return dataclasses.replace(value, draws=at_equal_numbers(value.draws, number))
 
     def _call(self, name: str, *arguments: Any) -> Any:
         """Call a method of the comparison; errors name both."""
@@ -466,7 +475,7 @@ class AreaBenchmark(BenchmarkBase):
                 f'{self.identifier} has a ceiling of {ceiling.value:.3f}: the two halves of its trials do not agree, '
                 'so no model can be scored on it.'
             )
-        return ceiling
+        return self._at_equal_numbers(ceiling, self.sample)
 
     @functools.cached_property
     def ceiling(self) -> Score:
@@ -477,7 +486,7 @@ class AreaBenchmark(BenchmarkBase):
         BenchmarkError
             When the two halves of the trials don't agree.
         """
-        own = _at_equal_numbers(self._ceiling, [self])
+        own = self._ceiling
         ceiling = self._as_score(own, self._estimate('ceiling', own.value, own.draws))
         ceiling.attrs['further'] = self._further
         return ceiling
@@ -492,14 +501,6 @@ class AreaBenchmark(BenchmarkBase):
         """Raw value on each animal with all other animals as the model; empty for fewer than three."""
         values = self._call('other_mice', self.recordings)
         return {animal: self._finite('other_mice', value) for animal, value in values.items()}
-
-
-def _at_equal_numbers(value: Measured, parts: Sequence[AreaBenchmark]) -> Measured:
-    """Take out of the draws of a value what depends on the number of animals in them; see `arrays`."""
-    if value.draws is None:
-        return value
-    numbers = [different_animals(part.sample, part.recordings.animals) for part in parts]
-    return dataclasses.replace(value, draws=at_equal_numbers(value.draws, np.array(numbers)))
 
 
 def choices_of(comparison: Comparison, one_animal: bool = False) -> dict[str, Any]:
