@@ -7,10 +7,11 @@ import pytest
 import yaml
 from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
+from sklearn.linear_model import LinearRegression
 
 from m2m_benchmarks import list_benchmarks, list_datasets, load_benchmark, load_dataset
 from m2m_benchmarks.acquisition.importing import import_bundle
-from m2m_benchmarks.arrays import two_factor_variance
+from m2m_benchmarks.arrays import different_animals, two_factor_variance
 from m2m_benchmarks.benchmarks.comparisons import COMPARISONS
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.areas import AREAS
@@ -139,6 +140,41 @@ def test_halves_are_disjoint_by_animal_and_complete(simulated_home):
     assert ids[0] | ids[1] == set(benchmark.recordings.mean['neuroid_id'].values)
     again = split_neuroids(load_benchmark('SimulatedMouse.VISp-ridge')).first
     assert set(again.recordings.mean['neuroid_id'].values) == ids[0]
+
+
+def _explained(draws, numbers):
+    """Share of the variance of draws that the numbers of animals explain linearly."""
+    return LinearRegression().fit(numbers.T, draws).score(numbers.T, draws)
+
+
+def test_draws_of_rdms_do_not_depend_on_the_number_of_animals(simulated_home):
+    benchmark = load_benchmark('SimulatedMouse.VISp-rdm')
+    recorded, sample = benchmark.recordings, benchmark.sample
+    number = different_animals(sample, recorded.animals)[None]
+    model = like(benchmark)
+    before = benchmark.comparison.raw(benchmark.features(model), recorded, sample).draws
+    score = benchmark(model)
+    for own in (score.attrs['raw'].attrs['draws'], score.attrs['ceiling'].attrs['draws'], score.attrs['draws']):
+        assert [_explained(draws, number) for draws in own[:2]] == pytest.approx([0, 0], abs=1e-10)
+    assert _explained(before[1], number) > 0.02
+    np.testing.assert_array_equal(score.attrs['raw'].attrs['draws'][2], before[2])
+    # Layers that are cross-fitted: each half has its own number.
+    halves = split_neuroids(benchmark)
+    parts = []
+    for half in (halves.first, halves.second):
+        own = half.recordings
+        draws = half.comparison.raw(half.features(model), own, half.sample).draws[1]
+        fit = LinearRegression().fit(different_animals(half.sample, own.animals)[:, None], draws)
+        parts.append(draws - fit.predict(different_animals(half.sample, own.animals)[:, None]))
+    joined = benchmark.score_halves(halves, [model, model]).attrs['raw'].attrs['draws'][1]
+    np.testing.assert_allclose(joined - joined.mean(), np.mean(parts, axis=0), atol=1e-12)
+
+
+def test_draws_of_regressions_stay(simulated_home):
+    benchmark = load_benchmark('SimulatedMouse.VISl-ridge')
+    model = like(benchmark)
+    before = benchmark.comparison.raw(benchmark.features(model), benchmark.recordings, benchmark.sample).draws
+    np.testing.assert_array_equal(benchmark(model).attrs['raw'].attrs['draws'], before)
 
 
 def test_an_imported_dataset_has_benchmarks(m2m_home, make_bundle, tmp_path):
