@@ -170,16 +170,17 @@ def main() -> None:
     parser.add_argument('--fresh', type=int, default=2000)
     parser.add_argument('--draws', type=int, default=200)
     parser.add_argument('--comparisons', nargs='+', default=['rdm', 'ridge'])
+    parser.add_argument('--layers', nargs='+', default=['named', 'cross-fitted'], choices=['named', 'cross-fitted'])
     options = parser.parse_args()
     print(f'{SIZE}, {options.experiments} experiments, truth from {options.fresh}, {options.draws} draws')
     print('| comparison | layer | raw, truth | score, truth | raw held | score held | mean error | sd of score |')
     print('|---|---|--:|--:|--:|--:|--:|--:|')
     for comparison in options.comparisons:
-        for cross_fitted in (False, True):
-            own = coverage(comparison, cross_fitted, options.experiments, options.fresh, options.draws)
+        for layer in options.layers:
+            own = coverage(comparison, layer == 'cross-fitted', options.experiments, options.fresh, options.draws)
             held_raw, held = own.held()
             print(
-                f'| {comparison} | {"cross-fitted" if cross_fitted else "named"} | {own.truth[0]:.3f} | '
+                f'| {comparison} | {layer} | {own.truth[0]:.3f} | '
                 f'{own.truth[1]:.3f} | {held_raw:.3f} | {held:.3f} | {own.error:.4f} | {own.spread:.4f} |',
                 flush=True,
             )
