@@ -398,11 +398,8 @@ class AreaBenchmark(BenchmarkBase):
         return features, raw if sample is None else self._at_equal_numbers(raw, sample)
 
     def _at_equal_numbers(self, value: Measured, sample: Sample) -> Measured:
-        """Take out of draws what depends on the number of animals in them, where neuroids are compared as a whole.
-
-        The median of values of single neuroids doesn't depend on how many there are.
-        """
-        if value.draws is None or value.per_neuroid is not None:
+        """Take out of draws what depends on the number of animals in them, where the comparison says so."""
+        if value.draws is None or not self.comparison.equal_numbers:
             return value
         number = different_animals(sample, self.recordings.animals)
         return dataclasses.replace(value, draws=at_equal_numbers(value.draws, number))

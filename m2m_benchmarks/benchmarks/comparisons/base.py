@@ -179,6 +179,9 @@ class Comparison(ABC):
         Whether a stimulus may be in a draw several times; if not, the draws are random halves of the stimuli.
     n_draws : int
         Number of draws for the errors.
+    equal_numbers : bool
+        Whether what depends on the number of different animals is taken out of the draws (`arrays.at_equal_numbers`);
+        for a comparison that pools animals, where that is shown to bring intervals nearer to what they say.
     invariant_to : frozenset of str
         Names from `TRANSFORMATIONS` of those that don't change any value.
     features : FeatureForm
@@ -213,6 +216,7 @@ class Comparison(ABC):
     metric: str
     repeat_stimuli: bool = True
     n_draws: int = N_DRAWS
+    equal_numbers: ClassVar[bool] = False
     invariant_to: frozenset[str]
     features: ClassVar[FeatureForm] = FeatureForm.ROTATION
     min_features: ClassVar[int] = 1

@@ -81,6 +81,7 @@ class RDM(Comparison):
     min_features = min_per_animal = 2  # one unit or neuroid has no pattern
     min_neuroids = 4  # two in each half, for the ceiling
     ceiling_needs_trials = False
+    equal_numbers = True  # shown by perf/coverage.py
     standardised = False
     kind = 'population'
     description = Description(
