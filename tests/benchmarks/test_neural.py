@@ -157,6 +157,7 @@ def test_draws_of_rdms_do_not_depend_on_the_number_of_animals(simulated_home):
     for own in (score.attrs['raw'].attrs['draws'], score.attrs['ceiling'].attrs['draws'], score.attrs['draws']):
         assert [_explained(draws, number) for draws in own[:2]] == pytest.approx([0, 0], abs=1e-10)
     assert _explained(before[1], number) > 0.02
+    assert score.attrs['choices']['draws_at_equal_numbers_of'] == 'animals'
     np.testing.assert_array_equal(score.attrs['raw'].attrs['draws'][2], before[2])
     # Layers that are cross-fitted: each half has its own number.
     halves = split_neuroids(benchmark)
@@ -174,7 +175,9 @@ def test_draws_of_regressions_stay(simulated_home):
     benchmark = load_benchmark('SimulatedMouse.VISl-ridge')
     model = like(benchmark)
     before = benchmark.comparison.raw(benchmark.features(model), benchmark.recordings, benchmark.sample).draws
-    np.testing.assert_array_equal(benchmark(model).attrs['raw'].attrs['draws'], before)
+    score = benchmark(model)
+    np.testing.assert_array_equal(score.attrs['raw'].attrs['draws'], before)
+    assert 'draws_at_equal_numbers_of' not in score.attrs['choices']
 
 
 def test_an_imported_dataset_has_benchmarks(m2m_home, make_bundle, tmp_path):

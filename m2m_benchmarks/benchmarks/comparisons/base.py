@@ -256,7 +256,8 @@ class Comparison(ABC):
     def settings(self) -> dict[str, str]:
         """Settings of the method by name, including the way its error is computed; part of the result."""
         chosen = {} if self.chosen_by is None else {'layers_chosen_by': self.chosen_by}
-        return {'error': self.bootstrap(), **self.description.settings, **chosen}
+        equal = {'draws_at_equal_numbers_of': 'animals'} if self.equal_numbers else {}
+        return {'error': self.bootstrap(), **equal, **self.description.settings, **chosen}
 
     def bootstrap(self, drawn: str = 'animals') -> str:
         """Say what the draws for the error are of: `drawn`, and stimuli."""
