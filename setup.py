@@ -51,6 +51,9 @@ TEST = [
     'axe-playwright-python>=0.1.5',
     # Writes the job scripts of SLURM that docs/sweep.md shows.
     'dask-jobqueue>=0.9',
+    # Run the notebook in examples/.
+    'nbclient>=0.10',
+    'ipykernel>=6.29',
 ]
 
 setup(
