@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from m2m_benchmarks.analysis.leaderboard import leaderboard
     from m2m_benchmarks.analysis.recovery import recovery
+    from m2m_benchmarks.analysis.stored_comparison import compare
     from m2m_benchmarks.benchmarks.custom import benchmark
     from m2m_benchmarks.data.trials import average_repetitions
     from m2m_benchmarks.metrics.dissimilarity import rdm
@@ -37,6 +38,7 @@ _PLUGINS = 'm2m_benchmarks.plugins'
 _WHERE = {
     'average_repetitions': 'm2m_benchmarks.data.trials',
     'benchmark': 'm2m_benchmarks.benchmarks.custom',
+    'compare': 'm2m_benchmarks.analysis.stored_comparison',
     'draws': 'm2m_benchmarks.records.store',
     'leaderboard': 'm2m_benchmarks.analysis.leaderboard',
     'list_benchmarks': _PLUGINS,
@@ -58,6 +60,7 @@ __all__ = [
     '__version__',
     'average_repetitions',
     'benchmark',
+    'compare',
     'draws',
     'leaderboard',
     'list_benchmarks',

@@ -200,7 +200,7 @@ def test_the_python_of_the_pages_runs_as_it_stands(m2m_home, capsys):
     readme = (ROOT / 'README.md').read_text(encoding='utf-8')
     text = (ROOT / 'docs' / 'own_model.md').read_text(encoding='utf-8')
     blocks = re.findall(pattern, text, re.M | re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     # The clusters of docs/sweep.md are others' machines; tests/sweep/test_slurm.py compares the job script.
     pages = [path for path in PAGES if path.name != 'sweep.md']
     every = [block for path in pages for block in re.findall(pattern, path.read_text(encoding='utf-8'), re.M | re.S)]
@@ -211,6 +211,8 @@ def test_the_python_of_the_pages_runs_as_it_stands(m2m_home, capsys):
     assert printed.strip() in text
     assert printed.strip() in readme
     exec(blocks[1], names)
+    assert f'`{capsys.readouterr().out.strip()}`' in text
+    exec(blocks[2], names)
     first, second, own = capsys.readouterr().out.splitlines()
     assert first.startswith('m2m_rdm ') and second.startswith('cka ')
     kind = 'half of the trials, of half of the neuroids'

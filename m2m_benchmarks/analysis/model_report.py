@@ -91,7 +91,7 @@ def _by_neurn(results: Sequence[Result], stored: Sequence[Result]) -> tuple[list
             continue
         pair = (result, twin) if result.model.startswith('neurn_') else (twin, result)
         try:
-            comparisons.append(compare_results(*pair))
+            comparisons.append(compare_results(pair))
         except M2MError as error:
             notes.append(f'No difference by NeuRN on {result.benchmark}: {error}')
     notes += [
