@@ -25,6 +25,8 @@ _PATIENT = {
     'distributed.comm.timeouts.tcp': '1h',
     'distributed.comm.timeouts.connect': '2m',
     'distributed.scheduler.worker-ttl': '1h',
+    # 15 s after a death, dask gives a worker up that hasn't started again, and a busy machine takes longer to start it.
+    'distributed.deploy.lost-worker-timeout': '5m',
 }
 #: Share of the free memory that models may take.
 _SHARE = 0.9
@@ -84,6 +86,11 @@ def local_client(n_workers: int) -> Iterator[Any]:
             # On a busy machine, dask may not see all workers end in time; they end with this process.
             with contextlib.suppress(TimeoutError):
                 cluster.close()
+
+
+def replace_lost(client: Any) -> None:
+    """Start the workers of `local_client` anew that dask has given up; the others stay."""
+    client.cluster.scale(len(client.cluster.worker_spec))
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from m2m_benchmarks.records import store
 from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.records.sweeps import SweepRecord
 from m2m_benchmarks.sweep import worker
-from m2m_benchmarks.sweep.cluster import Worker, describe, differences, make_worker
+from m2m_benchmarks.sweep.cluster import Worker, describe, differences, make_worker, replace_lost
 from m2m_benchmarks.sweep.definition import Task
 from m2m_benchmarks.sweep.plan import Cell, Row
 from m2m_benchmarks.sweep.worker import Failed, Gone, Opened, Scored
@@ -27,7 +27,7 @@ MOST_DEATHS = 3
 #: Time in s between two looks at the list of workers.
 _LOOK_S = 1.0
 #: Longest time in s without any worker on this machine, where dead ones are replaced at once.
-_LONGEST_WITHOUT_S = 120.0
+_LONGEST_WITHOUT_S = 300.0
 #: Longest time in s that the answer of a finished step takes.
 _LONGEST_ANSWER_S = 60.0
 #: Longest time in s that a result waits for a results file that can't be written, and between two tries.
@@ -176,6 +176,8 @@ class Sweep:
         if self._client.status != 'running':
             raise self._lost()
         present = self._present()
+        if self._is_local and len(present) < len(self._client.cluster.worker_spec):
+            replace_lost(self._client)
         for address in set(self._workers) - set(present):
             del self._workers[address]
             if address in self._sessions:
