@@ -104,6 +104,7 @@ def units(layer):
 #: Scores pixels on benchmarks and prints the files that were hashed and the plugins whose lines were read.
 COUNTED = """
 import json, sys
+import pytest
 from m2m_benchmarks import load_benchmark
 from m2m_benchmarks.data import manifest
 from m2m_benchmarks.plugins import index
@@ -112,7 +113,9 @@ hashed, read = [], []
 hash_file, lines_of = manifest.sha256_file, index.registrations
 manifest.sha256_file = lambda path: hashed.append(path.name) or hash_file(path)
 index.registrations = lambda init: read.append(str(init)) or lines_of(init)
-for name in sys.argv[1:]:
+for name, value in json.loads(sys.argv[1]).items():
+    pytest.MonkeyPatch().setattr(name, value)
+for name in sys.argv[2:]:
     load_benchmark(name)(RecordedCandidate())
 print(json.dumps([hashed, read]))
 """
@@ -502,14 +505,13 @@ def test_unsorted_stimuli_keep_trials_and_mean_together(simulated_home, monkeypa
 
 @pytest.mark.slow
 @pytest.mark.process
-def test_an_assembly_is_hashed_once_and_no_metric_is_looked_up(m2m, m2m_home):
+def test_an_assembly_is_hashed_once_and_no_metric_is_looked_up(m2m, m2m_home, settings_of_few_draws):
     """In a new process, with empty caches: all areas, and all comparisons, from one reading of the assembly."""
     assert m2m('data', 'list', 'SimulatedMouse').code == 0
     names = [f'SimulatedMouse.{area}-rdm' for area in AREAS]
     names += [f'SimulatedMouse.VISp-{name}' for name in COMPARISONS if name != 'rdm']
-    ran = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', COUNTED, *names], capture_output=True, text=True, timeout=300, check=True
-    )
+    command = [sys.executable, '-W', 'ignore', '-c', COUNTED, json.dumps(settings_of_few_draws), *names]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     hashed, read = json.loads(ran.stdout.splitlines()[-1])
     assert hashed.count('assembly.nc') == 1
     assert len(hashed) == len(set(hashed)) > 100
