@@ -121,9 +121,11 @@ SMALL = {
     ' --layer stage4': '',
     # A network that is smaller than ResNet-18, whose pages name it as an example.
     'torchvision:resnet18': 'torchvision:shufflenet_v2_x0_5',
-    'neurn_resnet18 --weights': 'neurn_squeezenet1_1_at32 --weights',
-    'plain_resnet18 --weights': 'plain_squeezenet1_1_at32 --weights',
-    '--steps 300': '--steps 2',
+    'neurn_resnet18 SimulatedMouse': 'neurn_squeezenet1_1_at32 SimulatedMouse',
+    'plain_resnet18 SimulatedMouse': 'plain_squeezenet1_1_at32 SimulatedMouse',
+    '--steps 300': '--steps 2 --seeds 0',
+    '--seeds 0-4': '--seeds 0-1',
+    'SimulatedMouse-rmse': 'SimulatedMouse.VISp-rmse',
     ' --paper': '',
     # One recording, and one pair of networks.
     'pixels_64 --benchmark SimulatedMouse-rdm': 'pixels_64 --benchmark SimulatedMouse.VISp-rdm --recordings 1',
@@ -131,6 +133,7 @@ SMALL = {
 }
 #: Why a command isn't run here. Where another test runs its like, it is named.
 NOT_RUN = {
+    r'architectures --figure': "the paper's networks: tests/analysis/test_architectures.py",
     r'suite:paper': 'all recordings of the paper: tests/benchmarks/test_selection.py',
     r'--published': 'published numbers of real recordings: tests/acquisition/allen/test_published.py',
     r'Synthetic2photon': 'sessions that perf/profiles.py writes: tests/analysis/test_profiles.py',
@@ -162,13 +165,19 @@ def about_results():
     return runnable(text_of('score.md').partition('## Results')[2])
 
 
+def turn(command):
+    """Number of a command among those that write what others read, or that read it before it is cleared."""
+    starts = ('m2m analyze neurons', 'm2m score', 'm2m analyze', 'm2m compare', 'm2m report')
+    return next((number for number, start in enumerate(starts) if command.startswith(start)), len(starts))
+
+
 def others():
-    """Commands of all pages, in sentences too, but those of docs/recordings.md and about results; scores come first."""
+    """List the commands of all pages, in sentences too, but those of docs/recordings.md and about results."""
     apart = {*runnable(text_of('recordings.md')), *about_results()}
     every = [command for command, _ in documented('m2m ') if command not in apart and not _PLACEHOLDER.search(command)]
     run = [command for command in every if not any(re.search(reason, command) for reason in NOT_RUN)]
     run = [command for command in run if wrong_usage(command, whole=True) is None]
-    return sorted(run, key=lambda command: ('analyze neurons' not in command, not command.startswith('m2m score')))
+    return sorted(run, key=turn)
 
 
 @pytest.mark.seconds
