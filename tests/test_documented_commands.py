@@ -115,7 +115,7 @@ SMALL = {
     'deVries2020': 'SimulatedMouse',
     'Siegle2021': 'SimulatedMouse',
     '--neuroids 40,133,404 --recordings 4': '--neuroids 40 --recordings 1',
-    # Two layers of each network in place of 13.
+    # Three layers in place of 13.
     ' --layer features.3 --layer features.4 --layer features.6 --layer features.7': '',
     ' --layer features.10 --layer features.11 --layer features.12 --layer maxpool --layer stage2': '',
     ' --layer stage4': '',
