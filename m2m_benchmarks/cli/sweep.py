@@ -245,7 +245,7 @@ def _print_plan(tasks: 'Sequence[Task]', record: 'SweepRecord', json: str | None
     seconds = seconds_by_benchmark(store.results())
     counts = count(rows)
     estimates = [seconds_left(row, seconds) for row in rows]
-    known = sum(estimate for estimate in estimates if estimate is not None)
+    known = [estimate for estimate in estimates if estimate is not None]
     if json is not None:
         models = [
             {
@@ -260,10 +260,11 @@ def _print_plan(tasks: 'Sequence[Task]', record: 'SweepRecord', json: str | None
         write_json({'name': record.name, 'models': models}, json)
     if json == '-':
         return
-    unknown = ' or more' if None in estimates else ''
+    more = ' or more' if None in estimates else ''
+    time = f'{sum(known):,.0f} s{more} of one worker' if known else 'how long is not known yet'
     title = (
         f'{record.name}: {counts.total()} cells, {counts["done"]} done, {counts["to do"]} to do, '
-        f'{counts["to check"]} to check; {known:,.0f} s{unknown} of one worker'
+        f'{counts["to check"]} to check; {time}'
     )
     print_table(planned_table(rows, seconds, record, title))
 

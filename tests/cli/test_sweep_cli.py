@@ -48,7 +48,7 @@ def test_dry_run(m2m, m2m_home, tmp_path):
     path.write_text(f'models: [pixels_64, plain_digitnet]\nbenchmarks: [{BENCHMARK}]\nseeds: 0-1\nweights: none\n')
     ran = m2m('sweep', path, '--dry-run')
     assert ran.code == 0
-    assert ran.out.startswith('mine: 3 cells, 0 done, 3 to do, 0 to check')
+    assert ran.out.startswith('mine: 3 cells, 0 done, 3 to do, 0 to check; how long is not known yet')
     document = json.loads(m2m('sweep', path, '--dry-run', '--json', '-').out)
     assert [model['model'] for model in document['models']] == [
         'pixels_64',
