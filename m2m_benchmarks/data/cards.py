@@ -34,7 +34,7 @@ def card(name: str) -> dict[str, str] | None:
     given = entry['source'].get('description', {})
     return {
         'name': name,
-        'what': ' '.join(filter(None, [given.get('description'), given.get('technique')]))
+        'what': ' '.join(map(_sentence, filter(None, [given.get('description'), given.get('technique')])))
         or f'{kind} imported on this machine.',
         'licence': given.get('licence', 'not stated; see the data provider'),
         'citation': given.get('citation', 'none given'),
@@ -42,6 +42,11 @@ def card(name: str) -> dict[str, str] | None:
         'fetch': '',
         'stimulus_degrees': given.get('stimulus_degrees', ''),
     }
+
+
+def _sentence(text: str) -> str:
+    """End a text with a full stop, unless it ends with a mark."""
+    return text if text.endswith(('.', '!', '?')) else f'{text}.'
 
 
 @functools.cache

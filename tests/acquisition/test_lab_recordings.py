@@ -501,14 +501,14 @@ def test_units_on_another_axis(m2m_home, make_bundle, tmp_path):
 def test_the_card_says_what_the_lab_says(m2m, m2m_home, make_bundle, tmp_path):
     bundle = make_bundle(tmp_path / 'bundle')
     (bundle.folder / 'dataset.yml').write_text(
-        'description: Natural scenes in mouse V1.\ntechnique: two-photon, GCaMP6f\nlicence: CC BY 4.0\n'
+        'description: Natural scenes in mouse V1\ntechnique: two-photon, GCaMP6f\nlicence: CC BY 4.0\n'
         'citation: Smith (2026)\n'
     )
     assert m2m('data', 'import', 'Lab2026', *bundle.options, '--citation', 'Smith and Doe (2026)').code == 0
     own = card('Lab2026')
     assert (own['licence'], own['citation']) == ('CC BY 4.0', 'Smith and Doe (2026)')
     listed = m2m('data', 'list', 'Lab2026').out
-    assert all(text in listed for text in ('Natural scenes in mouse V1.', 'two-photon', 'CC BY 4.0', 'Smith and Doe'))
+    assert all(text in listed for text in ('V1. two-photon, GCaMP6f.', 'CC BY 4.0', 'Smith and Doe'))
 
 
 def test_two_descriptions(m2m_home, make_bundle, tmp_path):
