@@ -193,7 +193,7 @@ def test_counts_are_those_of_a_loop_and_of_an_array_bundle(lab, m2m, m2m_home, t
     assert list(assembly['cortical_layer'].values)[-1] == '2/3'
     assert list(assembly['snr'].values) == [0, 2, 1, 0, 1]
     assert card('Lab2026')['citation'] == 'Smith (2026)'
-    assert card('Lab2026')['what'] == 'Scenes in mice Recorded with probe (Neuropixels 1.0).'
+    assert card('Lab2026')['what'] == 'Scenes in mice. Recorded with probe (Neuropixels 1.0).'
     assert manifest.require('Lab2026')['source']['session_table'][0]['species'] == 'Mus musculus'
     assert m2m('data', 'import', 'Lab2026', '--nwb', lab / 'files', '--stimuli', lab / 'images').code == 0  # again
     ran = m2m('data', 'import', 'Lab2026', '--nwb', lab / 'files', '--stimuli', lab / 'images', '--area', 'VISl')
