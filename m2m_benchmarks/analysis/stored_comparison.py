@@ -56,7 +56,9 @@ def compare(scores: Sequence[Score], correction: str = 'holm') -> Comparison:
 
 def compare_results(results: Sequence[Result], correction: str = 'holm') -> Comparison:
     """Compare stored results on one benchmark, as `m2m compare` compares scores; see `compare` for what it raises."""
-    names = labels(results)
+    names = [label(result) for result in results]
+    if len(set(names)) < len(names):
+        names = labels(results)
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise BenchmarkError(
