@@ -127,8 +127,8 @@ SMALL = {
     '--seeds 0-4': '--seeds 0-1',
     'SimulatedMouse-rmse': 'SimulatedMouse.VISp-rmse',
     ' --paper': '',
-    # One recording, and one pair of networks.
-    'pixels_64 --benchmark SimulatedMouse-rdm': 'pixels_64 --benchmark SimulatedMouse.VISp-rdm --recordings 1',
+    # One area, and one pair of networks.
+    '@none pixels_64 --benchmark SimulatedMouse-rdm': '@none pixels_64 --benchmark SimulatedMouse.VISp-rdm',
     ' neurn_shufflenet_v2_x0_5@shufflenet_v2_x0_5.pth plain_shufflenet_v2_x0_5@shufflenet_v2_x0_5.pth': '',
 }
 #: Why a command isn't run here. Where another test runs its like, it is named.
