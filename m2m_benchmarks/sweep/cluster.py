@@ -26,7 +26,8 @@ _PATIENT = {
     'distributed.comm.timeouts.connect': '2m',
     'distributed.scheduler.worker-ttl': '1h',
     # 15 s after a death, dask gives a worker up that hasn't started again, and a busy machine takes longer to start it.
-    'distributed.deploy.lost-worker-timeout': '5m',
+    # Shorter than the sweep waits for any worker, so that what is given up is started anew before it ends.
+    'distributed.deploy.lost-worker-timeout': '2m',
 }
 #: Share of the free memory that models may take.
 _SHARE = 0.9

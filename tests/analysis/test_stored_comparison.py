@@ -35,14 +35,14 @@ def test_the_same_as_the_command(scores):
     assert own.rows[-1].differences[0].value == pytest.approx(float(scores[0] - scores[1]))
 
 
-def test_the_order_turns_the_difference_round(scores):
+def test_the_order_turns_the_difference_round(few_draws, scores):
     (first,), (second,) = (compare(order).rows[-1].differences for order in (scores, scores[::-1]))
     assert first.value == pytest.approx(-second.value)
     assert first.error == pytest.approx(second.error)
     assert first.interval == pytest.approx([-end for end in reversed(second.interval)])
 
 
-def test_networks_of_ones_own(scores):
+def test_networks_of_ones_own(few_draws, scores):
     networks = [nn.Sequential(nn.Conv2d(3, 4, 5, stride=4), nn.ReLU()) for _ in range(2)]
     named = [
         score(network, BENCHMARK, name=name, image_size=32) for network, name in zip(networks, ('a', 'b'), strict=True)
@@ -57,7 +57,7 @@ def test_networks_of_ones_own(scores):
     assert all(name.startswith('a') for name in names)
 
 
-def test_what_cannot_be_compared(scores):
+def test_what_cannot_be_compared(few_draws, scores):
     for few, number in (([], 0), (scores[:1], 1), (scores[0], 1)):
         with pytest.raises(BenchmarkError, match=f'two scores or more, got {number}'):
             compare(few)
@@ -73,7 +73,7 @@ def test_what_cannot_be_compared(scores):
         compare([0.5, 0.6])
 
 
-def test_a_result_without_draws(scores):
+def test_a_result_without_draws(few_draws, scores):
     document = scores[0].attrs['result']
     changed = dataclasses.replace(Result.from_document(document), model='elsewhere')
     elsewhere = Score(document['score'])

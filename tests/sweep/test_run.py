@@ -113,7 +113,7 @@ def test_a_sweep_and_its_failures(swept, broken, m2m_home, monkeypatch, tmp_path
     assert scores == pytest.approx(swept_scores, rel=1e-4)
 
 
-@pytest.mark.parametrize('timeout', ['5m', '100ms'])
+@pytest.mark.parametrize('timeout', ['2m', '100ms'])
 def test_a_worker_that_is_killed_is_replaced(swept, monkeypatch, timeout):
     """With the short timeout, dask gives up a worker that hasn't started again by then, as on a busy machine."""
     monkeypatch.setitem(cluster._PATIENT, 'distributed.deploy.lost-worker-timeout', timeout)
