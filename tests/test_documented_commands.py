@@ -130,6 +130,7 @@ SMALL = {
     # One area, and one pair of networks.
     'SimulatedMouse-rdm SimulatedMouse-ridge': 'SimulatedMouse.VISp-rdm SimulatedMouse.VISp-ridge',
     'rdm --benchmark SimulatedMouse-ridge': 'rdm --benchmark SimulatedMouse.VISp-ridge',
+    'SimulatedMouse-rdm --across': 'SimulatedMouse.VISp-rdm --across',
     '@none pixels_64 --benchmark SimulatedMouse-rdm': '@none pixels_64 --benchmark SimulatedMouse.VISp-rdm',
     ' neurn_shufflenet_v2_x0_5@shufflenet_v2_x0_5.pth plain_shufflenet_v2_x0_5@shufflenet_v2_x0_5.pth': '',
 }
