@@ -18,6 +18,7 @@ from brainscore_core.metrics import Score
 from brainscore_core.supported_data_standards.brainio.stimuli import StimulusSet
 from brainscore_vision.benchmarks import BenchmarkBase
 from brainscore_vision.model_interface import BrainModel
+from sklearn.metrics import confusion_matrix
 
 from m2m_benchmarks.arrays import accuracy_draws, standard_error, wilson_interval
 from m2m_benchmarks.benchmarks.datasets import DIGITS
@@ -113,8 +114,9 @@ class GeneralizationBenchmark(BenchmarkBase):
         -------
         Score
             Mean accuracy over the targets, from 0 to 1; chance is 0.1. Attributes: `in_domain` and, for each of
-            `targets`, the accuracy with its 95 % Wilson interval (clustered if images share a photo) and the numbers
-            of images and clusters; `generalization_gap` (in-domain accuracy less the score); `error` (bootstrap over
+            `targets`, the accuracy with its 95 % Wilson interval (clustered if images share a photo), the numbers
+            of images and clusters, and `confusion` (images of each digit, in rows, by their label from the model);
+            `generalization_gap` (in-domain accuracy less the score); `error` (bootstrap over
             clusters of images), `draws`, `target_draws`, `raw`, `ceiling`, `chance`,
             `n_seeds`, `formula`.
 
@@ -129,13 +131,14 @@ class GeneralizationBenchmark(BenchmarkBase):
             self.report(f'{self.source}: fitting', 0, 1)
             candidate.start_task(BrainModel.Task.probabilities, self.fitting_stimuli)
             self.report(f'{self.source}: fitting', 1, 1)
-        correct = {name: self._correct(candidate, name) for name in self.stimuli}
+        answers = {name: self._answers(candidate, name) for name in self.stimuli}
+        digits = {name: stimuli['image_label'].to_numpy() for name, stimuli in self.stimuli.items()}
         clusters = {name: stimuli['cluster'].to_numpy() for name, stimuli in self.stimuli.items()}
-        described = {name: _describe(correct[name], clusters[name]) for name in correct}
+        described = {name: _describe(answers[name], digits[name], clusters[name]) for name in answers}
         # The draws of a domain are the same for every model.
         draws = {
-            name: accuracy_draws(correct[name], clusters[name], seed=0 if self.same_digits else i)
-            for i, name in enumerate(correct)
+            name: accuracy_draws(answers[name] == digits[name], clusters[name], seed=0 if self.same_digits else i)
+            for i, name in enumerate(answers)
         }
         mean = float(np.mean([described[name]['accuracy'] for name in self.targets]))
         score = Score(mean)
@@ -158,7 +161,8 @@ class GeneralizationBenchmark(BenchmarkBase):
         )
         return score
 
-    def _correct(self, candidate: BrainModel, name: str) -> np.ndarray:
+    def _answers(self, candidate: BrainModel, name: str) -> np.ndarray:
+        """Label that a model gives each image of a domain."""
         stimuli, answers = self.stimuli[name], []
         for start in range(0, len(stimuli), _CHUNK):
             part = _subset(stimuli, start, start + _CHUNK)
@@ -166,8 +170,7 @@ class GeneralizationBenchmark(BenchmarkBase):
             with _answer_errors(self.identifier):
                 answers.append(_labels(answer, part, self.fitting_stimuli is not None))
             self.report(f'{name}: images', min(start + _CHUNK, len(stimuli)), len(stimuli))
-        correct: np.ndarray = np.concatenate(answers) == stimuli['image_label'].to_numpy()
-        return correct
+        return np.concatenate(answers)
 
 
 def digits_benchmark(identifier: str | DigitsIdentifier) -> GeneralizationBenchmark:
@@ -298,11 +301,13 @@ def _answer_errors(identifier: str) -> Iterator[None]:
         raise BenchmarkError(f'{identifier}: the model {error}.') from error
 
 
-def _describe(correct: np.ndarray, clusters: np.ndarray) -> dict[str, Any]:
+def _describe(answers: np.ndarray, digits: np.ndarray, clusters: np.ndarray) -> dict[str, Any]:
+    correct = answers == digits
     low, high = wilson_interval(correct, clusters)
     return {
         'accuracy': float(np.mean(correct)),
         'interval': [low, high],
         'n_images': len(correct),
         'n_clusters': len(np.unique(clusters)),
+        'confusion': confusion_matrix(digits, answers, labels=LABELS).tolist(),
     }

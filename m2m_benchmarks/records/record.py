@@ -91,12 +91,15 @@ class Domain:
         95 % confidence interval: low, high.
     n_images, n_clusters : int
         Numbers of images, and of groups of images that are not independent of one another.
+    confusion : list of list of int, or None
+        Number of images of each digit (rows, 0 to 9) by the label that they got (columns). None in earlier results.
     """
 
     accuracy: float
     interval: list[float]
     n_images: int
     n_clusters: int
+    confusion: list[list[int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -391,6 +394,8 @@ class Result:
                 'a result cannot be read: it has targets, but no score, no accuracy on its source or no protocol.'
             )
         for part in (result, result.in_domain, *(result.targets or {}).values(), *(result.areas or {}).values()):
+            if isinstance(part, Domain) and part.confusion is not None and not _is_square_of_counts(part.confusion):
+                raise DataError('a result cannot be read: confusion is not a square of counts.')
             for name, value in vars(part).items() if part else ():
                 if name.endswith('interval') and value is not None and len(value) != 2:
                     raise DataError(f'a result cannot be read: {name} is {value!r:.80}, expected two numbers.')
@@ -406,6 +411,8 @@ class Result:
         for name in _NESTED:
             if document.get(name) is not None:
                 document[name] = dataclasses.asdict(document[name])
+        if self.in_domain is not None:  # without null fields, which would change the uid of earlier results
+            document['in_domain'] = _fields(self.in_domain, self.format)
         for name in _NESTED_BY_NAME:
             if document.get(name) is not None:
                 document[name] = {key: _fields(value, self.format) for key, value in document[name].items()}
@@ -531,6 +538,10 @@ def _check_of(kind: Any) -> Callable[[Any], bool]:
 
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_square_of_counts(table: list[list[int]]) -> bool:
+    return all(len(row) == len(table) and all(n >= 0 for n in row) for row in table)
 
 
 def _has_surrogates(text: str) -> bool:

@@ -8,6 +8,7 @@ from m2m_benchmarks.analysis.shown_responses import Predictions
 from m2m_benchmarks.records.record import Result
 from m2m_benchmarks.records.selection import label
 from m2m_benchmarks.report.comparison_tables import comparison_tables
+from m2m_benchmarks.report.model_figures.confusions import confusions_figure
 from m2m_benchmarks.report.model_figures.differences import neurn_figure
 from m2m_benchmarks.report.model_figures.domains import domains_figure
 from m2m_benchmarks.report.model_figures.drawing import Drawing, unique
@@ -73,7 +74,9 @@ def _sections(report: ModelReport) -> Iterator[Section]:
         tables = [table for comparison in report.comparisons for table in comparison_tables(comparison)]
         yield Section('Difference by NeuRN', drawings=[neurn_figure(report.comparisons)], folded=tables)
     tables = [table for result in digits for table in score_tables([result])]
-    yield Section('Domain generalization', tables, [domains_figure([result]) for result in digits])
+    accuracies = [domains_figure([result]) for result in digits]
+    confusions = [confusions_figure(result) for result in digits]
+    yield Section('Domain generalization', tables, [*accuracies, *(own for own in confusions if own is not None)])
     yield Section('Where the numbers are from', folded=[_provenance(result) for result in report.results])
 
 

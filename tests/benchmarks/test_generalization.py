@@ -79,6 +79,21 @@ def counted(name, choose, split='test', most=None):
 
 @pytest.mark.parametrize('protocol', PROTOCOLS)
 @pytest.mark.seconds
+def test_labels_are_counted_by_digit(home, protocol):
+    most = 2000 if protocol == 'readout_accuracy' else None
+    attrs = load_benchmark(f'Qazi2025.MNIST-{protocol}')(LabellingCandidate(hashed)).attrs
+    for name, part in {'MNIST': attrs['in_domain'], **attrs['targets']}.items():
+        expected = [[0] * 10 for _ in range(10)]
+        for place, digit in enumerate(load_digits(name, 'test').labels[:most]):
+            row = type('Row', (), {'stimulus_id': f'{name}_test_{place:06d}', 'image_label': str(digit)})
+            expected[digit][int(hashed(row))] += 1
+        assert part['confusion'] == expected
+        assert part['accuracy'] == pytest.approx(sum(expected[i][i] for i in range(10)) / part['n_images'], abs=1e-12)
+        assert 0 < part['accuracy'] < 1
+
+
+@pytest.mark.parametrize('protocol', PROTOCOLS)
+@pytest.mark.seconds
 def test_a_score_from_its_parts(home, protocol):
     benchmark = load_benchmark(f'Qazi2025.MNIST-{protocol}')
     score = benchmark(LabellingCandidate(hashed))

@@ -10,11 +10,25 @@ from hypothesis import strategies as st
 
 from m2m_benchmarks.errors import DataError
 from m2m_benchmarks.records import store
-from m2m_benchmarks.records.record import FORMAT, Input, Library, Machine, Result
+from m2m_benchmarks.records.record import FORMAT, Domain, Input, Library, Machine, Result
 from m2m_benchmarks.report.scores import facts, list_table, matrix_table, score_tables
 from m2m_benchmarks.testing import whole_result
 
 WHOLE = whole_result()
+
+
+def confused(table):
+    """JSON of a domain with a confusion matrix."""
+    return {'accuracy': 0.5, 'interval': [0.4, 0.6], 'n_images': 10, 'n_clusters': 10, 'confusion': table}
+
+
+def test_confusion_matrices_in_json():
+    """Earlier results have none, and keep their uid."""
+    assert 'confusion' not in WHOLE.document()['in_domain'] and 'confusion' not in WHOLE.document()['targets']['SVHN']
+    own = dataclasses.replace(WHOLE, in_domain=Domain(**confused([[4, 1], [1, 4]])))
+    document = json.loads(json.dumps(own.document()))
+    assert document['in_domain']['confusion'] == [[4, 1], [1, 4]]
+    assert Result.from_document(document) == own
 
 
 def test_json_and_back():
@@ -74,6 +88,9 @@ def deep(n):
         ({**WHOLE.document(), 'input': 'large'}, 'cannot be read'),
         ({**WHOLE.document(), 'weights': 5}, r'weights is 5, expected str \| None'),
         ({**WHOLE.document(), 'targets': {}, 'in_domain': None}, 'no accuracy on its source'),
+        ({**WHOLE.document(), 'targets': {'SVHN': confused([[1, 2], [3]])}}, 'confusion is not a square of counts'),
+        ({**WHOLE.document(), 'targets': {'SVHN': confused([[1, 2], [3, -1]])}}, 'confusion is not a square of counts'),
+        ({**WHOLE.document(), 'targets': {'SVHN': confused([[1, 2], [3, 0.5]])}}, 'targets is .* expected'),
         ({**WHOLE.document(), 'score': None}, 'it has targets, but no score'),
         ({**WHOLE.document(), 'raw_interval': [1.0]}, r'raw_interval is \[1.0\], expected two numbers'),
         ({**WHOLE.document(), 'odd': deep(51)}, 'more than 50 of its objects are inside one another'),

@@ -15,6 +15,7 @@ from m2m_benchmarks.analysis.comparison import Row as ComparisonRow
 from m2m_benchmarks.analysis.shown_responses import Geometry, Predictions, extremes
 from m2m_benchmarks.arrays import pearson, rdm
 from m2m_benchmarks.records.record import Domain
+from m2m_benchmarks.report.model_figures.confusions import confusions_figure
 from m2m_benchmarks.report.model_figures.differences import neurn_figure
 from m2m_benchmarks.report.model_figures.domains import domains_figure
 from m2m_benchmarks.report.model_figures.drawing import WIDTH, file_name, short, unique
@@ -36,6 +37,13 @@ NEURAL = dataclasses.replace(
     ceiling=0.8,
     interval=[0.3, 0.7],
     layer_scores={'VISp': {'conv': [0.1, 0.3], 'head': [0.4, 0.2]}},
+)
+CONFUSED = dataclasses.replace(
+    WHOLE,
+    source='MNIST',
+    chance=0.1,
+    in_domain=Domain(1.0, [0.8, 1.0], 12, 12, [[4, 0, 0], [0, 4, 0], [0, 0, 4]]),
+    targets={'SVHN': Domain(0.3, [0.2, 0.4], 12, 12, [[2, 2, 0], [2, 2, 4], [0, 0, 0]])},
 )
 #: What must be text and nothing else in all outputs.
 NASTY = '<script>alert(1)</script>\x1b[31m\n,"$x$" ☃ 中'
@@ -89,6 +97,7 @@ def all_figures():
         distribution_figure([PREDICTIONS] * 3),
         neurn_figure([comparison()]),
         domains_figure([WHOLE]),
+        confusions_figure(CONFUSED),
         results_figure([NEURAL, WHOLE]),
     ]
 
@@ -241,6 +250,23 @@ def test_domains_of_several_candidates():
         ('net', 'VISp', '0.5'),
         ('other', 'SVHN', '0.2'),
     }
+
+
+def test_labels_by_digit():
+    drawing = confusions_figure(CONFUSED)
+    rows = rows_of(drawing)
+    assert len(rows) == 2 * 3 * 3
+    assert [row['images'] for row in rows if row['domain'] == 'SVHN' and row['digit'] == '1'] == ['2', '2', '4']
+    panels = [axes for axes in drawing.figure.axes if axes.images]
+    np.testing.assert_allclose(panels[1].images[0].get_array(), [[0.5, 0.5, 0], [0.25, 0.25, 0.5], [0, 0, 0]])
+    assert 'MNIST (source), none; SVHN, 50 % of the 0s labelled 1.' in drawing.alternative
+    assert 'labels at random give 0.1 everywhere' in drawing.caption
+
+
+def test_without_labels_by_digit_there_is_no_figure():
+    assert confusions_figure(WHOLE) is None
+    one = confusions_figure(dataclasses.replace(CONFUSED, in_domain=WHOLE.in_domain))
+    assert [axes.get_title() for axes in one.figure.axes if axes.images] == ['SVHN']
 
 
 def test_names_are_text():

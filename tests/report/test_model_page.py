@@ -84,6 +84,15 @@ def test_several_candidates_are_on_one_page():
     assert page.index('<h2>A</h2>') < page.index('<h2>B</h2>')
 
 
+def test_confusion_matrices_are_drawn_where_a_result_has_them():
+    confused = dataclasses.replace(WHOLE.in_domain, confusion=[[3, 1], [2, 2]])
+    drawn = [sections_of(report(own))[0].drawings for own in (WHOLE, dataclasses.replace(WHOLE, in_domain=confused))]
+    assert [[drawing.name.partition('_')[0] for drawing in each] for each in drawn] == [
+        ['domains'],
+        ['domains', 'confusions'],
+    ]
+
+
 def test_sections_without_content_are_left_out():
     assert [section.title for section in sections_of(report(WHOLE))] == [
         'Domain generalization',
