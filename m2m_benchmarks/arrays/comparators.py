@@ -40,11 +40,6 @@ class Comparator:
     whole: bool = False
 
 
-def _numbers(distances: np.ndarray, smallest: float) -> np.ndarray:
-    numbers = number_values(distances, smallest)
-    return numbers.astype(np.min_scalar_type(len(numbers)))  # many may be kept
-
-
 def _distances(distances: np.ndarray, smallest: float) -> np.ndarray:
     """Return the distances; zeros where they differ by rounding alone."""
     constant = len(distances) == 0 or np.ptp(distances) <= smallest
@@ -176,11 +171,11 @@ def _whole(matrix: np.ndarray, smallest: float) -> np.ndarray:
 
 #: Similarities of RDMs by their names in those of comparisons.
 COMPARATORS = {
-    'spearman': Comparator(_numbers, rank_distances, correlate_ranks),
+    'spearman': Comparator(number_values, rank_distances, correlate_ranks),
     'pearson': Comparator(_distances, unit_distances, _inner_product),
     # Greiner's relation of tau to the correlation of normal variables.
     'kendall': Comparator(
-        _numbers,
+        number_values,
         repeat_numbers,
         tau_a,
         correlation=lambda tau: np.sin(np.pi / 2 * tau),

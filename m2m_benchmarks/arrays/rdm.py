@@ -9,6 +9,8 @@ _CHUNK = 16_384
 #: Sums of squares from this to its inverse are far from under- and overflow, and centred ones of this share of them
 #: have lost a digit at most by the subtraction.
 _SMALLEST, _LEAST_SHARE = 1e-200, 0.1
+#: Fewer values than these are sorted as quickly by `numpy.argsort` alone.
+_FEW = 500
 
 
 def rdm(patterns: np.ndarray, counts: np.ndarray | None = None, centred: bool = True) -> np.ndarray:
@@ -157,14 +159,31 @@ def number_distances(matrix: np.ndarray, scale: float = 1.0) -> np.ndarray:
     Returns
     -------
     array of int, shape (n * (n - 1) / 2,)
-        Numbers from 0, in the order of `upper_triangle`.
+        Numbers from 0, in the order of `upper_triangle`, in the smallest type that holds them, since many may be kept.
     """
     return number_values(upper_triangle(matrix), rounding(len(matrix), scale))
 
 
 def number_values(values: np.ndarray, smallest: float) -> np.ndarray:
     """Number values in ascending order, from 0; neighbours that differ by `smallest` or less are ties."""
-    order = np.argsort(values)
-    numbers = np.zeros(len(values), dtype=int)
-    numbers[order[1:]] = np.cumsum(np.diff(values[order]) > smallest)
+    order = _ascending(values)
+    numbers = np.zeros(len(values), dtype=np.min_scalar_type(len(values)))
+    numbers[order[1:]] = np.cumsum(np.diff(values[order]) > smallest, dtype=numbers.dtype)
     return numbers
+
+
+def _ascending(values: np.ndarray) -> np.ndarray:
+    """Order in which values ascend, equal ones in any order.
+
+    Of whole numbers of 16 bits, numpy's stable sort is a radix sort, in a tenth of the time. It sorts the places of the
+    values on a grid; what is left is nearly sorted, which its stable sort of other numbers makes use of.
+    """
+    if len(values) >= _FEW:
+        lowest = values.min()
+        with np.errstate(all='ignore'):
+            scale = 65_535 / (values.max() - lowest)
+        if 0 < scale < np.inf:  # neither equal, nor NaN or infinite
+            order = np.argsort(((values - lowest) * scale).astype(np.uint16), kind='stable')
+            ordered: np.ndarray = order[np.argsort(values[order], kind='stable')]
+            return ordered
+    return np.argsort(values)

@@ -19,6 +19,7 @@ from m2m_benchmarks.arrays import (
     spearman,
     upper_triangle,
 )
+from m2m_benchmarks.arrays.rdm import number_values
 from m2m_benchmarks.testing import neuroid_assembly
 
 PROPERTY = settings(max_examples=40, deadline=None)
@@ -227,6 +228,36 @@ class TestTies:
         ranks = np.unique(upper_triangle(distances), return_inverse=True)[1]
         np.testing.assert_array_equal(number_distances(distances), ranks)
         assert number_distances(np.zeros((1, 1))).shape == (0,)
+
+    @pytest.mark.parametrize('n', [0, 1, 2, 499, 500, 6_903, 70_000])
+    @pytest.mark.parametrize('smallest', [0.0, 1e-5])
+    @pytest.mark.parametrize(
+        'spread',
+        [
+            lambda x: x,
+            lambda x: np.round(x, 1),
+            lambda x: np.exp(9 * x),  # nearly all at one end
+            lambda x: 1e308 * x,  # whose range overflows
+            lambda x: 5e-324 * np.round(9 * x),
+            lambda x: x.astype(np.float32),
+            lambda x: np.round(9 * x).astype(int),
+            lambda x: np.where(np.arange(len(x)) == 7, np.inf, x),
+            lambda x: np.zeros(len(x)),
+            np.sort,
+            lambda x: np.sort(x)[::-1],
+        ],
+    )
+    @pytest.mark.filterwarnings('ignore:overflow', 'ignore:invalid')
+    def test_values_are_numbered_as_by_a_loop(self, n, smallest, spread):
+        values = spread(np.random.default_rng(n).standard_normal(n))
+        expected, number, last = {}, 0, None
+        for value in sorted(values.tolist()):
+            number += last is not None and value - last > smallest
+            expected[value] = number
+            last = value
+        numbers = number_values(values, smallest)
+        assert numbers.dtype.kind == 'u' and numbers.dtype.itemsize <= 4
+        assert numbers.tolist() == [expected[value] for value in values.tolist()]
 
 
 class TestUpperTriangle:
