@@ -462,7 +462,7 @@ def test_json_of_several(m2m, two, tmp_path):
     assert [stored.document() for stored in store.results()] == documents
     for document in documents:
         part = document['targets']['Mine']
-        assert set(part) == {'accuracy', 'interval', 'n_images', 'n_clusters'}
+        assert set(part) == {'accuracy', 'interval', 'n_images', 'n_clusters', 'confusion'}
         assert part['interval'][0] < part['accuracy'] < part['interval'][1]
 
 
