@@ -394,8 +394,8 @@ class Result:
                 'a result cannot be read: it has targets, but no score, no accuracy on its source or no protocol.'
             )
         for part in (result, result.in_domain, *(result.targets or {}).values(), *(result.areas or {}).values()):
-            if isinstance(part, Domain) and part.confusion is not None and not _is_square_of_counts(part.confusion):
-                raise DataError('a result cannot be read: confusion is not a square of counts.')
+            if isinstance(part, Domain) and not _counts_all_images(part):
+                raise DataError('a result cannot be read: confusion is not a square of counts that add up to n_images.')
             for name, value in vars(part).items() if part else ():
                 if name.endswith('interval') and value is not None and len(value) != 2:
                     raise DataError(f'a result cannot be read: {name} is {value!r:.80}, expected two numbers.')
@@ -540,8 +540,13 @@ def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_square_of_counts(table: list[list[int]]) -> bool:
-    return all(len(row) == len(table) and all(n >= 0 for n in row) for row in table)
+def _counts_all_images(domain: Domain) -> bool:
+    """Whether a domain's confusion matrix, if it has one, is a square of counts that add up to its images."""
+    table = domain.confusion
+    if table is None:
+        return True
+    counts = [n for row in table for n in row]
+    return {len(row) for row in table} == {len(table)} and min(counts) >= 0 and sum(counts) == domain.n_images
 
 
 def _has_surrogates(text: str) -> bool:

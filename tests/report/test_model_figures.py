@@ -263,6 +263,12 @@ def test_labels_by_digit():
     assert 'labels at random give 0.1 everywhere' in drawing.caption
 
 
+def test_counts_beyond_the_integers_of_numpy():
+    many = Domain(0.5, [0.4, 0.6], 4 * 10**30, 9, [[10**30, 10**30], [10**30, 10**30]])
+    drawing = confusions_figure(dataclasses.replace(CONFUSED, targets={'SVHN': many}))
+    assert 'SVHN, 50 % of the 0s labelled 1' in drawing.alternative and drawing.content('svg')
+
+
 def test_without_labels_by_digit_there_is_no_figure():
     assert confusions_figure(WHOLE) is None
     one = confusions_figure(dataclasses.replace(CONFUSED, in_domain=WHOLE.in_domain))

@@ -85,7 +85,7 @@ def test_several_candidates_are_on_one_page():
 
 
 def test_confusion_matrices_are_drawn_where_a_result_has_them():
-    confused = dataclasses.replace(WHOLE.in_domain, confusion=[[3, 1], [2, 2]])
+    confused = dataclasses.replace(WHOLE.in_domain, n_images=8, confusion=[[3, 1], [2, 2]])
     drawn = [sections_of(report(own))[0].drawings for own in (WHOLE, dataclasses.replace(WHOLE, in_domain=confused))]
     assert [[drawing.name.partition('_')[0] for drawing in each] for each in drawn] == [
         ['domains'],

@@ -19,10 +19,11 @@ _PANELS_PER_ROW = 3
 
 def confusions_figure(result: Result) -> Drawing | None:
     """Draw the confusion matrix of each domain, the source first; None where the result has none."""
-    counts = {name: np.array(domain.confusion) for name, domain in domains_of(result).items() if domain.confusion}
+    counts = {name: domain.confusion for name, domain in domains_of(result).items() if domain.confusion}
     if not counts:
         return None
-    shares = {name: own / np.maximum(own.sum(axis=1, keepdims=True), 1) for name, own in counts.items()}
+    # An imported result may have integers beyond those of numpy.
+    shares = {name: np.array([[n / max(sum(row), 1) for n in row] for row in own]) for name, own in counts.items()}
     n_rows = -(-len(counts) // _PANELS_PER_ROW)
     n_columns = min(len(counts), _PANELS_PER_ROW)
     with style():
@@ -43,9 +44,10 @@ def confusions_figure(result: Result) -> Drawing | None:
         count('images'),
     )
     lines = [
-        Row((label(result), result.benchmark, name, str(digit), str(answer), int(n)))
+        Row((label(result), result.benchmark, name, str(digit), str(answer), n))
         for name, own in counts.items()
-        for (digit, answer), n in np.ndenumerate(own)
+        for digit, row in enumerate(own)
+        for answer, n in enumerate(row)
     ]
     return Drawing(
         file_name('confusions', result.benchmark),
