@@ -1,8 +1,11 @@
 """An HTTP client with hard time limits, which turns bad answers into `RequestFailed`."""
 
 import contextlib
+import functools
 import http
+import os
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -200,12 +203,22 @@ def _new_client(timeout_s: float) -> httpx.Client:
     # Compressed in transit, a file would have another length and MD5.
     headers = {'Accept-Encoding': 'identity', 'User-Agent': 'm2m-benchmarks'}
     try:
-        return httpx.Client(timeout=timeout_s, headers=headers)
+        certificates = _certificates(os.environ.get('SSL_CERT_FILE'), os.environ.get('SSL_CERT_DIR'))
+        return httpx.Client(timeout=timeout_s, headers=headers, verify=certificates)
     except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
         raise DataError(
             f'an environment variable that names a proxy or certificates has a wrong value: {_reason(error)}. Check '
             'HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR; correct or unset the wrong one.'
         ) from error
+
+
+@functools.lru_cache(maxsize=1)
+def _certificates(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """Load the trusted certificates, once: it takes longer than downloading an image.
+
+    The arguments, values of the environment variables that httpx reads, are there for the cache.
+    """
+    return httpx.create_ssl_context()
 
 
 def _reason(error: Exception) -> str:

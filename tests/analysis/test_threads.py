@@ -17,7 +17,7 @@ PAIR = 'neurn_digitnet@none plain_digitnet@none'
 #: Arguments of each analysis, on small data, and the option for its file.
 ANALYSES = {
     'representation': (f'{PAIR} --benchmark SimulatedMouse.VISp-rmse', '--csv'),
-    'neurons': ('SimulatedMouse --n 24 --clusters 4', '--csv'),
+    'neurons': ('SimulatedMouse --n 24 --clusters 4 --json {home}/selection', '--csv'),
     'distributions': (f'{PAIR} --benchmark SimulatedMouse.VISp-rdm', '--csv'),
     'architectures': ('neurn_digitnet plain_digitnet torchvision:alexnet', '--csv'),
     'hierarchy': ('plain_digitnet@none --benchmark SimulatedMouse-rdm', '--csv'),
@@ -61,7 +61,10 @@ def test_files_are_the_same_on_one_and_two_threads(data, tmp_path, settings_of_f
         home = tmp_path / threads  # of its own: responses of layers are stored
         home.mkdir()
         (home / 'data').symlink_to(data)
-        lines = [f'{name} {arguments} {option} {home / name}' for name, (arguments, option) in ANALYSES.items()]
+        lines = [
+            f'{name} {arguments.format(home=home)} {option} {home / name}'
+            for name, (arguments, option) in ANALYSES.items()
+        ]
         variables = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
         process = subprocess.Popen(
             [sys.executable, '-c', RUN, json.dumps(settings_of_few_draws)],
@@ -81,6 +84,7 @@ def test_files_are_the_same_on_one_and_two_threads(data, tmp_path, settings_of_f
     finally:  # also where the test runs out of time
         for process in running:
             process.kill()
-    contents = {name: [(tmp_path / threads / name).read_bytes() for threads in '12'] for name in ANALYSES}
+    files = [*ANALYSES, 'selection']
+    contents = {name: [(tmp_path / threads / name).read_bytes() for threads in '12'] for name in files}
     assert all(len(first) > 100 for first, _ in contents.values())
     assert [name for name, (first, second) in contents.items() if first != second] == []

@@ -102,7 +102,9 @@ def test_every_backbone(backbone, generic):
         network.backbone.get_submodule(row.stem)
         assert {'V1', 'V2', 'V4', 'IT'} <= set(model.layer_model.region_layer_map)
         assert set(model.layer_model.region_layer_map.values()) <= set(layers)
-        generic(model)
+        # A plain twin is the same class without its first layer, so that of large ones only one is put to the tests.
+        if kind == 'neurn' or backbone in QUICK:
+            generic(model)
         states[kind] = network.state_dict()
         del model, wrapper, network, modules
         gc.collect()

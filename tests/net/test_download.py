@@ -5,12 +5,15 @@ import errno
 import hashlib
 import random
 import socket
+import ssl
 import tracemalloc
 from pathlib import Path
 
+import certifi
 import pytest
 
 from m2m_benchmarks.errors import DataError, StorageError
+from m2m_benchmarks.net import client
 from m2m_benchmarks.net.download import download
 from m2m_benchmarks.net.failures import ServerUnreachable
 from m2m_benchmarks.net.retry import RetryPolicy
@@ -564,6 +567,24 @@ def test_wrong_settings(site, get, path, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(DataError, match=f'proxy or certificates has a wrong value: .*{name}'):
         get()
+
+
+def test_certificates_are_loaded_once(site, get, path, monkeypatch, tmp_path):
+    """Loading them takes longer than downloading an image; other certificates are loaded anew."""
+    own = tmp_path / 'certificates.pem'
+    own.write_bytes(Path(certifi.where()).read_bytes())
+    loaded, load = [], ssl.create_default_context
+    monkeypatch.setattr(ssl, 'create_default_context', lambda **files: loaded.append(files) or load(**files))
+    client._certificates.cache_clear()
+    for name in ('SSL_CERT_FILE', 'SSL_CERT_DIR'):
+        monkeypatch.delenv(name, raising=False)
+    for _ in range(3):
+        get()
+        path.unlink()
+    assert loaded == [{'cafile': certifi.where()}]
+    monkeypatch.setenv('SSL_CERT_FILE', str(own))
+    get()
+    assert loaded[1:] == [{'cafile': str(own)}]
 
 
 def test_memory_stays_bounded(site, get, path):

@@ -422,9 +422,8 @@ def test_a_benchmark_with_its_data_and_metrics(m2m, m2m_home, work, exported, in
 @pytest.mark.slow
 @pytest.mark.shared
 def test_a_benchmark_of_real_recordings(m2m, siegle, work, exported, in_tree):
-    ran = m2m('export', 'Siegle2021.VISp-rdm', 'tree', '--to', 'brainscore-tree', '--check')
+    ran = m2m('export', 'Siegle2021.VISp-rdm', 'tree', '--to', 'brainscore-tree')
     assert ran.code == 0, ran.err
-    assert PASSED.format(3 + 6 * len(COMPARISONS)) in ran.out
     assert m2m('export', 'pixels_64', 'tree', '--to', 'brainscore-tree').code == 0
     out = in_tree(exported(work / 'tree'), SCORES, 'Siegle2021.VISp-rdm', 'siegle2021')
     assert_scores_equal(out.splitlines()[0], 'Siegle2021.VISp-rdm')
