@@ -12,8 +12,9 @@ from scipy.spatial.distance import squareform
 from m2m_benchmarks.arrays.pairs import pairs_of
 from m2m_benchmarks.arrays.rdm import checked_patterns, rdm, rounding, upper_triangle
 
-#: Most stimuli whose whole RDM is computed for a sample of its pairs, where that is faster; it takes 512 MB then.
-_MOST_SQUARE = 8192
+#: Most stimuli whose whole RDM is computed for a sample of its pairs. Of more, it takes longer than the sampled pairs:
+#: ten times as long for 5,000 stimuli and 400 units.
+_MOST_SQUARE = 1500
 #: Draws that are computed together, and numbers beside the input and the result; both bound the memory.
 _DRAWS, _NUMBERS = 64, 4_000_000
 
