@@ -75,8 +75,8 @@ def ridge(
 
 def _checked(alphas: Sequence[float] | np.ndarray) -> np.ndarray:
     alphas = np.asarray(alphas, dtype=float)
-    if alphas.ndim != 1 or not len(alphas) or not (alphas > 0).all():
-        raise ValueError(f'expected positive penalties, got {alphas}')
+    if alphas.ndim != 1 or not len(alphas) or not (np.isfinite(alphas) & (alphas > 0)).all():
+        raise ValueError(f'expected a list of positive, finite penalties, got {alphas}')
     return alphas
 
 

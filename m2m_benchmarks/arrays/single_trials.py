@@ -24,16 +24,17 @@ def feve(predictions: np.ndarray, trials: np.ndarray) -> np.ndarray:
 
     References
     ----------
-    Cadena et al. (2019), PLoS Computational Biology 15(4), e1006897, eq. 5; Willeke et al. (2022), arXiv 2206.08666.
+    Cadena et al. (2019), PLoS Computational Biology 15(4), e1006897, eq. 5; Willeke et al. (2022), arXiv 2206.08666;
+    `fev` of the package neuralpredictors (github.com/sinzlab/neuralpredictors), which needs two trials of each stimulus.
     """
     count = np.sum(~np.isnan(trials), axis=0)
     squares = np.nansum((trials - predictions) ** 2, axis=0)
     mean = np.nansum(trials, axis=0) / np.where(count, count, 1)
     within = np.nansum((trials - mean) ** 2, axis=0)
-    n_stimuli, repeated = (count > 0).sum(axis=0), count > 1
-    # As in neuralpredictors, a stimulus counts once for the error and the noise, and each trial for the variance.
+    repeated = count > 1
+    # As in neuralpredictors, each trial counts for the error and the variance, and a stimulus once for the noise.
     with np.errstate(divide='ignore', invalid='ignore'):
-        error = np.where(count, squares / count, 0).sum(axis=0) / n_stimuli
+        error = squares.sum(axis=0) / count.sum(axis=0)
         noise = np.where(repeated, within / (count - 1), 0).sum(axis=0) / repeated.sum(axis=0)
         explainable = np.nanvar(trials, axis=(0, 1), ddof=1) - noise
         return np.where(explainable > 0, 1 - (error - noise) / explainable, np.nan)

@@ -123,7 +123,7 @@ class AreaBenchmark(BenchmarkBase):
         if n_stimuli < comparison.min_stimuli:
             raise BenchmarkError(
                 f'{name} needs recordings of {comparison.min_stimuli} or more stimuli; those of {dataset} have '
-                f'{n_stimuli}.'
+                f'{n_stimuli}. Use recordings of more stimuli, or another comparison.'
             )
         self.recordings = selected
         self.timebins = selected.timebins
@@ -138,7 +138,7 @@ class AreaBenchmark(BenchmarkBase):
         if n_trials < self.comparison.min_trials and not (n_repetitions == 1 and for_ceiling):
             raise BenchmarkError(
                 f'{self.identifier} needs recordings with {self.comparison.min_trials} or more repetitions of each '
-                f'stimulus; those of {self.dataset} have {n_trials}.'
+                f'stimulus; those of {self.dataset} have {n_trials}. Use recordings with more, or another comparison.'
             )
 
     @functools.cached_property

@@ -121,6 +121,12 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
         if part.formula:
             notes.append(f'{end}: score {_equals(part.formula)}{f"; ± by {error}" if error else ""}.')
         notes += [f'Note: {result.caveat}.'] if result.caveat else []
+        chosen_by = (result.choices or {}).get('layers_chosen_by')
+        if chosen_by:
+            notes.append(
+                f'{end}: layers are chosen by -{chosen_by}. No own units: each of their recordings takes as long as '
+                'the score.'
+            )
     notes += dict.fromkeys(f'{label(result)}: {note}.' for result in results for note in result.notes or ())
     notes += dict.fromkeys(
         f'{result.benchmark} has no ceiling: {result.ceiling_kind.removeprefix("none: ")}.'
@@ -154,12 +160,20 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
                 f'{result.benchmark}: raw without a score ({", ".join(unscored)}): the 95 % interval of the ceiling '
                 'reaches below 0.2.'
             )
-        sampled = [details for part in _own_parts(result).values() for details in _details(part) if 'pairs' in details]
+        details = [each for part in _own_parts(result).values() for each in _details(part)]
+        sampled = [each for each in details if 'pairs' in each]
         if sampled:
-            largest = max(details['pairs_error'] for details in sampled)
+            largest = max(each['pairs_error'] for each in sampled)
             notes.append(
                 f'{result.benchmark}: raw is of {sampled[0]["pairs"]:,.0f} pairs of stimuli, drawn at random from '
                 f'{math.comb(result.n_stimuli or 0, 2):,}; its standard error by that is {largest:.4f} or less.'
+            )
+        fewest = min((each['components'] for each in details if 'components' in each), default=math.inf)
+        components = str((result.choices or {}).get('components', ''))
+        if components.isdigit() and fewest < int(components):
+            notes.append(
+                f'{result.benchmark}: {fewest:g} components, as many as the training stimuli or features allow, in '
+                f'place of {components}.'
             )
         left_out_units = {name: _units_left_out(part) for name, part in _own_parts(result).items()}
         if any(left_out_units.values()):

@@ -33,7 +33,7 @@ from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring import activation_store, brainscore_adapter, unit_samples
 from m2m_benchmarks.scoring.candidate import Candidate
-from m2m_benchmarks.scoring.layers import counting_bytes, input_dtype, is_out_of_memory, responses, running, submodules
+from m2m_benchmarks.scoring.layers import counting_bytes, does_not_fit, input_dtype, is_out_of_memory, responses, running, submodules
 from m2m_benchmarks.scoring.probes import Probe, deviation, tolerance
 from m2m_benchmarks.scoring.provenance import code_of_network, machine, preprocess_probe
 from m2m_benchmarks.scoring.requests import check_library, library, versions
@@ -337,11 +337,7 @@ class Activations:
             reason = f'{len(images)} images of shape {tuple(images.shape[1:])} do not fit in the memory of {device}'
             if len(images) > 1:
                 raise MemoryError(reason) from error
-            raise ModelError(
-                f'{self._candidate.identifier}: an image of shape {tuple(images.shape[1:])} does not fit in the memory '
-                f'of {device}. Close other programs, or use smaller images (--image-size), fewer layers (--layer '
-                'NAME), or a machine with more memory.'
-            ) from error
+            raise does_not_fit(self._candidate.identifier, images.shape[1:], device) from error
 
     def _respond(self, images: torch.Tensor, layers: Sequence[str]) -> dict[str, np.ndarray]:
         if brainscore_adapter.records_differently(self._wrapper) or 'logits' in layers:
@@ -388,8 +384,8 @@ class Activations:
         needed = scratch_bytes(n_stimuli, kept)
         if needed > free_bytes(folder):
             raise StorageError(
-                f'the responses of {len(layers)} layers to {n_stimuli} stimuli need {needed / 1e9:.1f} GB of temporary '
-                f'space, but {folder} has {free_bytes(folder) / 1e9:.1f} GB free. Free some space, set M2M_HOME to '
+                f'the responses of {len(layers)} layers to {n_stimuli} stimuli need {math.ceil(needed / 1e6):,} MB of '
+                f'temporary space, but {folder} has {free_bytes(folder) // 1_000_000:,} MB free. Free some space, set M2M_HOME to '
                 'another disk, or name one layer: --layer NAME.'
             )
         self.forward_passes += 1

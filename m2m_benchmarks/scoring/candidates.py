@@ -19,7 +19,14 @@ from m2m_benchmarks.records.record import MOUSE_ACUITY
 from m2m_benchmarks.scoring import brainscore_adapter, source_files
 from m2m_benchmarks.scoring.candidate import Candidate
 from m2m_benchmarks.scoring.inputs import NetworkInput, network_input
-from m2m_benchmarks.scoring.layers import default_layers, input_dtype, responses, submodules
+from m2m_benchmarks.scoring.layers import (
+    default_layers,
+    does_not_fit,
+    input_dtype,
+    is_out_of_memory,
+    responses,
+    submodules,
+)
 from m2m_benchmarks.scoring.options import NetworkOptions, check_options, check_seed
 from m2m_benchmarks.scoring.own_modules import OwnModules
 from m2m_benchmarks.scoring.plugin_folders import import_folder
@@ -303,6 +310,8 @@ def _candidate(identifier: str, network: nn.Module, source: NetworkInput, option
     except M2MError:
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise does_not_fit(identifier, shape, brainscore_adapter.device_of(wrapper)) from error
         lines = str(error).strip().splitlines()
         raise ModelError(
             f'{identifier} cannot be run on an image of {" x ".join(map(str, shape))}: {type(error).__name__}: '

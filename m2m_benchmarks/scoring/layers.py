@@ -25,6 +25,8 @@ _PART = re.compile(r'(?P<layer>[^\[\]]*)(?P<keys>(?:\[[^\[\]]+\])*)')
 
 _TRANSPARENT = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
+#: Texts of RuntimeErrors of PyTorch by libraries of a graphics card that get no memory.
+_OUT_OF_MEMORY = ('CUDA error: out of memory', 'CUBLAS_STATUS_ALLOC_FAILED', 'CUDNN_STATUS_ALLOC_FAILED')
 _SKIPPED = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.Flatten, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 
 
@@ -111,7 +113,17 @@ def responses(
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception of a network means that the memory of its device is too small."""
-    return isinstance(error, torch.OutOfMemoryError) or errno_of(error) == errno.ENOMEM
+    if isinstance(error, torch.OutOfMemoryError) or errno_of(error) == errno.ENOMEM:
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
+
+
+def does_not_fit(name: str, shape: Sequence[int], device: torch.device | str) -> ModelError:
+    """Make the error of a network that can't be run on a single image, of a shape, for lack of memory."""
+    return ModelError(
+        f'{name}: an image of shape {tuple(shape)} does not fit in the memory of {device}. Close other programs, or use '
+        'smaller images (--image-size), fewer layers (--layer NAME), or a machine with more memory.'
+    )
 
 
 def _dense(values: torch.Tensor) -> torch.Tensor:

@@ -170,7 +170,7 @@ class TestOnePenalty:
     @pytest.mark.parametrize('alphas', [[0.0], [1, -1], [], [[1.0]], 1.0, [np.nan, 1]])
     def test_wrong_penalties(self, alphas):
         x, y = regression(8)
-        with pytest.raises(ValueError, match='expected positive penalties'):
+        with pytest.raises(ValueError, match='expected a list of positive, finite penalties'):
             ridge(kernel(x), y, one_split(8, 30, 24), alphas)
 
     @pytest.mark.parametrize('n_train', [0, 2])

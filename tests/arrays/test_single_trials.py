@@ -17,11 +17,10 @@ def experiment(seed=0, n_trials=10, n_stimuli=40, n_neurons=6, missing=0.0):
 
 
 def feve_by_loops(predictions, targets):
-    """neuralpredictors' `fev`: of a list of stimuli with the responses to each."""
+    """FEVE from a list of stimuli with the responses to each."""
     noise = np.mean([np.var(responses, ddof=1) for responses in targets])
-    error = np.mean(
-        [np.mean((responses - predicted) ** 2) for responses, predicted in zip(targets, predictions, strict=True)]
-    )
+    errors = [(responses - predicted) ** 2 for responses, predicted in zip(targets, predictions, strict=True)]
+    error = np.mean(np.concatenate(errors))
     variance = np.var(np.concatenate(targets), ddof=1)
     return 1 - (error - noise) / (variance - noise)
 
@@ -35,6 +34,21 @@ def test_both_equal_loops(missing):
         assert explained[neuron] == pytest.approx(feve_by_loops(predictions[:, neuron], targets), abs=1e-12)
         repeated = np.repeat(predictions[:, neuron], [len(responses) for responses in targets])
         assert correlation[neuron] == pytest.approx(pearsonr(repeated, np.concatenate(targets))[0], abs=1e-12)
+
+
+def test_feve_of_neuralpredictors():
+    """What its `fev` returns (commit a2055cda of the repository) for stimuli with two to five trials each."""
+    stimuli, trial = np.arange(12), np.arange(5)[:, None]
+    trials = np.stack(
+        [
+            np.sin(stimuli) + 0.5 * np.cos(7 * stimuli + 3 * trial),
+            np.cos(2 * stimuli) + 0.3 * np.sin(5 * stimuli * trial + trial),
+        ],
+        axis=2,
+    )
+    trials[trial >= 2 + stimuli % 4] = np.nan
+    predictions = np.stack([0.8 * np.sin(stimuli) + 0.1, 0.5 * np.cos(2 * stimuli) - 0.2 * np.sin(stimuli)], axis=1)
+    np.testing.assert_allclose(feve(predictions, trials), [1.15719118, 0.68324075], atol=1e-8)
 
 
 def test_feve_is_1_for_the_truth_and_0_for_the_mean():

@@ -146,6 +146,8 @@ class Description:
         Description of the numbers; a sentence without a full stop.
     formula : str
         Formula for the score, from raw and ceiling.
+    perfect : str
+        Score of a perfect model, a layer that recordings were simulated from, as a sentence without a full stop.
     caveat : str
         Limitation of the score; may be empty.
     reference : str
@@ -157,6 +159,7 @@ class Description:
     raw: str
     ceiling: str
     formula: str
+    perfect: str = ''
     caveat: str = ''
     reference: str = ''
     settings: Mapping[str, str] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from m2m_benchmarks.arrays import Sample, shuffle_splits
+from m2m_benchmarks.arrays.kernels import effective_dimensionality
 from m2m_benchmarks.arrays.noise_corrected import noise_corrected_pls
 from m2m_benchmarks.arrays.pls import N_COMPONENTS
 from m2m_benchmarks.benchmarks.comparisons.base import Ceiling, Description, Features, Raw
@@ -47,7 +48,7 @@ class NoiseCorrectedPLS(MedianOverNeuroids):
     def raw(self, features: Features, recordings: AreaRecordings, sample: Sample | None = None) -> Raw:
         """Correlate predictions with responses for each neuroid, corrected for the noise of both.
 
-        `details` has the number of components, and the share of neuroids and splits without a value, since halves of
+        `details` has the number of components, the effective dimensionality of the layer, and the share of neuroids and splits without a value, since halves of
         the trials or their predictions don't agree.
         """
         n_stimuli, n_features = features.values.shape
@@ -67,7 +68,11 @@ class NoiseCorrectedPLS(MedianOverNeuroids):
             values[own], draws[:, own] = corrected.values, corrected.draws
             undefined += corrected.undefined * own.mean()
         value = float(np.median(values))
-        details = {'components': min(N_COMPONENTS, n_features, len(splits[0][0]) - 1), 'undefined': undefined}
+        details = {
+            'components': min(N_COMPONENTS, n_features, len(splits[0][0]) - 1),
+            'undefined': undefined,
+            'effective_dimensionality': effective_dimensionality(features.values),
+        }
         if sample is None:
             return Raw(value, per_neuroid=values, details=details)
         return Raw(value, median_draws(values, draws, sample), values, draws, details)

@@ -17,6 +17,7 @@ class Procrustes(Comparison):
     n_draws = 200  # each decomposes four matrices of the size of the recordings
     invariant_to = frozenset({'rotation', 'scaling', 'translation'})
     min_stimuli = 8  # a draw is half of them
+    ceiling_needs_trials = False  # there is none with any number
     description = Description(
         raw='Procrustes similarity of model and trial-averaged responses: the cosine of their angle after the best '
         'rotation, with features centred over stimuli and all responses of norm 1',

@@ -1,11 +1,11 @@
-"""What a perfect model gets under each option of the comparison `rdm`: a layer that recordings were generated from.
+"""What a perfect model gets under each comparison: a layer that recordings were generated from.
 
-    python perf/rdm_options.py [--recordings 10] [--weights FOLDER] [--neuroids 133,404] [--dataset Siegle2021]
+    python perf/perfect_scores.py [--recordings 10] [--weights FOLDER] [--neuroids 133,404] [--dataset Siegle2021]
         [--comparisons rdm,rdm_euclidean]
 
 Recordings are Poisson counts of 50 trials with random gains, of units of a known layer, in five animals, with and
-without noise that the neurons of an animal share, as in `perfect_model.py`. Scores are raw / ceiling on all neuroids,
-with all units of the layer: means over recordings, and their standard deviations.
+without noise that the neurons of an animal share, as in `perfect_model.py`. Scores are those of all neuroids, with all
+units of the layer: means over recordings, and their standard deviations. The default are all options of `rdm`.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument('--weights', type=Path, help='folder of the weights; by default those of torchvision')
     parser.add_argument('--neuroids', default='133,404')
     parser.add_argument('--dataset', default='SimulatedMouse', help='dataset whose stimuli are shown')
-    parser.add_argument('--comparisons', default=','.join(ALL), help='names, by default all')
+    parser.add_argument('--comparisons', default=','.join(ALL), help='names, by default all options of rdm')
     options = parser.parse_args()
     shown = load_benchmark(f'{options.dataset}.VISp-rdm')
     candidate = load_candidate(NETWORK, weights='default' if options.weights is None else options.weights / WEIGHTS)
@@ -55,7 +55,7 @@ def main() -> None:
             for name in names:
                 comparison = load_comparison(name)
                 raw = comparison.raw(forms[comparison.features], selected).value
-                scores[name][n, shared].append(raw / comparison.ceiling(selected).value)
+                scores[name][n, shared].append(float(comparison.score(raw, comparison.ceiling(selected).value)))
     columns = [f'{n} neuroids{", shared noise" if shared else ""}' for n, shared in settings]
     print(f'| comparison | {" | ".join(columns)} |')
     print(f'|---{"|--:" * len(columns)}|')
