@@ -25,7 +25,7 @@ def feve(predictions: np.ndarray, trials: np.ndarray) -> np.ndarray:
     References
     ----------
     Cadena et al. (2019), PLoS Computational Biology 15(4), e1006897, eq. 5; Willeke et al. (2022), arXiv 2206.08666;
-    `fev` of the package neuralpredictors (github.com/sinzlab/neuralpredictors), which needs two trials of each stimulus.
+    `fev` of the package neuralpredictors (github.com/sinzlab/neuralpredictors), where all stimuli have several trials.
     """
     count = np.sum(~np.isnan(trials), axis=0)
     squares = np.nansum((trials - predictions) ** 2, axis=0)

@@ -33,7 +33,15 @@ from m2m_benchmarks.plugins import reporting_plugin_errors
 from m2m_benchmarks.progress import Progress, silent
 from m2m_benchmarks.scoring import activation_store, brainscore_adapter, unit_samples
 from m2m_benchmarks.scoring.candidate import Candidate
-from m2m_benchmarks.scoring.layers import counting_bytes, does_not_fit, input_dtype, is_out_of_memory, responses, running, submodules
+from m2m_benchmarks.scoring.layers import (
+    counting_bytes,
+    does_not_fit,
+    input_dtype,
+    is_out_of_memory,
+    responses,
+    running,
+    submodules,
+)
 from m2m_benchmarks.scoring.probes import Probe, deviation, tolerance
 from m2m_benchmarks.scoring.provenance import code_of_network, machine, preprocess_probe
 from m2m_benchmarks.scoring.requests import check_library, library, versions
@@ -385,8 +393,8 @@ class Activations:
         if needed > free_bytes(folder):
             raise StorageError(
                 f'the responses of {len(layers)} layers to {n_stimuli} stimuli need {math.ceil(needed / 1e6):,} MB of '
-                f'temporary space, but {folder} has {free_bytes(folder) // 1_000_000:,} MB free. Free some space, set M2M_HOME to '
-                'another disk, or name one layer: --layer NAME.'
+                f'temporary space, but {folder} has {free_bytes(folder) // 1_000_000:,} MB free. Free some space, set '
+                'M2M_HOME to another disk, or name one layer: --layer NAME.'
             )
         self.forward_passes += 1
         reduced = {}

@@ -121,8 +121,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 def does_not_fit(name: str, shape: Sequence[int], device: torch.device | str) -> ModelError:
     """Make the error of a network that can't be run on a single image, of a shape, for lack of memory."""
     return ModelError(
-        f'{name}: an image of shape {tuple(shape)} does not fit in the memory of {device}. Close other programs, or use '
-        'smaller images (--image-size), fewer layers (--layer NAME), or a machine with more memory.'
+        f'{name}: an image of shape {tuple(shape)} does not fit in the memory of {device}. Close other programs, or '
+        'use smaller images (--image-size), fewer layers (--layer NAME), or a machine with more memory.'
     )
 
 

@@ -147,7 +147,7 @@ class Description:
     formula : str
         Formula for the score, from raw and ceiling.
     perfect : str
-        Score of a perfect model, a layer that recordings were simulated from, as a sentence without a full stop.
+        What a layer that recordings were simulated from scores, without a full stop; may be empty.
     caveat : str
         Limitation of the score; may be empty.
     reference : str

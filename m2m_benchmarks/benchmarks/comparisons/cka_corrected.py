@@ -18,9 +18,9 @@ class CorrectedCKA(CKA):
     description = Description(
         raw=CKA.description.raw,
         ceiling='CKA of the whole population, free of noise, with the neuroids that were recorded: what a perfect '
-        "model of these animals' populations would get (the score of one is 1.00 on average with 133 neuroids and with "
-        '404, and 1.0 to 1.1 with 41; perf/sampled_populations.py)',
+        "model of these animals' populations would get",
         formula='raw / ceiling',
+        perfect='1.00 on average with 133 neuroids and with 404, and 1.0 to 1.1 with 41 (perf/sampled_populations.py)',
         caveat='the score estimates CKA with the whole population; with few neuroids it is uncertain, and may pass 1',
         reference='Chun, Canatar, Chung & Lee (2025), arXiv 2502.15104',
     )

@@ -15,7 +15,7 @@ from m2m_benchmarks.benchmarks.recordings import AreaRecordings
 
 _REFERENCE = 'Huang et al. (2023), AAAI 37(1), arXiv 2303.06060'
 _CEILING = 'none: the publication reports raw'
-_CAVEAT = 'the layer is the best on the neuroids that are scored'
+_CAVEAT = 'unless a layer is named, it is the best on the neuroids that are scored'
 _MIN_RELIABILITY = 0.8
 
 

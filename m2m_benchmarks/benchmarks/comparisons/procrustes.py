@@ -21,10 +21,10 @@ class Procrustes(Comparison):
     description = Description(
         raw='Procrustes similarity of model and trial-averaged responses: the cosine of their angle after the best '
         'rotation, with features centred over stimuli and all responses of norm 1',
-        ceiling='none, so it counts as 1; a perfect model of the population gets .55 to .59 with 41 neuroids, .80 to '
-        '.86 with 133 and .92 to .95 with 404, and one that is related to nothing .47 to .52, .71 to .78 and '
-        '.83 to .87 (perf/sampled_populations.py)',
+        ceiling='none, so it counts as 1',
         formula='raw',
+        perfect='0.55 to 0.59 with 41 neuroids, 0.80 to 0.86 with 133 and 0.92 to 0.95 with 404; one that is related '
+        'to nothing 0.47 to 0.52, 0.71 to 0.78 and 0.83 to 0.87 (perf/sampled_populations.py)',
         caveat='chance is far above 0, and values depend on the numbers of neuroids and stimuli',
         reference='Williams, Kunz, Kornblith & Linderman (2021), NeurIPS 34',
     )

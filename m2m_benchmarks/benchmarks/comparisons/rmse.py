@@ -138,6 +138,8 @@ class RMSE(Comparison):
             'true representations of all neuroids as maps, from halves of the trials',
             ceiling='1: a model with the true representations among its maps',
             formula='raw / ceiling',
+            perfect='1.00 to 1.03, if its maps are the true representations, of reliability 0.6 or more '
+            '(perf/representation.py)',
             caveat='a feature map is no receptive field: the units of a layer score far below 1, too (own_units)',
             reference='Qazi, Jalil & Iqbal (2025), arXiv 2505.06886; floor, ceiling and halves of the images are added',
             settings={
