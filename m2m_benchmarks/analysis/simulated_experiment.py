@@ -8,10 +8,10 @@ import numpy as np
 
 from m2m_benchmarks.arrays import wilson_interval
 from m2m_benchmarks.arrays.simulation import Population, at_own_scale, population_of
-from m2m_benchmarks.benchmarks.comparisons.base import Features
+from m2m_benchmarks.benchmarks.comparisons.base import Features, Raw
 from m2m_benchmarks.benchmarks.neural import AreaBenchmark
 from m2m_benchmarks.errors import BenchmarkError
-from m2m_benchmarks.scoring.layer_choice import split_neuroids
+from m2m_benchmarks.scoring.layer_choice import of_choice, split_neuroids
 from m2m_benchmarks.scoring.own_units import draw_units, simulated_recordings
 
 
@@ -100,7 +100,10 @@ class Truth:
 
 
 class Experiment:
-    """Simulates recordings of an area, and finds the layers and models with the highest values."""
+    """Simulates recordings of an area, and finds the layers and models with the highest values.
+
+    As for a score, layers are chosen by another comparison where that of the area names one (`Comparison.chosen_by`).
+    """
 
     def __init__(self, area: AreaBenchmark, layers: Sequence[Layer], n_candidates: int, seed: int) -> None:
         self._area, self._layers, self._seed = area, layers, seed
@@ -108,6 +111,7 @@ class Experiment:
         self._n_candidates = n_candidates
         recorded = area.recordings
         self._population = population_of(recorded.trials, recorded.reliability)
+        self._chooser = of_choice(area)
         self._first = split_neuroids(area).mask
 
     def run(
@@ -131,7 +135,9 @@ class Experiment:
                 right.append(truth.layer)
                 crossed_models.append(int(np.argmax(scores)))
                 crossed_layers.append([int(np.argmax(half)) for half in halves])
-                all_layers.append(int(np.argmax(whole)))
+                on_all = self._best_of_each(whole)
+                values = whole[on_all] if self._chooser is self._area else [joined(each, each) for each in on_all]
+                all_layers.append(on_all[int(np.argmax(values))])
                 step()
         used = self._population.n_trials if n_trials is None else np.array([n_trials])
         return Setting(
@@ -146,12 +152,14 @@ class Experiment:
     def _values(
         self, truth: Truth, n_neuroids: int, n_trials: int | None, n_images: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, Callable[[int, int], float]]:
-        """Raw values of each layer on one simulated recording.
+        """Raw values on one simulated recording.
 
         Returns
         -------
         halves : array, shape (2, n_layers)
+            Value of each layer by which it is chosen, on both halves of the neuroids.
         whole : array, shape (n_layers,)
+            The same on all neuroids. Of a comparison by neuroid, the median over both halves.
         joined : callable
             Value of a candidate, with its layers for the first and for the second half; on one recording the ceilings
             are the same for all.
@@ -182,24 +190,32 @@ class Experiment:
         )
         simulated = simulated_recordings(self._area, selected, units, scale, rng, shown)
         parts = [simulated[first], simulated[~first]]
-        whole, halves, own = [], [], []
-        for layer in self._layers:
-            features = dataclasses.replace(layer.features, values=layer.features.values[rows])
-            (raw,) = self._area.compare(features, [simulated])
-            whole.append(raw.value)
-            if raw.per_neuroid is None:
-                halves.append([part.value for part in self._area.compare(features, parts)])
-            else:  # a comparison by neuroid, which takes the median
-                own.append(raw.per_neuroid)
-                halves.append([float(np.median(raw.per_neuroid[part])) for part in (first, ~first)])
-        both = np.transpose(halves)
+        whole, halves = [], []
+        raws: dict[tuple[int, int], Raw] = {}
+
+        def features_of(layer: Layer) -> Features:
+            return dataclasses.replace(layer.features, values=layer.features.values[rows])
+
+        for number, layer in enumerate(self._layers):
+            features = features_of(layer)
+            own = self._chooser.compare(features, parts)
+            halves.append([raw.value for raw in own])
+            if own[0].per_neuroid is None:
+                whole.append(self._chooser.compare(features, [simulated])[0].value)
+            else:
+                whole.append(_median(own))
+            if self._chooser is self._area:
+                raws.update({(number, half): raw for half, raw in enumerate(own)})
 
         def joined(of_first: int, of_second: int) -> float:
-            if own:
-                return float(np.median(np.where(first, own[of_first], own[of_second])))
-            return float(both[0, of_first] + both[1, of_second])
+            chosen = [(of_first, 0), (of_second, 1)]
+            for number, half in chosen:
+                if (number, half) not in raws:
+                    (raws[number, half],) = self._area.compare(features_of(self._layers[number]), [parts[half]])
+            both = [raws[each] for each in chosen]
+            return both[0].value + both[1].value if both[0].per_neuroid is None else _median(both)
 
-        return both, np.array(whole), joined
+        return np.transpose(halves), np.array(whole), joined
 
     def _best_of_each(self, values: np.ndarray) -> list[int]:
         """Best layer of each candidate."""
@@ -232,6 +248,11 @@ def _matrix(
 
 def _share(correct: np.ndarray, recordings: np.ndarray) -> Share:
     return Share(float(correct.mean()), wilson_interval(correct, recordings), len(np.unique(recordings)))
+
+
+def _median(raws: Sequence[Raw]) -> float:
+    """Median over the neuroids of several parts, of a comparison by neuroid."""
+    return float(np.median(np.concatenate([np.asarray(raw.per_neuroid) for raw in raws])))
 
 
 def _drawn(truth: Truth, population: Population, rng: np.random.Generator) -> np.ndarray:

@@ -214,7 +214,7 @@ def compare_layers(
     scores: list[dict[str, float]] = [{} for _ in benchmarks]
     for identifier in dict.fromkeys(stimuli):
         same = [number for number, own in enumerate(stimuli) if own == identifier]
-        benchmark = _of_choice(benchmarks[same[0]])
+        benchmark = of_choice(benchmarks[same[0]])
         layers = _large_enough(activations, benchmark, candidate.layers)
         if not layers:
             raise _too_few_units(candidate, benchmark, candidate.layers[0])
@@ -237,7 +237,7 @@ def compare_layers(
     return scores
 
 
-def _of_choice(benchmark: AreaBenchmark) -> AreaBenchmark:
+def of_choice(benchmark: AreaBenchmark) -> AreaBenchmark:
     """Make the benchmark that layers are chosen by: with another comparison where its own says so (`chosen_by`)."""
     name = benchmark.comparison.chosen_by
     if name is None:

@@ -71,7 +71,7 @@ def test_a_mixture_is_taken_for_the_nearer_layer():
     assert setting.all_neuroids.layer.value > 0.9
 
 
-@pytest.mark.parametrize('comparison', ['rdm', 'ridge'])
+@pytest.mark.parametrize('comparison', ['rdm', 'ridge', 'pls'])
 def test_each_half_is_scored_with_the_layer_of_the_other(comparison):
     """Values from the definition: the halves by hand, and a median over neuroids for regression."""
     simulation, layers = experiment(comparison)
@@ -87,17 +87,34 @@ def test_each_half_is_scored_with_the_layer_of_the_other(comparison):
             AreaBenchmark, 'compare', lambda self, *each: given.append((each, compare(self, *each))) or given[-1][1]
         )
         simulation._values(own(layers)[1], 96, None, 118, np.random.default_rng(3))
-    first = simulation._first
-    (features, (recorded,)), _ = given[0]
+    (features, parts), _ = given[0]
     area = load_benchmark(f'SimulatedMouse.VISp-{comparison}')
-    by_hand = [area.comparison.raw(features, recorded[part]).value for part in (first, ~first)]
+    by_hand = [area.comparison.raw(features, part).value for part in parts]
     np.testing.assert_allclose(halves[:, 0], by_hand, atol=1e-12)
-    other = [area.comparison.raw(layers[4].features, recorded[part]) for part in (first, ~first)]
-    one = [area.comparison.raw(layers[2].features, recorded[part]) for part in (first, ~first)]
+    other = [area.comparison.raw(layers[4].features, part) for part in parts]
+    one = [area.comparison.raw(layers[2].features, part) for part in parts]
     expected = one[0].value + other[1].value
-    if comparison == 'ridge':
+    if comparison != 'rdm':
         expected = np.median(np.concatenate([one[0].per_neuroid, other[1].per_neuroid]))
     assert joined(2, 4) == pytest.approx(expected, abs=1e-12)
+
+
+def test_layers_are_chosen_by_the_comparison_that_is_named_for_it(monkeypatch):
+    """Of -pls_noise_corrected by -pls; the slow one is computed for the chosen layers alone."""
+    monkeypatch.setattr('m2m_benchmarks.benchmarks.comparisons.pls_noise_corrected.N_TRIAL_SPLITS', 4)
+    simulation, layers = experiment('pls_noise_corrected')
+    compared, compare = [], AreaBenchmark.compare
+    monkeypatch.setattr(
+        AreaBenchmark, 'compare', lambda self, *each: compared.append(self.comparison.name) or compare(self, *each)
+    )
+    halves, whole, joined = simulation._values(own(layers)[1], 96, None, 118, np.random.default_rng(3))
+    assert compared == ['pls'] * 6
+    assert halves[0].argmax() == halves[1].argmax() == whole.argmax() == 1
+    assert joined(1, 1) > joined(4, 4)
+    joined(1, 4)  # of halves that are known
+    assert compared[6:] == ['pls_noise_corrected'] * 4
+    setting = simulation.run('own layer', own(layers)[:1], (96, None, 118), 1, 0, lambda: None)
+    assert setting.cross_fitted.model.value == setting.all_neuroids.model.value == 1
 
 
 def test_recordings_have_the_size_that_is_asked_for():
