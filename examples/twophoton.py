@@ -137,7 +137,10 @@ def main():
         sys.exit(f'error: {error}')
     print_tables(tables)
     if arguments.csv:
-        arguments.csv.write_text(to_csv(tables[0]))
+        try:
+            arguments.csv.write_text(to_csv(tables[0]))
+        except OSError as error:
+            sys.exit(f'error: cannot write {arguments.csv}: {error.strerror}. Name another file after --csv.')
 
 
 if __name__ == '__main__':

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
 from torch import nn
 
+from m2m_benchmarks.analysis.entries import as_list
 from m2m_benchmarks.analysis.paper_networks import LEFT_OUT, PAPER_NETWORKS
 from m2m_benchmarks.arrays.alignment import GAP, MATCH, MISMATCH, beyond_chance, similarities, within_families
 from m2m_benchmarks.errors import BenchmarkError, ModelError
@@ -97,6 +99,19 @@ class Architectures:
             'pairs': self.pairs().to_dict('records'),
         }
 
+    def table(self) -> pd.DataFrame:
+        """Make the table of the networks in the order of the tree: family, layers, cluster, and whether a medoid."""
+        ordered = [self.networks[index] for index in self.order]
+        return pd.DataFrame(
+            {
+                'network': [network.name for network in ordered],
+                'family': [network.family for network in ordered],
+                'n_layers': [len(network.types) for network in ordered],
+                'cluster': [self.clusters[index] for index in self.order],
+                'medoid': [index in self.medoids for index in self.order],
+            }
+        )
+
     def pairs(self) -> pd.DataFrame:
         """Make the table of all pairs: both names, similarity, chance and adjusted."""
         rows, columns = np.triu_indices(len(self.networks), 1)
@@ -106,7 +121,7 @@ class Architectures:
 
 
 def architectures(
-    models: Sequence[str] = (),
+    models: str | Sequence[str] = (),
     paper: bool = False,
     n_clusters: int | None = None,
     match: float = MATCH,
@@ -119,12 +134,12 @@ def architectures(
 
     Parameters
     ----------
-    models : sequence of str
+    models : str or sequence of str
         Candidates; their weights don't matter, and are not loaded where the model can be built without them.
     paper : bool
         Whether the paper's networks are compared too; they are alone where no candidate is named.
     n_clusters : int, optional
-        Number of clusters; 13, or as many as there are networks.
+        Number of clusters; by default 13, or half as many as there are networks if these are fewer than 26.
     match, mismatch, gap : float
         Scores of alignments; see `arrays.alignment.alignment_score`.
     seed : int
@@ -139,7 +154,7 @@ def architectures(
         When there are fewer than two networks, or fewer than clusters.
     """
     report = progress or silent
-    specs = [parse_candidate(model) for model in models]
+    specs = [parse_candidate(model) for model in as_list(models)]
     for spec in specs:
         check_candidate(spec)
     with_paper = paper or not models
@@ -177,7 +192,7 @@ def compare_architectures(
         When Biopython is not installed.
     BenchmarkError
         When there are fewer than two networks, two of one name, or fewer networks than clusters, or a match scores no
-        more than 0, a mismatch or a gap.
+        more than 0, a mismatch or a gap, or a score isn't finite.
     """
     n = len(networks)
     names = [network.name for network in networks]
@@ -185,9 +200,11 @@ def compare_architectures(
         raise BenchmarkError(f'a comparison of architectures needs two networks or more, got {n}.')
     if twice := [name for name in names if names.count(name) > 1]:
         raise BenchmarkError(f'{twice[0]} is named twice; name different networks.')
-    n_clusters = min(N_CLUSTERS, n) if n_clusters is None else n_clusters
+    n_clusters = min(N_CLUSTERS, math.ceil(n / 2)) if n_clusters is None else n_clusters
     if not 1 <= n_clusters <= n:
         raise BenchmarkError(f'{n} networks cannot form {n_clusters} clusters; expected 1 to {n}.')
+    if not np.isfinite([match, mismatch, gap]).all():
+        raise BenchmarkError(f'scores of alignments are {match:g}, {mismatch:g} and {gap:g}; expected finite numbers.')
     if match <= max(0, mismatch, gap):
         raise BenchmarkError(
             f'a match scores {match:g}; expected more than 0, a mismatch ({mismatch:g}), a gap ({gap:g}).'

@@ -76,6 +76,14 @@ class Distributions:
         examples = {name: dataclasses.asdict(fields[name]) for name in ('most', 'least')}
         return {**fields, 'neurons': self.neurons.to_dict('records'), 'means': means, **examples}
 
+    def examples(self) -> pd.DataFrame:
+        """Make the table of both examples: responses of the neuron and of each candidate's unit to each image."""
+        tables = [
+            pd.DataFrame({'example': name, 'neuroid_id': own.neuroid_id, **own.values})
+            for name, own in (('most', self.most), ('least', self.least))
+        ]
+        return pd.concat(tables, ignore_index=True)
+
 
 def distributions(
     models: Sequence[str], benchmark: str, weights: str = 'default', seed: int = 0, progress: Progress | None = None
@@ -99,7 +107,7 @@ def distributions(
     M2MError
         When there are not two models, one isn't a network, or the benchmark isn't of an area with repeated trials.
     """
-    if len(models) != 2:
+    if isinstance(models, str) or len(models) != 2:
         raise BenchmarkError(f'expected two models, got {len(models)}.')
     entries = parse_entries(models, weights)
     check_different(entries, None)

@@ -47,14 +47,19 @@ class Entry:
         return self.is_trained(source) or self.spec.weights == 'none'
 
 
+def as_list(candidates: str | Sequence[str]) -> list[str]:
+    """List the candidates; one alone may be a text."""
+    return [candidates] if isinstance(candidates, str) else list(candidates)
+
+
 def parse_entries(
-    candidates: Sequence[str], weights: str = 'default', mouse_acuity: bool = False, least: int = 2
+    candidates: str | Sequence[str], weights: str = 'default', mouse_acuity: bool = False, least: int = 2
 ) -> list[Entry]:
     """Parse the candidates of a comparison.
 
     Parameters
     ----------
-    candidates : sequence of str
+    candidates : str or sequence of str
         NAME, NAME@WEIGHTS or run:PATH.
     weights : str
         Weights of candidates without `@`.
@@ -70,6 +75,7 @@ def parse_entries(
     M2MError
         See `scoring.specs.parse_candidate`.
     """
+    candidates = as_list(candidates)
     if len(candidates) < least:
         fewest = 'a model' if least == 1 else 'two models'
         raise BenchmarkError(f'a comparison needs {fewest} or more, got {len(candidates)}.')

@@ -93,6 +93,11 @@ class Hierarchy:
         ]
         return pd.DataFrame(rows, columns=['area', 'anatomical', 'layer', 'raw', 'best'])
 
+    def depths(self) -> pd.DataFrame:
+        """Make the table of the areas: anatomical place, best layer, its depth and the interval of that."""
+        rows = [(own.area, own.anatomical, own.layer, own.depth, *(own.interval or (None, None))) for own in self.areas]
+        return pd.DataFrame(rows, columns=['area', 'anatomical', 'best_layer', 'depth', 'depth_low', 'depth_high'])
+
 
 def hierarchy(
     model: str, benchmark: str, weights: str = 'default', seed: int = 0, progress: Progress | None = None
@@ -135,7 +140,10 @@ def hierarchy(
     comparable = compare_layers(candidate, activations, areas)
     layers = [layer for layer in candidate.layers if all(layer in own for own in comparable)]
     if len(layers) < 2:
-        raise ModelError(f'{spec.label} has {len(layers)} layers that can be compared; a depth needs two or more.')
+        n = f'{len(layers)} layer{"" if len(layers) == 1 else "s"}'
+        raise ModelError(
+            f'{spec.label} has {n} that can be compared; a depth needs two or more. Name a network with more layers.'
+        )
     values, draws = {}, {}
     for done, area in enumerate(areas):
         report('areas', done, len(areas))

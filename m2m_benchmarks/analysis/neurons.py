@@ -15,7 +15,7 @@ from m2m_benchmarks.arrays import compare_rdms, rdm, standardize
 from m2m_benchmarks.arrays.balanced import nearest_each
 from m2m_benchmarks.benchmarks.neurons import NeuronSelection
 from m2m_benchmarks.benchmarks.recordings import recorded_areas, recordings
-from m2m_benchmarks.data import manifest
+from m2m_benchmarks.data.cards import has_digits
 from m2m_benchmarks.data.versions import version_of
 from m2m_benchmarks.errors import BenchmarkError, DataError, M2MError
 from m2m_benchmarks.plugins import load_dataset
@@ -107,6 +107,8 @@ def select_neurons(
     McInnes, Healy & Melville (2018), arXiv 1802.03426.
     """
     report = progress or silent
+    if n_clusters < 2:
+        raise BenchmarkError(f'{n_clusters} clusters are asked for; expected two or more.')
     if n_neurons < n_clusters:
         raise BenchmarkError(f'{n_neurons} neurons cannot be selected of {n_clusters} clusters; expected one of each.')
     responses, neurons, data_sha256 = _neurons(dataset)
@@ -196,7 +198,7 @@ def umap_points(patterns: np.ndarray, seed: int) -> np.ndarray:
 
 def _neurons(dataset: str) -> tuple[np.ndarray, pd.DataFrame, str]:
     """Mean responses of all reliable neurons to the stimuli that all areas have, who they are, and their version."""
-    if manifest.holds_digits(dataset):
+    if has_digits(dataset):
         raise DataError(f'{dataset} is a dataset of digits; name recordings from `m2m data list`.')
     assembly = load_dataset(dataset)
     version = version_of(assembly.attrs['stimulus_set'])

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from m2m_benchmarks.analysis.entries import as_list
 from m2m_benchmarks.arrays.distributions import overlap, to_range
 from m2m_benchmarks.arrays.label_permutation import permuted_differences, two_sided
 from m2m_benchmarks.arrays.means import Mean, mean_over_animals
 from m2m_benchmarks.benchmarks.comparisons.base import FeatureForm
-from m2m_benchmarks.data import manifest
 from m2m_benchmarks.data.areas import order_areas
+from m2m_benchmarks.data.cards import has_digits
 from m2m_benchmarks.data.courses import FRAME_MS, Courses, load_courses
 from m2m_benchmarks.data.trials import is_scored
 from m2m_benchmarks.data.versions import version_of
@@ -123,6 +124,14 @@ class Profiles:
     courses: dict[str, list[float]]
     units: dict[str, np.ndarray]
 
+    def further_tables(self) -> dict[str, pd.DataFrame]:
+        """Make the tables of the mean time courses of the types, and of the peaks of networks' units, by name."""
+        courses = {'courses': pd.DataFrame({'time_ms': self.times_ms, **self.courses})}
+        if not self.units:
+            return courses
+        units = [pd.DataFrame({'network': name, 'peak': peaks}) for name, peaks in self.units.items()]
+        return {**courses, 'units': pd.concat(units, ignore_index=True)}
+
     def document(self) -> dict[str, Any]:
         """Convert to a dictionary for JSON, without the single neurons and units."""
         lists = ('groups', 'differences', 'outputs')
@@ -138,7 +147,11 @@ class Profiles:
 
 
 def profiles(
-    dataset: str, models: Sequence[str] = (), weights: str = 'default', seed: int = 0, progress: Progress | None = None
+    dataset: str,
+    models: str | Sequence[str] = (),
+    weights: str = 'default',
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Profiles:
     """Compare the time courses of excitatory and inhibitory neurons, and their peaks with those of networks' units.
 
@@ -146,7 +159,7 @@ def profiles(
     ----------
     dataset : str
         Dataset of 2-photon recordings that hold time courses.
-    models : sequence of str
+    models : str or sequence of str
         Networks, such as one with NeuRN and the same without; see `scoring.specs.parse_candidate`.
     weights : str
         Weights of models without `@`.
@@ -159,9 +172,9 @@ def profiles(
     M2MError
         When the recordings hold no time courses, no area has reliable neurons of both types, or a model doesn't exist.
     """
-    if manifest.holds_digits(dataset):
+    if has_digits(dataset):
         raise DataError(f'{dataset} is a dataset of digits; name 2-photon recordings from `m2m data list`.')
-    specs = [parse_candidate(model, weights) for model in models]
+    specs = [parse_candidate(model, weights) for model in as_list(models)]
     assembly = load_dataset(dataset)
     stimuli = assembly.attrs['stimulus_set']
     version = version_of(stimuli)

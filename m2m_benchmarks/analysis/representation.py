@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -140,7 +140,7 @@ class Representations:
 
 
 def representation(
-    models: Sequence[str],
+    models: str | Sequence[str],
     benchmark: str,
     weights: str = 'default',
     seed: int = 0,
@@ -154,7 +154,7 @@ def representation(
 
     Parameters
     ----------
-    models : sequence of str
+    models : str or sequence of str
         Candidates, such as networks with NeuRN and the same without; see `analysis.entries.parse_entries`.
     benchmark : str
         Benchmark of a dataset, area or population, such as Siegle2021-rmse.
@@ -173,9 +173,12 @@ def representation(
     M2MError
         When a model or the benchmark doesn't exist.
     BenchmarkError
-        When the benchmark isn't one of maps, a model has no convolutional layer, or the images are smaller than maps.
+        When the benchmark isn't one of maps, a model has no convolutional layer, the images are smaller than maps, or
+        a setting is another.
     """
     report = progress or silent
+    if layers not in get_args(Layers):
+        raise BenchmarkError(f"layers are {layers!r}; expected 'convolutional' or 'scored'.")
     comparison = RMSE(size, kind, centred)
     loaded = load_benchmark(benchmark)
     if not isinstance(loaded, MeanBenchmark | AreaBenchmark) or not isinstance(loaded.comparison, RMSE):

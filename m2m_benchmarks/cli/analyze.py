@@ -14,7 +14,7 @@ from m2m_benchmarks.cli.analyses.neurons import neurons
 from m2m_benchmarks.cli.analyses.outputs import running
 from m2m_benchmarks.cli.analyses.profiles import profiles
 from m2m_benchmarks.cli.analyses.representation import representation
-from m2m_benchmarks.cli.console import Json, check_json, print_tables, write_json
+from m2m_benchmarks.cli.console import Json, check_distinct, check_json, print_tables, write_json
 from m2m_benchmarks.storage import ensure_writable, home
 
 app = typer.Typer(help='Analyse what benchmarks can tell.', no_args_is_help=True, rich_markup_mode=None)
@@ -95,6 +95,7 @@ def recovery(
         check_candidate(entry.spec)
     check_different(entries, None)
     ensure_writable(home())
+    check_distinct(figure=figure, json=json)
     check_json(json)
     with running(figure) as report:
         from m2m_benchmarks.analysis.recovery import recovery as recover

@@ -12,6 +12,7 @@ from m2m_benchmarks.cli.console import (
     Json,
     MouseAcuity,
     Neurons,
+    check_distinct,
     check_json,
     print_line,
     print_table,
@@ -132,6 +133,7 @@ def compare(
         require_training()
     _check_used(entries, trained, weights, {'--steps': steps, '--batch-size': batch_size, '--lr': lr, '--limit': limit})
     ensure_writable(home())
+    check_distinct(figure=figure, json=json)
     check_json(json)
     options = {'steps': steps, 'batch_size': batch_size, 'learning_rate': lr, 'limit': limit}
     training = {key: value for key, value in options.items() if value is not None}

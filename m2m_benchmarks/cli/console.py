@@ -194,6 +194,30 @@ def check_json(target: str | None) -> None:
         ensure_file_writable(Path(target), _OTHER_JSON)
 
 
+def check_distinct(**targets: Path | str | None) -> None:
+    """Check, before a long run, that no two options name one file, of which only the last would be left.
+
+    Parameters
+    ----------
+    **targets : Path, str or None
+        File after each option, by the option's name; '-' is stdout.
+
+    Raises
+    ------
+    typer.BadParameter
+        When two options name the same file.
+    """
+    files: dict[Path, str] = {}
+    for option, target in targets.items():
+        if target is None or target == '-':
+            continue
+        path = Path(target).absolute()
+        if path in files:
+            message = f'names the same file as --{files[path]}, {target}; name different ones'
+            raise typer.BadParameter(message, param_hint=f'--{option}')
+        files[path] = option
+
+
 def write_json(content: Any, target: str) -> None:
     """Write JSON to a file, whole or not at all, or to stdout for '-'."""
     text = json.dumps(content, indent=2, allow_nan=False)

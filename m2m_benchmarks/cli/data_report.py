@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from m2m_benchmarks.cli.analyses.outputs import running
-from m2m_benchmarks.cli.console import Json, check_json, print_line, print_tables, print_text, write_json
+from m2m_benchmarks.cli.console import (
+    Json,
+    check_distinct,
+    check_json,
+    print_line,
+    print_tables,
+    print_text,
+    write_json,
+)
 from m2m_benchmarks.data.cards import require_recordings
 from m2m_benchmarks.messages import say
 
@@ -32,6 +40,7 @@ def report(
       m2m data report SimulatedMouse --json report.json
     """  # noqa: D301, D411 - \b keeps these lines from being joined
     require_recordings(name)
+    check_distinct(figure=figure, json=json)
     check_json(json)
     if html is not None:
         from m2m_benchmarks.report.pages.folder import check_folder

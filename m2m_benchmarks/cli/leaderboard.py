@@ -9,6 +9,7 @@ import typer
 
 from m2m_benchmarks.cli.console import (
     Json,
+    check_distinct,
     check_json,
     print_csv,
     print_line,
@@ -70,6 +71,7 @@ def leaderboard(
     on_stdout = [option for option, target in targets.items() if target == '-']
     if len(on_stdout) > 1:
         raise typer.BadParameter(f'only one of {" and ".join(on_stdout)} can go to stdout', param_hint=on_stdout[1])
+    check_distinct(csv=csv, markdown=markdown, latex=latex, json=json)
     check_json(json)
     for target in (csv, markdown, latex):
         if target not in (None, '-'):

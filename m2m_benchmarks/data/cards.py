@@ -15,6 +15,9 @@ _FIELDS = ('name', 'what', 'licence', 'citation', 'how_made')
 #: The command that downloads it, and the size of its stimuli on the animals' screen, width x height in degrees.
 _OPTIONAL = ('fetch', 'stimulus_degrees')
 
+#: Names of digits that are registered.
+_DIGITS = (*DOMAINS, DERIVED_DIGITS, PAPER_DIGITS)
+
 
 def card(name: str) -> dict[str, str] | None:
     """Card of a dataset of this library, or one made from the manifest of an imported dataset.
@@ -76,6 +79,11 @@ def refuse_other_case(name: str) -> None:
             raise DataError(f'{name} differs from {other} only in the case of letters. Use {other}, or another name.')
 
 
+def has_digits(name: str) -> bool:
+    """Whether a dataset has images of digits, on this machine or not, and no recordings."""
+    return name in _DIGITS or (is_dataset_name(name) and manifest.holds_digits(name))
+
+
 def require_recordings(name: str) -> None:
     """Check that a name is that of recordings which are on this machine, or are made here.
 
@@ -88,15 +96,14 @@ def require_recordings(name: str) -> None:
     DataError
         When it has no recordings but digits, or its manifest is damaged.
     """
-    digits = (*DOMAINS, DERIVED_DIGITS, PAPER_DIGITS)
-    if name in digits or (is_dataset_name(name) and manifest.holds_digits(name)):
+    if has_digits(name):
         raise DataError(
             f'{name} has images of digits, and no recordings of neuroids. `m2m data list` shows which '
             'datasets have neuroids.'
         )
     known = dict.fromkeys([*(own['name'] for own in cards()), *MADE_HERE, *manifest.names()])
     if name not in known:
-        recorded = [other for other in known if other not in digits and not manifest.holds_digits(other)]
+        recorded = [other for other in known if not has_digits(other)]
         raise UnknownNameError('dataset', name, recorded, '`m2m data list` lists them.')
     if name not in MADE_HERE:
         manifest.require(name)

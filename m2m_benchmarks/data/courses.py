@@ -46,9 +46,10 @@ def load_courses(version: Version) -> Courses:
             if COURSE not in file.variables:
                 made_by = version.manifest['source']['made_by']
                 again = 'Those extracted before they were kept have to be extracted again: '
+                other = 'Name 2-photon recordings that were fetched with theirs.'
                 raise DataError(
                     f'the recordings of {version.name} hold no time courses, which are kept when 2-photon sessions are '
-                    f'extracted. {f"{again}`{made_by}`." if made_by.startswith("m2m data fetch") else ""}'.strip()
+                    f'extracted. {f"{again}`{made_by}`." if made_by.startswith("m2m data fetch") else other}'
                 )
             before = int(np.sum(file.variables[FRAME][:] < 0))
             return Courses(np.ma.filled(file.variables[COURSE][:], np.nan), before)

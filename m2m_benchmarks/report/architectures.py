@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from m2m_benchmarks.analysis.architectures import Architectures
+from m2m_benchmarks.report.model_figures.drawing import short
 from m2m_benchmarks.report.tables import Column, Row, Table, count, number, text
 
 
@@ -38,23 +39,29 @@ def architecture_table(compared: Architectures) -> Table:
 
 
 def draw_architectures(compared: Architectures) -> Figure:
-    """Draw the matrix of adjusted similarities in the order of the clusters; the shortlist is marked."""
+    """Draw the matrix of adjusted similarities in the order of the clusters; shortlist and families are named."""
     n = len(compared.networks)
-    side = max(3.4, 0.15 * n + 1.2)
-    figure = Figure(figsize=(side + 0.6, side), layout='constrained')
+    side = min(max(3.0, 0.14 * n + 1.2), 6.0)
+    figure = Figure(figsize=(side + 1, side), layout='constrained')
     axes = figure.subplots()
     order = np.array(compared.order)
     image = axes.imshow(compared.adjusted[np.ix_(order, order)], cmap='cividis', vmin=0, vmax=1)
-    names = [f'{"▶ " if index in compared.medoids else ""}{compared.networks[index].name}' for index in compared.order]
-    axes.set_yticks(range(n), names, fontsize=7)
-    axes.set_xticks(range(n), [compared.networks[index].name for index in compared.order], fontsize=7, rotation=90)
+    networks = [compared.networks[index] for index in compared.order]
+    names = [short(network.name, 28) for network in networks]
+    marked = [f'{"▶ " if own in compared.medoids else ""}{name}' for own, name in zip(order, names, strict=True)]
+    size = min(7.0, 72 * 0.75 * (side - 1.6) / n)
+    axes.set_yticks(range(n), marked, fontsize=size)
+    axes.set_xticks(range(n), names, fontsize=size, rotation=90)
     axes.tick_params(length=0)
+    families = axes.secondary_yaxis('right')
+    families.set_yticks(range(n), [short(network.family, 16) for network in networks], fontsize=size)
+    families.tick_params(length=0)
     clusters = np.array(compared.clusters)[order]
     for edge in np.flatnonzero(clusters[1:] != clusters[:-1]) + 0.5:
         axes.axhline(edge, color='white', linewidth=0.8)
         axes.axvline(edge, color='white', linewidth=0.8)
-    bar = figure.colorbar(image, ax=axes, shrink=0.6, extend='min')
-    bar.set_label('similarity (0: chance, 1: perfect)', fontsize=8)
-    bar.ax.tick_params(labelsize=7)
-    axes.set_title('▶ medoid of a cluster; lines part clusters', fontsize=8)
+    bar = figure.colorbar(image, ax=axes, shrink=0.6, extend='min', location='right')
+    bar.set_label('similarity\n(0: chance, 1: perfect)', fontsize=7)
+    bar.ax.tick_params(labelsize=6)
+    axes.set_title('▶ medoids; lines part clusters; right: families', fontsize=7)
     return figure

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from m2m_benchmarks.analysis.distributions import HALVES, SHUFFLED, Distributions, Example
 from m2m_benchmarks.arrays.distributions import density
+from m2m_benchmarks.report.model_figures.drawing import short
 from m2m_benchmarks.report.tables import Column, Row, Table, interval, number
 
 #: Colours that colour-blind people can distinguish (Okabe & Ito): neuron and two candidates.
@@ -38,9 +39,11 @@ def draw_distributions(compared: Distributions) -> Figure:
     most, least, all_neurons = figure.subplots(1, 3, width_ratios=[1, 1, 1.3])
     for axes, example, title in ((most, compared.most, 'most'), (least, compared.least, 'least')):
         _draw_example(axes, example)
-        axes.set_title(f'{title} overlapping neuron', fontsize=8)
+        overlaps = zip('AB', example.overlaps.values(), strict=True)
+        text = ', '.join(f'{letter} {value:.2f} ({low:.2f}–{high:.2f})' for letter, (value, low, high) in overlaps)
+        axes.set_title(f'{title} overlapping neuron\n{text}', fontsize=7)
     handles, names = most.get_legend_handles_labels()
-    lettered = [names[0], *(f'{letter}: {name}' for letter, name in zip('AB', names[1:], strict=True))]
+    lettered = [names[0], *(f'{letter}: {short(name, 100)}' for letter, name in zip('AB', names[1:], strict=True))]
     figure.legend(handles, lettered, loc='outside lower left', frameon=False, fontsize=7)
     keys = [*(key for key in compared.means['overlap'] if ' - ' not in key and key != HALVES), HALVES]
     values = [compared.neurons[f'overlap {key}'] for key in keys]
@@ -61,8 +64,5 @@ def _draw_example(axes: Axes, example: Example) -> None:
     points = np.linspace(-0.3, 1.3, 200)[:, None]
     for (name, values), colour, style in zip(example.values.items(), _COLOURS, _STYLES, strict=True):
         axes.plot(points, density(np.array(values)[:, None], points), color=colour, linestyle=style, label=name)
-    overlaps = zip('AB', example.overlaps.values(), strict=True)
-    text = '\n'.join(f'{letter} {value:.2f} ({low:.2f}–{high:.2f})' for letter, (value, low, high) in overlaps)
-    axes.text(1, 1, text, transform=axes.transAxes, ha='right', va='top', fontsize=6)
     axes.set(xlabel='response (range 0–1)', ylabel='density', xlim=(-0.3, 1.3))
     axes.tick_params(axis='x', labelsize=7)

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from m2m_benchmarks.analysis.profiles import HALVES, PEAK, TIME, TYPES, UNIFORM, Profiles
 from m2m_benchmarks.arrays.distributions import density, to_range
 from m2m_benchmarks.data.areas import order_areas
+from m2m_benchmarks.report.model_figures.drawing import short
 from m2m_benchmarks.report.tables import Column, Row, Table, count, interval, number
 
 #: Colours that colour-blind people can distinguish (Okabe & Ito): excitatory and inhibitory neurons, and networks.
@@ -76,7 +77,9 @@ def draw_profiles(compared: Profiles) -> Figure:
         own.xaxis.label.set_fontsize(8)
         own.yaxis.label.set_fontsize(8)
     handles, names = axes[1, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc='outside lower left', frameon=False, fontsize=7, ncols=2)
+    figure.legend(
+        handles, [short(name, 50) for name in names], loc='outside lower left', frameon=False, fontsize=7, ncols=2
+    )
     figure.suptitle(f'{compared.dataset}: {len(compared.neurons):,} neurons', fontsize=9)
     return figure
 
@@ -105,7 +108,7 @@ def _draw_boxes(axes: Axes, compared: Profiles, measure: str, label: str) -> Non
         )
         for box in boxes['boxes']:
             box.set(facecolor=_COLOURS[kind], alpha=0.6, hatch='' if kind == TYPES[0] else '///')
-    axes.set_xticks(range(len(areas)), areas)
+    axes.set_xticks(range(len(areas)), areas, rotation=0 if len(areas) < 7 else 90)
     axes.set(ylabel=label, xlim=(-0.6, len(areas) - 0.4))
 
 

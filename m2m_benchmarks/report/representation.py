@@ -3,6 +3,7 @@
 import itertools
 import string
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from m2m_benchmarks.analysis.representation import ALL, AREA, Difference, Group, Representations
+from m2m_benchmarks.report.model_figures.drawing import short
 from m2m_benchmarks.report.tables import Column, Row, Table, count, heading, interval, number
 
 #: Colours that colour-blind people can distinguish (Okabe & Ito), and the marks of pairs.
 _COLOURS = ('#D55E00', '#0072B2', '#E69F00', '#56B4E9', '#009E73', '#CC79A7')
 _MARKS = 'osD^v*'
+#: Most names of points beside a panel; of more, pairs alone are told apart.
+_MOST_NAMES = 14
 _UNITS = {'standard': 'standard deviations of a map', 'minmax': 'ranges of a map'}
 
 
@@ -107,20 +111,53 @@ def draw_representations(compared: Representations) -> Figure:
         _draw_violins(axes, compared, kind)
         if paired:
             _draw_pairs(figure.add_subplot(grid[row, 1]), compared, kind)
+    styles = _styles(compared)
     handles = [
-        Patch(color=colour, label=f'{letter}: {name}')
-        for letter, (name, colour) in zip(string.ascii_uppercase, _colours(compared).items(), strict=False)
+        Patch(facecolor=styles[name].colour, alpha=styles[name].alpha, label=f'{letter}: {short(name, 50)}')
+        for letter, name in _letters(compared).items()
     ]
     figure.legend(handles=handles, loc='outside lower center', frameon=False, fontsize=7, ncols=2)
     unit = _UNITS[compared.settings['range']]
-    marks = '● mean, — chance (floor), ⋯ perfect (ceiling); bars on the right: 95 % over animals'
+    marks = '● mean, — chance (floor), ⋯ perfect (ceiling)'
+    if any(group.rmse.interval is not None for group in compared.groups) and paired:
+        marks += '; bars on the right: 95 % over animals'
+    if compared.over_networks is not None and compared.over_networks.interval is not None:
+        low, high = compared.over_networks.interval
+        marks += f'\nfirst of a pair minus second: {compared.over_networks.value:.3f}, 95 % over networks '
+        marks += f'{low:.3f} to {high:.3f}'
     figure.suptitle(f'{compared.benchmark}; RMSE in {unit}\n{marks}', fontsize=8)
     return figure
 
 
-def _colours(compared: Representations) -> dict[str, str]:
-    """Colour of each candidate; they repeat where there are more than six."""
-    return {name: _COLOURS[number % len(_COLOURS)] for number, name in enumerate(compared.candidates)}
+@dataclass(frozen=True)
+class _Style:
+    """Colour of a candidate, and how strong it is."""
+
+    colour: str
+    alpha: float
+
+
+def _pairs(compared: Representations) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((each.first, each.second) for each in compared.differences))
+
+
+def _styles(compared: Representations) -> dict[str, _Style]:
+    """Style of each candidate: a colour of its own, or where there are more than colours, one for each pair."""
+    candidates, pairs = compared.candidates, _pairs(compared)
+    if len(candidates) <= len(_COLOURS) or not pairs:
+        return {name: _Style(colour, 0.6) for colour, name in zip(itertools.cycle(_COLOURS), candidates)}
+    styles = {name: _Style('0.5', 0.6) for name in candidates}
+    for colour, pair in zip(itertools.cycle(_COLOURS), pairs):
+        for name, alpha in zip(pair, (0.85, 0.35), strict=True):
+            styles[name] = _Style(colour, alpha)
+    return styles
+
+
+def _letters(compared: Representations) -> dict[str, str]:
+    """Letter of each candidate; of more than there are letters, two."""
+    single = list(string.ascii_uppercase)
+    letters = itertools.chain(single, (first + second for first in single for second in single))
+    return dict(zip(letters, compared.candidates))  # noqa: B905 - there are more letters than candidates
 
 
 def _draw_violins(axes: Axes, compared: Representations, kind: str) -> None:
@@ -133,10 +170,11 @@ def _draw_violins(axes: Axes, compared: Representations, kind: str) -> None:
         place, width = names.index(group.name) + (number - (n - 1) / 2) * 0.8 / n, 0.75 / n
         axes.violinplot(neurons['rmse'][of_group], [place], widths=width, showextrema=False)
         for body in axes.collections[-1:]:
-            body.set(facecolor=_colours(compared)[group.candidate], alpha=0.6, linewidth=0)
+            style = _styles(compared)[group.candidate]
+            body.set(facecolor=style.colour, alpha=style.alpha, linewidth=0)
         axes.plot(place, group.rmse.value, marker='o', color='black', markersize=2)
-        for level, style in ((group.floor, '-'), (group.ceiling, ':')):
-            axes.hlines(level, place - width / 2, place + width / 2, color='black', linestyle=style, linewidth=1)
+        for level, line in ((group.floor, '-'), (group.ceiling, ':')):
+            axes.hlines(level, place - width / 2, place + width / 2, color='black', linestyle=line, linewidth=1)
     axes.set_xticks(range(len(names)), names, fontsize=7, rotation=0 if len(names) < 8 else 90)
     axes.set(ylabel='RMSE', ylim=(0, None))
     axes.set_title(f'by {kind}', fontsize=7)
@@ -144,14 +182,16 @@ def _draw_violins(axes: Axes, compared: Representations, kind: str) -> None:
 
 
 def _draw_pairs(axes: Axes, compared: Representations, kind: str) -> None:
-    pairs = list(dict.fromkeys((each.first, each.second) for each in compared.differences))
+    pairs, styles = _pairs(compared), _styles(compared)
     groups = {(group.name, group.candidate): group for group in compared.groups if group.by == kind}
     values: list[float] = []
     points: list[tuple[float, float, str, str]] = []
+    letters = {name: letter for letter, name in _letters(compared).items()}
     for mark, (first, second) in zip(itertools.cycle(_MARKS), pairs):
+        axes.plot([], [], mark, color=styles[first].colour, markersize=4, label=f'{letters[first]}, {letters[second]}')
         for name in dict.fromkeys(group.name for group in groups.values()):
             x, y = groups[name, second].rmse, groups[name, first].rmse
-            colour = _colours(compared)[first]
+            colour = styles[first].colour
             axes.plot(x.value, y.value, marker=mark, color=colour, markersize=4)
             if x.interval is not None and y.interval is not None:
                 axes.plot(x.interval, [y.value] * 2, color=colour, linewidth=0.5)
@@ -161,9 +201,13 @@ def _draw_pairs(axes: Axes, compared: Representations, kind: str) -> None:
     ends = [min(values), max(values)]
     axes.plot(ends, ends, color='grey', linewidth=0.8, linestyle='--', zorder=0)
     axes.set_aspect('equal')
-    _name_points(axes, points, ends)
-    letters = dict(zip(compared.candidates, string.ascii_uppercase, strict=False))
-    second, first = (', '.join(letters[pair[number]] for pair in pairs) for number in (1, 0))
+    if len(points) <= _MOST_NAMES:
+        _name_points(axes, points, ends)
+    if len(pairs) == 1:
+        first, second = (letters[name] for name in pairs[0])
+    else:
+        first, second = 'the first of a pair', 'the second of a pair'
+        axes.legend(fontsize=6, frameon=False, loc='upper left', handletextpad=0.2, borderpad=0)
     axes.set(xlabel=f'RMSE of {second}', ylabel=f'RMSE of {first}')
     axes.set_title(f'below the line: {first} closer', fontsize=7)
     _small(axes)

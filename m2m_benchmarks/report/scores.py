@@ -123,10 +123,7 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
         notes += [f'Note: {result.caveat}.'] if result.caveat else []
         chosen_by = (result.choices or {}).get('layers_chosen_by')
         if chosen_by:
-            notes.append(
-                f'{end}: layers are chosen by -{chosen_by}. No own units: each of their recordings takes as long as '
-                'the score.'
-            )
+            notes.append(f'{end}: layers chosen by -{chosen_by}; no own units, each of which takes as long as a score.')
     notes += dict.fromkeys(f'{label(result)}: {note}.' for result in results for note in result.notes or ())
     notes += dict.fromkeys(
         f'{result.benchmark} has no ceiling: {result.ceiling_kind.removeprefix("none: ")}.'
@@ -172,8 +169,7 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
         components = str((result.choices or {}).get('components', ''))
         if components.isdigit() and fewest < int(components):
             notes.append(
-                f'{result.benchmark}: {fewest:g} components, as many as the training stimuli or features allow, in '
-                f'place of {components}.'
+                f'{result.benchmark}: {fewest:g} components in place of {components}; stimuli or features allow no more.'
             )
         left_out_units = {name: _units_left_out(part) for name, part in _own_parts(result).items()}
         if any(left_out_units.values()):

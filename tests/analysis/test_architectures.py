@@ -89,6 +89,11 @@ def test_the_command(m2m, tmp_path, m2m_home):
     pd.testing.assert_frame_equal(pairs, pd.DataFrame(document['pairs']))
     assert len(pairs) == 6
     again = architectures(names, n_clusters=2)
+    networks = pd.read_csv(tmp_path / 'f_networks.csv')
+    pd.testing.assert_frame_equal(networks, again.table())
+    assert sorted(networks['network']) == sorted(names)
+    assert networks['medoid'].sum() == 2
+    assert dict(zip(networks['network'], networks['family'], strict=True))['timm:resnet18'] == 'resnet'
     assert json.loads(json.dumps(again.document())) == document
     assert draw_architectures(again).axes[0].get_yticklabels()[0].get_text().startswith('▶')
     assert 'vgg11' in '\n'.join(line.plain for line in to_lines(architecture_table(again), 100))
@@ -103,12 +108,26 @@ def test_the_command(m2m, tmp_path, m2m_home):
         (['torchvision:vgg11', 'torchvision:vgg11'], 'torchvision:vgg11 is named twice'),
         (['torchvision:vgg11', 'torchvision:vgg13', '--clusters', '3'], '2 networks cannot form 3 clusters'),
         (['torchvision:vgg11', 'torchvision:vgg13', '--match', '-1'], 'a match scores -1'),
+        (['torchvision:vgg11', 'torchvision:vgg13', '--gap', '-inf'], '1, -1 and -inf; expected finite numbers'),
+        (['torchvision:vgg11', 'torchvision:vgg13', '--match', 'nan'], 'nan, -1 and 0; expected finite numbers'),
     ],
 )
 def test_refusals(m2m, m2m_home, arguments, message):
     ran = m2m('analyze', 'architectures', *arguments)
     assert (ran.code, 'Traceback' in ran.err) == (1, False)
     assert message in ' '.join(ran.err.split())
+
+
+@pytest.mark.parametrize(('n', 'n_clusters'), [(2, 1), (3, 2), (26, 13), (38, 13)])
+def test_clusters_by_default(n, n_clusters):
+    rng = np.random.default_rng(n)
+    networks = [Architecture(f'net{number}', 'family', list(rng.choice(list('abcd'), 30))) for number in range(n)]
+    assert len(compare_architectures(networks).medoids) == n_clusters
+
+
+def test_a_single_model_may_be_a_text(m2m_home):
+    with pytest.raises(BenchmarkError, match='two networks or more, got 1'):
+        architectures('torchvision:vgg11')
 
 
 def test_networks_that_do_not_run(m2m, m2m_home, tmp_path):

@@ -102,6 +102,9 @@ def test_the_command(m2m, simulated_home, tmp_path):
     assert table[key].mean() == pytest.approx(mean['value'])
     assert mean['neurons'][0] < mean['value'] < mean['neurons'][1]
     again = distributions(names, VISP)
+    examples = pd.read_csv(tmp_path / 'f_examples.csv', dtype={'neuroid_id': str})
+    pd.testing.assert_frame_equal(examples, again.examples())
+    assert examples['example'].value_counts().to_dict() == {'most': 59, 'least': 59}
     assert json.loads(json.dumps(again.document(), default=str))['means'] == document['means']
     assert [axes.get_ylabel() for axes in draw_distributions(again).axes] == 2 * ['density'] + ['overlap (1: perfect)']
     text = '\n'.join(line.plain for line in to_lines(distribution_table(again), 160))

@@ -73,6 +73,14 @@ def test_one_layer_for_all_areas_is_chance():
     draw_hierarchy(compared)
 
 
+def test_long_names_of_many_layers():
+    names = [f'backbone.blocks.{number}.attention.projection' for number in range(70)]
+    values = {area: dict(zip(names, np.random.default_rng(0).random(70), strict=True)) for area in ANATOMY}
+    matrix = draw_hierarchy(compare_depths('b', 'c', values, dict.fromkeys(ANATOMY))).axes[0]
+    assert [label.get_text() for label in matrix.get_xticklabels()] == [str(number) for number in range(0, 70, 3)]
+    assert matrix.get_xlabel() == 'layer (backbone.blocks.….attention.projection)'
+
+
 def test_the_command(m2m, simulated_home, tmp_path):
     files = [tmp_path / name for name in ('f.png', 'f.csv', 'f.json')]
     outputs = [
@@ -85,6 +93,9 @@ def test_the_command(m2m, simulated_home, tmp_path):
     assert [own['area'] for own in document['areas']] == list(ANATOMY)
     assert table[table['best']]['layer'].tolist() == [own['layer'] for own in document['areas']]
     again = hierarchy('plain_digitnet@none', 'SimulatedMouse-rdm')
+    depths = pd.read_csv(tmp_path / 'f_depths.csv')
+    pd.testing.assert_frame_equal(depths, again.depths())
+    assert depths['depth_low'].tolist() == [own.interval[0] for own in again.areas]
     assert json.loads(json.dumps(again.document())) == document
     assert draw_hierarchy(again).axes[1].get_ylabel() == 'depth of the best layer'
     assert 'VISam' in '\n'.join(line.plain for line in to_lines(hierarchy_table(again), 100))
@@ -94,7 +105,7 @@ def test_the_command(m2m, simulated_home, tmp_path):
     ('arguments', 'message'),
     [
         (['plain_digitnet@none', '--benchmark', 'SimulatedMouse.VISp-rdm'], 'is not of the areas of a dataset'),
-        (['pixels_64', '--benchmark', 'SimulatedMouse-rdm'], 'pixels_64 has 1 layers that can be compared'),
+        (['pixels_64', '--benchmark', 'SimulatedMouse-rdm'], 'pixels_64 has 1 layer that can be compared'),
         (['pixels', '--benchmark', 'SimulatedMouse-rdm'], 'pixels is not a PyTorch network'),
     ],
 )

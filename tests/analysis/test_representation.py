@@ -181,7 +181,38 @@ def test_intervals_over_four_networks():
     assert results.over_networks.value == pytest.approx(np.mean(each))
     assert results.over_networks.interval == pytest.approx(stats.t.interval(0.95, 3, np.mean(each), stats.sem(each)))
     assert 'Over networks' in difference_table(results).notes[-1]
-    assert len(draw_representations(results).axes) == 2
+    figure = draw_representations(results)
+    assert len(figure.axes) == 2
+    assert 'first of a pair minus second' in figure.get_suptitle() and '95 % over networks' in figure.get_suptitle()
+    legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert legend == ['A, B', 'C, D', 'E, F', 'G, H']
+    # Each pair has a colour, since there are more candidates than colours.
+    patches = figure.legends[0].get_patches()
+    assert [patch.get_facecolor()[:3] for patch in patches[::2]] == [
+        patch.get_facecolor()[:3] for patch in patches[1::2]
+    ]
+    assert len({patch.get_facecolor() for patch in patches}) == 8
+
+
+def test_bars_are_named_where_there_are_some():
+    neurons = table(np.random.default_rng(0))
+    assert 'bars on the right' in draw_representations(summary(neurons)).get_suptitle()
+    one = draw_representations(summary(neurons[neurons['candidate'] == 'A'], ()))
+    assert len(one.axes) == 1 and 'bars' not in one.get_suptitle()
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        ({'kind': 'foo'}, "range of the maps is 'foo'; expected one of standard, minmax"),
+        ({'layers': 'foo'}, "layers are 'foo'; expected 'convolutional' or 'scored'"),
+        ({'size': 0}, 'size of the maps is 0; expected a whole number of pixels'),
+        ({'size': 7.5}, r'size of the maps is 7\.5; expected a whole number of pixels'),
+    ],
+)
+def test_settings_that_there_are_not(settings, message, simulated_home):
+    with pytest.raises(BenchmarkError, match=message):
+        representation(NETWORK, VISP, **settings)
 
 
 def test_pairs():

@@ -441,3 +441,34 @@ def test_doctor_on_the_pins_of_the_allensdk(m2m, m2m_home, monkeypatch, versions
     assert details in checks['extra allen']['found']
     assert 'm2m data fetch does not need it' in checks['extra allen']['found']
     assert checks['extra allen']['mend'] == ('' if state == 'ok' else "pip install 'm2m-benchmarks[allen]'")
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ('analyze', 'neurons', 'SimulatedMouse', '--json', 'a.json', '--csv', './a.json'),
+        ('analyze', 'architectures', '--figure', 'x.png', '--csv', 'x.png'),
+        (
+            'analyze',
+            'recovery',
+            'plain_digitnet@none',
+            'pixels_64',
+            '--benchmark',
+            'SimulatedMouse-rdm',
+            '--figure',
+            'x.png',
+            '--json',
+            'x.png',
+        ),
+        ('compare', 'pixels', 'pixels_64', '--benchmark', 'SimulatedMouse-rdm', '--figure', 'x.png', '--json', 'x.png'),
+        ('data', 'report', 'SimulatedMouse', '--figure', 'x.png', '--json', 'x.png'),
+        ('leaderboard', '--csv', 'x', '--latex', 'x'),
+    ],
+)
+def test_two_outputs_in_one_file_are_refused(m2m, simulated_home, tmp_path, monkeypatch, arguments):
+    """Only the last one would be left."""
+    monkeypatch.chdir(tmp_path)
+    code, _, errors = m2m(*arguments)
+    assert code == 2
+    assert 'names the same file as --' in ' '.join(errors.split())
+    assert not [path for path in tmp_path.iterdir() if path.is_file()]

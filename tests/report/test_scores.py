@@ -68,7 +68,7 @@ def test_sampled_pairs_are_counted():
 def test_fewer_components_than_named_are_told():
     one = dataclasses.replace(WHOLE, areas=None, choices={'components': '25'})
     few = dataclasses.replace(one, halves=[{'components': 25.0}, {'components': 17.0}])
-    told = '17 components, as many as the training stimuli or features allow, in place of 25'
+    told = '17 components in place of 25; stimuli or features allow no more.'
     assert told in notes(few)
     assert told in notes(dataclasses.replace(one, details={'components': 17.0}))
     assert 'in place of' not in notes(dataclasses.replace(few, halves=[{'components': 25.0}]))
@@ -78,8 +78,8 @@ def test_fewer_components_than_named_are_told():
 
 def test_a_comparison_without_own_units_says_why():
     chosen = dataclasses.replace(WHOLE, areas=None, choices={'layers_chosen_by': 'pls'})
-    assert 'layers are chosen by -pls. No own units: each of their recordings takes as long' in notes(chosen)
-    assert 'No own units' not in notes(WHOLE)
+    assert 'layers chosen by -pls; no own units, each of which takes as long as a score' in notes(chosen)
+    assert 'no own units' not in notes(WHOLE)
 
 
 def test_values_at_half_size_are_told():

@@ -113,6 +113,11 @@ class RMSE(Comparison):
         Range of the maps.
     centred : bool
         Whether responses are centred.
+
+    Raises
+    ------
+    BenchmarkError
+        When the size or the range is another.
     """
 
     name = 'rmse'
@@ -124,7 +129,11 @@ class RMSE(Comparison):
     needs_trials = True
 
     def __init__(self, size: int = MAP_SIZE, kind: Range = 'standard', centred: bool = True) -> None:
-        self.size, self.kind, self.centred = size, kind, centred
+        if kind not in _RANGES:
+            raise BenchmarkError(f'the range of the maps is {kind!r}; expected one of {", ".join(_RANGES)}.')
+        if size != int(size) or size < 1:
+            raise BenchmarkError(f'the size of the maps is {size}; expected a whole number of pixels, 1 or more.')
+        self.size, self.kind, self.centred = int(size), kind, centred
 
     @property
     def description(self) -> Description:  # type: ignore[override]

@@ -15,7 +15,7 @@ def architectures(
     ] = None,
     paper: Annotated[bool, typer.Option('--paper', help="Also the paper's networks.")] = False,
     clusters: Annotated[
-        int | None, typer.Option(help='Number of clusters; 13 by default, or as many as networks.', min=1)
+        int | None, typer.Option(help='Number of clusters; by default 13, or half as many as networks.', min=1)
     ] = None,
     match: Annotated[float, typer.Option(help='Score of two equal layers.')] = 1,
     mismatch: Annotated[float, typer.Option(help='Score of two different layers.')] = -1,
@@ -40,11 +40,12 @@ def architectures(
 
     for model in models or ():
         check_candidate(parse_candidate(model))
-    check_files(csv, json)
+    check_files(figure, csv, json)
     with running(figure, '') as report:
         from m2m_benchmarks.analysis.architectures import architectures as compare
         from m2m_benchmarks.report.architectures import architecture_table, draw_architectures
 
         report('loading', 1, 1)
         compared = compare(models or (), paper, clusters, match, mismatch, gap, seed, report)
-    show(compared, architecture_table(compared), compared.pairs(), draw_architectures, figure, csv, json)
+    further = {'networks': compared.table()}
+    show(compared, architecture_table(compared), compared.pairs(), draw_architectures, figure, csv, json, (), further)

@@ -42,11 +42,12 @@ def distributions(
     for entry in parse_entries(models, weights):
         check_candidate(entry.spec)
     ensure_writable(home())
-    check_files(csv, json)
+    check_files(figure, csv, json)
     with running(figure) as report:
         from m2m_benchmarks.analysis.distributions import distributions as compare
         from m2m_benchmarks.report.distributions import distribution_table, draw_distributions
 
         report('loading', 1, 1)
         compared = compare(models, benchmark, weights, seed, report)
-    show(compared, distribution_table(compared), compared.neurons, draw_distributions, figure, csv, json)
+    further = {'examples': compared.examples()}
+    show(compared, distribution_table(compared), compared.neurons, draw_distributions, figure, csv, json, (), further)

@@ -37,11 +37,12 @@ def hierarchy(
     check_benchmark(benchmark)
     check_candidate(parse_candidate(model, weights))
     ensure_writable(home())
-    check_files(csv, json)
+    check_files(figure, csv, json)
     with running(figure) as report:
         from m2m_benchmarks.analysis.hierarchy import hierarchy as compare
         from m2m_benchmarks.report.hierarchy import draw_hierarchy, hierarchy_table
 
         report('loading', 1, 1)
         compared = compare(model, benchmark, weights, seed, report)
-    show(compared, hierarchy_table(compared), compared.table(), draw_hierarchy, figure, csv, json)
+    further = {'depths': compared.depths()}
+    show(compared, hierarchy_table(compared), compared.table(), draw_hierarchy, figure, csv, json, (), further)

@@ -30,7 +30,7 @@ def neurons(
       m2m analyze neurons Siegle2021 --json selection.json --figure neurons.png
       m2m analyze neurons SimulatedMouse --n 100 --clusters 10
     """  # noqa: D301, D411 - \b keeps these lines from being joined
-    check_files(csv, json)
+    check_files(figure, csv, json)
     with running(figure, 'Nothing was selected. Run the same command again.') as report:
         from m2m_benchmarks.analysis.neurons import select_neurons
         from m2m_benchmarks.report.neurons import draw_selection, selection_table

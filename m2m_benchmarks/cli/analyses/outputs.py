@@ -2,11 +2,11 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from m2m_benchmarks.cli.console import check_json, print_tables, progress, write_json
+from m2m_benchmarks.cli.console import check_distinct, check_json, print_tables, progress, write_json
 from m2m_benchmarks.storage import ensure_file_writable, user_file
 
 if TYPE_CHECKING:
@@ -27,8 +27,9 @@ class Analysis(Protocol):
         """Convert to a dictionary for JSON."""
 
 
-def check_files(csv: Path | None, json: str | None) -> None:
-    """Check, before a long run, that the files after --csv and --json can be written."""
+def check_files(figure: Path | None, csv: Path | None, json: str | None) -> None:
+    """Check, before a long run, that files are different ones, and that those after --csv and --json can be written."""
+    check_distinct(figure=figure, csv=csv, json=json)
     check_json(json)
     if csv is not None:
         ensure_file_writable(csv, _OTHER_CSV)
@@ -64,16 +65,24 @@ def show(
     csv: Path | None,
     json: str | None,
     further: 'Sequence[Table]' = (),
+    further_data: 'Mapping[str, pd.DataFrame] | None' = None,
 ) -> None:
-    """Write the files that are asked for, each even if another can't be, and print the table and further ones."""
+    """Write the files that are asked for, each even if another can't be, and print the table and further ones.
+
+    `further_data` is the data of other panels of the figure, by the end of the name of its file, beside that of `csv`.
+    """
     from m2m_benchmarks.report.comparison import write_figure
 
     with contextlib.ExitStack() as outputs:
         if figure is not None:
             outputs.callback(write_figure, analysis, figure, draw)
         if csv is not None:
-            file = outputs.enter_context(user_file(csv, _OTHER_CSV))
-            data.to_csv(file, index=False, lineterminator='\n')
+            tables = {csv: data}
+            for name, own in (further_data or {}).items():
+                tables[csv.with_name(f'{csv.stem}_{name}{csv.suffix}')] = own
+            for path, own in tables.items():
+                file = outputs.enter_context(user_file(path, _OTHER_CSV))
+                own.to_csv(file, index=False, lineterminator='\n')
         if json is not None:
             outputs.callback(write_json, analysis.document(), json)
         if json != '-':

@@ -40,7 +40,7 @@ def profiles(
     for name in model or ():
         check_candidate(parse_candidate(name, weights))
     ensure_writable(home())
-    check_files(csv, json)
+    check_files(figure, csv, json)
     with running(figure) as report:
         from m2m_benchmarks.analysis.profiles import profiles as compare
         from m2m_benchmarks.report.profiles import draw_profiles, profile_tables
@@ -48,4 +48,4 @@ def profiles(
         report('loading', 1, 1)
         compared = compare(dataset, model or (), weights, seed, report)
     table, *further = profile_tables(compared)
-    show(compared, table, compared.neurons, draw_profiles, figure, csv, json, further)
+    show(compared, table, compared.neurons, draw_profiles, figure, csv, json, further, compared.further_tables())

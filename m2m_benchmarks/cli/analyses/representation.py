@@ -65,7 +65,7 @@ def representation(
     for entry in parse_entries(models, weights, least=1):
         check_candidate(entry.spec)
     ensure_writable(home())
-    check_files(csv, json)
+    check_files(figure, csv, json)
     with running(figure, 'Nothing was compared. Run the same command again.') as report:
         from m2m_benchmarks.analysis.representation import representation as compare
         from m2m_benchmarks.report import representation as tables
