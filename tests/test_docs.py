@@ -204,7 +204,8 @@ def test_the_python_of_the_pages_runs_as_it_stands(m2m_home, capsys):
     # The clusters of docs/sweep.md are others' machines; tests/sweep/test_slurm.py compares the job script.
     pages = [path for path in PAGES if path.name != 'sweep.md']
     every = [block for path in pages for block in re.findall(pattern, path.read_text(encoding='utf-8'), re.M | re.S)]
-    assert sorted(every) == sorted([blocks[0], *blocks])  # the README repeats the first
+    (of_analyses,) = re.findall(pattern, (ROOT / 'docs' / 'analyses.md').read_text(encoding='utf-8'), re.M | re.S)
+    assert sorted(every) == sorted([blocks[0], *blocks, of_analyses])  # the README repeats the first
     names = {}
     exec(blocks[0], names)
     printed = capsys.readouterr().out
@@ -222,3 +223,12 @@ def test_the_python_of_the_pages_runs_as_it_stands(m2m_home, capsys):
     result = names['result'].attrs['result']
     assert (result['benchmark'], result['ceiling_kind']) == (names['own'].identifier, kind)
     assert json.dumps(result, allow_nan=False)
+
+
+@pytest.mark.seconds
+def test_the_python_of_the_analyses_runs(m2m_home, capsys, few_draws):
+    text = (ROOT / 'docs' / 'analyses.md').read_text(encoding='utf-8')
+    exec(re.findall(r'^```python\n(.*?)^```$', text, re.M | re.S)[0], {})
+    correlation, *table = capsys.readouterr().out.splitlines()
+    assert -1 <= float(correlation.split()[0]) <= 1
+    assert 'best_layer' in table[0] and len(table) == 7

@@ -169,7 +169,7 @@ def _notes_on(results: Sequence[Result]) -> list[str]:
         components = str((result.choices or {}).get('components', ''))
         if components.isdigit() and fewest < int(components):
             notes.append(
-                f'{result.benchmark}: {fewest:g} components in place of {components}; stimuli or features allow no more.'
+                f'{result.benchmark}: {fewest:g} components, not {components}; stimuli or features allow no more.'
             )
         left_out_units = {name: _units_left_out(part) for name, part in _own_parts(result).items()}
         if any(left_out_units.values()):

@@ -68,12 +68,12 @@ def test_sampled_pairs_are_counted():
 def test_fewer_components_than_named_are_told():
     one = dataclasses.replace(WHOLE, areas=None, choices={'components': '25'})
     few = dataclasses.replace(one, halves=[{'components': 25.0}, {'components': 17.0}])
-    told = '17 components in place of 25; stimuli or features allow no more.'
+    told = '17 components, not 25; stimuli or features allow no more.'
     assert told in notes(few)
     assert told in notes(dataclasses.replace(one, details={'components': 17.0}))
-    assert 'in place of' not in notes(dataclasses.replace(few, halves=[{'components': 25.0}]))
+    assert 'components, not' not in notes(dataclasses.replace(few, halves=[{'components': 25.0}]))
     # Results of others may have anything there.
-    assert 'in place of' not in notes(dataclasses.replace(few, choices={'components': 'many'}))
+    assert 'components, not' not in notes(dataclasses.replace(few, choices={'components': 'many'}))
 
 
 def test_a_comparison_without_own_units_says_why():

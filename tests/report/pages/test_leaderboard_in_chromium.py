@@ -284,6 +284,7 @@ def test_scatter(board, path, visit):
     assert page.locator('#scatter-y').input_value() == DIGITS
     both = by_score(board, MEAN)
     assert page.locator('#scatter-figure .point').count() == len(both)
+    assert page.locator('#scatter-figure .point text').count() == (len(both) if len(both) <= 12 else 0)
     rho = spearmanr(*([board['cells'][row][column]['score'] for row in both] for column in (MEAN, DIGITS)))[0]
     assert f'correlation is {rho:.2f}.' in page.locator('#scatter-figure figcaption').inner_text()
     page.locator('#scatter-figure .point').first.focus()

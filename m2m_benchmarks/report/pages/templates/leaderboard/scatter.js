@@ -14,12 +14,19 @@ const Scatter = (() => {
   const x = Selects.bind('scatter-x', 'x', Selects.columnOptions(columns));
   const y = Selects.bind('scatter-y', 'y', Selects.columnOptions(columns));
   const MANY = 150; // intervals of more points hide the points
+  const FEW = 12; // names of more points hide one another, and so do those on a phone
 
+  let shown = [];
   const group = (row) => (row.kind === 'control' ? 'control' : row.neurn ? 'neurn' : 'plain');
   const SHAPE = { control: 'square', neurn: 'triangle', plain: 'circle' };
   const NAME = { control: 'control', neurn: 'with NeuRN', plain: 'without NeuRN' };
 
-  const point = (one, X, Y, withIntervals) => {
+  const shorten = (text) => (text.length > 28 ? `${text.slice(0, 13)}…${text.slice(-14)}` : text);
+  const name = (row, cx, cy, right) => {
+    const [place, anchor] = cx < right * 0.7 ? [cx + 8, 'start'] : [cx - 8, 'end'];
+    return draw('text', { x: place, y: cy - 7, 'text-anchor': anchor, 'aria-hidden': 'true' }, shorten(row.label));
+  };
+  const point = (one, X, Y, withIntervals, right) => {
     const [cx, cy] = [X(one.x.score), Y(one.y.score)];
     const { row } = one;
     return draw('g', {
@@ -28,7 +35,8 @@ const Scatter = (() => {
     },
     withIntervals && one.x.interval ? Plot.line(X(one.x.interval[0]), cy, X(one.x.interval[1]), cy, 'interval') : null,
     withIntervals && one.y.interval ? Plot.line(cx, Y(one.y.interval[0]), cx, Y(one.y.interval[1]), 'interval') : null,
-    Plot.mark(SHAPE[group(row)], cx, cy));
+    Plot.mark(SHAPE[group(row)], cx, cy),
+    shown.length <= FEW && right >= 600 ? name(row, cx, cy, right) : null);
   };
   const caption = (points) => {
     if (!points.length) return 'No model that passes the filters has a score in both columns.';
@@ -42,7 +50,6 @@ const Scatter = (() => {
     make('span', {}, NAME[name]),
   ]));
 
-  let shown = [];
   const render = (state) => {
     if (!columns.length) return;
     const [a, b] = [Board.column(state.x) || mouse, Board.column(state.y) || shift];
@@ -60,7 +67,7 @@ const Scatter = (() => {
       xTitle: Board.fullTitle(a), yTitle: Board.fullTitle(b), role: 'group',
       label: `Scatter of ${Board.fullTitle(b)} against ${Board.fullTitle(a)}`,
     });
-    svg.append(...shown.map((one) => point(one, X, Y, withIntervals)));
+    svg.append(...shown.map((one) => point(one, X, Y, withIntervals, width)));
     svg.querySelector('.point')?.setAttribute('tabindex', '0');
     figure.replaceChildren(key(shown), svg, make('figcaption', {}, caption(shown)));
   };
