@@ -22,7 +22,12 @@ def architectures(
     gap: Annotated[float, typer.Option(help='Score of a layer beside none.')] = 0,
     seed: Annotated[int, typer.Option(help='Random seed of shuffled layers and permuted families.', min=0)] = 0,
     figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
-    csv: Annotated[Path | None, typer.Option(metavar='FILE', help='File for the similarities of all pairs.')] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            metavar='FILE', help='File for the similarities of all pairs; FILE_networks.csv has the clusters.'
+        ),
+    ] = None,
     json: Json = None,
 ) -> None:
     """Compare the architectures of networks, cluster them, and name a shortlist.

@@ -20,7 +20,12 @@ def distributions(
     ] = 'default',
     seed: Annotated[int, typer.Option(help='Random seed.', min=0)] = 0,
     figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
-    csv: Annotated[Path | None, typer.Option(metavar='FILE', help='File for the values of all neurons.')] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            metavar='FILE', help='File for the values of all neurons; FILE_examples.csv has those of the examples.'
+        ),
+    ] = None,
     json: Json = None,
 ) -> None:
     """Compare the distribution of each neuron's responses with that of the unit that matches it best.

@@ -20,7 +20,10 @@ def hierarchy(
     ] = 'default',
     seed: Annotated[int, typer.Option(help='Random seed of untrained weights.', min=0)] = 0,
     figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
-    csv: Annotated[Path | None, typer.Option(metavar='FILE', help='File for the values of all layers.')] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar='FILE', help='File for the values of all layers; FILE_depths.csv has the best ones.'),
+    ] = None,
     json: Json = None,
 ) -> None:
     """Compare the depths at which a network matches areas best with the anatomical hierarchy.

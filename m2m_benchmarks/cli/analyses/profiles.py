@@ -21,7 +21,13 @@ def profiles(
     ] = 'default',
     seed: Annotated[int, typer.Option(help='Random seed of untrained weights and draws.', min=0)] = 0,
     figure: Annotated[Path | None, typer.Option(metavar='FILE', help='File for a figure: .png, .svg or .pdf.')] = None,
-    csv: Annotated[Path | None, typer.Option(metavar='FILE', help='File for the values of all neurons.')] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            metavar='FILE',
+            help='File for the values of all neurons; FILE_courses.csv has mean time courses, FILE_units.csv units.',
+        ),
+    ] = None,
     json: Json = None,
 ) -> None:
     """Compare the time courses of excitatory and inhibitory neurons: peak and time to peak in each area.
