@@ -12,6 +12,7 @@ from m2m_benchmarks.cli.console import (
     Json,
     MouseAcuity,
     Neurons,
+    check_distinct,
     check_json,
     print_table,
     print_tables,
@@ -190,6 +191,7 @@ def score(
         for each in expanded:
             selection.check(each)
     ensure_writable(home())
+    check_distinct(figure=figure, json=json)
     check_json(json)
     check_score_figure(figure)
     if estimate and figure is not None:

@@ -463,6 +463,7 @@ def test_doctor_on_the_pins_of_the_allensdk(m2m, m2m_home, monkeypatch, versions
         ('compare', 'pixels', 'pixels_64', '--benchmark', 'SimulatedMouse-rdm', '--figure', 'x.png', '--json', 'x.png'),
         ('data', 'report', 'SimulatedMouse', '--figure', 'x.png', '--json', 'x.png'),
         ('leaderboard', '--csv', 'x', '--latex', 'x'),
+        ('score', 'pixels_64', 'SimulatedMouse.VISp-rdm', '--figure', 'x.png', '--json', 'x.png'),
     ],
 )
 def test_two_outputs_in_one_file_are_refused(m2m, simulated_home, tmp_path, monkeypatch, arguments):
