@@ -341,9 +341,8 @@ def _neural_methods(dataset: str, recorded: RecordedDataset) -> str:
         lines += ['', f'## `-{name}`: {title}', '']
         lines += [f'- Raw: {description.raw}.', f'- Ceiling: {description.ceiling}.']
         lines += [f"- Score: {description.formula}. The mean over areas is that of the areas' scores."]
-        lines += [f'- A layer that recordings were simulated from scores {description.perfect}.'] * bool(
-            description.perfect
-        )
+        perfect = f'- A layer that recordings were simulated from scores {description.perfect}.'
+        lines += [perfect] if description.perfect else []
         lines += [f'- Options: {OPTIONS_IN_WORDS}.'] if name == 'rdm' else []
         lines += [f'- Invariant to {"; ".join(TRANSFORMATIONS[name] for name in sorted(comparison.invariant_to))}.']
         lines += [f'- {key.capitalize()}: {value}.' for key, value in comparison.settings.items()]

@@ -41,7 +41,8 @@ def architecture_table(compared: Architectures) -> Table:
 def draw_architectures(compared: Architectures) -> Figure:
     """Draw the matrix of adjusted similarities in the order of the clusters; shortlist and families are named."""
     n = len(compared.networks)
-    side = min(max(3.0, 0.14 * n + 1.2), 6.0)
+    # Not wider than a page, unless names would be smaller than 5 points.
+    side = max(3.0, min(0.14 * n + 1.2, 6.0), 5 * n / 54 + 1.6)
     figure = Figure(figsize=(side + 1, side), layout='constrained')
     axes = figure.subplots()
     order = np.array(compared.order)
@@ -49,7 +50,7 @@ def draw_architectures(compared: Architectures) -> Figure:
     networks = [compared.networks[index] for index in compared.order]
     names = [short(network.name, 28) for network in networks]
     marked = [f'{"▶ " if own in compared.medoids else ""}{name}' for own, name in zip(order, names, strict=True)]
-    size = min(7.0, 72 * 0.75 * (side - 1.6) / n)
+    size = min(7.0, 54 * (side - 1.6) / n)
     axes.set_yticks(range(n), marked, fontsize=size)
     axes.set_xticks(range(n), names, fontsize=size, rotation=90)
     axes.tick_params(length=0)

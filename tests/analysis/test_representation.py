@@ -207,6 +207,7 @@ def test_bars_are_named_where_there_are_some():
         ({'kind': 'foo'}, "range of the maps is 'foo'; expected one of standard, minmax"),
         ({'layers': 'foo'}, "layers are 'foo'; expected 'convolutional' or 'scored'"),
         ({'size': 0}, 'size of the maps is 0; expected a whole number of pixels'),
+        ({'size': float('nan')}, 'size of the maps is nan; expected a whole number of pixels'),
         ({'size': 7.5}, r'size of the maps is 7\.5; expected a whole number of pixels'),
     ],
 )

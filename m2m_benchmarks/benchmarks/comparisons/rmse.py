@@ -131,7 +131,7 @@ class RMSE(Comparison):
     def __init__(self, size: int = MAP_SIZE, kind: Range = 'standard', centred: bool = True) -> None:
         if kind not in _RANGES:
             raise BenchmarkError(f'the range of the maps is {kind!r}; expected one of {", ".join(_RANGES)}.')
-        if size != int(size) or size < 1:
+        if not float(size).is_integer() or size < 1:
             raise BenchmarkError(f'the size of the maps is {size}; expected a whole number of pixels, 1 or more.')
         self.size, self.kind, self.centred = int(size), kind, centred
 
